@@ -1,0 +1,258 @@
+//! Takes a request body apart: content out, framing and trailers kept.
+//!
+//! The chunked coding is read to the letter (RFC 9112 §7.1): wherever a recipient is free to be lenient, two recipients can
+//! disagree about where the next request begins.
+
+use http::HeaderMap;
+
+use super::{error::Error, extension::Extension, framing::Framing, grammar, trailers::Trailers};
+
+/// What a body may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Bytes of content; `None`: no limit. Exactly this many pass.
+    pub(crate) content: Option<u64>,
+    /// Bytes of all chunk extensions of one body together (413), from each `;` to the end of its line.
+    pub(crate) extension_bytes: usize,
+    /// Bytes of the trailer section (431), each line with its CRLF, the closing empty line not counted.
+    pub(crate) trailer_bytes: usize,
+    /// Field lines of the trailer section (431).
+    pub(crate) trailer_fields: usize,
+}
+
+/// What one call of [`Decoder::decode`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) consumed: usize,
+    pub(crate) produced: usize,
+}
+
+/// Takes one body apart, resumable at every byte.
+///
+/// An error is final: whatever is asked afterwards gives the same one.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    state: State,
+    /// Content bytes handed out so far.
+    produced: u64,
+    content_limit: Option<u64>,
+    /// What is left for chunk extensions.
+    extension_room: usize,
+    trailers: Trailers,
+}
+
+/// What the next byte is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// So many more bytes of content, which the end of the body follows.
+    Length(u64),
+    Size {
+        size: u64,
+        digits: u8,
+    },
+    Extension {
+        size: u64,
+        part: Extension,
+    },
+    SizeLf {
+        size: u64,
+    },
+    /// So many more bytes of content in this chunk.
+    Data(u64),
+    DataCr,
+    DataLf,
+    Trailers,
+    Ended,
+    Failed(Error),
+}
+
+impl Decoder {
+    /// A decoder for a body framed in this way.
+    ///
+    /// # Errors
+    /// `ContentTooLarge` at once when a declared length is over the limit.
+    pub(crate) fn new(framing: Framing, limits: Limits) -> Result<Self, Error> {
+        let state = match framing {
+            Framing::None | Framing::Length(0) => State::Ended,
+            Framing::Length(length) => State::Length(length),
+            Framing::Chunked => FIRST_SIZE,
+        };
+        let decoder = Self {
+            state,
+            produced: 0,
+            content_limit: limits.content,
+            extension_room: limits.extension_bytes,
+            trailers: Trailers::new(limits.trailer_bytes, limits.trailer_fields),
+        };
+        decoder.check_content(decoder.remaining().unwrap_or(0))?;
+        Ok(decoder)
+    }
+
+    /// Moves as much content as there is from `input` to `output`. (0, 0) with more input and room means: nothing to do (ended).
+    /// Consumes framing bytes even with an empty `output`. Never consumes a byte behind the body.
+    ///
+    /// # Errors
+    /// `ContentTooLarge`, `ExtensionsTooLarge` (413), `TrailersTooLarge` (431) and whatever breaks RFC 9112 §7.1 (400). The
+    /// content that the same call had met before is not to be used.
+    pub(crate) fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Error> {
+        let mut step = Step { consumed: 0, produced: 0 };
+        loop {
+            let rest = input.get(step.consumed..).unwrap_or_default();
+            let room = output.get_mut(step.produced..).unwrap_or_default();
+            let (consumed, produced) = match self.state {
+                State::Failed(error) => return Err(error),
+                State::Ended => (0, 0),
+                State::Length(left) | State::Data(left) => {
+                    let moved = copy(rest, room, left);
+                    self.moved(left, moved);
+                    (moved, moved)
+                }
+                _ => (self.framing_bytes(rest).inspect_err(|error| self.state = State::Failed(*error))?, 0),
+            };
+            if consumed == 0 {
+                return Ok(step);
+            }
+            step.consumed = step.consumed.saturating_add(consumed);
+            step.produced = step.produced.saturating_add(produced);
+        }
+    }
+
+    /// Lowers or sets the content limit, from now on.
+    ///
+    /// # Errors
+    /// `ContentTooLarge` when the content is over it already, or is known to become so.
+    pub(crate) fn set_content_limit(&mut self, limit: u64) -> Result<(), Error> {
+        self.content_limit = Some(limit);
+        let known = match self.state {
+            State::Length(left) | State::Data(left) => left,
+            State::Failed(error) => return Err(error),
+            _ => 0,
+        };
+        self.check_content(known).inspect_err(|error| self.state = State::Failed(*error))
+    }
+
+    /// The trailer section, once ended; empty if there was none. Taking it leaves an empty one.
+    pub(crate) fn take_trailers(&mut self) -> HeaderMap {
+        self.trailers.take()
+    }
+
+    /// The body, trailer section included, has been consumed.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    /// Content bytes still to come where that is known (Content-Length, or the end of the body).
+    pub(crate) fn remaining(&self) -> Option<u64> {
+        match self.state {
+            State::Length(left) => Some(left),
+            State::Ended => Some(0),
+            _ => None,
+        }
+    }
+
+    /// How many bytes of content come next, whatever they are: they may be received straight to where they are wanted, and then
+    /// entered with [`pass`](Self::pass).
+    pub(crate) fn plain(&self) -> u64 {
+        match self.state {
+            State::Length(left) | State::Data(left) => left,
+            _ => 0,
+        }
+    }
+
+    /// Enters bytes of content that were received past the decoder; what is more than [`plain`](Self::plain) does not count.
+    pub(crate) fn pass(&mut self, count: usize) {
+        let left = self.plain();
+        if left > 0 {
+            self.moved(left, count.min(usize::try_from(left).unwrap_or(usize::MAX)));
+        }
+    }
+
+    fn moved(&mut self, left: u64, moved: usize) {
+        let moved = moved as u64;
+        self.produced = self.produced.saturating_add(moved);
+        self.state = match (self.state, left.saturating_sub(moved)) {
+            (State::Length(_), 0) => State::Ended,
+            (State::Length(_), left) => State::Length(left),
+            (_, 0) => State::DataCr,
+            (_, left) => State::Data(left),
+        };
+    }
+
+    /// Goes over framing bytes as far as they reach, and tells how many they were.
+    fn framing_bytes(&mut self, input: &[u8]) -> Result<usize, Error> {
+        let mut consumed = 0_usize;
+        for byte in input {
+            if matches!(self.state, State::Data(_) | State::Ended) {
+                break;
+            }
+            self.state = self.next(*byte)?;
+            consumed = consumed.saturating_add(1);
+        }
+        Ok(consumed)
+    }
+
+    /// `chunked-body = *chunk last-chunk trailer-section CRLF`, `chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF`.
+    fn next(&mut self, byte: u8) -> Result<State, Error> {
+        match (self.state, byte) {
+            (State::Size { size, digits }, _) => self.size(size, digits, byte),
+            (State::Extension { size, .. }, b'\r') if self.ends_extension() => Ok(State::SizeLf { size }),
+            (State::Extension { size, part }, _) => self.extension(size, part, byte),
+            (State::SizeLf { size: 0 }, b'\n') => Ok(State::Trailers),
+            (State::SizeLf { size }, b'\n') => Ok(State::Data(size)),
+            (State::DataCr, b'\r') => Ok(State::DataLf),
+            (State::DataLf, b'\n') => Ok(FIRST_SIZE),
+            (State::Trailers, _) => Ok(if self.trailers.push(byte)? { State::Ended } else { State::Trailers }),
+            _ => Err(Error::ChunkEnd),
+        }
+    }
+
+    /// `chunk-size = 1*HEXDIG`; at most 16 of them, so that it fits.
+    fn size(&mut self, size: u64, digits: u8, byte: u8) -> Result<State, Error> {
+        if let Some(digit) = grammar::hex_digit(byte) {
+            if digits == MOST_DIGITS {
+                return Err(Error::ContentTooLarge);
+            }
+            return Ok(State::Size { size: size << 4 | u64::from(digit), digits: digits.saturating_add(1) });
+        }
+        match byte {
+            _ if digits == 0 => return Err(Error::ChunkSize),
+            b'\r' | b';' => self.check_content(size)?,
+            _ => return Err(Error::ChunkSize),
+        }
+        if byte == b'\r' { Ok(State::SizeLf { size }) } else { self.extension(size, Extension::Before, byte) }
+    }
+
+    fn extension(&mut self, size: u64, part: Extension, byte: u8) -> Result<State, Error> {
+        let part = part.next(byte).ok_or(Error::ChunkExtension)?;
+        self.extension_room = self.extension_room.checked_sub(1).ok_or(Error::ExtensionsTooLarge)?;
+        Ok(State::Extension { size, part })
+    }
+
+    fn ends_extension(&self) -> bool {
+        matches!(self.state, State::Extension { part, .. } if part.is_whole())
+    }
+
+    /// Refuses content that would be over the limit, before any of it is read.
+    fn check_content(&self, coming: u64) -> Result<(), Error> {
+        let total = self.produced.checked_add(coming).ok_or(Error::ContentTooLarge)?;
+        match self.content_limit {
+            Some(limit) if total > limit => Err(Error::ContentTooLarge),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn copy(input: &[u8], output: &mut [u8], most: u64) -> usize {
+    let length = input.len().min(output.len()).min(usize::try_from(most).unwrap_or(usize::MAX));
+    if let (Some(from), Some(to)) = (input.get(..length), output.get_mut(..length)) {
+        to.copy_from_slice(from);
+    }
+    length
+}
+
+const FIRST_SIZE: State = State::Size { size: 0, digits: 0 };
+/// Hexadecimal digits of the largest `u64`.
+const MOST_DIGITS: u8 = 16;
+
+#[cfg(test)]
+mod tests;

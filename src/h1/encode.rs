@@ -1,0 +1,292 @@
+//! Writes protocol bytes: heads, chunks, trailers, interim and server-made answers. Nothing else does.
+//!
+//! CR and LF cannot get into a field: `http` makes no value or name of them.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
+    header::{CONNECTION, CONTENT_LENGTH, DATE, SERVER, TRAILER, TRANSFER_ENCODING, UPGRADE},
+};
+
+use super::{
+    exchange::{BodyFraming, Exchange},
+    grammar, trailers,
+};
+
+/// What the server adds to every head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp<'a> {
+    /// IMF-fixdate, formatted once a second by the caller with [`date`].
+    pub(crate) date: &'a [u8],
+    /// The `Server` field, if configured.
+    pub(crate) software: Option<&'a HeaderValue>,
+    /// Seconds announced as `Keep-Alive: timeout=` to an HTTP/1.0 client that asked to keep the connection.
+    pub(crate) keep_alive_secs: u64,
+}
+
+/// Appends the head of an answer.
+///
+/// Writes Content-Length or Transfer-Encoding by `framing`, Connection by `exchange`, Date and Server unless `fields` has them, and
+/// leaves the handler's own framing, Keep-Alive and `close` out in favour of its own. The status line carries the policy's version.
+pub(crate) fn head(
+    out: &mut Vec<u8>,
+    exchange: &Exchange,
+    framing: BodyFraming,
+    status: StatusCode,
+    fields: &HeaderMap,
+    stamp: &Stamp,
+) {
+    // One growth at most for ordinary heads, where `out` is not warm already.
+    out.reserve(ORDINARY_HEAD.saturating_add(fields.len().saturating_mul(ORDINARY_LINE)));
+    status_line(out, exchange.status_version(), status);
+    let mut seen = Seen::default();
+    for (name, value) in fields {
+        if seen.passes(name, framing, status) {
+            line(out, name.as_str().as_bytes(), value.as_bytes());
+        }
+    }
+    if !seen.date {
+        line(out, b"Date", stamp.date);
+    }
+    if let (false, Some(software)) = (seen.server, stamp.software) {
+        line(out, b"Server", software.as_bytes());
+    }
+    match framing {
+        BodyFraming::Length { length, .. } => number_line(out, b"Content-Length", length),
+        BodyFraming::Chunked { .. } => line(out, b"Transfer-Encoding", b"chunked"),
+        BodyFraming::None | BodyFraming::Close { .. } => {}
+    }
+    connection(out, exchange, status, fields, &seen, stamp);
+    out.extend_from_slice(CRLF);
+}
+
+/// Appends `HTTP/1.1 100 Continue` and its empty line.
+pub(crate) fn interim_continue(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+/// Appends a whole server-made answer: Date, Server, a line of text with its type and length (not sent for HEAD), and
+/// `Connection: close`; 405 has Allow, and Retry-After is there if given.
+pub(crate) fn refusal(
+    out: &mut Vec<u8>,
+    version: Version,
+    status: StatusCode,
+    reason: &str,
+    retry_after_secs: Option<u64>,
+    is_head: bool,
+    stamp: &Stamp,
+) {
+    status_line(out, version, status);
+    line(out, b"Date", stamp.date);
+    if let Some(software) = stamp.software {
+        line(out, b"Server", software.as_bytes());
+    }
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        line(out, b"Allow", ALLOW);
+    }
+    if let Some(secs) = retry_after_secs {
+        number_line(out, b"Retry-After", secs);
+    }
+    line(out, b"Content-Type", b"text/plain; charset=utf-8");
+    number_line(out, b"Content-Length", (reason.len() as u64).saturating_add(1));
+    line(out, b"Connection", b"close");
+    out.extend_from_slice(CRLF);
+    if !is_head {
+        out.extend_from_slice(reason.as_bytes());
+        out.push(b'\n');
+    }
+}
+
+/// Appends the line of a chunk's size. Never called with 0, which would end the body; that is left out.
+pub(crate) fn chunk_head(out: &mut Vec<u8>, size: usize) {
+    if size == 0 {
+        return;
+    }
+    let mut digits = [0; 16];
+    let mut rest = size as u64;
+    let mut start = digits.len();
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        let nibble = (rest & 0xf) as u8;
+        *digit = if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) };
+        start = at;
+        rest >>= 4;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+    out.extend_from_slice(CRLF);
+}
+
+/// Appends the end of a chunk.
+pub(crate) fn chunk_end(out: &mut Vec<u8>) {
+    out.extend_from_slice(CRLF);
+}
+
+/// Appends the last chunk and the trailer section. Forbidden trailer fields (RFC 9110 §6.5.1) are left out.
+pub(crate) fn last_chunk(out: &mut Vec<u8>, fields: &HeaderMap) {
+    out.extend_from_slice(b"0\r\n");
+    for (name, value) in fields {
+        if !trailers::is_forbidden(name) {
+            line(out, name.as_str().as_bytes(), value.as_bytes());
+        }
+    }
+    out.extend_from_slice(CRLF);
+}
+
+/// The IMF-fixdate of a second since the epoch; those beyond the year 9999 give its last one.
+pub(crate) fn date(unix_secs: u64) -> [u8; 29] {
+    let time = UNIX_EPOCH.checked_add(Duration::from_secs(unix_secs.min(LAST_SECOND))).unwrap_or(UNIX_EPOCH);
+    let text = httpdate::fmt_http_date(time);
+    let mut date = *b"Thu, 01 Jan 1970 00:00:00 GMT";
+    if let Some(bytes) = text.as_bytes().first_chunk() {
+        date = *bytes;
+    }
+    date
+}
+
+/// What of the handler's fields has come by.
+#[derive(Debug, Default)]
+struct Seen {
+    date: bool,
+    server: bool,
+    connection: bool,
+    upgrade: bool,
+}
+
+impl Seen {
+    /// Whether a field of the handler goes out as it is; notes those that matter.
+    fn passes(&mut self, name: &HeaderName, framing: BodyFraming, status: StatusCode) -> bool {
+        let first = |seen: &mut bool| !core::mem::replace(seen, true);
+        if *name == DATE {
+            return first(&mut self.date);
+        }
+        if *name == SERVER {
+            return first(&mut self.server);
+        }
+        if *name == CONNECTION {
+            self.connection = true;
+            return false;
+        }
+        if *name == UPGRADE {
+            self.upgrade = true;
+        }
+        if *name == CONTENT_LENGTH {
+            // The length of what was not sent may be told (RFC 9110 §15.4.5); all others are written from `framing`.
+            return status == StatusCode::NOT_MODIFIED;
+        }
+        if *name == TRAILER {
+            return matches!(framing, BodyFraming::Chunked { .. });
+        }
+        *name != TRANSFER_ENCODING && name.as_str() != "keep-alive"
+    }
+}
+
+/// Connection: what the handler listed, what Upgrade needs, and what follows this exchange (RFC 9110 §7.6.1, RFC 9112 §9.3).
+fn connection(
+    out: &mut Vec<u8>,
+    exchange: &Exchange,
+    status: StatusCode,
+    fields: &HeaderMap,
+    seen: &Seen,
+    stamp: &Stamp,
+) {
+    let keeps = exchange.is_persistent();
+    let switches = status == StatusCode::SWITCHING_PROTOCOLS;
+    let says_close = !keeps && !switches && (exchange.persists_by_default() || exchange.asked_keep_alive());
+    let says_keep_alive = keeps && exchange.asked_keep_alive();
+    if !(says_close || says_keep_alive || seen.connection || seen.upgrade) {
+        return;
+    }
+    let start = out.len();
+    out.extend_from_slice(b"Connection");
+    let mut mark: &[u8] = b": ";
+    let mut option = |option: &[u8]| {
+        out.extend_from_slice(mark);
+        out.extend_from_slice(option);
+        mark = b", ";
+    };
+    let mut has_upgrade = false;
+    for member in grammar::members(fields, CONNECTION) {
+        if is_ours(member) || !grammar::TOKEN.spans(member) {
+            continue;
+        }
+        has_upgrade |= member.eq_ignore_ascii_case(b"upgrade");
+        option(member);
+    }
+    if seen.upgrade && !has_upgrade {
+        option(b"upgrade");
+    }
+    if says_close {
+        option(b"close");
+    }
+    if says_keep_alive {
+        option(b"keep-alive");
+    }
+    if mark == b": " {
+        out.truncate(start);
+        return;
+    }
+    out.extend_from_slice(CRLF);
+    if says_keep_alive {
+        out.extend_from_slice(b"Keep-Alive: timeout=");
+        number(out, stamp.keep_alive_secs);
+        out.extend_from_slice(CRLF);
+    }
+}
+
+fn is_ours(member: &[u8]) -> bool {
+    member.eq_ignore_ascii_case(b"close") || member.eq_ignore_ascii_case(b"keep-alive")
+}
+
+/// `status-line = HTTP-version SP status-code SP [ reason-phrase ]` (RFC 9112 §4).
+fn status_line(out: &mut Vec<u8>, version: Version, status: StatusCode) {
+    out.extend_from_slice(if version == Version::HTTP_10 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(CRLF);
+}
+
+fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(CRLF);
+}
+
+fn number_line(out: &mut Vec<u8>, name: &[u8], value: u64) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    number(out, value);
+    out.extend_from_slice(CRLF);
+}
+
+/// Decimal digits, without the machinery of `fmt`: this is on the path of every answer.
+fn number(out: &mut Vec<u8>, value: u64) {
+    let mut digits = [0; 20];
+    let mut rest = value;
+    let mut start = digits.len();
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        start = at;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+}
+
+const CRLF: &[u8] = b"\r\n";
+/// What a handler may be asked for. Which of them it answers is its own; CONNECT is not among them.
+const ALLOW: &[u8] = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE";
+/// Status line, Date, Server, framing and Connection.
+const ORDINARY_HEAD: usize = 192;
+const ORDINARY_LINE: usize = 48;
+/// The last second that IMF-fixdate can write.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! What can be wrong with a request, which status says so, and where the rule stands.
+
+use std::fmt;
+
+use http::StatusCode;
+
+/// A request that is refused. It never echoes bytes of the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub(crate) enum Error {
+    /// A second empty line before the request line (400).
+    EmptyLines,
+    /// CR without LF, or LF without CR (400).
+    LineEnd,
+    /// NUL or another control character in the head or the trailers (400).
+    Control,
+    /// Not three parts with one blank between them (400).
+    RequestLine,
+    /// A method that is no token, has a lower-case letter or more than 32 bytes (400).
+    Method,
+    /// A request target in none of the four forms (400).
+    Target,
+    /// A longer request target than the limit (414).
+    TargetTooLong,
+    /// Not `HTTP/` and a version (400).
+    VersionText,
+    /// A version that is neither HTTP/1.0 nor HTTP/1.1 (505).
+    Version,
+    /// CONNECT (405).
+    Connect,
+    /// A line that continues the one before it (400).
+    Folded,
+    /// A field name that is no token, a blank before the colon, or no colon (400).
+    FieldName,
+    /// A field value with a forbidden byte (400).
+    FieldValue,
+    /// More head bytes than the limit. `status` is 431, or 413 where CherryPy's own is asked for.
+    HeadTooLarge {
+        /// What the limits say.
+        status: StatusCode,
+    },
+    /// More field lines than the limit. `status` as above.
+    TooManyFields {
+        /// What the limits say.
+        status: StatusCode,
+    },
+    /// No Host in HTTP/1.1 (400).
+    HostMissing,
+    /// More than one Host (400).
+    HostRepeated,
+    /// A Host that is no `uri-host [":" port]` (400).
+    Host,
+    /// A Content-Length that is not digits alone (400).
+    Length,
+    /// More than one Content-Length, alike or not (400).
+    LengthRepeated,
+    /// Content-Length and Transfer-Encoding together (400).
+    Ambiguous,
+    /// Transfer-Encoding in HTTP/1.0 (400).
+    CodingVersion,
+    /// Any transfer coding but `chunked`, once and alone (501).
+    Coding,
+    /// An expectation other than `100-continue` (417).
+    Expectation,
+    /// More content than the limit (413).
+    ContentTooLarge,
+    /// A chunk size that is not hexadecimal digits alone (400).
+    ChunkSize,
+    /// A chunk extension outside its grammar (400).
+    ChunkExtension,
+    /// More bytes of chunk extensions than the limit (413).
+    ExtensionsTooLarge,
+    /// A chunk, or the line of its size, that does not end in CRLF (400).
+    ChunkEnd,
+    /// More trailer bytes or fields than the limit (431).
+    TrailersTooLarge,
+    /// A trailer field that must not come that late (400).
+    TrailerForbidden,
+    /// The peer ended in the middle of a message (400).
+    Truncated,
+    /// A deadline for the head or the content passed (408).
+    Timeout,
+    /// The handler's own framing fields make no message (500); the text says why.
+    HandlerFraming(&'static str),
+}
+
+impl Error {
+    /// The status of the answer.
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::HeadTooLarge { status } | Self::TooManyFields { status } => status,
+            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::Connect => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Coding => StatusCode::NOT_IMPLEMENTED,
+            Self::Expectation => StatusCode::EXPECTATION_FAILED,
+            Self::ContentTooLarge | Self::ExtensionsTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TrailersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::HandlerFraming(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// The rule that was broken, for the log: `RFC 9112 §6.3`.
+    pub(crate) fn section(self) -> &'static str {
+        match self {
+            Self::EmptyLines | Self::LineEnd => "RFC 9112 §2.2",
+            Self::VersionText => "RFC 9112 §2.3",
+            Self::RequestLine | Self::TargetTooLong => "RFC 9112 §3",
+            Self::Method => "RFC 9112 §3.1",
+            Self::Target | Self::HostMissing | Self::HostRepeated | Self::Host => "RFC 9112 §3.2",
+            Self::FieldName => "RFC 9112 §5.1",
+            Self::Folded => "RFC 9112 §5.2",
+            Self::CodingVersion | Self::Coding => "RFC 9112 §6.1",
+            Self::Ambiguous | Self::LengthRepeated => "RFC 9112 §6.3",
+            Self::ChunkSize | Self::ChunkEnd => "RFC 9112 §7.1",
+            Self::ChunkExtension | Self::ExtensionsTooLarge => "RFC 9112 §7.1.1",
+            Self::Truncated => "RFC 9112 §8",
+            Self::Version => "RFC 9110 §15.6.6",
+            Self::Control | Self::FieldValue => "RFC 9110 §5.5",
+            Self::TrailerForbidden => "RFC 9110 §6.5.1",
+            Self::Length | Self::HandlerFraming(_) => "RFC 9110 §8.6",
+            Self::Connect => "RFC 9110 §9.3.6",
+            Self::Expectation => "RFC 9110 §10.1.1",
+            Self::Timeout => "RFC 9110 §15.5.9",
+            Self::ContentTooLarge => "RFC 9110 §15.5.14",
+            Self::HeadTooLarge { .. } | Self::TooManyFields { .. } | Self::TrailersTooLarge => "RFC 6585 §5",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EmptyLines => "more than one empty line before the request line",
+            Self::LineEnd => "a line that does not end in CR LF",
+            Self::Control => "a control character",
+            Self::RequestLine => "a request line that is not method, target and version with one blank between",
+            Self::Method => "a method that is not an upper-case token of at most 32 bytes",
+            Self::Target => "a malformed request target (it must start with a slash or be an http URI)",
+            Self::TargetTooLong => "a request target over the limit",
+            Self::VersionText => "a malformed protocol version",
+            Self::Version => "a protocol version other than HTTP/1.0 and HTTP/1.1",
+            Self::Connect => "CONNECT is not supported",
+            Self::Folded => "a folded field line",
+            Self::FieldName => "a malformed field name",
+            Self::FieldValue => "a malformed field value",
+            Self::HeadTooLarge { .. } => "a request head over the limit",
+            Self::TooManyFields { .. } => "more field lines than the limit",
+            Self::HostMissing => "no Host field",
+            Self::HostRepeated => "more than one Host field",
+            Self::Host => "a malformed Host field",
+            Self::Length => "a malformed Content-Length field",
+            Self::LengthRepeated => "more than one Content-Length field",
+            Self::Ambiguous => "both Content-Length and Transfer-Encoding",
+            Self::CodingVersion => "Transfer-Encoding in HTTP/1.0",
+            Self::Coding => "a transfer coding other than chunked",
+            Self::Expectation => "an expectation other than 100-continue",
+            Self::ContentTooLarge => "content over the limit",
+            Self::ChunkSize => "a malformed chunk size",
+            Self::ChunkExtension => "a malformed chunk extension",
+            Self::ExtensionsTooLarge => "chunk extensions over the limit",
+            Self::ChunkEnd => "a chunk that does not end in CR LF",
+            Self::TrailersTooLarge => "a trailer section over the limit",
+            Self::TrailerForbidden => "a field that is forbidden in trailers",
+            Self::Truncated => "a message that ends before its end",
+            Self::Timeout => "a message that did not arrive in time",
+            Self::HandlerFraming(why) => why,
+        })
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_is_a_refusal_with_a_section_and_one_plain_line() {
+        let all = [
+            (Error::LineEnd, 400),
+            (Error::Target, 400),
+            (Error::Ambiguous, 400),
+            (Error::Truncated, 400),
+            (Error::Connect, 405),
+            (Error::Timeout, 408),
+            (Error::ContentTooLarge, 413),
+            (Error::ExtensionsTooLarge, 413),
+            (Error::HeadTooLarge { status: StatusCode::PAYLOAD_TOO_LARGE }, 413),
+            (Error::TargetTooLong, 414),
+            (Error::Expectation, 417),
+            (Error::TooManyFields { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE }, 431),
+            (Error::TrailersTooLarge, 431),
+            (Error::HandlerFraming("two lengths"), 500),
+            (Error::Coding, 501),
+            (Error::Version, 505),
+        ];
+        for (error, status) in all {
+            assert_eq!(error.status(), status, "{error}");
+            assert!(error.section().starts_with("RFC "), "{error}");
+            let text = error.to_string();
+            assert!(!text.is_empty() && !text.ends_with('.') && !text.contains('\n'), "{text}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! How the body of a request ends: RFC 9112 §6.3 in rule order.
+
+use http::{
+    HeaderMap, Version,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
+
+use super::{error::Error, grammar};
+
+/// Where the body of a request ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// There is no body.
+    None,
+    /// After so many bytes.
+    Length(u64),
+    /// After the last chunk and the trailer section.
+    Chunked,
+}
+
+/// Tells how the body of a request with these fields ends, following RFC 9112 §6.3 from rule 3 on (1 and 2 are about responses).
+/// The method does not matter.
+///
+/// Contradictory framing is refused rather than repaired: a guess here is a smuggled request.
+///
+/// # Errors
+/// * `CodingVersion` (400) for Transfer-Encoding in HTTP/1.0: some peers ignore it there (§6.1).
+/// * `Ambiguous` (400) for a length *and* a coding (rule 3 allows to refuse).
+/// * `Coding` (501) for anything but one `chunked`. Rule 4 says 400 where the last coding is not `chunked`, §6.1 says 501 where
+///   it is not understood; as both close, the more telling one is chosen, as cheroot does.
+/// * `LengthRepeated` (400) for two lines, even if they agree; `Length` (400) for all but digits, lists included (rule 5).
+/// * `ContentTooLarge` (413) for a length beyond `u64`, which is over any limit.
+pub(crate) fn of_request(version: Version, fields: &HeaderMap) -> Result<Framing, Error> {
+    let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        if version == Version::HTTP_10 {
+            return Err(Error::CodingVersion);
+        }
+        if fields.contains_key(CONTENT_LENGTH) {
+            return Err(Error::Ambiguous);
+        }
+        let is_chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
+        return if is_chunked { Ok(Framing::Chunked) } else { Err(Error::Coding) };
+    }
+    Ok(length(fields)?.map_or(Framing::None, Framing::Length))
+}
+
+/// The Content-Length among `fields`, if there is one (RFC 9110 §8.6).
+///
+/// # Errors
+/// `LengthRepeated`, `Length`, `ContentTooLarge` as above.
+pub(crate) fn length(fields: &HeaderMap) -> Result<Option<u64>, Error> {
+    let mut lengths = fields.get_all(CONTENT_LENGTH).iter();
+    let Some(length) = lengths.next() else {
+        return Ok(None);
+    };
+    if lengths.next().is_some() {
+        return Err(Error::LengthRepeated);
+    }
+    let digits = length.as_bytes();
+    if digits.is_empty() || !grammar::DIGIT.spans(digits) {
+        return Err(Error::Length);
+    }
+    grammar::decimal(digits).map(Some).ok_or(Error::ContentTooLarge)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn check(version: Version, lines: &[(&'static str, &'static str)], expected: Result<Framing, Error>) {
+        let mut fields = HeaderMap::new();
+        for (name, value) in lines {
+            fields.append(*name, HeaderValue::from_static(value));
+        }
+        assert_eq!(of_request(version, &fields), expected, "{version:?} {lines:?}");
+    }
+
+    #[test]
+    fn one_length_of_digits_or_one_chunked_frames_a_body() {
+        let ok = |lines: &[_], framing| check(Version::HTTP_11, lines, Ok(framing));
+        ok(&[], Framing::None);
+        ok(&[("content-length", "0")], Framing::Length(0));
+        ok(&[("content-length", "5")], Framing::Length(5));
+        ok(&[("content-length", "0005")], Framing::Length(5));
+        ok(&[("content-length", "18446744073709551615")], Framing::Length(u64::MAX));
+        ok(&[("transfer-encoding", "chunked")], Framing::Chunked);
+        ok(&[("transfer-encoding", "Chunked")], Framing::Chunked);
+        ok(&[("transfer_encoding", "chunked")], Framing::None);
+        ok(&[("content_length", "5")], Framing::None);
+        check(Version::HTTP_10, &[("content-length", "5")], Ok(Framing::Length(5)));
+        check(Version::HTTP_10, &[], Ok(Framing::None));
+    }
+
+    #[test]
+    fn a_length_that_is_not_one_number_is_refused() {
+        let bad = |value, error| {
+            check(Version::HTTP_11, &[("content-length", value)], Err(error));
+            check(Version::HTTP_10, &[("content-length", value)], Err(error));
+        };
+        bad("", Error::Length);
+        bad("+5", Error::Length);
+        bad("-5", Error::Length);
+        bad("-0", Error::Length);
+        bad("abc", Error::Length);
+        bad("5 5", Error::Length);
+        bad("5,5", Error::Length);
+        bad("5, 5", Error::Length);
+        bad("5,", Error::Length);
+        bad("0x5", Error::Length);
+        bad("1_000", Error::Length);
+        bad("5.0", Error::Length);
+        bad("5e3", Error::Length);
+        bad("\"5\"", Error::Length);
+        bad("18446744073709551616", Error::ContentTooLarge);
+        bad("99999999999999999999999999999999", Error::ContentTooLarge);
+        let twice =
+            |a, b| check(Version::HTTP_11, &[("content-length", a), ("content-length", b)], Err(Error::LengthRepeated));
+        twice("5", "0");
+        twice("5", "5");
+        twice("5", "");
+    }
+
+    #[test]
+    fn a_coding_that_is_not_exactly_chunked_is_not_implemented() {
+        let bad = |value| check(Version::HTTP_11, &[("transfer-encoding", value)], Err(Error::Coding));
+        bad("");
+        bad(",");
+        bad("identity");
+        bad("xchunked");
+        bad("chunkedx");
+        bad("gzip");
+        bad("gzip, chunked");
+        bad("chunked, gzip");
+        bad("chunked, chunked");
+        bad("chunked,");
+        bad(", chunked");
+        bad("chunked, identity");
+        bad("chunked;q=1");
+        bad("\"chunked\"");
+        bad("chun ked");
+        let twice =
+            |a, b| check(Version::HTTP_11, &[("transfer-encoding", a), ("transfer-encoding", b)], Err(Error::Coding));
+        twice("chunked", "chunked");
+        twice("chunked", "identity");
+        twice("gzip", "chunked");
+        twice("", "chunked");
+    }
+
+    #[test]
+    fn contradictions_are_refused_before_anything_is_understood() {
+        let both = |version, length, coding, error| {
+            check(version, &[("content-length", length), ("transfer-encoding", coding)], Err(error));
+            check(version, &[("transfer-encoding", coding), ("content-length", length)], Err(error));
+        };
+        both(Version::HTTP_11, "5", "chunked", Error::Ambiguous);
+        both(Version::HTTP_11, "0", "chunked", Error::Ambiguous);
+        both(Version::HTTP_11, "x", "gzip", Error::Ambiguous);
+        both(Version::HTTP_10, "5", "chunked", Error::CodingVersion);
+        check(Version::HTTP_10, &[("transfer-encoding", "chunked")], Err(Error::CodingVersion));
+        check(Version::HTTP_10, &[("transfer-encoding", "identity")], Err(Error::CodingVersion));
+    }
+}

@@ -1,0 +1,292 @@
+//! Finds the end of a request head and reads it.
+//!
+//! [`Scan`] looks at each byte once, however the bytes arrive, so a head that trickles in costs no more than one that comes whole.
+//! It also refuses what `httparse` would let pass: bare LF, folded lines, empty lines without end. [`parse`] then reads the whole.
+
+use core::mem::MaybeUninit;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header::HOST};
+use httparse::{Header, Status};
+
+use super::{error::Error, grammar, target};
+
+/// What a head may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Bytes of the start line and the header section together, its closing empty line included; exactly this many pass.
+    pub(crate) head_bytes: usize,
+    /// Bytes of the request target (414). No more than 65,534 pass: `http` holds no longer ones.
+    pub(crate) target_bytes: usize,
+    /// Field lines (431); at most 1024.
+    pub(crate) fields: usize,
+    /// The status of a head over `head_bytes` or `fields`: 431, or 413 as CherryPy answers.
+    pub(crate) overflow: StatusCode,
+}
+
+/// A search for the end of the head that looks at each byte once, however it arrives.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Scan {
+    /// Bytes looked at; never more than there are.
+    seen: usize,
+    /// Where the message begins: 0, or 2 behind an empty line.
+    begin: usize,
+    /// Where the part of the request line that is being read begins.
+    part: usize,
+    /// Field lines begun.
+    fields: usize,
+    next: Next,
+}
+
+/// A request head, read and checked.
+#[derive(Debug)]
+pub(crate) struct RequestHead {
+    pub(crate) method: Method,
+    /// Origin-form (path and query) or `*`; an absolute-form target has become its path and query, and its authority the
+    /// value of Host (RFC 9112 §3.2.2).
+    pub(crate) target: Uri,
+    /// HTTP/1.0 or HTTP/1.1.
+    pub(crate) version: Version,
+    pub(crate) fields: HeaderMap,
+}
+
+/// What the next byte is part of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Next {
+    #[default]
+    Message,
+    EmptyLf,
+    Method,
+    Target,
+    Version,
+    LineLf,
+    Line,
+    Field,
+    LastLf,
+    Nothing,
+}
+
+impl Scan {
+    /// Looks at what of `unread` it has not seen; `unread` is everything from the first byte of the message on and
+    /// only ever grows between calls. Returns the length of the head (its last CRLF included, a leading empty line
+    /// too) once its end is there.
+    ///
+    /// The outcome depends on the bytes alone, never on how they were cut.
+    ///
+    /// # Errors
+    /// Bare LF, bare CR, NUL, folded lines, a request line of too few or too many parts (400), and what is over a limit (414,
+    /// `overflow`), each as soon as it is certain.
+    pub(crate) fn advance(&mut self, unread: &[u8], limits: &Limits) -> Result<Option<usize>, Error> {
+        loop {
+            let bound = self.begin.saturating_add(limits.head_bytes);
+            let window = unread.get(..bound).unwrap_or(unread);
+            let moved = match self.next {
+                Next::Message => self.message(window)?,
+                Next::Method | Next::Target | Next::Version => self.request_line(window, limits)?,
+                Next::Line => self.line(window, limits)?,
+                Next::Field => self.field(window)?,
+                Next::EmptyLf => self.lf(window, Next::Message)?,
+                Next::LineLf => self.lf(window, Next::Line)?,
+                Next::LastLf => self.lf(window, Next::Nothing)?,
+                Next::Nothing => return Ok(Some(self.seen)),
+            };
+            if !moved {
+                return if self.seen < bound { Ok(None) } else { Err(Error::HeadTooLarge { status: limits.overflow }) };
+            }
+        }
+    }
+
+    /// Whether any byte of a message has been seen (an empty line before it is none).
+    pub(crate) fn has_begun(&self) -> bool {
+        !matches!(self.next, Next::Message | Next::EmptyLf)
+    }
+
+    /// One empty line before the request line is passed over (RFC 9112 §2.2); the next is no mistake of an old client.
+    fn message(&mut self, window: &[u8]) -> Result<bool, Error> {
+        match window.get(self.seen) {
+            None => return Ok(false),
+            Some(b'\r') if self.seen == 0 => return Ok(self.accept(Next::EmptyLf)),
+            Some(b'\r') => return Err(Error::EmptyLines),
+            Some(_) => {}
+        }
+        self.begin = self.seen;
+        self.part = self.seen;
+        self.next = Next::Method;
+        Ok(true)
+    }
+
+    fn request_line(&mut self, window: &[u8], limits: &Limits) -> Result<bool, Error> {
+        let stop = self.run(window, b'!');
+        let length = self.seen.saturating_sub(self.part);
+        match self.next {
+            Next::Method if length > METHOD_BYTES => return Err(Error::Method),
+            Next::Target if length > limits.target_bytes.min(TARGET_BYTES) => return Err(Error::TargetTooLong),
+            Next::Version if length > VERSION_BYTES => return Err(Error::VersionText),
+            _ => {}
+        }
+        let next = match (stop, self.next) {
+            (None, _) => return Ok(false),
+            (Some(b'\n'), _) => return Err(Error::LineEnd),
+            (Some(b' ' | b'\r'), _) if length == 0 => return Err(Error::RequestLine),
+            (Some(b' '), Next::Method) => Next::Target,
+            (Some(b' '), Next::Target) => Next::Version,
+            (Some(b'\r'), Next::Version) => Next::LineLf,
+            (Some(b' ' | b'\r'), _) => return Err(Error::RequestLine),
+            (Some(_), _) => return Err(Error::Control),
+        };
+        self.accept(next);
+        self.part = self.seen;
+        Ok(true)
+    }
+
+    fn line(&mut self, window: &[u8], limits: &Limits) -> Result<bool, Error> {
+        match window.get(self.seen) {
+            None => return Ok(false),
+            Some(b'\r') => return Ok(self.accept(Next::LastLf)),
+            Some(b' ' | b'\t') => return Err(Error::Folded),
+            Some(_) => {}
+        }
+        if self.fields >= limits.fields {
+            return Err(Error::TooManyFields { status: limits.overflow });
+        }
+        self.fields = self.fields.saturating_add(1);
+        self.next = Next::Field;
+        Ok(true)
+    }
+
+    fn field(&mut self, window: &[u8]) -> Result<bool, Error> {
+        match self.run(window, b' ') {
+            None => Ok(false),
+            Some(b'\t') => Ok(self.accept(Next::Field)),
+            Some(b'\r') => Ok(self.accept(Next::LineLf)),
+            Some(b'\n') => Err(Error::LineEnd),
+            Some(_) => Err(Error::Control),
+        }
+    }
+
+    fn lf(&mut self, window: &[u8], next: Next) -> Result<bool, Error> {
+        match window.get(self.seen) {
+            None => Ok(false),
+            Some(b'\n') => Ok(self.accept(next)),
+            Some(_) => Err(Error::LineEnd),
+        }
+    }
+
+    /// Passes over bytes that are not below `least` and shows the one they end at.
+    fn run(&mut self, window: &[u8], least: u8) -> Option<u8> {
+        let rest = window.get(self.seen..)?;
+        let run = grammar::run_of(rest, least);
+        self.seen = self.seen.saturating_add(run);
+        rest.get(run).copied()
+    }
+
+    fn accept(&mut self, next: Next) -> bool {
+        self.seen = self.seen.saturating_add(1);
+        self.next = next;
+        true
+    }
+}
+
+/// Reads the head that [`Scan`] found the end of. `fields` is an empty map whose memory is used again.
+/// Values and target are slices of `head`: nothing is copied.
+///
+/// # Errors
+/// Every rule of RFC 9112 §2 to §5 that the scan could not judge (400, 405, 414, 431, 505).
+pub(crate) fn parse(head: Bytes, limits: &Limits, mut fields: HeaderMap) -> Result<RequestHead, Error> {
+    let text = head.strip_prefix(b"\r\n").unwrap_or(&head);
+    let mut near = [const { MaybeUninit::<Header<'_>>::uninit() }; ORDINARY_FIELDS];
+    let mut far = Vec::new();
+    let mut room = near.as_mut_slice();
+    if limits.fields > ORDINARY_FIELDS {
+        far.resize(limits.fields.min(MOST_FIELDS), MaybeUninit::uninit());
+        room = far.as_mut_slice();
+    }
+    let mut request = httparse::Request::new(&mut []);
+    match request.parse_with_uninit_headers(text, room) {
+        Ok(Status::Complete(length)) if length == text.len() => {}
+        Ok(_) => return Err(Error::LineEnd),
+        Err(error) => return Err(refusal(error, text, limits)),
+    }
+    let (Some(method), Some(path), Some(minor)) = (request.method, request.path, request.version) else {
+        return Err(Error::RequestLine);
+    };
+    if !grammar::METHOD.spans(method.as_bytes()) {
+        // Methods are case-sensitive (RFC 9110 §9.1); a `get` that something behind us takes for GET is a confusion.
+        return Err(Error::Method);
+    }
+    let method = Method::from_bytes(method.as_bytes()).map_err(|_| Error::Method)?;
+    let target = target::read(&head, &method, path)?;
+    let version = if minor == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
+
+    let too_large = Error::TooManyFields { status: limits.overflow };
+    fields.try_reserve(request.headers.len()).map_err(|_| too_large)?;
+    for line in request.headers.iter() {
+        let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| Error::FieldName)?;
+        let value = HeaderValue::from_maybe_shared(head.slice_ref(line.value)).map_err(|_| Error::FieldValue)?;
+        fields.try_append(name, value).map_err(|_| too_large)?;
+    }
+    check_host(&fields, version)?;
+    if let Some(authority) = target.authority {
+        let value = HeaderValue::from_maybe_shared(authority).map_err(|_| Error::Target)?;
+        fields.try_insert(HOST, value).map_err(|_| too_large)?;
+    }
+    Ok(RequestHead { method, target: target.uri, version, fields })
+}
+
+/// Host once and valid; in HTTP/1.0 it may be missing (RFC 9112 §3.2).
+fn check_host(fields: &HeaderMap, version: Version) -> Result<(), Error> {
+    let mut hosts = fields.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if version == Version::HTTP_10 => Ok(()),
+        (None, _) => Err(Error::HostMissing),
+        (Some(_), Some(_)) => Err(Error::HostRepeated),
+        (Some(host), None) if host.is_empty() || target::is_authority(host.as_bytes()) => Ok(()),
+        (Some(_), None) => Err(Error::Host),
+    }
+}
+
+/// Says what `httparse` objected to, for the status and for the log.
+#[cold]
+fn refusal(error: httparse::Error, text: &[u8], limits: &Limits) -> Error {
+    match error {
+        httparse::Error::TooManyHeaders => Error::TooManyFields { status: limits.overflow },
+        httparse::Error::HeaderName => Error::FieldName,
+        httparse::Error::HeaderValue => Error::FieldValue,
+        _ => request_line_refusal(text),
+    }
+}
+
+fn request_line_refusal(text: &[u8]) -> Error {
+    let line = text.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let mut parts = line.split(|byte| *byte == b' ');
+    let (method, target, version) = (parts.next(), parts.next(), parts.next());
+    match (method, target, version) {
+        (Some(method), ..) if !grammar::METHOD.spans(method) => Error::Method,
+        (_, Some(target), _) if !grammar::QUERY.spans(target) => Error::Target,
+        (_, _, Some(version)) if parts.next().is_none() => version_refusal(version),
+        _ => Error::RequestLine,
+    }
+}
+
+/// A version we do not speak is 505; what is no version at all is 400 (RFC 9112 §2.3).
+fn version_refusal(version: &[u8]) -> Error {
+    let numbers = version.strip_prefix(b"HTTP/").unwrap_or_default();
+    let mut numbers = numbers.split(|byte| *byte == b'.');
+    let is_number = |part: Option<&[u8]>| part.is_some_and(|part| !part.is_empty() && grammar::DIGIT.spans(part));
+    let is_version = is_number(numbers.next()) && is_number(numbers.next()) && numbers.next().is_none();
+    if is_version { Error::Version } else { Error::VersionText }
+}
+
+/// No registered method is longer than 17; a longer one is noise, and waiting for its end is waste.
+const METHOD_BYTES: usize = 32;
+/// What `http::Uri` can hold.
+const TARGET_BYTES: usize = 65_534;
+/// Room for every version text that deserves 505.
+const VERSION_BYTES: usize = 32;
+/// Field lines that are read without an allocation.
+const ORDINARY_FIELDS: usize = 128;
+/// The most that the setting allows.
+const MOST_FIELDS: usize = 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! What the cases of `tests/data` cannot see: where the head ends, when it is refused, what is copied.
+
+use super::*;
+
+const LIMITS: Limits =
+    Limits { head_bytes: 1000, target_bytes: 100, fields: 10, overflow: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE };
+
+fn read(text: &str) -> Result<RequestHead, Error> {
+    let length = Scan::default().advance(text.as_bytes(), &LIMITS)?.expect("a whole head");
+    parse(Bytes::copy_from_slice(&text.as_bytes()[..length]), &LIMITS, HeaderMap::new())
+}
+
+/// The outcome, and how many bytes it took to reach it.
+fn check_scan(text: &str, expected: Result<Option<usize>, Error>, at: usize) {
+    let whole = Scan::default().advance(text.as_bytes(), &LIMITS);
+    assert_eq!(whole, expected, "{text:?}");
+    let mut scan = Scan::default();
+    for length in 0..=text.len() {
+        let found = scan.advance(&text.as_bytes()[..length], &LIMITS);
+        if found != Ok(None) || length == text.len() {
+            assert_eq!((found, length), (expected, at), "{text:?}");
+            return;
+        }
+    }
+}
+
+#[test]
+fn the_end_is_found_with_its_last_byte() {
+    check_scan("", Ok(None), 0);
+    check_scan("GET / HTTP/1.1\r\n\r", Ok(None), 17);
+    check_scan("GET / HTTP/1.1\r\n\r\n", Ok(Some(18)), 18);
+    check_scan("GET / HTTP/1.1\r\n\r\nmore", Ok(Some(18)), 18);
+    check_scan("\r\nGET / HTTP/1.1\r\n\r\n", Ok(Some(20)), 20);
+    check_scan("GET / HTTP/1.1\r\nHost: a\r\n\r\n", Ok(Some(27)), 27);
+    check_scan("GET / HTTP/1.1\r\nHost: a\tb\r\nX:\r\n\r\n", Ok(Some(33)), 33);
+}
+
+#[test]
+fn a_fault_is_seen_with_the_byte_that_makes_it_certain() {
+    check_scan("\r\n\r\n", Err(Error::EmptyLines), 3);
+    check_scan("\rG", Err(Error::LineEnd), 2);
+    check_scan("\n", Err(Error::LineEnd), 1);
+    check_scan(" GET", Err(Error::RequestLine), 1);
+    check_scan("GET\r\n", Err(Error::RequestLine), 4);
+    check_scan("GET  /", Err(Error::RequestLine), 5);
+    check_scan("GET /\r\n", Err(Error::RequestLine), 6);
+    check_scan("GET / \r\n", Err(Error::RequestLine), 7);
+    check_scan("GET / HTTP/1.1 ", Err(Error::RequestLine), 15);
+    check_scan("GET /\t", Err(Error::Control), 6);
+    check_scan("GET / HTTP/1.1\n", Err(Error::LineEnd), 15);
+    check_scan("GET / HTTP/1.1\rX", Err(Error::LineEnd), 16);
+    check_scan("GET / HTTP/1.1\r\n X", Err(Error::Folded), 17);
+    check_scan("GET / HTTP/1.1\r\nX: a\r\n\tb", Err(Error::Folded), 23);
+    check_scan("GET / HTTP/1.1\r\nX: \0", Err(Error::Control), 20);
+    check_scan("GET / HTTP/1.1\r\nX: \n", Err(Error::LineEnd), 20);
+    check_scan("GET / HTTP/1.1\r\n\rX", Err(Error::LineEnd), 18);
+    check_scan("\x16\x03\x01", Err(Error::Control), 1);
+}
+
+#[test]
+fn a_limit_is_seen_as_soon_as_it_is_certain() {
+    let too_large = Error::HeadTooLarge { status: LIMITS.overflow };
+    let too_many = Error::TooManyFields { status: LIMITS.overflow };
+    check_scan(&"A".repeat(50), Err(Error::Method), 33);
+    check_scan(&format!("GET /{}", "a".repeat(200)), Err(Error::TargetTooLong), 105);
+    check_scan(&format!("GET /{} H", "a".repeat(99)), Ok(None), 106);
+    check_scan(&format!("GET / {}", "1".repeat(50)), Err(Error::VersionText), 39);
+    check_scan(&format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(2000)), Err(too_large), 1000);
+    check_scan(&format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(977)), Ok(Some(1000)), 1000);
+    check_scan(&format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(978)), Err(too_large), 1000);
+    check_scan(&format!("\r\nGET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(977)), Ok(Some(1002)), 1002);
+    check_scan(&format!("GET / HTTP/1.1\r\n{}X", "X:\r\n".repeat(10)), Err(too_many), 57);
+    check_scan(&format!("GET / HTTP/1.1\r\n{}\r\n", "X:\r\n".repeat(10)), Ok(Some(58)), 58);
+}
+
+#[test]
+fn the_status_of_an_overflow_is_the_one_that_was_asked_for() {
+    let limits = Limits { overflow: StatusCode::PAYLOAD_TOO_LARGE, fields: 1, ..LIMITS };
+    let long = format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(2000));
+    let many = b"GET / HTTP/1.1\r\nX:\r\nX:\r\n\r\n";
+    assert_eq!(Scan::default().advance(long.as_bytes(), &limits).unwrap_err().status(), 413);
+    assert_eq!(Scan::default().advance(many, &limits).unwrap_err().status(), 413);
+}
+
+#[test]
+fn no_byte_is_looked_at_twice() {
+    let text = b"GET /abc HTTP/1.1\r\nHost: a\r\nX: some value\r\n\r\n";
+    for cut in 0..text.len() {
+        let mut scan = Scan::default();
+        assert_eq!(scan.advance(&text[..cut], &LIMITS), Ok(None));
+        // Were a byte before the cut looked at again, its NUL would be refused.
+        let mut spoilt = text.to_vec();
+        spoilt[..cut].fill(0);
+        assert_eq!(scan.advance(&spoilt, &LIMITS), Ok(Some(text.len())), "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_message_begins_with_its_first_byte() {
+    let mut scan = Scan::default();
+    let text = b"\r\nGET / HTTP/1.1\r\n\r\n";
+    for length in 0..=2 {
+        scan.advance(&text[..length], &LIMITS).unwrap();
+        assert!(!scan.has_begun(), "{length}");
+    }
+    for length in 3..=text.len() {
+        scan.advance(&text[..length], &LIMITS).unwrap();
+        assert!(scan.has_begun(), "{length}");
+    }
+}
+
+#[test]
+fn a_head_is_read_into_its_parts() {
+    let head = read("\r\nPOST /a?b=c HTTP/1.0\r\nhost: a:1\r\nX-One:  1 \r\nx-one: 2\r\nEmpty:\r\n\r\n").unwrap();
+    assert_eq!((head.method, head.version), (Method::POST, Version::HTTP_10));
+    assert_eq!((head.target.path(), head.target.query()), ("/a", Some("b=c")));
+    assert_eq!(head.fields.len(), 4);
+    assert_eq!(head.fields[HOST], "a:1");
+    assert_eq!(head.fields.get_all("x-one").iter().collect::<Vec<_>>(), ["1", "2"]);
+    assert_eq!(head.fields["empty"], "");
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let check = |text: &str, expected| assert_eq!(read(text).unwrap_err(), expected, "{text:?}");
+    let line = |line: &str| format!("{line}\r\nHost: a\r\n\r\n");
+    check(&line("get / HTTP/1.1"), Error::Method);
+    check(&line("G(T / HTTP/1.1"), Error::Method);
+    check(&line("G\u{e9}T / HTTP/1.1"), Error::Method);
+    check(&line("GET /\u{e9} HTTP/1.1"), Error::Target);
+    check(&line("GET /\u{7f} HTTP/1.1"), Error::Target);
+    check(&line("GET /# HTTP/1.1"), Error::Target);
+    check(&line("GET x HTTP/1.1"), Error::Target);
+    check(&line("GET * HTTP/1.1"), Error::Target);
+    check(&line("CONNECT a:1 HTTP/1.1"), Error::Connect);
+    check(&line("GET / HTTP/1.2"), Error::Version);
+    check(&line("GET / HTTP/10.0"), Error::Version);
+    check(&line("GET / HTTP/2.0"), Error::Version);
+    check(&line("GET / HTTP/1"), Error::VersionText);
+    check(&line("GET / HTTP/"), Error::VersionText);
+    check(&line("GET / HTTP/."), Error::VersionText);
+    check(&line("GET / HTTP/1."), Error::VersionText);
+    check(&line("GET / HTTP/.1"), Error::VersionText);
+    check(&line("GET / HTTP/1.1.1"), Error::VersionText);
+    check(&line("GET / http/1.1"), Error::VersionText);
+    check(&line("GET / HTTP/1.1x"), Error::VersionText);
+    check(&line("GET / xHTTP/1.1"), Error::VersionText);
+    check(&line("GET / \u{7f}"), Error::VersionText);
+    check(&line("GET / HTTP/1.1\r\nX : 1"), Error::FieldName);
+    check(&line("GET / HTTP/1.1\r\nX"), Error::FieldName);
+    check(&line("GET / HTTP/1.1\r\n: 1"), Error::FieldName);
+    check(&line("GET / HTTP/1.1\r\nX: \u{7f}"), Error::FieldValue);
+    check(&line("GET / HTTP/1.1\r\nHost: b"), Error::HostRepeated);
+    check("GET / HTTP/1.1\r\n\r\n", Error::HostMissing);
+    check("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", Error::Host);
+}
+
+#[test]
+fn the_version_is_judged_before_the_rest() {
+    assert_eq!(read("CONNECT * HTTP/2.0\r\nX Y\r\n\r\n").unwrap_err(), Error::Version);
+    assert_eq!(read("GET x HTTP/1.2\r\nHost: \r\n\r\n").unwrap_err(), Error::Version);
+}
+
+#[test]
+fn values_and_target_are_slices_of_the_head() {
+    let text = Bytes::from_static(b"GET /some/path HTTP/1.1\r\nHost: example.com\r\nX: value\r\n\r\n");
+    let within = |part: &[u8]| {
+        let (start, end) = (text.as_ptr() as usize, text.as_ptr() as usize + text.len());
+        (start..end).contains(&(part.as_ptr() as usize))
+    };
+    let head = parse(text.clone(), &LIMITS, HeaderMap::new()).unwrap();
+    assert!(within(head.target.path().as_bytes()));
+    assert!(head.fields.values().all(|value| within(value.as_bytes())));
+    let text = Bytes::from_static(b"GET http://b/path HTTP/1.1\r\nHost: a\r\n\r\n");
+    let head = parse(text.clone(), &LIMITS, HeaderMap::new()).unwrap();
+    assert_eq!((head.target.path(), &head.fields[HOST]), ("/path", &HeaderValue::from_static("b")));
+}
+
+#[test]
+fn the_memory_of_a_map_is_used_again() {
+    let mut fields = HeaderMap::with_capacity(64);
+    let capacity = fields.capacity();
+    fields.clear();
+    let text = Bytes::from_static(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(parse(text, &LIMITS, fields).unwrap().fields.capacity(), capacity);
+}
+
+#[test]
+fn what_no_scan_has_seen_is_refused_and_not_trusted() {
+    let check =
+        |text: &'static str| assert!(parse(Bytes::from_static(text.as_bytes()), &LIMITS, HeaderMap::new()).is_err());
+    check("");
+    check("\r\n");
+    check("GET / HTTP/1.1\r\nHost: a\r\n");
+    check("GET / HTTP/1.1\r\nHost: a\r\n\r\nmore");
+    check("GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n");
+    let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X:\r\n".repeat(200));
+    assert!(matches!(parse(Bytes::from(many), &LIMITS, HeaderMap::new()), Err(Error::TooManyFields { .. })));
+}

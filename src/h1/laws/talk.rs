@@ -1,0 +1,167 @@
+//! A connection reduced to its protocol: bytes in, answers out, with the handler of the cases in `tests/data`.
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, Version, header::HOST};
+
+use crate::h1::{
+    decode::{self, Decoder},
+    encode::{self, Stamp},
+    error::Error,
+    exchange::{BodyFraming, Exchange, Policy},
+    head::{Limits, RequestHead, Scan, parse},
+};
+
+/// What a case may set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) head: Limits,
+    pub(crate) content: Option<u64>,
+    pub(crate) extension_bytes: usize,
+    pub(crate) trailer_bytes: usize,
+    pub(crate) trailer_fields: usize,
+    pub(crate) version: Version,
+}
+
+/// What has come of the bytes so far.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Talk {
+    pub(crate) unread: Vec<u8>,
+    pub(crate) answers: Vec<Told>,
+    pub(crate) is_closed: bool,
+    /// Whether the end of a message that has begun is awaited.
+    pub(crate) is_amid: bool,
+}
+
+/// One answer, and what the handler saw.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    pub(crate) request: Option<(String, String)>,
+    pub(crate) host: Option<Vec<u8>>,
+    pub(crate) trailers: HeaderMap,
+    /// All that was written for it.
+    pub(crate) written: Vec<u8>,
+    /// What of it is content.
+    pub(crate) sent: Vec<u8>,
+}
+
+/// A request whose content comes.
+struct Begun {
+    head: RequestHead,
+    exchange: Exchange,
+    decoder: Decoder,
+    content: Vec<u8>,
+}
+
+impl Talk {
+    /// The conversation over these pieces.
+    pub(crate) fn over<'a>(settings: &Settings, pieces: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut talk = Self { unread: Vec::new(), answers: Vec::new(), is_closed: false, is_amid: false };
+        let mut scan = Scan::default();
+        let mut begun = None;
+        for piece in pieces {
+            talk.unread.extend_from_slice(piece);
+            loop {
+                match talk.step(settings, &mut scan, &mut begun) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => talk.refuse(settings, error),
+                }
+            }
+        }
+        talk.is_amid = !talk.is_closed && (begun.is_some() || scan.has_begun());
+        if talk.is_closed {
+            // How much more was sent does not matter.
+            talk.unread.clear();
+        }
+        talk
+    }
+
+    fn step(&mut self, settings: &Settings, scan: &mut Scan, begun: &mut Option<Begun>) -> Result<bool, Error> {
+        if self.is_closed {
+            return Ok(false);
+        }
+        let Some(request) = begun else {
+            let Some(length) = scan.advance(&self.unread, &settings.head)? else { return Ok(false) };
+            assert_eq!(scan.advance(&self.unread, &settings.head), Ok(Some(length)), "asking twice changes nothing");
+            let head = self.unread.drain(..length).collect::<Bytes>();
+            *scan = Scan::default();
+            *begun = Some(self.begin(settings, head)?);
+            return Ok(true);
+        };
+        let mut room = [0; 16];
+        let step = request.decoder.decode(&self.unread, &mut room)?;
+        self.unread.drain(..step.consumed);
+        request.content.extend_from_slice(&room[..step.produced]);
+        if !request.decoder.is_ended() {
+            return Ok(step.consumed > 0);
+        }
+        if let Some(request) = begun.take() {
+            self.answer(request)?;
+        }
+        Ok(true)
+    }
+
+    fn begin(&mut self, settings: &Settings, head: Bytes) -> Result<Begun, Error> {
+        let head = parse(head, &settings.head, HeaderMap::new())?;
+        let exchange = Exchange::begin(&head, Policy { version: settings.version })?;
+        let limits = decode::Limits {
+            content: settings.content,
+            extension_bytes: settings.extension_bytes,
+            trailer_bytes: settings.trailer_bytes,
+            trailer_fields: settings.trailer_fields,
+        };
+        let decoder = Decoder::new(exchange.framing(), limits)?;
+        if exchange.wants_continue() {
+            let mut told = Told { status: 100, ..Told::default() };
+            encode::interim_continue(&mut told.written);
+            self.answers.push(told);
+        }
+        Ok(Begun { head, exchange, decoder, content: Vec::new() })
+    }
+
+    fn answer(&mut self, mut request: Begun) -> Result<(), Error> {
+        let fields = HeaderMap::new();
+        let length = request.content.len() as u64;
+        let framing = request.exchange.answer(StatusCode::OK, &fields, Some(length))?;
+        let mut told = Told {
+            status: 200,
+            request: Some((request.head.method.to_string(), request.head.target.to_string())),
+            host: request.head.fields.get(HOST).map(|host| host.as_bytes().to_vec()),
+            trailers: request.decoder.take_trailers(),
+            ..Told::default()
+        };
+        encode::head(&mut told.written, &request.exchange, framing, StatusCode::OK, &fields, &STAMP);
+        if let BodyFraming::Length { send: true, .. } = framing {
+            told.sent = request.content;
+            told.written.extend_from_slice(&told.sent);
+        }
+        self.is_closed = !request.exchange.is_persistent();
+        self.answers.push(told);
+        Ok(())
+    }
+
+    fn refuse(&mut self, settings: &Settings, error: Error) {
+        let mut told = Told { status: error.status().as_u16(), ..Told::default() };
+        encode::refusal(&mut told.written, settings.version, error.status(), &error.to_string(), None, false, &STAMP);
+        self.answers.push(told);
+        self.is_closed = true;
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let overflow = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        Self {
+            head: Limits { head_bytes: 8192, target_bytes: 4096, fields: 100, overflow },
+            content: None,
+            extension_bytes: 1024,
+            trailer_bytes: 1024,
+            trailer_fields: 16,
+            version: Version::HTTP_11,
+        }
+    }
+}
+
+pub(crate) const STAMP: Stamp<'_> =
+    Stamp { date: b"Thu, 01 Jan 1970 00:00:00 GMT", software: None, keep_alive_secs: 75 };

@@ -1,0 +1,117 @@
+//! The four forms of a request target (RFC 9112 §3.2), and Host.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{Method, Uri};
+
+use super::{
+    error::Error,
+    grammar::{self, PATH, QUERY, REG_NAME},
+};
+
+/// A request target, read and checked.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// Path and query, or `*`.
+    pub(crate) uri: Uri,
+    /// The authority of an absolute-form target, which overrides Host.
+    pub(crate) authority: Option<Bytes>,
+}
+
+/// Reads the request target `text`, a slice of `head`.
+///
+/// The scheme of an absolute-form target is checked and forgotten: whether a connection is secure is not for the client to say.
+///
+/// # Errors
+/// `Connect` (405) for CONNECT, whose authority-form belongs to proxies; `Target` (400) for whatever fits no form.
+pub(crate) fn read(head: &Bytes, method: &Method, text: &str) -> Result<Target, Error> {
+    let bytes = text.as_bytes();
+    if *method == Method::CONNECT {
+        return Err(Error::Connect);
+    }
+    match bytes.first() {
+        Some(b'/') => Ok(Target { uri: path_and_query(head.slice_ref(bytes))?, authority: None }),
+        Some(b'*') if bytes.len() == 1 && *method == Method::OPTIONS => Ok(Target { uri: asterisk(), authority: None }),
+        _ => absolute(head, method, bytes),
+    }
+}
+
+/// Whether `value` is `uri-host [ ":" port ]` with a host (RFC 9110 §7.2, RFC 3986 §3.2.2).
+///
+/// Stricter than the grammar in three points: an http URI has no empty host (RFC 9110 §4.2.1), a comma is how two Hosts are
+/// joined, and nobody has defined an `IPvFuture`.
+pub(crate) fn is_authority(value: &[u8]) -> bool {
+    let (is_host, rest) = match value.strip_prefix(b"[") {
+        Some(literal) => match split_at_byte(literal, b']') {
+            (address, Some(rest)) => (is_ipv6(address), rest),
+            (_, None) => return false,
+        },
+        None => {
+            let host = value.split(|byte| *byte == b':').next().unwrap_or_default();
+            let is_host = !host.is_empty() && REG_NAME.spans(host) && grammar::has_whole_escapes(host);
+            (is_host, value.get(host.len()..).unwrap_or_default())
+        }
+    };
+    is_host && (rest.is_empty() || rest.strip_prefix(b":").is_some_and(is_port))
+}
+
+/// `absolute-form = absolute-URI` with the schemes http and https (RFC 9112 §3.2.2).
+fn absolute(head: &Bytes, method: &Method, bytes: &[u8]) -> Result<Target, Error> {
+    let hierarchy =
+        strip_scheme(bytes, b"http://").or_else(|| strip_scheme(bytes, b"https://")).ok_or(Error::Target)?;
+    let end = hierarchy.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(hierarchy.len());
+    let (authority, rest) = hierarchy.split_at_checked(end).ok_or(Error::Target)?;
+    // User information is refused with it: `@` is in no host (RFC 9110 §4.2.4).
+    if !is_authority(authority) {
+        return Err(Error::Target);
+    }
+    let uri = match rest.first() {
+        Some(b'/') => path_and_query(head.slice_ref(rest))?,
+        // As the last proxy would have written it (RFC 9112 §3.2.4).
+        None if *method == Method::OPTIONS => asterisk(),
+        None => Uri::default(),
+        Some(_) => {
+            let mut rooted = BytesMut::with_capacity(rest.len().saturating_add(1));
+            rooted.put_u8(b'/');
+            rooted.put_slice(rest);
+            path_and_query(rooted.freeze())?
+        }
+    };
+    Ok(Target { uri, authority: Some(head.slice_ref(authority)) })
+}
+
+/// `origin-form = absolute-path [ "?" query ]` (RFC 9112 §3.2.1).
+fn path_and_query(bytes: Bytes) -> Result<Uri, Error> {
+    let (path, query) = split_at_byte(&bytes, b'?');
+    let is_path = PATH.spans(path) && grammar::has_whole_escapes(path);
+    if !is_path || !query.is_none_or(|query| QUERY.spans(query)) {
+        return Err(Error::Target);
+    }
+    Uri::from_maybe_shared(bytes).map_err(|_| Error::Target)
+}
+
+fn asterisk() -> Uri {
+    Uri::from_static("*")
+}
+
+fn strip_scheme<'a>(bytes: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = bytes.split_at_checked(scheme.len())?;
+    start.eq_ignore_ascii_case(scheme).then_some(rest)
+}
+
+/// What stands before the first such byte, and behind it if it is there.
+fn split_at_byte(bytes: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
+    let mut parts = bytes.splitn(2, |other| *other == byte);
+    (parts.next().unwrap_or_default(), parts.next())
+}
+
+fn is_ipv6(address: &[u8]) -> bool {
+    core::str::from_utf8(address).is_ok_and(|text| text.parse::<core::net::Ipv6Addr>().is_ok())
+}
+
+/// `port = *DIGIT`, and a port that can exist.
+fn is_port(digits: &[u8]) -> bool {
+    grammar::decimal(digits).is_some_and(|port| port <= 65_535)
+}
+
+#[cfg(test)]
+mod tests;

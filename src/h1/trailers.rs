@@ -1,0 +1,238 @@
+//! The trailer section of a chunked body (RFC 9112 §7.1.2), and which fields may not stand in it.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{
+        self, AGE, AUTHORIZATION, CACHE_CONTROL, CONNECTION, COOKIE, DATE, EXPECT, EXPIRES, HOST, LOCATION,
+        MAX_FORWARDS, PRAGMA, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, RETRY_AFTER, SET_COOKIE, TE, TRAILER,
+        TRANSFER_ENCODING, UPGRADE, VARY, WARNING, WWW_AUTHENTICATE,
+    },
+};
+
+use super::{
+    error::Error,
+    grammar::{TEXT, TOKEN},
+};
+
+/// Gathers the trailer section, a byte at a time, and reads it when it is whole.
+#[derive(Debug)]
+pub(crate) struct Trailers {
+    /// The section as it came; never longer than `room` was at first. Nothing is allocated before there is a line.
+    text: Vec<u8>,
+    /// Bytes that may still come.
+    room: usize,
+    /// Field lines that may still come.
+    lines: usize,
+    next: Next,
+    fields: HeaderMap,
+}
+
+/// What the next byte is part of.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Line,
+    Field,
+    LineLf,
+    LastLf,
+}
+
+impl Trailers {
+    pub(crate) fn new(bytes: usize, lines: usize) -> Self {
+        Self { text: Vec::new(), room: bytes, lines, next: Next::Line, fields: HeaderMap::new() }
+    }
+
+    /// Takes one byte; true when it was the last of the section.
+    ///
+    /// # Errors
+    /// `TrailersTooLarge` (431), `TrailerForbidden` and all that is wrong with field lines (400).
+    pub(crate) fn push(&mut self, byte: u8) -> Result<bool, Error> {
+        self.next = match (self.next, byte) {
+            (Next::Line, b'\r') => Next::LastLf,
+            (Next::LastLf, b'\n') => {
+                self.read()?;
+                return Ok(true);
+            }
+            (Next::Line, b' ' | b'\t') => return Err(Error::Folded),
+            (Next::LineLf, b'\n') => Next::Line,
+            (Next::Field, b'\r') => Next::LineLf,
+            (Next::LineLf | Next::LastLf, _) | (_, b'\n') => return Err(Error::LineEnd),
+            (Next::Line | Next::Field, _) if !TEXT.has(byte) => return Err(Error::Control),
+            (Next::Line, _) => {
+                self.lines = self.lines.checked_sub(1).ok_or(Error::TrailersTooLarge)?;
+                Next::Field
+            }
+            (Next::Field, _) => Next::Field,
+        };
+        if !matches!(self.next, Next::LastLf) {
+            self.room = self.room.checked_sub(1).ok_or(Error::TrailersTooLarge)?;
+            self.text.push(byte);
+        }
+        Ok(false)
+    }
+
+    /// The fields, once; then none.
+    pub(crate) fn take(&mut self) -> HeaderMap {
+        core::mem::take(&mut self.fields)
+    }
+
+    fn read(&mut self) -> Result<(), Error> {
+        let text = Bytes::from(core::mem::take(&mut self.text));
+        for line in text.split(|byte| *byte == b'\n') {
+            // Each line ended in CRLF; behind the last there is nothing.
+            let Some(line) = line.strip_suffix(b"\r") else { continue };
+            let (name, value) = split_line(line)?;
+            if is_forbidden(&name) {
+                return Err(Error::TrailerForbidden);
+            }
+            let value = HeaderValue::from_maybe_shared(text.slice_ref(value)).map_err(|_| Error::FieldValue)?;
+            self.fields.try_append(name, value).map_err(|_| Error::TrailersTooLarge)?;
+        }
+        Ok(())
+    }
+}
+
+/// `field-line = field-name ":" OWS field-value OWS` (RFC 9112 §5).
+fn split_line(line: &[u8]) -> Result<(HeaderName, &[u8]), Error> {
+    let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+    let value = line.get(name.len()..).and_then(|rest| rest.strip_prefix(b":")).ok_or(Error::FieldName)?;
+    if name.is_empty() || !TOKEN.spans(name) {
+        return Err(Error::FieldName);
+    }
+    Ok((HeaderName::from_bytes(name).map_err(|_| Error::FieldName)?, value.trim_ascii()))
+}
+
+/// Whether a field has to be known before the content, so that coming after it can only confuse (RFC 9110 §6.5.1): framing,
+/// routing, authentication, request modifiers, response control, the description of the content, what belongs to the connection.
+pub(crate) fn is_forbidden(name: &HeaderName) -> bool {
+    FORBIDDEN.contains(name) || FORBIDDEN_STARTS.iter().any(|start| name.as_str().starts_with(start))
+}
+
+static FORBIDDEN: [HeaderName; 25] = [
+    TRANSFER_ENCODING,
+    HOST,
+    CONNECTION,
+    TE,
+    TRAILER,
+    UPGRADE,
+    AUTHORIZATION,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    WWW_AUTHENTICATE,
+    COOKIE,
+    SET_COOKIE,
+    CACHE_CONTROL,
+    PRAGMA,
+    EXPECT,
+    MAX_FORWARDS,
+    RANGE,
+    AGE,
+    DATE,
+    EXPIRES,
+    LOCATION,
+    RETRY_AFTER,
+    VARY,
+    WARNING,
+    header::FORWARDED,
+];
+
+/// `content-` covers Content-Length, -Type, -Encoding, -Range; `if-` the preconditions; `x-forwarded-` routing by another name.
+static FORBIDDEN_STARTS: [&str; 5] = ["content-", "if-", "x-forwarded-", "keep-alive", "proxy-"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: usize = 64;
+    const LINES: usize = 3;
+
+    fn check(text: &str, expected: Result<&[(&str, &str)], Error>) {
+        let mut trailers = Trailers::new(ROOM, LINES);
+        let mut ended = Ok(false);
+        for (at, byte) in text.bytes().enumerate() {
+            ended = trailers.push(byte);
+            match ended {
+                Ok(true) => assert_eq!(at + 1, text.len(), "{text:?} ends early"),
+                Ok(false) => {}
+                Err(_) => break,
+            }
+        }
+        let fields = trailers.take();
+        let found: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        assert_eq!(ended.map(|_| found.as_slice()), expected, "{text:?}");
+        assert!(trailers.take().is_empty());
+    }
+
+    #[test]
+    fn fields_come_out_as_in_a_head() {
+        check("\r\n", Ok(&[]));
+        check("a: b\r\n\r\n", Ok(&[("a", "b")]));
+        check("A:\t b c \r\nd:\r\n\r\n", Ok(&[("a", "b c"), ("d", "")]));
+        check("a:1\r\na:2\r\n\r\n", Ok(&[("a", "1"), ("a", "2")]));
+        check("digest: a=b:c\r\nx-content: 1\r\n\r\n", Ok(&[("digest", "a=b:c"), ("x-content", "1")]));
+    }
+
+    #[test]
+    fn malformed_lines_are_refused() {
+        check("a\r\n\r\n", Err(Error::FieldName));
+        check(": b\r\n\r\n", Err(Error::FieldName));
+        check("a : b\r\n\r\n", Err(Error::FieldName));
+        check("a\t: b\r\n\r\n", Err(Error::FieldName));
+        check("a(: b\r\n\r\n", Err(Error::FieldName));
+        check("\u{e9}: b\r\n\r\n", Err(Error::FieldName));
+        check(" a: b\r\n\r\n", Err(Error::Folded));
+        check("a: b\r\n c\r\n\r\n", Err(Error::Folded));
+        check("a: b\r\n\t\r\n\r\n", Err(Error::Folded));
+        check("a: b\n\r\n", Err(Error::LineEnd));
+        check("\n", Err(Error::LineEnd));
+        check("\rx", Err(Error::LineEnd));
+        check("a: b\rc\r\n\r\n", Err(Error::LineEnd));
+        check("a: b\r\n\r\r\n", Err(Error::LineEnd));
+        check("a: \0\r\n\r\n", Err(Error::Control));
+        check("a: \u{7f}\r\n\r\n", Err(Error::Control));
+        check("\u{b}: b\r\n\r\n", Err(Error::Control));
+    }
+
+    #[test]
+    fn what_must_come_before_the_content_is_refused_behind_it() {
+        for name in [
+            "Content-Length",
+            "Transfer-Encoding",
+            "Host",
+            "Authorization",
+            "Content-Type",
+            "Content-Encoding",
+            "Content-Range",
+            "Trailer",
+            "TE",
+            "Connection",
+            "Keep-Alive",
+            "Upgrade",
+            "Cookie",
+            "Set-Cookie",
+            "Expect",
+            "Range",
+            "If-Match",
+            "If-None-Match",
+            "Cache-Control",
+            "Max-Forwards",
+            "Proxy-Authorization",
+            "Proxy-Connection",
+            "Date",
+            "Vary",
+            "X-Forwarded-For",
+            "Forwarded",
+        ] {
+            check(&format!("{name}: 1\r\n\r\n"), Err(Error::TrailerForbidden));
+        }
+    }
+
+    #[test]
+    fn exactly_as_much_as_the_limits_say_passes() {
+        let value = "v".repeat(ROOM - "a: \r\n".len());
+        check(&format!("a: {value}\r\n\r\n"), Ok(&[("a", &value)]));
+        check(&format!("a: v{value}\r\n\r\n"), Err(Error::TrailersTooLarge));
+        check("a:1\r\nb:2\r\nc:3\r\n\r\n", Ok(&[("a", "1"), ("b", "2"), ("c", "3")]));
+        check("a:1\r\nb:2\r\nc:3\r\nd:4\r\n\r\n", Err(Error::TrailersTooLarge));
+    }
+}
