@@ -1,0 +1,134 @@
+//! Settings as the server uses them: checked, complete, never changed again.
+//!
+//! The only reader of `Settings`. Every check stands here, so that a start fails before anything is opened.
+
+mod check;
+
+use std::time::Duration;
+
+use http::{HeaderValue, StatusCode, Version};
+
+use self::check::{
+    GIB, KIB, LONGEST_GRACE, LONGEST_QUEUE, LONGEST_TARGET, MOST_CONNECTIONS, MOST_FIELDS, MOST_THREADS, backlog, host,
+    limit, overflow, protocol, software, supported, threads_max, time, time_or_zero, within,
+};
+use crate::address::BindAddr;
+use crate::error::Error;
+use crate::settings::Settings;
+
+/// Everything that the engine needs to know, as of one start; shared in an `Arc`.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// Where to listen; not resolved.
+    pub(crate) bind: BindAddr,
+    /// What `listen` is told to keep; at least 1.
+    pub(crate) backlog: i32,
+    /// Whether `SO_REUSEPORT` is set before bind.
+    pub(crate) reuse_port: bool,
+    /// Whether `TCP_NODELAY` is set on each connection.
+    pub(crate) nodelay: bool,
+
+    /// From the first byte of a head to its last.
+    pub(crate) header_timeout: Duration,
+    /// For each stretch of a body.
+    pub(crate) body_timeout: Duration,
+    /// For each stretch of an answer.
+    pub(crate) write_timeout: Duration,
+    /// From the end of an answer to the first byte of the next head.
+    pub(crate) keep_alive_timeout: Duration,
+    /// How much of `keep_alive_timeout` a worker spends on waiting; never more than it, may be zero.
+    pub(crate) keep_alive_grace: Duration,
+    /// For discarding input after an early answer.
+    pub(crate) linger_timeout: Duration,
+    /// From finding the queue full to the 503; may be zero.
+    pub(crate) accepted_queue_timeout: Duration,
+    /// From the stop to the cut; may be zero.
+    pub(crate) shutdown_timeout: Duration,
+    /// For a worker above `threads_min` to be without work.
+    pub(crate) thread_idle_timeout: Duration,
+
+    /// Connections that may be open; `None`: no limit.
+    pub(crate) connections: Option<usize>,
+    /// Connections that may be idle between requests; `None`: no limit.
+    pub(crate) idle_connections: Option<usize>,
+    /// Connections that may wait for a worker; `None`: no limit.
+    pub(crate) queue: Option<usize>,
+    /// Workers that are always there; at least 1.
+    pub(crate) threads_min: usize,
+    /// Workers that there may be, at least `threads_min`; `None`: no limit.
+    pub(crate) threads_max: Option<usize>,
+    /// Bytes of stack of a worker.
+    pub(crate) stack_size: usize,
+
+    /// HTTP/1.1 or HTTP/1.0.
+    pub(crate) protocol: Version,
+    /// Value of the `Server` field, if it is sent; not empty.
+    pub(crate) software: Option<HeaderValue>,
+    /// Status for a head above `head_bytes` or `fields`.
+    pub(crate) overflow: StatusCode,
+
+    /// Bytes of a request line and header section together.
+    pub(crate) head_bytes: usize,
+    /// Bytes of a request target; may be more than `head_bytes`, which then comes first.
+    pub(crate) target_bytes: usize,
+    /// Field lines of a header section.
+    pub(crate) fields: usize,
+    /// Bytes of content; `None`: no limit.
+    pub(crate) content: Option<u64>,
+    /// Bytes of unread content that are dropped so as to keep a connection.
+    pub(crate) drain: u64,
+    /// Bytes of input that are dropped after an early answer.
+    pub(crate) linger_bytes: u64,
+    /// Bytes a second that a peer must move to be waited for; `None`: any byte will do.
+    pub(crate) minimum_rate: Option<u64>,
+}
+
+impl Config {
+    /// Checks `settings` and completes what they leave open.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for the first value that cannot be used, or that this version does not support.
+    pub(crate) fn resolve(settings: &Settings) -> Result<Config, Error> {
+        supported(settings)?;
+        let s = settings;
+        let patience = time("socket_timeout", s.socket_timeout)?;
+        let or_patience = |name, value: Option<Duration>| value.map_or(Ok(patience), |value| time(name, value));
+        let keep_alive_timeout = time("keep_alive_timeout", s.keep_alive_timeout)?;
+        let keep_alive_grace = within("keep_alive_grace", s.keep_alive_grace, Duration::ZERO..=LONGEST_GRACE)?;
+        let threads_min = within("thread_pool", s.thread_pool, 1..=MOST_THREADS)?;
+        Ok(Config {
+            bind: BindAddr::Tcp { host: host(&s.socket_host)?, port: s.socket_port },
+            backlog: backlog(s.socket_queue_size)?,
+            reuse_port: s.reuse_port,
+            nodelay: s.nodelay,
+            header_timeout: or_patience("header_timeout", s.header_timeout)?,
+            body_timeout: or_patience("body_timeout", s.body_timeout)?,
+            write_timeout: or_patience("write_timeout", s.write_timeout)?,
+            keep_alive_timeout,
+            keep_alive_grace: keep_alive_grace.min(keep_alive_timeout),
+            linger_timeout: time("linger_timeout", s.linger_timeout)?,
+            accepted_queue_timeout: time_or_zero("accepted_queue_timeout", s.accepted_queue_timeout)?,
+            shutdown_timeout: time_or_zero("shutdown_timeout", s.shutdown_timeout)?,
+            thread_idle_timeout: time("thread_idle_timeout", s.thread_idle_timeout)?,
+            queue: limit("accepted_queue_size", s.accepted_queue_size, 1..=LONGEST_QUEUE)?,
+            connections: limit("max_connections", s.max_connections, 1..=MOST_CONNECTIONS)?,
+            idle_connections: limit("keep_alive_conn_limit", s.keep_alive_conn_limit, 0..=MOST_CONNECTIONS)?,
+            threads_min,
+            threads_max: threads_max(s.thread_pool_max, threads_min)?,
+            stack_size: within("thread_stack_size", s.thread_stack_size, 64 * KIB..=GIB)?,
+            protocol: protocol(&s.protocol_version)?,
+            software: s.software.as_deref().map(software).transpose()?,
+            overflow: overflow(s.header_overflow_status)?,
+            head_bytes: within("max_request_header_size", s.max_request_header_size, 64..=GIB)?,
+            target_bytes: within("max_request_target_size", s.max_request_target_size, 1..=LONGEST_TARGET)?,
+            fields: within("max_request_header_fields", s.max_request_header_fields, 1..=MOST_FIELDS)?,
+            content: limit("max_request_body_size", s.max_request_body_size, 1..=u64::MAX)?,
+            drain: within("max_drain_size", s.max_drain_size, 1..=GIB as u64)?,
+            linger_bytes: within("max_linger_size", s.max_linger_size, 1..=(GIB as u64) << 10)?,
+            minimum_rate: limit("minimum_rate", s.minimum_rate, 1..=GIB as u64)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! What a single setting may be, and the words it is refused with.
+
+use std::fmt::Debug;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use http::{HeaderValue, StatusCode, Version};
+
+use crate::error::Error;
+use crate::settings::Settings;
+
+/// Refuses what was asked for and would silently not be done.
+pub(super) fn supported(settings: &Settings) -> Result<(), Error> {
+    let default = Settings::default();
+    let is_changed = |name: &&&str| settings.get(name) != default.get(name);
+    let objects =
+        [settings.ssl_context.as_ref().map(|_| "ssl_context"), settings.instance.as_ref().map(|_| "instance")];
+    let mut changed = UNSUPPORTED.iter().filter(is_changed).copied();
+    match changed.next().or(objects.into_iter().flatten().next()) {
+        Some(name) => Err(Error::setting(name, NOT_SUPPORTED)),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn host(host: &str) -> Result<String, Error> {
+    let refuse = |reason: &str| Err(Error::setting("socket_host", format!("{host:?} {reason}")));
+    if host.is_empty() {
+        return refuse("is empty; 0.0.0.0 or :: stands for every address");
+    }
+    if host.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return refuse("has a blank or a control character in it");
+    }
+    if host.contains(['[', ']', '/']) {
+        return refuse("is neither a host name nor an IP address without brackets");
+    }
+    Ok(host.to_owned())
+}
+
+pub(super) fn backlog(size: u32) -> Result<i32, Error> {
+    i32::try_from(size)
+        .ok()
+        .filter(|size| *size > 0)
+        .ok_or_else(|| out_of_range("socket_queue_size", &size, &1, &i32::MAX))
+}
+
+pub(super) fn threads_max(most: Option<usize>, threads_min: usize) -> Result<Option<usize>, Error> {
+    match limit("thread_pool_max", most, 1..=MOST_THREADS)? {
+        Some(most) if most < threads_min => {
+            Err(Error::setting("thread_pool_max", format!("{most} is below thread_pool, which is {threads_min}")))
+        }
+        most => Ok(most),
+    }
+}
+
+pub(super) fn protocol(version: &str) -> Result<Version, Error> {
+    match version {
+        "HTTP/1.1" => Ok(Version::HTTP_11),
+        "HTTP/1.0" => Ok(Version::HTTP_10),
+        other => Err(Error::setting("protocol_version", format!("{other:?} is neither HTTP/1.1 nor HTTP/1.0"))),
+    }
+}
+
+pub(super) fn software(text: &str) -> Result<HeaderValue, Error> {
+    let refuse = |reason: &str| Err(Error::setting("software", format!("{text:?} {reason}")));
+    if text.trim().is_empty() {
+        return refuse("is empty; unset it to leave the Server field out");
+    }
+    if text.trim() != text {
+        return refuse("begins or ends with a blank");
+    }
+    match HeaderValue::from_str(text) {
+        Ok(value) if text.is_ascii() => Ok(value),
+        _ => refuse("is not a field value of visible ASCII characters"),
+    }
+}
+
+pub(super) fn overflow(status: u16) -> Result<StatusCode, Error> {
+    match status {
+        431 => Ok(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        413 => Ok(StatusCode::PAYLOAD_TOO_LARGE),
+        other => Err(Error::setting("header_overflow_status", format!("{other} is neither 431 nor 413"))),
+    }
+}
+
+pub(super) fn time(name: &'static str, value: Duration) -> Result<Duration, Error> {
+    within(name, value, Duration::from_millis(1)..=LONGEST_TIME)
+}
+
+/// As `time`, for what zero has a meaning for.
+pub(super) fn time_or_zero(name: &'static str, value: Duration) -> Result<Duration, Error> {
+    within(name, value, Duration::ZERO..=LONGEST_TIME)
+}
+
+/// As `within`, for what may have no limit; the error recalls how that is written.
+pub(super) fn limit<T: PartialOrd + Debug>(
+    name: &'static str,
+    value: Option<T>,
+    range: RangeInclusive<T>,
+) -> Result<Option<T>, Error> {
+    let Some(value) = value else { return Ok(None) };
+    match within(name, value, range) {
+        Err(Error::Setting { name, reason }) => Err(Error::setting(name, reason + ", or -1 (None) for no limit")),
+        checked => checked.map(Some),
+    }
+}
+
+pub(super) fn within<T: PartialOrd + Debug>(
+    name: &'static str,
+    value: T,
+    range: RangeInclusive<T>,
+) -> Result<T, Error> {
+    if range.contains(&value) {
+        return Ok(value);
+    }
+    Err(out_of_range(name, &value, range.start(), range.end()))
+}
+
+/// Writes numbers plain and times with their unit, as `Debug` does for both.
+fn out_of_range(name: &'static str, value: &dyn Debug, least: &dyn Debug, most: &dyn Debug) -> Error {
+    Error::setting(name, format!("{value:?} is out of range: from {least:?} to {most:?}"))
+}
+
+/// Settings whose work this version does not do, beside the two that are objects.
+const UNSUPPORTED: &[&str] = &[
+    "socket_file",
+    "ssl_certificate",
+    "ssl_certificate_chain",
+    "ssl_private_key",
+    "ssl_ciphers",
+    "ssl_module",
+    "peercreds",
+    "peercreds_resolve",
+    "statistics",
+    "wsgi_version",
+];
+
+const NOT_SUPPORTED: &str = "not supported by this version, leave it at its default";
+pub(super) const KIB: usize = 1 << 10;
+pub(super) const GIB: usize = 1 << 30;
+/// A year: beyond it a time is a slip of the pen, and sums of instants might not be.
+pub(super) const LONGEST_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// Above what any system can start.
+/// A worker that waits so long is kept from others, and from noticing a stop.
+pub(super) const LONGEST_GRACE: Duration = Duration::from_millis(100);
+pub(super) const MOST_THREADS: usize = 1_000_000;
+pub(super) const MOST_CONNECTIONS: usize = 1 << 24;
+/// The queue's places are made beforehand.
+pub(super) const LONGEST_QUEUE: usize = 1_000_000;
+/// `http::Uri` holds no more.
+pub(super) const LONGEST_TARGET: usize = 65_534;
+/// The parser needs a place for each.
+pub(super) const MOST_FIELDS: usize = 1024;

@@ -1,0 +1,209 @@
+use super::check::LONGEST_TIME;
+use super::*;
+
+/// Gives what becomes of the default settings with one of them changed, as text would.
+fn resolve(name: &str, value: &str) -> Result<Config, Error> {
+    let mut settings = Settings::default();
+    settings.set(name, value)?;
+    Config::resolve(&settings)
+}
+
+/// Each line is a name, a value and what the error says about it.
+fn refuses(cases: &str) {
+    for case in cases.lines() {
+        let [name, value, reason] = case.splitn(3, " | ").collect::<Vec<_>>()[..] else {
+            panic!("not a case: {case}");
+        };
+        let text = resolve(name, value).unwrap_err().to_string();
+        assert_eq!(text, format!("setting {name}: {reason}"), "{value:?}");
+    }
+}
+
+/// The config that comes of a value holds what `check` looks for.
+fn accepts(name: &str, value: &str, check: fn(&Config) -> bool) {
+    let config = resolve(name, value).unwrap();
+    assert!(check(&config), "{name} {value:?} gives {config:?}");
+}
+
+#[test]
+fn defaults_resolve_to_the_documented_values() {
+    let config = Config::resolve(&Settings::default()).unwrap();
+    assert_eq!(config.bind.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.backlog, 1024);
+    assert!(config.nodelay && !config.reuse_port);
+    for patience in [config.header_timeout, config.body_timeout, config.write_timeout] {
+        assert_eq!(patience, Duration::from_secs(10));
+    }
+    assert_eq!(config.keep_alive_timeout, Duration::from_secs(75));
+    assert_eq!(config.keep_alive_grace, Duration::from_millis(2));
+    assert_eq!(config.linger_timeout, Duration::from_secs(2));
+    assert_eq!(config.accepted_queue_timeout, Duration::from_secs(10));
+    assert_eq!(config.shutdown_timeout, Duration::from_secs(5));
+    assert_eq!(config.thread_idle_timeout, Duration::from_secs(10));
+    assert_eq!((config.threads_min, config.threads_max, config.queue), (10, Some(256), Some(1024)));
+    assert_eq!(config.stack_size, 2 << 20);
+    assert_eq!((config.protocol, config.software), (Version::HTTP_11, None));
+    assert_eq!(config.overflow, 431);
+    assert_eq!((config.head_bytes, config.target_bytes, config.fields), (512_000, 8192, 100));
+    assert_eq!((config.content, config.drain), (Some(104_857_600), 65_536));
+}
+
+#[test]
+fn values_of_cherrypy_resolve() {
+    let config = Config::resolve(&Settings::cherrypy()).unwrap();
+    assert_eq!(config.backlog, 5);
+    assert_eq!((config.threads_min, config.threads_max, config.queue), (10, None, None));
+    assert_eq!(config.keep_alive_timeout, Duration::from_secs(10));
+    assert_eq!(config.overflow, 413);
+    assert_eq!((config.target_bytes, config.fields), (LONGEST_TARGET, MOST_FIELDS));
+}
+
+#[test]
+fn values_on_the_edge_resolve() {
+    accepts("socket_host", "::", |c| c.bind.to_string() == "[::]:8080");
+    accepts("socket_host", "fe80::1%eth0", |c| c.bind.to_string() == "[fe80::1%eth0]:8080");
+    accepts("socket_port", "0", |c| c.bind.to_string() == "127.0.0.1:0");
+    accepts("socket_queue_size", "2147483647", |c| c.backlog == i32::MAX);
+    accepts("socket_timeout", "31536000", |c| c.header_timeout == LONGEST_TIME);
+    accepts("socket_timeout", "0.001", |c| c.header_timeout.as_millis() == 1);
+    accepts("shutdown_timeout", "0", |c| c.shutdown_timeout.is_zero());
+    accepts("accepted_queue_timeout", "0", |c| c.accepted_queue_timeout.is_zero());
+    accepts("keep_alive_grace", "0", |c| c.keep_alive_grace.is_zero());
+    accepts("keep_alive_grace", "0.1", |c| c.keep_alive_grace == Duration::from_millis(100));
+    accepts("thread_pool", "256", |c| c.threads_min == 256);
+    accepts("thread_pool_max", "10", |c| c.threads_max == Some(10));
+    accepts("thread_pool_max", "-1", |c| c.threads_max.is_none());
+    accepts("accepted_queue_size", "-1", |c| c.queue.is_none());
+    accepts("max_request_body_size", "-1", |c| c.content.is_none());
+    accepts("max_request_header_size", "64", |c| (c.head_bytes, c.target_bytes) == (64, 8192));
+    accepts("protocol_version", "HTTP/1.0", |c| c.protocol == Version::HTTP_10);
+    accepts("software", "cherry/1 (tree)", |c| c.software.as_ref().unwrap() == "cherry/1 (tree)");
+    accepts("software", "", |c| c.software.is_none());
+    accepts("header_overflow_status", "413", |c| c.overflow == 413);
+    accepts("reuse_port", "on", |c| c.reuse_port);
+    accepts("nodelay", "off", |c| !c.nodelay);
+}
+
+#[test]
+fn a_time_limit_of_its_own_goes_before_socket_timeout() {
+    for (name, expected) in [
+        ("header_timeout", [1, 10, 10]),
+        ("body_timeout", [10, 1, 10]),
+        ("write_timeout", [10, 10, 1]),
+        ("socket_timeout", [1, 1, 1]),
+    ] {
+        let config = resolve(name, "1").unwrap();
+        let times = [config.header_timeout, config.body_timeout, config.write_timeout];
+        assert_eq!(times.map(|time| time.as_secs()), expected, "{name}");
+    }
+}
+
+#[test]
+fn bad_addresses_are_refused() {
+    refuses(
+        "\
+socket_host |  | \"\" is empty; 0.0.0.0 or :: stands for every address
+socket_host | a b | \"a b\" has a blank or a control character in it
+socket_host | a\0 | \"a\\0\" has a blank or a control character in it
+socket_host | a\t | \"a\\t\" has a blank or a control character in it
+socket_host | [::1] | \"[::1]\" is neither a host name nor an IP address without brackets
+socket_host | http://a | \"http://a\" is neither a host name nor an IP address without brackets
+socket_queue_size | 0 | 0 is out of range: from 1 to 2147483647
+socket_queue_size | 4294967295 | 4294967295 is out of range: from 1 to 2147483647",
+    );
+}
+
+#[test]
+fn bad_times_are_refused() {
+    refuses(
+        "\
+socket_timeout | 0 | 0ns is out of range: from 1ms to 31536000s
+socket_timeout | 0.000999 | 999µs is out of range: from 1ms to 31536000s
+socket_timeout | -1 | \"-1\" is not a number of seconds such as 10 or 0.25
+header_timeout | 0 | 0ns is out of range: from 1ms to 31536000s
+body_timeout | 0 | 0ns is out of range: from 1ms to 31536000s
+write_timeout | 0 | 0ns is out of range: from 1ms to 31536000s
+keep_alive_timeout | 0 | 0ns is out of range: from 1ms to 31536000s
+linger_timeout | 0 | 0ns is out of range: from 1ms to 31536000s
+thread_idle_timeout | 0 | 0ns is out of range: from 1ms to 31536000s
+thread_idle_timeout | 31536001 | 31536001s is out of range: from 1ms to 31536000s
+keep_alive_grace | 0.101 | 101ms is out of range: from 0ns to 100ms
+accepted_queue_timeout | 31536001 | 31536001s is out of range: from 0ns to 31536000s
+shutdown_timeout | 31536001 | 31536001s is out of range: from 0ns to 31536000s",
+    );
+}
+
+#[test]
+fn bad_sizes_are_refused() {
+    refuses(
+        "\
+max_request_header_size | 0 | 0 is out of range: from 64 to 1073741824
+max_request_header_size | 63 | 63 is out of range: from 64 to 1073741824
+max_request_header_size | 1073741825 | 1073741825 is out of range: from 64 to 1073741824
+max_request_target_size | 0 | 0 is out of range: from 1 to 65534
+max_request_target_size | 64K | 65536 is out of range: from 1 to 65534
+max_request_header_fields | 0 | 0 is out of range: from 1 to 1024
+max_request_header_fields | 1025 | 1025 is out of range: from 1 to 1024
+max_request_body_size | 0 | 0 is out of range: from 1 to 18446744073709551615, or -1 (None) for no limit
+max_drain_size | 0 | 0 is out of range: from 1 to 1073741824
+max_drain_size | 2G | 2147483648 is out of range: from 1 to 1073741824",
+    );
+}
+
+#[test]
+fn bad_threads_and_queues_are_refused() {
+    refuses(
+        "\
+thread_pool | 0 | 0 is out of range: from 1 to 1000000
+thread_pool | 1000001 | 1000001 is out of range: from 1 to 1000000
+thread_pool_max | 0 | 0 is out of range: from 1 to 1000000, or -1 (None) for no limit
+thread_pool_max | 1000001 | 1000001 is out of range: from 1 to 1000000, or -1 (None) for no limit
+thread_pool_max | 9 | 9 is below thread_pool, which is 10
+accepted_queue_size | 0 | 0 is out of range: from 1 to 1000000, or -1 (None) for no limit
+accepted_queue_size | 1000001 | 1000001 is out of range: from 1 to 1000000, or -1 (None) for no limit
+thread_stack_size | 65535 | 65535 is out of range: from 65536 to 1073741824
+thread_stack_size | 2G | 2147483648 is out of range: from 65536 to 1073741824",
+    );
+}
+
+#[test]
+fn bad_answers_are_refused() {
+    refuses(
+        "\
+protocol_version |  | \"\" is neither HTTP/1.1 nor HTTP/1.0
+protocol_version | HTTP/2.0 | \"HTTP/2.0\" is neither HTTP/1.1 nor HTTP/1.0
+protocol_version | http/1.1 | \"http/1.1\" is neither HTTP/1.1 nor HTTP/1.0
+software |   | \" \" is empty; unset it to leave the Server field out
+software |  a | \" a\" begins or ends with a blank
+software | a\t | \"a\\t\" begins or ends with a blank
+software | a\0 | \"a\\0\" is not a field value of visible ASCII characters
+software | é | \"é\" is not a field value of visible ASCII characters
+header_overflow_status | 200 | 200 is neither 431 nor 413
+header_overflow_status | 0 | 0 is neither 431 nor 413",
+    );
+}
+
+#[test]
+fn an_answer_cannot_be_split_through_software() {
+    let software = Some("a\r\nSet-Cookie: b".to_owned());
+    let settings = Settings { software, ..Settings::default() };
+    let text = Config::resolve(&settings).unwrap_err().to_string();
+    assert!(text.ends_with("is not a field value of visible ASCII characters"), "{text}");
+}
+
+#[test]
+fn what_is_not_supported_yet_is_refused_by_name() {
+    refuses(
+        "\
+socket_file | a | not supported by this version, leave it at its default
+ssl_certificate | a | not supported by this version, leave it at its default
+ssl_certificate_chain | a | not supported by this version, leave it at its default
+ssl_private_key | a | not supported by this version, leave it at its default
+ssl_ciphers | a | not supported by this version, leave it at its default
+ssl_module | pyopenssl | not supported by this version, leave it at its default
+peercreds | on | not supported by this version, leave it at its default
+peercreds_resolve | on | not supported by this version, leave it at its default
+statistics | on | not supported by this version, leave it at its default
+wsgi_version | u.0 | not supported by this version, leave it at its default",
+    );
+}

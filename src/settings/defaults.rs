@@ -1,0 +1,77 @@
+//! The two sets of values a user can start from.
+
+use std::time::Duration;
+
+use super::Settings;
+
+impl Default for Settings {
+    /// Gives CherryPy's values, but bounded queues and threads, a longer backlog, and 75 s for an idle connection.
+    fn default() -> Settings {
+        Settings {
+            socket_host: "127.0.0.1".to_owned(),
+            socket_port: 8080,
+            socket_file: None,
+            socket_queue_size: 1024,
+            reuse_port: false,
+            nodelay: true,
+            socket_timeout: Duration::from_secs(10),
+            header_timeout: None,
+            body_timeout: None,
+            write_timeout: None,
+            keep_alive_timeout: Duration::from_secs(75),
+            keep_alive_grace: Duration::from_millis(2),
+            linger_timeout: Duration::from_secs(2),
+            accepted_queue_timeout: Duration::from_secs(10),
+            shutdown_timeout: Duration::from_secs(5),
+            max_request_header_size: 512_000,
+            max_request_target_size: 8192,
+            max_request_header_fields: 100,
+            max_request_body_size: Some(100 << 20),
+            max_drain_size: 64 << 10,
+            max_linger_size: 256 << 20,
+            minimum_rate: Some(240),
+            max_connections: Some(65_536),
+            keep_alive_conn_limit: None,
+            thread_pool: 10,
+            thread_pool_max: Some(256),
+            thread_idle_timeout: Duration::from_secs(10),
+            thread_stack_size: 2 << 20,
+            accepted_queue_size: Some(1024),
+            protocol_version: "HTTP/1.1".to_owned(),
+            software: None,
+            header_overflow_status: 431,
+            ssl_certificate: None,
+            ssl_certificate_chain: None,
+            ssl_private_key: None,
+            ssl_ciphers: None,
+            ssl_context: None,
+            ssl_module: "builtin".to_owned(),
+            peercreds: false,
+            peercreds_resolve: false,
+            instance: None,
+            statistics: false,
+            wsgi_version: ("1".to_owned(), 0),
+        }
+    }
+}
+
+impl Settings {
+    /// Gives the values that CherryPy documents, to the letter: no limit on queue and threads, a backlog of 5, 10 s for
+    /// an idle connection, 413 for a head too large.
+    ///
+    /// Limits that CherryPy does not have, on the target and the number of field lines, are set as high as they go.
+    pub fn cherrypy() -> Settings {
+        let settings = Settings::default();
+        Settings {
+            socket_queue_size: 5,
+            keep_alive_timeout: settings.socket_timeout,
+            max_request_target_size: 65_534,
+            max_request_header_fields: 1024,
+            thread_pool_max: None,
+            accepted_queue_size: None,
+            max_connections: None,
+            header_overflow_status: 413,
+            ..settings
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What a user sets, under CherryPy's names.
+//!
+//! Values as they were written: nothing is checked here, so that fields can be set in any order. `config` checks them
+//! when a server starts; `table` reads and shows them as text.
+
+mod defaults;
+mod objects;
+mod table;
+mod text;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use self::objects::{Instance, SslContext};
+pub use self::table::Row;
+
+/// Everything about a server that can be set, with CherryPy's attribute names where CherryPy has the attribute.
+///
+/// A value takes effect when the server starts or restarts, and is checked then: one that cannot be used is refused with
+/// an [`Error::Setting`](crate::Error::Setting) that names it. Where `None` means *no limit*, text says `-1`; any other
+/// `None` is an empty text. Unless a field says otherwise, times reach from 1 ms to 365 days, and zero is refused.
+///
+/// [`Settings::default`] has CherryPy's values but for those known to do harm; [`Settings::cherrypy`] has them all.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Host name or IP address to listen on; `0.0.0.0` stands for every IPv4 address, `::` for every address.
+    ///
+    /// Default `127.0.0.1`. Never empty; IPv6 is written without brackets. CherryPy: `socket_host`, the same.
+    pub socket_host: String,
+
+    /// TCP port to listen on; 0 leaves the choice to the system.
+    ///
+    /// Default 8080. CherryPy: `socket_port`, the same.
+    pub socket_port: u16,
+
+    /// Unix socket to listen on instead of `socket_host` and `socket_port`.
+    ///
+    /// Default `None`: TCP. Not supported by this version. CherryPy: `socket_file`, the same.
+    pub socket_file: Option<PathBuf>,
+
+    /// Connections that the kernel keeps until they are accepted; it may cut the number down (`somaxconn`).
+    ///
+    /// Default 1024, range 1 to 2147483647. CherryPy: `socket_queue_size`, 5, at which small bursts are turned away.
+    pub socket_queue_size: u32,
+
+    /// Whether several processes may listen on the same port (`SO_REUSEPORT`).
+    ///
+    /// Default `false`. CherryPy: not there; cheroot: `reuse_port`.
+    pub reuse_port: bool,
+
+    /// Whether small answers are sent without waiting for more (`TCP_NODELAY`).
+    ///
+    /// Default `true`. CherryPy: `nodelay`, the same.
+    pub nodelay: bool,
+
+    /// Time limit for everything a peer is waited for, unless one of the next three is set.
+    ///
+    /// Default 10 s. CherryPy: `socket_timeout`, the same, but there each byte starts it anew, and it is also the limit of
+    /// an idle connection, here `keep_alive_timeout`.
+    pub socket_timeout: Duration,
+
+    /// Time within which a whole request head arrives, from its first byte, or from the accept for the first; then 408.
+    ///
+    /// Default `None`: as `socket_timeout`. CherryPy: not there.
+    pub header_timeout: Option<Duration>,
+
+    /// Time within which each stretch of a request body arrives; then 408.
+    ///
+    /// Default `None`: as `socket_timeout`. CherryPy: not there.
+    pub body_timeout: Option<Duration>,
+
+    /// Time within which the peer takes each stretch of an answer; then the connection is closed.
+    ///
+    /// Default `None`: as `socket_timeout`. CherryPy: not there.
+    pub write_timeout: Option<Duration>,
+
+    /// Time a connection may be idle between two requests before it is closed.
+    ///
+    /// Default 75 s: longer than a load balancer's 60 s, which must be the first to close. CherryPy: `socket_timeout`.
+    pub keep_alive_timeout: Duration,
+
+    /// Time a worker waits for the next request of a connection before it parks the connection.
+    ///
+    /// Default 2 ms, range 0, which parks at once, to 100 ms; never above `keep_alive_timeout`. CherryPy: not there.
+    pub keep_alive_grace: Duration,
+
+    /// Time for which, at the most, input is discarded after an early answer, so that the peer can read the answer.
+    ///
+    /// Default 2 s. CherryPy: not there.
+    pub linger_timeout: Duration,
+
+    /// Time that a connection waits for room in a full queue before it is answered with 503.
+    ///
+    /// Default 10 s, from 0, which answers at once. CherryPy: `accepted_queue_timeout`, the same.
+    pub accepted_queue_timeout: Duration,
+
+    /// Time that a stop leaves to the requests being served before their connections are cut.
+    ///
+    /// Default 5 s, from 0, which cuts at once. CherryPy: `shutdown_timeout`, the same, but there it is no upper bound.
+    pub shutdown_timeout: Duration,
+
+    /// Bytes of a request head, its request line included; above it, `header_overflow_status`.
+    ///
+    /// Default 512000, range 64 to 1 GiB. CherryPy: `max_request_header_size`, the same.
+    pub max_request_header_size: usize,
+
+    /// Bytes of a request target; above it, 414.
+    ///
+    /// Default 8192, range 1 to 65534 (no longer one fits [`http::Uri`]). CherryPy: not there.
+    pub max_request_target_size: usize,
+
+    /// Field lines of a request head; above it, `header_overflow_status`.
+    ///
+    /// Default 100, range 1 to 1024. CherryPy: not there.
+    pub max_request_header_fields: usize,
+
+    /// Bytes of a request's content; above it, 413.
+    ///
+    /// Default 104857600 (100 MiB), at least 1; `None`: no limit. CherryPy: `max_request_body_size`, the same; 0 is
+    /// refused here because there it means no limit.
+    pub max_request_body_size: Option<u64>,
+
+    /// Bytes of content left unread by a handler that are read and dropped so as to keep the connection.
+    ///
+    /// Default 65536, range 1 to 1 GiB. CherryPy: not there, always everything.
+    pub max_drain_size: u64,
+
+    /// Bytes a peer may still send after an early answer; what is more cuts the connection before the peer has read it.
+    ///
+    /// Default 268435456 (256 MiB), range 1 to 1 TiB: what is dropped costs no memory, and `linger_timeout` bounds the
+    /// time. CherryPy: not there.
+    pub max_linger_size: u64,
+
+    /// Bytes a second that a peer must move, on the average, in either direction, to be waited for.
+    ///
+    /// Time that the server spends on waiting is paid out of `body_timeout` or `write_timeout`, and is earned back at this rate.
+    /// Default 240, range 1 to 1 GiB; `None`: any byte earns all of it back. CherryPy: not there.
+    pub minimum_rate: Option<u64>,
+
+    /// Connections that may be open at a time. One more takes the place of the one that has been idle between requests for
+    /// longest; if none is idle it is answered with 503.
+    ///
+    /// Default 65536, range 1 to 16777216; `None`: no limit but the system's, on descriptors. CherryPy: not there.
+    pub max_connections: Option<usize>,
+
+    /// Connections that may be idle between two requests; with one more, the one that has been idle for longest is closed.
+    ///
+    /// Default `None`, no limit but `max_connections`: an idle connection costs no thread. Range 0 to 16777216; 0 closes every
+    /// connection that would have to wait. cheroot: `keep_alive_conn_limit`, 10; CherryPy: not there.
+    pub keep_alive_conn_limit: Option<usize>,
+
+    /// Worker threads that are started, and kept.
+    ///
+    /// Default 10, range 1 to 1000000. CherryPy: `thread_pool`, the same.
+    pub thread_pool: usize,
+
+    /// Worker threads that there may be when connections have to wait for one.
+    ///
+    /// Default 256, range `thread_pool` to 1000000; `None`: no limit. CherryPy: `thread_pool_max`, -1 (no limit), which
+    /// has no effect there.
+    pub thread_pool_max: Option<usize>,
+
+    /// Time after which a worker thread above `thread_pool` ends when there is nothing to do.
+    ///
+    /// Default 10 s. CherryPy: not there.
+    pub thread_idle_timeout: Duration,
+
+    /// Bytes of stack of each worker thread.
+    ///
+    /// Default 2097152 (2 MiB), range 64 KiB to 1 GiB. CherryPy: not there.
+    pub thread_stack_size: usize,
+
+    /// Connections that may wait for a worker thread; see `accepted_queue_timeout` for the next one.
+    ///
+    /// Default 1024, range 1 to 1000000; `None`: no limit. CherryPy: `accepted_queue_size`, -1 (no limit).
+    pub accepted_queue_size: Option<usize>,
+
+    /// HTTP version that answers name and that limits what is used: `HTTP/1.1` or `HTTP/1.0`.
+    ///
+    /// Default `HTTP/1.1`. With `HTTP/1.0` nothing is chunked and a connection persists only if the client asks.
+    /// CherryPy: `protocol_version`, the same.
+    pub protocol_version: String,
+
+    /// Value of the `Server` field of answers; visible ASCII.
+    ///
+    /// Default `None`: no such field. CherryPy: not there; cheroot: `software`, its name and version.
+    pub software: Option<String>,
+
+    /// Status of the answer to a head with too many bytes or field lines: 431 or 413.
+    ///
+    /// Default 431 (RFC 6585 §5). CherryPy: not there, always 413.
+    pub header_overflow_status: u16,
+
+    /// File of the server's certificate.
+    ///
+    /// Default `None`: no TLS. Not supported by this version. CherryPy: `ssl_certificate`, the same.
+    pub ssl_certificate: Option<PathBuf>,
+
+    /// File of the certificates between the server's and its root.
+    ///
+    /// Default `None`. Not supported by this version. CherryPy: `ssl_certificate_chain`, the same.
+    pub ssl_certificate_chain: Option<PathBuf>,
+
+    /// File of the certificate's private key.
+    ///
+    /// Default `None`. Not supported by this version. CherryPy: `ssl_private_key`, the same.
+    pub ssl_private_key: Option<PathBuf>,
+
+    /// Names of the cipher suites that may be used.
+    ///
+    /// Default `None`: those of the TLS library. Not supported by this version. CherryPy: `ssl_ciphers`, the same.
+    pub ssl_ciphers: Option<String>,
+
+    /// A complete TLS configuration, instead of the files.
+    ///
+    /// Default `None`. Not supported by this version. CherryPy: `ssl_context`, the same.
+    pub ssl_context: Option<SslContext>,
+
+    /// Name of the TLS adapter.
+    ///
+    /// Default `builtin`. Not supported by this version. CherryPy: `ssl_module`, the same.
+    pub ssl_module: String,
+
+    /// Whether the process, user and group at the other end of a Unix socket are looked up.
+    ///
+    /// Default `false`. Not supported by this version. CherryPy: `peercreds`, the same.
+    pub peercreds: bool,
+
+    /// Whether that user and group are resolved to names.
+    ///
+    /// Default `false`. Not supported by this version. CherryPy: `peercreds_resolve`, the same.
+    pub peercreds_resolve: bool,
+
+    /// The HTTP server to control instead of the built-in one.
+    ///
+    /// Default `None`. Not supported by this version. CherryPy: `instance`, the same.
+    pub instance: Option<Instance>,
+
+    /// Whether statistics are gathered.
+    ///
+    /// Default `false`. Not supported by this version. CherryPy: `statistics`, the same.
+    pub statistics: bool,
+
+    /// Version of the WSGI-style gateway: `("1", 0)` or `("u", 0)`.
+    ///
+    /// Default `("1", 0)`. Not supported by this version. CherryPy: `wsgi_version`, `(1, 0)` or `('u', 0)`.
+    pub wsgi_version: (String, u32),
+}

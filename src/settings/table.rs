@@ -1,0 +1,182 @@
+//! One row for each setting that text can express: the command line, the environment and files are all read with it.
+
+use super::Settings;
+use super::text::{Bool, Bytes, Count, Kind, Name, Path, Port, Seconds, Status, Unlimited, Unset, Version};
+use crate::error::Error;
+
+/// What is known about one setting that can be written as text.
+#[derive(Debug)]
+pub struct Row {
+    name: &'static str,
+    group: &'static str,
+    unit: &'static str,
+    help: &'static str,
+    parse: fn(&mut Settings, &str) -> Result<(), String>,
+    show: fn(&Settings) -> String,
+}
+
+impl Row {
+    /// Gives the setting's name, that of its field in [`Settings`].
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Gives the subject it belongs to; the rows of a subject stand together.
+    pub fn group(&self) -> &'static str {
+        self.group
+    }
+
+    /// Gives the word that stands for a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`, `NAME`, `PATH`,
+    /// `VERSION` or `BOOL`.
+    pub fn unit(&self) -> &'static str {
+        self.unit
+    }
+
+    /// Gives one line of help.
+    pub fn help(&self) -> &'static str {
+        self.help
+    }
+
+    /// Writes the value that [`Settings::default`] has; empty if none is set.
+    pub fn default_text(&self) -> String {
+        (self.show)(&Settings::default())
+    }
+}
+
+impl Settings {
+    /// Lists every setting that text can express.
+    pub fn table() -> &'static [Row] {
+        TABLE
+    }
+
+    /// Sets what is called `name` to the value that `value` writes.
+    ///
+    /// Times are seconds (`0.25`), sizes bytes or with K, M or G (`64K`), `-1` means no limit where there may be none, and
+    /// an empty text unsets what may be unset. Ranges are checked when a server starts.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSetting`] for a name that is not in the table; [`Error::Setting`] for a value that cannot be read,
+    /// or a setting that text cannot express. Nothing is changed then.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        if let Some(row) = row(name) {
+            return (row.parse)(self, value).map_err(|reason| Error::setting(row.name, reason));
+        }
+        match OBJECTS.iter().find(|object| **object == name) {
+            Some(object) => Err(Error::setting(object, "cannot be written as text, only set by a program")),
+            None => Err(Error::UnknownSetting { name: name.to_owned(), nearest: nearest(name) }),
+        }
+    }
+
+    /// Writes the value of the setting called `name`, in a form that [`Settings::set`] reads; `None` if there is none.
+    pub fn get(&self, name: &str) -> Option<String> {
+        row(name).map(|row| (row.show)(self))
+    }
+}
+
+fn row(name: &str) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.name == name)
+}
+
+/// Finds the setting that was probably meant: at most a third of its letters are wrong.
+fn nearest(name: &str) -> Option<&'static str> {
+    TABLE
+        .iter()
+        .map(|row| (distance(name.as_bytes(), row.name.as_bytes()), row.name))
+        .filter(|(distance, known)| *distance <= known.len() / 3)
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// Counts the insertions, deletions and replacements that make `b` of `a` (Levenshtein), one row of the matrix at a time.
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    let mut costs: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.iter().enumerate() {
+        let mut diagonal = i;
+        costs[0] = i + 1;
+        for (j, right) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(left != right);
+            diagonal = costs[j + 1];
+            costs[j + 1] = replaced.min(diagonal + 1).min(costs[j] + 1);
+        }
+    }
+    costs[b.len()]
+}
+
+/// Settings that have no row: text cannot express them.
+const OBJECTS: &[&str] = &["instance", "ssl_context"];
+
+macro_rules! table {
+    ($($group:literal { $($name:ident: $kind:ty = $help:literal;)* })*) => {
+        static TABLE: &[Row] = &[$($(Row {
+            name: stringify!($name),
+            group: $group,
+            unit: <$kind>::UNIT,
+            help: $help,
+            parse: |settings, text| <$kind>::parse(text).map(|value| settings.$name = value),
+            show: |settings| <$kind>::show(&settings.$name),
+        },)*)*];
+    };
+}
+
+table! {
+    "listening" {
+        socket_host: Name = "host name or IP address to listen on; 0.0.0.0 or :: for all";
+        socket_port: Port = "TCP port to listen on; 0 lets the system choose";
+        socket_file: Unset<Path> = "Unix socket to listen on instead (not yet supported)";
+        socket_queue_size: Count<u32> = "connections that the kernel keeps until they are accepted";
+        reuse_port: Bool = "let several processes listen on the same port";
+        nodelay: Bool = "send small answers without waiting for more";
+    }
+    "time limits" {
+        socket_timeout: Seconds = "for a peer, wherever no other time limit is set";
+        header_timeout: Unset<Seconds> = "for a whole request head; empty: socket_timeout";
+        body_timeout: Unset<Seconds> = "for each stretch of a request body; empty: socket_timeout";
+        write_timeout: Unset<Seconds> = "for each stretch of an answer; empty: socket_timeout";
+        keep_alive_timeout: Seconds = "for an idle connection between two requests";
+        keep_alive_grace: Seconds = "for a worker to wait for a connection's next request; 0: not at all";
+        linger_timeout: Seconds = "for discarding input after an early answer";
+        accepted_queue_timeout: Seconds = "for a connection to wait at a full queue before a 503; 0: not at all";
+        shutdown_timeout: Seconds = "for running requests to end when the server stops; 0: cut at once";
+    }
+    "size limits" {
+        max_request_header_size: Bytes<usize> = "request line and header section together";
+        max_request_target_size: Bytes<usize> = "request target";
+        max_request_header_fields: Count<usize> = "field lines of a request";
+        max_request_body_size: Unlimited<Bytes<u64>> = "content of a request; -1: no limit";
+        max_drain_size: Bytes<u64> = "unread content that is dropped so as to keep a connection";
+        max_linger_size: Bytes<u64> = "input that is dropped after an early answer";
+        minimum_rate: Unlimited<Bytes<u64>> = "a second that a peer must move to be waited for; -1: any";
+    }
+    "threads and queues" {
+        max_connections: Unlimited<Count<usize>> = "connections that may be open at a time; -1: no limit";
+        keep_alive_conn_limit: Unlimited<Count<usize>> = "connections that may be idle at a time; -1: no limit";
+        thread_pool: Count<usize> = "worker threads that are always there";
+        thread_pool_max: Unlimited<Count<usize>> = "worker threads that there may be; -1: no limit";
+        thread_idle_timeout: Seconds = "after which a worker thread that is not needed ends";
+        thread_stack_size: Bytes<usize> = "stack of each worker thread";
+        accepted_queue_size: Unlimited<Count<usize>> = "connections that wait for a worker thread; -1: no limit";
+    }
+    "answers" {
+        protocol_version: Name = "HTTP/1.1 or HTTP/1.0";
+        software: Unset<Name> = "value of the Server field; empty: no such field";
+        header_overflow_status: Status = "answer to a request head that is too large, 431 or 413";
+    }
+    "TLS" {
+        ssl_certificate: Unset<Path> = "file of the server's certificate (not yet supported)";
+        ssl_certificate_chain: Unset<Path> = "file of the certificates above it (not yet supported)";
+        ssl_private_key: Unset<Path> = "file of its private key (not yet supported)";
+        ssl_ciphers: Unset<Name> = "cipher suites that may be used (not yet supported)";
+        ssl_module: Name = "TLS adapter (not yet supported)";
+    }
+    "identity" {
+        peercreds: Bool = "look up who is at the other end of a Unix socket (not yet supported)";
+        peercreds_resolve: Bool = "look up the names of that user and group (not yet supported)";
+    }
+    "other" {
+        statistics: Bool = "gather statistics (not yet supported)";
+        wsgi_version: Version = "version of the WSGI-style gateway, 1.0 or u.0 (not yet supported)";
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,304 @@
+//! How each kind of value is written as text. Syntax only: ranges are the business of `config`.
+
+use std::fmt::Display;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A kind of value; what `show` writes, `parse` reads back as the same value.
+pub(super) trait Kind {
+    type Value;
+    /// The word that stands for a value in help.
+    const UNIT: &'static str;
+    /// Reads a value; the error says what is wrong with `text`, which it quotes.
+    fn parse(text: &str) -> Result<Self::Value, String>;
+    fn show(value: &Self::Value) -> String;
+}
+
+/// Time in seconds, with up to nine digits after the point.
+pub(super) struct Seconds;
+/// A size, in bytes or with K, M or G (also KiB, MiB, GiB) for powers of 1024.
+pub(super) struct Bytes<T>(PhantomData<T>);
+/// A number of things.
+pub(super) struct Count<T>(PhantomData<T>);
+/// A TCP port.
+pub(super) struct Port;
+/// A status code.
+pub(super) struct Status;
+/// Yes or no.
+pub(super) struct Bool;
+/// A name, taken as it is.
+pub(super) struct Name;
+/// A path of a file; shown with replacement characters if it is not UTF-8.
+pub(super) struct Path;
+/// A version of the WSGI-style gateway: `1.0`, `u.0`.
+pub(super) struct Version;
+/// Another kind, or -1 for `None`: no limit.
+pub(super) struct Unlimited<K>(PhantomData<K>);
+/// Another kind, or nothing at all for `None`.
+pub(super) struct Unset<K>(PhantomData<K>);
+
+impl Kind for Seconds {
+    type Value = Duration;
+    const UNIT: &'static str = "SECONDS";
+
+    fn parse(text: &str) -> Result<Duration, String> {
+        let wrong = || format!("{text:?} is not a number of seconds such as 10 or 0.25");
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let seconds: u64 = digits(whole).ok_or_else(wrong)?;
+        if fraction.len() > 9 {
+            return Err(format!("{text:?} is finer than a nanosecond"));
+        }
+        let _: u32 = digits(fraction).ok_or_else(wrong)?;
+        let nanos = digits(&format!("{fraction:0<9}")).ok_or_else(wrong)?;
+        Ok(Duration::new(seconds, nanos))
+    }
+
+    fn show(value: &Duration) -> String {
+        let text = format!("{}.{:09}", value.as_secs(), value.subsec_nanos());
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+}
+
+impl<T: TryFrom<u64> + Display> Kind for Bytes<T> {
+    type Value = T;
+    const UNIT: &'static str = "BYTES";
+
+    fn parse(text: &str) -> Result<T, String> {
+        let wrong = || format!("{text:?} is not a size such as 4096, 64K, 10M or 1G");
+        let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let shift = match text[number.len()..].to_ascii_lowercase().as_str() {
+            "" => 0,
+            "k" | "kib" => 10,
+            "m" | "mib" => 20,
+            "g" | "gib" => 30,
+            _ => return Err(wrong()),
+        };
+        let number: u64 = digits(number).ok_or_else(wrong)?;
+        number
+            .checked_mul(1 << shift)
+            .and_then(|bytes| T::try_from(bytes).ok())
+            .ok_or_else(|| format!("{text:?} is too large a size"))
+    }
+
+    fn show(value: &T) -> String {
+        value.to_string()
+    }
+}
+
+impl<T: FromStr + Display> Kind for Count<T> {
+    type Value = T;
+    const UNIT: &'static str = "COUNT";
+
+    fn parse(text: &str) -> Result<T, String> {
+        digits(text).ok_or_else(|| format!("{text:?} is not a whole number, or is too large"))
+    }
+
+    fn show(value: &T) -> String {
+        value.to_string()
+    }
+}
+
+impl Kind for Port {
+    type Value = u16;
+    const UNIT: &'static str = "PORT";
+
+    fn parse(text: &str) -> Result<u16, String> {
+        digits(text).ok_or_else(|| format!("{text:?} is not a port from 0 to 65535"))
+    }
+
+    fn show(value: &u16) -> String {
+        value.to_string()
+    }
+}
+
+impl Kind for Status {
+    type Value = u16;
+    const UNIT: &'static str = "STATUS";
+
+    fn parse(text: &str) -> Result<u16, String> {
+        digits(text).ok_or_else(|| format!("{text:?} is not a status code such as 431"))
+    }
+
+    fn show(value: &u16) -> String {
+        value.to_string()
+    }
+}
+
+impl Kind for Bool {
+    type Value = bool;
+    const UNIT: &'static str = "BOOL";
+
+    fn parse(text: &str) -> Result<bool, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Ok(true),
+            "false" | "no" | "off" | "0" => Ok(false),
+            _ => Err(format!("{text:?} is neither true (yes, on, 1) nor false (no, off, 0)")),
+        }
+    }
+
+    fn show(value: &bool) -> String {
+        value.to_string()
+    }
+}
+
+impl Kind for Name {
+    type Value = String;
+    const UNIT: &'static str = "NAME";
+
+    fn parse(text: &str) -> Result<String, String> {
+        Ok(text.to_owned())
+    }
+
+    fn show(value: &String) -> String {
+        value.clone()
+    }
+}
+
+impl Kind for Path {
+    type Value = PathBuf;
+    const UNIT: &'static str = "PATH";
+
+    fn parse(text: &str) -> Result<PathBuf, String> {
+        Ok(PathBuf::from(text))
+    }
+
+    fn show(value: &PathBuf) -> String {
+        value.display().to_string()
+    }
+}
+
+impl Kind for Version {
+    type Value = (String, u32);
+    const UNIT: &'static str = "VERSION";
+
+    fn parse(text: &str) -> Result<(String, u32), String> {
+        text.split_once('.')
+            .and_then(|(major, minor)| Some((major.to_owned(), digits(minor)?)))
+            .ok_or_else(|| format!("{text:?} is not a version such as 1.0 or u.0"))
+    }
+
+    fn show((major, minor): &(String, u32)) -> String {
+        format!("{major}.{minor}")
+    }
+}
+
+impl<K: Kind> Kind for Unlimited<K> {
+    type Value = Option<K::Value>;
+    const UNIT: &'static str = K::UNIT;
+
+    fn parse(text: &str) -> Result<Self::Value, String> {
+        if text == "-1" { Ok(None) } else { K::parse(text).map(Some) }
+    }
+
+    fn show(value: &Self::Value) -> String {
+        value.as_ref().map_or_else(|| "-1".to_owned(), K::show)
+    }
+}
+
+impl<K: Kind> Kind for Unset<K> {
+    type Value = Option<K::Value>;
+    const UNIT: &'static str = K::UNIT;
+
+    fn parse(text: &str) -> Result<Self::Value, String> {
+        if text.is_empty() { Ok(None) } else { K::parse(text).map(Some) }
+    }
+
+    fn show(value: &Self::Value) -> String {
+        value.as_ref().map(K::show).unwrap_or_default()
+    }
+}
+
+/// Reads digits only: `str::parse` would let a sign pass.
+fn digits<T: FromStr>(text: &str) -> Option<T> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use super::*;
+
+    /// What is read is `value`, and what is shown of it is read as the same.
+    fn reads<K: Kind<Value: Debug + PartialEq>>(text: &str, value: K::Value) {
+        assert_eq!(K::parse(text).as_ref(), Ok(&value), "{text:?}");
+        assert_eq!(K::parse(&K::show(&value)), Ok(value), "{text:?}");
+    }
+
+    fn refuses<K: Kind<Value: Debug>>(texts: &[&str]) {
+        for text in texts {
+            let reason = K::parse(text).unwrap_err();
+            assert!(reason.starts_with(&format!("{text:?} is ")), "{reason}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_exact_to_the_nanosecond() {
+        reads::<Seconds>("10", Duration::from_secs(10));
+        reads::<Seconds>("0", Duration::ZERO);
+        reads::<Seconds>("0.002", Duration::from_millis(2));
+        reads::<Seconds>("100.5", Duration::from_millis(100_500));
+        reads::<Seconds>("0.000000001", Duration::from_nanos(1));
+        reads::<Seconds>("18446744073709551615.999999999", Duration::MAX);
+        refuses::<Seconds>(&["", ".", "1.", ".5", "-1", "+1", "1e3", "inf", "NaN", "1 ", "1s", "1.+5", "1.2.3"]);
+        refuses::<Seconds>(&["0.0000000001", "18446744073709551616", "\u{661}"]);
+    }
+
+    #[test]
+    fn sizes_may_have_a_suffix() {
+        reads::<Bytes<u64>>("104857600", 100 << 20);
+        reads::<Bytes<u64>>("100M", 100 << 20);
+        reads::<Bytes<usize>>("64k", 64 << 10);
+        reads::<Bytes<usize>>("64KiB", 64 << 10);
+        reads::<Bytes<usize>>("1G", 1 << 30);
+        refuses::<Bytes<usize>>(&["", "K", "-1", "+1", "1.5M", "1 K", "1KB", "1T", "0x10", "1_000"]);
+        refuses::<Bytes<u64>>(&["18446744073709551616", "17179869184G"]);
+    }
+
+    #[test]
+    fn numbers_are_digits_that_fit() {
+        reads::<Count<u32>>("4294967295", u32::MAX);
+        reads::<Port>("0", 0);
+        reads::<Port>("65535", 65535);
+        reads::<Status>("431", 431);
+        refuses::<Count<u32>>(&["", "-1", "+1", "1.0", " 1", "ten", "4294967296"]);
+        refuses::<Port>(&["", "-1", "65536", "http"]);
+        refuses::<Status>(&["", "4xx", "65536"]);
+    }
+
+    #[test]
+    fn a_bool_has_four_words_for_each_side() {
+        for text in ["true", "True", "yes", "on", "1"] {
+            reads::<Bool>(text, true);
+        }
+        for text in ["false", "FALSE", "no", "off", "0"] {
+            reads::<Bool>(text, false);
+        }
+        refuses::<Bool>(&["", "2", "y", "true "]);
+    }
+
+    #[test]
+    fn names_and_paths_are_taken_as_they_are() {
+        reads::<Name>(" a name ", " a name ".to_owned());
+        reads::<Path>("/run/a b", PathBuf::from("/run/a b"));
+    }
+
+    #[test]
+    fn a_version_has_two_parts() {
+        reads::<Version>("1.0", ("1".to_owned(), 0));
+        reads::<Version>("u.0", ("u".to_owned(), 0));
+        refuses::<Version>(&["", "1", "1.", "1.x", "1.-1"]);
+    }
+
+    #[test]
+    fn none_is_minus_one_for_no_limit_and_empty_for_unset() {
+        reads::<Unlimited<Count<usize>>>("-1", None);
+        reads::<Unlimited<Count<usize>>>("7", Some(7));
+        refuses::<Unlimited<Count<usize>>>(&["", "-2", "none"]);
+        reads::<Unset<Seconds>>("", None);
+        reads::<Unset<Seconds>>("7", Some(Duration::from_secs(7)));
+        refuses::<Unset<Seconds>>(&["-1", "none"]);
+    }
+}
