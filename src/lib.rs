@@ -7,8 +7,13 @@ mod error;
 #[doc(hidden)]
 pub use h1::laws;
 mod h1;
+mod message;
 pub mod settings;
 
 pub use address::{BindAddr, Peer};
 pub use error::Error;
+pub use http;
+pub use message::{
+    Body, BodyWriter, Connection, Handler, IntoResponse, Request, RequestExt, Response, Upgraded, upgrade,
+};
 pub use settings::Settings;

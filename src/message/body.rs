@@ -1,0 +1,487 @@
+//! Content on its way in or out.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+
+use super::upgrade::Upgraded;
+
+/// The content of a message: something to read, owned, without a lifetime.
+///
+/// **In a request** it is decoded content under the server's limits, read from the connection on demand. The first read
+/// sends `100 Continue` if the client waits for it. `std::mem::take(request.body_mut())` takes it away, for
+/// [`into_vec`](Self::into_vec) and [`into_string`](Self::into_string) or to give it back as the body of the response, which
+/// then streams at constant memory. It is valid until the exchange ends; later reads fail.
+///
+/// **In a response** it is written by the worker itself, straight to the socket. Its framing follows from what it knows of
+/// its length: `Content-Length` where it is known, else chunks, else (HTTP/1.0) the end of the connection.
+///
+/// # Errors of reading a request's content
+/// | kind | what happened | status if returned from a handler |
+/// |---|---|---|
+/// | `FileTooLarge` | more than the limit | 413 |
+/// | `TimedOut` | the client took too long | 408 |
+/// | `InvalidData` | malformed chunks, or no UTF-8 where text was asked for | 400 |
+/// | `UnexpectedEof` | the client ended in the middle | 400 if it still listens |
+///
+/// ```
+/// use drupe::{Body, Request};
+///
+/// /// Streams the request's content back.
+/// fn echo(request: &mut Request) -> Body {
+///     std::mem::take(request.body_mut())
+/// }
+///
+/// /// Reads text; a failure becomes the fitting status.
+/// fn shout(request: &mut Request) -> std::io::Result<String> {
+///     Ok(std::mem::take(request.body_mut()).into_string()?.to_uppercase())
+/// }
+/// # let mut request = Request::new("quiet".into());
+/// # assert_eq!(shout(&mut request).unwrap(), "QUIET");
+/// # echo(&mut request);
+/// ```
+#[derive(Default)]
+pub struct Body {
+    kind: Kind,
+    /// Fields behind the content, where they are known.
+    trailers: Option<Box<HeaderMap>>,
+}
+
+/// Where content comes from.
+#[derive(Default)]
+pub(crate) enum Kind {
+    #[default]
+    Empty,
+    Bytes(Bytes),
+    /// The content of a request that is still on its way.
+    Incoming(Arc<dyn Incoming>),
+    /// Ends where it ends, or after `length` bytes, whichever comes first.
+    Reader {
+        reader: Box<dyn Read + Send>,
+        length: Option<u64>,
+    },
+    File {
+        file: File,
+        range: Range<u64>,
+    },
+    Stream(Producer),
+    /// Not content: what serves the connection after a `101`.
+    Upgrade(Upgrade),
+}
+
+/// Writes a streamed body.
+pub(crate) type Producer = Box<dyn FnOnce(&mut BodyWriter<'_>) -> io::Result<()> + Send>;
+/// Serves an upgraded connection.
+pub(crate) type Upgrade = Box<dyn FnOnce(Upgraded) + Send>;
+
+/// A request's content as `threaded` reads it from the connection.
+pub(crate) trait Incoming: Send + Sync {
+    /// Reads decoded content; `Ok(0)` is its end.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Content bytes to come, where the framing says so.
+    fn remaining(&self) -> Option<u64>;
+    /// The trailer section, once the end has been read.
+    fn trailers(&self) -> Option<HeaderMap>;
+    /// Lowers the limit.
+    fn set_limit(&self, bytes: u64);
+}
+
+impl Body {
+    /// No content.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// What `reader` yields until its end. Its length is not known, so it goes out in chunks.
+    pub fn from_reader(reader: impl Read + Send + 'static) -> Self {
+        Kind::Reader { reader: Box::new(reader), length: None }.into()
+    }
+
+    /// The next `length` bytes of `reader`.
+    ///
+    /// A reader that yields fewer makes the connection close, so that the client can tell; what it would yield beyond is
+    /// left in it.
+    pub fn sized(reader: impl Read + Send + 'static, length: u64) -> Self {
+        Kind::Reader { reader: Box::new(reader), length: Some(length) }.into()
+    }
+
+    /// What of `file` lies behind its position, sent by the kernel (`sendfile`) where it can.
+    ///
+    /// What is no regular file is read like any reader, its length unknown.
+    #[must_use]
+    pub fn from_file(mut file: File) -> Self {
+        match (file.metadata(), file.stream_position()) {
+            (Ok(facts), Ok(position)) if facts.is_file() => Self::from_file_range(file, position..facts.len()),
+            _ => Self::from_reader(file),
+        }
+    }
+
+    /// The bytes of `file` in `range`, which the caller knows to be there, sent by the kernel where it can.
+    #[must_use]
+    pub fn from_file_range(file: File, range: Range<u64>) -> Self {
+        Kind::File { file, range }.into()
+    }
+
+    /// What `produce` writes, while it writes it: server-sent events, reports, proxies.
+    ///
+    /// It runs on the worker after the head has been composed. What it writes is gathered and sent when a buffer is full and
+    /// on [`flush`](io::Write::flush). Where the client has left, writing fails. An error it returns cuts the connection, so that the
+    /// client can tell.
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use drupe::Body;
+    ///
+    /// let body = Body::stream(|writer| {
+    ///     for event in 1..=3 {
+    ///         write!(writer, "data: {event}\n\n")?;
+    ///         writer.flush()?;
+    ///     }
+    ///     Ok(())
+    /// });
+    /// # assert_eq!(body.into_vec().unwrap().len(), 27);
+    /// ```
+    pub fn stream<F>(produce: F) -> Self
+    where
+        F: FnOnce(&mut BodyWriter<'_>) -> io::Result<()> + Send + 'static,
+    {
+        Kind::Stream(Box::new(produce)).into()
+    }
+
+    pub(crate) fn upgrade(serve: Upgrade) -> Self {
+        Kind::Upgrade(serve).into()
+    }
+
+    pub(crate) fn incoming(source: Arc<dyn Incoming>) -> Self {
+        Kind::Incoming(source).into()
+    }
+
+    /// Reads all that is left.
+    ///
+    /// A request's content is bounded by `max_request_body_size`, or by `RequestExt::body_limit`.
+    ///
+    /// # Errors
+    /// As [`Body`] says.
+    pub fn into_vec(mut self) -> io::Result<Vec<u8>> {
+        if let Kind::Bytes(bytes) = &mut self.kind {
+            return Ok(Vec::from(std::mem::take(bytes)));
+        }
+        let mut content = Vec::new();
+        self.read_to_end(&mut content)?;
+        Ok(content)
+    }
+
+    /// Reads all that is left as UTF-8.
+    ///
+    /// # Errors
+    /// As [`Body`] says; `InvalidData` where it is no UTF-8.
+    pub fn into_string(self) -> io::Result<String> {
+        String::from_utf8(self.into_vec()?)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "content is not valid utf-8"))
+    }
+
+    /// Bytes still to come, where that is known: a `Content-Length`, bytes in memory, a file.
+    #[must_use]
+    pub fn len(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::Empty | Kind::Upgrade(_) => Some(0),
+            Kind::Bytes(bytes) => Some(bytes.len() as u64),
+            Kind::Incoming(source) => source.remaining(),
+            Kind::Reader { length, .. } => *length,
+            Kind::File { range, .. } => Some(range.end.saturating_sub(range.start)),
+            Kind::Stream(_) => None,
+        }
+    }
+
+    /// Whether it is known that nothing is to come.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+
+    /// The fields behind the content (RFC 9110 §6.5), once its end has been read; they are handed out once.
+    pub fn trailers(&mut self) -> Option<HeaderMap> {
+        match &self.kind {
+            Kind::Incoming(source) => source.trailers(),
+            _ => self.trailers.take().map(|fields| *fields),
+        }
+    }
+
+    pub(crate) fn set_limit(&mut self, bytes: u64) {
+        if let Kind::Incoming(source) = &self.kind {
+            source.set_limit(bytes);
+        }
+    }
+
+    /// Whether it is to be read piece by piece, so that its first read may fail or wait.
+    pub(crate) fn is_read_first(&self) -> bool {
+        matches!(self.kind, Kind::Incoming(_) | Kind::Reader { .. })
+    }
+
+    pub(crate) fn is_incoming(&self) -> bool {
+        matches!(self.kind, Kind::Incoming(_))
+    }
+
+    pub(crate) fn is_upgrade(&self) -> bool {
+        matches!(self.kind, Kind::Upgrade(_))
+    }
+
+    /// Takes out what serves an upgraded connection, which leaves no content.
+    pub(crate) fn take_upgrade(&mut self) -> Option<Upgrade> {
+        if !self.is_upgrade() {
+            return None;
+        }
+        match std::mem::take(&mut self.kind) {
+            Kind::Upgrade(serve) => Some(serve),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn into_kind(self) -> Kind {
+        self.kind
+    }
+
+    /// Runs a producer, its output gathered in memory: for who reads a response instead of sending it.
+    fn gather(&mut self, produce: Producer) -> io::Result<()> {
+        let mut gathered = Gathered::default();
+        produce(&mut BodyWriter { sink: &mut gathered })?;
+        self.trailers = gathered.trailers.map(Box::new);
+        self.kind = Kind::Bytes(gathered.content.into());
+        Ok(())
+    }
+}
+
+impl Read for Body {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.kind {
+            Kind::Empty | Kind::Upgrade(_) => Ok(0),
+            Kind::Bytes(bytes) => {
+                let length = buffer.len().min(bytes.len());
+                bytes.copy_to_slice(&mut buffer[..length]);
+                Ok(length)
+            }
+            Kind::Incoming(source) => source.read(buffer),
+            Kind::Reader { reader, length: None } => reader.read(buffer),
+            Kind::Reader { reader, length: Some(left) } => {
+                let got = reader.take(*left).read(buffer)?;
+                *left -= got as u64;
+                Ok(got)
+            }
+            Kind::File { file, range } => read_range(file, range, buffer),
+            Kind::Stream(_) => {
+                let Kind::Stream(produce) = std::mem::take(&mut self.kind) else { return Ok(0) };
+                self.gather(produce)?;
+                self.read(buffer)
+            }
+        }
+    }
+}
+
+/// Reads what of `range` fits, and takes it off its front; `Ok(0)` also where the file ends early.
+pub(crate) fn read_range(file: &File, range: &mut Range<u64>, buffer: &mut [u8]) -> io::Result<usize> {
+    let left = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
+    let room = buffer.len().min(left);
+    let got = std::os::unix::fs::FileExt::read_at(file, &mut buffer[..room], range.start)?;
+    range.start += got as u64;
+    Ok(got)
+}
+
+impl From<Kind> for Body {
+    fn from(kind: Kind) -> Self {
+        Self { kind, trailers: None }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Kind::Bytes(bytes).into()
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Bytes::from_static(text.as_bytes()).into()
+    }
+}
+
+impl From<&'static [u8]> for Body {
+    fn from(bytes: &'static [u8]) -> Self {
+        Bytes::from_static(bytes).into()
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Bytes::from(text).into()
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes::from(bytes).into()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.kind {
+            Kind::Empty => "empty",
+            Kind::Bytes(_) => "bytes",
+            Kind::Incoming(_) => "incoming",
+            Kind::Reader { .. } => "reader",
+            Kind::File { .. } => "file",
+            Kind::Stream(_) => "stream",
+            Kind::Upgrade(_) => "upgrade",
+        };
+        f.debug_struct("Body").field("kind", &kind).field("len", &self.len()).finish()
+    }
+}
+
+/// Where a streamed body writes to.
+///
+/// `write` gathers, `flush` sends what was gathered.
+pub struct BodyWriter<'a> {
+    sink: &'a mut dyn Sink,
+}
+
+/// What stands behind a [`BodyWriter`].
+pub(crate) trait Sink: io::Write {
+    fn set_trailers(&mut self, fields: HeaderMap);
+    fn is_shutting_down(&self) -> bool;
+}
+
+impl<'a> BodyWriter<'a> {
+    pub(crate) fn new(sink: &'a mut dyn Sink) -> Self {
+        Self { sink }
+    }
+
+    /// Sets the fields that follow the content.
+    ///
+    /// They go out where the content goes in chunks and the client said `TE: trailers` (RFC 9110 §6.5.1); else they are dropped.
+    /// Fields that may not stand there, such as `Content-Length`, are left out.
+    pub fn trailers(&mut self, fields: HeaderMap) {
+        self.sink.set_trailers(fields);
+    }
+
+    /// Whether the server has been told to stop: an endless stream should end now.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.sink.is_shutting_down()
+    }
+}
+
+impl io::Write for BodyWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.sink.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+impl fmt::Debug for BodyWriter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyWriter").finish_non_exhaustive()
+    }
+}
+
+/// A sink in memory.
+#[derive(Default)]
+struct Gathered {
+    content: Vec<u8>,
+    trailers: Option<HeaderMap>,
+}
+
+impl io::Write for Gathered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.content.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink for Gathered {
+    fn set_trailers(&mut self, fields: HeaderMap) {
+        self.trailers = Some(fields);
+    }
+
+    fn is_shutting_down(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn check(body: Body, length: Option<u64>, content: &str) {
+        assert_eq!(body.len(), length, "{body:?}");
+        assert_eq!(body.into_string().unwrap(), content);
+    }
+
+    fn file(content: &str) -> File {
+        let path = std::env::temp_dir().join(format!("drupe-body-{}-{content}", std::process::id()));
+        std::fs::write(&path, content).unwrap();
+        let file = File::open(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        file
+    }
+
+    #[test]
+    fn every_kind_reads_and_knows_its_length() {
+        check(Body::empty(), Some(0), "");
+        check("static".into(), Some(6), "static");
+        check(String::from("owned").into(), Some(5), "owned");
+        check(b"bytes".to_vec().into(), Some(5), "bytes");
+        check(Body::from_reader("reader".as_bytes()), None, "reader");
+        check(Body::sized("cut here: not this".as_bytes(), 8), Some(8), "cut here");
+        check(Body::sized("short".as_bytes(), 8), Some(8), "short");
+        check(Body::stream(|writer| writer.write_all(b"streamed")), None, "streamed");
+    }
+
+    #[test]
+    fn a_file_is_sent_from_its_position() {
+        let mut opened = file("0123456789");
+        opened.seek(io::SeekFrom::Start(4)).unwrap();
+        check(Body::from_file(opened), Some(6), "456789");
+        check(Body::from_file_range(file("abcdef"), 1..3), Some(2), "bc");
+    }
+
+    #[test]
+    fn a_producers_trailers_come_after_its_content() {
+        let mut body = Body::stream(|writer| {
+            writer.trailers(HeaderMap::from_iter([(http::header::ETAG, "x".parse().expect("a value"))]));
+            writer.write_all(b"content")
+        });
+        assert!(body.trailers().is_none());
+        let mut content = String::new();
+        body.read_to_string(&mut content).unwrap();
+        assert_eq!((content.as_str(), body.trailers().unwrap().len()), ("content", 1));
+    }
+
+    #[test]
+    fn a_producers_failure_is_the_readers() {
+        let body = Body::stream(|_| Err(io::Error::other("no more")));
+        assert_eq!(body.into_vec().unwrap_err().to_string(), "no more");
+    }
+
+    #[test]
+    fn what_is_taken_leaves_nothing_behind() {
+        let mut body = Body::from("content");
+        assert!(!body.is_empty());
+        assert_eq!(std::mem::take(&mut body).into_vec().unwrap(), b"content");
+        assert!(body.is_empty());
+    }
+}

@@ -1,0 +1,17 @@
+//! What a handler sees: requests, responses, bodies, and the handler itself.
+//!
+//! Messages are the `http` crate's, with a [`Body`] of ours. Nothing here knows of sockets or threads: where content
+//! comes from the network it is read through [`body::Incoming`], and what an upgraded connection does goes through
+//! [`upgrade::Socket`]; `threaded` stands behind both.
+
+pub(crate) mod body;
+pub(crate) mod handler;
+pub(crate) mod request;
+pub(crate) mod response;
+pub(crate) mod upgrade;
+
+pub use body::{Body, BodyWriter};
+pub use handler::Handler;
+pub use request::{Connection, Request, RequestExt};
+pub use response::{IntoResponse, Response};
+pub use upgrade::{Upgraded, upgrade};

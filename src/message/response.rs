@@ -1,0 +1,161 @@
+//! The response, and what can become one.
+
+use std::io;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderValue};
+
+use super::Body;
+use crate::h1;
+
+/// A response: the `http` crate's, with a body to send.
+///
+/// The server adds `Date`, `Content-Length` or `Transfer-Encoding`, and `Connection`; a handler need not.
+pub type Response = http::Response<Body>;
+
+/// What a handler may return.
+///
+/// Text comes with `Content-Type: text/plain; charset=utf-8`, bytes with `application/octet-stream`; a [`Body`] and a
+/// [`Response`] come as they are.
+///
+/// ```
+/// use drupe::{IntoResponse, http::StatusCode};
+///
+/// assert_eq!("text".into_response().status(), StatusCode::OK);
+/// assert_eq!((StatusCode::NOT_FOUND, "no such thing").into_response().status(), StatusCode::NOT_FOUND);
+/// let result: Result<(), StatusCode> = Err(StatusCode::FORBIDDEN);
+/// assert_eq!(result.into_response().status(), StatusCode::FORBIDDEN);
+/// ```
+pub trait IntoResponse {
+    /// Makes the response.
+    fn into_response(self) -> Response;
+}
+
+impl IntoResponse for Response {
+    fn into_response(self) -> Response {
+        self
+    }
+}
+
+impl IntoResponse for Body {
+    fn into_response(self) -> Response {
+        Response::new(self)
+    }
+}
+
+/// `200` without content.
+impl IntoResponse for () {
+    fn into_response(self) -> Response {
+        Response::new(Body::empty())
+    }
+}
+
+/// The status without content.
+impl IntoResponse for StatusCode {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self;
+        response
+    }
+}
+
+impl IntoResponse for &'static str {
+    fn into_response(self) -> Response {
+        typed(TEXT, self.into())
+    }
+}
+
+impl IntoResponse for String {
+    fn into_response(self) -> Response {
+        typed(TEXT, self.into())
+    }
+}
+
+impl IntoResponse for Vec<u8> {
+    fn into_response(self) -> Response {
+        typed(BYTES, self.into())
+    }
+}
+
+impl IntoResponse for Bytes {
+    fn into_response(self) -> Response {
+        typed(BYTES, self.into())
+    }
+}
+
+/// What `T` makes, with this status.
+impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
+    fn into_response(self) -> Response {
+        let mut response = self.1.into_response();
+        *response.status_mut() = self.0;
+        response
+    }
+}
+
+impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
+    fn into_response(self) -> Response {
+        match self {
+            Ok(value) => value.into_response(),
+            Err(error) => error.into_response(),
+        }
+    }
+}
+
+/// For a handler that reads with `?`: what was wrong with the request's content gets its own status (`400`, `408`, `413`);
+/// anything else is logged and becomes a `500` that tells the client nothing.
+impl IntoResponse for io::Error {
+    fn into_response(self) -> Response {
+        match refusal(&self) {
+            Some(refused) => (refused.status(), format!("{refused}\n")).into_response(),
+            None if self.kind() == io::ErrorKind::InvalidData => {
+                (StatusCode::BAD_REQUEST, format!("{self}\n")).into_response()
+            }
+            None => {
+                log::error!("handler failed: {self}");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+}
+
+/// What the client did wrong, if that is why reading its content failed.
+pub(crate) fn refusal(error: &io::Error) -> Option<h1::error::Error> {
+    error.get_ref()?.downcast_ref::<h1::error::Error>().copied()
+}
+
+fn typed(content_type: HeaderValue, body: Body) -> Response {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_of_the_content_keeps_its_status() {
+        let error = io::Error::new(io::ErrorKind::FileTooLarge, h1::error::Error::ContentTooLarge);
+        assert_eq!(error.into_response().status(), StatusCode::PAYLOAD_TOO_LARGE);
+        let error = io::Error::new(io::ErrorKind::TimedOut, h1::error::Error::Timeout);
+        assert_eq!(error.into_response().status(), StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[test]
+    fn any_other_failure_is_a_bare_500() {
+        let response = io::Error::other("the password is 1234").into_response();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.into_body().into_vec().unwrap(), b"");
+    }
+
+    #[test]
+    fn content_says_its_type() {
+        assert_eq!("a".into_response().headers()[CONTENT_TYPE], "text/plain; charset=utf-8");
+        assert_eq!(vec![1_u8].into_response().headers()[CONTENT_TYPE], "application/octet-stream");
+        assert!(().into_response().headers().is_empty());
+    }
+}
