@@ -8,6 +8,7 @@ mod error;
 pub use h1::laws;
 mod h1;
 mod message;
+mod net;
 pub mod settings;
 
 pub use address::{BindAddr, Peer};

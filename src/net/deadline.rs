@@ -1,0 +1,60 @@
+//! Deadlines of many things, cheap to move.
+//!
+//! A binary heap that is allowed to be out of date: a thing whose deadline moves back keeps its old entry, and the entry is
+//! looked at again when its time has come. So the common case, a connection that is parked again and again with a later
+//! deadline each time, touches the heap once in a deadline's length and not once in a request.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Instant;
+
+/// Entries `(when, key)`, the earliest first.
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines {
+    heap: BinaryHeap<Reverse<(Instant, u64)>>,
+}
+
+impl Deadlines {
+    /// Adds an entry for `key`. Says whether it is now the earliest, so that whoever sleeps until then must wake.
+    pub(crate) fn add(&mut self, when: Instant, key: u64) -> bool {
+        let is_earliest = self.earliest().is_none_or(|earliest| when < earliest);
+        self.heap.push(Reverse((when, key)));
+        is_earliest
+    }
+
+    /// When to look next.
+    pub(crate) fn earliest(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse((when, _))| *when)
+    }
+
+    /// Takes the earliest entry if its time has come.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<(Instant, u64)> {
+        if self.earliest()? > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse(entry)| entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn entries_come_due_in_order() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut deadlines = Deadlines::default();
+        assert!(deadlines.add(at(5), 5));
+        assert!(!deadlines.add(at(9), 9));
+        assert!(deadlines.add(at(1), 1));
+        assert_eq!(deadlines.earliest(), Some(at(1)));
+        assert_eq!(deadlines.take_due(at(0)), None);
+        assert_eq!(deadlines.take_due(at(5)), Some((at(1), 1)));
+        assert_eq!(deadlines.take_due(at(5)), Some((at(5), 5)));
+        assert_eq!(deadlines.take_due(at(5)), None);
+        assert_eq!(deadlines.earliest(), Some(at(9)));
+    }
+}

@@ -1,0 +1,264 @@
+//! Where connections come from: resolve, bind, listen, accept.
+
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+
+use nix::errno::Errno;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use crate::address::BindAddr;
+use crate::error::Error;
+
+/// How to listen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// How many connections may wait in the kernel to be accepted.
+    pub(crate) backlog: i32,
+    /// Whether other sockets may bind the same address (`SO_REUSEPORT`).
+    pub(crate) reuse_port: bool,
+    /// Whether small segments go out at once (`TCP_NODELAY`).
+    pub(crate) nodelay: bool,
+}
+
+/// A socket that listens.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: TcpListener,
+    local: SocketAddr,
+}
+
+impl Listener {
+    /// Listens on every address that `address` stands for: `localhost` is often two, `::` is IPv6 and IPv4 in one socket.
+    ///
+    /// Port 0 takes a free one, the same for all of them. All or none: what was bound is released again on failure.
+    ///
+    /// # Errors
+    /// `Resolve` for a host that has no address; `Bind` with the address that could not be had.
+    pub(crate) fn bind(address: &BindAddr, options: Options) -> Result<Vec<Self>, Error> {
+        let (host, port) = match address {
+            BindAddr::Tcp { host, port } => (host, *port),
+            other => {
+                let source = io::ErrorKind::Unsupported.into();
+                return Err(Error::Bind { address: other.to_string(), source });
+            }
+        };
+        let candidates = resolve(host, port)?;
+        let mut attempts = if port == 0 && candidates.len() > 1 { EPHEMERAL_ATTEMPTS } else { 1 };
+        loop {
+            attempts -= 1;
+            match bind_all(&candidates, options) {
+                // The kernel's free port of the first address is taken on the second: take another.
+                Err((_, error)) if error.kind() == io::ErrorKind::AddrInUse && attempts > 0 => {}
+                Err((address, source)) => return Err(Error::Bind { address: address.to_string(), source }),
+                Ok(listeners) => return Ok(listeners),
+            }
+        }
+    }
+
+    /// The address it listens on, with its real port.
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Waits for the next connection.
+    ///
+    /// # Errors
+    /// What `accept` says, told apart by what is to be done about it; `Closed` once [`Listener::close`] was called.
+    pub(crate) fn accept(&self) -> Result<(TcpStream, SocketAddr), Refusal> {
+        self.socket.accept().map_err(Refusal::of)
+    }
+
+    /// Stops listening and wakes the thread that waits in `accept`, without a connection to ourselves.
+    pub(crate) fn close(&self) -> io::Result<()> {
+        SockRef::from(&self.socket).shutdown(Shutdown::Read)
+    }
+}
+
+/// Why there is no connection, by what is to be done about it.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// It was the business of that one connection, or of a signal: go on.
+    Passing,
+    /// Something has run out that may come back: pause.
+    Exhausted(io::Error),
+    /// This is no listening socket any more: stop.
+    Closed(io::Error),
+}
+
+impl Refusal {
+    /// Follows `accept(2)`: what was pending on the new connection is its own business, what the machine lacks may come back.
+    fn of(error: io::Error) -> Self {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EINTR | Errno::ECONNABORTED) => Self::Passing,
+            Some(Errno::EBADF | Errno::EINVAL | Errno::ENOTSOCK | Errno::EOPNOTSUPP) => Self::Closed(error),
+            // EMFILE, ENFILE, ENOBUFS, ENOMEM; network errors that were pending on the new socket; a firewall's EPERM; and
+            // whatever is not known: should it last, the pause keeps it from eating the processor.
+            _ => Self::Exhausted(error),
+        }
+    }
+}
+
+fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+    let failed = |source| Error::Resolve { host: host.to_owned(), source };
+    let mut found: Vec<SocketAddr> = Vec::new();
+    for address in (host, port).to_socket_addrs().map_err(failed)? {
+        if !found.contains(&address) {
+            found.push(address);
+        }
+    }
+    if found.is_empty() {
+        return Err(failed(io::Error::new(io::ErrorKind::NotFound, "the name has no address")));
+    }
+    Ok(found)
+}
+
+/// Binds them all, those after the first to the port the first got.
+///
+/// A family that the machine does not have (IPv6 switched off, but in the hosts file) is left out where another serves.
+fn bind_all(candidates: &[SocketAddr], options: Options) -> Result<Vec<Listener>, (SocketAddr, io::Error)> {
+    let mut listeners: Vec<Listener> = Vec::new();
+    let mut missing = None;
+    for candidate in candidates {
+        let mut address = *candidate;
+        if let Some(first) = listeners.first().filter(|_| address.port() == 0) {
+            address.set_port(first.local.port());
+        }
+        match bind_one(address, options) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if candidates.len() > 1 && is_missing_family(&error) => {
+                log::warn!("not listening on {address}: {error}");
+                missing = Some((address, error));
+            }
+            Err(error) => return Err((address, error)),
+        }
+    }
+    match missing {
+        Some(failure) if listeners.is_empty() => Err(failure),
+        _ => Ok(listeners),
+    }
+}
+
+fn is_missing_family(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32)
+}
+
+fn bind_one(address: SocketAddr, options: Options) -> io::Result<Listener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if let SocketAddr::V6(v6) = address {
+        // `::` is dual-stack wherever the system's default says otherwise; any other address is itself only.
+        socket.set_only_v6(!v6.ip().is_unspecified())?;
+    }
+    if address.port() != 0 {
+        // A port whose old connections linger in TIME_WAIT can be had again; on Linux that shares nothing.
+        socket.set_reuse_address(true)?;
+    }
+    if options.reuse_port {
+        socket.set_reuse_port(true)?;
+    }
+    if options.nodelay {
+        // Linux hands it on to each accepted socket.
+        socket.set_tcp_nodelay(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(options.backlog)?;
+    let socket = TcpListener::from(socket);
+    let local = socket.local_addr()?;
+    Ok(Listener { socket, local })
+}
+
+/// How often a free port is asked for that is free on every address.
+const EPHEMERAL_ATTEMPTS: u32 = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::*;
+
+    const PLAIN: Options = Options { backlog: 16, reuse_port: false, nodelay: true };
+
+    fn tcp(host: &str, port: u16) -> BindAddr {
+        BindAddr::Tcp { host: host.to_owned(), port }
+    }
+
+    #[test]
+    fn port_0_is_a_real_port_and_the_same_for_all() {
+        let listeners = Listener::bind(&tcp("localhost", 0), PLAIN).unwrap();
+        let port = listeners[0].local_addr().port();
+        assert_ne!(port, 0);
+        assert!(listeners.iter().all(|listener| listener.local_addr().port() == port));
+        for listener in &listeners {
+            TcpStream::connect(listener.local_addr()).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_unspecified_v6_address_serves_v4_too() {
+        let Ok(listeners) = Listener::bind(&tcp("::", 0), PLAIN) else {
+            // A machine without IPv6 cannot show it.
+            assert!(TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err());
+            return;
+        };
+        let port = listeners[0].local_addr().port();
+        TcpStream::connect(("127.0.0.1", port)).unwrap();
+        TcpStream::connect(("::1", port)).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_bound_is_named() {
+        let taken = Listener::bind(&tcp("127.0.0.1", 0), PLAIN).unwrap();
+        let port = taken[0].local_addr().port();
+        let error = Listener::bind(&tcp("127.0.0.1", port), PLAIN).unwrap_err();
+        assert!(matches!(&error, Error::Bind { address, .. } if *address == format!("127.0.0.1:{port}")), "{error}");
+        let error = Listener::bind(&tcp("no-such-host.invalid", 80), PLAIN).unwrap_err();
+        assert!(matches!(&error, Error::Resolve { host, .. } if host == "no-such-host.invalid"), "{error}");
+    }
+
+    #[test]
+    fn a_port_can_be_shared_when_asked() {
+        let shared = Options { reuse_port: true, ..PLAIN };
+        let first = Listener::bind(&tcp("127.0.0.1", 0), shared).unwrap();
+        Listener::bind(&tcp("127.0.0.1", first[0].local_addr().port()), shared).unwrap();
+    }
+
+    #[test]
+    fn closing_wakes_the_waiting_accept() {
+        let listener = Listener::bind(&tcp("127.0.0.1", 0), PLAIN).unwrap().remove(0);
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| listener.accept().map(|_| ()));
+            listener.close().unwrap();
+            assert!(matches!(waiting.join().unwrap(), Err(Refusal::Closed(_))));
+        });
+    }
+
+    #[test]
+    fn refusals_are_told_apart_by_what_to_do() {
+        for (errno, expected) in [
+            (Errno::EINTR, "passing"),
+            (Errno::ECONNABORTED, "passing"),
+            (Errno::EMFILE, "exhausted"),
+            (Errno::ENFILE, "exhausted"),
+            (Errno::ENOMEM, "exhausted"),
+            (Errno::ENOBUFS, "exhausted"),
+            (Errno::EPERM, "exhausted"),
+            (Errno::EINVAL, "closed"),
+            (Errno::EBADF, "closed"),
+        ] {
+            let found = match Refusal::of(errno.into()) {
+                Refusal::Passing => "passing",
+                Refusal::Exhausted(_) => "exhausted",
+                Refusal::Closed(_) => "closed",
+            };
+            assert_eq!(found, expected, "{errno}");
+        }
+    }
+
+    #[test]
+    fn accepted_sockets_inherit_nodelay() {
+        for nodelay in [true, false] {
+            let listener = Listener::bind(&tcp("127.0.0.1", 0), Options { nodelay, ..PLAIN }).unwrap().remove(0);
+            let _client = TcpStream::connect(listener.local_addr()).unwrap();
+            assert_eq!(listener.accept().unwrap().0.nodelay().unwrap(), nodelay);
+        }
+    }
+}

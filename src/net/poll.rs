@@ -1,0 +1,191 @@
+//! Waiting: for one descriptor with `poll`, for many with `epoll`.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+/// What to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interest {
+    /// Something to read, or the end.
+    Read,
+    /// Room to write.
+    Write,
+}
+
+/// Waits until `fd` is ready, at the longest for `timeout` (`None`: for ever); says whether it is.
+pub(crate) fn wait(fd: BorrowedFd<'_>, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
+    let flags = match interest {
+        Interest::Read => PollFlags::POLLIN,
+        Interest::Write => PollFlags::POLLOUT,
+    };
+    let timeout =
+        timeout.map_or(PollTimeout::NONE, |limit| PollTimeout::try_from(millis_up(limit)).unwrap_or(PollTimeout::MAX));
+    match nix::poll::poll(&mut [PollFd::new(fd, flags)], timeout) {
+        Ok(ready) => Ok(ready > 0),
+        // The caller keeps the account of time and asks again.
+        Err(Errno::EINTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Many descriptors, each under a token, and a way to wake whoever waits for them.
+#[derive(Debug)]
+pub(crate) struct Poller {
+    epoll: Epoll,
+    waker: EventFd,
+}
+
+/// What [`Poller::wait`] reports for a [`Poller::wake`].
+pub(crate) const WAKE: u64 = u64::MAX;
+
+impl Poller {
+    pub(crate) fn new() -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let waker = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+        epoll.add(&waker, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
+        Ok(Self { epoll, waker })
+    }
+
+    /// Reports `token` each time more arrives at `fd`, or its end (edge-triggered: once for each arrival, and at once if
+    /// something is there already).
+    pub(crate) fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        let edges = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
+        Ok(self.epoll.add(fd, EpollEvent::new(edges, token))?)
+    }
+
+    /// Reports `fd` no more.
+    pub(crate) fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        Ok(self.epoll.delete(fd)?)
+    }
+
+    /// Waits for ready descriptors, at the longest for `timeout` (`None`: for ever), and gives their tokens to `found`.
+    /// Returns how many there were: at most `events.len()`.
+    pub(crate) fn wait(&self, batch: &mut Batch, most: usize, timeout: Option<Duration>) -> io::Result<usize> {
+        let timeout = timeout
+            .map_or(EpollTimeout::NONE, |limit| EpollTimeout::try_from(millis_up(limit)).unwrap_or(EpollTimeout::MAX));
+        let most = most.clamp(1, batch.events.len());
+        batch.found = match self.epoll.wait(&mut batch.events[..most], timeout) {
+            Ok(found) => found,
+            Err(Errno::EINTR) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(batch.found)
+    }
+
+    /// Has one `wait`, the present or the next, return with [`WAKE`]; it stays so until [`Poller::woken`].
+    pub(crate) fn wake(&self) -> io::Result<()> {
+        match self.waker.write(1) {
+            Ok(_) | Err(Errno::EAGAIN) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes a wake-up as noticed.
+    pub(crate) fn woken(&self) -> io::Result<()> {
+        match self.waker.read() {
+            Ok(_) | Err(Errno::EAGAIN) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Room for what one [`Poller::wait`] finds.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    events: Vec<EpollEvent>,
+    /// How many of `events` the last wait filled.
+    found: usize,
+}
+
+impl Batch {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { events: vec![EpollEvent::empty(); most.max(1)], found: 0 }
+    }
+
+    /// The tokens that were found, each with whether its peer has ended or is lost: after that nothing more is ever reported.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = (u64, bool)> + '_ {
+        let last = EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
+        self.events[..self.found].iter().map(move |event| (event.data(), event.events().intersects(last)))
+    }
+}
+
+/// Whole milliseconds, rounded up: a wait must not end before its deadline and start again.
+fn millis_up(limit: Duration) -> i32 {
+    let millis = limit.as_nanos().div_ceil(1_000_000);
+    i32::try_from(millis).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn tokens(poller: &Poller, timeout: u64) -> Vec<u64> {
+        let mut batch = Batch::new(8);
+        poller.wait(&mut batch, 8, Some(Duration::from_millis(timeout))).unwrap();
+        batch.tokens().map(|(token, _)| token).collect()
+    }
+
+    #[test]
+    fn each_arrival_is_reported_once() {
+        let poller = Poller::new().unwrap();
+        let (mut near, far) = UnixStream::pair().unwrap();
+        near.write_all(b"before").unwrap();
+        poller.add(far.as_fd(), 7).unwrap();
+        assert_eq!(tokens(&poller, 1000), [7]);
+        assert_eq!(tokens(&poller, 0), [0; 0]);
+        near.write_all(b"more, though nothing was read").unwrap();
+        assert_eq!(tokens(&poller, 1000), [7]);
+        poller.remove(far.as_fd()).unwrap();
+        near.write_all(b"unwatched").unwrap();
+        assert_eq!(tokens(&poller, 0), [0; 0]);
+    }
+
+    #[test]
+    fn the_end_is_reported_with_what_came_before_it() {
+        let poller = Poller::new().unwrap();
+        let (mut near, far) = UnixStream::pair().unwrap();
+        poller.add(far.as_fd(), 7).unwrap();
+        near.write_all(b"last words").unwrap();
+        near.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut batch = Batch::new(8);
+        poller.wait(&mut batch, 8, Some(Duration::from_secs(1))).unwrap();
+        assert_eq!(batch.tokens().collect::<Vec<_>>(), [(7, true)]);
+    }
+
+    #[test]
+    fn a_wake_lasts_until_it_is_noticed() {
+        let poller = Poller::new().unwrap();
+        poller.wake().unwrap();
+        poller.wake().unwrap();
+        assert_eq!(tokens(&poller, 1000), [WAKE]);
+        assert_eq!(tokens(&poller, 1000), [WAKE]);
+        poller.woken().unwrap();
+        assert_eq!(tokens(&poller, 0), [0; 0]);
+    }
+
+    #[test]
+    fn one_descriptor_can_be_waited_for() {
+        let (mut near, far) = UnixStream::pair().unwrap();
+        assert!(!wait(far.as_fd(), Interest::Read, Some(Duration::ZERO)).unwrap());
+        assert!(wait(far.as_fd(), Interest::Write, Some(Duration::ZERO)).unwrap());
+        near.write_all(b"x").unwrap();
+        assert!(wait(far.as_fd(), Interest::Read, None).unwrap());
+    }
+
+    #[test]
+    fn a_part_of_a_millisecond_is_waited_for_whole() {
+        assert_eq!(millis_up(Duration::from_nanos(1)), 1);
+        assert_eq!(millis_up(Duration::ZERO), 0);
+        assert_eq!(millis_up(Duration::MAX), i32::MAX);
+    }
+}

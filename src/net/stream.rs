@@ -1,0 +1,120 @@
+//! A connected socket: moves bytes, or waits until it could.
+//!
+//! Sockets stay in blocking mode with a short receive timeout and a send timeout, both set once. So a read that is known
+//! to have something, and a write that finds room, are one system call each, and neither can wait for long whatever the
+//! peer does. Longer waits are [`Stream::wait`]'s, and the caller keeps the account of time.
+
+use std::fs::File;
+use std::io::{self, IoSlice, Read};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use super::poll::{self, Interest};
+use super::script::Script;
+
+/// One end of a connection. All methods take `&self`: reading and writing may go on at the same time.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    /// A TCP connection.
+    Tcp(TcpStream),
+    /// A conversation in memory, for tests and fuzzers.
+    Script(Script),
+}
+
+impl Stream {
+    /// Takes over an accepted TCP connection: `grace` bounds each read, `send_slice` each write.
+    ///
+    /// `TCP_NODELAY` is the listener's, which Linux hands on.
+    pub(crate) fn tcp(socket: TcpStream, grace: Duration, send_slice: Duration) -> io::Result<Self> {
+        socket.set_read_timeout(Some(grace))?;
+        socket.set_write_timeout(Some(send_slice))?;
+        Ok(Self::Tcp(socket))
+    }
+
+    /// Reads what is there; `WouldBlock` if nothing came within the receive timeout, `Ok(0)` at the end.
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket) => retry(|| (&*socket).read(buffer)),
+            Self::Script(script) => Ok(script.read(buffer)),
+        }
+    }
+
+    /// Writes some of `parts`; `WouldBlock` if there was no room within the send timeout.
+    ///
+    /// Never raises `SIGPIPE`, whatever the host program does with it.
+    pub(crate) fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket) => {
+                let socket = SockRef::from(socket);
+                match parts {
+                    [only] => retry(|| socket.send_with_flags(only, NO_SIGNAL)),
+                    _ => retry(|| socket.send_vectored_with_flags(parts, NO_SIGNAL)),
+                }
+            }
+            Self::Script(script) => Ok(script.write(parts)),
+        }
+    }
+
+    /// Has the kernel send up to `count` bytes of `file` from `offset`, which moves on; `Ok(0)` where the file ends.
+    ///
+    /// `Unsupported` or `InvalidInput` say that this pair cannot be joined so: read and write instead.
+    pub(crate) fn send_file(&self, file: &File, offset: &mut u64, count: usize) -> io::Result<usize> {
+        let Self::Tcp(socket) = self else { return Err(io::ErrorKind::Unsupported.into()) };
+        let mut position = i64::try_from(*offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let sent = retry(|| Ok(nix::sys::sendfile::sendfile(socket, file, Some(&mut position), count)?))?;
+        *offset += sent as u64;
+        Ok(sent)
+    }
+
+    /// Waits until a read or a write would not, at the longest for `timeout`; says whether that is so.
+    pub(crate) fn wait(&self, interest: Interest, timeout: Duration) -> io::Result<bool> {
+        match self.fd() {
+            Some(fd) => poll::wait(fd, interest, Some(timeout)),
+            None => Ok(true),
+        }
+    }
+
+    /// Ends one direction or both, and wakes whoever waits there; that the peer was faster is no error.
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => socket.shutdown(how),
+            Self::Script(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(socket) => socket.local_addr().ok(),
+            Self::Script(_) => None,
+        }
+    }
+
+    /// What to watch; a script needs no watching.
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Tcp(socket) => Some(socket.as_fd()),
+            Self::Script(_) => None,
+        }
+    }
+}
+
+/// Whether an error of a socket only says that it would have had to wait longer.
+pub(crate) fn would_wait(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// Does it again for as long as signals get in between.
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+/// `MSG_NOSIGNAL`, the same on every architecture of Linux.
+const NO_SIGNAL: i32 = 0x4000;
