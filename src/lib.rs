@@ -1,20 +1,85 @@
 //! An embeddable, synchronous HTTP/1.1 server for programs that have no async runtime.
+//!
+//! A handler is a plain, blocking function. The server around it is bounded in bytes, threads and time, reads RFC 9112 strictly,
+//! and keeps its threads for handlers: a connection that is idle, silent or slow to send its head costs a descriptor, not a thread.
+//!
+//! ```no_run
+//! use drupe::{Request, Server};
+//!
+//! fn main() -> Result<(), drupe::Error> {
+//!     let mut server = Server::new(|_request: &mut Request| "hello\n");
+//!     server.settings.socket_port = 8080;
+//!     server.quickstart()
+//! }
+//! ```
+//!
+//! # What to look at
+//!
+//! | for | see |
+//! |---|---|
+//! | starting, stopping, restarting | [`Server`], [`ServerHandle`] |
+//! | what can be set, with units, ranges and defaults | [`Settings`] |
+//! | writing handlers | [`Handler`], [`IntoResponse`], [`Request`], [`RequestExt`] |
+//! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`] |
+//! | WebSocket and other protocols on the same port | [`upgrade()`] |
+//! | what it has done, and how a stop went | [`Statistics`], [`Stopped`] |
+//! | testing handlers | [`testing`] |
+//! | what can go wrong at a start | [`Error`] |
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT |
+//! | `cli` | | the program `drupe`, which serves a directory |
+//! | `full` | | all of them |
+//!
+//! # How a request travels
+//!
+//! ```text
+//! Settings ─► Config          checked once, at start
+//!               │
+//! listener ─► accept ─► queue ─► worker ─► Connection::advance ─► head · judge · handler · answer
+//!                         ▲                        │
+//!                         └── parking ◄────────────┘ nothing to read: it waits here, without a thread
+//! ```
+//!
+//! A worker belongs to one connection while its handler runs and its answer is written, and to nobody in between. So a handler may block,
+//! and a stream of events that stays open holds one worker: [`thread_pool_max`](Settings::thread_pool_max) says how many there can be.
+//! Every wait for a client has a deadline, every queue and buffer a bound; [`Settings`] has them all.
+//!
+//! In the source: `h1` is the protocol, pure and without I/O; `net` has the sockets and knows no HTTP; `message` is what a handler sees;
+//! `threaded` joins them into an engine; `server` is the door. `tests/it/architecture.rs` holds who may import whom.
+//!
+//! # Logging
+//!
+//! Through the `log` crate: what goes wrong as `error` and `warn`, starts and stops as `info`, refused requests as `debug`, and one line an
+//! exchange under the target `drupe::access` as `info`, which costs nothing while nobody listens.
 
 mod address;
+mod bus;
 mod config;
 mod error;
+mod h1;
+mod http_server;
+mod message;
+mod net;
+mod server;
+pub mod settings;
+pub mod testing;
+mod threaded;
+
+pub use http;
+
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub use h1::laws;
-mod h1;
-mod message;
-mod net;
-pub mod settings;
 
 pub use address::{BindAddr, Peer};
 pub use error::Error;
-pub use http;
+pub use http_server::{Statistics, Stopped};
 pub use message::{
     Body, BodyWriter, Connection, Handler, IntoResponse, Request, RequestExt, Response, Upgraded, upgrade,
 };
+pub use server::{Server, ServerHandle};
 pub use settings::Settings;

@@ -1,0 +1,384 @@
+//! The server as its user holds it: CherryPy's server adapter.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::address::BindAddr;
+#[cfg(feature = "signals")]
+use crate::bus::signals;
+use crate::config::Config;
+use crate::error::Error;
+use crate::http_server::{Statistics, Stopped};
+use crate::message::Handler;
+use crate::settings::Settings;
+use crate::threaded::Engine;
+
+/// An HTTP/1.1 server: settings, a handler, and a life cycle.
+///
+/// ```no_run
+/// use drupe::{Request, Server};
+///
+/// fn main() -> Result<(), drupe::Error> {
+///     let mut server = Server::new(|_request: &mut Request| "hello\n");
+///     server.settings.socket_port = 8080;
+///     server.quickstart()
+/// }
+/// ```
+///
+/// [`start`](Self::start) and [`stop`](Self::stop) take `&self`: they may be called from any thread, twice, and a handler may stop its
+/// own server through a [`ServerHandle`]. Dropping a server stops it.
+#[derive(Debug)]
+pub struct Server {
+    /// What the next start goes by; CherryPy's attributes, under their names.
+    pub settings: Settings,
+    shared: Arc<Shared>,
+}
+
+/// A server as others may hold it: to look at it and to stop it.
+#[derive(Clone, Debug)]
+pub struct ServerHandle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    handler: Arc<dyn Handler>,
+    life: Mutex<Life>,
+    /// Rings when the state changes.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Life {
+    state: State,
+    /// The engine that runs, or the last one for as long as it has a thread left to join.
+    engine: Option<Arc<Engine>>,
+    stopped: Stopped,
+    /// What the last engine had counted when it was let go.
+    counted: Statistics,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Stopped,
+    Starting,
+    Running,
+    Stopping,
+}
+
+impl Server {
+    /// A server with default settings that answers with `handler`.
+    pub fn new(handler: impl Handler) -> Self {
+        let shared = Shared { handler: Arc::new(handler), life: Mutex::default(), changed: Condvar::new() };
+        Self { settings: Settings::default(), shared: Arc::new(shared) }
+    }
+
+    /// Binds and starts; returns once connections are accepted. Nothing happens if it runs already.
+    ///
+    /// # Errors
+    /// A setting that is out of range, a host without an address, an address that cannot be had, a thread that cannot be started: each
+    /// names what it is about, and nothing is left behind.
+    pub fn start(&self) -> Result<(), Error> {
+        {
+            let mut life = self.shared.settled();
+            if life.state == State::Running {
+                return Ok(());
+            }
+            life.state = State::Starting;
+        }
+        let started =
+            Config::resolve(&self.settings).and_then(|config| Engine::start(config, Arc::clone(&self.shared.handler)));
+        let mut life = self.shared.life();
+        let result = match started {
+            Ok(engine) => {
+                life.engine = Some(Arc::new(engine));
+                life.state = State::Running;
+                Ok(())
+            }
+            Err(error) => {
+                life.state = State::Stopped;
+                Err(error)
+            }
+        };
+        drop(life);
+        self.shared.changed.notify_all();
+        if result.is_ok() {
+            log::info!("serving on {}", self.description());
+        }
+        result
+    }
+
+    /// Stops: accepts no more, closes idle connections at once, lets running requests finish for `shutdown_timeout`, cuts what is left, and
+    /// joins every thread. Nothing happens if it does not run.
+    ///
+    /// From a handler it does not wait for that handler, whose answer is still sent.
+    pub fn stop(&self) -> Stopped {
+        self.shared.stop()
+    }
+
+    /// Stops and starts again, with the settings as they are now.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); then the server is stopped.
+    pub fn restart(&self) -> Result<(), Error> {
+        self.stop();
+        self.start()
+    }
+
+    /// Waits until connections are accepted: at once if it runs, else until another thread has started it.
+    pub fn wait(&self) {
+        self.shared.wait_for(State::Running);
+    }
+
+    /// Waits until it is stopped; returns at once if it does not run.
+    pub fn block(&self) {
+        self.shared.block();
+    }
+
+    /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
+    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and `System` if the signals cannot be had.
+    pub fn quickstart(&self) -> Result<(), Error> {
+        self.start()?;
+        #[cfg(feature = "signals")]
+        let _caught = self.obey_signals()?;
+        self.block();
+        Ok(())
+    }
+
+    #[cfg(feature = "signals")]
+    fn obey_signals(&self) -> Result<signals::Caught, Error> {
+        let (first, more) = (self.handle(), self.handle());
+        let stop = move || {
+            first.stop();
+        };
+        signals::on_exit(stop, move || more.cut()).map_err(|source| Error::System { what: "signals", source })
+    }
+
+    /// A handle that can be cloned and sent, for handlers and other threads.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// The URL of its root, for people: `http://127.0.0.1:8080`. Port 80 is left out, `0.0.0.0` and `::` become this machine's name, and
+    /// port 0 the real one while it runs.
+    #[must_use]
+    pub fn base(&self) -> String {
+        let (host, port) = match self.bound_addr() {
+            Some(bound) => (self.settings.socket_host.clone(), bound.port()),
+            None => (self.settings.socket_host.clone(), self.settings.socket_port),
+        };
+        url(&public_name(&host), port)
+    }
+
+    /// Where it is asked to listen: `socket_file`, or `socket_host` and `socket_port`.
+    #[must_use]
+    pub fn bind_addr(&self) -> BindAddr {
+        match &self.settings.socket_file {
+            Some(path) => BindAddr::Unix(path.clone()),
+            None => BindAddr::Tcp { host: self.settings.socket_host.clone(), port: self.settings.socket_port },
+        }
+    }
+
+    /// Sets where the next start listens; a path sets `socket_file`, a host and port clear it.
+    pub fn set_bind_addr(&mut self, address: BindAddr) {
+        match address {
+            BindAddr::Tcp { host, port } => {
+                self.settings.socket_file = None;
+                self.settings.socket_host = host;
+                self.settings.socket_port = port;
+            }
+            BindAddr::Unix(path) => self.settings.socket_file = Some(path),
+        }
+    }
+
+    /// The first address it listens on, with its real port; `None` unless it runs.
+    #[must_use]
+    pub fn bound_addr(&self) -> Option<SocketAddr> {
+        self.shared.addresses().first().copied()
+    }
+
+    /// What it serves on, in words: the URL of each address while it runs, else what it is asked for.
+    #[must_use]
+    pub fn description(&self) -> String {
+        let urls: Vec<String> =
+            self.shared.addresses().iter().map(|bound| url(&bound.ip().to_string(), bound.port())).collect();
+        if urls.is_empty() { self.bind_addr().to_string() } else { urls.join(", ") }
+    }
+
+    /// What it has done since its last start; all zero if there was none.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.shared.statistics()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+        self.shared.join_rest();
+    }
+}
+
+impl ServerHandle {
+    /// Stops the server; see [`Server::stop`].
+    pub fn stop(&self) -> Stopped {
+        self.shared.stop()
+    }
+
+    /// Whether connections are accepted.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.shared.life().state == State::Running
+    }
+
+    /// Waits until connections are accepted; see [`Server::wait`].
+    pub fn wait(&self) {
+        self.shared.wait_for(State::Running);
+    }
+
+    /// Waits until it is stopped; see [`Server::block`].
+    pub fn block(&self) {
+        self.shared.block();
+    }
+
+    /// The addresses it listens on, with their real ports; empty unless it runs.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.shared.addresses()
+    }
+
+    /// What it has done since its last start; see [`Server::statistics`].
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.shared.statistics()
+    }
+
+    /// Cuts what a stop that has begun still waits for.
+    #[cfg(feature = "signals")]
+    fn cut(&self) {
+        if let Some(engine) = self.shared.engine() {
+            engine.cut();
+        }
+    }
+}
+
+impl Shared {
+    fn stop(&self) -> Stopped {
+        let engine = {
+            let mut life = self.life();
+            while life.state == State::Starting {
+                life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
+            }
+            match (life.state, &life.engine) {
+                (State::Running, Some(engine)) => {
+                    let engine = Arc::clone(engine);
+                    life.state = State::Stopping;
+                    engine
+                }
+                // Another is at it. Who is waited for himself must not wait for him.
+                (State::Stopping, Some(engine)) if !engine.is_ours() => {
+                    while life.state == State::Stopping {
+                        life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
+                    }
+                    return life.stopped;
+                }
+                _ => return life.stopped,
+            }
+        };
+        let stopped = engine.stop();
+        self.let_go(&engine, |life| {
+            life.state = State::Stopped;
+            life.stopped = stopped;
+        });
+        self.changed.notify_all();
+        log::info!("stopped: {} finished, {} cut", stopped.finished, stopped.cut);
+        stopped
+    }
+
+    fn wait_for(&self, state: State) {
+        let mut life = self.life();
+        while life.state != state {
+            life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn block(&self) {
+        self.wait_for(State::Stopped);
+        self.join_rest();
+    }
+
+    fn join_rest(&self) {
+        let engine = self.engine();
+        if let Some(engine) = engine.filter(|engine| !engine.is_ours()) {
+            engine.join_rest();
+            self.let_go(&engine, |_| {});
+        }
+    }
+
+    /// Makes a change, then gives up an engine that is over: its listeners and its poller are closed with it.
+    fn let_go(&self, engine: &Arc<Engine>, change: impl FnOnce(&mut Life)) {
+        let mut life = self.life();
+        change(&mut life);
+        if engine.is_over() && life.engine.as_ref().is_some_and(|last| Arc::ptr_eq(last, engine)) {
+            life.counted = engine.statistics();
+            life.engine = None;
+        }
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        let life = self.life();
+        match (life.state, &life.engine) {
+            (State::Running, Some(engine)) => engine.addresses(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn statistics(&self) -> Statistics {
+        let engine = self.engine();
+        engine.map_or_else(|| self.life().counted.clone(), |engine| engine.statistics())
+    }
+
+    fn engine(&self) -> Option<Arc<Engine>> {
+        self.life().engine.clone()
+    }
+
+    /// The life once nobody is in the middle of changing it.
+    fn settled(&self) -> MutexGuard<'_, Life> {
+        let mut life = self.life();
+        while matches!(life.state, State::Starting | State::Stopping) {
+            life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
+        }
+        life
+    }
+
+    /// Nothing under this lock can leave it half done, so poison says nothing.
+    fn life(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("state", &self.life().state).finish_non_exhaustive()
+    }
+}
+
+/// The name under which others reach what listens everywhere.
+fn public_name(host: &str) -> String {
+    match host.parse::<IpAddr>() {
+        Ok(address) if address.is_unspecified() => match std::fs::read_to_string("/proc/sys/kernel/hostname") {
+            Ok(name) if !name.trim().is_empty() => name.trim().to_owned(),
+            _ => "localhost".to_owned(),
+        },
+        _ => host.to_owned(),
+    }
+}
+
+fn url(host: &str, port: u16) -> String {
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    if port == 80 { format!("http://{host}") } else { format!("http://{host}:{port}") }
+}

@@ -1,0 +1,90 @@
+//! Accepts connections, and does nothing else: no read, no handshake, no wait for a peer.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::connection::Connection;
+use super::pool::Pool;
+use crate::address::Peer;
+use crate::net::listener::{Listener, Refusal};
+use crate::net::stream::Stream;
+
+/// Accepts from `listener` until it is closed.
+pub(crate) fn run(listener: &Listener, pool: &Pool) {
+    let mut trouble = Trouble::default();
+    while !pool.is_stopping() {
+        match listener.accept() {
+            Ok((socket, peer)) => {
+                trouble.pause = Duration::ZERO;
+                admit(socket, peer, pool);
+            }
+            Err(Refusal::Passing) => {}
+            Err(Refusal::Exhausted(error)) => {
+                let pause = trouble.next(&error, Instant::now());
+                if pool.stops_within(pause) {
+                    return;
+                }
+            }
+            Err(Refusal::Closed(error)) => {
+                if !pool.is_stopping() {
+                    log::error!("no more connections on {}: {error}", listener.local_addr());
+                }
+                return;
+            }
+        }
+    }
+}
+
+fn admit(socket: TcpStream, peer: SocketAddr, pool: &Pool) {
+    pool.accepted.fetch_add(1, Ordering::Relaxed);
+    let config = &pool.service().config;
+    // Each read and write is short, so that a deadline is kept and a stop is noticed.
+    let grace = config.keep_alive_grace.max(SHORTEST_WAIT);
+    let slice = config.write_timeout.clamp(SHORTEST_WAIT, LONGEST_WRITE);
+    match Stream::tcp(socket, grace, slice) {
+        Ok(stream) => {
+            let connection = Connection::new(stream, Some(Peer::Tcp(peer)), Instant::now(), pool.service());
+            pool.bring(Box::new(connection));
+        }
+        // The client has left between the two calls.
+        Err(error) => log::debug!("lost {peer} while accepting: {error}"),
+    }
+}
+
+/// Errors in a row.
+#[derive(Debug, Default)]
+struct Trouble {
+    pause: Duration,
+    logged: Option<Instant>,
+}
+
+impl Trouble {
+    /// How long to pause: 5 ms, then twice as long each time up to 1 s. Logs at most once a second.
+    fn next(&mut self, error: &io::Error, now: Instant) -> Duration {
+        if self.logged.is_none_or(|logged| now - logged >= Duration::from_secs(1)) {
+            self.logged = Some(now);
+            log::warn!("cannot accept connections for now: {error}");
+        }
+        self.pause = (2 * self.pause).clamp(Duration::from_millis(5), Duration::from_secs(1));
+        self.pause
+    }
+}
+
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+const LONGEST_WRITE: Duration = Duration::from_millis(500);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_second_and_are_logged_once_a_second() {
+        let (mut trouble, now, error) = (Trouble::default(), Instant::now(), io::Error::other("no descriptors"));
+        let pauses: Vec<u128> = (0..10).map(|_| trouble.next(&error, now).as_millis()).collect();
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+        assert_eq!(trouble.logged, Some(now));
+        trouble.next(&error, now + Duration::from_secs(1));
+        assert_eq!(trouble.logged, Some(now + Duration::from_secs(1)));
+    }
+}

@@ -1,0 +1,269 @@
+//! Sends a response: its head, then its body as that comes, straight from the worker to the socket.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::{HeaderMap, Response as Head};
+
+use super::output::Output;
+use crate::h1::encode::{self, Stamp};
+use crate::h1::error::Error;
+use crate::h1::exchange::{BodyFraming, CloseReason, Exchange};
+use crate::message::body::{Body, BodyWriter, Kind, Sink, read_range};
+use crate::message::response::refusal;
+
+/// What became of an answer.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    /// It is out, or gathered. The number counts bytes of content.
+    Whole(u64),
+    /// Nothing of it is out: its body failed first, or its framing contradicts itself.
+    Unsent(Error),
+}
+
+/// Sends `head` and `body` as the answer of `exchange`; small ones are only gathered.
+///
+/// `scratch` is memory to use. What goes wrong on the way that the client must be able to tell, such as a body shorter than
+/// declared, is entered in `exchange` as a reason to close.
+///
+/// # Errors
+/// The client is gone or does not read, or the body failed half way: the connection is of no use any more.
+pub(crate) fn send(
+    output: &mut Output<'_>,
+    exchange: &mut Exchange,
+    head: Head<Body>,
+    stamp: &Stamp<'_>,
+    scratch: &mut Vec<u8>,
+    shutdown: &AtomicBool,
+) -> io::Result<Sent> {
+    let (head, mut body) = head.into_parts();
+    let length = body.len();
+    let framing = match exchange.answer(head.status, &head.headers, length) {
+        Ok(framing) => framing,
+        Err(error) => return Ok(Sent::Unsent(error)),
+    };
+    let framed = match framing {
+        BodyFraming::None => None,
+        BodyFraming::Length { length, send } => send.then_some(Framed::Length(length)),
+        BodyFraming::Chunked { send } => send.then_some(Framed::Chunks),
+        BodyFraming::Close { send } => send.then_some(Framed::Raw),
+    };
+    // A body that fails at its first read still gets an honest status, and one that has to send `100 Continue` for it does so
+    // before the head.
+    scratch.clear();
+    if framed.is_some() && body.is_read_first() {
+        scratch.resize(GATHER, 0);
+        match body.read(scratch) {
+            Ok(got) => scratch.truncate(got),
+            Err(error) => {
+                log::debug!("a body failed at its first read: {error}");
+                return Ok(Sent::Unsent(
+                    refusal(&error).unwrap_or(Error::HandlerFraming("the body failed at its first read")),
+                ));
+            }
+        }
+    }
+    encode::head(output.gathered, exchange, framing, head.status, &head.headers, stamp);
+    let Some(framed) = framed else { return Ok(Sent::Whole(0)) };
+    let mut writer = Framing { output, framed, pending: scratch, trailers: None, sent: 0, surplus: false, shutdown };
+    write_body(&mut writer, body)?;
+    writer.finish(exchange)
+}
+
+fn write_body(writer: &mut Framing<'_, '_>, mut body: Body) -> io::Result<()> {
+    writer.pass_pending()?;
+    if body.is_read_first() {
+        writer.copy(&mut body)?;
+        writer.trailers = body.trailers();
+        return Ok(());
+    }
+    match body.into_kind() {
+        Kind::Bytes(bytes) => writer.emit(&bytes),
+        Kind::File { file, range } => writer.file(&file, range),
+        Kind::Stream(produce) => {
+            produce(&mut BodyWriter::new(writer))?;
+            writer.pass_pending()
+        }
+        Kind::Empty | Kind::Upgrade(_) | Kind::Incoming(_) | Kind::Reader { .. } => Ok(()),
+    }
+}
+
+/// How content goes onto the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framed {
+    /// This many bytes are still owed.
+    Length(u64),
+    Chunks,
+    /// Until the connection closes.
+    Raw,
+}
+
+/// Frames content on its way out.
+struct Framing<'o, 'a> {
+    output: &'o mut Output<'a>,
+    framed: Framed,
+    /// Content that is gathered into one chunk or segment.
+    pending: &'o mut Vec<u8>,
+    trailers: Option<HeaderMap>,
+    /// Bytes of content.
+    sent: u64,
+    /// Whether there was more than declared.
+    surplus: bool,
+    shutdown: &'o AtomicBool,
+}
+
+impl Framing<'_, '_> {
+    /// Puts content out, cut to what is owed; small content is only gathered.
+    fn emit(&mut self, content: &[u8]) -> io::Result<()> {
+        let content = self.cut(content);
+        if content.is_empty() {
+            return Ok(());
+        }
+        self.sent += content.len() as u64;
+        let is_small = self.output.gathered.len() + content.len() <= GATHER;
+        let is_chunk = self.framed == Framed::Chunks;
+        if is_chunk {
+            encode::chunk_head(self.output.gathered, content.len());
+        }
+        if is_small {
+            self.output.gathered.extend_from_slice(content);
+        } else {
+            self.output.send(content)?;
+        }
+        if is_chunk {
+            // Of a chunk that has been sent, this goes out with what follows.
+            encode::chunk_end(self.output.gathered);
+        }
+        Ok(())
+    }
+
+    /// What of `content` is owed.
+    fn cut<'c>(&mut self, content: &'c [u8]) -> &'c [u8] {
+        let Framed::Length(left) = &mut self.framed else { return content };
+        let owed = usize::try_from(*left).unwrap_or(usize::MAX).min(content.len());
+        *left -= owed as u64;
+        self.surplus |= owed < content.len();
+        &content[..owed]
+    }
+
+    fn pass_pending(&mut self) -> io::Result<()> {
+        let mut pending = std::mem::take(self.pending);
+        let result = self.emit(&pending);
+        pending.clear();
+        *self.pending = pending;
+        result
+    }
+
+    /// Reads `body` to its end and sends it as it comes.
+    fn copy(&mut self, body: &mut Body) -> io::Result<()> {
+        let mut room = std::mem::take(self.pending);
+        room.resize(COPY, 0);
+        let result = loop {
+            if self.framed == Framed::Length(0) {
+                break self.probe(body);
+            }
+            match body.read(&mut room) {
+                Ok(0) => break Ok(()),
+                // What was read must not wait for what comes: the reader may be a conversation.
+                Ok(got) => match self.emit(&room[..got]).and_then(|()| self.output.flush()) {
+                    Ok(()) => {}
+                    failed => break failed,
+                },
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        room.clear();
+        *self.pending = room;
+        result
+    }
+
+    /// All that was declared is out. The end of a request's content is read even so: its trailers, its last chunk.
+    fn probe(&mut self, body: &mut Body) -> io::Result<()> {
+        if body.is_incoming() {
+            let surplus = body.read(&mut [0])?;
+            self.surplus |= surplus > 0;
+        }
+        Ok(())
+    }
+
+    /// Sends a part of a file: small ones with the head, large ones by the kernel.
+    fn file(&mut self, file: &File, range: Range<u64>) -> io::Result<()> {
+        let mut rest = range;
+        let length = rest.end.saturating_sub(rest.start);
+        if let (Framed::Length(owed), true) = (&mut self.framed, length > GATHER as u64) {
+            let count = length.min(*owed);
+            let unsent = self.output.send_file(file, &mut rest.start, count)?;
+            *owed -= count - unsent;
+            self.sent += count - unsent;
+        }
+        // A small file, or one whose system cannot send it by itself, or one that has shrunk.
+        while !rest.is_empty() {
+            self.pending.resize(COPY, 0);
+            let got = read_range(file, &mut rest, self.pending)?;
+            self.pending.truncate(got);
+            if got == 0 {
+                break;
+            }
+            self.pass_pending()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the body and settles what became of it.
+    fn finish(self, exchange: &mut Exchange) -> io::Result<Sent> {
+        match self.framed {
+            Framed::Chunks => {
+                let trailers = self.trailers.filter(|_| exchange.wants_trailers()).unwrap_or_default();
+                encode::last_chunk(self.output.gathered, &trailers);
+            }
+            Framed::Length(left) if left > 0 => {
+                log::error!("a body ended {left} bytes short of its declared length; closing the connection");
+                exchange.close(CloseReason::BodyShort);
+                // What the head has promised will not come: only the end of the connection can say so.
+                self.output.flush()?;
+            }
+            Framed::Length(_) | Framed::Raw => {}
+        }
+        if self.surplus {
+            log::error!("a body was longer than its declared length; the surplus was not sent");
+        }
+        Ok(Sent::Whole(self.sent))
+    }
+}
+
+impl Write for Framing<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.pending.len() + bytes.len() > GATHER {
+            self.pass_pending()?;
+        }
+        if bytes.len() > GATHER {
+            self.emit(bytes)?;
+        } else {
+            self.pending.extend_from_slice(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.pass_pending()?;
+        self.output.flush()
+    }
+}
+
+impl Sink for Framing<'_, '_> {
+    fn set_trailers(&mut self, fields: HeaderMap) {
+        self.trailers = Some(fields);
+    }
+
+    fn is_shutting_down(&self) -> bool {
+        self.shutdown.load(Ordering::Relaxed)
+    }
+}
+
+/// How much is gathered before it is sent: what fits a few segments.
+pub(crate) const GATHER: usize = 16 * 1024;
+/// How much is copied at a time.
+const COPY: usize = 64 * 1024;

@@ -1,0 +1,361 @@
+//! One connection, from its first byte to its last: what may come next, and what its worker does about it.
+//!
+//! ```text
+//!             a head is there                     kept
+//!   ┌──► Head ───────────────► exchange ───────────────────┐
+//!   │     │ ▲                      │ content left unread   │
+//!   │     │ │ part of a head       ▼                       │
+//!   │     │ └─ parked          Drain ──────────────────────┤
+//!   │     │ refused                │ too much, too late    │
+//!   │     ▼                        ▼                       │
+//!   │   Linger ──────────────► closed                      │
+//!   └──────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Every state but the exchange itself is resumable: when input runs out, [`Connection::advance`] returns and the
+//! connection waits elsewhere, without a thread. A deadline belongs to a state and does not move when a byte arrives.
+
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use http::Extensions;
+
+use super::content::{Content, Failure};
+use super::desk::{Desk, Service};
+use super::input::Input;
+use super::output::Output;
+use super::pace::Pace;
+use crate::address::Peer;
+use crate::h1::decode::Decoder;
+use crate::h1::error::Error;
+use crate::h1::head::Scan;
+use crate::message::body::Upgrade;
+use crate::net::poll::Interest;
+use crate::net::stream::{Stream, would_wait};
+
+/// A connection and where it stands. It has one owner at any time: the queue, a worker, or parking.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(super) stream: Arc<Stream>,
+    pub(super) peer: Option<Peer>,
+    pub(super) input: Input,
+    pub(super) phase: Phase,
+    /// When the present phase must be over.
+    pub(super) deadline: Instant,
+    /// Whether the last read left nothing behind in the socket, so that the poller will report what comes.
+    pub(super) is_drained: bool,
+    /// Whether something has been reported since.
+    is_reported: bool,
+    /// Whether the client has ended its side.
+    pub(super) has_ended: bool,
+    /// Whether its deadline has passed and somebody has to tell the client.
+    is_overdue: bool,
+    /// Requests that were answered.
+    pub(super) answered: u64,
+    /// What the last request carried of the connection, for the next one.
+    pub(super) extensions: Extensions,
+    /// Where parking knows it, once it has been there.
+    pub(super) lot: Option<u64>,
+    /// Counts it among the open ones.
+    ticket: Option<Ticket>,
+}
+
+/// One of those that are open; dropping it takes it off the count.
+#[derive(Debug)]
+struct Ticket(Arc<AtomicUsize>);
+
+impl Ticket {
+    fn new(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What a connection waits for.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// A head, or the rest of it.
+    Head(Scan),
+    /// The rest of content that the handler did not want, `left` bytes at the most, to get at the next request.
+    Drain { decoder: Box<Decoder>, left: u64 },
+    /// The end of a client that has its last answer, `left` bytes at the most.
+    Linger { left: u64 },
+}
+
+/// What is to be done with a connection that cannot go on by itself.
+pub(crate) enum Verdict {
+    /// It waits for input.
+    Park,
+    /// It could go on, but has had its share.
+    Again,
+    /// It is over.
+    Close,
+    /// It leaves HTTP.
+    Upgrade(Upgrade),
+}
+
+/// What an exchange leads to.
+pub(super) enum Next {
+    /// The next head.
+    Head,
+    Drain(Box<Decoder>),
+    Verdict(Verdict),
+}
+
+impl Connection {
+    /// A connection that was accepted at `now`.
+    pub(crate) fn new(stream: Stream, peer: Option<Peer>, now: Instant, service: &Service) -> Self {
+        Self {
+            stream: Arc::new(stream),
+            peer,
+            input: Input::default(),
+            phase: Phase::Head(Scan::default()),
+            deadline: now + service.config.header_timeout,
+            is_drained: false,
+            is_reported: false,
+            has_ended: false,
+            is_overdue: false,
+            answered: 0,
+            extensions: Extensions::new(),
+            lot: None,
+            ticket: None,
+        }
+    }
+
+    /// When it must have got on.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether it is between two requests: nothing of the next has come.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.answered > 0 && matches!(&self.phase, Phase::Head(scan) if !scan.has_begun())
+    }
+
+    /// Has it counted in `open` for as long as it lives.
+    pub(crate) fn count_in(&mut self, open: &Arc<AtomicUsize>) {
+        self.ticket = Some(Ticket::new(open));
+    }
+
+    /// All that was written to a connection in memory.
+    pub(crate) fn answered_in_memory(&self) -> Vec<u8> {
+        match &*self.stream {
+            Stream::Script(script) => script.answered(),
+            Stream::Tcp(_) => Vec::new(),
+        }
+    }
+
+    /// Enters that something has arrived, or is so likely to that the next read may wait for it a little.
+    pub(crate) fn expect_input(&mut self) {
+        self.is_reported = true;
+    }
+
+    /// Enters that its deadline has passed. Says whether the client is owed an answer; if not, closing is all there is to do.
+    ///
+    /// The idle end of a conversation is no error of anybody's; a head that does not come, or not whole, is a `408`.
+    pub(crate) fn overdue(&mut self) -> bool {
+        self.is_overdue = match &self.phase {
+            Phase::Head(scan) => self.answered == 0 || scan.has_begun(),
+            Phase::Drain { .. } | Phase::Linger { .. } => false,
+        };
+        self.is_overdue
+    }
+
+    /// Goes on for as long as there is input. What was gathered to send is sent when it returns.
+    pub(crate) fn advance(&mut self, desk: &mut Desk) -> Verdict {
+        if mem::take(&mut self.is_overdue) {
+            return self.refuse(Error::Timeout, false, desk);
+        }
+        self.input.lend(&mut desk.spare);
+        let mut verdict = self.run(desk);
+        if !desk.gathered.is_empty() && self.output(desk).flush().is_err() {
+            verdict = Verdict::Close;
+        }
+        if self.input.is_empty() {
+            self.input.give_back(&mut desk.spare);
+        } else {
+            self.input.shrink();
+        }
+        verdict
+    }
+
+    fn run(&mut self, desk: &mut Desk) -> Verdict {
+        let mut reading =
+            if mem::take(&mut self.is_reported) { Reading::Expected } else { Reading::after(self.is_drained) };
+        for _ in 0..SHARE {
+            let stepped = match &mut self.phase {
+                Phase::Head(_) => self.head(desk, &mut reading),
+                Phase::Drain { .. } => self.drain(desk),
+                Phase::Linger { .. } => self.linger(),
+            };
+            match stepped {
+                Step::Verdict(verdict) => return verdict,
+                Step::On => {}
+                Step::Starved => {
+                    if let Err(verdict) = self.fill(desk, &mut reading) {
+                        return verdict;
+                    }
+                }
+            }
+        }
+        Verdict::Again
+    }
+
+    /// Looks for a head, and serves it.
+    fn head(&mut self, desk: &mut Desk, reading: &mut Reading) -> Step {
+        let Phase::Head(scan) = &mut self.phase else { return Step::On };
+        let had_begun = scan.has_begun();
+        match scan.advance(self.input.unread(), &desk.service.head_limits()) {
+            Err(error) => Step::Verdict(self.refuse(error, false, desk)),
+            Ok(None) => {
+                if scan.has_begun() && !had_begun && self.answered > 0 {
+                    self.deadline = Instant::now() + desk.service.config.header_timeout;
+                }
+                Step::Starved
+            }
+            Ok(Some(length)) => {
+                let next = self.exchange(length, desk);
+                *reading = Reading::after(self.is_drained);
+                self.settle(next, desk)
+            }
+        }
+    }
+
+    fn settle(&mut self, next: Next, desk: &mut Desk) -> Step {
+        let config = &desk.service.config;
+        match next {
+            Next::Head => {
+                self.phase = Phase::Head(Scan::default());
+                self.deadline = Instant::now() + config.keep_alive_timeout;
+                Step::On
+            }
+            Next::Drain(decoder) => {
+                self.phase = Phase::Drain { decoder, left: config.drain };
+                self.deadline = Instant::now() + config.linger_timeout;
+                Step::On
+            }
+            Next::Verdict(verdict) => Step::Verdict(verdict),
+        }
+    }
+
+    /// Drops content that nobody wanted.
+    fn drain(&mut self, desk: &mut Desk) -> Step {
+        let Phase::Drain { decoder, left } = &mut self.phase else { return Step::On };
+        let mut hole = [0; 4096];
+        while !decoder.is_ended() {
+            match decoder.decode(self.input.unread(), &mut hole) {
+                Ok(step) if step.consumed > 0 => {
+                    self.input.consume(step.consumed);
+                    *left = left.saturating_sub(step.consumed as u64);
+                }
+                Ok(_) if *left > 0 => return Step::Starved,
+                Ok(_) | Err(_) => return Step::Verdict(self.begin_linger(desk)),
+            }
+            if *left == 0 && !decoder.is_ended() {
+                return Step::Verdict(self.begin_linger(desk));
+            }
+        }
+        self.settle(Next::Head, desk)
+    }
+
+    /// Reads more; `Err` says what to do if nothing can be had now.
+    fn fill(&mut self, desk: &mut Desk, reading: &mut Reading) -> Result<(), Verdict> {
+        if *reading == Reading::Reported {
+            return Err(Verdict::Park);
+        }
+        if !desk.gathered.is_empty() && self.output(desk).flush().is_err() {
+            return Err(Verdict::Close);
+        }
+        if *reading == Reading::Possible && matches!(self.stream.wait(Interest::Read, Duration::ZERO), Ok(false)) {
+            self.is_drained = true;
+            return Err(Verdict::Park);
+        }
+        match self.input.read(&self.stream) {
+            Ok(received) if received.count > 0 => {
+                desk.counters.bytes_read.add(received.count as u64);
+                self.is_drained = received.is_all;
+                *reading = Reading::after(self.is_drained);
+                Ok(())
+            }
+            Err(error) if would_wait(&error) => {
+                self.is_drained = true;
+                Err(Verdict::Park)
+            }
+            Ok(_) => {
+                self.has_ended = true;
+                match &self.phase {
+                    // It has ended its side only, perhaps, and can still be told.
+                    Phase::Head(scan) if scan.has_begun() => Err(self.refuse(Error::Truncated, false, desk)),
+                    _ => Err(Verdict::Close),
+                }
+            }
+            Err(_) => Err(Verdict::Close),
+        }
+    }
+
+    pub(super) fn output<'a>(&'a self, desk: &'a mut Desk) -> Output<'a> {
+        let config = &desk.service.config;
+        let pace = Pace::new(config.write_timeout, config.minimum_rate);
+        Output::new(&self.stream, &mut desk.gathered, pace, &desk.counters)
+    }
+
+    /// Gives the receiving side to the content of a request.
+    pub(super) fn lend_content(&mut self, decoder: Decoder, wants_continue: bool, desk: &Desk) -> Content {
+        let config = &desk.service.config;
+        Content {
+            stream: Arc::clone(&self.stream),
+            input: mem::take(&mut self.input),
+            decoder,
+            pace: Pace::new(config.body_timeout, config.minimum_rate),
+            wants_continue,
+            is_drained: self.is_drained,
+            failure: None,
+            received: 0,
+        }
+    }
+
+    /// Takes the receiving side back.
+    pub(super) fn take_back(&mut self, content: Content, desk: &Desk) -> Decoder {
+        desk.counters.bytes_read.add(content.received);
+        self.input = content.input;
+        self.is_drained = content.is_drained;
+        self.has_ended = content.failure == Some(Failure::Refused(Error::Truncated));
+        content.decoder
+    }
+}
+
+/// What is known of the socket before a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Something has been reported, or is so likely to come that a short wait pays.
+    Expected,
+    /// The last read may have left something behind, which will not be reported.
+    Possible,
+    /// The last read left nothing: what comes will be reported.
+    Reported,
+}
+
+impl Reading {
+    fn after(is_drained: bool) -> Self {
+        if is_drained { Self::Reported } else { Self::Possible }
+    }
+}
+
+/// How a phase got on.
+pub(super) enum Step {
+    On,
+    /// It needs input.
+    Starved,
+    Verdict(Verdict),
+}
+
+/// How many steps, such as pipelined requests or reads, a connection may take before others have their turn.
+const SHARE: u32 = 128;

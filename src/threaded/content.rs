@@ -1,0 +1,234 @@
+//! A request's content, read from its connection while the handler asks for it.
+//!
+//! While a request with content is handled, what can still be received belongs to its [`Intake`]: the body that the handler
+//! holds reads through it, on whatever thread it has been taken to. When the exchange is over the connection takes it back,
+//! and a body that is still held reads nothing more. It is handed over by moving, so no lock is held while anybody waits.
+
+use std::io::{self, IoSlice};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use http::HeaderMap;
+
+use super::input::{Input, Received};
+use super::pace::Pace;
+use crate::h1::decode::Decoder;
+use crate::h1::encode;
+use crate::h1::error::Error;
+use crate::message::body::Incoming;
+use crate::net::poll::Interest;
+use crate::net::stream::{Stream, would_wait};
+
+/// The receiving half of a connection and how far the content is decoded.
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub(crate) stream: Arc<Stream>,
+    pub(crate) input: Input,
+    pub(crate) decoder: Decoder,
+    pub(crate) pace: Pace,
+    /// Whether the client waits for `100 Continue` before it sends.
+    pub(crate) wants_continue: bool,
+    /// Whether the last read left nothing behind in the socket.
+    pub(crate) is_drained: bool,
+    /// What was wrong; then nothing more is read, and the connection closes.
+    pub(crate) failure: Option<Failure>,
+    /// Bytes received, as on the wire.
+    pub(crate) received: u64,
+}
+
+/// Why there will be no more content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The client did something wrong, and has a right to be told.
+    Refused(Error),
+    /// The client is gone.
+    Gone,
+}
+
+impl Content {
+    /// Reads decoded content; `Ok(0)` is its end.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            if let Some(failure) = self.failure {
+                return Err(failure.into());
+            }
+            match self.decoder.decode(self.input.unread(), buffer) {
+                Err(error) => self.failure = Some(Failure::Refused(error)),
+                Ok(step) => {
+                    self.input.consume(step.consumed);
+                    if step.consumed > 0 {
+                        // It came unasked: there is nothing left to wait for.
+                        self.wants_continue = false;
+                    }
+                    if step.produced > 0 || self.decoder.is_ended() {
+                        return Ok(step.produced);
+                    }
+                    if self.input.is_empty() && buffer.len() >= DIRECT && self.decoder.plain() >= DIRECT as u64 {
+                        return self.receive_directly(buffer);
+                    }
+                    self.receive(Input::read);
+                }
+            }
+        }
+    }
+
+    /// Receives content to where it is wanted, without a copy on the way.
+    fn receive_directly(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let room = buffer.len().min(usize::try_from(self.decoder.plain()).unwrap_or(usize::MAX));
+        let received = self.receive(|_, stream| {
+            let count = stream.read(&mut buffer[..room])?;
+            Ok(Received { count, is_all: count < room })
+        });
+        match self.failure {
+            Some(failure) => Err(failure.into()),
+            None => {
+                self.decoder.pass(received);
+                Ok(received)
+            }
+        }
+    }
+
+    /// Reads to the end and drops what is there; more than `most` bytes are a failure.
+    pub(crate) fn skip(&mut self, mut most: u64) {
+        let mut hole = [0; 4096];
+        while let Ok(got @ 1..) = self.read(&mut hole) {
+            match most.checked_sub(got as u64) {
+                Some(left) => most = left,
+                None => self.failure = Some(Failure::Refused(Error::ContentTooLarge)),
+            }
+        }
+    }
+
+    /// Waits for more, as long as the client may keep us waiting; the number of bytes `read` got, or 0 after a failure.
+    fn receive(&mut self, mut read: impl FnMut(&mut Input, &Stream) -> io::Result<Received>) -> usize {
+        if self.wants_continue && self.send_continue().is_err() {
+            self.failure = Some(Failure::Gone);
+        }
+        while self.failure.is_none() {
+            let begun = Instant::now();
+            let Some(left) = self.pace.left() else {
+                self.failure = Some(Failure::Refused(Error::Timeout));
+                break;
+            };
+            let result = match read(&mut self.input, &self.stream) {
+                Err(error) if would_wait(&error) => self.stream.wait(Interest::Read, left).map(|_| None),
+                done => done.map(Some),
+            };
+            self.pace.waited(begun.elapsed());
+            match result {
+                Ok(None) => {}
+                Ok(Some(received)) if received.count > 0 => {
+                    self.pace.moved(received.count);
+                    self.is_drained = received.is_all;
+                    self.received += received.count as u64;
+                    return received.count;
+                }
+                // It may have ended only its sending side, and read on.
+                Ok(Some(_)) => self.failure = Some(Failure::Refused(Error::Truncated)),
+                Err(_) => self.failure = Some(Failure::Gone),
+            }
+        }
+        0
+    }
+
+    /// Tells the client to go on; a failure shows when its content does not come.
+    pub(crate) fn send_continue(&mut self) -> io::Result<()> {
+        self.wants_continue = false;
+        let mut line = Vec::with_capacity(32);
+        encode::interim_continue(&mut line);
+        let mut rest = line.as_slice();
+        while !rest.is_empty() {
+            rest = &rest[self.stream.write(&[IoSlice::new(rest)])?..];
+        }
+        Ok(())
+    }
+}
+
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> Self {
+        let (kind, error) = match failure {
+            // Nobody will see the status; but it was not the handler that failed.
+            Failure::Gone | Failure::Refused(Error::Truncated) => (io::ErrorKind::UnexpectedEof, Error::Truncated),
+            Failure::Refused(Error::Timeout) => (io::ErrorKind::TimedOut, Error::Timeout),
+            Failure::Refused(Error::ContentTooLarge) => (io::ErrorKind::FileTooLarge, Error::ContentTooLarge),
+            Failure::Refused(error) => (io::ErrorKind::InvalidData, error),
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// Where the content is while it is read: here, or with the reader that is just using it.
+#[derive(Debug, Default)]
+pub(crate) struct Intake {
+    place: Mutex<Place>,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    /// `None` while a reader uses it, and before and after the exchange.
+    content: Option<Box<Content>>,
+    /// Whether the exchange is over; what a late reader brings back is dropped.
+    is_over: bool,
+}
+
+impl Intake {
+    pub(crate) fn new(content: Box<Content>) -> Self {
+        Self { place: Mutex::new(Place { content: Some(content), is_over: false }) }
+    }
+
+    /// Takes the content back at the end of the exchange; `None` if a reader on another thread is just using it.
+    pub(crate) fn end(&self) -> Option<Box<Content>> {
+        let mut place = self.place();
+        place.is_over = true;
+        place.content.take()
+    }
+
+    /// Runs `use_it` on the content if it is here; `None` also once the exchange is over.
+    pub(crate) fn with<T>(&self, use_it: impl FnOnce(&mut Content) -> T) -> Option<T> {
+        let mut content = self.place().content.take()?;
+        let result = use_it(&mut content);
+        let mut place = self.place();
+        if !place.is_over {
+            place.content = Some(content);
+        }
+        Some(result)
+    }
+
+    /// Nothing under this lock can leave it half done, so poison says nothing.
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Incoming for Intake {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.with(|content| content.read(buffer))
+            .unwrap_or_else(|| Err(io::Error::new(io::ErrorKind::NotConnected, "the exchange is over")))
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        self.with(|content| content.decoder.remaining()).flatten()
+    }
+
+    fn trailers(&self) -> Option<HeaderMap> {
+        self.with(|content| {
+            let trailers = content.decoder.take_trailers();
+            (!trailers.is_empty()).then_some(trailers)
+        })
+        .flatten()
+    }
+
+    fn set_limit(&self, bytes: u64) {
+        self.with(|content| {
+            if let Err(error) = content.decoder.set_content_limit(bytes) {
+                content.failure.get_or_insert(Failure::Refused(error));
+            }
+        });
+    }
+}
+
+/// Content is received directly where at least so much of it is wanted, and is to come.
+const DIRECT: usize = 4096;

@@ -1,0 +1,123 @@
+//! What a worker works with: the service it gives, and memory that is used again for every request.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue};
+
+use super::statistics::Counters;
+use crate::config::Config;
+use crate::h1::encode::{self, Stamp};
+use crate::h1::exchange::Policy;
+use crate::h1::{decode, head};
+use crate::message::Handler;
+
+/// What is served and how; the same for all workers, never changed.
+pub(crate) struct Service {
+    pub(crate) config: Config,
+    pub(crate) handler: Arc<dyn Handler>,
+    /// Set once the server stops.
+    pub(crate) shutdown: Arc<AtomicBool>,
+}
+
+impl Service {
+    pub(crate) fn new(config: Config, handler: Arc<dyn Handler>) -> Self {
+        Self { config, handler, shutdown: Arc::default() }
+    }
+
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.shutdown.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn head_limits(&self) -> head::Limits {
+        let config = &self.config;
+        head::Limits {
+            head_bytes: config.head_bytes,
+            target_bytes: config.target_bytes,
+            fields: config.fields,
+            overflow: config.overflow,
+        }
+    }
+
+    pub(crate) fn content_limits(&self) -> decode::Limits {
+        decode::Limits {
+            content: self.config.content,
+            extension_bytes: EXTENSION_BYTES,
+            trailer_bytes: self.config.head_bytes.min(TRAILER_BYTES),
+            trailer_fields: self.config.fields,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        Policy { version: self.config.protocol }
+    }
+}
+
+/// A worker's own.
+pub(crate) struct Desk {
+    pub(crate) service: Arc<Service>,
+    pub(crate) counters: Arc<Counters>,
+    /// A buffer to read into, lent to the connection that is served.
+    pub(crate) spare: Vec<u8>,
+    /// What is to be sent and has not been.
+    pub(crate) gathered: Vec<u8>,
+    /// Content on its way out.
+    pub(crate) scratch: Vec<u8>,
+    /// A map whose memory the next request's fields use.
+    pub(crate) fields: HeaderMap,
+    pub(crate) clock: Clock,
+    heads: BytesMut,
+}
+
+impl Desk {
+    pub(crate) fn new(service: Arc<Service>, counters: Arc<Counters>) -> Self {
+        Self {
+            service,
+            counters,
+            spare: Vec::new(),
+            gathered: Vec::new(),
+            scratch: Vec::new(),
+            fields: HeaderMap::new(),
+            clock: Clock::default(),
+            heads: BytesMut::new(),
+        }
+    }
+
+    /// Keeps a head for as long as anything holds a part of it; the memory is used again once nothing does.
+    pub(crate) fn keep_head(&mut self, head: &[u8]) -> Bytes {
+        self.heads.extend_from_slice(head);
+        self.heads.split().freeze()
+    }
+}
+
+/// The `Date` field, formatted once a second.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    second: u64,
+    date: [u8; 29],
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { second: 0, date: encode::date(0) }
+    }
+}
+
+impl Clock {
+    /// What the server adds to a head now.
+    pub(crate) fn stamp<'a>(&'a mut self, software: Option<&'a HeaderValue>, keep_alive_secs: u64) -> Stamp<'a> {
+        // A clock before 1970 is as good as none.
+        let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
+        if second != self.second {
+            *self = Self { second, date: encode::date(second) };
+        }
+        Stamp { date: &self.date, software, keep_alive_secs }
+    }
+}
+
+/// Bytes of all chunk extensions of one body: far more than the few that anybody uses.
+const EXTENSION_BYTES: usize = 16 * 1024;
+/// Bytes of a trailer section, where the limit of the head does not ask for less.
+const TRAILER_BYTES: usize = 16 * 1024;

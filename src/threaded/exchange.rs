@@ -1,0 +1,290 @@
+//! One exchange: from a whole head to an answer that is sent or gathered.
+//!
+//! ```text
+//! head ─► parse ─► judge ─► request ─► handler ─► response ─► send ─► what of the content is left?
+//!           │        │                    │ panics    │ cannot be sent      │
+//!           ▼        ▼                    ▼           ▼                     ▼
+//!        refused  refused                500      500 or the content's   next head | drain | linger | close
+//! ```
+
+use std::io;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+
+use http::{Method, StatusCode};
+
+use super::access::Line;
+use super::answer::{self, Sent};
+use super::connection::{Connection, Next, Verdict};
+use super::content::{Failure, Intake};
+use super::desk::Desk;
+use crate::h1::decode::Decoder;
+use crate::h1::error::Error;
+use crate::h1::exchange::{CloseReason, Exchange};
+use crate::h1::framing::Framing;
+use crate::h1::head::{self, RequestHead};
+use crate::message::body::{Body, Upgrade};
+use crate::message::request::Connection as Facts;
+use crate::message::upgrade::Socket;
+use crate::message::{Request, Response};
+
+impl Connection {
+    /// Serves the request whose head is the first `length` bytes of the input.
+    pub(super) fn exchange(&mut self, length: usize, desk: &mut Desk) -> Next {
+        let bytes = desk.keep_head(&self.input.unread()[..length]);
+        self.input.consume(length);
+        let fields = mem::take(&mut desk.fields);
+        let head = match head::parse(bytes, &desk.service.head_limits(), fields) {
+            Ok(head) => head,
+            Err(error) => return Next::Verdict(self.refuse(error, false, desk)),
+        };
+        let is_head = head.method == Method::HEAD;
+        match self.judge(&head, desk) {
+            Ok((exchange, decoder)) => self.serve(head, exchange, decoder, desk),
+            Err(error) => Next::Verdict(self.refuse(error, is_head, desk)),
+        }
+    }
+
+    fn judge(&self, head: &RequestHead, desk: &Desk) -> Result<(Exchange, Option<Decoder>), Error> {
+        let exchange = Exchange::begin(head, desk.service.policy())?;
+        let decoder = match exchange.framing() {
+            Framing::None => None,
+            framing => Some(Decoder::new(framing, desk.service.content_limits())?),
+        };
+        Ok((exchange, decoder))
+    }
+
+    fn serve(&mut self, head: RequestHead, mut exchange: Exchange, decoder: Option<Decoder>, desk: &mut Desk) -> Next {
+        let is_head = head.method == Method::HEAD;
+        let intake = match decoder {
+            None => None,
+            // Earlier answers must not wait for content that may be long in coming.
+            Some(_) if !desk.gathered.is_empty() && self.output(desk).flush().is_err() => {
+                return Next::Verdict(Verdict::Close);
+            }
+            Some(decoder) => {
+                Some(Arc::new(Intake::new(Box::new(self.lend_content(decoder, exchange.wants_continue(), desk)))))
+            }
+        };
+        let mut request = self.request(head, intake.clone(), desk);
+        let line = Line::begin(self.peer.as_ref(), &request);
+        let response = self.handle(&mut request, &mut exchange, desk);
+        if desk.service.is_shutting_down() {
+            exchange.close(CloseReason::Shutdown);
+        }
+        self.recover(&mut request, desk);
+        drop(request);
+
+        let outcome = self.answer(response, &mut exchange, intake.as_ref(), is_head, desk);
+        let content = match intake {
+            None => None,
+            Some(intake) => match intake.end() {
+                Some(content) => Some(*content),
+                // Somebody still reads it on another thread; what comes next on this connection cannot be told apart.
+                None => {
+                    let _ = self.output(desk).flush();
+                    return Next::Verdict(Verdict::Close);
+                }
+            },
+        };
+        let decoder = content.map(|content| {
+            let failed = content.failure.is_some();
+            (self.take_back(content, desk), failed)
+        });
+        let answer = match outcome {
+            Ok(answer) => answer,
+            Err(error) => {
+                log::debug!("an answer broke off: {error}");
+                line.end(None);
+                return Next::Verdict(Verdict::Close);
+            }
+        };
+        self.answered += 1;
+        line.end(Some((answer.status, answer.length)));
+        if let Some(upgrade) = answer.upgrade {
+            return Next::Verdict(Verdict::Upgrade(upgrade));
+        }
+        self.next(&exchange, decoder, desk)
+    }
+
+    fn request(&mut self, head: RequestHead, intake: Option<Arc<Intake>>, desk: &Desk) -> Request {
+        let body = match intake {
+            Some(intake) => Body::incoming(intake),
+            None => Body::empty(),
+        };
+        let mut request = Request::new(body);
+        *request.method_mut() = head.method;
+        *request.uri_mut() = head.target;
+        *request.version_mut() = head.version;
+        *request.headers_mut() = head.fields;
+        *request.extensions_mut() = mem::take(&mut self.extensions);
+        if request.extensions().is_empty() {
+            let stream = Arc::clone(&self.stream) as Arc<dyn Socket>;
+            let facts = Facts::new(
+                self.peer.clone(),
+                Arc::downgrade(&stream) as Weak<dyn Socket>,
+                Arc::clone(&desk.service.shutdown),
+            );
+            request.extensions_mut().insert(Arc::new(facts));
+        }
+        request
+    }
+
+    /// Runs the handler; a panic costs this connection and nothing else.
+    fn handle(&self, request: &mut Request, exchange: &mut Exchange, desk: &Desk) -> Response {
+        desk.counters.requests.add(1);
+        let handler = &desk.service.handler;
+        catch_unwind(AssertUnwindSafe(|| handler.handle(request))).unwrap_or_else(|_| {
+            desk.counters.panics.add(1);
+            log::error!("a handler panicked; its client gets a 500");
+            exchange.close(CloseReason::Panicked);
+            let mut response = Response::new("internal server error\n".into());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        })
+    }
+
+    /// Takes back what the next request can use of this one.
+    fn recover(&mut self, request: &mut Request, desk: &mut Desk) {
+        let extensions = mem::take(request.extensions_mut());
+        // What a handler has put beside the connection's facts is this request's alone.
+        if extensions.len() == 1 && extensions.get::<Arc<Facts>>().is_some() {
+            self.extensions = extensions;
+        }
+        let mut fields = mem::take(request.headers_mut());
+        fields.clear();
+        if fields.capacity() <= KEPT_FIELDS {
+            desk.fields = fields;
+        }
+    }
+
+    /// Sends the response, or what has to take its place.
+    fn answer(
+        &mut self,
+        mut response: Response,
+        exchange: &mut Exchange,
+        intake: Option<&Arc<Intake>>,
+        is_head: bool,
+        desk: &mut Desk,
+    ) -> io::Result<Answer> {
+        if response.body().is_upgrade() {
+            // What follows the content is the first of the other protocol.
+            intake.and_then(|intake| intake.with(|content| content.skip(desk.service.config.drain)));
+        }
+        match intake.and_then(Left::of) {
+            // Whatever the handler made of it: what was wrong was the client's content, and that is what it is told.
+            Some(Left::Refused(error)) if !response.status().is_client_error() => {
+                return self.refuse_instead(error, exchange, is_head, desk);
+            }
+            Some(Left::Refused(_) | Left::Awaited | Left::Lost) => exchange.close(CloseReason::UnreadContent),
+            Some(Left::Known(bytes)) if bytes > desk.service.config.drain => exchange.close(CloseReason::UnreadContent),
+            Some(Left::Known(_)) | None => {}
+        }
+        let upgrade = response.body_mut().take_upgrade();
+        let status = response.status();
+        let mut scratch = mem::take(&mut desk.scratch);
+        let service = Arc::clone(&desk.service);
+        let config = &service.config;
+        let mut clock = mem::take(&mut desk.clock);
+        let stamp = clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
+        let mut output = self.output(desk);
+        let sent = catch_unwind(AssertUnwindSafe(|| {
+            answer::send(&mut output, exchange, response, &stamp, &mut scratch, &service.shutdown)
+        }));
+        desk.clock = clock;
+        desk.scratch = scratch;
+        match sent {
+            Ok(Ok(Sent::Whole(length))) => Ok(Answer { status, length, upgrade }),
+            Ok(Ok(Sent::Unsent(error))) => {
+                if error.status().is_server_error() {
+                    log::error!("an answer could not be sent: {error}");
+                }
+                self.refuse_instead(error, exchange, is_head, desk)
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => {
+                desk.counters.panics.add(1);
+                log::error!("a body panicked; its connection is cut");
+                Err(io::Error::other("a body panicked"))
+            }
+        }
+    }
+
+    fn refuse_instead(
+        &self,
+        error: Error,
+        exchange: &mut Exchange,
+        is_head: bool,
+        desk: &mut Desk,
+    ) -> io::Result<Answer> {
+        exchange.close(CloseReason::Refused);
+        desk.counters.refused.add(1);
+        self.answer_refusal(error, is_head, desk);
+        Ok(Answer { status: error.status(), length: 0, upgrade: None })
+    }
+
+    /// Says what follows an answer that is out. `decoder`: where the content stopped, and whether it failed.
+    fn next(&mut self, exchange: &Exchange, decoder: Option<(Decoder, bool)>, desk: &mut Desk) -> Next {
+        if let Some(reason) = exchange.close_reason() {
+            log::trace!("closing after this exchange: {reason:?}");
+        }
+        let is_expected =
+            matches!(exchange.close_reason(), Some(CloseReason::ClientAsked | CloseReason::ClientVersion));
+        let unfinished = decoder.filter(|(decoder, failed)| *failed || !decoder.is_ended());
+        match unfinished {
+            None if exchange.is_persistent() => Next::Head,
+            Some((decoder, false)) if exchange.is_persistent() => Next::Drain(Box::new(decoder)),
+            // The client knew that this was the last; nothing lies unread that a close would answer with a reset.
+            None if is_expected && self.input.is_empty() => match self.output(desk).flush() {
+                Ok(()) | Err(_) => Next::Verdict(Verdict::Close),
+            },
+            None | Some(_) => Next::Verdict(self.begin_linger(desk)),
+        }
+    }
+}
+
+/// What was answered.
+struct Answer {
+    status: StatusCode,
+    /// Bytes of content.
+    length: u64,
+    upgrade: Option<Upgrade>,
+}
+
+/// What is left of a request's content when its handler has returned.
+#[derive(Clone, Copy)]
+enum Left {
+    /// So many bytes of the body, as far as is known, or nothing.
+    Known(u64),
+    /// The client waits for `100 Continue` before it sends any.
+    Awaited,
+    /// It was malformed, too large or too late.
+    Refused(Error),
+    /// The client is gone.
+    Lost,
+}
+
+impl Left {
+    /// `None` if a reader on another thread is just using it.
+    fn of(intake: &Arc<Intake>) -> Option<Self> {
+        // Somebody other than us holds on to it: the response's body, or a thread. It is theirs to read, and the client must not be
+        // left waiting for leave to send it.
+        let is_held = Arc::strong_count(intake) > 1;
+        intake.with(|content| match content.failure {
+            Some(Failure::Refused(error)) => Self::Refused(error),
+            Some(Failure::Gone) => Self::Lost,
+            None if content.wants_continue && is_held => {
+                // Should it fail, so will the answer.
+                let _ = content.send_continue();
+                Self::Known(0)
+            }
+            None if is_held => Self::Known(0),
+            None if content.wants_continue => Self::Awaited,
+            None => Self::Known(content.decoder.remaining().unwrap_or(0)),
+        })
+    }
+}
+
+/// A map of fields that is larger is not kept for the next request.
+const KEPT_FIELDS: usize = 256;

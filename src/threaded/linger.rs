@@ -1,0 +1,67 @@
+//! How a conversation ends early: an answer of the server's own, our end of the stream, and patience with what still comes.
+//!
+//! Closing at once would make the kernel answer what the client is still sending with a reset, and a reset destroys what the client
+//! has not read yet (RFC 9112 §9.6). So a client that is in the middle of a large upload reads the whole `413`. It costs no
+//! thread: what comes is dropped as it is reported, `max_linger_size` bytes and `linger_timeout` at the most.
+
+use std::net::Shutdown;
+use std::time::Instant;
+
+use http::StatusCode;
+
+use super::connection::{Connection, Phase, Step, Verdict};
+use super::desk::Desk;
+use crate::h1::encode;
+use crate::h1::error::Error;
+
+impl Connection {
+    /// Answers with an error of the client's, and ends the conversation in a way that lets the client read it.
+    pub(super) fn refuse(&mut self, error: Error, is_head: bool, desk: &mut Desk) -> Verdict {
+        desk.counters.refused.add(1);
+        match &self.peer {
+            Some(peer) => log::debug!("refused {peer}: {error} ({})", error.section()),
+            None => log::debug!("refused: {error} ({})", error.section()),
+        }
+        self.answer_refusal(error, is_head, desk);
+        self.begin_linger(desk)
+    }
+
+    /// Gathers the answer to an error.
+    pub(super) fn answer_refusal(&self, error: Error, is_head: bool, desk: &mut Desk) {
+        let config = &desk.service.config;
+        let stamp = desk.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
+        encode::refusal(&mut desk.gathered, config.protocol, error.status(), &error.to_string(), None, is_head, &stamp);
+    }
+
+    /// Tells a connection that was never looked at that there is no room for it, and waits for it to leave.
+    pub(crate) fn turn_away(&mut self, retry_after_secs: u64, desk: &mut Desk) -> Verdict {
+        let config = &desk.service.config;
+        let stamp = desk.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
+        let (status, version) = (StatusCode::SERVICE_UNAVAILABLE, config.protocol);
+        let reason = "the server is busy";
+        encode::refusal(&mut desk.gathered, version, status, reason, Some(retry_after_secs), false, &stamp);
+        self.begin_linger(desk)
+    }
+
+    /// Sends what is gathered, ends our side, and waits for the client to end its own.
+    pub(super) fn begin_linger(&mut self, desk: &mut Desk) -> Verdict {
+        let is_out = self.output(desk).flush().is_ok();
+        if !is_out || self.has_ended || self.stream.shutdown(Shutdown::Write).is_err() {
+            return Verdict::Close;
+        }
+        self.input.clear();
+        let config = &desk.service.config;
+        self.phase = Phase::Linger { left: config.linger_bytes };
+        self.deadline = Instant::now() + config.linger_timeout;
+        // What the socket holds has to be dropped before anything more is reported.
+        if self.is_drained { Verdict::Park } else { Verdict::Again }
+    }
+
+    /// Drops what has come.
+    pub(super) fn linger(&mut self) -> Step {
+        let Phase::Linger { left } = &mut self.phase else { return Step::On };
+        *left = left.saturating_sub(self.input.unread().len() as u64);
+        self.input.clear();
+        if *left == 0 { Step::Verdict(Verdict::Close) } else { Step::Starved }
+    }
+}

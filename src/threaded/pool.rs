@@ -1,0 +1,318 @@
+//! The workers: who works, who waits, who watches the parked connections, and when there are too few or too many.
+//!
+//! **Leader and followers.** One idle worker, the leader, waits at the poller itself and serves what it finds, batch by batch, so a
+//! busy server's next ready connection costs no hand-over and no context switch. The others sleep; nobody is woken for work
+//! that somebody who is awake will reach in microseconds.
+//!
+//! **A handler that blocks** must not hold up the rest. While anybody works, the watch thread looks each millisecond at who
+//! has been at the same request since it last looked. Such a worker is written off: if it led, the lead is vacant; if
+//! connections wait and fewer workers run than there are processors, a sleeping one is called, or one is added.
+//!
+//! So the number of threads follows the number of handlers that block, between `thread_pool` and `thread_pool_max`.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use super::connection::Connection;
+use super::desk::Service;
+use super::parking::{Parked, Parking};
+use super::queue::Queue;
+use super::seat::{Seat, State};
+use super::staff::Staff;
+use crate::net::stream::Stream;
+
+/// What all threads of one running server share.
+pub(crate) struct Pool {
+    service: Arc<Service>,
+    pub(super) queue: Queue,
+    pub(super) parking: Parking,
+    /// The seat of the leader; 0: vacant.
+    lead: AtomicUsize,
+    /// Workers that run and are not written off. Whoever queues something may rely on them to look at the queue once more.
+    busy: AtomicUsize,
+    pub(super) staff: Staff,
+    watch: Watch,
+    /// Connections that are open, wherever they are.
+    pub(super) open: Arc<AtomicUsize>,
+    pub(super) accepted: AtomicU64,
+    pub(super) turned_away: AtomicU64,
+    pub(super) timed_out: AtomicU64,
+}
+
+/// How the watch thread is woken.
+#[derive(Default)]
+struct Watch {
+    thread: OnceLock<Thread>,
+    /// Whether it sleeps until somebody works.
+    dozes: AtomicBool,
+}
+
+impl Pool {
+    pub(crate) fn new(service: Arc<Service>) -> io::Result<Self> {
+        Ok(Self {
+            queue: Queue::new(service.config.queue),
+            parking: Parking::new()?,
+            lead: AtomicUsize::new(0),
+            busy: AtomicUsize::new(0),
+            staff: Staff::default(),
+            watch: Watch::default(),
+            open: Arc::default(),
+            accepted: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
+            timed_out: AtomicU64::new(0),
+            service,
+        })
+    }
+
+    pub(crate) fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.service.is_shutting_down()
+    }
+
+    // ---- connections ----
+
+    /// Brings in a connection that was just accepted.
+    ///
+    /// Where there are as many as there may be, it takes the place of the one that has been idle for longest; if none is idle it is
+    /// turned away.
+    pub(crate) fn bring(&self, mut connection: Box<Connection>) {
+        let config = &self.service.config;
+        connection.count_in(&self.open);
+        if config.connections.is_some_and(|most| self.open.load(Ordering::Relaxed) > most) && !self.evict(0) {
+            self.queue.wait_beside(connection, Instant::now());
+            return self.wake_watch();
+        }
+        if let Err(connection) = self.queue.offer(connection) {
+            self.queue.wait_beside(connection, Instant::now() + config.accepted_queue_timeout);
+            return self.wake_watch();
+        }
+        self.rouse();
+    }
+
+    /// Closes the connection that has been idle for longest, if more than `most` are.
+    fn evict(&self, most: usize) -> bool {
+        let idlest = self.parking.fetch_idlest(most);
+        let is_one = idlest.is_some();
+        idlest.into_iter().for_each(|idlest| self.parking.close_one(idlest));
+        is_one
+    }
+
+    /// Parks a connection, or closes it where that is not possible; gives it back if something has arrived already.
+    pub(super) fn park(&self, connection: Box<Connection>) -> Option<Box<Connection>> {
+        match self.parking.park(connection) {
+            Parked::Waits { is_earliest } => {
+                if is_earliest {
+                    self.wake_watch();
+                }
+                if let Some(most) = self.service.config.idle_connections {
+                    self.evict(most);
+                }
+                None
+            }
+            Parked::Ready(connection) => Some(connection),
+            Parked::Refused(connection) => {
+                self.parking.close_one(connection);
+                None
+            }
+        }
+    }
+
+    // ---- who works ----
+
+    /// Sees to it that somebody looks at the queue, to which something has been added.
+    pub(super) fn rouse(&self) {
+        if self.busy.load(Ordering::SeqCst) > 0 {
+            // They will look before they rest; and should they be held up, the watch sees it.
+            self.alert();
+        } else if !self.staff.call() {
+            // None sleeps: the leader may be waiting at the poller, or all are held up.
+            self.parking.wake();
+            self.alert();
+        }
+    }
+
+    /// Has the watch thread look after those who work.
+    pub(super) fn alert(&self) {
+        if self.watch.dozes.swap(false, Ordering::SeqCst) {
+            self.wake_watch();
+        }
+    }
+
+    /// Has the leader look at the queue if it is waiting at the poller; false if it is not.
+    pub(super) fn call_leader(&self) -> bool {
+        let lead = self.lead.load(Ordering::SeqCst);
+        let mut waits = false;
+        self.staff.for_each(|seat| waits |= seat.number == lead && seat.is(State::Waits));
+        if waits {
+            self.parking.wake();
+        }
+        waits
+    }
+
+    /// Takes the lead if it is vacant; true also for who has it already.
+    pub(super) fn take_lead(&self, seat: &Seat) -> bool {
+        match self.lead.compare_exchange(0, seat.number, Ordering::SeqCst, Ordering::SeqCst) {
+            Ok(_) => true,
+            Err(holder) => holder == seat.number,
+        }
+    }
+
+    /// Gives the lead up, if it is still `seat`'s.
+    pub(super) fn leave_lead(&self, seat: &Seat) {
+        let _ = self.lead.compare_exchange(seat.number, 0, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    /// Enters that `seat` works and can be relied on.
+    pub(super) fn works(&self, seat: &Seat) {
+        if !seat.turn(State::Works) {
+            self.busy.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Enters that `seat` waits. What was queued before this is seen by who looks after it.
+    pub(super) fn waits(&self, seat: &Seat) {
+        if seat.turn(State::Waits) {
+            self.busy.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Enters that `seat` works for one connection only.
+    pub(super) fn attaches(&self, seat: &Seat) {
+        if seat.turn(State::Attached) {
+            self.busy.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Sleeps until called. False: nobody has, for `thread_idle_timeout`, and there are more than need be.
+    pub(super) fn sleep(&self, seat: &Arc<Seat>) -> bool {
+        let config = &self.service.config;
+        let is_extra = self.staff.fall_asleep(seat, config.threads_min);
+        // Something may have been queued, the lead left or a stop begun before it could be seen that this one sleeps.
+        let is_left_lying = !self.queue.is_empty() && self.busy.load(Ordering::SeqCst) == 0;
+        if is_left_lying || self.is_lead_vacant() || self.is_stopping() {
+            self.staff.get_up(seat);
+            return true;
+        }
+        let until = Instant::now() + config.thread_idle_timeout;
+        while self.staff.is_asleep(seat) {
+            if !is_extra {
+                thread::park();
+                continue;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return !self.staff.dismiss(seat, config.threads_min);
+            }
+            thread::park_timeout(left);
+        }
+        true
+    }
+
+    // ---- who comes and goes ----
+
+    /// Adds a worker that runs `work`; `Ok(false)` if there are as many as there may be.
+    pub(super) fn hire(self: &Arc<Self>, work: fn(&Arc<Self>, &Arc<Seat>)) -> io::Result<bool> {
+        if self.is_stopping() {
+            return Ok(false);
+        }
+        let config = &self.service.config;
+        let pool = Arc::clone(self);
+        self.staff.hire(config.threads_max, config.stack_size, move |seat| {
+            pool.staff.arrive();
+            work(&pool, seat);
+            pool.waits(seat);
+            pool.leave_lead(seat);
+            pool.staff.leave(Some(seat));
+            pool.wake_watch();
+        })
+    }
+
+    /// Runs `serve` on a thread of its own that belongs to the server and has `stream` cut when it stops.
+    pub(super) fn hire_for_upgrade(
+        self: &Arc<Self>,
+        stream: Arc<Stream>,
+        serve: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let pool = Arc::clone(self);
+        self.staff.hire_for_upgrade(stream, self.service.config.stack_size, move || {
+            pool.staff.arrive();
+            serve();
+            pool.staff.leave(None);
+            pool.wake_watch();
+        })?;
+        if self.is_stopping() {
+            // The stop may have looked before it was entered.
+            self.staff.end_upgraded();
+        }
+        Ok(())
+    }
+
+    /// Waits for `time`, or until the server stops; says whether it does.
+    pub(crate) fn stops_within(&self, time: Duration) -> bool {
+        self.staff.wait(time, || self.is_stopping())
+    }
+
+    /// Wakes everybody, to see that the server stops.
+    pub(super) fn ring(&self) {
+        self.staff.ring();
+        self.parking.wake();
+        self.wake_watch();
+    }
+
+    // ---- the watch ----
+
+    /// Enters the calling thread as the one that watches.
+    pub(super) fn begin_watch(&self) {
+        let _ = self.watch.thread.set(thread::current());
+    }
+
+    pub(super) fn wake_watch(&self) {
+        if let Some(thread) = self.watch.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    /// Lets the watch thread sleep: until `until`, and unless `ticks`, until somebody works.
+    pub(super) fn doze(&self, until: Option<Instant>, ticks: bool) {
+        if !ticks {
+            self.watch.dozes.store(true, Ordering::SeqCst);
+            if self.busy.load(Ordering::SeqCst) > 0 {
+                self.watch.dozes.store(false, Ordering::SeqCst);
+                return;
+            }
+        }
+        match until {
+            Some(until) => thread::park_timeout(until.saturating_duration_since(Instant::now())),
+            None => thread::park(),
+        }
+        self.watch.dozes.store(false, Ordering::SeqCst);
+    }
+
+    /// Writes off those who are still at what they were at the last time this was called; says how many are written off.
+    pub(super) fn write_off(&self) -> usize {
+        let mut held_up = 0;
+        self.staff.for_each(|seat| {
+            if seat.write_off() {
+                self.busy.fetch_sub(1, Ordering::SeqCst);
+                self.leave_lead(seat);
+            }
+            held_up += usize::from(seat.is(State::WrittenOff));
+        });
+        held_up
+    }
+
+    /// Workers that run and are not held up.
+    pub(super) fn running(&self) -> usize {
+        self.busy.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn is_lead_vacant(&self) -> bool {
+        self.lead.load(Ordering::SeqCst) == 0
+    }
+}

@@ -1,0 +1,45 @@
+//! Counters: each worker counts for itself, a snapshot adds up.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that one thread adds to and any thread reads: a plain load and store, no locked instruction.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds; only ever called by the thread that owns the counter.
+    pub(crate) fn add(&self, more: u64) {
+        self.0.store(self.get().wrapping_add(more), Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What one worker has done.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Requests whose handler ran.
+    pub(crate) requests: Counter,
+    /// Requests that were answered by the server itself: malformed, too large, too late.
+    pub(crate) refused: Counter,
+    /// Handlers that panicked.
+    pub(crate) panics: Counter,
+    /// Bytes as on the wire.
+    pub(crate) bytes_read: Counter,
+    pub(crate) bytes_written: Counter,
+}
+
+impl Counters {
+    /// Adds what `other` counted; for a worker that ends.
+    pub(crate) fn absorb(&self, other: &Self) {
+        for (mine, theirs) in self.all().into_iter().zip(other.all()) {
+            mine.add(theirs.get());
+        }
+    }
+
+    fn all(&self) -> [&Counter; 5] {
+        [&self.requests, &self.refused, &self.panics, &self.bytes_read, &self.bytes_written]
+    }
+}

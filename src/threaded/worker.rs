@@ -1,0 +1,199 @@
+//! What a worker does, from its first connection to its last.
+
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::connection::{Connection, Verdict};
+use super::desk::Desk;
+use super::pool::Pool;
+use super::seat::Seat;
+use crate::message::body::Upgrade;
+use crate::message::upgrade::{Socket, Upgraded};
+use crate::net::poll::{Batch, WAKE};
+
+/// Works until there is nothing to do for it any more.
+pub(super) fn work(pool: &Arc<Pool>, seat: &Arc<Seat>) {
+    let mut worker = Worker::new(pool, seat);
+    loop {
+        // A defect of ours must not cost the server a worker, nor the next connection its memory's sanity.
+        match catch_unwind(AssertUnwindSafe(|| worker.run())) {
+            Ok(()) => return,
+            Err(_) => {
+                log::error!("a worker failed; its connection is lost, it goes on");
+                seat.serve(None);
+                worker = Worker::new(pool, seat);
+            }
+        }
+    }
+}
+
+struct Worker<'p> {
+    pool: &'p Arc<Pool>,
+    seat: &'p Arc<Seat>,
+    desk: Desk,
+    batch: Batch,
+    /// Where the last arrival was, and how many in a row were there alone.
+    favourite: Option<u64>,
+    streak: u32,
+}
+
+impl<'p> Worker<'p> {
+    fn new(pool: &'p Arc<Pool>, seat: &'p Arc<Seat>) -> Self {
+        let desk = Desk::new(Arc::clone(pool.service()), Arc::clone(&seat.counters));
+        Self { pool, seat, desk, batch: Batch::new(BATCH), favourite: None, streak: 0 }
+    }
+
+    fn run(&mut self) {
+        loop {
+            self.pool.works(self.seat);
+            while let Some(connection) = self.pool.queue.take() {
+                self.serve(connection);
+            }
+            if self.pool.is_stopping() && self.pool.queue.is_empty() {
+                return;
+            }
+            self.pool.waits(self.seat);
+            // From here on nobody counts on this worker; what was queued before must not be left lying.
+            if !self.pool.queue.is_empty() {
+                continue;
+            }
+            if self.pool.take_lead(self.seat) {
+                self.lead();
+            } else if !self.pool.sleep(self.seat) {
+                return;
+            }
+        }
+    }
+
+    /// Waits at the poller and serves what it finds, itself first of all.
+    fn lead(&mut self) {
+        let most = self.pool.queue.room().saturating_add(1);
+        let found = self.pool.parking.wait(&mut self.batch, most, None);
+        self.pool.works(self.seat);
+        if let Err(error) = found {
+            log::error!("cannot wait for connections: {error}");
+            // It is not expected ever; a pause keeps it from eating the processor should it last.
+            self.pool.stops_within(Duration::from_millis(100));
+            return;
+        }
+        let mut first = None;
+        let mut ready = 0;
+        let batch = mem::take(&mut self.batch);
+        for (token, is_ended) in batch.tokens() {
+            if token == WAKE {
+                if !self.pool.is_stopping() {
+                    self.pool.parking.woken();
+                }
+                continue;
+            }
+            let Some(connection) = self.pool.parking.fetch(token, is_ended) else { continue };
+            ready += 1;
+            if first.is_none() {
+                first = Some((token, connection));
+            } else if let Err(connection) = self.pool.queue.offer(connection) {
+                // The queue has been filled meanwhile: it goes back, and is reported again as ready by its lot.
+                self.serve(connection);
+            }
+        }
+        self.batch = batch;
+        let Some((token, connection)) = first else { return };
+        if ready == 1 && self.note_alone(token) && self.pass_lead() {
+            return self.attach(connection);
+        }
+        self.pool.alert();
+        self.serve(connection);
+    }
+
+    /// Notes that only one connection was ready. True once it has been the only one for long enough.
+    fn note_alone(&mut self, token: u64) -> bool {
+        if self.favourite == Some(token) {
+            self.streak += 1;
+        } else {
+            (self.favourite, self.streak) = (Some(token), 0);
+        }
+        self.streak >= ATTACH_AFTER && !self.desk.service.config.keep_alive_grace.is_zero()
+    }
+
+    /// Has another take the lead; false, and still the leader, if none sleeps.
+    fn pass_lead(&self) -> bool {
+        self.pool.leave_lead(self.seat);
+        self.pool.staff.call() || !self.pool.take_lead(self.seat)
+    }
+
+    /// Stays with a connection that keeps one worker busy alone, now that the lead is another's: a request costs no more than
+    /// a read that waits and a write.
+    fn attach(&mut self, mut connection: Box<Connection>) {
+        (self.favourite, self.streak) = (None, 0);
+        self.pool.parking.detach(&mut connection);
+        self.pool.attaches(self.seat);
+        self.seat.serve(Some(Arc::clone(&connection.stream)));
+        let verdict = loop {
+            let answered = connection.answered;
+            connection.expect_input();
+            let verdict = connection.advance(&mut self.desk);
+            let stays = matches!(verdict, Verdict::Park) && connection.answered > answered;
+            if !stays || !self.pool.queue.is_empty() || self.pool.is_stopping() {
+                break verdict;
+            }
+        };
+        self.seat.serve(None);
+        self.pool.works(self.seat);
+        if let Some(connection) = self.settle(connection, verdict) {
+            self.serve(connection);
+        }
+    }
+
+    /// Serves a connection until it waits or is over.
+    fn serve(&mut self, connection: Box<Connection>) {
+        let mut next = Some(connection);
+        while let Some(mut connection) = next {
+            self.seat.serve(Some(Arc::clone(&connection.stream)));
+            let verdict = connection.advance(&mut self.desk);
+            self.seat.serve(None);
+            // The watch may have written this worker off meanwhile.
+            self.pool.works(self.seat);
+            next = self.settle(connection, verdict);
+        }
+    }
+
+    /// Does what a verdict says; gives the connection back if it can go on at once.
+    fn settle(&mut self, mut connection: Box<Connection>, verdict: Verdict) -> Option<Box<Connection>> {
+        match verdict {
+            Verdict::Park => self.pool.park(connection),
+            Verdict::Again => self.pool.queue.offer(connection).err(),
+            Verdict::Close => {
+                self.pool.parking.close_one(connection);
+                None
+            }
+            Verdict::Upgrade(serve) => {
+                self.pool.parking.detach(&mut connection);
+                self.upgrade(*connection, serve);
+                None
+            }
+        }
+    }
+
+    fn upgrade(&mut self, connection: Connection, serve: Upgrade) {
+        let stream = Arc::clone(&connection.stream);
+        let received = Bytes::copy_from_slice(connection.input.unread());
+        let socket = Arc::clone(&stream) as Arc<dyn Socket>;
+        let run = move || {
+            let run = AssertUnwindSafe(|| serve(Upgraded::new(socket, received)));
+            if catch_unwind(run).is_err() {
+                log::error!("what served an upgraded connection panicked");
+            }
+        };
+        if let Err(error) = self.pool.hire_for_upgrade(stream, run) {
+            log::error!("no thread for an upgraded connection, which is closed: {error}");
+        }
+    }
+}
+
+/// How many arrivals are fetched at a time.
+const BATCH: usize = 64;
+/// How many requests in a row must have come alone from one connection for a worker to stay with it.
+const ATTACH_AFTER: u32 = 8;
