@@ -22,6 +22,7 @@
 //! | writing handlers | [`Handler`], [`IntoResponse`], [`Request`], [`RequestExt`] |
 //! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`] |
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
+//! | a directory of files | [`Files`] |
 //! | what it has done, and how a stop went | [`Statistics`], [`Stopped`] |
 //! | testing handlers | [`testing`] |
 //! | what can go wrong at a start | [`Error`] |
@@ -60,6 +61,7 @@ mod address;
 mod bus;
 mod config;
 mod error;
+mod files;
 mod h1;
 mod http_server;
 mod message;
@@ -77,6 +79,7 @@ pub use h1::laws;
 
 pub use address::{BindAddr, Peer};
 pub use error::Error;
+pub use files::Files;
 pub use http_server::{Statistics, Stopped};
 pub use message::{
     Body, BodyWriter, Connection, Handler, IntoResponse, Request, RequestExt, Response, Upgraded, upgrade,

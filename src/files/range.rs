@@ -1,0 +1,90 @@
+//! The `Range` field (RFC 9110 §14).
+
+use std::ops::Range;
+
+use http::HeaderMap;
+use http::header::RANGE;
+
+/// What of a file is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Whole,
+    One(Range<u64>),
+    /// At least two, as they were asked for, together no longer than the file.
+    Several(Vec<Range<u64>>),
+    Unsatisfiable,
+}
+
+/// Tells what `fields` ask of a file of `length` bytes.
+///
+/// The field is ignored where it is malformed, given twice or in another unit (RFC 9110 §14.2), and also where it asks for more
+/// than [`MAX_RANGES`] ranges or for more bytes than there are: such a request is an attack or a mistake (RFC 9110
+/// §17.15, CVE-2011-3192).
+pub(super) fn of(fields: &HeaderMap, length: u64) -> Wanted {
+    let mut values = fields.get_all(RANGE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return Wanted::Whole };
+    value.to_str().ok().and_then(|text| parse(text, length)).unwrap_or(Wanted::Whole)
+}
+
+/// A range as `Content-Range` says it.
+pub(super) fn describe(range: &Range<u64>, length: u64) -> String {
+    format!("bytes {}-{}/{length}", range.start, range.end.saturating_sub(1))
+}
+
+/// `None` is for what is to be ignored.
+fn parse(text: &str, length: u64) -> Option<Wanted> {
+    let (unit, set) = text.split_once('=')?;
+    if !unit.eq_ignore_ascii_case("bytes") {
+        return None;
+    }
+    let mut ranges = Vec::new();
+    let mut count = 0;
+    let mut total = 0_u64;
+    // A list may have empty elements (RFC 9110 §5.6.1.2).
+    for element in set.split(',').map(|element| element.trim_matches([' ', '\t'])).filter(|element| !element.is_empty())
+    {
+        count += 1;
+        if count > MAX_RANGES {
+            return None;
+        }
+        if let Some(range) = satisfiable(element, length)? {
+            total = total.saturating_add(range.end - range.start);
+            ranges.push(range);
+        }
+    }
+    match ranges.as_slice() {
+        [] if count == 0 => None,
+        [] => Some(Wanted::Unsatisfiable),
+        // The end of an empty file is all of it, and no Content-Range can say so.
+        [range] if range.is_empty() => None,
+        [range] => Some(Wanted::One(range.clone())),
+        _ if total > length || length == 0 => None,
+        _ => Some(Wanted::Several(ranges)),
+    }
+}
+
+/// The outer `None` is for what is no range, the inner one for a range of which the file has nothing.
+fn satisfiable(element: &str, length: u64) -> Option<Option<Range<u64>>> {
+    let (first, last) = element.split_once('-')?;
+    if first.is_empty() {
+        let suffix = number(last)?;
+        return Some((suffix > 0).then(|| length.saturating_sub(suffix)..length));
+    }
+    let first = number(first)?;
+    let end = if last.is_empty() { length } else { number(last)?.saturating_add(1) };
+    if !last.is_empty() && end <= first {
+        return None;
+    }
+    Some((first < length).then(|| first..end.min(length)))
+}
+
+/// Digits and nothing else; a number beyond all files is as good as the greatest.
+fn number(digits: &str) -> Option<u64> {
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some(digits.parse().unwrap_or(u64::MAX))
+}
+
+/// What a download manager or a viewer of documents asks for at most.
+const MAX_RANGES: usize = 16;
