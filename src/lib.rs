@@ -86,3 +86,8 @@ pub use message::{
 };
 pub use server::{Server, ServerHandle};
 pub use settings::Settings;
+
+/// The README, whose code is tested with that of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,354 @@
+//! What a machine can check of the design: who imports whom, who names which crate, who reads a clock, how long a file is.
+//!
+//! The tables are the design. Where the code needs another cut, a row changes together with its reason, in one commit.
+
+#[path = "architecture/source.rs"]
+mod source;
+#[path = "architecture/tried.rs"]
+mod tried;
+
+use std::fs;
+use std::path::Path;
+
+use self::source::{Named, Source};
+
+/// Which units a unit may import. `lib`, `main` and `testing` stand on top.
+const IMPORTS: &[(&str, &[&str])] = &[
+    // Ring 0: no unit at all.
+    ("error", &[]),
+    ("address", &[]),
+    ("h1", &[]),
+    ("bus", &[]),
+    // Ring 1.
+    ("settings", &["error"]),
+    ("http_server", &["error", "address"]),
+    ("net", &["error", "address"]),
+    ("message", &["h1", "address"]),
+    // Ring 2.
+    ("config", &["settings", "error", "h1", "address"]),
+    ("files", &["message", "address"]),
+    // Ring 3.
+    ("threaded", &["config", "net", "h1", "message", "http_server", "address", "error"]),
+    // Ring 4.
+    ("server", &["settings", "config", "http_server", "threaded", "bus", "message", "error", "address"]),
+    // Ring 5. The program is a user: it says `drupe`, never `crate`.
+    ("testing", &["address", "config", "error", "http_server", "message", "net", "server", "settings", "threaded"]),
+    ("main", &[]),
+];
+
+/// Which units a unit's tests may import besides, and why.
+const TEST_IMPORTS: &[(&str, &[&str], &str)] =
+    &[("threaded", &["settings"], "a config is made of settings, there is no other way")];
+
+/// Which files may name an external crate, outside their tests, and why.
+const CRATES: &[(&str, &[&str], &str)] = &[
+    ("httparse", &["h1/"], "reads field lines; our own checks stand around it"),
+    ("http", &["lib", "h1/", "message/", "config", "files/", "threaded/"], "the types that a handler sees"),
+    (
+        "httpdate",
+        &["h1/", "files/", "threaded/access.rs"],
+        "the Date field; validators and the listing of files; the date of an access log line",
+    ),
+    (
+        "bytes",
+        &["h1/", "message/", "threaded/"],
+        "heads and content are cut without copying, from the buffer of the worker to the hands of the handler",
+    ),
+    (
+        "nix",
+        &["net/poll.rs", "net/stream.rs", "net/listener.rs", "files/root.rs"],
+        "epoll; sendfile; the errno of a failed accept; flags and errno of opening a file",
+    ),
+    ("socket2", &["net/listener.rs", "net/stream.rs"], "options before bind; sending without SIGPIPE (MSG_NOSIGNAL)"),
+    ("crossbeam_channel", &["threaded/queue.rs"], "the bounded queue"),
+    ("signal_hook", &["bus/signals.rs"], "SIGTERM and SIGINT"),
+    ("lexopt", &["main"], "arguments"),
+    (
+        "log",
+        &["bus/", "net/", "message/", "files/", "threaded/", "server", "main"],
+        "what goes wrong; h1 has results for that",
+    ),
+];
+
+/// What a unit may not name, its tests excepted: words, or parts of paths.
+const FORBIDDEN: &[(&str, &[&str], &str)] = &[
+    (
+        "h1/",
+        &["std::net", "std::io", "std::fs", "std::thread", "std::sync", "Instant"],
+        "h1 does no I/O, reads no clock, takes no lock",
+    ),
+    ("", &["unsafe", "thread::sleep"], "nothing can be unsound, and nothing sleeps: a wait has a deadline or a waker"),
+];
+
+/// Who may read a clock, and why; everything else is told the time.
+const CLOCKS: &[(&str, &str)] = &[
+    ("threaded/", "deadlines, and the Date field"),
+    ("bus/", "the life cycle"),
+    ("testing", "a connection in memory begins at some time"),
+    (
+        "files/mod.rs",
+        "`Handler::handle` is told no time, and no validator may be later than Date; all below it is told",
+    ),
+    ("main", "the time of a log line: it stands outside the library"),
+];
+
+/// Where `cfg(feature)` may stand, and why.
+const FEATURES: &[(&str, &str)] = &[
+    ("lib", "what is there at all"),
+    ("net/", "kinds of sockets"),
+    ("bus/mod.rs", "signals are a feature"),
+    ("server", "`quickstart` obeys signals where they are there"),
+];
+
+/// Files that are longer than [`LONGEST`] before their tests: how long they may be, and why.
+const LONG: &[(&str, usize, &str)] = &[
+    ("message/body.rs", 430, "one type and its writer; a third of it are the words of the public API"),
+    ("threaded/pool.rs", 500, "under one lock: who works, who waits, who is next"),
+];
+
+const LONGEST: usize = 400;
+const ROOT_NAMES: usize = 25;
+
+#[test]
+fn units_import_what_their_row_allows() {
+    none(each(imports));
+}
+
+#[test]
+fn the_table_has_no_cycle() {
+    assert_eq!(cycle(IMPORTS), None);
+}
+
+#[test]
+fn crates_are_named_where_their_row_allows() {
+    none(each(crates));
+}
+
+#[test]
+fn every_dependency_has_a_row() {
+    none(dependencies(&fs::read_to_string(home().join("Cargo.toml")).unwrap()));
+}
+
+#[test]
+fn nobody_names_what_is_forbidden() {
+    none(each(forbidden));
+}
+
+#[test]
+fn clocks_and_features_are_asked_for_in_few_places() {
+    none(each(clocks));
+    none(each(features));
+}
+
+#[test]
+fn files_say_what_they_are_for_and_keep_short() {
+    none(each(preface));
+    none(each(length));
+}
+
+#[test]
+fn nothing_is_unwrapped_outside_the_tests() {
+    none(each(unwraps));
+}
+
+#[test]
+fn the_root_has_few_names() {
+    let sources = sources();
+    let names = root_names(sources.iter().find(|source| source.path == "lib.rs").unwrap());
+    assert!(names.len() <= ROOT_NAMES, "{} names: {names:?}", names.len());
+}
+
+#[test]
+fn h1_has_at_least_as_many_test_lines_as_code_lines() {
+    let h1: Vec<Source> = sources().into_iter().filter(|source| source.unit() == "h1").collect();
+    let data = fs::read_dir(home().join("tests/data")).unwrap().map(|entry| entry.unwrap().path());
+    let cases = data.filter(|path| path.extension().is_some_and(|extension| extension == "http"));
+    let data_lines =
+        cases.map(|path| fs::read_to_string(path).unwrap().lines().filter(|line| !line.is_empty()).count()).sum();
+    let (code, tests) = balance(&h1, data_lines);
+    assert!(tests >= code, "{tests} lines of tests for {code} of code");
+}
+
+/// Nothing that is published tells on whose machine it was made.
+#[test]
+fn no_machine_is_named() {
+    let mut texts: Vec<(String, String)> = sources().into_iter().map(|source| (source.path, source.text)).collect();
+    for name in ["README.md", "CHANGELOG.md", "Cargo.toml", "fuzz/README.md", "tests/data/README.md"] {
+        texts.push((name.to_owned(), fs::read_to_string(home().join(name)).unwrap()));
+    }
+    none(texts.iter().flat_map(|(path, text)| machines(path, text)).collect());
+}
+
+fn machines(path: &str, text: &str) -> Vec<String> {
+    let told = |line: &str| ["home", "root", "tmp", "Users"].iter().any(|folder| line.contains(&format!("/{folder}/")));
+    let lines = text.lines().enumerate().filter(|(_, line)| told(line));
+    lines.map(|(at, line)| format!("{path}:{}: {line}", at + 1)).collect()
+}
+
+fn imports(source: &Source) -> Vec<String> {
+    let Some((_, allowed)) = IMPORTS.iter().find(|(unit, _)| *unit == source.unit()) else {
+        return if source.unit() == "lib" { vec![] } else { vec![format!("unit {} has no row", source.unit())] };
+    };
+    let wrong = source.paths().into_iter().filter(|path| match reached(path, source) {
+        Reached::Unit(unit) if path.is_test && tests_may_import(source.unit(), unit) => false,
+        Reached::Unit(unit) => unit != source.unit() && !allowed.contains(&unit),
+        Reached::Root => true,
+        Reached::Inside => false,
+    });
+    wrong.map(|path| at(source, path.line, &format!("imports {}", path.words.join("::")))).collect()
+}
+
+fn tests_may_import(unit: &str, import: &str) -> bool {
+    TEST_IMPORTS.iter().any(|(of, imports, _)| *of == unit && imports.contains(&import))
+}
+
+/// Where a path leads.
+enum Reached<'a> {
+    Unit(&'a str),
+    /// To the root of the crate without `crate`, or to all of it.
+    Root,
+    Inside,
+}
+
+fn reached<'a>(path: &'a Named, source: &Source) -> Reached<'a> {
+    let words = &path.words;
+    let supers = words.iter().position(|word| !matches!(word.as_str(), "super" | "self")).unwrap_or(words.len());
+    if words[0] == "crate" {
+        return words.get(1).filter(|unit| *unit != "*").map_or(Reached::Root, |unit| Reached::Unit(unit));
+    }
+    let up = words[..supers].iter().filter(|word| *word == "super").count();
+    if up > 0 && up >= source.depth() + path.depth { Reached::Root } else { Reached::Inside }
+}
+
+fn crates(source: &Source) -> Vec<String> {
+    let wrong = source.paths().into_iter().filter(|path| !path.is_test).filter(|path| {
+        let row = CRATES.iter().find(|(name, _, _)| *name == path.words[0]);
+        row.is_some_and(|(_, places, _)| !places.iter().any(|place| lies_in(source, place)))
+    });
+    wrong.map(|path| at(source, path.line, &format!("names {}", path.words.join("::")))).collect()
+}
+
+fn dependencies(manifest: &str) -> Vec<String> {
+    let section = manifest.split("\n[dependencies]\n").nth(1).unwrap_or_default();
+    let lines = section.lines().take_while(|line| !line.starts_with('['));
+    let names = lines.filter_map(|line| line.split_once(" = ")).map(|(name, _)| name.replace('-', "_"));
+    names.filter(|name| !CRATES.iter().any(|row| row.0 == name)).map(|name| format!("{name} has no row")).collect()
+}
+
+fn forbidden(source: &Source) -> Vec<String> {
+    let rows = FORBIDDEN.iter().filter(|(place, _, _)| place.is_empty() || lies_in(source, place));
+    rows.flat_map(|(_, names, _)| names.iter().flat_map(|name| naming(source, name))).collect()
+}
+
+/// Where `name`, a word or a part of a path, is named outside the tests.
+fn naming(source: &Source, name: &str) -> Vec<String> {
+    let parts: Vec<&str> = name.split("::").collect();
+    let lines: Vec<usize> = if parts.len() == 1 {
+        source.find(&parts)
+    } else {
+        let paths = source.paths().into_iter().filter(|path| !path.is_test);
+        paths.filter(|path| path.words.windows(parts.len()).any(|part| part == parts)).map(|path| path.line).collect()
+    };
+    lines.into_iter().map(|line| at(source, line, &format!("names {name}"))).collect()
+}
+
+fn clocks(source: &Source) -> Vec<String> {
+    if CLOCKS.iter().any(|(place, _)| lies_in(source, place)) {
+        return vec![];
+    }
+    let reads = ["Instant", "SystemTime"].iter().flat_map(|clock| source.find(&[clock, "::", "now"]));
+    reads.map(|line| at(source, line, "reads a clock")).collect()
+}
+
+fn features(source: &Source) -> Vec<String> {
+    if FEATURES.iter().any(|(place, _)| lies_in(source, place)) {
+        return vec![];
+    }
+    source.find(&["feature", "="]).into_iter().map(|line| at(source, line, "asks for a feature")).collect()
+}
+
+fn preface(source: &Source) -> Vec<String> {
+    if source.text.starts_with("//! ") || source.path.ends_with("tests.rs") {
+        return vec![];
+    }
+    vec![at(source, 1, "does not say what it is for")]
+}
+
+fn length(source: &Source) -> Vec<String> {
+    let most = LONG.iter().find(|(path, _, _)| *path == source.path).map_or(LONGEST, |(_, most, _)| *most);
+    let lines = source.lines_before_tests();
+    if lines <= most { vec![] } else { vec![at(source, lines, &format!("is longer than {most} lines"))] }
+}
+
+fn unwraps(source: &Source) -> Vec<String> {
+    source.find(&[".", "unwrap", "("]).into_iter().map(|line| at(source, line, "unwraps")).collect()
+}
+
+/// The public names of the crate's root: modules and what is handed on. What only fuzzers see does not count.
+fn root_names(lib: &Source) -> Vec<String> {
+    let hidden = |line: usize| lib.text.lines().nth(line - 2).is_some_and(|before| before.contains("doc(hidden)"));
+    let tokens: Vec<_> = lib.tokens(false).collect();
+    let modules = tokens.windows(3).filter(|part| part[0].text == "pub" && part[1].text == "mod");
+    let mut names: Vec<String> = modules.map(|part| part[2].text.clone()).collect();
+    let exported = |line: usize| {
+        let uses =
+            tokens.windows(2).filter(|part| part[0].text == "pub" && part[1].text == "use" && !hidden(part[0].line));
+        uses.map(|part| part[0].line).any(|begin| {
+            let end = tokens.iter().skip_while(|t| t.line < begin).find(|t| t.text == ";").map_or(begin, |t| t.line);
+            (begin..=end).contains(&line)
+        })
+    };
+    names.extend(
+        lib.paths().into_iter().filter(|path| exported(path.line)).filter_map(|path| path.words.last().cloned()),
+    );
+    names
+}
+
+/// Lines of code and of tests.
+fn balance(sources: &[Source], data_lines: usize) -> (usize, usize) {
+    sources.iter().fold((0, data_lines), |(code, tests), source| {
+        let (more_code, more_tests) = source.lines();
+        // Laws are tests that fuzzers run as well.
+        let is_law = source.path.contains("/laws");
+        if is_law { (code, tests + more_code + more_tests) } else { (code + more_code, tests + more_tests) }
+    })
+}
+
+/// A unit that imports itself by way of others.
+fn cycle<'a>(table: &[(&'a str, &[&'a str])]) -> Option<&'a str> {
+    let mut left = table.to_vec();
+    loop {
+        let before = left.len();
+        let names: Vec<&str> = left.iter().map(|row| row.0).collect();
+        left.retain(|(_, imports)| imports.iter().any(|import| names.contains(import)));
+        if left.len() == before {
+            return left.first().map(|row| row.0);
+        }
+    }
+}
+
+/// Whether `source` is the file or the unit `place`, or lies below it if that ends in a slash.
+fn lies_in(source: &Source, place: &str) -> bool {
+    if place.ends_with('/') { source.path.starts_with(place) } else { source.path == place || source.unit() == place }
+}
+
+fn at(source: &Source, line: usize, what: &str) -> String {
+    format!("src/{}:{line} {what}", source.path)
+}
+
+fn each(check: fn(&Source) -> Vec<String>) -> Vec<String> {
+    sources().iter().flat_map(check).collect()
+}
+
+fn sources() -> Vec<Source> {
+    Source::all(&home().join("src"))
+}
+
+fn home() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[track_caller]
+fn none(wrong: Vec<String>) {
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

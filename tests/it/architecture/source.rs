@@ -1,0 +1,379 @@
+//! Reads Rust source as far as the rules ask for it: words, paths and which lines are tests.
+//!
+//! Comments, strings and character literals are no words. It is not a parser: macros are read as the tokens they are written with.
+
+use std::fs;
+use std::path::Path;
+
+/// One source file.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// Its path below `src`, such as `h1/head.rs`.
+    pub(super) path: String,
+    /// Its text.
+    pub(super) text: String,
+    /// Every token outside comments.
+    tokens: Vec<Token>,
+}
+
+/// A word, a piece of punctuation (`::` is one), or the place of a literal.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    /// What it is; `"` for a string or character.
+    pub(super) text: String,
+    /// Its line, from 1.
+    pub(super) line: usize,
+    /// Whether it belongs to an item that only tests have.
+    pub(super) is_test: bool,
+    /// How many inline modules stand around it.
+    depth: usize,
+}
+
+/// A path that is spelled out: `std::io::Read`; each leaf of a group is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    /// Its words.
+    pub(super) words: Vec<String>,
+    /// The line of the last one.
+    pub(super) line: usize,
+    /// Whether only tests have it.
+    pub(super) is_test: bool,
+    /// How many inline modules stand around it.
+    pub(super) depth: usize,
+}
+
+impl Source {
+    /// Reads `text` as the file `path`.
+    pub(super) fn new(path: &str, text: &str) -> Self {
+        let mut tokens = tokens(text);
+        mark_tests(&mut tokens, path.ends_with("tests.rs") || path.split('/').any(|folder| folder == "tests"));
+        mark_depth(&mut tokens);
+        Self { path: path.to_owned(), text: text.to_owned(), tokens }
+    }
+
+    /// Reads every `.rs` file below `folder`.
+    pub(super) fn all(folder: &Path) -> Vec<Self> {
+        let mut sources = Vec::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(inside) = folders.pop() {
+            for entry in fs::read_dir(&inside).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+                    sources.push(Self::new(&name, &fs::read_to_string(&path).unwrap()));
+                }
+            }
+        }
+        sources.sort_by(|a, b| a.path.cmp(&b.path));
+        sources
+    }
+
+    /// The unit it belongs to: the first part of its path.
+    pub(super) fn unit(&self) -> &str {
+        let first = self.path.split('/').next().unwrap_or_default();
+        first.strip_suffix(".rs").unwrap_or(first)
+    }
+
+    /// How many modules below the crate's root its own lies.
+    pub(super) fn depth(&self) -> usize {
+        let parts = self.path.strip_suffix(".rs").unwrap_or(&self.path).split('/');
+        parts.filter(|part| !matches!(*part, "mod" | "lib" | "main")).count()
+    }
+
+    /// Its tokens; those of the tests only `with_tests`.
+    pub(super) fn tokens(&self, with_tests: bool) -> impl Iterator<Item = &Token> {
+        self.tokens.iter().filter(move |token| with_tests || !token.is_test)
+    }
+
+    /// Where `words` stand one after the other, outside the tests.
+    pub(super) fn find(&self, words: &[&str]) -> Vec<usize> {
+        let outside: Vec<&Token> = self.tokens(false).collect();
+        let found =
+            outside.windows(words.len()).filter(|part| part.iter().zip(words).all(|(is, wanted)| is.text == *wanted));
+        found.map(|part| part[0].line).collect()
+    }
+
+    /// Lines with code, outside the tests and inside.
+    pub(super) fn lines(&self) -> (usize, usize) {
+        let count = |of_tests: bool| {
+            let mut lines: Vec<usize> = self.tokens.iter().filter(|t| t.is_test == of_tests).map(|t| t.line).collect();
+            lines.dedup();
+            lines.len()
+        };
+        (count(false), count(true))
+    }
+
+    /// Lines of any kind before the tests begin.
+    pub(super) fn lines_before_tests(&self) -> usize {
+        let first = self.tokens.iter().find(|token| token.is_test).map(|token| token.line - 1);
+        first.unwrap_or_else(|| self.text.lines().count())
+    }
+
+    /// Every path with at least two words, and every word that is imported alone.
+    pub(super) fn paths(&self) -> Vec<Named> {
+        let mut found = Vec::new();
+        let mut at = 0;
+        while at < self.tokens.len() {
+            let is_use = self.tokens[at].text == "use";
+            if is_use {
+                at += 1;
+            }
+            // A leading `::` begins a path as well.
+            while self.text_at(at) == "::" {
+                at += 1;
+            }
+            let is_method = at > 0 && self.text_at(at - 1) == ".";
+            if is_use || (!is_method && begins_path(self.text_at(at)) && self.text_at(at + 1) == "::") {
+                at = self.tree(at, &[], is_use, &mut found);
+            } else {
+                at += 1;
+            }
+        }
+        found
+    }
+
+    /// Follows a path from `at` on, behind `stem`, and gives where it ends.
+    fn tree(&self, mut at: usize, stem: &[String], is_use: bool, found: &mut Vec<Named>) -> usize {
+        let mut words = stem.to_vec();
+        loop {
+            let text = self.text_at(at);
+            if text == "{" && (is_use || !words.is_empty()) {
+                at += 1;
+                while !matches!(self.text_at(at), "}" | "") {
+                    at = self.tree(at, &words, is_use, found);
+                    at += usize::from(self.text_at(at) == ",");
+                }
+                return at + 1;
+            }
+            if !is_word(text) && text != "*" {
+                // `::<`, or something that is no path after all.
+                self.leave(at, words, stem, found);
+                return at.max(1) + usize::from(!matches!(text, "}" | ","));
+            }
+            words.push(text.to_owned());
+            at += 1;
+            if self.text_at(at) != "::" {
+                self.leave(at, words, stem, found);
+                // `as name` belongs to the import.
+                return if is_use && self.text_at(at) == "as" { at + 2 } else { at };
+            }
+            at += 1;
+        }
+    }
+
+    fn leave(&self, at: usize, words: Vec<String>, stem: &[String], found: &mut Vec<Named>) {
+        if words.len() > stem.len() {
+            let last = &self.tokens[at - 1];
+            found.push(Named { words, line: last.line, is_test: last.is_test, depth: last.depth });
+        }
+    }
+
+    fn text_at(&self, at: usize) -> &str {
+        self.tokens.get(at).map_or("", |token| &token.text)
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    text.starts_with(|c: char| c == '_' || c.is_alphabetic())
+}
+
+/// Whether a path may begin with `text`: behind these words, `::` is the beginning of one.
+fn begins_path(text: &str) -> bool {
+    is_word(text)
+        && !matches!(text, "as" | "dyn" | "else" | "for" | "if" | "impl" | "in" | "match" | "mut" | "return" | "where")
+}
+
+/// Takes `text` apart; what is commented out or quoted leaves nothing but a mark.
+fn tokens(text: &str) -> Vec<Token> {
+    let chars: Vec<char> = text.chars().collect();
+    let at = |i: usize| chars.get(i).copied().unwrap_or('\0');
+    let mut found = Vec::new();
+    let (mut i, mut line) = (0, 1);
+    while i < chars.len() {
+        let begun = i;
+        let mut word = None;
+        match chars[i] {
+            '/' if at(i + 1) == '/' => i = end_of_line(&chars, i),
+            '/' if at(i + 1) == '*' => i = end_of_comment(&chars, i),
+            'r' | 'b' | 'c' if quote_behind(&chars, i).is_some() => {
+                i = quote_behind(&chars, i).unwrap_or(i);
+                word = Some("\"".to_owned());
+            }
+            '"' => {
+                i = end_of_quote(&chars, i, '"');
+                word = Some("\"".to_owned());
+            }
+            // A lifetime is no literal: its letter is not followed by another quote.
+            '\'' if at(i + 1) == '\\' || at(i + 2) == '\'' => {
+                i = end_of_quote(&chars, i, '\'');
+                word = Some("\"".to_owned());
+            }
+            c if c == '_' || c.is_alphanumeric() => {
+                while at(i) == '_' || at(i).is_alphanumeric() {
+                    i += 1;
+                }
+                word = Some(chars[begun..i].iter().collect());
+            }
+            ':' if at(i + 1) == ':' => {
+                i += 2;
+                word = Some("::".to_owned());
+            }
+            c => {
+                i += 1;
+                word = (!c.is_whitespace()).then(|| c.to_string());
+            }
+        }
+        found.extend(word.map(|text| Token { text, line, is_test: false, depth: 0 }));
+        line += chars[begun..i.min(chars.len())].iter().filter(|c| **c == '\n').count();
+    }
+    found
+}
+
+fn end_of_line(chars: &[char], from: usize) -> usize {
+    chars[from..].iter().position(|c| *c == '\n').map_or(chars.len(), |length| from + length)
+}
+
+fn end_of_comment(chars: &[char], from: usize) -> usize {
+    let (mut i, mut open) = (from, 0);
+    while i < chars.len() {
+        match (chars[i], chars.get(i + 1)) {
+            ('/', Some('*')) => (open, i) = (open + 1, i + 2),
+            ('*', Some('/')) => (open, i) = (open - 1, i + 2),
+            _ => i += 1,
+        }
+        if open == 0 {
+            return i;
+        }
+    }
+    i
+}
+
+/// The end of a literal with a prefix (`b"`, `r#"`, `br"`, `b'`) that begins at `from`, if one does.
+fn quote_behind(chars: &[char], from: usize) -> Option<usize> {
+    let prefix = chars[from..].iter().take_while(|c| matches!(c, 'r' | 'b' | 'c')).count();
+    let is_raw = prefix <= 2 && chars[from..from + prefix].contains(&'r');
+    let hashes = chars[from + prefix..].iter().take_while(|c| **c == '#').count();
+    let open = from + prefix + hashes;
+    match chars.get(open)? {
+        '"' if is_raw => {
+            let close: Vec<char> = std::iter::once('"').chain(std::iter::repeat_n('#', hashes)).collect();
+            let length = chars[open + 1..].windows(close.len()).position(|part| part == close)?;
+            Some(open + 1 + length + close.len())
+        }
+        '"' if hashes == 0 && prefix == 1 => Some(end_of_quote(chars, open, '"')),
+        '\'' if hashes == 0 && prefix == 1 && chars[from] == 'b' => Some(end_of_quote(chars, open, '\'')),
+        _ => None,
+    }
+}
+
+fn end_of_quote(chars: &[char], from: usize, quote: char) -> usize {
+    let mut i = from + 1;
+    while i < chars.len() && chars[i] != quote {
+        i += if chars[i] == '\\' { 2 } else { 1 };
+    }
+    i + 1
+}
+
+/// Marks what stands under a `cfg` that names `test`: up to the end of the block or the statement that follows.
+fn mark_tests(tokens: &mut [Token], all: bool) {
+    let mut at = 0;
+    while at < tokens.len() {
+        let text = |i: usize| tokens.get(i).map_or("", |token| token.text.as_str());
+        let mut end = at + 1;
+        let mut is_test = all;
+        if text(at) == "#" && text(at + 1) == "[" && text(at + 2) == "cfg" {
+            let close = (at..tokens.len()).find(|i| text(*i) == "]").unwrap_or(at);
+            let condition = || (at..close).map(text);
+            if condition().any(|word| word == "test") && !condition().any(|word| word == "not") {
+                is_test = true;
+                let mut open = 0;
+                end = close + 1;
+                while end < tokens.len() {
+                    open += i32::from(text(end) == "{") - i32::from(text(end) == "}");
+                    end += 1;
+                    if open == 0 && matches!(text(end - 1), "}" | ";") {
+                        break;
+                    }
+                }
+            }
+        }
+        let end = end.min(tokens.len());
+        tokens[at..end].iter_mut().for_each(|token| token.is_test |= is_test);
+        at = end;
+    }
+}
+
+/// Counts the inline modules around each token.
+fn mark_depth(tokens: &mut [Token]) {
+    let (mut braces, mut modules) = (0, Vec::new());
+    for at in 0..tokens.len() {
+        match tokens[at].text.as_str() {
+            "{" => {
+                if at >= 2 && tokens[at - 2].text == "mod" {
+                    modules.push(braces);
+                }
+                braces += 1;
+            }
+            "}" => {
+                braces -= 1;
+                if modules.last() == Some(&braces) {
+                    modules.pop();
+                }
+            }
+            _ => {}
+        }
+        tokens[at].depth = modules.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(text: &str) -> Vec<String> {
+        Source::new("a/b.rs", text).paths().iter().map(|path| path.words.join("::")).collect()
+    }
+
+    #[test]
+    fn paths_are_found_wherever_they_stand() {
+        for (text, found) in [
+            ("use a::b;", &["a::b"][..]),
+            ("use a;", &["a"]),
+            ("use ::a::b as c; d::e();", &["a::b", "d::e"]),
+            ("use a::{b, c::{self, D}, e as f, *};", &["a::b", "a::c::self", "a::c::D", "a::e", "a::*"]),
+            ("use {a::b, c};", &["a::b", "c"]),
+            ("let x = Vec::<a::B>::new();", &["Vec", "a::B"]),
+            ("fn f(x: a::B) -> c::d::E { x.g::<h::I>() }", &["a::B", "c::d::E", "h::I"]),
+            ("impl ::a::B for c {}", &["a::B"]),
+            ("match a::B { a::C => {} }", &["a::B", "a::C"]),
+            ("// a::b\n/* c::d /* e::f */ */ let s = \"g::h\\\"\"; r#\"i::j\"#; b'\"'; 'x'; '\\''; k::l", &["k::l"]),
+            ("fn f<'a>(x: &'a b::C) {}", &["b::C"]),
+        ] {
+            assert_eq!(paths(text), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn tests_are_told_from_the_rest() {
+        let text = "fn a() { b(); }\n#[cfg(test)]\nmod tests {\n fn c() {}\n}\n#[cfg(not(test))]\nfn d() {}\n#[cfg(test)] mod e;\nfn f() {}";
+        let source = Source::new("a.rs", text);
+        let words: Vec<&str> =
+            source.tokens(false).map(|token| token.text.as_str()).filter(|text| is_word(text)).collect();
+        assert_eq!(words, ["fn", "a", "b", "cfg", "not", "test", "fn", "d", "fn", "f"]);
+        assert_eq!((source.lines(), source.lines_before_tests()), ((4, 5), 1));
+        assert_eq!(Source::new("a/tests.rs", "fn a() {}").tokens(false).count(), 0);
+    }
+
+    #[test]
+    fn modules_are_counted() {
+        let source = Source::new("a/b.rs", "x::y; mod m { x::y; fn f() { mod n { x::y } } x::y }");
+        assert_eq!(source.paths().iter().map(|path| path.depth).collect::<Vec<_>>(), [0, 1, 2, 1]);
+        assert_eq!(["lib.rs", "a.rs", "a/mod.rs", "a/b.rs"].map(|path| Source::new(path, "").depth()), [0, 1, 1, 2]);
+        assert_eq!(
+            ["lib.rs", "a.rs", "a/mod.rs", "a/b.rs"].map(|path| Source::new(path, "").unit().to_owned()),
+            ["lib", "a", "a", "a"]
+        );
+    }
+}

@@ -1,0 +1,118 @@
+//! Each rule fails where it is broken, and only there.
+
+use super::*;
+
+#[track_caller]
+fn tried(check: fn(&Source) -> Vec<String>, path: &str, text: &str, broken: usize) {
+    let wrong = check(&Source::new(path, text));
+    assert_eq!(wrong.len(), broken, "{path}: {text}: {wrong:?}");
+}
+
+#[test]
+fn imports_are_seen_in_every_form() {
+    for (path, text, broken) in [
+        ("h1/head.rs", "use crate::h1::error::Error; use super::grammar;", 0),
+        ("h1/head.rs", "use crate::error::Error;", 1),
+        ("h1/head.rs", "use crate::{h1::error, net::{stream, poll}, message};", 3),
+        ("h1/head.rs", "fn f() -> crate::message::Body { crate::net::poll::wait() }", 2),
+        ("h1/head.rs", "use super::super::net;", 1),
+        ("h1/head.rs", "use self::super::super::net;", 1),
+        ("h1/mod.rs", "use super::net;", 1),
+        ("h1/head.rs", "mod tests { use super::super::grammar; }", 0),
+        ("h1/head.rs", "mod tests { use super::super::super::net; }", 1),
+        ("h1/head.rs", "use crate::*;", 1),
+        ("h1/head.rs", "use crate::Error;", 1),
+        ("h1/head.rs", "// crate::net::poll\nconst A: &str = \"crate::net\";", 0),
+        ("server.rs", "use crate::threaded::Engine; use super::threaded;", 1),
+        ("threaded/pool.rs", "use crate::{net, h1::{self, head}}; use crate::server::Server;", 1),
+        ("threaded/pool.rs", "use crate::settings::Settings;", 1),
+        ("threaded/pool.rs", "#[cfg(test)] mod tests { use crate::settings::Settings; }", 0),
+        ("threaded/pool.rs", "#[cfg(test)] mod tests { use crate::server::Server; }", 1),
+        ("main.rs", "use drupe::Server;", 0),
+        ("main.rs", "use crate::server::Server;", 1),
+        ("cache.rs", "", 1),
+        ("lib.rs", "pub use crate::server::Server;", 0),
+    ] {
+        tried(imports, path, text, broken);
+    }
+}
+
+#[test]
+fn cycles_are_seen() {
+    assert_eq!(cycle(&[("a", &["b"]), ("b", &["c"]), ("c", &[])]), None);
+    assert_eq!(cycle(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])]), Some("a"));
+}
+
+#[test]
+fn crates_are_seen_in_every_form() {
+    for (path, text, broken) in [
+        ("net/poll.rs", "use nix::errno::Errno;", 0),
+        ("net/deadline.rs", "use nix::errno::Errno;", 1),
+        ("threaded/pool.rs", "fn f() { ::nix::poll::poll() }", 1),
+        ("threaded/pool.rs", "use socket2;", 1),
+        ("threaded/pool.rs", "use {crossbeam_channel::{bounded, Sender}, lexopt as l};", 3),
+        ("server.rs", "fn f(x: http::Request<()>) {}", 1),
+        ("server.rs", "#[cfg(test)] mod tests { use http::Request; }", 0),
+        ("bus/signals.rs", "use signal_hook::consts::SIGTERM; log::info!(\"caught\");", 0),
+        ("h1/head.rs", "log::info!(\"h1 is pure\");", 1),
+    ] {
+        tried(crates, path, text, broken);
+    }
+    assert_eq!(dependencies("[package]\n\n[dependencies]\n# why\nsignal-hook = \"1\"\n\n[profile]\nx = 1").len(), 0);
+    assert_eq!(dependencies("[package]\n\n[dependencies]\nleft-pad = \"1\"\n"), ["left_pad has no row"]);
+}
+
+#[test]
+fn forbidden_names_are_seen() {
+    for (path, text, broken) in [
+        ("h1/head.rs", "use std::{fmt, time::Duration};", 0),
+        ("h1/head.rs", "use std::{io::{self, Read}, sync::Arc};", 3),
+        ("h1/head.rs", "fn f(now: std::time::Instant) {}", 1),
+        ("h1/head.rs", "#[cfg(test)] mod tests { use std::fs; }", 0),
+        ("net/poll.rs", "use std::io; unsafe { f() }", 1),
+        ("threaded/pool.rs", "fn f() { std::thread::sleep(x); thread::sleep(y); self.sleep() }", 2),
+        ("threaded/pool.rs", "use std::thread::{self, sleep};", 1),
+    ] {
+        tried(forbidden, path, text, broken);
+    }
+}
+
+#[test]
+fn clocks_and_features_are_seen() {
+    tried(clocks, "net/poll.rs", "let a = Instant::now(); let b = std::time::SystemTime::now();", 2);
+    tried(clocks, "files/validators.rs", "SystemTime::now()", 1);
+    tried(clocks, "files/mod.rs", "SystemTime::now()", 0);
+    tried(clocks, "threaded/pool.rs", "Instant::now()", 0);
+    tried(features, "threaded/pool.rs", "#[cfg(feature = \"tls\")] fn f() {}", 1);
+    tried(features, "threaded/pool.rs", "fn f() { cfg!(all(unix, feature = \"tls\")) }", 1);
+    tried(features, "server.rs", "#[cfg(feature = \"signals\")] fn f() {}", 0);
+}
+
+#[test]
+fn form_is_seen() {
+    tried(preface, "a.rs", "use b;", 1);
+    tried(preface, "a.rs", "//! What it is for.\n", 0);
+    tried(unwraps, "a.rs", "//! x.unwrap()\nfn f() { x.unwrap(); x.unwrap_or(y) }", 1);
+    tried(unwraps, "a.rs", "#[cfg(test)] mod tests { fn f() { x.unwrap() } }", 0);
+    tried(length, "a.rs", &"//! x\n".repeat(401), 1);
+    tried(length, "a.rs", &format!("{}#[cfg(test)]\nmod tests {{\n{}}}", "//! x\n".repeat(400), "\n".repeat(99)), 0);
+}
+
+#[test]
+fn machines_are_seen() {
+    assert_eq!(machines("a.rs", "// a\n// see /home/me/a\n").len(), 1);
+    assert_eq!(machines("a.rs", "fn home() { \"https://example.org/home\" }").len(), 0);
+}
+
+#[test]
+fn names_and_lines_are_counted() {
+    let lib =
+        "mod a;\npub mod b;\npub use c;\n#[doc(hidden)]\npub use d::e;\nuse f::g;\npub use h::{\n    I, J as K,\n};\n";
+    assert_eq!(root_names(&Source::new("lib.rs", lib)), ["b", "c", "I", "J"]);
+    let sources = [
+        Source::new("h1/a.rs", "//! x\n\nfn f() {}\n// x\n#[cfg(test)]\nmod tests {}\n"),
+        Source::new("h1/laws.rs", "fn f() {}\n"),
+        Source::new("h1/a/tests.rs", "fn f() {\n}\n"),
+    ];
+    assert_eq!(balance(&sources, 7), (1, 7 + 2 + 1 + 2));
+}

@@ -1,0 +1,254 @@
+//! Every bound in time. The time limits are short; what is asserted is what happens, and that it does not happen before its time.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use drupe::testing::TestServer;
+use drupe::{Body, Request, Settings};
+
+use crate::client::{Client, get, wait_until};
+
+const SHORT: Duration = Duration::from_millis(300);
+/// A limit that must not be the one that counts.
+const LONG: Duration = Duration::from_secs(600);
+
+fn length(request: &mut Request) -> io::Result<String> {
+    Ok(std::mem::take(request.body_mut()).into_vec()?.len().to_string())
+}
+
+/// Only one of all time limits is short.
+fn only(change: impl FnOnce(&mut Settings)) -> impl FnOnce(&mut Settings) {
+    |settings| {
+        settings.socket_timeout = LONG;
+        settings.keep_alive_timeout = LONG;
+        change(settings);
+    }
+}
+
+#[test]
+fn half_a_head_is_a_408_at_its_deadline() {
+    let server = TestServer::with(length, only(|settings| settings.header_timeout = Some(SHORT)));
+    let mut client = Client::connect(server.address());
+    let begun = Instant::now();
+    client.send("GET / HTTP/1.1\r\nHos");
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.closes()), (408, true));
+    assert!(begun.elapsed() >= SHORT);
+    client.end();
+    client.assert_closed();
+    assert_eq!(server.server().statistics().timed_out, 1);
+}
+
+#[test]
+fn a_byte_at_a_time_does_not_put_the_deadline_off() {
+    let server = TestServer::with(length, only(|settings| settings.header_timeout = Some(SHORT)));
+    let mut client = Client::connect(server.address());
+    let mut sender = client.sender();
+    let (stop, stopped) = mpsc::channel::<()>();
+    let trickle = thread::spawn(move || {
+        let mut sent = 0;
+        // Waiting for the end of the test is the pause between two bytes.
+        while stopped.recv_timeout(SHORT / 10) == Err(mpsc::RecvTimeoutError::Timeout) {
+            if sender.write_all(b"G").is_err() {
+                break;
+            }
+            sent += 1;
+        }
+        sent
+    });
+    assert_eq!(client.answer().status, 408);
+    stop.send(()).unwrap();
+    let sent = trickle.join().unwrap();
+    assert!(sent > 0, "it was not trickling");
+}
+
+#[test]
+fn a_new_connection_that_stays_silent_is_a_408() {
+    let server = TestServer::with(length, only(|settings| settings.header_timeout = Some(SHORT)));
+    let mut client = Client::connect(server.address());
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.closes()), (408, true));
+    client.end();
+    client.assert_closed();
+}
+
+#[test]
+fn an_idle_connection_is_closed_without_a_word() {
+    let server = TestServer::with(length, only(|settings| settings.keep_alive_timeout = SHORT));
+    let mut client = Client::connect(server.address());
+    assert_eq!(client.get("/").status, 200);
+    let begun = Instant::now();
+    client.assert_closed();
+    assert!(begun.elapsed() >= SHORT / 2, "closed long before its time");
+    // It is nobody's failure.
+    let statistics = server.server().statistics();
+    assert_eq!((statistics.timed_out, statistics.refused), (0, 0));
+    Client::connect(server.address()).assert_in_step("/", "0");
+}
+
+#[test]
+fn half_a_second_head_is_a_408() {
+    let server = TestServer::with(length, only(|settings| settings.header_timeout = Some(SHORT)));
+    let mut client = Client::connect(server.address());
+    assert_eq!(client.get("/").status, 200);
+    client.send("GET / HT");
+    assert_eq!(client.answer().status, 408);
+    client.end();
+    client.assert_closed();
+}
+
+#[test]
+fn the_header_deadline_does_not_count_against_an_idle_connection() {
+    let server = TestServer::with(length, only(|settings| settings.header_timeout = Some(SHORT)));
+    let mut client = Client::connect(server.address());
+    assert_eq!(client.get("/").status, 200);
+    // Another connection lives through the time that would have been too long.
+    let mut silent = Client::connect(server.address());
+    assert_eq!(silent.answer().status, 408);
+    client.assert_in_step("/", "0");
+}
+
+#[test]
+fn content_that_stalls_is_a_408_and_frees_its_worker() {
+    let server = TestServer::with(
+        length,
+        only(|settings| {
+            settings.body_timeout = Some(SHORT);
+            settings.thread_pool = 1;
+            settings.thread_pool_max = Some(1);
+        }),
+    );
+    for request in ["Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"] {
+        let mut client = Client::connect(server.address());
+        let begun = Instant::now();
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{request}"));
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.closes()), (408, true));
+        assert!(begun.elapsed() >= SHORT);
+        Client::connect(server.address()).assert_in_step("/", "0");
+    }
+}
+
+#[test]
+fn content_that_trickles_below_the_minimum_rate_is_a_408() {
+    let server = TestServer::with(
+        length,
+        only(|settings| {
+            settings.body_timeout = Some(SHORT);
+            settings.minimum_rate = Some(1 << 20);
+        }),
+    );
+    let mut client = Client::connect(server.address());
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+    let mut sender = client.sender();
+    let (stop, stopped) = mpsc::channel::<()>();
+    let trickle = thread::spawn(move || {
+        while stopped.recv_timeout(SHORT / 10) == Err(mpsc::RecvTimeoutError::Timeout) {
+            if sender.write_all(b"x").is_err() {
+                break;
+            }
+        }
+    });
+    assert_eq!(client.answer().status, 408);
+    stop.send(()).unwrap();
+    trickle.join().unwrap();
+}
+
+#[test]
+fn a_handler_that_thinks_long_costs_its_client_no_time() {
+    let (think, thought) = mpsc::channel::<()>();
+    let thought = std::sync::Mutex::new(thought);
+    let server = TestServer::with(
+        move |request: &mut Request| {
+            let _ = thought.lock().unwrap().recv_timeout(2 * SHORT);
+            length(request)
+        },
+        only(|settings| {
+            settings.body_timeout = Some(SHORT);
+            settings.header_timeout = Some(SHORT);
+            settings.write_timeout = Some(SHORT);
+        }),
+    );
+    let mut client = Client::connect(server.address());
+    assert_eq!(client.post("/", b"hello").text(), "5");
+    drop(think);
+    assert_eq!(client.post("/", b"hello").text(), "5");
+}
+
+/// More than all buffers on the way hold.
+const LARGE: usize = 64 << 20;
+
+#[test]
+fn a_client_that_does_not_read_is_cut_and_its_worker_is_free_again() {
+    let server = TestServer::with(
+        |request: &mut Request| match request.uri().path() {
+            "/bytes" => Body::from(vec![b'x'; LARGE]),
+            "/reader" => Body::sized(io::repeat(b'x'), LARGE as u64),
+            "/stream" => Body::stream(|writer| io::copy(&mut io::repeat(b'x').take(LARGE as u64), writer).map(|_| ())),
+            "/file" => Body::from_file(sparse()),
+            _ => "small".into(),
+        },
+        only(|settings| {
+            settings.write_timeout = Some(SHORT);
+            settings.thread_pool = 1;
+            settings.thread_pool_max = Some(1);
+        }),
+    );
+    for target in ["/bytes", "/reader", "/stream", "/file"] {
+        let before = server.server().statistics().requests;
+        let mut client = Client::connect(server.address());
+        client.send(get(target));
+        wait_until("it is being served", || server.server().statistics().requests == before + 1);
+        // There is one worker: this is answered once the other is cut.
+        Client::connect(server.address()).assert_in_step("/", "small");
+        let got = client.over();
+        assert!(got.len() < LARGE, "{target}: the whole answer of {} bytes has come", got.len());
+    }
+}
+
+/// A large file that takes no room.
+fn sparse() -> File {
+    let name = format!("drupe-it-{}-{:?}", std::process::id(), thread::current().id());
+    let path = std::env::temp_dir().join(name);
+    let file = File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    file.set_len(LARGE as u64).unwrap();
+    file
+}
+
+#[test]
+fn a_client_that_reads_slowly_but_steadily_gets_everything() {
+    let server = TestServer::with(
+        |_: &mut Request| Body::from(vec![b'x'; LARGE]),
+        only(|settings| settings.write_timeout = Some(4 * SHORT)),
+    );
+    let mut client = Client::connect(server.address());
+    client.send(get("/"));
+    assert_eq!(client.head().unwrap().status, 200);
+    // Longer altogether than the time limit, in pauses that are each far below it.
+    for _ in 0..64 {
+        assert_eq!(client.take(LARGE / 64).unwrap().len(), LARGE / 64);
+        thread::sleep(SHORT / 10);
+    }
+    client.end();
+    client.assert_closed();
+}
+
+#[test]
+fn an_early_answer_waits_for_its_client_only_so_long() {
+    let server = TestServer::with(
+        length,
+        only(|settings| {
+            settings.max_request_body_size = Some(10);
+            settings.linger_timeout = SHORT;
+        }),
+    );
+    let mut client = Client::connect(server.address());
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n");
+    assert_eq!(client.answer().status, 413);
+    wait_until("it lingers", || server.server().statistics().parked == 1);
+    wait_until("it is closed", || server.server().statistics().parked == 0);
+}

@@ -1,0 +1,96 @@
+//! Where it listens: every address of a name, both families, shared ports.
+
+use std::collections::HashSet;
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+
+use drupe::testing::TestServer;
+use drupe::{Request, RequestExt, Server};
+
+use crate::client::Client;
+use crate::process::is_alone_with;
+
+fn local(request: &mut Request) -> String {
+    request.connection().local_addr().unwrap().ip().to_string()
+}
+
+fn on(host: &str) -> Server {
+    let mut server = Server::new(local);
+    server.settings.socket_host = host.to_owned();
+    server.settings.socket_port = 0;
+    server
+}
+
+/// Whether this machine has IPv6 at all.
+fn has_v6() -> bool {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+}
+
+#[test]
+fn a_name_serves_every_address_it_stands_for() {
+    let server = on("localhost");
+    server.start().unwrap();
+    let port = server.bound_addr().unwrap().port();
+    let expected: HashSet<SocketAddr> =
+        ("localhost", port).to_socket_addrs().unwrap().filter(|address| address.is_ipv4() || has_v6()).collect();
+    assert_eq!(server.handle().addresses().into_iter().collect::<HashSet<_>>(), expected);
+    for address in expected {
+        Client::connect(address).assert_in_step("/", &address.ip().to_string());
+    }
+    assert_eq!(server.base(), format!("http://localhost:{port}"));
+}
+
+#[test]
+fn the_unspecified_v6_address_serves_both_families() {
+    let server = on("::");
+    if !has_v6() {
+        server.start().unwrap_err();
+        return;
+    }
+    server.start().unwrap();
+    let port = server.bound_addr().unwrap().port();
+    Client::connect((Ipv6Addr::LOCALHOST, port).into()).assert_in_step("/", "::1");
+    assert_eq!(Client::connect(([127, 0, 0, 1], port).into()).get("/").status, 200);
+}
+
+#[test]
+fn two_servers_share_a_port_when_asked() {
+    let first = TestServer::with(local, |settings| settings.reuse_port = true);
+    let mut second = on("127.0.0.1");
+    second.settings.socket_port = first.address().port();
+    second.start().unwrap_err();
+    second.settings.reuse_port = true;
+    second.start().unwrap();
+    // The kernel chooses; whoever is left has to serve all of them.
+    for _ in 0..20 {
+        Client::connect(first.address()).assert_in_step("/", "127.0.0.1");
+    }
+    let shared = first.server().statistics().accepts + second.statistics().accepts;
+    assert_eq!(shared, 20);
+    let address = first.address();
+    drop(first);
+    for _ in 0..20 {
+        Client::connect(address).assert_in_step("/", "127.0.0.1");
+    }
+}
+
+#[test]
+fn hundreds_of_connections_are_open_at_once() {
+    let server = TestServer::new(local);
+    let mut clients: Vec<Client> = (0..300).map(|_| Client::connect(server.address())).collect();
+    for _ in 0..2 {
+        clients.iter_mut().for_each(|client| client.assert_in_step("/", "127.0.0.1"));
+    }
+    let statistics = server.server().statistics();
+    assert_eq!((statistics.accepts, statistics.requests), (300, 600));
+}
+
+#[test]
+fn more_descriptors_than_select_could_take_are_no_matter() {
+    if !is_alone_with(4000, "listening::more_descriptors_than_select_could_take_are_no_matter") {
+        return;
+    }
+    let server = TestServer::new(|_: &mut Request| "hello");
+    let mut clients: Vec<Client> = (0..1200).map(|_| Client::connect(server.address())).collect();
+    clients.iter_mut().rev().for_each(|client| client.assert_in_step("/", "hello"));
+    assert_eq!(server.server().statistics().accepts, 1200);
+}

@@ -1,0 +1,133 @@
+//! What is logged, and how much of it: in a process of its own, which has one logger.
+
+use std::fs::File;
+use std::net::TcpStream;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use drupe::Request;
+use drupe::testing::TestServer;
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+use crate::client::{Client, get, wait_until};
+use crate::process::{is_alone, is_alone_with};
+
+/// Keeps every record.
+struct Kept(Mutex<Vec<(Level, String, String)>>);
+
+static KEPT: Kept = Kept(Mutex::new(Vec::new()));
+
+impl Log for Kept {
+    fn enabled(&self, _: &Metadata) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record) {
+        let entry = (record.level(), record.target().to_owned(), record.args().to_string());
+        self.0.lock().unwrap().push(entry);
+    }
+
+    fn flush(&self) {}
+}
+
+fn listen() {
+    log::set_logger(&KEPT).unwrap();
+    log::set_max_level(LevelFilter::Trace);
+}
+
+/// The records of a level, or of the access log.
+fn records(is_wanted: impl Fn(Level, &str) -> bool) -> Vec<String> {
+    let kept = KEPT.0.lock().unwrap();
+    let wanted = kept.iter().filter(|(level, target, _)| is_wanted(*level, target));
+    wanted.map(|(_, _, text)| text.clone()).collect()
+}
+
+#[test]
+fn each_exchange_is_one_line_and_no_peer_can_forge_another() {
+    if !is_alone("logging::each_exchange_is_one_line_and_no_peer_can_forge_another") {
+        return;
+    }
+    listen();
+    let server = TestServer::new(|_: &mut Request| "hello");
+    let mut client = Client::connect(server.address());
+    client.assert_in_step("/first", "hello");
+    client.send("GET /second HTTP/1.1\r\nHost: a\r\nUser-Agent: \"quoted\" \\ \tand\r\nReferer: x\r\n\r\n");
+    client.answer();
+    client.send("HEAD /third HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.answer_to("HEAD").unwrap();
+    wait_until("three lines", || records(|_, target| target == "drupe::access").len() == 3);
+    let lines = records(|_, target| target == "drupe::access");
+    assert!(lines[0].starts_with("127.0.0.1 - - [") && lines[0].contains("\"GET /first HTTP/1.1\" 200 5 \"-\" \"-\" "));
+    assert!(lines[1].contains(r#""GET /second HTTP/1.1" 200 5 "x" "\"quoted\" \\ \x09and" "#), "{}", lines[1]);
+    assert!(lines[2].contains("\"HEAD /third HTTP/1.1\" 200 0 "), "{}", lines[2]);
+    assert!(lines.iter().all(|line| !line.contains(['\r', '\n', '\t'])));
+    assert_eq!(records(|level, _| level <= Level::Warn), [""; 0], "nothing went wrong");
+}
+
+#[test]
+fn clients_that_misbehave_are_no_errors_of_ours() {
+    if !is_alone("logging::clients_that_misbehave_are_no_errors_of_ours") {
+        return;
+    }
+    listen();
+    let server = TestServer::new(|request: &mut Request| std::mem::take(request.body_mut()).into_string());
+    for bytes in [
+        "BAD\r\n\r\n",
+        "GET / HT",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "",
+    ] {
+        let mut client = Client::connect(server.address());
+        client.send(bytes);
+        client.end();
+        client.over();
+        // And one that does not even say goodbye.
+        let mut client = Client::connect(server.address());
+        client.send(bytes);
+    }
+    wait_until("all are served", || server.server().statistics().parked == 0);
+    drop(server);
+    assert_eq!(records(|level, _| level <= Level::Warn), [""; 0]);
+}
+
+#[test]
+fn a_lack_of_descriptors_is_survived_and_logged_sparingly() {
+    const NAME: &str = "logging::a_lack_of_descriptors_is_survived_and_logged_sparingly";
+    if !is_alone_with(64, NAME) {
+        return;
+    }
+    listen();
+    let server = TestServer::new(|_: &mut Request| "hello");
+    let begun = Instant::now();
+    let mut early = Client::connect(server.address());
+    early.assert_in_step("/", "hello");
+    let mut spare = Vec::new();
+    while let Ok(file) = File::open("/dev/null") {
+        spare.push(file);
+    }
+    let lacks = || records(|level, _| level <= Level::Warn);
+    let mut late = None;
+    while lacks().is_empty() {
+        // For our own end; the server may have put one by for a connection that it waits for, but none for the next.
+        spare.pop();
+        let Ok(stream) = TcpStream::connect(server.address()) else { continue };
+        let mut client = Client::over_stream(stream);
+        client.send(get("/"));
+        late = Some(client);
+        wait_until("the server has noticed", || !lacks().is_empty());
+    }
+    // Who is in is served as ever.
+    early.assert_in_step("/", "hello");
+    wait_until("two seconds have passed", || begun.elapsed() > Duration::from_secs(2));
+    let seconds = begun.elapsed().as_secs() + 1;
+    assert!(lacks().len() as u64 <= seconds, "{} lines in {seconds} s: {:?}", lacks().len(), lacks());
+    assert!(server.server().statistics().accepts <= 2);
+    drop(spare);
+    if let Some(mut late) = late {
+        assert_eq!(late.answer().text(), "hello");
+    }
+    Client::connect(server.address()).assert_in_step("/", "hello");
+    let stopped = server.server().stop();
+    assert!(stopped.took < Duration::from_secs(4), "{stopped:?}");
+}

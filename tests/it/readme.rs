@@ -1,0 +1,130 @@
+//! The README, held against the code: what it says about settings, statuses, commands and length has to be so.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use drupe::Settings;
+
+#[test]
+fn it_is_short_and_begins_with_the_two_commands() {
+    let readme = read("README.md");
+    assert!(readme.lines().count() <= 150, "{} lines", readme.lines().count());
+    let block = readme.split("```").nth(1).unwrap();
+    let commands: Vec<&str> = block.lines().skip(1).map(|line| line.split('#').next().unwrap().trim_end()).collect();
+    assert_eq!(commands, ["cargo run --release --features full -- .", "cargo test --features full"]);
+}
+
+/// Every setting that text can express stands in the table, in the order of `Settings::table`, with its default and its unit.
+#[test]
+fn its_table_of_settings_is_that_of_the_code() {
+    let written: Vec<[String; 3]> = rows(&read("README.md"), "## Settings", 4)
+        .into_iter()
+        .map(|row| [row[0].clone(), row[1].clone(), row[2].clone()])
+        .collect();
+    let known: Vec<[String; 3]> = Settings::table()
+        .iter()
+        .filter(|row| !row.help().contains("not yet supported"))
+        .map(|row| [row.name().to_owned(), row.default_text(), row.unit().to_lowercase()])
+        .collect();
+    assert_eq!(written, known);
+}
+
+/// What the code refuses by name is what *Not yet* lists, besides the two that only a program could set.
+#[test]
+fn what_is_not_there_yet_is_listed() {
+    let readme = read("README.md");
+    let section = section(&readme, "## Not yet");
+    let refused =
+        Settings::table().iter().filter(|row| row.help().contains("not yet supported")).map(drupe::settings::Row::name);
+    for name in refused.chain(["instance", "ssl_context"]) {
+        assert!(section.contains(&format!("`{name}`")), "{name} is missing under Not yet");
+    }
+}
+
+#[test]
+fn the_values_of_cherrypy_are_those_of_the_code() {
+    let (ours, theirs) = (Settings::default(), Settings::cherrypy());
+    let written: BTreeMap<String, [String; 2]> = rows(&read("README.md"), "## Defaults", 4)
+        .into_iter()
+        .map(|row| (row[0].clone(), [row[1].clone(), row[2].clone()]))
+        .collect();
+    let names = Settings::table().iter().map(drupe::settings::Row::name);
+    let differing = names.filter(|name| ours.get(name) != theirs.get(name));
+    let known: BTreeMap<String, [String; 2]> =
+        differing.map(|name| (name.to_owned(), [ours.get(name).unwrap(), theirs.get(name).unwrap()])).collect();
+    assert_eq!(written, known);
+}
+
+/// Each feature of Cargo.toml has a row.
+#[test]
+fn its_table_of_features_is_that_of_the_manifest() {
+    let manifest = read("Cargo.toml");
+    let features = manifest.split("[features]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let known: Vec<&str> = features
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name)
+        .filter(|name| *name != "default")
+        .collect();
+    let written: Vec<String> =
+        rows(&read("README.md"), "## Features", 3).into_iter().map(|row| row[0].clone()).collect();
+    assert_eq!(written, known);
+}
+
+/// Each status of the table is one that `h1` or the engine answers with, and none is left out.
+#[test]
+fn its_statuses_are_those_of_the_code() {
+    let error = read("src/h1/error.rs");
+    let mut known: Vec<u16> = error
+        .split('(')
+        .filter_map(|part| part.split(')').next()?.parse().ok())
+        .filter(|status| (400..600).contains(status))
+        .collect();
+    // The queue is full; a head is too large (in words there); `header_overflow_status` may make it a 413.
+    known.extend([503, 431]);
+    known.sort_unstable();
+    known.dedup();
+    let written: Vec<u16> =
+        rows(&read("README.md"), "## Status codes", 3).into_iter().map(|row| row[0].parse().unwrap()).collect();
+    assert_eq!(written, known);
+}
+
+/// Every link leads to a file of the repository or to another site.
+#[test]
+fn its_links_lead_somewhere() {
+    let readme = read("README.md");
+    for link in readme.split("](").skip(1).filter_map(|part| part.split(')').next()) {
+        let (path, _) = link.split_once('#').unwrap_or((link, ""));
+        assert!(link.starts_with("https://") || path.is_empty() || home().join(path).exists(), "{link} leads nowhere");
+    }
+}
+
+/// The rows of the first table of the section `heading`, which has `columns`; code marks are taken off.
+fn rows(text: &str, heading: &str, columns: usize) -> Vec<Vec<String>> {
+    let lines = section(text, heading)
+        .lines()
+        .skip_while(|line| !line.starts_with('|'))
+        .take_while(|line| line.starts_with('|'));
+    let rows = lines.skip(2).map(|line| {
+        let cells: Vec<String> =
+            line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect();
+        assert_eq!(cells.len(), columns, "{line}");
+        cells
+    });
+    rows.collect()
+}
+
+fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+    let at = text.find(&format!("\n{heading}")).unwrap_or_else(|| panic!("no section {heading}")) + 1;
+    let rest = &text[at + heading.len()..];
+    rest.split("\n## ").next().unwrap_or(rest)
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(home().join(path)).unwrap()
+}
+
+fn home() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}

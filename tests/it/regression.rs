@@ -1,0 +1,123 @@
+//! Defects that were found once: each with what a user saw.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use drupe::http::{HeaderValue, header};
+use drupe::testing::TestServer;
+use drupe::{Request, Response};
+
+use crate::client::{Client, PATIENCE, get, wait_until};
+
+/// A time limit that must not be what ends a wait.
+const LONG: Duration = Duration::from_secs(600);
+
+/// The end of a client that was reported together with its last bytes was never noticed: the connection stayed parked until its
+/// deadline, 75 s after an answer.
+#[test]
+fn a_client_that_ends_with_its_last_bytes_is_let_go_at_once() {
+    let server = TestServer::with(
+        |_: &mut Request| "fine",
+        |settings| {
+            settings.socket_timeout = LONG;
+            settings.keep_alive_timeout = LONG;
+        },
+    );
+    // The race has many outcomes; some of them were wrong.
+    for round in 0..200 {
+        let mut client = Client::connect(server.address());
+        client.assert_in_step("/", "fine");
+        match round % 2 {
+            0 => client.send(get("/")),
+            _ => client.send("GET / HT"),
+        }
+        client.end();
+        match round % 2 {
+            0 => assert_eq!(client.answer().text(), "fine"),
+            _ => assert_eq!(client.answer().status, 400),
+        }
+        client.assert_closed();
+    }
+    wait_until("none is left", || server.server().statistics().parked == 0);
+}
+
+/// Workers that timed out at the same moment all left where one was too many: the pool fell below `thread_pool`, for good.
+#[test]
+fn a_pool_never_shrinks_below_its_size() {
+    let (release, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let server = TestServer::with(
+        move |_: &mut Request| {
+            let _ = held.lock().unwrap().recv_timeout(PATIENCE);
+            "done"
+        },
+        |settings| {
+            settings.thread_pool = 4;
+            settings.thread_idle_timeout = Duration::from_millis(20);
+        },
+    );
+    for _ in 0..10 {
+        let mut clients: Vec<Client> = (0..16).map(|_| Client::connect(server.address())).collect();
+        clients.iter_mut().for_each(|client| client.send(get("/")));
+        wait_until("the pool has grown", || server.server().statistics().threads >= 12);
+        (0..16).for_each(|_| release.send(()).unwrap());
+        clients.iter_mut().for_each(|client| assert_eq!(client.answer().text(), "done"));
+        wait_until("the pool is back at its size", || server.server().statistics().threads <= 4);
+        assert_eq!(server.server().statistics().threads, 4);
+    }
+}
+
+/// With as many workers as there may be, all but one in handlers that block, and that one waiting at the poller: what was queued in that
+/// moment for one who then blocked lay there until somebody else sent something.
+#[test]
+fn what_is_queued_for_one_who_blocks_is_served_by_the_leader() {
+    for _ in 0..20 {
+        let (release, held) = mpsc::channel::<()>();
+        let blocked = Arc::new((AtomicUsize::new(0), Mutex::new(held)));
+        let shared = Arc::clone(&blocked);
+        let server = TestServer::with(
+            move |_: &mut Request| {
+                shared.0.fetch_add(1, Ordering::SeqCst);
+                // All wait here, one of them with the lock.
+                let _ = shared.1.lock().unwrap().recv_timeout(2 * PATIENCE);
+                "done"
+            },
+            |settings| {
+                settings.thread_pool = 2;
+                settings.thread_pool_max = Some(5);
+            },
+        );
+        let mut clients: Vec<Client> = (0..20).map(|_| Client::connect(server.address())).collect();
+        clients.iter_mut().for_each(|client| client.send(get("/")));
+        wait_until("as many block as there may be workers", || blocked.0.load(Ordering::SeqCst) == 5);
+        (0..20).for_each(|_| release.send(()).unwrap());
+        clients.iter_mut().for_each(|client| assert_eq!(client.answer().text(), "done"));
+    }
+}
+
+/// A server that closes first while more requests lie unread in its socket reset the connection, and with it the answer.
+#[test]
+fn an_answer_that_closes_survives_requests_that_are_already_on_their_way() {
+    let (release, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let server = TestServer::new(move |request: &mut Request| {
+        held.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+        let mut response = Response::new("the last".into());
+        assert_eq!(request.uri().path(), "/1", "nothing behind the last answer is served");
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+    });
+    for round in 1..=20 {
+        let mut client = Client::connect(server.address());
+        client.send(get("/1"));
+        wait_until("it is being served", || server.server().statistics().requests == round);
+        client.send([get("/2"), get("/3")].concat());
+        release.send(()).unwrap();
+        let answer = client.answer();
+        assert_eq!((answer.text(), answer.closes()), ("the last", true));
+        client.end();
+        client.assert_closed();
+    }
+    assert_eq!(server.server().statistics().panics, 0);
+}
