@@ -34,10 +34,21 @@ impl Line {
         Self(Some(Begun {
             request: quoted(text.as_bytes()),
             referer_and_agent: format!("{} {}", quoted(field(REFERER)), quoted(field(USER_AGENT))),
-            peer: match peer {
-                Some(Peer::Tcp(address)) => address.ip().to_string(),
-                None => "-".to_owned(),
-            },
+            peer: shown(peer),
+            at: Instant::now(),
+        }))
+    }
+
+    /// A line for what is refused before there is a request to speak of.
+    pub(super) fn refused(peer: Option<&Peer>) -> Self {
+        if !log::log_enabled!(target: TARGET, log::Level::Info) {
+            return Self(None);
+        }
+        let nothing = || quoted(b"-");
+        Self(Some(Begun {
+            request: nothing(),
+            referer_and_agent: format!("{} {}", nothing(), nothing()),
+            peer: shown(peer),
             at: Instant::now(),
         }))
     }
@@ -58,6 +69,13 @@ impl Line {
             begun.referer_and_agent,
             begun.at.elapsed().as_secs_f64(),
         );
+    }
+}
+
+fn shown(peer: Option<&Peer>) -> String {
+    match peer {
+        Some(Peer::Tcp(address)) => address.ip().to_string(),
+        None => "-".to_owned(),
     }
 }
 

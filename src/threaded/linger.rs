@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use http::StatusCode;
 
+use super::access::Line;
 use super::connection::{Connection, Phase, Step, Verdict};
 use super::desk::Desk;
 use crate::h1::encode;
@@ -23,6 +24,7 @@ impl Connection {
             None => log::debug!("refused: {error} ({})", error.section()),
         }
         self.answer_refusal(error, is_head, desk);
+        Line::refused(self.peer.as_ref()).end(Some((error.status(), 0)));
         self.begin_linger(desk)
     }
 
@@ -40,6 +42,7 @@ impl Connection {
         let (status, version) = (StatusCode::SERVICE_UNAVAILABLE, config.protocol);
         let reason = "the server is busy";
         encode::refusal(&mut desk.gathered, version, status, reason, Some(retry_after_secs), false, &stamp);
+        Line::refused(self.peer.as_ref()).end(Some((status, 0)));
         self.begin_linger(desk)
     }
 

@@ -55,11 +55,15 @@ fn each_exchange_is_one_line_and_no_peer_can_forge_another() {
     client.answer();
     client.send("HEAD /third HTTP/1.1\r\nHost: a\r\n\r\n");
     client.answer_to("HEAD").unwrap();
-    wait_until("three lines", || records(|_, target| target == "drupe::access").len() == 3);
+    let mut refused = Client::connect(server.address());
+    refused.send("what a forger sends\" 200\r\n\r\n");
+    assert_eq!(refused.answer().status, 400);
+    wait_until("four lines", || records(|_, target| target == "drupe::access").len() == 4);
     let lines = records(|_, target| target == "drupe::access");
     assert!(lines[0].starts_with("127.0.0.1 - - [") && lines[0].contains("\"GET /first HTTP/1.1\" 200 5 \"-\" \"-\" "));
     assert!(lines[1].contains(r#""GET /second HTTP/1.1" 200 5 "x" "\"quoted\" \\ \x09and" "#), "{}", lines[1]);
     assert!(lines[2].contains("\"HEAD /third HTTP/1.1\" 200 0 "), "{}", lines[2]);
+    assert!(lines[3].contains(r#"] "-" 400 0 "-" "-" "#), "{}", lines[3]);
     assert!(lines.iter().all(|line| !line.contains(['\r', '\n', '\t'])));
     assert_eq!(records(|level, _| level <= Level::Warn), [""; 0], "nothing went wrong");
 }
