@@ -257,10 +257,13 @@ impl ServerHandle {
         self.shared.statistics()
     }
 
-    /// Cuts what a stop that has begun still waits for.
-    #[cfg(feature = "signals")]
-    fn cut(&self) {
-        if let Some(engine) = self.shared.engine() {
+    /// Has a stop that is under way wait no longer: what still runs is cut. Nothing happens if none is.
+    pub fn cut(&self) {
+        let engine = {
+            let life = self.shared.life();
+            life.engine.clone().filter(|_| life.state == State::Stopping)
+        };
+        if let Some(engine) = engine {
             engine.cut();
         }
     }

@@ -31,6 +31,10 @@ mod pool;
 // Start, stop, restart: from where, how often, and what is left.
 mod lifecycle;
 
+// Signals, and stops that are cut short.
+#[cfg(feature = "signals")]
+mod signals;
+
 // Where it listens.
 mod listening;
 

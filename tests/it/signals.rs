@@ -1,0 +1,90 @@
+//! Signals, and the stop that is cut short.
+
+use std::process::Command;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use drupe::{Request, Server};
+
+use crate::client::{Client, PATIENCE, get, wait_until};
+use crate::process::is_alone;
+
+/// A server whose handler waits until `release` says so; `shutdown_timeout` far away.
+fn held() -> (Server, mpsc::Sender<()>) {
+    let (release, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let mut server = Server::new(move |_: &mut Request| {
+        let _ = held.lock().unwrap().recv_timeout(2 * PATIENCE);
+        "done"
+    });
+    server.settings.socket_port = 0;
+    server.settings.shutdown_timeout = Duration::from_secs(3600);
+    (server, release)
+}
+
+fn signal(name: &str) {
+    let me = std::process::id().to_string();
+    assert!(Command::new("kill").args(["-s", name, &me]).status().unwrap().success());
+}
+
+/// A client whose request is being handled.
+fn client_of(server: &Server) -> Client {
+    server.wait();
+    let mut client = Client::connect(server.bound_addr().unwrap());
+    client.send(get("/"));
+    wait_until("the handler runs", || server.statistics().requests == 1);
+    client
+}
+
+#[test]
+fn a_signal_lets_what_runs_finish() {
+    if !is_alone("signals::a_signal_lets_what_runs_finish") {
+        return;
+    }
+    let (server, release) = held();
+    let server = Arc::new(server);
+    let running = Arc::clone(&server);
+    let main = std::thread::spawn(move || running.quickstart());
+    let mut client = client_of(&server);
+    signal("TERM");
+    wait_until("it stops", || !server.handle().is_running());
+    release.send(()).unwrap();
+    let answer = client.answer();
+    assert!(answer.closes() && answer.text() == "done");
+    main.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_second_signal_waits_for_nobody() {
+    if !is_alone("signals::a_second_signal_waits_for_nobody") {
+        return;
+    }
+    let (server, _release) = held();
+    let server = Arc::new(server);
+    let running = Arc::clone(&server);
+    let main = std::thread::spawn(move || running.quickstart());
+    let mut client = client_of(&server);
+    signal("INT");
+    wait_until("it stops", || !server.handle().is_running());
+    signal("INT");
+    main.join().unwrap().unwrap();
+    assert!(client.over().is_empty());
+}
+
+#[test]
+fn a_stop_that_waits_can_be_cut_short_and_only_that() {
+    let (server, _release) = held();
+    server.handle().cut();
+    server.start().unwrap();
+    server.handle().cut();
+    let mut client = client_of(&server);
+    let handle = server.handle();
+    let stop = std::thread::spawn(move || handle.stop());
+    wait_until("it stops", || !server.handle().is_running());
+    assert!(!stop.is_finished(), "what was cut before it began must not cut it");
+    server.handle().cut();
+    let stopped = stop.join().unwrap();
+    assert_eq!((stopped.finished, stopped.cut), (0, 1));
+    assert!(client.over().is_empty());
+}
