@@ -18,7 +18,8 @@ pub(super) fn run(pool: &Arc<Pool>) {
     pool.begin_watch();
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     let mut desk = Desk::new(Arc::clone(pool.service()), Arc::default());
-    let mut hire_after = Instant::now();
+    // The first workers may still be on their way.
+    let mut hire_after = Instant::now() + HIRE_PAUSE;
     let (mut quiet, mut short) = (0, 0);
     while !pool.is_stopping() {
         pool.staff.join_gone();
