@@ -27,6 +27,12 @@ impl Deadlines {
         self.heap.peek().map(|Reverse((when, _))| *when)
     }
 
+    /// How many entries there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     /// Takes the earliest entry if its time has come.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<(Instant, u64)> {
         if self.earliest()? > now {

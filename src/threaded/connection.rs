@@ -59,12 +59,12 @@ pub(crate) struct Connection {
     /// Where parking knows it, once it has been there.
     pub(super) lot: Option<u64>,
     /// Counts it among the open ones.
-    ticket: Option<Ticket>,
+    pub(super) ticket: Option<Ticket>,
 }
 
 /// One of those that are open; dropping it takes it off the count.
 #[derive(Debug)]
-struct Ticket(Arc<AtomicUsize>);
+pub(super) struct Ticket(Arc<AtomicUsize>);
 
 impl Ticket {
     fn new(open: &Arc<AtomicUsize>) -> Self {

@@ -73,8 +73,16 @@ impl Connection {
         if desk.service.is_shutting_down() {
             exchange.close(CloseReason::Shutdown);
         }
-        self.recover(&mut request, desk);
-        drop(request);
+        // What a handler has left in the request may panic as it is dropped.
+        let dropped = catch_unwind(AssertUnwindSafe(|| {
+            self.recover(&mut request, desk);
+            drop(request);
+        }));
+        if dropped.is_err() {
+            desk.counters.panics.add(1);
+            log::error!("dropping a request panicked; its connection closes after the answer");
+            exchange.close(CloseReason::Panicked);
+        }
 
         let outcome = self.answer(response, &mut exchange, intake.as_ref(), is_head, desk);
         let content = match intake {

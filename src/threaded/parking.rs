@@ -42,7 +42,8 @@ struct Lot {
     state: State,
     /// Whether the end of the peer has been reported; there is no further edge to wait for.
     is_ended: bool,
-    /// The earliest entry that `Deadlines` holds for this lot; it may be earlier than what is due.
+    /// The earliest entry that `Deadlines` holds for this place; it may be earlier than what is due, and even from a connection
+    /// before: so there are no more entries than places, however often they change hands.
     listed: Option<Instant>,
 }
 
@@ -107,7 +108,7 @@ impl Parking {
         let mut is_earliest = false;
         if !is_listed {
             lot.listed = Some(deadline);
-            is_earliest = deadlines.add(deadline, token);
+            is_earliest = deadlines.add(deadline, u64::from(place(token)));
         }
         Parked::Waits { is_earliest }
     }
@@ -164,6 +165,13 @@ impl Parking {
         }
     }
 
+    /// Gives up the lot of a connection that was lost.
+    pub(crate) fn give_up(&self, lot: Option<u64>) {
+        if let Some(token) = lot {
+            self.lots().vacate(token);
+        }
+    }
+
     /// Gives up the lot of a connection and closes it.
     pub(crate) fn close_one(&self, mut connection: Box<Connection>) {
         if Arc::strong_count(&connection.stream) > 1 {
@@ -180,8 +188,9 @@ impl Parking {
     pub(crate) fn fetch_due(&self, now: Instant) -> (Vec<Box<Connection>>, Option<Instant>) {
         let mut due = Vec::new();
         let mut lots = self.lots();
-        while let Some((when, token)) = lots.deadlines.take_due(now) {
-            let Some(lot) = lots.current(token) else { continue };
+        while let Some((when, key)) = lots.deadlines.take_due(now) {
+            let place = place(key);
+            let Some(lot) = lots.lots.get_mut(place as usize) else { continue };
             if lot.listed != Some(when) {
                 // An entry from before the deadline moved forward; there is an earlier one that counts.
                 continue;
@@ -191,10 +200,10 @@ impl Parking {
             let deadline = connection.deadline();
             if deadline > now {
                 lot.listed = Some(deadline);
-                lots.deadlines.add(deadline, token);
+                lots.deadlines.add(deadline, key);
                 continue;
             }
-            due.extend(lots.fetch(place(token)));
+            due.extend(lots.fetch(place));
         }
         (due, lots.deadlines.earliest())
     }
@@ -244,7 +253,6 @@ impl Lots {
         lot.generation = lot.generation.wrapping_add(1) & GENERATIONS;
         lot.state = State::Away { is_ready: false };
         lot.is_ended = false;
-        lot.listed = None;
         u64::from(lot.generation) << 32 | u64::from(place)
     }
 
@@ -262,7 +270,6 @@ impl Lots {
     fn vacate(&mut self, token: u64) {
         if let Some(lot) = self.current(token) {
             lot.state = State::Free;
-            lot.listed = None;
             self.free.push(place(token));
         }
     }

@@ -85,7 +85,7 @@ impl Pool {
         let config = &self.service.config;
         connection.count_in(&self.open);
         if config.connections.is_some_and(|most| self.open.load(Ordering::Relaxed) > most) && !self.evict(0) {
-            self.queue.wait_beside(connection, Instant::now());
+            self.queue.refuse(connection);
             return self.wake_watch();
         }
         if let Err(connection) = self.queue.offer(connection) {
@@ -236,7 +236,7 @@ impl Pool {
     /// Runs `serve` on a thread of its own that belongs to the server and has `stream` cut when it stops.
     pub(super) fn hire_for_upgrade(
         self: &Arc<Self>,
-        stream: Arc<Stream>,
+        stream: &Arc<Stream>,
         serve: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
         let pool = Arc::clone(self);

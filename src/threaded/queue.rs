@@ -17,16 +17,30 @@ pub(crate) struct Queue {
     sender: Sender<Box<Connection>>,
     receiver: Receiver<Box<Connection>>,
     capacity: Option<usize>,
-    /// How many are in `overflow`, so that the lock is touched only when there are some.
+    /// How many wait beside the queue, so that the lock is touched only when there are some.
     overflown: AtomicUsize,
-    overflow: Mutex<VecDeque<(Instant, Box<Connection>)>>,
+    /// How many are to be turned away.
+    unwanted: AtomicUsize,
+    beside: Mutex<Beside>,
+}
+
+/// Those that found no room.
+#[derive(Default)]
+struct Beside {
+    /// Ready ones that a worker had in hand; they come in first, and there are never more than a batch for each worker.
+    ready: VecDeque<Box<Connection>>,
+    /// New ones and how long they may wait, the first to be told at the front.
+    new: VecDeque<(Instant, Box<Connection>)>,
+    /// Those that come in no more.
+    unwanted: Vec<Box<Connection>>,
 }
 
 impl Queue {
     /// A queue of `capacity` places; `None`: no limit.
     pub(crate) fn new(capacity: Option<usize>) -> Self {
         let (sender, receiver) = capacity.map_or_else(unbounded, bounded);
-        Self { sender, receiver, capacity, overflown: AtomicUsize::new(0), overflow: Mutex::default() }
+        let (overflown, unwanted) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { sender, receiver, capacity, overflown, unwanted, beside: Mutex::default() }
     }
 
     /// Puts a connection at the end; gives it back if the queue is full.
@@ -36,11 +50,25 @@ impl Queue {
         })
     }
 
-    /// Lets a connection that found no room wait for it until `deadline`.
+    /// Lets a new connection that found no room wait for it until `deadline`, which is not earlier than that of the one before.
     pub(crate) fn wait_beside(&self, connection: Box<Connection>, deadline: Instant) {
-        let mut overflow = self.overflow();
-        overflow.push_back((deadline, connection));
-        self.overflown.store(overflow.len(), Ordering::SeqCst);
+        let mut beside = self.beside();
+        beside.new.push_back((deadline, connection));
+        self.note(&beside);
+    }
+
+    /// Puts a ready connection where it will be taken although there is no room: it must not be lost, and nobody waits for it.
+    pub(crate) fn put_back(&self, connection: Box<Connection>) {
+        let mut beside = self.beside();
+        beside.ready.push_back(connection);
+        self.note(&beside);
+    }
+
+    /// Keeps a connection for the watch to turn away; no worker gets it.
+    pub(crate) fn refuse(&self, connection: Box<Connection>) {
+        let mut beside = self.beside();
+        beside.unwanted.push(connection);
+        self.note(&beside);
     }
 
     /// Takes the first, and lets the first of those beside come in.
@@ -53,15 +81,16 @@ impl Queue {
         connection
     }
 
-    /// Takes those beside whose time is over.
+    /// Takes those that are to be turned away: those whose time is over, and those that were unwanted from the first.
     pub(crate) fn take_overdue(&self, now: Instant) -> Vec<Box<Connection>> {
-        if self.overflown.load(Ordering::SeqCst) == 0 {
+        if self.overflown.load(Ordering::SeqCst) + self.unwanted.load(Ordering::SeqCst) == 0 {
             return Vec::new();
         }
-        let mut overflow = self.overflow();
-        let count = overflow.iter().take_while(|(deadline, _)| *deadline <= now).count();
-        let overdue = overflow.drain(..count).map(|(_, connection)| connection).collect();
-        self.overflown.store(overflow.len(), Ordering::SeqCst);
+        let mut beside = self.beside();
+        let mut overdue = std::mem::take(&mut beside.unwanted);
+        let count = beside.new.iter().take_while(|(deadline, _)| *deadline <= now).count();
+        overdue.extend(beside.new.drain(..count).map(|(_, connection)| connection));
+        self.note(&beside);
         overdue
     }
 
@@ -70,7 +99,7 @@ impl Queue {
         if self.overflown.load(Ordering::SeqCst) == 0 {
             return None;
         }
-        self.overflow().front().map(|(deadline, _)| *deadline)
+        self.beside().new.front().map(|(deadline, _)| *deadline)
     }
 
     /// How many wait, those beside included.
@@ -88,19 +117,30 @@ impl Queue {
     }
 
     fn let_in(&self) {
-        let mut overflow = self.overflow();
-        while let Some((deadline, connection)) = overflow.pop_front() {
+        let mut beside = self.beside();
+        while let Some(connection) = beside.ready.pop_front() {
             if let Err(connection) = self.offer(connection) {
-                overflow.push_front((deadline, connection));
+                beside.ready.push_front(connection);
                 break;
             }
         }
-        self.overflown.store(overflow.len(), Ordering::SeqCst);
+        while let Some((deadline, connection)) = beside.new.pop_front() {
+            if let Err(connection) = self.offer(connection) {
+                beside.new.push_front((deadline, connection));
+                break;
+            }
+        }
+        self.note(&beside);
+    }
+
+    fn note(&self, beside: &Beside) {
+        self.overflown.store(beside.ready.len() + beside.new.len(), Ordering::SeqCst);
+        self.unwanted.store(beside.unwanted.len(), Ordering::SeqCst);
     }
 
     /// Nothing under this lock can leave it half done, so poison says nothing.
-    fn overflow(&self) -> MutexGuard<'_, VecDeque<(Instant, Box<Connection>)>> {
-        self.overflow.lock().unwrap_or_else(PoisonError::into_inner)
+    fn beside(&self) -> MutexGuard<'_, Beside> {
+        self.beside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -150,6 +190,28 @@ mod tests {
         assert_eq!(queue.len(), 3);
         assert_eq!(numbers(&queue), [1, 2, 3]);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn the_unwanted_never_come_in() {
+        let queue = Queue::new(Some(1));
+        queue.refuse(connection(1));
+        assert!(queue.is_empty() && queue.take().is_none());
+        queue.wait_beside(connection(2), Instant::now() + Duration::from_secs(60));
+        let overdue = queue.take_overdue(Instant::now());
+        assert_eq!(overdue.iter().map(|connection| connection.answered).collect::<Vec<_>>(), [1]);
+        assert_eq!(numbers(&queue), [2]);
+    }
+
+    #[test]
+    fn what_is_put_back_comes_before_what_is_new() {
+        let queue = Queue::new(Some(1));
+        queue.offer(connection(1)).unwrap();
+        queue.wait_beside(connection(4), Instant::now() + Duration::from_secs(60));
+        queue.put_back(connection(2));
+        queue.put_back(connection(3));
+        assert!(queue.take_overdue(Instant::now()).is_empty());
+        assert_eq!(numbers(&queue), [1, 2, 3, 4]);
     }
 
     #[test]

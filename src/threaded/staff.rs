@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -25,8 +25,8 @@ struct Roster {
     /// Those who sleep, the last to fall asleep at the end: it is called first, its memory being the warmest.
     idle: Vec<Arc<Seat>>,
     threads: HashMap<ThreadId, JoinHandle<()>>,
-    /// What the threads of upgraded connections serve.
-    upgraded: HashMap<ThreadId, Arc<Stream>>,
+    /// What the threads of upgraded connections serve. It is theirs: dropping it closes it.
+    upgraded: HashMap<ThreadId, Weak<Stream>>,
     /// Threads that have left and can be joined.
     gone: Vec<JoinHandle<()>>,
     /// What those who left have counted.
@@ -62,14 +62,14 @@ impl Staff {
     /// Adds a thread that runs `serve` for the upgraded connection over `stream`.
     pub(super) fn hire_for_upgrade(
         &self,
-        stream: Arc<Stream>,
+        stream: &Arc<Stream>,
         stack_size: usize,
         serve: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
         let mut roster = self.roster();
         let builder = thread::Builder::new().name("drupe-upgrade".to_owned()).stack_size(stack_size);
         let thread = builder.spawn(serve)?;
-        roster.upgraded.insert(thread.thread().id(), stream);
+        roster.upgraded.insert(thread.thread().id(), Arc::downgrade(stream));
         roster.threads.insert(thread.thread().id(), thread);
         Ok(())
     }
@@ -209,7 +209,7 @@ impl Staff {
 
     /// Ends the sockets of upgraded connections.
     pub(super) fn end_upgraded(&self) {
-        for stream in self.roster().upgraded.values() {
+        for stream in self.roster().upgraded.values().filter_map(Weak::upgrade) {
             // Its thread notices; a socket that has ended already says so too.
             let _ = stream.shutdown(Shutdown::Both);
         }

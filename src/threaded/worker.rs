@@ -25,6 +25,7 @@ pub(super) fn work(pool: &Arc<Pool>, seat: &Arc<Seat>) {
             Err(_) => {
                 log::error!("a worker failed; its connection is lost, it goes on");
                 seat.serve(None);
+                pool.parking.give_up(worker.lot);
                 worker = Worker::new(pool, seat);
             }
         }
@@ -39,12 +40,14 @@ struct Worker<'p> {
     /// Where the last arrival was, and how many in a row were there alone.
     favourite: Option<u64>,
     streak: u32,
+    /// The lot of what is being served, should it be lost.
+    lot: Option<u64>,
 }
 
 impl<'p> Worker<'p> {
     fn new(pool: &'p Arc<Pool>, seat: &'p Arc<Seat>) -> Self {
         let desk = Desk::new(Arc::clone(pool.service()), Arc::clone(&seat.counters));
-        Self { pool, seat, desk, batch: Batch::new(BATCH), favourite: None, streak: 0 }
+        Self { pool, seat, desk, batch: Batch::new(BATCH), favourite: None, streak: 0, lot: None }
     }
 
     fn run(&mut self) {
@@ -95,8 +98,8 @@ impl<'p> Worker<'p> {
             if first.is_none() {
                 first = Some((token, connection));
             } else if let Err(connection) = self.pool.queue.offer(connection) {
-                // The queue has been filled meanwhile: it goes back, and is reported again as ready by its lot.
-                self.serve(connection);
+                // The queue has been filled meanwhile.
+                self.pool.queue.put_back(connection);
             }
         }
         self.batch = batch;
@@ -152,6 +155,7 @@ impl<'p> Worker<'p> {
         let mut next = Some(connection);
         while let Some(mut connection) = next {
             self.seat.serve(Some(Arc::clone(&connection.stream)));
+            self.lot = connection.lot;
             let verdict = connection.advance(&mut self.desk);
             self.seat.serve(None);
             // The watch may have written this worker off meanwhile.
@@ -180,14 +184,17 @@ impl<'p> Worker<'p> {
     fn upgrade(&mut self, connection: Connection, serve: Upgrade) {
         let stream = Arc::clone(&connection.stream);
         let received = Bytes::copy_from_slice(connection.input.unread());
+        // It counts among the open ones for as long as it is served.
+        let ticket = connection.ticket;
         let socket = Arc::clone(&stream) as Arc<dyn Socket>;
         let run = move || {
             let run = AssertUnwindSafe(|| serve(Upgraded::new(socket, received)));
             if catch_unwind(run).is_err() {
                 log::error!("what served an upgraded connection panicked");
             }
+            drop(ticket);
         };
-        if let Err(error) = self.pool.hire_for_upgrade(stream, run) {
+        if let Err(error) = self.pool.hire_for_upgrade(&stream, run) {
             log::error!("no thread for an upgraded connection, which is closed: {error}");
         }
     }

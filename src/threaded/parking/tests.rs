@@ -178,3 +178,16 @@ fn the_one_that_has_been_idle_for_longest_goes_first() {
     assert_eq!([idlest(3), idlest(2), idlest(0), idlest(0), idlest(0)], [None, Some(2), Some(3), Some(1), None]);
     assert_eq!(parking.len(), 1);
 }
+
+#[test]
+fn entries_do_not_pile_up_as_places_change_hands() {
+    let parking = Parking::new().unwrap();
+    for _ in 0..100 {
+        let (connection, mut client) = connection(LONG);
+        park(&parking, connection);
+        client.write_all(b"x").unwrap();
+        let token = reported(&parking, 5000)[0];
+        parking.close_one(parking.fetch(token, false).unwrap());
+    }
+    assert_eq!(parking.lots().deadlines.len(), 1);
+}
