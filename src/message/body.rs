@@ -114,6 +114,9 @@ impl Body {
     /// What of `file` lies behind its position, sent by the kernel (`sendfile`) where it can.
     ///
     /// What is no regular file is read like any reader, its length unknown.
+    ///
+    /// `sendfile` raises SIGPIPE when the client has left. Rust's runtime ignores that signal; a program that has put it back
+    /// to its default should use [`from_reader`](Self::from_reader) or [`sized`](Self::sized) instead.
     #[must_use]
     pub fn from_file(mut file: File) -> Self {
         match (file.metadata(), file.stream_position()) {

@@ -10,6 +10,8 @@ use super::{IntoResponse, Request, Response};
 /// - It gets the request by `&mut`, so that it can take the content away with
 ///   `std::mem::take(request.body_mut())`. Content it leaves unread is read and dropped within bounds, or the
 ///   connection closes.
+/// - Answers to requests that a client has sent ahead (pipelining) are gathered while more of them are there to be handled, so one
+///   that takes long also holds back the answers before it, of the same client.
 /// - A panic costs this one connection: the client gets a `500`, the worker lives on.
 ///
 /// ```

@@ -60,6 +60,9 @@ impl Stream {
 
     /// Has the kernel send up to `count` bytes of `file` from `offset`, which moves on; `Ok(0)` where the file ends.
     ///
+    /// Unlike [`write`](Self::write) it cannot keep `SIGPIPE` away: a program that has undone what Rust's runtime does, which is to
+    /// ignore it, is told so at `Body::from_file`.
+    ///
     /// `Unsupported` or `InvalidInput` say that this pair cannot be joined so: read and write instead.
     pub(crate) fn send_file(&self, file: &File, offset: &mut u64, count: usize) -> io::Result<usize> {
         let Self::Tcp(socket) = self else { return Err(io::ErrorKind::Unsupported.into()) };
@@ -82,6 +85,15 @@ impl Stream {
         match self {
             Self::Tcp(socket) => socket.shutdown(how),
             Self::Script(_) => Ok(()),
+        }
+    }
+
+    /// Has the peer find a reset, not an end, when this is closed: what it has read is not all.
+    pub(crate) fn abort(&self) {
+        if let Self::Tcp(socket) = self {
+            if let Err(error) = SockRef::from(socket).set_linger(Some(Duration::ZERO)) {
+                log::debug!("a broken answer will look like a whole one: {error}");
+            }
         }
     }
 

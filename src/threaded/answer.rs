@@ -55,7 +55,7 @@ pub(crate) fn send(
     scratch.clear();
     if framed.is_some() && body.is_read_first() {
         scratch.resize(GATHER, 0);
-        match body.read(scratch) {
+        match read_patiently(&mut body, scratch) {
             Ok(got) => scratch.truncate(got),
             Err(error) => {
                 log::debug!("a body failed at its first read: {error}");
@@ -68,13 +68,23 @@ pub(crate) fn send(
     encode::head(output.gathered, exchange, framing, head.status, &head.headers, stamp);
     let Some(framed) = framed else { return Ok(Sent::Whole(0)) };
     let mut writer = Framing { output, framed, pending: scratch, trailers: None, sent: 0, surplus: false, shutdown };
-    write_body(&mut writer, body)?;
+    if let Err(error) = write_body(&mut writer, body) {
+        if writer.framed == Framed::Raw {
+            // An ordinary end would look like the end of the content.
+            writer.output.abort();
+        }
+        return Err(error);
+    }
     writer.finish(exchange)
 }
 
 fn write_body(writer: &mut Framing<'_, '_>, mut body: Body) -> io::Result<()> {
     writer.pass_pending()?;
     if body.is_read_first() {
+        if writer.framed != Framed::Length(0) {
+            // What was read must not wait for what comes: the reader may be a conversation.
+            writer.output.flush()?;
+        }
         writer.copy(&mut body)?;
         writer.trailers = body.trailers();
         return Ok(());
@@ -87,6 +97,16 @@ fn write_body(writer: &mut Framing<'_, '_>, mut body: Body) -> io::Result<()> {
             writer.pass_pending()
         }
         Kind::Empty | Kind::Upgrade(_) | Kind::Incoming(_) | Kind::Reader { .. } => Ok(()),
+    }
+}
+
+/// Reads once, again where a signal came in between.
+fn read_patiently(body: &mut Body, room: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match body.read(room) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
     }
 }
 
@@ -164,14 +184,12 @@ impl Framing<'_, '_> {
             if self.framed == Framed::Length(0) {
                 break self.probe(body);
             }
-            match body.read(&mut room) {
+            match read_patiently(body, &mut room) {
                 Ok(0) => break Ok(()),
-                // What was read must not wait for what comes: the reader may be a conversation.
                 Ok(got) => match self.emit(&room[..got]).and_then(|()| self.output.flush()) {
                     Ok(()) => {}
                     failed => break failed,
                 },
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => break Err(error),
             }
         };

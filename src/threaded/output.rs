@@ -82,6 +82,11 @@ impl<'a> Output<'a> {
         Ok(count)
     }
 
+    /// Has the connection end with a reset when it is closed.
+    pub(crate) fn abort(&self) {
+        self.stream.abort();
+    }
+
     fn moved(&mut self, count: usize) {
         self.pace.moved(count);
         self.counters.bytes_written.add(count as u64);
@@ -91,7 +96,8 @@ impl<'a> Output<'a> {
     fn wait(&mut self) -> io::Result<()> {
         let Some(left) = self.pace.left() else { return Err(io::ErrorKind::TimedOut.into()) };
         let begun = Instant::now();
-        self.stream.wait(Interest::Write, left)?;
+        // Linux reports room only when there is a lot of it; less is found by trying again.
+        self.stream.wait(Interest::Write, left.min(RETRY))?;
         // At least a moment is entered, so that a wait that ends at once without room cannot go on for ever.
         self.pace.waited(begun.elapsed().max(MOMENT));
         Ok(())
@@ -100,4 +106,6 @@ impl<'a> Output<'a> {
 
 /// How much of a file one system call sends at the most.
 const FILE_SLICE: usize = 1 << 20;
+/// How long to wait for room at a time.
+const RETRY: Duration = Duration::from_millis(500);
 const MOMENT: Duration = Duration::from_micros(100);

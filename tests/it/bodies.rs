@@ -269,11 +269,7 @@ fn what_a_reader_yields_arrives_before_it_yields_more() {
     for (place, word) in ["one", "two", "three"].into_iter().enumerate() {
         words.send(word).unwrap();
         if place == 0 {
-            continue;
-        }
-        if place == 1 {
             client.head().unwrap();
-            assert_eq!(client.chunk().unwrap(), b"one");
         }
         assert_eq!(client.chunk().unwrap(), word.as_bytes());
     }
