@@ -86,6 +86,11 @@ impl Server {
             }
             life.state = State::Starting;
         }
+        self.start_engine()
+    }
+
+    /// Goes on from `Starting`, which the caller has entered.
+    fn start_engine(&self) -> Result<(), Error> {
         let started =
             Config::resolve(&self.settings).and_then(|config| Engine::start(config, Arc::clone(&self.shared.handler)));
         let mut life = self.shared.life();
@@ -116,13 +121,13 @@ impl Server {
         self.shared.stop()
     }
 
-    /// Stops and starts again, with the settings as they are now.
+    /// Stops and starts again, with the settings as they are now. Who [`block`](Self::block)s goes on blocking.
     ///
     /// # Errors
     /// As [`start`](Self::start); then the server is stopped.
     pub fn restart(&self) -> Result<(), Error> {
-        self.stop();
-        self.start()
+        // Without a moment in between in which it is stopped: others would take that for the end.
+        if self.shared.stop_for(State::Starting).is_some() { self.start_engine() } else { self.start() }
     }
 
     /// Waits until connections are accepted: at once if it runs, else until another thread has started it.
@@ -271,6 +276,11 @@ impl ServerHandle {
 
 impl Shared {
     fn stop(&self) -> Stopped {
+        self.stop_for(State::Stopped).unwrap_or_else(|| self.life().stopped)
+    }
+
+    /// Stops what runs, and enters `next`; `None` if it was not this call that stopped it.
+    fn stop_for(&self, next: State) -> Option<Stopped> {
         let engine = {
             let mut life = self.life();
             while life.state == State::Starting {
@@ -287,19 +297,19 @@ impl Shared {
                     while life.state == State::Stopping {
                         life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
                     }
-                    return life.stopped;
+                    return None;
                 }
-                _ => return life.stopped,
+                _ => return None,
             }
         };
         let stopped = engine.stop();
         self.let_go(&engine, |life| {
-            life.state = State::Stopped;
+            life.state = next;
             life.stopped = stopped;
         });
         self.changed.notify_all();
         log::info!("stopped: {} finished, {} cut", stopped.finished, stopped.cut);
-        stopped
+        Some(stopped)
     }
 
     fn wait_for(&self, state: State) {
