@@ -1,12 +1,14 @@
 //! Signals that ask the process to end, as calls on a thread of our own.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
-/// SIGTERM and SIGINT are caught for as long as this lives.
+/// SIGTERM and SIGINT are caught for as long as this lives; afterwards they end the process again, as by default.
 pub(crate) struct Caught {
     handle: Handle,
     thread: Option<JoinHandle<()>>,
@@ -20,6 +22,7 @@ pub(crate) fn on_exit(
     on_first: impl FnOnce() + Send + 'static,
     on_more: impl Fn() + Send + 'static,
 ) -> io::Result<Caught> {
+    let default = default_when_uncaught()?;
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let handle = signals.handle();
     let listen = move || {
@@ -41,11 +44,35 @@ pub(crate) fn on_exit(
         }
     };
     let thread = thread::Builder::new().name("drupe-signals".to_owned()).spawn(listen)?;
+    LIVING.fetch_add(1, Ordering::SeqCst);
+    default.store(false, Ordering::SeqCst);
     Ok(Caught { handle, thread: Some(thread) })
 }
 
+/// Whether the two signals do what they do by default. A caught signal can never quite be given back to the system, so this is
+/// set up once for the process.
+fn default_when_uncaught() -> io::Result<Arc<AtomicBool>> {
+    static DEFAULT: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    if let Some(default) = DEFAULT.get() {
+        return Ok(Arc::clone(default));
+    }
+    let default = Arc::clone(DEFAULT.get_or_init(Arc::default));
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&default))?;
+    }
+    Ok(default)
+}
+
+/// How many have them caught.
+static LIVING: AtomicUsize = AtomicUsize::new(0);
+
 impl Drop for Caught {
     fn drop(&mut self) {
+        if LIVING.fetch_sub(1, Ordering::SeqCst) == 1 {
+            if let Ok(default) = default_when_uncaught() {
+                default.store(true, Ordering::SeqCst);
+            }
+        }
         self.handle.close();
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             log::error!("the thread that waits for signals has panicked");
