@@ -80,7 +80,8 @@ pub struct Settings {
     /// Default 75 s: longer than a load balancer's 60 s, which must be the first to close. CherryPy: `socket_timeout`.
     pub keep_alive_timeout: Duration,
 
-    /// Time a worker waits for the next request of a connection before it parks the connection.
+    /// Time a worker waits for the next request of a connection that has kept it busy alone, before it parks the connection. All
+    /// others are parked at once.
     ///
     /// Default 2 ms, range 0, which parks at once, to 100 ms; never above `keep_alive_timeout`. CherryPy: not there.
     pub keep_alive_grace: Duration,

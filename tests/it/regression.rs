@@ -121,3 +121,94 @@ fn an_answer_that_closes_survives_requests_that_are_already_on_their_way() {
     }
     assert_eq!(server.server().statistics().panics, 0);
 }
+
+/// A connection over `max_connections` could slip into the queue before it was turned away, and stay.
+#[test]
+fn what_is_over_the_limit_of_connections_never_gets_in() {
+    let server = TestServer::with(|_: &mut Request| "fine", |settings| settings.max_connections = Some(5));
+    let mut within: Vec<Client> = (0..5).map(|_| Client::connect(server.address())).collect();
+    wait_until("they are parked", || server.server().statistics().parked == 5);
+    for _ in 0..200 {
+        let mut over = Client::connect(server.address());
+        assert_eq!(over.answer().status, 503);
+    }
+    within.iter_mut().for_each(|client| client.assert_in_step("/", "fine"));
+    // Now they are idle, and one more takes the place of the one that has been so for longest.
+    let mut newcomer = Client::connect(server.address());
+    newcomer.assert_in_step("/", "fine");
+    within[0].assert_closed();
+    within[1].assert_in_step("/", "fine");
+}
+
+/// With a full pipe of idle connections, the one that has been idle for longest goes.
+#[test]
+fn more_idle_connections_than_may_be_close_the_idlest() {
+    let server = TestServer::with(|_: &mut Request| "fine", |settings| settings.keep_alive_conn_limit = Some(2));
+    let mut clients: Vec<Client> = (0..3).map(|_| Client::connect(server.address())).collect();
+    for client in &mut clients {
+        client.assert_in_step("/", "fine");
+    }
+    clients[0].assert_closed();
+    clients[1].assert_in_step("/", "fine");
+    clients[2].assert_in_step("/", "fine");
+}
+
+/// A restart was for a moment a stop to those who block until the end.
+#[test]
+fn a_restart_is_no_end_to_those_who_block() {
+    let mut server = drupe::Server::new(|_: &mut Request| "fine");
+    server.settings.socket_port = 0;
+    server.start().unwrap();
+    let handle = server.handle();
+    let blocked = std::thread::spawn(move || handle.block());
+    for _ in 0..50 {
+        server.restart().unwrap();
+        assert!(!blocked.is_finished());
+    }
+    server.stop();
+    blocked.join().unwrap();
+}
+
+/// To a client of 1.0, a stream that broke off looked like one that had ended.
+#[test]
+fn a_broken_stream_without_framing_ends_in_a_reset() {
+    let server = TestServer::new(|_: &mut Request| {
+        drupe::Body::stream(|writer| {
+            std::io::Write::write_all(writer, b"half")?;
+            std::io::Write::flush(writer)?;
+            Err(std::io::Error::other("no more"))
+        })
+    });
+    let mut client = Client::connect(server.address());
+    client.send("GET / HTTP/1.0\r\n\r\n");
+    let error = client.try_rest().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+/// What a handler leaves in a request's extensions is dropped by the server: its panic cost a worker its memory.
+#[test]
+fn what_panics_as_it_is_dropped_costs_its_connection_only() {
+    #[derive(Clone)]
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                panic!("a test");
+            }
+        }
+    }
+    let server = TestServer::with(
+        |request: &mut Request| {
+            request.extensions_mut().insert(Bomb);
+            "fine"
+        },
+        |settings| (settings.thread_pool, settings.thread_pool_max) = (1, Some(1)),
+    );
+    for _ in 0..5 {
+        let mut client = Client::connect(server.address());
+        client.send(get("/"));
+        let answer = client.answer();
+        assert!(answer.closes() && answer.text() == "fine");
+    }
+    assert_eq!(server.server().statistics().panics, 5);
+}

@@ -73,6 +73,32 @@ fn a_second_signal_waits_for_nobody() {
 }
 
 #[test]
+fn once_it_is_over_a_signal_ends_the_process_again() {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["signals::serve_once_and_then_be_killed", "--exact", "--nocapture"]).env("DRUPE_TEST_KILLED", "yes");
+    let status = child.output().unwrap().status;
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15), "{status}");
+}
+
+/// The other end of the test above; by itself it does nothing.
+#[test]
+fn serve_once_and_then_be_killed() {
+    if std::env::var_os("DRUPE_TEST_KILLED").is_none() {
+        return;
+    }
+    let (server, _release) = held();
+    let handle = server.handle();
+    let stopper = std::thread::spawn(move || {
+        handle.wait();
+        handle.stop()
+    });
+    server.quickstart().unwrap();
+    stopper.join().unwrap();
+    signal("TERM");
+    std::thread::sleep(PATIENCE);
+}
+
+#[test]
 fn a_stop_that_waits_can_be_cut_short_and_only_that() {
     let (server, _release) = held();
     server.handle().cut();
