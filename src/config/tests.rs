@@ -1,3 +1,5 @@
+//! Every setting at the ends of its range, and the names in the refusals.
+
 use super::check::LONGEST_TIME;
 use super::*;
 

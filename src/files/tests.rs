@@ -1,3 +1,5 @@
+//! Every claim about what is served, over directories made for it.
+
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;

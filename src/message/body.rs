@@ -10,6 +10,7 @@ use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
 use super::upgrade::Upgraded;
+use super::writer::{BodyWriter, Gathered};
 
 /// The content of a message: something to read, owned, without a lifetime.
 ///
@@ -253,7 +254,7 @@ impl Body {
     /// Runs a producer, its output gathered in memory: for who reads a response instead of sending it.
     fn gather(&mut self, produce: Producer) -> io::Result<()> {
         let mut gathered = Gathered::default();
-        produce(&mut BodyWriter { sink: &mut gathered })?;
+        produce(&mut BodyWriter::new(&mut gathered))?;
         self.trailers = gathered.trailers.map(Box::new);
         self.kind = Kind::Bytes(gathered.content.into());
         Ok(())
@@ -343,83 +344,6 @@ impl fmt::Debug for Body {
             Kind::Upgrade(_) => "upgrade",
         };
         f.debug_struct("Body").field("kind", &kind).field("len", &self.len()).finish()
-    }
-}
-
-/// Where a streamed body writes to.
-///
-/// `write` gathers, `flush` sends what was gathered.
-pub struct BodyWriter<'a> {
-    sink: &'a mut dyn Sink,
-}
-
-/// What stands behind a [`BodyWriter`].
-pub(crate) trait Sink: io::Write {
-    fn set_trailers(&mut self, fields: HeaderMap);
-    fn is_shutting_down(&self) -> bool;
-}
-
-impl<'a> BodyWriter<'a> {
-    pub(crate) fn new(sink: &'a mut dyn Sink) -> Self {
-        Self { sink }
-    }
-
-    /// Sets the fields that follow the content.
-    ///
-    /// They go out where the content goes in chunks and the client said `TE: trailers` (RFC 9110 §6.5.1); else they are dropped.
-    /// Fields that may not stand there, such as `Content-Length`, are left out.
-    pub fn trailers(&mut self, fields: HeaderMap) {
-        self.sink.set_trailers(fields);
-    }
-
-    /// Whether the server has been told to stop: an endless stream should end now.
-    #[must_use]
-    pub fn is_shutting_down(&self) -> bool {
-        self.sink.is_shutting_down()
-    }
-}
-
-impl io::Write for BodyWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.sink.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.sink.flush()
-    }
-}
-
-impl fmt::Debug for BodyWriter<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BodyWriter").finish_non_exhaustive()
-    }
-}
-
-/// A sink in memory.
-#[derive(Default)]
-struct Gathered {
-    content: Vec<u8>,
-    trailers: Option<HeaderMap>,
-}
-
-impl io::Write for Gathered {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.content.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Sink for Gathered {
-    fn set_trailers(&mut self, fields: HeaderMap) {
-        self.trailers = Some(fields);
-    }
-
-    fn is_shutting_down(&self) -> bool {
-        false
     }
 }
 

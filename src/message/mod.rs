@@ -9,9 +9,11 @@ pub(crate) mod handler;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod upgrade;
+pub(crate) mod writer;
 
-pub use body::{Body, BodyWriter};
+pub use body::Body;
 pub use handler::Handler;
 pub use request::{Connection, Request, RequestExt};
 pub use response::{IntoResponse, Response};
 pub use upgrade::{Upgraded, upgrade};
+pub use writer::BodyWriter;

@@ -11,8 +11,9 @@ use super::output::Output;
 use crate::h1::encode::{self, Stamp};
 use crate::h1::error::Error;
 use crate::h1::exchange::{BodyFraming, CloseReason, Exchange};
-use crate::message::body::{Body, BodyWriter, Kind, Sink, read_range};
+use crate::message::body::{Body, Kind, read_range};
 use crate::message::response::refusal;
+use crate::message::writer::{BodyWriter, Sink};
 
 /// What became of an answer.
 #[derive(Debug)]

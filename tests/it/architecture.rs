@@ -101,10 +101,7 @@ const FEATURES: &[(&str, &str)] = &[
 ];
 
 /// Files that are longer than [`LONGEST`] before their tests: how long they may be, and why.
-const LONG: &[(&str, usize, &str)] = &[
-    ("message/body.rs", 430, "one type and its writer; a third of it are the words of the public API"),
-    ("threaded/pool.rs", 500, "under one lock: who works, who waits, who is next"),
-];
+const LONG: &[(&str, usize, &str)] = &[];
 
 const LONGEST: usize = 400;
 const ROOT_NAMES: usize = 25;

@@ -1,3 +1,5 @@
+//! The table against the fields, and text there and back.
+
 use std::collections::HashSet;
 
 use super::*;
