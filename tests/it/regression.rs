@@ -132,8 +132,12 @@ fn what_is_over_the_limit_of_connections_never_gets_in() {
         let mut over = Client::connect(server.address());
         assert_eq!(over.answer().status, 503);
     }
-    within.iter_mut().for_each(|client| client.assert_in_step("/", "fine"));
-    // Now they are idle, and one more takes the place of the one that has been so for longest.
+    wait_until("those turned away have left", || server.server().statistics().parked == 5);
+    for client in &mut within {
+        client.assert_in_step("/", "fine");
+        wait_until("it is idle", || server.server().statistics().parked == 5);
+    }
+    // Now they are idle, in this order, and one more takes the place of the one that has been so for longest.
     let mut newcomer = Client::connect(server.address());
     newcomer.assert_in_step("/", "fine");
     within[0].assert_closed();
@@ -145,8 +149,10 @@ fn what_is_over_the_limit_of_connections_never_gets_in() {
 fn more_idle_connections_than_may_be_close_the_idlest() {
     let server = TestServer::with(|_: &mut Request| "fine", |settings| settings.keep_alive_conn_limit = Some(2));
     let mut clients: Vec<Client> = (0..3).map(|_| Client::connect(server.address())).collect();
-    for client in &mut clients {
+    wait_until("they are parked", || server.server().statistics().parked == 3);
+    for (place, client) in clients.iter_mut().enumerate() {
         client.assert_in_step("/", "fine");
+        wait_until("it is idle", || server.server().statistics().parked == if place < 2 { 3 } else { 2 });
     }
     clients[0].assert_closed();
     clients[1].assert_in_step("/", "fine");
