@@ -40,7 +40,7 @@ struct Worker<'p> {
     /// Where the last arrival was, and how many in a row were there alone.
     favourite: Option<u64>,
     streak: u32,
-    /// The lot of what is being served, should it be lost.
+    /// The lot of what is being served, should it be lost; `None` in between.
     lot: Option<u64>,
 }
 
@@ -157,6 +157,8 @@ impl<'p> Worker<'p> {
             self.seat.serve(Some(Arc::clone(&connection.stream)));
             self.lot = connection.lot;
             let verdict = connection.advance(&mut self.desk);
+            // From here on it may become another's.
+            self.lot = None;
             self.seat.serve(None);
             // The watch may have written this worker off meanwhile.
             self.pool.works(self.seat);
