@@ -73,32 +73,21 @@ impl Connection {
         if desk.service.is_shutting_down() {
             exchange.close(CloseReason::Shutdown);
         }
-        // What a handler has left in the request may panic as it is dropped.
-        let dropped = catch_unwind(AssertUnwindSafe(|| {
+        // What a handler has left in the request is its own, and so is what happens when it is dropped.
+        let is_sound = contained(|| {
             self.recover(&mut request, desk);
             drop(request);
-        }));
-        if dropped.is_err() {
+        });
+        if !is_sound {
             desk.counters.panics.add(1);
-            log::error!("dropping a request panicked; its connection closes after the answer");
             exchange.close(CloseReason::Panicked);
         }
 
         let outcome = self.answer(response, &mut exchange, intake.as_ref(), is_head, desk);
-        let content = match intake {
-            None => None,
-            Some(intake) => match intake.end() {
-                Some(content) => Some(*content),
-                // Somebody still reads it on another thread; what comes next on this connection cannot be told apart.
-                None => {
-                    let _ = self.output(desk).flush();
-                    return Next::Verdict(Verdict::Close);
-                }
-            },
-        };
-        let decoder = content.map(|content| {
+        let has_content = intake.is_some();
+        let decoder = intake.and_then(|intake| intake.end()).map(|content| {
             let failed = content.failure.is_some();
-            (self.take_back(content, desk), failed)
+            (self.take_back(*content, desk), failed)
         });
         let answer = match outcome {
             Ok(answer) => answer,
@@ -110,6 +99,10 @@ impl Connection {
         };
         self.answered += 1;
         line.end(Some((answer.status, answer.length)));
+        if has_content && decoder.is_none() {
+            // Somebody still reads it on another thread; what comes next on this connection cannot be told apart.
+            return Next::Verdict(Verdict::Close);
+        }
         if let Some(upgrade) = answer.upgrade {
             return Next::Verdict(Verdict::Upgrade(upgrade));
         }
@@ -183,6 +176,9 @@ impl Connection {
         match intake.and_then(Left::of) {
             // Whatever the handler made of it: what was wrong was the client's content, and that is what it is told.
             Some(Left::Refused(error)) if !response.status().is_client_error() => {
+                if !contained(|| drop(response)) {
+                    desk.counters.panics.add(1);
+                }
                 return self.refuse_instead(error, exchange, is_head, desk);
             }
             Some(Left::Refused(_) | Left::Awaited | Left::Lost) => exchange.close(CloseReason::UnreadContent),
@@ -250,6 +246,15 @@ impl Connection {
             None | Some(_) => Next::Verdict(self.begin_linger(desk)),
         }
     }
+}
+
+/// Runs what drops things of the user's; false, and a line in the log, if that panicked.
+fn contained(run: impl FnOnce()) -> bool {
+    let is_sound = catch_unwind(AssertUnwindSafe(run)).is_ok();
+    if !is_sound {
+        log::error!("dropping what a handler has made panicked");
+    }
+    is_sound
 }
 
 /// What was answered.

@@ -218,3 +218,34 @@ fn what_panics_as_it_is_dropped_costs_its_connection_only() {
     }
     assert_eq!(server.server().statistics().panics, 5);
 }
+
+/// A response that is not sent, because the content was at fault, is dropped; its panic reached the worker and lost the answer.
+#[test]
+fn a_response_that_panics_as_it_is_dropped_unsent_costs_no_answer() {
+    struct Bomb;
+    impl std::io::Read for Bomb {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Ok(0)
+        }
+    }
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                panic!("a test");
+            }
+        }
+    }
+    let server = TestServer::with(
+        |request: &mut Request| {
+            let _ = std::mem::take(request.body_mut()).into_vec();
+            drupe::Body::from_reader(Bomb)
+        },
+        |settings| (settings.thread_pool, settings.thread_pool_max) = (1, Some(1)),
+    );
+    for _ in 0..5 {
+        let mut client = Client::connect(server.address());
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+        assert_eq!(client.answer().status, 400);
+    }
+    assert_eq!(server.server().statistics().panics, 5);
+}
