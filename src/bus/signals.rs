@@ -56,7 +56,8 @@ fn default_when_uncaught() -> io::Result<Arc<AtomicBool>> {
     if let Some(default) = DEFAULT.get() {
         return Ok(Arc::clone(default));
     }
-    let default = Arc::clone(DEFAULT.get_or_init(Arc::default));
+    // True until somebody listens: a signal that comes in between must not be swallowed.
+    let default = Arc::clone(DEFAULT.get_or_init(|| Arc::new(AtomicBool::new(true))));
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&default))?;
     }
