@@ -122,6 +122,14 @@ pub struct Settings {
     /// refused here because there it means no limit.
     pub max_request_body_size: Option<u64>,
 
+    /// Bytes of a request's content that are received before its handler runs; what is more is received while the handler reads.
+    ///
+    /// A client that is slow to send them costs no thread. A handler that answers before it has read all, as in a conversation, gets
+    /// each piece as it comes if this is 0; so it does where the client waits for `100 Continue`.
+    ///
+    /// Default 65536, range 0 (none) to 1 GiB. CherryPy: not there, always none.
+    pub body_buffer_size: usize,
+
     /// Bytes of content left unread by a handler that are read and dropped so as to keep the connection.
     ///
     /// Default 65536, range 1 to 1 GiB. CherryPy: not there, always everything.

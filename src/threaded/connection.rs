@@ -22,8 +22,9 @@ use std::time::{Duration, Instant};
 
 use http::Extensions;
 
-use super::content::{Content, Failure};
+use super::content::{Content, Failure, Reception};
 use super::desk::{Desk, Service};
+use super::gather::Gathering;
 use super::input::Input;
 use super::output::Output;
 use super::pace::Pace;
@@ -84,6 +85,8 @@ impl Drop for Ticket {
 pub(super) enum Phase {
     /// A head, or the rest of it.
     Head(Scan),
+    /// Content that is received before the handler runs.
+    Content(Box<Gathering>),
     /// The rest of content that the handler did not want, `left` bytes at the most, to get at the next request.
     Drain { decoder: Box<Decoder>, left: u64 },
     /// The end of a client that has its last answer, `left` bytes at the most.
@@ -106,6 +109,7 @@ pub(crate) enum Verdict {
 pub(super) enum Next {
     /// The next head.
     Head,
+    Content(Box<Gathering>),
     Drain(Box<Decoder>),
     Verdict(Verdict),
 }
@@ -164,6 +168,7 @@ impl Connection {
     pub(crate) fn overdue(&mut self) -> bool {
         self.is_overdue = match &self.phase {
             Phase::Head(scan) => self.answered == 0 || scan.has_begun(),
+            Phase::Content(_) => true,
             Phase::Drain { .. } | Phase::Linger { .. } => false,
         };
         self.is_overdue
@@ -172,7 +177,7 @@ impl Connection {
     /// Goes on for as long as there is input. What was gathered to send is sent when it returns.
     pub(crate) fn advance(&mut self, desk: &mut Desk) -> Verdict {
         if mem::take(&mut self.is_overdue) {
-            return self.refuse(Error::Timeout, false, desk);
+            return self.refuse_present(Error::Timeout, desk);
         }
         self.input.lend(&mut desk.spare);
         let mut verdict = self.run(desk);
@@ -193,6 +198,7 @@ impl Connection {
         for _ in 0..SHARE {
             let stepped = match &mut self.phase {
                 Phase::Head(_) => self.head(desk, &mut reading),
+                Phase::Content(_) => self.gather(desk, &mut reading),
                 Phase::Drain { .. } => self.drain(desk),
                 Phase::Linger { .. } => self.linger(),
             };
@@ -201,7 +207,10 @@ impl Connection {
                 Step::On => {}
                 Step::Starved => {
                     if let Err(verdict) = self.fill(desk, &mut reading) {
-                        return verdict;
+                        return match (verdict, &self.phase) {
+                            (Verdict::Park, Phase::Content(_)) => self.await_content(desk),
+                            (verdict, _) => verdict,
+                        };
                     }
                 }
             }
@@ -229,12 +238,16 @@ impl Connection {
         }
     }
 
-    fn settle(&mut self, next: Next, desk: &mut Desk) -> Step {
+    pub(super) fn settle(&mut self, next: Next, desk: &mut Desk) -> Step {
         let config = &desk.service.config;
         match next {
             Next::Head => {
                 self.phase = Phase::Head(Scan::default());
                 self.deadline = Instant::now() + config.keep_alive_timeout;
+                Step::On
+            }
+            Next::Content(gathering) => {
+                self.phase = Phase::Content(gathering);
                 Step::On
             }
             Next::Drain(decoder) => {
@@ -294,6 +307,7 @@ impl Connection {
                 match &self.phase {
                     // It has ended its side only, perhaps, and can still be told.
                     Phase::Head(scan) if scan.has_begun() => Err(self.refuse(Error::Truncated, false, desk)),
+                    Phase::Content(_) => Err(self.refuse_present(Error::Truncated, desk)),
                     _ => Err(Verdict::Close),
                 }
             }
@@ -308,13 +322,14 @@ impl Connection {
     }
 
     /// Gives the receiving side to the content of a request.
-    pub(super) fn lend_content(&mut self, decoder: Decoder, wants_continue: bool, desk: &Desk) -> Content {
-        let config = &desk.service.config;
+    pub(super) fn lend_content(&mut self, reception: Reception, wants_continue: bool) -> Content {
+        let Reception { decoder, ahead, pace } = reception;
         Content {
             stream: Arc::clone(&self.stream),
             input: mem::take(&mut self.input),
             decoder,
-            pace: Pace::new(config.body_timeout, config.minimum_rate),
+            ahead: ahead.into(),
+            pace,
             wants_continue,
             is_drained: self.is_drained,
             failure: None,
@@ -334,7 +349,7 @@ impl Connection {
 
 /// What is known of the socket before a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
+pub(super) enum Reading {
     /// Something has been reported, or is so likely to come that a short wait pays.
     Expected,
     /// The last read may have left something behind, which will not be reported.
@@ -344,7 +359,7 @@ enum Reading {
 }
 
 impl Reading {
-    fn after(is_drained: bool) -> Self {
+    pub(super) fn after(is_drained: bool) -> Self {
         if is_drained { Self::Reported } else { Self::Possible }
     }
 }

@@ -17,8 +17,9 @@ use http::{Method, StatusCode};
 use super::access::Line;
 use super::answer::{self, Sent};
 use super::connection::{Connection, Next, Verdict};
-use super::content::{Failure, Intake};
+use super::content::{Failure, Intake, Reception};
 use super::desk::Desk;
+use super::linger::Refused;
 use crate::h1::decode::Decoder;
 use crate::h1::error::Error;
 use crate::h1::exchange::{CloseReason, Exchange};
@@ -39,10 +40,13 @@ impl Connection {
             Ok(head) => head,
             Err(error) => return Next::Verdict(self.refuse(error, false, desk)),
         };
-        let is_head = head.method == Method::HEAD;
+        let line = Line::begin(self.peer.as_ref(), &head);
         match self.judge(&head, desk) {
-            Ok((exchange, decoder)) => self.serve(head, exchange, decoder, desk),
-            Err(error) => Next::Verdict(self.refuse(error, is_head, desk)),
+            Ok((exchange, decoder)) => self.begin(head, exchange, decoder, line, desk),
+            Err(error) => {
+                let is_head = head.method == Method::HEAD;
+                Next::Verdict(self.refuse_as(line, Refused { error, is_head }, desk))
+            }
         }
     }
 
@@ -55,20 +59,26 @@ impl Connection {
         Ok((exchange, decoder))
     }
 
-    fn serve(&mut self, head: RequestHead, mut exchange: Exchange, decoder: Option<Decoder>, desk: &mut Desk) -> Next {
+    /// Runs the handler and sends its answer.
+    pub(super) fn serve(
+        &mut self,
+        head: RequestHead,
+        mut exchange: Exchange,
+        reception: Option<Reception>,
+        line: Line,
+        desk: &mut Desk,
+    ) -> Next {
         let is_head = head.method == Method::HEAD;
-        let intake = match decoder {
-            None => None,
-            // Earlier answers must not wait for content that may be long in coming.
-            Some(_) if !desk.gathered.is_empty() && self.output(desk).flush().is_err() => {
-                return Next::Verdict(Verdict::Close);
-            }
-            Some(decoder) => {
-                Some(Arc::new(Intake::new(Box::new(self.lend_content(decoder, exchange.wants_continue(), desk)))))
-            }
-        };
+        let is_to_come = reception.as_ref().is_some_and(|reception| !reception.is_within(&self.input));
+        // Earlier answers must not wait for content that may be long in coming.
+        if is_to_come && !desk.gathered.is_empty() && self.output(desk).flush().is_err() {
+            return Next::Verdict(Verdict::Close);
+        }
+        let intake = reception.map(|reception| {
+            let content = self.lend_content(reception, exchange.wants_continue());
+            Arc::new(Intake::new(Box::new(content)))
+        });
         let mut request = self.request(head, intake.clone(), desk);
-        let line = Line::begin(self.peer.as_ref(), &request);
         let response = self.handle(&mut request, &mut exchange, desk);
         if desk.service.is_shutting_down() {
             exchange.close(CloseReason::Shutdown);

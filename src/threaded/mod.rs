@@ -17,6 +17,7 @@
 //! | [`watch`] | keeps the time: deadlines, patience, handlers that block |
 //! | [`parking`], [`idle`] | where connections wait without a thread; which of them has been idle for longest |
 //! | [`connection`], [`linger`] | the states of one connection; how it ends early |
+//! | [`gather`] | content received before a handler runs |
 //! | [`exchange`], [`content`], [`answer`], [`access`] | one request: served, its content, its answer, its line in the log |
 //! | [`input`], [`output`], [`pace`], [`desk`] | bytes in, bytes out, patience with a peer, a worker's memory |
 //! | [`statistics`] | counters without contention |
@@ -28,6 +29,7 @@ pub(crate) mod connection;
 mod content;
 pub(crate) mod desk;
 mod exchange;
+mod gather;
 mod idle;
 mod input;
 mod linger;

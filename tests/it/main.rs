@@ -25,6 +25,9 @@ mod limits;
 // What is refused for its time.
 mod deadlines;
 
+// Clients that are slow to send or to take.
+mod slow;
+
 // Workers: who is served when others are silent, block or panic.
 mod pool;
 

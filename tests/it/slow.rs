@@ -1,0 +1,148 @@
+//! Clients that are slow to send their content or to take their answer: they cost no thread.
+
+use std::time::{Duration, Instant};
+
+use drupe::testing::TestServer;
+use drupe::{Request, Settings};
+
+use crate::client::{Client, wait_until};
+
+/// Far more slow clients than the two workers there may be.
+const SLOW: usize = 12;
+
+fn two_workers(settings: &mut Settings) {
+    (settings.thread_pool, settings.thread_pool_max) = (2, Some(2));
+}
+
+fn lengths(request: &mut Request) -> std::io::Result<String> {
+    let content = std::mem::take(request.body_mut()).into_vec()?;
+    Ok(format!("{}\n", content.len()))
+}
+
+// ---- content ----
+
+#[test]
+fn clients_that_are_slow_to_send_content_hold_no_worker() {
+    let server = TestServer::with(lengths, two_workers);
+    let framings = ["Content-Length: 10\r\n\r\nhalf!", "Transfer-Encoding: chunked\r\n\r\n5\r\nhalf!\r\n5\r\n"];
+    let mut slow: Vec<(Client, &str)> = Vec::new();
+    for (framing, rest) in framings.into_iter().zip(["other", "other\r\n0\r\n\r\n"]).cycle().take(SLOW) {
+        let mut client = Client::connect(server.address());
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{framing}"));
+        slow.push((client, rest));
+    }
+    wait_until("they wait without a worker", || server.server().statistics().parked == SLOW);
+    assert_eq!(server.server().statistics().requests, 0, "no handler has been asked");
+    Client::connect(server.address()).assert_in_step("/", "0\n");
+    for (client, rest) in &mut slow {
+        client.send(rest);
+        assert_eq!(client.answer().text(), "10\n");
+        client.assert_in_step("/", "0\n");
+    }
+}
+
+#[test]
+fn content_that_trickles_is_too_late_when_its_time_is_over() {
+    let server = TestServer::with(lengths, |settings| {
+        two_workers(settings);
+        settings.body_timeout = Some(Duration::from_millis(400));
+    });
+    let mut clients: Vec<Client> = (0..SLOW).map(|_| Client::connect(server.address())).collect();
+    let begun = Instant::now();
+    for client in &mut clients {
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n");
+    }
+    let mut sent = 0;
+    while begun.elapsed() < Duration::from_millis(300) {
+        clients.iter_mut().for_each(|client| client.send("x"));
+        sent += 1;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(sent > 1);
+    for client in &mut clients {
+        assert_eq!(client.answer().status, 408);
+        client.assert_closed();
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(400), "not before its time");
+    let statistics = server.server().statistics();
+    assert_eq!((statistics.requests, statistics.timed_out), (0, SLOW as u64));
+}
+
+#[test]
+fn content_within_the_buffer_and_beyond_is_the_same_to_a_handler() {
+    for size in [0, 1, 7, 1000, 1 << 20] {
+        let server = TestServer::with(
+            |request: &mut Request| std::mem::take(request.body_mut()),
+            |settings| settings.body_buffer_size = size,
+        );
+        let mut client = Client::connect(server.address());
+        for length in [0, 1, 6, 7, 8, 999, 1000, 1001, 100_000] {
+            let content: String = (0..length).map(|place| char::from(b'a' + (place % 26) as u8)).collect();
+            client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"));
+            client.send(&content);
+            assert_eq!(client.answer().text(), content, "buffer {size}, length {length}");
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+            for chunk in content.as_bytes().chunks(600) {
+                client.send(format!("{:x}\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap()));
+            }
+            client.send("0\r\n\r\n");
+            assert_eq!(client.answer().text(), content, "buffer {size}, length {length}, in chunks");
+        }
+    }
+}
+
+#[test]
+fn content_that_ends_too_early_or_makes_no_sense_reaches_no_handler() {
+    let server = TestServer::new(lengths);
+    for (request, ends) in [
+        ("Content-Length: 5\r\n\r\nhell", true),
+        ("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", true),
+        ("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n", false),
+    ] {
+        let mut client = Client::connect(server.address());
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{request}"));
+        if ends {
+            client.end();
+        }
+        assert_eq!(client.answer().status, 400);
+        client.assert_closed();
+    }
+    let statistics = server.server().statistics();
+    assert_eq!((statistics.requests, statistics.refused), (0, 3));
+}
+
+#[test]
+fn a_limit_that_a_handler_sets_counts_what_came_before_it() {
+    use drupe::RequestExt;
+    let server = TestServer::new(|request: &mut Request| {
+        request.body_limit(5);
+        std::mem::take(request.body_mut()).into_string()
+    });
+    for (length, status) in [(5, 200), (6, 413)] {
+        for framing in ["Content-Length: {length}\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n"] {
+            let mut client = Client::connect(server.address());
+            let content = "x".repeat(length);
+            client.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{}", framing.replace("{length}", &length.to_string())));
+            if framing.starts_with('T') {
+                client.send(format!("{length:x}\r\n{content}\r\n0\r\n\r\n"));
+            } else {
+                client.send(&content);
+            }
+            assert_eq!(client.answer().status, status, "{length} {framing}");
+        }
+    }
+}
+
+#[test]
+fn without_a_buffer_a_handler_converses() {
+    let server = TestServer::with(
+        |request: &mut Request| std::mem::take(request.body_mut()),
+        |settings| settings.body_buffer_size = 0,
+    );
+    let mut client = Client::connect(server.address());
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nping\r\n");
+    client.head().unwrap();
+    assert_eq!(client.chunk().unwrap(), b"ping");
+    client.send("4\r\npong\r\n");
+    assert_eq!(client.chunk().unwrap(), b"pong");
+}
