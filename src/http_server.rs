@@ -16,7 +16,7 @@ pub struct Statistics {
     pub refused: u64,
     /// Connections that found the queue full and were answered with 503.
     pub turned_away: u64,
-    /// Request heads that did not come in time.
+    /// Request heads, and content before its handler ran, that did not come in time.
     pub timed_out: u64,
     /// Handlers and bodies that panicked.
     pub panics: u64,
@@ -40,9 +40,9 @@ pub struct Statistics {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stopped {
-    /// Connections that were being served and came to their end.
+    /// Requests that were under way and were answered.
     pub finished: usize,
-    /// Connections that were being served and had to be cut.
+    /// Connections that were in the middle of a request and had to be cut.
     pub cut: usize,
     /// How long it took.
     pub took: Duration,

@@ -1,15 +1,14 @@
 //! One connection, from its first byte to its last: what may come next, and what its worker does about it.
 //!
 //! ```text
-//!             a head is there                     kept
-//!   ┌──► Head ───────────────► exchange ───────────────────┐
-//!   │     │ ▲                      │ content left unread   │
-//!   │     │ │ part of a head       ▼                       │
-//!   │     │ └─ parked          Drain ──────────────────────┤
-//!   │     │ refused                │ too much, too late    │
-//!   │     ▼                        ▼                       │
-//!   │   Linger ──────────────► closed                      │
-//!   └──────────────────────────────────────────────────────┘
+//!           head          content there             answer out
+//!   ┌──► Head ───► Content ──────────► exchange ───► Send ──┐
+//!   │     │ ▲         │                    │ content left   │
+//!   │     │ └ parked  │ refused            ▼ unread         │
+//!   │     ▼           ▼                  Drain ─────────────┤
+//!   │   Linger ◄──────┴────────────────────┘ too much       │
+//!   │     └──────────────────► closed                       │
+//!   └───────────────────────────────────────────────────────┘
 //! ```
 //!
 //! Every state but the exchange itself is resumable: when input runs out, [`Connection::advance`] returns and the
@@ -17,7 +16,6 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use http::Extensions;
@@ -26,8 +24,10 @@ use super::content::{Content, Failure, Reception};
 use super::desk::{Desk, Service};
 use super::gather::Gathering;
 use super::input::Input;
+use super::open::{Open, Ticket};
 use super::output::Output;
 use super::pace::Pace;
+use super::sending::Sending;
 use crate::address::Peer;
 use crate::h1::decode::Decoder;
 use crate::h1::error::Error;
@@ -59,25 +59,10 @@ pub(crate) struct Connection {
     pub(super) extensions: Extensions,
     /// Where parking knows it, once it has been there.
     pub(super) lot: Option<u64>,
+    /// What it is watched for there.
+    pub(super) watched: Interest,
     /// Counts it among the open ones.
     pub(super) ticket: Option<Ticket>,
-}
-
-/// One of those that are open; dropping it takes it off the count.
-#[derive(Debug)]
-pub(super) struct Ticket(Arc<AtomicUsize>);
-
-impl Ticket {
-    fn new(open: &Arc<AtomicUsize>) -> Self {
-        open.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(open))
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// What a connection waits for.
@@ -87,6 +72,8 @@ pub(super) enum Phase {
     Head(Scan),
     /// Content that is received before the handler runs.
     Content(Box<Gathering>),
+    /// A client that is slow to take its answer.
+    Send(Box<Sending>),
     /// The rest of content that the handler did not want, `left` bytes at the most, to get at the next request.
     Drain { decoder: Box<Decoder>, left: u64 },
     /// The end of a client that has its last answer, `left` bytes at the most.
@@ -103,6 +90,16 @@ pub(crate) enum Verdict {
     Close,
     /// It leaves HTTP.
     Upgrade(Upgrade),
+}
+
+/// What is to be done with a connection whose time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overdue {
+    Close,
+    /// A worker is to tell the client.
+    Answer,
+    /// A worker is to try again, and to judge.
+    Again,
 }
 
 /// What an exchange leads to.
@@ -130,6 +127,7 @@ impl Connection {
             answered: 0,
             extensions: Extensions::new(),
             lot: None,
+            watched: Interest::Read,
             ticket: None,
         }
     }
@@ -145,8 +143,8 @@ impl Connection {
     }
 
     /// Has it counted in `open` for as long as it lives.
-    pub(crate) fn count_in(&mut self, open: &Arc<AtomicUsize>) {
-        self.ticket = Some(Ticket::new(open));
+    pub(super) fn count_in(&mut self, open: &Arc<Open>) {
+        self.ticket = Some(open.enter());
     }
 
     /// All that was written to a connection in memory.
@@ -162,16 +160,28 @@ impl Connection {
         self.is_reported = true;
     }
 
-    /// Enters that its deadline has passed. Says whether the client is owed an answer; if not, closing is all there is to do.
+    /// Enters that its deadline has passed, and says what is to be done about it.
     ///
-    /// The idle end of a conversation is no error of anybody's; a head that does not come, or not whole, is a `408`.
-    pub(crate) fn overdue(&mut self) -> bool {
-        self.is_overdue = match &self.phase {
-            Phase::Head(scan) => self.answered == 0 || scan.has_begun(),
-            Phase::Content(_) => true,
-            Phase::Drain { .. } | Phase::Linger { .. } => false,
+    /// The idle end of a conversation is no error of anybody's; a head or content that does not come, or not whole, is a `408`.
+    pub(crate) fn overdue(&mut self) -> Overdue {
+        let overdue = match &self.phase {
+            Phase::Head(scan) if self.answered == 0 || scan.has_begun() => Overdue::Answer,
+            Phase::Content(_) => Overdue::Answer,
+            Phase::Send(_) => Overdue::Again,
+            Phase::Head(_) | Phase::Drain { .. } | Phase::Linger { .. } => Overdue::Close,
         };
-        self.is_overdue
+        self.is_overdue = overdue == Overdue::Answer;
+        overdue
+    }
+
+    /// What it waits for.
+    pub(crate) fn interest(&self) -> Interest {
+        if matches!(self.phase, Phase::Send(_)) { Interest::Write } else { Interest::Read }
+    }
+
+    /// Whether it is in the middle of an exchange, which a stop lets come to its end.
+    pub(crate) fn is_under_way(&self) -> bool {
+        matches!(self.phase, Phase::Content(_) | Phase::Send(_))
     }
 
     /// Goes on for as long as there is input. What was gathered to send is sent when it returns.
@@ -181,8 +191,8 @@ impl Connection {
         }
         self.input.lend(&mut desk.spare);
         let mut verdict = self.run(desk);
-        if !desk.gathered.is_empty() && self.output(desk).flush().is_err() {
-            verdict = Verdict::Close;
+        if !desk.gathered.is_empty() {
+            verdict = self.flush_after(verdict, desk);
         }
         if self.input.is_empty() {
             self.input.give_back(&mut desk.spare);
@@ -195,10 +205,15 @@ impl Connection {
     fn run(&mut self, desk: &mut Desk) -> Verdict {
         let mut reading =
             if mem::take(&mut self.is_reported) { Reading::Expected } else { Reading::after(self.is_drained) };
+        if matches!(self.phase, Phase::Send(_)) {
+            // What was reported may be room, and input all the same.
+            reading = Reading::Possible;
+        }
         for _ in 0..SHARE {
             let stepped = match &mut self.phase {
                 Phase::Head(_) => self.head(desk, &mut reading),
                 Phase::Content(_) => self.gather(desk, &mut reading),
+                Phase::Send(_) => self.send(desk),
                 Phase::Drain { .. } => self.drain(desk),
                 Phase::Linger { .. } => self.linger(),
             };
@@ -284,8 +299,12 @@ impl Connection {
         if *reading == Reading::Reported {
             return Err(Verdict::Park);
         }
-        if !desk.gathered.is_empty() && self.output(desk).flush().is_err() {
-            return Err(Verdict::Close);
+        if !desk.gathered.is_empty() {
+            match self.output(desk).flush_some() {
+                Ok(true) => {}
+                Ok(false) => return Err(self.leave_and_resume(desk)),
+                Err(_) => return Err(Verdict::Close),
+            }
         }
         if *reading == Reading::Possible && matches!(self.stream.wait(Interest::Read, Duration::ZERO), Ok(false)) {
             self.is_drained = true;
@@ -318,7 +337,8 @@ impl Connection {
     pub(super) fn output<'a>(&'a self, desk: &'a mut Desk) -> Output<'a> {
         let config = &desk.service.config;
         let pace = Pace::new(config.write_timeout, config.minimum_rate);
-        Output::new(&self.stream, &mut desk.gathered, pace, &desk.counters)
+        let output = Output::new(&self.stream, &mut desk.gathered, pace, &desk.counters);
+        if desk.service.is_over() { output } else { output.leaving() }
     }
 
     /// Gives the receiving side to the content of a request.

@@ -18,17 +18,23 @@ use crate::message::Handler;
 pub(crate) struct Service {
     pub(crate) config: Config,
     pub(crate) handler: Arc<dyn Handler>,
-    /// Set once the server stops.
+    /// Set once the server stops: what is under way goes on, nothing else begins.
     pub(crate) shutdown: Arc<AtomicBool>,
+    /// Set once nothing is under way any more, or has had its time: whoever works leaves.
+    pub(crate) over: AtomicBool,
 }
 
 impl Service {
     pub(crate) fn new(config: Config, handler: Arc<dyn Handler>) -> Self {
-        Self { config, handler, shutdown: Arc::default() }
+        Self { config, handler, shutdown: Arc::default(), over: AtomicBool::new(false) }
     }
 
     pub(crate) fn is_shutting_down(&self) -> bool {
         self.shutdown.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
     }
 
     pub(crate) fn head_limits(&self) -> head::Limits {

@@ -12,6 +12,7 @@ use http::StatusCode;
 use super::access::Line;
 use super::connection::{Connection, Phase, Step, Verdict};
 use super::desk::Desk;
+use super::sending::Then;
 use crate::h1::encode;
 use crate::h1::error::Error;
 
@@ -60,8 +61,12 @@ impl Connection {
 
     /// Sends what is gathered, ends our side, and waits for the client to end its own.
     pub(super) fn begin_linger(&mut self, desk: &mut Desk) -> Verdict {
-        let is_out = self.output(desk).flush().is_ok();
-        if !is_out || self.has_ended || self.stream.shutdown(Shutdown::Write).is_err() {
+        self.flush_then(Then::Linger, desk)
+    }
+
+    /// Ends our side, now that all is sent.
+    pub(super) fn half_close(&mut self, desk: &Desk) -> Verdict {
+        if self.has_ended || self.stream.shutdown(Shutdown::Write).is_err() {
             return Verdict::Close;
         }
         self.input.clear();

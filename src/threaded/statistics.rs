@@ -22,6 +22,8 @@ impl Counter {
 pub(crate) struct Counters {
     /// Requests whose handler ran.
     pub(crate) requests: Counter,
+    /// Of those, how many were answered; not those whose answer broke off.
+    pub(crate) answered: Counter,
     /// Requests that were answered by the server itself: malformed, too large, too late.
     pub(crate) refused: Counter,
     /// Handlers that panicked.
@@ -39,7 +41,7 @@ impl Counters {
         }
     }
 
-    fn all(&self) -> [&Counter; 5] {
-        [&self.requests, &self.refused, &self.panics, &self.bytes_read, &self.bytes_written]
+    fn all(&self) -> [&Counter; 6] {
+        [&self.requests, &self.answered, &self.refused, &self.panics, &self.bytes_read, &self.bytes_written]
     }
 }

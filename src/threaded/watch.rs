@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, Verdict};
+use super::connection::{Connection, Overdue, Verdict};
 use super::desk::Desk;
 use super::pool::Pool;
 use super::worker;
@@ -21,7 +21,7 @@ pub(super) fn run(pool: &Arc<Pool>) {
     // The first workers may still be on their way.
     let mut hire_after = Instant::now() + HIRE_PAUSE;
     let (mut quiet, mut short) = (0, 0);
-    while !pool.is_stopping() {
+    while !pool.is_over() {
         pool.staff.join_gone();
         let now = Instant::now();
         let (due, mut next) = pool.parking.fetch_due(now);
@@ -81,15 +81,22 @@ fn is_short_of_workers(pool: &Pool, processors: usize) -> bool {
 
 /// A parked connection's time is over.
 fn expire(pool: &Pool, mut connection: Box<Connection>) {
-    if !connection.overdue() {
-        return pool.parking.close_one(connection);
+    // What is to be written is a worker's to write: this thread waits for no peer.
+    match connection.overdue() {
+        Overdue::Close => return pool.parking.close_one(connection),
+        Overdue::Answer => {
+            pool.timed_out.fetch_add(1, Ordering::Relaxed);
+            if let Err(connection) = pool.queue.offer(connection) {
+                return pool.parking.close_one(connection);
+            }
+        }
+        Overdue::Again => {
+            if let Err(connection) = pool.queue.offer(connection) {
+                pool.queue.put_back(connection);
+            }
+        }
     }
-    pool.timed_out.fetch_add(1, Ordering::Relaxed);
-    // The answer is a worker's to write: this thread waits for no peer.
-    match pool.queue.offer(connection) {
-        Ok(()) => pool.rouse(),
-        Err(connection) => pool.parking.close_one(connection),
-    }
+    pool.rouse();
 }
 
 /// There was no room in the queue for a new connection, and its patience is over. Nothing was ever written to it, so there is room

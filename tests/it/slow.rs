@@ -1,11 +1,15 @@
 //! Clients that are slow to send their content or to take their answer: they cost no thread.
 
+use std::fs::File;
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use drupe::testing::TestServer;
-use drupe::{Request, Settings};
+use drupe::{Body, Request, Server, Settings};
 
-use crate::client::{Client, wait_until};
+use crate::client::{Client, PATIENCE, get, wait_until};
+use crate::process;
 
 /// Far more slow clients than the two workers there may be.
 const SLOW: usize = 12;
@@ -145,4 +149,136 @@ fn without_a_buffer_a_handler_converses() {
     assert_eq!(client.chunk().unwrap(), b"ping");
     client.send("4\r\npong\r\n");
     assert_eq!(client.chunk().unwrap(), b"pong");
+}
+
+// ---- answers ----
+
+/// More than all buffers on the way hold.
+const LARGE: usize = 32 << 20;
+
+fn large_or_small(request: &mut Request) -> Body {
+    match request.uri().path() {
+        "/bytes" => Body::from(vec![b'x'; LARGE]),
+        "/file" => Body::from_file(sparse(LARGE)),
+        path => path.to_owned().into(),
+    }
+}
+
+/// A large file that takes no room.
+fn sparse(length: usize) -> File {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+    let path = std::env::temp_dir().join(format!("drupe-it-slow-{}-{number}", std::process::id()));
+    let file = File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    file.set_len(length as u64).unwrap();
+    file
+}
+
+#[test]
+fn clients_that_are_slow_to_take_their_answer_hold_no_worker() {
+    let server = TestServer::with(large_or_small, |settings| {
+        two_workers(settings);
+        settings.write_timeout = Some(2 * PATIENCE);
+    });
+    let mut slow: Vec<Client> = (0..SLOW).map(|_| Client::connect(server.address())).collect();
+    for (client, target) in slow.iter_mut().zip(["/bytes", "/file"].into_iter().cycle()) {
+        // The next request is in the server's hands before the first is answered.
+        client.send(get(target) + &get("/next"));
+    }
+    wait_until("they wait without a worker", || server.server().statistics().parked == SLOW);
+    Client::connect(server.address()).assert_in_step("/", "/");
+    for client in &mut slow {
+        assert_eq!(client.answer().content.len(), LARGE);
+        assert_eq!(client.answer().text(), "/next");
+        client.assert_in_step("/last", "/last");
+    }
+    let statistics = server.server().statistics();
+    assert_eq!((statistics.requests, statistics.threads), (3 * SLOW as u64 + 1, 2));
+}
+
+#[test]
+fn small_answers_that_nobody_reads_hold_no_worker() {
+    let server = TestServer::with(|_: &mut Request| "x".repeat(16_000), two_workers);
+    let mut clients: Vec<Client> = (0..4).map(|_| Client::connect(server.address())).collect();
+    // Far more answers than the buffers on the way hold.
+    const REQUESTS: usize = 1500;
+    for client in &clients {
+        let mut sender = client.sender();
+        std::thread::spawn(move || sender.write_all(get("/").repeat(REQUESTS).as_bytes()));
+    }
+    wait_until("they wait without a worker", || server.server().statistics().parked == clients.len());
+    assert!(server.server().statistics().requests < (4 * REQUESTS) as u64);
+    assert_eq!(Client::connect(server.address()).get("/").content.len(), 16_000);
+    for client in &mut clients {
+        for _ in 0..REQUESTS {
+            assert_eq!(client.answer().content.len(), 16_000);
+        }
+        assert_eq!(client.get("/").content.len(), 16_000);
+    }
+}
+
+#[test]
+fn a_client_that_has_ended_its_side_still_gets_the_whole_answer_slowly() {
+    if !process::is_alone("slow::a_client_that_has_ended_its_side_still_gets_the_whole_answer_slowly") {
+        return;
+    }
+    let server = TestServer::with(large_or_small, two_workers);
+    for target in ["/bytes", "/file"] {
+        let mut client = Client::connect(server.address());
+        client.send(get(target));
+        client.end();
+        wait_until("it waits without a worker", || server.server().statistics().parked == 1);
+        let before = process::processor_time();
+        std::thread::sleep(Duration::from_millis(400));
+        // Half of what one thread that spins would use.
+        assert!(process::processor_time() - before < 20, "nobody spins meanwhile");
+        assert_eq!(client.answer().content.len(), LARGE);
+        client.assert_closed();
+    }
+}
+
+#[test]
+fn a_stop_lets_slow_clients_have_their_answer_and_slow_content_come() {
+    let mut server = Server::new(large_or_small);
+    server.settings.socket_port = 0;
+    server.settings.shutdown_timeout = PATIENCE;
+    server.start().unwrap();
+    let address = server.bound_addr().unwrap();
+    let mut takes = Client::connect(address);
+    takes.send(get("/file"));
+    let mut sends = Client::connect(address);
+    sends.send("POST /sent HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf!");
+    let mut idle = Client::connect(address);
+    idle.assert_in_step("/", "/");
+    wait_until("they all wait", || server.statistics().parked == 3);
+    let handle = server.handle();
+    let stopping = std::thread::spawn(move || handle.stop());
+    idle.assert_closed();
+    assert!(!stopping.is_finished());
+    sends.send("other");
+    let answer = sends.answer();
+    assert_eq!((answer.text(), answer.closes()), ("/sent", true));
+    assert_eq!(takes.answer().content.len(), LARGE);
+    let stopped = stopping.join().unwrap();
+    assert_eq!((stopped.finished, stopped.cut), (2, 0));
+    assert!(stopped.took < PATIENCE);
+}
+
+#[test]
+fn a_stop_cuts_slow_clients_when_its_time_is_over() {
+    let mut server = Server::new(large_or_small);
+    server.settings.socket_port = 0;
+    server.settings.shutdown_timeout = Duration::from_millis(200);
+    server.start().unwrap();
+    let address = server.bound_addr().unwrap();
+    let mut takes = Client::connect(address);
+    takes.send(get("/bytes"));
+    let mut sends = Client::connect(address);
+    sends.send("POST /sent HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf!");
+    wait_until("they wait", || server.statistics().parked == 2);
+    let stopped = server.stop();
+    assert_eq!((stopped.finished, stopped.cut), (0, 2));
+    assert!(takes.over().len() < LARGE);
+    sends.over();
 }
