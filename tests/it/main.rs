@@ -26,7 +26,7 @@ mod limits;
 mod deadlines;
 
 // Clients that are slow to send or to take.
-mod slow;
+mod parked;
 
 // Workers: who is served when others are silent, block or panic.
 mod pool;

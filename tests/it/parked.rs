@@ -220,7 +220,7 @@ fn small_answers_that_nobody_reads_hold_no_worker() {
 
 #[test]
 fn a_client_that_has_ended_its_side_still_gets_the_whole_answer_slowly() {
-    if !process::is_alone("slow::a_client_that_has_ended_its_side_still_gets_the_whole_answer_slowly") {
+    if !process::is_alone("parked::a_client_that_has_ended_its_side_still_gets_the_whole_answer_slowly") {
         return;
     }
     let server = TestServer::with(large_or_small, two_workers);
