@@ -2,12 +2,18 @@
 //!
 //! Everything goes over real sockets on port 0. Tests wait on conditions; what they assert is behaviour and counts, not speed.
 #![expect(clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
+#![expect(clippy::print_stdout, reason = "a test that fails shows what it has seen")]
 
 // What they share: a raw client that trusts nothing.
 mod client;
 
-// What they share: a process of one's own.
+// What they share: a door that handlers wait at.
+mod door;
+
+// What they share: a process of one's own, a server in another, and what the system says of it.
+mod figures;
 mod process;
+mod service;
 
 // Raw bytes and what must come of them: tests/data over a socket.
 mod cases;
@@ -27,6 +33,12 @@ mod deadlines;
 
 // Workers: who is served when others are silent, block or panic.
 mod pool;
+
+// What other servers die of.
+mod deaths;
+
+// A stop with everything at once going on.
+mod stop;
 
 // Start, stop, restart: from where, how often, and what is left.
 mod lifecycle;
