@@ -34,6 +34,9 @@ mod deadlines;
 // Workers: who is served when others are silent, block or panic.
 mod pool;
 
+// Ten thousand clients that do nothing.
+mod idle;
+
 // What other servers die of.
 mod deaths;
 
