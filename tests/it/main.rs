@@ -28,8 +28,9 @@ mod readme;
 // What is refused for its size, exactly at the limit and one more.
 mod limits;
 
-// What is refused for its time.
+// What is refused for its time, and what is not although workers or the queue are busy.
 mod deadlines;
+mod late;
 
 // Workers: who is served when others are silent, block or panic.
 mod pool;
@@ -42,6 +43,9 @@ mod deaths;
 
 // A stop with everything at once going on.
 mod stop;
+
+// Random clients and random settings: what holds whatever happens.
+mod storm;
 
 // Start, stop, restart: from where, how often, and what is left.
 mod lifecycle;
