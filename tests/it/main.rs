@@ -7,6 +7,9 @@
 // What they share: a raw client that trusts nothing.
 mod client;
 
+// What they share: many slow clients in one thread.
+mod crowd;
+
 // What they share: a door that handlers wait at.
 mod door;
 
@@ -37,6 +40,9 @@ mod pool;
 
 // Ten thousand clients that do nothing.
 mod idle;
+
+// Five hundred clients that trickle.
+mod slow;
 
 // What other servers die of.
 mod deaths;
