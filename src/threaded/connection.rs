@@ -96,10 +96,8 @@ pub(crate) enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Overdue {
     Close,
-    /// A worker is to tell the client.
-    Answer,
-    /// A worker is to try again, and to judge.
-    Again,
+    /// A worker is to look at it once more, and to judge.
+    LastLook,
 }
 
 /// What an exchange leads to.
@@ -163,15 +161,14 @@ impl Connection {
     /// Enters that its deadline has passed, and says what is to be done about it.
     ///
     /// The idle end of a conversation is no error of anybody's; a head or content that does not come, or not whole, is a `408`.
+    /// What has come, and nobody had time to look at, has come in time.
     pub(crate) fn overdue(&mut self) -> Overdue {
-        let overdue = match &self.phase {
-            Phase::Head(scan) if self.answered == 0 || scan.has_begun() => Overdue::Answer,
-            Phase::Content(_) => Overdue::Answer,
-            Phase::Send(_) => Overdue::Again,
-            Phase::Head(_) | Phase::Drain { .. } | Phase::Linger { .. } => Overdue::Close,
+        self.is_overdue = match &self.phase {
+            Phase::Head(_) if self.is_idle() => matches!(self.stream.wait(Interest::Read, Duration::ZERO), Ok(true)),
+            Phase::Head(_) | Phase::Content(_) | Phase::Send(_) => true,
+            Phase::Drain { .. } | Phase::Linger { .. } => false,
         };
-        self.is_overdue = overdue == Overdue::Answer;
-        overdue
+        if self.is_overdue { Overdue::LastLook } else { Overdue::Close }
     }
 
     /// What it waits for.
@@ -186,11 +183,16 @@ impl Connection {
 
     /// Goes on for as long as there is input. What was gathered to send is sent when it returns.
     pub(crate) fn advance(&mut self, desk: &mut Desk) -> Verdict {
-        if mem::take(&mut self.is_overdue) {
-            return self.refuse_present(Error::Timeout, desk);
+        let is_last_look = mem::take(&mut self.is_overdue);
+        if is_last_look {
+            self.is_drained = false;
         }
+        let deadline = self.deadline;
         self.input.lend(&mut desk.spare);
         let mut verdict = self.run(desk);
+        if is_last_look && self.deadline == deadline && matches!(verdict, Verdict::Park) {
+            verdict = if self.is_idle() { Verdict::Close } else { self.refuse_present(Error::Timeout, desk) };
+        }
         if !desk.gathered.is_empty() {
             verdict = self.flush_after(verdict, desk);
         }

@@ -257,7 +257,7 @@ impl Connection {
         desk: &mut Desk,
     ) -> io::Result<(Answer, Option<Rest>)> {
         exchange.close(CloseReason::Refused);
-        desk.counters.refused.add(1);
+        desk.counters.count_refused(error);
         self.answer_refusal(error, is_head, desk);
         Ok((Answer { status: error.status(), length: 0, upgrade: None }, None))
     }

@@ -31,7 +31,7 @@ impl Connection {
     /// Answers so where there is more to be said of the request in the log.
     pub(super) fn refuse_as(&mut self, line: Line, refused: Refused, desk: &mut Desk) -> Verdict {
         let Refused { error, is_head } = refused;
-        desk.counters.refused.add(1);
+        desk.counters.count_refused(error);
         match &self.peer {
             Some(peer) => log::debug!("refused {peer}: {error} ({})", error.section()),
             None => log::debug!("refused: {error} ({})", error.section()),

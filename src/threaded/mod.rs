@@ -192,7 +192,7 @@ impl Engine {
             requests: counted.requests.get(),
             refused: counted.refused.get(),
             turned_away: pool.turned_away.load(Ordering::Relaxed),
-            timed_out: pool.timed_out.load(Ordering::Relaxed),
+            timed_out: counted.timed_out.get(),
             panics: counted.panics.get(),
             bytes_read: counted.bytes_read.get(),
             bytes_written: counted.bytes_written.get(),

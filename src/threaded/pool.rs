@@ -40,7 +40,6 @@ pub(crate) struct Pool {
     pub(super) open: Arc<Open>,
     pub(super) accepted: AtomicU64,
     pub(super) turned_away: AtomicU64,
-    pub(super) timed_out: AtomicU64,
 }
 
 /// How the watch thread is woken.
@@ -63,7 +62,6 @@ impl Pool {
             open: Arc::default(),
             accepted: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
-            timed_out: AtomicU64::new(0),
             service,
         })
     }

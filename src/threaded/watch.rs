@@ -83,20 +83,14 @@ fn is_short_of_workers(pool: &Pool, processors: usize) -> bool {
 fn expire(pool: &Pool, mut connection: Box<Connection>) {
     // What is to be written is a worker's to write: this thread waits for no peer.
     match connection.overdue() {
-        Overdue::Close => return pool.parking.close_one(connection),
-        Overdue::Answer => {
-            pool.timed_out.fetch_add(1, Ordering::Relaxed);
-            if let Err(connection) = pool.queue.offer(connection) {
-                return pool.parking.close_one(connection);
-            }
-        }
-        Overdue::Again => {
+        Overdue::Close => pool.parking.close_one(connection),
+        Overdue::LastLook => {
             if let Err(connection) = pool.queue.offer(connection) {
                 pool.queue.put_back(connection);
             }
+            pool.rouse();
         }
     }
-    pool.rouse();
 }
 
 /// There was no room in the queue for a new connection, and its patience is over. Nothing was ever written to it, so there is room
