@@ -339,12 +339,13 @@ impl Connection {
     pub(super) fn output<'a>(&'a self, desk: &'a mut Desk) -> Output<'a> {
         let config = &desk.service.config;
         let pace = Pace::new(config.write_timeout, config.minimum_rate);
-        let output = Output::new(&self.stream, &mut desk.gathered, pace, &desk.counters);
-        if desk.service.is_over() { output } else { output.leaving() }
+        let is_over = desk.service.is_over();
+        let output = Output::new(&self.stream, pace, desk);
+        if is_over { output } else { output.leaving() }
     }
 
     /// Gives the receiving side to the content of a request.
-    pub(super) fn lend_content(&mut self, reception: Reception, wants_continue: bool) -> Content {
+    pub(super) fn lend_content(&mut self, reception: Reception, wants_continue: bool, desk: &Desk) -> Content {
         let Reception { decoder, ahead, pace } = reception;
         Content {
             stream: Arc::clone(&self.stream),
@@ -352,6 +353,7 @@ impl Connection {
             decoder,
             ahead: ahead.into(),
             pace,
+            pressure: Arc::clone(&desk.service.pressure),
             wants_continue,
             is_drained: self.is_drained,
             failure: None,

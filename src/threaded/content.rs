@@ -12,7 +12,9 @@ use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
 use super::input::{Input, Received};
+use super::output::RETRY;
 use super::pace::Pace;
+use super::pressure::Pressure;
 use crate::h1::decode::Decoder;
 use crate::h1::encode;
 use crate::h1::error::Error;
@@ -49,6 +51,7 @@ pub(crate) struct Content {
     /// Content that was received before the handler ran, and has not been read.
     pub(crate) ahead: Bytes,
     pub(crate) pace: Pace,
+    pub(crate) pressure: Arc<Pressure>,
     /// Whether the client waits for `100 Continue` before it sends.
     pub(crate) wants_continue: bool,
     /// Whether the last read left nothing behind in the socket.
@@ -137,12 +140,13 @@ impl Content {
         }
         while self.failure.is_none() {
             let begun = Instant::now();
-            let Some(left) = self.pace.left() else {
+            let left = self.pace.left().filter(|_| !self.pace.is_slow() || !self.pressure.gives_way());
+            let Some(left) = left else {
                 self.failure = Some(Failure::Refused(Error::Timeout));
                 break;
             };
             let result = match read(&mut self.input, &self.stream) {
-                Err(error) if would_wait(&error) => self.stream.wait(Interest::Read, left).map(|_| None),
+                Err(error) if would_wait(&error) => self.stream.wait(Interest::Read, left.min(RETRY)).map(|_| None),
                 done => done.map(Some),
             };
             self.pace.waited(begun.elapsed());

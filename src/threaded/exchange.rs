@@ -78,7 +78,7 @@ impl Connection {
             return Next::Verdict(Verdict::Close);
         }
         let intake = reception.map(|reception| {
-            let content = self.lend_content(reception, exchange.wants_continue());
+            let content = self.lend_content(reception, exchange.wants_continue(), desk);
             Arc::new(Intake::new(Box::new(content)))
         });
         let mut request = self.request(head, intake.clone(), desk);
@@ -214,7 +214,11 @@ impl Connection {
                 }
                 return self.refuse_instead(error, exchange, is_head, desk);
             }
-            Some(Left::Refused(_) | Left::Awaited | Left::Lost) => exchange.close(CloseReason::UnreadContent),
+            Some(Left::Refused(error)) => {
+                desk.counters.count_late(error);
+                exchange.close(CloseReason::UnreadContent);
+            }
+            Some(Left::Awaited | Left::Lost) => exchange.close(CloseReason::UnreadContent),
             Some(Left::Known(bytes)) if bytes > desk.service.config.drain => exchange.close(CloseReason::UnreadContent),
             Some(Left::Known(_)) | None => {}
         }

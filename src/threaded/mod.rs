@@ -20,7 +20,7 @@
 //! | [`gather`] | content received before a handler runs |
 //! | [`exchange`], [`content`], [`answer`], [`access`] | one request: served, its content, its answer, its line in the log |
 //! | [`rest`], [`sending`] | content at hand; an answer whose client is slow to take it |
-//! | [`input`], [`output`], [`pace`], [`desk`] | bytes in, bytes out, patience with a peer, a worker's memory |
+//! | [`input`], [`output`], [`pace`], [`pressure`], [`desk`] | bytes in, bytes out, patience with a peer, who gives way, a worker's memory |
 //! | [`statistics`] | counters without contention |
 
 mod accept;
@@ -39,6 +39,7 @@ mod output;
 mod pace;
 mod parking;
 mod pool;
+mod pressure;
 mod queue;
 mod rest;
 mod seat;

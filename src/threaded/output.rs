@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 
+use super::desk::Desk;
 use super::pace::Pace;
+use super::pressure::Pressure;
 use super::statistics::Counters;
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
@@ -22,13 +24,15 @@ pub(crate) struct Output<'a> {
     pub(crate) gathered: &'a mut Vec<u8>,
     pub(crate) pace: Pace,
     counters: &'a Counters,
+    pressure: &'a Pressure,
     /// Whether what the client is slow to take may be left for later.
     leaves: bool,
 }
 
 impl<'a> Output<'a> {
-    pub(crate) fn new(stream: &'a Stream, gathered: &'a mut Vec<u8>, pace: Pace, counters: &'a Counters) -> Self {
-        Self { stream, gathered, pace, counters, leaves: false }
+    pub(crate) fn new(stream: &'a Stream, pace: Pace, desk: &'a mut Desk) -> Self {
+        let Desk { gathered, counters, service, .. } = desk;
+        Self { stream, gathered, pace, counters, pressure: &service.pressure, leaves: false }
     }
 
     /// Leaves for later, from now on, what the client is slow to take.
@@ -157,6 +161,9 @@ impl<'a> Output<'a> {
     /// The client does not read: waits for it, as long as it may keep us waiting.
     fn wait(&mut self) -> io::Result<()> {
         let Some(left) = self.pace.left() else { return Err(io::ErrorKind::TimedOut.into()) };
+        if self.pace.is_slow() && self.pressure.gives_way() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         let begun = Instant::now();
         // Linux reports room only when there is a lot of it; less is found by trying again.
         self.stream.wait(Interest::Write, left.min(RETRY))?;
@@ -187,6 +194,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(10);
 const FILE_SLICE: usize = 1 << 20;
 /// How many slices of a file go out before others have their turn.
 const SHARE: u32 = 16;
-/// How long to wait for room at a time.
-const RETRY: Duration = Duration::from_millis(500);
+/// How long to wait at a time.
+pub(super) const RETRY: Duration = Duration::from_millis(250);
 const MOMENT: Duration = Duration::from_micros(100);

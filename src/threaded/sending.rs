@@ -100,7 +100,7 @@ impl Connection {
         sending.pace.waited(now - sending.since);
         mem::swap(&mut desk.gathered, &mut sending.gathered);
         let pace = mem::replace(&mut sending.pace, Pace::new(Duration::ZERO, None));
-        let mut output = Output::new(&self.stream, &mut desk.gathered, pace, &desk.counters).leaving();
+        let mut output = Output::new(&self.stream, pace, desk).leaving();
         let left = sending.send(&mut output);
         sending.pace = output.pace;
         mem::swap(&mut desk.gathered, &mut sending.gathered);

@@ -28,7 +28,7 @@ pub(crate) struct Counters {
     pub(crate) answered: Counter,
     /// Requests that were answered by the server itself: malformed, too large, too late.
     pub(crate) refused: Counter,
-    /// Of those, how many were too late.
+    /// Requests whose head or content was late.
     pub(crate) timed_out: Counter,
     /// Handlers that panicked.
     pub(crate) panics: Counter,
@@ -41,6 +41,11 @@ impl Counters {
     /// Counts a request that the server answers by itself.
     pub(crate) fn count_refused(&self, error: Error) {
         self.refused.add(1);
+        self.count_late(error);
+    }
+
+    /// Counts a request that went wrong if it was for being late.
+    pub(crate) fn count_late(&self, error: Error) {
         if error == Error::Timeout {
             self.timed_out.add(1);
         }

@@ -35,6 +35,7 @@ pub(super) fn run(pool: &Arc<Pool>) {
 
         let held_up = pool.write_off();
         let is_short = is_short_of_workers(pool, processors);
+        let mut in_want = 0;
         short = if is_short { short + 1 } else { 0 };
         if is_short {
             // Those who sleep cost nothing; more are added only if that was not enough, and twice as many each time.
@@ -44,7 +45,11 @@ pub(super) fn run(pool: &Arc<Pool>) {
             if !is_enough && short >= HIRE_AFTER && now >= hire_after && !hire(pool, wanted - called) {
                 hire_after = now + HIRE_PAUSE;
             }
+            if now < hire_after {
+                in_want = pool.queue.len();
+            }
         }
+        pool.service().pressure.set(in_want);
         // Work comes in bursts: a few more looks are cheaper than being woken for the next.
         quiet = if pool.running() > 0 { 0 } else { quiet + 1 };
         let ticks = quiet < QUIET_TICKS;

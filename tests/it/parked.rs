@@ -282,3 +282,70 @@ fn a_stop_cuts_slow_clients_when_its_time_is_over() {
     assert!(takes.over().len() < LARGE);
     sends.over();
 }
+
+// ---- who holds a worker gives way ----
+
+/// Content or an answer that holds a worker, whose client does nothing.
+const HOLDS: [&str; 3] = [
+    "POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n",
+    "POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n",
+    "GET /made HTTP/1.1\r\nHost: a\r\n\r\n",
+];
+
+fn read_or_make(request: &mut Request) -> std::io::Result<Body> {
+    match request.uri().path() {
+        "/read" => Ok(std::mem::take(request.body_mut()).into_vec()?.into()),
+        "/made" => Ok(Body::sized(std::io::repeat(b'x'), LARGE as u64)),
+        path => Ok(path.to_owned().into()),
+    }
+}
+
+fn patient(settings: &mut Settings) {
+    two_workers(settings);
+    settings.socket_timeout = 4 * PATIENCE;
+}
+
+#[test]
+fn slow_clients_that_hold_all_workers_give_way_to_others() {
+    for hold in HOLDS {
+        let server = TestServer::with(read_or_make, patient);
+        let mut holding: Vec<Client> = (0..2).map(|_| Client::connect(server.address())).collect();
+        for client in &mut holding {
+            client.send(hold);
+            if hold.contains("200000") {
+                client.send("x".repeat(100_000));
+            }
+        }
+        wait_until("they hold all workers", || server.server().statistics().requests == 2);
+        Client::connect(server.address()).assert_in_step("/", "/");
+        if hold.starts_with("POST") {
+            assert!((1..=2).contains(&server.server().statistics().timed_out));
+        }
+    }
+}
+
+#[test]
+fn clients_that_are_not_slow_keep_their_worker() {
+    const LENGTH: usize = 60 << 10;
+    let server = TestServer::with(read_or_make, |settings| {
+        patient(settings);
+        settings.body_buffer_size = 0;
+    });
+    let mut holding: Vec<Client> = (0..2).map(|_| Client::connect(server.address())).collect();
+    for client in &mut holding {
+        client.send(format!("POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: {LENGTH}\r\n\r\n"));
+    }
+    wait_until("they hold all workers", || server.server().statistics().requests == 2);
+    let mut other = Client::connect(server.address());
+    other.send(get("/"));
+    // Three seconds, at twenty kilobytes in each.
+    for _ in 0..LENGTH / 1024 {
+        holding.iter_mut().for_each(|client| client.send("x".repeat(1024)));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for client in &mut holding {
+        assert_eq!(client.answer().content.len(), LENGTH);
+    }
+    assert_eq!(other.answer().text(), "/");
+    assert_eq!(server.server().statistics().timed_out, 0);
+}
