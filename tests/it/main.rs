@@ -72,6 +72,10 @@ mod bodies;
 // What an outside client makes of it.
 mod curl;
 
+// What a program makes of it that is there to hold servers up.
+#[cfg(feature = "cli")]
+mod slowhttptest;
+
 // What is logged, and how much of it.
 mod logging;
 
