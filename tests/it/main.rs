@@ -76,6 +76,9 @@ mod curl;
 #[cfg(feature = "cli")]
 mod slowhttptest;
 
+// Everybody at once, for as long as one likes.
+mod soak;
+
 // What is logged, and how much of it.
 mod logging;
 
