@@ -47,12 +47,15 @@ impl Crowd {
         self.clients.iter().filter(|slow| slow.answered.is_none()).count()
     }
 
-    /// Takes a hundredth of a second: as many of them send a byte, and all look whether they are answered.
+    /// Waits for the next hundredth of a second: as many of them send a byte, and all look whether they are answered.
     pub(crate) fn trickle(&mut self) {
-        for slow in self.clients.iter_mut().skip(self.hundredth).step_by(100) {
-            slow.send_byte();
+        thread::sleep(self.next.saturating_duration_since(Instant::now()));
+        // Those whose turn went by while this thread had no processor have it now.
+        while self.next <= Instant::now() {
+            self.next += Duration::from_millis(10);
+            self.clients.iter_mut().skip(self.hundredth).step_by(100).for_each(Slow::send_byte);
+            self.hundredth = (self.hundredth + 1) % 100;
         }
-        self.hundredth = (self.hundredth + 1) % 100;
         let mut polled: Vec<PollFd> =
             self.clients.iter().map(|slow| PollFd::new(slow.stream.as_fd(), PollFlags::POLLIN)).collect();
         poll(&mut polled, PollTimeout::ZERO).unwrap();
@@ -60,8 +63,6 @@ impl Crowd {
         for (slow, _) in self.clients.iter_mut().zip(ready).filter(|(_, is_ready)| *is_ready) {
             slow.look();
         }
-        self.next = (self.next + Duration::from_millis(10)).max(Instant::now());
-        thread::sleep(self.next - Instant::now());
     }
 }
 

@@ -75,6 +75,13 @@ mod bodies;
 // What an outside client makes of it.
 mod curl;
 
+// What a program makes of it that is there to hold servers up.
+#[cfg(feature = "cli")]
+mod slowhttptest;
+
+// Everybody at once, for as long as one likes.
+mod soak;
+
 // What is logged, and how much of it.
 mod logging;
 

@@ -53,6 +53,8 @@ impl Service {
 
     fn run(mut command: Command, settings: &str) -> Self {
         command.args(["service::serve", "--exact", "--nocapture"]).env(SETTINGS, settings);
+        // What glibc's allocator keeps for each of many threads, and of large blocks that were freed, would hide what we keep.
+        command.env("MALLOC_ARENA_MAX", "1").env("MALLOC_MMAP_THRESHOLD_", "131072");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let program = command.get_program().to_owned();
         let mut child =

@@ -18,7 +18,7 @@ fn each_slow_head_is_a_408_at_its_deadline_and_the_others_are_served() {
         return;
     }
     let limit = Duration::from_secs(2);
-    let service = Service::start_with(2000, "thread_pool=4 header_timeout=2");
+    let service = Service::start_with(2000, "thread_pool=4 header_timeout=2 linger_timeout=30");
     let good: Vec<AtomicUsize> = (0..GOOD).map(|_| AtomicUsize::new(0)).collect();
     let is_over = AtomicBool::new(false);
     let address = service.address();
@@ -61,8 +61,9 @@ fn each_slow_head_is_a_408_at_its_deadline_and_the_others_are_served() {
     // a worker had in hand in that moment.
     assert!(timed_out >= SLOW as u64 + 1 - 4, "only {timed_out} had been told when the last was");
     println!("up to {most} workers");
-    // A worker that lost its processor for some milliseconds may have been helped out; none is held by a slow client.
-    assert!(most <= 4 + GOOD as u64, "{most} workers");
+    // A worker that lost its processor for some milliseconds is helped out, on a loaded machine more than one; but none of them is
+    // held by a slow client.
+    assert!(most <= SLOW as u64 / 10, "{most} workers");
     assert!(good.iter().all(|served| served.load(Ordering::SeqCst) >= 10), "{good:?}");
 }
 
