@@ -56,7 +56,8 @@ pub(crate) fn send(
     // before the head.
     scratch.clear();
     if framed.is_some() && body.is_read_first() {
-        scratch.resize(GATHER, 0);
+        let room = length.map_or(GATHER, |length| usize::try_from(length).unwrap_or(usize::MAX).min(COPY));
+        scratch.resize(room, 0);
         match read_patiently(&mut body, scratch) {
             Ok(got) => scratch.truncate(got),
             Err(error) => {
@@ -277,5 +278,6 @@ impl Sink for Framing<'_, '_> {
 
 /// How much is gathered before it is sent: what fits a few segments.
 pub(crate) const GATHER: usize = 16 * 1024;
-/// How much is copied at a time.
-const COPY: usize = 64 * 1024;
+/// How much is copied at a time. Measured, an echo of 1 MiB over 8 connections: 349 ms of processor time for a thousand with 64 KiB,
+/// 336 with 128, 257 with 256 (a blocking loop that keeps the whole of it in memory: 222).
+const COPY: usize = 256 * 1024;

@@ -272,4 +272,4 @@ impl Incoming for Intake {
 }
 
 /// Content is received directly where at least so much of it is wanted, and is to come.
-const DIRECT: usize = 4096;
+pub(super) const DIRECT: usize = 4096;
