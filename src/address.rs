@@ -29,6 +29,20 @@ pub enum BindAddr {
 pub enum Peer {
     /// A client that came over TCP.
     Tcp(SocketAddr),
+    /// A client that came over a Unix socket, and who it is where [`peercreds`](crate::Settings::peercreds) asks for that.
+    Unix(Option<Credentials>),
+}
+
+/// Who a client over a Unix socket was when it connected, as the kernel says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Credentials {
+    /// The process; 0 for one that this process cannot see, in another namespace.
+    pub pid: u32,
+    /// The user it acted as.
+    pub uid: u32,
+    /// The group it acted as.
+    pub gid: u32,
 }
 
 impl fmt::Display for BindAddr {
@@ -48,9 +62,12 @@ impl fmt::Display for BindAddr {
 }
 
 impl fmt::Display for Peer {
+    /// Writes `host:port`, `unix:`, or `unix:pid=1,uid=2,gid=3`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Peer::Tcp(address) => address.fmt(f),
+            Peer::Unix(None) => f.write_str("unix:"),
+            Peer::Unix(Some(Credentials { pid, uid, gid })) => write!(f, "unix:pid={pid},uid={uid},gid={gid}"),
         }
     }
 }
@@ -81,5 +98,8 @@ mod tests {
         for text in ["127.0.0.1:50000", "[::1]:50000"] {
             assert_eq!(Peer::Tcp(text.parse().unwrap()).to_string(), text);
         }
+        assert_eq!(Peer::Unix(None).to_string(), "unix:");
+        let credentials = Credentials { pid: 7, uid: 3_000_000_000, gid: 0 };
+        assert_eq!(Peer::Unix(Some(credentials)).to_string(), "unix:pid=7,uid=3000000000,gid=0");
     }
 }

@@ -77,7 +77,7 @@ pub use http;
 #[doc(hidden)]
 pub use h1::laws;
 
-pub use address::{BindAddr, Peer};
+pub use address::{BindAddr, Credentials, Peer};
 pub use error::Error;
 pub use files::Files;
 pub use http_server::{Statistics, Stopped};

@@ -1,6 +1,8 @@
 //! The server as its user holds it: CherryPy's server adapter.
 
-use std::net::{IpAddr, SocketAddr};
+mod address;
+
+use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::address::BindAddr;
@@ -168,52 +170,6 @@ impl Server {
         ServerHandle { shared: Arc::clone(&self.shared) }
     }
 
-    /// The URL of its root, for people: `http://127.0.0.1:8080`. Port 80 is left out, `0.0.0.0` and `::` become this machine's name, and
-    /// port 0 the real one while it runs.
-    #[must_use]
-    pub fn base(&self) -> String {
-        let (host, port) = match self.bound_addr() {
-            Some(bound) => (self.settings.socket_host.clone(), bound.port()),
-            None => (self.settings.socket_host.clone(), self.settings.socket_port),
-        };
-        url(&public_name(&host), port)
-    }
-
-    /// Where it is asked to listen: `socket_file`, or `socket_host` and `socket_port`.
-    #[must_use]
-    pub fn bind_addr(&self) -> BindAddr {
-        match &self.settings.socket_file {
-            Some(path) => BindAddr::Unix(path.clone()),
-            None => BindAddr::Tcp { host: self.settings.socket_host.clone(), port: self.settings.socket_port },
-        }
-    }
-
-    /// Sets where the next start listens; a path sets `socket_file`, a host and port clear it.
-    pub fn set_bind_addr(&mut self, address: BindAddr) {
-        match address {
-            BindAddr::Tcp { host, port } => {
-                self.settings.socket_file = None;
-                self.settings.socket_host = host;
-                self.settings.socket_port = port;
-            }
-            BindAddr::Unix(path) => self.settings.socket_file = Some(path),
-        }
-    }
-
-    /// The first address it listens on, with its real port; `None` unless it runs.
-    #[must_use]
-    pub fn bound_addr(&self) -> Option<SocketAddr> {
-        self.shared.addresses().first().copied()
-    }
-
-    /// What it serves on, in words: the URL of each address while it runs, else what it is asked for.
-    #[must_use]
-    pub fn description(&self) -> String {
-        let urls: Vec<String> =
-            self.shared.addresses().iter().map(|bound| url(&bound.ip().to_string(), bound.port())).collect();
-        if urls.is_empty() { self.bind_addr().to_string() } else { urls.join(", ") }
-    }
-
     /// What it has done since its last start; all zero if there was none.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
@@ -250,7 +206,7 @@ impl ServerHandle {
         self.shared.block();
     }
 
-    /// The addresses it listens on, with their real ports; empty unless it runs.
+    /// The addresses of TCP it listens on, with their real ports; empty unless it runs.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.shared.addresses()
@@ -350,6 +306,14 @@ impl Shared {
         }
     }
 
+    fn listening(&self) -> Vec<BindAddr> {
+        let life = self.life();
+        match (life.state, &life.engine) {
+            (State::Running, Some(engine)) => engine.listening(),
+            _ => Vec::new(),
+        }
+    }
+
     fn statistics(&self) -> Statistics {
         let engine = self.engine();
         engine.map_or_else(|| self.life().counted.clone(), |engine| engine.statistics())
@@ -378,20 +342,4 @@ impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("state", &self.life().state).finish_non_exhaustive()
     }
-}
-
-/// The name under which others reach what listens everywhere.
-fn public_name(host: &str) -> String {
-    match host.parse::<IpAddr>() {
-        Ok(address) if address.is_unspecified() => match std::fs::read_to_string("/proc/sys/kernel/hostname") {
-            Ok(name) if !name.trim().is_empty() => name.trim().to_owned(),
-            _ => "localhost".to_owned(),
-        },
-        _ => host.to_owned(),
-    }
-}
-
-fn url(host: &str, port: u16) -> String {
-    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    if port == 80 { format!("http://{host}") } else { format!("http://{host}:{port}") }
 }

@@ -34,10 +34,27 @@ pub struct Settings {
     /// Default 8080. CherryPy: `socket_port`, the same.
     pub socket_port: u16,
 
-    /// Unix socket to listen on instead of `socket_host` and `socket_port`.
+    /// Unix socket to listen on instead of `socket_host` and `socket_port`, which are then ignored.
     ///
-    /// Default `None`: TCP. Not supported by this version. CherryPy: `socket_file`, the same.
+    /// Default `None`: TCP. At most 107 bytes. A name of Linux' abstract namespace, which has no file and lets everybody in, begins with
+    /// NUL, in text with `@`. A socket that is there already is replaced if nobody answers on it; any other file is left alone, and the
+    /// start fails. The file goes when the server stops. CherryPy: `socket_file`, but there whatever is in its place is removed.
     pub socket_file: Option<PathBuf>,
+
+    /// Permissions of the file of a Unix socket, whatever the umask; whoever may write to it may connect.
+    ///
+    /// Default `0o660`, range 0 to `0o777`; text is octal. CherryPy: not there, 0777 less the umask.
+    pub socket_mode: u32,
+
+    /// Name or number of the user whom the file of a Unix socket is given.
+    ///
+    /// Default `None`: the one who runs the server. CherryPy: not there.
+    pub socket_user: Option<String>,
+
+    /// Name or number of the group whom the file of a Unix socket is given.
+    ///
+    /// Default `None`: that of the server, or of the directory where it hands its own on. CherryPy: not there.
+    pub socket_group: Option<String>,
 
     /// Connections that the kernel keeps until they are accepted; it may cut the number down (`somaxconn`).
     ///

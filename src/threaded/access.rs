@@ -75,6 +75,7 @@ impl Line {
 fn shown(peer: Option<&Peer>) -> String {
     match peer {
         Some(Peer::Tcp(address)) => address.ip().to_string(),
+        Some(Peer::Unix(_)) => "unix:".to_owned(),
         None => "-".to_owned(),
     }
 }

@@ -56,10 +56,15 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "nix",
-        &["net/poll.rs", "net/stream.rs", "net/listener.rs", "files/root.rs"],
-        "epoll; sendfile; the errno of a failed accept; flags and errno of opening a file",
+        &["net/poll.rs", "net/stream.rs", "net/listener.rs", "net/socket_file.rs", "files/root.rs"],
+        "epoll; sendfile; the errno of a failed accept; permissions before bind; flags and errno of opening a file",
     ),
-    ("socket2", &["net/listener.rs", "net/stream.rs"], "options before bind; sending without SIGPIPE (MSG_NOSIGNAL)"),
+    (
+        "socket2",
+        &["net/listener.rs", "net/socket_file.rs", "net/stream.rs"],
+        "options before bind, the backlog; sending without SIGPIPE (MSG_NOSIGNAL)",
+    ),
+    ("users", &["net/credentials.rs"], "names of users and groups"),
     ("crossbeam_channel", &["threaded/queue.rs"], "the bounded queue"),
     ("signal_hook", &["bus/signals.rs"], "SIGTERM and SIGINT"),
     ("lexopt", &["main"], "arguments"),
@@ -84,6 +89,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
 const CLOCKS: &[(&str, &str)] = &[
     ("threaded/", "deadlines, and the Date field"),
     ("bus/", "the life cycle"),
+    ("net/socket_file.rs", "a socket that nobody listens on yet is told from one that was left by its age"),
     ("testing", "a connection in memory begins at some time"),
     (
         "files/mod.rs",

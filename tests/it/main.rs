@@ -9,6 +9,9 @@ mod client;
 // What they share: a process of one's own.
 mod process;
 
+// What they share: a directory for sockets, and other users.
+mod place;
+
 // Raw bytes and what must come of them: tests/data over a socket.
 mod cases;
 
@@ -37,6 +40,9 @@ mod signals;
 
 // Where it listens.
 mod listening;
+
+// The same over Unix sockets, and their files.
+mod unix;
 
 // Connections that leave HTTP.
 mod upgrade;
