@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, Version};
 
-use self::bind::{bind, mode, owner};
+use self::bind::{bind, mode, owner, resolve};
 use self::check::{
     GIB, KIB, LONGEST_GRACE, LONGEST_QUEUE, LONGEST_TARGET, MOST_CONNECTIONS, MOST_FIELDS, MOST_THREADS, backlog,
     limit, overflow, protocol, software, supported, threads_max, time, time_or_zero, within,
@@ -37,6 +37,11 @@ pub(crate) struct Config {
     pub(crate) reuse_port: bool,
     /// Whether `TCP_NODELAY` is set on each connection.
     pub(crate) nodelay: bool,
+
+    /// Whether it is found out who comes over a Unix socket.
+    pub(crate) peercreds: bool,
+    /// Whether the names of that user and group can be asked for; only with `peercreds`.
+    pub(crate) peercreds_resolve: bool,
 
     /// From the first byte of a head to its last.
     pub(crate) header_timeout: Duration,
@@ -116,6 +121,8 @@ impl Config {
             backlog: backlog(s.socket_queue_size)?,
             reuse_port: s.reuse_port,
             nodelay: s.nodelay,
+            peercreds: s.peercreds,
+            peercreds_resolve: resolve(s.peercreds_resolve, s.peercreds)?,
             header_timeout: or_patience("header_timeout", s.header_timeout)?,
             body_timeout: or_patience("body_timeout", s.body_timeout)?,
             write_timeout: or_patience("write_timeout", s.write_timeout)?,

@@ -32,6 +32,14 @@ pub(super) fn owner(name: &'static str, owner: Option<&str>) -> Result<Option<St
     }
 }
 
+/// CherryPy takes it for off; here nothing that is asked for is silently not done.
+pub(super) fn resolve(is_resolved: bool, is_known: bool) -> Result<bool, Error> {
+    if is_resolved && !is_known {
+        return Err(Error::setting("peercreds_resolve", "there is nobody to find the names of while peercreds is off"));
+    }
+    Ok(is_resolved)
+}
+
 fn tcp(host: &str) -> Result<(), String> {
     let refuse = |reason: &str| Err(format!("{host:?} {reason}"));
     if host.is_empty() {

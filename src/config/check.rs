@@ -113,8 +113,6 @@ const UNSUPPORTED: &[&str] = &[
     "ssl_private_key",
     "ssl_ciphers",
     "ssl_module",
-    "peercreds",
-    "peercreds_resolve",
     "statistics",
     "wsgi_version",
 ];

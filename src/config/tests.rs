@@ -70,6 +70,7 @@ fn values_on_the_edge_resolve() {
     accepts("socket_mode", "0", |c| c.socket_mode == 0);
     accepts("socket_mode", "0777", |c| c.socket_mode == 0o777);
     accepts("socket_user", "0", |c| c.socket_user.as_deref() == Some("0"));
+    accepts("peercreds", "on", |c| (c.peercreds, c.peercreds_resolve) == (true, false));
     accepts("socket_port", "0", |c| c.bind[0].to_string() == "127.0.0.1:0");
     accepts("socket_queue_size", "2147483647", |c| c.backlog == i32::MAX);
     accepts("socket_timeout", "31536000", |c| c.header_timeout == LONGEST_TIME);
@@ -121,6 +122,7 @@ socket_file | a\0b | \"a\\0b\" has a NUL in it
 socket_file | @a\0b | \"@a\\0b\" has a NUL in it
 socket_mode | 0888 | \"0888\" is not an octal mode such as 0660
 socket_mode | 1777 | 1777 has more than the nine bits of permissions: up to 0777
+peercreds_resolve | on | there is nobody to find the names of while peercreds is off
 socket_queue_size | 0 | 0 is out of range: from 1 to 2147483647
 socket_queue_size | 4294967295 | 4294967295 is out of range: from 1 to 2147483647",
     );
@@ -232,8 +234,6 @@ ssl_certificate_chain | a | not supported by this version, leave it at its defau
 ssl_private_key | a | not supported by this version, leave it at its default
 ssl_ciphers | a | not supported by this version, leave it at its default
 ssl_module | pyopenssl | not supported by this version, leave it at its default
-peercreds | on | not supported by this version, leave it at its default
-peercreds_resolve | on | not supported by this version, leave it at its default
 statistics | on | not supported by this version, leave it at its default
 wsgi_version | u.0 | not supported by this version, leave it at its default",
     );

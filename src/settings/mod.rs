@@ -240,14 +240,16 @@ pub struct Settings {
     /// Default `builtin`. Not supported by this version. CherryPy: `ssl_module`, the same.
     pub ssl_module: String,
 
-    /// Whether the process, user and group at the other end of a Unix socket are looked up.
+    /// Whether it is found out which process, user and group connects to a Unix socket: [`Peer::Unix`](crate::Peer::Unix) then has
+    /// its [`Credentials`](crate::Credentials), and the access log its user.
     ///
-    /// Default `false`. Not supported by this version. CherryPy: `peercreds`, the same.
+    /// Default `false`. Of clients over TCP nothing is known either way. CherryPy: `peercreds`, the same.
     pub peercreds: bool,
 
-    /// Whether that user and group are resolved to names.
+    /// Whether the names of that user and its groups can be asked for; they are looked up when they are, and for the access log.
     ///
-    /// Default `false`. Not supported by this version. CherryPy: `peercreds_resolve`, the same.
+    /// Default `false`. Needs `peercreds`: refused without it. CherryPy: `peercreds_resolve`, the same, but without `peercreds` it is
+    /// off there, and a number without a name makes each request fail.
     pub peercreds_resolve: bool,
 
     /// The HTTP server to control instead of the built-in one.

@@ -174,8 +174,8 @@ table! {
         ssl_module: Name = "TLS adapter (not yet supported)";
     }
     "identity" {
-        peercreds: Bool = "look up who is at the other end of a Unix socket (not yet supported)";
-        peercreds_resolve: Bool = "look up the names of that user and group (not yet supported)";
+        peercreds: Bool = "find out who is at the other end of a Unix socket";
+        peercreds_resolve: Bool = "find the names of that user and group, when asked";
     }
     "other" {
         statistics: Bool = "gather statistics (not yet supported)";

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::connection::Connection;
 use super::pool::Pool;
 use crate::address::Peer;
+use crate::net::credentials;
 use crate::net::listener::{Incoming, Listener, Refusal};
 use crate::net::stream::Stream;
 
@@ -44,7 +45,10 @@ fn admit(incoming: Incoming, pool: &Pool) {
     let slice = config.write_timeout.clamp(SHORTEST_WAIT, LONGEST_WRITE);
     let (stream, peer) = match incoming {
         Incoming::Tcp(socket, address) => (Stream::tcp(socket, grace, slice), Peer::Tcp(address)),
-        Incoming::Unix(socket) => (Stream::unix(socket, grace, slice), Peer::Unix(None)),
+        Incoming::Unix(socket) => {
+            let who = config.peercreds.then(|| credentials::of(&socket, config.peercreds_resolve)).flatten();
+            (Stream::unix(socket, grace, slice), Peer::Unix(who))
+        }
     };
     match stream {
         Ok(stream) => {

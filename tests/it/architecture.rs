@@ -56,8 +56,15 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "nix",
-        &["net/poll.rs", "net/stream.rs", "net/listener.rs", "net/socket_file.rs", "files/root.rs"],
-        "epoll; sendfile; the errno of a failed accept; permissions before bind; flags and errno of opening a file",
+        &[
+            "net/poll.rs",
+            "net/stream.rs",
+            "net/listener.rs",
+            "net/socket_file.rs",
+            "net/credentials.rs",
+            "files/root.rs",
+        ],
+        "epoll; sendfile; the errno of a failed accept; permissions before bind; SO_PEERCRED; opening a file",
     ),
     (
         "socket2",
@@ -89,6 +96,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
 const CLOCKS: &[(&str, &str)] = &[
     ("threaded/", "deadlines, and the Date field"),
     ("bus/", "the life cycle"),
+    ("net/credentials.rs", "names are kept for a few seconds, and whoever asks for one tells no time"),
     ("net/socket_file.rs", "a socket that nobody listens on yet is told from one that was left by its age"),
     ("testing", "a connection in memory begins at some time"),
     (

@@ -44,6 +44,9 @@ mod listening;
 // The same over Unix sockets, and their files.
 mod unix;
 
+// Who is calling over them.
+mod identity;
+
 // Connections that leave HTTP.
 mod upgrade;
 

@@ -1,6 +1,7 @@
 //! A directory of one's own for sockets, and programs that connect to them, as others if need be.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -52,13 +53,17 @@ impl Drop for Place {
 }
 
 /// Whether other users can be played. If not, it says that `what` is not tested.
-#[expect(clippy::print_stderr, reason = "what is left out has to be said")]
 pub(crate) fn is_root(what: &str) -> bool {
     let is_root = run("id", &["-u"]).trim() == "0";
     if !is_root {
-        eprintln!("not tested, for these tests do not run as root: {what}");
+        say(&format!("{what}: the tests do not run as root"));
     }
     is_root
+}
+
+/// Says what is left out, and why, even where the output of a test that passes is not shown.
+pub(crate) fn say(what: &str) {
+    std::io::stderr().write_all(format!("not tested: {what}\n").as_bytes()).unwrap();
 }
 
 /// What a program prints, if it succeeds.
