@@ -15,7 +15,7 @@ use drupe::{BindAddr, Body, Error, Peer, Request, RequestExt, Response, Server, 
 
 use crate::client::{Client, Framing, get, post, wait_until};
 use crate::place::{Place, curl, curl_as, is_root, output, run};
-use crate::process::{descriptors, is_alone, threads};
+use crate::process::{descriptors, is_alone, is_alone_after, threads};
 
 fn hello(_: &mut Request) -> &'static str {
     "hello"
@@ -249,6 +249,20 @@ fn the_file_has_the_mode_and_the_owner_that_are_set() {
     }
     server.stop();
     assert_eq!(place.names(), [""; 0], "who gave it away can still remove it");
+}
+
+#[test]
+fn the_umask_has_no_part_in_it_and_stays_as_it_is() {
+    const NAME: &str = "unix::the_umask_has_no_part_in_it_and_stays_as_it_is";
+    if !is_alone_after("umask 0177 && exec \"$0\" \"$@\"", NAME) {
+        return;
+    }
+    let place = Place::new();
+    let server = place.server(hello);
+    server.start().unwrap();
+    assert_eq!(fs::symlink_metadata(place.socket()).unwrap().permissions().mode() & 0o7777, 0o660);
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    assert!(status.contains("Umask:\t0177\n"), "{status}");
 }
 
 #[test]
