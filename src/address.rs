@@ -22,6 +22,8 @@ pub enum BindAddr {
     },
     /// The file of a Unix socket; a name of Linux' abstract namespace begins with NUL.
     Unix(PathBuf),
+    /// Sockets that systemd has opened (feature `systemd`): the number of a descriptor, a name of `LISTEN_FDNAMES`, or `*` for all.
+    Inherited(String),
 }
 
 /// Who is at the other end of a connection.
@@ -95,7 +97,7 @@ impl Credentials {
 }
 
 impl fmt::Display for BindAddr {
-    /// Writes `host:port`, `[v6]:port`, `unix:/path`, or `unix:@name` for the abstract namespace.
+    /// Writes `host:port`, `[v6]:port`, `unix:/path`, `unix:@name` for the abstract namespace, or `fd:3`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BindAddr::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
@@ -106,6 +108,7 @@ impl fmt::Display for BindAddr {
                 }
                 _ => write!(f, "unix:{}", path.display()),
             },
+            BindAddr::Inherited(which) => write!(f, "fd:{which}"),
         }
     }
 }
@@ -159,6 +162,7 @@ mod tests {
             (unix("/run/app.sock"), "unix:/run/app.sock"),
             (unix("app.sock"), "unix:app.sock"),
             (unix("\0app"), "unix:@app"),
+            (BindAddr::Inherited("3".to_owned()), "fd:3"),
         ] {
             assert_eq!(address.to_string(), text);
         }

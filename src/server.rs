@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::address::BindAddr;
+use crate::bus::notify;
 #[cfg(feature = "signals")]
 use crate::bus::signals;
 use crate::config::Config;
@@ -55,6 +56,8 @@ struct Life {
     /// The engine that runs, or the last one for as long as it has a thread left to join.
     engine: Option<Arc<Engine>>,
     stopped: Stopped,
+    /// Whether it is what the process is for, so that its state is that of the service: systemd is told.
+    is_main: bool,
     /// What the last engine had counted when it was let go.
     counted: Statistics,
 }
@@ -107,8 +110,14 @@ impl Server {
                 Err(error)
             }
         };
+        let is_main = life.is_main;
         drop(life);
         self.shared.changed.notify_all();
+        match &result {
+            Ok(()) if is_main => notify::ready(),
+            Err(_) if is_main => notify::stopping(),
+            _ => {}
+        }
         if result.is_ok() {
             log::info!("serving on {}", self.description());
         }
@@ -145,13 +154,18 @@ impl Server {
     /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
     /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs.
     ///
+    /// Where systemd asks for it (`Type=notify`, `notify-reload`) it is told when connections are accepted, when the server restarts, and when
+    /// it stops. A server that was only started tells nothing: it may be a part of something larger.
+    ///
     /// # Errors
     /// As [`start`](Self::start), and `System` if the signals cannot be had.
     pub fn quickstart(&self) -> Result<(), Error> {
         self.start()?;
         #[cfg(feature = "signals")]
         let _caught = self.obey_signals()?;
+        self.shared.set_main(true);
         self.block();
+        self.shared.set_main(false);
         Ok(())
     }
 
@@ -237,7 +251,7 @@ impl Shared {
 
     /// Stops what runs, and enters `next`; `None` if it was not this call that stopped it.
     fn stop_for(&self, next: State) -> Option<Stopped> {
-        let engine = {
+        let (engine, is_main) = {
             let mut life = self.life();
             while life.state == State::Starting {
                 life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
@@ -246,7 +260,7 @@ impl Shared {
                 (State::Running, Some(engine)) => {
                     let engine = Arc::clone(engine);
                     life.state = State::Stopping;
-                    engine
+                    (engine, life.is_main)
                 }
                 // Another is at it. Who is waited for himself must not wait for him.
                 (State::Stopping, Some(engine)) if !engine.is_ours() => {
@@ -258,6 +272,11 @@ impl Shared {
                 _ => return None,
             }
         };
+        match next {
+            _ if !is_main => {}
+            State::Starting => notify::reloading(),
+            _ => notify::stopping(),
+        }
         let stopped = engine.stop();
         self.let_go(&engine, |life| {
             life.state = next;
@@ -266,6 +285,17 @@ impl Shared {
         self.changed.notify_all();
         log::info!("stopped: {} finished, {} cut", stopped.finished, stopped.cut);
         Some(stopped)
+    }
+
+    fn set_main(&self, is_main: bool) {
+        let is_running = {
+            let mut life = self.life();
+            life.is_main = is_main;
+            life.state == State::Running
+        };
+        if is_main && is_running {
+            notify::ready();
+        }
     }
 
     fn wait_for(&self, state: State) {

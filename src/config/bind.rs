@@ -7,8 +7,12 @@ use crate::address::BindAddr;
 use crate::error::Error;
 use crate::settings::Settings;
 
-/// The addresses to listen on, and the setting that says so: `socket_file` where it is set, else host and port.
+/// The addresses to listen on, and the setting that says so: `listen` where it is set, else `socket_file`, else host and port.
 pub(super) fn bind(settings: &Settings) -> Result<(&'static str, Vec<BindAddr>), Error> {
+    if !settings.listen.is_empty() {
+        several(&settings.listen).map_err(|reason| Error::setting("listen", reason))?;
+        return Ok(("listen", settings.listen.clone()));
+    }
     if let Some(path) = &settings.socket_file {
         let checked = unix(path).map_err(|reason| Error::setting("socket_file", reason));
         return checked.map(|()| ("socket_file", vec![BindAddr::Unix(path.clone())]));
@@ -38,6 +42,22 @@ pub(super) fn resolve(is_resolved: bool, is_known: bool) -> Result<bool, Error> 
         return Err(Error::setting("peercreds_resolve", "there is nobody to find the names of while peercreds is off"));
     }
     Ok(is_resolved)
+}
+
+fn several(addresses: &[BindAddr]) -> Result<(), String> {
+    for (at, address) in addresses.iter().enumerate() {
+        match address {
+            BindAddr::Tcp { host, .. } => tcp(host)?,
+            BindAddr::Unix(path) => unix(path)?,
+            BindAddr::Inherited(which) if which.is_empty() => return Err("fd: needs a number or a name".to_owned()),
+            BindAddr::Inherited(_) => {}
+        }
+        let is_free_port = matches!(address, BindAddr::Tcp { port: 0, .. });
+        if !is_free_port && addresses[..at].contains(address) {
+            return Err(format!("{address} is there twice"));
+        }
+    }
+    Ok(())
 }
 
 fn tcp(host: &str) -> Result<(), String> {

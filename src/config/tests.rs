@@ -67,6 +67,7 @@ fn values_on_the_edge_resolve() {
     accepts("socket_file", "a", |c| (c.bind[0].to_string(), c.bind_setting) == ("unix:a".to_owned(), "socket_file"));
     accepts("socket_file", &"a".repeat(107), |c| c.bind.len() == 1);
     accepts("socket_file", &format!("@{}", "a".repeat(107)), |c| c.bind[0].to_string().starts_with("unix:@a"));
+    accepts("listen", "fd:3,unix:a,tcp://b:0,tcp://b:0", |c| (c.bind.len(), c.bind_setting) == (4, "listen"));
     accepts("socket_mode", "0", |c| c.socket_mode == 0);
     accepts("socket_mode", "0777", |c| c.socket_mode == 0o777);
     accepts("socket_user", "0", |c| c.socket_user.as_deref() == Some("0"));
@@ -120,6 +121,11 @@ socket_host | http://a | \"http://a\" is neither a host name nor an IP address w
 socket_file | @ | \"@\" is empty
 socket_file | a\0b | \"a\\0b\" has a NUL in it
 socket_file | @a\0b | \"@a\\0b\" has a NUL in it
+listen | tcp://a b:80 | \"a b\" has a blank or a control character in it
+listen | fd:3,unix:@ | \"@\" is empty
+listen | fd:3,unix:a,fd:3 | fd:3 is there twice
+listen | tcp://a:80,tcp://a:80 | a:80 is there twice
+listen | a | \"a\" is not an address such as tcp://host:80, unix:/path, unix:@name or fd:3
 socket_mode | 0888 | \"0888\" is not an octal mode such as 0660
 socket_mode | 1777 | 1777 has more than the nine bits of permissions: up to 0777
 peercreds_resolve | on | there is nobody to find the names of while peercreds is off
@@ -139,6 +145,13 @@ fn a_path_that_no_socket_can_have_is_refused() {
     let settings = Settings { socket_user: Some(String::new()), ..Settings::default() };
     let text = Config::resolve(&settings).unwrap_err().to_string();
     assert_eq!(text, "setting socket_user: \"\" is empty; unset it to leave the file to who runs the server");
+}
+
+#[test]
+fn everything_else_is_ignored_beside_listen() {
+    let settings =
+        Settings { listen: vec![BindAddr::Unix("a".into())], socket_file: Some("".into()), ..Settings::default() };
+    assert_eq!(Config::resolve(&settings).unwrap().bind, [BindAddr::Unix("a".into())]);
 }
 
 #[test]

@@ -1,13 +1,20 @@
 //! Where connections come from: resolve, bind, listen, accept.
 
+use std::ffi::OsString;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use super::inherited;
+use super::poll::{Batch, Poller, WAKE};
 use super::socket_file::{self, Rights, SocketFile};
 use crate::address::BindAddr;
 use crate::error::Error;
@@ -34,6 +41,8 @@ pub(crate) struct Listener {
     file: Option<SocketFile>,
     socket: Kind,
     address: BindAddr,
+    /// Wakes who waits for a socket that was inherited, which is not ours to shut down: others listen on it, now or later.
+    bell: Option<Poller>,
 }
 
 #[derive(Debug)]
@@ -63,13 +72,34 @@ impl Listener {
         match address {
             BindAddr::Tcp { host, port } => bind_tcp(host, *port, options),
             BindAddr::Unix(path) => Ok(vec![bind_unix(path, options)?]),
+            BindAddr::Inherited(which) => {
+                let adopted = inherited::sockets(which)?.into_iter().map(|socket| Self::inherited(socket, options));
+                adopted.collect::<io::Result<_>>().map_err(|error| inherited::refused(which, error))
+            }
         }
+    }
+
+    /// Takes over a socket that listens already; what kind it is, it says itself.
+    fn inherited(socket: Socket, options: &Options) -> io::Result<Self> {
+        let bell = Poller::new()?;
+        bell.add(socket.as_fd(), CONNECTIONS)?;
+        // Who else listens on it may be faster.
+        socket.set_nonblocking(true)?;
+        let listener = if socket.domain()? == Domain::UNIX {
+            let socket = UnixListener::from(socket);
+            let address = BindAddr::Unix(path_of(&socket.local_addr()?));
+            Self { file: None, socket: Kind::Unix(socket), address, bell: None }
+        } else {
+            socket.set_tcp_nodelay(options.nodelay)?;
+            Self::of_tcp(socket.into())?
+        };
+        Ok(Self { bell: Some(bell), ..listener })
     }
 
     fn of_tcp(socket: TcpListener) -> io::Result<Self> {
         let local = socket.local_addr()?;
         let address = BindAddr::Tcp { host: local.ip().to_string(), port: local.port() };
-        Ok(Self { file: None, socket: Kind::Tcp(socket, local), address })
+        Ok(Self { file: None, socket: Kind::Tcp(socket, local), address, bell: None })
     }
 
     /// Where it listens: an address that was resolved, with its real port.
@@ -90,11 +120,16 @@ impl Listener {
     /// # Errors
     /// What `accept` says, told apart by what is to be done about it; `Closed` once [`Listener::close`] was called.
     pub(crate) fn accept(&self) -> Result<Incoming, Refusal> {
-        let accepted = match &self.socket {
-            Kind::Tcp(socket, _) => socket.accept().map(|(stream, peer)| Incoming::Tcp(stream, peer)),
-            Kind::Unix(socket) => socket.accept().map(|(stream, _)| Incoming::Unix(stream)),
-        };
-        accepted.map_err(Refusal::of)
+        loop {
+            let accepted = match &self.socket {
+                Kind::Tcp(socket, _) => socket.accept().map(|(stream, peer)| Incoming::Tcp(stream, peer)),
+                Kind::Unix(socket) => socket.accept().map(|(stream, _)| Incoming::Unix(stream)),
+            };
+            match (accepted, &self.bell) {
+                (Err(error), Some(bell)) if error.kind() == io::ErrorKind::WouldBlock => wait_for_connections(bell)?,
+                (accepted, _) => return accepted.map_err(Refusal::of),
+            }
+        }
     }
 
     /// Stops listening and wakes the thread that waits in `accept`, without a connection to ourselves. The file of a Unix socket is
@@ -103,9 +138,10 @@ impl Listener {
         if let Some(file) = &self.file {
             file.remove();
         }
-        match &self.socket {
-            Kind::Tcp(socket, _) => SockRef::from(socket).shutdown(Shutdown::Read),
-            Kind::Unix(socket) => SockRef::from(socket).shutdown(Shutdown::Read),
+        match (&self.bell, &self.socket) {
+            (Some(bell), _) => bell.wake(),
+            (None, Kind::Tcp(socket, _)) => SockRef::from(socket).shutdown(Shutdown::Read),
+            (None, Kind::Unix(socket)) => SockRef::from(socket).shutdown(Shutdown::Read),
         }
     }
 }
@@ -134,9 +170,27 @@ impl Refusal {
     }
 }
 
+/// Until there may be one; `Closed` once the bell is rung.
+fn wait_for_connections(bell: &Poller) -> Result<(), Refusal> {
+    let mut batch = Batch::new(2);
+    bell.wait(&mut batch, 2, None).map_err(Refusal::Closed)?;
+    if batch.tokens().any(|(token, _)| token == WAKE) {
+        return Err(Refusal::Closed(io::ErrorKind::ConnectionAborted.into()));
+    }
+    Ok(())
+}
+
+/// The path of a Unix socket, or NUL and its abstract name.
+fn path_of(address: &unix::net::SocketAddr) -> PathBuf {
+    match (address.as_pathname(), address.as_abstract_name()) {
+        (Some(path), _) => path.to_owned(),
+        (None, name) => PathBuf::from(OsString::from_vec([b"\0", name.unwrap_or_default()].concat())),
+    }
+}
+
 fn bind_unix(path: &Path, options: &Options) -> Result<Listener, Error> {
     let (socket, file) = socket_file::listen(path, options.backlog, &options.rights, options.setting)?;
-    Ok(Listener { file, socket: Kind::Unix(socket), address: BindAddr::Unix(path.to_owned()) })
+    Ok(Listener { file, socket: Kind::Unix(socket), address: BindAddr::Unix(path.to_owned()), bell: None })
 }
 
 fn bind_tcp(host: &str, port: u16, options: &Options) -> Result<Vec<Listener>, Error> {
@@ -219,6 +273,8 @@ fn bind_one(address: SocketAddr, options: &Options) -> io::Result<Listener> {
     Listener::of_tcp(socket.into())
 }
 
+/// What the poller says of the one socket it watches.
+const CONNECTIONS: u64 = 0;
 /// How often a free port is asked for that is free on every address.
 const EPHEMERAL_ATTEMPTS: u32 = 16;
 

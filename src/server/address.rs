@@ -6,7 +6,8 @@ use super::Server;
 use crate::address::BindAddr;
 
 impl Server {
-    /// The URL of its root, for people: `http://127.0.0.1:8080`; of a Unix socket the path, or `@` and its name. Port 80 is left out,
+    /// The URL of its root, for people: `http://127.0.0.1:8080`; of a Unix socket the path, or `@` and its name; of several addresses the
+    /// first. Port 80 is left out,
     /// `0.0.0.0` and `::` become this machine's name, and port 0 the real one while it runs.
     #[must_use]
     pub fn base(&self) -> String {
@@ -15,21 +16,28 @@ impl Server {
                 let port = self.bound_addr().map_or(port, |bound| bound.port());
                 url(&public_name(&host), port)
             }
-            unix @ BindAddr::Unix(_) => unix.to_string().split_off("unix:".len()),
+            BindAddr::Inherited(which) => match self.listening().first() {
+                Some(BindAddr::Tcp { host, port }) => url(&public_name(host), *port),
+                Some(bound) => without_kind(bound),
+                None => format!("fd:{which}"),
+            },
+            unix @ BindAddr::Unix(_) => without_kind(&unix),
         }
     }
 
-    /// Where it is asked to listen: `socket_file`, or `socket_host` and `socket_port`.
+    /// Where it is asked to listen: the first of `listen`, or `socket_file`, or `socket_host` and `socket_port`.
     #[must_use]
     pub fn bind_addr(&self) -> BindAddr {
-        match &self.settings.socket_file {
-            Some(path) => BindAddr::Unix(path.clone()),
-            None => BindAddr::Tcp { host: self.settings.socket_host.clone(), port: self.settings.socket_port },
+        match (self.settings.listen.first(), &self.settings.socket_file) {
+            (Some(first), _) => first.clone(),
+            (None, Some(path)) => BindAddr::Unix(path.clone()),
+            (None, None) => BindAddr::Tcp { host: self.settings.socket_host.clone(), port: self.settings.socket_port },
         }
     }
 
-    /// Sets where the next start listens; a path sets `socket_file`, a host and port clear it.
+    /// Sets where the next start listens, and nowhere else: a path sets `socket_file`, a host and port clear it, what is inherited sets `listen`.
     pub fn set_bind_addr(&mut self, address: BindAddr) {
+        self.settings.listen.clear();
         match address {
             BindAddr::Tcp { host, port } => {
                 self.settings.socket_file = None;
@@ -37,6 +45,7 @@ impl Server {
                 self.settings.socket_port = port;
             }
             BindAddr::Unix(path) => self.settings.socket_file = Some(path),
+            inherited @ BindAddr::Inherited(_) => self.settings.listen.push(inherited),
         }
     }
 
@@ -56,15 +65,24 @@ impl Server {
     #[must_use]
     pub fn description(&self) -> String {
         let words: Vec<String> = self.listening().iter().map(in_words).collect();
-        if words.is_empty() { self.bind_addr().to_string() } else { words.join(", ") }
+        if !words.is_empty() {
+            return words.join(", ");
+        }
+        let asked: Vec<String> = self.settings.listen.iter().map(BindAddr::to_string).collect();
+        if asked.is_empty() { self.bind_addr().to_string() } else { asked.join(", ") }
     }
 }
 
 fn in_words(address: &BindAddr) -> String {
     match address {
         BindAddr::Tcp { host, port } => url(host, *port),
-        unix @ BindAddr::Unix(_) => unix.to_string(),
+        other => other.to_string(),
     }
+}
+
+fn without_kind(address: &BindAddr) -> String {
+    let text = address.to_string();
+    text.strip_prefix("unix:").map_or(text.clone(), str::to_owned)
 }
 
 /// The name under which others reach what listens everywhere.

@@ -14,6 +14,7 @@ impl Default for Settings {
             socket_mode: 0o660,
             socket_user: None,
             socket_group: None,
+            listen: Vec::new(),
             socket_queue_size: 1024,
             reuse_port: false,
             nodelay: true,

@@ -3,6 +3,7 @@
 //! Values as they were written: nothing is checked here, so that fields can be set in any order. `config` checks them
 //! when a server starts; `table` reads and shows them as text.
 
+mod addresses;
 mod defaults;
 mod objects;
 mod table;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 pub use self::objects::{Instance, SslContext};
 pub use self::table::Row;
+use crate::address::BindAddr;
 
 /// Everything about a server that can be set, with CherryPy's attribute names where CherryPy has the attribute.
 ///
@@ -55,6 +57,14 @@ pub struct Settings {
     ///
     /// Default `None`: that of the server, or of the directory where it hands its own on. CherryPy: not there.
     pub socket_group: Option<String>,
+
+    /// Everything to listen on, instead of `socket_file`, `socket_host` and `socket_port`, which are then ignored: several addresses of any
+    /// kind, sockets that systemd has opened among them.
+    ///
+    /// Default empty: not instead. In text `tcp://host:port`, `unix:/path`, `unix:@name`, `fd:3`, with commas between them; `fd:NAME` stands
+    /// for the descriptors with a name in `LISTEN_FDNAMES`, `fd:*` for all that were passed. No address twice, but for TCP with port 0.
+    /// The file of a socket that was passed is not removed. CherryPy: not there; it takes descriptor 3 unasked if `LISTEN_PID` is set.
+    pub listen: Vec<BindAddr>,
 
     /// Connections that the kernel keeps until they are accepted; it may cut the number down (`somaxconn`).
     ///

@@ -1,6 +1,7 @@
 //! One row for each setting that text can express: the command line, the environment and files are all read with it.
 
 use super::Settings;
+use super::addresses::Addresses;
 use super::text::{
     Bool, Bytes, Count, Kind, Mode, Name, Path, Port, Seconds, SocketPath, Status, Unlimited, Unset, Version,
 };
@@ -29,7 +30,7 @@ impl Row {
     }
 
     /// Gives the word that stands for a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`, `NAME`, `PATH`, `MODE`,
-    /// `VERSION` or `BOOL`.
+    /// `ADDRESSES`, `VERSION` or `BOOL`.
     pub fn unit(&self) -> &'static str {
         self.unit
     }
@@ -128,6 +129,7 @@ table! {
         socket_mode: Mode = "permissions of the Unix socket, in octal";
         socket_user: Unset<Name> = "name or number of the user whom the Unix socket is given";
         socket_group: Unset<Name> = "name or number of the group whom the Unix socket is given";
+        listen: Addresses = "tcp://HOST:PORT, unix:PATH, fd:3, with commas, instead of all these";
         socket_queue_size: Count<u32> = "connections that the kernel keeps until they are accepted";
         reuse_port: Bool = "let several processes listen on the same port";
         nodelay: Bool = "send small answers without waiting for more";

@@ -47,6 +47,13 @@ mod unix;
 // Who is calling over them.
 mod identity;
 
+// Several listeners, and sockets that were open before.
+#[cfg(feature = "systemd")]
+mod inherited;
+
+// What systemd is told.
+mod notify;
+
 // Connections that leave HTTP.
 mod upgrade;
 
