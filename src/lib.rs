@@ -21,6 +21,7 @@
 //! | what can be set, with units, ranges and defaults | [`Settings`] |
 //! | writing handlers | [`Handler`], [`IntoResponse`], [`Request`], [`RequestExt`] |
 //! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`] |
+//! | who is calling, over a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
 //! | a directory of files | [`Files`] |
 //! | what it has done, and how a stop went | [`Statistics`], [`Stopped`] |
@@ -32,6 +33,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT |
+//! | `systemd` | | [`listen`](Settings::listen) takes sockets that systemd has opened: `fd:3` |
 //! | `cli` | | the program `drupe`, which serves a directory |
 //! | `full` | | all of them |
 //!
@@ -77,7 +79,7 @@ pub use http;
 #[doc(hidden)]
 pub use h1::laws;
 
-pub use address::{BindAddr, Peer};
+pub use address::{BindAddr, Credentials, Peer};
 pub use error::Error;
 pub use files::Files;
 pub use http_server::{Statistics, Stopped};

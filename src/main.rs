@@ -156,9 +156,9 @@ fn serve(options: Options) -> Result<(), Failure> {
     let mut server = Server::new(files);
     server.settings = options.settings;
     server.start()?;
-    let base = server.base();
+    let base = if server.settings.listen.is_empty() { server.base() } else { server.description() };
     // A Unix socket has a path and no resources to show.
-    let slash = if base.starts_with("http") && !base.ends_with('/') { "/" } else { "" };
+    let slash = if base.starts_with("http") && !base.contains(',') && !base.ends_with('/') { "/" } else { "" };
     say(format_args!("drupe: serving {directory} at {base}{slash}\ndrupe: press Ctrl-C to stop\n"));
     Ok(server.quickstart()?)
 }
@@ -289,6 +289,8 @@ Examples:
   drupe                                   this directory, for this machine alone
   drupe --socket-host 0.0.0.0 public      public, for everybody on the network
   drupe --socket-port 0 --quiet public    at a port the system chooses
+  drupe --socket-file www.sock public     over a Unix socket
+  drupe --listen 'fd:*' public            at what systemd has opened
 
 Exit status: 0 stopped on request, 1 cannot start or serve, 2 wrong argument.
 ";

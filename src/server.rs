@@ -1,9 +1,12 @@
 //! The server as its user holds it: CherryPy's server adapter.
 
-use std::net::{IpAddr, SocketAddr};
+mod address;
+
+use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::address::BindAddr;
+use crate::bus::notify;
 #[cfg(feature = "signals")]
 use crate::bus::signals;
 use crate::config::Config;
@@ -53,6 +56,8 @@ struct Life {
     /// The engine that runs, or the last one for as long as it has a thread left to join.
     engine: Option<Arc<Engine>>,
     stopped: Stopped,
+    /// Whether it is what the process is for, so that its state is that of the service: systemd is told.
+    is_main: bool,
     /// What the last engine had counted when it was let go.
     counted: Statistics,
 }
@@ -105,8 +110,14 @@ impl Server {
                 Err(error)
             }
         };
+        let is_main = life.is_main;
         drop(life);
         self.shared.changed.notify_all();
+        match &result {
+            Ok(()) if is_main => notify::ready(),
+            Err(_) if is_main => notify::stopping(),
+            _ => {}
+        }
         if result.is_ok() {
             log::info!("serving on {}", self.description());
         }
@@ -143,13 +154,18 @@ impl Server {
     /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
     /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs.
     ///
+    /// Where systemd asks for it (`Type=notify`, `notify-reload`) it is told when connections are accepted, when the server restarts, and when
+    /// it stops. A server that was only started tells nothing: it may be a part of something larger.
+    ///
     /// # Errors
     /// As [`start`](Self::start), and `System` if the signals cannot be had.
     pub fn quickstart(&self) -> Result<(), Error> {
         self.start()?;
         #[cfg(feature = "signals")]
         let _caught = self.obey_signals()?;
+        self.shared.set_main(true);
         self.block();
+        self.shared.set_main(false);
         Ok(())
     }
 
@@ -166,52 +182,6 @@ impl Server {
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         ServerHandle { shared: Arc::clone(&self.shared) }
-    }
-
-    /// The URL of its root, for people: `http://127.0.0.1:8080`. Port 80 is left out, `0.0.0.0` and `::` become this machine's name, and
-    /// port 0 the real one while it runs.
-    #[must_use]
-    pub fn base(&self) -> String {
-        let (host, port) = match self.bound_addr() {
-            Some(bound) => (self.settings.socket_host.clone(), bound.port()),
-            None => (self.settings.socket_host.clone(), self.settings.socket_port),
-        };
-        url(&public_name(&host), port)
-    }
-
-    /// Where it is asked to listen: `socket_file`, or `socket_host` and `socket_port`.
-    #[must_use]
-    pub fn bind_addr(&self) -> BindAddr {
-        match &self.settings.socket_file {
-            Some(path) => BindAddr::Unix(path.clone()),
-            None => BindAddr::Tcp { host: self.settings.socket_host.clone(), port: self.settings.socket_port },
-        }
-    }
-
-    /// Sets where the next start listens; a path sets `socket_file`, a host and port clear it.
-    pub fn set_bind_addr(&mut self, address: BindAddr) {
-        match address {
-            BindAddr::Tcp { host, port } => {
-                self.settings.socket_file = None;
-                self.settings.socket_host = host;
-                self.settings.socket_port = port;
-            }
-            BindAddr::Unix(path) => self.settings.socket_file = Some(path),
-        }
-    }
-
-    /// The first address it listens on, with its real port; `None` unless it runs.
-    #[must_use]
-    pub fn bound_addr(&self) -> Option<SocketAddr> {
-        self.shared.addresses().first().copied()
-    }
-
-    /// What it serves on, in words: the URL of each address while it runs, else what it is asked for.
-    #[must_use]
-    pub fn description(&self) -> String {
-        let urls: Vec<String> =
-            self.shared.addresses().iter().map(|bound| url(&bound.ip().to_string(), bound.port())).collect();
-        if urls.is_empty() { self.bind_addr().to_string() } else { urls.join(", ") }
     }
 
     /// What it has done since its last start; all zero if there was none.
@@ -250,7 +220,7 @@ impl ServerHandle {
         self.shared.block();
     }
 
-    /// The addresses it listens on, with their real ports; empty unless it runs.
+    /// The addresses of TCP it listens on, with their real ports; empty unless it runs.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.shared.addresses()
@@ -281,7 +251,7 @@ impl Shared {
 
     /// Stops what runs, and enters `next`; `None` if it was not this call that stopped it.
     fn stop_for(&self, next: State) -> Option<Stopped> {
-        let engine = {
+        let (engine, is_main) = {
             let mut life = self.life();
             while life.state == State::Starting {
                 life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
@@ -290,7 +260,7 @@ impl Shared {
                 (State::Running, Some(engine)) => {
                     let engine = Arc::clone(engine);
                     life.state = State::Stopping;
-                    engine
+                    (engine, life.is_main)
                 }
                 // Another is at it. Who is waited for himself must not wait for him.
                 (State::Stopping, Some(engine)) if !engine.is_ours() => {
@@ -302,6 +272,11 @@ impl Shared {
                 _ => return None,
             }
         };
+        match next {
+            _ if !is_main => {}
+            State::Starting => notify::reloading(),
+            _ => notify::stopping(),
+        }
         let stopped = engine.stop();
         self.let_go(&engine, |life| {
             life.state = next;
@@ -310,6 +285,17 @@ impl Shared {
         self.changed.notify_all();
         log::info!("stopped: {} finished, {} cut", stopped.finished, stopped.cut);
         Some(stopped)
+    }
+
+    fn set_main(&self, is_main: bool) {
+        let is_running = {
+            let mut life = self.life();
+            life.is_main = is_main;
+            life.state == State::Running
+        };
+        if is_main && is_running {
+            notify::ready();
+        }
     }
 
     fn wait_for(&self, state: State) {
@@ -350,6 +336,14 @@ impl Shared {
         }
     }
 
+    fn listening(&self) -> Vec<BindAddr> {
+        let life = self.life();
+        match (life.state, &life.engine) {
+            (State::Running, Some(engine)) => engine.listening(),
+            _ => Vec::new(),
+        }
+    }
+
     fn statistics(&self) -> Statistics {
         let engine = self.engine();
         engine.map_or_else(|| self.life().counted.clone(), |engine| engine.statistics())
@@ -378,20 +372,4 @@ impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("state", &self.life().state).finish_non_exhaustive()
     }
-}
-
-/// The name under which others reach what listens everywhere.
-fn public_name(host: &str) -> String {
-    match host.parse::<IpAddr>() {
-        Ok(address) if address.is_unspecified() => match std::fs::read_to_string("/proc/sys/kernel/hostname") {
-            Ok(name) if !name.trim().is_empty() => name.trim().to_owned(),
-            _ => "localhost".to_owned(),
-        },
-        _ => host.to_owned(),
-    }
-}
-
-fn url(host: &str, port: u16) -> String {
-    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    if port == 80 { format!("http://{host}") } else { format!("http://{host}:{port}") }
 }

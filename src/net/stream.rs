@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, IoSlice, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -20,6 +21,8 @@ use super::script::Script;
 pub(crate) enum Stream {
     /// A TCP connection.
     Tcp(TcpStream),
+    /// A connection over a Unix socket.
+    Unix(UnixStream),
     /// A conversation in memory, for tests and fuzzers.
     Script(Script),
 }
@@ -34,10 +37,18 @@ impl Stream {
         Ok(Self::Tcp(socket))
     }
 
+    /// Takes over an accepted connection of a Unix socket, as [`tcp`](Self::tcp) does.
+    pub(crate) fn unix(socket: UnixStream, grace: Duration, send_slice: Duration) -> io::Result<Self> {
+        socket.set_read_timeout(Some(grace))?;
+        socket.set_write_timeout(Some(send_slice))?;
+        Ok(Self::Unix(socket))
+    }
+
     /// Reads what is there; `WouldBlock` if nothing came within the receive timeout, `Ok(0)` at the end.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(socket) => retry(|| (&*socket).read(buffer)),
+            Self::Unix(socket) => retry(|| (&*socket).read(buffer)),
             Self::Script(script) => Ok(script.read(buffer)),
         }
     }
@@ -46,15 +57,14 @@ impl Stream {
     ///
     /// Never raises `SIGPIPE`, whatever the host program does with it.
     pub(crate) fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(socket) => {
-                let socket = SockRef::from(socket);
-                match parts {
-                    [only] => retry(|| socket.send_with_flags(only, NO_SIGNAL)),
-                    _ => retry(|| socket.send_vectored_with_flags(parts, NO_SIGNAL)),
-                }
-            }
-            Self::Script(script) => Ok(script.write(parts)),
+        let socket = match self {
+            Self::Tcp(socket) => SockRef::from(socket),
+            Self::Unix(socket) => SockRef::from(socket),
+            Self::Script(script) => return Ok(script.write(parts)),
+        };
+        match parts {
+            [only] => retry(|| socket.send_with_flags(only, NO_SIGNAL)),
+            _ => retry(|| socket.send_vectored_with_flags(parts, NO_SIGNAL)),
         }
     }
 
@@ -65,7 +75,7 @@ impl Stream {
     ///
     /// `Unsupported` or `InvalidInput` say that this pair cannot be joined so: read and write instead.
     pub(crate) fn send_file(&self, file: &File, offset: &mut u64, count: usize) -> io::Result<usize> {
-        let Self::Tcp(socket) = self else { return Err(io::ErrorKind::Unsupported.into()) };
+        let Some(socket) = self.fd() else { return Err(io::ErrorKind::Unsupported.into()) };
         let mut position = i64::try_from(*offset).map_err(|_| io::ErrorKind::InvalidInput)?;
         let sent = retry(|| Ok(nix::sys::sendfile::sendfile(socket, file, Some(&mut position), count)?))?;
         *offset += sent as u64;
@@ -84,6 +94,7 @@ impl Stream {
     pub(crate) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => socket.set_nonblocking(nonblocking),
+            Self::Unix(socket) => socket.set_nonblocking(nonblocking),
             Self::Script(_) => Ok(()),
         }
     }
@@ -92,11 +103,13 @@ impl Stream {
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => socket.shutdown(how),
+            Self::Unix(socket) => socket.shutdown(how),
             Self::Script(_) => Ok(()),
         }
     }
 
-    /// Has the peer find a reset, not an end, when this is closed: what it has read is not all.
+    /// Has the peer find a reset, not an end, when this is closed: what it has read is not all. Unix sockets know no such thing;
+    /// there only the framing tells.
     pub(crate) fn abort(&self) {
         if let Self::Tcp(socket) = self {
             if let Err(error) = SockRef::from(socket).set_linger(Some(Duration::ZERO)) {
@@ -108,7 +121,7 @@ impl Stream {
     pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(socket) => socket.local_addr().ok(),
-            Self::Script(_) => None,
+            Self::Unix(_) | Self::Script(_) => None,
         }
     }
 
@@ -116,6 +129,7 @@ impl Stream {
     pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Self::Tcp(socket) => Some(socket.as_fd()),
+            Self::Unix(socket) => Some(socket.as_fd()),
             Self::Script(_) => None,
         }
     }

@@ -1,7 +1,10 @@
 //! One row for each setting that text can express: the command line, the environment and files are all read with it.
 
 use super::Settings;
-use super::text::{Bool, Bytes, Count, Kind, Name, Path, Port, Seconds, Status, Unlimited, Unset, Version};
+use super::addresses::Addresses;
+use super::text::{
+    Bool, Bytes, Count, Kind, Mode, Name, Path, Port, Seconds, SocketPath, Status, Unlimited, Unset, Version,
+};
 use crate::error::Error;
 
 /// What is known about one setting that can be written as text.
@@ -26,8 +29,8 @@ impl Row {
         self.group
     }
 
-    /// Gives the word that stands for a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`, `NAME`, `PATH`,
-    /// `VERSION` or `BOOL`.
+    /// Gives the word that stands for a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`, `NAME`, `PATH`, `MODE`,
+    /// `ADDRESSES`, `VERSION` or `BOOL`.
     pub fn unit(&self) -> &'static str {
         self.unit
     }
@@ -122,7 +125,11 @@ table! {
     "listening" {
         socket_host: Name = "host name or IP address to listen on; 0.0.0.0 or :: for all";
         socket_port: Port = "TCP port to listen on; 0 lets the system choose";
-        socket_file: Unset<Path> = "Unix socket to listen on instead (not yet supported)";
+        socket_file: Unset<SocketPath> = "Unix socket to listen on instead; @NAME: an abstract one";
+        socket_mode: Mode = "permissions of the Unix socket, in octal";
+        socket_user: Unset<Name> = "name or number of the user whom the Unix socket is given";
+        socket_group: Unset<Name> = "name or number of the group whom the Unix socket is given";
+        listen: Addresses = "tcp://HOST:PORT, unix:PATH, fd:3, with commas, instead of all these";
         socket_queue_size: Count<u32> = "connections that the kernel keeps until they are accepted";
         reuse_port: Bool = "let several processes listen on the same port";
         nodelay: Bool = "send small answers without waiting for more";
@@ -170,8 +177,8 @@ table! {
         ssl_module: Name = "TLS adapter (not yet supported)";
     }
     "identity" {
-        peercreds: Bool = "look up who is at the other end of a Unix socket (not yet supported)";
-        peercreds_resolve: Bool = "look up the names of that user and group (not yet supported)";
+        peercreds: Bool = "find out who is at the other end of a Unix socket";
+        peercreds_resolve: Bool = "find the names of that user and group, when asked";
     }
     "other" {
         statistics: Bool = "gather statistics (not yet supported)";

@@ -20,7 +20,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("h1", &[]),
     ("bus", &[]),
     // Ring 1.
-    ("settings", &["error"]),
+    // `listen` holds addresses as they are, not the text of them.
+    ("settings", &["error", "address"]),
     ("http_server", &["error", "address"]),
     ("net", &["error", "address"]),
     ("message", &["h1", "address"]),
@@ -56,10 +57,24 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "nix",
-        &["net/poll.rs", "net/stream.rs", "net/listener.rs", "files/root.rs"],
-        "epoll; sendfile; the errno of a failed accept; flags and errno of opening a file",
+        &[
+            "net/poll.rs",
+            "net/stream.rs",
+            "net/listener.rs",
+            "net/socket_file.rs",
+            "net/credentials.rs",
+            "files/root.rs",
+            "bus/notify.rs",
+        ],
+        "epoll; sendfile; errno of accept; permissions before bind; SO_PEERCRED; opening a file; CLOCK_MONOTONIC",
     ),
-    ("socket2", &["net/listener.rs", "net/stream.rs"], "options before bind; sending without SIGPIPE (MSG_NOSIGNAL)"),
+    (
+        "socket2",
+        &["net/listener.rs", "net/inherited.rs", "net/socket_file.rs", "net/stream.rs"],
+        "options before bind, the backlog; what a socket is; sending without SIGPIPE (MSG_NOSIGNAL)",
+    ),
+    ("listenfd", &["net/inherited.rs"], "sockets that were passed"),
+    ("users", &["net/credentials.rs"], "names of users and groups"),
     ("crossbeam_channel", &["threaded/queue.rs"], "the bounded queue"),
     ("signal_hook", &["bus/signals.rs"], "SIGTERM and SIGINT"),
     ("lexopt", &["main"], "arguments"),
@@ -84,6 +99,8 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
 const CLOCKS: &[(&str, &str)] = &[
     ("threaded/", "deadlines, and the Date field"),
     ("bus/", "the life cycle"),
+    ("net/credentials.rs", "names are kept for a few seconds, and whoever asks for one tells no time"),
+    ("net/socket_file.rs", "a socket that nobody listens on yet is told from one that was left by its age"),
     ("testing", "a connection in memory begins at some time"),
     (
         "files/mod.rs",

@@ -4,6 +4,8 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test fails instead of hanging. Nothing is ever waited for to be over it.
@@ -50,6 +52,13 @@ impl Client {
     pub(crate) fn over_stream(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a TCP socket");
         stream.set_write_timeout(Some(PATIENCE)).expect("a TCP socket");
+        Self { stream, buffer: Vec::new() }
+    }
+
+    /// Takes over a connection of a Unix socket: reading, writing and time limits are the same calls for both.
+    pub(crate) fn over_unix(stream: UnixStream) -> Self {
+        let stream = TcpStream::from(OwnedFd::from(stream));
+        stream.set_write_timeout(Some(PATIENCE)).expect("a socket");
         Self { stream, buffer: Vec::new() }
     }
 

@@ -18,6 +18,9 @@ mod figures;
 mod process;
 mod service;
 
+// What they share: a directory for sockets, and other users.
+mod place;
+
 // Raw bytes and what must come of them: tests/data over a socket.
 mod cases;
 
@@ -65,6 +68,19 @@ mod signals;
 
 // Where it listens.
 mod listening;
+
+// The same over Unix sockets, and their files.
+mod unix;
+
+// Who is calling over them.
+mod identity;
+
+// Several listeners, and sockets that were open before.
+#[cfg(feature = "systemd")]
+mod inherited;
+
+// What systemd is told.
+mod notify;
 
 // Connections that leave HTTP.
 mod upgrade;

@@ -15,11 +15,16 @@ pub(crate) fn is_alone(name: &str) -> bool {
 
 /// As [`is_alone`], with `descriptors` as the limit of the process.
 pub(crate) fn is_alone_with(descriptors: u32, name: &str) -> bool {
+    is_alone_after(&format!("ulimit -n {descriptors} && exec \"$0\" \"$@\""), name)
+}
+
+/// As [`is_alone`], run by the shell `script`, whose `$0` and `$@` are the program and its arguments.
+pub(crate) fn is_alone_after(script: &str, name: &str) -> bool {
     if std::env::var_os(ALONE).is_some() {
         return true;
     }
     let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"")]);
+    shell.args(["-c", script]);
     shell.arg(std::env::current_exe().unwrap());
     is_alone_in(shell, name)
 }
