@@ -9,6 +9,7 @@ use std::os::unix;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -28,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) reuse_port: bool,
     /// Whether small segments go out at once (`TCP_NODELAY`); TCP only.
     pub(crate) nodelay: bool,
+    /// How long a write to a connection waits for room; Linux hands it on to each accepted socket of TCP.
+    pub(crate) send_patience: Duration,
     /// Who may connect to a Unix socket.
     pub(crate) rights: Rights,
     /// The setting that names the address, for errors.
@@ -43,6 +46,8 @@ pub(crate) struct Listener {
     address: BindAddr,
     /// Wakes who waits for a socket that was inherited, which is not ours to shut down: others listen on it, now or later.
     bell: Option<Poller>,
+    /// What each connection has to be told itself: its kind of socket does not hand it on, or hands it on to others.
+    send_patience: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -58,6 +63,16 @@ pub(crate) enum Incoming {
     /// With the address of the client.
     Tcp(TcpStream, SocketAddr),
     Unix(UnixStream),
+}
+
+impl Incoming {
+    fn prepared(&self, send_patience: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket, _) if send_patience.is_some() => socket.set_write_timeout(send_patience),
+            Self::Unix(socket) if send_patience.is_some() => socket.set_write_timeout(send_patience),
+            Self::Tcp(..) | Self::Unix(_) => Ok(()),
+        }
+    }
 }
 
 impl Listener {
@@ -88,18 +103,18 @@ impl Listener {
         let listener = if socket.domain()? == Domain::UNIX {
             let socket = UnixListener::from(socket);
             let address = BindAddr::Unix(path_of(&socket.local_addr()?));
-            Self { file: None, socket: Kind::Unix(socket), address, bell: None }
+            Self { file: None, socket: Kind::Unix(socket), address, bell: None, send_patience: None }
         } else {
             socket.set_tcp_nodelay(options.nodelay)?;
             Self::of_tcp(socket.into())?
         };
-        Ok(Self { bell: Some(bell), ..listener })
+        Ok(Self { bell: Some(bell), send_patience: Some(options.send_patience), ..listener })
     }
 
     fn of_tcp(socket: TcpListener) -> io::Result<Self> {
         let local = socket.local_addr()?;
         let address = BindAddr::Tcp { host: local.ip().to_string(), port: local.port() };
-        Ok(Self { file: None, socket: Kind::Tcp(socket, local), address, bell: None })
+        Ok(Self { file: None, socket: Kind::Tcp(socket, local), address, bell: None, send_patience: None })
     }
 
     /// Where it listens: an address that was resolved, with its real port.
@@ -127,7 +142,12 @@ impl Listener {
             };
             match (accepted, &self.bell) {
                 (Err(error), Some(bell)) if error.kind() == io::ErrorKind::WouldBlock => wait_for_connections(bell)?,
-                (accepted, _) => return accepted.map_err(Refusal::of),
+                (Ok(incoming), _) => match incoming.prepared(self.send_patience) {
+                    Ok(()) => return Ok(incoming),
+                    // The client has left between the two calls.
+                    Err(_) => return Err(Refusal::Passing),
+                },
+                (Err(error), _) => return Err(Refusal::of(error)),
             }
         }
     }
@@ -190,7 +210,9 @@ fn path_of(address: &unix::net::SocketAddr) -> PathBuf {
 
 fn bind_unix(path: &Path, options: &Options) -> Result<Listener, Error> {
     let (socket, file) = socket_file::listen(path, options.backlog, &options.rights, options.setting)?;
-    Ok(Listener { file, socket: Kind::Unix(socket), address: BindAddr::Unix(path.to_owned()), bell: None })
+    let address = BindAddr::Unix(path.to_owned());
+    let send_patience = Some(options.send_patience);
+    Ok(Listener { file, socket: Kind::Unix(socket), address, bell: None, send_patience })
 }
 
 fn bind_tcp(host: &str, port: u16, options: &Options) -> Result<Vec<Listener>, Error> {
@@ -268,6 +290,7 @@ fn bind_one(address: SocketAddr, options: &Options) -> io::Result<Listener> {
         // Linux hands it on to each accepted socket.
         socket.set_tcp_nodelay(true)?;
     }
+    socket.set_write_timeout(Some(options.send_patience))?;
     socket.bind(&address.into())?;
     socket.listen(options.backlog)?;
     Listener::of_tcp(socket.into())
@@ -285,8 +308,14 @@ mod tests {
     use super::*;
 
     const RIGHTS: Rights = Rights { mode: 0o600, user: None, group: None };
-    const PLAIN: Options =
-        Options { backlog: 16, reuse_port: false, nodelay: true, rights: RIGHTS, setting: "socket_host" };
+    const PLAIN: Options = Options {
+        backlog: 16,
+        reuse_port: false,
+        nodelay: true,
+        send_patience: Duration::from_millis(20),
+        rights: RIGHTS,
+        setting: "socket_host",
+    };
 
     fn tcp(host: &str, port: u16) -> BindAddr {
         BindAddr::Tcp { host: host.to_owned(), port }
@@ -372,5 +401,14 @@ mod tests {
             let Ok(Incoming::Tcp(accepted, _)) = listener.accept() else { panic!("no connection over TCP") };
             assert_eq!(accepted.nodelay().unwrap(), nodelay);
         }
+    }
+
+    #[test]
+    fn a_connection_waits_for_room_as_long_as_its_listener_says() {
+        let listener = Listener::bind(&tcp("127.0.0.1", 0), &PLAIN).unwrap().remove(0);
+        let _client = TcpStream::connect(listener.tcp_addr().unwrap()).unwrap();
+        let Ok(Incoming::Tcp(socket, _)) = listener.accept() else { panic!("no connection of TCP") };
+        let told = socket.write_timeout().unwrap().unwrap();
+        assert!((PLAIN.send_patience..3 * PLAIN.send_patience).contains(&told), "{told:?}");
     }
 }

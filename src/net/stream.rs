@@ -7,10 +7,11 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use nix::sys::socket::MsgFlags;
 use socket2::SockRef;
 
 use super::poll::{self, Interest};
@@ -28,19 +29,17 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Takes over an accepted TCP connection: `grace` bounds each read, `send_slice` each write.
+    /// Takes over an accepted connection: `grace` bounds each read that waits. What bounds a write is the listener's.
     ///
-    /// `TCP_NODELAY` is the listener's, which Linux hands on.
-    pub(crate) fn tcp(socket: TcpStream, grace: Duration, send_slice: Duration) -> io::Result<Self> {
+    /// So is `TCP_NODELAY`.
+    pub(crate) fn tcp(socket: TcpStream, grace: Duration) -> io::Result<Self> {
         socket.set_read_timeout(Some(grace))?;
-        socket.set_write_timeout(Some(send_slice))?;
         Ok(Self::Tcp(socket))
     }
 
     /// Takes over an accepted connection of a Unix socket, as [`tcp`](Self::tcp) does.
-    pub(crate) fn unix(socket: UnixStream, grace: Duration, send_slice: Duration) -> io::Result<Self> {
+    pub(crate) fn unix(socket: UnixStream, grace: Duration) -> io::Result<Self> {
         socket.set_read_timeout(Some(grace))?;
-        socket.set_write_timeout(Some(send_slice))?;
         Ok(Self::Unix(socket))
     }
 
@@ -51,6 +50,16 @@ impl Stream {
             Self::Unix(socket) => retry(|| (&*socket).read(buffer)),
             Self::Script(script) => Ok(script.read(buffer)),
         }
+    }
+
+    /// Reads what is there already; `WouldBlock` if nothing is.
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let fd = match self {
+            Self::Tcp(socket) => socket.as_raw_fd(),
+            Self::Unix(socket) => socket.as_raw_fd(),
+            Self::Script(script) => return Ok(script.read(buffer)),
+        };
+        retry(|| Ok(nix::sys::socket::recv(fd, buffer, MsgFlags::MSG_DONTWAIT)?))
     }
 
     /// Writes some of `parts`; `WouldBlock` if there was no room within the send timeout.

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
-use super::output::PATIENCE;
 use super::pool::Pool;
 use crate::address::Peer;
 use crate::net::credentials;
@@ -44,10 +43,10 @@ fn admit(incoming: Incoming, pool: &Pool) {
     // Each read and write is short, so that a deadline is kept and a stop is noticed.
     let grace = config.keep_alive_grace.max(SHORTEST_WAIT);
     let (stream, peer) = match incoming {
-        Incoming::Tcp(socket, address) => (Stream::tcp(socket, grace, PATIENCE), Peer::Tcp(address)),
+        Incoming::Tcp(socket, address) => (Stream::tcp(socket, grace), Peer::Tcp(address)),
         Incoming::Unix(socket) => {
             let who = config.peercreds.then(|| credentials::of(&socket, config.peercreds_resolve)).flatten();
-            (Stream::unix(socket, grace, PATIENCE), Peer::Unix(who))
+            (Stream::unix(socket, grace), Peer::Unix(who))
         }
     };
     match stream {

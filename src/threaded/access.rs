@@ -16,7 +16,7 @@ use crate::h1::head::RequestHead;
 
 /// A line that is being made, if somebody listens.
 #[derive(Debug)]
-pub(super) struct Line(Option<Begun>);
+pub(super) struct Line(Option<Box<Begun>>);
 
 #[derive(Debug)]
 struct Begun {
@@ -36,12 +36,12 @@ impl Line {
         let version = if head.version == Version::HTTP_10 { "1.0" } else { "1.1" };
         let text = format!("{} {} HTTP/{version}", head.method, head.target);
         let field = |name: HeaderName| head.fields.get(name).map_or(&b"-"[..], |value| value.as_bytes());
-        Self(Some(Begun {
+        Self(Some(Box::new(Begun {
             request: quoted(text.as_bytes()),
             referer_and_agent: format!("{} {}", quoted(field(REFERER)), quoted(field(USER_AGENT))),
             peer: shown(peer, user),
             at: Instant::now(),
-        }))
+        })))
     }
 
     /// A line for what is refused before there is a request to speak of.
@@ -50,13 +50,13 @@ impl Line {
             return Self(None);
         }
         let nothing = || quoted(b"-");
-        Self(Some(Begun {
+        Self(Some(Box::new(Begun {
             request: nothing(),
             referer_and_agent: format!("{} {}", nothing(), nothing()),
             // Not by name: a thread that others wait for must not look one up.
             peer: shown(peer, |_| None),
             at: Instant::now(),
-        }))
+        })))
     }
 
     /// Writes it. `answer`: the status and the bytes of content, unless the answer broke off.

@@ -196,6 +196,9 @@ impl Framing<'_, '_> {
 
     /// Reads `body` to its end and sends it as it comes.
     fn copy(&mut self, body: &mut Body) -> io::Result<()> {
+        if self.framed == Framed::Length(0) {
+            return self.probe(body);
+        }
         let mut room = std::mem::take(self.pending);
         room.resize(COPY, 0);
         let result = loop {

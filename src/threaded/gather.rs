@@ -40,7 +40,7 @@ impl Connection {
         &mut self,
         head: RequestHead,
         exchange: Exchange,
-        decoder: Option<Decoder>,
+        decoder: Option<Box<Decoder>>,
         line: Line,
         desk: &mut Desk,
     ) -> Next {
@@ -136,7 +136,7 @@ impl Gathering {
         let room = usize::try_from(decoder.plain()).unwrap_or(usize::MAX).min(most - begin);
         ahead.reserve_exact(room);
         ahead.resize(begin + room, 0);
-        let read = stream.read(&mut ahead[begin..]);
+        let read = stream.try_read(&mut ahead[begin..]);
         let count = *read.as_ref().unwrap_or(&0);
         ahead.truncate(begin + count);
         decoder.pass(count);

@@ -235,6 +235,7 @@ fn listen(config: &Config) -> Result<Vec<Arc<Listener>>, Error> {
         backlog: config.backlog,
         reuse_port: config.reuse_port,
         nodelay: config.nodelay,
+        send_patience: output::PATIENCE,
         rights,
         setting: config.bind_setting,
     };

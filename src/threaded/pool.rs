@@ -134,11 +134,21 @@ impl Pool {
         if self.busy.load(Ordering::SeqCst) > 0 {
             // They will look before they rest; and should they be held up, the watch sees it.
             self.alert();
-        } else if !self.staff.call() {
+        } else if !self.call() {
             // None sleeps: the leader may be waiting at the poller, or all are held up.
             self.parking.wake();
             self.alert();
         }
+    }
+
+    /// Has one that sleeps work; false if none sleeps.
+    ///
+    /// It counts as working from now on, not only once it runs: what comes meanwhile needs nobody else.
+    pub(super) fn call(&self) -> bool {
+        self.staff.call(|seat| {
+            seat.stir();
+            self.works(seat);
+        })
     }
 
     /// Has the watch thread look after those who work.

@@ -121,9 +121,12 @@ impl Staff {
         goes
     }
 
-    /// Calls one that sleeps; false if none does.
-    pub(super) fn call(&self) -> bool {
-        let Some(seat) = self.roster().idle.pop() else { return false };
+    /// Calls one that sleeps, entering it as at work (`enter`) before it can see that it was called; false if none sleeps.
+    pub(super) fn call(&self, enter: impl FnOnce(&Seat)) -> bool {
+        let mut roster = self.roster();
+        let Some(seat) = roster.idle.pop() else { return false };
+        enter(&seat);
+        drop(roster);
         seat.unpark();
         true
     }
@@ -174,7 +177,7 @@ impl Staff {
         // Under the lock, so that nobody is just between looking and sleeping.
         drop(self.roster());
         self.changed.notify_all();
-        while self.call() {}
+        while self.call(|_| ()) {}
     }
 
     /// Waits until all have left but the calling thread, at the longest until `deadline`; says whether they have.

@@ -40,7 +40,7 @@ pub(super) fn run(pool: &Arc<Pool>) {
         if is_short {
             // Those who sleep cost nothing; more are added only if that was not enough, and twice as many each time.
             let wanted = pool.queue.len().clamp(1, held_up.max(1));
-            let called = (0..wanted).take_while(|_| pool.staff.call()).count();
+            let called = (0..wanted).take_while(|_| pool.call()).count();
             let is_enough = called == wanted || (called == 0 && pool.call_leader());
             if !is_enough && short >= HIRE_AFTER && now >= hire_after && !hire(pool, wanted - called) {
                 hire_after = now + HIRE_PAUSE;

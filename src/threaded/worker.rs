@@ -124,7 +124,7 @@ impl<'p> Worker<'p> {
     /// Has another take the lead; false, and still the leader, if none sleeps.
     fn pass_lead(&self) -> bool {
         self.pool.leave_lead(self.seat);
-        self.pool.staff.call() || !self.pool.take_lead(self.seat)
+        self.pool.call() || !self.pool.take_lead(self.seat)
     }
 
     /// Stays with a connection that keeps one worker busy alone, now that the lead is another's: a request costs no more than
