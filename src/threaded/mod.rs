@@ -14,7 +14,7 @@
 //! | [`queue`] | bounded; what finds no room waits beside it for a while |
 //! | [`pool`], [`worker`] | who works, who leads, who sleeps; what one of them does |
 //! | [`staff`], [`seat`] | the threads there are; one worker as the others see it |
-//! | [`watch`] | keeps the time: deadlines, patience, handlers that block |
+//! | [`watch`], [`shortage`] | keeps the time: deadlines, patience, handlers that block |
 //! | [`parking`], [`idle`] | where connections wait without a thread; which of them has been idle for longest |
 //! | [`connection`], [`linger`], [`open`] | the states of one connection; how it ends early; how many there are |
 //! | [`gather`] | content received before a handler runs |
@@ -44,6 +44,7 @@ mod queue;
 mod rest;
 mod seat;
 mod sending;
+mod shortage;
 mod socket;
 mod staff;
 pub(crate) mod statistics;

@@ -144,6 +144,11 @@ impl Staff {
         (roster.seats.len(), roster.seats.iter().filter(|seat| seat.serving().is_some()).count())
     }
 
+    /// How many workers there are.
+    pub(super) fn len(&self) -> usize {
+        self.roster().seats.len()
+    }
+
     /// What all have counted, those who left included.
     pub(super) fn counted(&self) -> Counters {
         let roster = self.roster();

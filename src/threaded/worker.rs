@@ -107,6 +107,14 @@ impl<'p> Worker<'p> {
         if ready == 1 && self.note_alone(token) && self.pass_lead() {
             return self.attach(connection);
         }
+        if self.pool.is_eager() {
+            // One for each, and one who leads on.
+            for _ in 1..ready {
+                self.pool.call();
+            }
+            self.pool.leave_lead(self.seat);
+            self.pool.call();
+        }
         self.pool.alert();
         self.serve(connection);
     }

@@ -59,6 +59,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
         "nix",
         &[
             "net/poll.rs",
+            "net/processor.rs",
             "net/stream.rs",
             "net/listener.rs",
             "net/socket_file.rs",
@@ -66,7 +67,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
             "files/root.rs",
             "bus/notify.rs",
         ],
-        "epoll; sendfile; errno of accept; permissions before bind; SO_PEERCRED; opening a file; CLOCK_MONOTONIC",
+        "epoll; sendfile; errno of accept; permissions before bind; SO_PEERCRED; opening a file; CLOCK_MONOTONIC; processor time",
     ),
     (
         "socket2",
