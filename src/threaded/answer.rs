@@ -107,7 +107,7 @@ fn send_known(output: &mut Output<'_>, exchange: &mut Exchange, mut rest: Rest) 
     let length = rest.len();
     match rest.send(output)? {
         Left::Nothing => Ok(Sent::Whole(length)),
-        Left::More => Ok(Sent::Partly(rest, length)),
+        Left::More | Left::Share => Ok(Sent::Partly(rest, length)),
         Left::Missing(missing) => {
             log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
             exchange.close(CloseReason::BodyShort);
