@@ -1,6 +1,7 @@
 //! Sends a response: its head, then its body as that comes, straight from the worker to the socket.
 
 use std::io::{self, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, Response as Head};
@@ -32,6 +33,9 @@ pub(crate) enum Sent {
 ///
 /// # Errors
 /// The client is gone or does not read, or the body failed half way: the connection is of no use any more.
+///
+/// # Panics
+/// Where the body does.
 pub(crate) fn send(
     output: &mut Output<'_>,
     exchange: &mut Exchange,
@@ -75,12 +79,14 @@ pub(crate) fn send(
         Err(body) => body,
     };
     let mut writer = Framing { output, framed, pending: scratch, trailers: None, sent: 0, surplus: false, shutdown };
-    if let Err(error) = write_body(&mut writer, body) {
-        if writer.framed == Framed::Raw {
-            // An ordinary end would look like the end of the content.
-            writer.output.abort();
-        }
-        return Err(error);
+    let written = catch_unwind(AssertUnwindSafe(|| write_body(&mut writer, body)));
+    if writer.framed == Framed::Raw && !matches!(written, Ok(Ok(()))) {
+        // An ordinary end would look like the end of the content.
+        writer.output.abort();
+    }
+    match written {
+        Ok(written) => written?,
+        Err(panic) => resume_unwind(panic),
     }
     writer.finish(exchange)
 }
@@ -107,7 +113,7 @@ fn send_known(output: &mut Output<'_>, exchange: &mut Exchange, mut rest: Rest) 
     let length = rest.len();
     match rest.send(output)? {
         Left::Nothing => Ok(Sent::Whole(length)),
-        Left::More => Ok(Sent::Partly(rest, length)),
+        Left::More | Left::Share => Ok(Sent::Partly(rest, length)),
         Left::Missing(missing) => {
             log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
             exchange.close(CloseReason::BodyShort);

@@ -133,9 +133,8 @@ impl Gathering {
     fn receive(&mut self, stream: &Stream, most: usize) -> io::Result<Received> {
         let Reception { decoder, ahead, pace } = &mut self.reception;
         let begin = ahead.len();
-        let room = usize::try_from(decoder.plain()).unwrap_or(usize::MAX).min(most - begin);
-        ahead.reserve_exact(room);
-        ahead.resize(begin + room, 0);
+        let room = usize::try_from(decoder.plain()).unwrap_or(usize::MAX).min(most - begin).min(PIECE);
+        make_room(ahead, begin + room, most);
         let read = stream.try_read(&mut ahead[begin..]);
         let count = *read.as_ref().unwrap_or(&0);
         ahead.truncate(begin + count);
@@ -153,11 +152,7 @@ impl Gathering {
         while !decoder.is_ended() && ahead.len() < most {
             let begin = ahead.len();
             let end = most.min(begin + input.unread().len());
-            if ahead.capacity() < end {
-                // Twice as much, but never more than may be kept: a trickle must not move for each byte.
-                ahead.reserve_exact((2 * end).min(most) - begin);
-            }
-            ahead.resize(end, 0);
+            make_room(ahead, end, most);
             let step = decoder.decode(input.unread(), &mut ahead[begin..])?;
             ahead.truncate(begin + step.produced);
             if step.consumed == 0 {
@@ -169,3 +164,15 @@ impl Gathering {
         Ok(true)
     }
 }
+
+/// Makes `ahead` as long as `end`, which is not over `most`.
+fn make_room(ahead: &mut Vec<u8>, end: usize, most: usize) {
+    if ahead.capacity() < end {
+        // Twice as much, but never more than may be kept: a trickle must not move for each byte.
+        ahead.reserve_exact((2 * end).min(most) - ahead.len());
+    }
+    ahead.resize(end, 0);
+}
+
+/// How much is received directly at a time: room is made, and cleared, before it is known what comes.
+const PIECE: usize = 64 * 1024;

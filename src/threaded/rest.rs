@@ -28,6 +28,8 @@ pub(crate) enum Left {
     Nothing,
     /// The client takes no more for now.
     More,
+    /// The client may take more, but others have their turn first.
+    Share,
     /// The file was so many bytes shorter than it had been.
     Missing(u64),
 }
@@ -68,6 +70,7 @@ impl Rest {
                     match output.send_file(file, range)? {
                         Passed::All => return Ok(Left::Nothing),
                         Passed::Some => return Ok(Left::More),
+                        Passed::Share => return Ok(Left::Share),
                         Passed::Ended => return Ok(Left::Missing(range.end - range.start)),
                         Passed::Unsupported => *by_kernel = false,
                     }

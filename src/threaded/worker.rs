@@ -88,8 +88,10 @@ impl<'p> Worker<'p> {
         let batch = mem::take(&mut self.batch);
         for (token, is_ended) in batch.tokens() {
             if token == WAKE {
-                if !self.pool.is_over() {
-                    self.pool.parking.woken();
+                self.pool.parking.woken();
+                if self.pool.is_over() {
+                    // The last call is for everybody, and who leads next has yet to hear it.
+                    self.pool.parking.wake();
                 }
                 continue;
             }

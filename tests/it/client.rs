@@ -72,6 +72,11 @@ impl Client {
         self.stream.try_clone().expect("a descriptor")
     }
 
+    /// How many bytes it has received and not used.
+    pub(crate) fn received(&self) -> usize {
+        self.buffer.len()
+    }
+
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).expect("the server takes what is sent");
     }

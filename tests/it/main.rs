@@ -44,6 +44,9 @@ mod parked;
 // Workers: who is served when others are silent, block or panic.
 mod pool;
 
+// Large answers to clients that keep taking.
+mod large;
+
 // Ten thousand clients that do nothing.
 mod idle;
 
