@@ -14,7 +14,7 @@ pub struct Statistics {
     pub requests: u64,
     /// Requests that the server refused: malformed, too large, too late.
     pub refused: u64,
-    /// Requests whose head or content did not come in time.
+    /// Requests whose head or content did not come, or whose answer was not taken, in time.
     pub timed_out: u64,
     /// Connections that found the queue full and were answered with 503.
     pub turned_away: u64,

@@ -157,6 +157,13 @@ pub struct Settings {
     /// Default 65536, range 0 (none) to 1 GiB. CherryPy: not there, always none.
     pub body_buffer_size: usize,
 
+    /// Bytes of all answers together that wait for slow clients without a thread. What is more is waited for by its thread.
+    ///
+    /// Besides, files that wait so take at most a quarter of the descriptors that the process may have (`RLIMIT_NOFILE`).
+    ///
+    /// Default 268435456 (256 MiB), at least 1; `None`: no limit. CherryPy: not there, every answer has its thread.
+    pub max_parked_size: Option<u64>,
+
     /// Bytes of content left unread by a handler that are read and dropped so as to keep the connection.
     ///
     /// Default 65536, range 1 to 1 GiB. CherryPy: not there, always everything.

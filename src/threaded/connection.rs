@@ -352,9 +352,9 @@ impl Connection {
     pub(super) fn output<'a>(&'a self, desk: &'a mut Desk) -> Output<'a> {
         let config = &desk.service.config;
         let pace = Pace::new(config.write_timeout, config.minimum_rate);
-        let is_over = desk.service.is_over();
+        let stays = desk.service.is_over() || desk.service.burden.is_full();
         let output = Output::new(&self.stream, pace, desk);
-        if is_over { output } else { output.leaving() }
+        if stays { output } else { output.leaving() }
     }
 }
 

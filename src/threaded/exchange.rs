@@ -115,6 +115,7 @@ impl Connection {
                 }
             }
             Err(error) => {
+                desk.counters.timed_out.add(u64::from(error.kind() == io::ErrorKind::TimedOut));
                 log::debug!("an answer broke off: {error}");
                 line.end(None);
                 Next::Verdict(Verdict::Close)

@@ -19,13 +19,14 @@
 //! | [`connection`], [`linger`], [`open`] | the states of one connection; how it ends early; how many there are |
 //! | [`gather`] | content received before a handler runs |
 //! | [`exchange`], [`content`], [`answer`], [`access`] | one request: served, its content, its answer, its line in the log |
-//! | [`rest`], [`sending`] | content at hand; an answer whose client is slow to take it |
+//! | [`rest`], [`sending`], [`burden`] | content at hand; an answer whose client is slow to take it; what all of those hold |
 //! | [`input`], [`output`], [`pace`], [`pressure`], [`desk`] | bytes in, bytes out, patience with a peer, who gives way, a worker's memory |
 //! | [`statistics`] | counters without contention |
 
 mod accept;
 mod access;
 mod answer;
+mod burden;
 pub(crate) mod connection;
 mod content;
 pub(crate) mod desk;

@@ -251,6 +251,7 @@ impl Pool {
         let pool = Arc::clone(self);
         self.staff.hire(config.threads_max, config.stack_size, move |seat| {
             pool.staff.arrive();
+            seat.arrive();
             work(&pool, seat);
             pool.waits(seat);
             pool.leave_lead(seat);

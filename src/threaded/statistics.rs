@@ -28,7 +28,7 @@ pub(crate) struct Counters {
     pub(crate) answered: Counter,
     /// Requests that were answered by the server itself: malformed, too large, too late.
     pub(crate) refused: Counter,
-    /// Requests whose head or content was late.
+    /// Requests whose client was late, with its head, with content, or in taking its answer.
     pub(crate) timed_out: Counter,
     /// Handlers that panicked.
     pub(crate) panics: Counter,

@@ -60,6 +60,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
         &[
             "net/poll.rs",
             "net/processor.rs",
+            "net/descriptors.rs",
             "net/stream.rs",
             "net/listener.rs",
             "net/socket_file.rs",
@@ -67,7 +68,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
             "files/root.rs",
             "bus/notify.rs",
         ],
-        "epoll; sendfile; errno of accept; permissions before bind; SO_PEERCRED; opening a file; CLOCK_MONOTONIC; processor time",
+        "epoll; sendfile; errno of accept; permissions before bind; SO_PEERCRED; opening a file; CLOCK_MONOTONIC; threads that sleep; limits",
     ),
     (
         "socket2",
