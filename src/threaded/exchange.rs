@@ -127,7 +127,9 @@ impl Connection {
     pub(super) fn conclude(&mut self, done: Done, desk: &mut Desk) -> Next {
         let Done { exchange, content, answer, line } = done;
         self.answered += 1;
-        desk.counters.answered.add(1);
+        if !desk.service.is_over() {
+            desk.counters.answered.add(1);
+        }
         line.end(Some((answer.status, answer.length)));
         if let Unread::Elsewhere = content {
             // Somebody still reads it on another thread; what comes next on this connection cannot be told apart.

@@ -155,8 +155,9 @@ impl Engine {
         drop(listeners);
 
         let is_quiet = pool.open.wait_for(own, begun + pool.service().config.shutdown_timeout);
-        let finished = pool.staff.counted().answered.get().saturating_sub(answered);
+        // From here on nothing counts as answered: it is finished by now, or cut.
         pool.service().over.store(true, Ordering::SeqCst);
+        let finished = pool.staff.counted().answered.get().saturating_sub(answered);
         let cut = if is_quiet { 0 } else { self.cut_all() };
         pool.ring();
         join(&self.watching);
