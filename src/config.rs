@@ -3,6 +3,7 @@
 //! The only reader of `Settings`. Every check stands here, so that a start fails before anything is opened.
 
 mod check;
+mod proxies;
 
 use std::time::Duration;
 
@@ -12,8 +13,10 @@ use self::check::{
     GIB, KIB, LONGEST_GRACE, LONGEST_QUEUE, LONGEST_TARGET, MOST_CONNECTIONS, MOST_FIELDS, MOST_THREADS, backlog, host,
     limit, overflow, protocol, software, supported, threads_max, time, time_or_zero, within,
 };
+use self::proxies::trust;
 use crate::address::BindAddr;
 use crate::error::Error;
+use crate::proxy::trust::Trust;
 use crate::settings::Settings;
 
 /// Everything that the engine needs to know, as of one start; shared in an `Arc`.
@@ -27,6 +30,11 @@ pub(crate) struct Config {
     pub(crate) reuse_port: bool,
     /// Whether `TCP_NODELAY` is set on each connection.
     pub(crate) nodelay: bool,
+
+    /// Whether every connection begins with a PROXY header.
+    pub(crate) proxy_protocol: bool,
+    /// Who else is believed, in what; `None`: nobody, and then nothing is looked at.
+    pub(crate) trust: Option<Trust>,
 
     /// From the first byte of a head to its last.
     pub(crate) header_timeout: Duration,
@@ -103,6 +111,8 @@ impl Config {
             backlog: backlog(s.socket_queue_size)?,
             reuse_port: s.reuse_port,
             nodelay: s.nodelay,
+            proxy_protocol: s.proxy_protocol,
+            trust: trust(s)?,
             header_timeout: or_patience("header_timeout", s.header_timeout)?,
             body_timeout: or_patience("body_timeout", s.body_timeout)?,
             write_timeout: or_patience("write_timeout", s.write_timeout)?,

@@ -1,7 +1,7 @@
 //! One row for each setting that text can express: the command line, the environment and files are all read with it.
 
 use super::Settings;
-use super::text::{Bool, Bytes, Count, Kind, Name, Path, Port, Seconds, Status, Unlimited, Unset, Version};
+use super::text::{Bool, Bytes, Count, Kind, Name, Names, Path, Port, Seconds, Status, Unlimited, Unset, Version};
 use crate::error::Error;
 
 /// What is known about one setting that can be written as text.
@@ -26,8 +26,8 @@ impl Row {
         self.group
     }
 
-    /// Gives the word that stands for a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`, `NAME`, `PATH`,
-    /// `VERSION` or `BOOL`.
+    /// Gives the word that stands for a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`, `NAME`, `NAMES`,
+    /// `PATH`, `VERSION` or `BOOL`.
     pub fn unit(&self) -> &'static str {
         self.unit
     }
@@ -172,6 +172,12 @@ table! {
     "identity" {
         peercreds: Bool = "look up who is at the other end of a Unix socket (not yet supported)";
         peercreds_resolve: Bool = "look up the names of that user and group (not yet supported)";
+    }
+    "proxies in front" {
+        proxy_protocol: Bool = "each connection begins with a PROXY header, version 1 or 2";
+        trusted_proxies: Names = "addresses, networks or unix, with commas; all others are not believed";
+        trusted_proxy_count: Count<usize> = "proxies of these that a request passes";
+        trusted_proxy_headers: Names = "forwarded, or x-forwarded-for, x-forwarded-proto, x-forwarded-host";
     }
     "other" {
         statistics: Bool = "gather statistics (not yet supported)";

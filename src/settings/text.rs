@@ -30,6 +30,8 @@ pub(super) struct Status;
 pub(super) struct Bool;
 /// A name, taken as it is.
 pub(super) struct Name;
+/// Names with commas between them; blanks around each are no part of it.
+pub(super) struct Names;
 /// A path of a file; shown with replacement characters if it is not UTF-8.
 pub(super) struct Path;
 /// A version of the WSGI-style gateway: `1.0`, `u.0`.
@@ -153,6 +155,26 @@ impl Kind for Name {
 
     fn show(value: &String) -> String {
         value.clone()
+    }
+}
+
+impl Kind for Names {
+    type Value = Vec<String>;
+    const UNIT: &'static str = "NAMES";
+
+    fn parse(text: &str) -> Result<Vec<String>, String> {
+        if text.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+        if names.iter().any(String::is_empty) {
+            return Err(format!("{text:?} is a list with nothing between two commas"));
+        }
+        Ok(names)
+    }
+
+    fn show(value: &Vec<String>) -> String {
+        value.join(",")
     }
 }
 
@@ -283,6 +305,15 @@ mod tests {
     fn names_and_paths_are_taken_as_they_are() {
         reads::<Name>(" a name ", " a name ".to_owned());
         reads::<Path>("/run/a b", PathBuf::from("/run/a b"));
+    }
+
+    #[test]
+    fn names_are_parted_by_commas() {
+        reads::<Names>("", vec![]);
+        reads::<Names>("  ", vec![]);
+        reads::<Names>("10.0.0.0/8", vec!["10.0.0.0/8".to_owned()]);
+        reads::<Names>("::1, unix ,a", ["::1", "unix", "a"].map(str::to_owned).to_vec());
+        refuses::<Names>(&[",", "a,", ",a", "a,,b", "a, ,b"]);
     }
 
     #[test]

@@ -66,6 +66,9 @@ mod signals;
 // Where it listens.
 mod listening;
 
+// Behind proxies: what they say in bytes, and HAProxy and nginx themselves.
+mod proxied;
+
 // Connections that leave HTTP.
 mod upgrade;
 
