@@ -67,6 +67,7 @@ mod signals;
 mod listening;
 
 // Behind proxies: what they say in bytes, and HAProxy and nginx themselves.
+mod frontends;
 mod proxied;
 
 // Connections that leave HTTP.
