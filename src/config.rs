@@ -4,6 +4,7 @@
 
 mod bind;
 mod check;
+mod proxies;
 
 use std::time::Duration;
 
@@ -14,8 +15,10 @@ use self::check::{
     GIB, KIB, LONGEST_GRACE, LONGEST_QUEUE, LONGEST_TARGET, MOST_CONNECTIONS, MOST_FIELDS, MOST_THREADS, backlog,
     limit, overflow, protocol, software, supported, threads_max, time, time_or_zero, within,
 };
+use self::proxies::trust;
 use crate::address::BindAddr;
 use crate::error::Error;
+use crate::proxy::trust::Trust;
 use crate::settings::Settings;
 
 /// Everything that the engine needs to know, as of one start; shared in an `Arc`.
@@ -42,6 +45,11 @@ pub(crate) struct Config {
     pub(crate) peercreds: bool,
     /// Whether the names of that user and group can be asked for; only with `peercreds`.
     pub(crate) peercreds_resolve: bool,
+
+    /// Whether every connection begins with a PROXY header.
+    pub(crate) proxy_protocol: bool,
+    /// Who else is believed, in what; `None`: nobody, and then nothing is looked at.
+    pub(crate) trust: Option<Trust>,
 
     /// From the first byte of a head to its last.
     pub(crate) header_timeout: Duration,
@@ -127,6 +135,8 @@ impl Config {
             nodelay: s.nodelay,
             peercreds: s.peercreds,
             peercreds_resolve: resolve(s.peercreds_resolve, s.peercreds)?,
+            proxy_protocol: s.proxy_protocol,
+            trust: trust(s)?,
             header_timeout: or_patience("header_timeout", s.header_timeout)?,
             body_timeout: or_patience("body_timeout", s.body_timeout)?,
             write_timeout: or_patience("write_timeout", s.write_timeout)?,

@@ -14,6 +14,9 @@ pub struct Statistics {
     pub requests: u64,
     /// Requests that the server refused: malformed, too large, too late.
     pub refused: u64,
+    /// Connections that were closed because they did not begin with a sound header of the PROXY protocol, from a trusted proxy, in time
+    /// (`proxy_protocol`).
+    pub proxy_refused: u64,
     /// Requests whose head or content did not come, or whose answer was not taken, in time.
     pub timed_out: u64,
     /// Connections that found the queue full and were answered with 503.

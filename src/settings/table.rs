@@ -3,7 +3,7 @@
 use super::Settings;
 use super::addresses::Addresses;
 use super::text::{
-    Bool, Bytes, Count, Kind, Mode, Name, Path, Port, Seconds, SocketPath, Status, Unlimited, Unset, Version,
+    Bool, Bytes, Count, Kind, Mode, Name, Names, Path, Port, Seconds, SocketPath, Status, Unlimited, Unset, Version,
 };
 use crate::error::Error;
 
@@ -29,7 +29,7 @@ impl Row {
         self.group
     }
 
-    /// Gives the word that stands for a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`, `NAME`, `PATH`, `MODE`,
+    /// Gives the word that stands for a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`, `NAME`, `NAMES`, `PATH`, `MODE`,
     /// `ADDRESSES`, `VERSION` or `BOOL`.
     pub fn unit(&self) -> &'static str {
         self.unit
@@ -180,6 +180,12 @@ table! {
     "identity" {
         peercreds: Bool = "find out who is at the other end of a Unix socket";
         peercreds_resolve: Bool = "find the names of that user and group, when asked";
+    }
+    "proxies in front" {
+        proxy_protocol: Bool = "each connection begins with a PROXY header, version 1 or 2";
+        trusted_proxies: Names = "addresses, networks or unix, with commas; all others are not believed";
+        trusted_proxy_count: Count<usize> = "proxies of these that a request passes";
+        trusted_proxy_headers: Names = "forwarded, or x-forwarded-for, x-forwarded-proto, x-forwarded-host";
     }
     "other" {
         statistics: Bool = "gather statistics (not yet supported)";

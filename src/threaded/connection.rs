@@ -1,7 +1,8 @@
 //! One connection, from its first byte to its last: what may come next, and what its worker does about it.
 //!
 //! ```text
-//!           head          content there             answer out
+//!   Proxy (only behind one, only once)
+//!     ▼     head          content there             answer out
 //!   ┌──► Head ───► Content ──────────► exchange ───► Send ──┐
 //!   │     │ ▲         │                    │ content left   │
 //!   │     │ └ parked  │ refused            ▼ unread         │
@@ -26,6 +27,7 @@ use super::input::Input;
 use super::open::{Open, Ticket};
 use super::output::Output;
 use super::pace::Pace;
+use super::proxied::Proxied;
 use super::sending::Sending;
 use crate::address::Peer;
 use crate::h1::decode::Decoder;
@@ -34,12 +36,15 @@ use crate::h1::head::Scan;
 use crate::message::body::Upgrade;
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
+use crate::proxy::header::Refusal;
 
 /// A connection and where it stands. It has one owner at any time: the queue, a worker, or parking.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(super) stream: Arc<Stream>,
+    /// Who is at the other end; once a proxy has announced somebody, that one.
     pub(super) peer: Option<Peer>,
+    pub(super) proxied: Proxied,
     pub(super) input: Input,
     pub(super) phase: Phase,
     /// When the present phase must be over.
@@ -69,6 +74,8 @@ pub(crate) struct Connection {
 /// What a connection waits for.
 #[derive(Debug)]
 pub(super) enum Phase {
+    /// A PROXY header, or the rest of it.
+    Proxy,
     /// A head, or the rest of it.
     Head(Scan),
     /// Content that is received before the handler runs.
@@ -113,12 +120,14 @@ pub(super) enum Next {
 impl Connection {
     /// A connection that was accepted at `now`.
     pub(crate) fn new(stream: Stream, peer: Option<Peer>, now: Instant, service: &Service) -> Self {
+        let config = &service.config;
         Self {
             stream: Arc::new(stream),
+            proxied: Proxied::new(config.trust.as_ref(), peer.as_ref()),
             peer,
             input: Input::default(),
-            phase: Phase::Head(Scan::default()),
-            deadline: now + service.config.header_timeout,
+            phase: if config.proxy_protocol { Phase::Proxy } else { Phase::Head(Scan::default()) },
+            deadline: now + config.header_timeout,
             is_timed: true,
             is_drained: false,
             is_reported: false,
@@ -167,7 +176,7 @@ impl Connection {
     pub(crate) fn overdue(&mut self) -> Overdue {
         self.is_overdue = match &self.phase {
             Phase::Head(_) if self.is_idle() => matches!(self.stream.wait(Interest::Read, Duration::ZERO), Ok(true)),
-            Phase::Head(_) | Phase::Content(_) | Phase::Send(_) => true,
+            Phase::Proxy | Phase::Head(_) | Phase::Content(_) | Phase::Send(_) => true,
             Phase::Drain { .. } | Phase::Linger { .. } => false,
         };
         if self.is_overdue { Overdue::LastLook } else { Overdue::Close }
@@ -193,7 +202,11 @@ impl Connection {
         self.input.lend(&mut desk.spare);
         let mut verdict = self.run(desk);
         if is_last_look && self.deadline == deadline && matches!(verdict, Verdict::Park) {
-            verdict = if self.is_idle() { Verdict::Close } else { self.refuse_present(Error::Timeout, desk) };
+            verdict = match self.phase {
+                Phase::Proxy => self.refuse_header(Refusal::Late, desk),
+                _ if self.is_idle() => Verdict::Close,
+                _ => self.refuse_present(Error::Timeout, desk),
+            };
         }
         if !desk.gathered.is_empty() {
             verdict = self.flush_after(verdict, desk);
@@ -215,6 +228,7 @@ impl Connection {
         }
         for _ in 0..SHARE {
             let stepped = match &mut self.phase {
+                Phase::Proxy => self.proxy_header(desk),
                 Phase::Head(_) => self.head(desk, &mut reading),
                 Phase::Content(_) => self.gather(desk, &mut reading),
                 Phase::Send(_) => self.send(desk),
@@ -289,26 +303,6 @@ impl Connection {
         }
     }
 
-    /// Drops content that nobody wanted.
-    fn drain(&mut self, desk: &mut Desk) -> Step {
-        let Phase::Drain { decoder, left } = &mut self.phase else { return Step::On };
-        let mut hole = [0; 4096];
-        while !decoder.is_ended() {
-            match decoder.decode(self.input.unread(), &mut hole) {
-                Ok(step) if step.consumed > 0 => {
-                    self.input.consume(step.consumed);
-                    *left = left.saturating_sub(step.consumed as u64);
-                }
-                Ok(_) if *left > 0 => return Step::Starved,
-                Ok(_) | Err(_) => return Step::Verdict(self.begin_linger(desk)),
-            }
-            if *left == 0 && !decoder.is_ended() {
-                return Step::Verdict(self.begin_linger(desk));
-            }
-        }
-        self.settle(Next::Head, desk)
-    }
-
     /// Reads more; `Err` says what to do if nothing can be had now.
     fn fill(&mut self, desk: &mut Desk, reading: &mut Reading) -> Result<(), Verdict> {
         if *reading == Reading::Reported {
@@ -339,6 +333,7 @@ impl Connection {
             Ok(_) => {
                 self.has_ended = true;
                 match &self.phase {
+                    Phase::Proxy if !self.input.is_empty() => Err(self.refuse_header(Refusal::Truncated, desk)),
                     // It has ended its side only, perhaps, and can still be told.
                     Phase::Head(scan) if scan.has_begun() => Err(self.refuse(Error::Truncated, false, desk)),
                     Phase::Content(_) => Err(self.refuse_present(Error::Truncated, desk)),

@@ -32,6 +32,7 @@ use crate::message::body::{Body, Upgrade};
 use crate::message::request::Connection as Facts;
 use crate::message::upgrade::Socket;
 use crate::message::{Request, Response};
+use crate::proxy::node::Claims;
 
 impl Connection {
     /// Serves the request whose head is the first `length` bytes of the input.
@@ -39,12 +40,13 @@ impl Connection {
         let bytes = desk.keep_head(&self.input.unread()[..length]);
         self.input.consume(length);
         let fields = mem::take(&mut desk.fields);
-        let head = match head::parse(bytes, &desk.service.head_limits(), fields) {
+        let mut head = match head::parse(bytes, &desk.service.head_limits(), fields) {
             Ok(head) => head,
             Err(error) => return Next::Verdict(self.refuse(error, false, desk)),
         };
-        let line = Line::begin(self.peer.as_ref(), &head);
-        match self.judge(&head, desk) {
+        let judged = self.judge_claims(&mut head, desk);
+        let line = Line::begin(self.client().as_ref(), &head);
+        match judged.and_then(|()| self.judge(&head, desk)) {
             Ok((exchange, decoder)) => self.begin(head, exchange, decoder, line, desk),
             Err(error) => {
                 let is_head = head.method == Method::HEAD;
@@ -157,9 +159,13 @@ impl Connection {
             let facts = Facts::new(
                 self.peer.clone(),
                 Arc::downgrade(&stream) as Weak<dyn Socket>,
+                self.proxied.announced.clone(),
                 Arc::clone(&desk.service.shutdown),
             );
             request.extensions_mut().insert(Arc::new(facts));
+        }
+        if let Some(claims) = self.proxied.claims.take() {
+            request.extensions_mut().insert(*claims);
         }
         request
     }
@@ -180,7 +186,10 @@ impl Connection {
 
     /// Takes back what the next request can use of this one.
     fn recover(&mut self, request: &mut Request, desk: &mut Desk) {
-        let extensions = mem::take(request.extensions_mut());
+        let mut extensions = mem::take(request.extensions_mut());
+        if desk.service.config.trust.is_some() {
+            extensions.remove::<Claims>();
+        }
         // What a handler has put beside the connection's facts is this request's alone.
         if extensions.len() == 1 && extensions.get::<Arc<Facts>>().is_some() {
             self.extensions = extensions;

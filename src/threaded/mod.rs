@@ -17,7 +17,8 @@
 //! | [`watch`], [`shortage`] | keeps the time: deadlines, patience, handlers that block |
 //! | [`parking`], [`idle`] | where connections wait without a thread; which of them has been idle for longest |
 //! | [`connection`], [`linger`], [`open`] | the states of one connection; how it ends early; how many there are |
-//! | [`gather`] | content received before a handler runs |
+//! | [`proxied`] | what proxies say of a connection and of a request |
+//! | [`gather`], [`drain`] | content received before a handler runs; content that it has left |
 //! | [`exchange`], [`content`], [`answer`], [`access`] | one request: served, its content, its answer, its line in the log |
 //! | [`rest`], [`sending`], [`burden`] | content at hand; an answer whose client is slow to take it; what all of those hold |
 //! | [`input`], [`output`], [`pace`], [`pressure`], [`desk`] | bytes in, bytes out, patience with a peer, who gives way, a worker's memory |
@@ -30,6 +31,7 @@ mod burden;
 pub(crate) mod connection;
 mod content;
 pub(crate) mod desk;
+mod drain;
 mod exchange;
 mod gather;
 mod idle;
@@ -41,6 +43,7 @@ mod pace;
 mod parking;
 mod pool;
 mod pressure;
+mod proxied;
 mod queue;
 mod rest;
 mod seat;
@@ -209,6 +212,7 @@ impl Engine {
             accepts: pool.accepted.load(Ordering::Relaxed),
             requests: counted.requests.get(),
             refused: counted.refused.get(),
+            proxy_refused: counted.proxy_refused.get(),
             turned_away: pool.turned_away.load(Ordering::Relaxed),
             timed_out: counted.timed_out.get(),
             panics: counted.panics.get(),

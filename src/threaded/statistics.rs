@@ -28,6 +28,8 @@ pub(crate) struct Counters {
     pub(crate) answered: Counter,
     /// Requests that were answered by the server itself: malformed, too large, too late.
     pub(crate) refused: Counter,
+    /// Connections that did not begin with a sound PROXY header, where they have to.
+    pub(crate) proxy_refused: Counter,
     /// Requests whose client was late, with its head, with content, or in taking its answer.
     pub(crate) timed_out: Counter,
     /// Handlers that panicked.
@@ -58,11 +60,12 @@ impl Counters {
         }
     }
 
-    fn all(&self) -> [&Counter; 7] {
+    fn all(&self) -> [&Counter; 8] {
         [
             &self.requests,
             &self.answered,
             &self.refused,
+            &self.proxy_refused,
             &self.timed_out,
             &self.panics,
             &self.bytes_read,

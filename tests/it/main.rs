@@ -85,6 +85,10 @@ mod inherited;
 // What systemd is told.
 mod notify;
 
+// Behind proxies: what they say in bytes, and HAProxy and nginx themselves.
+mod frontends;
+mod proxied;
+
 // Connections that leave HTTP.
 mod upgrade;
 
