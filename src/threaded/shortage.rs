@@ -48,9 +48,14 @@ impl Shortage {
         self.unled = if is_led { None } else { self.unled.or(Some(now)) };
         let is_unled = self.unled.is_some_and(|since| now - since >= LONG);
         let blocks = ((waits && now - when >= LONG) || is_unled) && working > 0 && sleep();
-        self.calm = if working > self.processors { 0 } else { self.calm.saturating_add(1) };
+        self.calm = if blocks || working > self.processors { 0 } else { self.calm.saturating_add(1) };
         self.is_eager = blocks || (self.is_eager && self.calm < CALM);
         blocks
+    }
+
+    /// Nobody works: what has been seen is of the past.
+    pub(super) fn rest(&mut self) {
+        self.is_eager = false;
     }
 
     /// Whether handlers block, as far as has been seen.
@@ -96,5 +101,8 @@ mod tests {
             assert_eq!(look(6500, 6500, 2, true, false).0, expected, "nobody leads");
         }
         assert!(!look(6500, 6500, 0, true, false).0, "nobody works either");
+        assert!(shortage.is_eager());
+        shortage.rest();
+        assert!(!shortage.is_eager());
     }
 }

@@ -62,8 +62,12 @@ pub(super) fn run(pool: &Arc<Pool>) {
         let ticks = quiet < QUIET_TICKS;
         if ticks {
             next = earlier(next, Some(now + TICK));
-        } else if is_short {
-            next = earlier(next, Some(hire_after.max(now + TICK)));
+        } else {
+            shortage.rest();
+            pool.set_eager(false);
+            if is_short {
+                next = earlier(next, Some(hire_after.max(now + TICK)));
+            }
         }
         pool.doze(next, ticks);
     }
