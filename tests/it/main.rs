@@ -101,6 +101,9 @@ mod slowhttptest;
 // Everybody at once, for as long as one likes.
 mod soak;
 
+// Applications behind the gateway, CGI programs among them.
+mod wsgi;
+
 // What is logged, and how much of it.
 mod logging;
 
