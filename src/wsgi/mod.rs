@@ -61,6 +61,7 @@
 //! A client can set none of them but by saying what it is asked for: each field it sends has `HTTP_` before its name.
 
 mod application;
+mod cgi;
 mod dispatcher;
 mod environ;
 mod errors;

@@ -1,7 +1,9 @@
 //! Applications behind the gateway, over real sockets.
 
 use std::io::{BufRead, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fs, io};
@@ -343,4 +345,132 @@ fn an_application_reports_to_the_log() {
     assert_eq!(client(&server).get("/").status, 500);
     let said = logging::records(|level, target| level == log::Level::Error && target.starts_with("drupe::wsgi"));
     assert_eq!(said, ["one\\rline", "and another", "an application failed: it has failed"]);
+}
+
+// ---- the example cgi ----
+
+/// The example, running a program, on a Unix socket.
+struct Cgi {
+    child: std::process::Child,
+    socket: PathBuf,
+}
+
+impl Cgi {
+    fn start(place: &Place, program: &str) -> Self {
+        let path = place.path("program");
+        fs::write(&path, program).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let example = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/cgi");
+        let mut command = std::process::Command::new(example);
+        command.args([&path, &place.socket()]).env("SECRET", "leaked").env("HTTP_PROXY", "leaked");
+        let child = command.spawn();
+        let child = child.unwrap_or_else(|error| panic!("cargo build --example cgi comes first: {error}"));
+        let cgi = Self { child, socket: place.socket() };
+        wait_until("it listens", || UnixStream::connect(&cgi.socket).is_ok());
+        cgi
+    }
+
+    fn client(&self) -> Client {
+        Client::over_unix(UnixStream::connect(&self.socket).unwrap())
+    }
+}
+
+impl Drop for Cgi {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const SHELL: &str = r#"#!/bin/sh
+case "$PATH_INFO" in
+/env) printf 'Content-Type: text/plain\n\n'; env | sort ;;
+/echo) printf 'Content-Type: %s\r\nX-Length: %s\r\n\r\n' "$CONTENT_TYPE" "$CONTENT_LENGTH"; cat ;;
+/missing) printf 'Status: 404 No Such Tea\nContent-Type: text/plain\n\nno tea\n' ;;
+/there) printf 'Location: http://tea.example/\n\n' ;;
+/silent) exit 1 ;;
+/wrong) echo "this is no head" ;;
+/endless) printf 'Content-Type: text/plain\n\n'; echo $$ >"$(dirname "$0")/pid"; while :; do echo tea; done ;;
+esac
+"#;
+
+#[test]
+fn a_shell_script_answers() {
+    let place = Place::new();
+    let cgi = Cgi::start(&place, SHELL);
+    let mut client = cgi.client();
+    client.send(
+        "GET /env?a=b%20c&d HTTP/1.1\r\nHost: tea.example\r\nUser-Agent: it\r\nProxy: http://evil/\r\n\
+         Authorization: Basic c2VjcmV0\r\nX_Real_Ip: forged\r\nIFS: x\r\n\r\n",
+    );
+    let answer = client.answer();
+    let ours = ["PWD=", "SHLVL=", "_=", "OLDPWD=", "PATH="];
+    let given: Vec<&str> =
+        answer.text().lines().filter(|line| !ours.iter().any(|name| line.starts_with(name))).collect();
+    let expected = format!(
+        "ACTUAL_SERVER_PROTOCOL=HTTP/1.1\nGATEWAY_INTERFACE=CGI/1.1\nHTTP_HOST=tea.example\nHTTP_IFS=x\nHTTP_USER_AGENT=it\n\
+         PATH_INFO=/env\nQUERY_STRING=a=b%20c&d\nREMOTE_ADDR=\nREMOTE_PORT=\nREQUEST_METHOD=GET\n\
+         REQUEST_URI=/env?a=b%20c&d\nSCRIPT_NAME=\nSERVER_NAME=tea.example\nSERVER_PORT=80\nSERVER_PROTOCOL=HTTP/1.1\n\
+         SERVER_SOFTWARE=drupe/{}",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(given.join("\n"), expected);
+
+    let content = vec![b'x'; 300_000];
+    client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\nContent-Length: 300000\r\n\r\n");
+    client.send(&content);
+    let answer = client.answer();
+    assert_eq!((answer.field("content-type"), answer.field("x-length")), (Some("a/b"), Some("300000")));
+    assert!(answer.content == content);
+    client.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntea\r\n0\r\n\r\n");
+    let answer = client.answer();
+    assert_eq!((answer.field("x-length"), answer.text()), (Some("3"), "tea"));
+
+    let answer = client.get("/missing");
+    assert_eq!((answer.status, answer.text()), (404, "no tea\n"));
+    let answer = client.get("/there");
+    assert_eq!((answer.status, answer.field("location")), (302, Some("http://tea.example/")));
+    assert_eq!((client.get("/silent").status, client.get("/wrong").status), (500, 500));
+    client.send("HEAD /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.answer_to("HEAD").unwrap().status, 200);
+    assert_eq!(client.get("/missing").status, 404);
+}
+
+#[test]
+fn a_program_ends_when_its_client_leaves() {
+    let place = Place::new();
+    let cgi = Cgi::start(&place, SHELL);
+    let mut leaving = cgi.client();
+    leaving.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n");
+    leaving.head().unwrap();
+    wait_until("it has said its number", || fs::read_to_string(place.path("pid")).is_ok_and(|pid| pid.ends_with('\n')));
+    let pid = fs::read_to_string(place.path("pid")).unwrap();
+    drop(leaving);
+    wait_until("it is gone", || !Path::new("/proc").join(pid.trim()).exists());
+}
+
+const PYTHON: &str = r#"#!/usr/bin/env python3
+import os, sys
+sent = sys.stdin.buffer.read()
+out = sys.stdout.buffer
+out.write(b"Status: 201 Created\r\nContent-Type: text/plain; charset=utf-8\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\n\r\n")
+out.write(b"%s %s\n" % (os.environb[b"REQUEST_METHOD"], os.environb[b"PATH_INFO"]))
+out.write(b"%d of %s\n" % (len(sent), os.environb.get(b"CONTENT_LENGTH", b"nothing")))
+out.write(b" ".join(sorted(key for key in os.environb if b"leaked" in os.environb[key])))
+"#;
+
+#[test]
+fn a_python_script_answers() {
+    run("python3", &["--version"]);
+    let place = Place::new();
+    let cgi = Cgi::start(&place, PYTHON);
+    let mut client = cgi.client();
+    let answer = client.get("/caf%C3%A9");
+    assert_eq!((answer.status, answer.text()), (201, "GET /caf\u{e9}\n0 of nothing\n"));
+    let cookies: Vec<_> =
+        answer.fields.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| value).collect();
+    assert_eq!(cookies, ["a=b", "c=d"]);
+    assert_eq!(client.post("/", &vec![0; 200_000]).text(), "POST /\n200000 of 200000\n");
+    // Refused before the program is run, which could not be told of it.
+    assert_eq!(client.get("/a%00b").status, 500);
 }
