@@ -134,6 +134,22 @@ fn an_environ_says_where_it_is() {
 }
 
 #[test]
+fn a_target_is_told_as_a_path_whatever_its_form() {
+    const KEYS: &str = "PATH_INFO&REQUEST_URI&HTTP_HOST&SERVER_NAME&wsgi.url_scheme";
+    let server = serving(tell, |_| {});
+    let mut client = client(&server);
+    for (target, told) in [
+        ("//a/b", "//a/b //a/b?{} tea.example tea.example http"),
+        // The authority is that of the target (RFC 9112 section 3.2.2); the scheme is that of the connection.
+        ("http://pot.example/a", "/a /a?{} pot.example pot.example http"),
+        ("https://pot.example", "/ /?{} pot.example pot.example http"),
+    ] {
+        client.send(format!("GET {target}?{KEYS} HTTP/1.1\r\nHost: tea.example\r\n\r\n"));
+        assert_eq!(client.answer().text(), told.replace("{}", KEYS), "{target}");
+    }
+}
+
+#[test]
 fn an_environ_says_who_is_calling() {
     const KEYS: &str = "X_REMOTE_PID&X_REMOTE_UID&X_REMOTE_GID&X_REMOTE_USER&X_REMOTE_GROUP&REMOTE_USER&REMOTE_ADDR";
     let place = Place::new();
