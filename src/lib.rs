@@ -24,6 +24,7 @@
 //! | who is calling, over a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
 //! | a directory of files | [`Files`] |
+//! | applications in the style of WSGI, CGI programs | [`wsgi`], [`Server::wsgi`] |
 //! | what it has done, and how a stop went | [`Statistics`], [`Stopped`] |
 //! | testing handlers | [`testing`] |
 //! | what can go wrong at a start | [`Error`] |
@@ -73,6 +74,7 @@ mod server;
 pub mod settings;
 pub mod testing;
 mod threaded;
+pub mod wsgi;
 
 pub use http;
 

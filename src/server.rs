@@ -1,10 +1,12 @@
 //! The server as its user holds it: CherryPy's server adapter.
 
 mod address;
+mod served;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use self::served::Served;
 use crate::address::BindAddr;
 use crate::bus::notify;
 #[cfg(feature = "signals")]
@@ -44,7 +46,7 @@ pub struct ServerHandle {
 }
 
 struct Shared {
-    handler: Arc<dyn Handler>,
+    served: Served,
     life: Mutex<Life>,
     /// Rings when the state changes.
     changed: Condvar,
@@ -74,8 +76,7 @@ enum State {
 impl Server {
     /// A server with default settings that answers with `handler`.
     pub fn new(handler: impl Handler) -> Self {
-        let shared = Shared { handler: Arc::new(handler), life: Mutex::default(), changed: Condvar::new() };
-        Self { settings: Settings::default(), shared: Arc::new(shared) }
+        Self::serving(Served::Handler(Arc::new(handler)))
     }
 
     /// Binds and starts; returns once connections are accepted. Nothing happens if it runs already.
@@ -96,8 +97,10 @@ impl Server {
 
     /// Goes on from `Starting`, which the caller has entered.
     fn start_engine(&self) -> Result<(), Error> {
-        let started =
-            Config::resolve(&self.settings).and_then(|config| Engine::start(config, Arc::clone(&self.shared.handler)));
+        let started = Config::resolve(&self.settings).and_then(|config| {
+            let handler = self.shared.served.handler(&config);
+            Engine::start(config, handler)
+        });
         let mut life = self.shared.life();
         let result = match started {
             Ok(engine) => {

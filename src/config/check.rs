@@ -107,15 +107,8 @@ fn out_of_range(name: &'static str, value: &dyn Debug, least: &dyn Debug, most: 
 }
 
 /// Settings whose work this version does not do, beside the two that are objects.
-const UNSUPPORTED: &[&str] = &[
-    "ssl_certificate",
-    "ssl_certificate_chain",
-    "ssl_private_key",
-    "ssl_ciphers",
-    "ssl_module",
-    "statistics",
-    "wsgi_version",
-];
+const UNSUPPORTED: &[&str] =
+    &["ssl_certificate", "ssl_certificate_chain", "ssl_private_key", "ssl_ciphers", "ssl_module", "statistics"];
 
 const NOT_SUPPORTED: &str = "not supported by this version, leave it at its default";
 pub(super) const KIB: usize = 1 << 10;

@@ -322,8 +322,9 @@ pub struct Settings {
     /// Default `false`. Not supported by this version. CherryPy: `statistics`, the same.
     pub statistics: bool,
 
-    /// Version of the WSGI-style gateway: `("1", 0)` or `("u", 0)`.
+    /// Version of the gateway that [`Server::wsgi`](crate::Server::wsgi) uses: `("1", 0)`, `("u", 0)`, or one made known by
+    /// [`wsgi::register`](crate::wsgi::register); any other is refused.
     ///
-    /// Default `("1", 0)`. Not supported by this version. CherryPy: `wsgi_version`, `(1, 0)` or `('u', 0)`.
+    /// Default `("1", 0)`. CherryPy: `wsgi_version`, `(1, 0)` or `('u', 0)`, of which the second fails there.
     pub wsgi_version: (String, u32),
 }

@@ -189,7 +189,7 @@ table! {
     }
     "other" {
         statistics: Bool = "gather statistics (not yet supported)";
-        wsgi_version: Version = "version of the WSGI-style gateway, 1.0 or u.0 (not yet supported)";
+        wsgi_version: Version = "version of the WSGI-style gateway: 1.0, u.0 or one of the program's own";
     }
 }
 

@@ -28,12 +28,15 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("net", &["error", "address"]),
     ("message", &["h1", "address", "proxy"]),
     // Ring 2.
-    ("config", &["settings", "error", "h1", "address", "proxy"]),
+    // `wsgi_version` is looked up among the versions there are.
+    ("config", &["settings", "error", "h1", "address", "proxy", "wsgi"]),
     ("files", &["message", "address"]),
+    // A version that is not known is refused as a setting.
+    ("wsgi", &["message", "address", "error"]),
     // Ring 3.
     ("threaded", &["config", "net", "h1", "message", "http_server", "address", "error", "proxy"]),
     // Ring 4.
-    ("server", &["settings", "config", "http_server", "threaded", "bus", "message", "error", "address"]),
+    ("server", &["settings", "config", "http_server", "threaded", "bus", "message", "wsgi", "error", "address"]),
     // Ring 5. The program is a user: it says `drupe`, never `crate`.
     ("testing", &["address", "config", "error", "http_server", "message", "net", "server", "settings", "threaded"]),
     ("main", &[]),
@@ -46,7 +49,11 @@ const TEST_IMPORTS: &[(&str, &[&str], &str)] =
 /// Which files may name an external crate, outside their tests, and why.
 const CRATES: &[(&str, &[&str], &str)] = &[
     ("httparse", &["h1/"], "reads field lines; our own checks stand around it"),
-    ("http", &["lib", "h1/", "proxy/", "message/", "config", "files/", "threaded/"], "the types that a handler sees"),
+    (
+        "http",
+        &["lib", "h1/", "proxy/", "message/", "config", "files/", "wsgi/", "threaded/"],
+        "the types that a handler sees",
+    ),
     (
         "httpdate",
         &["h1/", "files/", "threaded/access.rs"],
@@ -84,7 +91,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("lexopt", &["main"], "arguments"),
     (
         "log",
-        &["bus/", "net/", "message/", "files/", "threaded/", "server", "main"],
+        &["bus/", "net/", "message/", "files/", "wsgi/", "threaded/", "server", "main"],
         "what goes wrong; h1 has results for that",
     ),
 ];

@@ -105,6 +105,12 @@ mod slowhttptest;
 // Everybody at once, for as long as one likes.
 mod soak;
 
+// Applications behind the gateway, CGI programs among them.
+mod wsgi;
+
+// What they are told, beside what cheroot tells.
+mod cheroot;
+
 // What is logged, and how much of it.
 mod logging;
 
