@@ -19,6 +19,7 @@
 //! |---|---|
 //! | starting, stopping, restarting | [`Server`], [`ServerHandle`] |
 //! | what can be set, with units, ranges and defaults | [`Settings`] |
+//! | settings from files, the environment and flags | [`settings`], [`Settings::from_file`](settings/struct.Settings.html#method.from_file) |
 //! | writing handlers | [`Handler`], [`IntoResponse`], [`Request`], [`RequestExt`] |
 //! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`] |
 //! | who is calling, over a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
@@ -34,6 +35,7 @@
 //! |---|---|---|
 //! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT |
 //! | `systemd` | | [`listen`](Settings::listen) takes sockets that systemd has opened: `fd:3` |
+//! | `config` | | settings from TOML files |
 //! | `cli` | | the program `drupe`, which serves a directory |
 //! | `full` | | all of them |
 //!

@@ -63,7 +63,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Setting { name, reason } => Self::Usage(format!("option --{}: {reason}", flag(name))),
-            Error::UnknownSetting { name, nearest } => Self::Usage(unknown(&flag(&name), nearest)),
+            Error::UnknownSetting { name, nearest } => Self::Usage(unknown(&flag(&name), nearest.as_deref())),
             other => {
                 let mut reason = other.to_string();
                 let mut cause = other.source();

@@ -96,8 +96,7 @@ impl Server {
 
     /// Goes on from `Starting`, which the caller has entered.
     fn start_engine(&self) -> Result<(), Error> {
-        let started =
-            Config::resolve(&self.settings).and_then(|config| Engine::start(config, Arc::clone(&self.shared.handler)));
+        let started = self.config().and_then(|config| Engine::start(config, Arc::clone(&self.shared.handler)));
         let mut life = self.shared.life();
         let result = match started {
             Ok(engine) => {
@@ -122,6 +121,18 @@ impl Server {
             log::info!("serving on {}", self.description());
         }
         result
+    }
+
+    /// Checks the settings as [`start`](Self::start) does, and opens nothing.
+    ///
+    /// # Errors
+    /// The first setting that is out of range or contradicts another; with where it was written, if it was.
+    pub fn check(&self) -> Result<(), Error> {
+        self.config().map(|_| ())
+    }
+
+    fn config(&self) -> Result<Config, Error> {
+        Config::resolve(&self.settings).map_err(|error| self.settings.locate(error))
     }
 
     /// Stops: accepts no more, closes idle connections at once, lets running requests finish for `shutdown_timeout`, cuts what is left, and

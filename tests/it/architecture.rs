@@ -80,6 +80,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("crossbeam_channel", &["threaded/queue.rs"], "the bounded queue"),
     ("signal_hook", &["bus/signals.rs"], "SIGTERM and SIGINT"),
     ("lexopt", &["main"], "arguments"),
+    ("toml", &["settings/file.rs"], "files of settings"),
     (
         "log",
         &["bus/", "net/", "message/", "files/", "threaded/", "server", "main"],
@@ -116,6 +117,7 @@ const FEATURES: &[(&str, &str)] = &[
     ("lib", "what is there at all"),
     ("net/", "kinds of sockets"),
     ("bus/mod.rs", "signals are a feature"),
+    ("settings/mod.rs", "files are a feature"),
     ("server", "`quickstart` obeys signals where they are there"),
 ];
 
