@@ -59,7 +59,10 @@
 //! # Logging
 //!
 //! Through the `log` crate: what goes wrong as `error` and `warn`, starts and stops as `info`, refused requests as `debug`, and one line an
-//! exchange under the target `drupe::access` as `info`, which costs nothing while nobody listens.
+//! exchange under the target `drupe::access` as `info`, which costs nothing while nobody listens. Its text is in the Combined Log Format, with
+//! the seconds it took at the end; nothing of a peer's in it can forge a line. For other forms, such as JSON, the record has its parts as
+//! key-values: `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` and `seconds`; those are as they were
+//! sent, and null if there is none.
 
 mod address;
 mod bus;
