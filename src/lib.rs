@@ -33,7 +33,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT |
+//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT, and does on SIGUSR1 what [`Server::on_graceful`] says |
 //! | `systemd` | | [`listen`](Settings::listen) takes sockets that systemd has opened: `fd:3` |
 //! | `config` | | settings from TOML files |
 //! | `cli` | | the program `drupe`, which serves a directory |

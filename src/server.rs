@@ -1,10 +1,12 @@
 //! The server as its user holds it: CherryPy's server adapter.
 
 mod address;
+mod graceful;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use self::graceful::Listeners;
 use crate::address::BindAddr;
 use crate::bus::notify;
 #[cfg(feature = "signals")]
@@ -48,6 +50,8 @@ struct Shared {
     life: Mutex<Life>,
     /// Rings when the state changes.
     changed: Condvar,
+    /// Who opens things anew when asked.
+    graceful: Listeners,
 }
 
 #[derive(Default)]
@@ -74,7 +78,9 @@ enum State {
 impl Server {
     /// A server with default settings that answers with `handler`.
     pub fn new(handler: impl Handler) -> Self {
-        let shared = Shared { handler: Arc::new(handler), life: Mutex::default(), changed: Condvar::new() };
+        let handler = Arc::new(handler);
+        let shared =
+            Shared { handler, life: Mutex::default(), changed: Condvar::new(), graceful: Listeners::default() };
         Self { settings: Settings::default(), shared: Arc::new(shared) }
     }
 
@@ -163,7 +169,8 @@ impl Server {
     }
 
     /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
-    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs.
+    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs. SIGUSR1 does what [`on_graceful`](Self::on_graceful)
+    /// asked for.
     ///
     /// Where systemd asks for it (`Type=notify`, `notify-reload`) it is told when connections are accepted, when the server restarts, and when
     /// it stops. A server that was only started tells nothing: it may be a part of something larger.
@@ -173,7 +180,7 @@ impl Server {
     pub fn quickstart(&self) -> Result<(), Error> {
         self.start()?;
         #[cfg(feature = "signals")]
-        let _caught = self.obey_signals()?;
+        let _caught = (self.obey_signals()?, self.obey_graceful()?);
         self.shared.set_main(true);
         self.block();
         self.shared.set_main(false);
