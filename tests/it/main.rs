@@ -101,6 +101,10 @@ mod slowhttptest;
 // Everybody at once, for as long as one likes.
 mod soak;
 
+// The program: flags, the environment, files; its logs.
+#[cfg(feature = "cli")]
+mod program;
+
 // What is logged, and how much of it.
 mod logging;
 
