@@ -10,6 +10,20 @@ use crate::error::{Error, Origin};
 ///
 /// A program with settings of its own in that place [`take`](Self::take)s them, then has [`Settings::merge`] take the server's. What nobody
 /// takes is refused, so that a slip of the pen is no setting left at its default.
+///
+/// ```
+/// use drupe::Settings;
+/// use drupe::settings::Layer;
+///
+/// # fn main() -> Result<(), drupe::Error> {
+/// let mut layer = Layer::from_environment("MYAPP_")?; // or Layer::from_file, with the feature `config`
+/// let colour = layer.take("colour", "NAME")?.map_or("red".to_owned(), |(text, _)| text);
+/// let mut settings = Settings::default();
+/// settings.merge(layer)?;
+/// # assert_eq!((colour.as_str(), settings.socket_port), ("red", 8080));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Layer {
     place: Place,
