@@ -344,17 +344,18 @@ impl Program {
     fn start_as_it_is(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        // From here on it ends with the test, whatever it says.
+        let mut program = Self { child, address: ([0, 0, 0, 0], 0).into(), said: Arc::default(), reader: None };
         let address = lines.find_map(|line| {
             let rest = line.split_once("http://")?.1;
             Some(rest.split(['/', ',']).next()?.to_owned())
         });
-        let address = address.expect("it says where it listens").parse().unwrap();
-        let said: Arc<Mutex<Vec<String>>> = Arc::default();
-        let keep = Arc::clone(&said);
-        let reader = thread::spawn(move || lines.for_each(|line| keep.lock().unwrap().push(line)));
-        let figures = Figures::of(child.id());
+        program.address = address.expect("it says where it listens").parse().unwrap();
+        let keep = Arc::clone(&program.said);
+        program.reader = Some(thread::spawn(move || lines.for_each(|line| keep.lock().unwrap().push(line))));
+        let figures = Figures::of(program.child.id());
         wait_until("signals are caught", || figures.listeners_for_signals() == 2);
-        Self { child, address, said, reader: Some(reader) }
+        program
     }
 
     fn signal(&self, name: &str) {
