@@ -19,6 +19,7 @@
 //! |---|---|
 //! | starting, stopping, restarting | [`Server`], [`ServerHandle`] |
 //! | what can be set, with units, ranges and defaults | [`Settings`] |
+//! | settings from files, the environment and flags | [`settings`], [`Settings::from_file`](settings/struct.Settings.html#method.from_file) |
 //! | writing handlers | [`Handler`], [`IntoResponse`], [`Request`], [`RequestExt`] |
 //! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`] |
 //! | who is calling, over a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
@@ -33,8 +34,9 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT |
+//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT, and does on SIGUSR1 what [`Server::on_graceful`] says |
 //! | `systemd` | | [`listen`](Settings::listen) takes sockets that systemd has opened: `fd:3` |
+//! | `config` | | settings from TOML files |
 //! | `cli` | | the program `drupe`, which serves a directory |
 //! | `full` | | all of them |
 //!
@@ -58,7 +60,10 @@
 //! # Logging
 //!
 //! Through the `log` crate: what goes wrong as `error` and `warn`, starts and stops as `info`, refused requests as `debug`, and one line an
-//! exchange under the target `drupe::access` as `info`, which costs nothing while nobody listens.
+//! exchange under the target `drupe::access` as `info`, which costs nothing while nobody listens. Its text is in the Combined Log Format, with
+//! the seconds it took at the end; nothing of a peer's in it can forge a line. For other forms, such as JSON, the record has its parts as
+//! key-values: `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` and `seconds`; those are as they were
+//! sent, and null if there is none.
 
 mod address;
 mod bus;

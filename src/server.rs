@@ -1,11 +1,13 @@
 //! The server as its user holds it: CherryPy's server adapter.
 
 mod address;
+mod graceful;
 mod served;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use self::graceful::Listeners;
 use self::served::Served;
 use crate::address::BindAddr;
 use crate::bus::notify;
@@ -50,6 +52,8 @@ struct Shared {
     life: Mutex<Life>,
     /// Rings when the state changes.
     changed: Condvar,
+    /// Who opens things anew when asked.
+    graceful: Listeners,
 }
 
 #[derive(Default)]
@@ -97,7 +101,7 @@ impl Server {
 
     /// Goes on from `Starting`, which the caller has entered.
     fn start_engine(&self) -> Result<(), Error> {
-        let started = Config::resolve(&self.settings).and_then(|config| {
+        let started = self.config().and_then(|config| {
             let handler = self.shared.served.handler(&config);
             Engine::start(config, handler)
         });
@@ -125,6 +129,18 @@ impl Server {
             log::info!("serving on {}", self.description());
         }
         result
+    }
+
+    /// Checks the settings as [`start`](Self::start) does, and opens nothing.
+    ///
+    /// # Errors
+    /// The first setting that is out of range or contradicts another; with where it was written, if it was.
+    pub fn check(&self) -> Result<(), Error> {
+        self.config().map(|_| ())
+    }
+
+    fn config(&self) -> Result<Config, Error> {
+        Config::resolve(&self.settings).map_err(|error| self.settings.locate(error))
     }
 
     /// Stops: accepts no more, closes idle connections at once, lets running requests finish for `shutdown_timeout`, cuts what is left, and
@@ -155,7 +171,8 @@ impl Server {
     }
 
     /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
-    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs.
+    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs. SIGUSR1 does what [`on_graceful`](Self::on_graceful)
+    /// asked for.
     ///
     /// Where systemd asks for it (`Type=notify`, `notify-reload`) it is told when connections are accepted, when the server restarts, and when
     /// it stops. A server that was only started tells nothing: it may be a part of something larger.
@@ -165,7 +182,7 @@ impl Server {
     pub fn quickstart(&self) -> Result<(), Error> {
         self.start()?;
         #[cfg(feature = "signals")]
-        let _caught = self.obey_signals()?;
+        let _caught = (self.obey_signals()?, self.obey_graceful()?);
         self.shared.set_main(true);
         self.block();
         self.shared.set_main(false);

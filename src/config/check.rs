@@ -32,7 +32,8 @@ pub(super) fn backlog(size: u32) -> Result<i32, Error> {
 pub(super) fn threads_max(most: Option<usize>, threads_min: usize) -> Result<Option<usize>, Error> {
     match limit("thread_pool_max", most, 1..=MOST_THREADS)? {
         Some(most) if most < threads_min => {
-            Err(Error::setting("thread_pool_max", format!("{most} is below thread_pool, which is {threads_min}")))
+            let reason = format!("{most} is below thread_pool, which is {threads_min}");
+            Err(Error::contradiction("thread_pool_max", "thread_pool", reason))
         }
         most => Ok(most),
     }

@@ -37,7 +37,7 @@ impl Server {
     }
 
     pub(super) fn serving(served: Served) -> Self {
-        let shared = Shared { served, life: Mutex::default(), changed: Condvar::new() };
+        let shared = Shared { served, life: Mutex::default(), changed: Condvar::new(), graceful: Default::default() };
         Self { settings: Settings::default(), shared: Arc::new(shared) }
     }
 }

@@ -2,19 +2,57 @@
 //!
 //! Values as they were written: nothing is checked here, so that fields can be set in any order. `config` checks them
 //! when a server starts; `table` reads and shows them as text.
+//!
+//! Text comes from a file, the environment or a command line, one [`Layer`] upon the other; each value remembers where it was written
+//! ([`Settings::origin`]), and what is wrong with it says so:
+//!
+#![cfg_attr(feature = "config", doc = "```no_run")]
+#![cfg_attr(not(feature = "config"), doc = "```ignore")]
+//! # fn main() -> Result<(), drupe::Error> {
+//! let mut settings = drupe::Settings::from_file("server.toml")?; // feature `config`
+//! settings.merge_environment("MYAPP_SERVER_")?; // MYAPP_SERVER_SOCKET_PORT=80
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A file is TOML and has CherryPy's names, in CherryPy's own spelling or as a table:
+//!
+//! ```toml
+//! [global]
+//! server.socket_port = 80
+//! server.listen = ["tcp://[::]:80", "unix:/run/app.sock"]
+//!
+//! [server]
+//! thread_pool = 20
+//! socket_timeout = 2.5
+//! max_request_body_size = "10M"
+//! socket_mode = 0o660
+//! ```
 
 mod addresses;
 mod defaults;
+mod environment;
+#[cfg(feature = "config")]
+mod file;
+#[cfg_attr(not(feature = "config"), allow(dead_code, reason = "only files are such a place"))]
+mod layer;
+mod nearest;
 mod objects;
+mod origins;
 mod table;
 mod text;
+#[cfg_attr(not(feature = "config"), allow(dead_code, reason = "only files have kinds of values"))]
+mod value;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use self::layer::Layer;
 pub use self::objects::{Instance, SslContext};
+use self::origins::Origins;
 pub use self::table::Row;
 use crate::address::BindAddr;
+pub use crate::error::Origin;
 
 /// Everything about a server that can be set, with CherryPy's attribute names where CherryPy has the attribute.
 ///
@@ -327,4 +365,7 @@ pub struct Settings {
     ///
     /// Default `("1", 0)`. CherryPy: `wsgi_version`, `(1, 0)` or `('u', 0)`, of which the second fails there.
     pub wsgi_version: (String, u32),
+
+    /// Where the values come from that were not set by the program; the crate's own tests name it by `..`.
+    pub(crate) origins: Origins,
 }

@@ -295,7 +295,13 @@ impl Client {
     fn receive(&mut self) -> io::Result<usize> {
         self.stream.set_read_timeout(Some(PATIENCE))?;
         let mut room = [0; 64 << 10];
-        let got = self.stream.read(&mut room)?;
+        let got = loop {
+            match self.stream.read(&mut room) {
+                // A machine that stops and resumes processes does that to reads with a time limit (signal(7)).
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         self.buffer.extend_from_slice(&room[..got]);
         Ok(got)
     }

@@ -591,7 +591,7 @@ fn every_setting_that_cannot_be_used_is_refused_by_name() {
         let mut server = server(hello);
         change(&mut server.settings);
         match server.start() {
-            Err(Error::Setting { name: found, reason }) => {
+            Err(Error::Setting { name: found, reason } | Error::Contradiction { name: found, reason, .. }) => {
                 assert_eq!(found, *name);
                 assert!(!reason.is_empty());
             }

@@ -111,6 +111,10 @@ mod wsgi;
 // What they are told, beside what cheroot tells.
 mod cheroot;
 
+// The program: flags, the environment, files; its logs.
+#[cfg(feature = "cli")]
+mod program;
+
 // What is logged, and how much of it.
 mod logging;
 
