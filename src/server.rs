@@ -279,6 +279,8 @@ impl Shared {
             match (life.state, &life.engine) {
                 (State::Running, Some(engine)) => {
                     let engine = Arc::clone(engine);
+                    // Whoever sees that it is stopping may rely on it.
+                    engine.announce_stop();
                     life.state = State::Stopping;
                     (engine, life.is_main)
                 }

@@ -56,7 +56,7 @@ mod watch;
 mod worker;
 
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -80,6 +80,8 @@ pub(crate) struct Engine {
     accepting: Mutex<Vec<JoinHandle<()>>>,
     watching: Mutex<Vec<JoinHandle<()>>>,
     started: Instant,
+    /// Requests that had been answered when a stop was announced.
+    answered: AtomicU64,
 }
 
 impl Engine {
@@ -97,6 +99,7 @@ impl Engine {
             accepting: Mutex::default(),
             watching: Mutex::default(),
             started: Instant::now(),
+            answered: AtomicU64::new(0),
         };
         engine.start_threads().inspect_err(|_| {
             engine.stop();
@@ -140,10 +143,9 @@ impl Engine {
     pub(crate) fn stop(&self) -> Stopped {
         let begun = Instant::now();
         let pool = &self.pool;
-        // Counted first: a handler that waits for the stop may be done before it is reached below.
-        let answered = pool.staff.counted().answered.get();
+        self.announce_stop();
+        let answered = self.answered.load(Ordering::SeqCst);
         let own = usize::from(self.is_ours());
-        pool.service().shutdown.store(true, Ordering::SeqCst);
         let listeners = std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
         for listener in &listeners {
             if let Err(error) = listener.close() {
@@ -169,6 +171,14 @@ impl Engine {
         }
         pool.staff.join_gone();
         Stopped { finished: usize::try_from(finished).unwrap_or(usize::MAX), cut, took: begun.elapsed() }
+    }
+
+    /// Has handlers know that the server stops, and every answer say so; to be called before anybody can see it elsewhere. What is
+    /// answered from now on is finished, in the words of the report.
+    pub(crate) fn announce_stop(&self) {
+        if !self.pool.service().shutdown.swap(true, Ordering::SeqCst) {
+            self.answered.store(self.pool.staff.counted().answered.get(), Ordering::SeqCst);
+        }
     }
 
     /// Cuts what is still under way; says how many connections that were.
