@@ -68,6 +68,10 @@ fn good(row: &Row) -> (String, String) {
         ("thread_pool_max", _) => bare("300"),
         ("peercreds", _) => bare("true"),
         ("keep_alive_grace", _) => bare("0.05"),
+        ("trusted_proxies", _) => quoted("127.0.0.1"),
+        ("trusted_proxy_headers", _) => quoted("forwarded"),
+        ("trusted_proxy_count", _) => bare("7"),
+        ("wsgi_version", _) => quoted("u.0"),
         ("thread_stack_size", _) => bare("131072"),
         (_, "MODE") => ("0600".to_owned(), "0o600".to_owned()),
         (_, "ADDRESSES") => ("unix:a,fd:3".to_owned(), "[\"unix:a\", \"fd:3\"]".to_owned()),
@@ -85,7 +89,7 @@ fn bad(row: &Row) -> (String, String) {
     match (row.name(), row.unit()) {
         // What it takes as it is is refused for what it means.
         ("socket_host" | "protocol_version" | "software", _) => ("a b\u{e9}".to_owned(), "\"a b\u{e9}\"".to_owned()),
-        ("socket_user" | "socket_group", _) => (String::new(), "7".to_owned()),
+        ("socket_user" | "socket_group" | "trusted_proxies", _) => (String::new(), "7".to_owned()),
         ("peercreds_resolve", _) => both("true"),
         (_, "PATH") => ("a".repeat(200), format!("{:?}", "a".repeat(200))),
         (_, "MODE") => both("888"),
@@ -110,7 +114,12 @@ fn variable(name: &str) -> String {
 
 /// Settings that only make sense together with another.
 fn needs(name: &str) -> Option<(&'static str, &'static str)> {
-    (name == "peercreds_resolve").then_some(("peercreds", "true"))
+    match name {
+        "peercreds_resolve" => Some(("peercreds", "true")),
+        "trusted_proxies" => Some(("trusted_proxy_headers", "forwarded")),
+        "trusted_proxy_headers" => Some(("trusted_proxies", "127.0.0.1")),
+        _ => None,
+    }
 }
 
 #[test]
@@ -123,7 +132,7 @@ fn every_setting_is_taken_from_a_file_from_the_environment_and_from_a_flag() {
         let (text, toml) = good(row);
         let key = format!("server.{name}");
         let expected = |origin: &str| {
-            let is_quoted = matches!(row.unit(), "NAME" | "PATH" | "MODE" | "ADDRESSES" | "VERSION");
+            let is_quoted = matches!(row.unit(), "NAME" | "NAMES" | "PATH" | "MODE" | "ADDRESSES" | "VERSION");
             (if is_quoted { format!("{text:?}") } else { text.clone() }, origin.to_owned())
         };
 
@@ -148,7 +157,12 @@ fn every_setting_is_taken_from_a_file_from_the_environment_and_from_a_flag() {
         assert_eq!(printed(&ended)[&key], of_flag);
 
         // All three at once: the flag counts; without it the environment.
-        let other = row.default_text();
+        // Two settings that need each other cannot be unset one by one.
+        let other = if name.starts_with("trusted_proxy_h") || name == "trusted_proxies" {
+            text.clone()
+        } else {
+            row.default_text()
+        };
         let mut command = drupe();
         command.args(["check", file]).envs(need).env(variable(name), &text);
         assert_eq!(printed(&run(&mut command))[&key], of_environment);

@@ -14,7 +14,7 @@ fn it_is_short_and_begins_with_the_two_commands() {
     let tables = [("## Settings", 4), ("## The program", 3), ("## Status codes", 3), ("## Features", 3)];
     let rows: usize = tables.into_iter().map(|(heading, columns)| rows(&readme, heading, columns).len()).sum();
     let lines = readme.lines().count() - rows;
-    assert!(lines <= 125, "{lines} lines beside those tables");
+    assert!(lines <= 135, "{lines} lines beside those tables");
     let block = readme.split("```").nth(1).unwrap();
     let commands: Vec<&str> = block.lines().skip(1).map(|line| line.split('#').next().unwrap().trim_end()).collect();
     assert_eq!(commands, ["cargo run --release --features full -- .", "cargo test --features full"]);
