@@ -54,7 +54,7 @@ pub(crate) struct Connection {
     /// Whether the last read left nothing behind in the socket, so that the poller will report what comes.
     pub(super) is_drained: bool,
     /// Whether something has been reported since.
-    is_reported: bool,
+    is_likely: bool,
     /// Whether the client has ended its side.
     pub(super) has_ended: bool,
     /// Whether its deadline has passed and somebody has to tell the client.
@@ -130,7 +130,7 @@ impl Connection {
             deadline: now + config.header_timeout,
             is_timed: true,
             is_drained: false,
-            is_reported: false,
+            is_likely: false,
             has_ended: false,
             is_overdue: false,
             answered: 0,
@@ -164,9 +164,14 @@ impl Connection {
         }
     }
 
-    /// Enters that something has arrived, or is so likely to that the next read may wait for it a little.
+    /// Enters that something has arrived since the last read, or may have: what was reported can be what has been read meanwhile.
+    pub(crate) fn note_input(&mut self) {
+        self.is_drained = false;
+    }
+
+    /// Enters that something is so likely to arrive that the next read may wait for it a little.
     pub(crate) fn expect_input(&mut self) {
-        self.is_reported = true;
+        self.is_likely = true;
     }
 
     /// Enters that its deadline has passed, and says what is to be done about it.
@@ -221,7 +226,7 @@ impl Connection {
 
     fn run(&mut self, desk: &mut Desk) -> Verdict {
         let mut reading =
-            if mem::take(&mut self.is_reported) { Reading::Expected } else { Reading::after(self.is_drained) };
+            if mem::take(&mut self.is_likely) { Reading::Expected } else { Reading::after(self.is_drained) };
         if matches!(self.phase, Phase::Send(_)) {
             // What was reported may be room, and input all the same.
             reading = Reading::Possible;

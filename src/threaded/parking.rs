@@ -118,7 +118,7 @@ impl Parking {
         let is_ended = lot.is_ended && interest == Interest::Read;
         if is_ended || matches!(lot.state, State::Away { is_ready: true }) {
             lot.state = State::Away { is_ready: false };
-            connection.expect_input();
+            connection.note_input();
             return Parked::Ready(connection);
         }
         lot.state = State::Parked(connection);
@@ -167,7 +167,7 @@ impl Parking {
             return None;
         }
         let mut connection = lots.fetch(place(token))?;
-        connection.expect_input();
+        connection.note_input();
         Some(connection)
     }
 
