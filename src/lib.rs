@@ -33,7 +33,10 @@
 //! |---|---|---|
 //! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT |
 //! | `cli` | | the program `drupe`, which serves a directory |
-//! | `full` | | all of them |
+//! | `tls` | | TLS by rustls, with the cryptography of ring |
+//! | `tls-aws-lc` | | the same with that of AWS-LC, which goes before ring where both are on |
+//! | `tls-encrypted-keys` | | private keys that are encrypted |
+//! | `full` | | all of them but `tls-aws-lc` |
 //!
 //! # How a request travels
 //!
@@ -70,6 +73,7 @@ mod server;
 pub mod settings;
 pub mod testing;
 mod threaded;
+pub mod tls;
 
 pub use http;
 

@@ -72,6 +72,9 @@ impl Engine {
     /// # Errors
     /// Those of [`Listener::bind`]; `System` without a poller; `Thread` if one could not be started. Nothing is left behind.
     pub(crate) fn start(config: Config, handler: Arc<dyn Handler>) -> Result<Self, Error> {
+        if config.tls.is_some() {
+            return Err(Error::setting("ssl_certificate", "not supported by this version, leave it at its default"));
+        }
         let options = Options { backlog: config.backlog, reuse_port: config.reuse_port, nodelay: config.nodelay };
         let listeners: Vec<Arc<Listener>> = Listener::bind(&config.bind, options)?.into_iter().map(Arc::new).collect();
         let service = Arc::new(Service::new(config, handler));

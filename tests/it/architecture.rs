@@ -19,13 +19,15 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("address", &[]),
     ("h1", &[]),
     ("bus", &[]),
+    // It refuses settings by name: that is an error of the crate's.
+    ("tls", &["error"]),
     // Ring 1.
-    ("settings", &["error"]),
+    ("settings", &["error", "tls"]),
     ("http_server", &["error", "address"]),
-    ("net", &["error", "address"]),
+    ("net", &["error", "address", "tls"]),
     ("message", &["h1", "address"]),
     // Ring 2.
-    ("config", &["settings", "error", "h1", "address"]),
+    ("config", &["settings", "error", "h1", "address", "tls"]),
     ("files", &["message", "address"]),
     // Ring 3.
     ("threaded", &["config", "net", "h1", "message", "http_server", "address", "error"]),
@@ -59,7 +61,19 @@ const CRATES: &[(&str, &[&str], &str)] = &[
         &["net/poll.rs", "net/stream.rs", "net/listener.rs", "files/root.rs"],
         "epoll; sendfile; the errno of a failed accept; flags and errno of opening a file",
     ),
-    ("socket2", &["net/listener.rs", "net/stream.rs"], "options before bind; sending without SIGPIPE (MSG_NOSIGNAL)"),
+    (
+        "socket2",
+        &["net/listener.rs", "net/stream.rs", "net/tls/secure.rs"],
+        "options before bind; sending without SIGPIPE (MSG_NOSIGNAL); no waiting below TLS",
+    ),
+    (
+        "rustls",
+        &["net/tls/builtin.rs", "net/tls/builtin/"],
+        "TLS, behind a contract of our own; its types go no further",
+    ),
+    ("rustls_pki_types", &["net/tls/builtin/"], "PEM, and the types of keys and certificates that rustls takes"),
+    ("x509_cert", &["net/tls/builtin/certificate.rs"], "what a certificate says"),
+    ("pkcs8", &["net/tls/builtin/keys.rs"], "decrypts private keys"),
     ("crossbeam_channel", &["threaded/queue.rs"], "the bounded queue"),
     ("signal_hook", &["bus/signals.rs"], "SIGTERM and SIGINT"),
     ("lexopt", &["main"], "arguments"),

@@ -9,7 +9,9 @@ use drupe::Settings;
 #[test]
 fn it_is_short_and_begins_with_the_two_commands() {
     let readme = read("README.md");
-    assert!(readme.lines().count() <= 150, "{} lines", readme.lines().count());
+    // A setting is a row: those have to be there, however many there are.
+    let lines = readme.lines().count() - rows(&readme, "## Settings", 4).len();
+    assert!(lines <= 125, "{lines} lines beside the settings");
     let block = readme.split("```").nth(1).unwrap();
     let commands: Vec<&str> = block.lines().skip(1).map(|line| line.split('#').next().unwrap().trim_end()).collect();
     assert_eq!(commands, ["cargo run --release --features full -- .", "cargo test --features full"]);
