@@ -14,6 +14,7 @@ use socket2::SockRef;
 
 use super::poll::{self, Interest};
 use super::script::Script;
+use super::tls::secure::Secure;
 
 /// One end of a connection. All methods take `&self`: reading and writing may go on at the same time.
 #[derive(Debug)]
@@ -22,6 +23,9 @@ pub(crate) enum Stream {
     Tcp(TcpStream),
     /// A conversation in memory, for tests and fuzzers.
     Script(Script),
+    /// Another one, encrypted; see [`Secure`] for how it differs.
+    #[allow(dead_code, reason = "the engine does not speak TLS yet")]
+    Tls(Box<Secure>),
 }
 
 impl Stream {
@@ -39,6 +43,7 @@ impl Stream {
         match self {
             Self::Tcp(socket) => retry(|| (&*socket).read(buffer)),
             Self::Script(script) => Ok(script.read(buffer)),
+            Self::Tls(secure) => secure.read(buffer),
         }
     }
 
@@ -55,6 +60,24 @@ impl Stream {
                 }
             }
             Self::Script(script) => Ok(script.write(parts)),
+            Self::Tls(secure) => secure.write(parts),
+        }
+    }
+
+    /// Sends what a write has taken and could not send at once, which only TLS does; `WouldBlock` until all of it is out.
+    #[allow(dead_code, reason = "the engine does not speak TLS yet")]
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        match self {
+            Self::Tls(secure) => secure.flush(),
+            Self::Tcp(_) | Self::Script(_) => Ok(()),
+        }
+    }
+
+    /// The TLS on it, if there is.
+    pub(crate) fn secure(&self) -> Option<&Secure> {
+        match self {
+            Self::Tls(secure) => Some(secure),
+            Self::Tcp(_) | Self::Script(_) => None,
         }
     }
 
@@ -75,6 +98,7 @@ impl Stream {
     /// Waits until a read or a write would not, at the longest for `timeout`; says whether that is so.
     pub(crate) fn wait(&self, interest: Interest, timeout: Duration) -> io::Result<bool> {
         match self.fd() {
+            Some(_) if interest == Interest::Read && self.secure().is_some_and(Secure::holds_input) => Ok(true),
             Some(fd) => poll::wait(fd, interest, Some(timeout)),
             None => Ok(true),
         }
@@ -85,15 +109,20 @@ impl Stream {
         match self {
             Self::Tcp(socket) => socket.shutdown(how),
             Self::Script(_) => Ok(()),
+            Self::Tls(secure) => secure.shutdown(how),
         }
     }
 
     /// Has the peer find a reset, not an end, when this is closed: what it has read is not all.
     pub(crate) fn abort(&self) {
-        if let Self::Tcp(socket) = self {
-            if let Err(error) = SockRef::from(socket).set_linger(Some(Duration::ZERO)) {
-                log::debug!("a broken answer will look like a whole one: {error}");
+        match self {
+            Self::Tcp(socket) => {
+                if let Err(error) = SockRef::from(socket).set_linger(Some(Duration::ZERO)) {
+                    log::debug!("a broken answer will look like a whole one: {error}");
+                }
             }
+            Self::Script(_) => {}
+            Self::Tls(secure) => secure.abort(),
         }
     }
 
@@ -101,6 +130,7 @@ impl Stream {
         match self {
             Self::Tcp(socket) => socket.local_addr().ok(),
             Self::Script(_) => None,
+            Self::Tls(secure) => secure.inner().local_addr(),
         }
     }
 
@@ -109,6 +139,7 @@ impl Stream {
         match self {
             Self::Tcp(socket) => Some(socket.as_fd()),
             Self::Script(_) => None,
+            Self::Tls(secure) => secure.inner().fd(),
         }
     }
 }

@@ -149,7 +149,7 @@ impl Connection {
     pub(crate) fn answered_in_memory(&self) -> Vec<u8> {
         match &*self.stream {
             Stream::Script(script) => script.answered(),
-            Stream::Tcp(_) => Vec::new(),
+            Stream::Tcp(_) | Stream::Tls(_) => Vec::new(),
         }
     }
 
