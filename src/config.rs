@@ -84,6 +84,8 @@ pub(crate) struct Config {
     pub(crate) fields: usize,
     /// Bytes of content; `None`: no limit.
     pub(crate) content: Option<u64>,
+    /// Bytes of content that are received before the handler runs; may be zero.
+    pub(crate) body_buffer: usize,
     /// Bytes of unread content that are dropped so as to keep a connection.
     pub(crate) drain: u64,
     /// Bytes of input that are dropped after an early answer.
@@ -134,6 +136,7 @@ impl Config {
             target_bytes: within("max_request_target_size", s.max_request_target_size, 1..=LONGEST_TARGET)?,
             fields: within("max_request_header_fields", s.max_request_header_fields, 1..=MOST_FIELDS)?,
             content: limit("max_request_body_size", s.max_request_body_size, 1..=u64::MAX)?,
+            body_buffer: within("body_buffer_size", s.body_buffer_size, 0..=GIB)?,
             drain: within("max_drain_size", s.max_drain_size, 1..=GIB as u64)?,
             linger_bytes: within("max_linger_size", s.max_linger_size, 1..=(GIB as u64) << 10)?,
             minimum_rate: limit("minimum_rate", s.minimum_rate, 1..=GIB as u64)?,

@@ -14,10 +14,10 @@ pub struct Statistics {
     pub requests: u64,
     /// Requests that the server refused: malformed, too large, too late.
     pub refused: u64,
+    /// Requests whose head or content did not come in time.
+    pub timed_out: u64,
     /// Connections that found the queue full and were answered with 503.
     pub turned_away: u64,
-    /// Request heads that did not come in time.
-    pub timed_out: u64,
     /// Handlers and bodies that panicked.
     pub panics: u64,
     /// Bytes received, as on the wire.
@@ -40,9 +40,9 @@ pub struct Statistics {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stopped {
-    /// Connections that were being served and came to their end.
+    /// Requests that were under way and were answered.
     pub finished: usize,
-    /// Connections that were being served and had to be cut.
+    /// Connections that were in the middle of a request and had to be cut.
     pub cut: usize,
     /// How long it took.
     pub took: Duration,

@@ -152,6 +152,7 @@ max_request_target_size | 64K | 65536 is out of range: from 1 to 65534
 max_request_header_fields | 0 | 0 is out of range: from 1 to 1024
 max_request_header_fields | 1025 | 1025 is out of range: from 1 to 1024
 max_request_body_size | 0 | 0 is out of range: from 1 to 18446744073709551615, or -1 (None) for no limit
+body_buffer_size | 2G | 2147483648 is out of range: from 0 to 1073741824
 max_drain_size | 0 | 0 is out of range: from 1 to 1073741824
 max_drain_size | 2G | 2147483648 is out of range: from 1 to 1073741824",
     );

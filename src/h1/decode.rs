@@ -136,6 +136,11 @@ impl Decoder {
         self.trailers.take()
     }
 
+    /// Whether fields of a trailer section wait to be taken.
+    pub(crate) fn has_trailers(&self) -> bool {
+        !self.trailers.is_empty()
+    }
+
     /// The body, trailer section included, has been consumed.
     pub(crate) fn is_ended(&self) -> bool {
         self.state == State::Ended

@@ -71,6 +71,11 @@ impl Trailers {
         Ok(false)
     }
 
+    /// Whether there are none, or none any more.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
     /// The fields, once; then none.
     pub(crate) fn take(&mut self) -> HeaderMap {
         core::mem::take(&mut self.fields)

@@ -55,8 +55,16 @@ impl Poller {
     /// Reports `token` each time more arrives at `fd`, or its end (edge-triggered: once for each arrival, and at once if
     /// something is there already).
     pub(crate) fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
-        let edges = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
-        Ok(self.epoll.add(fd, EpollEvent::new(edges, token))?)
+        Ok(self.epoll.add(fd, EpollEvent::new(ARRIVALS, token))?)
+    }
+
+    /// Reports `token` from now on also when there is room to write, or (`Read`) no longer; at once if that is so already.
+    pub(crate) fn change(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
+        let edges = match interest {
+            Interest::Read => ARRIVALS,
+            Interest::Write => ARRIVALS | EpollFlags::EPOLLOUT,
+        };
+        Ok(self.epoll.modify(fd, &mut EpollEvent::new(edges, token))?)
     }
 
     /// Reports `fd` no more.
@@ -115,6 +123,9 @@ impl Batch {
     }
 }
 
+/// What is reported of every descriptor.
+const ARRIVALS: EpollFlags = EpollFlags::EPOLLIN.union(EpollFlags::EPOLLRDHUP).union(EpollFlags::EPOLLET);
+
 /// Whole milliseconds, rounded up: a wait must not end before its deadline and start again.
 fn millis_up(limit: Duration) -> i32 {
     let millis = limit.as_nanos().div_ceil(1_000_000);
@@ -128,6 +139,22 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
+
+    #[test]
+    fn room_is_reported_only_while_it_is_asked_for() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let poller = Poller::new().unwrap();
+        let mut batch = Batch::new(4);
+        poller.add(ours.as_fd(), 7).unwrap();
+        let mut found = |millis| poller.wait(&mut batch, 4, Some(Duration::from_millis(millis))).unwrap();
+        assert_eq!(found(0), 0, "there is room, but nobody has asked");
+        poller.change(ours.as_fd(), 7, Interest::Write).unwrap();
+        assert_eq!((found(5000), found(0)), (1, 0), "once, for there was no change");
+        poller.change(ours.as_fd(), 7, Interest::Read).unwrap();
+        assert_eq!(found(0), 0);
+        theirs.write_all(b"x").unwrap();
+        assert_eq!(found(5000), 1);
+    }
 
     fn tokens(poller: &Poller, timeout: u64) -> Vec<u64> {
         let mut batch = Batch::new(8);

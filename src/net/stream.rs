@@ -104,6 +104,14 @@ impl Stream {
         }
     }
 
+    /// Has reads and writes wait for nothing at all, or again for as long as they were told.
+    pub(crate) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => socket.set_nonblocking(nonblocking),
+            Self::Script(_) => Ok(()),
+        }
+    }
+
     /// Ends one direction or both, and wakes whoever waits there; that the peer was faster is no error.
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match self {

@@ -28,6 +28,7 @@ impl Default for Settings {
             max_request_target_size: 8192,
             max_request_header_fields: 100,
             max_request_body_size: Some(100 << 20),
+            body_buffer_size: 64 << 10,
             max_drain_size: 64 << 10,
             max_linger_size: 256 << 20,
             minimum_rate: Some(240),

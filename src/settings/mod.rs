@@ -128,6 +128,14 @@ pub struct Settings {
     /// refused here because there it means no limit.
     pub max_request_body_size: Option<u64>,
 
+    /// Bytes of a request's content that are received before its handler runs; what is more is received while the handler reads.
+    ///
+    /// A client that is slow to send them costs no thread. A handler that answers before it has read all, as in a conversation, gets
+    /// each piece as it comes if this is 0; so it does where the client waits for `100 Continue`.
+    ///
+    /// Default 65536, range 0 (none) to 1 GiB. CherryPy: not there, always none.
+    pub body_buffer_size: usize,
+
     /// Bytes of content left unread by a handler that are read and dropped so as to keep the connection.
     ///
     /// Default 65536, range 1 to 1 GiB. CherryPy: not there, always everything.
@@ -143,6 +151,9 @@ pub struct Settings {
     ///
     /// Time that the server spends on waiting is paid out of `body_timeout` or `write_timeout`, and is earned back at this rate.
     /// Default 240, range 1 to 1 GiB; `None`: any byte earns all of it back. CherryPy: not there.
+    ///
+    /// Where all threads there may be are taken and connections wait, a peer that a thread has waited for, a second or more, at under
+    /// 4096 bytes a second, gives way: its content ends with 408, its answer with a reset.
     pub minimum_rate: Option<u64>,
 
     /// Connections that may be open at a time. One more takes the place of the one that has been idle between requests for

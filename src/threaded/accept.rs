@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
+use super::output::PATIENCE;
 use super::pool::Pool;
 use crate::address::Peer;
 use crate::net::listener::{Listener, Refusal};
@@ -42,8 +43,7 @@ fn admit(socket: TcpStream, peer: SocketAddr, pool: &Pool) {
     let config = &pool.service().config;
     // Each read and write is short, so that a deadline is kept and a stop is noticed.
     let grace = config.keep_alive_grace.max(SHORTEST_WAIT);
-    let slice = config.write_timeout.clamp(SHORTEST_WAIT, LONGEST_WRITE);
-    match Stream::tcp(socket, grace, slice) {
+    match Stream::tcp(socket, grace, PATIENCE) {
         Ok(stream) => {
             let connection = Connection::new(stream, Some(Peer::Tcp(peer)), Instant::now(), pool.service());
             pool.bring(Box::new(connection));
@@ -73,7 +73,6 @@ impl Trouble {
 }
 
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
-const LONGEST_WRITE: Duration = Duration::from_millis(500);
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,11 +9,13 @@ use http::header::{REFERER, USER_AGENT};
 use http::{HeaderName, StatusCode, Version};
 
 use crate::address::Peer;
-use crate::message::Request;
+use crate::h1::head::RequestHead;
 
 /// A line that is being made, if somebody listens.
+#[derive(Debug)]
 pub(super) struct Line(Option<Begun>);
 
+#[derive(Debug)]
 struct Begun {
     /// Everything that the request says, before a handler could change it.
     request: String,
@@ -24,13 +26,13 @@ struct Begun {
 
 impl Line {
     /// Notes what a request asks.
-    pub(super) fn begin(peer: Option<&Peer>, request: &Request) -> Self {
+    pub(super) fn begin(peer: Option<&Peer>, head: &RequestHead) -> Self {
         if !log::log_enabled!(target: TARGET, log::Level::Info) {
             return Self(None);
         }
-        let version = if request.version() == Version::HTTP_10 { "1.0" } else { "1.1" };
-        let text = format!("{} {} HTTP/{version}", request.method(), request.uri());
-        let field = |name: HeaderName| request.headers().get(name).map_or(&b"-"[..], |value| value.as_bytes());
+        let version = if head.version == Version::HTTP_10 { "1.0" } else { "1.1" };
+        let text = format!("{} {} HTTP/{version}", head.method, head.target);
+        let field = |name: HeaderName| head.fields.get(name).map_or(&b"-"[..], |value| value.as_bytes());
         Self(Some(Begun {
             request: quoted(text.as_bytes()),
             referer_and_agent: format!("{} {}", quoted(field(REFERER)), quoted(field(USER_AGENT))),

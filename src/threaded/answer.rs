@@ -1,17 +1,16 @@
 //! Sends a response: its head, then its body as that comes, straight from the worker to the socket.
 
-use std::fs::File;
 use std::io::{self, Read, Write};
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, Response as Head};
 
 use super::output::Output;
+use super::rest::{Left, Rest};
 use crate::h1::encode::{self, Stamp};
 use crate::h1::error::Error;
 use crate::h1::exchange::{BodyFraming, CloseReason, Exchange};
-use crate::message::body::{Body, Kind, read_range};
+use crate::message::body::{Body, Kind};
 use crate::message::response::refusal;
 use crate::message::writer::{BodyWriter, Sink};
 
@@ -20,6 +19,8 @@ use crate::message::writer::{BodyWriter, Sink};
 pub(crate) enum Sent {
     /// It is out, or gathered. The number counts bytes of content.
     Whole(u64),
+    /// The client is slow to take it: this is left of it, and of what is gathered.
+    Partly(Rest, u64),
     /// Nothing of it is out: its body failed first, or its framing contradicts itself.
     Unsent(Error),
 }
@@ -68,6 +69,10 @@ pub(crate) fn send(
     }
     encode::head(output.gathered, exchange, framing, head.status, &head.headers, stamp);
     let Some(framed) = framed else { return Ok(Sent::Whole(0)) };
+    let body = match Rest::of(body) {
+        Ok(rest) => return send_known(output, exchange, rest),
+        Err(body) => body,
+    };
     let mut writer = Framing { output, framed, pending: scratch, trailers: None, sent: 0, surplus: false, shutdown };
     if let Err(error) = write_body(&mut writer, body) {
         if writer.framed == Framed::Raw {
@@ -90,14 +95,25 @@ fn write_body(writer: &mut Framing<'_, '_>, mut body: Body) -> io::Result<()> {
         writer.trailers = body.trailers();
         return Ok(());
     }
-    match body.into_kind() {
-        Kind::Bytes(bytes) => writer.emit(&bytes),
-        Kind::File { file, range } => writer.file(&file, range),
-        Kind::Stream(produce) => {
-            produce(&mut BodyWriter::new(writer))?;
-            writer.pass_pending()
+    if let Kind::Stream(produce) = body.into_kind() {
+        produce(&mut BodyWriter::new(writer))?;
+    }
+    writer.pass_pending()
+}
+
+/// Sends content that is at hand and whose length is known.
+fn send_known(output: &mut Output<'_>, exchange: &mut Exchange, mut rest: Rest) -> io::Result<Sent> {
+    let length = rest.len();
+    match rest.send(output)? {
+        Left::Nothing => Ok(Sent::Whole(length)),
+        Left::More => Ok(Sent::Partly(rest, length)),
+        Left::Missing(missing) => {
+            log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
+            exchange.close(CloseReason::BodyShort);
+            // What the head has promised will not come: only the end of the connection can say so.
+            output.flush()?;
+            Ok(Sent::Whole(length - missing))
         }
-        Kind::Empty | Kind::Upgrade(_) | Kind::Incoming(_) | Kind::Reader { .. } => Ok(()),
     }
 }
 
@@ -204,29 +220,6 @@ impl Framing<'_, '_> {
         if body.is_incoming() {
             let surplus = body.read(&mut [0])?;
             self.surplus |= surplus > 0;
-        }
-        Ok(())
-    }
-
-    /// Sends a part of a file: small ones with the head, large ones by the kernel.
-    fn file(&mut self, file: &File, range: Range<u64>) -> io::Result<()> {
-        let mut rest = range;
-        let length = rest.end.saturating_sub(rest.start);
-        if let (Framed::Length(owed), true) = (&mut self.framed, length > GATHER as u64) {
-            let count = length.min(*owed);
-            let unsent = self.output.send_file(file, &mut rest.start, count)?;
-            *owed -= count - unsent;
-            self.sent += count - unsent;
-        }
-        // A small file, or one whose system cannot send it by itself, or one that has shrunk.
-        while !rest.is_empty() {
-            self.pending.resize(COPY, 0);
-            let got = read_range(file, &mut rest, self.pending)?;
-            self.pending.truncate(got);
-            if got == 0 {
-                break;
-            }
-            self.pass_pending()?;
         }
         Ok(())
     }

@@ -1,15 +1,14 @@
 //! One connection, from its first byte to its last: what may come next, and what its worker does about it.
 //!
 //! ```text
-//!             a head is there                     kept
-//!   ┌──► Head ───────────────► exchange ───────────────────┐
-//!   │     │ ▲                      │ content left unread   │
-//!   │     │ │ part of a head       ▼                       │
-//!   │     │ └─ parked          Drain ──────────────────────┤
-//!   │     │ refused                │ too much, too late    │
-//!   │     ▼                        ▼                       │
-//!   │   Linger ──────────────► closed                      │
-//!   └──────────────────────────────────────────────────────┘
+//!           head          content there             answer out
+//!   ┌──► Head ───► Content ──────────► exchange ───► Send ──┐
+//!   │     │ ▲         │                    │ content left   │
+//!   │     │ └ parked  │ refused            ▼ unread         │
+//!   │     ▼           ▼                  Drain ─────────────┤
+//!   │   Linger ◄──────┴────────────────────┘ too much       │
+//!   │     └──────────────────► closed                       │
+//!   └───────────────────────────────────────────────────────┘
 //! ```
 //!
 //! Every state but the exchange itself is resumable: when input runs out, [`Connection::advance`] returns and the
@@ -17,16 +16,18 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use http::Extensions;
 
-use super::content::{Content, Failure};
+use super::content::{Content, Failure, Reception};
 use super::desk::{Desk, Service};
+use super::gather::Gathering;
 use super::input::Input;
+use super::open::{Open, Ticket};
 use super::output::Output;
 use super::pace::Pace;
+use super::sending::Sending;
 use crate::address::Peer;
 use crate::h1::decode::Decoder;
 use crate::h1::error::Error;
@@ -58,25 +59,10 @@ pub(crate) struct Connection {
     pub(super) extensions: Extensions,
     /// Where parking knows it, once it has been there.
     pub(super) lot: Option<u64>,
+    /// What it is watched for there.
+    pub(super) watched: Interest,
     /// Counts it among the open ones.
     pub(super) ticket: Option<Ticket>,
-}
-
-/// One of those that are open; dropping it takes it off the count.
-#[derive(Debug)]
-pub(super) struct Ticket(Arc<AtomicUsize>);
-
-impl Ticket {
-    fn new(open: &Arc<AtomicUsize>) -> Self {
-        open.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(open))
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// What a connection waits for.
@@ -84,6 +70,10 @@ impl Drop for Ticket {
 pub(super) enum Phase {
     /// A head, or the rest of it.
     Head(Scan),
+    /// Content that is received before the handler runs.
+    Content(Box<Gathering>),
+    /// A client that is slow to take its answer.
+    Send(Box<Sending>),
     /// The rest of content that the handler did not want, `left` bytes at the most, to get at the next request.
     Drain { decoder: Box<Decoder>, left: u64 },
     /// The end of a client that has its last answer, `left` bytes at the most.
@@ -102,10 +92,19 @@ pub(crate) enum Verdict {
     Upgrade(Upgrade),
 }
 
+/// What is to be done with a connection whose time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overdue {
+    Close,
+    /// A worker is to look at it once more, and to judge.
+    LastLook,
+}
+
 /// What an exchange leads to.
 pub(super) enum Next {
     /// The next head.
     Head,
+    Content(Box<Gathering>),
     Drain(Box<Decoder>),
     Verdict(Verdict),
 }
@@ -126,6 +125,7 @@ impl Connection {
             answered: 0,
             extensions: Extensions::new(),
             lot: None,
+            watched: Interest::Read,
             ticket: None,
         }
     }
@@ -141,8 +141,8 @@ impl Connection {
     }
 
     /// Has it counted in `open` for as long as it lives.
-    pub(crate) fn count_in(&mut self, open: &Arc<AtomicUsize>) {
-        self.ticket = Some(Ticket::new(open));
+    pub(super) fn count_in(&mut self, open: &Arc<Open>) {
+        self.ticket = Some(open.enter());
     }
 
     /// All that was written to a connection in memory.
@@ -158,26 +158,43 @@ impl Connection {
         self.is_reported = true;
     }
 
-    /// Enters that its deadline has passed. Says whether the client is owed an answer; if not, closing is all there is to do.
+    /// Enters that its deadline has passed, and says what is to be done about it.
     ///
-    /// The idle end of a conversation is no error of anybody's; a head that does not come, or not whole, is a `408`.
-    pub(crate) fn overdue(&mut self) -> bool {
+    /// The idle end of a conversation is no error of anybody's; a head or content that does not come, or not whole, is a `408`.
+    /// What has come, and nobody had time to look at, has come in time.
+    pub(crate) fn overdue(&mut self) -> Overdue {
         self.is_overdue = match &self.phase {
-            Phase::Head(scan) => self.answered == 0 || scan.has_begun(),
+            Phase::Head(_) if self.is_idle() => matches!(self.stream.wait(Interest::Read, Duration::ZERO), Ok(true)),
+            Phase::Head(_) | Phase::Content(_) | Phase::Send(_) => true,
             Phase::Drain { .. } | Phase::Linger { .. } => false,
         };
-        self.is_overdue
+        if self.is_overdue { Overdue::LastLook } else { Overdue::Close }
+    }
+
+    /// What it waits for.
+    pub(crate) fn interest(&self) -> Interest {
+        if matches!(self.phase, Phase::Send(_)) { Interest::Write } else { Interest::Read }
+    }
+
+    /// Whether it is in the middle of an exchange, which a stop lets come to its end.
+    pub(crate) fn is_under_way(&self) -> bool {
+        matches!(self.phase, Phase::Content(_) | Phase::Send(_))
     }
 
     /// Goes on for as long as there is input. What was gathered to send is sent when it returns.
     pub(crate) fn advance(&mut self, desk: &mut Desk) -> Verdict {
-        if mem::take(&mut self.is_overdue) {
-            return self.refuse(Error::Timeout, false, desk);
+        let is_last_look = mem::take(&mut self.is_overdue);
+        if is_last_look {
+            self.is_drained = false;
         }
+        let deadline = self.deadline;
         self.input.lend(&mut desk.spare);
         let mut verdict = self.run(desk);
-        if !desk.gathered.is_empty() && self.output(desk).flush().is_err() {
-            verdict = Verdict::Close;
+        if is_last_look && self.deadline == deadline && matches!(verdict, Verdict::Park) {
+            verdict = if self.is_idle() { Verdict::Close } else { self.refuse_present(Error::Timeout, desk) };
+        }
+        if !desk.gathered.is_empty() {
+            verdict = self.flush_after(verdict, desk);
         }
         if self.input.is_empty() {
             self.input.give_back(&mut desk.spare);
@@ -190,9 +207,15 @@ impl Connection {
     fn run(&mut self, desk: &mut Desk) -> Verdict {
         let mut reading =
             if mem::take(&mut self.is_reported) { Reading::Expected } else { Reading::after(self.is_drained) };
+        if matches!(self.phase, Phase::Send(_)) {
+            // What was reported may be room, and input all the same.
+            reading = Reading::Possible;
+        }
         for _ in 0..SHARE {
             let stepped = match &mut self.phase {
                 Phase::Head(_) => self.head(desk, &mut reading),
+                Phase::Content(_) => self.gather(desk, &mut reading),
+                Phase::Send(_) => self.send(desk),
                 Phase::Drain { .. } => self.drain(desk),
                 Phase::Linger { .. } => self.linger(),
             };
@@ -201,7 +224,10 @@ impl Connection {
                 Step::On => {}
                 Step::Starved => {
                     if let Err(verdict) = self.fill(desk, &mut reading) {
-                        return verdict;
+                        return match (verdict, &self.phase) {
+                            (Verdict::Park, Phase::Content(_)) => self.await_content(desk),
+                            (verdict, _) => verdict,
+                        };
                     }
                 }
             }
@@ -229,12 +255,16 @@ impl Connection {
         }
     }
 
-    fn settle(&mut self, next: Next, desk: &mut Desk) -> Step {
+    pub(super) fn settle(&mut self, next: Next, desk: &mut Desk) -> Step {
         let config = &desk.service.config;
         match next {
             Next::Head => {
                 self.phase = Phase::Head(Scan::default());
                 self.deadline = Instant::now() + config.keep_alive_timeout;
+                Step::On
+            }
+            Next::Content(gathering) => {
+                self.phase = Phase::Content(gathering);
                 Step::On
             }
             Next::Drain(decoder) => {
@@ -271,8 +301,12 @@ impl Connection {
         if *reading == Reading::Reported {
             return Err(Verdict::Park);
         }
-        if !desk.gathered.is_empty() && self.output(desk).flush().is_err() {
-            return Err(Verdict::Close);
+        if !desk.gathered.is_empty() {
+            match self.output(desk).flush_some() {
+                Ok(true) => {}
+                Ok(false) => return Err(self.leave_and_resume(desk)),
+                Err(_) => return Err(Verdict::Close),
+            }
         }
         if *reading == Reading::Possible && matches!(self.stream.wait(Interest::Read, Duration::ZERO), Ok(false)) {
             self.is_drained = true;
@@ -294,6 +328,7 @@ impl Connection {
                 match &self.phase {
                     // It has ended its side only, perhaps, and can still be told.
                     Phase::Head(scan) if scan.has_begun() => Err(self.refuse(Error::Truncated, false, desk)),
+                    Phase::Content(_) => Err(self.refuse_present(Error::Truncated, desk)),
                     _ => Err(Verdict::Close),
                 }
             }
@@ -304,17 +339,21 @@ impl Connection {
     pub(super) fn output<'a>(&'a self, desk: &'a mut Desk) -> Output<'a> {
         let config = &desk.service.config;
         let pace = Pace::new(config.write_timeout, config.minimum_rate);
-        Output::new(&self.stream, &mut desk.gathered, pace, &desk.counters)
+        let is_over = desk.service.is_over();
+        let output = Output::new(&self.stream, pace, desk);
+        if is_over { output } else { output.leaving() }
     }
 
     /// Gives the receiving side to the content of a request.
-    pub(super) fn lend_content(&mut self, decoder: Decoder, wants_continue: bool, desk: &Desk) -> Content {
-        let config = &desk.service.config;
+    pub(super) fn lend_content(&mut self, reception: Reception, wants_continue: bool, desk: &Desk) -> Content {
+        let Reception { decoder, ahead, pace } = reception;
         Content {
             stream: Arc::clone(&self.stream),
             input: mem::take(&mut self.input),
             decoder,
-            pace: Pace::new(config.body_timeout, config.minimum_rate),
+            ahead: ahead.into(),
+            pace,
+            pressure: Arc::clone(&desk.service.pressure),
             wants_continue,
             is_drained: self.is_drained,
             failure: None,
@@ -334,7 +373,7 @@ impl Connection {
 
 /// What is known of the socket before a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
+pub(super) enum Reading {
     /// Something has been reported, or is so likely to come that a short wait pays.
     Expected,
     /// The last read may have left something behind, which will not be reported.
@@ -344,7 +383,7 @@ enum Reading {
 }
 
 impl Reading {
-    fn after(is_drained: bool) -> Self {
+    pub(super) fn after(is_drained: bool) -> Self {
         if is_drained { Self::Reported } else { Self::Possible }
     }
 }

@@ -8,10 +8,13 @@ use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
 use super::input::{Input, Received};
+use super::output::RETRY;
 use super::pace::Pace;
+use super::pressure::Pressure;
 use crate::h1::decode::Decoder;
 use crate::h1::encode;
 use crate::h1::error::Error;
@@ -19,13 +22,36 @@ use crate::message::body::Incoming;
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
 
+/// How much of some content has been received.
+#[derive(Debug)]
+pub(super) struct Reception {
+    pub(super) decoder: Decoder,
+    /// What was received before the handler ran.
+    pub(super) ahead: Vec<u8>,
+    pub(super) pace: Pace,
+}
+
+impl Reception {
+    pub(super) fn new(decoder: Decoder, pace: Pace) -> Self {
+        Self { decoder, ahead: Vec::new(), pace }
+    }
+
+    /// Whether all that is still to come is known to be in `input`.
+    pub(super) fn is_within(&self, input: &Input) -> bool {
+        self.decoder.remaining().is_some_and(|left| left <= input.unread().len() as u64)
+    }
+}
+
 /// The receiving half of a connection and how far the content is decoded.
 #[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) stream: Arc<Stream>,
     pub(crate) input: Input,
     pub(crate) decoder: Decoder,
+    /// Content that was received before the handler ran, and has not been read.
+    pub(crate) ahead: Bytes,
     pub(crate) pace: Pace,
+    pub(crate) pressure: Arc<Pressure>,
     /// Whether the client waits for `100 Continue` before it sends.
     pub(crate) wants_continue: bool,
     /// Whether the last read left nothing behind in the socket.
@@ -54,6 +80,11 @@ impl Content {
         loop {
             if let Some(failure) = self.failure {
                 return Err(failure.into());
+            }
+            if !self.ahead.is_empty() {
+                let count = buffer.len().min(self.ahead.len());
+                self.ahead.copy_to_slice(&mut buffer[..count]);
+                return Ok(count);
             }
             match self.decoder.decode(self.input.unread(), buffer) {
                 Err(error) => self.failure = Some(Failure::Refused(error)),
@@ -109,12 +140,13 @@ impl Content {
         }
         while self.failure.is_none() {
             let begun = Instant::now();
-            let Some(left) = self.pace.left() else {
+            let left = self.pace.left().filter(|_| !self.pace.is_slow() || !self.pressure.gives_way());
+            let Some(left) = left else {
                 self.failure = Some(Failure::Refused(Error::Timeout));
                 break;
             };
             let result = match read(&mut self.input, &self.stream) {
-                Err(error) if would_wait(&error) => self.stream.wait(Interest::Read, left).map(|_| None),
+                Err(error) if would_wait(&error) => self.stream.wait(Interest::Read, left.min(RETRY)).map(|_| None),
                 done => done.map(Some),
             };
             self.pace.waited(begun.elapsed());
@@ -210,11 +242,20 @@ impl Incoming for Intake {
     }
 
     fn remaining(&self) -> Option<u64> {
-        self.with(|content| content.decoder.remaining()).flatten()
+        // Where trailers follow, the content that is given back is to go out in chunks too.
+        self.with(|content| {
+            let left = content.decoder.remaining().filter(|_| !content.decoder.has_trailers())?;
+            Some(left + content.ahead.len() as u64)
+        })
+        .flatten()
     }
 
     fn trailers(&self) -> Option<HeaderMap> {
         self.with(|content| {
+            if !content.ahead.is_empty() {
+                // Its end has been received, but not yet been read.
+                return None;
+            }
             let trailers = content.decoder.take_trailers();
             (!trailers.is_empty()).then_some(trailers)
         })

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 
+use super::pressure::Pressure;
 use super::statistics::Counters;
 use crate::config::Config;
 use crate::h1::encode::{self, Stamp};
@@ -14,21 +15,28 @@ use crate::h1::exchange::Policy;
 use crate::h1::{decode, head};
 use crate::message::Handler;
 
-/// What is served and how; the same for all workers, never changed.
+/// What is served and how; the same for all workers.
 pub(crate) struct Service {
     pub(crate) config: Config,
     pub(crate) handler: Arc<dyn Handler>,
-    /// Set once the server stops.
+    /// Set once the server stops: what is under way goes on, nothing else begins.
     pub(crate) shutdown: Arc<AtomicBool>,
+    /// Set once nothing is under way any more, or has had its time: whoever works leaves.
+    pub(crate) over: AtomicBool,
+    pub(crate) pressure: Arc<Pressure>,
 }
 
 impl Service {
     pub(crate) fn new(config: Config, handler: Arc<dyn Handler>) -> Self {
-        Self { config, handler, shutdown: Arc::default() }
+        Self { config, handler, shutdown: Arc::default(), over: AtomicBool::new(false), pressure: Arc::default() }
     }
 
     pub(crate) fn is_shutting_down(&self) -> bool {
         self.shutdown.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
     }
 
     pub(crate) fn head_limits(&self) -> head::Limits {

@@ -7,6 +7,7 @@
 //!        refused  refused                500      500 or the content's   next head | drain | linger | close
 //! ```
 
+use std::fmt;
 use std::io;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,8 +18,11 @@ use http::{Method, StatusCode};
 use super::access::Line;
 use super::answer::{self, Sent};
 use super::connection::{Connection, Next, Verdict};
-use super::content::{Failure, Intake};
+use super::content::{Failure, Intake, Reception};
 use super::desk::Desk;
+use super::linger::Refused;
+use super::rest::Rest;
+use super::sending::Then;
 use crate::h1::decode::Decoder;
 use crate::h1::error::Error;
 use crate::h1::exchange::{CloseReason, Exchange};
@@ -39,10 +43,13 @@ impl Connection {
             Ok(head) => head,
             Err(error) => return Next::Verdict(self.refuse(error, false, desk)),
         };
-        let is_head = head.method == Method::HEAD;
+        let line = Line::begin(self.peer.as_ref(), &head);
         match self.judge(&head, desk) {
-            Ok((exchange, decoder)) => self.serve(head, exchange, decoder, desk),
-            Err(error) => Next::Verdict(self.refuse(error, is_head, desk)),
+            Ok((exchange, decoder)) => self.begin(head, exchange, decoder, line, desk),
+            Err(error) => {
+                let is_head = head.method == Method::HEAD;
+                Next::Verdict(self.refuse_as(line, Refused { error, is_head }, desk))
+            }
         }
     }
 
@@ -55,20 +62,26 @@ impl Connection {
         Ok((exchange, decoder))
     }
 
-    fn serve(&mut self, head: RequestHead, mut exchange: Exchange, decoder: Option<Decoder>, desk: &mut Desk) -> Next {
+    /// Runs the handler and sends its answer.
+    pub(super) fn serve(
+        &mut self,
+        head: RequestHead,
+        mut exchange: Exchange,
+        reception: Option<Reception>,
+        line: Line,
+        desk: &mut Desk,
+    ) -> Next {
         let is_head = head.method == Method::HEAD;
-        let intake = match decoder {
-            None => None,
-            // Earlier answers must not wait for content that may be long in coming.
-            Some(_) if !desk.gathered.is_empty() && self.output(desk).flush().is_err() => {
-                return Next::Verdict(Verdict::Close);
-            }
-            Some(decoder) => {
-                Some(Arc::new(Intake::new(Box::new(self.lend_content(decoder, exchange.wants_continue(), desk)))))
-            }
-        };
+        let is_to_come = reception.as_ref().is_some_and(|reception| !reception.is_within(&self.input));
+        // Earlier answers must not wait for content that may be long in coming.
+        if is_to_come && !desk.gathered.is_empty() && self.output(desk).flush().is_err() {
+            return Next::Verdict(Verdict::Close);
+        }
+        let intake = reception.map(|reception| {
+            let content = self.lend_content(reception, exchange.wants_continue(), desk);
+            Arc::new(Intake::new(Box::new(content)))
+        });
         let mut request = self.request(head, intake.clone(), desk);
-        let line = Line::begin(self.peer.as_ref(), &request);
         let response = self.handle(&mut request, &mut exchange, desk);
         if desk.service.is_shutting_down() {
             exchange.close(CloseReason::Shutdown);
@@ -84,29 +97,49 @@ impl Connection {
         }
 
         let outcome = self.answer(response, &mut exchange, intake.as_ref(), is_head, desk);
-        let has_content = intake.is_some();
-        let decoder = intake.and_then(|intake| intake.end()).map(|content| {
-            let failed = content.failure.is_some();
-            (self.take_back(*content, desk), failed)
-        });
-        let answer = match outcome {
-            Ok(answer) => answer,
+        let content = match intake.map(|intake| intake.end()) {
+            None => Unread::Nothing,
+            Some(None) => Unread::Elsewhere,
+            Some(Some(content)) => {
+                let failed = content.failure.is_some();
+                let decoder = self.take_back(*content, desk);
+                if failed || !decoder.is_ended() {
+                    Unread::Here { decoder: Box::new(decoder), failed }
+                } else {
+                    Unread::Nothing
+                }
+            }
+        };
+        match outcome {
+            Ok((answer, rest)) => {
+                let done = Done { exchange, content, answer, line };
+                match rest {
+                    None => self.conclude(done, desk),
+                    Some(rest) => Next::Verdict(self.leave(Some(rest), Then::Conclude(Box::new(done)), desk)),
+                }
+            }
             Err(error) => {
                 log::debug!("an answer broke off: {error}");
                 line.end(None);
-                return Next::Verdict(Verdict::Close);
+                Next::Verdict(Verdict::Close)
             }
-        };
+        }
+    }
+
+    /// Says what follows an answer that is out or gathered.
+    pub(super) fn conclude(&mut self, done: Done, desk: &mut Desk) -> Next {
+        let Done { exchange, content, answer, line } = done;
         self.answered += 1;
+        desk.counters.answered.add(1);
         line.end(Some((answer.status, answer.length)));
-        if has_content && decoder.is_none() {
+        if let Unread::Elsewhere = content {
             // Somebody still reads it on another thread; what comes next on this connection cannot be told apart.
             return Next::Verdict(Verdict::Close);
         }
         if let Some(upgrade) = answer.upgrade {
             return Next::Verdict(Verdict::Upgrade(upgrade));
         }
-        self.next(&exchange, decoder, desk)
+        self.next(&exchange, content, desk)
     }
 
     fn request(&mut self, head: RequestHead, intake: Option<Arc<Intake>>, desk: &Desk) -> Request {
@@ -168,7 +201,7 @@ impl Connection {
         intake: Option<&Arc<Intake>>,
         is_head: bool,
         desk: &mut Desk,
-    ) -> io::Result<Answer> {
+    ) -> io::Result<(Answer, Option<Rest>)> {
         if response.body().is_upgrade() {
             // What follows the content is the first of the other protocol.
             intake.and_then(|intake| intake.with(|content| content.skip(desk.service.config.drain)));
@@ -181,7 +214,11 @@ impl Connection {
                 }
                 return self.refuse_instead(error, exchange, is_head, desk);
             }
-            Some(Left::Refused(_) | Left::Awaited | Left::Lost) => exchange.close(CloseReason::UnreadContent),
+            Some(Left::Refused(error)) => {
+                desk.counters.count_late(error);
+                exchange.close(CloseReason::UnreadContent);
+            }
+            Some(Left::Awaited | Left::Lost) => exchange.close(CloseReason::UnreadContent),
             Some(Left::Known(bytes)) if bytes > desk.service.config.drain => exchange.close(CloseReason::UnreadContent),
             Some(Left::Known(_)) | None => {}
         }
@@ -199,7 +236,8 @@ impl Connection {
         desk.clock = clock;
         desk.scratch = scratch;
         match sent {
-            Ok(Ok(Sent::Whole(length))) => Ok(Answer { status, length, upgrade }),
+            Ok(Ok(Sent::Whole(length))) => Ok((Answer { status, length, upgrade }, None)),
+            Ok(Ok(Sent::Partly(rest, length))) => Ok((Answer { status, length, upgrade }, Some(rest))),
             Ok(Ok(Sent::Unsent(error))) => {
                 if error.status().is_server_error() {
                     log::error!("an answer could not be sent: {error}");
@@ -221,29 +259,28 @@ impl Connection {
         exchange: &mut Exchange,
         is_head: bool,
         desk: &mut Desk,
-    ) -> io::Result<Answer> {
+    ) -> io::Result<(Answer, Option<Rest>)> {
         exchange.close(CloseReason::Refused);
-        desk.counters.refused.add(1);
+        desk.counters.count_refused(error);
         self.answer_refusal(error, is_head, desk);
-        Ok(Answer { status: error.status(), length: 0, upgrade: None })
+        Ok((Answer { status: error.status(), length: 0, upgrade: None }, None))
     }
 
-    /// Says what follows an answer that is out. `decoder`: where the content stopped, and whether it failed.
-    fn next(&mut self, exchange: &Exchange, decoder: Option<(Decoder, bool)>, desk: &mut Desk) -> Next {
+    /// Says what follows an exchange that is over.
+    fn next(&mut self, exchange: &Exchange, content: Unread, desk: &mut Desk) -> Next {
         if let Some(reason) = exchange.close_reason() {
             log::trace!("closing after this exchange: {reason:?}");
         }
         let is_expected =
             matches!(exchange.close_reason(), Some(CloseReason::ClientAsked | CloseReason::ClientVersion));
-        let unfinished = decoder.filter(|(decoder, failed)| *failed || !decoder.is_ended());
-        match unfinished {
-            None if exchange.is_persistent() => Next::Head,
-            Some((decoder, false)) if exchange.is_persistent() => Next::Drain(Box::new(decoder)),
+        match content {
+            Unread::Nothing if exchange.is_persistent() => Next::Head,
+            Unread::Here { decoder, failed: false } if exchange.is_persistent() => Next::Drain(decoder),
             // The client knew that this was the last; nothing lies unread that a close would answer with a reset.
-            None if is_expected && self.input.is_empty() => match self.output(desk).flush() {
-                Ok(()) | Err(_) => Next::Verdict(Verdict::Close),
-            },
-            None | Some(_) => Next::Verdict(self.begin_linger(desk)),
+            Unread::Nothing if is_expected && self.input.is_empty() => {
+                Next::Verdict(self.flush_then(Then::Close, desk))
+            }
+            _ => Next::Verdict(self.begin_linger(desk)),
         }
     }
 }
@@ -257,12 +294,47 @@ fn contained(run: impl FnOnce()) -> bool {
     is_sound
 }
 
+/// An exchange whose answer is made, and perhaps not yet out.
+#[derive(Debug)]
+pub(super) struct Done {
+    exchange: Exchange,
+    content: Unread,
+    answer: Answer,
+    line: Line,
+}
+
+impl Done {
+    /// Enters in the log that the answer has broken off.
+    pub(super) fn break_off(self) {
+        self.line.end(None);
+    }
+}
+
+/// What of a request's content nobody has read.
+#[derive(Debug)]
+enum Unread {
+    Nothing,
+    /// It is on its way; `failed` if what came of it was wrong.
+    Here {
+        decoder: Box<Decoder>,
+        failed: bool,
+    },
+    /// Somebody still reads it on another thread.
+    Elsewhere,
+}
+
 /// What was answered.
 struct Answer {
     status: StatusCode,
     /// Bytes of content.
     length: u64,
     upgrade: Option<Upgrade>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).field("length", &self.length).finish_non_exhaustive()
+    }
 }
 
 /// What is left of a request's content when its handler has returned.

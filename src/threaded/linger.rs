@@ -12,19 +12,32 @@ use http::StatusCode;
 use super::access::Line;
 use super::connection::{Connection, Phase, Step, Verdict};
 use super::desk::Desk;
+use super::sending::Then;
 use crate::h1::encode;
 use crate::h1::error::Error;
+
+/// What was wrong with a request, and whether its answer has no content.
+pub(super) struct Refused {
+    pub(super) error: Error,
+    pub(super) is_head: bool,
+}
 
 impl Connection {
     /// Answers with an error of the client's, and ends the conversation in a way that lets the client read it.
     pub(super) fn refuse(&mut self, error: Error, is_head: bool, desk: &mut Desk) -> Verdict {
-        desk.counters.refused.add(1);
+        self.refuse_as(Line::refused(self.peer.as_ref()), Refused { error, is_head }, desk)
+    }
+
+    /// Answers so where there is more to be said of the request in the log.
+    pub(super) fn refuse_as(&mut self, line: Line, refused: Refused, desk: &mut Desk) -> Verdict {
+        let Refused { error, is_head } = refused;
+        desk.counters.count_refused(error);
         match &self.peer {
             Some(peer) => log::debug!("refused {peer}: {error} ({})", error.section()),
             None => log::debug!("refused: {error} ({})", error.section()),
         }
         self.answer_refusal(error, is_head, desk);
-        Line::refused(self.peer.as_ref()).end(Some((error.status(), 0)));
+        line.end(Some((error.status(), 0)));
         self.begin_linger(desk)
     }
 
@@ -48,8 +61,12 @@ impl Connection {
 
     /// Sends what is gathered, ends our side, and waits for the client to end its own.
     pub(super) fn begin_linger(&mut self, desk: &mut Desk) -> Verdict {
-        let is_out = self.output(desk).flush().is_ok();
-        if !is_out || self.has_ended || self.stream.shutdown(Shutdown::Write).is_err() {
+        self.flush_then(Then::Linger, desk)
+    }
+
+    /// Ends our side, now that all is sent.
+    pub(super) fn half_close(&mut self, desk: &Desk) -> Verdict {
+        if self.has_ended || self.stream.shutdown(Shutdown::Write).is_err() {
             return Verdict::Close;
         }
         self.input.clear();

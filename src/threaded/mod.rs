@@ -16,9 +16,11 @@
 //! | [`staff`], [`seat`] | the threads there are; one worker as the others see it |
 //! | [`watch`] | keeps the time: deadlines, patience, handlers that block |
 //! | [`parking`], [`idle`] | where connections wait without a thread; which of them has been idle for longest |
-//! | [`connection`], [`linger`] | the states of one connection; how it ends early |
+//! | [`connection`], [`linger`], [`open`] | the states of one connection; how it ends early; how many there are |
+//! | [`gather`] | content received before a handler runs |
 //! | [`exchange`], [`content`], [`answer`], [`access`] | one request: served, its content, its answer, its line in the log |
-//! | [`input`], [`output`], [`pace`], [`desk`] | bytes in, bytes out, patience with a peer, a worker's memory |
+//! | [`rest`], [`sending`] | content at hand; an answer whose client is slow to take it |
+//! | [`input`], [`output`], [`pace`], [`pressure`], [`desk`] | bytes in, bytes out, patience with a peer, who gives way, a worker's memory |
 //! | [`statistics`] | counters without contention |
 
 mod accept;
@@ -28,15 +30,20 @@ pub(crate) mod connection;
 mod content;
 pub(crate) mod desk;
 mod exchange;
+mod gather;
 mod idle;
 mod input;
 mod linger;
+mod open;
 mod output;
 mod pace;
 mod parking;
 mod pool;
+mod pressure;
 mod queue;
+mod rest;
 mod seat;
+mod sending;
 mod socket;
 mod staff;
 pub(crate) mod statistics;
@@ -61,8 +68,9 @@ use crate::net::listener::{Listener, Options};
 pub(crate) struct Engine {
     pool: Arc<Pool>,
     listeners: Vec<Arc<Listener>>,
-    /// The accept threads and the watch, until they are joined.
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// The threads that accept, until they are joined.
+    accepting: Mutex<Vec<JoinHandle<()>>>,
+    watching: Mutex<Vec<JoinHandle<()>>>,
     started: Instant,
 }
 
@@ -79,7 +87,13 @@ impl Engine {
         let listeners: Vec<Arc<Listener>> = Listener::bind(&config.bind, options)?.into_iter().map(Arc::new).collect();
         let service = Arc::new(Service::new(config, handler));
         let pool = Pool::new(service).map_err(|source| Error::System { what: "epoll", source })?;
-        let engine = Self { pool: Arc::new(pool), listeners, threads: Mutex::default(), started: Instant::now() };
+        let engine = Self {
+            pool: Arc::new(pool),
+            listeners,
+            accepting: Mutex::default(),
+            watching: Mutex::default(),
+            started: Instant::now(),
+        };
         engine.start_threads().inspect_err(|_| {
             engine.stop();
         })?;
@@ -92,18 +106,11 @@ impl Engine {
             hired.map_err(|source| Error::Thread { name: "worker".to_owned(), source })?;
         }
         let pool = Arc::clone(&self.pool);
-        self.spawn("drupe-watch", move || watch::run(&pool))?;
+        spawn(&self.watching, "drupe-watch", move || watch::run(&pool))?;
         for listener in &self.listeners {
             let (listener, pool) = (Arc::clone(listener), Arc::clone(&self.pool));
-            self.spawn("drupe-accept", move || accept::run(&listener, &pool))?;
+            spawn(&self.accepting, "drupe-accept", move || accept::run(&listener, &pool))?;
         }
-        Ok(())
-    }
-
-    fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Error> {
-        let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
-        let thread = spawned.map_err(|source| Error::Thread { name: name.to_owned(), source })?;
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         Ok(())
     }
 
@@ -112,7 +119,7 @@ impl Engine {
         self.listeners.iter().map(|listener| listener.local_addr()).collect()
     }
 
-    /// Stops: no new connections, idle ones closed at once, running requests finished within `shutdown_timeout`, what is left
+    /// Stops: no new connections, idle ones closed at once, what is under way finished within `shutdown_timeout`, what is left
     /// cut, every thread joined that ends.
     ///
     /// To be called once. From a worker, that is from a handler, the calling thread is not waited for; it ends after its
@@ -121,30 +128,41 @@ impl Engine {
         let begun = Instant::now();
         let pool = &self.pool;
         // Counted first: a handler that waits for the stop may be done before it is reached below.
+        let answered = pool.staff.counted().answered.get();
         let own = usize::from(self.is_ours());
-        let serving = pool.staff.census().1.saturating_sub(own);
         pool.service().shutdown.store(true, Ordering::SeqCst);
         for listener in &self.listeners {
             if let Err(error) = listener.close() {
                 log::error!("cannot close the listener on {}: {error}", listener.local_addr());
             }
         }
-        drop(pool.parking.close());
+        pool.parking.close().into_iter().for_each(|connection| pool.parking.close_one(connection));
         pool.staff.end_upgraded();
         pool.ring();
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        join(threads);
+        join(&self.accepting);
 
-        let deadline = begun + pool.service().config.shutdown_timeout;
-        let mut cut = 0;
-        if !pool.staff.wait_for_leaving(deadline) {
-            cut = pool.staff.cut();
-            if !pool.staff.wait_for_leaving(Instant::now() + LAST_CALL) {
-                log::error!("a handler has not returned; its connection is cut, its thread left alone");
-            }
+        let is_quiet = pool.open.wait_for(own, begun + pool.service().config.shutdown_timeout);
+        let finished = pool.staff.counted().answered.get().saturating_sub(answered);
+        pool.service().over.store(true, Ordering::SeqCst);
+        let cut = if is_quiet { 0 } else { self.cut_all() };
+        pool.ring();
+        join(&self.watching);
+        if !pool.staff.wait_for_leaving(Instant::now() + LAST_CALL) {
+            log::error!("a handler has not returned; its connection is cut, its thread left alone");
         }
         pool.staff.join_gone();
-        Stopped { finished: serving.saturating_sub(cut), cut, took: begun.elapsed() }
+        Stopped { finished: usize::try_from(finished).unwrap_or(usize::MAX), cut, took: begun.elapsed() }
+    }
+
+    /// Cuts what is still under way; says how many connections that were.
+    fn cut_all(&self) -> usize {
+        let pool = &self.pool;
+        let parked = pool.parking.close_for_good();
+        let cut = parked.len() + pool.staff.cut();
+        // Nobody will look at what is queued any more.
+        let queued = std::iter::from_fn(|| pool.queue.take());
+        parked.into_iter().chain(queued).for_each(|connection| pool.parking.close_one(connection));
+        cut
     }
 
     /// Joins what has ended since [`stop`](Self::stop), such as the worker that called it.
@@ -160,7 +178,7 @@ impl Engine {
 
     /// Has a stop that is waiting wait no longer.
     pub(crate) fn cut(&self) {
-        self.pool.staff.hurry();
+        self.pool.open.hurry();
     }
 
     /// Whether the calling thread is one of its workers.
@@ -178,7 +196,7 @@ impl Engine {
             requests: counted.requests.get(),
             refused: counted.refused.get(),
             turned_away: pool.turned_away.load(Ordering::Relaxed),
-            timed_out: pool.timed_out.load(Ordering::Relaxed),
+            timed_out: counted.timed_out.get(),
             panics: counted.panics.get(),
             bytes_read: counted.bytes_read.get(),
             bytes_written: counted.bytes_written.get(),
@@ -191,9 +209,17 @@ impl Engine {
     }
 }
 
+fn spawn(threads: &Mutex<Vec<JoinHandle<()>>>, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
+    let thread = spawned.map_err(|source| Error::Thread { name: name.to_owned(), source })?;
+    threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+    Ok(())
+}
+
 /// Joins threads that have ended or are about to; never the calling one.
-fn join(threads: Vec<JoinHandle<()>>) {
+fn join(threads: &Mutex<Vec<JoinHandle<()>>>) {
     let me = thread::current().id();
+    let threads = std::mem::take(&mut *threads.lock().unwrap_or_else(PoisonError::into_inner));
     for thread in threads {
         if thread.thread().id() != me && thread.join().is_err() {
             log::error!("a thread of the server panicked");

@@ -1,10 +1,18 @@
 //! Writing to a client: gathered, and never for longer than the client may take.
+//!
+//! What is at hand as a whole, such as bytes and files, may be left for later where the client is slow to take it: then it waits with
+//! the connection and costs no thread. What is made or read while it is sent is waited for here.
 
 use std::fs::File;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use bytes::{Buf, Bytes};
+
+use super::desk::Desk;
 use super::pace::Pace;
+use super::pressure::Pressure;
 use super::statistics::Counters;
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
@@ -14,13 +22,23 @@ pub(crate) struct Output<'a> {
     stream: &'a Stream,
     /// What is gathered: heads, small content, answers to pipelined requests.
     pub(crate) gathered: &'a mut Vec<u8>,
-    pace: Pace,
+    pub(crate) pace: Pace,
     counters: &'a Counters,
+    pressure: &'a Pressure,
+    /// Whether what the client is slow to take may be left for later.
+    leaves: bool,
 }
 
 impl<'a> Output<'a> {
-    pub(crate) fn new(stream: &'a Stream, gathered: &'a mut Vec<u8>, pace: Pace, counters: &'a Counters) -> Self {
-        Self { stream, gathered, pace, counters }
+    pub(crate) fn new(stream: &'a Stream, pace: Pace, desk: &'a mut Desk) -> Self {
+        let Desk { gathered, counters, service, .. } = desk;
+        Self { stream, gathered, pace, counters, pressure: &service.pressure, leaves: false }
+    }
+
+    /// Leaves for later, from now on, what the client is slow to take.
+    pub(crate) fn leaving(mut self) -> Self {
+        self.leaves = true;
+        self
     }
 
     /// Sends what is gathered.
@@ -29,19 +47,84 @@ impl<'a> Output<'a> {
     }
 
     /// Sends what is gathered and then `content`, in one system call if the kernel takes all of it.
-    pub(crate) fn send(&mut self, content: &[u8]) -> io::Result<()> {
-        let gathered = std::mem::take(self.gathered);
-        let sent = self.send_all(&gathered, content);
-        // The memory is used again; after a failure what was in it is of no use to anybody.
-        *self.gathered = gathered;
-        self.gathered.clear();
-        sent
+    pub(crate) fn send(&mut self, mut content: &[u8]) -> io::Result<()> {
+        self.push(&mut content, false).map(drop)
     }
 
-    fn send_all(&mut self, mut first: &[u8], mut second: &[u8]) -> io::Result<()> {
+    /// Sends what is gathered; false if some of it is left for later.
+    pub(crate) fn flush_some(&mut self) -> io::Result<bool> {
+        self.push(&mut &[][..], self.leaves)
+    }
+
+    /// Sends what is gathered and then `content`, which it shortens; false if some of either is left for later.
+    pub(crate) fn send_some(&mut self, content: &mut Bytes) -> io::Result<bool> {
+        let mut rest = &content[..];
+        let is_all = self.push(&mut rest, self.leaves)?;
+        let sent = content.len() - rest.len();
+        content.advance(sent);
+        Ok(is_all)
+    }
+
+    /// Sends what is gathered, then what there is of `range` in `file` by the kernel, and takes that off the range.
+    pub(crate) fn send_file(&mut self, file: &File, range: &mut Range<u64>) -> io::Result<Passed> {
+        if !self.flush_some()? {
+            return Ok(Passed::Some);
+        }
+        let mut slices = 0;
+        while !range.is_empty() {
+            // A slice at a time, so that the account of time is kept and a stop is noticed.
+            let slice = usize::try_from(range.end - range.start).unwrap_or(usize::MAX).min(FILE_SLICE);
+            let begun = Instant::now();
+            match self.stream.send_file(file, &mut range.start, slice) {
+                Ok(0) => return Ok(Passed::Ended),
+                Ok(sent) => {
+                    self.moved(sent);
+                    slices += 1;
+                    let is_slow = sent < slice || begun.elapsed() > PATIENCE;
+                    if self.leaves && (is_slow || slices == SHARE) && !range.is_empty() {
+                        return Ok(Passed::Some);
+                    }
+                }
+                Err(error) if would_wait(&error) && self.leaves => return Ok(Passed::Some),
+                Err(error) if would_wait(&error) => self.wait()?,
+                Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+                    return Ok(Passed::Unsupported);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Passed::All)
+    }
+
+    /// Sends what is gathered and then `content`; false, with `content` what is left of it, if `leaves` and the client takes no more.
+    fn push(&mut self, content: &mut &[u8], leaves: bool) -> io::Result<bool> {
+        let gathered = std::mem::take(self.gathered);
+        let mut first = &gathered[..];
+        let pushed = loop {
+            match self.push_once(&mut first, content) {
+                Ok(false) if leaves => break Ok(false),
+                Ok(false) => {
+                    if let Err(error) = self.wait() {
+                        break Err(error);
+                    }
+                }
+                done => break done,
+            }
+        };
+        // After a failure what was in it is of no use to anybody.
+        let kept = if pushed.is_ok() { first.len() } else { 0 };
+        let used = gathered.len() - kept;
+        // The memory is used again.
+        *self.gathered = gathered;
+        self.gathered.drain(..used);
+        pushed
+    }
+
+    /// Writes until all is out (true) or the client takes no more for now.
+    fn push_once(&mut self, first: &mut &[u8], second: &mut &[u8]) -> io::Result<bool> {
         loop {
             let sent = match (first.is_empty(), second.is_empty()) {
-                (true, true) => return Ok(()),
+                (true, true) => return Ok(true),
                 (false, true) => self.stream.write(&[IoSlice::new(first)]),
                 (true, false) => self.stream.write(&[IoSlice::new(second)]),
                 (false, false) => self.stream.write(&[IoSlice::new(first), IoSlice::new(second)]),
@@ -50,36 +133,19 @@ impl<'a> Output<'a> {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     self.moved(count);
+                    let is_short = count < first.len() + second.len();
                     let of_first = count.min(first.len());
-                    first = &first[of_first..];
-                    second = &second[count - of_first..];
+                    *first = &first[of_first..];
+                    *second = &second[count - of_first..];
+                    if is_short {
+                        // The kernel has waited for room as long as it was told to.
+                        return Ok(false);
+                    }
                 }
-                Err(error) if would_wait(&error) => self.wait()?,
+                Err(error) if would_wait(&error) => return Ok(false),
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    /// Sends what is gathered, then `count` bytes of `file` from `offset` by the kernel.
-    ///
-    /// Returns how many bytes were left when the file ended or the kernel would not join the two.
-    pub(crate) fn send_file(&mut self, file: &File, offset: &mut u64, mut count: u64) -> io::Result<u64> {
-        self.flush()?;
-        while count > 0 {
-            // A slice at a time, so that the account of time is kept and a stop is noticed.
-            let slice = usize::try_from(count).unwrap_or(usize::MAX).min(FILE_SLICE);
-            match self.stream.send_file(file, offset, slice) {
-                Ok(0) => break,
-                Ok(sent) => {
-                    self.moved(sent);
-                    count -= sent as u64;
-                }
-                Err(error) if would_wait(&error) => self.wait()?,
-                Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(count)
     }
 
     /// Has the connection end with a reset when it is closed.
@@ -95,6 +161,9 @@ impl<'a> Output<'a> {
     /// The client does not read: waits for it, as long as it may keep us waiting.
     fn wait(&mut self) -> io::Result<()> {
         let Some(left) = self.pace.left() else { return Err(io::ErrorKind::TimedOut.into()) };
+        if self.pace.is_slow() && self.pressure.gives_way() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         let begun = Instant::now();
         // Linux reports room only when there is a lot of it; less is found by trying again.
         self.stream.wait(Interest::Write, left.min(RETRY))?;
@@ -104,8 +173,27 @@ impl<'a> Output<'a> {
     }
 }
 
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passed {
+    /// All of the range is out.
+    All,
+    /// The rest is left for later.
+    Some,
+    /// The file ended before its range did.
+    Ended,
+    /// The kernel does not join the two: read and write instead.
+    Unsupported,
+}
+
+/// How long a write may wait for room before what is left is the business of later.
+///
+/// As long as a scheduler's slice: a client on the same machine or network that is merely not running makes room within it.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(10);
 /// How much of a file one system call sends at the most.
 const FILE_SLICE: usize = 1 << 20;
-/// How long to wait for room at a time.
-const RETRY: Duration = Duration::from_millis(500);
+/// How many slices of a file go out before others have their turn.
+const SHARE: u32 = 16;
+/// How long to wait at a time.
+pub(super) const RETRY: Duration = Duration::from_millis(250);
 const MOMENT: Duration = Duration::from_micros(100);

@@ -13,11 +13,15 @@ pub(crate) struct Pace {
     rate: Option<u64>,
     /// Never more than `allowance` matters.
     spent: Duration,
+    /// Time that was waited and bytes that moved since the last look at its speed, and what was seen then.
+    waited: Duration,
+    moved: u64,
+    is_slow: bool,
 }
 
 impl Pace {
     pub(crate) fn new(allowance: Duration, rate: Option<u64>) -> Self {
-        Self { allowance, rate, spent: Duration::ZERO }
+        Self { allowance, rate, spent: Duration::ZERO, waited: Duration::ZERO, moved: 0, is_slow: false }
     }
 
     /// How long the next wait may last; `None` once nothing is left.
@@ -28,10 +32,17 @@ impl Pace {
     /// Enters a wait.
     pub(crate) fn waited(&mut self, time: Duration) {
         self.spent = self.spent.saturating_add(time);
+        self.waited = self.waited.saturating_add(time);
+        if self.waited >= LOOK {
+            let millis = u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX);
+            self.is_slow = self.moved.saturating_mul(1000) / millis < HONEST_RATE;
+            (self.waited, self.moved) = (Duration::ZERO, 0);
+        }
     }
 
     /// Enters bytes that moved.
     pub(crate) fn moved(&mut self, bytes: usize) {
+        self.moved = self.moved.saturating_add(bytes as u64);
         if self.spent.is_zero() {
             return;
         }
@@ -41,7 +52,17 @@ impl Pace {
         };
         self.spent = self.spent.saturating_sub(earned);
     }
+
+    /// Whether it has been waited for long, and lately for little: such a peer gives way where others wait for a thread.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.is_slow
+    }
 }
+
+/// How much waiting there is between two looks at the speed.
+const LOOK: Duration = Duration::from_secs(1);
+/// Bytes a second while waited for: what a telephone moves over GPRS.
+const HONEST_RATE: u64 = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -61,6 +82,20 @@ mod tests {
             }
             assert!(seconds >= lasts && seconds <= lasts + 1, "{bytes_a_second} bytes a second lasted {seconds} s");
         }
+    }
+
+    #[test]
+    fn who_is_slow_for_long_is_slow() {
+        let mut pace = Pace::new(10 * SECOND, Some(100));
+        pace.waited(SECOND / 2);
+        assert!(!pace.is_slow(), "not for long enough");
+        pace.waited(SECOND / 2);
+        assert!(pace.is_slow());
+        pace.moved(1 << 20);
+        pace.waited(SECOND);
+        assert!(!pace.is_slow(), "it has moved enough");
+        pace.waited(SECOND);
+        assert!(pace.is_slow(), "what was before does not count");
     }
 
     #[test]

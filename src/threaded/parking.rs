@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::connection::Connection;
 use super::idle::Idle;
 use crate::net::deadline::Deadlines;
-use crate::net::poll::{Batch, Poller};
+use crate::net::poll::{Batch, Interest, Poller};
 
 /// All lots, and the poller that watches them.
 pub(crate) struct Parking {
@@ -31,8 +31,17 @@ struct Lots {
     idle: Idle,
     /// How many connections are parked.
     parked: usize,
-    /// Once set nothing is parked any more.
-    is_closed: bool,
+    admits: Admits,
+}
+
+/// Who may be parked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Admits {
+    #[default]
+    All,
+    /// The server stops: only what is under way.
+    UnderWay,
+    Nobody,
 }
 
 /// One place.
@@ -86,15 +95,25 @@ impl Parking {
                 }
             },
         };
+        let interest = connection.interest();
+        if connection.watched != interest {
+            // Whatever is there already is reported, and noted below, before it is parked.
+            match connection.stream.fd().map(|fd| self.poller.change(fd, token, interest)) {
+                Some(Ok(())) => connection.watched = interest,
+                _ => return Parked::Refused(connection),
+            }
+        }
         let deadline = connection.deadline();
         let is_idle = connection.is_idle();
         let mut lots = self.lots();
-        if lots.is_closed {
+        if !lots.admits(&connection) {
             return Parked::Refused(connection);
         }
         let Lots { lots: places, deadlines, idle, parked, .. } = &mut *lots;
         let Some(lot) = places.get_mut(index(token)) else { return Parked::Refused(connection) };
-        if lot.is_ended || matches!(lot.state, State::Away { is_ready: true }) {
+        // Of who waits for room, the end of the other direction is not the end.
+        let is_ended = lot.is_ended && interest == Interest::Read;
+        if is_ended || matches!(lot.state, State::Away { is_ready: true }) {
             lot.state = State::Away { is_ready: false };
             connection.expect_input();
             return Parked::Ready(connection);
@@ -208,20 +227,23 @@ impl Parking {
         (due, lots.deadlines.earliest())
     }
 
-    /// Lets nothing be parked any more, and gives out what is.
+    /// Lets nothing be parked any more but what is under way, and gives out the rest of what is.
     pub(crate) fn close(&self) -> Vec<Box<Connection>> {
+        self.fetch_all(Admits::UnderWay)
+    }
+
+    /// Lets nothing at all be parked any more, and gives out what is.
+    pub(crate) fn close_for_good(&self) -> Vec<Box<Connection>> {
+        self.fetch_all(Admits::Nobody)
+    }
+
+    /// Fetches all those that may no longer be parked.
+    fn fetch_all(&self, admits: Admits) -> Vec<Box<Connection>> {
         let mut lots = self.lots();
-        lots.is_closed = true;
-        lots.parked = 0;
-        lots.idle = Idle::default();
-        let fetch = |lot: &mut Lot| match std::mem::replace(&mut lot.state, State::Free) {
-            State::Parked(connection) => Some(connection),
-            other => {
-                lot.state = other;
-                None
-            }
-        };
-        lots.lots.iter_mut().filter_map(fetch).collect()
+        lots.admits = admits;
+        let leaves = |lot: &Lot| matches!(&lot.state, State::Parked(connection) if !lots.admits(connection));
+        let places: Vec<usize> = (0..lots.lots.len()).filter(|place| leaves(&lots.lots[*place])).collect();
+        places.into_iter().filter_map(|place| lots.fetch(u32::try_from(place).ok()?)).collect()
     }
 
     /// How many connections are parked.
@@ -243,6 +265,14 @@ impl Parking {
 }
 
 impl Lots {
+    fn admits(&self, connection: &Connection) -> bool {
+        match self.admits {
+            Admits::All => true,
+            Admits::UnderWay => connection.is_under_way(),
+            Admits::Nobody => false,
+        }
+    }
+
     /// Gives a place away.
     fn give(&mut self) -> u64 {
         let place = self.free.pop().unwrap_or_else(|| {

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::desk::Service;
+use super::open::Open;
 use super::parking::{Parked, Parking};
 use super::queue::Queue;
 use super::seat::{Seat, State};
@@ -36,10 +37,9 @@ pub(crate) struct Pool {
     pub(super) staff: Staff,
     watch: Watch,
     /// Connections that are open, wherever they are.
-    pub(super) open: Arc<AtomicUsize>,
+    pub(super) open: Arc<Open>,
     pub(super) accepted: AtomicU64,
     pub(super) turned_away: AtomicU64,
-    pub(super) timed_out: AtomicU64,
 }
 
 /// How the watch thread is woken.
@@ -62,7 +62,6 @@ impl Pool {
             open: Arc::default(),
             accepted: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
-            timed_out: AtomicU64::new(0),
             service,
         })
     }
@@ -75,6 +74,11 @@ impl Pool {
         self.service.is_shutting_down()
     }
 
+    /// Whether there is nothing more to do.
+    pub(crate) fn is_over(&self) -> bool {
+        self.service.is_over()
+    }
+
     // ---- connections ----
 
     /// Brings in a connection that was just accepted.
@@ -84,7 +88,7 @@ impl Pool {
     pub(crate) fn bring(&self, mut connection: Box<Connection>) {
         let config = &self.service.config;
         connection.count_in(&self.open);
-        if config.connections.is_some_and(|most| self.open.load(Ordering::Relaxed) > most) && !self.evict(0) {
+        if config.connections.is_some_and(|most| self.open.count() > most) && !self.evict(0) {
             self.queue.refuse(connection);
             return self.wake_watch();
         }
@@ -195,7 +199,7 @@ impl Pool {
         let is_extra = self.staff.fall_asleep(seat, config.threads_min);
         // Something may have been queued, the lead left or a stop begun before it could be seen that this one sleeps.
         let is_left_lying = !self.queue.is_empty() && self.busy.load(Ordering::SeqCst) == 0;
-        if is_left_lying || self.is_lead_vacant() || self.is_stopping() {
+        if is_left_lying || self.is_lead_vacant() || self.is_over() {
             self.staff.get_up(seat);
             return true;
         }
@@ -218,7 +222,7 @@ impl Pool {
 
     /// Adds a worker that runs `work`; `Ok(false)` if there are as many as there may be.
     pub(super) fn hire(self: &Arc<Self>, work: fn(&Arc<Self>, &Arc<Seat>)) -> io::Result<bool> {
-        if self.is_stopping() {
+        if self.is_over() {
             return Ok(false);
         }
         let config = &self.service.config;
@@ -258,7 +262,7 @@ impl Pool {
         self.staff.wait(time, || self.is_stopping())
     }
 
-    /// Wakes everybody, to see that the server stops.
+    /// Wakes everybody, to see that the server stops or is over.
     pub(super) fn ring(&self) {
         self.staff.ring();
         self.parking.wake();

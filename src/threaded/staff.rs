@@ -32,8 +32,6 @@ struct Roster {
     /// What those who left have counted.
     past: Counters,
     last_number: usize,
-    /// Whether a stop is to cut what runs without waiting.
-    is_hurried: bool,
 }
 
 impl Staff {
@@ -184,18 +182,9 @@ impl Staff {
         let me = thread::current().id();
         let others = |roster: &Roster| roster.threads.keys().any(|id| *id != me);
         let left = deadline.saturating_duration_since(Instant::now());
-        let wait = self.changed.wait_timeout_while(self.roster(), left, |roster| {
-            // Hurry ends the first wait, not the short last one.
-            others(roster) && !std::mem::take(&mut roster.is_hurried)
-        });
+        let wait = self.changed.wait_timeout_while(self.roster(), left, |roster| others(roster));
         let (roster, _) = wait.unwrap_or_else(PoisonError::into_inner);
         !others(&roster)
-    }
-
-    /// Has who waits for the others to leave wait no longer.
-    pub(super) fn hurry(&self) {
-        self.roster().is_hurried = true;
-        self.changed.notify_all();
     }
 
     /// Cuts the connections that are being served, and says how many there were.

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::h1::error::Error;
+
 /// A number that one thread adds to and any thread reads: a plain load and store, no locked instruction.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
@@ -22,8 +24,12 @@ impl Counter {
 pub(crate) struct Counters {
     /// Requests whose handler ran.
     pub(crate) requests: Counter,
+    /// Of those, how many were answered; not those whose answer broke off.
+    pub(crate) answered: Counter,
     /// Requests that were answered by the server itself: malformed, too large, too late.
     pub(crate) refused: Counter,
+    /// Requests whose head or content was late.
+    pub(crate) timed_out: Counter,
     /// Handlers that panicked.
     pub(crate) panics: Counter,
     /// Bytes as on the wire.
@@ -32,6 +38,19 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// Counts a request that the server answers by itself.
+    pub(crate) fn count_refused(&self, error: Error) {
+        self.refused.add(1);
+        self.count_late(error);
+    }
+
+    /// Counts a request that went wrong if it was for being late.
+    pub(crate) fn count_late(&self, error: Error) {
+        if error == Error::Timeout {
+            self.timed_out.add(1);
+        }
+    }
+
     /// Adds what `other` counted; for a worker that ends.
     pub(crate) fn absorb(&self, other: &Self) {
         for (mine, theirs) in self.all().into_iter().zip(other.all()) {
@@ -39,7 +58,15 @@ impl Counters {
         }
     }
 
-    fn all(&self) -> [&Counter; 5] {
-        [&self.requests, &self.refused, &self.panics, &self.bytes_read, &self.bytes_written]
+    fn all(&self) -> [&Counter; 7] {
+        [
+            &self.requests,
+            &self.answered,
+            &self.refused,
+            &self.timed_out,
+            &self.panics,
+            &self.bytes_read,
+            &self.bytes_written,
+        ]
     }
 }

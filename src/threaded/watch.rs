@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, Verdict};
+use super::connection::{Connection, Overdue, Verdict};
 use super::desk::Desk;
 use super::pool::Pool;
 use super::worker;
@@ -21,7 +21,7 @@ pub(super) fn run(pool: &Arc<Pool>) {
     // The first workers may still be on their way.
     let mut hire_after = Instant::now() + HIRE_PAUSE;
     let (mut quiet, mut short) = (0, 0);
-    while !pool.is_stopping() {
+    while !pool.is_over() {
         pool.staff.join_gone();
         let now = Instant::now();
         let (due, mut next) = pool.parking.fetch_due(now);
@@ -35,6 +35,7 @@ pub(super) fn run(pool: &Arc<Pool>) {
 
         let held_up = pool.write_off();
         let is_short = is_short_of_workers(pool, processors);
+        let mut in_want = 0;
         short = if is_short { short + 1 } else { 0 };
         if is_short {
             // Those who sleep cost nothing; more are added only if that was not enough, and twice as many each time.
@@ -44,7 +45,11 @@ pub(super) fn run(pool: &Arc<Pool>) {
             if !is_enough && short >= HIRE_AFTER && now >= hire_after && !hire(pool, wanted - called) {
                 hire_after = now + HIRE_PAUSE;
             }
+            if now < hire_after {
+                in_want = pool.queue.len();
+            }
         }
+        pool.service().pressure.set(in_want);
         // Work comes in bursts: a few more looks are cheaper than being woken for the next.
         quiet = if pool.running() > 0 { 0 } else { quiet + 1 };
         let ticks = quiet < QUIET_TICKS;
@@ -81,14 +86,15 @@ fn is_short_of_workers(pool: &Pool, processors: usize) -> bool {
 
 /// A parked connection's time is over.
 fn expire(pool: &Pool, mut connection: Box<Connection>) {
-    if !connection.overdue() {
-        return pool.parking.close_one(connection);
-    }
-    pool.timed_out.fetch_add(1, Ordering::Relaxed);
-    // The answer is a worker's to write: this thread waits for no peer.
-    match pool.queue.offer(connection) {
-        Ok(()) => pool.rouse(),
-        Err(connection) => pool.parking.close_one(connection),
+    // What is to be written is a worker's to write: this thread waits for no peer.
+    match connection.overdue() {
+        Overdue::Close => pool.parking.close_one(connection),
+        Overdue::LastLook => {
+            if let Err(connection) = pool.queue.offer(connection) {
+                pool.queue.put_back(connection);
+            }
+            pool.rouse();
+        }
     }
 }
 

@@ -56,7 +56,7 @@ impl<'p> Worker<'p> {
             while let Some(connection) = self.pool.queue.take() {
                 self.serve(connection);
             }
-            if self.pool.is_stopping() && self.pool.queue.is_empty() {
+            if self.pool.is_over() {
                 return;
             }
             self.pool.waits(self.seat);
@@ -88,7 +88,7 @@ impl<'p> Worker<'p> {
         let batch = mem::take(&mut self.batch);
         for (token, is_ended) in batch.tokens() {
             if token == WAKE {
-                if !self.pool.is_stopping() {
+                if !self.pool.is_over() {
                     self.pool.parking.woken();
                 }
                 continue;

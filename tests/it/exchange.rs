@@ -557,7 +557,10 @@ fn a_body_read_elsewhere_when_the_handler_returns_ends_the_connection_not_the_se
             reading.recv_timeout(PATIENCE).unwrap();
             "taken"
         },
-        |settings| settings.body_timeout = Some(std::time::Duration::from_millis(300)),
+        |settings| {
+            settings.body_timeout = Some(std::time::Duration::from_millis(300));
+            settings.body_buffer_size = 0;
+        },
     );
     let mut client = Client::connect(server.address());
     client.send("POST /taken HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx");
@@ -637,13 +640,14 @@ fn a_handler_that_ignores_malformed_content_does_not_hide_it() {
 fn content_that_breaks_off_is_a_400_for_who_still_reads() {
     let failed = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&failed);
-    let server = TestServer::new(move |request: &mut Request| {
+    let handler = move |request: &mut Request| {
         let read = std::mem::take(request.body_mut()).into_vec();
         if read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::UnexpectedEof) {
             count.fetch_add(1, Ordering::SeqCst);
         }
         read
-    });
+    };
+    let server = TestServer::with(handler, |settings| settings.body_buffer_size = 3);
     for request in ["Content-Length: 5\r\n\r\nhell", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"] {
         let mut client = Client::connect(server.address());
         client.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{request}"));

@@ -388,6 +388,7 @@ fn a_stop_answers_whole_requests_that_are_already_there() {
 #[test]
 fn a_stop_cuts_an_upload_that_does_not_come_to_its_end() {
     let mut server = server(|request: &mut Request| std::mem::take(request.body_mut()).into_string());
+    server.settings.body_buffer_size = 0;
     server.settings.shutdown_timeout = Duration::from_millis(300);
     server.settings.socket_timeout = LONG;
     server.start().unwrap();
@@ -559,6 +560,7 @@ fn every_setting_that_cannot_be_used_is_refused_by_name() {
         ("max_request_target_size", |s| s.max_request_target_size = 65_535),
         ("max_request_header_fields", |s| s.max_request_header_fields = 0),
         ("max_request_body_size", |s| s.max_request_body_size = Some(0)),
+        ("body_buffer_size", |s| s.body_buffer_size = 2 << 30),
         ("max_drain_size", |s| s.max_drain_size = 0),
         ("max_linger_size", |s| s.max_linger_size = 0),
         ("minimum_rate", |s| s.minimum_rate = Some(0)),

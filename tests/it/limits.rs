@@ -202,6 +202,7 @@ fn content_that_is_announced_and_never_sent_holds_no_worker() {
             settings.thread_pool_max = Some(4);
             settings.max_request_body_size = None;
             settings.linger_timeout = crate::client::PATIENCE;
+            settings.body_buffer_size = 0;
         },
     );
     let mut clients: Vec<Client> = (0..6).map(|_| Client::connect(server.address())).collect();

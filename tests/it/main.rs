@@ -2,12 +2,21 @@
 //!
 //! Everything goes over real sockets on port 0. Tests wait on conditions; what they assert is behaviour and counts, not speed.
 #![expect(clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
+#![expect(clippy::print_stdout, reason = "a test that fails shows what it has seen")]
 
 // What they share: a raw client that trusts nothing.
 mod client;
 
-// What they share: a process of one's own.
+// What they share: many slow clients in one thread.
+mod crowd;
+
+// What they share: a door that handlers wait at.
+mod door;
+
+// What they share: a process of one's own, a server in another, and what the system says of it.
+mod figures;
 mod process;
+mod service;
 
 // Raw bytes and what must come of them: tests/data over a socket.
 mod cases;
@@ -22,11 +31,30 @@ mod readme;
 // What is refused for its size, exactly at the limit and one more.
 mod limits;
 
-// What is refused for its time.
+// What is refused for its time, and what is not although workers or the queue are busy.
 mod deadlines;
+mod late;
+
+// Clients that are slow to send or to take.
+mod parked;
 
 // Workers: who is served when others are silent, block or panic.
 mod pool;
+
+// Ten thousand clients that do nothing.
+mod idle;
+
+// Five hundred clients that trickle.
+mod slow;
+
+// What other servers die of.
+mod deaths;
+
+// A stop with everything at once going on.
+mod stop;
+
+// Random clients and random settings: what holds whatever happens.
+mod storm;
 
 // Start, stop, restart: from where, how often, and what is left.
 mod lifecycle;
@@ -46,6 +74,13 @@ mod bodies;
 
 // What an outside client makes of it.
 mod curl;
+
+// What a program makes of it that is there to hold servers up.
+#[cfg(feature = "cli")]
+mod slowhttptest;
+
+// Everybody at once, for as long as one likes.
+mod soak;
 
 // What is logged, and how much of it.
 mod logging;

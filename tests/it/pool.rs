@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,30 +10,7 @@ use drupe::testing::TestServer;
 use drupe::{Body, Request};
 
 use crate::client::{Client, PATIENCE, get, wait_until};
-
-/// A door that handlers wait at until the test opens it.
-#[derive(Clone, Default)]
-struct Door(Arc<(Mutex<bool>, Condvar, AtomicUsize)>);
-
-impl Door {
-    /// Waits until it is open; a test that fails does not keep handlers for ever.
-    fn pass(&self) {
-        let (is_open, opened, waiting) = &*self.0;
-        waiting.fetch_add(1, Ordering::SeqCst);
-        let wait = opened.wait_timeout_while(is_open.lock().unwrap(), 2 * PATIENCE, |is_open| !*is_open);
-        drop(wait.unwrap());
-        waiting.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    fn open(&self) {
-        *self.0.0.lock().unwrap() = true;
-        self.0.1.notify_all();
-    }
-
-    fn waiting(&self) -> usize {
-        self.0.2.load(Ordering::SeqCst)
-    }
-}
+use crate::door::Door;
 
 /// `/block` waits at the door; anything else is answered with its target.
 fn at(door: &Door) -> impl Fn(&mut Request) -> String + Send + Sync + 'static {
@@ -60,8 +37,11 @@ fn silent_connections_take_no_worker() {
         // Half of them have begun a head.
         clients.iter_mut().step_by(2).for_each(|client| client.send("GET / HTT"));
         Client::connect(server.address()).assert_in_step("/", "served");
-        wait_until("all are parked", || server.server().statistics().parked >= silent);
+        wait_until("all are parked", || server.server().statistics().parked == silent);
         wait_until("no worker is held", || server.server().statistics().threads_idle == 10);
+        // It was no deadline that freed one.
+        let statistics = server.server().statistics();
+        assert_eq!((statistics.timed_out, statistics.parked, statistics.threads), (0, silent, 10));
         clients[0].send("P/1.1\r\n\r\n");
         assert_eq!(clients[0].answer().status, 400);
     }
@@ -90,6 +70,31 @@ fn the_pool_grows_with_handlers_that_block_and_shrinks_again() {
     }
     let statistics = server.server().statistics();
     assert_eq!((statistics.requests, statistics.accepts), (100, 50));
+}
+
+#[test]
+fn handlers_that_take_their_time_are_served_side_by_side() {
+    let (running, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let seen = Arc::clone(&most);
+    let server = TestServer::with(
+        move |_: &mut Request| {
+            seen.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(200));
+            running.fetch_sub(1, Ordering::SeqCst);
+            "done"
+        },
+        |settings| {
+            settings.thread_pool = 4;
+            settings.thread_idle_timeout = Duration::from_millis(300);
+        },
+    );
+    let mut clients: Vec<Client> = (0..50).map(|_| Client::connect(server.address())).collect();
+    clients.iter_mut().for_each(|client| client.send(get("/")));
+    clients.iter_mut().for_each(|client| assert_eq!(client.answer().text(), "done"));
+    // By how much is a matter of speed; that four did not do it all is not.
+    assert!(most.load(Ordering::SeqCst) > 4, "{most:?} at once");
+    wait_until("the pool is back at its size", || server.server().statistics().threads == 4);
+    assert_eq!(server.server().statistics().requests, 50);
 }
 
 #[test]

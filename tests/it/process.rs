@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use crate::figures::Figures;
+
 /// Runs the test of this name again, alone in a process of its own; true in there.
 pub(crate) fn is_alone(name: &str) -> bool {
     if std::env::var_os(ALONE).is_some() {
@@ -22,7 +24,8 @@ pub(crate) fn is_alone_with(descriptors: u32, name: &str) -> bool {
 }
 
 fn is_alone_in(mut command: Command, name: &str) -> bool {
-    let output = command.args([name, "--exact", "--nocapture"]).env(ALONE, "yes").output().unwrap();
+    command.args([name, "--exact", "--nocapture", "--include-ignored"]);
+    let output = command.env(ALONE, "yes").output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && told.contains("1 passed"), "{told}");
     false
@@ -31,12 +34,26 @@ fn is_alone_in(mut command: Command, name: &str) -> bool {
 const ALONE: &str = "DRUPE_TEST_ALONE";
 
 pub(crate) fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
+    Figures::own().descriptors()
 }
 
 /// Threads of any server of this process.
 pub(crate) fn threads() -> Vec<String> {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|name| name.starts_with("drupe-")).collect()
+    Figures::own().threads()
+}
+
+/// How many descriptors a process may be given here.
+pub(crate) fn most_descriptors() -> u32 {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    // Soft, hard, unit; a hard limit that is none is larger than any number we ask for.
+    line.split_whitespace().nth(1).unwrap().parse().unwrap_or(u32::MAX)
+}
+
+/// Processor time that this process has used, in hundredths of a second.
+pub(crate) fn processor_time() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    // The name of the program may have blanks in it.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }

@@ -240,7 +240,10 @@ fn a_response_that_panics_as_it_is_dropped_unsent_costs_no_answer() {
             let _ = std::mem::take(request.body_mut()).into_vec();
             drupe::Body::from_reader(Bomb)
         },
-        |settings| (settings.thread_pool, settings.thread_pool_max) = (1, Some(1)),
+        |settings| {
+            (settings.thread_pool, settings.thread_pool_max) = (1, Some(1));
+            settings.body_buffer_size = 0;
+        },
     );
     for _ in 0..5 {
         let mut client = Client::connect(server.address());

@@ -157,9 +157,10 @@ fn a_limit_that_changes_holds_from_then_on() {
 fn trailers_are_taken_once() {
     let mut decoder = chunked();
     decoder.decode(b"0\r\nChecksum: 1\r\nchecksum: 2\r\n\r\n", &mut []).unwrap();
+    assert!(decoder.has_trailers());
     let trailers = decoder.take_trailers();
     assert_eq!(trailers.get_all("checksum").iter().collect::<Vec<_>>(), ["1", "2"]);
-    assert!(decoder.take_trailers().is_empty());
+    assert!(decoder.take_trailers().is_empty() && !decoder.has_trailers());
     assert!(chunked().take_trailers().is_empty());
 }
 

@@ -1,0 +1,134 @@
+//! Content that is received before its handler runs, so that a client that is slow to send costs no thread.
+//!
+//! What there is of it is kept, up to `body_buffer_size` bytes; then the handler runs, reads that first, and waits for the rest
+//! itself. Only what has come takes memory, never what was announced. A client that waits for `100 Continue` is not asked to go on
+//! before the handler wants its content.
+
+use std::mem;
+use std::time::Instant;
+
+use http::Method;
+
+use super::access::Line;
+use super::connection::{Connection, Next, Phase, Reading, Step, Verdict};
+use super::content::Reception;
+use super::desk::Desk;
+use super::input::Input;
+use super::linger::Refused;
+use super::pace::Pace;
+use crate::h1::decode::Decoder;
+use crate::h1::error::Error;
+use crate::h1::exchange::Exchange;
+use crate::h1::head::{RequestHead, Scan};
+
+/// A request whose content is on its way.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    pub(super) head: RequestHead,
+    pub(super) exchange: Exchange,
+    pub(super) reception: Reception,
+    pub(super) line: Line,
+    /// Since when it waits, if it does.
+    since: Option<Instant>,
+}
+
+impl Connection {
+    /// Serves a request, at once if there is nothing to wait for.
+    pub(super) fn begin(
+        &mut self,
+        head: RequestHead,
+        exchange: Exchange,
+        decoder: Option<Decoder>,
+        line: Line,
+        desk: &mut Desk,
+    ) -> Next {
+        let config = &desk.service.config;
+        let reception =
+            decoder.map(|decoder| Reception::new(decoder, Pace::new(config.body_timeout, config.minimum_rate)));
+        match reception {
+            Some(reception)
+                if config.body_buffer > 0 && !exchange.wants_continue() && !reception.is_within(&self.input) =>
+            {
+                Next::Content(Box::new(Gathering { head, exchange, reception, line, since: None }))
+            }
+            reception => self.serve(head, exchange, reception, line, desk),
+        }
+    }
+
+    /// Keeps the content that has come, and serves the request once that is all, or as much as may be kept.
+    pub(super) fn gather(&mut self, desk: &mut Desk, reading: &mut Reading) -> Step {
+        let Phase::Content(gathering) = &mut self.phase else { return Step::On };
+        match gathering.take_in(&mut self.input, desk.service.config.body_buffer) {
+            Ok(false) => return Step::Starved,
+            Ok(true) => {}
+            Err(error) => return Step::Verdict(self.refuse_present(error, desk)),
+        }
+        let Some(gathering) = self.take_gathering() else { return Step::On };
+        let Gathering { head, exchange, reception, line, .. } = *gathering;
+        let next = self.serve(head, exchange, Some(reception), line, desk);
+        *reading = Reading::after(self.is_drained);
+        self.settle(next, desk)
+    }
+
+    /// Begins to wait for more content; refuses the request instead if its client has had its time.
+    pub(super) fn await_content(&mut self, desk: &mut Desk) -> Verdict {
+        let Phase::Content(gathering) = &mut self.phase else { return Verdict::Park };
+        match gathering.reception.pace.left() {
+            Some(left) => {
+                let now = Instant::now();
+                gathering.since = Some(now);
+                self.deadline = now + left;
+                Verdict::Park
+            }
+            None => self.refuse_present(Error::Timeout, desk),
+        }
+    }
+
+    /// Refuses what is being received.
+    pub(super) fn refuse_present(&mut self, error: Error, desk: &mut Desk) -> Verdict {
+        match self.take_gathering() {
+            Some(gathering) => {
+                let is_head = gathering.head.method == Method::HEAD;
+                self.refuse_as(gathering.line, Refused { error, is_head }, desk)
+            }
+            None => self.refuse(error, false, desk),
+        }
+    }
+
+    fn take_gathering(&mut self) -> Option<Box<Gathering>> {
+        match mem::replace(&mut self.phase, Phase::Head(Scan::default())) {
+            Phase::Content(gathering) => Some(gathering),
+            other => {
+                self.phase = other;
+                None
+            }
+        }
+    }
+}
+
+impl Gathering {
+    /// Moves content from `input`, to `most` bytes in all; says whether the handler may run.
+    fn take_in(&mut self, input: &mut Input, most: usize) -> Result<bool, Error> {
+        let Self { reception: Reception { decoder, ahead, pace }, since, .. } = self;
+        if let Some(since) = since.take() {
+            pace.waited(since.elapsed());
+        }
+        while !decoder.is_ended() && ahead.len() < most {
+            let begin = ahead.len();
+            let end = most.min(begin + input.unread().len());
+            if ahead.capacity() < end {
+                // Twice as much, but never more than may be kept: a trickle must not move for each byte.
+                ahead.reserve_exact((2 * end).min(most) - begin);
+            }
+            ahead.resize(end, 0);
+            let step = decoder.decode(input.unread(), &mut ahead[begin..])?;
+            ahead.truncate(begin + step.produced);
+            if step.consumed == 0 {
+                return Ok(false);
+            }
+            input.consume(step.consumed);
+            pace.moved(step.consumed);
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,100 @@
+//! Content of an answer that is at hand, and how much of it is still to be sent.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::answer::GATHER;
+use super::output::{Output, Passed};
+use crate::message::body::{Body, Kind, read_range};
+
+/// Content that can be sent at any time, a part at a time, by anybody.
+#[derive(Debug)]
+pub(crate) enum Rest {
+    Bytes(Bytes),
+    /// `by_kernel` until it turns out that the kernel cannot.
+    File {
+        file: File,
+        range: Range<u64>,
+        by_kernel: bool,
+    },
+}
+
+/// What is left when some has been sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    Nothing,
+    /// The client takes no more for now.
+    More,
+    /// The file was so many bytes shorter than it had been.
+    Missing(u64),
+}
+
+impl Rest {
+    /// The content of `body` if it is at hand.
+    pub(crate) fn of(body: Body) -> Result<Self, Body> {
+        match body.into_kind() {
+            Kind::Bytes(bytes) => Ok(Self::Bytes(bytes)),
+            Kind::Empty => Ok(Self::Bytes(Bytes::new())),
+            Kind::File { file, range } => {
+                let by_kernel = range.end.saturating_sub(range.start) > GATHER as u64;
+                Ok(Self::File { file, range, by_kernel })
+            }
+            kind => Err(kind.into()),
+        }
+    }
+
+    /// Bytes to be sent.
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File { range, .. } => range.end.saturating_sub(range.start),
+        }
+    }
+
+    /// Sends what the client takes; small content is only gathered.
+    pub(crate) fn send(&mut self, output: &mut Output<'_>) -> io::Result<Left> {
+        match self {
+            Self::Bytes(bytes) if output.gathered.len() + bytes.len() <= GATHER => {
+                output.gathered.extend_from_slice(bytes);
+                bytes.clear();
+                Ok(Left::Nothing)
+            }
+            Self::Bytes(bytes) => Ok(if output.send_some(bytes)? { Left::Nothing } else { Left::More }),
+            Self::File { file, range, by_kernel } => {
+                if *by_kernel {
+                    match output.send_file(file, range)? {
+                        Passed::All => return Ok(Left::Nothing),
+                        Passed::Some => return Ok(Left::More),
+                        Passed::Ended => return Ok(Left::Missing(range.end - range.start)),
+                        Passed::Unsupported => *by_kernel = false,
+                    }
+                }
+                copy(file, range, output)
+            }
+        }
+    }
+}
+
+/// Sends a file by reading it: one that is small, or whose system cannot send it by itself.
+fn copy(file: &File, range: &mut Range<u64>, output: &mut Output<'_>) -> io::Result<Left> {
+    while !range.is_empty() {
+        let begin = output.gathered.len();
+        let room = usize::try_from(range.end - range.start).unwrap_or(usize::MAX).min(COPY);
+        output.gathered.resize(begin + room, 0);
+        let got = read_range(file, range, &mut output.gathered[begin..]);
+        output.gathered.truncate(begin + *got.as_ref().unwrap_or(&0));
+        if got? == 0 {
+            return Ok(Left::Missing(range.end - range.start));
+        }
+        if output.gathered.len() > GATHER && !output.flush_some()? {
+            return Ok(Left::More);
+        }
+    }
+    Ok(Left::Nothing)
+}
+
+/// How much is read at a time.
+const COPY: usize = 64 * 1024;

@@ -1,0 +1,180 @@
+//! An answer whose client is slow to take it: the rest waits with the connection, parked, and costs no thread.
+//!
+//! Linux reports room only once a third of the socket's buffer is free, and a slow client takes long to get there. So besides it is
+//! tried again from time to time: what was taken until then counts for the client, and a client that takes nothing runs out of time.
+
+use std::mem;
+use std::time::{Duration, Instant};
+
+use super::connection::{Connection, Phase, Step, Verdict};
+use super::desk::Desk;
+use super::exchange::Done;
+use super::output::Output;
+use super::pace::Pace;
+use super::rest::{Left, Rest};
+use crate::h1::head::Scan;
+
+/// What is still to be sent, and what comes then.
+#[derive(Debug)]
+pub(super) struct Sending {
+    /// Comes before `rest`.
+    gathered: Vec<u8>,
+    rest: Option<Rest>,
+    pace: Pace,
+    /// Since when it waits.
+    since: Instant,
+    then: Then,
+}
+
+/// What comes once all is sent.
+#[derive(Debug)]
+pub(super) enum Then {
+    /// The end of an exchange.
+    Conclude(Box<Done>),
+    /// What the connection was about, and when that had to be over.
+    Resume(Box<Phase>, Instant),
+    /// The end of our side.
+    Linger,
+    /// The end.
+    Close,
+}
+
+impl Connection {
+    /// Sends what is gathered, and then does what `then` says; or leaves both for later.
+    pub(super) fn flush_then(&mut self, then: Then, desk: &mut Desk) -> Verdict {
+        match self.output(desk).flush_some() {
+            Ok(true) => match then {
+                Then::Linger => self.half_close(desk),
+                Then::Conclude(_) | Then::Resume(..) | Then::Close => Verdict::Close,
+            },
+            Ok(false) => self.leave(None, then, desk),
+            Err(_) => Verdict::Close,
+        }
+    }
+
+    /// Sends what is gathered when a worker is about to let go of the connection.
+    pub(super) fn flush_after(&mut self, verdict: Verdict, desk: &mut Desk) -> Verdict {
+        match verdict {
+            Verdict::Park | Verdict::Again => match self.output(desk).flush_some() {
+                Ok(true) => verdict,
+                Ok(false) => self.leave_and_resume(desk),
+                Err(_) => Verdict::Close,
+            },
+            // It gets no other chance.
+            Verdict::Close | Verdict::Upgrade(_) => match self.output(desk).flush() {
+                Ok(()) => verdict,
+                Err(_) => Verdict::Close,
+            },
+        }
+    }
+
+    /// Leaves what is gathered for later, to go on afterwards with what it is about now.
+    pub(super) fn leave_and_resume(&mut self, desk: &mut Desk) -> Verdict {
+        let phase = mem::replace(&mut self.phase, Phase::Head(Scan::default()));
+        let then = Then::Resume(Box::new(phase), self.deadline);
+        self.leave(None, then, desk)
+    }
+
+    /// Leaves what is gathered and `rest` for later.
+    pub(super) fn leave(&mut self, rest: Option<Rest>, then: Then, desk: &mut Desk) -> Verdict {
+        if self.stream.set_nonblocking(true).is_err() {
+            return Verdict::Close;
+        }
+        let config = &desk.service.config;
+        let pace = Pace::new(config.write_timeout, config.minimum_rate);
+        // Of its own size: the worker keeps its buffer.
+        let gathered = desk.gathered.as_slice().to_vec();
+        desk.gathered.clear();
+        let now = Instant::now();
+        self.deadline = now + config.write_timeout.min(RETRY);
+        self.phase = Phase::Send(Box::new(Sending { gathered, rest, pace, since: now, then }));
+        Verdict::Park
+    }
+
+    /// Sends what the client takes now.
+    pub(super) fn send(&mut self, desk: &mut Desk) -> Step {
+        let Phase::Send(mut sending) = mem::replace(&mut self.phase, Phase::Head(Scan::default())) else {
+            return Step::Verdict(Verdict::Close);
+        };
+        let now = Instant::now();
+        sending.pace.waited(now - sending.since);
+        mem::swap(&mut desk.gathered, &mut sending.gathered);
+        let pace = mem::replace(&mut sending.pace, Pace::new(Duration::ZERO, None));
+        let mut output = Output::new(&self.stream, pace, desk).leaving();
+        let left = sending.send(&mut output);
+        sending.pace = output.pace;
+        mem::swap(&mut desk.gathered, &mut sending.gathered);
+        match left {
+            Ok(Left::Nothing) => self.go_on(sending.then, desk),
+            Ok(Left::More) => match sending.pace.left() {
+                Some(left) => {
+                    sending.since = now;
+                    self.deadline = now + left.min(RETRY);
+                    self.phase = Phase::Send(sending);
+                    Step::Verdict(Verdict::Park)
+                }
+                None => self.give_up(*sending, "its client has had its time"),
+            },
+            Ok(Left::Missing(missing)) => {
+                log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
+                sending.then.break_off();
+                Step::Verdict(Verdict::Close)
+            }
+            Err(error) => self.give_up(*sending, &error.to_string()),
+        }
+    }
+
+    fn go_on(&mut self, then: Then, desk: &mut Desk) -> Step {
+        if self.stream.set_nonblocking(false).is_err() {
+            return Step::Verdict(Verdict::Close);
+        }
+        match then {
+            Then::Conclude(done) => {
+                let next = self.conclude(*done, desk);
+                self.settle(next, desk)
+            }
+            Then::Resume(phase, deadline) => {
+                self.phase = *phase;
+                // Its client's time to think begins when it has its answer.
+                let is_idle = self.is_idle();
+                let fresh = Instant::now() + desk.service.config.keep_alive_timeout;
+                self.deadline = if is_idle { fresh } else { deadline };
+                Step::On
+            }
+            Then::Linger => Step::Verdict(self.half_close(desk)),
+            Then::Close => Step::Verdict(Verdict::Close),
+        }
+    }
+
+    /// Cuts a client off in the middle of its answer, in a way that it can tell and that frees what the kernel keeps for it.
+    fn give_up(&self, sending: Sending, why: &str) -> Step {
+        log::debug!("an answer broke off: {why}");
+        self.stream.abort();
+        sending.then.break_off();
+        Step::Verdict(Verdict::Close)
+    }
+}
+
+impl Then {
+    fn break_off(self) {
+        if let Self::Conclude(done) = self {
+            done.break_off();
+        }
+    }
+}
+
+impl Sending {
+    /// Sends what the client takes; a part may be left of what is gathered, of the rest, or of both.
+    fn send(&mut self, output: &mut Output<'_>) -> std::io::Result<Left> {
+        if let Some(rest) = &mut self.rest {
+            match rest.send(output)? {
+                Left::Nothing => self.rest = None,
+                left => return Ok(left),
+            }
+        }
+        Ok(if output.flush_some()? { Left::Nothing } else { Left::More })
+    }
+}
+
+/// How often a client that takes little is looked at.
+const RETRY: Duration = Duration::from_secs(1);

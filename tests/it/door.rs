@@ -1,0 +1,31 @@
+//! A door that handlers wait at until the test opens it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+
+use crate::client::PATIENCE;
+
+/// Closed at first; once open it stays so.
+#[derive(Clone, Default)]
+pub(crate) struct Door(Arc<(Mutex<bool>, Condvar, AtomicUsize)>);
+
+impl Door {
+    /// Waits until it is open; a test that fails does not keep handlers for ever.
+    pub(crate) fn pass(&self) {
+        let (is_open, opened, waiting) = &*self.0;
+        waiting.fetch_add(1, Ordering::SeqCst);
+        let wait = opened.wait_timeout_while(is_open.lock().unwrap(), 2 * PATIENCE, |is_open| !*is_open);
+        drop(wait.unwrap());
+        waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn open(&self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+
+    /// How many wait at it.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.2.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,64 @@
+//! What the system says of a process: threads, descriptors, memory, processor time, wake-ups.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A process, by its folder in `/proc`.
+#[derive(Clone, Debug)]
+pub(crate) struct Figures(PathBuf);
+
+impl Figures {
+    /// Those of process `id`.
+    pub(crate) fn of(id: u32) -> Self {
+        Self(PathBuf::from(format!("/proc/{id}")))
+    }
+
+    /// Those of the test itself.
+    pub(crate) fn own() -> Self {
+        Self(PathBuf::from("/proc/self"))
+    }
+
+    /// Names of the threads that belong to a server.
+    pub(crate) fn threads(&self) -> Vec<String> {
+        self.of_each_task("comm").into_iter().filter(|name| name.starts_with("drupe-")).collect()
+    }
+
+    /// How many descriptors are open.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(self.0.join("fd")).unwrap().count()
+    }
+
+    /// Resident memory in bytes, exactly: what `status` says lags behind by some pages for each thread.
+    pub(crate) fn resident(&self) -> u64 {
+        let rollup = fs::read_to_string(self.0.join("smaps_rollup")).unwrap();
+        1024 * number(&rollup, "Rss:")
+    }
+
+    /// Processor time used by all threads that there are.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let used = self.of_each_task("schedstat").into_iter().map(|text| number(&text, "")).sum();
+        Duration::from_nanos(used)
+    }
+
+    /// How often a thread of those there are went to sleep or lost its processor: one that is not woken does neither.
+    pub(crate) fn switches(&self) -> u64 {
+        let names = ["voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"];
+        self.of_each_task("status")
+            .into_iter()
+            .map(|text| names.map(|name| number(&text, name)).iter().sum::<u64>())
+            .sum()
+    }
+
+    /// A file of each thread; one that has ended meanwhile has none.
+    fn of_each_task(&self, file: &str) -> Vec<String> {
+        let tasks = fs::read_dir(self.0.join("task")).unwrap();
+        tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join(file)).ok()).collect()
+    }
+}
+
+/// The first number of the line that begins with `name`.
+fn number(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}

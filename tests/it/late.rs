@@ -1,0 +1,71 @@
+//! Deadlines where workers are busy or the queue is full: who has asked in time is served, who has not is told so.
+
+use std::time::{Duration, Instant};
+
+use drupe::Request;
+use drupe::testing::TestServer;
+
+use crate::client::{Client, get, wait_until};
+use crate::door::Door;
+
+const SHORT: Duration = Duration::from_millis(300);
+
+/// With every worker in a handler nobody looked at what had arrived: the deadline passed, and who had asked long before was closed or
+/// told 408.
+#[test]
+fn who_has_asked_in_time_is_served_however_long_others_hold_the_workers() {
+    let door = Door::default();
+    let own = door.clone();
+    let server = TestServer::with(
+        move |request: &mut Request| {
+            if request.uri().path() == "/block" {
+                own.pass();
+            }
+            request.uri().to_string()
+        },
+        |settings| {
+            settings.thread_pool = 1;
+            settings.thread_pool_max = Some(1);
+            settings.header_timeout = Some(SHORT);
+            settings.keep_alive_timeout = SHORT;
+        },
+    );
+    // From here on everything is faster than the time limit, or on time by any measure.
+    let mut idle = Client::connect(server.address());
+    idle.assert_in_step("/", "/");
+    let mut silent = Client::connect(server.address());
+    wait_until("both are parked", || server.server().statistics().parked == 2);
+    let mut blocking = Client::connect(server.address());
+    blocking.send(get("/block"));
+    wait_until("the worker is held", || door.waiting() == 1);
+    let asked = Instant::now();
+    idle.send(get("/idle"));
+    silent.send(get("/silent"));
+    wait_until("their time is over", || asked.elapsed() > 3 * SHORT);
+    door.open();
+    assert_eq!(blocking.answer().text(), "/block");
+    assert_eq!(idle.answer().text(), "/idle");
+    assert_eq!(silent.answer().text(), "/silent");
+    assert_eq!(server.server().statistics().timed_out, 0);
+}
+
+/// A connection whose time was over while the queue was full was closed without its 408.
+#[test]
+fn more_late_ones_than_the_queue_holds_are_all_told() {
+    let server = TestServer::with(
+        |_: &mut Request| "fine",
+        |settings| {
+            settings.thread_pool = 1;
+            settings.thread_pool_max = Some(1);
+            settings.header_timeout = Some(SHORT);
+            settings.accepted_queue_size = Some(1);
+        },
+    );
+    let mut clients: Vec<Client> = (0..50).map(|_| Client::connect(server.address())).collect();
+    clients.iter_mut().for_each(|client| client.send("GET / HTT"));
+    for client in &mut clients {
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.closes()), (408, true));
+    }
+    assert_eq!(server.server().statistics().timed_out, 50);
+}

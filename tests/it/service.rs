@@ -1,0 +1,238 @@
+//! A server in a process of its own, so that its figures are its own: this very program, run again for one test that serves.
+//!
+//! It is asked and stopped over its standard input, whatever its sockets are busy with.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use drupe::{Body, Request, Response, Server};
+use log::{LevelFilter, Log, Metadata, Record};
+
+use crate::client::PATIENCE;
+use crate::figures::Figures;
+
+/// A server that runs elsewhere; dropping it ends it.
+pub(crate) struct Service {
+    child: Child,
+    /// Where it is asked, and answers. Closing it ends the process, also if the test does not live to do so.
+    talk: Mutex<Option<(ChildStdin, mpsc::Receiver<String>)>>,
+    logged: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+    address: SocketAddr,
+}
+
+impl Service {
+    /// Starts one with `settings`, written as text: `thread_pool=4 header_timeout=2`.
+    pub(crate) fn start(settings: &str) -> Self {
+        Self::run(Command::new(std::env::current_exe().unwrap()), settings)
+    }
+
+    /// As [`start`](Self::start), with `descriptors` as the limit of the process.
+    pub(crate) fn start_with(descriptors: u32, settings: &str) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"")]);
+        shell.arg(std::env::current_exe().unwrap());
+        Self::run(shell, settings)
+    }
+
+    /// As [`start`](Self::start), with every system call written to `file`.
+    ///
+    /// # Panics
+    /// If there is no strace: these tests are not to be passed by leaving them out.
+    pub(crate) fn start_traced(file: &Path, settings: &str) -> Self {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o"]).arg(file).arg(std::env::current_exe().unwrap());
+        Self::run(strace, settings)
+    }
+
+    fn run(mut command: Command, settings: &str) -> Self {
+        command.args(["service::serve", "--exact", "--nocapture"]).env(SETTINGS, settings);
+        // What glibc's allocator keeps for each of many threads, and of large blocks that were freed, would hide what we keep.
+        command.env("MALLOC_ARENA_MAX", "1").env("MALLOC_MMAP_THRESHOLD_", "131072");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let program = command.get_program().to_owned();
+        let mut child =
+            command.spawn().unwrap_or_else(|error| panic!("this test needs {program:?} on the PATH: {error}"));
+        let input = child.stdin.take().unwrap();
+        let output = child.stdout.take().unwrap();
+        let (tell, told) = mpsc::channel();
+        let logged: Arc<Mutex<Vec<String>>> = Arc::default();
+        let log = Arc::clone(&logged);
+        let reader = thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                match line.strip_prefix(MARK).and_then(|line| line.split_once(' ')) {
+                    Some(("log", text)) => log.lock().unwrap().push(text.to_owned()),
+                    Some(("told", text)) => drop(tell.send(text.to_owned())),
+                    // What the harness says.
+                    _ => {}
+                }
+            }
+        });
+        let address = told.recv_timeout(PATIENCE).expect("it says where it listens").parse().unwrap();
+        Self { child, talk: Mutex::new(Some((input, told))), logged, reader: Some(reader), address }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the system says of it.
+    pub(crate) fn figures(&self) -> Figures {
+        Figures::of(self.child.id())
+    }
+
+    /// What it has logged as a warning or worse.
+    pub(crate) fn logged(&self) -> Vec<String> {
+        self.logged.lock().unwrap().clone()
+    }
+
+    /// What it says of itself at this moment.
+    pub(crate) fn counts(&self) -> Counts {
+        let line = self.ask("statistics");
+        let pairs = line.split(' ').map(|pair| pair.split_once('=').unwrap());
+        Counts(pairs.map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect())
+    }
+
+    /// Stops the server: how many finished, how many were cut, how many milliseconds it took.
+    pub(crate) fn stop(&self) -> [u64; 3] {
+        let line = self.ask("stop");
+        let numbers: Vec<u64> = line.split(' ').map(|number| number.parse().unwrap()).collect();
+        numbers.try_into().unwrap()
+    }
+
+    fn ask(&self, what: &str) -> String {
+        let mut talk = self.talk.lock().unwrap();
+        let (input, told) = talk.as_mut().expect("it is there until it is dropped");
+        writeln!(input, "{what}").unwrap();
+        told.recv_timeout(PATIENCE).expect("it answers")
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        *self.talk.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let begun = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if begun.elapsed() > PATIENCE {
+                let _ = self.child.kill();
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        let _ = self.reader.take().map(JoinHandle::join);
+    }
+}
+
+/// The statistics of a server by their names.
+#[derive(Clone, Debug)]
+pub(crate) struct Counts(HashMap<String, u64>);
+
+impl Counts {
+    pub(crate) fn of(&self, name: &str) -> u64 {
+        *self.0.get(name).unwrap_or_else(|| panic!("no count is called {name}"))
+    }
+}
+
+// ---- the other side ----
+
+/// The server of the other side; by itself it does nothing.
+#[test]
+fn serve() {
+    let Ok(settings) = std::env::var(SETTINGS) else { return };
+    log::set_logger(&Told).unwrap();
+    log::set_max_level(LevelFilter::Warn);
+    // A thousand panics on purpose are not to fill the screen.
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if info.payload().downcast_ref::<&str>() != Some(&ON_PURPOSE) {
+            usual(info);
+        }
+    }));
+    let mut server = Server::new(handle);
+    server.settings.socket_port = 0;
+    for (name, value) in settings.split_whitespace().map(|pair| pair.split_once('=').unwrap()) {
+        server.settings.set(name, value).unwrap();
+    }
+    server.start().unwrap();
+    tell("told", &server.bound_addr().unwrap().to_string());
+    for line in std::io::stdin().lines().map_while(Result::ok) {
+        match line.as_str() {
+            "stop" => {
+                let stopped = server.stop();
+                tell("told", &format!("{} {} {}", stopped.finished, stopped.cut, stopped.took.as_millis()));
+            }
+            _ => tell("told", &counts(&server)),
+        }
+    }
+}
+
+/// Every kind of handler there is a test for.
+fn handle(request: &mut Request) -> Response {
+    let (kind, rest) = request.uri().path()[1..].split_once('/').unwrap_or((&request.uri().path()[1..], ""));
+    let body: Body = match kind {
+        "panic" => std::panic::panic_any(ON_PURPOSE),
+        "large" => (*LARGE).into(),
+        "ignore" => "ignored".into(),
+        "block" => {
+            thread::sleep(Duration::from_millis(rest.parse().unwrap()));
+            request.uri().to_string().into()
+        }
+        "length" => match std::mem::take(request.body_mut()).into_vec() {
+            Ok(content) => content.len().to_string().into(),
+            Err(_) => "cut".into(),
+        },
+        _ => request.uri().to_string().into(),
+    };
+    Response::new(body)
+}
+
+fn counts(server: &Server) -> String {
+    let statistics = server.statistics();
+    let counts = [
+        ("accepts", statistics.accepts),
+        ("requests", statistics.requests),
+        ("refused", statistics.refused),
+        ("turned_away", statistics.turned_away),
+        ("timed_out", statistics.timed_out),
+        ("panics", statistics.panics),
+        ("queue", statistics.queue as u64),
+        ("parked", statistics.parked as u64),
+        ("threads", statistics.threads as u64),
+        ("threads_idle", statistics.threads_idle as u64),
+    ];
+    counts.map(|(name, count)| format!("{name}={count}")).join(" ")
+}
+
+/// Writes a line of its own, whatever the harness has begun to say.
+fn tell(kind: &str, text: &str) {
+    let mut output = std::io::stdout().lock();
+    write!(output, "\n{MARK}{kind} {text}\n").unwrap();
+    output.flush().unwrap();
+}
+
+/// Passes on what is logged.
+struct Told;
+
+impl Log for Told {
+    fn enabled(&self, _: &Metadata) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record) {
+        tell("log", &format!("{}", record.args()));
+    }
+
+    fn flush(&self) {}
+}
+
+/// What `/large` answers with: more than all buffers on the way hold, and there once only.
+static LARGE: LazyLock<&'static [u8]> = LazyLock::new(|| Box::leak(vec![b'x'; 16 << 20].into_boxed_slice()));
+
+const ON_PURPOSE: &str = "a defect of the handler, on purpose";
+const SETTINGS: &str = "DRUPE_TEST_SERVE";
+const MARK: &str = "@@ ";

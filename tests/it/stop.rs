@@ -1,0 +1,119 @@
+//! A stop with everything at once going on: requests in flight, idle clients, an endless stream, a handler that never returns.
+
+use std::io::Write;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use drupe::{Body, Request, Server};
+
+use crate::client::{Client, PATIENCE, get, wait_until};
+use crate::door::Door;
+use crate::process::{descriptors, is_alone_with, threads};
+
+const IN_FLIGHT: usize = 100;
+const IDLE: usize = 100;
+/// What each answer in flight holds.
+const CONTENT: usize = 256 << 10;
+
+#[test]
+fn a_stop_with_everything_going_on_is_in_time_cuts_nothing_whole_and_says_what_it_did() {
+    const NAME: &str = "stop::a_stop_with_everything_going_on_is_in_time_cuts_nothing_whole_and_says_what_it_did";
+    if !is_alone_with(2000, NAME) {
+        return;
+    }
+    let before = descriptors();
+    let (door, stuck) = (Door::default(), Door::default());
+    let server = server(&door, &stuck);
+    server.start().unwrap();
+    let address = server.bound_addr().unwrap();
+
+    let mut idle: Vec<Client> = (0..IDLE).map(|_| Client::connect(address)).collect();
+    idle.iter_mut().for_each(|client| assert_eq!(client.get("/").status, 200));
+    let mut flying: Vec<Client> = (0..IN_FLIGHT).map(|_| Client::connect(address)).collect();
+    for (number, client) in flying.iter_mut().enumerate() {
+        client.send(get(&format!("/door/{number}")));
+    }
+    let mut stream = Client::connect(address);
+    stream.send(get("/stream"));
+    assert_eq!(stream.head().unwrap().status, 200);
+    assert_eq!(stream.chunk().unwrap(), b"tick\n");
+    let mut prisoner = Client::connect(address);
+    prisoner.send(get("/stuck"));
+    wait_until("all handlers run", || door.waiting() == IN_FLIGHT && stuck.waiting() == 1);
+    wait_until("the others are parked", || server.statistics().parked == IDLE);
+
+    let stopped = thread::scope(|scope| {
+        let stop = scope.spawn(|| server.stop());
+        wait_until("it is stopping", || !server.handle().is_running());
+        // The idle ones go at once, while the others have not even begun to.
+        idle.iter_mut().for_each(Client::assert_closed);
+        door.open();
+        for (number, client) in flying.iter_mut().enumerate() {
+            let answer = client.answer();
+            assert_eq!((answer.status, answer.closes()), (200, true));
+            assert_eq!(
+                answer.content,
+                content(&format!("/door/{number}")),
+                "answer {number} is not its own or not whole"
+            );
+            client.assert_closed();
+        }
+        // The stream has noticed, and has said its last word.
+        let mut last = Vec::new();
+        loop {
+            let chunk = stream.chunk().unwrap();
+            if chunk.is_empty() {
+                break;
+            }
+            last = chunk;
+        }
+        assert!(last.ends_with(b"bye\n"), "{:?}", String::from_utf8_lossy(&last));
+        stream.fields().unwrap();
+        stream.assert_closed();
+        stop.join().unwrap()
+    });
+    assert_eq!((stopped.finished, stopped.cut), (IN_FLIGHT + 1, 1));
+    let limit = server.settings.shutdown_timeout;
+    assert!(stopped.took >= limit && stopped.took <= limit + Duration::from_millis(500), "{stopped:?}");
+    assert!(prisoner.over().is_empty(), "who never got an answer got half of one");
+    wait_until("only the one that is stuck is left", || threads().len() == 1);
+
+    stuck.open();
+    wait_until("and now none", || threads().is_empty());
+    drop((idle, flying, stream, prisoner, server));
+    wait_until("all descriptors are back", || descriptors() == before);
+}
+
+/// `/door` waits at one door, `/stuck` at the other, `/stream` ends when the server does.
+fn server(door: &Door, stuck: &Door) -> Server {
+    let (door, stuck) = (door.clone(), stuck.clone());
+    let mut server = Server::new(move |request: &mut Request| match request.uri().path() {
+        "/" => Body::from("idle"),
+        "/stuck" => {
+            stuck.pass();
+            "too late".into()
+        }
+        "/stream" => Body::stream(|writer| {
+            let begun = Instant::now();
+            while !writer.is_shutting_down() && begun.elapsed() < PATIENCE {
+                writeln!(writer, "tick")?;
+                writer.flush()?;
+                thread::sleep(Duration::from_millis(5));
+            }
+            writeln!(writer, "bye")
+        }),
+        path => {
+            door.pass();
+            content(path).into()
+        }
+    });
+    server.settings.socket_port = 0;
+    server.settings.thread_pool = 4;
+    server.settings.shutdown_timeout = Duration::from_secs(2);
+    server
+}
+
+/// An answer that shows by itself whether it is whole, and whose it is.
+fn content(path: &str) -> Vec<u8> {
+    path.bytes().chain(*b" ").cycle().take(CONTENT).collect()
+}
