@@ -5,5 +5,4 @@ pub(crate) mod listener;
 pub(crate) mod poll;
 pub(crate) mod script;
 pub(crate) mod stream;
-#[allow(dead_code, reason = "the engine does not speak TLS yet")]
 pub(crate) mod tls;

@@ -24,7 +24,6 @@ pub(crate) enum Stream {
     /// A conversation in memory, for tests and fuzzers.
     Script(Script),
     /// Another one, encrypted; see [`Secure`] for how it differs.
-    #[allow(dead_code, reason = "the engine does not speak TLS yet")]
     Tls(Box<Secure>),
 }
 
@@ -64,13 +63,25 @@ impl Stream {
         }
     }
 
-    /// Sends what a write has taken and could not send at once, which only TLS does; `WouldBlock` until all of it is out.
-    #[allow(dead_code, reason = "the engine does not speak TLS yet")]
+    /// Sends what a write has taken and could not send at once, which only TLS does; `WouldBlock` if not all of it is out within the
+    /// send timeout.
     pub(crate) fn flush(&self) -> io::Result<()> {
         match self {
             Self::Tls(secure) => secure.flush(),
             Self::Tcp(_) | Self::Script(_) => Ok(()),
         }
+    }
+
+    /// Has the end of our side follow what was written, where that is something to be sent: with TLS.
+    pub(crate) fn finish(&self) {
+        if let Self::Tls(secure) = self {
+            secure.finish();
+        }
+    }
+
+    /// How many bytes have moved so far where that cannot be told from what is read and written: below TLS.
+    pub(crate) fn moved_below(&self, way: Interest) -> Option<u64> {
+        self.secure().map(|secure| secure.moved(way))
     }
 
     /// The TLS on it, if there is.
@@ -109,6 +120,10 @@ impl Stream {
         match self {
             Self::Tcp(socket) => socket.set_nonblocking(nonblocking),
             Self::Script(_) => Ok(()),
+            Self::Tls(secure) => {
+                secure.set_nonblocking(nonblocking);
+                Ok(())
+            }
         }
     }
 

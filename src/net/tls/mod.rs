@@ -4,11 +4,13 @@
 //! |---|---|
 //! | this one | what is loaded, and loaded again while connections go on |
 //! | [`secure`] | one connection: handshake, bytes in and out, none of it waiting |
+//! | [`open`] | its session once the handshake is over: content out of records |
 //! | [`wire`] | its socket, as an adapter sees it |
 //! | `builtin` | the adapter that is rustls (features `tls` and `tls-aws-lc`) |
 
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod builtin;
+mod open;
 pub(crate) mod secure;
 mod wire;
 

@@ -4,15 +4,17 @@
 //! held while bytes are turned into other bytes and while the socket takes or gives what it can at once, never while anybody waits:
 //! the socket is not blocking, and who waits does so with `poll`, outside.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use socket2::SockRef;
 
 use super::Tls;
-use super::wire::Wire;
+use super::open::{Open, transmit};
+use super::wire::{Below, Wire};
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
 use crate::tls::{Facts, Session};
@@ -21,10 +23,12 @@ use crate::tls::{Facts, Session};
 #[derive(Debug)]
 pub(crate) struct Secure {
     /// The connection itself; never another `Secure`.
-    inner: Stream,
+    below: Below,
     tls: Arc<Tls>,
-    /// How long a read may wait, as with the sockets below.
-    grace: Duration,
+    /// How long a read may wait for bytes, and a write for room.
+    waits: (Duration, Duration),
+    /// Whether they are to wait for nothing at all.
+    is_nonblocking: AtomicBool,
     state: Mutex<State>,
     /// There once the handshake is over.
     facts: OnceLock<Arc<Facts>>,
@@ -51,7 +55,7 @@ pub(crate) enum Handshake {
 #[derive(Debug)]
 struct State {
     phase: Phase,
-    /// Whether the end is to look like a break: without `close_notify`.
+    /// Whether nothing more is to be said: `close_notify` has been, or the end is to look like a break.
     is_mute: bool,
 }
 
@@ -65,26 +69,30 @@ enum Phase {
     Clear,
 }
 
-#[derive(Debug)]
-struct Open {
-    session: Box<dyn Session>,
-    /// Why nothing more can be read.
-    failure: Option<String>,
-}
-
 impl Secure {
-    /// Takes over `inner`, whose socket it makes non-blocking.
-    pub(crate) fn new(inner: Stream, tls: Arc<Tls>, grace: Duration) -> io::Result<Self> {
+    /// Takes over `inner`, whose socket it makes non-blocking: `grace` bounds each read, `send_slice` each write.
+    pub(crate) fn new(inner: Stream, tls: Arc<Tls>, grace: Duration, send_slice: Duration) -> io::Result<Self> {
         if let Some(fd) = inner.fd() {
             SockRef::from(&fd).set_nonblocking(true)?;
         }
+        let (below, waits, is_nonblocking) = (Below::new(inner), (grace, send_slice), AtomicBool::new(false));
         let state = Mutex::new(State { phase: Phase::Fresh, is_mute: false });
-        Ok(Self { inner, tls, grace, state, facts: OnceLock::new() })
+        Ok(Self { below, tls, waits, is_nonblocking, state, facts: OnceLock::new() })
     }
 
     /// The connection below.
     pub(crate) fn inner(&self) -> &Stream {
-        &self.inner
+        &self.below.stream
+    }
+
+    /// Bytes that have moved below so far: a client may get on for long before that shows above, where records come whole.
+    pub(crate) fn moved(&self, way: Interest) -> u64 {
+        self.below.moved(way)
+    }
+
+    /// Has reads and writes wait for nothing, or again for as long as they were told. The socket itself never waits.
+    pub(crate) fn set_nonblocking(&self, nonblocking: bool) {
+        self.is_nonblocking.store(nonblocking, Ordering::Relaxed);
     }
 
     /// What the handshake has settled; `None` before.
@@ -95,7 +103,7 @@ impl Secure {
     /// Goes on with the handshake as far as it gets without waiting.
     pub(crate) fn handshake(&self) -> Handshake {
         let mut state = self.state();
-        let mut wire = Wire::new(&self.inner);
+        let mut wire = Wire::new(&self.below);
         for _ in 0..SHARE {
             let stepped = match &mut state.phase {
                 Phase::Fresh => self.begin(&mut wire),
@@ -124,7 +132,7 @@ impl Secure {
     /// Looks at the first bytes; the session that they begin.
     fn begin(&self, wire: &mut Wire<'_>) -> Result<Option<Box<dyn Session>>, Handshake> {
         let mut first = [0; FIRST];
-        let count = match io::Read::read(wire, &mut first) {
+        let count = match wire.read(&mut first) {
             Ok(0) => return Err(Handshake::Failed("the client has left".to_owned())),
             Ok(count) => count,
             Err(error) => return Err(pause_or_fail(&error, Handshake::Read)),
@@ -155,7 +163,7 @@ impl Secure {
         if let Phase::Handshaking(session) = std::mem::replace(&mut state.phase, Phase::Clear) {
             // It happens once.
             let _ = self.facts.set(Arc::new(session.facts()));
-            state.phase = Phase::Open(Open { session, failure: None });
+            state.phase = Phase::Open(Open::new(session));
         }
     }
 
@@ -163,54 +171,76 @@ impl Secure {
     /// later will be reported. `Ok(0)`: the client has ended its side by `close_notify`.
     ///
     /// # Errors
-    /// `WouldBlock` if nothing came within the grace; `UnexpectedEof` if the connection ended without `close_notify`.
+    /// `WouldBlock` if nothing came within the grace, or only a part of a record; `UnexpectedEof` if the connection ended without
+    /// `close_notify`.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut has_waited = self.grace.is_zero();
-        loop {
-            match self.read_now(buffer) {
-                Err(error) if would_wait(&error) && !has_waited => {
-                    has_waited = true;
-                    if !self.inner.wait(Interest::Read, self.grace)? {
-                        return Err(error);
-                    }
+        let before = self.moved(Interest::Read);
+        match self.read_now(buffer) {
+            // Who sends parts of records is not waited for: each would take the grace.
+            Err(error) if would_wait(&error) && self.moved(Interest::Read) == before => {
+                if self.wait(Interest::Read)? {
+                    self.read_now(buffer)
+                } else {
+                    Err(error)
                 }
-                done => return done,
             }
+            done => done,
         }
     }
 
     fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut state = self.state();
         match &mut state.phase {
-            Phase::Open(open) => open.read(buffer, &mut Wire::new(&self.inner)),
-            Phase::Clear => self.inner.read(buffer),
+            Phase::Open(open) => open.read(buffer, &mut Wire::new(&self.below)),
+            Phase::Clear => self.below.read(buffer),
             Phase::Fresh | Phase::Handshaking(_) => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
-    /// Takes some of `parts` and sends what the socket takes of it; the rest, at most some 64 KiB, goes with the next write or
-    /// [`flush`](Self::flush).
+    /// Takes `parts`, all of them unless the socket takes no more within the send slice. Of what is taken, some 64 KiB may still be
+    /// here: they go with the next write or [`flush`](Self::flush).
     ///
     /// # Errors
     /// `WouldBlock` if something taken before is still there and the socket takes nothing.
     pub(crate) fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let all: usize = parts.iter().map(|part| part.len()).sum();
+        let (mut taken, mut has_waited) = (0, false);
+        while taken < all {
+            match self.write_now(parts, taken) {
+                Ok(0) => break,
+                Ok(count) => taken += count,
+                Err(error) if would_wait(&error) && !has_waited && self.wait(Interest::Write)? => has_waited = true,
+                // What is wrong shows again the next time.
+                Err(_) if taken > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Takes what comes behind the first `skip` bytes, as far as it gets without waiting and 64 KiB at the most.
+    fn write_now(&self, parts: &[IoSlice<'_>], mut skip: usize) -> io::Result<usize> {
         let mut state = self.state();
-        let mut wire = Wire::new(&self.inner);
-        let open = match &mut state.phase {
-            Phase::Open(open) => open,
-            Phase::Clear => return self.inner.write(parts),
+        let mut wire = Wire::new(&self.below);
+        let session = match &mut state.phase {
+            Phase::Open(open) => &mut *open.session,
+            Phase::Clear if skip == 0 => return self.below.write(parts),
+            // The rest of it is for the next call.
+            Phase::Clear => return Ok(0),
             Phase::Fresh | Phase::Handshaking(_) => return Err(io::ErrorKind::NotConnected.into()),
         };
-        transmit(&mut *open.session, &mut wire)?;
+        transmit(session, &mut wire)?;
         let mut taken = 0;
         for part in parts {
-            let count = open.session.write(part)?;
+            let (_, rest) = part.split_at(skip.min(part.len()));
+            skip -= part.len() - rest.len();
+            let count = session.write(rest)?;
             taken += count;
-            if count < part.len() {
+            if count < rest.len() {
                 break;
             }
         }
-        match transmit(&mut *open.session, &mut wire) {
+        match transmit(session, &mut wire) {
             Err(error) if !would_wait(&error) => Err(error),
             _ => Ok(taken),
         }
@@ -219,20 +249,39 @@ impl Secure {
     /// Sends what was taken and not yet sent.
     ///
     /// # Errors
-    /// `WouldBlock` until all of it is out.
+    /// `WouldBlock` if the socket did not take all of it within the send slice.
     pub(crate) fn flush(&self) -> io::Result<()> {
+        match self.flush_now() {
+            Err(error) if would_wait(&error) && self.wait(Interest::Write)? => self.flush_now(),
+            done => done,
+        }
+    }
+
+    fn flush_now(&self) -> io::Result<()> {
         match &mut self.state().phase {
-            Phase::Open(open) => transmit(&mut *open.session, &mut Wire::new(&self.inner)),
+            Phase::Open(open) => transmit(&mut *open.session, &mut Wire::new(&self.below)),
             _ => Ok(()),
         }
+    }
+
+    /// Waits for as long as a read or a write may; says whether there is anything to read or any room now.
+    fn wait(&self, interest: Interest) -> io::Result<bool> {
+        let time = if interest == Interest::Read { self.waits.0 } else { self.waits.1 };
+        let may_wait = !time.is_zero() && !self.is_nonblocking.load(Ordering::Relaxed);
+        if may_wait { self.inner().wait(interest, time) } else { Ok(false) }
     }
 
     /// Whether a read would give something though the socket has nothing.
     pub(crate) fn holds_input(&self) -> bool {
         match &mut self.state().phase {
-            Phase::Open(open) => open.failure.is_some() || open.session.has_plaintext(),
+            Phase::Open(open) => open.holds_input(),
             _ => false,
         }
+    }
+
+    /// Has `close_notify` follow what was written, to go out with it. To be called again does no harm.
+    pub(crate) fn finish(&self) {
+        self.state().finish();
     }
 
     /// Ends one direction or both. Our side ends with `close_notify`; both at once are a break, and the client can tell.
@@ -241,17 +290,17 @@ impl Secure {
             let mut state = self.state();
             match how {
                 Shutdown::Read => {}
-                Shutdown::Write => state.say_goodbye(&self.inner),
+                Shutdown::Write => state.say_goodbye(&self.below),
                 Shutdown::Both => state.is_mute = true,
             }
         }
-        self.inner.shutdown(how)
+        self.inner().shutdown(how)
     }
 
     /// Has the client find a break, not an end.
     pub(crate) fn abort(&self) {
         self.state().is_mute = true;
-        self.inner.abort();
+        self.inner().abort();
     }
 
     /// Nothing under this lock can leave it half done, so poison says nothing.
@@ -263,69 +312,31 @@ impl Secure {
 impl Drop for Secure {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        state.say_goodbye(&self.inner);
+        state.say_goodbye(&self.below);
     }
 }
 
 impl State {
-    /// Sends `close_notify`, behind what is outgoing, if that goes at once. To be called again does no harm.
-    fn say_goodbye(&mut self, inner: &Stream) {
-        if let (Phase::Open(open), false) = (&mut self.phase, self.is_mute) {
-            self.is_mute = true;
-            open.session.close();
-            // What does not go out now never will, and the client can tell.
-            let _ = transmit(&mut *open.session, &mut Wire::new(inner));
+    /// Has `close_notify` come behind what is outgoing; says whether it did just now.
+    fn finish(&mut self) -> bool {
+        match &mut self.phase {
+            Phase::Open(open) if !self.is_mute => {
+                self.is_mute = true;
+                open.session.close();
+                true
+            }
+            _ => false,
         }
     }
-}
 
-impl Open {
-    fn read(&mut self, buffer: &mut [u8], wire: &mut Wire<'_>) -> io::Result<usize> {
-        let (mut filled, mut barren) = (0, 0);
-        while barren < SHARE {
-            match self.session.read(&mut buffer[filled..]) {
-                Ok(0) => return Ok(filled),
-                Ok(count) => {
-                    (filled, barren) = (filled + count, 0);
-                    if filled == buffer.len() {
-                        return Ok(filled);
-                    }
-                }
-                Err(error) if !would_wait(&error) => return if filled > 0 { Ok(filled) } else { Err(error) },
-                Err(_) => {
-                    barren += 1;
-                    match self.receive(wire) {
-                        Ok(()) => {}
-                        Err(error) if filled == 0 => return Err(error),
-                        Err(_) => return Ok(filled),
-                    }
-                }
+    /// Sends `close_notify`, unless that was done, if it goes at once.
+    fn say_goodbye(&mut self, below: &Below) {
+        if self.finish() {
+            if let Phase::Open(open) = &mut self.phase {
+                // What does not go out now never will, and the client can tell.
+                let _ = transmit(&mut *open.session, &mut Wire::new(below));
             }
         }
-        self.failure = Some("the client sends records without content".to_owned());
-        self.receive(wire).map(|()| filled)
-    }
-
-    /// Takes in what the socket has. Once it has failed, it fails again.
-    fn receive(&mut self, wire: &mut Wire<'_>) -> io::Result<()> {
-        if let Some(reason) = &self.failure {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, reason.clone()));
-        }
-        if wire.is_drained {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        if self.session.receive(wire)? == 0 {
-            // The session says it better, if it knows; nothing more will come in any case.
-            self.failure = Some("the connection has ended without close_notify".to_owned());
-            return Ok(());
-        }
-        if let Err(reason) = self.session.advance() {
-            // What was right before it is still to be had.
-            self.failure = Some(reason);
-        }
-        // An alert, or an answer to what came; if there is no room for it now it goes with the next write.
-        let _ = transmit(&mut *self.session, wire);
-        Ok(())
     }
 }
 
@@ -346,17 +357,7 @@ fn pause_or_fail(error: &io::Error, pause: Handshake) -> Handshake {
     if would_wait(error) { pause } else { Handshake::Failed(error.to_string()) }
 }
 
-/// Sends all that is outgoing.
-fn transmit(session: &mut dyn Session, wire: &mut Wire<'_>) -> io::Result<()> {
-    while session.has_outgoing() {
-        if session.transmit(wire)? == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-    }
-    Ok(())
-}
-
-/// How many steps a handshake or a read may take before it is somebody else's turn.
+/// How many steps a handshake may take before it is somebody else's turn.
 const SHARE: u32 = 64;
 /// What is looked at to see who it is.
 const FIRST: usize = 1024;

@@ -256,14 +256,14 @@ fn a_client_that_does_not_read_fills_no_more_than_a_bound() {
     let mut taken = 0;
     let error = loop {
         match server.write(&[IoSlice::new(b"z"), IoSlice::new(&chunk)]) {
-            Ok(count) => {
-                assert!(count <= 64 * 1024 + 1, "{count} at once");
-                taken += count;
-            }
+            Ok(count) => taken += count,
             Err(error) => break error,
         }
     };
     assert!(would_wait(&error), "{error}");
+    // The records of what is kept here are not on their way yet.
+    let sent = usize::try_from(server.moved_below(Interest::Write).unwrap()).unwrap();
+    assert!(taken > sent && taken - sent <= 64 * 1024 + 1, "{taken} taken, {sent} sent");
     assert!(would_wait(&server.flush().unwrap_err()));
     std::thread::scope(|scope| {
         let reading = scope.spawn(|| {
@@ -276,6 +276,63 @@ fn a_client_that_does_not_read_fills_no_more_than_a_bound() {
         assert_eq!(all.len(), taken + 3);
         assert!(all.ends_with(b"yend"));
     });
+}
+
+#[test]
+fn a_write_takes_as_much_as_the_client_does() {
+    const ALL: usize = 3 << 20;
+    let (tls, manner) = one();
+    let (server, mut client) = connected(&tls, &manner);
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| {
+            let mut all = vec![0; ALL];
+            client.read_exact(&mut all).map(|()| all)
+        });
+        // Parts that end in the middle of what is taken at a time.
+        let content: Vec<u8> = (0..=250).cycle().take(ALL).collect();
+        let (mut sent, mut calls) = (0, 0);
+        while sent < ALL {
+            let rest = &content[sent..];
+            let (one, two) = rest.split_at(rest.len().min(100_000));
+            match server.write(&[IoSlice::new(one), IoSlice::new(two)]) {
+                Ok(count) => (sent, calls) = (sent + count, calls + 1),
+                Err(error) => assert!(would_wait(&error) && server.wait(Interest::Write, PATIENCE).unwrap()),
+            }
+        }
+        write_all(&server, b"");
+        assert!(reading.join().unwrap().unwrap() == content, "what came is not what was sent");
+        assert!(calls < ALL / (64 << 10), "{calls} calls: one for each piece");
+    });
+}
+
+#[test]
+fn what_moves_below_shows_before_a_record_is_whole() {
+    let (tls, manner) = one();
+    let (server, mut client) = connected(&tls, &manner);
+    talk(&server, &mut client);
+    let before = server.moved_below(Interest::Read).unwrap();
+    client.conn.writer().write_all(&[b'x'; 10_000]).unwrap();
+    let mut record = Vec::new();
+    client.conn.write_tls(&mut record).unwrap();
+    client.sock.write_all(&record[..4000]).unwrap();
+    assert!(server.wait(Interest::Read, PATIENCE).unwrap());
+    assert!(would_wait(&server.read(&mut [0; 100]).unwrap_err()));
+    assert_eq!(server.moved_below(Interest::Read).unwrap() - before, 4000);
+    client.sock.write_all(&record[4000..]).unwrap();
+    assert_eq!(read_exactly(&server, 10_000), [b'x'; 10_000]);
+}
+
+#[test]
+fn the_end_can_be_sent_with_what_comes_before_it() {
+    let (tls, manner) = one();
+    let (server, mut client) = connected(&tls, &manner);
+    assert_eq!(server.write(&[IoSlice::new(b"last")]).unwrap(), 4);
+    server.finish();
+    server.finish();
+    server.flush().unwrap();
+    let mut last = Vec::new();
+    client.read_to_end(&mut last).unwrap();
+    assert_eq!(last, b"last");
 }
 
 #[test]
