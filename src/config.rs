@@ -38,7 +38,6 @@ pub(crate) struct Config {
     /// For each stretch of an answer.
     pub(crate) write_timeout: Duration,
     /// From the accept to the end of a TLS handshake.
-    #[allow(dead_code, reason = "the engine does not speak TLS yet")]
     pub(crate) handshake_timeout: Duration,
     /// From the end of an answer to the first byte of the next head.
     pub(crate) keep_alive_timeout: Duration,

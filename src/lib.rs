@@ -23,6 +23,7 @@
 //! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`] |
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
 //! | a directory of files | [`Files`] |
+//! | HTTPS | [`Settings::ssl_certificate`], [`Connection::tls`], [`ServerHandle::reload_tls`], [`tls`] |
 //! | what it has done, and how a stop went | [`Statistics`], [`Stopped`] |
 //! | testing handlers | [`testing`] |
 //! | what can go wrong at a start | [`Error`] |
@@ -31,8 +32,8 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT |
-//! | `cli` | | the program `drupe`, which serves a directory |
+//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT, and loads certificates again on SIGHUP |
+//! | `cli` | | the program `drupe`, which serves a directory, with `tls` |
 //! | `tls` | | TLS by rustls, with the cryptography of ring |
 //! | `tls-aws-lc` | | the same with that of AWS-LC, which goes before ring where both are on |
 //! | `tls-encrypted-keys` | | private keys that are encrypted |
@@ -43,7 +44,7 @@
 //! ```text
 //! Settings ─► Config          checked once, at start
 //!               │
-//! listener ─► accept ─► queue ─► worker ─► Connection::advance ─► head · judge · handler · answer
+//! listener ─► accept ─► queue ─► worker ─► Connection::advance ─► handshake · head · judge · handler · answer
 //!                         ▲                        │
 //!                         └── parking ◄────────────┘ nothing to read: it waits here, without a thread
 //! ```

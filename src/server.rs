@@ -1,9 +1,11 @@
 //! The server as its user holds it: CherryPy's server adapter.
 
-use std::net::{IpAddr, SocketAddr};
+mod address;
+mod reload;
+
+use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::address::BindAddr;
 #[cfg(feature = "signals")]
 use crate::bus::signals;
 use crate::config::Config;
@@ -143,75 +145,35 @@ impl Server {
     /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
     /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs.
     ///
+    /// With TLS, SIGHUP has the certificates loaded again, as [`ServerHandle::reload_tls`] does; what goes wrong is logged. Without TLS
+    /// that signal is left alone.
+    ///
     /// # Errors
     /// As [`start`](Self::start), and `System` if the signals cannot be had.
     pub fn quickstart(&self) -> Result<(), Error> {
         self.start()?;
         #[cfg(feature = "signals")]
-        let _caught = self.obey_signals()?;
+        let _caught = self.obey_signals().map_err(|source| Error::System { what: "signals", source })?;
         self.block();
         Ok(())
     }
 
     #[cfg(feature = "signals")]
-    fn obey_signals(&self) -> Result<signals::Caught, Error> {
-        let (first, more) = (self.handle(), self.handle());
+    fn obey_signals(&self) -> std::io::Result<(signals::Caught, Option<signals::Caught>)> {
+        let (first, more, shared) = (self.handle(), self.handle(), Arc::clone(&self.shared));
         let stop = move || {
             first.stop();
         };
-        signals::on_exit(stop, move || more.cut()).map_err(|source| Error::System { what: "signals", source })
+        let exit = signals::on_exit(stop, move || more.cut())?;
+        let is_secure = self.shared.is_secure() == Some(true);
+        let reload = is_secure.then(|| signals::on_hangup(move || shared.reload_tls_or_log())).transpose()?;
+        Ok((exit, reload))
     }
 
     /// A handle that can be cloned and sent, for handlers and other threads.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         ServerHandle { shared: Arc::clone(&self.shared) }
-    }
-
-    /// The URL of its root, for people: `http://127.0.0.1:8080`. Port 80 is left out, `0.0.0.0` and `::` become this machine's name, and
-    /// port 0 the real one while it runs.
-    #[must_use]
-    pub fn base(&self) -> String {
-        let (host, port) = match self.bound_addr() {
-            Some(bound) => (self.settings.socket_host.clone(), bound.port()),
-            None => (self.settings.socket_host.clone(), self.settings.socket_port),
-        };
-        url(&public_name(&host), port)
-    }
-
-    /// Where it is asked to listen: `socket_file`, or `socket_host` and `socket_port`.
-    #[must_use]
-    pub fn bind_addr(&self) -> BindAddr {
-        match &self.settings.socket_file {
-            Some(path) => BindAddr::Unix(path.clone()),
-            None => BindAddr::Tcp { host: self.settings.socket_host.clone(), port: self.settings.socket_port },
-        }
-    }
-
-    /// Sets where the next start listens; a path sets `socket_file`, a host and port clear it.
-    pub fn set_bind_addr(&mut self, address: BindAddr) {
-        match address {
-            BindAddr::Tcp { host, port } => {
-                self.settings.socket_file = None;
-                self.settings.socket_host = host;
-                self.settings.socket_port = port;
-            }
-            BindAddr::Unix(path) => self.settings.socket_file = Some(path),
-        }
-    }
-
-    /// The first address it listens on, with its real port; `None` unless it runs.
-    #[must_use]
-    pub fn bound_addr(&self) -> Option<SocketAddr> {
-        self.shared.addresses().first().copied()
-    }
-
-    /// What it serves on, in words: the URL of each address while it runs, else what it is asked for.
-    #[must_use]
-    pub fn description(&self) -> String {
-        let urls: Vec<String> =
-            self.shared.addresses().iter().map(|bound| url(&bound.ip().to_string(), bound.port())).collect();
-        if urls.is_empty() { self.bind_addr().to_string() } else { urls.join(", ") }
     }
 
     /// What it has done since its last start; all zero if there was none.
@@ -378,20 +340,4 @@ impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("state", &self.life().state).finish_non_exhaustive()
     }
-}
-
-/// The name under which others reach what listens everywhere.
-fn public_name(host: &str) -> String {
-    match host.parse::<IpAddr>() {
-        Ok(address) if address.is_unspecified() => match std::fs::read_to_string("/proc/sys/kernel/hostname") {
-            Ok(name) if !name.trim().is_empty() => name.trim().to_owned(),
-            _ => "localhost".to_owned(),
-        },
-        _ => host.to_owned(),
-    }
-}
-
-fn url(host: &str, port: u16) -> String {
-    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    if port == 80 { format!("http://{host}") } else { format!("http://{host}:{port}") }
 }

@@ -13,10 +13,8 @@ use crate::tls::{self, Adapter, CertificateFiles, Identity, Options, Verify, Ver
 #[derive(Clone, Debug)]
 pub(crate) struct Tls {
     /// What the adapter is to follow.
-    #[allow(dead_code, reason = "the engine does not speak TLS yet")]
     pub(crate) options: Options,
     /// Who does it; `None`: the adapter that is built in.
-    #[allow(dead_code, reason = "the engine does not speak TLS yet")]
     pub(crate) adapter: Option<Arc<dyn Adapter>>,
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use super::Body;
 use super::upgrade::Socket;
 use crate::address::Peer;
+use crate::tls::Facts;
 
 /// A request: the `http` crate's, with content to read.
 ///
@@ -20,13 +21,19 @@ pub struct Connection {
     peer: Option<Peer>,
     socket: Option<Weak<dyn Socket>>,
     local: OnceLock<Option<SocketAddr>>,
+    tls: Option<Arc<Facts>>,
     shutdown: Arc<AtomicBool>,
 }
 
 impl Connection {
-    /// `shutdown` becomes true when the server stops.
-    pub(crate) fn new(peer: Option<Peer>, socket: Weak<dyn Socket>, shutdown: Arc<AtomicBool>) -> Self {
-        Self { peer, socket: Some(socket), local: OnceLock::new(), shutdown }
+    /// `tls` is what its handshake has settled, `shutdown` becomes true when the server stops.
+    pub(crate) fn new(
+        peer: Option<Peer>,
+        socket: Weak<dyn Socket>,
+        tls: Option<Arc<Facts>>,
+        shutdown: Arc<AtomicBool>,
+    ) -> Self {
+        Self { peer, socket: Some(socket), local: OnceLock::new(), tls, shutdown }
     }
 
     /// Who is at the other end; `None` for a request that did not come over a socket (`testing::call`).
@@ -42,10 +49,16 @@ impl Connection {
         *self.local.get_or_init(|| self.socket.as_ref()?.upgrade()?.local_addr())
     }
 
-    /// `http`. It is a fact of the connection; what the client writes into its request target does not count.
+    /// `https` with TLS, else `http`. It is a fact of the connection; what the client writes into its request target does not count.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
-        "http"
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// What TLS has settled: version, cipher, names, the client's certificate if it has shown one; `None` without TLS.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Facts> {
+        self.tls.as_deref()
     }
 
     /// Whether the server has been told to stop.
@@ -91,6 +104,7 @@ impl RequestExt for Request {
                 peer: None,
                 socket: None,
                 local: OnceLock::new(),
+                tls: None,
                 shutdown: Arc::default(),
             }),
         }
@@ -121,5 +135,6 @@ mod tests {
         assert!(request.connection().local_addr().is_none());
         assert!(!request.is_shutting_down());
         assert_eq!(request.connection().scheme(), "http");
+        assert!(request.connection().tls().is_none());
     }
 }

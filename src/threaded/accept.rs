@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use super::pool::Pool;
 use crate::address::Peer;
 use crate::net::listener::{Listener, Refusal};
 use crate::net::stream::Stream;
+use crate::net::tls::secure::Secure;
 
 /// Accepts from `listener` until it is closed.
 pub(crate) fn run(listener: &Listener, pool: &Pool) {
@@ -43,7 +45,11 @@ fn admit(socket: TcpStream, peer: SocketAddr, pool: &Pool) {
     let config = &pool.service().config;
     // Each read and write is short, so that a deadline is kept and a stop is noticed.
     let grace = config.keep_alive_grace.max(SHORTEST_WAIT);
-    match Stream::tcp(socket, grace, PATIENCE) {
+    let stream = Stream::tcp(socket, grace, PATIENCE).and_then(|stream| match &pool.service().tls {
+        Some(tls) => Ok(Stream::Tls(Box::new(Secure::new(stream, Arc::clone(tls), grace, PATIENCE)?))),
+        None => Ok(stream),
+    });
+    match stream {
         Ok(stream) => {
             let connection = Connection::new(stream, Some(Peer::Tcp(peer)), Instant::now(), pool.service());
             pool.bring(Box::new(connection));

@@ -1,7 +1,8 @@
 //! One connection, from its first byte to its last: what may come next, and what its worker does about it.
 //!
 //! ```text
-//!           head          content there             answer out
+//!  Handshake (with TLS)
+//!         │ head          content there             answer out
 //!   ┌──► Head ───► Content ──────────► exchange ───► Send ──┐
 //!   │     │ ▲         │                    │ content left   │
 //!   │     │ └ parked  │ refused            ▼ unread         │
@@ -68,6 +69,8 @@ pub(crate) struct Connection {
 /// What a connection waits for.
 #[derive(Debug)]
 pub(super) enum Phase {
+    /// A TLS handshake, and what it waits for.
+    Handshake(Interest),
     /// A head, or the rest of it.
     Head(Scan),
     /// Content that is received before the handler runs.
@@ -112,12 +115,14 @@ pub(super) enum Next {
 impl Connection {
     /// A connection that was accepted at `now`.
     pub(crate) fn new(stream: Stream, peer: Option<Peer>, now: Instant, service: &Service) -> Self {
+        let config = &service.config;
+        let patience = if stream.secure().is_some() { config.handshake_timeout } else { config.header_timeout };
         Self {
+            phase: Phase::first(&stream),
             stream: Arc::new(stream),
             peer,
             input: Input::default(),
-            phase: Phase::Head(Scan::default()),
-            deadline: now + service.config.header_timeout,
+            deadline: now + patience,
             is_drained: false,
             is_reported: false,
             has_ended: false,
@@ -165,7 +170,7 @@ impl Connection {
     pub(crate) fn overdue(&mut self) -> Overdue {
         self.is_overdue = match &self.phase {
             Phase::Head(_) if self.is_idle() => matches!(self.stream.wait(Interest::Read, Duration::ZERO), Ok(true)),
-            Phase::Head(_) | Phase::Content(_) | Phase::Send(_) => true,
+            Phase::Handshake(_) | Phase::Head(_) | Phase::Content(_) | Phase::Send(_) => true,
             Phase::Drain { .. } | Phase::Linger { .. } => false,
         };
         if self.is_overdue { Overdue::LastLook } else { Overdue::Close }
@@ -173,7 +178,11 @@ impl Connection {
 
     /// What it waits for.
     pub(crate) fn interest(&self) -> Interest {
-        if matches!(self.phase, Phase::Send(_)) { Interest::Write } else { Interest::Read }
+        match self.phase {
+            Phase::Send(_) => Interest::Write,
+            Phase::Handshake(interest) => interest,
+            _ => Interest::Read,
+        }
     }
 
     /// Whether it is in the middle of an exchange, which a stop lets come to its end.
@@ -191,7 +200,11 @@ impl Connection {
         self.input.lend(&mut desk.spare);
         let mut verdict = self.run(desk);
         if is_last_look && self.deadline == deadline && matches!(verdict, Verdict::Park) {
-            verdict = if self.is_idle() { Verdict::Close } else { self.refuse_present(Error::Timeout, desk) };
+            verdict = match self.phase {
+                Phase::Handshake(_) => self.give_up_handshake(desk),
+                _ if self.is_idle() => Verdict::Close,
+                _ => self.refuse_present(Error::Timeout, desk),
+            };
         }
         if !desk.gathered.is_empty() {
             verdict = self.flush_after(verdict, desk);
@@ -213,6 +226,7 @@ impl Connection {
         }
         for _ in 0..SHARE {
             let stepped = match &mut self.phase {
+                Phase::Handshake(_) => self.shake_hands(desk, &mut reading),
                 Phase::Head(_) => self.head(desk, &mut reading),
                 Phase::Content(_) => self.gather(desk, &mut reading),
                 Phase::Send(_) => self.send(desk),
@@ -274,26 +288,6 @@ impl Connection {
             }
             Next::Verdict(verdict) => Step::Verdict(verdict),
         }
-    }
-
-    /// Drops content that nobody wanted.
-    fn drain(&mut self, desk: &mut Desk) -> Step {
-        let Phase::Drain { decoder, left } = &mut self.phase else { return Step::On };
-        let mut hole = [0; 4096];
-        while !decoder.is_ended() {
-            match decoder.decode(self.input.unread(), &mut hole) {
-                Ok(step) if step.consumed > 0 => {
-                    self.input.consume(step.consumed);
-                    *left = left.saturating_sub(step.consumed as u64);
-                }
-                Ok(_) if *left > 0 => return Step::Starved,
-                Ok(_) | Err(_) => return Step::Verdict(self.begin_linger(desk)),
-            }
-            if *left == 0 && !decoder.is_ended() {
-                return Step::Verdict(self.begin_linger(desk));
-            }
-        }
-        self.settle(Next::Head, desk)
     }
 
     /// Reads more; `Err` says what to do if nothing can be had now.

@@ -14,11 +14,14 @@ use crate::h1::encode::{self, Stamp};
 use crate::h1::exchange::Policy;
 use crate::h1::{decode, head};
 use crate::message::Handler;
+use crate::net::tls::Tls;
 
 /// What is served and how; the same for all workers.
 pub(crate) struct Service {
     pub(crate) config: Config,
     pub(crate) handler: Arc<dyn Handler>,
+    /// What new connections do TLS with; `None`: they are served in clear.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// Set once the server stops: what is under way goes on, nothing else begins.
     pub(crate) shutdown: Arc<AtomicBool>,
     /// Set once nothing is under way any more, or has had its time: whoever works leaves.
@@ -28,7 +31,8 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(config: Config, handler: Arc<dyn Handler>) -> Self {
-        Self { config, handler, shutdown: Arc::default(), over: AtomicBool::new(false), pressure: Arc::default() }
+        let (shutdown, over, pressure) = (Arc::default(), AtomicBool::new(false), Arc::default());
+        Self { config, handler, tls: None, shutdown, over, pressure }
     }
 
     pub(crate) fn is_shutting_down(&self) -> bool {

@@ -32,6 +32,7 @@ use crate::message::body::{Body, Upgrade};
 use crate::message::request::Connection as Facts;
 use crate::message::upgrade::Socket;
 use crate::message::{Request, Response};
+use crate::net::tls::secure::Secure;
 
 impl Connection {
     /// Serves the request whose head is the first `length` bytes of the input.
@@ -158,6 +159,7 @@ impl Connection {
             let facts = Facts::new(
                 self.peer.clone(),
                 Arc::downgrade(&stream) as Weak<dyn Socket>,
+                self.stream.secure().and_then(Secure::facts).map(Arc::clone),
                 Arc::clone(&desk.service.shutdown),
             );
             request.extensions_mut().insert(Arc::new(facts));

@@ -20,6 +20,7 @@ use crate::h1::decode::Decoder;
 use crate::h1::error::Error;
 use crate::h1::exchange::Exchange;
 use crate::h1::head::{RequestHead, Scan};
+use crate::net::poll::Interest;
 
 /// A request whose content is on its way.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(super) struct Gathering {
     pub(super) line: Line,
     /// Since when it waits, if it does.
     since: Option<Instant>,
+    /// How much had moved below TLS when that was last looked at; `None` without TLS.
+    below: Option<u64>,
 }
 
 impl Connection {
@@ -49,7 +52,8 @@ impl Connection {
             Some(reception)
                 if config.body_buffer > 0 && !exchange.wants_continue() && !reception.is_within(&self.input) =>
             {
-                Next::Content(Box::new(Gathering { head, exchange, reception, line, since: None }))
+                let below = self.stream.moved_below(Interest::Read);
+                Next::Content(Box::new(Gathering { head, exchange, reception, line, since: None, below }))
             }
             reception => self.serve(head, exchange, reception, line, desk),
         }
@@ -73,6 +77,9 @@ impl Connection {
     /// Begins to wait for more content; refuses the request instead if its client has had its time.
     pub(super) fn await_content(&mut self, desk: &mut Desk) -> Verdict {
         let Phase::Content(gathering) = &mut self.phase else { return Verdict::Park };
+        if let (Some(before), Some(now)) = (&mut gathering.below, self.stream.moved_below(Interest::Read)) {
+            gathering.reception.pace.moved_to(now, before);
+        }
         match gathering.reception.pace.left() {
             Some(left) => {
                 let now = Instant::now();
@@ -109,7 +116,7 @@ impl Connection {
 impl Gathering {
     /// Moves content from `input`, to `most` bytes in all; says whether the handler may run.
     fn take_in(&mut self, input: &mut Input, most: usize) -> Result<bool, Error> {
-        let Self { reception: Reception { decoder, ahead, pace }, since, .. } = self;
+        let Self { reception: Reception { decoder, ahead, pace }, since, below, .. } = self;
         if let Some(since) = since.take() {
             pace.waited(since.elapsed());
         }
@@ -127,7 +134,9 @@ impl Gathering {
                 return Ok(false);
             }
             input.consume(step.consumed);
-            pace.moved(step.consumed);
+            if below.is_none() {
+                pace.moved(step.consumed);
+            }
         }
         Ok(true)
     }

@@ -17,7 +17,7 @@
 //! | [`watch`] | keeps the time: deadlines, patience, handlers that block |
 //! | [`parking`], [`idle`] | where connections wait without a thread; which of them has been idle for longest |
 //! | [`connection`], [`linger`], [`open`] | the states of one connection; how it ends early; how many there are |
-//! | [`gather`] | content received before a handler runs |
+//! | [`handshake`], [`gather`] | TLS is agreed on; content received before a handler runs |
 //! | [`exchange`], [`content`], [`answer`], [`access`] | one request: served, its content, its answer, its line in the log |
 //! | [`rest`], [`sending`] | content at hand; an answer whose client is slow to take it |
 //! | [`input`], [`output`], [`pace`], [`pressure`], [`desk`] | bytes in, bytes out, patience with a peer, who gives way, a worker's memory |
@@ -31,6 +31,7 @@ mod content;
 pub(crate) mod desk;
 mod exchange;
 mod gather;
+mod handshake;
 mod idle;
 mod input;
 mod linger;
@@ -54,7 +55,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use self::desk::Service;
 use self::pool::Pool;
@@ -63,6 +64,7 @@ use crate::error::Error;
 use crate::http_server::{Statistics, Stopped};
 use crate::message::Handler;
 use crate::net::listener::{Listener, Options};
+use crate::net::tls::Tls;
 
 /// A server that runs: its listeners and all its threads.
 pub(crate) struct Engine {
@@ -78,14 +80,15 @@ impl Engine {
     /// Binds, starts every thread, and accepts from then on.
     ///
     /// # Errors
-    /// Those of [`Listener::bind`]; `System` without a poller; `Thread` if one could not be started. Nothing is left behind.
+    /// Those of [`Tls::load`] and [`Listener::bind`]; `System` without a poller; `Thread` if one could not be started. Nothing is left behind.
     pub(crate) fn start(config: Config, handler: Arc<dyn Handler>) -> Result<Self, Error> {
-        if config.tls.is_some() {
-            return Err(Error::setting("ssl_certificate", "not supported by this version, leave it at its default"));
-        }
+        let tls = match config.tls.clone() {
+            Some(asked) => Some(Arc::new(Tls::load(asked.options, asked.adapter, SystemTime::now())?)),
+            None => None,
+        };
         let options = Options { backlog: config.backlog, reuse_port: config.reuse_port, nodelay: config.nodelay };
         let listeners: Vec<Arc<Listener>> = Listener::bind(&config.bind, options)?.into_iter().map(Arc::new).collect();
-        let service = Arc::new(Service::new(config, handler));
+        let service = Arc::new(Service { tls, ..Service::new(config, handler) });
         let pool = Pool::new(service).map_err(|source| Error::System { what: "epoll", source })?;
         let engine = Self {
             pool: Arc::new(pool),
@@ -117,6 +120,22 @@ impl Engine {
     /// The addresses it accepts connections on.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().map(|listener| listener.local_addr()).collect()
+    }
+
+    /// Loads certificates and keys again, for the handshakes that begin from now on; nothing without TLS.
+    ///
+    /// # Errors
+    /// Those of [`Tls::load`]; then those there are stay in use.
+    pub(crate) fn reload_tls(&self) -> Result<(), Error> {
+        match &self.pool.service().tls {
+            Some(tls) => tls.reload(SystemTime::now()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it speaks TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.pool.service().tls.is_some()
     }
 
     /// Stops: no new connections, idle ones closed at once, what is under way finished within `shutdown_timeout`, what is left
@@ -197,6 +216,7 @@ impl Engine {
             refused: counted.refused.get(),
             turned_away: pool.turned_away.load(Ordering::Relaxed),
             timed_out: counted.timed_out.get(),
+            handshakes_failed: counted.handshakes_failed.get(),
             panics: counted.panics.get(),
             bytes_read: counted.bytes_read.get(),
             bytes_written: counted.bytes_written.get(),

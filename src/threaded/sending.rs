@@ -42,7 +42,8 @@ pub(super) enum Then {
 impl Connection {
     /// Sends what is gathered, and then does what `then` says; or leaves both for later.
     pub(super) fn flush_then(&mut self, then: Then, desk: &mut Desk) -> Verdict {
-        match self.output(desk).flush_some() {
+        let mut output = self.output(desk);
+        match if then.is_end() { output.finish_some() } else { output.flush_some() } {
             Ok(true) => match then {
                 Then::Linger => self.half_close(desk),
                 Then::Conclude(_) | Then::Resume(..) | Then::Close => Verdict::Close,
@@ -156,6 +157,11 @@ impl Connection {
 }
 
 impl Then {
+    /// Whether nothing follows that we would send.
+    fn is_end(&self) -> bool {
+        matches!(self, Self::Linger | Self::Close)
+    }
+
     fn break_off(self) {
         if let Self::Conclude(done) = self {
             done.break_off();
@@ -172,7 +178,8 @@ impl Sending {
                 left => return Ok(left),
             }
         }
-        Ok(if output.flush_some()? { Left::Nothing } else { Left::More })
+        let is_out = if self.then.is_end() { output.finish_some()? } else { output.flush_some()? };
+        Ok(if is_out { Left::Nothing } else { Left::More })
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Counters {
     pub(crate) refused: Counter,
     /// Requests whose head or content was late.
     pub(crate) timed_out: Counter,
+    /// TLS handshakes that came to nothing.
+    pub(crate) handshakes_failed: Counter,
     /// Handlers that panicked.
     pub(crate) panics: Counter,
     /// Bytes as on the wire.
@@ -58,12 +60,13 @@ impl Counters {
         }
     }
 
-    fn all(&self) -> [&Counter; 7] {
+    fn all(&self) -> [&Counter; 8] {
         [
             &self.requests,
             &self.answered,
             &self.refused,
             &self.timed_out,
+            &self.handshakes_failed,
             &self.panics,
             &self.bytes_read,
             &self.bytes_written,

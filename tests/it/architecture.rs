@@ -25,7 +25,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("settings", &["error", "tls"]),
     ("http_server", &["error", "address"]),
     ("net", &["error", "address", "tls"]),
-    ("message", &["h1", "address"]),
+    ("message", &["h1", "address", "tls"]),
     // Ring 2.
     ("config", &["settings", "error", "h1", "address", "tls"]),
     ("files", &["message", "address"]),
@@ -75,8 +75,9 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("x509_cert", &["net/tls/builtin/certificate.rs"], "what a certificate says"),
     ("pkcs8", &["net/tls/builtin/keys.rs"], "decrypts private keys"),
     ("crossbeam_channel", &["threaded/queue.rs"], "the bounded queue"),
-    ("signal_hook", &["bus/signals.rs"], "SIGTERM and SIGINT"),
+    ("signal_hook", &["bus/signals.rs"], "SIGTERM, SIGINT and SIGHUP"),
     ("lexopt", &["main"], "arguments"),
+    ("rcgen", &["main"], "a certificate made on the spot, for development only"),
     (
         "log",
         &["bus/", "net/", "message/", "files/", "threaded/", "server", "main"],
