@@ -187,6 +187,7 @@ fn self_signed(settings: &Settings) -> Result<SslContext, Failure> {
     let everywhere = ["0.0.0.0", "::"].contains(&host.as_str());
     let name = if everywhere { std::fs::read_to_string("/proc/sys/kernel/hostname").ok() } else { Some(host.clone()) };
     names.extend(name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()));
+    names.sort_unstable();
     names.dedup();
     let key = rcgen::KeyPair::generate().map_err(failed)?;
     let mut params = rcgen::CertificateParams::new(names).map_err(failed)?;

@@ -248,7 +248,7 @@ pub struct Settings {
     /// OpenSSL's names and those of IANA, and of OpenSSL's language `ALL`, `DEFAULT`, `HIGH`, `ECDHE`, `ECDSA`, `aRSA`, `AES`,
     /// `AES128`, `AES256`, `AESGCM`, `CHACHA20`, `TLSv1.2` and `TLSv1.3`, joined by `+`, excluded by `!` or `-`. As there, a list without
     /// any name of TLS 1.3 leaves the suites of TLS 1.3 as they are. What is not known, or selects nothing, is refused.
-    /// Default `None`: all of them, and the client's order counts. CherryPy: `ssl_ciphers`, the same; its module for pyOpenSSL ignores it.
+    /// Default `None`: all of them, AES before ChaCha20; the client's order never counts. CherryPy: `ssl_ciphers`, the same; its module for pyOpenSSL ignores it.
     pub ssl_ciphers: Option<String>,
 
     /// The least version of TLS that may be used: `TLSv1.2` or `TLSv1.3`.

@@ -73,6 +73,8 @@ mod listening;
 // TLS: handshakes, what handlers see of it, slow and broken clients, certificates that change, other programs as the client.
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+mod tls_outside;
 
 // Connections that leave HTTP.
 mod upgrade;

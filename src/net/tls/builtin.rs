@@ -87,8 +87,8 @@ fn configure(provider: CryptoProvider, options: &Options, shelf: &Arc<Shelf>) ->
     };
     let mut config = builder.with_cert_resolver(shelf.resolver());
     config.alpn_protocols = vec![HTTP_11.to_vec()];
-    // Who gives an order wants it kept; else the client knows better what its processor is good at.
-    config.ignore_client_order = options.ciphers.is_some();
+    // Who gives an order wants it kept. Without one any would do, but scanners ask for one, and call it a weakness if there is none.
+    config.ignore_client_order = true;
     // Sessions are resumed from what the client brings: nothing is kept here for clients that may never come back.
     config.ticketer =
         provider::ticketer().map_err(|e| Error::setting("ssl_module", format!("no random numbers: {e}")))?;
