@@ -4,12 +4,18 @@
 use drupe::http::{Method, StatusCode};
 use drupe::{Body, IntoResponse, Request, Response, Server};
 
+/// What is sent, like the peers of drupe do.
+static BLOCK: &[u8] = &[b'x'; 1 << 20];
+
 fn handler(request: &mut Request) -> Response {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/hello") => "hello".into_response(),
         (&Method::POST, "/echo") => std::mem::take(request.body_mut()).into_response(),
         (&Method::GET, path) => match path.strip_prefix("/bytes/").map(str::parse) {
-            Some(Ok(length)) => Body::sized(std::io::repeat(b'x'), length).into_response(),
+            Some(Ok(length)) => match BLOCK.get(..length) {
+                Some(bytes) => Body::from(bytes).into_response(),
+                None => Body::sized(std::io::repeat(b'x'), length as u64).into_response(),
+            },
             _ => StatusCode::NOT_FOUND.into_response(),
         },
         _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),

@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ pub enum BindAddr {
     },
     /// The file of a Unix socket; a name of Linux' abstract namespace begins with NUL.
     Unix(PathBuf),
+    /// Sockets that systemd has opened (feature `systemd`): the number of a descriptor, a name of `LISTEN_FDNAMES`, or `*` for all.
+    Inherited(String),
 }
 
 /// Who is at the other end of a connection.
@@ -29,10 +32,72 @@ pub enum BindAddr {
 pub enum Peer {
     /// A client that came over TCP.
     Tcp(SocketAddr),
+    /// A client that came over a Unix socket, and who it is where [`peercreds`](crate::Settings::peercreds) asks for that.
+    Unix(Option<Credentials>),
+}
+
+/// Who a client over a Unix socket was when it connected, as the kernel says.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Credentials {
+    /// The process; 0 for one that this process cannot see, in another namespace.
+    pub pid: u32,
+    /// The user it acted as.
+    pub uid: u32,
+    /// The group it acted as.
+    pub gid: u32,
+    /// Who knows the names, where [`peercreds_resolve`](crate::Settings::peercreds_resolve) asks for them.
+    pub(crate) names: Option<&'static Names>,
+}
+
+/// Who knows names: this file asks nobody.
+pub(crate) struct Names {
+    /// The name of a user.
+    pub(crate) user: fn(u32) -> Option<String>,
+    /// The name of a group.
+    pub(crate) group: fn(u32) -> Option<String>,
+    /// The names of the groups of a user, beside the one given.
+    pub(crate) groups: fn(u32, u32) -> Vec<String>,
+}
+
+impl Credentials {
+    /// The name of the user; `None` for a number without one, and without [`peercreds_resolve`](crate::Settings::peercreds_resolve).
+    ///
+    /// The system's database is asked now, which takes its time where that is a server elsewhere; what it says is kept for a few seconds.
+    #[must_use]
+    pub fn user(&self) -> Option<String> {
+        (self.names?.user)(self.uid)
+    }
+
+    /// The name of the group it acted as; otherwise as [`user`](Self::user).
+    #[must_use]
+    pub fn group(&self) -> Option<String> {
+        (self.names?.group)(self.gid)
+    }
+
+    /// The names of all groups: the one it acted as first, then those that the system's database gives its user. Empty for a user without a
+    /// name in a group without one; otherwise as [`user`](Self::user).
+    ///
+    /// It is what the user may be, not what the process was: one that has laid down a group is still counted in.
+    #[must_use]
+    pub fn groups(&self) -> Vec<String> {
+        let Some(names) = self.names else { return Vec::new() };
+        let mut groups: Vec<String> = self.group().into_iter().collect();
+        for name in (names.groups)(self.uid, self.gid) {
+            if !groups.contains(&name) {
+                groups.push(name);
+            }
+        }
+        groups
+    }
+
+    fn ids(&self) -> (u32, u32, u32) {
+        (self.pid, self.uid, self.gid)
+    }
 }
 
 impl fmt::Display for BindAddr {
-    /// Writes `host:port`, `[v6]:port`, `unix:/path`, or `unix:@name` for the abstract namespace.
+    /// Writes `host:port`, `[v6]:port`, `unix:/path`, `unix:@name` for the abstract namespace, or `fd:3`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BindAddr::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
@@ -43,15 +108,41 @@ impl fmt::Display for BindAddr {
                 }
                 _ => write!(f, "unix:{}", path.display()),
             },
+            BindAddr::Inherited(which) => write!(f, "fd:{which}"),
         }
     }
 }
 
 impl fmt::Display for Peer {
+    /// Writes `host:port`, `unix:`, or `unix:pid=1,uid=2,gid=3`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Peer::Tcp(address) => address.fmt(f),
+            Peer::Unix(None) => f.write_str("unix:"),
+            Peer::Unix(Some(Credentials { pid, uid, gid, .. })) => write!(f, "unix:pid={pid},uid={uid},gid={gid}"),
         }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (pid, uid, gid) = self.ids();
+        f.debug_struct("Credentials").field("pid", &pid).field("uid", &uid).field("gid", &gid).finish_non_exhaustive()
+    }
+}
+
+/// By the numbers alone.
+impl PartialEq for Credentials {
+    fn eq(&self, other: &Self) -> bool {
+        self.ids() == other.ids()
+    }
+}
+
+impl Eq for Credentials {}
+
+impl Hash for Credentials {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.ids().hash(state);
     }
 }
 
@@ -71,6 +162,7 @@ mod tests {
             (unix("/run/app.sock"), "unix:/run/app.sock"),
             (unix("app.sock"), "unix:app.sock"),
             (unix("\0app"), "unix:@app"),
+            (BindAddr::Inherited("3".to_owned()), "fd:3"),
         ] {
             assert_eq!(address.to_string(), text);
         }
@@ -81,5 +173,27 @@ mod tests {
         for text in ["127.0.0.1:50000", "[::1]:50000"] {
             assert_eq!(Peer::Tcp(text.parse().unwrap()).to_string(), text);
         }
+        assert_eq!(Peer::Unix(None).to_string(), "unix:");
+        assert_eq!(Peer::Unix(Some(credentials(None))).to_string(), "unix:pid=7,uid=3000000000,gid=0");
+    }
+
+    fn credentials(names: Option<&'static Names>) -> Credentials {
+        Credentials { pid: 7, uid: 3_000_000_000, gid: 0, names }
+    }
+
+    #[test]
+    fn names_are_asked_for_only_where_there_is_somebody_to_ask() {
+        static NAMES: Names = Names {
+            user: |uid| (uid < 7).then(|| format!("user{uid}")),
+            group: |gid| (gid < 7).then(|| format!("group{gid}")),
+            groups: |_, gid| vec!["more".to_owned(), format!("group{gid}")],
+        };
+        let named = Credentials { uid: 1, ..credentials(Some(&NAMES)) };
+        assert_eq!((named.user(), named.group()), (Some("user1".to_owned()), Some("group0".to_owned())));
+        assert_eq!(named.groups(), ["group0", "more"]);
+        assert_eq!(credentials(Some(&NAMES)).user(), None);
+        let silent = credentials(None);
+        assert_eq!((silent.user(), silent.group(), silent.groups()), (None, None, vec![]));
+        assert_eq!(silent, credentials(Some(&NAMES)), "who knows the names is no part of who it is");
     }
 }

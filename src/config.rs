@@ -2,6 +2,7 @@
 //!
 //! The only reader of `Settings`. Every check stands here, so that a start fails before anything is opened.
 
+mod bind;
 mod check;
 mod tls;
 
@@ -9,8 +10,9 @@ use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, Version};
 
+use self::bind::{bind, mode, owner, resolve};
 use self::check::{
-    GIB, KIB, LONGEST_GRACE, LONGEST_QUEUE, LONGEST_TARGET, MOST_CONNECTIONS, MOST_FIELDS, MOST_THREADS, backlog, host,
+    GIB, KIB, LONGEST_GRACE, LONGEST_QUEUE, LONGEST_TARGET, MOST_CONNECTIONS, MOST_FIELDS, MOST_THREADS, backlog,
     limit, overflow, protocol, software, supported, threads_max, time, time_or_zero, within,
 };
 use crate::address::BindAddr;
@@ -22,14 +24,27 @@ pub(crate) use self::tls::Tls;
 /// Everything that the engine needs to know, as of one start; shared in an `Arc`.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// Where to listen; not resolved.
-    pub(crate) bind: BindAddr,
+    /// Where to listen, not resolved; at least one.
+    pub(crate) bind: Vec<BindAddr>,
+    /// The setting that says so.
+    pub(crate) bind_setting: &'static str,
+    /// Permissions of a Unix socket's file.
+    pub(crate) socket_mode: u32,
+    /// Name or number of the user it belongs to; `None`: whoever runs the server.
+    pub(crate) socket_user: Option<String>,
+    /// Name or number of its group; `None`: as the system chooses.
+    pub(crate) socket_group: Option<String>,
     /// What `listen` is told to keep; at least 1.
     pub(crate) backlog: i32,
     /// Whether `SO_REUSEPORT` is set before bind.
     pub(crate) reuse_port: bool,
     /// Whether `TCP_NODELAY` is set on each connection.
     pub(crate) nodelay: bool,
+
+    /// Whether it is found out who comes over a Unix socket.
+    pub(crate) peercreds: bool,
+    /// Whether the names of that user and group can be asked for; only with `peercreds`.
+    pub(crate) peercreds_resolve: bool,
 
     /// From the first byte of a head to its last.
     pub(crate) header_timeout: Duration,
@@ -105,12 +120,19 @@ impl Config {
         let or_patience = |name, value: Option<Duration>| value.map_or(Ok(patience), |value| time(name, value));
         let keep_alive_timeout = time("keep_alive_timeout", s.keep_alive_timeout)?;
         let keep_alive_grace = within("keep_alive_grace", s.keep_alive_grace, Duration::ZERO..=LONGEST_GRACE)?;
+        let (bind_setting, bind) = bind(s)?;
         let threads_min = within("thread_pool", s.thread_pool, 1..=MOST_THREADS)?;
         Ok(Config {
-            bind: BindAddr::Tcp { host: host(&s.socket_host)?, port: s.socket_port },
+            bind,
+            bind_setting,
+            socket_mode: mode(s.socket_mode)?,
+            socket_user: owner("socket_user", s.socket_user.as_deref())?,
+            socket_group: owner("socket_group", s.socket_group.as_deref())?,
             backlog: backlog(s.socket_queue_size)?,
             reuse_port: s.reuse_port,
             nodelay: s.nodelay,
+            peercreds: s.peercreds,
+            peercreds_resolve: resolve(s.peercreds_resolve, s.peercreds)?,
             header_timeout: or_patience("header_timeout", s.header_timeout)?,
             body_timeout: or_patience("body_timeout", s.body_timeout)?,
             write_timeout: or_patience("write_timeout", s.write_timeout)?,

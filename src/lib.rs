@@ -21,6 +21,7 @@
 //! | what can be set, with units, ranges and defaults | [`Settings`] |
 //! | writing handlers | [`Handler`], [`IntoResponse`], [`Request`], [`RequestExt`] |
 //! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`] |
+//! | who is calling, over a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
 //! | a directory of files | [`Files`] |
 //! | HTTPS | [`Settings::ssl_certificate`], [`Connection::tls`], [`ServerHandle::reload_tls`], [`tls`] |
@@ -33,7 +34,8 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT, and loads certificates again on SIGHUP |
-//! | `cli` | | the program `drupe`, which serves a directory, with `tls` |
+//! | `systemd` | | [`listen`](Settings::listen) takes sockets that systemd has opened: `fd:3` |
+//! | `cli` | | the program `drupe`, which serves a directory, with `systemd` and `tls` |
 //! | `tls` | | TLS by rustls, with the cryptography of ring |
 //! | `tls-aws-lc` | | the same with that of AWS-LC, which goes before ring where both are on |
 //! | `tls-encrypted-keys` | | private keys that are encrypted |
@@ -82,7 +84,7 @@ pub use http;
 #[doc(hidden)]
 pub use h1::laws;
 
-pub use address::{BindAddr, Peer};
+pub use address::{BindAddr, Credentials, Peer};
 pub use error::Error;
 pub use files::Files;
 pub use http_server::{Statistics, Stopped};

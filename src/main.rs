@@ -163,9 +163,9 @@ fn serve(options: Options) -> Result<(), Failure> {
         server.settings.ssl_context = Some(self_signed(&server.settings)?);
     }
     server.start()?;
-    let base = server.base();
+    let base = if server.settings.listen.is_empty() { server.base() } else { server.description() };
     // A Unix socket has a path and no resources to show.
-    let slash = if base.starts_with("http") && !base.ends_with('/') { "/" } else { "" };
+    let slash = if base.starts_with("http") && !base.contains(',') && !base.ends_with('/') { "/" } else { "" };
     say(format_args!("drupe: serving {directory} at {base}{slash}\n"));
     if options.is_self_signed {
         say(format_args!("drupe: {SELF_SIGNED}\n"));
@@ -327,6 +327,8 @@ Examples:
   drupe                                   this directory, for this machine alone
   drupe --socket-host 0.0.0.0 public      public, for everybody on the network
   drupe --socket-port 0 --quiet public    at a port the system chooses
+  drupe --socket-file www.sock public     over a Unix socket
+  drupe --listen 'fd:*' public            at what systemd has opened
   drupe --ssl-self-signed                 this directory over TLS, to try it
 
 Exit status: 0 stopped on request, 1 cannot start or serve, 2 wrong argument.

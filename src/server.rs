@@ -6,6 +6,8 @@ mod reload;
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::address::BindAddr;
+use crate::bus::notify;
 #[cfg(feature = "signals")]
 use crate::bus::signals;
 use crate::config::Config;
@@ -55,6 +57,8 @@ struct Life {
     /// The engine that runs, or the last one for as long as it has a thread left to join.
     engine: Option<Arc<Engine>>,
     stopped: Stopped,
+    /// Whether it is what the process is for, so that its state is that of the service: systemd is told.
+    is_main: bool,
     /// What the last engine had counted when it was let go.
     counted: Statistics,
 }
@@ -107,8 +111,14 @@ impl Server {
                 Err(error)
             }
         };
+        let is_main = life.is_main;
         drop(life);
         self.shared.changed.notify_all();
+        match &result {
+            Ok(()) if is_main => notify::ready(),
+            Err(_) if is_main => notify::stopping(),
+            _ => {}
+        }
         if result.is_ok() {
             log::info!("serving on {}", self.description());
         }
@@ -145,6 +155,9 @@ impl Server {
     /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
     /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs.
     ///
+    /// Where systemd asks for it (`Type=notify`, `notify-reload`) it is told when connections are accepted, when the server restarts, and when
+    /// it stops. A server that was only started tells nothing: it may be a part of something larger.
+    ///
     /// With TLS, SIGHUP has the certificates loaded again, as [`ServerHandle::reload_tls`] does; what goes wrong is logged. Without TLS
     /// that signal is left alone.
     ///
@@ -154,7 +167,9 @@ impl Server {
         self.start()?;
         #[cfg(feature = "signals")]
         let _caught = self.obey_signals().map_err(|source| Error::System { what: "signals", source })?;
+        self.shared.set_main(true);
         self.block();
+        self.shared.set_main(false);
         Ok(())
     }
 
@@ -212,7 +227,7 @@ impl ServerHandle {
         self.shared.block();
     }
 
-    /// The addresses it listens on, with their real ports; empty unless it runs.
+    /// The addresses of TCP it listens on, with their real ports; empty unless it runs.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.shared.addresses()
@@ -243,7 +258,7 @@ impl Shared {
 
     /// Stops what runs, and enters `next`; `None` if it was not this call that stopped it.
     fn stop_for(&self, next: State) -> Option<Stopped> {
-        let engine = {
+        let (engine, is_main) = {
             let mut life = self.life();
             while life.state == State::Starting {
                 life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
@@ -252,7 +267,7 @@ impl Shared {
                 (State::Running, Some(engine)) => {
                     let engine = Arc::clone(engine);
                     life.state = State::Stopping;
-                    engine
+                    (engine, life.is_main)
                 }
                 // Another is at it. Who is waited for himself must not wait for him.
                 (State::Stopping, Some(engine)) if !engine.is_ours() => {
@@ -264,6 +279,11 @@ impl Shared {
                 _ => return None,
             }
         };
+        match next {
+            _ if !is_main => {}
+            State::Starting => notify::reloading(),
+            _ => notify::stopping(),
+        }
         let stopped = engine.stop();
         self.let_go(&engine, |life| {
             life.state = next;
@@ -272,6 +292,17 @@ impl Shared {
         self.changed.notify_all();
         log::info!("stopped: {} finished, {} cut", stopped.finished, stopped.cut);
         Some(stopped)
+    }
+
+    fn set_main(&self, is_main: bool) {
+        let is_running = {
+            let mut life = self.life();
+            life.is_main = is_main;
+            life.state == State::Running
+        };
+        if is_main && is_running {
+            notify::ready();
+        }
     }
 
     fn wait_for(&self, state: State) {
@@ -308,6 +339,14 @@ impl Shared {
         let life = self.life();
         match (life.state, &life.engine) {
             (State::Running, Some(engine)) => engine.addresses(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn listening(&self) -> Vec<BindAddr> {
+        let life = self.life();
+        match (life.state, &life.engine) {
+            (State::Running, Some(engine)) => engine.listening(),
             _ => Vec::new(),
         }
     }

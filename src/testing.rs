@@ -109,6 +109,8 @@ impl TestServer {
     pub fn with(handler: impl Handler, change: impl FnOnce(&mut Settings)) -> Self {
         let mut server = Server::new(handler);
         change(&mut server.settings);
+        server.settings.listen.clear();
+        server.settings.socket_file = None;
         server.settings.socket_host = "127.0.0.1".to_owned();
         server.settings.socket_port = 0;
         if let Err(error) = server.start() {

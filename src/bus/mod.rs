@@ -1,4 +1,5 @@
 //! The life of a process, standing apart from any server.
 
+pub(crate) mod notify;
 #[cfg(feature = "signals")]
 pub(crate) mod signals;

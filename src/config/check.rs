@@ -21,20 +21,6 @@ pub(super) fn supported(settings: &Settings) -> Result<(), Error> {
     }
 }
 
-pub(super) fn host(host: &str) -> Result<String, Error> {
-    let refuse = |reason: &str| Err(Error::setting("socket_host", format!("{host:?} {reason}")));
-    if host.is_empty() {
-        return refuse("is empty; 0.0.0.0 or :: stands for every address");
-    }
-    if host.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return refuse("has a blank or a control character in it");
-    }
-    if host.contains(['[', ']', '/']) {
-        return refuse("is neither a host name nor an IP address without brackets");
-    }
-    Ok(host.to_owned())
-}
-
 pub(super) fn backlog(size: u32) -> Result<i32, Error> {
     i32::try_from(size)
         .ok()
@@ -120,7 +106,7 @@ fn out_of_range(name: &'static str, value: &dyn Debug, least: &dyn Debug, most: 
 }
 
 /// Settings whose work this version does not do, beside the one that is an object.
-const UNSUPPORTED: &[&str] = &["socket_file", "peercreds", "peercreds_resolve", "statistics", "wsgi_version"];
+const UNSUPPORTED: &[&str] = &["statistics", "wsgi_version"];
 
 const NOT_SUPPORTED: &str = "not supported by this version, leave it at its default";
 pub(super) const KIB: usize = 1 << 10;

@@ -34,7 +34,7 @@ fn accepts(name: &str, value: &str, check: fn(&Config) -> bool) {
 #[test]
 fn defaults_resolve_to_the_documented_values() {
     let config = Config::resolve(&Settings::default()).unwrap();
-    assert_eq!(config.bind.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.bind[0].to_string(), "127.0.0.1:8080");
     assert_eq!(config.backlog, 1024);
     assert!(config.nodelay && !config.reuse_port);
     for patience in [config.header_timeout, config.body_timeout, config.write_timeout] {
@@ -66,9 +66,17 @@ fn values_of_cherrypy_resolve() {
 
 #[test]
 fn values_on_the_edge_resolve() {
-    accepts("socket_host", "::", |c| c.bind.to_string() == "[::]:8080");
-    accepts("socket_host", "fe80::1%eth0", |c| c.bind.to_string() == "[fe80::1%eth0]:8080");
-    accepts("socket_port", "0", |c| c.bind.to_string() == "127.0.0.1:0");
+    accepts("socket_host", "::", |c| c.bind[0].to_string() == "[::]:8080");
+    accepts("socket_host", "fe80::1%eth0", |c| c.bind[0].to_string() == "[fe80::1%eth0]:8080");
+    accepts("socket_file", "a", |c| (c.bind[0].to_string(), c.bind_setting) == ("unix:a".to_owned(), "socket_file"));
+    accepts("socket_file", &"a".repeat(107), |c| c.bind.len() == 1);
+    accepts("socket_file", &format!("@{}", "a".repeat(107)), |c| c.bind[0].to_string().starts_with("unix:@a"));
+    accepts("listen", "fd:3,unix:a,tcp://b:0,tcp://b:0", |c| (c.bind.len(), c.bind_setting) == (4, "listen"));
+    accepts("socket_mode", "0", |c| c.socket_mode == 0);
+    accepts("socket_mode", "0777", |c| c.socket_mode == 0o777);
+    accepts("socket_user", "0", |c| c.socket_user.as_deref() == Some("0"));
+    accepts("peercreds", "on", |c| (c.peercreds, c.peercreds_resolve) == (true, false));
+    accepts("socket_port", "0", |c| c.bind[0].to_string() == "127.0.0.1:0");
     accepts("socket_queue_size", "2147483647", |c| c.backlog == i32::MAX);
     accepts("socket_timeout", "31536000", |c| c.header_timeout == LONGEST_TIME);
     accepts("socket_timeout", "0.001", |c| c.header_timeout.as_millis() == 1);
@@ -115,9 +123,46 @@ socket_host | a\0 | \"a\\0\" has a blank or a control character in it
 socket_host | a\t | \"a\\t\" has a blank or a control character in it
 socket_host | [::1] | \"[::1]\" is neither a host name nor an IP address without brackets
 socket_host | http://a | \"http://a\" is neither a host name nor an IP address without brackets
+socket_file | @ | \"@\" is empty
+socket_file | a\0b | \"a\\0b\" has a NUL in it
+socket_file | @a\0b | \"@a\\0b\" has a NUL in it
+listen | tcp://a b:80 | \"a b\" has a blank or a control character in it
+listen | fd:3,unix:@ | \"@\" is empty
+listen | fd:3,unix:a,fd:3 | fd:3 is there twice
+listen | tcp://a:80,tcp://a:80 | a:80 is there twice
+listen | a | \"a\" is not an address such as tcp://host:80, unix:/path, unix:@name or fd:3
+socket_mode | 0888 | \"0888\" is not an octal mode such as 0660
+socket_mode | 1777 | 1777 has more than the nine bits of permissions: up to 0777
+peercreds_resolve | on | there is nobody to find the names of while peercreds is off
 socket_queue_size | 0 | 0 is out of range: from 1 to 2147483647
 socket_queue_size | 4294967295 | 4294967295 is out of range: from 1 to 2147483647",
     );
+}
+
+#[test]
+fn a_path_that_no_socket_can_have_is_refused() {
+    let long = "a".repeat(108);
+    refuses(&format!("socket_file | {long} | \"{long}\" has 108 bytes; a Unix socket's has 107 at the most"));
+    refuses(&format!("socket_file | @{long} | \"@{long}\" has 108 bytes; a Unix socket's has 107 at the most"));
+    let settings = Settings { socket_file: Some("".into()), ..Settings::default() };
+    let text = Config::resolve(&settings).unwrap_err().to_string();
+    assert_eq!(text, "setting socket_file: \"\" is empty");
+    let settings = Settings { socket_user: Some(String::new()), ..Settings::default() };
+    let text = Config::resolve(&settings).unwrap_err().to_string();
+    assert_eq!(text, "setting socket_user: \"\" is empty; unset it to leave the file to who runs the server");
+}
+
+#[test]
+fn everything_else_is_ignored_beside_listen() {
+    let settings =
+        Settings { listen: vec![BindAddr::Unix("a".into())], socket_file: Some("".into()), ..Settings::default() };
+    assert_eq!(Config::resolve(&settings).unwrap().bind, [BindAddr::Unix("a".into())]);
+}
+
+#[test]
+fn host_and_port_are_ignored_beside_a_socket_file() {
+    let settings = Settings { socket_file: Some("a".into()), socket_host: String::new(), ..Settings::default() };
+    assert_eq!(Config::resolve(&settings).unwrap().bind, [BindAddr::Unix("a".into())]);
 }
 
 #[test]
@@ -203,9 +248,6 @@ fn an_answer_cannot_be_split_through_software() {
 fn what_is_not_supported_yet_is_refused_by_name() {
     refuses(
         "\
-socket_file | a | not supported by this version, leave it at its default
-peercreds | on | not supported by this version, leave it at its default
-peercreds_resolve | on | not supported by this version, leave it at its default
 statistics | on | not supported by this version, leave it at its default
 wsgi_version | u.0 | not supported by this version, leave it at its default",
     );

@@ -127,7 +127,7 @@ impl Exchange {
         fields: &HeaderMap,
         length: Option<u64>,
     ) -> Result<BodyFraming, Error> {
-        if fields.contains_key(TRANSFER_ENCODING) {
+        if grammar::values(fields, TRANSFER_ENCODING).next().is_some() {
             return Err(Error::HandlerFraming("the handler set Transfer-Encoding, which is not its own"));
         }
         let declared = framing::length(fields).map_err(handler_length)?;

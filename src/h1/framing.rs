@@ -31,7 +31,7 @@ pub(crate) enum Framing {
 /// * `LengthRepeated` (400) for two lines, even if they agree; `Length` (400) for all but digits, lists included (rule 5).
 /// * `ContentTooLarge` (413) for a length beyond `u64`, which is over any limit.
 pub(crate) fn of_request(version: Version, fields: &HeaderMap) -> Result<Framing, Error> {
-    let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
+    let mut codings = grammar::values(fields, TRANSFER_ENCODING);
     if let Some(coding) = codings.next() {
         if version == Version::HTTP_10 {
             return Err(Error::CodingVersion);
@@ -50,7 +50,7 @@ pub(crate) fn of_request(version: Version, fields: &HeaderMap) -> Result<Framing
 /// # Errors
 /// `LengthRepeated`, `Length`, `ContentTooLarge` as above.
 pub(crate) fn length(fields: &HeaderMap) -> Result<Option<u64>, Error> {
-    let mut lengths = fields.get_all(CONTENT_LENGTH).iter();
+    let mut lengths = grammar::values(fields, CONTENT_LENGTH);
     let Some(length) = lengths.next() else {
         return Ok(None);
     };

@@ -1,6 +1,6 @@
 //! The byte classes of RFC 9110 §5.6, RFC 9112 and RFC 3986 as one table, the grammar beside each.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// A set of bytes; asking costs one look into a table.
 #[derive(Clone, Copy, Debug)]
@@ -44,17 +44,27 @@ pub(crate) fn has_whole_escapes(bytes: &[u8]) -> bool {
     pieces.all(|after| matches!(after, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()))
 }
 
+/// The values of the lines of this name.
+///
+/// Most names that are asked for are absent, and most messages have few fields: looking at each is faster than hashing the name.
+pub(crate) fn values(fields: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &HeaderValue> {
+    let is_absent = fields.keys_len() <= FEW && fields.keys().all(|key| *key != name);
+    let lines = if is_absent { None } else { Some(fields.get_all(name)) };
+    lines.into_iter().flatten()
+}
+
 /// The members of a list-based field, over all its lines, blanks around them and empty ones left out (RFC 9110 §5.6.1).
 ///
 /// Made for lists of tokens: a comma in a quoted string is not seen as part of it.
 pub(crate) fn members(fields: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
-    fields
-        .get_all(name)
-        .into_iter()
+    values(fields, name)
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .map(<[u8]>::trim_ascii)
         .filter(|member| !member.is_empty())
 }
+
+/// How many fields are looked at one by one.
+const FEW: usize = 4;
 
 /// The number that digits write; none if it does not fit (or if there is anything but digits).
 pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
@@ -131,6 +141,22 @@ const fn set(class: Class, belongs: bool) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_found_among_few_fields_and_among_many() {
+        for others in [0, 2, 3, 4, 20] {
+            let mut fields = HeaderMap::new();
+            for other in 0..others {
+                fields.insert(HeaderName::try_from(format!("x-{other}")).unwrap(), HeaderValue::from_static("no"));
+            }
+            let found =
+                |fields: &HeaderMap| values(fields, http::header::TE).map(HeaderValue::to_owned).collect::<Vec<_>>();
+            assert!(found(&fields).is_empty());
+            fields.append(http::header::TE, HeaderValue::from_static("a"));
+            fields.append(http::header::TE, HeaderValue::from_static("b"));
+            assert_eq!(found(&fields), ["a", "b"], "beside {others}");
+        }
+    }
 
     fn check(class: Class, count: usize, within: &[u8], without: &[u8]) {
         assert_eq!((0..=255_u8).filter(|byte| class.has(*byte)).count(), count, "{class:?}");

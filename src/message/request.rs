@@ -42,7 +42,7 @@ impl Connection {
         self.peer.as_ref()
     }
 
-    /// The address the client connected to, its port included; `None` where there is none.
+    /// The address the client connected to, its port included; `None` where there is none, as on a Unix socket.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
         // Asked for once and only on demand: it is a system call, and few handlers want it.

@@ -1,30 +1,78 @@
 //! Where connections come from: resolve, bind, listen, accept.
 
+use std::ffi::OsString;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use super::inherited;
+use super::poll::{Batch, Poller, WAKE};
+use super::socket_file::{self, Rights, SocketFile};
 use crate::address::BindAddr;
 use crate::error::Error;
 
 /// How to listen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Options {
     /// How many connections may wait in the kernel to be accepted.
     pub(crate) backlog: i32,
-    /// Whether other sockets may bind the same address (`SO_REUSEPORT`).
+    /// Whether other sockets may bind the same address (`SO_REUSEPORT`); TCP only.
     pub(crate) reuse_port: bool,
-    /// Whether small segments go out at once (`TCP_NODELAY`).
+    /// Whether small segments go out at once (`TCP_NODELAY`); TCP only.
     pub(crate) nodelay: bool,
+    /// How long a write to a connection waits for room; Linux hands it on to each accepted socket of TCP.
+    pub(crate) send_patience: Duration,
+    /// Who may connect to a Unix socket.
+    pub(crate) rights: Rights,
+    /// The setting that names the address, for errors.
+    pub(crate) setting: &'static str,
 }
 
 /// A socket that listens.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    socket: TcpListener,
-    local: SocketAddr,
+    /// Before the socket: the file goes while it still listens.
+    file: Option<SocketFile>,
+    socket: Kind,
+    address: BindAddr,
+    /// Wakes who waits for a socket that was inherited, which is not ours to shut down: others listen on it, now or later.
+    bell: Option<Poller>,
+    /// What each connection has to be told itself: its kind of socket does not hand it on, or hands it on to others.
+    send_patience: Option<Duration>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// With its address, the real port included.
+    Tcp(TcpListener, SocketAddr),
+    Unix(UnixListener),
+}
+
+/// A connection as it is accepted.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// With the address of the client.
+    Tcp(TcpStream, SocketAddr),
+    Unix(UnixStream),
+}
+
+impl Incoming {
+    fn prepared(&self, send_patience: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket, _) if send_patience.is_some() => socket.set_write_timeout(send_patience),
+            Self::Unix(socket) if send_patience.is_some() => socket.set_write_timeout(send_patience),
+            Self::Tcp(..) | Self::Unix(_) => Ok(()),
+        }
+    }
 }
 
 impl Listener {
@@ -33,44 +81,88 @@ impl Listener {
     /// Port 0 takes a free one, the same for all of them. All or none: what was bound is released again on failure.
     ///
     /// # Errors
-    /// `Resolve` for a host that has no address; `Bind` with the address that could not be had.
-    pub(crate) fn bind(address: &BindAddr, options: Options) -> Result<Vec<Self>, Error> {
-        let (host, port) = match address {
-            BindAddr::Tcp { host, port } => (host, *port),
-            other => {
-                let source = io::ErrorKind::Unsupported.into();
-                return Err(Error::Bind { address: other.to_string(), source });
-            }
-        };
-        let candidates = resolve(host, port)?;
-        let mut attempts = if port == 0 && candidates.len() > 1 { EPHEMERAL_ATTEMPTS } else { 1 };
-        loop {
-            attempts -= 1;
-            match bind_all(&candidates, options) {
-                // The kernel's free port of the first address is taken on the second: take another.
-                Err((_, error)) if error.kind() == io::ErrorKind::AddrInUse && attempts > 0 => {}
-                Err((address, source)) => return Err(Error::Bind { address: address.to_string(), source }),
-                Ok(listeners) => return Ok(listeners),
+    /// `Resolve` for a host that has no address; `Bind` with the address that could not be had; `Setting` where a setting of Unix
+    /// sockets is at fault.
+    pub(crate) fn bind(address: &BindAddr, options: &Options) -> Result<Vec<Self>, Error> {
+        match address {
+            BindAddr::Tcp { host, port } => bind_tcp(host, *port, options),
+            BindAddr::Unix(path) => Ok(vec![bind_unix(path, options)?]),
+            BindAddr::Inherited(which) => {
+                let adopted = inherited::sockets(which)?.into_iter().map(|socket| Self::inherited(socket, options));
+                adopted.collect::<io::Result<_>>().map_err(|error| inherited::refused(which, error))
             }
         }
     }
 
-    /// The address it listens on, with its real port.
-    pub(crate) fn local_addr(&self) -> SocketAddr {
-        self.local
+    /// Takes over a socket that listens already; what kind it is, it says itself.
+    fn inherited(socket: Socket, options: &Options) -> io::Result<Self> {
+        let bell = Poller::new()?;
+        bell.add(socket.as_fd(), CONNECTIONS)?;
+        // Who else listens on it may be faster.
+        socket.set_nonblocking(true)?;
+        let listener = if socket.domain()? == Domain::UNIX {
+            let socket = UnixListener::from(socket);
+            let address = BindAddr::Unix(path_of(&socket.local_addr()?));
+            Self { file: None, socket: Kind::Unix(socket), address, bell: None, send_patience: None }
+        } else {
+            socket.set_tcp_nodelay(options.nodelay)?;
+            Self::of_tcp(socket.into())?
+        };
+        Ok(Self { bell: Some(bell), send_patience: Some(options.send_patience), ..listener })
+    }
+
+    fn of_tcp(socket: TcpListener) -> io::Result<Self> {
+        let local = socket.local_addr()?;
+        let address = BindAddr::Tcp { host: local.ip().to_string(), port: local.port() };
+        Ok(Self { file: None, socket: Kind::Tcp(socket, local), address, bell: None, send_patience: None })
+    }
+
+    /// Where it listens: an address that was resolved, with its real port.
+    pub(crate) fn address(&self) -> &BindAddr {
+        &self.address
+    }
+
+    /// The address of TCP it listens on, with its real port.
+    pub(crate) fn tcp_addr(&self) -> Option<SocketAddr> {
+        match &self.socket {
+            Kind::Tcp(_, local) => Some(*local),
+            Kind::Unix(_) => None,
+        }
     }
 
     /// Waits for the next connection.
     ///
     /// # Errors
     /// What `accept` says, told apart by what is to be done about it; `Closed` once [`Listener::close`] was called.
-    pub(crate) fn accept(&self) -> Result<(TcpStream, SocketAddr), Refusal> {
-        self.socket.accept().map_err(Refusal::of)
+    pub(crate) fn accept(&self) -> Result<Incoming, Refusal> {
+        loop {
+            let accepted = match &self.socket {
+                Kind::Tcp(socket, _) => socket.accept().map(|(stream, peer)| Incoming::Tcp(stream, peer)),
+                Kind::Unix(socket) => socket.accept().map(|(stream, _)| Incoming::Unix(stream)),
+            };
+            match (accepted, &self.bell) {
+                (Err(error), Some(bell)) if error.kind() == io::ErrorKind::WouldBlock => wait_for_connections(bell)?,
+                (Ok(incoming), _) => match incoming.prepared(self.send_patience) {
+                    Ok(()) => return Ok(incoming),
+                    // The client has left between the two calls.
+                    Err(_) => return Err(Refusal::Passing),
+                },
+                (Err(error), _) => return Err(Refusal::of(error)),
+            }
+        }
     }
 
-    /// Stops listening and wakes the thread that waits in `accept`, without a connection to ourselves.
+    /// Stops listening and wakes the thread that waits in `accept`, without a connection to ourselves. The file of a Unix socket is
+    /// removed first.
     pub(crate) fn close(&self) -> io::Result<()> {
-        SockRef::from(&self.socket).shutdown(Shutdown::Read)
+        if let Some(file) = &self.file {
+            file.remove();
+        }
+        match (&self.bell, &self.socket) {
+            (Some(bell), _) => bell.wake(),
+            (None, Kind::Tcp(socket, _)) => SockRef::from(socket).shutdown(Shutdown::Read),
+            (None, Kind::Unix(socket)) => SockRef::from(socket).shutdown(Shutdown::Read),
+        }
     }
 }
 
@@ -98,6 +190,45 @@ impl Refusal {
     }
 }
 
+/// Until there may be one; `Closed` once the bell is rung.
+fn wait_for_connections(bell: &Poller) -> Result<(), Refusal> {
+    let mut batch = Batch::new(2);
+    bell.wait(&mut batch, 2, None).map_err(Refusal::Closed)?;
+    if batch.tokens().any(|(token, _)| token == WAKE) {
+        return Err(Refusal::Closed(io::ErrorKind::ConnectionAborted.into()));
+    }
+    Ok(())
+}
+
+/// The path of a Unix socket, or NUL and its abstract name.
+fn path_of(address: &unix::net::SocketAddr) -> PathBuf {
+    match (address.as_pathname(), address.as_abstract_name()) {
+        (Some(path), _) => path.to_owned(),
+        (None, name) => PathBuf::from(OsString::from_vec([b"\0", name.unwrap_or_default()].concat())),
+    }
+}
+
+fn bind_unix(path: &Path, options: &Options) -> Result<Listener, Error> {
+    let (socket, file) = socket_file::listen(path, options.backlog, &options.rights, options.setting)?;
+    let address = BindAddr::Unix(path.to_owned());
+    let send_patience = Some(options.send_patience);
+    Ok(Listener { file, socket: Kind::Unix(socket), address, bell: None, send_patience })
+}
+
+fn bind_tcp(host: &str, port: u16, options: &Options) -> Result<Vec<Listener>, Error> {
+    let candidates = resolve(host, port)?;
+    let mut attempts = if port == 0 && candidates.len() > 1 { EPHEMERAL_ATTEMPTS } else { 1 };
+    loop {
+        attempts -= 1;
+        match bind_all(&candidates, options) {
+            // The kernel's free port of the first address is taken on the second: take another.
+            Err((_, error)) if error.kind() == io::ErrorKind::AddrInUse && attempts > 0 => {}
+            Err((address, source)) => return Err(Error::Bind { address: address.to_string(), source }),
+            Ok(listeners) => return Ok(listeners),
+        }
+    }
+}
+
 fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
     let failed = |source| Error::Resolve { host: host.to_owned(), source };
     let mut found: Vec<SocketAddr> = Vec::new();
@@ -115,13 +246,13 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
 /// Binds them all, those after the first to the port the first got.
 ///
 /// A family that the machine does not have (IPv6 switched off, but in the hosts file) is left out where another serves.
-fn bind_all(candidates: &[SocketAddr], options: Options) -> Result<Vec<Listener>, (SocketAddr, io::Error)> {
+fn bind_all(candidates: &[SocketAddr], options: &Options) -> Result<Vec<Listener>, (SocketAddr, io::Error)> {
     let mut listeners: Vec<Listener> = Vec::new();
     let mut missing = None;
     for candidate in candidates {
         let mut address = *candidate;
-        if let Some(first) = listeners.first().filter(|_| address.port() == 0) {
-            address.set_port(first.local.port());
+        if let Some(first) = listeners.first().and_then(Listener::tcp_addr).filter(|_| address.port() == 0) {
+            address.set_port(first.port());
         }
         match bind_one(address, options) {
             Ok(listener) => listeners.push(listener),
@@ -142,7 +273,7 @@ fn is_missing_family(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32)
 }
 
-fn bind_one(address: SocketAddr, options: Options) -> io::Result<Listener> {
+fn bind_one(address: SocketAddr, options: &Options) -> io::Result<Listener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if let SocketAddr::V6(v6) = address {
         // `::` is dual-stack wherever the system's default says otherwise; any other address is itself only.
@@ -159,13 +290,14 @@ fn bind_one(address: SocketAddr, options: Options) -> io::Result<Listener> {
         // Linux hands it on to each accepted socket.
         socket.set_tcp_nodelay(true)?;
     }
+    socket.set_write_timeout(Some(options.send_patience))?;
     socket.bind(&address.into())?;
     socket.listen(options.backlog)?;
-    let socket = TcpListener::from(socket);
-    let local = socket.local_addr()?;
-    Ok(Listener { socket, local })
+    Listener::of_tcp(socket.into())
 }
 
+/// What the poller says of the one socket it watches.
+const CONNECTIONS: u64 = 0;
 /// How often a free port is asked for that is free on every address.
 const EPHEMERAL_ATTEMPTS: u32 = 16;
 
@@ -175,7 +307,15 @@ mod tests {
 
     use super::*;
 
-    const PLAIN: Options = Options { backlog: 16, reuse_port: false, nodelay: true };
+    const RIGHTS: Rights = Rights { mode: 0o600, user: None, group: None };
+    const PLAIN: Options = Options {
+        backlog: 16,
+        reuse_port: false,
+        nodelay: true,
+        send_patience: Duration::from_millis(20),
+        rights: RIGHTS,
+        setting: "socket_host",
+    };
 
     fn tcp(host: &str, port: u16) -> BindAddr {
         BindAddr::Tcp { host: host.to_owned(), port }
@@ -183,47 +323,47 @@ mod tests {
 
     #[test]
     fn port_0_is_a_real_port_and_the_same_for_all() {
-        let listeners = Listener::bind(&tcp("localhost", 0), PLAIN).unwrap();
-        let port = listeners[0].local_addr().port();
+        let listeners = Listener::bind(&tcp("localhost", 0), &PLAIN).unwrap();
+        let port = listeners[0].tcp_addr().unwrap().port();
         assert_ne!(port, 0);
-        assert!(listeners.iter().all(|listener| listener.local_addr().port() == port));
+        assert!(listeners.iter().all(|listener| listener.tcp_addr().unwrap().port() == port));
         for listener in &listeners {
-            TcpStream::connect(listener.local_addr()).unwrap();
+            TcpStream::connect(listener.tcp_addr().unwrap()).unwrap();
         }
     }
 
     #[test]
     fn the_unspecified_v6_address_serves_v4_too() {
-        let Ok(listeners) = Listener::bind(&tcp("::", 0), PLAIN) else {
+        let Ok(listeners) = Listener::bind(&tcp("::", 0), &PLAIN) else {
             // A machine without IPv6 cannot show it.
             assert!(TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err());
             return;
         };
-        let port = listeners[0].local_addr().port();
+        let port = listeners[0].tcp_addr().unwrap().port();
         TcpStream::connect(("127.0.0.1", port)).unwrap();
         TcpStream::connect(("::1", port)).unwrap();
     }
 
     #[test]
     fn what_cannot_be_bound_is_named() {
-        let taken = Listener::bind(&tcp("127.0.0.1", 0), PLAIN).unwrap();
-        let port = taken[0].local_addr().port();
-        let error = Listener::bind(&tcp("127.0.0.1", port), PLAIN).unwrap_err();
+        let taken = Listener::bind(&tcp("127.0.0.1", 0), &PLAIN).unwrap();
+        let port = taken[0].tcp_addr().unwrap().port();
+        let error = Listener::bind(&tcp("127.0.0.1", port), &PLAIN).unwrap_err();
         assert!(matches!(&error, Error::Bind { address, .. } if *address == format!("127.0.0.1:{port}")), "{error}");
-        let error = Listener::bind(&tcp("no-such-host.invalid", 80), PLAIN).unwrap_err();
+        let error = Listener::bind(&tcp("no-such-host.invalid", 80), &PLAIN).unwrap_err();
         assert!(matches!(&error, Error::Resolve { host, .. } if host == "no-such-host.invalid"), "{error}");
     }
 
     #[test]
     fn a_port_can_be_shared_when_asked() {
         let shared = Options { reuse_port: true, ..PLAIN };
-        let first = Listener::bind(&tcp("127.0.0.1", 0), shared).unwrap();
-        Listener::bind(&tcp("127.0.0.1", first[0].local_addr().port()), shared).unwrap();
+        let first = Listener::bind(&tcp("127.0.0.1", 0), &shared).unwrap();
+        Listener::bind(&tcp("127.0.0.1", first[0].tcp_addr().unwrap().port()), &shared).unwrap();
     }
 
     #[test]
     fn closing_wakes_the_waiting_accept() {
-        let listener = Listener::bind(&tcp("127.0.0.1", 0), PLAIN).unwrap().remove(0);
+        let listener = Listener::bind(&tcp("127.0.0.1", 0), &PLAIN).unwrap().remove(0);
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| listener.accept().map(|_| ()));
             listener.close().unwrap();
@@ -256,9 +396,19 @@ mod tests {
     #[test]
     fn accepted_sockets_inherit_nodelay() {
         for nodelay in [true, false] {
-            let listener = Listener::bind(&tcp("127.0.0.1", 0), Options { nodelay, ..PLAIN }).unwrap().remove(0);
-            let _client = TcpStream::connect(listener.local_addr()).unwrap();
-            assert_eq!(listener.accept().unwrap().0.nodelay().unwrap(), nodelay);
+            let listener = Listener::bind(&tcp("127.0.0.1", 0), &Options { nodelay, ..PLAIN }).unwrap().remove(0);
+            let _client = TcpStream::connect(listener.tcp_addr().unwrap()).unwrap();
+            let Ok(Incoming::Tcp(accepted, _)) = listener.accept() else { panic!("no connection over TCP") };
+            assert_eq!(accepted.nodelay().unwrap(), nodelay);
         }
+    }
+
+    #[test]
+    fn a_connection_waits_for_room_as_long_as_its_listener_says() {
+        let listener = Listener::bind(&tcp("127.0.0.1", 0), &PLAIN).unwrap().remove(0);
+        let _client = TcpStream::connect(listener.tcp_addr().unwrap()).unwrap();
+        let Ok(Incoming::Tcp(socket, _)) = listener.accept() else { panic!("no connection of TCP") };
+        let told = socket.write_timeout().unwrap().unwrap();
+        assert!((PLAIN.send_patience..3 * PLAIN.send_patience).contains(&told), "{told:?}");
     }
 }

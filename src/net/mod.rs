@@ -1,8 +1,12 @@
 //! Sockets, and nothing about HTTP: where connections come from, how bytes are moved, how one waits for many.
 
+pub(crate) mod credentials;
 pub(crate) mod deadline;
+mod inherited;
 pub(crate) mod listener;
 pub(crate) mod poll;
+pub(crate) mod processor;
 pub(crate) mod script;
+pub(crate) mod socket_file;
 pub(crate) mod stream;
 pub(crate) mod tls;

@@ -7,9 +7,11 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use nix::sys::socket::MsgFlags;
 use socket2::SockRef;
 
 use super::poll::{self, Interest};
@@ -21,6 +23,8 @@ use super::tls::secure::Secure;
 pub(crate) enum Stream {
     /// A TCP connection.
     Tcp(TcpStream),
+    /// A connection over a Unix socket.
+    Unix(UnixStream),
     /// A conversation in memory, for tests and fuzzers.
     Script(Script),
     /// Another one, encrypted; see [`Secure`] for how it differs.
@@ -28,48 +32,61 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Takes over an accepted TCP connection: `grace` bounds each read, `send_slice` each write.
+    /// Takes over an accepted connection: `grace` bounds each read that waits. What bounds a write is the listener's.
     ///
-    /// `TCP_NODELAY` is the listener's, which Linux hands on.
-    pub(crate) fn tcp(socket: TcpStream, grace: Duration, send_slice: Duration) -> io::Result<Self> {
+    /// So is `TCP_NODELAY`.
+    pub(crate) fn tcp(socket: TcpStream, grace: Duration) -> io::Result<Self> {
         socket.set_read_timeout(Some(grace))?;
-        socket.set_write_timeout(Some(send_slice))?;
         Ok(Self::Tcp(socket))
+    }
+
+    /// Takes over an accepted connection of a Unix socket, as [`tcp`](Self::tcp) does.
+    pub(crate) fn unix(socket: UnixStream, grace: Duration) -> io::Result<Self> {
+        socket.set_read_timeout(Some(grace))?;
+        Ok(Self::Unix(socket))
     }
 
     /// Reads what is there; `WouldBlock` if nothing came within the receive timeout, `Ok(0)` at the end.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(socket) => retry(|| (&*socket).read(buffer)),
+            Self::Unix(socket) => retry(|| (&*socket).read(buffer)),
             Self::Script(script) => Ok(script.read(buffer)),
             Self::Tls(secure) => secure.read(buffer),
         }
+    }
+
+    /// Reads what is there already; `WouldBlock` if nothing is.
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let fd = match self {
+            Self::Tcp(socket) => socket.as_raw_fd(),
+            Self::Unix(socket) => socket.as_raw_fd(),
+            Self::Script(script) => return Ok(script.read(buffer)),
+            Self::Tls(secure) => return secure.try_read(buffer),
+        };
+        retry(|| Ok(nix::sys::socket::recv(fd, buffer, MsgFlags::MSG_DONTWAIT)?))
     }
 
     /// Writes some of `parts`; `WouldBlock` if there was no room within the send timeout.
     ///
     /// Never raises `SIGPIPE`, whatever the host program does with it.
     pub(crate) fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(socket) => {
-                let socket = SockRef::from(socket);
-                match parts {
-                    [only] => retry(|| socket.send_with_flags(only, NO_SIGNAL)),
-                    _ => retry(|| socket.send_vectored_with_flags(parts, NO_SIGNAL)),
-                }
-            }
-            Self::Script(script) => Ok(script.write(parts)),
-            Self::Tls(secure) => secure.write(parts),
+        let socket = match self {
+            Self::Tcp(socket) => SockRef::from(socket),
+            Self::Unix(socket) => SockRef::from(socket),
+            Self::Script(script) => return Ok(script.write(parts)),
+            Self::Tls(secure) => return secure.write(parts),
+        };
+        match parts {
+            [only] => retry(|| socket.send_with_flags(only, NO_SIGNAL)),
+            _ => retry(|| socket.send_vectored_with_flags(parts, NO_SIGNAL)),
         }
     }
 
     /// Sends what a write has taken and could not send at once, which only TLS does; `WouldBlock` if not all of it is out within the
     /// send timeout.
     pub(crate) fn flush(&self) -> io::Result<()> {
-        match self {
-            Self::Tls(secure) => secure.flush(),
-            Self::Tcp(_) | Self::Script(_) => Ok(()),
-        }
+        self.secure().map_or(Ok(()), Secure::flush)
     }
 
     /// Has the end of our side follow what was written, where that is something to be sent: with TLS.
@@ -88,7 +105,7 @@ impl Stream {
     pub(crate) fn secure(&self) -> Option<&Secure> {
         match self {
             Self::Tls(secure) => Some(secure),
-            Self::Tcp(_) | Self::Script(_) => None,
+            Self::Tcp(_) | Self::Unix(_) | Self::Script(_) => None,
         }
     }
 
@@ -99,7 +116,9 @@ impl Stream {
     ///
     /// `Unsupported` or `InvalidInput` say that this pair cannot be joined so: read and write instead.
     pub(crate) fn send_file(&self, file: &File, offset: &mut u64, count: usize) -> io::Result<usize> {
-        let Self::Tcp(socket) = self else { return Err(io::ErrorKind::Unsupported.into()) };
+        // What the kernel sends, nobody encrypts.
+        let plain = self.fd().filter(|_| self.secure().is_none());
+        let Some(socket) = plain else { return Err(io::ErrorKind::Unsupported.into()) };
         let mut position = i64::try_from(*offset).map_err(|_| io::ErrorKind::InvalidInput)?;
         let sent = retry(|| Ok(nix::sys::sendfile::sendfile(socket, file, Some(&mut position), count)?))?;
         *offset += sent as u64;
@@ -119,6 +138,7 @@ impl Stream {
     pub(crate) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => socket.set_nonblocking(nonblocking),
+            Self::Unix(socket) => socket.set_nonblocking(nonblocking),
             Self::Script(_) => Ok(()),
             Self::Tls(secure) => {
                 secure.set_nonblocking(nonblocking);
@@ -131,12 +151,14 @@ impl Stream {
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => socket.shutdown(how),
+            Self::Unix(socket) => socket.shutdown(how),
             Self::Script(_) => Ok(()),
             Self::Tls(secure) => secure.shutdown(how),
         }
     }
 
-    /// Has the peer find a reset, not an end, when this is closed: what it has read is not all.
+    /// Has the peer find a reset, not an end, when this is closed: what it has read is not all. Unix sockets know no such thing;
+    /// there only the framing tells.
     pub(crate) fn abort(&self) {
         match self {
             Self::Tcp(socket) => {
@@ -144,7 +166,7 @@ impl Stream {
                     log::debug!("a broken answer will look like a whole one: {error}");
                 }
             }
-            Self::Script(_) => {}
+            Self::Unix(_) | Self::Script(_) => {}
             Self::Tls(secure) => secure.abort(),
         }
     }
@@ -152,7 +174,7 @@ impl Stream {
     pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(socket) => socket.local_addr().ok(),
-            Self::Script(_) => None,
+            Self::Unix(_) | Self::Script(_) => None,
             Self::Tls(secure) => secure.inner().local_addr(),
         }
     }
@@ -161,6 +183,7 @@ impl Stream {
     pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Self::Tcp(socket) => Some(socket.as_fd()),
+            Self::Unix(socket) => Some(socket.as_fd()),
             Self::Script(_) => None,
             Self::Tls(secure) => secure.inner().fd(),
         }

@@ -6,28 +6,38 @@ use super::Server;
 use crate::address::BindAddr;
 
 impl Server {
-    /// The URL of its root, for people: `http://127.0.0.1:8080`, with TLS `https://`. Port 80, or 443, is left out, `0.0.0.0` and `::`
-    /// become this machine's name, and port 0 the real one while it runs.
+    /// The URL of its root, for people: `http://127.0.0.1:8080`; of a Unix socket the path, or `@` and its name; of several addresses the
+    /// first. With TLS it begins with `https://`. Port 80, or 443, is left out, `0.0.0.0` and `::` become this machine's name, and port 0 the
+    /// real one while it runs.
     #[must_use]
     pub fn base(&self) -> String {
-        let (host, port) = match self.bound_addr() {
-            Some(bound) => (self.settings.socket_host.clone(), bound.port()),
-            None => (self.settings.socket_host.clone(), self.settings.socket_port),
-        };
-        url(self.scheme(), &public_name(&host), port)
-    }
-
-    /// Where it is asked to listen: `socket_file`, or `socket_host` and `socket_port`.
-    #[must_use]
-    pub fn bind_addr(&self) -> BindAddr {
-        match &self.settings.socket_file {
-            Some(path) => BindAddr::Unix(path.clone()),
-            None => BindAddr::Tcp { host: self.settings.socket_host.clone(), port: self.settings.socket_port },
+        match self.bind_addr() {
+            BindAddr::Tcp { host, port } => {
+                let port = self.bound_addr().map_or(port, |bound| bound.port());
+                url(self.scheme(), &public_name(&host), port)
+            }
+            BindAddr::Inherited(which) => match self.listening().first() {
+                Some(BindAddr::Tcp { host, port }) => url(self.scheme(), &public_name(host), *port),
+                Some(bound) => without_kind(bound),
+                None => format!("fd:{which}"),
+            },
+            unix @ BindAddr::Unix(_) => without_kind(&unix),
         }
     }
 
-    /// Sets where the next start listens; a path sets `socket_file`, a host and port clear it.
+    /// Where it is asked to listen: the first of `listen`, or `socket_file`, or `socket_host` and `socket_port`.
+    #[must_use]
+    pub fn bind_addr(&self) -> BindAddr {
+        match (self.settings.listen.first(), &self.settings.socket_file) {
+            (Some(first), _) => first.clone(),
+            (None, Some(path)) => BindAddr::Unix(path.clone()),
+            (None, None) => BindAddr::Tcp { host: self.settings.socket_host.clone(), port: self.settings.socket_port },
+        }
+    }
+
+    /// Sets where the next start listens, and nowhere else: a path sets `socket_file`, a host and port clear it, what is inherited sets `listen`.
     pub fn set_bind_addr(&mut self, address: BindAddr) {
+        self.settings.listen.clear();
         match address {
             BindAddr::Tcp { host, port } => {
                 self.settings.socket_file = None;
@@ -35,21 +45,31 @@ impl Server {
                 self.settings.socket_port = port;
             }
             BindAddr::Unix(path) => self.settings.socket_file = Some(path),
+            inherited @ BindAddr::Inherited(_) => self.settings.listen.push(inherited),
         }
     }
 
-    /// The first address it listens on, with its real port; `None` unless it runs.
+    /// The first address of TCP it listens on, with its real port; `None` unless it runs, and where it listens on Unix sockets only.
     #[must_use]
     pub fn bound_addr(&self) -> Option<SocketAddr> {
         self.shared.addresses().first().copied()
     }
 
-    /// What it serves on, in words: the URL of each address while it runs, else what it is asked for.
+    /// Everything it listens on: IP addresses with their real ports, paths and names of Unix sockets; empty unless it runs.
+    #[must_use]
+    pub fn listening(&self) -> Vec<BindAddr> {
+        self.shared.listening()
+    }
+
+    /// What it serves on, in words: each address while it runs, TCP as a URL, else what it is asked for.
     #[must_use]
     pub fn description(&self) -> String {
-        let url = |bound: &SocketAddr| url(self.scheme(), &bound.ip().to_string(), bound.port());
-        let urls: Vec<String> = self.shared.addresses().iter().map(url).collect();
-        if urls.is_empty() { self.bind_addr().to_string() } else { urls.join(", ") }
+        let words: Vec<String> = self.listening().iter().map(|address| self.in_words(address)).collect();
+        if !words.is_empty() {
+            return words.join(", ");
+        }
+        let asked: Vec<String> = self.settings.listen.iter().map(BindAddr::to_string).collect();
+        if asked.is_empty() { self.bind_addr().to_string() } else { asked.join(", ") }
     }
 
     /// `https` with TLS, else `http`: as it runs, or as it is asked to.
@@ -57,6 +77,18 @@ impl Server {
         let is_asked = self.settings.ssl_certificate.is_some() || self.settings.ssl_context.is_some();
         if self.shared.is_secure().unwrap_or(is_asked) { "https" } else { "http" }
     }
+
+    fn in_words(&self, address: &BindAddr) -> String {
+        match address {
+            BindAddr::Tcp { host, port } => url(self.scheme(), host, *port),
+            other => other.to_string(),
+        }
+    }
+}
+
+fn without_kind(address: &BindAddr) -> String {
+    let text = address.to_string();
+    text.strip_prefix("unix:").map_or(text.clone(), str::to_owned)
 }
 
 /// The name under which others reach what listens everywhere.

@@ -3,6 +3,7 @@
 //! Values as they were written: nothing is checked here, so that fields can be set in any order. `config` checks them
 //! when a server starts; `table` reads and shows them as text.
 
+mod addresses;
 mod defaults;
 mod objects;
 mod table;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 pub use self::objects::{Instance, SslContext};
 pub use self::table::Row;
+use crate::address::BindAddr;
 use crate::tls::{CertificateFiles, Password};
 
 /// Everything about a server that can be set, with CherryPy's attribute names where CherryPy has the attribute.
@@ -35,10 +37,35 @@ pub struct Settings {
     /// Default 8080. CherryPy: `socket_port`, the same.
     pub socket_port: u16,
 
-    /// Unix socket to listen on instead of `socket_host` and `socket_port`.
+    /// Unix socket to listen on instead of `socket_host` and `socket_port`, which are then ignored.
     ///
-    /// Default `None`: TCP. Not supported by this version. CherryPy: `socket_file`, the same.
+    /// Default `None`: TCP. At most 107 bytes. A name of Linux' abstract namespace, which has no file and lets everybody in, begins with
+    /// NUL, in text with `@`. A socket that is there already is replaced if nobody answers on it; any other file is left alone, and the
+    /// start fails. The file goes when the server stops. CherryPy: `socket_file`, but there whatever is in its place is removed.
     pub socket_file: Option<PathBuf>,
+
+    /// Permissions of the file of a Unix socket, whatever the umask; whoever may write to it may connect.
+    ///
+    /// Default `0o660`, range 0 to `0o777`; text is octal. CherryPy: not there, 0777 less the umask.
+    pub socket_mode: u32,
+
+    /// Name or number of the user whom the file of a Unix socket is given.
+    ///
+    /// Default `None`: the one who runs the server. CherryPy: not there.
+    pub socket_user: Option<String>,
+
+    /// Name or number of the group whom the file of a Unix socket is given.
+    ///
+    /// Default `None`: that of the server, or of the directory where it hands its own on. CherryPy: not there.
+    pub socket_group: Option<String>,
+
+    /// Everything to listen on, instead of `socket_file`, `socket_host` and `socket_port`, which are then ignored: several addresses of any
+    /// kind, sockets that systemd has opened among them.
+    ///
+    /// Default empty: not instead. In text `tcp://host:port`, `unix:/path`, `unix:@name`, `fd:3`, with commas between them; `fd:NAME` stands
+    /// for the descriptors with a name in `LISTEN_FDNAMES`, `fd:*` for all that were passed. No address twice, but for TCP with port 0.
+    /// The file of a socket that was passed is not removed. CherryPy: not there; it takes descriptor 3 unasked if `LISTEN_PID` is set.
+    pub listen: Vec<BindAddr>,
 
     /// Connections that the kernel keeps until they are accepted; it may cut the number down (`somaxconn`).
     ///
@@ -276,14 +303,16 @@ pub struct Settings {
     /// Default `builtin`, which is rustls. CherryPy: `ssl_module`, `builtin` or `pyopenssl`.
     pub ssl_module: String,
 
-    /// Whether the process, user and group at the other end of a Unix socket are looked up.
+    /// Whether it is found out which process, user and group connects to a Unix socket: [`Peer::Unix`](crate::Peer::Unix) then has
+    /// its [`Credentials`](crate::Credentials), and the access log its user.
     ///
-    /// Default `false`. Not supported by this version. CherryPy: `peercreds`, the same.
+    /// Default `false`. Of clients over TCP nothing is known either way. CherryPy: `peercreds`, the same.
     pub peercreds: bool,
 
-    /// Whether that user and group are resolved to names.
+    /// Whether the names of that user and its groups can be asked for; they are looked up when they are, and for the access log.
     ///
-    /// Default `false`. Not supported by this version. CherryPy: `peercreds_resolve`, the same.
+    /// Default `false`. Needs `peercreds`: refused without it. CherryPy: `peercreds_resolve`, the same, but without `peercreds` it is
+    /// off there, and a number without a name makes each request fail.
     pub peercreds_resolve: bool,
 
     /// The HTTP server to control instead of the built-in one.

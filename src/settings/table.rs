@@ -1,8 +1,10 @@
 //! One row for each setting that text can express: the command line, the environment and files are all read with it.
 
 use super::Settings;
+use super::addresses::Addresses;
 use super::text::{
-    Bool, Bytes, Certificates, Count, Kind, Name, Path, Port, Seconds, Secret, Status, Unlimited, Unset, Version,
+    Bool, Bytes, Certificates, Count, Kind, Mode, Name, Path, Port, Seconds, Secret, SocketPath, Status, Unlimited,
+    Unset, Version,
 };
 use crate::error::Error;
 
@@ -28,8 +30,8 @@ impl Row {
         self.group
     }
 
-    /// Gives the word that stands for a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`, `NAME`, `PATH`,
-    /// `PATHS`, `PASSWORD`, `VERSION` or `BOOL`.
+    /// Gives the word that stands for a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`, `NAME`, `PATH`, `PATHS`, `MODE`,
+    /// `ADDRESSES`, `PASSWORD`, `VERSION` or `BOOL`.
     pub fn unit(&self) -> &'static str {
         self.unit
     }
@@ -124,7 +126,11 @@ table! {
     "listening" {
         socket_host: Name = "host name or IP address to listen on; 0.0.0.0 or :: for all";
         socket_port: Port = "TCP port to listen on; 0 lets the system choose";
-        socket_file: Unset<Path> = "Unix socket to listen on instead (not yet supported)";
+        socket_file: Unset<SocketPath> = "Unix socket to listen on instead; @NAME: an abstract one";
+        socket_mode: Mode = "permissions of the Unix socket, in octal";
+        socket_user: Unset<Name> = "name or number of the user whom the Unix socket is given";
+        socket_group: Unset<Name> = "name or number of the group whom the Unix socket is given";
+        listen: Addresses = "tcp://HOST:PORT, unix:PATH, fd:3, with commas, instead of all these";
         socket_queue_size: Count<u32> = "connections that the kernel keeps until they are accepted";
         reuse_port: Bool = "let several processes listen on the same port";
         nodelay: Bool = "send small answers without waiting for more";
@@ -178,8 +184,8 @@ table! {
         ssl_module: Name = "TLS adapter, builtin or one that a program has registered";
     }
     "identity" {
-        peercreds: Bool = "look up who is at the other end of a Unix socket (not yet supported)";
-        peercreds_resolve: Bool = "look up the names of that user and group (not yet supported)";
+        peercreds: Bool = "find out who is at the other end of a Unix socket";
+        peercreds_resolve: Bool = "find the names of that user and group, when asked";
     }
     "other" {
         statistics: Bool = "gather statistics (not yet supported)";

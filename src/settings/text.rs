@@ -34,6 +34,10 @@ pub(super) struct Bool;
 pub(super) struct Name;
 /// A path of a file; shown with replacement characters if it is not UTF-8.
 pub(super) struct Path;
+/// A path of a Unix socket, or `@` and a name of the abstract namespace, which begins with NUL in truth.
+pub(super) struct SocketPath;
+/// Permissions of a file, in octal.
+pub(super) struct Mode;
 /// Files of certificates: `a.pem:a.key,b.pem`. Names with a comma or a colon in them only a program can set.
 pub(super) struct Certificates;
 /// A password, or `file:` and the path of a file that has it. Shown as [`HIDDEN`] if it is not in a file.
@@ -172,6 +176,35 @@ impl Kind for Path {
 
     fn show(value: &PathBuf) -> String {
         value.display().to_string()
+    }
+}
+
+impl Kind for SocketPath {
+    type Value = PathBuf;
+    const UNIT: &'static str = "PATH";
+
+    fn parse(text: &str) -> Result<PathBuf, String> {
+        Ok(PathBuf::from(text.strip_prefix('@').map_or(text.to_owned(), |name| format!("\0{name}"))))
+    }
+
+    fn show(value: &PathBuf) -> String {
+        let text = value.display().to_string();
+        text.strip_prefix('\0').map_or(text.clone(), |name| format!("@{name}"))
+    }
+}
+
+impl Kind for Mode {
+    type Value = u32;
+    const UNIT: &'static str = "MODE";
+
+    fn parse(text: &str) -> Result<u32, String> {
+        let is_octal = !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+        let mode = is_octal.then(|| u32::from_str_radix(text, 8).ok()).flatten();
+        mode.ok_or_else(|| format!("{text:?} is not an octal mode such as 0660"))
+    }
+
+    fn show(value: &u32) -> String {
+        format!("{value:04o}")
     }
 }
 
@@ -338,6 +371,21 @@ mod tests {
     fn names_and_paths_are_taken_as_they_are() {
         reads::<Name>(" a name ", " a name ".to_owned());
         reads::<Path>("/run/a b", PathBuf::from("/run/a b"));
+    }
+
+    #[test]
+    fn an_abstract_name_is_written_with_an_at_sign() {
+        reads::<SocketPath>("/run/a b.sock", PathBuf::from("/run/a b.sock"));
+        reads::<SocketPath>("@name", PathBuf::from("\0name"));
+        reads::<SocketPath>("./@name", PathBuf::from("./@name"));
+    }
+
+    #[test]
+    fn a_mode_is_octal() {
+        reads::<Mode>("0660", 0o660);
+        reads::<Mode>("777", 0o777);
+        reads::<Mode>("0", 0);
+        refuses::<Mode>(&["", "888", "0o660", "rw-rw----", "-1", "+7", " 7", "77777777777777"]);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Accepts connections, and does nothing else: no read, no handshake, no wait for a peer.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -10,7 +9,8 @@ use super::connection::Connection;
 use super::output::PATIENCE;
 use super::pool::Pool;
 use crate::address::Peer;
-use crate::net::listener::{Listener, Refusal};
+use crate::net::credentials;
+use crate::net::listener::{Incoming, Listener, Refusal};
 use crate::net::stream::Stream;
 use crate::net::tls::secure::Secure;
 
@@ -19,9 +19,9 @@ pub(crate) fn run(listener: &Listener, pool: &Pool) {
     let mut trouble = Trouble::default();
     while !pool.is_stopping() {
         match listener.accept() {
-            Ok((socket, peer)) => {
+            Ok(incoming) => {
                 trouble.pause = Duration::ZERO;
-                admit(socket, peer, pool);
+                admit(incoming, pool);
             }
             Err(Refusal::Passing) => {}
             Err(Refusal::Exhausted(error)) => {
@@ -32,7 +32,7 @@ pub(crate) fn run(listener: &Listener, pool: &Pool) {
             }
             Err(Refusal::Closed(error)) => {
                 if !pool.is_stopping() {
-                    log::error!("no more connections on {}: {error}", listener.local_addr());
+                    log::error!("no more connections on {}: {error}", listener.address());
                 }
                 return;
             }
@@ -40,18 +40,25 @@ pub(crate) fn run(listener: &Listener, pool: &Pool) {
     }
 }
 
-fn admit(socket: TcpStream, peer: SocketAddr, pool: &Pool) {
+fn admit(incoming: Incoming, pool: &Pool) {
     pool.accepted.fetch_add(1, Ordering::Relaxed);
     let config = &pool.service().config;
     // Each read and write is short, so that a deadline is kept and a stop is noticed.
     let grace = config.keep_alive_grace.max(SHORTEST_WAIT);
-    let stream = Stream::tcp(socket, grace, PATIENCE).and_then(|stream| match &pool.service().tls {
+    let (stream, peer) = match incoming {
+        Incoming::Tcp(socket, address) => (Stream::tcp(socket, grace), Peer::Tcp(address)),
+        Incoming::Unix(socket) => {
+            let who = config.peercreds.then(|| credentials::of(&socket, config.peercreds_resolve)).flatten();
+            (Stream::unix(socket, grace), Peer::Unix(who))
+        }
+    };
+    let stream = stream.and_then(|stream| match &pool.service().tls {
         Some(tls) => Ok(Stream::Tls(Box::new(Secure::new(stream, Arc::clone(tls), grace, PATIENCE)?))),
         None => Ok(stream),
     });
     match stream {
         Ok(stream) => {
-            let connection = Connection::new(stream, Some(Peer::Tcp(peer)), Instant::now(), pool.service());
+            let connection = Connection::new(stream, Some(peer), Instant::now(), pool.service());
             pool.bring(Box::new(connection));
         }
         // The client has left between the two calls.

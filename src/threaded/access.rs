@@ -1,5 +1,8 @@
 //! The access log: one line for each exchange, in the Combined Log Format and the time it took.
 //!
+//! Over a Unix socket the address is `unix:`, and the third column is the user whom `peercreds` found: the name where
+//! `peercreds_resolve` finds one, else the number.
+//!
 //! The lines are records of level `Info` under the target `drupe::access`; nothing is formatted unless somebody listens.
 
 use std::fmt::Write;
@@ -8,12 +11,12 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use http::header::{REFERER, USER_AGENT};
 use http::{HeaderName, StatusCode, Version};
 
-use crate::address::Peer;
+use crate::address::{Credentials, Peer};
 use crate::h1::head::RequestHead;
 
 /// A line that is being made, if somebody listens.
 #[derive(Debug)]
-pub(super) struct Line(Option<Begun>);
+pub(super) struct Line(Option<Box<Begun>>);
 
 #[derive(Debug)]
 struct Begun {
@@ -33,12 +36,12 @@ impl Line {
         let version = if head.version == Version::HTTP_10 { "1.0" } else { "1.1" };
         let text = format!("{} {} HTTP/{version}", head.method, head.target);
         let field = |name: HeaderName| head.fields.get(name).map_or(&b"-"[..], |value| value.as_bytes());
-        Self(Some(Begun {
+        Self(Some(Box::new(Begun {
             request: quoted(text.as_bytes()),
             referer_and_agent: format!("{} {}", quoted(field(REFERER)), quoted(field(USER_AGENT))),
-            peer: shown(peer),
+            peer: shown(peer, user),
             at: Instant::now(),
-        }))
+        })))
     }
 
     /// A line for what is refused before there is a request to speak of.
@@ -47,12 +50,13 @@ impl Line {
             return Self(None);
         }
         let nothing = || quoted(b"-");
-        Self(Some(Begun {
+        Self(Some(Box::new(Begun {
             request: nothing(),
             referer_and_agent: format!("{} {}", nothing(), nothing()),
-            peer: shown(peer),
+            // Not by name: a thread that others wait for must not look one up.
+            peer: shown(peer, |_| None),
             at: Instant::now(),
-        }))
+        })))
     }
 
     /// Writes it. `answer`: the status and the bytes of content, unless the answer broke off.
@@ -64,7 +68,7 @@ impl Line {
         };
         log::info!(
             target: TARGET,
-            "{} - - [{}] {} {status} {bytes} {} {:.6}",
+            "{} [{}] {} {status} {bytes} {} {:.6}",
             begun.peer,
             common_date(SystemTime::now()),
             begun.request,
@@ -74,11 +78,22 @@ impl Line {
     }
 }
 
-fn shown(peer: Option<&Peer>) -> String {
+/// The first three columns: the address, `-`, and who it is; over a Unix socket that is the user's name, or the number if there is none.
+fn shown(peer: Option<&Peer>, name: impl Fn(&Credentials) -> Option<String>) -> String {
     match peer {
-        Some(Peer::Tcp(address)) => address.ip().to_string(),
-        None => "-".to_owned(),
+        Some(Peer::Tcp(address)) => format!("{} - -", address.ip()),
+        Some(Peer::Unix(Some(who))) => match name(who) {
+            Some(name) => format!("unix: - {name}"),
+            None => format!("unix: - {}", who.uid),
+        },
+        Some(Peer::Unix(None)) => "unix: - -".to_owned(),
+        None => "- - -".to_owned(),
     }
+}
+
+/// A user's name, if it can stand in a line as it is.
+fn user(who: &Credentials) -> Option<String> {
+    who.user().filter(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
 /// Puts quotation marks around bytes of the peer, and makes what could forge a line or move a terminal visible.
@@ -115,6 +130,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::address::Names;
 
     #[test]
     fn nothing_of_the_peer_can_forge_a_line() {
@@ -124,6 +140,31 @@ mod tests {
             (b"a\r\nb\x1b[31m\xff", r#""a\x0d\x0ab\x1b[31m\xff""#),
         ] {
             assert_eq!(quoted(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn the_first_columns_say_who_it_is() {
+        static ODD: Names = Names {
+            user: |uid| (uid < 9).then(|| ["alice", "", "a b", "a\nb", "é"][uid as usize % 5].to_owned()),
+            group: |_| None,
+            groups: |_, _| Vec::new(),
+        };
+        let over_unix = |uid, names| Some(Peer::Unix(Some(Credentials { pid: 7, uid, gid: 1, names })));
+        for (peer, expected) in [
+            (None, "- - -"),
+            (Some(Peer::Tcp("[::1]:80".parse().unwrap())), "::1 - -"),
+            (Some(Peer::Unix(None)), "unix: - -"),
+            (over_unix(4_000_000_000, None), "unix: - 4000000000"),
+            (over_unix(0, None), "unix: - 0"),
+            (over_unix(0, Some(&ODD)), "unix: - alice"),
+            (over_unix(1, Some(&ODD)), "unix: - 1"),
+            (over_unix(2, Some(&ODD)), "unix: - 2"),
+            (over_unix(3, Some(&ODD)), "unix: - 3"),
+            (over_unix(4, Some(&ODD)), "unix: - 4"),
+            (over_unix(9, Some(&ODD)), "unix: - 9"),
+        ] {
+            assert_eq!(shown(peer.as_ref(), user), expected);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Sends a response: its head, then its body as that comes, straight from the worker to the socket.
 
 use std::io::{self, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, Response as Head};
@@ -32,6 +33,9 @@ pub(crate) enum Sent {
 ///
 /// # Errors
 /// The client is gone or does not read, or the body failed half way: the connection is of no use any more.
+///
+/// # Panics
+/// Where the body does.
 pub(crate) fn send(
     output: &mut Output<'_>,
     exchange: &mut Exchange,
@@ -56,7 +60,8 @@ pub(crate) fn send(
     // before the head.
     scratch.clear();
     if framed.is_some() && body.is_read_first() {
-        scratch.resize(GATHER, 0);
+        let room = length.map_or(GATHER, |length| usize::try_from(length).unwrap_or(usize::MAX).min(COPY));
+        scratch.resize(room, 0);
         match read_patiently(&mut body, scratch) {
             Ok(got) => scratch.truncate(got),
             Err(error) => {
@@ -74,12 +79,14 @@ pub(crate) fn send(
         Err(body) => body,
     };
     let mut writer = Framing { output, framed, pending: scratch, trailers: None, sent: 0, surplus: false, shutdown };
-    if let Err(error) = write_body(&mut writer, body) {
-        if writer.framed == Framed::Raw {
-            // An ordinary end would look like the end of the content.
-            writer.output.abort();
-        }
-        return Err(error);
+    let written = catch_unwind(AssertUnwindSafe(|| write_body(&mut writer, body)));
+    if writer.framed == Framed::Raw && !matches!(written, Ok(Ok(()))) {
+        // An ordinary end would look like the end of the content.
+        writer.output.abort();
+    }
+    match written {
+        Ok(written) => written?,
+        Err(panic) => resume_unwind(panic),
     }
     writer.finish(exchange)
 }
@@ -106,7 +113,7 @@ fn send_known(output: &mut Output<'_>, exchange: &mut Exchange, mut rest: Rest) 
     let length = rest.len();
     match rest.send(output)? {
         Left::Nothing => Ok(Sent::Whole(length)),
-        Left::More => Ok(Sent::Partly(rest, length)),
+        Left::More | Left::Share => Ok(Sent::Partly(rest, length)),
         Left::Missing(missing) => {
             log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
             exchange.close(CloseReason::BodyShort);
@@ -195,6 +202,9 @@ impl Framing<'_, '_> {
 
     /// Reads `body` to its end and sends it as it comes.
     fn copy(&mut self, body: &mut Body) -> io::Result<()> {
+        if self.framed == Framed::Length(0) {
+            return self.probe(body);
+        }
         let mut room = std::mem::take(self.pending);
         room.resize(COPY, 0);
         let result = loop {
@@ -277,5 +287,6 @@ impl Sink for Framing<'_, '_> {
 
 /// How much is gathered before it is sent: what fits a few segments.
 pub(crate) const GATHER: usize = 16 * 1024;
-/// How much is copied at a time.
-const COPY: usize = 64 * 1024;
+/// How much is copied at a time. Measured, an echo of 1 MiB over 8 connections: 349 ms of processor time for a thousand with 64 KiB,
+/// 336 with 128, 257 with 256 (a blocking loop that keeps the whole of it in memory: 222).
+const COPY: usize = 256 * 1024;

@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 
 use http::Extensions;
 
-use super::content::{Content, Failure, Reception};
 use super::desk::{Desk, Service};
 use super::gather::Gathering;
 use super::input::Input;
@@ -46,6 +45,8 @@ pub(crate) struct Connection {
     pub(super) phase: Phase,
     /// When the present phase must be over.
     pub(super) deadline: Instant,
+    /// Whether that has been set: between two requests it is only once there is a wait.
+    is_timed: bool,
     /// Whether the last read left nothing behind in the socket, so that the poller will report what comes.
     pub(super) is_drained: bool,
     /// Whether something has been reported since.
@@ -123,6 +124,7 @@ impl Connection {
             peer,
             input: Input::default(),
             deadline: now + patience,
+            is_timed: true,
             is_drained: false,
             is_reported: false,
             has_ended: false,
@@ -154,7 +156,7 @@ impl Connection {
     pub(crate) fn answered_in_memory(&self) -> Vec<u8> {
         match &*self.stream {
             Stream::Script(script) => script.answered(),
-            Stream::Tcp(_) | Stream::Tls(_) => Vec::new(),
+            Stream::Tcp(_) | Stream::Unix(_) | Stream::Tls(_) => Vec::new(),
         }
     }
 
@@ -238,15 +240,25 @@ impl Connection {
                 Step::On => {}
                 Step::Starved => {
                     if let Err(verdict) = self.fill(desk, &mut reading) {
-                        return match (verdict, &self.phase) {
-                            (Verdict::Park, Phase::Content(_)) => self.await_content(desk),
-                            (verdict, _) => verdict,
-                        };
+                        return if let Verdict::Park = verdict { self.pause(desk) } else { verdict };
                     }
                 }
             }
         }
         Verdict::Again
+    }
+
+    /// Begins to wait for input, and says when it must have come.
+    fn pause(&mut self, desk: &mut Desk) -> Verdict {
+        match &self.phase {
+            Phase::Content(_) => self.await_content(desk),
+            Phase::Head(_) if !self.is_timed => {
+                self.deadline = Instant::now() + desk.service.config.keep_alive_timeout;
+                self.is_timed = true;
+                Verdict::Park
+            }
+            _ => Verdict::Park,
+        }
     }
 
     /// Looks for a head, and serves it.
@@ -258,6 +270,7 @@ impl Connection {
             Ok(None) => {
                 if scan.has_begun() && !had_begun && self.answered > 0 {
                     self.deadline = Instant::now() + desk.service.config.header_timeout;
+                    self.is_timed = true;
                 }
                 Step::Starved
             }
@@ -274,7 +287,7 @@ impl Connection {
         match next {
             Next::Head => {
                 self.phase = Phase::Head(Scan::default());
-                self.deadline = Instant::now() + config.keep_alive_timeout;
+                self.is_timed = false;
                 Step::On
             }
             Next::Content(gathering) => {
@@ -302,11 +315,11 @@ impl Connection {
                 Err(_) => return Err(Verdict::Close),
             }
         }
-        if *reading == Reading::Possible && matches!(self.stream.wait(Interest::Read, Duration::ZERO), Ok(false)) {
-            self.is_drained = true;
-            return Err(Verdict::Park);
-        }
-        match self.input.read(&self.stream) {
+        let read = match reading {
+            Reading::Expected => self.input.read(&self.stream),
+            Reading::Possible | Reading::Reported => self.input.try_read(&self.stream),
+        };
+        match read {
             Ok(received) if received.count > 0 => {
                 desk.counters.bytes_read.add(received.count as u64);
                 self.is_drained = received.is_all;
@@ -336,32 +349,6 @@ impl Connection {
         let is_over = desk.service.is_over();
         let output = Output::new(&self.stream, pace, desk);
         if is_over { output } else { output.leaving() }
-    }
-
-    /// Gives the receiving side to the content of a request.
-    pub(super) fn lend_content(&mut self, reception: Reception, wants_continue: bool, desk: &Desk) -> Content {
-        let Reception { decoder, ahead, pace } = reception;
-        Content {
-            stream: Arc::clone(&self.stream),
-            input: mem::take(&mut self.input),
-            decoder,
-            ahead: ahead.into(),
-            pace,
-            pressure: Arc::clone(&desk.service.pressure),
-            wants_continue,
-            is_drained: self.is_drained,
-            failure: None,
-            received: 0,
-        }
-    }
-
-    /// Takes the receiving side back.
-    pub(super) fn take_back(&mut self, content: Content, desk: &Desk) -> Decoder {
-        desk.counters.bytes_read.add(content.received);
-        self.input = content.input;
-        self.is_drained = content.is_drained;
-        self.has_ended = content.failure == Some(Failure::Refused(Error::Truncated));
-        content.decoder
     }
 }
 

@@ -5,12 +5,15 @@
 //! and a body that is still held reads nothing more. It is handed over by moving, so no lock is held while anybody waits.
 
 use std::io::{self, IoSlice};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
+use super::connection::Connection;
+use super::desk::Desk;
 use super::input::{Input, Received};
 use super::output::RETRY;
 use super::pace::Pace;
@@ -25,14 +28,14 @@ use crate::net::stream::{Stream, would_wait};
 /// How much of some content has been received.
 #[derive(Debug)]
 pub(super) struct Reception {
-    pub(super) decoder: Decoder,
+    pub(super) decoder: Box<Decoder>,
     /// What was received before the handler ran.
     pub(super) ahead: Vec<u8>,
     pub(super) pace: Pace,
 }
 
 impl Reception {
-    pub(super) fn new(decoder: Decoder, pace: Pace) -> Self {
+    pub(super) fn new(decoder: Box<Decoder>, pace: Pace) -> Self {
         Self { decoder, ahead: Vec::new(), pace }
     }
 
@@ -47,7 +50,7 @@ impl Reception {
 pub(crate) struct Content {
     pub(crate) stream: Arc<Stream>,
     pub(crate) input: Input,
-    pub(crate) decoder: Decoder,
+    pub(crate) decoder: Box<Decoder>,
     /// Content that was received before the handler ran, and has not been read.
     pub(crate) ahead: Bytes,
     pub(crate) pace: Pace,
@@ -69,6 +72,34 @@ pub(crate) enum Failure {
     Refused(Error),
     /// The client is gone.
     Gone,
+}
+
+impl Connection {
+    /// Gives the receiving side to the content of a request.
+    pub(super) fn lend_content(&mut self, reception: Reception, wants_continue: bool, desk: &Desk) -> Content {
+        let Reception { decoder, ahead, pace } = reception;
+        Content {
+            stream: Arc::clone(&self.stream),
+            input: mem::take(&mut self.input),
+            decoder,
+            ahead: ahead.into(),
+            pace,
+            pressure: Arc::clone(&desk.service.pressure),
+            wants_continue,
+            is_drained: self.is_drained,
+            failure: None,
+            received: 0,
+        }
+    }
+
+    /// Takes the receiving side back.
+    pub(super) fn take_back(&mut self, content: Content, desk: &Desk) -> Box<Decoder> {
+        desk.counters.bytes_read.add(content.received);
+        self.input = content.input;
+        self.is_drained = content.is_drained;
+        self.has_ended = content.failure == Some(Failure::Refused(Error::Truncated));
+        content.decoder
+    }
 }
 
 impl Content {
@@ -278,4 +309,4 @@ impl Incoming for Intake {
 }
 
 /// Content is received directly where at least so much of it is wanted, and is to come.
-const DIRECT: usize = 4096;
+pub(super) const DIRECT: usize = 4096;

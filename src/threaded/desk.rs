@@ -113,7 +113,8 @@ pub(crate) struct Clock {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { second: 0, date: encode::date(0) }
+        // A second that never comes: nothing is formatted before it is wanted.
+        Self { second: u64::MAX, date: [b' '; 29] }
     }
 }
 

@@ -54,11 +54,11 @@ impl Connection {
         }
     }
 
-    fn judge(&self, head: &RequestHead, desk: &Desk) -> Result<(Exchange, Option<Decoder>), Error> {
+    fn judge(&self, head: &RequestHead, desk: &Desk) -> Result<(Exchange, Option<Box<Decoder>>), Error> {
         let exchange = Exchange::begin(head, desk.service.policy())?;
         let decoder = match exchange.framing() {
             Framing::None => None,
-            framing => Some(Decoder::new(framing, desk.service.content_limits())?),
+            framing => Some(Box::new(Decoder::new(framing, desk.service.content_limits())?)),
         };
         Ok((exchange, decoder))
     }
@@ -104,11 +104,7 @@ impl Connection {
             Some(Some(content)) => {
                 let failed = content.failure.is_some();
                 let decoder = self.take_back(*content, desk);
-                if failed || !decoder.is_ended() {
-                    Unread::Here { decoder: Box::new(decoder), failed }
-                } else {
-                    Unread::Nothing
-                }
+                if failed || !decoder.is_ended() { Unread::Here { decoder, failed } } else { Unread::Nothing }
             }
         };
         match outcome {

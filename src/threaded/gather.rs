@@ -4,6 +4,7 @@
 //! itself. Only what has come takes memory, never what was announced. A client that waits for `100 Continue` is not asked to go on
 //! before the handler wants its content.
 
+use std::io;
 use std::mem;
 use std::time::Instant;
 
@@ -11,9 +12,9 @@ use http::Method;
 
 use super::access::Line;
 use super::connection::{Connection, Next, Phase, Reading, Step, Verdict};
-use super::content::Reception;
+use super::content::{DIRECT, Reception};
 use super::desk::Desk;
-use super::input::Input;
+use super::input::{Input, Received};
 use super::linger::Refused;
 use super::pace::Pace;
 use crate::h1::decode::Decoder;
@@ -21,6 +22,7 @@ use crate::h1::error::Error;
 use crate::h1::exchange::Exchange;
 use crate::h1::head::{RequestHead, Scan};
 use crate::net::poll::Interest;
+use crate::net::stream::Stream;
 
 /// A request whose content is on its way.
 #[derive(Debug)]
@@ -41,7 +43,7 @@ impl Connection {
         &mut self,
         head: RequestHead,
         exchange: Exchange,
-        decoder: Option<Decoder>,
+        decoder: Option<Box<Decoder>>,
         line: Line,
         desk: &mut Desk,
     ) -> Next {
@@ -62,7 +64,21 @@ impl Connection {
     /// Keeps the content that has come, and serves the request once that is all, or as much as may be kept.
     pub(super) fn gather(&mut self, desk: &mut Desk, reading: &mut Reading) -> Step {
         let Phase::Content(gathering) = &mut self.phase else { return Step::On };
-        match gathering.take_in(&mut self.input, desk.service.config.body_buffer) {
+        let most = desk.service.config.body_buffer;
+        match gathering.take_in(&mut self.input, most) {
+            // The last read was cut off by its buffer: more is there, and comes to its place at once.
+            Ok(false) if *reading == Reading::Possible && gathering.is_plain(most) => {
+                match gathering.receive(&self.stream, most) {
+                    Ok(received) if received.count > 0 => {
+                        desk.counters.bytes_read.add(received.count as u64);
+                        self.is_drained = received.is_all;
+                        *reading = Reading::after(self.is_drained);
+                        return Step::On;
+                    }
+                    // Whatever it is, it comes up again where input is read.
+                    Ok(_) | Err(_) => return Step::Starved,
+                }
+            }
             Ok(false) => return Step::Starved,
             Ok(true) => {}
             Err(error) => return Step::Verdict(self.refuse_present(error, desk)),
@@ -114,6 +130,28 @@ impl Connection {
 }
 
 impl Gathering {
+    /// Whether content comes next, and a good deal of it.
+    fn is_plain(&self, most: usize) -> bool {
+        let room = most.saturating_sub(self.reception.ahead.len());
+        self.reception.decoder.plain().min(room as u64) >= DIRECT as u64
+    }
+
+    /// Receives content without a copy on the way.
+    fn receive(&mut self, stream: &Stream, most: usize) -> io::Result<Received> {
+        let Reception { decoder, ahead, pace } = &mut self.reception;
+        let begin = ahead.len();
+        let room = usize::try_from(decoder.plain()).unwrap_or(usize::MAX).min(most - begin).min(PIECE);
+        make_room(ahead, begin + room, most);
+        let read = stream.try_read(&mut ahead[begin..]);
+        let count = *read.as_ref().unwrap_or(&0);
+        ahead.truncate(begin + count);
+        decoder.pass(count);
+        if self.below.is_none() {
+            pace.moved(count);
+        }
+        read.map(|count| Received { count, is_all: count < room })
+    }
+
     /// Moves content from `input`, to `most` bytes in all; says whether the handler may run.
     fn take_in(&mut self, input: &mut Input, most: usize) -> Result<bool, Error> {
         let Self { reception: Reception { decoder, ahead, pace }, since, below, .. } = self;
@@ -123,11 +161,7 @@ impl Gathering {
         while !decoder.is_ended() && ahead.len() < most {
             let begin = ahead.len();
             let end = most.min(begin + input.unread().len());
-            if ahead.capacity() < end {
-                // Twice as much, but never more than may be kept: a trickle must not move for each byte.
-                ahead.reserve_exact((2 * end).min(most) - begin);
-            }
-            ahead.resize(end, 0);
+            make_room(ahead, end, most);
             let step = decoder.decode(input.unread(), &mut ahead[begin..])?;
             ahead.truncate(begin + step.produced);
             if step.consumed == 0 {
@@ -141,3 +175,15 @@ impl Gathering {
         Ok(true)
     }
 }
+
+/// Makes `ahead` as long as `end`, which is not over `most`.
+fn make_room(ahead: &mut Vec<u8>, end: usize, most: usize) {
+    if ahead.capacity() < end {
+        // Twice as much, but never more than may be kept: a trickle must not move for each byte.
+        ahead.reserve_exact((2 * end).min(most) - ahead.len());
+    }
+    ahead.resize(end, 0);
+}
+
+/// How much is received directly at a time: room is made, and cleared, before it is known what comes.
+const PIECE: usize = 64 * 1024;

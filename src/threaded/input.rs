@@ -43,9 +43,18 @@ impl Input {
     ///
     /// Says how many bytes came (0: the end) and whether that was all there was.
     pub(crate) fn read(&mut self, stream: &Stream) -> io::Result<Received> {
+        self.read_by(|room| stream.read(room))
+    }
+
+    /// Reads once what is there already.
+    pub(crate) fn try_read(&mut self, stream: &Stream) -> io::Result<Received> {
+        self.read_by(|room| stream.try_read(room))
+    }
+
+    fn read_by(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Result<Received> {
         self.make_room();
         let room = self.buffer.len() - self.end;
-        let count = stream.read(&mut self.buffer[self.end..])?;
+        let count = read(&mut self.buffer[self.end..])?;
         self.end += count;
         Ok(Received { count, is_all: count < room })
     }

@@ -14,7 +14,7 @@
 //! | [`queue`] | bounded; what finds no room waits beside it for a while |
 //! | [`pool`], [`worker`] | who works, who leads, who sleeps; what one of them does |
 //! | [`staff`], [`seat`] | the threads there are; one worker as the others see it |
-//! | [`watch`] | keeps the time: deadlines, patience, handlers that block |
+//! | [`watch`], [`shortage`] | keeps the time: deadlines, patience, handlers that block |
 //! | [`parking`], [`idle`] | where connections wait without a thread; which of them has been idle for longest |
 //! | [`connection`], [`linger`], [`open`] | the states of one connection; how it ends early; how many there are |
 //! | [`handshake`], [`gather`] | TLS is agreed on; content received before a handler runs |
@@ -45,6 +45,7 @@ mod queue;
 mod rest;
 mod seat;
 mod sending;
+mod shortage;
 mod socket;
 mod staff;
 pub(crate) mod statistics;
@@ -59,17 +60,20 @@ use std::time::{Duration, Instant, SystemTime};
 
 use self::desk::Service;
 use self::pool::Pool;
+use crate::address::BindAddr;
 use crate::config::Config;
 use crate::error::Error;
 use crate::http_server::{Statistics, Stopped};
 use crate::message::Handler;
 use crate::net::listener::{Listener, Options};
+use crate::net::socket_file::Rights;
 use crate::net::tls::Tls;
 
 /// A server that runs: its listeners and all its threads.
 pub(crate) struct Engine {
     pool: Arc<Pool>,
-    listeners: Vec<Arc<Listener>>,
+    /// Until they are closed: who starts again needs their names, and a thread may be left that does not end.
+    listeners: Mutex<Vec<Arc<Listener>>>,
     /// The threads that accept, until they are joined.
     accepting: Mutex<Vec<JoinHandle<()>>>,
     watching: Mutex<Vec<JoinHandle<()>>>,
@@ -86,8 +90,7 @@ impl Engine {
             Some(asked) => Some(Arc::new(Tls::load(asked.options, asked.adapter, SystemTime::now())?)),
             None => None,
         };
-        let options = Options { backlog: config.backlog, reuse_port: config.reuse_port, nodelay: config.nodelay };
-        let listeners: Vec<Arc<Listener>> = Listener::bind(&config.bind, options)?.into_iter().map(Arc::new).collect();
+        let listeners = Mutex::new(listen(&config)?);
         let service = Arc::new(Service { tls, ..Service::new(config, handler) });
         let pool = Pool::new(service).map_err(|source| Error::System { what: "epoll", source })?;
         let engine = Self {
@@ -110,16 +113,25 @@ impl Engine {
         }
         let pool = Arc::clone(&self.pool);
         spawn(&self.watching, "drupe-watch", move || watch::run(&pool))?;
-        for listener in &self.listeners {
-            let (listener, pool) = (Arc::clone(listener), Arc::clone(&self.pool));
+        for listener in self.listeners() {
+            let pool = Arc::clone(&self.pool);
             spawn(&self.accepting, "drupe-accept", move || accept::run(&listener, &pool))?;
         }
         Ok(())
     }
 
-    /// The addresses it accepts connections on.
+    /// The addresses of TCP it accepts connections on.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(|listener| listener.local_addr()).collect()
+        self.listeners().iter().filter_map(|listener| listener.tcp_addr()).collect()
+    }
+
+    /// Everything it accepts connections on.
+    pub(crate) fn listening(&self) -> Vec<BindAddr> {
+        self.listeners().iter().map(|listener| listener.address().clone()).collect()
+    }
+
+    fn listeners(&self) -> Vec<Arc<Listener>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Loads certificates and keys again, for the handshakes that begin from now on; nothing without TLS.
@@ -150,15 +162,18 @@ impl Engine {
         let answered = pool.staff.counted().answered.get();
         let own = usize::from(self.is_ours());
         pool.service().shutdown.store(true, Ordering::SeqCst);
-        for listener in &self.listeners {
+        let listeners = std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
+        for listener in &listeners {
             if let Err(error) = listener.close() {
-                log::error!("cannot close the listener on {}: {error}", listener.local_addr());
+                log::error!("cannot close the listener on {}: {error}", listener.address());
             }
         }
         pool.parking.close().into_iter().for_each(|connection| pool.parking.close_one(connection));
         pool.staff.end_upgraded();
         pool.ring();
         join(&self.accepting);
+        // Now nobody else holds them: an abstract name or an inherited socket is free for the next start.
+        drop(listeners);
 
         let is_quiet = pool.open.wait_for(own, begun + pool.service().config.shutdown_timeout);
         let finished = pool.staff.counted().answered.get().saturating_sub(answered);
@@ -234,6 +249,25 @@ fn spawn(threads: &Mutex<Vec<JoinHandle<()>>>, name: &str, run: impl FnOnce() + 
     let thread = spawned.map_err(|source| Error::Thread { name: name.to_owned(), source })?;
     threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     Ok(())
+}
+
+/// Binds everything that is asked for, or nothing.
+fn listen(config: &Config) -> Result<Vec<Arc<Listener>>, Error> {
+    let rights =
+        Rights { mode: config.socket_mode, user: config.socket_user.clone(), group: config.socket_group.clone() };
+    let options = Options {
+        backlog: config.backlog,
+        reuse_port: config.reuse_port,
+        nodelay: config.nodelay,
+        send_patience: output::PATIENCE,
+        rights,
+        setting: config.bind_setting,
+    };
+    let mut listeners = Vec::new();
+    for address in &config.bind {
+        listeners.extend(Listener::bind(address, &options)?.into_iter().map(Arc::new));
+    }
+    Ok(listeners)
 }
 
 /// Joins threads that have ended or are about to; never the calling one.

@@ -44,6 +44,11 @@ impl<'a> Output<'a> {
         self
     }
 
+    /// Whether anything may be left for later.
+    pub(crate) fn may_leave(&self) -> bool {
+        self.leaves
+    }
+
     /// Sends what is gathered.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.send(&[])
@@ -92,9 +97,15 @@ impl<'a> Output<'a> {
                 Ok(sent) => {
                     self.moved(sent);
                     slices += 1;
-                    let is_slow = sent < slice || begun.elapsed() > PATIENCE;
-                    if self.leaves && (is_slow || slices == SHARE) && !range.is_empty() {
+                    if !self.leaves || range.is_empty() {
+                        continue;
+                    }
+                    if sent < slice {
                         return Ok(Passed::Some);
+                    }
+                    // It was the file that was slow, or the client is quick: there may be room, and nobody would report it.
+                    if slices == SHARE || begun.elapsed() > PATIENCE {
+                        return Ok(Passed::Share);
                     }
                 }
                 Err(error) if would_wait(&error) && self.leaves => return Ok(Passed::Some),
@@ -207,8 +218,10 @@ impl<'a> Output<'a> {
 pub(crate) enum Passed {
     /// All of the range is out.
     All,
-    /// The rest is left for later.
+    /// The client takes no more for now; the rest is left for later.
     Some,
+    /// The client may take more, but others have their turn first.
+    Share,
     /// The file ended before its range did.
     Ended,
     /// The kernel does not join the two: read and write instead.

@@ -44,6 +44,8 @@ impl Pace {
     /// Enters bytes that moved.
     pub(crate) fn moved(&mut self, bytes: usize) {
         self.moved = self.moved.saturating_add(bytes as u64);
+        // As much as an honest peer moves between two looks, and it is not yet time for the next.
+        self.is_slow &= self.moved < HONEST_RATE * LOOK.as_secs();
         if self.spent.is_zero() {
             return;
         }
@@ -103,6 +105,18 @@ mod tests {
         assert!(!pace.is_slow(), "it has moved enough");
         pace.waited(SECOND);
         assert!(pace.is_slow(), "what was before does not count");
+    }
+
+    #[test]
+    fn who_has_got_going_is_not_slow_any_more() {
+        let mut pace = Pace::new(10 * SECOND, Some(100));
+        pace.waited(2 * SECOND);
+        pace.moved(1);
+        assert!(pace.is_slow(), "a byte is no speed");
+        // From here on it is hardly waited for, so the next look is far away.
+        pace.moved(1 << 20);
+        pace.waited(SECOND / 1000);
+        assert!(!pace.is_slow(), "a megabyte in a millisecond");
     }
 
     #[test]

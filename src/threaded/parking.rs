@@ -87,6 +87,8 @@ impl Parking {
             None => match self.register(&connection) {
                 Ok(token) => {
                     connection.lot = Some(token);
+                    // Whatever it was watched for in another lot.
+                    connection.watched = Interest::Read;
                     token
                 }
                 Err(error) => {

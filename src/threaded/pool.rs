@@ -35,6 +35,8 @@ pub(crate) struct Pool {
     /// Workers that run and are not written off. Whoever queues something may rely on them to look at the queue once more.
     busy: AtomicUsize,
     pub(super) staff: Staff,
+    /// Whether handlers block: then everybody who is wanted is called at once.
+    eager: AtomicBool,
     watch: Watch,
     /// Connections that are open, wherever they are.
     pub(super) open: Arc<Open>,
@@ -58,6 +60,7 @@ impl Pool {
             lead: AtomicUsize::new(0),
             busy: AtomicUsize::new(0),
             staff: Staff::default(),
+            eager: AtomicBool::new(false),
             watch: Watch::default(),
             open: Arc::default(),
             accepted: AtomicU64::new(0),
@@ -131,14 +134,33 @@ impl Pool {
 
     /// Sees to it that somebody looks at the queue, to which something has been added.
     pub(super) fn rouse(&self) {
-        if self.busy.load(Ordering::SeqCst) > 0 {
+        if self.busy.load(Ordering::SeqCst) > 0 && !self.is_eager() {
             // They will look before they rest; and should they be held up, the watch sees it.
             self.alert();
-        } else if !self.staff.call() {
+        } else if !self.call() {
             // None sleeps: the leader may be waiting at the poller, or all are held up.
             self.parking.wake();
             self.alert();
         }
+    }
+
+    /// Has one that sleeps work; false if none sleeps.
+    ///
+    /// It counts as working from now on, not only once it runs: what comes meanwhile needs nobody else.
+    pub(super) fn call(&self) -> bool {
+        self.staff.call(|seat| {
+            seat.stir();
+            self.works(seat);
+        })
+    }
+
+    /// Whether handlers block, so that who works is not to be waited for.
+    pub(super) fn is_eager(&self) -> bool {
+        self.eager.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_eager(&self, eager: bool) {
+        self.eager.store(eager, Ordering::Relaxed);
     }
 
     /// Has the watch thread look after those who work.

@@ -4,7 +4,7 @@
 //! accepts never waits, and the waits of many never add up.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -19,6 +19,8 @@ pub(crate) struct Queue {
     capacity: Option<usize>,
     /// How many wait beside the queue, so that the lock is touched only when there are some.
     overflown: AtomicUsize,
+    /// How many have been taken since the start.
+    taken: AtomicU64,
     /// How many are to be turned away.
     unwanted: AtomicUsize,
     beside: Mutex<Beside>,
@@ -40,7 +42,8 @@ impl Queue {
     pub(crate) fn new(capacity: Option<usize>) -> Self {
         let (sender, receiver) = capacity.map_or_else(unbounded, bounded);
         let (overflown, unwanted) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { sender, receiver, capacity, overflown, unwanted, beside: Mutex::default() }
+        let taken = AtomicU64::new(0);
+        Self { sender, receiver, capacity, overflown, taken, unwanted, beside: Mutex::default() }
     }
 
     /// Puts a connection at the end; gives it back if the queue is full.
@@ -73,12 +76,22 @@ impl Queue {
 
     /// Takes the first, and lets the first of those beside come in.
     pub(crate) fn take(&self) -> Option<Box<Connection>> {
-        let connection = self.receiver.try_recv().ok();
+        let mut connection = self.receiver.try_recv().ok();
         if self.overflown.load(Ordering::SeqCst) > 0 {
             self.let_in();
-            return connection.or_else(|| self.receiver.try_recv().ok());
+            connection = connection.or_else(|| self.receiver.try_recv().ok());
+        }
+        if connection.is_some() {
+            self.taken.fetch_add(1, Ordering::Relaxed);
         }
         connection
+    }
+
+    /// How many have been taken since the start, and how many will have been when all that wait now are: what is put in is taken
+    /// in order.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        let taken = self.taken.load(Ordering::Relaxed);
+        (taken, taken + self.receiver.len() as u64)
     }
 
     /// Takes those that are to be turned away: those whose time is over, and those that were unwanted from the first.

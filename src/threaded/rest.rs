@@ -28,6 +28,8 @@ pub(crate) enum Left {
     Nothing,
     /// The client takes no more for now.
     More,
+    /// The client may take more, but others have their turn first.
+    Share,
     /// The file was so many bytes shorter than it had been.
     Missing(u64),
 }
@@ -68,6 +70,7 @@ impl Rest {
                     match output.send_file(file, range)? {
                         Passed::All => return Ok(Left::Nothing),
                         Passed::Some => return Ok(Left::More),
+                        Passed::Share => return Ok(Left::Share),
                         Passed::Ended => return Ok(Left::Missing(range.end - range.start)),
                         Passed::Unsupported => *by_kernel = false,
                     }
@@ -80,13 +83,19 @@ impl Rest {
 
 /// Sends a file by reading it: one that is small, or whose system cannot send it by itself.
 fn copy(file: &File, range: &mut Range<u64>, output: &mut Output<'_>) -> io::Result<Left> {
+    let mut copied = 0;
     while !range.is_empty() {
+        if copied >= SHARE && output.may_leave() {
+            return Ok(Left::Share);
+        }
         let begin = output.gathered.len();
         let room = usize::try_from(range.end - range.start).unwrap_or(usize::MAX).min(COPY);
         output.gathered.resize(begin + room, 0);
         let got = read_range(file, range, &mut output.gathered[begin..]);
         output.gathered.truncate(begin + *got.as_ref().unwrap_or(&0));
-        if got? == 0 {
+        let got = got?;
+        copied += got;
+        if got == 0 {
             return Ok(Left::Missing(range.end - range.start));
         }
         if output.gathered.len() > GATHER && !output.flush_some()? {
@@ -98,3 +107,5 @@ fn copy(file: &File, range: &mut Range<u64>, output: &mut Output<'_>) -> io::Res
 
 /// How much is read at a time.
 const COPY: usize = 64 * 1024;
+/// How much of a file is copied before others have their turn: a client over TLS may be as quick as we are.
+const SHARE: usize = 16 << 20;

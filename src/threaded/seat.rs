@@ -83,10 +83,15 @@ impl Seat {
         is_where_it_was && self.state.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
+    /// Has the watch look twice before it takes this one for held up.
+    pub(super) fn stir(&self) {
+        self.serves.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Takes up a connection, or (`None`) lays it down.
     pub(super) fn serve(&self, stream: Option<Arc<Stream>>) {
         if stream.is_some() {
-            self.serves.fetch_add(1, Ordering::SeqCst);
+            self.stir();
         }
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = stream;
     }

@@ -116,6 +116,12 @@ impl Connection {
                 }
                 None => self.give_up(*sending, "its client has had its time"),
             },
+            // Nobody would report room that there has been all along.
+            Ok(Left::Share) => {
+                sending.since = now;
+                self.phase = Phase::Send(sending);
+                Step::Verdict(Verdict::Again)
+            }
             Ok(Left::Missing(missing)) => {
                 log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
                 sending.then.break_off();

@@ -121,9 +121,12 @@ impl Staff {
         goes
     }
 
-    /// Calls one that sleeps; false if none does.
-    pub(super) fn call(&self) -> bool {
-        let Some(seat) = self.roster().idle.pop() else { return false };
+    /// Calls one that sleeps, entering it as at work (`enter`) before it can see that it was called; false if none sleeps.
+    pub(super) fn call(&self, enter: impl FnOnce(&Seat)) -> bool {
+        let mut roster = self.roster();
+        let Some(seat) = roster.idle.pop() else { return false };
+        enter(&seat);
+        drop(roster);
         seat.unpark();
         true
     }
@@ -139,6 +142,11 @@ impl Staff {
     pub(super) fn census(&self) -> (usize, usize) {
         let roster = self.roster();
         (roster.seats.len(), roster.seats.iter().filter(|seat| seat.serving().is_some()).count())
+    }
+
+    /// How many workers there are.
+    pub(super) fn len(&self) -> usize {
+        self.roster().seats.len()
     }
 
     /// What all have counted, those who left included.
@@ -174,7 +182,7 @@ impl Staff {
         // Under the lock, so that nobody is just between looking and sleeping.
         drop(self.roster());
         self.changed.notify_all();
-        while self.call() {}
+        while self.call(|_| ()) {}
     }
 
     /// Waits until all have left but the calling thread, at the longest until `deadline`; says whether they have.

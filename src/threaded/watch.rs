@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::connection::{Connection, Overdue, Verdict};
 use super::desk::Desk;
 use super::pool::Pool;
+use super::shortage::Shortage;
 use super::worker;
 
 /// Watches until the server stops.
@@ -20,6 +21,7 @@ pub(super) fn run(pool: &Arc<Pool>) {
     let mut desk = Desk::new(Arc::clone(pool.service()), Arc::default());
     // The first workers may still be on their way.
     let mut hire_after = Instant::now() + HIRE_PAUSE;
+    let mut shortage = Shortage::new(processors, Instant::now());
     let (mut quiet, mut short) = (0, 0);
     while !pool.is_over() {
         pool.staff.join_gone();
@@ -34,13 +36,16 @@ pub(super) fn run(pool: &Arc<Pool>) {
         next = earlier(next, pool.queue.next_overdue());
 
         let held_up = pool.write_off();
-        let is_short = is_short_of_workers(pool, processors);
+        let blocks = shortage.look(now, pool.queue.progress(), pool.running());
+        pool.set_eager(shortage.is_eager());
+        let is_short = blocks || is_short_of_workers(pool, processors);
         let mut in_want = 0;
         short = if is_short { short + 1 } else { 0 };
         if is_short {
             // Those who sleep cost nothing; more are added only if that was not enough, and twice as many each time.
-            let wanted = pool.queue.len().clamp(1, held_up.max(1));
-            let called = (0..wanted).take_while(|_| pool.staff.call()).count();
+            let most = if shortage.is_eager() { pool.staff.len() } else { held_up };
+            let wanted = pool.queue.len().clamp(1, most.max(1));
+            let called = (0..wanted).take_while(|_| pool.call()).count();
             let is_enough = called == wanted || (called == 0 && pool.call_leader());
             if !is_enough && short >= HIRE_AFTER && now >= hire_after && !hire(pool, wanted - called) {
                 hire_after = now + HIRE_PAUSE;
@@ -81,7 +86,8 @@ fn hire(pool: &Arc<Pool>, count: usize) -> bool {
 /// Whether something waits that nobody will reach soon.
 fn is_short_of_workers(pool: &Pool, processors: usize) -> bool {
     let running = pool.running();
-    (running == 0 && pool.is_lead_vacant()) || (running < processors && !pool.queue.is_empty())
+    let is_unled = pool.is_lead_vacant() && (running == 0 || pool.is_eager());
+    is_unled || (running < processors && !pool.queue.is_empty())
 }
 
 /// A parked connection's time is over.

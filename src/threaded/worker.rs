@@ -88,8 +88,10 @@ impl<'p> Worker<'p> {
         let batch = mem::take(&mut self.batch);
         for (token, is_ended) in batch.tokens() {
             if token == WAKE {
-                if !self.pool.is_over() {
-                    self.pool.parking.woken();
+                self.pool.parking.woken();
+                if self.pool.is_over() {
+                    // The last call is for everybody, and who leads next has yet to hear it.
+                    self.pool.parking.wake();
                 }
                 continue;
             }
@@ -106,6 +108,14 @@ impl<'p> Worker<'p> {
         let Some((token, connection)) = first else { return };
         if ready == 1 && self.note_alone(token) && self.pass_lead() {
             return self.attach(connection);
+        }
+        if self.pool.is_eager() {
+            // One for each, and one who leads on.
+            for _ in 1..ready {
+                self.pool.call();
+            }
+            self.pool.leave_lead(self.seat);
+            self.pool.call();
         }
         self.pool.alert();
         self.serve(connection);
@@ -124,7 +134,7 @@ impl<'p> Worker<'p> {
     /// Has another take the lead; false, and still the leader, if none sleeps.
     fn pass_lead(&self) -> bool {
         self.pool.leave_lead(self.seat);
-        self.pool.staff.call() || !self.pool.take_lead(self.seat)
+        self.pool.call() || !self.pool.take_lead(self.seat)
     }
 
     /// Stays with a connection that keeps one worker busy alone, now that the lead is another's: a request costs no more than

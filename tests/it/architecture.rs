@@ -22,7 +22,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // It refuses settings by name: that is an error of the crate's.
     ("tls", &["error"]),
     // Ring 1.
-    ("settings", &["error", "tls"]),
+    // `listen` holds addresses as they are, not the text of them.
+    ("settings", &["error", "address", "tls"]),
     ("http_server", &["error", "address"]),
     ("net", &["error", "address", "tls"]),
     ("message", &["h1", "address", "tls"]),
@@ -58,14 +59,25 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "nix",
-        &["net/poll.rs", "net/stream.rs", "net/listener.rs", "files/root.rs"],
-        "epoll; sendfile; the errno of a failed accept; flags and errno of opening a file",
+        &[
+            "net/poll.rs",
+            "net/processor.rs",
+            "net/stream.rs",
+            "net/listener.rs",
+            "net/socket_file.rs",
+            "net/credentials.rs",
+            "files/root.rs",
+            "bus/notify.rs",
+        ],
+        "epoll; sendfile; errno of accept; permissions before bind; SO_PEERCRED; opening a file; CLOCK_MONOTONIC; processor time",
     ),
     (
         "socket2",
-        &["net/listener.rs", "net/stream.rs", "net/tls/secure.rs"],
-        "options before bind; sending without SIGPIPE (MSG_NOSIGNAL); no waiting below TLS",
+        &["net/listener.rs", "net/inherited.rs", "net/socket_file.rs", "net/stream.rs", "net/tls/secure.rs"],
+        "options before bind, the backlog; what a socket is; sending without SIGPIPE (MSG_NOSIGNAL); no waiting below TLS",
     ),
+    ("listenfd", &["net/inherited.rs"], "sockets that were passed"),
+    ("users", &["net/credentials.rs"], "names of users and groups"),
     (
         "rustls",
         &["net/tls/builtin.rs", "net/tls/builtin/"],
@@ -99,6 +111,8 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
 const CLOCKS: &[(&str, &str)] = &[
     ("threaded/", "deadlines, and the Date field"),
     ("bus/", "the life cycle"),
+    ("net/credentials.rs", "names are kept for a few seconds, and whoever asks for one tells no time"),
+    ("net/socket_file.rs", "a socket that nobody listens on yet is told from one that was left by its age"),
     ("testing", "a connection in memory begins at some time"),
     (
         "files/mod.rs",

@@ -4,6 +4,8 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test fails instead of hanging. Nothing is ever waited for to be over it.
@@ -66,14 +68,19 @@ impl Client {
 
     /// Takes over a connection.
     pub(crate) fn over_stream(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).expect("a TCP socket");
         Self::over_line(Box::new(stream))
     }
 
     /// Takes over a connection that is more than a socket.
     pub(crate) fn over_line(line: Box<dyn Line>) -> Self {
-        line.socket().set_nodelay(true).expect("a TCP socket");
-        line.socket().set_write_timeout(Some(PATIENCE)).expect("a TCP socket");
+        line.socket().set_write_timeout(Some(PATIENCE)).expect("a socket");
         Self { line, buffer: Vec::new() }
+    }
+
+    /// Takes over a connection of a Unix socket: reading, writing and time limits are the same calls for both.
+    pub(crate) fn over_unix(stream: UnixStream) -> Self {
+        Self::over_line(Box::new(TcpStream::from(OwnedFd::from(stream))))
     }
 
     /// Its own address, as the server sees it.

@@ -30,13 +30,14 @@ impl Log for Kept {
     fn flush(&self) {}
 }
 
-fn listen() {
+/// Keeps what this process logs from now on.
+pub(crate) fn listen() {
     log::set_logger(&KEPT).unwrap();
     log::set_max_level(LevelFilter::Trace);
 }
 
 /// The records of a level, or of the access log.
-fn records(is_wanted: impl Fn(Level, &str) -> bool) -> Vec<String> {
+pub(crate) fn records(is_wanted: impl Fn(Level, &str) -> bool) -> Vec<String> {
     let kept = KEPT.0.lock().unwrap();
     let wanted = kept.iter().filter(|(level, target, _)| is_wanted(*level, target));
     wanted.map(|(_, _, text)| text.clone()).collect()

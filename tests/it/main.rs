@@ -22,6 +22,9 @@ mod figures;
 mod process;
 mod service;
 
+// What they share: a directory for sockets, and other users.
+mod place;
+
 // Raw bytes and what must come of them: tests/data over a socket.
 mod cases;
 
@@ -44,6 +47,9 @@ mod parked;
 
 // Workers: who is served when others are silent, block or panic.
 mod pool;
+
+// Large answers to clients that keep taking.
+mod large;
 
 // Ten thousand clients that do nothing.
 mod idle;
@@ -69,6 +75,19 @@ mod signals;
 
 // Where it listens.
 mod listening;
+
+// The same over Unix sockets, and their files.
+mod unix;
+
+// Who is calling over them.
+mod identity;
+
+// Several listeners, and sockets that were open before.
+#[cfg(feature = "systemd")]
+mod inherited;
+
+// What systemd is told.
+mod notify;
 
 // TLS: handshakes, what handlers see of it, slow and broken clients, certificates that change, other programs as the client.
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]

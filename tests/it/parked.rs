@@ -9,6 +9,7 @@ use drupe::testing::TestServer;
 use drupe::{Body, Request, Server, Settings};
 
 use crate::client::{Client, PATIENCE, get, wait_until};
+use crate::figures::Figures;
 use crate::process;
 
 /// Far more slow clients than the two workers there may be.
@@ -93,6 +94,28 @@ fn content_within_the_buffer_and_beyond_is_the_same_to_a_handler() {
             assert_eq!(client.answer().text(), content, "buffer {size}, length {length}, in chunks");
         }
     }
+}
+
+#[test]
+fn content_takes_memory_as_it_comes_and_not_as_it_is_announced() {
+    if !process::is_alone("parked::content_takes_memory_as_it_comes_and_not_as_it_is_announced") {
+        return;
+    }
+    const ANNOUNCED: usize = 64 << 20;
+    let server = TestServer::with(lengths, |settings| {
+        two_workers(settings);
+        settings.body_buffer_size = ANNOUNCED;
+    });
+    let before = Figures::own().resident();
+    let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {ANNOUNCED}\r\n\r\n");
+    // A worker's buffer is just full: there may be more.
+    let begin = head.clone() + &"x".repeat((16 << 10) - head.len());
+    let mut clients: Vec<Client> = (0..SLOW).map(|_| Client::connect(server.address())).collect();
+    clients.iter_mut().for_each(|client| client.send(&begin));
+    wait_until("they wait without a worker", || server.server().statistics().parked == SLOW);
+    let each = Figures::own().resident().saturating_sub(before) / SLOW as u64;
+    // What has come, a piece, and what the allocator and the test keep.
+    assert!(each < 512 << 10, "{each} bytes for 16 KiB");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Tests that look at the whole process: each runs again alone in one of its own.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
 
 use crate::figures::Figures;
 
@@ -14,20 +15,36 @@ pub(crate) fn is_alone(name: &str) -> bool {
 
 /// As [`is_alone`], with `descriptors` as the limit of the process.
 pub(crate) fn is_alone_with(descriptors: u32, name: &str) -> bool {
+    is_alone_after(&format!("ulimit -n {descriptors} && exec \"$0\" \"$@\""), name)
+}
+
+/// As [`is_alone`], run by the shell `script`, whose `$0` and `$@` are the program and its arguments.
+pub(crate) fn is_alone_after(script: &str, name: &str) -> bool {
     if std::env::var_os(ALONE).is_some() {
         return true;
     }
     let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"")]);
+    shell.args(["-c", script]);
     shell.arg(std::env::current_exe().unwrap());
     is_alone_in(shell, name)
 }
 
 fn is_alone_in(mut command: Command, name: &str) -> bool {
-    command.args([name, "--exact", "--nocapture", "--include-ignored"]);
-    let output = command.env(ALONE, "yes").output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+    command.args([name, "--exact", "--nocapture", "--include-ignored"]).env(ALONE, "yes");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut wrong = child.stderr.take().unwrap();
+    let reading = std::thread::spawn(move || {
+        let mut told = Vec::new();
+        wrong.read_to_end(&mut told).map(|_| String::from_utf8_lossy(&told).into_owned())
+    });
+    let mut has_passed = false;
+    // What it has to say is seen while it runs, if anybody looks.
+    for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
+        has_passed |= line.contains("1 passed");
+        println!("{line}");
+    }
+    let (status, told) = (child.wait().unwrap(), reading.join().unwrap().unwrap());
+    assert!(status.success() && has_passed, "{status}\n{told}");
     false
 }
 

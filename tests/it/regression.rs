@@ -175,20 +175,24 @@ fn a_restart_is_no_end_to_those_who_block() {
     blocked.join().unwrap();
 }
 
-/// To a client of 1.0, a stream that broke off looked like one that had ended.
+/// To a client of 1.0, a stream that broke off looked like one that had ended; one that panicked still did.
 #[test]
 fn a_broken_stream_without_framing_ends_in_a_reset() {
-    let server = TestServer::new(|_: &mut Request| {
-        drupe::Body::stream(|writer| {
+    let server = TestServer::new(|request: &mut Request| {
+        let panics = request.uri().path() == "/panic";
+        drupe::Body::stream(move |writer| {
             std::io::Write::write_all(writer, b"half")?;
             std::io::Write::flush(writer)?;
+            assert!(!panics, "as asked");
             Err(std::io::Error::other("no more"))
         })
     });
-    let mut client = Client::connect(server.address());
-    client.send("GET / HTTP/1.0\r\n\r\n");
-    let error = client.try_rest().unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    for target in ["/fail", "/panic"] {
+        let mut client = Client::connect(server.address());
+        client.send(format!("GET {target} HTTP/1.0\r\n\r\n"));
+        let error = client.try_rest().expect_err(target);
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
 }
 
 /// What a handler leaves in a request's extensions is dropped by the server: its panic cost a worker its memory.

@@ -135,7 +135,7 @@ fn is_level(pairs: &[[usize; 2]]) -> bool {
     let best = |kind: usize| pairs.iter().map(|pair| pair[kind]).max().unwrap_or(0);
     let mut percents: Vec<usize> = pairs.iter().map(|[alone, with]| 100 * with / alone.max(&1)).collect();
     percents.sort_unstable();
-    100 * best(1) >= 95 * best(0) || percents[percents.len() / 2] >= 95
+    100 * best(1) >= 95 * best(0) || percents[(percents.len() - 1) / 2] >= 95
 }
 
 /// Ends the clients however the test ends.

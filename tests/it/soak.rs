@@ -1,6 +1,6 @@
 //! Everybody at once, for as long as one likes: nothing may grow.
 //!
-//! `DRUPE_SOAK_SECONDS=600 cargo test --features full --test it soak -- --ignored --nocapture` takes ten minutes.
+//! `DRUPE_SOAK_SECONDS=600 cargo test --features full --test it -- soak --ignored --nocapture` takes ten minutes.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -117,7 +117,8 @@ fn openssl_speaks_1_2_and_1_3_and_nothing_older() {
     for (number, flag) in ["-tls1_1", "-tls1"].into_iter().enumerate() {
         let said = text(&s_client(&server, &[flag, "-cipher", "ALL:@SECLEVEL=0"], &folder));
         assert!(said.contains("SSL alert number") && said.contains("Cipher is (NONE)"), "{said}");
-        assert_eq!(server.server().statistics().handshakes_failed, number as u64 + 1);
+        let failed = || server.server().statistics().handshakes_failed;
+        wait_until("it is counted", || failed() == number as u64 + 1);
     }
 }
 
@@ -136,7 +137,7 @@ fn openssl_resumes_and_shows_its_certificate() {
         let none = text(&s_client(&server, &[version], &folder));
         assert!(!none.contains("GET / TLS"), "{none}");
     }
-    assert_eq!(server.server().statistics().handshakes_failed, 2);
+    wait_until("both are counted", || server.server().statistics().handshakes_failed == 2);
 }
 
 // ---- a browser ----
@@ -224,7 +225,8 @@ fn testssl_finds_nothing_of_medium_severity() {
         // Where certificates are revoked, and who may issue them, is the authority's business: that of a test has nothing to say.
         grave.contains(&severity.as_str()) && id != "cert_revocation"
     });
-    assert_eq!(wrong.collect::<Vec<_>>(), [&(String::new(), String::new(), String::new()); 0]);
+    let wrong: Vec<_> = wrong.collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 // ---- what it costs ----
@@ -283,7 +285,7 @@ fn a_thousand_idle_connections_take_no_thread() {
     wait_until("the pool is at its size", || service.counts().of("threads") == 4);
     let each = service.figures().resident().saturating_sub(empty) / u64::from(CLIENTS);
     println!("{CLIENTS} idle connections: {each} bytes each, above {empty} bytes");
-    assert_eq!(service.figures().threads().len(), 4 + 2, "four workers, one that accepts, one that keeps the time");
+    wait_until("four workers, one that accepts, one that keeps the time", || service.figures().threads().len() == 4 + 2);
     assert!(each < 16 << 10, "{each} bytes for each connection");
     connect_to(service.address()).assert_in_step("/new", "/new");
     clients.iter_mut().for_each(|client| client.assert_in_step("/again", "/again"));

@@ -175,11 +175,11 @@ impl Secure {
     /// `close_notify`.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let before = self.moved(Interest::Read);
-        match self.read_now(buffer) {
+        match self.try_read(buffer) {
             // Who sends parts of records is not waited for: each would take the grace.
             Err(error) if would_wait(&error) && self.moved(Interest::Read) == before => {
                 if self.wait(Interest::Read)? {
-                    self.read_now(buffer)
+                    self.try_read(buffer)
                 } else {
                     Err(error)
                 }
@@ -188,7 +188,8 @@ impl Secure {
         }
     }
 
-    fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads what has come already; `WouldBlock` if nothing has.
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut state = self.state();
         match &mut state.phase {
             Phase::Open(open) => open.read(buffer, &mut Wire::new(&self.below)),

@@ -66,6 +66,7 @@ fn a_row_sets_its_own_field_and_no_other() {
                 }
             }
             "VERSION" => "u.0",
+            "ADDRESSES" => "fd:3",
             _ => "7",
         };
         settings.set(row.name, other).unwrap();

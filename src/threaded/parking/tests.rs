@@ -9,7 +9,8 @@ use crate::config::Config;
 use crate::message::Request;
 use crate::net::stream::Stream;
 use crate::settings::Settings;
-use crate::threaded::desk::Service;
+use crate::threaded::desk::{Desk, Service};
+use crate::threaded::sending::Then;
 
 /// A connection whose deadline is `patience` away, and its client.
 fn connection(patience: Duration) -> (Box<Connection>, TcpStream) {
@@ -20,8 +21,13 @@ fn connection(patience: Duration) -> (Box<Connection>, TcpStream) {
     let settings = Settings { header_timeout: Some(patience), ..Settings::default() };
     let config = Config::resolve(&settings).unwrap();
     let service = Service::new(config, Arc::new(|_: &mut Request| ()));
-    let stream = Stream::tcp(socket, Duration::from_millis(1), Duration::from_millis(1)).unwrap();
+    let stream = Stream::tcp(socket, Duration::from_millis(1)).unwrap();
     (Box::new(Connection::new(stream, None, Instant::now(), &service)), client)
+}
+
+fn desk() -> Desk {
+    let config = Config::resolve(&Settings::default()).unwrap();
+    Desk::new(Arc::new(Service::new(config, Arc::new(|_: &mut Request| ()))), Arc::default())
 }
 
 const LONG: Duration = Duration::from_secs(600);
@@ -52,6 +58,20 @@ fn what_arrives_fetches_the_connection_out() {
     assert_eq!(parking.fetch(token, false).unwrap().lot, Some(token));
     assert_eq!(parking.len(), 0);
     assert!(parking.fetch(token, false).is_none(), "it is away");
+}
+
+#[test]
+fn who_waits_for_room_waits_for_it_again_after_a_worker_has_stayed_with_it() {
+    let parking = Parking::new().unwrap();
+    let (mut connection, _client) = connection(LONG);
+    let mut desk = desk();
+    connection.leave(None, Then::Close, &mut desk);
+    park(&parking, connection);
+    let token = reported(&parking, 5000)[0];
+    let mut connection = parking.fetch(token, false).unwrap();
+    parking.detach(&mut connection);
+    park(&parking, connection);
+    assert_eq!(reported(&parking, 5000).len(), 1, "there is room, and it is what it waits for");
 }
 
 #[test]

@@ -73,7 +73,7 @@ pub(super) fn sockets(tls: &Arc<Tls>) -> (Stream, TcpStream) {
     client.set_nodelay(true).unwrap();
     let (socket, _) = listener.accept().unwrap();
     socket.set_nodelay(true).unwrap();
-    let inner = Stream::tcp(socket, Duration::from_millis(2), Duration::from_millis(2)).unwrap();
+    let inner = Stream::tcp(socket, Duration::from_millis(2)).unwrap();
     let secure = Secure::new(inner, Arc::clone(tls), Duration::from_millis(2), Duration::from_millis(2)).unwrap();
     (Stream::Tls(Box::new(secure)), client)
 }

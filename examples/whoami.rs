@@ -1,0 +1,32 @@
+//! A daemon that knows its callers: it lets root and the members of one group in, and answers 403 to everybody else.
+//!
+//! Try `cargo run --example whoami adm`, then `curl --unix-socket whoami.sock http://localhost/` as this user and that.
+
+use drupe::http::StatusCode;
+use drupe::{IntoResponse, Peer, Request, RequestExt, Response, Server};
+
+fn whoami(request: &Request, group: &str) -> Response {
+    let Some(Peer::Unix(Some(caller))) = request.connection().peer() else {
+        return StatusCode::FORBIDDEN.into_response();
+    };
+    // A number without a name is an answer too: what decides is the number of root, or being in the group.
+    let name = caller.user().unwrap_or_else(|| format!("number {}", caller.uid));
+    if caller.uid == 0 || caller.groups().iter().any(|of_caller| of_caller == group) {
+        format!("{name}, process {}, you may\n", caller.pid).into_response()
+    } else {
+        (StatusCode::FORBIDDEN, format!("{name}, you may not\n")).into_response()
+    }
+}
+
+fn main() -> Result<(), drupe::Error> {
+    let mut arguments = std::env::args().skip(1);
+    let group = arguments.next().unwrap_or_else(|| "adm".to_owned());
+    let path = arguments.next().unwrap_or_else(|| "whoami.sock".to_owned());
+    let mut server = Server::new(move |request: &mut Request| whoami(request, &group));
+    server.settings.socket_file = Some(path.into());
+    // Everybody may connect; the handler decides who is heard.
+    server.settings.socket_mode = 0o666;
+    server.settings.peercreds = true;
+    server.settings.peercreds_resolve = true;
+    server.quickstart()
+}

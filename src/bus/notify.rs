@@ -1,0 +1,86 @@
+//! What systemd wants to know of a service (`sd_notify`): that it is ready, that it reloads, that it ends.
+//!
+//! One datagram each to the socket that `NOTIFY_SOCKET` names; where it names none, nothing happens. What cannot be told is logged, and
+//! nobody waits for long.
+
+use std::env;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+
+/// The service is up, or has reloaded.
+pub(crate) fn ready() {
+    tell("READY=1");
+}
+
+/// The service is going down.
+pub(crate) fn stopping() {
+    tell("STOPPING=1");
+}
+
+/// The service is taking its settings anew; [`ready`] follows.
+pub(crate) fn reloading() {
+    // systemd tells by the time which message is about which reload.
+    let Ok(now) = clock_gettime(ClockId::CLOCK_MONOTONIC) else { return };
+    tell(&format!("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec() * 1_000_000 + now.tv_nsec() / 1000));
+}
+
+fn tell(state: &str) {
+    let Some(name) = env::var_os("NOTIFY_SOCKET") else { return };
+    if let Err(error) = send(name.as_bytes(), state.as_bytes()) {
+        log::warn!("cannot tell {} that {state}: {error}", name.to_string_lossy());
+    }
+}
+
+/// `name` is a path, or `@` and a name of the abstract namespace.
+fn send(name: &[u8], state: &[u8]) -> io::Result<()> {
+    let address = match name {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
+        [b'/', ..] => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(name))?,
+        _ => return Err(io::Error::new(io::ErrorKind::Unsupported, "it is neither a path nor an abstract name")),
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    socket.send_to_addr(state, &address).map(|_| ())
+}
+
+/// For a receiver that has no room.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(socket: &UnixDatagram) -> String {
+        let mut room = [0; 200];
+        let length = socket.recv(&mut room).unwrap();
+        String::from_utf8_lossy(&room[..length]).into_owned()
+    }
+
+    #[test]
+    fn a_path_and_an_abstract_name_are_told() {
+        let path = env::temp_dir().join(format!("drupe-notify-{}", std::process::id()));
+        let socket = UnixDatagram::bind(&path).unwrap();
+        send(path.as_os_str().as_bytes(), b"READY=1").unwrap();
+        assert_eq!(received(&socket), "READY=1");
+        std::fs::remove_file(path).unwrap();
+
+        let name = format!("drupe-notify-{}", std::process::id());
+        let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        send(format!("@{name}").as_bytes(), b"STOPPING=1").unwrap();
+        assert_eq!(received(&socket), "STOPPING=1");
+        drop(socket);
+        send(format!("@{name}").as_bytes(), b"STOPPING=1").unwrap_err();
+    }
+
+    #[test]
+    fn other_names_are_refused() {
+        for name in ["", "relative", "vsock:2:1", "@"] {
+            send(name.as_bytes(), b"READY=1").unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Where to listen and who may connect: which of the settings count, and whether what they say can be.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::address::BindAddr;
+use crate::error::Error;
+use crate::settings::Settings;
+
+/// The addresses to listen on, and the setting that says so: `listen` where it is set, else `socket_file`, else host and port.
+pub(super) fn bind(settings: &Settings) -> Result<(&'static str, Vec<BindAddr>), Error> {
+    if !settings.listen.is_empty() {
+        several(&settings.listen).map_err(|reason| Error::setting("listen", reason))?;
+        return Ok(("listen", settings.listen.clone()));
+    }
+    if let Some(path) = &settings.socket_file {
+        let checked = unix(path).map_err(|reason| Error::setting("socket_file", reason));
+        return checked.map(|()| ("socket_file", vec![BindAddr::Unix(path.clone())]));
+    }
+    let host = settings.socket_host.clone();
+    tcp(&host).map_err(|reason| Error::setting("socket_host", reason))?;
+    Ok(("socket_host", vec![BindAddr::Tcp { host, port: settings.socket_port }]))
+}
+
+pub(super) fn mode(mode: u32) -> Result<u32, Error> {
+    if mode <= 0o777 {
+        return Ok(mode);
+    }
+    Err(Error::setting("socket_mode", format!("{mode:04o} has more than the nine bits of permissions: up to 0777")))
+}
+
+pub(super) fn owner(name: &'static str, owner: Option<&str>) -> Result<Option<String>, Error> {
+    match owner {
+        Some("") => Err(Error::setting(name, "\"\" is empty; unset it to leave the file to who runs the server")),
+        owner => Ok(owner.map(str::to_owned)),
+    }
+}
+
+/// CherryPy takes it for off; here nothing that is asked for is silently not done.
+pub(super) fn resolve(is_resolved: bool, is_known: bool) -> Result<bool, Error> {
+    if is_resolved && !is_known {
+        return Err(Error::setting("peercreds_resolve", "there is nobody to find the names of while peercreds is off"));
+    }
+    Ok(is_resolved)
+}
+
+fn several(addresses: &[BindAddr]) -> Result<(), String> {
+    for (at, address) in addresses.iter().enumerate() {
+        match address {
+            BindAddr::Tcp { host, .. } => tcp(host)?,
+            BindAddr::Unix(path) => unix(path)?,
+            BindAddr::Inherited(which) if which.is_empty() => return Err("fd: needs a number or a name".to_owned()),
+            BindAddr::Inherited(_) => {}
+        }
+        let is_free_port = matches!(address, BindAddr::Tcp { port: 0, .. });
+        if !is_free_port && addresses[..at].contains(address) {
+            return Err(format!("{address} is there twice"));
+        }
+    }
+    Ok(())
+}
+
+fn tcp(host: &str) -> Result<(), String> {
+    let refuse = |reason: &str| Err(format!("{host:?} {reason}"));
+    if host.is_empty() {
+        return refuse("is empty; 0.0.0.0 or :: stands for every address");
+    }
+    if host.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return refuse("has a blank or a control character in it");
+    }
+    if host.contains(['[', ']', '/']) {
+        return refuse("is neither a host name nor an IP address without brackets");
+    }
+    Ok(())
+}
+
+fn unix(path: &Path) -> Result<(), String> {
+    let bytes = path.as_os_str().as_bytes();
+    let (shown, name) = match bytes {
+        [0, name @ ..] => (format!("{:?}", format!("@{}", String::from_utf8_lossy(name))), name),
+        _ => (format!("{path:?}"), bytes),
+    };
+    if name.is_empty() {
+        return Err(format!("{shown} is empty"));
+    }
+    if name.contains(&0) {
+        return Err(format!("{shown} has a NUL in it"));
+    }
+    if name.len() > LONGEST_PATH {
+        return Err(format!("{shown} has {} bytes; a Unix socket's has {LONGEST_PATH} at the most", name.len()));
+    }
+    Ok(())
+}
+
+/// What fits into an address, beside the NUL that ends a path and begins an abstract name.
+const LONGEST_PATH: usize = 107;

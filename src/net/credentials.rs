@@ -1,0 +1,205 @@
+//! Who is at the other end of a Unix socket, and the names of users and groups.
+//!
+//! The kernel answers at once. Names come from the system's databases (`nsswitch.conf`), which may be a server elsewhere that takes its
+//! time: so they are looked up on the thread of whoever asks, never on one that others wait for, and kept for a few seconds.
+
+use std::collections::BTreeMap;
+use std::os::unix::net::UnixStream;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{getsockopt, sockopt};
+
+use crate::address::{Credentials, Names};
+
+/// Who the client was when it connected (`SO_PEERCRED`); its names can be asked for if `is_resolved`.
+pub(crate) fn of(socket: &UnixStream, is_resolved: bool) -> Option<Credentials> {
+    match getsockopt(socket, sockopt::PeerCredentials) {
+        Ok(found) => Some(Credentials {
+            // Never negative; 0 is a process that cannot be seen from here.
+            pid: u32::try_from(found.pid()).unwrap_or(0),
+            uid: found.uid(),
+            gid: found.gid(),
+            names: is_resolved.then_some(&NAMES),
+        }),
+        Err(error) => {
+            log::debug!("the system does not say who a client is: {error}");
+            None
+        }
+    }
+}
+
+/// The number of a user; digits are one already.
+pub(super) fn user_id(name: &str) -> Option<u32> {
+    number(name).or_else(|| Some(users::get_user_by_name(name)?.uid()))
+}
+
+/// The number of a group; digits are one already.
+pub(super) fn group_id(name: &str) -> Option<u32> {
+    number(name).or_else(|| Some(users::get_group_by_name(name)?.gid()))
+}
+
+/// The largest number stands for nobody: the system takes it for "leave it as it is".
+fn number(text: &str) -> Option<u32> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|id| is_number && *id != u32::MAX)
+}
+
+/// The system's databases, remembered.
+static NAMES: Names = Names { user, group, groups };
+
+fn user(uid: u32) -> Option<String> {
+    static USERS: Memory<u32, Option<String>> = Memory::new();
+    USERS.recall(uid, || text(users::get_user_by_uid(uid)?.name()))
+}
+
+fn group(gid: u32) -> Option<String> {
+    static GROUPS: Memory<u32, Option<String>> = Memory::new();
+    GROUPS.recall(gid, || text(users::get_group_by_gid(gid)?.name()))
+}
+
+fn groups(uid: u32, gid: u32) -> Vec<String> {
+    static MEMBERSHIPS: Memory<(u32, u32), Vec<String>> = Memory::new();
+    MEMBERSHIPS.recall((uid, gid), || {
+        let groups = users::get_user_by_uid(uid).and_then(|user| users::get_user_groups(user.name(), gid));
+        groups.into_iter().flatten().filter_map(|group| text(group.name())).collect()
+    })
+}
+
+/// A name that is no text is as good as none: written another way it might be that of somebody else.
+fn text(name: &std::ffi::OsStr) -> Option<String> {
+    name.to_str().map(str::to_owned)
+}
+
+/// What was found out in the last seconds, that there is nothing included.
+struct Memory<K, V> {
+    known: Mutex<BTreeMap<K, (V, Instant)>>,
+}
+
+impl<K: Copy + Ord, V: Clone> Memory<K, V> {
+    const fn new() -> Self {
+        Self { known: Mutex::new(BTreeMap::new()) }
+    }
+
+    fn recall(&self, key: K, find: impl FnOnce() -> V) -> V {
+        if let Some(value) = self.fresh(key, Instant::now()) {
+            return value;
+        }
+        // Without the lock: others must not wait for what may take long.
+        let value = find();
+        self.keep(key, value.clone(), Instant::now());
+        value
+    }
+
+    fn fresh(&self, key: K, now: Instant) -> Option<V> {
+        let known = self.known();
+        known.get(&key).filter(|(_, found)| is_fresh(*found, now)).map(|(value, _)| value.clone())
+    }
+
+    fn keep(&self, key: K, value: V, now: Instant) {
+        let mut known = self.known();
+        if known.len() >= MOST {
+            known.retain(|_, (_, found)| is_fresh(*found, now));
+        }
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(key, (value, now));
+    }
+
+    /// Nothing under this lock can leave it half done, so poison says nothing.
+    fn known(&self) -> MutexGuard<'_, BTreeMap<K, (V, Instant)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_fresh(found: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(found) < LIFE
+}
+
+/// How long a name is believed: long for a request, short for somebody who has just been shut out.
+const LIFE: Duration = Duration::from_secs(5);
+/// How many are remembered of each kind.
+const MOST: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn printed(arguments: &[&str]) -> String {
+        let output = Command::new("id").args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    #[test]
+    fn both_ends_of_a_pair_are_this_process() {
+        let (one, _other) = UnixStream::pair().unwrap();
+        let credentials = of(&one, true).unwrap();
+        assert_eq!(credentials.pid, std::process::id());
+        assert_eq!((credentials.uid.to_string(), credentials.gid.to_string()), (printed(&["-u"]), printed(&["-g"])));
+        assert_eq!((credentials.user(), credentials.group()), (Some(printed(&["-un"])), Some(printed(&["-gn"]))));
+        let mut groups = credentials.groups();
+        assert_eq!(groups[0], printed(&["-gn"]));
+        // Of the user's, not of this process, which may have none.
+        let user = printed(&["-un"]);
+        let mut expected: Vec<String> = printed(&["-Gn", &user]).split(' ').map(str::to_owned).collect();
+        groups.sort();
+        expected.sort();
+        assert_eq!(groups, expected);
+    }
+
+    #[test]
+    fn names_and_numbers_of_users() {
+        for (text, expected) in [
+            ("root", Some(0)),
+            ("0", Some(0)),
+            ("3000000000", Some(3_000_000_000)),
+            ("4294967295", None),
+            ("4294967296", None),
+            ("-1", None),
+            ("+1", None),
+            ("", None),
+            ("no such user", None),
+            ("nul\0", None),
+        ] {
+            assert_eq!((user_id(text), group_id(text)), (expected, expected), "{text:?}");
+        }
+        assert_eq!((user(0).as_deref(), group(0).as_deref()), (Some("root"), Some("root")));
+        assert_eq!((user(3_999_999_999), group(3_999_999_999)), (None, None));
+        assert_eq!(groups(3_999_999_999, 0), [""; 0]);
+    }
+
+    #[test]
+    fn what_was_found_is_kept_for_a_while_and_nothing_as_well() {
+        let (memory, asked) = (Memory::<u32, Option<u32>>::new(), std::cell::Cell::new(0));
+        let ask = |value| {
+            memory.recall(1, || {
+                asked.set(asked.get() + 1);
+                value
+            })
+        };
+        assert_eq!((ask(None), ask(Some(2))), (None, None));
+        assert_eq!(asked.get(), 1);
+        let now = Instant::now();
+        assert_eq!(memory.fresh(1, now + LIFE), None);
+        memory.keep(1, Some(3), now);
+        assert_eq!(memory.fresh(1, now + LIFE - Duration::from_nanos(1)), Some(Some(3)));
+        assert_eq!((ask(Some(4)), asked.get()), (Some(3), 1));
+    }
+
+    #[test]
+    fn a_memory_is_bounded() {
+        let (memory, now) = (Memory::<usize, ()>::new(), Instant::now());
+        memory.keep(0, (), now);
+        for key in 1..MOST {
+            memory.keep(key, (), now + LIFE / 2);
+        }
+        assert_eq!(memory.known().len(), MOST);
+        memory.keep(MOST, (), now + LIFE);
+        assert_eq!(memory.known().len(), MOST, "the stale one has gone");
+        memory.keep(MOST + 1, (), now + LIFE);
+        assert_eq!(memory.known().len(), 1, "all were fresh");
+    }
+}

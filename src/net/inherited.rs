@@ -1,0 +1,153 @@
+//! Sockets that were open before this process began: systemd's, or those of another who does as it does.
+//!
+//! `LISTEN_PID` says whom they are for, `LISTEN_FDS` how many there are, from descriptor 3 on, `LISTEN_FDNAMES` what they are called. They are taken
+//! over once for the process, all of them, and never closed: a server that starts gets a copy. Taking a descriptor by its number needs a
+//! promise that nobody else has it, which is the environment's and listenfd's; here it is only looked at what it is.
+
+use std::io;
+
+use socket2::Socket;
+
+use crate::error::Error;
+
+/// Copies of the sockets that `which` means: a number, a name, or `*` for all of them. There is at least one.
+///
+/// # Errors
+/// `Bind`, with the number of the descriptor, for one that is not there or no listening stream socket.
+pub(super) fn sockets(which: &str) -> Result<Vec<Socket>, Error> {
+    let found =
+        passed::select(which).map_err(|reason| refused(which, io::Error::new(io::ErrorKind::NotFound, reason)))?;
+    found.into_iter().map(|(number, socket)| socket.map_err(|error| refused(&number.to_string(), error))).collect()
+}
+
+/// What is said of one that cannot be listened on.
+pub(super) fn refused(which: &str, source: io::Error) -> Error {
+    Error::Bind { address: format!("fd:{which}"), source }
+}
+
+/// What the environment says was passed.
+#[cfg(feature = "systemd")]
+mod passed {
+    use std::env;
+    use std::io;
+    use std::os::fd::OwnedFd;
+    use std::sync::OnceLock;
+
+    use listenfd::ListenFd;
+    use socket2::{SockRef, Socket};
+
+    /// One descriptor.
+    struct Passed {
+        number: usize,
+        name: String,
+        socket: Result<OwnedFd, String>,
+    }
+
+    /// Copies of those that `which` means, with their numbers; or why there are none.
+    pub(super) fn select(which: &str) -> Result<Vec<(usize, io::Result<Socket>)>, String> {
+        static PASSED: OnceLock<Result<Vec<Passed>, String>> = OnceLock::new();
+        let passed = PASSED.get_or_init(take).as_ref().map_err(Clone::clone)?;
+        let is_meant = |one: &&Passed| match which.parse::<usize>() {
+            Ok(number) => one.number == number,
+            Err(_) => which == "*" || one.name == which,
+        };
+        let copy = |one: &Passed| match &one.socket {
+            Ok(socket) => socket.try_clone().map(Socket::from),
+            Err(reason) => Err(io::Error::new(io::ErrorKind::InvalidInput, reason.clone())),
+        };
+        let found: Vec<_> = passed.iter().filter(is_meant).map(|one| (one.number, copy(one))).collect();
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let known = passed.iter().map(|one| format!("{} ({})", one.number, one.name)).collect::<Vec<_>>().join(", ");
+        Err(format!("it is not among the sockets that were passed: {known}"))
+    }
+
+    /// Takes them over; from then on no child process gets them, and the environment does not speak of them.
+    fn take() -> Result<Vec<Passed>, String> {
+        let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
+        let first = env::var("LISTEN_FDS_FIRST_FD").ok().and_then(|first| first.parse().ok()).unwrap_or(FIRST);
+        let mut names = names.split(':');
+        is_for_us(env::var("LISTEN_PID").ok().as_deref(), env::var("LISTEN_FDS").ok().as_deref(), std::process::id())?;
+        let mut sockets = ListenFd::from_env();
+        let number_and_socket = (0..sockets.len()).map(|at| (first + at, take_one(&mut sockets, at)));
+        let passed = number_and_socket.map(|(number, socket)| {
+            let name = names.next().filter(|name| !name.is_empty()).unwrap_or("unknown").to_owned();
+            Passed { number, name, socket }
+        });
+        Ok(passed.collect())
+    }
+
+    fn is_for_us(pid: Option<&str>, count: Option<&str>, own: u32) -> Result<(), String> {
+        match (pid, count.map(str::parse::<usize>)) {
+            (None, _) | (_, None) => Err("no socket was passed: LISTEN_PID and LISTEN_FDS are not set".to_owned()),
+            (Some(pid), _) if pid != own.to_string() => {
+                Err(format!("no socket was passed to this process, which is {own}: LISTEN_PID is {pid}"))
+            }
+            (_, Some(Ok(1..=MOST))) => Ok(()),
+            _ => Err(format!("LISTEN_FDS is not a number from 1 to {MOST}")),
+        }
+    }
+
+    fn take_one(sockets: &mut ListenFd, at: usize) -> Result<OwnedFd, String> {
+        let taken = match sockets.take_tcp_listener(at) {
+            Ok(socket) => socket.map(OwnedFd::from),
+            Err(_) => match sockets.take_unix_listener(at) {
+                Ok(socket) => socket.map(OwnedFd::from),
+                Err(_) => return Err("it is no stream socket, neither of TCP nor a Unix one".to_owned()),
+            },
+        };
+        let socket = taken.ok_or("it is taken")?;
+        match SockRef::from(&socket).is_listener() {
+            Ok(true) => Ok(socket),
+            _ => {
+                // It may be somebody else's: closing it is not ours.
+                std::mem::forget(socket);
+                Err("it is a socket that does not listen".to_owned())
+            }
+        }
+    }
+
+    /// Where systemd begins.
+    const FIRST: usize = 3;
+    /// Far more than anybody passes; each takes a thread.
+    const MOST: usize = 1024;
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn sockets_are_ours_if_they_are_passed_to_this_process() {
+            for (pid, count, expected) in [
+                (Some("7"), Some("2"), ""),
+                (Some("7"), Some("1024"), ""),
+                (None, None, "LISTEN_PID and LISTEN_FDS are not set"),
+                (None, Some("2"), "LISTEN_PID and LISTEN_FDS are not set"),
+                (Some("7"), None, "LISTEN_PID and LISTEN_FDS are not set"),
+                (Some("8"), Some("2"), "which is 7: LISTEN_PID is 8"),
+                (Some(""), Some("2"), "which is 7: LISTEN_PID is "),
+                (Some("07"), Some("2"), "which is 7: LISTEN_PID is 07"),
+                (Some("7"), Some("0"), "LISTEN_FDS is not a number from 1 to 1024"),
+                (Some("7"), Some("1025"), "LISTEN_FDS is not a number from 1 to 1024"),
+                (Some("7"), Some("-1"), "LISTEN_FDS is not a number from 1 to 1024"),
+                (Some("7"), Some("x"), "LISTEN_FDS is not a number from 1 to 1024"),
+            ] {
+                let found = is_for_us(pid, count, 7).err().unwrap_or_default();
+                assert!(found.ends_with(expected) && found.is_empty() == expected.is_empty(), "{found}");
+            }
+        }
+    }
+}
+
+#[cfg(not(feature = "systemd"))]
+mod passed {
+    use std::io;
+
+    use socket2::Socket;
+
+    /// There are none.
+    pub(super) fn select(_which: &str) -> Result<Vec<(usize, io::Result<Socket>)>, String> {
+        Err("this program was built without the feature systemd".to_owned())
+    }
+}

@@ -1,0 +1,118 @@
+//! How addresses to listen on are written as text.
+
+use super::text::{Kind, SocketPath};
+use crate::address::BindAddr;
+
+/// Addresses with commas between them: `tcp://host:port`, `unix:/path`, `unix:@name`, `fd:3`; nothing at all for none.
+///
+/// A path with a comma in it can only be set by a program.
+pub(super) struct Addresses;
+
+impl Kind for Addresses {
+    type Value = Vec<BindAddr>;
+    const UNIT: &'static str = "ADDRESSES";
+
+    fn parse(text: &str) -> Result<Vec<BindAddr>, String> {
+        if text.is_empty() {
+            return Ok(Vec::new());
+        }
+        text.split(',').map(|part| address(part.trim_matches(' '))).collect()
+    }
+
+    fn show(value: &Vec<BindAddr>) -> String {
+        value.iter().map(written).collect::<Vec<_>>().join(",")
+    }
+}
+
+fn address(text: &str) -> Result<BindAddr, String> {
+    let wrong = || format!("{text:?} is not an address such as tcp://host:80, unix:/path, unix:@name or fd:3");
+    if let Some(rest) = text.strip_prefix("tcp://") {
+        return tcp(rest).ok_or_else(wrong);
+    }
+    match text.split_once(':') {
+        Some(("unix", path)) if !path.is_empty() => Ok(BindAddr::Unix(SocketPath::parse(path)?)),
+        Some(("fd", which)) if !which.is_empty() => Ok(BindAddr::Inherited(which.to_owned())),
+        _ => Err(wrong()),
+    }
+}
+
+/// Reads `host:port`, where an IPv6 address stands in brackets.
+fn tcp(text: &str) -> Option<BindAddr> {
+    let (host, port) = text.rsplit_once(':')?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_v6 = bare.is_some_and(|bare| bare.contains(':'));
+    let host = if is_v6 { bare? } else { host };
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if host.is_empty() || (!is_v6 && host.contains([':', '[', ']', '/', '@'])) || !is_port {
+        return None;
+    }
+    Some(BindAddr::Tcp { host: host.to_owned(), port: port.parse().ok()? })
+}
+
+fn written(address: &BindAddr) -> String {
+    match address {
+        BindAddr::Tcp { .. } => format!("tcp://{address}"),
+        BindAddr::Unix(path) => format!("unix:{}", SocketPath::show(path)),
+        BindAddr::Inherited(_) => address.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn reads(text: &str, expected: &[BindAddr]) {
+        assert_eq!(Addresses::parse(text).as_deref(), Ok(expected), "{text}");
+        let shown = Addresses::show(&expected.to_vec());
+        assert_eq!(Addresses::parse(&shown).as_deref(), Ok(expected), "{text}: {shown}");
+    }
+
+    fn host(host: &str, port: u16) -> BindAddr {
+        BindAddr::Tcp { host: host.to_owned(), port }
+    }
+
+    #[test]
+    fn each_form_is_read_and_written() {
+        reads("", &[]);
+        reads("tcp://localhost:80", &[host("localhost", 80)]);
+        reads("tcp://[::1]:0", &[host("::1", 0)]);
+        reads("tcp://[fe80::1%eth0]:65535", &[host("fe80::1%eth0", 65535)]);
+        reads("unix:/run/a b.sock", &[BindAddr::Unix("/run/a b.sock".into())]);
+        reads("unix:a:b", &[BindAddr::Unix("a:b".into())]);
+        reads("unix:@name", &[BindAddr::Unix("\0name".into())]);
+        reads("fd:3", &[BindAddr::Inherited("3".to_owned())]);
+        reads("fd:web.socket", &[BindAddr::Inherited("web.socket".to_owned())]);
+        let several = [host("0.0.0.0", 80), BindAddr::Unix(PathBuf::from("s")), BindAddr::Inherited("*".to_owned())];
+        reads("tcp://0.0.0.0:80, unix:s,fd:*", &several);
+    }
+
+    #[test]
+    fn what_is_no_address_is_quoted() {
+        for text in [
+            "tcp://localhost",
+            "tcp://localhost:",
+            "tcp://localhost:http",
+            "tcp://localhost:65536",
+            "tcp://localhost:+1",
+            "tcp://:80",
+            "tcp://::1:80",
+            "tcp://[::1]",
+            "tcp://[localhost]:80",
+            "tcp://user@host:80",
+            "tcp://host:80/",
+            "http://localhost:80",
+            "localhost:80",
+            "unix:",
+            "fd:",
+            "fd",
+            "/run/a.sock",
+            "7",
+        ] {
+            let reason = Addresses::parse(text).unwrap_err();
+            assert!(reason.starts_with(&format!("{text:?} is not an address such as ")), "{reason}");
+        }
+        assert!(Addresses::parse("unix:a,").unwrap_err().starts_with("\"\" is not an address"));
+    }
+}

@@ -1,0 +1,112 @@
+//! What systemd is told of a service.
+
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::Arc;
+
+use drupe::{Request, Server};
+
+use crate::client::PATIENCE;
+use crate::process::is_alone_after;
+
+fn server() -> Server {
+    let mut server = Server::new(|_: &mut Request| "hello");
+    server.settings.socket_port = 0;
+    server
+}
+
+fn told(socket: &UnixDatagram) -> String {
+    let mut room = [0; 200];
+    let length = socket.recv(&mut room).unwrap();
+    String::from_utf8_lossy(&room[..length]).into_owned()
+}
+
+/// `NOTIFY_SOCKET` of this process, bound.
+fn listen() -> UnixDatagram {
+    let name = std::env::var("NOTIFY_SOCKET").unwrap();
+    let address = SocketAddr::from_abstract_name(name.trim_start_matches('@')).unwrap();
+    let socket = UnixDatagram::bind_addr(&address).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+/// `$$` is the shell's number, and the program's that it becomes.
+const SCRIPT: &str = "NOTIFY_SOCKET=@drupe-it-$$ exec \"$0\" \"$@\"";
+
+#[test]
+fn a_service_says_when_it_is_ready_reloads_and_stops() {
+    if !is_alone_after(SCRIPT, "notify::a_service_says_when_it_is_ready_reloads_and_stops") {
+        return;
+    }
+    let socket = listen();
+    let server = Arc::new(server());
+    let running = Arc::clone(&server);
+    let main = std::thread::spawn(move || running.quickstart());
+    assert_eq!(told(&socket), "READY=1");
+    for _ in 0..2 {
+        server.restart().unwrap();
+        let reloading = told(&socket);
+        let since = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
+        assert!(since.parse::<u64>().unwrap() > 0, "{reloading}");
+        assert_eq!(told(&socket), "READY=1");
+    }
+    server.handle().stop();
+    assert_eq!(told(&socket), "STOPPING=1");
+    main.join().unwrap().unwrap();
+    socket.set_nonblocking(true).unwrap();
+    socket.recv(&mut [0; 9]).unwrap_err();
+}
+
+/// And starts anew without a word until it has started.
+#[test]
+fn a_start_that_fails_is_not_told() {
+    if !is_alone_after(SCRIPT, "notify::a_start_that_fails_is_not_told") {
+        return;
+    }
+    let socket = listen();
+    let mut server = server();
+    let handle = server.handle();
+    let stopper = std::thread::spawn(move || {
+        handle.wait();
+        assert_eq!(told(&socket), "READY=1");
+        handle.stop();
+        assert_eq!(told(&socket), "STOPPING=1");
+        socket
+    });
+    server.quickstart().unwrap();
+    let socket = stopper.join().unwrap();
+    server.settings.thread_pool = 0;
+    server.quickstart().unwrap_err();
+    socket.set_nonblocking(true).unwrap();
+    socket.recv(&mut [0; 9]).unwrap_err();
+}
+
+#[test]
+fn a_server_that_is_a_part_of_something_says_nothing() {
+    if !is_alone_after(SCRIPT, "notify::a_server_that_is_a_part_of_something_says_nothing") {
+        return;
+    }
+    let socket = listen();
+    let server = server();
+    server.start().unwrap();
+    server.restart().unwrap();
+    server.stop();
+    socket.set_nonblocking(true).unwrap();
+    socket.recv(&mut [0; 9]).unwrap_err();
+}
+
+/// Nobody who listens there is no reason not to serve.
+#[test]
+fn a_manager_that_has_gone_is_no_matter() {
+    if !is_alone_after(SCRIPT, "notify::a_manager_that_has_gone_is_no_matter") {
+        return;
+    }
+    let server = server();
+    let handle = server.handle();
+    let stopper = std::thread::spawn(move || {
+        handle.wait();
+        handle.stop()
+    });
+    server.quickstart().unwrap();
+    stopper.join().unwrap();
+}
