@@ -4,6 +4,7 @@
 
 mod bind;
 mod check;
+mod proxies;
 mod tls;
 
 use std::time::Duration;
@@ -15,8 +16,10 @@ use self::check::{
     GIB, KIB, LONGEST_GRACE, LONGEST_QUEUE, LONGEST_TARGET, MOST_CONNECTIONS, MOST_FIELDS, MOST_THREADS, backlog,
     limit, overflow, protocol, software, supported, threads_max, time, time_or_zero, within,
 };
+use self::proxies::trust;
 use crate::address::BindAddr;
 use crate::error::Error;
+use crate::proxy::trust::Trust;
 use crate::settings::Settings;
 
 pub(crate) use self::tls::Tls;
@@ -45,6 +48,11 @@ pub(crate) struct Config {
     pub(crate) peercreds: bool,
     /// Whether the names of that user and group can be asked for; only with `peercreds`.
     pub(crate) peercreds_resolve: bool,
+
+    /// Whether every connection begins with a PROXY header.
+    pub(crate) proxy_protocol: bool,
+    /// Who else is believed, in what; `None`: nobody, and then nothing is looked at.
+    pub(crate) trust: Option<Trust>,
 
     /// From the first byte of a head to its last.
     pub(crate) header_timeout: Duration,
@@ -100,6 +108,8 @@ pub(crate) struct Config {
     pub(crate) content: Option<u64>,
     /// Bytes of content that are received before the handler runs; may be zero.
     pub(crate) body_buffer: usize,
+    /// Bytes of answers that may wait for their clients without a worker; `None`: no limit.
+    pub(crate) parked: Option<u64>,
     /// Bytes of unread content that are dropped so as to keep a connection.
     pub(crate) drain: u64,
     /// Bytes of input that are dropped after an early answer.
@@ -133,6 +143,8 @@ impl Config {
             nodelay: s.nodelay,
             peercreds: s.peercreds,
             peercreds_resolve: resolve(s.peercreds_resolve, s.peercreds)?,
+            proxy_protocol: s.proxy_protocol,
+            trust: trust(s)?,
             header_timeout: or_patience("header_timeout", s.header_timeout)?,
             body_timeout: or_patience("body_timeout", s.body_timeout)?,
             write_timeout: or_patience("write_timeout", s.write_timeout)?,
@@ -158,6 +170,7 @@ impl Config {
             fields: within("max_request_header_fields", s.max_request_header_fields, 1..=MOST_FIELDS)?,
             content: limit("max_request_body_size", s.max_request_body_size, 1..=u64::MAX)?,
             body_buffer: within("body_buffer_size", s.body_buffer_size, 0..=GIB)?,
+            parked: limit("max_parked_size", s.max_parked_size, 1..=u64::MAX)?,
             drain: within("max_drain_size", s.max_drain_size, 1..=GIB as u64)?,
             linger_bytes: within("max_linger_size", s.max_linger_size, 1..=(GIB as u64) << 10)?,
             minimum_rate: limit("minimum_rate", s.minimum_rate, 1..=GIB as u64)?,

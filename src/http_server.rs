@@ -14,7 +14,10 @@ pub struct Statistics {
     pub requests: u64,
     /// Requests that the server refused: malformed, too large, too late.
     pub refused: u64,
-    /// Requests whose head or content did not come in time.
+    /// Connections that were closed because they did not begin with a sound header of the PROXY protocol, from a trusted proxy, in time
+    /// (`proxy_protocol`).
+    pub proxy_refused: u64,
+    /// Requests whose head or content did not come, or whose answer was not taken, in time.
     pub timed_out: u64,
     /// TLS handshakes that failed or did not come to their end in time. Who speaks plain HTTP instead is counted in `refused`.
     pub handshakes_failed: u64,

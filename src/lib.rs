@@ -55,7 +55,7 @@
 //! and a stream of events that stays open holds one worker: [`thread_pool_max`](Settings::thread_pool_max) says how many there can be.
 //! Every wait for a client has a deadline, every queue and buffer a bound; [`Settings`] has them all.
 //!
-//! In the source: `h1` is the protocol, pure and without I/O; `net` has the sockets and knows no HTTP; `message` is what a handler sees;
+//! In the source: `h1` is the protocol, pure and without I/O, and `proxy` what proxies say of a client, likewise; `net` has the sockets and knows no HTTP; `message` is what a handler sees;
 //! `threaded` joins them into an engine; `server` is the door. `tests/it/architecture.rs` holds who may import whom.
 //!
 //! # Logging
@@ -72,6 +72,7 @@ mod h1;
 mod http_server;
 mod message;
 mod net;
+mod proxy;
 mod server;
 pub mod settings;
 pub mod testing;
@@ -83,6 +84,10 @@ pub use http;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub use h1::laws;
+
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use proxy::laws as proxy_laws;
 
 pub use address::{BindAddr, Credentials, Peer};
 pub use error::Error;

@@ -1,4 +1,4 @@
-//! Writes the cases of `tests/data` into the corpus of each target, for the fuzzers to begin with.
+//! Writes the cases of `tests/data`, and what proxies say, into the corpus of each target, for the fuzzers to begin with.
 //!
 //! `cargo run --example seeds`, in this folder.
 
@@ -11,8 +11,14 @@ use std::{fs, io, path::Path};
 fn main() -> io::Result<()> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data");
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    for target in ["head", "framing", "decode", "exchange", "encode", "connection"] {
+    for target in ["head", "framing", "decode", "exchange", "encode", "connection", "proxy", "forwarded"] {
         fs::create_dir_all(corpus.join(target))?;
+    }
+    for (at, seed) in HEADERS.iter().enumerate() {
+        fs::write(corpus.join("proxy").join(format!("header-{at}")), seed)?;
+    }
+    for (at, seed) in FIELDS.iter().enumerate() {
+        fs::write(corpus.join("forwarded").join(format!("field-{at}")), [b"\x01", seed.as_bytes()].concat())?;
     }
     for file in fs::read_dir(data)? {
         let path = file?.path();
@@ -22,7 +28,8 @@ fn main() -> io::Result<()> {
         let subject = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         for case in reader::read(&fs::read_to_string(&path)?) {
             let name = format!("{subject}-{}", case.line);
-            let find = |mark: &[u8]| case.input.windows(mark.len()).position(|part| part == mark).map(|at| at + mark.len());
+            let find =
+                |mark: &[u8]| case.input.windows(mark.len()).position(|part| part == mark).map(|at| at + mark.len());
             let fields = find(b"\r\n").unwrap_or(0);
             let body = find(b"\r\n\r\n").unwrap_or(0);
             fs::write(corpus.join("head").join(&name), &case.input)?;
@@ -34,3 +41,21 @@ fn main() -> io::Result<()> {
     }
     Ok(())
 }
+
+/// PROXY headers: lines; binary ones for TCP over IPv4, with a checksum and TLS behind it, over IPv6, from a Unix socket, and for the proxy.
+const HEADERS: &[&[u8]] = &[
+    b"PROXY TCP4 192.0.2.1 192.0.2.9 56324 443\r\n",
+    b"PROXY TCP6 2001:db8::1 ::1 1 80\r\n",
+    b"PROXY UNKNOWN ffff:: 1\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x09\xdc\x04\x01\xbb",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x1b\xc0\0\x02\x01\xc0\0\x02\x09\xdc\x04\x01\xbb\x03\0\x04\0\0\0\0\x20\0\x05\x01\0\0\0\0",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24aaaabbbbccccddddeeeeffffgggghhhh\0\x01\0\x02",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x31\0\xd8",
+    b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0",
+];
+/// Values of `Forwarded`, and of the three fields in turn.
+const FIELDS: &[&str] = &[
+    "for=192.0.2.60;proto=http;by=203.0.113.43, for=\"[2001:db8::1]:4711\";host=\"a.b:80\"",
+    "for=\"_hid\\den\", For=unknown\nfor=_x;secret=\"a, b;\\\"\"",
+    "192.0.2.43, 2001:db8::1, [::1]:80\nhttp, https\nexample.org:8443",
+];

@@ -198,6 +198,7 @@ max_request_header_fields | 0 | 0 is out of range: from 1 to 1024
 max_request_header_fields | 1025 | 1025 is out of range: from 1 to 1024
 max_request_body_size | 0 | 0 is out of range: from 1 to 18446744073709551615, or -1 (None) for no limit
 body_buffer_size | 2G | 2147483648 is out of range: from 0 to 1073741824
+max_parked_size | 0 | 0 is out of range: from 1 to 18446744073709551615, or -1 (None) for no limit
 max_drain_size | 0 | 0 is out of range: from 1 to 1073741824
 max_drain_size | 2G | 2147483648 is out of range: from 1 to 1073741824",
     );
@@ -309,4 +310,58 @@ fn a_context_stands_alone() {
         let text = Config::resolve(&both).unwrap_err().to_string();
         assert_eq!(text, format!("setting {name}: would have no effect beside ssl_context: unset one of them"));
     }
+}
+
+/// Each line is `trusted_proxies`, `trusted_proxy_headers`, and what the error says.
+fn refuses_trust(cases: &str) {
+    for case in cases.lines() {
+        let [proxies, headers, reason] = case.splitn(3, " | ").collect::<Vec<_>>()[..] else {
+            panic!("not a case: {case}");
+        };
+        let mut settings = Settings::default();
+        settings.set("trusted_proxies", proxies).unwrap();
+        settings.set("trusted_proxy_headers", headers).unwrap();
+        assert_eq!(Config::resolve(&settings).unwrap_err().to_string(), format!("setting {reason}"), "{case}");
+    }
+}
+
+#[test]
+fn nobody_is_trusted_by_mistake() {
+    refuses_trust(
+        "\
+::1 |  | trusted_proxy_headers: is empty, so trusted_proxies would be believed nothing: name what they set, forwarded, or \
+x-forwarded-for, x-forwarded-proto and x-forwarded-host
+ | x-forwarded-for | trusted_proxy_headers: is set, but trusted_proxies is empty: nobody would be believed
+::1 | a b | trusted_proxy_headers: \"a b\" is no field name
+::1 | forwarded,Host | trusted_proxy_headers: \"Host\" is for the server itself to read
+::1 | content-length | trusted_proxy_headers: \"content-length\" is for the server itself to read
+::1 | x-forwarded-proto,Forwarded | trusted_proxy_headers: \"forwarded\" and \"x-forwarded-proto\" may contradict each other: \
+choose what the proxies set
+proxy | forwarded | trusted_proxies: \"proxy\" is neither an IP address, nor a network such as 10.0.0.0/8, nor unix
+::1,10.0.0.1/8 | forwarded | trusted_proxies: \"10.0.0.1/8\" has bits behind its prefix: is it a network or an address?
+10.0.0.0/33 | forwarded | trusted_proxies: \"10.0.0.0/33\" has no prefix length that its family has",
+    );
+    refuses(
+        "\
+trusted_proxy_count | 0 | 0 is out of range: from 1 to 64
+trusted_proxy_count | 65 | 65 is out of range: from 1 to 64
+trusted_proxies | a,,b | \"a,,b\" is a list with nothing between two commas",
+    );
+}
+
+#[test]
+fn trust_resolves_to_what_was_said() {
+    assert!(Config::resolve(&Settings::default()).unwrap().trust.is_none());
+    let mut settings = Settings::default();
+    settings.set("trusted_proxies", "unix").unwrap();
+    settings.set("trusted_proxy_headers", "X-Forwarded-For, x-real-ip, x-forwarded-for").unwrap();
+    settings.set("trusted_proxy_count", "64").unwrap();
+    let trust = Config::resolve(&settings).unwrap().trust.unwrap();
+    assert!(trust.has(None) && !trust.has(Some("::1".parse().unwrap())));
+    assert_eq!((trust.hops, trust.fields.len()), (64, 2));
+    // With the PROXY protocol there is something to believe in any case.
+    settings.set("trusted_proxy_headers", "").unwrap();
+    settings.proxy_protocol = true;
+    assert!(Config::resolve(&settings).unwrap().trust.unwrap().fields.is_empty());
+    accepts("proxy_protocol", "on", |c| c.proxy_protocol && c.trust.is_none());
 }

@@ -50,6 +50,8 @@ pub(crate) enum Error {
     HostRepeated,
     /// A Host that is no `uri-host [":" port]` (400).
     Host,
+    /// What a trusted proxy says of the client, in a form that leaves it open (400).
+    Forwarded,
     /// A Content-Length that is not digits alone (400).
     Length,
     /// More than one Content-Length, alike or not (400).
@@ -129,6 +131,7 @@ impl Error {
             Self::Timeout => "RFC 9110 §15.5.9",
             Self::ContentTooLarge => "RFC 9110 §15.5.14",
             Self::HeadTooLarge { .. } | Self::TooManyFields { .. } | Self::TrailersTooLarge => "RFC 6585 §5",
+            Self::Forwarded => "RFC 7239 §4",
         }
     }
 }
@@ -154,6 +157,7 @@ impl fmt::Display for Error {
             Self::HostMissing => "no Host field",
             Self::HostRepeated => "more than one Host field",
             Self::Host => "a malformed Host field",
+            Self::Forwarded => "what a trusted proxy says of the client is malformed",
             Self::Length => "a malformed Content-Length field",
             Self::LengthRepeated => "more than one Content-Length field",
             Self::Ambiguous => "both Content-Length and Transfer-Encoding",
@@ -189,6 +193,7 @@ mod tests {
             (Error::Ambiguous, 400),
             (Error::Truncated, 400),
             (Error::NotTls, 400),
+            (Error::Forwarded, 400),
             (Error::Connect, 405),
             (Error::Timeout, 408),
             (Error::ContentTooLarge, 413),

@@ -1,12 +1,15 @@
 //! The request as a handler sees it, and the connection it came over.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+
+use http::header::HOST;
 
 use super::Body;
 use super::upgrade::Socket;
 use crate::address::Peer;
+use crate::proxy::node::{Claims, Node};
 use crate::tls::Facts;
 
 /// A request: the `http` crate's, with content to read.
@@ -22,40 +25,74 @@ pub struct Connection {
     socket: Option<Weak<dyn Socket>>,
     local: OnceLock<Option<SocketAddr>>,
     tls: Option<Arc<Facts>>,
+    announced: Option<Box<Announced>>,
     shutdown: Arc<AtomicBool>,
 }
 
+/// What a proxy has said of a connection by the PROXY protocol.
+#[derive(Clone, Debug)]
+pub(crate) struct Announced {
+    /// The proxy itself.
+    pub(crate) proxy: Option<Peer>,
+    /// The address that the client connected to, if it was said.
+    pub(crate) local: Option<SocketAddr>,
+    /// Whether the client came to the proxy over TLS.
+    pub(crate) is_secure: bool,
+}
+
 impl Connection {
-    /// `tls` is what its handshake has settled, `shutdown` becomes true when the server stops.
+    /// `announced` is what stands before `peer` and `socket`, `tls` what a handshake has settled; `shutdown` becomes true when the server
+    /// stops.
     pub(crate) fn new(
         peer: Option<Peer>,
         socket: Weak<dyn Socket>,
+        announced: Option<Box<Announced>>,
         tls: Option<Arc<Facts>>,
         shutdown: Arc<AtomicBool>,
     ) -> Self {
-        Self { peer, socket: Some(socket), local: OnceLock::new(), tls, shutdown }
+        Self { peer, socket: Some(socket), local: OnceLock::new(), tls, announced, shutdown }
     }
 
     /// Who is at the other end; `None` for a request that did not come over a socket (`testing::call`).
+    ///
+    /// With [`proxy_protocol`](crate::Settings::proxy_protocol) it is whom the proxy has announced. What a proxy says with each request,
+    /// in fields, is not looked at here but by [`RequestExt::client`].
     #[must_use]
     pub fn peer(&self) -> Option<&Peer> {
         self.peer.as_ref()
     }
 
-    /// The address the client connected to, its port included; `None` where there is none, as on a Unix socket.
+    /// The proxy that has opened the connection for [`peer`](Self::peer), and has said so by the PROXY protocol.
+    ///
+    /// `None` if nobody stands between the two, and for what a proxy sends for itself, such as a check whether the server is well. A proxy
+    /// that does not know its client leaves its own address as the peer's.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&Peer> {
+        self.announced.as_ref()?.proxy.as_ref()
+    }
+
+    /// The address the client connected to, its port included, be it a proxy's; `None` where there is none, as on a Unix socket.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
+        if let Some(local) = self.announced.as_ref().and_then(|announced| announced.local) {
+            return Some(local);
+        }
         // Asked for once and only on demand: it is a system call, and few handlers want it.
         *self.local.get_or_init(|| self.socket.as_ref()?.upgrade()?.local_addr())
     }
 
-    /// `https` with TLS, else `http`. It is a fact of the connection; what the client writes into its request target does not count.
+    /// `https` with TLS, or for a client that came over TLS as far as a proxy that has announced it says, else `http`.
+    ///
+    /// It is a fact of the connection; what the client writes into its request target does not count.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
-        if self.tls.is_some() { "https" } else { "http" }
+        let is_announced = self.announced.as_ref().is_some_and(|announced| announced.is_secure);
+        if self.tls.is_some() || is_announced { "https" } else { "http" }
     }
 
     /// What TLS has settled: version, cipher, names, the client's certificate if it has shown one; `None` without TLS.
+    ///
+    /// It is that of this very connection: behind a proxy, the proxy's.
     #[must_use]
     pub fn tls(&self) -> Option<&Facts> {
         self.tls.as_deref()
@@ -93,6 +130,21 @@ pub trait RequestExt: sealed::Sealed {
 
     /// Whether the server has been told to stop: what takes long should come to its end.
     fn is_shutting_down(&self) -> bool;
+
+    /// The address of the client, as the outermost of the [`trusted_proxies`](crate::Settings::trusted_proxies) has seen it; where they
+    /// say nothing of it, or there are none, the [`peer`](Connection::peer)'s.
+    ///
+    /// `None` where it has none (a Unix socket, `testing::call`) and where a trusted proxy keeps it to itself (`unknown`).
+    fn client(&self) -> Option<IpAddr>;
+
+    /// `http` or `https`: what the client used towards the outermost of the trusted proxies; where they say nothing of it, or there are
+    /// none, the connection's own [`scheme`](Connection::scheme).
+    fn scheme(&self) -> &'static str;
+
+    /// The host that the client asked for, with its port if it gave one: as trusted proxies say, else the field Host.
+    ///
+    /// `None` if there is none, as in HTTP/1.0, and then perhaps empty. It is the client's own word either way.
+    fn host(&self) -> Option<&str>;
 }
 
 impl RequestExt for Request {
@@ -105,6 +157,7 @@ impl RequestExt for Request {
                 socket: None,
                 local: OnceLock::new(),
                 tls: None,
+                announced: None,
                 shutdown: Arc::default(),
             }),
         }
@@ -116,6 +169,29 @@ impl RequestExt for Request {
 
     fn is_shutting_down(&self) -> bool {
         self.connection().is_shutting_down()
+    }
+
+    fn client(&self) -> Option<IpAddr> {
+        match self.extensions().get::<Claims>().and_then(|claims| claims.client) {
+            Some(Node::At(address)) => Some(address),
+            Some(Node::Hidden) => None,
+            None => match self.connection().peer() {
+                Some(Peer::Tcp(address)) => Some(address.ip()),
+                _ => None,
+            },
+        }
+    }
+
+    fn scheme(&self) -> &'static str {
+        let claimed = self.extensions().get::<Claims>().and_then(|claims| claims.scheme);
+        claimed.unwrap_or_else(|| self.connection().scheme())
+    }
+
+    fn host(&self) -> Option<&str> {
+        match self.extensions().get::<Claims>().and_then(|claims| claims.host.as_deref()) {
+            Some(host) => Some(host),
+            None => self.headers().get(HOST)?.to_str().ok(),
+        }
     }
 }
 
@@ -136,5 +212,17 @@ mod tests {
         assert!(!request.is_shutting_down());
         assert_eq!(request.connection().scheme(), "http");
         assert!(request.connection().tls().is_none());
+        assert!(request.connection().proxy().is_none());
+        assert_eq!((request.client(), request.scheme(), request.host()), (None, "http", None));
+    }
+
+    #[test]
+    fn what_is_claimed_goes_before_what_is_seen() {
+        let mut request = http::Request::builder().header("Host", "seen").body(Body::empty()).unwrap();
+        assert_eq!((request.client(), request.scheme(), request.host()), (None, "http", Some("seen")));
+        let at = Some(Node::At([192, 0, 2, 1].into()));
+        request.extensions_mut().insert(Claims { client: at, scheme: Some("https"), host: Some("claimed:1".into()) });
+        let expected = (Some([192, 0, 2, 1].into()), "https", Some("claimed:1"));
+        assert_eq!((request.client(), request.scheme(), request.host()), expected);
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod credentials;
 pub(crate) mod deadline;
+pub(crate) mod descriptors;
 mod inherited;
 pub(crate) mod listener;
 pub(crate) mod poll;

@@ -163,6 +163,13 @@ pub struct Settings {
     /// Default 65536, range 0 (none) to 1 GiB. CherryPy: not there, always none.
     pub body_buffer_size: usize,
 
+    /// Bytes of all answers together that wait for slow clients without a thread. What is more is waited for by its thread.
+    ///
+    /// Besides, files that wait so take at most a quarter of the descriptors that the process may have (`RLIMIT_NOFILE`).
+    ///
+    /// Default 268435456 (256 MiB), at least 1; `None`: no limit. CherryPy: not there, every answer has its thread.
+    pub max_parked_size: Option<u64>,
+
     /// Bytes of content left unread by a handler that are read and dropped so as to keep the connection.
     ///
     /// Default 65536, range 1 to 1 GiB. CherryPy: not there, always everything.
@@ -314,6 +321,38 @@ pub struct Settings {
     /// Default `false`. Needs `peercreds`: refused without it. CherryPy: `peercreds_resolve`, the same, but without `peercreds` it is
     /// off there, and a number without a name makes each request fail.
     pub peercreds_resolve: bool,
+
+    /// Whether every connection begins with a header of the PROXY protocol, version 1 or 2, which says who the client is.
+    ///
+    /// Nothing is guessed: one without a sound header is closed without an answer, and counted. The header comes out of the time for the
+    /// first head. It is believed of the `trusted_proxies`, or, if there are none, of whoever can connect: then nobody else must.
+    ///
+    /// Default `false`. CherryPy: not there.
+    pub proxy_protocol: bool,
+
+    /// Proxies in front: addresses, networks (`10.0.0.0/8`, `2001:db8::/32`; `::/0` is every address of both families), and `unix` for
+    /// whatever comes over a Unix socket. They are believed what `trusted_proxy_headers` names, and a header of `proxy_protocol`.
+    ///
+    /// From all others, fields that only a proxy has any business with are removed before a handler sees them: `Forwarded`, all that begin
+    /// with `X-Forwarded-`, and whatever else `trusted_proxy_headers` names; with underscores for hyphens too.
+    ///
+    /// Default empty: nobody is believed, and nothing is removed. waitress: `trusted_proxy`, a single one; CherryPy: a tool, for anybody.
+    pub trusted_proxies: Vec<String>,
+
+    /// How many trusted proxies a request passes: so many entries, counted from the last, are theirs.
+    ///
+    /// Default 1, range 1 to 64. waitress: `trusted_proxy_count`, the same.
+    pub trusted_proxy_count: usize,
+
+    /// Fields that `trusted_proxies` are believed: those that they set, or add to, with each request, whatever the client has sent.
+    ///
+    /// Either `forwarded` (RFC 7239), or some of `x-forwarded-for`, `x-forwarded-proto` and `x-forwarded-host`, say what
+    /// [`RequestExt`](crate::RequestExt) has as `client`, `scheme` and `host`; both is refused, because they may differ. A field that does so
+    /// and cannot be understood is a 400. Other names, such as `x-real-ip`, only say which fields are left to the handler, and are removed
+    /// where they come from anybody else.
+    ///
+    /// Default empty: has to be set where `trusted_proxies` is, unless `proxy_protocol` is. waitress: `trusted_proxy_headers`, the same.
+    pub trusted_proxy_headers: Vec<String>,
 
     /// The HTTP server to control instead of the built-in one.
     ///

@@ -3,8 +3,8 @@
 use super::Settings;
 use super::addresses::Addresses;
 use super::text::{
-    Bool, Bytes, Certificates, Count, Kind, Mode, Name, Path, Port, Seconds, Secret, SocketPath, Status, Unlimited,
-    Unset, Version,
+    Bool, Bytes, Certificates, Count, Kind, Mode, Name, Names, Path, Port, Seconds, Secret, SocketPath, Status,
+    Unlimited, Unset, Version,
 };
 use crate::error::Error;
 
@@ -30,8 +30,8 @@ impl Row {
         self.group
     }
 
-    /// Gives the word that stands for a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`, `NAME`, `PATH`, `PATHS`, `MODE`,
-    /// `ADDRESSES`, `PASSWORD`, `VERSION` or `BOOL`.
+    /// Gives the word that stands for a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`, `NAME`, `NAMES`, `PATH`, `PATHS`,
+    /// `MODE`, `ADDRESSES`, `PASSWORD`, `VERSION` or `BOOL`.
     pub fn unit(&self) -> &'static str {
         self.unit
     }
@@ -153,6 +153,7 @@ table! {
         max_request_header_fields: Count<usize> = "field lines of a request";
         max_request_body_size: Unlimited<Bytes<u64>> = "content of a request; -1: no limit";
         body_buffer_size: Bytes<usize> = "content that is received before the handler runs; 0: none";
+        max_parked_size: Unlimited<Bytes<u64>> = "answers that wait for slow clients without a thread; -1: no limit";
         max_drain_size: Bytes<u64> = "unread content that is dropped so as to keep a connection";
         max_linger_size: Bytes<u64> = "input that is dropped after an early answer";
         minimum_rate: Unlimited<Bytes<u64>> = "a second that a peer must move to be waited for; -1: any";
@@ -186,6 +187,12 @@ table! {
     "identity" {
         peercreds: Bool = "find out who is at the other end of a Unix socket";
         peercreds_resolve: Bool = "find the names of that user and group, when asked";
+    }
+    "proxies in front" {
+        proxy_protocol: Bool = "each connection begins with a PROXY header, version 1 or 2";
+        trusted_proxies: Names = "addresses, networks or unix, with commas; all others are not believed";
+        trusted_proxy_count: Count<usize> = "proxies of these that a request passes";
+        trusted_proxy_headers: Names = "forwarded, or x-forwarded-for, x-forwarded-proto, x-forwarded-host";
     }
     "other" {
         statistics: Bool = "gather statistics (not yet supported)";

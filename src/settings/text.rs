@@ -32,6 +32,8 @@ pub(super) struct Status;
 pub(super) struct Bool;
 /// A name, taken as it is.
 pub(super) struct Name;
+/// Names with commas between them; blanks around each are no part of it.
+pub(super) struct Names;
 /// A path of a file; shown with replacement characters if it is not UTF-8.
 pub(super) struct Path;
 /// A path of a Unix socket, or `@` and a name of the abstract namespace, which begins with NUL in truth.
@@ -163,6 +165,26 @@ impl Kind for Name {
 
     fn show(value: &String) -> String {
         value.clone()
+    }
+}
+
+impl Kind for Names {
+    type Value = Vec<String>;
+    const UNIT: &'static str = "NAMES";
+
+    fn parse(text: &str) -> Result<Vec<String>, String> {
+        if text.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+        if names.iter().any(String::is_empty) {
+            return Err(format!("{text:?} is a list with nothing between two commas"));
+        }
+        Ok(names)
+    }
+
+    fn show(value: &Vec<String>) -> String {
+        value.join(",")
     }
 }
 
@@ -386,6 +408,15 @@ mod tests {
         reads::<Mode>("777", 0o777);
         reads::<Mode>("0", 0);
         refuses::<Mode>(&["", "888", "0o660", "rw-rw----", "-1", "+7", " 7", "77777777777777"]);
+    }
+
+    #[test]
+    fn names_are_parted_by_commas() {
+        reads::<Names>("", vec![]);
+        reads::<Names>("  ", vec![]);
+        reads::<Names>("10.0.0.0/8", vec!["10.0.0.0/8".to_owned()]);
+        reads::<Names>("::1, unix ,a", ["::1", "unix", "a"].map(str::to_owned).to_vec());
+        refuses::<Names>(&[",", "a,", ",a", "a,,b", "a, ,b"]);
     }
 
     #[test]

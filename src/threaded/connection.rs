@@ -1,8 +1,10 @@
 //! One connection, from its first byte to its last: what may come next, and what its worker does about it.
 //!
 //! ```text
-//!  Handshake (with TLS)
-//!         │ head          content there             answer out
+//!   Proxy (only behind one, only once)
+//!     ▼
+//!   Handshake (only with TLS, only once)
+//!     ▼     head          content there             answer out
 //!   ┌──► Head ───► Content ──────────► exchange ───► Send ──┐
 //!   │     │ ▲         │                    │ content left   │
 //!   │     │ └ parked  │ refused            ▼ unread         │
@@ -27,6 +29,7 @@ use super::input::Input;
 use super::open::{Open, Ticket};
 use super::output::Output;
 use super::pace::Pace;
+use super::proxied::Proxied;
 use super::sending::Sending;
 use crate::address::Peer;
 use crate::h1::decode::Decoder;
@@ -35,12 +38,15 @@ use crate::h1::head::Scan;
 use crate::message::body::Upgrade;
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
+use crate::proxy::header::Refusal;
 
 /// A connection and where it stands. It has one owner at any time: the queue, a worker, or parking.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(super) stream: Arc<Stream>,
+    /// Who is at the other end; once a proxy has announced somebody, that one.
     pub(super) peer: Option<Peer>,
+    pub(super) proxied: Proxied,
     pub(super) input: Input,
     pub(super) phase: Phase,
     /// When the present phase must be over.
@@ -70,6 +76,8 @@ pub(crate) struct Connection {
 /// What a connection waits for.
 #[derive(Debug)]
 pub(super) enum Phase {
+    /// A PROXY header, or the rest of it.
+    Proxy,
     /// A TLS handshake, and what it waits for.
     Handshake(Interest),
     /// A head, or the rest of it.
@@ -119,8 +127,9 @@ impl Connection {
         let config = &service.config;
         let patience = if stream.secure().is_some() { config.handshake_timeout } else { config.header_timeout };
         Self {
-            phase: Phase::first(&stream),
+            phase: if config.proxy_protocol { Phase::Proxy } else { Phase::first(&stream) },
             stream: Arc::new(stream),
+            proxied: Proxied::new(config.trust.as_ref(), peer.as_ref()),
             peer,
             input: Input::default(),
             deadline: now + patience,
@@ -172,7 +181,7 @@ impl Connection {
     pub(crate) fn overdue(&mut self) -> Overdue {
         self.is_overdue = match &self.phase {
             Phase::Head(_) if self.is_idle() => matches!(self.stream.wait(Interest::Read, Duration::ZERO), Ok(true)),
-            Phase::Handshake(_) | Phase::Head(_) | Phase::Content(_) | Phase::Send(_) => true,
+            Phase::Proxy | Phase::Handshake(_) | Phase::Head(_) | Phase::Content(_) | Phase::Send(_) => true,
             Phase::Drain { .. } | Phase::Linger { .. } => false,
         };
         if self.is_overdue { Overdue::LastLook } else { Overdue::Close }
@@ -203,6 +212,7 @@ impl Connection {
         let mut verdict = self.run(desk);
         if is_last_look && self.deadline == deadline && matches!(verdict, Verdict::Park) {
             verdict = match self.phase {
+                Phase::Proxy => self.refuse_header(Refusal::Late, desk),
                 Phase::Handshake(_) => self.give_up_handshake(desk),
                 _ if self.is_idle() => Verdict::Close,
                 _ => self.refuse_present(Error::Timeout, desk),
@@ -228,6 +238,7 @@ impl Connection {
         }
         for _ in 0..SHARE {
             let stepped = match &mut self.phase {
+                Phase::Proxy => self.proxy_header(desk),
                 Phase::Handshake(_) => self.shake_hands(desk, &mut reading),
                 Phase::Head(_) => self.head(desk, &mut reading),
                 Phase::Content(_) => self.gather(desk, &mut reading),
@@ -333,6 +344,7 @@ impl Connection {
             Ok(_) => {
                 self.has_ended = true;
                 match &self.phase {
+                    Phase::Proxy if !self.input.is_empty() => Err(self.refuse_header(Refusal::Truncated, desk)),
                     // It has ended its side only, perhaps, and can still be told.
                     Phase::Head(scan) if scan.has_begun() => Err(self.refuse(Error::Truncated, false, desk)),
                     Phase::Content(_) => Err(self.refuse_present(Error::Truncated, desk)),
@@ -346,9 +358,9 @@ impl Connection {
     pub(super) fn output<'a>(&'a self, desk: &'a mut Desk) -> Output<'a> {
         let config = &desk.service.config;
         let pace = Pace::new(config.write_timeout, config.minimum_rate);
-        let is_over = desk.service.is_over();
+        let stays = desk.service.is_over() || desk.service.burden.is_full();
         let output = Output::new(&self.stream, pace, desk);
-        if is_over { output } else { output.leaving() }
+        if stays { output } else { output.leaving() }
     }
 }
 

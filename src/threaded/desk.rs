@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 
+use super::burden::Burden;
 use super::pressure::Pressure;
 use super::statistics::Counters;
 use crate::config::Config;
@@ -27,12 +28,21 @@ pub(crate) struct Service {
     /// Set once nothing is under way any more, or has had its time: whoever works leaves.
     pub(crate) over: AtomicBool,
     pub(crate) pressure: Arc<Pressure>,
+    pub(crate) burden: Arc<Burden>,
 }
 
 impl Service {
     pub(crate) fn new(config: Config, handler: Arc<dyn Handler>) -> Self {
-        let (shutdown, over, pressure) = (Arc::default(), AtomicBool::new(false), Arc::default());
-        Self { config, handler, tls: None, shutdown, over, pressure }
+        let burden = Arc::new(Burden::new(config.parked));
+        Self {
+            config,
+            handler,
+            tls: None,
+            shutdown: Arc::default(),
+            over: AtomicBool::new(false),
+            pressure: Arc::default(),
+            burden,
+        }
     }
 
     pub(crate) fn is_shutting_down(&self) -> bool {
@@ -97,6 +107,15 @@ impl Desk {
         }
     }
 
+    /// Gives back memory that was needed for something large, before a longer rest.
+    pub(crate) fn tidy(&mut self) {
+        for buffer in [&mut self.spare, &mut self.gathered, &mut self.scratch] {
+            if buffer.capacity() > KEPT {
+                *buffer = Vec::new();
+            }
+        }
+    }
+
     /// Keeps a head for as long as anything holds a part of it; the memory is used again once nothing does.
     pub(crate) fn keep_head(&mut self, head: &[u8]) -> Bytes {
         self.heads.extend_from_slice(head);
@@ -130,6 +149,8 @@ impl Clock {
     }
 }
 
+/// A buffer that is larger is not kept by a worker without work.
+const KEPT: usize = 64 * 1024;
 /// Bytes of all chunk extensions of one body: far more than the few that anybody uses.
 const EXTENSION_BYTES: usize = 16 * 1024;
 /// Bytes of a trailer section, where the limit of the head does not ask for less.

@@ -33,6 +33,7 @@ use crate::message::request::Connection as Facts;
 use crate::message::upgrade::Socket;
 use crate::message::{Request, Response};
 use crate::net::tls::secure::Secure;
+use crate::proxy::node::Claims;
 
 impl Connection {
     /// Serves the request whose head is the first `length` bytes of the input.
@@ -40,12 +41,13 @@ impl Connection {
         let bytes = desk.keep_head(&self.input.unread()[..length]);
         self.input.consume(length);
         let fields = mem::take(&mut desk.fields);
-        let head = match head::parse(bytes, &desk.service.head_limits(), fields) {
+        let mut head = match head::parse(bytes, &desk.service.head_limits(), fields) {
             Ok(head) => head,
             Err(error) => return Next::Verdict(self.refuse(error, false, desk)),
         };
-        let line = Line::begin(self.peer.as_ref(), &head);
-        match self.judge(&head, desk) {
+        let judged = self.judge_claims(&mut head, desk);
+        let line = Line::begin(self.client().as_ref(), &head);
+        match judged.and_then(|()| self.judge(&head, desk)) {
             Ok((exchange, decoder)) => self.begin(head, exchange, decoder, line, desk),
             Err(error) => {
                 let is_head = head.method == Method::HEAD;
@@ -116,6 +118,7 @@ impl Connection {
                 }
             }
             Err(error) => {
+                desk.counters.timed_out.add(u64::from(error.kind() == io::ErrorKind::TimedOut));
                 log::debug!("an answer broke off: {error}");
                 line.end(None);
                 Next::Verdict(Verdict::Close)
@@ -127,7 +130,9 @@ impl Connection {
     pub(super) fn conclude(&mut self, done: Done, desk: &mut Desk) -> Next {
         let Done { exchange, content, answer, line } = done;
         self.answered += 1;
-        desk.counters.answered.add(1);
+        if !desk.service.is_over() {
+            desk.counters.answered.add(1);
+        }
         line.end(Some((answer.status, answer.length)));
         if let Unread::Elsewhere = content {
             // Somebody still reads it on another thread; what comes next on this connection cannot be told apart.
@@ -155,10 +160,14 @@ impl Connection {
             let facts = Facts::new(
                 self.peer.clone(),
                 Arc::downgrade(&stream) as Weak<dyn Socket>,
+                self.proxied.announced.clone(),
                 self.stream.secure().and_then(Secure::facts).map(Arc::clone),
                 Arc::clone(&desk.service.shutdown),
             );
             request.extensions_mut().insert(Arc::new(facts));
+        }
+        if let Some(claims) = self.proxied.claims.take() {
+            request.extensions_mut().insert(*claims);
         }
         request
     }
@@ -179,7 +188,10 @@ impl Connection {
 
     /// Takes back what the next request can use of this one.
     fn recover(&mut self, request: &mut Request, desk: &mut Desk) {
-        let extensions = mem::take(request.extensions_mut());
+        let mut extensions = mem::take(request.extensions_mut());
+        if desk.service.config.trust.is_some() {
+            extensions.remove::<Claims>();
+        }
         // What a handler has put beside the connection's facts is this request's alone.
         if extensions.len() == 1 && extensions.get::<Arc<Facts>>().is_some() {
             self.extensions = extensions;

@@ -24,6 +24,15 @@ impl Phase {
 }
 
 impl Connection {
+    /// Begins what the connection is about, behind what a proxy has sent in clear.
+    pub(super) fn begin_talk(&mut self) {
+        self.phase = Phase::first(&self.stream);
+        if let Some(secure) = self.stream.secure() {
+            secure.begin_with(self.input.unread());
+            self.input.clear();
+        }
+    }
+
     /// Goes on with the handshake as far as it gets.
     pub(super) fn shake_hands(&mut self, desk: &mut Desk, reading: &mut Reading) -> Step {
         let Some(secure) = self.stream.secure() else { return Step::Verdict(Verdict::Close) };

@@ -1,5 +1,4 @@
-//! How a conversation ends early: an answer of the server's own, our end of the stream, and patience with what still comes; and how it
-//! goes on although there is content that nobody wants.
+//! How a conversation ends early: an answer of the server's own, our end of the stream, and patience with what still comes.
 //!
 //! Closing at once would make the kernel answer what the client is still sending with a reset, and a reset destroys what the client
 //! has not read yet (RFC 9112 §9.6). So a client that is in the middle of a large upload reads the whole `413`. It costs no
@@ -11,7 +10,7 @@ use std::time::Instant;
 use http::StatusCode;
 
 use super::access::Line;
-use super::connection::{Connection, Next, Phase, Step, Verdict};
+use super::connection::{Connection, Phase, Step, Verdict};
 use super::desk::Desk;
 use super::sending::Then;
 use crate::h1::encode;
@@ -52,7 +51,7 @@ impl Connection {
     /// Tells a connection that was never looked at that there is no room for it, and waits for it to leave. Before a TLS handshake nothing
     /// can be told.
     pub(crate) fn turn_away(&mut self, retry_after_secs: u64, desk: &mut Desk) -> Verdict {
-        if let Phase::Handshake(_) = self.phase {
+        if self.stream.secure().is_some() {
             return Verdict::Close;
         }
         let config = &desk.service.config;
@@ -80,26 +79,6 @@ impl Connection {
         self.deadline = Instant::now() + config.linger_timeout;
         // What the socket holds has to be dropped before anything more is reported.
         if self.is_drained { Verdict::Park } else { Verdict::Again }
-    }
-
-    /// Drops content that nobody wanted.
-    pub(super) fn drain(&mut self, desk: &mut Desk) -> Step {
-        let Phase::Drain { decoder, left } = &mut self.phase else { return Step::On };
-        let mut hole = [0; 4096];
-        while !decoder.is_ended() {
-            match decoder.decode(self.input.unread(), &mut hole) {
-                Ok(step) if step.consumed > 0 => {
-                    self.input.consume(step.consumed);
-                    *left = left.saturating_sub(step.consumed as u64);
-                }
-                Ok(_) if *left > 0 => return Step::Starved,
-                Ok(_) | Err(_) => return Step::Verdict(self.begin_linger(desk)),
-            }
-            if *left == 0 && !decoder.is_ended() {
-                return Step::Verdict(self.begin_linger(desk));
-            }
-        }
-        self.settle(Next::Head, desk)
     }
 
     /// Drops what has come.

@@ -17,18 +17,21 @@
 //! | [`watch`], [`shortage`] | keeps the time: deadlines, patience, handlers that block |
 //! | [`parking`], [`idle`] | where connections wait without a thread; which of them has been idle for longest |
 //! | [`connection`], [`linger`], [`open`] | the states of one connection; how it ends early; how many there are |
-//! | [`handshake`], [`gather`] | TLS is agreed on; content received before a handler runs |
+//! | [`proxied`], [`handshake`] | what proxies say of a connection and of a request; TLS is agreed on |
+//! | [`gather`], [`drain`] | content received before a handler runs; content that it has left |
 //! | [`exchange`], [`content`], [`answer`], [`access`] | one request: served, its content, its answer, its line in the log |
-//! | [`rest`], [`sending`] | content at hand; an answer whose client is slow to take it |
+//! | [`rest`], [`sending`], [`burden`] | content at hand; an answer whose client is slow to take it; what all of those hold |
 //! | [`input`], [`output`], [`pace`], [`pressure`], [`desk`] | bytes in, bytes out, patience with a peer, who gives way, a worker's memory |
 //! | [`statistics`] | counters without contention |
 
 mod accept;
 mod access;
 mod answer;
+mod burden;
 pub(crate) mod connection;
 mod content;
 pub(crate) mod desk;
+mod drain;
 mod exchange;
 mod gather;
 mod handshake;
@@ -41,6 +44,7 @@ mod pace;
 mod parking;
 mod pool;
 mod pressure;
+mod proxied;
 mod queue;
 mod rest;
 mod seat;
@@ -176,8 +180,9 @@ impl Engine {
         drop(listeners);
 
         let is_quiet = pool.open.wait_for(own, begun + pool.service().config.shutdown_timeout);
-        let finished = pool.staff.counted().answered.get().saturating_sub(answered);
+        // From here on nothing counts as answered: it is finished by now, or cut.
         pool.service().over.store(true, Ordering::SeqCst);
+        let finished = pool.staff.counted().answered.get().saturating_sub(answered);
         let cut = if is_quiet { 0 } else { self.cut_all() };
         pool.ring();
         join(&self.watching);
@@ -229,6 +234,7 @@ impl Engine {
             accepts: pool.accepted.load(Ordering::Relaxed),
             requests: counted.requests.get(),
             refused: counted.refused.get(),
+            proxy_refused: counted.proxy_refused.get(),
             turned_away: pool.turned_away.load(Ordering::Relaxed),
             timed_out: counted.timed_out.get(),
             handshakes_failed: counted.handshakes_failed.get(),

@@ -230,7 +230,8 @@ pub(crate) enum Passed {
 
 /// How long a write may wait for room before what is left is the business of later.
 ///
-/// As long as a scheduler's slice: a client on the same machine or network that is merely not running makes room within it.
+/// As long as a scheduler's slice: a client on the same machine or network that is merely not running makes room within it. Measured with
+/// answers of 1 MiB and 100 MiB, 1 ms, 10 ms and 40 ms differ by less than the noise of 5 %.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(10);
 /// How much of a file one system call sends at the most.
 const FILE_SLICE: usize = 1 << 20;

@@ -8,6 +8,7 @@
 
 use std::io;
 use std::net::Shutdown;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -202,6 +203,10 @@ impl Parking {
         } else if let Some(token) = connection.lot.take() {
             // Closing the descriptor ends the watch.
             self.lots().vacate(token);
+        }
+        // What a parked answer is made of is the handler's own, and so is what happens when it is dropped.
+        if catch_unwind(AssertUnwindSafe(|| drop(connection))).is_err() {
+            log::error!("dropping what a handler has made panicked");
         }
     }
 

@@ -6,9 +6,27 @@
 //!
 //! **A handler that blocks** must not hold up the rest. While anybody works, the watch thread looks each millisecond at who
 //! has been at the same request since it last looked. Such a worker is written off: if it led, the lead is vacant; if
-//! connections wait and fewer workers run than there are processors, a sleeping one is called, or one is added.
+//! connections wait and fewer workers run than there are processors, a sleeping one is called, or one is added. Where what is
+//! queued waits for two milliseconds and those who work sleep, handlers block for short times, many of them: then everybody who is
+//! wanted is called at once (see [`shortage`](super::shortage)).
 //!
 //! So the number of threads follows the number of handlers that block, between `thread_pool` and `thread_pool_max`.
+//!
+//! **Measured**, two processors shared with the client, processor time of the server for a thousand small requests in milliseconds,
+//! and requests a second:
+//!
+//! | | 1 connection | 8 | 64 |
+//! |---|---|---|---|
+//! | as it is | 9.2, 53,800 | 7.1, 126,900 | 7.4, 125,000 |
+//! | no worker stays with a lone connection | 10.5, 46,700 | 7.1, 123,000 | 7.3, 126,300 |
+//! | it stays after the first request | 9.2, 53,700 | 8.4, 81,400 | 7.8, 89,000 |
+//! | one ready connection at a time | 9.3, 53,800 | 7.1, 96,500 | 8.2, 79,300 |
+//! | eight at a time | 9.7, 50,800 | 7.2, 97,600 | 8.0, 111,900 |
+//! | armed anew for each request (one-shot) | 9.5, 51,800 | 7.7, 116,500 | 8.1, 100,100 |
+//! | one thread waits, others serve | 12.6, 42,300 | 8.9, 104,900 | 19.1, 56,600 |
+//!
+//! Handlers that block for a millisecond, 64 connections: 43 answers a millisecond, where a thread for each connection gives 44; without
+//! calling everybody at once 3, as three workers of ten took turns.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -251,6 +269,7 @@ impl Pool {
         let pool = Arc::clone(self);
         self.staff.hire(config.threads_max, config.stack_size, move |seat| {
             pool.staff.arrive();
+            seat.arrive();
             work(&pool, seat);
             pool.waits(seat);
             pool.leave_lead(seat);

@@ -56,6 +56,14 @@ impl Rest {
         }
     }
 
+    /// How much memory and how many descriptors it holds.
+    pub(super) fn holds(&self) -> (u64, usize) {
+        match self {
+            Self::Bytes(bytes) => (bytes.len() as u64, 0),
+            Self::File { .. } => (0, 1),
+        }
+    }
+
     /// Sends what the client takes; small content is only gathered.
     pub(crate) fn send(&mut self, output: &mut Output<'_>) -> io::Result<Left> {
         match self {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 
 use super::statistics::Counters;
+use crate::net::processor::Task;
 use crate::net::stream::Stream;
 
 /// What is known of one worker. It writes here itself, but for being called and being written off.
@@ -12,6 +13,7 @@ pub(super) struct Seat {
     /// From 1 on, never given twice.
     pub(super) number: usize,
     thread: OnceLock<Thread>,
+    task: OnceLock<Task>,
     state: AtomicU8,
     /// Goes up with each connection it takes up.
     serves: AtomicU64,
@@ -41,6 +43,7 @@ impl Seat {
         Self {
             number,
             thread: OnceLock::new(),
+            task: OnceLock::new(),
             state: AtomicU8::new(State::Waits as u8),
             serves: AtomicU64::new(0),
             seen: AtomicU64::new(0),
@@ -52,6 +55,16 @@ impl Seat {
     /// Enters the thread that sits here; once.
     pub(super) fn take(&self, thread: Thread) {
         let _ = self.thread.set(thread);
+    }
+
+    /// Enters the calling thread, which sits here, as the system knows it; once.
+    pub(super) fn arrive(&self) {
+        let _ = self.task.set(Task::current());
+    }
+
+    /// Whether its thread sleeps; `None` where the system does not say.
+    pub(super) fn sleeps(&self) -> Option<bool> {
+        self.task.get()?.sleeps()
     }
 
     /// Whether the calling thread sits here.

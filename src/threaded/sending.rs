@@ -6,6 +6,7 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
+use super::burden::Load;
 use super::connection::{Connection, Phase, Step, Verdict};
 use super::desk::Desk;
 use super::exchange::Done;
@@ -24,6 +25,8 @@ pub(super) struct Sending {
     /// Since when it waits.
     since: Instant,
     then: Then,
+    /// What it holds, counted.
+    _load: Load,
 }
 
 /// What comes once all is sent.
@@ -86,9 +89,14 @@ impl Connection {
         // Of its own size: the worker keeps its buffer.
         let gathered = desk.gathered.as_slice().to_vec();
         desk.gathered.clear();
+        let (bytes, files) = rest.as_ref().map_or((0, 0), Rest::holds);
+        let kept = if self.stream.secure().is_some() { KEPT_BY_TLS } else { 0 };
+        let load = desk.service.burden.add(gathered.len() as u64 + bytes + kept, files);
+        // What was reported until now may be input, and will not be again.
+        self.is_drained = false;
         let now = Instant::now();
         self.deadline = now + config.write_timeout.min(RETRY);
-        self.phase = Phase::Send(Box::new(Sending { gathered, rest, pace, since: now, then }));
+        self.phase = Phase::Send(Box::new(Sending { gathered, rest, pace, since: now, then, _load: load }));
         Verdict::Park
     }
 
@@ -114,7 +122,10 @@ impl Connection {
                     self.phase = Phase::Send(sending);
                     Step::Verdict(Verdict::Park)
                 }
-                None => self.give_up(*sending, "its client has had its time"),
+                None => {
+                    desk.counters.timed_out.add(1);
+                    self.give_up(*sending, "its client has had its time")
+                }
             },
             // Nobody would report room that there has been all along.
             Ok(Left::Share) => {
@@ -124,8 +135,11 @@ impl Connection {
             }
             Ok(Left::Missing(missing)) => {
                 log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
-                sending.then.break_off();
-                Step::Verdict(Verdict::Close)
+                // Whole answers may stand before it, and are sent.
+                sending.rest = None;
+                mem::replace(&mut sending.then, Then::Close).break_off();
+                self.phase = Phase::Send(sending);
+                Step::On
             }
             Err(error) => self.give_up(*sending, &error.to_string()),
         }
@@ -189,5 +203,7 @@ impl Sending {
     }
 }
 
+/// Bytes that TLS may have taken of an answer and not sent: nobody knows how many, but no more than so many.
+const KEPT_BY_TLS: u64 = 64 * 1024;
 /// How often a client that takes little is looked at.
 const RETRY: Duration = Duration::from_secs(1);

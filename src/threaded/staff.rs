@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
-use super::seat::Seat;
+use super::seat::{Seat, State};
 use super::statistics::Counters;
 use crate::net::stream::Stream;
 
@@ -149,6 +149,18 @@ impl Staff {
         self.roster().seats.len()
     }
 
+    /// Whether most of those who work sleep: they wait for something. A few are asked; where the system does not say, they do not.
+    pub(super) fn sleeps_at_work(&self) -> bool {
+        let roster = self.roster();
+        let working = roster.seats.iter().filter(|seat| seat.is(State::Works) && seat.serving().is_some());
+        let (mut asked, mut asleep) = (0, 0);
+        for sleeps in working.take(ASKED).filter_map(|seat| seat.sleeps()) {
+            asked += 1;
+            asleep += usize::from(sleeps);
+        }
+        2 * asleep > asked
+    }
+
     /// What all have counted, those who left included.
     pub(super) fn counted(&self) -> Counters {
         let roster = self.roster();
@@ -228,6 +240,9 @@ impl Staff {
         self.roster.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// How many of those who work are asked whether they sleep.
+const ASKED: usize = 8;
 
 impl Roster {
     /// Takes a seat off the list, its counts kept; once only.

@@ -28,7 +28,9 @@ pub(crate) struct Counters {
     pub(crate) answered: Counter,
     /// Requests that were answered by the server itself: malformed, too large, too late.
     pub(crate) refused: Counter,
-    /// Requests whose head or content was late.
+    /// Connections that did not begin with a sound PROXY header, where they have to.
+    pub(crate) proxy_refused: Counter,
+    /// Requests whose client was late, with its head, with content, or in taking its answer.
     pub(crate) timed_out: Counter,
     /// TLS handshakes that came to nothing.
     pub(crate) handshakes_failed: Counter,
@@ -60,11 +62,12 @@ impl Counters {
         }
     }
 
-    fn all(&self) -> [&Counter; 8] {
+    fn all(&self) -> [&Counter; 9] {
         [
             &self.requests,
             &self.answered,
             &self.refused,
+            &self.proxy_refused,
             &self.timed_out,
             &self.handshakes_failed,
             &self.panics,

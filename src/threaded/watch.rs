@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::connection::{Connection, Overdue, Verdict};
 use super::desk::Desk;
 use super::pool::Pool;
-use super::shortage::Shortage;
+use super::shortage::{Shortage, Sight};
 use super::worker;
 
 /// Watches until the server stops.
@@ -36,14 +36,16 @@ pub(super) fn run(pool: &Arc<Pool>) {
         next = earlier(next, pool.queue.next_overdue());
 
         let held_up = pool.write_off();
-        let blocks = shortage.look(now, pool.queue.progress(), pool.running());
+        let sight =
+            Sight { now, progress: pool.queue.progress(), working: pool.running(), is_led: !pool.is_lead_vacant() };
+        let blocks = shortage.look(&sight, || pool.staff.sleeps_at_work());
         pool.set_eager(shortage.is_eager());
         let is_short = blocks || is_short_of_workers(pool, processors);
         let mut in_want = 0;
         short = if is_short { short + 1 } else { 0 };
         if is_short {
             // Those who sleep cost nothing; more are added only if that was not enough, and twice as many each time.
-            let most = if shortage.is_eager() { pool.staff.len() } else { held_up };
+            let most = if blocks { pool.staff.len() / 2 } else { held_up };
             let wanted = pool.queue.len().clamp(1, most.max(1));
             let called = (0..wanted).take_while(|_| pool.call()).count();
             let is_enough = called == wanted || (called == 0 && pool.call_leader());
@@ -86,8 +88,7 @@ fn hire(pool: &Arc<Pool>, count: usize) -> bool {
 /// Whether something waits that nobody will reach soon.
 fn is_short_of_workers(pool: &Pool, processors: usize) -> bool {
     let running = pool.running();
-    let is_unled = pool.is_lead_vacant() && (running == 0 || pool.is_eager());
-    is_unled || (running < processors && !pool.queue.is_empty())
+    (running == 0 && pool.is_lead_vacant()) || (running < processors && !pool.queue.is_empty())
 }
 
 /// A parked connection's time is over.

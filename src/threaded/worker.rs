@@ -13,7 +13,7 @@ use super::pool::Pool;
 use super::seat::Seat;
 use crate::message::body::Upgrade;
 use crate::message::upgrade::{Socket, Upgraded};
-use crate::net::poll::{Batch, WAKE};
+use crate::net::poll::{Batch, Interest, WAKE};
 
 /// Works until there is nothing to do for it any more.
 pub(super) fn work(pool: &Arc<Pool>, seat: &Arc<Seat>) {
@@ -66,7 +66,10 @@ impl<'p> Worker<'p> {
             }
             if self.pool.take_lead(self.seat) {
                 self.lead();
-            } else if !self.pool.sleep(self.seat) {
+                continue;
+            }
+            self.desk.tidy();
+            if !self.pool.sleep(self.seat) {
                 return;
             }
         }
@@ -106,7 +109,8 @@ impl<'p> Worker<'p> {
         }
         self.batch = batch;
         let Some((token, connection)) = first else { return };
-        if ready == 1 && self.note_alone(token) && self.pass_lead() {
+        let is_input = connection.interest() == Interest::Read;
+        if ready == 1 && is_input && self.note_alone(token) && self.pass_lead() {
             return self.attach(connection);
         }
         if self.pool.is_eager() {
@@ -166,7 +170,9 @@ impl<'p> Worker<'p> {
         while let Some(mut connection) = next {
             self.seat.serve(Some(Arc::clone(&connection.stream)));
             self.lot = connection.lot;
-            let verdict = connection.advance(&mut self.desk);
+            // What a stop has cut is not begun any more.
+            let is_over = self.pool.is_over();
+            let verdict = if is_over { Verdict::Close } else { connection.advance(&mut self.desk) };
             // From here on it may become another's.
             self.lot = None;
             self.seat.serve(None);

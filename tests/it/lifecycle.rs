@@ -565,6 +565,7 @@ fn every_setting_that_cannot_be_used_is_refused_by_name() {
         ("max_request_header_fields", |s| s.max_request_header_fields = 0),
         ("max_request_body_size", |s| s.max_request_body_size = Some(0)),
         ("body_buffer_size", |s| s.body_buffer_size = 2 << 30),
+        ("max_parked_size", |s| s.max_parked_size = Some(0)),
         ("max_drain_size", |s| s.max_drain_size = 0),
         ("max_linger_size", |s| s.max_linger_size = 0),
         ("minimum_rate", |s| s.minimum_rate = Some(0)),

@@ -98,6 +98,46 @@ fn each_exchange_is_one_line_and_no_peer_can_forge_another() {
 }
 
 #[test]
+fn behind_a_proxy_it_is_the_client_that_is_logged() {
+    if !is_alone("logging::behind_a_proxy_it_is_the_client_that_is_logged") {
+        return;
+    }
+    listen();
+    let server = TestServer::with(
+        |_: &mut Request| "hello",
+        |settings| {
+            settings.proxy_protocol = true;
+            settings.set("trusted_proxies", "127.0.0.1, 192.0.2.0/24").unwrap();
+            settings.set("trusted_proxy_headers", "x-forwarded-for").unwrap();
+        },
+    );
+    let mut client = Client::connect(server.address());
+    client.send("PROXY TCP4 192.0.2.1 192.0.2.9 56324 443\r\n");
+    client.assert_in_step("/announced", "hello");
+    client.send("GET /claimed HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6, 2001:db8::1\r\n\r\n");
+    client.answer();
+    client.send("GET /hidden HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: unknown\r\n\r\n");
+    client.answer();
+    client.send("GET /wrong HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: x\r\n\r\n");
+    assert_eq!(client.answer().status, 400);
+    let mut stranger = Client::connect(server.address());
+    stranger.send("GET / HTTP/1.1\r\n");
+    stranger.over();
+    wait_until("four lines", || records(|_, target| target == "drupe::access").len() == 4);
+    let lines = records(|_, target| target == "drupe::access");
+    let expected = ["192.0.2.1 - - [", "2001:db8::1 - - [", "- - - [", "192.0.2.1 - - ["];
+    for (line, (expected, target)) in
+        lines.iter().zip(expected.into_iter().zip(["announced", "claimed", "hidden", "wrong"]))
+    {
+        assert!(line.starts_with(expected) && line.contains(&format!("\"GET /{target} HTTP/1.1\"")), "{line}");
+    }
+    let refusal =
+        || records(|level, _| level == Level::Debug).into_iter().find(|text| text.ends_with(": no PROXY header"));
+    wait_until("the refused header is there to be found", || refusal().is_some());
+    assert!(refusal().unwrap().starts_with("closing 127.0.0.1:"), "{:?}", refusal());
+}
+
+#[test]
 fn clients_that_misbehave_are_no_errors_of_ours() {
     if !is_alone("logging::clients_that_misbehave_are_no_errors_of_ours") {
         return;

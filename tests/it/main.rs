@@ -95,6 +95,10 @@ mod tls;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls_outside;
 
+// Behind proxies: what they say in bytes, and HAProxy and nginx themselves.
+mod frontends;
+mod proxied;
+
 // Connections that leave HTTP.
 mod upgrade;
 

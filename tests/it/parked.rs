@@ -372,3 +372,33 @@ fn clients_that_are_not_slow_keep_their_worker() {
     assert_eq!(other.answer().text(), "/");
     assert_eq!(server.server().statistics().timed_out, 0);
 }
+
+#[test]
+fn what_parked_answers_hold_is_bounded() {
+    const MOST: u64 = 8 << 20;
+    let server = TestServer::with(
+        |request: &mut Request| Body::from(if request.uri().path() == "/" { vec![b'x'] } else { vec![b'x'; LARGE] }),
+        |settings| {
+            (settings.thread_pool, settings.thread_pool_max) = (4, Some(4));
+            settings.max_parked_size = Some(MOST);
+            settings.write_timeout = Some(2 * PATIENCE);
+        },
+    );
+    let slow: Vec<Client> = (0..8)
+        .map(|_| {
+            let mut client = Client::connect(server.address());
+            client.send(get("/large"));
+            client
+        })
+        .collect();
+    // As many as there are workers may be left when it fills; the others are each waited for by a worker.
+    wait_until("all workers wait", || {
+        let statistics = server.server().statistics();
+        statistics.threads_idle == 0 && statistics.parked > 0
+    });
+    let parked = server.server().statistics().parked;
+    assert!((1..=4).contains(&parked), "{parked} answers are parked although one is too many");
+    // Who is slow gives way even so.
+    assert_eq!(Client::connect(server.address()).get("/").content, b"x");
+    drop(slow);
+}

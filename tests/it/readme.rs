@@ -9,9 +9,10 @@ use drupe::Settings;
 #[test]
 fn it_is_short_and_begins_with_the_two_commands() {
     let readme = read("README.md");
-    // Each setting has its row, and there are as many as there are.
+    // Each setting has its row, and there are as many as there are. Unix sockets and proxies in front, which came last, both have to be
+    // told: that is what raised this from 120.
     let lines = readme.lines().count() - rows(&readme, "## Settings", 4).len();
-    assert!(lines <= 120, "{lines} lines beside the settings");
+    assert!(lines <= 135, "{lines} lines beside the settings");
     let block = readme.split("```").nth(1).unwrap();
     let commands: Vec<&str> = block.lines().skip(1).map(|line| line.split('#').next().unwrap().trim_end()).collect();
     assert_eq!(commands, ["cargo run --release --features full -- .", "cargo test --features full"]);

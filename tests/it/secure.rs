@@ -146,7 +146,16 @@ pub(crate) struct Secure(pub(crate) StreamOwned<ClientConnection, TcpStream>);
 
 impl Read for Secure {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
+        loop {
+            match self.0.conn.reader().read(buffer) {
+                // Not by way of the stream, which would first send what a server that has left does not take.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.0.conn.read_tls(&mut self.0.sock)?;
+                    self.0.conn.process_new_packets().map_err(io::Error::other)?;
+                }
+                done => return done,
+            }
+        }
     }
 }
 

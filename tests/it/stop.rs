@@ -109,7 +109,7 @@ fn server(door: &Door, stuck: &Door) -> Server {
     });
     server.settings.socket_port = 0;
     server.settings.thread_pool = 4;
-    server.settings.shutdown_timeout = Duration::from_secs(2);
+    server.settings.shutdown_timeout = Duration::from_secs(5);
     server
 }
 

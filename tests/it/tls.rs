@@ -173,6 +173,48 @@ fn a_connection_leaves_http_inside_of_tls() {
     client.assert_closed();
 }
 
+// ---- behind a proxy that passes TLS on ----
+
+#[test]
+fn a_proxy_announces_in_clear_whose_handshake_follows() {
+    const HEADER: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.9 1000 443\r\n";
+    let server = TestServer::with(
+        |request: &mut Request| {
+            let connection = request.connection();
+            let proxy = connection.proxy().map(ToString::to_string).unwrap_or_default();
+            let peer = connection.peer().map(ToString::to_string).unwrap_or_default();
+            assert!(connection.tls().is_some());
+            format!("{peer} {} {}", proxy.split(':').next().unwrap_or_default(), connection.scheme())
+        },
+        |settings| {
+            secure(settings);
+            settings.proxy_protocol = true;
+        },
+    );
+    for with_it in [0, 1, 5, usize::MAX] {
+        let mut connection = rustls::ClientConnection::new(config(None), "localhost".try_into().unwrap()).unwrap();
+        let mut socket = connect_raw(server.address());
+        let mut hello = Vec::new();
+        connection.write_tls(&mut hello).unwrap();
+        // Some of the handshake in the header's own segment.
+        let (first, rest) = hello.split_at(with_it.min(hello.len()));
+        socket.write_all(&[HEADER, first].concat()).unwrap();
+        wait_until("the server has it all", || statistics(&server).parked == 1 || rest.is_empty());
+        socket.write_all(rest).unwrap();
+        let mut stream = rustls::StreamOwned::new(connection, socket);
+        stream.conn.complete_io(&mut stream.sock).unwrap();
+        let mut client = Client::over_line(Box::new(crate::secure::Secure(stream)));
+        client.assert_in_step("/", "192.0.2.1:1000 127.0.0.1 https");
+        client.end();
+        client.assert_closed();
+        wait_until("it is closed", || statistics(&server).parked == 0);
+    }
+    // Who sends no header, be it TLS, is refused as elsewhere.
+    assert!(connect(server.address(), &config(None)).is_err());
+    let statistics = statistics(&server);
+    assert_eq!((statistics.proxy_refused, statistics.handshakes_failed, statistics.refused), (1, 0, 0));
+}
+
 // ---- handshakes that come to nothing ----
 
 #[test]

@@ -285,7 +285,9 @@ fn a_thousand_idle_connections_take_no_thread() {
     wait_until("the pool is at its size", || service.counts().of("threads") == 4);
     let each = service.figures().resident().saturating_sub(empty) / u64::from(CLIENTS);
     println!("{CLIENTS} idle connections: {each} bytes each, above {empty} bytes");
-    wait_until("four workers, one that accepts, one that keeps the time", || service.figures().threads().len() == 4 + 2);
+    wait_until("four workers, one that accepts, one that keeps the time", || {
+        service.figures().threads().len() == 4 + 2
+    });
     assert!(each < 16 << 10, "{each} bytes for each connection");
     connect_to(service.address()).assert_in_step("/new", "/new");
     clients.iter_mut().for_each(|client| client.assert_in_step("/again", "/again"));

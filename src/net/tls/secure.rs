@@ -61,8 +61,8 @@ struct State {
 
 #[derive(Debug)]
 enum Phase {
-    /// Nothing has come. A connection that stays silent costs no session.
-    Fresh,
+    /// Nothing has come, but for these bytes that were read in clear. A connection that stays silent costs no session.
+    Fresh(Vec<u8>),
     Handshaking(Box<dyn Session>),
     Open(Open),
     /// Past TLS, see [`Handshake::Plain`].
@@ -76,7 +76,7 @@ impl Secure {
             SockRef::from(&fd).set_nonblocking(true)?;
         }
         let (below, waits, is_nonblocking) = (Below::new(inner), (grace, send_slice), AtomicBool::new(false));
-        let state = Mutex::new(State { phase: Phase::Fresh, is_mute: false });
+        let state = Mutex::new(State { phase: Phase::Fresh(Vec::new()), is_mute: false });
         Ok(Self { below, tls, waits, is_nonblocking, state, facts: OnceLock::new() })
     }
 
@@ -100,13 +100,23 @@ impl Secure {
         self.facts.get()
     }
 
+    /// Takes bytes that were read in clear as the first of the handshake.
+    pub(crate) fn begin_with(&self, bytes: &[u8]) {
+        if let Phase::Fresh(ahead) = &mut self.state().phase {
+            ahead.extend_from_slice(bytes);
+        }
+    }
+
     /// Goes on with the handshake as far as it gets without waiting.
     pub(crate) fn handshake(&self) -> Handshake {
         let mut state = self.state();
         let mut wire = Wire::new(&self.below);
         for _ in 0..SHARE {
             let stepped = match &mut state.phase {
-                Phase::Fresh => self.begin(&mut wire),
+                Phase::Fresh(ahead) => {
+                    let ahead = std::mem::take(ahead);
+                    self.begin(ahead, &mut wire)
+                }
                 Phase::Handshaking(session) => step(&mut **session, &mut wire).map(|()| None),
                 Phase::Open(_) => return Handshake::Done,
                 Phase::Clear => return Handshake::Failed("there is no TLS on this connection".to_owned()),
@@ -130,19 +140,21 @@ impl Secure {
     }
 
     /// Looks at the first bytes; the session that they begin.
-    fn begin(&self, wire: &mut Wire<'_>) -> Result<Option<Box<dyn Session>>, Handshake> {
-        let mut first = [0; FIRST];
-        let count = match wire.read(&mut first) {
-            Ok(0) => return Err(Handshake::Failed("the client has left".to_owned())),
-            Ok(count) => count,
-            Err(error) => return Err(pause_or_fail(&error, Handshake::Read)),
-        };
+    fn begin(&self, mut first: Vec<u8>, wire: &mut Wire<'_>) -> Result<Option<Box<dyn Session>>, Handshake> {
+        if first.is_empty() {
+            let mut room = [0; FIRST];
+            match wire.read(&mut room) {
+                Ok(0) => return Err(Handshake::Failed("the client has left".to_owned())),
+                Ok(count) => first.extend_from_slice(&room[..count]),
+                Err(error) => return Err(pause_or_fail(&error, Handshake::Read)),
+            }
+        }
         // A handshake begins with 0x16, SSL 2 with a byte above 0x7F.
         if first[0].is_ascii_alphabetic() {
             return Err(Handshake::Plain);
         }
         let mut session = self.tls.session().map_err(Handshake::Failed)?;
-        let mut rest = &first[..count];
+        let mut rest = &first[..];
         while !rest.is_empty() {
             let taken = session.receive(&mut rest).map_err(|error| error.to_string());
             let advanced = match taken {
@@ -168,7 +180,7 @@ impl Secure {
     }
 
     /// Reads what has come: the whole buffer full, or everything. So less than a full buffer means, as with a socket, that what comes
-    /// later will be reported. `Ok(0)`: the client has ended its side by `close_notify`.
+    /// later will be reported. `Ok(0)`: the client has ended its side by `close_notify`. Before the handshake begins, bytes come in clear.
     ///
     /// # Errors
     /// `WouldBlock` if nothing came within the grace, or only a part of a record; `UnexpectedEof` if the connection ended without
@@ -193,8 +205,8 @@ impl Secure {
         let mut state = self.state();
         match &mut state.phase {
             Phase::Open(open) => open.read(buffer, &mut Wire::new(&self.below)),
-            Phase::Clear => self.below.read(buffer),
-            Phase::Fresh | Phase::Handshaking(_) => Err(io::ErrorKind::NotConnected.into()),
+            Phase::Clear | Phase::Fresh(_) => self.below.read(buffer),
+            Phase::Handshaking(_) => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
@@ -228,7 +240,7 @@ impl Secure {
             Phase::Clear if skip == 0 => return self.below.write(parts),
             // The rest of it is for the next call.
             Phase::Clear => return Ok(0),
-            Phase::Fresh | Phase::Handshaking(_) => return Err(io::ErrorKind::NotConnected.into()),
+            Phase::Fresh(_) | Phase::Handshaking(_) => return Err(io::ErrorKind::NotConnected.into()),
         };
         transmit(session, &mut wire)?;
         let mut taken = 0;

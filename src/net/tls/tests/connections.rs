@@ -428,10 +428,33 @@ fn files_are_not_sent_by_the_kernel() {
 }
 
 #[test]
-fn nothing_is_read_or_written_before_the_handshake() {
+fn what_a_proxy_sends_first_is_read_in_clear_and_may_be_too_much() {
+    let (tls, manner) = one();
+    let (server, mut socket) = sockets(&tls);
+    let mut connection = manner.connection();
+    let mut sent = b"PROXY\r\n".to_vec();
+    connection.write_tls(&mut sent).unwrap();
+    socket.write_all(&sent).unwrap();
+    assert!(server.wait(Interest::Read, PATIENCE).unwrap());
+    let mut received = vec![0; sent.len()];
+    let count = server.read(&mut received).unwrap();
+    assert_eq!(&received[..7], b"PROXY\r\n");
+    server.secure().unwrap().begin_with(&received[7..count]);
+    std::thread::scope(|scope| {
+        let client = scope.spawn(move || {
+            let mut client = rustls::StreamOwned::new(connection, socket);
+            client.write_all(b"ping").map(|()| client)
+        });
+        assert_eq!(shake(&server), Handshake::Done);
+        assert_eq!(read_exactly(&server, 4), b"ping");
+        client.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn nothing_is_written_before_the_handshake() {
     let (tls, _) = one();
     let (server, _client) = sockets(&tls);
-    assert_eq!(server.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::NotConnected);
     assert_eq!(server.write(&[IoSlice::new(b"503")]).unwrap_err().kind(), ErrorKind::NotConnected);
 }
 

@@ -1,0 +1,18 @@
+//! Says who asks, behind a proxy on this machine that sets `X-Forwarded-For` and `X-Forwarded-Proto`; whoever comes by itself is itself.
+//!
+//! For nginx: `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;` and `proxy_set_header X-Forwarded-Proto $scheme;`.
+//! Try `curl http://127.0.0.1:8080/`, and `curl -H 'X-Forwarded-For: 192.0.2.1' http://127.0.0.1:8080/` as if you were the proxy.
+
+use drupe::{Request, RequestExt, Server};
+
+fn who(request: &mut Request) -> String {
+    let client = request.client().map_or_else(|| "somebody".to_owned(), |address| address.to_string());
+    format!("{client}, by {}, to {}\n", request.scheme(), request.host().unwrap_or("nowhere"))
+}
+
+fn main() -> Result<(), drupe::Error> {
+    let mut server = Server::new(who);
+    server.settings.trusted_proxies = vec!["127.0.0.1".to_owned(), "::1".to_owned()];
+    server.settings.trusted_proxy_headers = vec!["x-forwarded-for".to_owned(), "x-forwarded-proto".to_owned()];
+    server.quickstart()
+}

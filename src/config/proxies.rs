@@ -1,0 +1,60 @@
+//! Whom the settings about proxies trust, and in what; nothing that would leave a client's word in a proxy's place.
+
+use http::HeaderName;
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+
+use super::check::within;
+use crate::error::Error;
+use crate::proxy::legacy;
+use crate::proxy::network::Networks;
+use crate::proxy::trust::Trust;
+use crate::settings::Settings;
+
+/// Checks `trusted_proxies` and what belongs to it; `None` if it is empty.
+pub(super) fn trust(settings: &Settings) -> Result<Option<Trust>, Error> {
+    let hops = within("trusted_proxy_count", settings.trusted_proxy_count, 1..=MOST_PROXIES)?;
+    let fields = fields(&settings.trusted_proxy_headers)?;
+    if settings.trusted_proxies.is_empty() {
+        return if fields.is_empty() { Ok(None) } else { Err(refused(NOBODY)) };
+    }
+    if fields.is_empty() && !settings.proxy_protocol {
+        return Err(refused(NOTHING));
+    }
+    let texts = settings.trusted_proxies.iter().map(String::as_str);
+    let proxies = Networks::read(texts)
+        .map_err(|(text, reason)| Error::setting("trusted_proxies", format!("{text:?} {reason}")))?;
+    Ok(Some(Trust { proxies, hops, fields }))
+}
+
+fn fields(names: &[String]) -> Result<Vec<HeaderName>, Error> {
+    let mut fields = Vec::new();
+    for name in names {
+        let field = HeaderName::from_bytes(name.as_bytes());
+        let field = field.map_err(|_| refused(format!("{name:?} is no field name")))?;
+        if OURS.contains(&field) {
+            return Err(refused(format!("{name:?} is for the server itself to read")));
+        }
+        if !fields.contains(&field) {
+            fields.push(field);
+        }
+    }
+    let others = [legacy::FOR, legacy::PROTO, legacy::HOST];
+    match others.iter().find(|other| fields.contains(other)) {
+        Some(other) if fields.contains(&FORWARDED) => Err(refused(format!(
+            "\"forwarded\" and \"{other}\" may contradict each other: choose what the proxies set"
+        ))),
+        _ => Ok(fields),
+    }
+}
+
+fn refused(reason: impl Into<String>) -> Error {
+    Error::setting("trusted_proxy_headers", reason)
+}
+
+/// What requests are framed, routed and kept by: no matter of trust.
+const OURS: [HeaderName; 8] = [CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+/// Nobody has a longer chain, and each is an entry to keep.
+const MOST_PROXIES: usize = 64;
+const NOBODY: &str = "is set, but trusted_proxies is empty: nobody would be believed";
+const NOTHING: &str = "is empty, so trusted_proxies would be believed nothing: name what they set, forwarded, or x-forwarded-for, \
+                       x-forwarded-proto and x-forwarded-host";

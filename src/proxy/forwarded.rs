@@ -1,0 +1,245 @@
+//! `Forwarded`, to the letter of RFC 7239 §4: each proxy adds an element at the right, which says what it has seen.
+//!
+//! It is read as a whole, because a quotation mark that a client leaves open could make an element of ours a part of its own.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+use http::{HeaderMap, header::FORWARDED};
+
+use super::node::{self, Brackets, Claims};
+use crate::h1::{error::Error, grammar};
+
+/// Reads what the last `hops` elements say. Where the outermost of them is silent, the next one's word counts.
+///
+/// # Errors
+/// `Forwarded` (400) for a field that breaks the grammar anywhere, for an empty element (it would be a matter of taste whether it counts),
+/// and where an element that counts says what is no node, no scheme or no host.
+pub(super) fn read(fields: &HeaderMap, hops: usize) -> Result<Claims, Error> {
+    let mut last = VecDeque::new();
+    for line in fields.get_all(FORWARDED) {
+        let mut rest = Rest(line.as_bytes());
+        loop {
+            if last.len() >= hops {
+                last.pop_front();
+            }
+            rest.pass_blanks();
+            last.push_back(rest.element()?);
+            rest.pass_blanks();
+            match rest.next() {
+                None => break,
+                Some(b',') => {}
+                Some(_) => return Err(Error::Forwarded),
+            }
+        }
+    }
+    let mut claims = Claims::default();
+    // From the nearest proxy outwards: whoever stands further out has seen more of the client.
+    for element in last.iter().rev() {
+        if let Some(text) = &element.client {
+            claims.client = Some(node::node(text, Brackets::Demanded)?);
+        }
+        if let Some(text) = &element.proto {
+            claims.scheme = Some(node::scheme(text)?);
+        }
+        if let Some(text) = &element.host {
+            claims.host = Some(node::host(text)?);
+        }
+    }
+    Ok(claims)
+}
+
+/// What one proxy says, unquoted and not yet judged.
+#[derive(Default)]
+struct Element<'a> {
+    client: Option<Cow<'a, [u8]>>,
+    host: Option<Cow<'a, [u8]>>,
+    proto: Option<Cow<'a, [u8]>>,
+}
+
+/// What is still to be read of a field line.
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    /// `[ forwarded-pair ] *( ";" [ forwarded-pair ] )`, at least one pair.
+    fn element(&mut self) -> Result<Element<'a>, Error> {
+        let (mut element, mut by, mut pairs) = (Element::default(), None, 0_usize);
+        loop {
+            let name = self.token();
+            if !name.is_empty() {
+                if self.next() != Some(b'=') {
+                    return Err(Error::Forwarded);
+                }
+                let value = self.value()?;
+                let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+                let place = match () {
+                    () if is(b"for") => Some(&mut element.client),
+                    () if is(b"host") => Some(&mut element.host),
+                    () if is(b"proto") => Some(&mut element.proto),
+                    () if is(b"by") => Some(&mut by),
+                    () => None,
+                };
+                if place.is_some_and(|place| place.replace(value).is_some()) {
+                    return Err(Error::Forwarded);
+                }
+                pairs = pairs.saturating_add(1);
+            }
+            match self.0.split_first() {
+                Some((b';', rest)) => self.0 = rest,
+                _ if pairs == 0 => return Err(Error::Forwarded),
+                _ => return Ok(element),
+            }
+        }
+    }
+
+    /// `token / quoted-string`
+    fn value(&mut self) -> Result<Cow<'a, [u8]>, Error> {
+        if self.0.first() == Some(&b'"') {
+            return self.quoted();
+        }
+        match self.token() {
+            [] => Err(Error::Forwarded),
+            token => Ok(Cow::Borrowed(token)),
+        }
+    }
+
+    fn quoted(&mut self) -> Result<Cow<'a, [u8]>, Error> {
+        self.next();
+        let mut text = Cow::Borrowed(self.run(grammar::QUOTED));
+        loop {
+            match self.next() {
+                Some(b'"') => return Ok(text),
+                Some(b'\\') => {
+                    let byte = self.next().filter(|byte| grammar::TEXT.has(*byte)).ok_or(Error::Forwarded)?;
+                    let text = text.to_mut();
+                    text.push(byte);
+                    text.extend_from_slice(self.run(grammar::QUOTED));
+                }
+                _ => return Err(Error::Forwarded),
+            }
+        }
+    }
+
+    /// A token; empty if there is none.
+    fn token(&mut self) -> &'a [u8] {
+        self.run(grammar::TOKEN)
+    }
+
+    fn pass_blanks(&mut self) {
+        self.0 = self.0.trim_ascii_start();
+    }
+
+    fn run(&mut self, class: grammar::Class) -> &'a [u8] {
+        let length = self.0.iter().position(|byte| !class.has(*byte)).unwrap_or(self.0.len());
+        let (run, rest) = self.0.split_at_checked(length).unwrap_or_default();
+        self.0 = rest;
+        run
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::node::Node;
+
+    fn fields(lines: &[&str]) -> HeaderMap {
+        lines.iter().map(|line| (FORWARDED, line.parse().unwrap())).collect()
+    }
+
+    /// `client scheme host` as they are expected, `-` for what is not said, `?` for what is hidden.
+    fn check(lines: &[&str], hops: usize, expected: &str) {
+        let claims = read(&fields(lines), hops).unwrap_or_else(|error| panic!("{lines:?}: {error}"));
+        let client = match claims.client {
+            None => "-".to_owned(),
+            Some(Node::Hidden) => "?".to_owned(),
+            Some(Node::At(address)) => address.to_string(),
+        };
+        let found = format!("{client} {} {}", claims.scheme.unwrap_or("-"), claims.host.as_deref().unwrap_or("-"));
+        assert_eq!(found, expected, "{lines:?} with {hops}");
+    }
+
+    #[test]
+    fn examples_of_the_rfc_read_as_it_says() {
+        check(&["for=\"_gazonk\""], 1, "? - -");
+        check(&["For=\"[2001:db8:cafe::17]:4711\""], 1, "2001:db8:cafe::17 - -");
+        check(&["for=192.0.2.60;proto=http;by=203.0.113.43"], 1, "192.0.2.60 http -");
+        check(&["for=192.0.2.43, for=198.51.100.17"], 1, "198.51.100.17 - -");
+        check(&["for=192.0.2.43, for=198.51.100.17"], 2, "192.0.2.43 - -");
+        check(&["for=192.0.2.43,for=\"[2001:db8:cafe::17]\",for=unknown"], 1, "? - -");
+        check(&["for=192.0.2.43,for=\"[2001:db8:cafe::17]\",for=unknown"], 2, "2001:db8:cafe::17 - -");
+        check(&["for=_hidden, for=_SEVKISEK"], 2, "? - -");
+    }
+
+    #[test]
+    fn elements_are_counted_from_the_right_over_all_lines() {
+        let lines = ["for=10.0.0.1;host=a, for=10.0.0.2", "for=10.0.0.3;proto=https;host=\"b:8443\""];
+        check(&lines, 1, "10.0.0.3 https b:8443");
+        check(&lines, 2, "10.0.0.2 https b:8443");
+        check(&lines, 3, "10.0.0.1 https a");
+        check(&lines, 64, "10.0.0.1 https a");
+        check(&[], 1, "- - -");
+        check(&["by=10.0.0.1"], 1, "- - -");
+    }
+
+    #[test]
+    fn quotes_blanks_and_strangers_are_read_to_the_grammar() {
+        check(&["for=\"\\1\\9\\2.0.2.1\" \t,\t for=\"10.\\0.0.1\""], 2, "192.0.2.1 - -");
+        check(&["FOR=10.0.0.1;Proto=HTTPS;hOST=Example.org"], 1, "10.0.0.1 https Example.org");
+        check(&["secret=\"a, for=6.6.6.6;\\\"\";for=10.0.0.1"], 1, "10.0.0.1 - -");
+        check(&[";for=10.0.0.1;;"], 1, "10.0.0.1 - -");
+        check(&["secret=a;secret=b;for=10.0.0.1"], 1, "10.0.0.1 - -");
+        // What does not count has to be sound in form only.
+        check(&["for=anybody;proto=gopher, for=10.0.0.1"], 1, "10.0.0.1 - -");
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        for line in [
+            "",
+            " ",
+            ",",
+            "for=10.0.0.1,",
+            ",for=10.0.0.1",
+            "for=10.0.0.1,,for=10.0.0.2",
+            ";",
+            "for",
+            "for=",
+            "=10.0.0.1",
+            "for =10.0.0.1",
+            "for= 10.0.0.1",
+            "for=10.0.0.1 ;proto=http",
+            "for=10.0.0.1; proto=http",
+            "for=10.0.0.1 proto=http",
+            "for=10.0.0.1;for=10.0.0.2",
+            "proto=http;PROTO=https",
+            "by=a;by=b;for=10.0.0.1",
+            "host=a;host=a",
+            "for=\"10.0.0.1",
+            "for=\"10.0.0.1\\",
+            "for=\"10.0.0.1\"x",
+            "for=\"10.0.0.1\"\"\"",
+            "for=10.0.0.1\"",
+            "for=[::1]",
+            "for=::1",
+            "for=10.0.0.1:80",
+            "for=\"::1\"",
+            "for=\"\"",
+            "for=localhost",
+            "proto=gopher",
+            "host=\"a b\"",
+            "host=a:80",
+            "f\u{e9}r=10.0.0.1",
+            "for=\"a, for=10.0.0.1",
+        ] {
+            assert_eq!(read(&fields(&[line]), 1), Err(Error::Forwarded), "{line:?}");
+        }
+        // A mark left open by a client is not closed by the line of a proxy.
+        assert_eq!(read(&fields(&["for=\"a", "for=10.0.0.1\""]), 1), Err(Error::Forwarded));
+    }
+}

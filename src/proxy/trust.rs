@@ -1,0 +1,135 @@
+//! Who is believed, and in what; everything else of the kind is taken out of a request.
+
+use core::net::IpAddr;
+
+use http::{HeaderMap, HeaderName, header::FORWARDED};
+
+use super::network::Networks;
+use super::node::Claims;
+use super::{forwarded, legacy};
+use crate::h1::error::Error;
+
+/// Trusted proxies.
+#[derive(Clone, Debug)]
+pub(crate) struct Trust {
+    pub(crate) proxies: Networks,
+    /// How many of them a request passes; at least 1.
+    pub(crate) hops: usize,
+    /// The fields that they are believed, and that come from nobody else; never `Forwarded` beside those that say the same in other words.
+    pub(crate) fields: Vec<HeaderName>,
+}
+
+impl Trust {
+    /// Whether `address` is a trusted proxy's; `None`: of a peer at a Unix socket, or in memory.
+    pub(crate) fn has(&self, address: Option<IpAddr>) -> bool {
+        self.proxies.has(address)
+    }
+
+    /// Takes out of `fields` what its sender is not believed, and reads what it is believed if `is_trusted`.
+    ///
+    /// # Errors
+    /// `Forwarded` (400) if a trusted proxy says what cannot be understood. Better no answer than one to somebody else.
+    pub(crate) fn judge(&self, is_trusted: bool, fields: &mut HeaderMap) -> Result<Claims, Error> {
+        let is_false =
+            |name: &&HeaderName| self.is_proxys(name.as_str()) && !(is_trusted && self.fields.contains(name));
+        let doomed: Vec<HeaderName> = fields.keys().filter(is_false).cloned().collect();
+        for name in doomed {
+            fields.remove(name);
+        }
+        if !is_trusted {
+            Ok(Claims::default())
+        } else if self.fields.contains(&FORWARDED) {
+            forwarded::read(fields, self.hops)
+        } else {
+            legacy::read(fields, self.hops, &self.fields)
+        }
+    }
+
+    /// Whether only a proxy has any business with a field of this name, or one that becomes the same in an environ.
+    fn is_proxys(&self, name: &str) -> bool {
+        let is = |known: &HeaderName| name.len() == known.as_str().len() && begins(name, known.as_str());
+        begins(name, FAMILY) || is(&FORWARDED) || self.fields.iter().any(is)
+    }
+}
+
+/// Whether `name` begins with `known`, an underscore being as good as a hyphen.
+fn begins(name: &str, known: &str) -> bool {
+    let is_same = |(one, other): (u8, u8)| one == other || (one == b'_' && other == b'-');
+    name.len() >= known.len() && name.bytes().zip(known.bytes()).all(is_same)
+}
+
+/// How the names of all begin that proxies have thought of.
+const FAMILY: &str = "x-forwarded-";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::node::Node;
+
+    fn trust(fields: &[&'static str]) -> Trust {
+        let fields = fields.iter().map(|name| HeaderName::from_static(name)).collect();
+        Trust { proxies: Networks::read(["10.0.0.0/8"]).unwrap(), hops: 1, fields }
+    }
+
+    fn request(names: &[&'static str]) -> HeaderMap {
+        names.iter().map(|name| (HeaderName::from_static(name), "10.0.0.1".parse().unwrap())).collect()
+    }
+
+    fn check(believed: &[&'static str], is_trusted: bool, names: &[&'static str], left: &[&str]) {
+        let mut fields = request(names);
+        trust(believed).judge(is_trusted, &mut fields).unwrap();
+        let mut found: Vec<&str> = fields.keys().map(HeaderName::as_str).collect();
+        found.sort_unstable();
+        assert_eq!(found, left, "{names:?}, of which {believed:?} are believed, trusted {is_trusted}");
+    }
+
+    #[test]
+    fn what_only_proxies_may_say_is_taken_from_all_others() {
+        let names =
+            ["accept", "forwarded", "x-forwarded-for", "x-forwarded-user", "x-forwarde", "x-forwarded", "x-real-ip"];
+        check(&["x-forwarded-for"], false, &names, &["accept", "x-forwarde", "x-forwarded", "x-real-ip"]);
+        check(
+            &["x-forwarded-for"],
+            true,
+            &names,
+            &["accept", "x-forwarde", "x-forwarded", "x-forwarded-for", "x-real-ip"],
+        );
+        check(&["x-real-ip"], false, &names, &["accept", "x-forwarde", "x-forwarded"]);
+        check(&["x-real-ip"], true, &names, &["accept", "x-forwarde", "x-forwarded", "x-real-ip"]);
+        check(&[], true, &names, &["accept", "x-forwarde", "x-forwarded", "x-real-ip"]);
+    }
+
+    #[test]
+    fn no_other_spelling_gets_through() {
+        let names = ["x_forwarded_for", "x-forwarded_for", "x_real-ip", "x_real_ip", "x-real-ip-too", "forwarded"];
+        check(&["x-forwarded-for", "x-real-ip"], true, &names, &["x-real-ip-too"]);
+        check(&["x-forwarded-for", "x-real-ip"], false, &names, &["x-real-ip-too"]);
+    }
+
+    #[test]
+    fn each_line_of_a_field_goes() {
+        let mut fields = request(&["x-forwarded-for", "accept"]);
+        fields.append("x-forwarded-for", "10.0.0.2".parse().unwrap());
+        trust(&["x-forwarded-for"]).judge(false, &mut fields).unwrap();
+        assert_eq!(fields, request(&["accept"]));
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_heard_and_only_what_it_is_believed_is_read() {
+        let at = |text: &str| Some(Node::At(text.parse().unwrap()));
+        for (believed, is_trusted, expected) in [
+            (&["x-forwarded-for"][..], true, at("10.0.0.1")),
+            (&["x-forwarded-for"], false, None),
+            (&["x-forwarded-proto"], true, None),
+            (&[], true, None),
+        ] {
+            let claims = trust(believed).judge(is_trusted, &mut request(&["x-forwarded-for"])).unwrap();
+            assert_eq!(claims.client, expected, "{believed:?} {is_trusted}");
+        }
+        // Nonsense is refused of those only who would have been believed.
+        let nonsense = || request(&["forwarded"]);
+        assert_eq!(trust(&["forwarded"]).judge(true, &mut nonsense()), Err(Error::Forwarded));
+        assert_eq!(trust(&["forwarded"]).judge(false, &mut nonsense()), Ok(Claims::default()));
+        assert_eq!(trust(&["x-forwarded-for"]).judge(true, &mut nonsense()), Ok(Claims::default()));
+    }
+}

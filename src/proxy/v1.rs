@@ -1,0 +1,54 @@
+//! Version 1: one line of text, `PROXY TCP4 192.0.2.1 192.0.2.9 56324 443`, at most 107 bytes with its CR LF (§2.1).
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::header::{Header, Refusal, Source};
+
+/// How it begins.
+pub(super) const SIGNATURE: &[u8] = b"PROXY ";
+
+/// Reads a header that begins with [`SIGNATURE`]; `None` while it is not all there.
+pub(super) fn read(unread: &[u8]) -> Result<Option<Header>, Refusal> {
+    let window = unread.get(..LONGEST).unwrap_or(unread);
+    let end = window.iter().position(|byte| !matches!(byte, b' '..=b'~')).unwrap_or(window.len());
+    let (line, rest) = window.split_at_checked(end).ok_or(Refusal::Line)?;
+    // Whatever comes next: with its end it would be longer.
+    if end.saturating_add(CRLF) > LONGEST {
+        return Err(Refusal::LineTooLong);
+    }
+    match rest {
+        [b'\r', b'\n', ..] => {}
+        [] | [b'\r'] => return Ok(None),
+        _ => return Err(Refusal::Line),
+    }
+    let text = line.strip_prefix(SIGNATURE).and_then(|text| core::str::from_utf8(text).ok());
+    let source = text.and_then(source).ok_or(Refusal::Line)?;
+    Ok(Some(Header { length: end.saturating_add(CRLF), source, is_secure: false }))
+}
+
+/// Reads what stands behind `PROXY `. Behind `UNKNOWN` anything may stand, and means nothing.
+fn source(text: &str) -> Option<Source> {
+    let mut parts = text.split(' ');
+    let ip: fn(&str) -> Option<IpAddr> = match parts.next()? {
+        "UNKNOWN" => return Some(Source::Unknown),
+        "TCP4" => |text| text.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+        "TCP6" => |text| text.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        _ => return None,
+    };
+    let (client, server) = (ip(parts.next()?)?, ip(parts.next()?)?);
+    let (client_port, server_port) = (port(parts.next()?)?, port(parts.next()?)?);
+    if parts.next().is_some() {
+        return None;
+    }
+    Some(Source::Tcp { client: SocketAddr::new(client, client_port), server: SocketAddr::new(server, server_port) })
+}
+
+/// Digits without a needless zero.
+fn port(text: &str) -> Option<u16> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if is_plain { text.parse().ok() } else { None }
+}
+
+/// What the longest line there can be has, its CR LF included.
+const LONGEST: usize = 107;
+const CRLF: usize = 2;

@@ -1,0 +1,163 @@
+//! Version 2: sixteen bytes, the addresses, and extensions of a type, a length and a value each (§2.2).
+//!
+//! Of the extensions two are read: the checksum, which is checked, and whether the client came over TLS. All others are passed over.
+
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::header::{Header, Refusal, Source};
+
+/// How it begins.
+pub(super) const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+/// The signature, version and command, family and protocol, and the length of the rest.
+pub(super) const FIXED: usize = 16;
+/// Bytes of addresses and extensions. The addresses are at most 216; the rest is more than a chain of names and a certificate's take.
+pub(super) const MOST: usize = 4096;
+
+/// Reads a header that begins with [`SIGNATURE`]; `None` while it is not all there.
+pub(super) fn read(unread: &[u8]) -> Result<Option<Header>, Refusal> {
+    match unread.get(SIGNATURE.len()) {
+        Some(byte) if byte >> 4 != 2 => return Err(Refusal::Version),
+        Some(byte) if byte & 15 > PROXY => return Err(Refusal::Command),
+        _ => {}
+    }
+    let Some((fixed, rest)) = unread.split_first_chunk::<FIXED>() else { return Ok(None) };
+    let [.., command, family, high, low] = *fixed;
+    let count = usize::from(u16::from_be_bytes([high, low]));
+    let is_local = command & 15 != PROXY;
+    let addresses = if is_local { Addresses::Ignored } else { Addresses::of(family)? };
+    if count > MOST {
+        return Err(Refusal::TooLong);
+    }
+    if count < addresses.length() {
+        return Err(Refusal::TooShort);
+    }
+    let Some(body) = rest.get(..count) else { return Ok(None) };
+    let source = if is_local { Source::Proxy } else { addresses.read(body).ok_or(Refusal::TooShort)? };
+    let length = FIXED.saturating_add(count);
+    // What belongs to addresses that are not looked at is not looked at either.
+    let is_secure = match addresses {
+        Addresses::Ignored => false,
+        _ => {
+            let whole = unread.get(..length).unwrap_or_default();
+            extensions(whole, FIXED.saturating_add(addresses.length()))?
+        }
+    };
+    Ok(Some(Header { length, source, is_secure }))
+}
+
+/// What stands behind the fixed part.
+#[derive(Clone, Copy)]
+enum Addresses {
+    /// Nothing that is of use.
+    Ignored,
+    Inet,
+    Inet6,
+    Unix,
+}
+
+impl Addresses {
+    /// Those of a family (high half) and a protocol. A protocol without connections is let pass as the unspecified one, as the
+    /// specification has it for all that a receiver does not implement.
+    fn of(family: u8) -> Result<Self, Refusal> {
+        match family {
+            0x00 | 0x12 | 0x22 | 0x32 => Ok(Self::Ignored),
+            0x11 => Ok(Self::Inet),
+            0x21 => Ok(Self::Inet6),
+            0x31 => Ok(Self::Unix),
+            _ => Err(Refusal::Family),
+        }
+    }
+
+    fn length(self) -> usize {
+        match self {
+            Self::Ignored => 0,
+            Self::Inet => 12,
+            Self::Inet6 => 36,
+            Self::Unix => 216,
+        }
+    }
+
+    fn read(self, body: &[u8]) -> Option<Source> {
+        let (client, server) = match self {
+            Self::Ignored => return Some(Source::Unknown),
+            Self::Unix => return Some(Source::Unix),
+            Self::Inet => {
+                let (client, rest) = body.split_first_chunk::<4>()?;
+                let (server, rest) = rest.split_first_chunk::<4>()?;
+                let ports = ports(rest)?;
+                (
+                    SocketAddr::new(Ipv4Addr::from(*client).into(), ports.0),
+                    SocketAddr::new(Ipv4Addr::from(*server).into(), ports.1),
+                )
+            }
+            Self::Inet6 => {
+                let (client, rest) = body.split_first_chunk::<16>()?;
+                let (server, rest) = rest.split_first_chunk::<16>()?;
+                let ports = ports(rest)?;
+                (
+                    SocketAddr::new(Ipv6Addr::from(*client).into(), ports.0),
+                    SocketAddr::new(Ipv6Addr::from(*server).into(), ports.1),
+                )
+            }
+        };
+        Some(Source::Tcp { client, server })
+    }
+}
+
+fn ports(bytes: &[u8]) -> Option<(u16, u16)> {
+    let [a, b, c, d] = *bytes.first_chunk::<4>()?;
+    Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
+}
+
+/// Goes through the extensions of `header`, which begin at `at`; says whether the client came over TLS.
+fn extensions(header: &[u8], mut at: usize) -> Result<bool, Refusal> {
+    let (mut checksum, mut tls) = (None, None);
+    while let Some(rest) = header.get(at..).filter(|rest| !rest.is_empty()) {
+        let (kind, value) = extension(rest).ok_or(Refusal::Extension)?;
+        let begin = at.saturating_add(EXTENSION_HEAD);
+        let before = match kind {
+            CHECKSUM => checksum.replace((begin, value)).map(|_| ()),
+            TLS => tls.replace(*value.first().ok_or(Refusal::Extension)? & OVER_TLS != 0).map(|_| ()),
+            _ => None,
+        };
+        if before.is_some() {
+            return Err(Refusal::Extension);
+        }
+        at = begin.saturating_add(value.len());
+    }
+    if let Some((begin, value)) = checksum {
+        let stated = u32::from_be_bytes(value.try_into().map_err(|_| Refusal::Extension)?);
+        let (before, rest) = header.split_at_checked(begin).ok_or(Refusal::Extension)?;
+        let after = rest.get(value.len()..).unwrap_or_default();
+        if stated != crc32c(&[before, &[0; 4], after]) {
+            return Err(Refusal::Checksum);
+        }
+    }
+    Ok(tls.unwrap_or(false))
+}
+
+/// The type and the value of the first extension.
+fn extension(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let ([kind, high, low], rest) = bytes.split_first_chunk::<EXTENSION_HEAD>()?;
+    Some((*kind, rest.get(..usize::from(u16::from_be_bytes([*high, *low])))?))
+}
+
+/// The checksum of RFC 4960 appendix B, over `parts` one behind the other.
+pub(super) fn crc32c(parts: &[&[u8]]) -> u32 {
+    let bytes = parts.iter().flat_map(|part| part.iter());
+    !bytes.fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| if sum & 1 == 0 { sum >> 1 } else { sum >> 1 ^ POLYNOMIAL })
+    })
+}
+
+/// The command that is not `LOCAL`.
+const PROXY: u8 = 1;
+const EXTENSION_HEAD: usize = 3;
+/// `PP2_TYPE_CRC32C`.
+pub(super) const CHECKSUM: u8 = 0x03;
+/// `PP2_TYPE_SSL`, whose first byte is a set of flags.
+pub(super) const TLS: u8 = 0x20;
+/// `PP2_CLIENT_SSL`.
+const OVER_TLS: u8 = 1;
+/// Castagnoli's, its bits turned round.
+const POLYNOMIAL: u32 = 0x82f6_3b78;

@@ -1,0 +1,341 @@
+//! HAProxy and nginx in front: the client's address arrives, and nothing is lost, however long it goes on and whoever restarts.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use drupe::testing::TestServer;
+use drupe::{Request, RequestExt, Server, Settings};
+use socket2::{Domain, Socket, Type};
+
+use crate::client::{Client, PATIENCE, wait_until};
+
+/// Over each way into the server.
+const REQUESTS: usize = 100_000;
+/// Who ask at the same time, each from an address of its own.
+const CLIENTS: usize = 8;
+/// After so many each begins a new connection.
+const REQUESTS_PER_CONNECTION: usize = 500;
+
+/// What a handler sees: `peer|client|scheme|host`.
+fn seen(request: &mut Request) -> String {
+    let peer = request.connection().peer().map(ToString::to_string).unwrap_or_default();
+    let client = request.client().map(|address| address.to_string()).unwrap_or_default();
+    format!("{peer}|{client}|{}|{}", request.scheme(), request.host().unwrap_or_default())
+}
+
+fn server(change: impl FnOnce(&mut Settings)) -> TestServer {
+    TestServer::with(seen, change)
+}
+
+fn announced(settings: &mut Settings) {
+    settings.proxy_protocol = true;
+    settings.set("trusted_proxies", "127.0.0.1").unwrap();
+}
+
+fn told(settings: &mut Settings) {
+    settings.set("trusted_proxies", "127.0.0.1").unwrap();
+    settings.set("trusted_proxy_headers", "x-forwarded-for,x-forwarded-proto,x-forwarded-host").unwrap();
+}
+
+#[test]
+#[ignore = "takes half a minute and HAProxy; .ci/run has both"]
+fn haproxy_announces_the_clients_of_a_hundred_thousand_requests_by_version_1() {
+    let server = server(announced);
+    let proxy = Proxy::haproxy(&format!("mode http\n server drupe {} check inter 100ms send-proxy", server.address()));
+    load(&proxy, "", |client| format!("{client}|{}|http|a", client.ip()));
+    all_came(&server);
+}
+
+#[test]
+#[ignore = "takes half a minute and HAProxy; .ci/run has both"]
+fn haproxy_announces_the_clients_of_a_hundred_thousand_requests_by_version_2() {
+    let server = server(announced);
+    let ways = "check inter 100ms send-proxy-v2 proxy-v2-options crc32c,unique-id";
+    let proxy = Proxy::haproxy(&format!("mode tcp\n server drupe {} {ways}", server.address()));
+    load(&proxy, "", |client| format!("{client}|{}|http|a", client.ip()));
+    all_came(&server);
+}
+
+#[test]
+#[ignore = "takes half a minute and HAProxy; .ci/run has both"]
+fn haproxy_tells_the_clients_of_a_hundred_thousand_requests() {
+    let server = server(told);
+    let ways = "mode http\n option forwardfor\n http-request set-header X-Forwarded-Proto https\n http-request del-header X-Forwarded-Host";
+    let proxy = Proxy::haproxy(&format!("{ways}\n server drupe {} check inter 100ms", server.address()));
+    let lies = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: b\r\n";
+    load_as(&proxy, lies, |client, text| text.ends_with(&format!("|{}|https|a", client.ip())));
+    all_came(&server);
+}
+
+#[test]
+#[ignore = "takes half a minute and nginx; .ci/run has both"]
+fn nginx_tells_the_clients_of_a_hundred_thousand_requests() {
+    let server = server(told);
+    let proxy = Proxy::nginx(&[server.address()]);
+    let lies = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n";
+    load_as(&proxy, lies, |client, text| text.ends_with(&format!("|{}|http|front.example", client.ip())));
+    all_came(&server);
+}
+
+#[test]
+#[ignore = "takes some seconds and HAProxy; .ci/run has both"]
+fn behind_haproxy_either_side_restarts_without_a_lost_request() {
+    let servers = [Restarting::start(announced), Restarting::start(announced)];
+    let [one, two] = servers.each_ref().map(|server| server.address);
+    let ways = "mode http\n option redispatch 1\n retries 5\n retry-on all-retryable-errors";
+    let proxy = Proxy::haproxy(&format!("{ways}\n server one {one} send-proxy\n server two {two} send-proxy-v2"));
+    survive(&proxy, &servers);
+}
+
+#[test]
+#[ignore = "takes some seconds and nginx; .ci/run has both"]
+fn behind_nginx_either_side_restarts_without_a_lost_request() {
+    let servers = [Restarting::start(told), Restarting::start(told)];
+    let proxy = Proxy::nginx(&servers.each_ref().map(|server| server.address));
+    survive(&proxy, &servers);
+}
+
+/// Every request has come, over few connections, and no connection was refused.
+fn all_came(server: &TestServer) {
+    let statistics = server.server().statistics();
+    println!("{statistics:?}");
+    assert_eq!((statistics.requests, statistics.refused), (REQUESTS as u64, 0));
+    assert_eq!((statistics.proxy_refused, statistics.turned_away, statistics.timed_out), (0, 0, 0));
+}
+
+fn load(proxy: &Proxy, fields: &str, expected: impl Fn(SocketAddr) -> String + Sync) {
+    load_as(proxy, fields, |client, text| text == expected(client));
+}
+
+/// Asks [`REQUESTS`] times: each answer has to be a 200 that is as `is_right` would have it.
+fn load_as(proxy: &Proxy, fields: &str, is_right: impl Fn(SocketAddr, &str) -> bool + Sync) {
+    let request = request(fields);
+    let begun = Instant::now();
+    thread::scope(|scope| {
+        for number in 0..CLIENTS {
+            let (request, is_right) = (&request, &is_right);
+            scope.spawn(move || {
+                for _ in 0..REQUESTS / CLIENTS / REQUESTS_PER_CONNECTION {
+                    let mut client = connect(number, proxy.address).unwrap();
+                    for _ in 0..REQUESTS_PER_CONNECTION {
+                        client.send(request);
+                        let answer = client.answer();
+                        assert_eq!(answer.status, 200, "{answer:?}");
+                        assert!(is_right(client.address(), answer.text()), "{} of {}", answer.text(), client.address());
+                    }
+                }
+            });
+        }
+    });
+    println!("{REQUESTS} requests in {:?}", begun.elapsed());
+}
+
+/// Asks while servers restart in turn, and then while the proxy reloads: no request is answered with anything but a 200 that names the
+/// client, and none is lost but to a proxy that reloads.
+fn survive(proxy: &Proxy, servers: &[Restarting; 2]) {
+    let (answered, is_over, reloads) = (AtomicUsize::new(0), AtomicBool::new(false), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for number in 0..CLIENTS {
+            let (answered, is_over, reloads) = (&answered, &is_over, &reloads);
+            scope.spawn(move || {
+                let mut client = None;
+                while !is_over.load(Ordering::SeqCst) {
+                    match ask(client.take(), number, proxy.address) {
+                        Ok(next) => {
+                            client = next;
+                            answered.fetch_add(1, Ordering::SeqCst);
+                        }
+                        // It may close a connection at any time between two requests, or lose a new one that its old process has not taken
+                        // yet: what any client does then is to ask again.
+                        Err(error) => assert!(reloads.load(Ordering::SeqCst), "a request was lost: {error}"),
+                    }
+                }
+            });
+        }
+        let made_way = |what: &str| {
+            let before = answered.load(Ordering::SeqCst);
+            wait_until(what, || is_over.load(Ordering::SeqCst) || answered.load(Ordering::SeqCst) > before + 400);
+        };
+        // Whatever fails in here, the clients have to come to their end.
+        let end = End(&is_over);
+        for round in 0..16 {
+            made_way("clients are served");
+            servers[round % 2].server.restart().unwrap();
+        }
+        made_way("clients are served by servers that stay");
+        reloads.store(true, Ordering::SeqCst);
+        for _ in 0..8 {
+            proxy.reload();
+            made_way("clients are served by a proxy that reloads");
+        }
+        drop(end);
+    });
+    let refused: u64 = servers.iter().map(|server| server.server.statistics().proxy_refused).sum();
+    println!("{} requests answered", answered.load(Ordering::SeqCst));
+    assert_eq!(refused, 0);
+}
+
+/// Asks once, over a connection of its own if there is none; hands on the connection if it goes on.
+///
+/// # Errors
+/// If there was no answer at all; half of one, or one that is not a 200 for this client, fails the test.
+fn ask(client: Option<Client>, number: usize, address: SocketAddr) -> Result<Option<Client>, String> {
+    let mut client = client.map_or_else(|| connect(number, address), Ok).map_err(|error| error.to_string())?;
+    client.sender().write_all(request("").as_bytes()).map_err(|error| error.to_string())?;
+    let answer = client.answer_to("GET").inspect_err(|error| {
+        assert!(error.ends_with("in the line \"\"") && !error.starts_with("cut"), "half an answer: {error}");
+    })?;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let who = client.address().ip().to_string();
+    assert_eq!(answer.text().split('|').nth(1), Some(who.as_str()), "{}", answer.text());
+    Ok((!answer.closes()).then_some(client))
+}
+
+/// Ends the clients when it is dropped.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+fn request(fields: &str) -> String {
+    format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n")
+}
+
+/// Connects from an address of the client's own.
+fn connect(number: usize, address: SocketAddr) -> std::io::Result<Client> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    let own = [127, 0, 1, u8::try_from(number + 1).unwrap()];
+    socket.bind(&SocketAddr::from((own, 0)).into())?;
+    socket.connect_timeout(&address.into(), PATIENCE)?;
+    Ok(Client::over_stream(TcpStream::from(socket)))
+}
+
+/// A server that keeps its port when it restarts.
+struct Restarting {
+    server: Server,
+    address: SocketAddr,
+}
+
+impl Restarting {
+    fn start(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut server = Server::new(seen);
+        change(&mut server.settings);
+        let address = free_port();
+        server.settings.socket_port = address.port();
+        server.start().unwrap();
+        Self { server, address }
+    }
+}
+
+/// A proxy that runs, with its files in a folder of its own; dropping it ends it, and those that it has started.
+struct Proxy {
+    child: Child,
+    address: SocketAddr,
+    folder: PathBuf,
+    /// What makes it read its configuration again.
+    reload: &'static str,
+}
+
+impl Proxy {
+    /// HAProxy with one port, and `section` for what is behind it.
+    fn haproxy(section: &str) -> Self {
+        // In the foreground, with a master that can be told to reload.
+        let arguments = ["-W", "-db", "-f"];
+        let address = free_port();
+        let section = section.replace('\n', "\n   ");
+        let config = format!(
+            "global\n    maxconn 1000\ndefaults\n    timeout connect 5s\n    timeout client 30s\n    timeout server 30s\n\
+             listen front\n    bind {address}\n    {section}\n"
+        );
+        Self::start("haproxy", &arguments, &config, address, "-USR2")
+    }
+
+    /// nginx in front of `servers`, as its manual would have it.
+    fn nginx(servers: &[SocketAddr]) -> Self {
+        let address = free_port();
+        let servers: String = servers.iter().map(|server| format!("server {server} max_fails=0; ")).collect();
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {kind}; "))
+            .concat();
+        let config = format!(
+            "daemon off; pid nginx.pid; error_log stderr crit; events {{ worker_connections 512; }}\n\
+             http {{ access_log off; {temporary}\n\
+             upstream drupe {{ {servers} keepalive 16; }}\n\
+             server {{ listen {address}; server_name front.example; location / {{\n\
+             proxy_pass http://drupe; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
+             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;\n\
+             proxy_set_header X-Forwarded-Host $server_name; proxy_next_upstream error timeout; }} }} }}\n"
+        );
+        Self::start("nginx", &["-e", "stderr", "-c"], &config, address, "-HUP")
+    }
+
+    /// # Panics
+    /// If there is no such program: these tests are not to be passed by leaving them out.
+    fn start(program: &str, arguments: &[&str], config: &str, address: SocketAddr, reload: &'static str) -> Self {
+        let folder = std::env::temp_dir().join(format!("drupe-{program}-{}", address.port()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("front.conf");
+        std::fs::write(&file, config).unwrap();
+        let mut command = Command::new(program);
+        command.args(arguments).arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        if program == "nginx" {
+            command.arg("-p").arg(&folder);
+        }
+        // Where Debian has them, for those who are not root.
+        command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()));
+        let child = command.spawn().unwrap_or_else(|error| panic!("this test needs {program}: {error}"));
+        let mut proxy = Self { child, address, folder, reload };
+        wait_until("the proxy listens", || {
+            assert!(
+                matches!(proxy.child.try_wait(), Ok(None)),
+                "{program} has ended; its configuration was:\n{config}"
+            );
+            TcpStream::connect(address).is_ok()
+        });
+        proxy
+    }
+
+    fn reload(&self) {
+        self.tell(self.reload);
+    }
+
+    /// Sends it a signal, and nobody else.
+    fn tell(&self, signal: &str) {
+        let status = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status();
+        assert!(status.is_ok_and(|status| status.success()), "kill {signal}");
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // Not killed: it has processes of its own to end.
+        let _ = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status();
+        let begun = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if begun.elapsed() > PATIENCE {
+                let _ = self.child.kill();
+            }
+            thread::sleep(std::time::Duration::from_millis(2));
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// An address that was free a moment ago, with a port that no outgoing connection gets: while a server restarts, one to its port would be
+/// connected to itself.
+fn free_port() -> SocketAddr {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let first = std::process::id() as usize * 16;
+    let candidates = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::SeqCst)).take(10_000);
+    let mut addresses =
+        candidates.map(|at| SocketAddr::from(([127, 0, 0, 1], 12_000 + u16::try_from(at % 10_000).unwrap())));
+    addresses.find(|address| TcpListener::bind(address).is_ok()).expect("a free port")
+}
