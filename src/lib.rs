@@ -24,6 +24,7 @@
 //! | who is calling, over a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
 //! | a directory of files | [`Files`] |
+//! | HTTPS | [`Settings::ssl_certificate`], [`Connection::tls`], [`ServerHandle::reload_tls`], [`tls`] |
 //! | what it has done, and how a stop went | [`Statistics`], [`Stopped`] |
 //! | testing handlers | [`testing`] |
 //! | what can go wrong at a start | [`Error`] |
@@ -32,17 +33,20 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT |
+//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT, and loads certificates again on SIGHUP |
 //! | `systemd` | | [`listen`](Settings::listen) takes sockets that systemd has opened: `fd:3` |
-//! | `cli` | | the program `drupe`, which serves a directory |
-//! | `full` | | all of them |
+//! | `cli` | | the program `drupe`, which serves a directory, with `systemd` and `tls` |
+//! | `tls` | | TLS by rustls, with the cryptography of ring |
+//! | `tls-aws-lc` | | the same with that of AWS-LC, which goes before ring where both are on |
+//! | `tls-encrypted-keys` | | private keys that are encrypted |
+//! | `full` | | all of them but `tls-aws-lc` |
 //!
 //! # How a request travels
 //!
 //! ```text
 //! Settings ─► Config          checked once, at start
 //!               │
-//! listener ─► accept ─► queue ─► worker ─► Connection::advance ─► head · judge · handler · answer
+//! listener ─► accept ─► queue ─► worker ─► Connection::advance ─► handshake · head · judge · handler · answer
 //!                         ▲                        │
 //!                         └── parking ◄────────────┘ nothing to read: it waits here, without a thread
 //! ```
@@ -73,6 +77,7 @@ mod server;
 pub mod settings;
 pub mod testing;
 mod threaded;
+pub mod tls;
 
 pub use http;
 

@@ -9,6 +9,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use drupe::settings::SslContext;
 use drupe::{Error, Files, Server, Settings};
 use lexopt::{Arg, Parser};
 
@@ -44,6 +45,7 @@ struct Options {
     has_dotfiles: bool,
     has_listing: bool,
     is_quiet: bool,
+    is_self_signed: bool,
     settings: Settings,
 }
 
@@ -85,6 +87,7 @@ fn task(mut parser: Parser) -> Result<Task, Failure> {
         has_dotfiles: false,
         has_listing: true,
         is_quiet: false,
+        is_self_signed: false,
         settings: Settings::default(),
     };
     while let Some(argument) = parser.next()? {
@@ -107,6 +110,7 @@ fn task(mut parser: Parser) -> Result<Task, Failure> {
             "dotfiles" => options.has_dotfiles = true,
             "no-listing" => options.has_listing = false,
             "quiet" => options.is_quiet = true,
+            "ssl-self-signed" => options.is_self_signed = true,
             _ => set(&mut options.settings, &name, &mut parser)?,
         }
     }
@@ -155,12 +159,42 @@ fn serve(options: Options) -> Result<(), Failure> {
         .listing(options.has_listing);
     let mut server = Server::new(files);
     server.settings = options.settings;
+    if options.is_self_signed {
+        server.settings.ssl_context = Some(self_signed(&server.settings)?);
+    }
     server.start()?;
     let base = if server.settings.listen.is_empty() { server.base() } else { server.description() };
     // A Unix socket has a path and no resources to show.
     let slash = if base.starts_with("http") && !base.contains(',') && !base.ends_with('/') { "/" } else { "" };
-    say(format_args!("drupe: serving {directory} at {base}{slash}\ndrupe: press Ctrl-C to stop\n"));
+    say(format_args!("drupe: serving {directory} at {base}{slash}\n"));
+    if options.is_self_signed {
+        say(format_args!("drupe: {SELF_SIGNED}\n"));
+    }
+    say(format_args!("drupe: press Ctrl-C to stop\n"));
     Ok(server.quickstart()?)
+}
+
+/// Makes a key and a certificate for this machine, which nobody trusts and which end with the program.
+fn self_signed(settings: &Settings) -> Result<SslContext, Failure> {
+    if settings.ssl_certificate.is_some() {
+        return Err(Failure::Usage(
+            "--ssl-self-signed stands instead of --ssl-certificate: only one can be".to_owned(),
+        ));
+    }
+    let failed = |error: rcgen::Error| Failure::Serve(format!("cannot make a certificate: {error}"));
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let host = &settings.socket_host;
+    let everywhere = ["0.0.0.0", "::"].contains(&host.as_str());
+    let name = if everywhere { std::fs::read_to_string("/proc/sys/kernel/hostname").ok() } else { Some(host.clone()) };
+    names.extend(name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()));
+    names.sort_unstable();
+    names.dedup();
+    let key = rcgen::KeyPair::generate().map_err(failed)?;
+    let mut params = rcgen::CertificateParams::new(names).map_err(failed)?;
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "drupe, self-signed");
+    let certificate = params.self_signed(&key).map_err(failed)?;
+    Ok(SslContext::from_pem(certificate.pem(), key.serialize_pem()))
 }
 
 fn help() -> String {
@@ -256,6 +290,9 @@ impl log::Log for Stderr {
 
 /// Where the library says one line for each exchange, formatted and escaped.
 const ACCESS: &str = "drupe::access";
+/// What is said of a certificate that was made on the spot.
+const SELF_SIGNED: &str =
+    "the certificate was made for this run alone and is trusted by nobody: use it for development only";
 /// Where help begins.
 const COLUMN: usize = 36;
 
@@ -277,6 +314,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("-q, --quiet", "log only what is wrong, no requests"),
     ("    --dotfiles", "serve names that begin with a dot"),
     ("    --no-listing", "refuse (403) a directory without index.html instead of listing it"),
+    ("    --ssl-self-signed", "speak TLS with a key and a certificate made for this run, for development"),
 ];
 
 const SETTINGS: &str = "
@@ -291,6 +329,7 @@ Examples:
   drupe --socket-port 0 --quiet public    at a port the system chooses
   drupe --socket-file www.sock public     over a Unix socket
   drupe --listen 'fd:*' public            at what systemd has opened
+  drupe --ssl-self-signed                 this directory over TLS, to try it
 
 Exit status: 0 stopped on request, 1 cannot start or serve, 2 wrong argument.
 ";

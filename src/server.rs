@@ -1,6 +1,7 @@
 //! The server as its user holds it: CherryPy's server adapter.
 
 mod address;
+mod reload;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -157,12 +158,15 @@ impl Server {
     /// Where systemd asks for it (`Type=notify`, `notify-reload`) it is told when connections are accepted, when the server restarts, and when
     /// it stops. A server that was only started tells nothing: it may be a part of something larger.
     ///
+    /// With TLS, SIGHUP has the certificates loaded again, as [`ServerHandle::reload_tls`] does; what goes wrong is logged. Without TLS
+    /// that signal is left alone.
+    ///
     /// # Errors
     /// As [`start`](Self::start), and `System` if the signals cannot be had.
     pub fn quickstart(&self) -> Result<(), Error> {
         self.start()?;
         #[cfg(feature = "signals")]
-        let _caught = self.obey_signals()?;
+        let _caught = self.obey_signals().map_err(|source| Error::System { what: "signals", source })?;
         self.shared.set_main(true);
         self.block();
         self.shared.set_main(false);
@@ -170,12 +174,15 @@ impl Server {
     }
 
     #[cfg(feature = "signals")]
-    fn obey_signals(&self) -> Result<signals::Caught, Error> {
-        let (first, more) = (self.handle(), self.handle());
+    fn obey_signals(&self) -> std::io::Result<(signals::Caught, Option<signals::Caught>)> {
+        let (first, more, shared) = (self.handle(), self.handle(), Arc::clone(&self.shared));
         let stop = move || {
             first.stop();
         };
-        signals::on_exit(stop, move || more.cut()).map_err(|source| Error::System { what: "signals", source })
+        let exit = signals::on_exit(stop, move || more.cut())?;
+        let is_secure = self.shared.is_secure() == Some(true);
+        let reload = is_secure.then(|| signals::on_hangup(move || shared.reload_tls_or_log())).transpose()?;
+        Ok((exit, reload))
     }
 
     /// A handle that can be cloned and sent, for handlers and other threads.

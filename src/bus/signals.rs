@@ -1,15 +1,16 @@
-//! Signals that ask the process to end, as calls on a thread of our own.
+//! Signals that ask the process to end or to look at its files again, as calls on a thread of our own.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
-/// SIGTERM and SIGINT are caught for as long as this lives; afterwards they end the process again, as by default.
+/// Signals are caught for as long as this lives; afterwards they end the process again, as by default.
 pub(crate) struct Caught {
+    group: &'static Group,
     handle: Handle,
     thread: Option<JoinHandle<()>>,
 }
@@ -22,10 +23,7 @@ pub(crate) fn on_exit(
     on_first: impl FnOnce() + Send + 'static,
     on_more: impl Fn() + Send + 'static,
 ) -> io::Result<Caught> {
-    let default = default_when_uncaught()?;
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    let handle = signals.handle();
-    let listen = move || {
+    catch(&EXIT, move |mut signals| {
         let mut on_first = Some(on_first);
         let mut first = None;
         for signal in &mut signals {
@@ -42,35 +40,65 @@ pub(crate) fn on_exit(
         if first.is_some_and(|thread| thread.join().is_err()) {
             log::error!("what a signal asked for has panicked");
         }
-    };
-    let thread = thread::Builder::new().name("drupe-signals".to_owned()).spawn(listen)?;
-    LIVING.fetch_add(1, Ordering::SeqCst);
+    })
+}
+
+/// Calls `on_each` at each SIGHUP.
+///
+/// # Errors
+/// As [`on_exit`].
+pub(crate) fn on_hangup(on_each: impl Fn() + Send + 'static) -> io::Result<Caught> {
+    catch(&HANGUP, move |mut signals| {
+        for _ in &mut signals {
+            log::info!("caught SIGHUP");
+            on_each();
+        }
+    })
+}
+
+/// Signals that are caught together.
+struct Group {
+    signals: &'static [i32],
+    /// Whether they do what they do by default.
+    default: OnceLock<Arc<AtomicBool>>,
+    /// How many have them caught.
+    living: AtomicUsize,
+}
+
+impl Group {
+    const fn new(signals: &'static [i32]) -> Self {
+        Self { signals, default: OnceLock::new(), living: AtomicUsize::new(0) }
+    }
+
+    /// Whether they do what they do by default. A caught signal can never quite be given back to the system, so this is set up once for
+    /// the process.
+    fn default_when_uncaught(&self) -> io::Result<Arc<AtomicBool>> {
+        if let Some(default) = self.default.get() {
+            return Ok(Arc::clone(default));
+        }
+        // True until somebody listens: a signal that comes in between must not be swallowed.
+        let default = Arc::clone(self.default.get_or_init(|| Arc::new(AtomicBool::new(true))));
+        for signal in self.signals {
+            signal_hook::flag::register_conditional_default(*signal, Arc::clone(&default))?;
+        }
+        Ok(default)
+    }
+}
+
+fn catch(group: &'static Group, listen: impl FnOnce(Signals) + Send + 'static) -> io::Result<Caught> {
+    let default = group.default_when_uncaught()?;
+    let signals = Signals::new(group.signals)?;
+    let handle = signals.handle();
+    let thread = thread::Builder::new().name("drupe-signals".to_owned()).spawn(move || listen(signals))?;
+    group.living.fetch_add(1, Ordering::SeqCst);
     default.store(false, Ordering::SeqCst);
-    Ok(Caught { handle, thread: Some(thread) })
+    Ok(Caught { group, handle, thread: Some(thread) })
 }
-
-/// Whether the two signals do what they do by default. A caught signal can never quite be given back to the system, so this is
-/// set up once for the process.
-fn default_when_uncaught() -> io::Result<Arc<AtomicBool>> {
-    static DEFAULT: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-    if let Some(default) = DEFAULT.get() {
-        return Ok(Arc::clone(default));
-    }
-    // True until somebody listens: a signal that comes in between must not be swallowed.
-    let default = Arc::clone(DEFAULT.get_or_init(|| Arc::new(AtomicBool::new(true))));
-    for signal in [SIGTERM, SIGINT] {
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(&default))?;
-    }
-    Ok(default)
-}
-
-/// How many have them caught.
-static LIVING: AtomicUsize = AtomicUsize::new(0);
 
 impl Drop for Caught {
     fn drop(&mut self) {
-        if LIVING.fetch_sub(1, Ordering::SeqCst) == 1 {
-            if let Ok(default) = default_when_uncaught() {
+        if self.group.living.fetch_sub(1, Ordering::SeqCst) == 1 {
+            if let Ok(default) = self.group.default_when_uncaught() {
                 default.store(true, Ordering::SeqCst);
             }
         }
@@ -80,3 +108,6 @@ impl Drop for Caught {
         }
     }
 }
+
+static EXIT: Group = Group::new(&[SIGTERM, SIGINT]);
+static HANGUP: Group = Group::new(&[SIGHUP]);

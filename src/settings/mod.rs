@@ -15,6 +15,7 @@ use std::time::Duration;
 pub use self::objects::{Instance, SslContext};
 pub use self::table::Row;
 use crate::address::BindAddr;
+use crate::tls::{CertificateFiles, Password};
 
 /// Everything about a server that can be set, with CherryPy's attribute names where CherryPy has the attribute.
 ///
@@ -81,7 +82,7 @@ pub struct Settings {
     /// Default `true`. CherryPy: `nodelay`, the same.
     pub nodelay: bool,
 
-    /// Time limit for everything a peer is waited for, unless one of the next three is set.
+    /// Time limit for everything a peer is waited for, unless one of the next four is set.
     ///
     /// Default 10 s. CherryPy: `socket_timeout`, the same, but there each byte starts it anew, and it is also the limit of
     /// an idle connection, here `keep_alive_timeout`.
@@ -101,6 +102,11 @@ pub struct Settings {
     ///
     /// Default `None`: as `socket_timeout`. CherryPy: not there.
     pub write_timeout: Option<Duration>,
+
+    /// Time within which a TLS handshake is done, from the accept; then the connection is closed.
+    ///
+    /// Default `None`: as `socket_timeout`. CherryPy: `socket_timeout`, while nobody else is served.
+    pub handshake_timeout: Option<Duration>,
 
     /// Time a connection may be idle between two requests before it is closed.
     ///
@@ -238,34 +244,70 @@ pub struct Settings {
     /// Default 431 (RFC 6585 §5). CherryPy: not there, always 413.
     pub header_overflow_status: u16,
 
-    /// File of the server's certificate.
+    /// File of the server's certificate, in PEM: with it, or with `ssl_context`, TLS is spoken, and nothing but TLS.
     ///
-    /// Default `None`: no TLS. Not supported by this version. CherryPy: `ssl_certificate`, the same.
+    /// The server's own certificate comes first, those above it may follow. A certificate that has expired is used, with a warning.
+    /// The files are read at each start and at each reload, and never in between. Default `None`: no TLS; any of the settings below is
+    /// then refused. Needs the feature `tls` or `tls-aws-lc`. CherryPy: `ssl_certificate`, the same.
     pub ssl_certificate: Option<PathBuf>,
 
-    /// File of the certificates between the server's and its root.
+    /// File of certificates between the server's and its root, in PEM, to be sent after those of `ssl_certificate`.
     ///
-    /// Default `None`. Not supported by this version. CherryPy: `ssl_certificate_chain`, the same.
+    /// Default `None`. CherryPy: `ssl_certificate_chain`, there the certificates that clients are verified with, here `ssl_client_ca`.
     pub ssl_certificate_chain: Option<PathBuf>,
 
-    /// File of the certificate's private key.
+    /// File of the certificate's private key, in PEM: PKCS#8, PKCS#1 or SEC 1, of RSA, ECDSA or Ed25519.
     ///
-    /// Default `None`. Not supported by this version. CherryPy: `ssl_private_key`, the same.
+    /// Default `None`: the key is in the file `ssl_certificate`. A key without a certificate is refused. CherryPy: `ssl_private_key`,
+    /// the same, but without a certificate there is no TLS there.
     pub ssl_private_key: Option<PathBuf>,
 
-    /// Names of the cipher suites that may be used.
+    /// What the private keys are encrypted with (PKCS#8; feature `tls-encrypted-keys`). Where a key is not, it does nothing.
     ///
-    /// Default `None`: those of the TLS library. Not supported by this version. CherryPy: `ssl_ciphers`, the same.
+    /// In text it is the password itself, or `file:` and the path of a file whose first line it is: what stands on a command line
+    /// everybody on the machine can see. Default `None`: an encrypted key is refused, nobody is asked. CherryPy: not there; cheroot:
+    /// `private_key_password`.
+    pub ssl_private_key_password: Option<Password>,
+
+    /// Further certificates, each for the names that are in it (subjectAltName): a client that asks for one of those (SNI) is shown it,
+    /// any other client the one of `ssl_certificate`.
+    ///
+    /// A name itself goes before a `*` in its place. Two certificates may have the same name and keys of different kinds: a client is
+    /// shown the first whose key it understands. In text, files are separated by commas, and a certificate's file from that of its key
+    /// by a colon: `a.pem:a.key,b.pem`. Default empty. CherryPy: not there.
+    pub ssl_sni: Vec<CertificateFiles>,
+
+    /// Names of the cipher suites that may be used, the best first; separated by colons, commas or blanks.
+    ///
+    /// OpenSSL's names and those of IANA, and of OpenSSL's language `ALL`, `DEFAULT`, `HIGH`, `ECDHE`, `ECDSA`, `aRSA`, `AES`,
+    /// `AES128`, `AES256`, `AESGCM`, `CHACHA20`, `TLSv1.2` and `TLSv1.3`, joined by `+`, excluded by `!` or `-`. As there, a list without
+    /// any name of TLS 1.3 leaves the suites of TLS 1.3 as they are. What is not known, or selects nothing, is refused.
+    /// Default `None`: all of them, AES before ChaCha20; the client's order never counts. CherryPy: `ssl_ciphers`, the same; its module for pyOpenSSL ignores it.
     pub ssl_ciphers: Option<String>,
 
-    /// A complete TLS configuration, instead of the files.
+    /// The least version of TLS that may be used: `TLSv1.2` or `TLSv1.3`.
     ///
-    /// Default `None`. Not supported by this version. CherryPy: `ssl_context`, the same.
+    /// Default `TLSv1.2`; nothing below it can be had. CherryPy: not there.
+    pub ssl_min_version: String,
+
+    /// File of certificates, in PEM, that a client's certificate has to lead to.
+    ///
+    /// Default `None`: clients are not asked for one. CherryPy: not there, but see `ssl_certificate_chain`.
+    pub ssl_client_ca: Option<PathBuf>,
+
+    /// What is asked of clients: `none`, `optional` or `required`. A certificate that does not lead to `ssl_client_ca` never gets through.
+    ///
+    /// Default `None`: `required` with `ssl_client_ca`, else `none`. CherryPy: not there.
+    pub ssl_verify_mode: Option<String>,
+
+    /// A complete TLS configuration, or a certificate and a key in memory, instead of the files.
+    ///
+    /// Default `None`. Not together with `ssl_certificate`. CherryPy: `ssl_context`, the same, but its default module needs the files too.
     pub ssl_context: Option<SslContext>,
 
-    /// Name of the TLS adapter.
+    /// Name of the TLS adapter: `builtin`, or one that the program has made known by [`tls::register`](crate::tls::register).
     ///
-    /// Default `builtin`. Not supported by this version. CherryPy: `ssl_module`, the same.
+    /// Default `builtin`, which is rustls. CherryPy: `ssl_module`, `builtin` or `pyopenssl`.
     pub ssl_module: String,
 
     /// Whether it is found out which process, user and group connects to a Unix socket: [`Peer::Unix`](crate::Peer::Unix) then has

@@ -19,16 +19,18 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("address", &[]),
     ("h1", &[]),
     ("bus", &[]),
+    // It refuses settings by name: that is an error of the crate's.
+    ("tls", &["error"]),
     // Ring 1.
     // As pure as what it reads with: the grammar of fields and hosts, and the refusal of a request.
     ("proxy", &["h1"]),
     // `listen` holds addresses as they are, not the text of them.
-    ("settings", &["error", "address"]),
+    ("settings", &["error", "address", "tls"]),
     ("http_server", &["error", "address"]),
-    ("net", &["error", "address"]),
-    ("message", &["h1", "address", "proxy"]),
+    ("net", &["error", "address", "tls"]),
+    ("message", &["h1", "address", "proxy", "tls"]),
     // Ring 2.
-    ("config", &["settings", "error", "h1", "address", "proxy"]),
+    ("config", &["settings", "error", "h1", "address", "proxy", "tls"]),
     ("files", &["message", "address"]),
     // Ring 3.
     ("threaded", &["config", "net", "h1", "message", "http_server", "address", "error", "proxy"]),
@@ -74,14 +76,23 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "socket2",
-        &["net/listener.rs", "net/inherited.rs", "net/socket_file.rs", "net/stream.rs"],
-        "options before bind, the backlog; what a socket is; sending without SIGPIPE (MSG_NOSIGNAL)",
+        &["net/listener.rs", "net/inherited.rs", "net/socket_file.rs", "net/stream.rs", "net/tls/secure.rs"],
+        "options before bind, the backlog; what a socket is; sending without SIGPIPE (MSG_NOSIGNAL); no waiting below TLS",
     ),
     ("listenfd", &["net/inherited.rs"], "sockets that were passed"),
     ("users", &["net/credentials.rs"], "names of users and groups"),
+    (
+        "rustls",
+        &["net/tls/builtin.rs", "net/tls/builtin/"],
+        "TLS, behind a contract of our own; its types go no further",
+    ),
+    ("rustls_pki_types", &["net/tls/builtin/"], "PEM, and the types of keys and certificates that rustls takes"),
+    ("x509_cert", &["net/tls/builtin/certificate.rs"], "what a certificate says"),
+    ("pkcs8", &["net/tls/builtin/keys.rs"], "decrypts private keys"),
     ("crossbeam_channel", &["threaded/queue.rs"], "the bounded queue"),
-    ("signal_hook", &["bus/signals.rs"], "SIGTERM and SIGINT"),
+    ("signal_hook", &["bus/signals.rs"], "SIGTERM, SIGINT and SIGHUP"),
     ("lexopt", &["main"], "arguments"),
+    ("rcgen", &["main"], "a certificate made on the spot, for development only"),
     (
         "log",
         &["bus/", "net/", "message/", "files/", "threaded/", "server", "main"],
