@@ -141,6 +141,13 @@ pub(crate) fn shake(socket: TcpStream, config: &Arc<ClientConfig>) -> io::Result
     Ok(Secure(stream))
 }
 
+/// Which of `old.test` and `new.test` the certificate that a new client is shown is for.
+pub(crate) fn shown(address: SocketAddr) -> &'static str {
+    let client = shake(connect_raw(address), &CONFIG).unwrap();
+    let certificate = String::from_utf8_lossy(&client.0.conn.peer_certificates().unwrap()[0]).into_owned();
+    ["old.test", "new.test"].into_iter().find(|name| certificate.contains(name)).unwrap()
+}
+
 /// TLS over a socket.
 pub(crate) struct Secure(pub(crate) StreamOwned<ClientConnection, TcpStream>);
 

@@ -1,9 +1,9 @@
 //! TLS from the first byte to the last: handshakes, what handlers see, slow and broken clients, certificates that change.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,7 @@ use drupe::testing::TestServer;
 use drupe::{Body, Error, Request, RequestExt, Response, Server, Settings, Statistics, upgrade};
 
 use crate::client::{Client, PATIENCE, get, post, wait_until};
-use crate::process;
-use crate::secure::{AUTHORITY, Authority, Folder, config, connect, connect_raw, connect_to, context, shake};
+use crate::secure::{AUTHORITY, Authority, Folder, config, connect, connect_raw, connect_to, context, shake, shown};
 
 fn secure(settings: &mut Settings) {
     settings.ssl_context = Some(context());
@@ -526,15 +525,6 @@ fn an_answer_that_is_taken_slowly_but_steadily_comes_whole() {
 
 // ---- certificates that change ----
 
-/// The common name of the certificate that a new client is shown.
-fn shown(address: SocketAddr) -> String {
-    let client = shake(connect_raw(address), &config(None)).unwrap();
-    let certificate = &client.0.conn.peer_certificates().unwrap()[0];
-    // The subject is the last thing in the certificate that is called so: the names of the tests are not to be mistaken.
-    let text = String::from_utf8_lossy(certificate);
-    ["old.test", "new.test"].into_iter().find(|name| text.contains(name)).unwrap().to_owned()
-}
-
 #[test]
 fn certificates_are_replaced_under_load_and_nobody_notices() {
     const CLIENTS: usize = 8;
@@ -585,40 +575,6 @@ fn certificates_are_replaced_under_load_and_nobody_notices() {
     assert_eq!(statistics(&server).handshakes_failed, 0);
     server.server().stop();
     handle.reload_tls().unwrap();
-}
-
-#[cfg(feature = "signals")]
-#[test]
-fn a_hangup_loads_certificates_again() {
-    if !process::is_alone("tls::a_hangup_loads_certificates_again") {
-        return;
-    }
-    let folder = Folder::new();
-    let file = folder.write("both.pem", AUTHORITY.issue(&["localhost", "old.test"]).both());
-    let mut server = Server::new(path);
-    server.settings.socket_port = 0;
-    server.settings.ssl_certificate = Some(file);
-    let server = Arc::new(server);
-    let running = Arc::clone(&server);
-    let main = thread::spawn(move || running.quickstart());
-    server.wait();
-    let address = server.bound_addr().unwrap();
-    let mut client = connect_to(address);
-    let hang_up = || {
-        let me = std::process::id().to_string();
-        assert!(std::process::Command::new("kill").args(["-s", "HUP", &me]).status().unwrap().success());
-    };
-    // Until it is caught a signal would end the process.
-    wait_until("signals are heard", || process::threads().iter().filter(|name| name.contains("signals")).count() == 2);
-    assert_eq!(shown(address), "old.test");
-    folder.write("both.pem", "garbage");
-    hang_up();
-    folder.write("both.pem", AUTHORITY.issue(&["localhost", "new.test"]).both());
-    hang_up();
-    wait_until("the new one is shown", || shown(address) == "new.test");
-    client.assert_in_step("/", "/");
-    server.stop();
-    main.join().unwrap().unwrap();
 }
 
 // ---- starts ----

@@ -82,6 +82,33 @@ fn curl_is_told_that_it_forgot_the_s() {
     assert!(told.contains("TLS") && told.ends_with("400"), "{told}");
 }
 
+#[cfg(feature = "cli")]
+#[test]
+fn the_program_makes_a_certificate_of_its_own_and_says_so() {
+    use std::io::{BufRead, BufReader};
+
+    let folder = Folder::new();
+    folder.write("file", "content");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drupe"));
+    command.args(["--ssl-self-signed", "--quiet", "--socket-port", "0"]).arg(&folder.0).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let said: Vec<String> = lines.by_ref().take(3).collect();
+    let url = said[0].split_once(" at ").unwrap().1.to_owned();
+    let fetch = |more: &[&str]| {
+        run("curl", &[&["-q", "-sS", "--noproxy", "*"], more, &[&format!("{url}file")]].concat(), &folder)
+    };
+    let (unasked, insecure) = (fetch(&[]), fetch(&["--insecure"]));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(url.starts_with("https://127.0.0.1:") && said[1].contains("trusted by nobody"), "{said:?}");
+    assert!(!unasked.status.success() && text(&unasked).contains("self"), "{}", text(&unasked));
+    assert_eq!(text(&insecure), "content");
+
+    let both = run(env!("CARGO_BIN_EXE_drupe"), &["--ssl-self-signed", "--ssl-certificate", "a.pem"], &folder);
+    assert_eq!(both.status.code(), Some(2), "{}", text(&both));
+}
+
 // ---- OpenSSL ----
 
 /// Has `openssl s_client` ask for `/`.
