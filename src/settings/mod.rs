@@ -163,7 +163,8 @@ pub struct Settings {
     /// Default 65536, range 0 (none) to 1 GiB. CherryPy: not there, always none.
     pub body_buffer_size: usize,
 
-    /// Bytes of all answers together that wait for slow clients without a thread. What is more is waited for by its thread.
+    /// Bytes of all answers together that wait for slow clients without a thread. What is more is waited for by its thread. Constants
+    /// and `Bytes` that the handler keeps a clone of do not count: they are there in any case.
     ///
     /// Besides, files that wait so take at most a quarter of the descriptors that the process may have (`RLIMIT_NOFILE`).
     ///

@@ -59,7 +59,9 @@ impl Rest {
     /// How much memory and how many descriptors it holds.
     pub(super) fn holds(&self) -> (u64, usize) {
         match self {
-            Self::Bytes(bytes) => (bytes.len() as u64, 0),
+            // What others hold as well, a constant or a cached answer, is there however many wait for it.
+            Self::Bytes(bytes) if bytes.is_unique() => (bytes.len() as u64, 0),
+            Self::Bytes(_) => (0, 0),
             Self::File { .. } => (0, 1),
         }
     }
