@@ -1,4 +1,5 @@
-//! What benchmarks ask for: `GET /hello`, `POST /echo`, `GET /bytes/N`, at 127.0.0.1 and the port that `--port N` gives.
+//! What benchmarks ask for: `GET /hello`, `POST /echo`, `GET /bytes/N`, at 127.0.0.1 and the port that `--port N` gives; over TLS with
+//! `--cert FILE --key FILE`, for which it has to be built with the feature `tls`.
 
 use drupe::http::{Method, StatusCode};
 use drupe::{Body, IntoResponse, Request, Response, Server};
@@ -30,7 +31,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(argument) = arguments.next() {
         match (argument.as_str(), arguments.next()) {
             ("--port", Some(port)) => server.settings.socket_port = port.parse()?,
-            _ => return Err("usage: bench [--port N]".into()),
+            ("--cert", Some(file)) => server.settings.ssl_certificate = Some(file.into()),
+            ("--key", Some(file)) => server.settings.ssl_private_key = Some(file.into()),
+            _ => return Err("usage: bench [--port N] [--cert FILE --key FILE]".into()),
         }
     }
     Ok(server.quickstart()?)

@@ -5,6 +5,7 @@
 mod bind;
 mod check;
 mod proxies;
+mod tls;
 
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use crate::error::Error;
 use crate::proxy::trust::Trust;
 use crate::settings::Settings;
 use crate::wsgi;
+
+pub(crate) use self::tls::Tls;
 
 /// Everything that the engine needs to know, as of one start; shared in an `Arc`.
 #[derive(Clone, Debug)]
@@ -58,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) body_timeout: Duration,
     /// For each stretch of an answer.
     pub(crate) write_timeout: Duration,
+    /// From the accept to the end of a TLS handshake.
+    pub(crate) handshake_timeout: Duration,
     /// From the end of an answer to the first byte of the next head.
     pub(crate) keep_alive_timeout: Duration,
     /// How much of `keep_alive_timeout` a worker spends on waiting; never more than it, may be zero.
@@ -92,6 +97,9 @@ pub(crate) struct Config {
     pub(crate) wsgi: wsgi::Version,
     /// Status for a head above `head_bytes` or `fields`.
     pub(crate) overflow: StatusCode,
+
+    /// How TLS is spoken; `None`: it is not.
+    pub(crate) tls: Option<Tls>,
 
     /// Bytes of a request line and header section together.
     pub(crate) head_bytes: usize,
@@ -143,6 +151,7 @@ impl Config {
             header_timeout: or_patience("header_timeout", s.header_timeout)?,
             body_timeout: or_patience("body_timeout", s.body_timeout)?,
             write_timeout: or_patience("write_timeout", s.write_timeout)?,
+            handshake_timeout: or_patience("handshake_timeout", s.handshake_timeout)?,
             keep_alive_timeout,
             keep_alive_grace: keep_alive_grace.min(keep_alive_timeout),
             linger_timeout: time("linger_timeout", s.linger_timeout)?,
@@ -159,6 +168,7 @@ impl Config {
             software: s.software.as_deref().map(software).transpose()?,
             wsgi: wsgi::find(&s.wsgi_version)?,
             overflow: overflow(s.header_overflow_status)?,
+            tls: Tls::resolve(s)?,
             head_bytes: within("max_request_header_size", s.max_request_header_size, 64..=GIB)?,
             target_bytes: within("max_request_target_size", s.max_request_target_size, 1..=LONGEST_TARGET)?,
             fields: within("max_request_header_fields", s.max_request_header_fields, 1..=MOST_FIELDS)?,

@@ -19,13 +19,15 @@ pub struct Statistics {
     pub proxy_refused: u64,
     /// Requests whose head or content did not come, or whose answer was not taken, in time.
     pub timed_out: u64,
-    /// Connections that found the queue full and were answered with 503.
+    /// TLS handshakes that failed or did not come to their end in time. Who speaks plain HTTP instead is counted in `refused`.
+    pub handshakes_failed: u64,
+    /// Connections that found the queue full and were answered with 503, or, where TLS is spoken, closed.
     pub turned_away: u64,
     /// Handlers and bodies that panicked.
     pub panics: u64,
-    /// Bytes received, as on the wire.
+    /// Bytes received, as on the wire; with TLS those inside of it.
     pub bytes_read: u64,
-    /// Bytes sent, as on the wire.
+    /// Bytes sent, as on the wire; with TLS those inside of it.
     pub bytes_written: u64,
     /// Connections that wait for a worker.
     pub queue: usize,

@@ -26,6 +26,7 @@
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
 //! | a directory of files | [`Files`] |
 //! | applications in the style of WSGI, CGI programs | [`wsgi`], [`Server::wsgi`] |
+//! | HTTPS | [`Settings::ssl_certificate`], [`Connection::tls`], [`ServerHandle::reload_tls`], [`tls`] |
 //! | what it has done, and how a stop went | [`Statistics`], [`Stopped`] |
 //! | testing handlers | [`testing`] |
 //! | what can go wrong at a start | [`Error`] |
@@ -34,18 +35,22 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT, and does on SIGUSR1 what [`Server::on_graceful`] says |
+//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT, loads certificates again on SIGHUP, and does on SIGUSR1 what
+//! [`Server::on_graceful`] says |
 //! | `systemd` | | [`listen`](Settings::listen) takes sockets that systemd has opened: `fd:3` |
 //! | `config` | | settings from TOML files |
-//! | `cli` | | the program `drupe`, which serves a directory |
-//! | `full` | | all of them |
+//! | `cli` | | the program `drupe`, which serves a directory, with `systemd`, `config` and `tls` |
+//! | `tls` | | TLS by rustls, with the cryptography of ring |
+//! | `tls-aws-lc` | | the same with that of AWS-LC, which goes before ring where both are on |
+//! | `tls-encrypted-keys` | | private keys that are encrypted |
+//! | `full` | | all of them but `tls-aws-lc` |
 //!
 //! # How a request travels
 //!
 //! ```text
 //! Settings ─► Config          checked once, at start
 //!               │
-//! listener ─► accept ─► queue ─► worker ─► Connection::advance ─► head · judge · handler · answer
+//! listener ─► accept ─► queue ─► worker ─► Connection::advance ─► handshake · head · judge · handler · answer
 //!                         ▲                        │
 //!                         └── parking ◄────────────┘ nothing to read: it waits here, without a thread
 //! ```
@@ -79,6 +84,7 @@ mod server;
 pub mod settings;
 pub mod testing;
 mod threaded;
+pub mod tls;
 pub mod wsgi;
 
 pub use http;

@@ -18,6 +18,8 @@ mod logger;
 mod own;
 #[path = "main/repeats.rs"]
 mod repeats;
+#[path = "main/self_signed.rs"]
+mod self_signed;
 
 use std::error::Error as _;
 use std::fmt::{Arguments, Write as _};
@@ -110,6 +112,9 @@ fn serve(options: Options) -> Result<(), Failure> {
             .listing(options.own.is("listing")),
     );
     server.settings = options.settings;
+    if options.own.is("ssl_self_signed") {
+        server.settings.ssl_context = Some(self_signed::context(&server.settings)?);
+    }
     // Nothing is opened, no log file either, for settings that are wrong.
     server.check()?;
     let logger = Logger::install(&options.own)?;
@@ -118,7 +123,11 @@ fn serve(options: Options) -> Result<(), Failure> {
     let base = if server.settings.listen.is_empty() { server.base() } else { server.description() };
     // A Unix socket has a path and no resources to show.
     let slash = if base.starts_with("http") && !base.contains(',') && !base.ends_with('/') { "/" } else { "" };
-    say(format_args!("drupe: serving {shown} at {base}{slash}\ndrupe: press Ctrl-C to stop\n"));
+    say(format_args!("drupe: serving {shown} at {base}{slash}\n"));
+    if options.own.is("ssl_self_signed") {
+        say(format_args!("drupe: {}\n", self_signed::WARNING));
+    }
+    say(format_args!("drupe: press Ctrl-C to stop\n"));
     let done = server.quickstart();
     log::logger().flush();
     Ok(done?)

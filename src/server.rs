@@ -2,6 +2,9 @@
 
 mod address;
 mod graceful;
+#[cfg(feature = "signals")]
+mod obeying;
+mod reload;
 mod served;
 
 use std::net::SocketAddr;
@@ -11,8 +14,6 @@ use self::graceful::Listeners;
 use self::served::Served;
 use crate::address::BindAddr;
 use crate::bus::notify;
-#[cfg(feature = "signals")]
-use crate::bus::signals;
 use crate::config::Config;
 use crate::error::Error;
 use crate::http_server::{Statistics, Stopped};
@@ -101,10 +102,11 @@ impl Server {
 
     /// Goes on from `Starting`, which the caller has entered.
     fn start_engine(&self) -> Result<(), Error> {
-        let started = self.config().and_then(|config| {
+        let started = Config::resolve(&self.settings).and_then(|config| {
             let handler = self.shared.served.handler(&config);
             Engine::start(config, handler)
         });
+        let started = started.map_err(|error| self.settings.locate(error));
         let mut life = self.shared.life();
         let result = match started {
             Ok(engine) => {
@@ -131,16 +133,13 @@ impl Server {
         result
     }
 
-    /// Checks the settings as [`start`](Self::start) does, and opens nothing.
+    /// Checks the settings as [`start`](Self::start) does, files of certificates and keys included, and listens nowhere.
     ///
     /// # Errors
-    /// The first setting that is out of range or contradicts another; with where it was written, if it was.
+    /// The first setting that is out of range, contradicts another or names a file that will not do; with where it was written, if it was.
     pub fn check(&self) -> Result<(), Error> {
-        self.config().map(|_| ())
-    }
-
-    fn config(&self) -> Result<Config, Error> {
-        Config::resolve(&self.settings).map_err(|error| self.settings.locate(error))
+        let checked = Config::resolve(&self.settings).and_then(|config| Engine::check(&config));
+        checked.map_err(|error| self.settings.locate(error))
     }
 
     /// Stops: accepts no more, closes idle connections at once, lets running requests finish for `shutdown_timeout`, cuts what is left, and
@@ -177,6 +176,9 @@ impl Server {
     /// Where systemd asks for it (`Type=notify`, `notify-reload`) it is told when connections are accepted, when the server restarts, and when
     /// it stops. A server that was only started tells nothing: it may be a part of something larger.
     ///
+    /// With TLS, SIGHUP has the certificates loaded again, as [`ServerHandle::reload_tls`] does; what goes wrong is logged. Without TLS
+    /// that signal is left alone.
+    ///
     /// # Errors
     /// As [`start`](Self::start), and `System` if the signals cannot be had.
     pub fn quickstart(&self) -> Result<(), Error> {
@@ -187,15 +189,6 @@ impl Server {
         self.block();
         self.shared.set_main(false);
         Ok(())
-    }
-
-    #[cfg(feature = "signals")]
-    fn obey_signals(&self) -> Result<signals::Caught, Error> {
-        let (first, more) = (self.handle(), self.handle());
-        let stop = move || {
-            first.stop();
-        };
-        signals::on_exit(stop, move || more.cut()).map_err(|source| Error::System { what: "signals", source })
     }
 
     /// A handle that can be cloned and sent, for handlers and other threads.

@@ -54,7 +54,7 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// Prepares them.
+    /// Prepares them. TLS is left out: there is nothing to be kept secret in memory.
     ///
     /// # Errors
     /// `Setting` for one that cannot be used.
@@ -129,7 +129,7 @@ impl TestServer {
     /// The URL of a path on it.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.server.scheme(), self.address)
     }
 
     /// The server itself.

@@ -1,11 +1,11 @@
-//! Signals that ask the process to end or to open its files again, as calls on a thread of our own.
+//! Signals that ask the process to end or to look at its files again, as calls on a thread of our own.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
 
 /// Signals are caught for as long as this lives; afterwards they end the process again, as by default.
@@ -39,6 +39,19 @@ pub(crate) fn on_exit(
         }
         if first.is_some_and(|thread| thread.join().is_err()) {
             log::error!("what a signal asked for has panicked");
+        }
+    })
+}
+
+/// Calls `on_each` at each SIGHUP.
+///
+/// # Errors
+/// As [`on_exit`].
+pub(crate) fn on_hangup(on_each: impl Fn() + Send + 'static) -> io::Result<Caught> {
+    catch(&HANGUP, move |mut signals| {
+        for _ in &mut signals {
+            log::info!("caught SIGHUP");
+            on_each();
         }
     })
 }
@@ -113,3 +126,4 @@ impl Drop for Caught {
 
 static EXIT: Group = Group::new(&[SIGTERM, SIGINT]);
 static GRACEFUL: Group = Group::new(&[SIGUSR1]);
+static HANGUP: Group = Group::new(&[SIGHUP]);

@@ -13,10 +13,9 @@ use crate::settings::Settings;
 pub(super) fn supported(settings: &Settings) -> Result<(), Error> {
     let default = Settings::default();
     let is_changed = |name: &&&str| settings.get(name) != default.get(name);
-    let objects =
-        [settings.ssl_context.as_ref().map(|_| "ssl_context"), settings.instance.as_ref().map(|_| "instance")];
+    let instance = settings.instance.as_ref().map(|_| "instance");
     let mut changed = UNSUPPORTED.iter().filter(is_changed).copied();
-    match changed.next().or(objects.into_iter().flatten().next()) {
+    match changed.next().or(instance) {
         Some(name) => Err(Error::setting(name, NOT_SUPPORTED)),
         None => Ok(()),
     }
@@ -107,9 +106,8 @@ fn out_of_range(name: &'static str, value: &dyn Debug, least: &dyn Debug, most: 
     Error::setting(name, format!("{value:?} is out of range: from {least:?} to {most:?}"))
 }
 
-/// Settings whose work this version does not do, beside the two that are objects.
-const UNSUPPORTED: &[&str] =
-    &["ssl_certificate", "ssl_certificate_chain", "ssl_private_key", "ssl_ciphers", "ssl_module", "statistics"];
+/// Settings whose work this version does not do, beside the one that is an object.
+const UNSUPPORTED: &[&str] = &["statistics"];
 
 const NOT_SUPPORTED: &str = "not supported by this version, leave it at its default";
 pub(super) const KIB: usize = 1 << 10;

@@ -1,7 +1,11 @@
 //! Every setting at the ends of its range, and the names in the refusals.
 
+use std::sync::Arc;
+
 use super::check::LONGEST_TIME;
 use super::*;
+use crate::settings::SslContext;
+use crate::tls::{self, Identity, Verify};
 
 /// Gives what becomes of the default settings with one of them changed, as text would.
 fn resolve(name: &str, value: &str) -> Result<Config, Error> {
@@ -98,13 +102,14 @@ fn values_on_the_edge_resolve() {
 #[test]
 fn a_time_limit_of_its_own_goes_before_socket_timeout() {
     for (name, expected) in [
-        ("header_timeout", [1, 10, 10]),
-        ("body_timeout", [10, 1, 10]),
-        ("write_timeout", [10, 10, 1]),
-        ("socket_timeout", [1, 1, 1]),
+        ("header_timeout", [1, 10, 10, 10]),
+        ("body_timeout", [10, 1, 10, 10]),
+        ("write_timeout", [10, 10, 1, 10]),
+        ("handshake_timeout", [10, 10, 10, 1]),
+        ("socket_timeout", [1, 1, 1, 1]),
     ] {
         let config = resolve(name, "1").unwrap();
-        let times = [config.header_timeout, config.body_timeout, config.write_timeout];
+        let times = [config.header_timeout, config.body_timeout, config.write_timeout, config.handshake_timeout];
         assert_eq!(times.map(|time| time.as_secs()), expected, "{name}");
     }
 }
@@ -254,13 +259,66 @@ fn an_answer_cannot_be_split_through_software() {
 fn what_is_not_supported_yet_is_refused_by_name() {
     refuses(
         "\
-ssl_certificate | a | not supported by this version, leave it at its default
-ssl_certificate_chain | a | not supported by this version, leave it at its default
-ssl_private_key | a | not supported by this version, leave it at its default
-ssl_ciphers | a | not supported by this version, leave it at its default
-ssl_module | pyopenssl | not supported by this version, leave it at its default
 statistics | on | not supported by this version, leave it at its default",
     );
+}
+
+#[test]
+fn nothing_about_tls_goes_without_a_certificate() {
+    const NEEDS: &str = "needs ssl_certificate, without which there is no TLS";
+    refuses(&format!(
+        "\
+ssl_private_key | a.key | {NEEDS}
+ssl_private_key_password | cherry | {NEEDS}
+ssl_certificate_chain | a.pem | {NEEDS}
+ssl_sni | a.pem | {NEEDS}
+ssl_ciphers | HIGH | {NEEDS}
+ssl_min_version | TLSv1.3 | {NEEDS}
+ssl_client_ca | ca.pem | {NEEDS}
+ssl_verify_mode | none | {NEEDS}
+ssl_min_version | TLSv1.1 | \"TLSv1.1\" is neither TLSv1.2 nor TLSv1.3
+ssl_verify_mode | maybe | \"maybe\" is neither none nor optional nor required"
+    ));
+    let text = resolve("ssl_module", "pyopenssl").unwrap_err().to_string();
+    assert!(text.starts_with("setting ssl_module: \"pyopenssl\" is not known; there is builtin"), "{text}");
+    accepts("ssl_module", "BUILTIN", |c| c.tls.is_none());
+    accepts("ssl_sni", "", |c| c.tls.is_none());
+}
+
+#[test]
+fn a_certificate_means_tls() {
+    let tls = |pairs: &[(&str, &str)]| {
+        let mut settings = Settings::default();
+        for (name, value) in pairs.iter().chain(&[("ssl_certificate", "a.pem")]) {
+            settings.set(name, value).unwrap();
+        }
+        Config::resolve(&settings).map(|config| config.tls.unwrap().options)
+    };
+    let plain = tls(&[]).unwrap();
+    assert!(matches!(&plain.identity, Identity::Files { files, chain: None } if files.private_key.is_none()));
+    assert_eq!((plain.min_version, plain.verify), (tls::Version::Tls12, Verify::None));
+    assert_eq!(tls(&[("ssl_min_version", "TLSv1.3")]).unwrap().min_version, tls::Version::Tls13);
+    let with_ca = ("ssl_client_ca", "ca.pem");
+    assert_eq!(tls(&[with_ca]).unwrap().verify, Verify::Required);
+    assert_eq!(tls(&[with_ca, ("ssl_verify_mode", "optional")]).unwrap().verify, Verify::Optional);
+    assert_eq!(tls(&[with_ca, ("ssl_verify_mode", "none")]).unwrap().verify, Verify::None);
+    let text = tls(&[("ssl_verify_mode", "required")]).unwrap_err().to_string();
+    assert_eq!(text, "setting ssl_verify_mode: needs ssl_client_ca, which certificates have to lead to");
+}
+
+#[test]
+fn a_context_stands_alone() {
+    let settings = |context| Settings { ssl_context: Some(context), ..Settings::default() };
+    let object = Config::resolve(&settings(SslContext::new(Arc::new(7)))).unwrap().tls.unwrap();
+    assert!(matches!(object.options.identity, Identity::Context(any) if any.is::<i32>()));
+    let pem = Config::resolve(&settings(SslContext::from_pem("a", "b"))).unwrap().tls.unwrap();
+    assert!(matches!(pem.options.identity, Identity::Pem { certificate, .. } if certificate == b"a"));
+    for name in ["ssl_certificate", "ssl_private_key", "ssl_certificate_chain"] {
+        let mut both = settings(SslContext::from_pem("a", "b"));
+        both.set(name, "a.pem").unwrap();
+        let text = Config::resolve(&both).unwrap_err().to_string();
+        assert_eq!(text, format!("setting {name}: would have no effect beside ssl_context: unset one of them"));
+    }
 }
 
 /// Each line is `trusted_proxies`, `trusted_proxy_headers`, and what the error says.

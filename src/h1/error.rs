@@ -80,6 +80,8 @@ pub(crate) enum Error {
     TrailerForbidden,
     /// The peer ended in the middle of a message (400).
     Truncated,
+    /// Not TLS, but HTTP in clear (400).
+    NotTls,
     /// A deadline for the head or the content passed (408).
     Timeout,
     /// The handler's own framing fields make no message (500); the text says why.
@@ -119,6 +121,7 @@ impl Error {
             Self::ChunkSize | Self::ChunkEnd => "RFC 9112 §7.1",
             Self::ChunkExtension | Self::ExtensionsTooLarge => "RFC 9112 §7.1.1",
             Self::Truncated => "RFC 9112 §8",
+            Self::NotTls => "RFC 9110 §4.2.2",
             Self::Version => "RFC 9110 §15.6.6",
             Self::Control | Self::FieldValue => "RFC 9110 §5.5",
             Self::TrailerForbidden => "RFC 9110 §6.5.1",
@@ -169,6 +172,7 @@ impl fmt::Display for Error {
             Self::TrailersTooLarge => "a trailer section over the limit",
             Self::TrailerForbidden => "a field that is forbidden in trailers",
             Self::Truncated => "a message that ends before its end",
+            Self::NotTls => "plain HTTP on a port that speaks TLS: https would do",
             Self::Timeout => "a message that did not arrive in time",
             Self::HandlerFraming(why) => why,
         })
@@ -188,6 +192,7 @@ mod tests {
             (Error::Target, 400),
             (Error::Ambiguous, 400),
             (Error::Truncated, 400),
+            (Error::NotTls, 400),
             (Error::Forwarded, 400),
             (Error::Connect, 405),
             (Error::Timeout, 408),

@@ -116,6 +116,7 @@ Examples:
   drupe --socket-port 0 --quiet public    at a port the system chooses
   drupe --socket-file www.sock public     over a Unix socket
   drupe --listen 'fd:*' public            at what systemd has opened
+  drupe --ssl-self-signed                 this directory over TLS, to try it
   drupe --config /etc/drupe.toml          as the file says
   drupe check /etc/drupe.toml             show what that is
 

@@ -34,6 +34,12 @@ pub(super) const TABLE: &[Row] = &[
         help: "file for requests instead of showing them; opened anew on SIGUSR1",
     },
     Row { name: "access_log_format", unit: "NAME", default: "combined", help: "common, combined or json" },
+    Row {
+        name: "ssl_self_signed",
+        unit: "BOOL",
+        default: "false",
+        help: "speak TLS with a key and a certificate made for this run, for development",
+    },
 ];
 
 /// Values that were set, and where; what is not there has its default.

@@ -10,6 +10,7 @@ use super::Body;
 use super::upgrade::Socket;
 use crate::address::Peer;
 use crate::proxy::node::{Claims, Node};
+use crate::tls::Facts;
 
 /// A request: the `http` crate's, with content to read.
 ///
@@ -23,6 +24,7 @@ pub struct Connection {
     peer: Option<Peer>,
     socket: Option<Weak<dyn Socket>>,
     local: OnceLock<Option<SocketAddr>>,
+    tls: Option<Arc<Facts>>,
     announced: Option<Box<Announced>>,
     shutdown: Arc<AtomicBool>,
 }
@@ -39,14 +41,16 @@ pub(crate) struct Announced {
 }
 
 impl Connection {
-    /// `announced` is what stands before `peer` and `socket`; `shutdown` becomes true when the server stops.
+    /// `announced` is what stands before `peer` and `socket`, `tls` what a handshake has settled; `shutdown` becomes true when the server
+    /// stops.
     pub(crate) fn new(
         peer: Option<Peer>,
         socket: Weak<dyn Socket>,
         announced: Option<Box<Announced>>,
+        tls: Option<Arc<Facts>>,
         shutdown: Arc<AtomicBool>,
     ) -> Self {
-        Self { peer, socket: Some(socket), local: OnceLock::new(), announced, shutdown }
+        Self { peer, socket: Some(socket), local: OnceLock::new(), tls, announced, shutdown }
     }
 
     /// Who is at the other end; `None` for a request that did not come over a socket (`testing::call`).
@@ -77,12 +81,21 @@ impl Connection {
         *self.local.get_or_init(|| self.socket.as_ref()?.upgrade()?.local_addr())
     }
 
-    /// `https` for a client that came over TLS as far as a proxy that has announced it says, else `http`.
+    /// `https` with TLS, or for a client that came over TLS as far as a proxy that has announced it says, else `http`.
     ///
     /// It is a fact of the connection; what the client writes into its request target does not count.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
-        if self.announced.as_ref().is_some_and(|announced| announced.is_secure) { "https" } else { "http" }
+        let is_announced = self.announced.as_ref().is_some_and(|announced| announced.is_secure);
+        if self.tls.is_some() || is_announced { "https" } else { "http" }
+    }
+
+    /// What TLS has settled: version, cipher, names, the client's certificate if it has shown one; `None` without TLS.
+    ///
+    /// It is that of this very connection: behind a proxy, the proxy's.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Facts> {
+        self.tls.as_deref()
     }
 
     /// Whether the server has been told to stop.
@@ -143,6 +156,7 @@ impl RequestExt for Request {
                 peer: None,
                 socket: None,
                 local: OnceLock::new(),
+                tls: None,
                 announced: None,
                 shutdown: Arc::default(),
             }),
@@ -197,6 +211,7 @@ mod tests {
         assert!(request.connection().local_addr().is_none());
         assert!(!request.is_shutting_down());
         assert_eq!(request.connection().scheme(), "http");
+        assert!(request.connection().tls().is_none());
         assert!(request.connection().proxy().is_none());
         assert_eq!((request.client(), request.scheme(), request.host()), (None, "http", None));
     }

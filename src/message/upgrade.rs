@@ -19,6 +19,8 @@ pub(crate) trait Socket: Send + Sync + fmt::Debug {
     fn read(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize>;
     /// Waits until something can be written, at the longest for `timeout`, and writes it.
     fn write(&self, bytes: &[u8], timeout: Option<Duration>) -> io::Result<usize>;
+    /// Waits until all that was written is out, at the longest for `timeout`.
+    fn flush(&self, timeout: Option<Duration>) -> io::Result<()>;
     /// Ends one direction or both.
     fn shutdown(&self, how: Shutdown) -> io::Result<()>;
     /// The address of our end.
@@ -127,6 +129,6 @@ impl Write for Upgraded {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.socket.flush(self.write_timeout)
     }
 }

@@ -10,3 +10,4 @@ pub(crate) mod processor;
 pub(crate) mod script;
 pub(crate) mod socket_file;
 pub(crate) mod stream;
+pub(crate) mod tls;

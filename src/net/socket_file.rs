@@ -8,7 +8,7 @@
 //!
 //! The file has no permissions at all until its owner is right, so there is no moment at which somebody gets in who may not. The
 //! process' umask, which is everybody's, has no part in it. A socket without permissions that refuses is one on which somebody is just about
-//! to listen, unless it is old: so of two servers that start at the same time one serves, and the other knows that it does not.
+//! to listen, unless it is old: so of two servers that start at the same time never both serve, and who does not knows it.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};

@@ -16,6 +16,7 @@ use socket2::SockRef;
 
 use super::poll::{self, Interest};
 use super::script::Script;
+use super::tls::secure::Secure;
 
 /// One end of a connection. All methods take `&self`: reading and writing may go on at the same time.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) enum Stream {
     Unix(UnixStream),
     /// A conversation in memory, for tests and fuzzers.
     Script(Script),
+    /// Another one, encrypted; see [`Secure`] for how it differs.
+    Tls(Box<Secure>),
 }
 
 impl Stream {
@@ -49,6 +52,7 @@ impl Stream {
             Self::Tcp(socket) => retry(|| (&*socket).read(buffer)),
             Self::Unix(socket) => retry(|| (&*socket).read(buffer)),
             Self::Script(script) => Ok(script.read(buffer)),
+            Self::Tls(secure) => secure.read(buffer),
         }
     }
 
@@ -58,6 +62,7 @@ impl Stream {
             Self::Tcp(socket) => socket.as_raw_fd(),
             Self::Unix(socket) => socket.as_raw_fd(),
             Self::Script(script) => return Ok(script.read(buffer)),
+            Self::Tls(secure) => return secure.try_read(buffer),
         };
         retry(|| Ok(nix::sys::socket::recv(fd, buffer, MsgFlags::MSG_DONTWAIT)?))
     }
@@ -70,10 +75,37 @@ impl Stream {
             Self::Tcp(socket) => SockRef::from(socket),
             Self::Unix(socket) => SockRef::from(socket),
             Self::Script(script) => return Ok(script.write(parts)),
+            Self::Tls(secure) => return secure.write(parts),
         };
         match parts {
             [only] => retry(|| socket.send_with_flags(only, NO_SIGNAL)),
             _ => retry(|| socket.send_vectored_with_flags(parts, NO_SIGNAL)),
+        }
+    }
+
+    /// Sends what a write has taken and could not send at once, which only TLS does; `WouldBlock` if not all of it is out within the
+    /// send timeout.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        self.secure().map_or(Ok(()), Secure::flush)
+    }
+
+    /// Has the end of our side follow what was written, where that is something to be sent: with TLS.
+    pub(crate) fn finish(&self) {
+        if let Self::Tls(secure) = self {
+            secure.finish();
+        }
+    }
+
+    /// How many bytes have moved so far where that cannot be told from what is read and written: below TLS.
+    pub(crate) fn moved_below(&self, way: Interest) -> Option<u64> {
+        self.secure().map(|secure| secure.moved(way))
+    }
+
+    /// The TLS on it, if there is.
+    pub(crate) fn secure(&self) -> Option<&Secure> {
+        match self {
+            Self::Tls(secure) => Some(secure),
+            Self::Tcp(_) | Self::Unix(_) | Self::Script(_) => None,
         }
     }
 
@@ -84,7 +116,9 @@ impl Stream {
     ///
     /// `Unsupported` or `InvalidInput` say that this pair cannot be joined so: read and write instead.
     pub(crate) fn send_file(&self, file: &File, offset: &mut u64, count: usize) -> io::Result<usize> {
-        let Some(socket) = self.fd() else { return Err(io::ErrorKind::Unsupported.into()) };
+        // What the kernel sends, nobody encrypts.
+        let plain = self.fd().filter(|_| self.secure().is_none());
+        let Some(socket) = plain else { return Err(io::ErrorKind::Unsupported.into()) };
         let mut position = i64::try_from(*offset).map_err(|_| io::ErrorKind::InvalidInput)?;
         let sent = retry(|| Ok(nix::sys::sendfile::sendfile(socket, file, Some(&mut position), count)?))?;
         *offset += sent as u64;
@@ -94,6 +128,7 @@ impl Stream {
     /// Waits until a read or a write would not, at the longest for `timeout`; says whether that is so.
     pub(crate) fn wait(&self, interest: Interest, timeout: Duration) -> io::Result<bool> {
         match self.fd() {
+            Some(_) if interest == Interest::Read && self.secure().is_some_and(Secure::holds_input) => Ok(true),
             Some(fd) => poll::wait(fd, interest, Some(timeout)),
             None => Ok(true),
         }
@@ -105,6 +140,10 @@ impl Stream {
             Self::Tcp(socket) => socket.set_nonblocking(nonblocking),
             Self::Unix(socket) => socket.set_nonblocking(nonblocking),
             Self::Script(_) => Ok(()),
+            Self::Tls(secure) => {
+                secure.set_nonblocking(nonblocking);
+                Ok(())
+            }
         }
     }
 
@@ -114,16 +153,21 @@ impl Stream {
             Self::Tcp(socket) => socket.shutdown(how),
             Self::Unix(socket) => socket.shutdown(how),
             Self::Script(_) => Ok(()),
+            Self::Tls(secure) => secure.shutdown(how),
         }
     }
 
     /// Has the peer find a reset, not an end, when this is closed: what it has read is not all. Unix sockets know no such thing;
     /// there only the framing tells.
     pub(crate) fn abort(&self) {
-        if let Self::Tcp(socket) = self {
-            if let Err(error) = SockRef::from(socket).set_linger(Some(Duration::ZERO)) {
-                log::debug!("a broken answer will look like a whole one: {error}");
+        match self {
+            Self::Tcp(socket) => {
+                if let Err(error) = SockRef::from(socket).set_linger(Some(Duration::ZERO)) {
+                    log::debug!("a broken answer will look like a whole one: {error}");
+                }
             }
+            Self::Unix(_) | Self::Script(_) => {}
+            Self::Tls(secure) => secure.abort(),
         }
     }
 
@@ -131,6 +175,7 @@ impl Stream {
         match self {
             Self::Tcp(socket) => socket.local_addr().ok(),
             Self::Unix(_) | Self::Script(_) => None,
+            Self::Tls(secure) => secure.inner().local_addr(),
         }
     }
 
@@ -140,6 +185,7 @@ impl Stream {
             Self::Tcp(socket) => Some(socket.as_fd()),
             Self::Unix(socket) => Some(socket.as_fd()),
             Self::Script(_) => None,
+            Self::Tls(secure) => secure.inner().fd(),
         }
     }
 }

@@ -7,17 +7,17 @@ use crate::address::BindAddr;
 
 impl Server {
     /// The URL of its root, for people: `http://127.0.0.1:8080`; of a Unix socket the path, or `@` and its name; of several addresses the
-    /// first. Port 80 is left out,
-    /// `0.0.0.0` and `::` become this machine's name, and port 0 the real one while it runs.
+    /// first. With TLS it begins with `https://`. Port 80, or 443, is left out, `0.0.0.0` and `::` become this machine's name, and port 0 the
+    /// real one while it runs.
     #[must_use]
     pub fn base(&self) -> String {
         match self.bind_addr() {
             BindAddr::Tcp { host, port } => {
                 let port = self.bound_addr().map_or(port, |bound| bound.port());
-                url(&public_name(&host), port)
+                url(self.scheme(), &public_name(&host), port)
             }
             BindAddr::Inherited(which) => match self.listening().first() {
-                Some(BindAddr::Tcp { host, port }) => url(&public_name(host), *port),
+                Some(BindAddr::Tcp { host, port }) => url(self.scheme(), &public_name(host), *port),
                 Some(bound) => without_kind(bound),
                 None => format!("fd:{which}"),
             },
@@ -64,19 +64,25 @@ impl Server {
     /// What it serves on, in words: each address while it runs, TCP as a URL, else what it is asked for.
     #[must_use]
     pub fn description(&self) -> String {
-        let words: Vec<String> = self.listening().iter().map(in_words).collect();
+        let words: Vec<String> = self.listening().iter().map(|address| self.in_words(address)).collect();
         if !words.is_empty() {
             return words.join(", ");
         }
         let asked: Vec<String> = self.settings.listen.iter().map(BindAddr::to_string).collect();
         if asked.is_empty() { self.bind_addr().to_string() } else { asked.join(", ") }
     }
-}
 
-fn in_words(address: &BindAddr) -> String {
-    match address {
-        BindAddr::Tcp { host, port } => url(host, *port),
-        other => other.to_string(),
+    /// `https` with TLS, else `http`: as it runs, or as it is asked to.
+    pub(crate) fn scheme(&self) -> &'static str {
+        let is_asked = self.settings.ssl_certificate.is_some() || self.settings.ssl_context.is_some();
+        if self.shared.is_secure().unwrap_or(is_asked) { "https" } else { "http" }
+    }
+
+    fn in_words(&self, address: &BindAddr) -> String {
+        match address {
+            BindAddr::Tcp { host, port } => url(self.scheme(), host, *port),
+            other => other.to_string(),
+        }
     }
 }
 
@@ -96,7 +102,10 @@ fn public_name(host: &str) -> String {
     }
 }
 
-fn url(host: &str, port: u16) -> String {
+fn url(scheme: &str, host: &str, port: u16) -> String {
     let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    if port == 80 { format!("http://{host}") } else { format!("http://{host}:{port}") }
+    match (scheme, port) {
+        ("http", 80) | ("https", 443) => format!("{scheme}://{host}"),
+        _ => format!("{scheme}://{host}:{port}"),
+    }
 }

@@ -4,7 +4,8 @@ use super::Settings;
 use super::addresses::Addresses;
 use super::nearest::nearest_of;
 use super::text::{
-    Bool, Bytes, Count, Kind, Mode, Name, Names, Path, Port, Seconds, SocketPath, Status, Unlimited, Unset, Version,
+    Bool, Bytes, Certificates, Count, Kind, Mode, Name, Names, Path, Port, Seconds, Secret, SocketPath, Status,
+    Unlimited, Unset, Version,
 };
 use crate::error::Error;
 
@@ -30,8 +31,8 @@ impl Row {
         self.group
     }
 
-    /// Gives the word that stands for a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`, `NAME`, `NAMES`, `PATH`, `MODE`,
-    /// `ADDRESSES`, `VERSION` or `BOOL`.
+    /// Gives the word that stands for a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`, `NAME`, `NAMES`, `PATH`, `PATHS`,
+    /// `MODE`, `ADDRESSES`, `PASSWORD`, `VERSION` or `BOOL`.
     pub fn unit(&self) -> &'static str {
         self.unit
     }
@@ -120,6 +121,7 @@ table! {
         header_timeout: Unset<Seconds> = "for a whole request head; empty: socket_timeout";
         body_timeout: Unset<Seconds> = "for each stretch of a request body; empty: socket_timeout";
         write_timeout: Unset<Seconds> = "for each stretch of an answer; empty: socket_timeout";
+        handshake_timeout: Unset<Seconds> = "for a TLS handshake; empty: socket_timeout";
         keep_alive_timeout: Seconds = "for an idle connection between two requests";
         keep_alive_grace: Seconds = "for a worker to wait for a connection's next request; 0: not at all";
         linger_timeout: Seconds = "for discarding input after an early answer";
@@ -152,11 +154,16 @@ table! {
         header_overflow_status: Status = "answer to a request head that is too large, 431 or 413";
     }
     "TLS" {
-        ssl_certificate: Unset<Path> = "file of the server's certificate (not yet supported)";
-        ssl_certificate_chain: Unset<Path> = "file of the certificates above it (not yet supported)";
-        ssl_private_key: Unset<Path> = "file of its private key (not yet supported)";
-        ssl_ciphers: Unset<Name> = "cipher suites that may be used (not yet supported)";
-        ssl_module: Name = "TLS adapter (not yet supported)";
+        ssl_certificate: Unset<Path> = "PEM file of the server's certificate; empty: no TLS";
+        ssl_certificate_chain: Unset<Path> = "PEM file of certificates to send after it";
+        ssl_private_key: Unset<Path> = "PEM file of its private key; empty: in the certificate's file";
+        ssl_private_key_password: Unset<Secret> = "of an encrypted private key, or file: and the file it is in";
+        ssl_sni: Certificates = "further certificates for the names in them, as in a.pem:a.key,b.pem";
+        ssl_ciphers: Unset<Name> = "cipher suites that may be used, best first; empty: all safe ones";
+        ssl_min_version: Name = "least version of TLS, TLSv1.2 or TLSv1.3";
+        ssl_client_ca: Unset<Path> = "PEM file of what clients' certificates must lead to";
+        ssl_verify_mode: Unset<Name> = "none, optional or required; empty: required with ssl_client_ca";
+        ssl_module: Name = "TLS adapter, builtin or one that a program has registered";
     }
     "identity" {
         peercreds: Bool = "find out who is at the other end of a Unix socket";

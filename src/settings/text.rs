@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::tls::{CertificateFiles, Password};
+
 /// A kind of value; what `show` writes, `parse` reads back as the same value.
 pub(super) trait Kind {
     type Value;
@@ -38,6 +40,10 @@ pub(super) struct Path;
 pub(super) struct SocketPath;
 /// Permissions of a file, in octal.
 pub(super) struct Mode;
+/// Files of certificates: `a.pem:a.key,b.pem`. Names with a comma or a colon in them only a program can set.
+pub(super) struct Certificates;
+/// A password, or `file:` and the path of a file that has it. Shown as [`HIDDEN`] if it is not in a file.
+pub(super) struct Secret;
 /// A version of the WSGI-style gateway: `1.0`, `u.0`.
 pub(super) struct Version;
 /// Another kind, or -1 for `None`: no limit.
@@ -224,6 +230,52 @@ impl Kind for Mode {
     }
 }
 
+impl Kind for Certificates {
+    type Value = Vec<CertificateFiles>;
+    const UNIT: &'static str = "PATHS";
+
+    fn parse(text: &str) -> Result<Self::Value, String> {
+        let wrong = || format!("{text:?} is not a list of files such as a.pem:a.key,b.pem");
+        let files = |pair: &str| {
+            let (certificate, key) = pair.split_once(':').map_or((pair, None), |(before, after)| (before, Some(after)));
+            let is_whole = !certificate.is_empty() && key.is_none_or(|key| !key.is_empty() && !key.contains(':'));
+            is_whole.then(|| CertificateFiles { certificate: certificate.into(), private_key: key.map(PathBuf::from) })
+        };
+        if text.is_empty() {
+            Ok(Vec::new())
+        } else {
+            text.split(',').map(|pair| files(pair).ok_or_else(wrong)).collect()
+        }
+    }
+
+    fn show(value: &Self::Value) -> String {
+        let pair = |files: &CertificateFiles| match &files.private_key {
+            Some(key) => format!("{}:{}", files.certificate.display(), key.display()),
+            None => files.certificate.display().to_string(),
+        };
+        value.iter().map(pair).collect::<Vec<_>>().join(",")
+    }
+}
+
+impl Kind for Secret {
+    type Value = Password;
+    const UNIT: &'static str = "PASSWORD";
+
+    fn parse(text: &str) -> Result<Password, String> {
+        match text.strip_prefix("file:") {
+            // Else what `show` has written would become the password.
+            _ if text == HIDDEN => Err(format!("{text:?} is no password but stands for one that is not shown")),
+            Some("") => Err(format!("{text:?} is not followed by the path of a file")),
+            Some(path) => Ok(Password::from_file(path)),
+            None => Ok(Password::new(text)),
+        }
+    }
+
+    fn show(value: &Password) -> String {
+        value.file().map_or_else(|| HIDDEN.to_owned(), |path| format!("file:{}", path.display()))
+    }
+}
+
 impl Kind for Version {
     type Value = (String, u32);
     const UNIT: &'static str = "VERSION";
@@ -264,6 +316,9 @@ impl<K: Kind> Kind for Unset<K> {
         value.as_ref().map(K::show).unwrap_or_default()
     }
 }
+
+/// What is shown of a password.
+const HIDDEN: &str = "***";
 
 /// Reads digits only: `str::parse` would let a sign pass.
 fn digits<T: FromStr>(text: &str) -> Option<T> {
@@ -362,6 +417,27 @@ mod tests {
         reads::<Names>("10.0.0.0/8", vec!["10.0.0.0/8".to_owned()]);
         reads::<Names>("::1, unix ,a", ["::1", "unix", "a"].map(str::to_owned).to_vec());
         refuses::<Names>(&[",", "a,", ",a", "a,,b", "a, ,b"]);
+    }
+
+    #[test]
+    fn certificates_are_files_in_pairs_or_alone() {
+        let files = |certificate: &str, key: Option<&str>| CertificateFiles {
+            certificate: certificate.into(),
+            private_key: key.map(PathBuf::from),
+        };
+        reads::<Certificates>("", vec![]);
+        reads::<Certificates>("/etc/a b.pem", vec![files("/etc/a b.pem", None)]);
+        reads::<Certificates>("a.pem:a.key,b.pem", vec![files("a.pem", Some("a.key")), files("b.pem", None)]);
+        refuses::<Certificates>(&[",", "a,", ":a", "a:", "a:b:c", "a,,b"]);
+    }
+
+    #[test]
+    fn a_password_is_read_and_not_shown() {
+        let read = |text| Secret::parse(text).unwrap();
+        assert_eq!(read(" a:b "), Password::new(" a:b "));
+        assert_eq!(Secret::show(&Password::new("cherry")), "***");
+        reads::<Secret>("file:/run/a b", Password::from_file("/run/a b"));
+        refuses::<Secret>(&["***", "file:"]);
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! Accepts connections, and does nothing else: no read, no handshake, no wait for a peer.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
+use super::output::PATIENCE;
 use super::pool::Pool;
 use crate::address::Peer;
 use crate::net::credentials;
 use crate::net::listener::{Incoming, Listener, Refusal};
 use crate::net::stream::Stream;
+use crate::net::tls::secure::Secure;
 
 /// Accepts from `listener` until it is closed.
 pub(crate) fn run(listener: &Listener, pool: &Pool) {
@@ -49,6 +52,10 @@ fn admit(incoming: Incoming, pool: &Pool) {
             (Stream::unix(socket, grace), Peer::Unix(who))
         }
     };
+    let stream = stream.and_then(|stream| match &pool.service().tls {
+        Some(tls) => Ok(Stream::Tls(Box::new(Secure::new(stream, Arc::clone(tls), grace, PATIENCE)?))),
+        None => Ok(stream),
+    });
     match stream {
         Ok(stream) => {
             let connection = Connection::new(stream, Some(peer), Instant::now(), pool.service());

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //!   Proxy (only behind one, only once)
+//!     ▼
+//!   Handshake (only with TLS, only once)
 //!     ▼     head          content there             answer out
 //!   ┌──► Head ───► Content ──────────► exchange ───► Send ──┐
 //!   │     │ ▲         │                    │ content left   │
@@ -76,6 +78,8 @@ pub(crate) struct Connection {
 pub(super) enum Phase {
     /// A PROXY header, or the rest of it.
     Proxy,
+    /// A TLS handshake, and what it waits for.
+    Handshake(Interest),
     /// A head, or the rest of it.
     Head(Scan),
     /// Content that is received before the handler runs.
@@ -121,13 +125,14 @@ impl Connection {
     /// A connection that was accepted at `now`.
     pub(crate) fn new(stream: Stream, peer: Option<Peer>, now: Instant, service: &Service) -> Self {
         let config = &service.config;
+        let patience = if stream.secure().is_some() { config.handshake_timeout } else { config.header_timeout };
         Self {
+            phase: if config.proxy_protocol { Phase::Proxy } else { Phase::first(&stream) },
             stream: Arc::new(stream),
             proxied: Proxied::new(config.trust.as_ref(), peer.as_ref()),
             peer,
             input: Input::default(),
-            phase: if config.proxy_protocol { Phase::Proxy } else { Phase::Head(Scan::default()) },
-            deadline: now + config.header_timeout,
+            deadline: now + patience,
             is_timed: true,
             is_drained: false,
             is_likely: false,
@@ -160,7 +165,7 @@ impl Connection {
     pub(crate) fn answered_in_memory(&self) -> Vec<u8> {
         match &*self.stream {
             Stream::Script(script) => script.answered(),
-            Stream::Tcp(_) | Stream::Unix(_) => Vec::new(),
+            Stream::Tcp(_) | Stream::Unix(_) | Stream::Tls(_) => Vec::new(),
         }
     }
 
@@ -181,7 +186,7 @@ impl Connection {
     pub(crate) fn overdue(&mut self) -> Overdue {
         self.is_overdue = match &self.phase {
             Phase::Head(_) if self.is_idle() => matches!(self.stream.wait(Interest::Read, Duration::ZERO), Ok(true)),
-            Phase::Proxy | Phase::Head(_) | Phase::Content(_) | Phase::Send(_) => true,
+            Phase::Proxy | Phase::Handshake(_) | Phase::Head(_) | Phase::Content(_) | Phase::Send(_) => true,
             Phase::Drain { .. } | Phase::Linger { .. } => false,
         };
         if self.is_overdue { Overdue::LastLook } else { Overdue::Close }
@@ -189,7 +194,11 @@ impl Connection {
 
     /// What it waits for.
     pub(crate) fn interest(&self) -> Interest {
-        if matches!(self.phase, Phase::Send(_)) { Interest::Write } else { Interest::Read }
+        match self.phase {
+            Phase::Send(_) => Interest::Write,
+            Phase::Handshake(interest) => interest,
+            _ => Interest::Read,
+        }
     }
 
     /// Whether it is in the middle of an exchange, which a stop lets come to its end.
@@ -209,6 +218,7 @@ impl Connection {
         if is_last_look && self.deadline == deadline && matches!(verdict, Verdict::Park) {
             verdict = match self.phase {
                 Phase::Proxy => self.refuse_header(Refusal::Late, desk),
+                Phase::Handshake(_) => self.give_up_handshake(desk),
                 _ if self.is_idle() => Verdict::Close,
                 _ => self.refuse_present(Error::Timeout, desk),
             };
@@ -234,6 +244,7 @@ impl Connection {
         for _ in 0..SHARE {
             let stepped = match &mut self.phase {
                 Phase::Proxy => self.proxy_header(desk),
+                Phase::Handshake(_) => self.shake_hands(desk, &mut reading),
                 Phase::Head(_) => self.head(desk, &mut reading),
                 Phase::Content(_) => self.gather(desk, &mut reading),
                 Phase::Send(_) => self.send(desk),

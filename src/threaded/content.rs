@@ -169,6 +169,7 @@ impl Content {
         if self.wants_continue && self.send_continue().is_err() {
             self.failure = Some(Failure::Gone);
         }
+        let mut below = self.stream.moved_below(Interest::Read);
         while self.failure.is_none() {
             let begun = Instant::now();
             let left = self.pace.left().filter(|_| !self.pace.is_slow() || !self.pressure.gives_way());
@@ -181,10 +182,15 @@ impl Content {
                 done => done.map(Some),
             };
             self.pace.waited(begun.elapsed());
+            if let (Some(before), Some(now)) = (&mut below, self.stream.moved_below(Interest::Read)) {
+                self.pace.moved_to(now, before);
+            }
             match result {
                 Ok(None) => {}
                 Ok(Some(received)) if received.count > 0 => {
-                    self.pace.moved(received.count);
+                    if below.is_none() {
+                        self.pace.moved(received.count);
+                    }
                     self.is_drained = received.is_all;
                     self.received += received.count as u64;
                     return received.count;
@@ -206,7 +212,7 @@ impl Content {
         while !rest.is_empty() {
             rest = &rest[self.stream.write(&[IoSlice::new(rest)])?..];
         }
-        Ok(())
+        self.stream.flush()
     }
 }
 

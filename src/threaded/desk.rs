@@ -15,11 +15,14 @@ use crate::h1::encode::{self, Stamp};
 use crate::h1::exchange::Policy;
 use crate::h1::{decode, head};
 use crate::message::Handler;
+use crate::net::tls::Tls;
 
 /// What is served and how; the same for all workers.
 pub(crate) struct Service {
     pub(crate) config: Config,
     pub(crate) handler: Arc<dyn Handler>,
+    /// What new connections do TLS with; `None`: they are served in clear.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// Set once the server stops: what is under way goes on, nothing else begins.
     pub(crate) shutdown: Arc<AtomicBool>,
     /// Set once nothing is under way any more, or has had its time: whoever works leaves.
@@ -34,6 +37,7 @@ impl Service {
         Self {
             config,
             handler,
+            tls: None,
             shutdown: Arc::default(),
             over: AtomicBool::new(false),
             pressure: Arc::default(),

@@ -32,6 +32,7 @@ use crate::message::body::{Body, Upgrade};
 use crate::message::request::Connection as Facts;
 use crate::message::upgrade::Socket;
 use crate::message::{Request, Response};
+use crate::net::tls::secure::Secure;
 use crate::proxy::node::Claims;
 
 impl Connection {
@@ -160,6 +161,7 @@ impl Connection {
                 self.peer.clone(),
                 Arc::downgrade(&stream) as Weak<dyn Socket>,
                 self.proxied.announced.clone(),
+                self.stream.secure().and_then(Secure::facts).map(Arc::clone),
                 Arc::clone(&desk.service.shutdown),
             );
             request.extensions_mut().insert(Arc::new(facts));

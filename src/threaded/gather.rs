@@ -21,6 +21,7 @@ use crate::h1::decode::Decoder;
 use crate::h1::error::Error;
 use crate::h1::exchange::Exchange;
 use crate::h1::head::{RequestHead, Scan};
+use crate::net::poll::Interest;
 use crate::net::stream::Stream;
 
 /// A request whose content is on its way.
@@ -32,6 +33,8 @@ pub(super) struct Gathering {
     pub(super) line: Line,
     /// Since when it waits, if it does.
     since: Option<Instant>,
+    /// How much had moved below TLS when that was last looked at; `None` without TLS.
+    below: Option<u64>,
 }
 
 impl Connection {
@@ -51,7 +54,8 @@ impl Connection {
             Some(reception)
                 if config.body_buffer > 0 && !exchange.wants_continue() && !reception.is_within(&self.input) =>
             {
-                Next::Content(Box::new(Gathering { head, exchange, reception, line, since: None }))
+                let below = self.stream.moved_below(Interest::Read);
+                Next::Content(Box::new(Gathering { head, exchange, reception, line, since: None, below }))
             }
             reception => self.serve(head, exchange, reception, line, desk),
         }
@@ -89,6 +93,9 @@ impl Connection {
     /// Begins to wait for more content; refuses the request instead if its client has had its time.
     pub(super) fn await_content(&mut self, desk: &mut Desk) -> Verdict {
         let Phase::Content(gathering) = &mut self.phase else { return Verdict::Park };
+        if let (Some(before), Some(now)) = (&mut gathering.below, self.stream.moved_below(Interest::Read)) {
+            gathering.reception.pace.moved_to(now, before);
+        }
         match gathering.reception.pace.left() {
             Some(left) => {
                 let now = Instant::now();
@@ -139,13 +146,15 @@ impl Gathering {
         let count = *read.as_ref().unwrap_or(&0);
         ahead.truncate(begin + count);
         decoder.pass(count);
-        pace.moved(count);
+        if self.below.is_none() {
+            pace.moved(count);
+        }
         read.map(|count| Received { count, is_all: count < room })
     }
 
     /// Moves content from `input`, to `most` bytes in all; says whether the handler may run.
     fn take_in(&mut self, input: &mut Input, most: usize) -> Result<bool, Error> {
-        let Self { reception: Reception { decoder, ahead, pace }, since, .. } = self;
+        let Self { reception: Reception { decoder, ahead, pace }, since, below, .. } = self;
         if let Some(since) = since.take() {
             pace.waited(since.elapsed());
         }
@@ -159,7 +168,9 @@ impl Gathering {
                 return Ok(false);
             }
             input.consume(step.consumed);
-            pace.moved(step.consumed);
+            if below.is_none() {
+                pace.moved(step.consumed);
+            }
         }
         Ok(true)
     }

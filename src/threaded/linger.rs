@@ -48,8 +48,12 @@ impl Connection {
         encode::refusal(&mut desk.gathered, config.protocol, error.status(), &error.to_string(), None, is_head, &stamp);
     }
 
-    /// Tells a connection that was never looked at that there is no room for it, and waits for it to leave.
+    /// Tells a connection that was never looked at that there is no room for it, and waits for it to leave. Before a TLS handshake nothing
+    /// can be told.
     pub(crate) fn turn_away(&mut self, retry_after_secs: u64, desk: &mut Desk) -> Verdict {
+        if self.stream.secure().is_some() {
+            return Verdict::Close;
+        }
         let config = &desk.service.config;
         let stamp = desk.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
         let (status, version) = (StatusCode::SERVICE_UNAVAILABLE, config.protocol);

@@ -17,7 +17,7 @@
 //! | [`watch`], [`shortage`] | keeps the time: deadlines, patience, handlers that block |
 //! | [`parking`], [`idle`] | where connections wait without a thread; which of them has been idle for longest |
 //! | [`connection`], [`linger`], [`open`] | the states of one connection; how it ends early; how many there are |
-//! | [`proxied`] | what proxies say of a connection and of a request |
+//! | [`proxied`], [`handshake`] | what proxies say of a connection and of a request; TLS is agreed on |
 //! | [`gather`], [`drain`] | content received before a handler runs; content that it has left |
 //! | [`exchange`], [`content`], [`answer`], [`access`] | one request: served, its content, its answer, its line in the log |
 //! | [`rest`], [`sending`], [`burden`] | content at hand; an answer whose client is slow to take it; what all of those hold |
@@ -34,6 +34,7 @@ pub(crate) mod desk;
 mod drain;
 mod exchange;
 mod gather;
+mod handshake;
 mod idle;
 mod input;
 mod linger;
@@ -59,7 +60,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use self::desk::Service;
 use self::pool::Pool;
@@ -70,6 +71,7 @@ use crate::http_server::{Statistics, Stopped};
 use crate::message::Handler;
 use crate::net::listener::{Listener, Options};
 use crate::net::socket_file::Rights;
+use crate::net::tls::Tls;
 
 /// A server that runs: its listeners and all its threads.
 pub(crate) struct Engine {
@@ -88,10 +90,11 @@ impl Engine {
     /// Binds, starts every thread, and accepts from then on.
     ///
     /// # Errors
-    /// Those of [`Listener::bind`]; `System` without a poller; `Thread` if one could not be started. Nothing is left behind.
+    /// Those of [`Tls::load`] and [`Listener::bind`]; `System` without a poller; `Thread` if one could not be started. Nothing is left behind.
     pub(crate) fn start(config: Config, handler: Arc<dyn Handler>) -> Result<Self, Error> {
+        let tls = tls(&config)?.map(Arc::new);
         let listeners = Mutex::new(listen(&config)?);
-        let service = Arc::new(Service::new(config, handler));
+        let service = Arc::new(Service { tls, ..Service::new(config, handler) });
         let pool = Pool::new(service).map_err(|source| Error::System { what: "epoll", source })?;
         let engine = Self {
             pool: Arc::new(pool),
@@ -105,6 +108,14 @@ impl Engine {
             engine.stop();
         })?;
         Ok(engine)
+    }
+
+    /// Reads what a start reads, and opens nothing that others could see.
+    ///
+    /// # Errors
+    /// Those of [`Tls::load`].
+    pub(crate) fn check(config: &Config) -> Result<(), Error> {
+        tls(config).map(|_| ())
     }
 
     fn start_threads(&self) -> Result<(), Error> {
@@ -133,6 +144,22 @@ impl Engine {
 
     fn listeners(&self) -> Vec<Arc<Listener>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Loads certificates and keys again, for the handshakes that begin from now on; nothing without TLS.
+    ///
+    /// # Errors
+    /// Those of [`Tls::load`]; then those there are stay in use.
+    pub(crate) fn reload_tls(&self) -> Result<(), Error> {
+        match &self.pool.service().tls {
+            Some(tls) => tls.reload(SystemTime::now()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it speaks TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.pool.service().tls.is_some()
     }
 
     /// Stops: no new connections, idle ones closed at once, what is under way finished within `shutdown_timeout`, what is left
@@ -225,6 +252,7 @@ impl Engine {
             proxy_refused: counted.proxy_refused.get(),
             turned_away: pool.turned_away.load(Ordering::Relaxed),
             timed_out: counted.timed_out.get(),
+            handshakes_failed: counted.handshakes_failed.get(),
             panics: counted.panics.get(),
             bytes_read: counted.bytes_read.get(),
             bytes_written: counted.bytes_written.get(),
@@ -242,6 +270,12 @@ fn spawn(threads: &Mutex<Vec<JoinHandle<()>>>, name: &str, run: impl FnOnce() + 
     let thread = spawned.map_err(|source| Error::Thread { name: name.to_owned(), source })?;
     threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     Ok(())
+}
+
+/// What is needed to speak TLS, if it is to be spoken.
+fn tls(config: &Config) -> Result<Option<Tls>, Error> {
+    let asked = config.tls.clone();
+    asked.map(|asked| Tls::load(asked.options, asked.adapter, SystemTime::now())).transpose()
 }
 
 /// Binds everything that is asked for, or nothing.

@@ -27,18 +27,26 @@ pub(crate) struct Output<'a> {
     pressure: &'a Pressure,
     /// Whether what the client is slow to take may be left for later.
     leaves: bool,
+    /// How much had moved below TLS when that was last looked at; `None` without TLS.
+    below: Option<u64>,
 }
 
 impl<'a> Output<'a> {
     pub(crate) fn new(stream: &'a Stream, pace: Pace, desk: &'a mut Desk) -> Self {
         let Desk { gathered, counters, service, .. } = desk;
-        Self { stream, gathered, pace, counters, pressure: &service.pressure, leaves: false }
+        let below = stream.moved_below(Interest::Write);
+        Self { stream, gathered, pace, counters, pressure: &service.pressure, leaves: false, below }
     }
 
     /// Leaves for later, from now on, what the client is slow to take.
     pub(crate) fn leaving(mut self) -> Self {
         self.leaves = true;
         self
+    }
+
+    /// Whether anything may be left for later.
+    pub(crate) fn may_leave(&self) -> bool {
+        self.leaves
     }
 
     /// Sends what is gathered.
@@ -54,6 +62,15 @@ impl<'a> Output<'a> {
     /// Sends what is gathered; false if some of it is left for later.
     pub(crate) fn flush_some(&mut self) -> io::Result<bool> {
         self.push(&mut &[][..], self.leaves)
+    }
+
+    /// Sends what is gathered and, where that has to be sent, the end of our side; false if some of it is left for later.
+    pub(crate) fn finish_some(&mut self) -> io::Result<bool> {
+        if !self.flush_some()? {
+            return Ok(false);
+        }
+        self.stream.finish();
+        self.flush_some()
     }
 
     /// Sends what is gathered and then `content`, which it shortens; false if some of either is left for later.
@@ -130,7 +147,7 @@ impl<'a> Output<'a> {
     fn push_once(&mut self, first: &mut &[u8], second: &mut &[u8]) -> io::Result<bool> {
         loop {
             let sent = match (first.is_empty(), second.is_empty()) {
-                (true, true) => return Ok(true),
+                (true, true) => return self.push_out(),
                 (false, true) => self.stream.write(&[IoSlice::new(first)]),
                 (true, false) => self.stream.write(&[IoSlice::new(second)]),
                 (false, false) => self.stream.write(&[IoSlice::new(first), IoSlice::new(second)]),
@@ -148,9 +165,22 @@ impl<'a> Output<'a> {
                         return Ok(false);
                     }
                 }
-                Err(error) if would_wait(&error) => return Ok(false),
+                Err(error) if would_wait(&error) => {
+                    self.moved(0);
+                    return Ok(false);
+                }
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Has what was written go out, which needs doing with TLS; false if the client takes no more for now.
+    fn push_out(&mut self) -> io::Result<bool> {
+        let flushed = self.stream.flush();
+        self.moved(0);
+        match flushed {
+            Err(error) if would_wait(&error) => Ok(false),
+            done => done.map(|()| true),
         }
     }
 
@@ -159,9 +189,13 @@ impl<'a> Output<'a> {
         self.stream.abort();
     }
 
+    /// Enters that `count` bytes were taken, and what has moved. With TLS they are taken before they have moved.
     fn moved(&mut self, count: usize) {
-        self.pace.moved(count);
         self.counters.bytes_written.add(count as u64);
+        match (&mut self.below, self.stream.moved_below(Interest::Write)) {
+            (Some(before), Some(now)) => self.pace.moved_to(now, before),
+            _ => self.pace.moved(count),
+        }
     }
 
     /// The client does not read: waits for it, as long as it may keep us waiting.

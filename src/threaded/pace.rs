@@ -1,5 +1,6 @@
 //! How long a peer may keep us waiting.
 
+use std::mem;
 use std::time::Duration;
 
 /// An account of time: waiting is paid out of an allowance, and bytes that move fill it up again.
@@ -53,6 +54,12 @@ impl Pace {
             None => Duration::MAX,
         };
         self.spent = self.spent.saturating_sub(earned);
+    }
+
+    /// Enters that `now` bytes have moved in all, where it was `before` when that was last entered.
+    pub(crate) fn moved_to(&mut self, now: u64, before: &mut u64) {
+        let more = now.saturating_sub(mem::replace(before, now));
+        self.moved(usize::try_from(more).unwrap_or(usize::MAX));
     }
 
     /// Whether it has been waited for long, and lately for little: such a peer gives way where others wait for a thread.

@@ -4,11 +4,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::connection::{Connection, Phase, Step, Verdict};
+use super::connection::{Connection, Step, Verdict};
 use super::desk::Desk;
 use crate::address::Peer;
 use crate::h1::error::Error;
-use crate::h1::head::{RequestHead, Scan};
+use crate::h1::head::RequestHead;
 use crate::message::request::Announced;
 use crate::proxy::header::{self, Header, Refusal, Source};
 use crate::proxy::node::{Claims, Node};
@@ -33,7 +33,8 @@ impl Proxied {
 }
 
 impl Connection {
-    /// Looks for a PROXY header, and takes its word for who the client is. The time that is left is that of the first head.
+    /// Looks for a PROXY header, and takes its word for who the client is. The time that is left is that of the first head, or of
+    /// the TLS handshake.
     pub(super) fn proxy_header(&mut self, desk: &mut Desk) -> Step {
         let trust = desk.service.config.trust.as_ref();
         if trust.is_some() && !self.proxied.is_trusted {
@@ -44,7 +45,7 @@ impl Connection {
             Ok(Some(header)) => {
                 self.input.consume(header.length);
                 self.believe(header, trust);
-                self.phase = Phase::Head(Scan::default());
+                self.begin_talk();
                 Step::On
             }
             Err(refusal) => Step::Verdict(self.refuse_header(refusal, desk)),

@@ -59,7 +59,9 @@ impl Rest {
     /// How much memory and how many descriptors it holds.
     pub(super) fn holds(&self) -> (u64, usize) {
         match self {
-            Self::Bytes(bytes) => (bytes.len() as u64, 0),
+            // What others hold as well, a constant or a cached answer, is there however many wait for it.
+            Self::Bytes(bytes) if bytes.is_unique() => (bytes.len() as u64, 0),
+            Self::Bytes(_) => (0, 0),
             Self::File { .. } => (0, 1),
         }
     }
@@ -91,13 +93,19 @@ impl Rest {
 
 /// Sends a file by reading it: one that is small, or whose system cannot send it by itself.
 fn copy(file: &File, range: &mut Range<u64>, output: &mut Output<'_>) -> io::Result<Left> {
+    let mut copied = 0;
     while !range.is_empty() {
+        if copied >= SHARE && output.may_leave() {
+            return Ok(Left::Share);
+        }
         let begin = output.gathered.len();
         let room = usize::try_from(range.end - range.start).unwrap_or(usize::MAX).min(COPY);
         output.gathered.resize(begin + room, 0);
         let got = read_range(file, range, &mut output.gathered[begin..]);
         output.gathered.truncate(begin + *got.as_ref().unwrap_or(&0));
-        if got? == 0 {
+        let got = got?;
+        copied += got;
+        if got == 0 {
             return Ok(Left::Missing(range.end - range.start));
         }
         if output.gathered.len() > GATHER && !output.flush_some()? {
@@ -109,3 +117,5 @@ fn copy(file: &File, range: &mut Range<u64>, output: &mut Output<'_>) -> io::Res
 
 /// How much is read at a time.
 const COPY: usize = 64 * 1024;
+/// How much of a file is copied before others have their turn: a client over TLS may be as quick as we are.
+const SHARE: usize = 16 << 20;

@@ -45,7 +45,8 @@ pub(super) enum Then {
 impl Connection {
     /// Sends what is gathered, and then does what `then` says; or leaves both for later.
     pub(super) fn flush_then(&mut self, then: Then, desk: &mut Desk) -> Verdict {
-        match self.output(desk).flush_some() {
+        let mut output = self.output(desk);
+        match if then.is_end() { output.finish_some() } else { output.flush_some() } {
             Ok(true) => match then {
                 Then::Linger => self.half_close(desk),
                 Then::Conclude(_) | Then::Resume(..) | Then::Close => Verdict::Close,
@@ -89,7 +90,8 @@ impl Connection {
         let gathered = desk.gathered.as_slice().to_vec();
         desk.gathered.clear();
         let (bytes, files) = rest.as_ref().map_or((0, 0), Rest::holds);
-        let load = desk.service.burden.add(gathered.len() as u64 + bytes, files);
+        let kept = if self.stream.secure().is_some() { KEPT_BY_TLS } else { 0 };
+        let load = desk.service.burden.add(gathered.len() as u64 + bytes + kept, files);
         // What was reported until now may be input, and will not be again.
         self.is_drained = false;
         let now = Instant::now();
@@ -175,6 +177,11 @@ impl Connection {
 }
 
 impl Then {
+    /// Whether nothing follows that we would send.
+    fn is_end(&self) -> bool {
+        matches!(self, Self::Linger | Self::Close)
+    }
+
     fn break_off(self) {
         if let Self::Conclude(done) = self {
             done.break_off();
@@ -191,9 +198,12 @@ impl Sending {
                 left => return Ok(left),
             }
         }
-        Ok(if output.flush_some()? { Left::Nothing } else { Left::More })
+        let is_out = if self.then.is_end() { output.finish_some()? } else { output.flush_some()? };
+        Ok(if is_out { Left::Nothing } else { Left::More })
     }
 }
 
+/// Bytes that TLS may have taken of an answer and not sent: nobody knows how many, but no more than so many.
+const KEPT_BY_TLS: u64 = 64 * 1024;
 /// How often a client that takes little is looked at.
 const RETRY: Duration = Duration::from_secs(1);

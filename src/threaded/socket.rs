@@ -14,7 +14,16 @@ impl Socket for Stream {
     }
 
     fn write(&self, bytes: &[u8], timeout: Option<Duration>) -> io::Result<usize> {
-        patiently(self, Interest::Write, timeout, || self.write(&[IoSlice::new(bytes)]))
+        let written = patiently(self, Interest::Write, timeout, || self.write(&[IoSlice::new(bytes)]))?;
+        // What has been taken counts as written, though it may not be out yet: whoever writes next, or flushes, hears of it.
+        match Socket::flush(self, timeout) {
+            Err(error) if error.kind() != io::ErrorKind::TimedOut => Err(error),
+            _ => Ok(written),
+        }
+    }
+
+    fn flush(&self, timeout: Option<Duration>) -> io::Result<()> {
+        patiently(self, Interest::Write, timeout, || self.flush().map(|()| 0)).map(drop)
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {

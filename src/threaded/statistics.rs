@@ -32,6 +32,8 @@ pub(crate) struct Counters {
     pub(crate) proxy_refused: Counter,
     /// Requests whose client was late, with its head, with content, or in taking its answer.
     pub(crate) timed_out: Counter,
+    /// TLS handshakes that came to nothing.
+    pub(crate) handshakes_failed: Counter,
     /// Handlers that panicked.
     pub(crate) panics: Counter,
     /// Bytes as on the wire.
@@ -60,13 +62,14 @@ impl Counters {
         }
     }
 
-    fn all(&self) -> [&Counter; 8] {
+    fn all(&self) -> [&Counter; 9] {
         [
             &self.requests,
             &self.answered,
             &self.refused,
             &self.proxy_refused,
             &self.timed_out,
+            &self.handshakes_failed,
             &self.panics,
             &self.bytes_read,
             &self.bytes_written,

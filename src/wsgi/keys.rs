@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
+use std::time::SystemTime;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName};
 use http::{HeaderMap, Version};
 
 use super::environ::Environ;
 use super::input::Input;
+use super::secure;
 use super::value::{Text, Value};
 use crate::address::{Credentials, Peer};
 use crate::message::{Request, RequestExt};
@@ -29,6 +31,9 @@ pub(super) fn of(request: &mut Request, site: &Site) -> Environ {
     add_server(&mut environ, request, site);
     add_peer(&mut environ, request.connection().peer());
     add_fields(&mut environ, request.headers());
+    if let Some(facts) = request.connection().tls() {
+        secure::add(&mut environ, facts, &site.software, SystemTime::now());
+    }
     environ
 }
 

@@ -58,6 +58,18 @@
 //! | `wsgi.input_terminated` | `true`: reading ends where the content ends | | cheroot |
 //! | `wsgi.url_encoding` | only in `u.0`: how the target was read | `utf-8` | cheroot |
 //!
+//! And with TLS, as mod_ssl and cheroot have them; what is not known has no key:
+//!
+//! | key | meaning | example |
+//! |---|---|---|
+//! | `HTTPS` | that there is TLS | `on` |
+//! | `SSL_PROTOCOL`, `SSL_CIPHER` | what was agreed on | `TLSv1.3` |
+//! | `SSL_CIPHER_USEKEYSIZE`, `SSL_CIPHER_ALGKEYSIZE`, `SSL_CIPHER_EXPORT` | bits of its key, twice; nothing | `256` |
+//! | `SSL_TLS_SNI` | the host the client has asked for | `tea.example` |
+//! | `SSL_VERSION_INTERFACE`, `SSL_VERSION_LIBRARY` | the server, and what does TLS | `drupe/0.1.0` |
+//! | `SSL_CLIENT_VERIFY` | `SUCCESS` with a client's certificate, which has been verified, else `NONE` | `NONE` |
+//! | `SSL_SERVER_*`, `SSL_CLIENT_*` | the certificates: `CERT` (PEM), `M_VERSION`, `M_SERIAL`, `V_START`, `V_END`, `V_REMAIN` (days left), `S_DN`, `I_DN`, their parts such as `S_DN_CN` (several: `S_DN_OU_0`, ...), `SAN_DNS_0`, `SAN_Email_0`, ... | `SSL_CLIENT_S_DN_CN` |
+//!
 //! A client can set none of them but by saying what it is asked for: each field it sends has `HTTP_` before its name.
 
 mod application;
@@ -68,6 +80,7 @@ mod errors;
 mod gateway;
 mod input;
 mod keys;
+mod secure;
 mod start_response;
 mod value;
 mod version;

@@ -19,20 +19,22 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("address", &[]),
     ("h1", &[]),
     ("bus", &[]),
+    // It refuses settings by name: that is an error of the crate's.
+    ("tls", &["error"]),
     // Ring 1.
     // As pure as what it reads with: the grammar of fields and hosts, and the refusal of a request.
     ("proxy", &["h1"]),
     // `listen` holds addresses as they are, not the text of them.
-    ("settings", &["error", "address"]),
+    ("settings", &["error", "address", "tls"]),
     ("http_server", &["error", "address"]),
-    ("net", &["error", "address"]),
-    ("message", &["h1", "address", "proxy"]),
+    ("net", &["error", "address", "tls"]),
+    ("message", &["h1", "address", "proxy", "tls"]),
     // Ring 2.
     // `wsgi_version` is looked up among the versions there are.
-    ("config", &["settings", "error", "h1", "address", "proxy", "wsgi"]),
+    ("config", &["settings", "error", "h1", "address", "proxy", "tls", "wsgi"]),
     ("files", &["message", "address"]),
     // A version that is not known is refused as a setting.
-    ("wsgi", &["message", "address", "error"]),
+    ("wsgi", &["message", "address", "error", "tls"]),
     // Ring 3.
     ("threaded", &["config", "net", "h1", "message", "http_server", "address", "error", "proxy"]),
     // Ring 4.
@@ -56,8 +58,8 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "httpdate",
-        &["h1/", "files/", "threaded/access.rs", "main/access.rs"],
-        "the Date field; validators and the listing of files; the date of an access log line",
+        &["h1/", "files/", "wsgi/secure.rs", "threaded/access.rs", "main/access.rs"],
+        "the Date field; the dates of certificates; validators and the listing of files; the date of an access log line",
     ),
     (
         "bytes",
@@ -82,14 +84,23 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "socket2",
-        &["net/listener.rs", "net/inherited.rs", "net/socket_file.rs", "net/stream.rs"],
-        "options before bind, the backlog; what a socket is; sending without SIGPIPE (MSG_NOSIGNAL)",
+        &["net/listener.rs", "net/inherited.rs", "net/socket_file.rs", "net/stream.rs", "net/tls/secure.rs"],
+        "options before bind, the backlog; what a socket is; sending without SIGPIPE (MSG_NOSIGNAL); no waiting below TLS",
     ),
     ("listenfd", &["net/inherited.rs"], "sockets that were passed"),
     ("users", &["net/credentials.rs"], "names of users and groups"),
+    (
+        "rustls",
+        &["net/tls/builtin.rs", "net/tls/builtin/"],
+        "TLS, behind a contract of our own; its types go no further",
+    ),
+    ("rustls_pki_types", &["net/tls/builtin/"], "PEM, and the types of keys and certificates that rustls takes"),
+    ("x509_cert", &["net/tls/builtin/certificate.rs"], "what a certificate says"),
+    ("pkcs8", &["net/tls/builtin/keys.rs"], "decrypts private keys"),
     ("crossbeam_channel", &["threaded/queue.rs"], "the bounded queue"),
-    ("signal_hook", &["bus/signals.rs"], "SIGTERM and SIGINT"),
+    ("signal_hook", &["bus/signals.rs"], "SIGTERM, SIGINT, SIGHUP and SIGUSR1"),
     ("lexopt", &["main", "main/arguments.rs"], "arguments"),
+    ("rcgen", &["main/self_signed.rs"], "a certificate made on the spot, for development only"),
     ("toml", &["settings/file.rs"], "files of settings"),
     (
         "log",
@@ -124,6 +135,7 @@ const CLOCKS: &[(&str, &str)] = &[
         "files/mod.rs",
         "`Handler::handle` is told no time, and no validator may be later than Date; all below it is told",
     ),
+    ("wsgi/keys.rs", "how long a certificate is still valid: `Handler::handle` is told no time"),
     ("main", "the time of a log line: it stands outside the library"),
 ];
 

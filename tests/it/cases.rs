@@ -115,15 +115,41 @@ enum Way {
 
 #[test]
 fn every_case_holds_over_a_socket_in_one_piece() {
-    run_all(Way::Whole);
+    run_all(Way::Whole, &plain, Client::connect);
 }
 
 #[test]
 fn every_case_holds_over_a_socket_byte_by_byte() {
-    run_all(Way::Bytes);
+    run_all(Way::Bytes, &plain, Client::connect);
 }
 
-fn run_all(way: Way) {
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+#[test]
+fn every_case_holds_over_tls_in_one_piece() {
+    run_all(Way::Whole, &encrypted, crate::secure::connect_to);
+}
+
+/// Each byte is a record of its own.
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+#[test]
+fn every_case_holds_over_tls_byte_by_byte() {
+    run_all(Way::Bytes, &encrypted, crate::secure::connect_to);
+}
+
+/// How a client gets to the server.
+type Connect = fn(SocketAddr) -> Client;
+
+fn plain(settings: Settings) -> Settings {
+    settings
+}
+
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+fn encrypted(mut settings: Settings) -> Settings {
+    settings.ssl_context = Some(crate::secure::context());
+    settings
+}
+
+fn run_all(way: Way, complete: &dyn Fn(Settings) -> Settings, connect: Connect) {
     let log = Log::default();
     let mut servers: Vec<(Settings, TestServer)> = Vec::new();
     let mut failures = Vec::new();
@@ -133,11 +159,11 @@ fn run_all(way: Way) {
                 continue;
             };
             let place = servers.iter().position(|(known, _)| *known == settings).unwrap_or_else(|| {
-                let server = TestServer::with(handler(Arc::clone(&log)), |own| *own = settings.clone());
+                let server = TestServer::with(handler(Arc::clone(&log)), |own| *own = complete(settings.clone()));
                 servers.push((settings, server));
                 servers.len() - 1
             });
-            if let Err(error) = run(&case, way, servers[place].1.address(), &log) {
+            if let Err(error) = run(&case, way, (servers[place].1.address(), connect), &log) {
                 failures.push(format!("{file}:{} {}: {error}", case.line, case.name));
             }
         }
@@ -150,11 +176,10 @@ const NEXT: &str = "/in-step";
 /// Sent byte by byte up to this length.
 const SMALL: usize = 400;
 
-fn run(case: &Case, way: Way, address: SocketAddr, log: &Log) -> Result<(), String> {
-    let mut client = Client::connect(address);
+fn run(case: &Case, way: Way, (address, connect): (SocketAddr, Connect), log: &Log) -> Result<(), String> {
+    let mut client = connect(address);
     // Another connection may have had this port before.
     log.lock().unwrap().remove(&Some(client.address()));
-    let mut sender = client.sender();
     let follow_up = client::get(NEXT);
     match way {
         Way::Whole if case.end != End::Wait => client.send([&case.input[..], follow_up.as_bytes()].concat()),
@@ -162,7 +187,7 @@ fn run(case: &Case, way: Way, address: SocketAddr, log: &Log) -> Result<(), Stri
         Way::Bytes => {
             for byte in &case.input {
                 // A server that has refused already may have left.
-                if std::io::Write::write_all(&mut sender, &[*byte]).is_err() {
+                if client.try_send(&[*byte]).is_err() {
                     break;
                 }
             }

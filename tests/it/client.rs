@@ -2,7 +2,7 @@
 //!
 //! It shares no code with the server, so that a mistake in one is not made again in the other.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -11,9 +11,28 @@ use std::time::{Duration, Instant};
 /// How long anything may take before a test fails instead of hanging. Nothing is ever waited for to be over it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What a client speaks over: a socket, or more than that.
+pub(crate) trait Line: Read + Write + Send {
+    /// The socket at the bottom of it.
+    fn socket(&self) -> &TcpStream;
+
+    /// Ends the sending side.
+    fn end(&mut self) -> io::Result<()>;
+}
+
+impl Line for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
 /// One connection.
 pub(crate) struct Client {
-    stream: TcpStream,
+    line: Box<dyn Line>,
     /// Received and not yet used.
     buffer: Vec<u8>,
 }
@@ -44,41 +63,47 @@ pub(crate) enum Framing {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts");
-        Self::over_stream(stream)
+        Self::over_stream(TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts"))
     }
 
     /// Takes over a connection.
     pub(crate) fn over_stream(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a TCP socket");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a TCP socket");
-        Self { stream, buffer: Vec::new() }
+        Self::over_line(Box::new(stream))
+    }
+
+    /// Takes over a connection that is more than a socket.
+    pub(crate) fn over_line(line: Box<dyn Line>) -> Self {
+        line.socket().set_write_timeout(Some(PATIENCE)).expect("a socket");
+        Self { line, buffer: Vec::new() }
     }
 
     /// Takes over a connection of a Unix socket: reading, writing and time limits are the same calls for both.
     pub(crate) fn over_unix(stream: UnixStream) -> Self {
-        let stream = TcpStream::from(OwnedFd::from(stream));
-        stream.set_write_timeout(Some(PATIENCE)).expect("a socket");
-        Self { stream, buffer: Vec::new() }
+        Self::over_line(Box::new(TcpStream::from(OwnedFd::from(stream))))
     }
 
     /// Its own address, as the server sees it.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.stream.local_addr().expect("a connected socket")
+        self.line.socket().local_addr().expect("a connected socket")
     }
 
-    /// Another handle, to send from another thread.
+    /// Another handle on the socket, to send from another thread.
     pub(crate) fn sender(&self) -> TcpStream {
-        self.stream.try_clone().expect("a descriptor")
-    }
-
-    /// How many bytes it has received and not used.
-    pub(crate) fn received(&self) -> usize {
-        self.buffer.len()
+        self.line.socket().try_clone().expect("a descriptor")
     }
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream.write_all(bytes.as_ref()).expect("the server takes what is sent");
+        self.try_send(bytes.as_ref()).expect("the server takes what is sent");
+    }
+
+    /// Sends to a server that may have left.
+    ///
+    /// # Errors
+    /// It has.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.line.write_all(bytes)?;
+        self.line.flush()
     }
 
     /// Sends a request without content and reads its answer.
@@ -95,7 +120,7 @@ impl Client {
 
     /// Ends the sending side.
     pub(crate) fn end(&mut self) {
-        self.stream.shutdown(Shutdown::Write).expect("a connected socket");
+        self.line.end().expect("a connected socket");
     }
 
     /// Reads an answer, to a request other than HEAD.
@@ -205,13 +230,13 @@ impl Client {
         assert!(rest.is_empty(), "bytes behind the last answer: {:?}", String::from_utf8_lossy(&rest));
     }
 
-    /// Waits until the connection is over, in order or by a reset; hands out what came before.
+    /// Waits until the connection is over, in order, by a reset or by an end that is none to TLS; hands out what came before.
     pub(crate) fn over(&mut self) -> Vec<u8> {
         loop {
             match self.receive() {
                 Ok(0) => break,
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => break,
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) => break,
                 Err(error) => panic!("the connection does not end: {error}"),
             }
         }
@@ -293,12 +318,12 @@ impl Client {
     }
 
     fn receive(&mut self) -> io::Result<usize> {
-        self.stream.set_read_timeout(Some(PATIENCE))?;
+        self.line.socket().set_read_timeout(Some(PATIENCE))?;
         let mut room = [0; 64 << 10];
         let got = loop {
-            match self.stream.read(&mut room) {
+            match self.line.read(&mut room) {
                 // A machine that stops and resumes processes does that to reads with a time limit (signal(7)).
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 read => break read?,
             }
         };

@@ -49,6 +49,12 @@ impl Figures {
         1024 * number(&rollup, "Rss:")
     }
 
+    /// The most memory in bytes that was ever resident.
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    pub(crate) fn peak(&self) -> u64 {
+        1024 * number(&fs::read_to_string(self.0.join("status")).unwrap(), "VmHWM:")
+    }
+
     /// Processor time used by all threads that there are.
     pub(crate) fn processor_time(&self) -> Duration {
         let used = self.of_each_task("schedstat").into_iter().map(|text| number(&text, "")).sum();

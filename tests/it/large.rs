@@ -3,15 +3,13 @@
 //! The measure is the same answer from a reader, which a worker sends from first to last: ratios, in one run.
 
 use std::fs::File;
-use std::io::Read;
-use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use drupe::testing::TestServer;
 use drupe::{Body, Request};
 
-use crate::client::{Client, PATIENCE, get};
+use crate::client::{Client, get};
 
 const BYTES: usize = 64 << 20;
 const FILE: usize = 256 << 20;
@@ -35,20 +33,13 @@ fn sparse(length: usize) -> File {
 }
 
 /// How long a client takes that thinks for `pause` about each piece of a quarter of a megabyte.
-fn takes(server: &TestServer, target: &str, length: usize, pause: Duration) -> Duration {
-    let mut client = Client::connect(server.address());
+fn takes(mut client: Client, target: &str, length: usize, pause: Duration) -> Duration {
+    const PIECE: usize = 256 << 10;
     client.send(get(target));
     assert_eq!(client.head().unwrap().field("content-length"), Some(&*length.to_string()));
-    let mut stream: TcpStream = client.sender();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut room = vec![0; 256 << 10];
-    // The client has some of it already.
-    let (begun, mut taken) = (Instant::now(), client.received());
-    while taken < length {
-        taken += match stream.read(&mut room).unwrap() {
-            0 => panic!("cut after {taken} of {length} bytes"),
-            count => count,
-        };
+    let begun = Instant::now();
+    for _ in 0..length / PIECE {
+        client.take(PIECE).unwrap();
         thread::sleep(pause);
     }
     begun.elapsed()
@@ -57,15 +48,37 @@ fn takes(server: &TestServer, target: &str, length: usize, pause: Duration) -> D
 #[test]
 fn bytes_that_wait_for_room_go_on_when_there_is_room() {
     let server = TestServer::new(large);
+    goes_on(|| Client::connect(server.address()));
+}
+
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+#[test]
+fn bytes_go_on_over_tls_too() {
+    let server = TestServer::with(large, |settings| settings.ssl_context = Some(crate::secure::context()));
+    goes_on(|| crate::secure::connect_to(server.address()));
+}
+
+fn goes_on(connect: impl Fn() -> Client) {
     let pause = Duration::from_millis(5);
-    let (read, bytes) = (takes(&server, "/read/bytes", BYTES, pause), takes(&server, "/bytes", BYTES, pause));
+    let (read, bytes) = (takes(connect(), "/read/bytes", BYTES, pause), takes(connect(), "/bytes", BYTES, pause));
     assert!(bytes < 3 * read, "{bytes:?} as bytes, {read:?} from a reader");
 }
 
 #[test]
 fn a_file_goes_out_as_fast_as_its_client_takes_it() {
     let server = TestServer::new(large);
+    goes_out(|| Client::connect(server.address()));
+}
+
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+#[test]
+fn a_file_goes_out_over_tls_too() {
+    let server = TestServer::with(large, |settings| settings.ssl_context = Some(crate::secure::context()));
+    goes_out(|| crate::secure::connect_to(server.address()));
+}
+
+fn goes_out(connect: impl Fn() -> Client) {
     let (read, file) =
-        (takes(&server, "/read/file", FILE, Duration::ZERO), takes(&server, "/file", FILE, Duration::ZERO));
+        (takes(connect(), "/read/file", FILE, Duration::ZERO), takes(connect(), "/file", FILE, Duration::ZERO));
     assert!(file < 3 * read, "{file:?} as a file, {read:?} from a reader");
 }

@@ -45,6 +45,34 @@ pub(crate) fn records(is_wanted: impl Fn(Level, &str) -> bool) -> Vec<String> {
     wanted.map(|(_, _, text)| text.clone()).collect()
 }
 
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+#[test]
+fn a_handshake_that_fails_is_one_line_and_nothing_worse() {
+    if !is_alone("logging::a_handshake_that_fails_is_one_line_and_nothing_worse") {
+        return;
+    }
+    listen();
+    let server =
+        TestServer::with(|_: &mut Request| "hello", |settings| settings.ssl_context = Some(crate::secure::context()));
+    let told = || records(|_, _| true).into_iter().filter(|text| text.starts_with("no TLS with 127.0.0.1:")).collect();
+    for (number, sent) in
+        [&b"\xFF\xFF\xFF"[..], b"\x16\x03\x01\x00\x05\x01\xFF\xFF\xFF\xFF", b""].into_iter().enumerate()
+    {
+        let mut client = Client::connect(server.address());
+        client.send(sent);
+        client.end();
+        client.over();
+        wait_until("a line", || server.server().statistics().handshakes_failed == number as u64 + 1);
+        let lines: Vec<String> = told();
+        assert_eq!(lines.len(), number + 1, "{lines:?}");
+    }
+    // What never was a request has no line of its own; who speaks HTTP has.
+    assert_eq!(records(|_, target| target == "drupe::access"), [""; 0]);
+    assert_eq!(Client::connect(server.address()).get("/").status, 400);
+    wait_until("it is logged", || records(|_, target| target == "drupe::access").len() == 1);
+    assert_eq!(records(|level, _| level <= Level::Warn), [""; 0]);
+}
+
 #[test]
 fn each_exchange_is_one_line_and_no_peer_can_forge_another() {
     if !is_alone("logging::each_exchange_is_one_line_and_no_peer_can_forge_another") {

@@ -7,6 +7,10 @@
 // What they share: a raw client that trusts nothing.
 mod client;
 
+// What they share: the same client over TLS, and certificates.
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+mod secure;
+
 // What they share: many slow clients in one thread.
 mod crowd;
 
@@ -84,6 +88,12 @@ mod inherited;
 
 // What systemd is told.
 mod notify;
+
+// TLS: handshakes, what handlers see of it, slow and broken clients, certificates that change, other programs as the client.
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+mod tls;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+mod tls_outside;
 
 // Behind proxies: what they say in bytes, and HAProxy and nginx themselves.
 mod frontends;

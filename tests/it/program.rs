@@ -72,6 +72,14 @@ fn good(row: &Row) -> (String, String) {
         ("trusted_proxy_headers", _) => quoted("forwarded"),
         ("trusted_proxy_count", _) => bare("7"),
         ("wsgi_version", _) => quoted("u.0"),
+        ("ssl_certificate", _) => quoted(&certificate("ec.both.pem")),
+        ("ssl_certificate_chain" | "ssl_client_ca", _) => quoted(&certificate("ec.pem")),
+        ("ssl_private_key", _) => quoted(&certificate("ec.pkcs8.key")),
+        ("ssl_sni", _) => quoted(&certificate("ec.both.pem")),
+        ("ssl_ciphers", _) => quoted("ECDHE-ECDSA-AES256-GCM-SHA384:TLS_AES_256_GCM_SHA384"),
+        ("ssl_min_version", _) => quoted("TLSv1.3"),
+        ("ssl_verify_mode", _) => quoted("none"),
+        ("ssl_module", _) => quoted("BUILTIN"),
         ("thread_stack_size", _) => bare("131072"),
         (_, "MODE") => ("0600".to_owned(), "0o600".to_owned()),
         (_, "ADDRESSES") => ("unix:a,fd:3".to_owned(), "[\"unix:a\", \"fd:3\"]".to_owned()),
@@ -81,6 +89,11 @@ fn good(row: &Row) -> (String, String) {
         (_, "COUNT" | "PORT" | "STATUS") => bare("77"),
         (_, _) => quoted("cherry"),
     }
+}
+
+/// The path of one of the certificates and keys that the tests have.
+fn certificate(name: &str) -> String {
+    readme::home().join("tests/data/tls").join(name).to_str().unwrap().to_owned()
 }
 
 /// A value that is refused, and how a file has it.
@@ -113,11 +126,15 @@ fn variable(name: &str) -> String {
 }
 
 /// Settings that only make sense together with another.
-fn needs(name: &str) -> Option<(&'static str, &'static str)> {
+fn needs(name: &str) -> Option<(&'static str, String)> {
+    let given = |name, value: &str| Some((name, value.to_owned()));
     match name {
-        "peercreds_resolve" => Some(("peercreds", "true")),
-        "trusted_proxies" => Some(("trusted_proxy_headers", "forwarded")),
-        "trusted_proxy_headers" => Some(("trusted_proxies", "127.0.0.1")),
+        "peercreds_resolve" => given("peercreds", "true"),
+        "trusted_proxies" => given("trusted_proxy_headers", "forwarded"),
+        "trusted_proxy_headers" => given("trusted_proxies", "127.0.0.1"),
+        "ssl_certificate" => None,
+        "ssl_private_key_password" => given("ssl_certificate", &certificate("rsa.both.pem")),
+        name if name.starts_with("ssl_") => given("ssl_certificate", &certificate("ec.both.pem")),
         _ => None,
     }
 }
@@ -132,8 +149,13 @@ fn every_setting_is_taken_from_a_file_from_the_environment_and_from_a_flag() {
         let (text, toml) = good(row);
         let key = format!("server.{name}");
         let expected = |origin: &str| {
-            let is_quoted = matches!(row.unit(), "NAME" | "NAMES" | "PATH" | "MODE" | "ADDRESSES" | "VERSION");
-            (if is_quoted { format!("{text:?}") } else { text.clone() }, origin.to_owned())
+            let is_quoted = matches!(
+                row.unit(),
+                "NAME" | "NAMES" | "PATH" | "PATHS" | "PASSWORD" | "MODE" | "ADDRESSES" | "VERSION"
+            );
+            // A password is not for others to see.
+            let shown = if row.unit() == "PASSWORD" { "***" } else { &text };
+            (if is_quoted { format!("{shown:?}") } else { shown.to_owned() }, origin.to_owned())
         };
 
         let need = needs(name).map(|(name, value)| (variable(name), value));
@@ -158,10 +180,9 @@ fn every_setting_is_taken_from_a_file_from_the_environment_and_from_a_flag() {
 
         // All three at once: the flag counts; without it the environment.
         // Two settings that need each other cannot be unset one by one.
-        let other = if name.starts_with("trusted_proxy_h") || name == "trusted_proxies" {
-            text.clone()
-        } else {
-            row.default_text()
+        let other = match name {
+            "trusted_proxies" | "trusted_proxy_headers" | "ssl_private_key_password" => text.clone(),
+            _ => row.default_text(),
         };
         let mut command = drupe();
         command.args(["check", file]).envs(need).env(variable(name), &text);

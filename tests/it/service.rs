@@ -182,6 +182,11 @@ fn handle(request: &mut Request) -> Response {
             thread::sleep(Duration::from_millis(rest.parse().unwrap()));
             request.uri().to_string().into()
         }
+        "bytes" => Body::sized(std::io::repeat(b'x'), rest.parse().unwrap()),
+        "count" => match std::io::copy(request.body_mut(), &mut std::io::sink()) {
+            Ok(count) => count.to_string().into(),
+            Err(_) => "cut".into(),
+        },
         "length" => match std::mem::take(request.body_mut()).into_vec() {
             Ok(content) => content.len().to_string().into(),
             Err(_) => "cut".into(),
@@ -200,6 +205,7 @@ fn counts(server: &Server) -> String {
         ("turned_away", statistics.turned_away),
         ("timed_out", statistics.timed_out),
         ("panics", statistics.panics),
+        ("handshakes_failed", statistics.handshakes_failed),
         ("queue", statistics.queue as u64),
         ("parked", statistics.parked as u64),
         ("threads", statistics.threads as u64),

@@ -73,6 +73,70 @@ fn a_second_signal_waits_for_nobody() {
     assert!(client.over().is_empty());
 }
 
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+#[test]
+fn a_hangup_loads_certificates_again() {
+    use crate::secure::{AUTHORITY, Folder, connect_to, shown};
+    if !is_alone("signals::a_hangup_loads_certificates_again") {
+        return;
+    }
+    let folder = Folder::new();
+    let file = folder.write("both.pem", AUTHORITY.issue(&["localhost", "old.test"]).both());
+    let mut server = Server::new(|_: &mut Request| "done");
+    server.settings.socket_port = 0;
+    server.settings.ssl_certificate = Some(file);
+    let server = Arc::new(server);
+    let running = Arc::clone(&server);
+    let main = std::thread::spawn(move || running.quickstart());
+    server.wait();
+    let address = server.bound_addr().unwrap();
+    let mut client = connect_to(address);
+    // Until it is caught a signal would end the process.
+    let listening = || crate::process::threads().iter().filter(|name| name.contains("signals")).count();
+    wait_until("signals are heard", || listening() == 2);
+    assert_eq!(shown(address), "old.test");
+    folder.write("both.pem", "garbage");
+    signal("HUP");
+    folder.write("both.pem", AUTHORITY.issue(&["localhost", "new.test"]).both());
+    signal("HUP");
+    wait_until("the new one is shown", || shown(address) == "new.test");
+    client.assert_in_step("/", "done");
+    server.stop();
+    main.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_hangup_is_left_alone_where_there_is_nothing_to_load() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap().trim();
+    if u64::from_str_radix(ignored, 16).unwrap() & 1 != 0 {
+        println!("not shown: whoever runs this has SIGHUP ignored (nohup), and children inherit that");
+        return;
+    }
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["signals::serve_and_be_hung_up", "--exact", "--nocapture"]).env("DRUPE_TEST_KILLED", "yes");
+    let status = child.output().unwrap().status;
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(1), "{status}");
+}
+
+/// The other end of the test above; by itself it does nothing.
+#[test]
+fn serve_and_be_hung_up() {
+    if std::env::var_os("DRUPE_TEST_KILLED").is_none() {
+        return;
+    }
+    let (server, _release) = held();
+    let handle = server.handle();
+    std::thread::spawn(move || {
+        handle.wait();
+        signal("HUP");
+        // It should not come to this.
+        std::thread::sleep(PATIENCE);
+        handle.stop();
+    });
+    server.quickstart().unwrap();
+}
+
 #[test]
 fn a_graceful_signal_tells_all_who_listen_and_nothing_stops() {
     if !is_alone("signals::a_graceful_signal_tells_all_who_listen_and_nothing_stops") {

@@ -1,0 +1,31 @@
+//! HTTPS at https://127.0.0.1:8443/: `cargo run --features tls --example tls -- certificate.pem key.pem [clients-ca.pem]`.
+//!
+//! With a third file clients may show a certificate that leads to one in it. SIGHUP has the files read again.
+
+use drupe::{Request, RequestExt, Server};
+
+fn handler(request: &mut Request) -> String {
+    // There is none if it is served in clear: whoever forgets the certificate shall notice.
+    let Some(tls) = request.connection().tls() else { return "this is not encrypted\n".to_owned() };
+    let caller = match &tls.client_certificate {
+        Some(certificate) => certificate.subject.to_string(),
+        None => "somebody".to_owned(),
+    };
+    format!("hello, {caller}, over {} with {}\n", tls.protocol, tls.cipher)
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut files = std::env::args_os().skip(1);
+    let (Some(certificate), Some(key)) = (files.next(), files.next()) else {
+        return Err("usage: tls CERTIFICATE KEY [CLIENTS_CA]".into());
+    };
+    let mut server = Server::new(handler);
+    server.settings.socket_port = 8443;
+    server.settings.ssl_certificate = Some(certificate.into());
+    server.settings.ssl_private_key = Some(key.into());
+    if let Some(authority) = files.next() {
+        server.settings.ssl_client_ca = Some(authority.into());
+        server.settings.ssl_verify_mode = Some("optional".to_owned());
+    }
+    Ok(server.quickstart()?)
+}

@@ -1,0 +1,120 @@
+//! Whether TLS is spoken, and how: the settings about it, checked against each other. Files are not read here.
+//!
+//! A setting about TLS where there is none is refused: what was meant to be encrypted must not be served in clear.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::settings::Settings;
+use crate::tls::{self, Adapter, CertificateFiles, Identity, Options, Verify, Version};
+
+/// How TLS is done.
+#[derive(Clone, Debug)]
+pub(crate) struct Tls {
+    /// What the adapter is to follow.
+    pub(crate) options: Options,
+    /// Who does it; `None`: the adapter that is built in.
+    pub(crate) adapter: Option<Arc<dyn Adapter>>,
+}
+
+impl Tls {
+    /// Gives `None` if no TLS is asked for.
+    pub(super) fn resolve(settings: &Settings) -> Result<Option<Self>, Error> {
+        let s = settings;
+        let adapter = tls::find(&s.ssl_module)?;
+        let min_version = version(&s.ssl_min_version)?;
+        let verify = s.ssl_verify_mode.as_deref().map(verify).transpose()?;
+        let Some(identity) = identity(s)? else {
+            return match needing_a_certificate(s) {
+                Some(name) => Err(Error::setting(name, "needs ssl_certificate, without which there is no TLS")),
+                None => Ok(None),
+            };
+        };
+        let by_default = if s.ssl_client_ca.is_some() { Verify::Required } else { Verify::None };
+        let verify = verify.unwrap_or(by_default);
+        if verify != Verify::None && s.ssl_client_ca.is_none() {
+            return Err(Error::setting("ssl_verify_mode", "needs ssl_client_ca, which certificates have to lead to"));
+        }
+        for (name, path) in paths(s) {
+            if path.as_os_str().is_empty() {
+                return Err(Error::setting(name, "the name of a file is empty"));
+            }
+        }
+        let options = Options {
+            identity,
+            password: s.ssl_private_key_password.clone(),
+            sni: s.ssl_sni.clone(),
+            ciphers: s.ssl_ciphers.clone(),
+            min_version,
+            client_ca: s.ssl_client_ca.clone(),
+            verify,
+        };
+        Ok(Some(Self { options, adapter }))
+    }
+}
+
+/// Our certificate and key, wherever they are to come from.
+fn identity(s: &Settings) -> Result<Option<Identity>, Error> {
+    let Some(context) = &s.ssl_context else {
+        return Ok(s.ssl_certificate.clone().map(|certificate| Identity::Files {
+            files: CertificateFiles { certificate, private_key: s.ssl_private_key.clone() },
+            chain: s.ssl_certificate_chain.clone(),
+        }));
+    };
+    let beside = [
+        ("ssl_certificate", s.ssl_certificate.is_some()),
+        ("ssl_private_key", s.ssl_private_key.is_some()),
+        ("ssl_certificate_chain", s.ssl_certificate_chain.is_some()),
+    ];
+    match beside.iter().find(|(_, is_set)| *is_set) {
+        Some((name, _)) => Err(Error::setting(name, "would have no effect beside ssl_context: unset one of them")),
+        None => Ok(Some(context.identity())),
+    }
+}
+
+/// The first setting that asks for TLS, though there is no certificate.
+fn needing_a_certificate(s: &Settings) -> Option<&'static str> {
+    let default = Settings::default();
+    let asking = [
+        ("ssl_private_key", s.ssl_private_key.is_some()),
+        ("ssl_private_key_password", s.ssl_private_key_password.is_some()),
+        ("ssl_certificate_chain", s.ssl_certificate_chain.is_some()),
+        ("ssl_sni", !s.ssl_sni.is_empty()),
+        ("ssl_ciphers", s.ssl_ciphers.is_some()),
+        ("ssl_min_version", s.ssl_min_version != default.ssl_min_version),
+        ("ssl_client_ca", s.ssl_client_ca.is_some()),
+        ("ssl_verify_mode", s.ssl_verify_mode.is_some()),
+        ("ssl_module", !s.ssl_module.eq_ignore_ascii_case(tls::BUILTIN)),
+    ];
+    asking.into_iter().find(|(_, is_set)| *is_set).map(|(name, _)| name)
+}
+
+fn paths(s: &Settings) -> Vec<(&'static str, &PathBuf)> {
+    let single = [
+        ("ssl_certificate", &s.ssl_certificate),
+        ("ssl_certificate_chain", &s.ssl_certificate_chain),
+        ("ssl_private_key", &s.ssl_private_key),
+        ("ssl_client_ca", &s.ssl_client_ca),
+    ];
+    let single = single.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
+    let sni = s.ssl_sni.iter().flat_map(|files| [Some(&files.certificate), files.private_key.as_ref()]);
+    single.chain(sni.flatten().map(|path| ("ssl_sni", path))).collect()
+}
+
+fn version(text: &str) -> Result<Version, Error> {
+    match text {
+        "TLSv1.2" => Ok(Version::Tls12),
+        "TLSv1.3" => Ok(Version::Tls13),
+        other => Err(Error::setting("ssl_min_version", format!("{other:?} is neither TLSv1.2 nor TLSv1.3"))),
+    }
+}
+
+fn verify(text: &str) -> Result<Verify, Error> {
+    match text {
+        "none" => Ok(Verify::None),
+        "optional" => Ok(Verify::Optional),
+        "required" => Ok(Verify::Required),
+        other => Err(Error::setting("ssl_verify_mode", format!("{other:?} is neither none nor optional nor required"))),
+    }
+}

@@ -1,0 +1,146 @@
+//! TLS by rustls: the adapter `builtin`.
+
+mod certificate;
+mod ciphers;
+mod identity;
+mod keys;
+mod pem;
+pub(super) mod provider;
+mod session;
+mod sni;
+
+use std::any::Any;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rustls::crypto::CryptoProvider;
+use rustls::server::{ClientCertVerifierBuilder, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig, version};
+
+use self::pem::Text;
+use self::session::RustlsSession;
+use self::sni::Shelf;
+use crate::error::Error;
+use crate::tls::{Acceptor, Adapter, Identity, Options, Session, Verify, Version};
+
+/// The adapter itself; what it does is in what it loads.
+#[derive(Debug)]
+pub(crate) struct Builtin;
+
+/// What was loaded.
+struct Loaded {
+    config: Arc<ServerConfig>,
+    /// The certificates there are; `None` if the program has brought a configuration of its own.
+    shelf: Option<Arc<Shelf>>,
+}
+
+impl Adapter for Builtin {
+    fn load(&self, options: &Options, now: SystemTime) -> Result<Box<dyn Acceptor>, Error> {
+        if let Identity::Context(object) = &options.identity {
+            return Ok(Box::new(Loaded { config: own(object, options)?, shelf: None }));
+        }
+        let mut provider = provider::provider();
+        let shelf = Arc::new(Shelf::new(identity::entries(options, &provider, now)?));
+        if let Some(list) = &options.ciphers {
+            let chosen = ciphers::select(list, &provider.cipher_suites);
+            provider.cipher_suites = chosen.map_err(|reason| Error::setting("ssl_ciphers", reason))?;
+        }
+        let config = Arc::new(configure(provider, options, &shelf)?);
+        Ok(Box::new(Loaded { config, shelf: Some(shelf) }))
+    }
+}
+
+impl Acceptor for Loaded {
+    fn session(&self) -> Result<Box<dyn Session>, String> {
+        let made = RustlsSession::new(&self.config, self.shelf.as_ref());
+        Ok(Box::new(made.map_err(|error| error.to_string())?))
+    }
+}
+
+fn configure(provider: CryptoProvider, options: &Options, shelf: &Arc<Shelf>) -> Result<ServerConfig, Error> {
+    let suites = &provider.cipher_suites;
+    let has_13 = suites.iter().any(|suite| suite.tls13().is_some());
+    let has_12 = suites.iter().any(|suite| suite.tls13().is_none()) && options.min_version == Version::Tls12;
+    let versions: &[_] = match (has_13, has_12) {
+        (true, true) => &[&version::TLS13, &version::TLS12],
+        (true, false) => &[&version::TLS13],
+        (false, true) => &[&version::TLS12],
+        (false, false) => {
+            return Err(Error::setting("ssl_ciphers", "none of them is of TLSv1.3, which ssl_min_version asks for"));
+        }
+    };
+    if let Some(list) = options.ciphers.as_ref().filter(|_| !has_12 && options.min_version == Version::Tls13) {
+        ciphers::concern_13(list).map_err(|reason| Error::setting("ssl_ciphers", reason))?;
+    }
+    if !has_13 {
+        shelf.goes_with(suites).map_err(|reason| Error::setting("ssl_ciphers", reason))?;
+    }
+    let provider = Arc::new(provider);
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
+    let builder = builder.with_protocol_versions(versions).map_err(|e| Error::setting("ssl_ciphers", e.to_string()))?;
+    let builder = match clients(options, &provider)? {
+        Some(clients) => builder.with_client_cert_verifier(
+            clients.build().map_err(|error| Error::setting("ssl_client_ca", error.to_string()))?,
+        ),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(shelf.resolver());
+    config.alpn_protocols = vec![HTTP_11.to_vec()];
+    // Who gives an order wants it kept. Without one any would do, but scanners ask for one, and call it a weakness if there is none.
+    config.ignore_client_order = true;
+    // Sessions are resumed from what the client brings: nothing is kept here for clients that may never come back.
+    config.ticketer =
+        provider::ticketer().map_err(|e| Error::setting("ssl_module", format!("no random numbers: {e}")))?;
+    Ok(config)
+}
+
+/// What client certificates are verified with; `None`: clients are not asked.
+fn clients(options: &Options, provider: &Arc<CryptoProvider>) -> Result<Option<ClientCertVerifierBuilder>, Error> {
+    let Some(path) = options.client_ca.as_deref().filter(|_| options.verify != Verify::None) else { return Ok(None) };
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(path)?), Arc::clone(provider));
+    Ok(Some(if options.verify == Verify::Optional { builder.allow_unauthenticated() } else { builder }))
+}
+
+fn roots(path: &Path) -> Result<RootCertStore, Error> {
+    let text = Text::read("ssl_client_ca", path)?;
+    let mut roots = RootCertStore::empty();
+    for certificate in text.certificates()? {
+        roots.add(certificate).map_err(|error| text.refuse(format_args!("has a certificate that is none: {error}")))?;
+    }
+    Ok(roots)
+}
+
+/// The program's own configuration.
+fn own(object: &Arc<dyn Any + Send + Sync>, options: &Options) -> Result<Arc<ServerConfig>, Error> {
+    let beside = [
+        ("ssl_private_key_password", options.password.is_some()),
+        ("ssl_sni", !options.sni.is_empty()),
+        ("ssl_ciphers", options.ciphers.is_some()),
+        ("ssl_min_version", options.min_version != Version::Tls12),
+        ("ssl_client_ca", options.client_ca.is_some()),
+        ("ssl_verify_mode", options.verify != Verify::None),
+    ];
+    if let Some((name, _)) = beside.iter().find(|(_, is_set)| *is_set) {
+        return Err(Error::setting(name, "would have no effect beside ssl_context, which is complete"));
+    }
+    let refuse = |reason| Error::setting("ssl_context", reason);
+    let config = Arc::clone(object).downcast::<ServerConfig>();
+    let config =
+        config.map_err(|_| refuse("is no rustls::ServerConfig of the rustls 0.23 that this server is built with"))?;
+    let offers = |protocol: &[u8]| config.alpn_protocols.iter().any(|offered| offered == protocol);
+    if config.alpn_protocols.iter().any(|offered| !HTTP_1.contains(&offered.as_slice())) {
+        return Err(refuse(
+            "offers a protocol by ALPN that this server does not speak; there is http/1.1 and http/1.0",
+        ));
+    }
+    if !config.alpn_protocols.is_empty() && !offers(HTTP_11) && !offers(HTTP_10) {
+        return Err(refuse("offers no protocol by ALPN that this server speaks"));
+    }
+    Ok(config)
+}
+
+/// Names for ALPN (RFC 7301 §6).
+const HTTP_11: &[u8] = b"http/1.1";
+const HTTP_10: &[u8] = b"http/1.0";
+const HTTP_1: [&[u8]; 2] = [HTTP_11, HTTP_10];

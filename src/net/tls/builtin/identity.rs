@@ -1,0 +1,130 @@
+//! Our certificates: read, compared with their keys, looked at for their time.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
+use rustls::{Error as TlsError, InconsistentKeys};
+use rustls_pki_types::CertificateDer;
+
+use super::certificate;
+use super::keys;
+use super::pem::Text;
+use super::sni::Entry;
+use crate::error::Error;
+use crate::tls::{Certificate, CertificateFiles, Identity, Options, Password};
+
+/// Reads every certificate that `options` names, the first one first.
+pub(super) fn entries(options: &Options, provider: &CryptoProvider, now: SystemTime) -> Result<Vec<Entry>, Error> {
+    let password = options.password.as_ref();
+    let first = match &options.identity {
+        Identity::Files { files, chain } => of_files(files, chain.as_deref(), ["ssl_certificate", "ssl_private_key"])?,
+        Identity::Pem { certificate, private_key } => {
+            let certificate = Text::of("ssl_context", "its certificate", certificate);
+            let chain = certificate.certificates()?;
+            Material { chain, certificate, key: Text::of("ssl_context", "its private key", private_key) }
+        }
+        Identity::Context(_) => return Ok(Vec::new()),
+    };
+    let mut entries = vec![first.entry(provider, password, now)?];
+    for files in &options.sni {
+        let material = of_files(files, None, ["ssl_sni", "ssl_sni"])?;
+        let entry = material.entry(provider, password, now)?;
+        if !entry.has_names() {
+            return Err(material.certificate.refuse(format_args!("has no host name in it: nobody would be shown it")));
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+/// A certificate and its key, read and not yet compared.
+struct Material {
+    certificate: Text,
+    /// What is sent, the certificate itself first; not empty.
+    chain: Vec<CertificateDer<'static>>,
+    /// Where the key is.
+    key: Text,
+}
+
+/// Reads files; `settings` are those that name the certificate and the key.
+fn of_files(files: &CertificateFiles, chain: Option<&Path>, settings: [&'static str; 2]) -> Result<Material, Error> {
+    let certificate = Text::read(settings[0], &files.certificate)?;
+    let mut sent = certificate.certificates()?;
+    if let Some(path) = chain {
+        for further in Text::read("ssl_certificate_chain", path)?.certificates()? {
+            // A chain file often begins with the certificate itself, which must not be sent twice.
+            if !sent.contains(&further) {
+                sent.push(further);
+            }
+        }
+    }
+    let key = match &files.private_key {
+        Some(path) => Text::read(settings[1], path)?,
+        None => certificate.also_for(settings[1]),
+    };
+    Ok(Material { certificate, chain: sent, key })
+}
+
+impl Material {
+    fn entry(&self, provider: &CryptoProvider, password: Option<&Password>, now: SystemTime) -> Result<Entry, Error> {
+        let key = keys::find(&self.key, password)?;
+        let key = key.ok_or_else(|| self.key.refuse(format_args!("has no private key in PEM")))?;
+        let key = provider.key_provider.load_private_key(key);
+        let key =
+            key.map_err(|error| self.key.refuse(format_args!("has a private key that cannot be used: {error}")))?;
+        let certified = CertifiedKey::new(self.chain.clone(), key);
+        match certified.keys_match() {
+            // A key that does not tell its public half cannot be compared; a mistake will show at the first handshake.
+            Ok(()) | Err(TlsError::InconsistentKeys(InconsistentKeys::Unknown)) => {}
+            Err(TlsError::InconsistentKeys(_)) => {
+                let certificate = self.certificate.name();
+                return Err(self.key.refuse(format_args!(
+                    "has a private key that does not belong to the (first) certificate in {certificate}"
+                )));
+            }
+            Err(error) => {
+                return Err(self.certificate.refuse(format_args!("has a certificate that is none: {error}")));
+            }
+        }
+        for read in self.chain.iter().map(certificate::read) {
+            if let Some(what) = untimely(&read, now) {
+                let (setting, name) = (self.certificate.setting(), self.certificate.name());
+                log::warn!("setting {setting}: the certificate of {} in {name} {what}", read.subject);
+            }
+        }
+        let certificate = Arc::new(certificate::read(&self.chain[0]));
+        Ok(Entry::new(Arc::new(certified), certificate))
+    }
+}
+
+/// What is to be said of a certificate that is not valid at this time. It is used nevertheless: clients will refuse it, or those that
+/// matter will not, and a server that does not start helps nobody.
+fn untimely(certificate: &Certificate, now: SystemTime) -> Option<&'static str> {
+    if certificate.not_after.is_some_and(|end| end < now) {
+        Some("has expired")
+    } else if certificate.not_before.is_some_and(|begin| now < begin) {
+        Some("is not valid yet")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_is_untimely_is_told() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let mut certificate = Certificate::default();
+        assert_eq!(untimely(&certificate, at(0)), None);
+        (certificate.not_before, certificate.not_after) = (Some(at(10)), Some(at(20)));
+        let said = |now| untimely(&certificate, at(now));
+        assert_eq!([9, 10, 20, 21].map(said), [Some("is not valid yet"), None, None, Some("has expired")]);
+    }
+}

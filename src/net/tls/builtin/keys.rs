@@ -1,0 +1,84 @@
+//! Private keys: found in a text, decrypted if need be.
+
+use rustls_pki_types::pem::SectionKind;
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
+
+use super::pem::Text;
+use crate::error::Error;
+use crate::tls::Password;
+
+/// Finds the one private key in `text`; `None` if there is none.
+pub(super) fn find(text: &Text, password: Option<&Password>) -> Result<Option<PrivateKeyDer<'static>>, Error> {
+    if holds(text.bytes(), b"Proc-Type: 4,ENCRYPTED") {
+        return Err(text.refuse(format_args!(
+            "has a private key encrypted in OpenSSL's old format; openssl pkcs8 -topk8 makes one of it that can be used"
+        )));
+    }
+    let mut found: Vec<PrivateKeyDer<'static>> = Vec::new();
+    for (kind, der) in text.sections()? {
+        match kind {
+            SectionKind::PrivateKey => found.push(PrivatePkcs8KeyDer::from(der).into()),
+            SectionKind::RsaPrivateKey => found.push(PrivatePkcs1KeyDer::from(der).into()),
+            SectionKind::EcPrivateKey => found.push(PrivateSec1KeyDer::from(der).into()),
+            _ => {}
+        }
+    }
+    for section in encrypted(text.bytes()) {
+        found.push(decrypt(text, section, password)?);
+    }
+    if found.len() > 1 {
+        return Err(text.refuse(format_args!("has {} private keys in it: which one is meant?", found.len())));
+    }
+    Ok(found.pop())
+}
+
+#[cfg(feature = "tls-encrypted-keys")]
+fn decrypt(text: &Text, section: &[u8], password: Option<&Password>) -> Result<PrivateKeyDer<'static>, Error> {
+    use pkcs8::EncryptedPrivateKeyInfoRef;
+    use pkcs8::der::SecretDocument;
+
+    let Some(password) = password else {
+        return Err(text.refuse(format_args!("is encrypted: ssl_private_key_password has to be set")));
+    };
+    let garbage =
+        |error: &dyn std::fmt::Display| text.refuse(format_args!("has an encrypted key that is none: {error}"));
+    let section = std::str::from_utf8(section).map_err(|error| garbage(&error))?;
+    let (_, document) = SecretDocument::from_pem(section).map_err(|error| garbage(&error))?;
+    let info = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|error| garbage(&error))?;
+    let password = password.reveal().map_err(|error| {
+        let file = password.file().unwrap_or(std::path::Path::new(""));
+        Error::setting("ssl_private_key_password", format!("cannot read {file:?}: {error}"))
+    })?;
+    let key = info.decrypt(password).map_err(|_| {
+        Error::setting("ssl_private_key_password", format!("does not decrypt the private key in {}", text.name()))
+    })?;
+    Ok(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into())
+}
+
+#[cfg(not(feature = "tls-encrypted-keys"))]
+fn decrypt(text: &Text, _: &[u8], _: Option<&Password>) -> Result<PrivateKeyDer<'static>, Error> {
+    Err(text.refuse(format_args!("is encrypted, which needs the feature tls-encrypted-keys")))
+}
+
+/// The sections of encrypted keys, from their `BEGIN` to their `END`; what has no `END` goes to where the text ends.
+fn encrypted(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut found = Vec::new();
+    while let Some(start) = position(bytes, BEGIN) {
+        let section = &bytes[start..];
+        let length = position(section, END).map_or(section.len(), |at| at + END.len());
+        found.push(&section[..length]);
+        bytes = &section[length..];
+    }
+    found
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    position(bytes, part).is_some()
+}
+
+fn position(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    bytes.windows(part.len()).position(|window| window == part)
+}
+
+const BEGIN: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
+const END: &[u8] = b"-----END ENCRYPTED PRIVATE KEY-----";

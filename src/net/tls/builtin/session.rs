@@ -1,0 +1,105 @@
+//! One connection's TLS, by rustls.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use rustls::{ServerConfig, ServerConnection};
+
+use super::sni::{Choice, Shelf};
+use super::{certificate, ciphers, provider};
+use crate::tls::{Certificate, Facts, Session};
+
+/// rustls's end of a connection, and which certificate it has shown.
+pub(super) struct RustlsSession {
+    connection: ServerConnection,
+    shown: Shown,
+}
+
+/// Which certificate a client is shown.
+enum Shown {
+    /// There is only one.
+    Only(Arc<Certificate>),
+    Chosen(Arc<Choice>),
+    /// The program's own configuration does not tell.
+    Unknown,
+}
+
+impl RustlsSession {
+    pub(super) fn new(config: &Arc<ServerConfig>, shelf: Option<&Arc<Shelf>>) -> Result<Self, rustls::Error> {
+        let mut config = Arc::clone(config);
+        let shown = match shelf {
+            None => Shown::Unknown,
+            Some(shelf) if shelf.has_choice() => {
+                let choice = shelf.choice();
+                Arc::make_mut(&mut config).cert_resolver = Arc::<Choice>::clone(&choice);
+                Shown::Chosen(choice)
+            }
+            Some(shelf) => Shown::Only(Arc::clone(shelf.default_certificate())),
+        };
+        let mut connection = ServerConnection::new(config)?;
+        connection.set_buffer_limit(Some(OUTGOING));
+        Ok(Self { connection, shown })
+    }
+}
+
+impl Session for RustlsSession {
+    fn receive(&mut self, source: &mut dyn Read) -> io::Result<usize> {
+        self.connection.read_tls(source)
+    }
+
+    fn advance(&mut self) -> Result<(), String> {
+        self.connection.process_new_packets().map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    fn is_handshaking(&self) -> bool {
+        self.connection.is_handshaking()
+    }
+
+    fn has_outgoing(&self) -> bool {
+        self.connection.wants_write()
+    }
+
+    fn transmit(&mut self, sink: &mut dyn Write) -> io::Result<usize> {
+        self.connection.write_tls(sink)
+    }
+
+    fn has_plaintext(&mut self) -> bool {
+        self.connection.reader().into_first_chunk().is_ok_and(|chunk| !chunk.is_empty())
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.connection.reader().read(buffer)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.connection.writer().write(bytes)
+    }
+
+    fn close(&mut self) {
+        self.connection.send_close_notify();
+    }
+
+    fn facts(&self) -> Facts {
+        let connection = &self.connection;
+        let suite = connection.negotiated_cipher_suite().map(|suite| suite.suite());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let client = connection.peer_certificates().and_then(<[_]>::first);
+        Facts {
+            protocol: ciphers::version_name(connection.protocol_version()).to_owned(),
+            cipher: suite.map(ciphers::openssl_name).unwrap_or_default(),
+            cipher_bits: suite.and_then(ciphers::bits),
+            alpn: connection.alpn_protocol().map(text),
+            server_name: connection.server_name().map(str::to_owned),
+            library: provider::LIBRARY.to_owned(),
+            server_certificate: match &self.shown {
+                Shown::Only(certificate) => Some(Arc::clone(certificate)),
+                Shown::Chosen(choice) => choice.certificate().map(Arc::clone),
+                Shown::Unknown => None,
+            },
+            client_certificate: client.map(|der| Arc::new(certificate::read(der))),
+        }
+    }
+}
+
+/// Bytes that may be taken in to be sent: four records, enough for one write.
+const OUTGOING: usize = 64 * 1024;

@@ -1,0 +1,146 @@
+//! Which certificate a client is shown.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{SignatureScheme, SupportedCipherSuite};
+
+use crate::tls::Certificate;
+
+/// A certificate with its key, and the names it is for.
+#[derive(Debug)]
+pub(super) struct Entry {
+    certified: Arc<CertifiedKey>,
+    certificate: Arc<Certificate>,
+}
+
+/// All certificates there are, at least one. The first is for whoever asks for no name, or for one that nobody knows.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    entries: Vec<Entry>,
+}
+
+/// The choice for one connection, kept so that it can be told afterwards.
+#[derive(Debug)]
+pub(super) struct Choice {
+    shelf: Arc<Shelf>,
+    /// The entry that was shown.
+    made: OnceLock<usize>,
+}
+
+impl Entry {
+    pub(super) fn new(certified: Arc<CertifiedKey>, certificate: Arc<Certificate>) -> Self {
+        Self { certified, certificate }
+    }
+
+    pub(super) fn has_names(&self) -> bool {
+        !self.certificate.dns_names.is_empty()
+    }
+
+    fn is_for(&self, host: &str, fits: fn(&str, &str) -> bool) -> bool {
+        self.certificate.dns_names.iter().any(|name| fits(name, host))
+    }
+
+    fn can_sign(&self, schemes: &[SignatureScheme]) -> bool {
+        self.certified.key.choose_scheme(schemes).is_some()
+    }
+}
+
+impl Shelf {
+    /// `entries` has at least one.
+    pub(super) fn new(entries: Vec<Entry>) -> Self {
+        Self { entries }
+    }
+
+    /// What a configuration is made with; where there is more than one certificate each connection gets a [`Choice`] of its own.
+    pub(super) fn resolver(self: &Arc<Self>) -> Arc<dyn ResolvesServerCert> {
+        match &self.entries[..] {
+            [only] => Arc::new(SingleCertAndKey::from(Arc::clone(&only.certified))),
+            _ => self.choice(),
+        }
+    }
+
+    pub(super) fn choice(self: &Arc<Self>) -> Arc<Choice> {
+        Arc::new(Choice { shelf: Arc::clone(self), made: OnceLock::new() })
+    }
+
+    pub(super) fn has_choice(&self) -> bool {
+        self.entries.len() > 1
+    }
+
+    /// The first certificate.
+    pub(super) fn default_certificate(&self) -> &Arc<Certificate> {
+        &self.entries[0].certificate
+    }
+
+    /// Checks that each key can be used with one of `suites`, all of TLS 1.2.
+    pub(super) fn goes_with(&self, suites: &[SupportedCipherSuite]) -> Result<(), String> {
+        for entry in &self.entries {
+            let kind = entry.certified.key.algorithm();
+            if !suites.iter().any(|suite| suite.usable_for_signature_algorithm(kind)) {
+                let whose = &entry.certificate.subject;
+                return Err(format!("none of them goes with the {kind:?} key of the certificate of {whose}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Chooses: the name itself, else a `*` in its place, else the first; among those the first that the client understands.
+    fn choose(&self, host: Option<&str>, schemes: &[SignatureScheme]) -> usize {
+        let fitting = |fits: fn(&str, &str) -> bool| -> Vec<usize> {
+            let Some(host) = host else { return Vec::new() };
+            let all = self.entries.iter().enumerate();
+            all.filter(|(_, entry)| entry.is_for(host, fits)).map(|(at, _)| at).collect()
+        };
+        let candidates = [fitting(is_same), fitting(is_below)].into_iter().find(|found| !found.is_empty());
+        let candidates = candidates.unwrap_or_else(|| vec![0]);
+        candidates.iter().copied().find(|at| self.entries[*at].can_sign(schemes)).unwrap_or(candidates[0])
+    }
+}
+
+impl Choice {
+    /// The certificate that was shown; `None` before that.
+    pub(super) fn certificate(&self) -> Option<&Arc<Certificate>> {
+        Some(&self.shelf.entries[*self.made.get()?].certificate)
+    }
+}
+
+impl ResolvesServerCert for Choice {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let at = *self.made.get_or_init(|| self.shelf.choose(hello.server_name(), hello.signature_schemes()));
+        Some(Arc::clone(&self.shelf.entries[at].certified))
+    }
+}
+
+fn is_same(name: &str, host: &str) -> bool {
+    name.eq_ignore_ascii_case(host)
+}
+
+/// Whether `name` is `*.` and what follows the first label of `host` (RFC 9525 §6.3).
+fn is_below(name: &str, host: &str) -> bool {
+    match (name.strip_prefix("*."), host.split_once('.')) {
+        (Some(domain), Some((label, rest))) => !label.is_empty() && domain.eq_ignore_ascii_case(rest),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_is_one_label() {
+        for (name, host, fits) in [
+            ("*.orchard.example", "a.orchard.example", true),
+            ("*.Orchard.example", "A.orchard.EXAMPLE", true),
+            ("*.orchard.example", "a.b.orchard.example", false),
+            ("*.orchard.example", "orchard.example", false),
+            ("*.orchard.example", ".orchard.example", false),
+            ("a*.orchard.example", "ab.orchard.example", false),
+            ("orchard.example", "a.orchard.example", false),
+        ] {
+            assert_eq!(is_below(name, host), fits, "{name} {host}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The TLS handshake of a connection: a state like any other, which waits without a thread.
+//!
+//! It has one deadline, from the accept on. One that fails is an ordinary event: it is counted, it is a line in the log, and the client
+//! is told as far as TLS has words for it. A client that speaks HTTP instead is told so in HTTP.
+
+use std::time::Instant;
+
+use super::connection::{Connection, Phase, Reading, Step, Verdict};
+use super::desk::Desk;
+use crate::h1::error::Error;
+use crate::h1::head::Scan;
+use crate::net::poll::Interest;
+use crate::net::stream::Stream;
+use crate::net::tls::secure::Handshake;
+
+impl Phase {
+    /// What a connection over `stream` begins with.
+    pub(super) fn first(stream: &Stream) -> Self {
+        match stream.secure() {
+            Some(_) => Self::Handshake(Interest::Read),
+            None => Self::Head(Scan::default()),
+        }
+    }
+}
+
+impl Connection {
+    /// Begins what the connection is about, behind what a proxy has sent in clear.
+    pub(super) fn begin_talk(&mut self) {
+        self.phase = Phase::first(&self.stream);
+        if let Some(secure) = self.stream.secure() {
+            secure.begin_with(self.input.unread());
+            self.input.clear();
+        }
+    }
+
+    /// Goes on with the handshake as far as it gets.
+    pub(super) fn shake_hands(&mut self, desk: &mut Desk, reading: &mut Reading) -> Step {
+        let Some(secure) = self.stream.secure() else { return Step::Verdict(Verdict::Close) };
+        // Whatever has come with its end will not be reported any more.
+        self.is_drained = false;
+        match secure.handshake() {
+            Handshake::Done => {
+                self.phase = Phase::Head(Scan::default());
+                self.deadline = Instant::now() + desk.service.config.header_timeout;
+                *reading = Reading::Possible;
+                Step::On
+            }
+            Handshake::Read => {
+                self.phase = Phase::Handshake(Interest::Read);
+                self.is_drained = true;
+                Step::Verdict(Verdict::Park)
+            }
+            Handshake::Write => {
+                self.phase = Phase::Handshake(Interest::Write);
+                Step::Verdict(Verdict::Park)
+            }
+            Handshake::Again => Step::Verdict(Verdict::Again),
+            Handshake::Plain => Step::Verdict(self.refuse(Error::NotTls, false, desk)),
+            Handshake::Failed(reason) => {
+                self.note_failed_handshake(&reason, desk);
+                // Not closed at once: the alert must not be lost to a reset.
+                Step::Verdict(self.half_close(desk))
+            }
+        }
+    }
+
+    /// Ends a handshake that has had its time. There is nothing that the client could be told.
+    pub(super) fn give_up_handshake(&self, desk: &Desk) -> Verdict {
+        self.note_failed_handshake("it takes too long", desk);
+        Verdict::Close
+    }
+
+    fn note_failed_handshake(&self, reason: &str, desk: &Desk) {
+        desk.counters.handshakes_failed.add(1);
+        match &self.peer {
+            Some(peer) => log::debug!("no TLS with {peer}: {reason}"),
+            None => log::debug!("no TLS: {reason}"),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Which adapters there are: the names that `ssl_module` may have.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::adapter::Adapter;
+use crate::error::Error;
+
+/// Makes `adapter` known under `name`, for the setting [`ssl_module`](crate::Settings::ssl_module) of every server of this process.
+///
+/// Capitals make no difference. It can be used from the next start on.
+///
+/// # Errors
+/// [`Error::Setting`] if the name is empty or taken; `builtin` always is.
+pub fn register(name: &str, adapter: impl Adapter + 'static) -> Result<(), Error> {
+    let key = name.to_ascii_lowercase();
+    let refuse = |reason| Err(Error::setting("ssl_module", format!("{name:?} {reason}")));
+    let mut adapters = adapters();
+    if key.is_empty() {
+        return refuse("is no name");
+    }
+    if key == BUILTIN || adapters.contains_key(&key) {
+        return refuse("is the name of another adapter");
+    }
+    adapters.insert(key, Arc::new(adapter));
+    Ok(())
+}
+
+/// Finds the adapter called `name`; `None` is the one that is built in.
+///
+/// # Errors
+/// `Setting` with the names there are.
+pub(crate) fn find(name: &str) -> Result<Option<Arc<dyn Adapter>>, Error> {
+    let key = name.to_ascii_lowercase();
+    if key == BUILTIN {
+        return Ok(None);
+    }
+    let adapters = adapters();
+    adapters.get(&key).cloned().map(Some).ok_or_else(|| {
+        let known: Vec<&str> = [BUILTIN].into_iter().chain(adapters.keys().map(String::as_str)).collect();
+        Error::setting("ssl_module", format!("{name:?} is not known; there is {}", known.join(", ")))
+    })
+}
+
+/// Nothing under this lock can leave it half done, so poison says nothing.
+fn adapters() -> MutexGuard<'static, BTreeMap<String, Arc<dyn Adapter>>> {
+    ADAPTERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The adapter that is always there.
+pub(crate) const BUILTIN: &str = "builtin";
+
+static ADAPTERS: Mutex<BTreeMap<String, Arc<dyn Adapter>>> = Mutex::new(BTreeMap::new());
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::super::{Acceptor, Options};
+    use super::*;
+
+    struct Refusing;
+
+    impl Adapter for Refusing {
+        fn load(&self, _: &Options, _: SystemTime) -> Result<Box<dyn Acceptor>, Error> {
+            Err(Error::setting("ssl_context", "never"))
+        }
+    }
+
+    #[test]
+    fn adapters_are_found_by_name() {
+        assert!(find("Builtin").unwrap().is_none());
+        register("Registry-Test", Refusing).unwrap();
+        assert!(find("registry-test").unwrap().is_some());
+        for name in ["registry-TEST", "BuiltIn", ""] {
+            assert!(register(name, Refusing).unwrap_err().to_string().starts_with("setting ssl_module: "), "{name}");
+        }
+        let text = find("pyopenssl").unwrap_err().to_string();
+        assert!(text.starts_with("setting ssl_module: \"pyopenssl\" is not known; there is builtin"), "{text}");
+        assert!(text.contains("registry-test"), "{text}");
+    }
+}

@@ -1,0 +1,216 @@
+//! A client over TLS, and certificates made for a test.
+//!
+//! The client's side is rustls as well; what other implementations make of the server is in `tls_outside`.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use drupe::settings::SslContext;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::crypto::CryptoProvider;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::client::{Client, Line, PATIENCE};
+
+/// Signs certificates.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pub(crate) pem: String,
+}
+
+/// A certificate and its key, in PEM.
+#[derive(Clone)]
+pub(crate) struct Made {
+    pub(crate) pem: String,
+    pub(crate) key: String,
+}
+
+impl Authority {
+    pub(crate) fn new(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// A certificate for these hosts whose subject is `CN=` the last of them; good for a year.
+    pub(crate) fn issue(&self, hosts: &[&str]) -> Made {
+        let names: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, hosts[hosts.len() - 1]);
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages =
+            vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth, rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let now = std::time::SystemTime::now();
+        let day = std::time::Duration::from_secs(24 * 60 * 60);
+        params.not_before = (now - day).into();
+        params.not_after = (now + 365 * day).into();
+        let key = KeyPair::generate().unwrap();
+        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
+        Made { pem, key: key.serialize_pem() }
+    }
+}
+
+impl Made {
+    pub(crate) fn context(&self) -> SslContext {
+        SslContext::from_pem(self.pem.as_str(), self.key.as_str())
+    }
+
+    /// Certificate and key, as one file may have them.
+    pub(crate) fn both(&self) -> String {
+        format!("{}{}", self.pem, self.key)
+    }
+}
+
+/// An authority that every client here trusts.
+pub(crate) static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::new("the authority of the tests"));
+
+static MADE: LazyLock<Made> = LazyLock::new(|| AUTHORITY.issue(&["localhost", "127.0.0.1"]));
+
+/// A certificate for this machine, and its key.
+pub(crate) fn context() -> SslContext {
+    MADE.context()
+}
+
+fn provider() -> CryptoProvider {
+    #[cfg(feature = "tls-aws-lc")]
+    return rustls::crypto::aws_lc_rs::default_provider();
+    #[cfg(not(feature = "tls-aws-lc"))]
+    rustls::crypto::ring::default_provider()
+}
+
+/// A client that trusts [`AUTHORITY`] and shows `certificate`, if there is one.
+pub(crate) fn config(certificate: Option<&Made>) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(AUTHORITY.pem.as_bytes()).unwrap()).unwrap();
+    let builder = ClientConfig::builder_with_provider(Arc::new(provider()));
+    let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+    let mut config = match certificate {
+        None => builder.with_no_client_auth(),
+        Some(made) => {
+            let certificate = CertificateDer::from_pem_slice(made.pem.as_bytes()).unwrap();
+            let key = PrivateKeyDer::from_pem_slice(made.key.as_bytes()).unwrap();
+            builder.with_client_auth_cert(vec![certificate], key).unwrap()
+        }
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(config)
+}
+
+static CONFIG: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| config(None));
+
+/// Connects, and shakes hands.
+pub(crate) fn connect_to(address: SocketAddr) -> Client {
+    connect(address, &CONFIG).unwrap_or_else(|error| panic!("no handshake: {error}"))
+}
+
+/// Connects as `config` says.
+///
+/// # Errors
+/// The handshake fails.
+pub(crate) fn connect(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Client> {
+    shake(connect_raw(address), config).map(|secure| Client::over_line(Box::new(secure)))
+}
+
+pub(crate) fn connect_raw(address: SocketAddr) -> TcpStream {
+    let socket = TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts");
+    socket.set_nodelay(true).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+/// Shakes hands over `socket`, to the end: a client of TLS 1.3 that stops where it may would not hear that it is refused.
+///
+/// # Errors
+/// The handshake fails.
+pub(crate) fn shake(socket: TcpStream, config: &Arc<ClientConfig>) -> io::Result<Secure> {
+    let connection = ClientConnection::new(Arc::clone(config), "localhost".try_into().unwrap()).unwrap();
+    let mut stream = StreamOwned::new(connection, socket);
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock)?;
+    }
+    Ok(Secure(stream))
+}
+
+/// Which of `old.test` and `new.test` the certificate that a new client is shown is for.
+pub(crate) fn shown(address: SocketAddr) -> &'static str {
+    let client = shake(connect_raw(address), &CONFIG).unwrap();
+    let certificate = String::from_utf8_lossy(&client.0.conn.peer_certificates().unwrap()[0]).into_owned();
+    ["old.test", "new.test"].into_iter().find(|name| certificate.contains(name)).unwrap()
+}
+
+/// TLS over a socket.
+pub(crate) struct Secure(pub(crate) StreamOwned<ClientConnection, TcpStream>);
+
+impl Read for Secure {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.conn.reader().read(buffer) {
+                // Not by way of the stream, which would first send what a server that has left does not take.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.0.conn.read_tls(&mut self.0.sock)?;
+                    self.0.conn.process_new_packets().map_err(io::Error::other)?;
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Write for Secure {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Line for Secure {
+    fn socket(&self) -> &TcpStream {
+        &self.0.sock
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.0.conn.send_close_notify();
+        self.0.flush()?;
+        self.0.sock.shutdown(Shutdown::Write)
+    }
+}
+
+/// A folder that goes with the test.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("drupe-it-tls-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    /// Writes a file so that whoever reads it meanwhile finds the old or the new one.
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let (path, new) = (self.0.join(name), self.0.join(format!("{name}.new")));
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, &path).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
