@@ -78,7 +78,7 @@ const HEADS: &[(&str, u16)] = &[
     ("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET a HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET / http/1.1\r\nHost: a\r\n\r\n", 400),
-    ("GET / HTTP/1.10\r\nHost: a\r\n\r\n", 400),
+    ("GET / HTTP/1.10\r\nHost: a\r\n\r\n", 505),
     ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505),
     ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
     ("GET /\r\n\r\n", 400),
@@ -117,6 +117,6 @@ const BODIES: &[(&[u8], u16)] = &[
     (b"0\r\nContent-Length: 3\r\n\r\n", 400),
     (b"0\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
     (b"0\r\nHost: b\r\n\r\n", 400),
-    (b"ffffffffffffffffff\r\nabc\r\n0\r\n\r\n", 400),
+    (b"ffffffffffffffffff\r\nabc\r\n0\r\n\r\n", 413),
     (b"ffffffffffff\r\nabc\r\n0\r\n\r\n", 413),
 ];

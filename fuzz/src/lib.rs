@@ -5,4 +5,6 @@ pub mod client;
 mod cut;
 mod flaw;
 mod message;
+#[cfg(test)]
+mod noise;
 pub mod sequences;

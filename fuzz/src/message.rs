@@ -75,7 +75,12 @@ pub enum Content {
     None,
     /// With so many zeros before its length.
     Length(Vec<u8>, u8),
-    Chunked { chunks: Vec<Chunk>, last: Extension, trailers: Vec<Field>, zeros: u8 },
+    Chunked {
+        chunks: Vec<Chunk>,
+        last: Extension,
+        trailers: Vec<Field>,
+        zeros: u8,
+    },
 }
 
 /// A chunk with its data, which is not empty.
@@ -86,7 +91,7 @@ pub struct Chunk {
     extension: Extension,
 }
 
-/// What may stand behind the size of a chunk.
+/// What may stand behind the size of a chunk; a blank before it is refused.
 #[derive(Arbitrary, Clone, Debug)]
 pub enum Extension {
     None,
@@ -111,7 +116,8 @@ impl Content {
                 let zeros = "0".repeat(usize::from(zeros % 4));
                 for chunk in chunks.iter().take(MOST_CHUNKS) {
                     let data = chunk.data();
-                    let digits = if data.len() % 2 == 0 { format!("{:x}", data.len()) } else { format!("{:X}", data.len()) };
+                    let digits =
+                        if data.len() % 2 == 0 { format!("{:x}", data.len()) } else { format!("{:X}", data.len()) };
                     out.extend_from_slice(format!("{zeros}{digits}").as_bytes());
                     chunk.extension.write(out);
                     out.extend([b"\r\n", &data[..], b"\r\n"].concat());
@@ -163,7 +169,7 @@ impl Extension {
             Self::None => {}
             Self::Name => out.extend_from_slice(b";name"),
             Self::Value => out.extend_from_slice(b";a=b"),
-            Self::Several => out.extend_from_slice(b" ; a = b;c;\td=\"\""),
+            Self::Several => out.extend_from_slice(b"; a = b ;c;\td=\"\""),
             Self::Quoted(text) => {
                 out.extend_from_slice(b";a=\"");
                 for byte in text.iter().take(64) {

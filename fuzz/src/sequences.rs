@@ -102,7 +102,10 @@ enum Expected {
     /// An empty line begins nothing; what follows it does.
     Perhaps,
     /// One of these, and then the end.
-    Refusal { statuses: Vec<u16>, manner: Manner },
+    Refusal {
+        statuses: Vec<u16>,
+        manner: Manner,
+    },
 }
 
 /// A request, and what it must be answered.
@@ -166,7 +169,10 @@ impl Text {
                 let answer = left.next().expect("a refusal");
                 assert!(statuses.contains(&answer.status), "{statuses:?}: {answer:?}");
                 assert!(answer.end != End::Cut || *manner == Manner::Echo, "{answer:?}");
-                assert!(answer.status < 400 || answer.connection_has("close"), "a refusal is the last word: {answer:?}");
+                assert!(
+                    answer.status < 400 || answer.connection_has("close"),
+                    "a refusal is the last word: {answer:?}"
+                );
             }
         }
     }
@@ -322,3 +328,11 @@ fn handle(request: &mut Request) -> std::io::Result<Response> {
 
 /// Requests of a sequence, and fields of a request: the fuzzer is to try many things, not long ones.
 const MOST: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn it_holds_for_noise() {
+        crate::noise::each(3000, super::check);
+    }
+}
