@@ -7,4 +7,5 @@ mod flaw;
 mod message;
 #[cfg(test)]
 mod noise;
+pub mod responses;
 pub mod sequences;
