@@ -1,11 +1,13 @@
 //! What the targets say of the whole server, as its users see it: plans that a fuzzer makes up, and models that know what must come of
 //! them. What must hold inside the server stands there, in its `laws`.
 
+pub mod announced;
 pub mod client;
 mod cut;
 mod flaw;
 mod message;
 #[cfg(test)]
 mod noise;
+pub mod ranges;
 pub mod responses;
 pub mod sequences;

@@ -1,0 +1,469 @@
+//! Ranges and conditions of requests for a file, and what RFC 9110 §13 and §14 make of them.
+
+use std::fs::{self, File};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
+use arbitrary::Arbitrary;
+use drupe::http::header::{
+    CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE,
+};
+use drupe::{Body, Files, Request, Response, testing};
+
+/// A request for a file.
+#[derive(Arbitrary, Clone, Debug)]
+pub struct Plan {
+    is_head: bool,
+    size: Size,
+    range: Option<Asked>,
+    /// A second line, which has both ignored.
+    again: bool,
+    if_match: Option<Tags>,
+    if_none_match: Option<Tags>,
+    if_modified_since: Option<Date>,
+    if_unmodified_since: Option<Date>,
+    if_range: Option<State>,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Size {
+    Empty,
+    One,
+    Ten,
+    Many,
+}
+
+#[derive(Arbitrary, Clone, Debug)]
+enum Asked {
+    Ranges { unit: Unit, parts: Vec<Part> },
+    Text(Vec<u8>),
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Unit {
+    Bytes,
+    BytesLoudly,
+    Lines,
+}
+
+#[derive(Arbitrary, Clone, Debug)]
+enum Part {
+    FromTo(Number, Number),
+    From(Number),
+    Last(Number),
+    Nothing,
+    Wrong(u8),
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Number {
+    Small(u8),
+    Padded(u8),
+    Most,
+    Beyond,
+}
+
+#[derive(Arbitrary, Clone, Debug)]
+enum Tags {
+    Any,
+    List(Vec<Tag>),
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Tag {
+    Ours,
+    OursWeakly,
+    Other,
+    WithComma,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Date {
+    Before,
+    Exactly,
+    ExactlyOldFormat,
+    After,
+    Malformed,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum State {
+    Tag(Tag),
+    Date(Date),
+}
+
+/// Asks as planned, and compares.
+///
+/// # Panics
+/// Where something else was sent.
+pub fn check(plan: &Plan) {
+    let place = place();
+    let length = plan.size.bytes();
+    let response = testing::call(&place.files, plan.request(&place.tag(plan.size)));
+    let status = response.status().as_u16();
+    let expected = plan.expected();
+    let told = || format!("{plan:?}\n{:?}", response.headers());
+    assert_eq!(response.headers().get(ETAG).is_some(), matches!(status, 200 | 206 | 304 | 416), "{}", told());
+    match (&expected, status) {
+        (Expected::Unknown, 200 | 206 | 416) => {}
+        (Expected::Whole, 200) | (Expected::Part(_) | Expected::Parts(_), 206) => {}
+        (Expected::Unsatisfiable, 416) | (Expected::NotModified, 304) | (Expected::Failed, 412) => {}
+        _ => panic!("{status}, not {expected:?}: {}", told()),
+    }
+    let described = response.headers().get(CONTENT_RANGE).map(|value| value.to_str().expect("ASCII").to_owned());
+    let content_type = response.headers().get(CONTENT_TYPE).map(|value| value.to_str().expect("ASCII").to_owned());
+    let whole: Vec<u8> = (0..length).map(in_file).collect();
+    let content = read(response);
+    match expected {
+        Expected::Whole => assert_eq!((content, described), (whole, None)),
+        Expected::Part(range) => {
+            assert_eq!(described, Some(describe(&range, length)));
+            assert_eq!(content, whole[range]);
+        }
+        Expected::Parts(ranges) => {
+            let boundary = content_type.expect("a type");
+            let boundary = boundary.strip_prefix("multipart/byteranges; boundary=").expect("parts");
+            assert_eq!((parts(&content, boundary), described), (ranges_of(&ranges, &whole), None));
+        }
+        Expected::Unsatisfiable => assert_eq!(described, Some(format!("bytes */{length}"))),
+        Expected::NotModified => assert_eq!((content.len(), described), (0, None)),
+        Expected::Failed => assert_eq!(described, None),
+        Expected::Unknown => {
+            assert!(status != 200 || content == whole);
+            if let Some(described) = described.filter(|_| status == 206) {
+                let range = described.strip_prefix("bytes ").and_then(|text| text.strip_suffix(&format!("/{length}")));
+                let (first, last) = range.and_then(|range| range.split_once('-')).expect("a range");
+                let (first, last): (usize, usize) = (first.parse().expect("digits"), last.parse().expect("digits"));
+                assert_eq!(content, whole[first..=last]);
+            }
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Expected {
+    Whole,
+    Part(Range<usize>),
+    Parts(Vec<Range<usize>>),
+    Unsatisfiable,
+    NotModified,
+    Failed,
+    /// It was asked in words that only the server has to understand.
+    Unknown,
+}
+
+impl Plan {
+    fn request(&self, known: &Known) -> Request {
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = if self.is_head { "HEAD" } else { "GET" }.parse().expect("a method");
+        *request.uri_mut() = format!("/{}", self.size.bytes()).parse().expect("a target");
+        let mut put = |name: HeaderName, value: Option<Vec<u8>>| {
+            if let Some(Ok(value)) = value.map(|value| HeaderValue::from_bytes(&value)) {
+                request.headers_mut().append(name, value);
+            }
+        };
+        put(RANGE, self.range.as_ref().map(Asked::text));
+        put(RANGE, self.again.then(|| b"bytes=0-0".to_vec()));
+        put(IF_MATCH, self.if_match.as_ref().map(|tags| tags.text(known)));
+        put(IF_NONE_MATCH, self.if_none_match.as_ref().map(|tags| tags.text(known)));
+        put(IF_MODIFIED_SINCE, self.if_modified_since.map(|date| date.text(known)));
+        put(IF_UNMODIFIED_SINCE, self.if_unmodified_since.map(|date| date.text(known)));
+        put(IF_RANGE, self.if_range.map(|state| state.text(known)));
+        request
+    }
+
+    /// In the order of RFC 9110 §13.2.2.
+    fn expected(&self) -> Expected {
+        let failed = match (&self.if_match, self.if_unmodified_since) {
+            (Some(tags), _) => !tags.have(|tag| matches!(tag, Tag::Ours)),
+            (None, Some(Date::Before)) => true,
+            _ => false,
+        };
+        if failed {
+            return Expected::Failed;
+        }
+        let is_known = match (&self.if_none_match, self.if_modified_since) {
+            (Some(tags), _) => tags.have(|tag| matches!(tag, Tag::Ours | Tag::OursWeakly)),
+            (None, Some(date)) => matches!(date, Date::Exactly | Date::ExactlyOldFormat | Date::After),
+            (None, None) => false,
+        };
+        if is_known {
+            return Expected::NotModified;
+        }
+        let is_stale = match self.if_range {
+            None => false,
+            Some(State::Tag(tag)) => !matches!(tag, Tag::Ours),
+            Some(State::Date(date)) => !matches!(date, Date::Exactly | Date::ExactlyOldFormat),
+        };
+        match &self.range {
+            Some(asked) if !self.is_head && !is_stale && !(self.again && asked.is_value()) => {
+                asked.of(self.size.bytes())
+            }
+            None if !self.is_head && !is_stale && self.again => Asked::first_byte().of(self.size.bytes()),
+            Some(asked) if !asked.is_value() && self.again && !self.is_head && !is_stale => {
+                Asked::first_byte().of(self.size.bytes())
+            }
+            _ => Expected::Whole,
+        }
+    }
+}
+
+impl Asked {
+    fn first_byte() -> Self {
+        Self::Ranges { unit: Unit::Bytes, parts: vec![Part::FromTo(Number::Small(0), Number::Small(0))] }
+    }
+
+    fn text(&self) -> Vec<u8> {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Ranges { unit, parts } => {
+                let parts: Vec<String> = parts.iter().take(MOST).map(Part::text).collect();
+                format!("{}={}", unit.text(), parts.join(",")).into_bytes()
+            }
+        }
+    }
+
+    /// Whether it can be sent at all.
+    fn is_value(&self) -> bool {
+        HeaderValue::from_bytes(&self.text()).is_ok()
+    }
+
+    /// What it asks of a file of `length` bytes.
+    fn of(&self, length: usize) -> Expected {
+        let (unit, parts) = match self {
+            Self::Text(_) => return Expected::Unknown,
+            Self::Ranges { unit, parts } => (unit, &parts[..parts.len().min(MOST)]),
+        };
+        let meant: Vec<&Part> = parts.iter().filter(|part| !matches!(part, Part::Nothing)).collect();
+        let is_ignored = matches!(unit, Unit::Lines)
+            || meant.is_empty()
+            || meant.len() > 16
+            || meant.iter().any(|part| part.is_malformed());
+        if is_ignored {
+            return Expected::Whole;
+        }
+        let there: Vec<Range<usize>> = meant.iter().filter_map(|part| part.of(length)).collect();
+        match &there[..] {
+            [] => Expected::Unsatisfiable,
+            [range] if range.is_empty() => Expected::Whole,
+            [range] => Expected::Part(range.clone()),
+            _ if there.iter().map(ExactSizeIterator::len).sum::<usize>() > length || length == 0 => Expected::Whole,
+            _ => Expected::Parts(there),
+        }
+    }
+}
+
+impl Unit {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::BytesLoudly => "BYTES",
+            Self::Lines => "lines",
+        }
+    }
+}
+
+impl Part {
+    fn text(&self) -> String {
+        match self {
+            Self::FromTo(first, last) => format!(" {}-{}\t", first.text(), last.text()),
+            Self::From(first) => format!("{}-", first.text()),
+            Self::Last(count) => format!("-{}", count.text()),
+            Self::Nothing => " ".to_owned(),
+            Self::Wrong(which) => WRONG[usize::from(*which) % WRONG.len()].to_owned(),
+        }
+    }
+
+    fn is_malformed(&self) -> bool {
+        match self {
+            Self::FromTo(first, last) => first.value() > last.value(),
+            Self::Wrong(_) => true,
+            _ => false,
+        }
+    }
+
+    /// What there is of it.
+    fn of(&self, length: usize) -> Option<Range<usize>> {
+        let small = |value: u128| usize::try_from(value).unwrap_or(usize::MAX);
+        let (first, end) = match self {
+            Self::FromTo(first, last) => (small(first.value()), small(last.value() + 1).min(length)),
+            Self::From(first) => (small(first.value()), length),
+            Self::Last(count) if count.value() > 0 => return Some(length.saturating_sub(small(count.value()))..length),
+            _ => return None,
+        };
+        (first < length).then_some(first..end)
+    }
+}
+
+impl Number {
+    fn value(self) -> u128 {
+        match self {
+            Self::Small(value) | Self::Padded(value) => value.into(),
+            // Beyond all files the one is as good as the other.
+            Self::Most | Self::Beyond => u64::MAX.into(),
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Padded(value) => format!("{value:030}"),
+            Self::Beyond => "9".repeat(40),
+            _ => self.value().to_string(),
+        }
+    }
+}
+
+impl Tags {
+    fn text(&self, known: &Known) -> Vec<u8> {
+        match self {
+            Self::Any => b"*".to_vec(),
+            Self::List(tags) => {
+                let tags: Vec<String> = tags.iter().take(MOST).map(|tag| tag.text(known)).collect();
+                tags.join(" ,\t, ").into_bytes()
+            }
+        }
+    }
+
+    fn have(&self, is_it: fn(&Tag) -> bool) -> bool {
+        match self {
+            Self::Any => true,
+            Self::List(tags) => tags.iter().take(MOST).any(is_it),
+        }
+    }
+}
+
+impl Tag {
+    fn text(self, known: &Known) -> String {
+        match self {
+            Self::Ours => known.tag.clone(),
+            Self::OursWeakly => format!("W/{}", known.tag),
+            Self::Other => "\"other\"".to_owned(),
+            Self::WithComma => "W/\"a, *, b\"".to_owned(),
+        }
+    }
+}
+
+impl Date {
+    fn text(self, known: &Known) -> Vec<u8> {
+        match self {
+            Self::Before => b"Fri, 31 Dec 1999 23:59:59 GMT".to_vec(),
+            Self::Exactly => known.date.clone(),
+            Self::ExactlyOldFormat => b"Sun Sep  9 01:46:40 2001".to_vec(),
+            Self::After => b"Tue, 01 Jan 2030 00:00:00 GMT".to_vec(),
+            Self::Malformed => b"yesterday".to_vec(),
+        }
+    }
+}
+
+impl State {
+    fn text(self, known: &Known) -> Vec<u8> {
+        match self {
+            Self::Tag(tag) => tag.text(known).into_bytes(),
+            Self::Date(date) => date.text(known),
+        }
+    }
+}
+
+impl Size {
+    fn bytes(self) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::One => 1,
+            Self::Ten => 10,
+            Self::Many => 1000,
+        }
+    }
+}
+
+/// Takes parts apart: how each is described, and what is in it.
+fn parts(content: &[u8], boundary: &str) -> Vec<(String, Vec<u8>)> {
+    let begin = format!("\r\n--{boundary}\r\n");
+    let mut rest = content;
+    let mut found = Vec::new();
+    while let Some(part) = rest.strip_prefix(begin.as_bytes()) {
+        let end = part.windows(4).position(|end| end == b"\r\n\r\n").expect("the head of a part");
+        let head = std::str::from_utf8(&part[..end]).expect("ASCII");
+        let line = head.lines().find_map(|line| line.strip_prefix("Content-Range: ")).expect("its range");
+        let mark = format!("\r\n--{boundary}");
+        let length = part[end + 4..].windows(mark.len()).position(|end| end == mark.as_bytes()).expect("its end");
+        found.push((line.to_owned(), part[end + 4..end + 4 + length].to_vec()));
+        rest = &part[end + 4 + length..];
+    }
+    assert_eq!(rest, format!("\r\n--{boundary}--\r\n").as_bytes());
+    found
+}
+
+fn ranges_of(ranges: &[Range<usize>], whole: &[u8]) -> Vec<(String, Vec<u8>)> {
+    ranges.iter().map(|range| (describe(range, whole.len()), whole[range.clone()].to_vec())).collect()
+}
+
+fn describe(range: &Range<usize>, length: usize) -> String {
+    format!("bytes {}-{}/{length}", range.start, range.end - 1)
+}
+
+fn read(response: Response) -> Vec<u8> {
+    let body = response.into_body();
+    let length = body.len().expect("it is known");
+    let content = body.into_vec().expect("it can be read");
+    assert_eq!(content.len() as u64, length);
+    content
+}
+
+/// What a client has been told of a file.
+struct Known {
+    tag: String,
+    date: Vec<u8>,
+}
+
+/// Files that were last changed in 2001.
+struct Place {
+    files: Files,
+    path: PathBuf,
+}
+
+impl Place {
+    fn tag(&self, size: Size) -> Known {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = format!("/{}", size.bytes()).parse().expect("a target");
+        let response = testing::call(&self.files, request);
+        let field = |name: HeaderName| response.headers()[name].to_str().expect("ASCII").to_owned();
+        Known { tag: field(ETAG), date: field(LAST_MODIFIED).into_bytes() }
+    }
+}
+
+fn place() -> &'static Place {
+    static PLACE: OnceLock<Place> = OnceLock::new();
+    let place = PLACE.get_or_init(|| {
+        let path = std::env::temp_dir().join("drupe-fuzz-ranges");
+        fs::create_dir_all(&path).expect("there is room");
+        for size in [Size::Empty, Size::One, Size::Ten, Size::Many] {
+            let content: Vec<u8> = (0..size.bytes()).map(in_file).collect();
+            let path = path.join(size.bytes().to_string());
+            fs::write(&path, content).expect("there is room");
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+            File::options().write(true).open(path).and_then(|file| file.set_modified(time)).expect("it is ours");
+        }
+        Place { files: Files::new(&path).expect("it is there"), path }
+    });
+    debug_assert!(place.path.is_dir(), "nobody clears it away");
+    place
+}
+
+fn in_file(at: usize) -> u8 {
+    b'a' + (at % 23) as u8
+}
+
+const WRONG: [&str; 9] = ["-", "1", "a-b", "1-2-3", "+1-2", "1-+2", "--1", "1 - 2", "0x1-2"];
+/// Parts and tags: more than there may be.
+const MOST: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn it_holds_for_noise() {
+        crate::noise::each(3000, super::check);
+    }
+}
