@@ -33,7 +33,7 @@ enum Line {
 #[derive(Arbitrary, Clone, Debug)]
 enum Source {
     Local(u8),
-    Unspecified(u8),
+    Unspecified,
     Datagram,
     Tcp4([u8; 4], [u8; 4], u16, u16),
     Tcp6([u16; 8], [u16; 8], u16, u16),
@@ -160,7 +160,7 @@ impl Header {
                 });
                 let is_secure = tls.next().unwrap_or(false);
                 match source {
-                    Source::Local(_) | Source::Unspecified(_) | Source::Datagram => told(None, None, false),
+                    Source::Local(_) | Source::Unspecified | Source::Datagram => told(None, None, false),
                     Source::Unix(_) => told(Some("unix".to_owned()), None, is_secure),
                     Source::Tcp4(from, to, port, at) => tcp(*from, *to, *port, *at, is_secure),
                     Source::Tcp6(from, to, port, at) => tcp(*from, *to, *port, *at, is_secure),
@@ -197,7 +197,7 @@ impl Source {
         let ports = |port: u16, at: u16| [port.to_be_bytes(), at.to_be_bytes()].concat();
         match self {
             Self::Local(family) => (0, *family, Vec::new()),
-            Self::Unspecified(_) => (1, 0, Vec::new()),
+            Self::Unspecified => (1, 0, Vec::new()),
             Self::Datagram => (1, 0x12, Vec::new()),
             Self::Tcp4(from, to, port, at) => (1, 0x11, [&from[..], to, &ports(*port, *at)].concat()),
             Self::Tcp6(from, to, port, at) => {
@@ -228,10 +228,8 @@ impl Flaw {
     /// Puts it into `bytes`, the header as it is written; what comes of that.
     fn put(&self, header: &Header, bytes: &mut Vec<u8>) -> Expected {
         let is_binary = matches!(header, Header::Binary { .. });
-        let is_read = !matches!(
-            header,
-            Header::Binary { source: Source::Local(_) | Source::Unspecified(_) | Source::Datagram, .. }
-        );
+        let is_read =
+            !matches!(header, Header::Binary { source: Source::Local(_) | Source::Unspecified | Source::Datagram, .. });
         match self {
             Self::Byte(at, value) => {
                 let at = usize::from(*at) % bytes.len();

@@ -5,6 +5,7 @@ pub mod announced;
 pub mod client;
 mod cut;
 mod flaw;
+pub mod flights;
 mod message;
 #[cfg(test)]
 mod noise;
