@@ -12,3 +12,4 @@ mod noise;
 pub mod ranges;
 pub mod responses;
 pub mod sequences;
+pub mod written;
