@@ -75,7 +75,8 @@ pub fn check(plan: &Plan) {
     let conversation = conversation(plan.buffer);
     for pieces in [vec![text.bytes.clone()], plan.cuts.apply(&text.bytes)] {
         let answered = conversation.run(pieces);
-        let is_head = |asked: usize| text.asked.get(asked).is_some_and(|asked| asked.method == Method::Head);
+        let is_head =
+            |asked: usize| text.asked.get(asked).map_or(text.is_cut_head, |asked| asked.method == Method::Head);
         let answers = client::read(&answered, is_head);
         let mut left = answers.iter().peekable();
         let is_open = text.asked.iter().all(|asked| asked.is_answered(&mut left));
@@ -93,6 +94,8 @@ struct Text {
     bytes: Vec<u8>,
     /// What is whole.
     asked: Vec<Asked>,
+    /// Whether what is cut is the content of a HEAD.
+    is_cut_head: bool,
     end: Expected,
 }
 
@@ -138,13 +141,18 @@ impl Text {
             ends.push((begin, bytes.len()));
             asked.push(planned.expected(at));
         }
+        let mut is_cut_head = false;
         let end = match &plan.last {
             Last::Whole => Expected::Nothing,
             Last::Cut(count) => {
                 bytes.truncate(bytes.len().saturating_sub(usize::from(*count)));
                 asked.truncate(ends.iter().filter(|(_, end)| *end <= bytes.len()).count());
                 match ends.get(asked.len()).zip(plan.requests.get(asked.len())) {
-                    Some(((begin, _), planned)) => planned.cut(&bytes[(*begin).min(bytes.len())..]),
+                    Some(((begin, _), planned)) => {
+                        let part = &bytes[(*begin).min(bytes.len())..];
+                        is_cut_head = planned.method == Method::Head && has_head(part);
+                        planned.cut(part)
+                    }
                     None => Expected::Nothing,
                 }
             }
@@ -154,7 +162,7 @@ impl Text {
                 Expected::Refusal { statuses: flaw.statuses(*manner != Manner::All), manner: *manner }
             }
         };
-        Self { bytes, asked, end }
+        Self { bytes, asked, is_cut_head, end }
     }
 
     /// Takes what came of the end off the front.
@@ -233,7 +241,7 @@ impl Planned {
     /// What comes of the part of it that is there.
     fn cut(&self, part: &[u8]) -> Expected {
         let blank = if self.begins_late { 2 } else { 0 };
-        let statuses = match part.windows(4).any(|end| end == b"\r\n\r\n") {
+        let statuses = match has_head(part) {
             _ if part.is_empty() => return Expected::Nothing,
             _ if part.len() <= blank => return Expected::Perhaps,
             true if self.manner != Manner::All => vec![200, 400],
@@ -279,6 +287,11 @@ impl Manner {
             Self::Echo => "echo",
         }
     }
+}
+
+/// Whether the head of a request is whole.
+fn has_head(part: &[u8]) -> bool {
+    part.windows(4).any(|end| end == b"\r\n\r\n")
 }
 
 fn skip_continue(left: &mut Left) -> bool {
@@ -331,8 +344,31 @@ const MOST: usize = 8;
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn it_holds_for_noise() {
-        crate::noise::each(3000, super::check);
+        crate::noise::each(3000, check);
+    }
+
+    #[test]
+    fn it_holds_wherever_a_request_is_cut() {
+        for (method, manner) in [(Method::Post, Manner::All), (Method::Head, Manner::Echo), (Method::Get, Manner::Some)]
+        {
+            let planned = Planned {
+                method,
+                is_old: false,
+                begins_late: true,
+                connection: Connection::Unsaid,
+                expects: true,
+                fields: Vec::new(),
+                content: Content::Length(b"content".to_vec(), 1),
+                manner,
+            };
+            for count in 0..200 {
+                let (requests, cuts) = (vec![planned.clone(); 2], Cuts::default());
+                check(&Plan { requests, last: Last::Cut(count), cuts, buffer: Buffer::None });
+            }
+        }
     }
 }
