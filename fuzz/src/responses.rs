@@ -224,12 +224,12 @@ impl Planned {
         }
         let is_short = owed.is_some_and(|owed| (content.len() as u64) < owed);
         let broke = outcome == Outcome::Broke;
-        let wants_trailers = self.reads_trailers && !is_old && framing == Framing::Chunks;
+        let has_trailers = self.reads_trailers && !is_old && framing == Framing::Chunks && !broke;
         Expected {
             breaks: broke || is_short,
             may_be_missing: broke,
             content,
-            trailers: if wants_trailers { came.trailers } else { 0 },
+            trailers: if has_trailers { came.trailers } else { 0 },
             stays: stays && !broke && !is_short && framing != Framing::Close,
             ..bare(framing)
         }

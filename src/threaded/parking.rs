@@ -331,6 +331,4 @@ fn index(token: u64) -> usize {
 const GENERATIONS: u32 = u32::MAX >> 1;
 
 #[cfg(test)]
-mod interleavings;
-#[cfg(test)]
 mod tests;
