@@ -68,11 +68,12 @@ const CRATES: &[(&str, &[&str], &str)] = &[
             "net/stream.rs",
             "net/listener.rs",
             "net/socket_file.rs",
+            "net/socket_file/turn.rs",
             "net/credentials.rs",
             "files/root.rs",
             "bus/notify.rs",
         ],
-        "epoll; sendfile; errno of accept; permissions before bind; SO_PEERCRED; opening a file; CLOCK_MONOTONIC; threads that sleep; limits",
+        "epoll; sendfile; errno of accept; permissions before bind, a lock on a directory; SO_PEERCRED; opening a file; CLOCK_MONOTONIC; threads that sleep; limits",
     ),
     (
         "socket2",
