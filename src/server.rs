@@ -1,6 +1,7 @@
 //! The server as its user holds it: CherryPy's server adapter.
 
 mod address;
+mod quickstart;
 mod reload;
 
 use std::net::SocketAddr;
@@ -8,8 +9,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::address::BindAddr;
 use crate::bus::notify;
-#[cfg(feature = "signals")]
-use crate::bus::signals;
 use crate::config::Config;
 use crate::error::Error;
 use crate::http_server::{Statistics, Stopped};
@@ -85,14 +84,7 @@ impl Server {
     /// A setting that is out of range, a host without an address, an address that cannot be had, a thread that cannot be started: each
     /// names what it is about, and nothing is left behind.
     pub fn start(&self) -> Result<(), Error> {
-        {
-            let mut life = self.shared.settled();
-            if life.state == State::Running {
-                return Ok(());
-            }
-            life.state = State::Starting;
-        }
-        self.start_engine()
+        if self.shared.begin_start() { self.start_engine() } else { Ok(()) }
     }
 
     /// Goes on from `Starting`, which the caller has entered.
@@ -150,39 +142,6 @@ impl Server {
     /// Waits until it is stopped; returns at once if it does not run.
     pub fn block(&self) {
         self.shared.block();
-    }
-
-    /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
-    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs.
-    ///
-    /// Where systemd asks for it (`Type=notify`, `notify-reload`) it is told when connections are accepted, when the server restarts, and when
-    /// it stops. A server that was only started tells nothing: it may be a part of something larger.
-    ///
-    /// With TLS, SIGHUP has the certificates loaded again, as [`ServerHandle::reload_tls`] does; what goes wrong is logged. Without TLS
-    /// that signal is left alone.
-    ///
-    /// # Errors
-    /// As [`start`](Self::start), and `System` if the signals cannot be had.
-    pub fn quickstart(&self) -> Result<(), Error> {
-        self.start()?;
-        #[cfg(feature = "signals")]
-        let _caught = self.obey_signals().map_err(|source| Error::System { what: "signals", source })?;
-        self.shared.set_main(true);
-        self.block();
-        self.shared.set_main(false);
-        Ok(())
-    }
-
-    #[cfg(feature = "signals")]
-    fn obey_signals(&self) -> std::io::Result<(signals::Caught, Option<signals::Caught>)> {
-        let (first, more, shared) = (self.handle(), self.handle(), Arc::clone(&self.shared));
-        let stop = move || {
-            first.stop();
-        };
-        let exit = signals::on_exit(stop, move || more.cut())?;
-        let is_secure = self.shared.is_secure() == Some(true);
-        let reload = is_secure.then(|| signals::on_hangup(move || shared.reload_tls_or_log())).transpose()?;
-        Ok((exit, reload))
     }
 
     /// A handle that can be cloned and sent, for handlers and other threads.
@@ -252,6 +211,16 @@ impl ServerHandle {
 }
 
 impl Shared {
+    /// Enters `Starting`, once nobody else is in the middle of anything; false if it runs already.
+    fn begin_start(&self) -> bool {
+        let mut life = self.settled();
+        let starts = life.state != State::Running;
+        if starts {
+            life.state = State::Starting;
+        }
+        starts
+    }
+
     fn stop(&self) -> Stopped {
         self.stop_for(State::Stopped).unwrap_or_else(|| self.life().stopped)
     }

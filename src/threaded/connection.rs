@@ -206,12 +206,6 @@ impl Connection {
         matches!(self.phase, Phase::Content(_) | Phase::Send(_))
     }
 
-    /// Whether a stop leaves it time: to end closed now, while its client may still be sending, would be a reset, and a reset destroys the
-    /// answer on its way.
-    pub(crate) fn is_to_end_well(&self) -> bool {
-        self.is_under_way() || matches!(self.phase, Phase::Linger { .. })
-    }
-
     /// Goes on for as long as there is input. What was gathered to send is sent when it returns.
     pub(crate) fn advance(&mut self, desk: &mut Desk) -> Verdict {
         let is_last_look = mem::take(&mut self.is_overdue);
