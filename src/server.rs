@@ -1,12 +1,17 @@
 //! The server as its user holds it: CherryPy's server adapter.
 
 mod address;
-mod quickstart;
+mod graceful;
+#[cfg(feature = "signals")]
+mod obeying;
 mod reload;
+mod served;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use self::graceful::Listeners;
+use self::served::Served;
 use crate::address::BindAddr;
 use crate::bus::notify;
 use crate::config::Config;
@@ -44,10 +49,12 @@ pub struct ServerHandle {
 }
 
 struct Shared {
-    handler: Arc<dyn Handler>,
+    served: Served,
     life: Mutex<Life>,
     /// Rings when the state changes.
     changed: Condvar,
+    /// Who opens things anew when asked.
+    graceful: Listeners,
 }
 
 #[derive(Default)]
@@ -74,8 +81,7 @@ enum State {
 impl Server {
     /// A server with default settings that answers with `handler`.
     pub fn new(handler: impl Handler) -> Self {
-        let shared = Shared { handler: Arc::new(handler), life: Mutex::default(), changed: Condvar::new() };
-        Self { settings: Settings::default(), shared: Arc::new(shared) }
+        Self::serving(Served::Handler(Arc::new(handler)))
     }
 
     /// Binds and starts; returns once connections are accepted. Nothing happens if it runs already.
@@ -89,8 +95,11 @@ impl Server {
 
     /// Goes on from `Starting`, which the caller has entered.
     fn start_engine(&self) -> Result<(), Error> {
-        let started =
-            Config::resolve(&self.settings).and_then(|config| Engine::start(config, Arc::clone(&self.shared.handler)));
+        let started = Config::resolve(&self.settings).and_then(|config| {
+            let handler = self.shared.served.handler(&config);
+            Engine::start(config, handler)
+        });
+        let started = started.map_err(|error| self.settings.locate(error));
         let mut life = self.shared.life();
         let result = match started {
             Ok(engine) => {
@@ -115,6 +124,15 @@ impl Server {
             log::info!("serving on {}", self.description());
         }
         result
+    }
+
+    /// Checks the settings as [`start`](Self::start) does, files of certificates and keys included, and listens nowhere.
+    ///
+    /// # Errors
+    /// The first setting that is out of range, contradicts another or names a file that will not do; with where it was written, if it was.
+    pub fn check(&self) -> Result<(), Error> {
+        let checked = Config::resolve(&self.settings).and_then(|config| Engine::check(&config));
+        checked.map_err(|error| self.settings.locate(error))
     }
 
     /// Stops: accepts no more, closes idle connections at once, lets running requests finish for `shutdown_timeout`, cuts what is left, and
@@ -142,6 +160,32 @@ impl Server {
     /// Waits until it is stopped; returns at once if it does not run.
     pub fn block(&self) {
         self.shared.block();
+    }
+
+    /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
+    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs. SIGUSR1 does what [`on_graceful`](Self::on_graceful)
+    /// asked for.
+    ///
+    /// Where systemd asks for it (`Type=notify`, `notify-reload`) it is told when connections are accepted, when the server restarts, and when
+    /// it stops. A server that was only started tells nothing: it may be a part of something larger.
+    ///
+    /// With TLS, SIGHUP has the certificates loaded again, as [`ServerHandle::reload_tls`] does; what goes wrong is logged. Without TLS
+    /// that signal is left alone.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and `System` if the signals cannot be had.
+    pub fn quickstart(&self) -> Result<(), Error> {
+        let starts = self.shared.begin_start();
+        // Before anybody can see that it serves: a signal from then on is to be obeyed. One that comes before waits for the start.
+        #[cfg(feature = "signals")]
+        let _caught = self.obey_all_signals(starts)?;
+        if starts {
+            self.start_engine()?;
+        }
+        self.shared.set_main(true);
+        self.block();
+        self.shared.set_main(false);
+        Ok(())
     }
 
     /// A handle that can be cloned and sent, for handlers and other threads.
