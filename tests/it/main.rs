@@ -93,6 +93,8 @@ mod notify;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+mod tls_files;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls_hostile;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls_outside;

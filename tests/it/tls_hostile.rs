@@ -1,9 +1,7 @@
-//! TLS with clients that mean harm, and certificates that are changed in the ways of those who look after them.
+//! TLS with clients that mean harm.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
 use drupe::testing::TestServer;
@@ -16,7 +14,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use crate::client::{Client, wait_until};
 use crate::logging;
 use crate::process::is_alone;
-use crate::secure::{AUTHORITY, Authority, Folder, Secure, config, connect, connect_raw, connect_to, shake, shown};
+use crate::secure::{AUTHORITY, Authority, Folder, Secure, config, connect, connect_raw, connect_to, shake};
 
 fn secure(settings: &mut Settings) {
     settings.ssl_context = Some(crate::secure::context());
@@ -215,76 +213,7 @@ fn what_a_client_says_of_itself_changes_nothing() {
     assert_eq!(client.answer().text(), format!("{mine} https"));
 }
 
-// ---- files ----
-
-#[test]
-fn certificates_behind_symbolic_links_are_replaced_as_their_keepers_do() {
-    let folder = Folder::new();
-    let (old, new) = (AUTHORITY.issue(&["localhost", "old.test"]), AUTHORITY.issue(&["localhost", "new.test"]));
-    for keeper in ["certbot", "kubernetes"] {
-        let place = folder.0.join(keeper);
-        for (round, made) in [&old, &new].into_iter().enumerate() {
-            let archive = place.join(format!("..{round}"));
-            fs::create_dir_all(&archive).unwrap();
-            fs::write(archive.join("tls.crt"), &made.pem).unwrap();
-            fs::write(archive.join("tls.key"), &made.key).unwrap();
-        }
-        // A link is replaced by renaming another over it.
-        let lead = |name: &str, target: &str| {
-            symlink(target, place.join("..new")).unwrap();
-            fs::rename(place.join("..new"), place.join(name)).unwrap();
-        };
-        let switch = |round: u32| match keeper {
-            // One link each.
-            "certbot" => ["tls.crt", "tls.key"].iter().for_each(|name| lead(name, &format!("..{round}/{name}"))),
-            // One link for all of them.
-            _ => lead("..data", &format!("..{round}")),
-        };
-        if keeper == "kubernetes" {
-            ["tls.crt", "tls.key"].iter().for_each(|name| lead(name, &format!("..data/{name}")));
-        }
-        switch(0);
-        let server = TestServer::with(path, |settings| {
-            settings.ssl_certificate = Some(place.join("tls.crt"));
-            settings.ssl_private_key = Some(place.join("tls.key"));
-        });
-        let mut client = connect_to(server.address());
-        assert_eq!(shown(server.address()), "old.test", "{keeper}");
-        switch(1);
-        fs::remove_dir_all(place.join("..0")).unwrap();
-        assert_eq!(shown(server.address()), "old.test", "{keeper}: it was not asked for yet");
-        server.handle().reload_tls().unwrap();
-        assert_eq!(shown(server.address()), "new.test", "{keeper}");
-        client.assert_in_step("/", "/");
-    }
-}
-
-#[test]
-fn a_key_that_every_user_may_read_is_worth_a_warning() {
-    use std::os::unix::fs::PermissionsExt;
-
-    if !is_alone("tls_hostile::a_key_that_every_user_may_read_is_worth_a_warning") {
-        return;
-    }
-    logging::listen();
-    let folder = Folder::new();
-    let made = AUTHORITY.issue(&["localhost"]);
-    let (certificate, key) = (folder.write("a.pem", &made.pem), folder.write("a.key", &made.key));
-    let mut told = 0;
-    for (mode, warns) in [(0o644, true), (0o640, false), (0o600, false), (0o604, true)] {
-        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
-        let server = TestServer::with(path, |settings| {
-            settings.ssl_certificate = Some(certificate.clone());
-            settings.ssl_private_key = Some(key.clone());
-        });
-        connect_to(server.address()).assert_in_step("/", "/");
-        told += usize::from(warns);
-        let warned = logging::records(|level, _| level == Level::Warn);
-        assert_eq!(warned.len(), told, "{mode:o}: {warned:?}");
-    }
-    let warned = logging::records(|level, _| level == Level::Warn);
-    assert!(warned[0].starts_with("setting ssl_private_key: every user may read ") && warned[0].contains("a.key"));
-}
+// ---- content ----
 
 /// Ended by a reset instead: an upload of no known length must not pass for whole, whether it is gathered or read.
 #[test]
