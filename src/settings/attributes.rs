@@ -306,6 +306,9 @@ pub struct Settings {
     /// Whether it is found out which process, user and group connects to a Unix socket: [`Peer::Unix`](crate::Peer::Unix) then has
     /// its [`Credentials`](crate::Credentials), and the access log its user.
     ///
+    /// It is whoever has connected: where a proxy does, that is the proxy, for whomever it asks, and nothing can be decided by it. For
+    /// clients that `proxy_protocol` announces it is left out.
+    ///
     /// Default `false`. Of clients over TCP nothing is known either way. CherryPy: `peercreds`, the same.
     pub peercreds: bool,
 
