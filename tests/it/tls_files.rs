@@ -9,6 +9,7 @@ use log::Level;
 
 use crate::client::wait_until;
 use crate::logging;
+use crate::place::{Place, is_root, output};
 use crate::process::is_alone;
 use crate::secure::{AUTHORITY, Folder, config, connect, connect_to, shown};
 
@@ -135,4 +136,40 @@ fn a_key_that_every_user_may_read_is_worth_a_warning() {
     }
     let warned = logging::records(|level, _| level == Level::Warn);
     assert!(warned[0].starts_with("setting ssl_private_key: every user may read ") && warned[0].contains("a.key"));
+}
+
+/// Not as root, who may read everything.
+#[test]
+fn a_key_that_may_not_be_read_is_named() {
+    if !is_root("a start by who may not read the key") {
+        return;
+    }
+    let place = Place::new();
+    let made = AUTHORITY.issue(&["localhost"]);
+    fs::write(place.path("a.pem"), &made.pem).unwrap();
+    fs::write(place.path("a.key"), &made.key).unwrap();
+    fs::set_permissions(place.path("a.pem"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(place.path("a.key"), fs::Permissions::from_mode(0o600)).unwrap();
+    // Where it was built others may not look.
+    let copy = place.path("it");
+    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups", copy.to_str().unwrap()];
+    let arguments = ["tls_files::start_as_who_may_not_read", "--exact", "--nocapture"];
+    let output = output("setpriv", &[&nobody[..], &arguments].concat());
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("setting ssl_private_key: cannot read \"") && text.contains("a.key\": Permission"), "{text}");
+}
+
+/// The other end of the test above; by itself it does nothing.
+#[test]
+fn start_as_who_may_not_read() {
+    let me = std::env::current_exe().unwrap();
+    if me.file_name().unwrap() != "it" {
+        return;
+    }
+    let mut server = drupe::Server::new(path);
+    server.settings.socket_port = 0;
+    server.settings.ssl_certificate = Some(me.with_file_name("a.pem"));
+    server.settings.ssl_private_key = Some(me.with_file_name("a.key"));
+    println!("{}", server.start().unwrap_err());
 }
