@@ -232,7 +232,7 @@ mod tests {
         let desk = Desk::new(Arc::clone(&service), Arc::default());
         let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
         client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-        (Connection::new(stream, None, Instant::now(), &service), desk, client)
+        (Connection::new(stream, None, Instant::now(), &service.config.get()), desk, client)
     }
 
     #[test]

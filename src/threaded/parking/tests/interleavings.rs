@@ -70,7 +70,7 @@ impl World {
     fn new(service: &Arc<Service>, acts: &[Act], looks: usize, may_expire: bool) -> Self {
         let (client, socket) = UnixStream::pair().unwrap();
         let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
-        let connection = Box::new(Connection::new(stream, None, Instant::now(), service));
+        let connection = Box::new(Connection::new(stream, None, Instant::now(), &service.config.get()));
         Self {
             parking: Parking::new().unwrap(),
             desk: Desk::new(Arc::clone(service), Arc::default()),
