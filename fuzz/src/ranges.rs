@@ -198,14 +198,10 @@ impl Plan {
             Some(State::Tag(tag)) => !matches!(tag, Tag::Ours),
             Some(State::Date(date)) => !matches!(date, Date::Exactly | Date::ExactlyOldFormat),
         };
-        match &self.range {
-            Some(asked) if !self.is_head && !is_stale && !(self.again && asked.is_value()) => {
-                asked.of(self.size.bytes())
-            }
-            None if !self.is_head && !is_stale && self.again => Asked::first_byte().of(self.size.bytes()),
-            Some(asked) if !asked.is_value() && self.again && !self.is_head && !is_stale => {
-                Asked::first_byte().of(self.size.bytes())
-            }
+        let again = self.again.then(Asked::first_byte);
+        let sent: Vec<&Asked> = self.range.iter().filter(|asked| asked.is_value()).chain(&again).collect();
+        match sent[..] {
+            [asked] if !self.is_head && !is_stale => asked.of(self.size.bytes()),
             _ => Expected::Whole,
         }
     }

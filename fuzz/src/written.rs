@@ -141,11 +141,11 @@ fn right(unit: &str, number: u16, text: &[char]) -> (String, String) {
     let word = format!("w{}", word.trim());
     let quoted = quote(&word);
     match unit {
-        "SECONDS" if number % 2 == 0 => (format!("{number}.250"), format!("{number}.25")),
-        "BYTES" if number % 2 == 0 => (format!("\"{number}K\""), (u32::from(number) * 1024).to_string()),
-        "BYTES" if number % 3 == 0 => (format!("0x{number:x}"), number.to_string()),
+        "SECONDS" if number.is_multiple_of(2) => (format!("{number}.250"), format!("{number}.25")),
+        "BYTES" if number.is_multiple_of(2) => (format!("\"{number}K\""), (u32::from(number) * 1024).to_string()),
+        "BYTES" if number.is_multiple_of(3) => (format!("0x{number:x}"), number.to_string()),
         "SECONDS" | "BYTES" | "COUNT" | "PORT" | "STATUS" => (number.to_string(), number.to_string()),
-        "BOOL" => ((number % 2 == 0).to_string(), (number % 2 == 0).to_string()),
+        "BOOL" => (number.is_multiple_of(2).to_string(), number.is_multiple_of(2).to_string()),
         "MODE" => (format!("0o{:o}", number % 512), format!("{:04o}", number % 512)),
         "NAME" | "PATH" => (quoted, word),
         "PATHS" => (format!("[{quoted}, \"a:b\"]"), format!("{word},a:b")),
