@@ -2,6 +2,7 @@
 //! them. What must hold inside the server stands there, in its `laws`.
 
 pub mod announced;
+mod body;
 pub mod client;
 mod cut;
 mod flaw;
@@ -9,6 +10,7 @@ pub mod flights;
 mod message;
 #[cfg(test)]
 mod noise;
+mod range;
 pub mod ranges;
 pub mod responses;
 pub mod sequences;

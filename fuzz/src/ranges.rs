@@ -1,8 +1,9 @@
 //! Ranges and conditions of requests for a file, and what RFC 9110 §13 and §14 make of them.
 
 use std::fs::{self, File};
+use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +13,8 @@ use drupe::http::header::{
     IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE,
 };
 use drupe::{Body, Files, Request, Response, testing};
+
+use crate::range::Asked;
 
 /// A request for a file.
 #[derive(Arbitrary, Clone, Debug)]
@@ -34,36 +37,6 @@ enum Size {
     One,
     Ten,
     Many,
-}
-
-#[derive(Arbitrary, Clone, Debug)]
-enum Asked {
-    Ranges { unit: Unit, parts: Vec<Part> },
-    Text(Vec<u8>),
-}
-
-#[derive(Arbitrary, Clone, Copy, Debug)]
-enum Unit {
-    Bytes,
-    BytesLoudly,
-    Lines,
-}
-
-#[derive(Arbitrary, Clone, Debug)]
-enum Part {
-    FromTo(Number, Number),
-    From(Number),
-    Last(Number),
-    Nothing,
-    Wrong(u8),
-}
-
-#[derive(Arbitrary, Clone, Copy, Debug)]
-enum Number {
-    Small(u8),
-    Padded(u8),
-    Most,
-    Beyond,
 }
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -143,8 +116,9 @@ pub fn check(plan: &Plan) {
     }
 }
 
+/// What is to come.
 #[derive(Debug, PartialEq)]
-enum Expected {
+pub enum Expected {
     Whole,
     Part(Range<usize>),
     Parts(Vec<Range<usize>>),
@@ -203,111 +177,6 @@ impl Plan {
         match sent[..] {
             [asked] if !self.is_head && !is_stale => asked.of(self.size.bytes()),
             _ => Expected::Whole,
-        }
-    }
-}
-
-impl Asked {
-    fn first_byte() -> Self {
-        Self::Ranges { unit: Unit::Bytes, parts: vec![Part::FromTo(Number::Small(0), Number::Small(0))] }
-    }
-
-    fn text(&self) -> Vec<u8> {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Ranges { unit, parts } => {
-                let parts: Vec<String> = parts.iter().take(MOST).map(Part::text).collect();
-                format!("{}={}", unit.text(), parts.join(",")).into_bytes()
-            }
-        }
-    }
-
-    /// Whether it can be sent at all.
-    fn is_value(&self) -> bool {
-        HeaderValue::from_bytes(&self.text()).is_ok()
-    }
-
-    /// What it asks of a file of `length` bytes.
-    fn of(&self, length: usize) -> Expected {
-        let (unit, parts) = match self {
-            Self::Text(_) => return Expected::Unknown,
-            Self::Ranges { unit, parts } => (unit, &parts[..parts.len().min(MOST)]),
-        };
-        let meant: Vec<&Part> = parts.iter().filter(|part| !matches!(part, Part::Nothing)).collect();
-        let is_ignored = matches!(unit, Unit::Lines)
-            || meant.is_empty()
-            || meant.len() > 16
-            || meant.iter().any(|part| part.is_malformed());
-        if is_ignored {
-            return Expected::Whole;
-        }
-        let there: Vec<Range<usize>> = meant.iter().filter_map(|part| part.of(length)).collect();
-        match &there[..] {
-            [] => Expected::Unsatisfiable,
-            [range] if range.is_empty() => Expected::Whole,
-            [range] => Expected::Part(range.clone()),
-            _ if there.iter().map(ExactSizeIterator::len).sum::<usize>() > length || length == 0 => Expected::Whole,
-            _ => Expected::Parts(there),
-        }
-    }
-}
-
-impl Unit {
-    fn text(self) -> &'static str {
-        match self {
-            Self::Bytes => "bytes",
-            Self::BytesLoudly => "BYTES",
-            Self::Lines => "lines",
-        }
-    }
-}
-
-impl Part {
-    fn text(&self) -> String {
-        match self {
-            Self::FromTo(first, last) => format!(" {}-{}\t", first.text(), last.text()),
-            Self::From(first) => format!("{}-", first.text()),
-            Self::Last(count) => format!("-{}", count.text()),
-            Self::Nothing => " ".to_owned(),
-            Self::Wrong(which) => WRONG[usize::from(*which) % WRONG.len()].to_owned(),
-        }
-    }
-
-    fn is_malformed(&self) -> bool {
-        match self {
-            Self::FromTo(first, last) => first.value() > last.value(),
-            Self::Wrong(_) => true,
-            _ => false,
-        }
-    }
-
-    /// What there is of it.
-    fn of(&self, length: usize) -> Option<Range<usize>> {
-        let small = |value: u128| usize::try_from(value).unwrap_or(usize::MAX);
-        let (first, end) = match self {
-            Self::FromTo(first, last) => (small(first.value()), small(last.value() + 1).min(length)),
-            Self::From(first) => (small(first.value()), length),
-            Self::Last(count) if count.value() > 0 => return Some(length.saturating_sub(small(count.value()))..length),
-            _ => return None,
-        };
-        (first < length).then_some(first..end)
-    }
-}
-
-impl Number {
-    fn value(self) -> u128 {
-        match self {
-            Self::Small(value) | Self::Padded(value) => value.into(),
-            // Beyond all files the one is as good as the other.
-            Self::Most | Self::Beyond => u64::MAX.into(),
-        }
-    }
-
-    fn text(self) -> String {
-        match self {
-            Self::Padded(value) => format!("{value:030}"),
-            Self::Beyond => "9".repeat(40),
-            _ => self.value().to_string(),
         }
     }
 }
@@ -417,7 +286,6 @@ struct Known {
 /// Files that were last changed in 2001.
 struct Place {
     files: Files,
-    path: PathBuf,
 }
 
 impl Place {
@@ -432,28 +300,36 @@ impl Place {
 
 fn place() -> &'static Place {
     static PLACE: OnceLock<Place> = OnceLock::new();
-    let place = PLACE.get_or_init(|| {
+    PLACE.get_or_init(|| {
+        // The same for all that run, now and later; whoever comes first makes it, whole.
         let path = std::env::temp_dir().join("drupe-fuzz-ranges");
-        fs::create_dir_all(&path).expect("there is room");
-        for size in [Size::Empty, Size::One, Size::Ten, Size::Many] {
-            let content: Vec<u8> = (0..size.bytes()).map(in_file).collect();
-            let path = path.join(size.bytes().to_string());
-            fs::write(&path, content).expect("there is room");
-            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-            File::options().write(true).open(path).and_then(|file| file.set_modified(time)).expect("it is ours");
+        if !path.is_dir() {
+            let made = path.with_extension(std::process::id().to_string());
+            make(&made).expect("there is room");
+            if fs::rename(&made, &path).is_err() {
+                fs::remove_dir_all(&made).expect("it is ours");
+            }
         }
-        Place { files: Files::new(&path).expect("it is there"), path }
-    });
-    debug_assert!(place.path.is_dir(), "nobody clears it away");
-    place
+        Place { files: Files::new(&path).expect("it is there") }
+    })
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)?;
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    for size in [Size::Empty, Size::One, Size::Ten, Size::Many] {
+        let path = path.join(size.bytes().to_string());
+        fs::write(&path, (0..size.bytes()).map(in_file).collect::<Vec<_>>())?;
+        File::options().write(true).open(path)?.set_modified(time)?;
+    }
+    Ok(())
 }
 
 fn in_file(at: usize) -> u8 {
     b'a' + (at % 23) as u8
 }
 
-const WRONG: [&str; 9] = ["-", "1", "a-b", "1-2-3", "+1-2", "1-+2", "--1", "1 - 2", "0x1-2"];
-/// Parts and tags: more than there may be.
+/// Tags of a list.
 const MOST: usize = 20;
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -102,7 +105,7 @@ pub fn check(plan: &Plan) {
             let _ = Conversation::new(|_: &mut Request| (), &settings);
         }
         Err(error) => {
-            let prefix = format!("{}:", path().display());
+            let prefix = format!("{}:", path(file()).display());
             let line = error.strip_prefix(&prefix).and_then(|rest| rest.split(':').next()?.parse().ok());
             assert!(line.is_some() && !error.contains('\n'), "{error} of {text}");
             assert!(!is_certain || line == wrong, "{error}, not line {wrong:?} of {text}");
@@ -190,13 +193,25 @@ impl Before {
 }
 
 fn read(text: &str) -> Result<Settings, String> {
-    std::fs::write(path(), text).expect("there is room");
-    Settings::from_file(path()).map_err(|error| error.to_string())
+    let file = file();
+    file.set_len(0).and_then(|()| file.write_all_at(text.as_bytes(), 0)).expect("there is room");
+    Settings::from_file(path(file)).map_err(|error| error.to_string())
 }
 
-fn path() -> &'static PathBuf {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| std::env::temp_dir().join(format!("drupe-fuzz-{}.toml", std::process::id())))
+/// A file that nobody else sees, and that goes with the process.
+fn file() -> &'static File {
+    static FILE: OnceLock<File> = OnceLock::new();
+    FILE.get_or_init(|| {
+        let path = std::env::temp_dir().join(format!("drupe-fuzz-{}.toml", std::process::id()));
+        let file = File::create_new(&path).expect("there is room");
+        std::fs::remove_file(path).expect("it is ours");
+        file
+    })
+}
+
+/// The name that it has all the same.
+fn path(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
 /// Right for no setting at all.
