@@ -195,6 +195,26 @@ impl RequestExt for Request {
     }
 }
 
+/// What proxies change of what a connection shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Claimed {
+    /// Who the client is; its port is known to nobody then.
+    pub(crate) client: bool,
+    /// The scheme that it used, or the host that it asked for.
+    pub(crate) origin: bool,
+}
+
+impl Claimed {
+    /// What trusted proxies have said of `request`.
+    pub(crate) fn of(request: &Request) -> Self {
+        let claims = request.extensions().get::<Claims>();
+        Self {
+            client: claims.is_some_and(|claims| claims.client.is_some()),
+            origin: claims.is_some_and(|claims| claims.scheme.is_some() || claims.host.is_some()),
+        }
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Request {}

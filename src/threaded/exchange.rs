@@ -29,6 +29,7 @@ use crate::h1::exchange::{CloseReason, Exchange};
 use crate::h1::framing::Framing;
 use crate::h1::head::{self, RequestHead};
 use crate::message::body::{Body, Upgrade};
+use crate::message::early::Early;
 use crate::message::request::Connection as Facts;
 use crate::message::upgrade::Socket;
 use crate::message::{Request, Response};
@@ -85,6 +86,7 @@ impl Connection {
             Arc::new(Intake::new(Box::new(content)))
         });
         let mut request = self.request(head, intake.clone(), desk);
+        let early = self.lend_output(&mut request, &exchange, intake.as_ref(), desk);
         let response = self.handle(&mut request, &mut exchange, desk);
         if desk.service.is_shutting_down() {
             exchange.close(CloseReason::Shutdown);
@@ -99,7 +101,7 @@ impl Connection {
             exchange.close(CloseReason::Panicked);
         }
 
-        let outcome = self.answer(response, &mut exchange, intake.as_ref(), is_head, desk);
+        let outcome = self.answer_after(early, response, &mut exchange, intake.as_ref(), is_head, desk);
         let content = match intake.map(|intake| intake.end()) {
             None => Unread::Nothing,
             Some(None) => Unread::Elsewhere,
@@ -172,23 +174,25 @@ impl Connection {
         request
     }
 
-    /// Runs the handler; a panic costs this connection and nothing else.
-    fn handle(&self, request: &mut Request, exchange: &mut Exchange, desk: &Desk) -> Response {
+    /// Runs the handler; a panic (`None`) costs this connection and nothing else.
+    fn handle(&self, request: &mut Request, exchange: &mut Exchange, desk: &Desk) -> Option<Response> {
         desk.counters.requests.add(1);
         let handler = &desk.service.handler;
-        catch_unwind(AssertUnwindSafe(|| handler.handle(request))).unwrap_or_else(|_| {
+        let response = catch_unwind(AssertUnwindSafe(|| handler.handle(request))).ok();
+        if response.is_none() {
             desk.counters.panics.add(1);
-            log::error!("a handler panicked; its client gets a 500");
+            log::error!("a handler panicked; its client gets a 500, or a cut where the answer has begun");
             exchange.close(CloseReason::Panicked);
-            let mut response = Response::new("internal server error\n".into());
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            response
-        })
+        }
+        response
     }
 
     /// Takes back what the next request can use of this one.
     fn recover(&mut self, request: &mut Request, desk: &mut Desk) {
         let mut extensions = mem::take(request.extensions_mut());
+        if desk.service.handler.begins_early() {
+            extensions.remove::<Arc<dyn Early>>();
+        }
         if desk.config.trust.is_some() {
             extensions.remove::<Claims>();
         }
@@ -204,7 +208,7 @@ impl Connection {
     }
 
     /// Sends the response, or what has to take its place.
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         mut response: Response,
         exchange: &mut Exchange,
@@ -240,24 +244,22 @@ impl Connection {
         let mut clock = mem::take(&mut desk.clock);
         let stamp = clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
         let mut output = self.output(desk);
-        let sent = catch_unwind(AssertUnwindSafe(|| {
-            answer::send(&mut output, exchange, response, &stamp, &mut scratch, &service.shutdown)
-        }));
+        let sent =
+            answer::caught(|| answer::send(&mut output, exchange, response, &stamp, &mut scratch, &service.shutdown));
         desk.clock = clock;
         desk.scratch = scratch;
         match sent {
-            Ok(Ok(Sent::Whole(length))) => Ok((Answer { status, length, upgrade }, None)),
-            Ok(Ok(Sent::Partly(rest, length))) => Ok((Answer { status, length, upgrade }, Some(rest))),
-            Ok(Ok(Sent::Unsent(error))) => {
+            Some(Ok(Sent::Whole(length))) => Ok((Answer { status, length, upgrade }, None)),
+            Some(Ok(Sent::Partly(rest, length))) => Ok((Answer { status, length, upgrade }, Some(rest))),
+            Some(Ok(Sent::Unsent(error))) => {
                 if error.status().is_server_error() {
                     log::error!("an answer could not be sent: {error}");
                 }
                 self.refuse_instead(error, exchange, is_head, desk)
             }
-            Ok(Err(error)) => Err(error),
-            Err(_) => {
+            Some(Err(error)) => Err(error),
+            None => {
                 desk.counters.panics.add(1);
-                log::error!("a body panicked; its connection is cut");
                 Err(io::Error::other("a body panicked"))
             }
         }
@@ -296,7 +298,7 @@ impl Connection {
 }
 
 /// Runs what drops things of the user's; false, and a line in the log, if that panicked.
-fn contained(run: impl FnOnce()) -> bool {
+pub(super) fn contained(run: impl FnOnce()) -> bool {
     let is_sound = catch_unwind(AssertUnwindSafe(run)).is_ok();
     if !is_sound {
         log::error!("dropping what a handler has made panicked");
@@ -334,11 +336,11 @@ enum Unread {
 }
 
 /// What was answered.
-struct Answer {
-    status: StatusCode,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
     /// Bytes of content.
-    length: u64,
-    upgrade: Option<Upgrade>,
+    pub(super) length: u64,
+    pub(super) upgrade: Option<Upgrade>,
 }
 
 impl fmt::Debug for Answer {
@@ -349,7 +351,7 @@ impl fmt::Debug for Answer {
 
 /// What is left of a request's content when its handler has returned.
 #[derive(Clone, Copy)]
-enum Left {
+pub(super) enum Left {
     /// So many bytes of the body, as far as is known, or nothing.
     Known(u64),
     /// The client waits for `100 Continue` before it sends any.
@@ -362,7 +364,7 @@ enum Left {
 
 impl Left {
     /// `None` if a reader on another thread is just using it.
-    fn of(intake: &Arc<Intake>) -> Option<Self> {
+    pub(super) fn of(intake: &Arc<Intake>) -> Option<Self> {
         // Somebody other than us holds on to it: the response's body, or a thread. It is theirs to read, and the client must not be
         // left waiting for leave to send it.
         let is_held = Arc::strong_count(intake) > 1;

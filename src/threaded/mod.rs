@@ -20,6 +20,7 @@
 //! | [`proxied`], [`handshake`] | what proxies say of a connection and of a request; TLS is agreed on |
 //! | [`gather`], [`drain`] | content received before a handler runs; content that it has left |
 //! | [`exchange`], [`content`], [`answer`], [`access`] | one request: served, its content, its answer, its line in the log |
+//! | [`early`] | an answer that begins before its handler has returned |
 //! | [`rest`], [`sending`], [`burden`] | content at hand; an answer whose client is slow to take it; what all of those hold |
 //! | [`input`], [`output`], [`pace`], [`pressure`], [`desk`] | bytes in, bytes out, patience with a peer, who gives way, a worker's memory |
 //! | [`statistics`] | counters without contention |
@@ -32,6 +33,7 @@ pub(crate) mod connection;
 mod content;
 pub(crate) mod desk;
 mod drain;
+mod early;
 mod exchange;
 mod gather;
 mod handshake;

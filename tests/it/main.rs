@@ -121,6 +121,12 @@ mod soak;
 // Applications behind the gateway, CGI programs among them.
 mod wsgi;
 
+// What they write before they return.
+mod write;
+
+// What they are told of who asks: behind proxies, over TLS, over Unix sockets.
+mod environ;
+
 // What they are told, beside what cheroot tells.
 mod cheroot;
 

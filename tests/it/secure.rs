@@ -60,6 +60,19 @@ impl Authority {
     }
 }
 
+impl Authority {
+    /// A certificate for these hosts that another has signed, which this authority has signed; and that other, in PEM.
+    pub(crate) fn issue_below(&self, hosts: &[&str]) -> (Made, String) {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "between");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
+        let between = Self { issuer: Issuer::new(params, key), pem };
+        (between.issue(hosts), between.pem)
+    }
+}
+
 impl Made {
     pub(crate) fn context(&self) -> SslContext {
         SslContext::from_pem(self.pem.as_str(), self.key.as_str())
@@ -90,8 +103,13 @@ fn provider() -> CryptoProvider {
 
 /// A client that trusts [`AUTHORITY`] and shows `certificate`, if there is one.
 pub(crate) fn config(certificate: Option<&Made>) -> Arc<ClientConfig> {
+    trusting(&AUTHORITY.pem, certificate)
+}
+
+/// A client that trusts `authority` and shows `certificate`, if there is one.
+pub(crate) fn trusting(authority: &str, certificate: Option<&Made>) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(AUTHORITY.pem.as_bytes()).unwrap()).unwrap();
+    roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(provider()));
     let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
     let mut config = match certificate {
