@@ -96,6 +96,10 @@ pub use h1::laws;
 #[doc(hidden)]
 pub use proxy::laws as proxy_laws;
 
+#[cfg(all(any(test, fuzzing), feature = "config"))]
+#[doc(hidden)]
+pub use settings::laws as settings_laws;
+
 pub use address::{BindAddr, Credentials, Peer};
 pub use error::Error;
 pub use files::Files;
