@@ -27,7 +27,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use drupe::settings::SslContext;
-use drupe::{Error, Files, Request, Server, Settings};
+use drupe::{Error, Files, Server, Settings};
 
 use self::arguments::{Options, Task, task};
 use self::logger::Logger;
@@ -98,25 +98,31 @@ impl From<Error> for Failure {
 /// Prints what it would go by, if it can go by it.
 fn check(options: Options) -> Result<(), Failure> {
     let text = check::text(&options);
-    let mut server = Server::new(|_: &mut Request| ());
-    server.settings = options.settings;
-    server.check()?;
+    server(&options)?.check()?;
     print(&text)
 }
 
-fn serve(options: Options) -> Result<(), Failure> {
+/// What serves as it was asked for; it reads and opens nothing yet but the directory.
+fn server(options: &Options) -> Result<Server, Failure> {
     let directory = options.own.directory();
-    let shown = directory.display();
-    let mut server = Server::new(
-        Files::new(&directory)
-            .map_err(|error| Failure::Serve(format!("cannot serve {shown}: {error}")))?
-            .dotfiles(options.own.is("dotfiles"))
-            .listing(options.own.is("listing")),
-    );
-    server.settings = options.settings;
+    let files = Files::new(&directory)
+        .map_err(|error| options.own.refuse("directory", &format!("cannot serve {}: {error}", directory.display())))?;
+    let mut server = Server::new(files.dotfiles(options.own.is("dotfiles")).listing(options.own.is("listing")));
+    server.settings = options.settings.clone();
     if options.own.is("ssl_self_signed") {
+        if let Some(path) = &options.settings.ssl_certificate {
+            let reason = format!("stands instead of ssl_certificate, which is {path:?}: only one can be");
+            return Err(options.own.refuse("ssl_self_signed", &reason));
+        }
         server.settings.ssl_context = Some(self_signed::context(&server.settings)?);
     }
+    Ok(server)
+}
+
+fn serve(options: Options) -> Result<(), Failure> {
+    let server = server(&options)?;
+    let directory = options.own.directory();
+    let shown = directory.display();
     // Nothing is opened, no log file either, for settings that are wrong.
     server.check()?;
     let logger = Logger::install(&options.own)?;

@@ -78,11 +78,13 @@ impl Own {
                 self.0.insert(row.name, (value, origin));
                 Ok(())
             }
-            Err(reason) if matches!(origin, Origin::File { .. }) => {
-                Err(Failure::Settings(format!("{origin}: setting drupe.{}: {reason}", row.name)))
-            }
-            Err(reason) => Err(Failure::Settings(format!("{origin}: {reason}"))),
+            Err(reason) => Err(refused(row.name, &origin, &reason)),
         }
+    }
+
+    /// Says that the value of what is called `name` is of no use.
+    pub(super) fn refuse(&self, name: &str, reason: &str) -> Failure {
+        refused(name, &self.origin(name), reason)
     }
 
     /// Whether what is called `name` is on.
@@ -116,4 +118,13 @@ impl Own {
     pub(super) fn origin(&self, name: &str) -> Origin {
         self.0.get(name).map_or(Origin::Default, |(_, origin)| origin.clone())
     }
+}
+
+/// Says what is wrong, and where it was written.
+fn refused(name: &str, origin: &Origin, reason: &str) -> Failure {
+    Failure::Settings(match origin {
+        Origin::File { .. } => format!("{origin}: setting drupe.{name}: {reason}"),
+        Origin::Environment { .. } | Origin::Flag { .. } => format!("{origin}: {reason}"),
+        _ => reason.to_owned(),
+    })
 }

@@ -41,6 +41,16 @@ pub(crate) struct Rights {
     pub(crate) group: Option<String>,
 }
 
+impl Rights {
+    /// Looks for the user and the group.
+    ///
+    /// # Errors
+    /// `Setting` for one that there is none of.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        Owner::of(self).map(drop)
+    }
+}
+
 /// The file of a socket that listens, for as long as it is ours.
 #[derive(Debug)]
 pub(super) struct SocketFile {

@@ -116,8 +116,11 @@ impl Engine {
     /// Reads what a start reads, and opens nothing that others could see.
     ///
     /// # Errors
-    /// Those of [`Tls::load`].
+    /// Those of [`Tls::load`], and `Setting` for a user or a group that there is none of.
     pub(crate) fn check(config: &Config) -> Result<(), Error> {
+        if config.bind.iter().any(|address| matches!(address, BindAddr::Unix(_))) {
+            rights(config).check()?;
+        }
         tls(config).map(|_| ())
     }
 
@@ -295,16 +298,19 @@ fn tls(config: &Config) -> Result<Option<Tls>, Error> {
     asked.map(|asked| Tls::load(asked.options, asked.adapter, SystemTime::now())).transpose()
 }
 
+/// Who may do what with the file of a Unix socket.
+fn rights(config: &Config) -> Rights {
+    Rights { mode: config.socket_mode, user: config.socket_user.clone(), group: config.socket_group.clone() }
+}
+
 /// Binds everything that is asked for, or nothing.
 fn listen(config: &Config) -> Result<Vec<Arc<Listener>>, Error> {
-    let rights =
-        Rights { mode: config.socket_mode, user: config.socket_user.clone(), group: config.socket_group.clone() };
     let options = Options {
         backlog: config.backlog,
         reuse_port: config.reuse_port,
         nodelay: config.nodelay,
         send_patience: output::PATIENCE,
-        rights,
+        rights: rights(config),
         setting: config.bind_setting,
     };
     let mut listeners = Vec::new();

@@ -26,7 +26,7 @@ struct Ended {
 }
 
 /// The program without anything in the environment that it would take for its own.
-fn drupe() -> Command {
+pub(crate) fn drupe() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_drupe"));
     command.env_clear().stdin(Stdio::null());
     command
@@ -220,6 +220,71 @@ fn every_bad_value_is_refused_by_name_wherever_it_stands() {
 }
 
 #[test]
+fn a_certificate_that_cannot_be_read_is_refused_by_check() {
+    let (certificate, key) = (certificate("ec.pem"), certificate("rsa.pkcs8.key"));
+    for (settings, expected) in [
+        (vec!["--ssl-certificate=/no/such.pem"], "option --ssl-certificate: cannot read \"/no/such.pem\": "),
+        (vec!["--ssl-certificate", &certificate], "setting ssl_private_key: "),
+        (vec!["--ssl-certificate", &certificate, "--ssl-private-key", &key], "option --ssl-private-key: "),
+        (
+            vec!["--ssl-certificate", &certificate, "--ssl-private-key=/no/such.key"],
+            "option --ssl-private-key: cannot read ",
+        ),
+    ] {
+        let ended = check(&settings);
+        assert_eq!((ended.code, ended.output.as_str()), (Some(2), ""), "{settings:?}");
+        assert!(ended.errors.starts_with(&format!("drupe: {expected}")), "{settings:?}: {}", ended.errors);
+        assert_eq!(ended.errors.lines().count(), 1, "{}", ended.errors);
+    }
+}
+
+/// What is only found out at the start, or by asking the system: named with its line, by `check` too unless that would have to open it.
+#[test]
+fn what_the_system_does_not_have_is_refused_by_file_and_line() {
+    let place = Place::new();
+    let path = place.path("drupe.toml");
+    let (file, socket) = (path.to_str().unwrap(), place.socket());
+    let over_unix = |line: &str| format!("[server]\nsocket_file = {socket:?}\n{line}\n");
+    for (content, expected, is_checked) in [
+        (
+            over_unix("socket_user = \"nobody such\""),
+            "3: setting socket_user: \"nobody such\" is neither the name of a user",
+            true,
+        ),
+        (
+            over_unix("socket_group = \"nobody such\""),
+            "3: setting socket_group: \"nobody such\" is neither the name of a group",
+            true,
+        ),
+        (
+            "[drupe]\n\ndirectory = \"/no/such\"\n".to_owned(),
+            "3: setting drupe.directory: cannot serve /no/such: No such file",
+            true,
+        ),
+        (
+            "[drupe]\nssl_self_signed = true\n[server]\nssl_certificate = \"a.pem\"\n".to_owned(),
+            "2: setting drupe.ssl_self_signed: stands instead of ssl_certificate, which is \"a.pem\"",
+            true,
+        ),
+        (
+            "[drupe]\naccess_log = \"/no/such/log\"\n".to_owned(),
+            "2: setting drupe.access_log: cannot open the access log",
+            false,
+        ),
+        (over_unix("").replace("/s", "/no/such/s"), "2: setting socket_file: ", false),
+    ] {
+        std::fs::write(&path, &content).unwrap();
+        for arguments in [["check", file], ["--config", file]].iter().skip(usize::from(!is_checked)) {
+            let ended = run(drupe().args(arguments));
+            assert_eq!((ended.code, ended.output.as_str()), (Some(2), ""), "{content}: {}", ended.errors);
+            assert!(ended.errors.starts_with(&format!("drupe: {file}:{expected}")), "{content}: {}", ended.errors);
+            assert_eq!(ended.errors.lines().count(), 1, "{}", ended.errors);
+        }
+    }
+    assert!(!socket.exists());
+}
+
+#[test]
 fn what_is_not_done_yet_is_refused_wherever_it_stands() {
     for row in Settings::table().iter().filter(|row| row.help().contains("not yet supported")) {
         let text = match row.unit() {
@@ -303,7 +368,7 @@ fn a_wrong_command_line_is_told_and_what_was_meant() {
         (&["--quiet=perhaps"], "option --quiet: \"perhaps\" is neither true (yes, on, 1) nor false (no, off, 0)"),
         (
             &["--access-log", "/no/such/folder/log"],
-            "cannot open the access log /no/such/folder/log: No such file or directory (os error 2)",
+            "option --access-log: cannot open the access log /no/such/folder/log: No such file or directory (os error 2)",
         ),
     ] {
         let ended = run(drupe().args(arguments));
@@ -362,9 +427,9 @@ fn help_names_every_setting_under_its_subject() {
 }
 
 /// The program, serving.
-struct Program {
+pub(crate) struct Program {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// What it has said since it began to serve.
     said: Arc<Mutex<Vec<String>>>,
     reader: Option<JoinHandle<()>>,
@@ -376,7 +441,7 @@ impl Program {
     }
 
     /// As [`start`](Self::start), where it is said already at what port of TCP it listens.
-    fn start_as_it_is(command: &mut Command) -> Self {
+    pub(crate) fn start_as_it_is(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         // From here on it ends with the test, whatever it says.
@@ -393,7 +458,7 @@ impl Program {
         program
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         assert!(Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap().success());
     }
 
@@ -401,8 +466,18 @@ impl Program {
         self.said.lock().unwrap().clone()
     }
 
+    /// Waits until each of its threads stands still.
+    pub(crate) fn wait_until_stopped(&self) {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let state = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        wait_until("it stands still", || {
+            let stats = std::fs::read_dir(&tasks).unwrap().flatten().map(state);
+            stats.into_iter().all(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+        });
+    }
+
     /// Ends it as an operator would, and gives all that it has said.
-    fn end(mut self) -> Vec<String> {
+    pub(crate) fn end(mut self) -> Vec<String> {
         self.signal("TERM");
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
         self.reader.take().unwrap().join().unwrap();
@@ -532,6 +607,45 @@ fn a_log_that_is_rotated_under_load_loses_no_line() {
     logged.sort();
     assert_eq!(logged.len(), sent.len());
     assert!(logged == sent, "each request has its line");
+}
+
+#[test]
+fn several_programs_may_write_to_one_log_and_each_line_stays_whole() {
+    let place = Place::new();
+    let log = place.path("access.log");
+    let start =
+        || Program::start(drupe().args(["--access-log-format=json", "--access-log"]).arg(&log).arg(place.path(".")));
+    let programs = [start(), start(), start()];
+    // Longer than a page, and of many lengths, so that one that is cut up could not be missed.
+    let target = |client: usize, number: usize| format!("/?{client}-{number}-{}", "x".repeat(number * 97 % 6000));
+    let mut sent: Vec<String> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..6)
+            .map(|client| {
+                let address = programs[client % 3].address;
+                scope.spawn(move || {
+                    let mut connection = Client::connect(address);
+                    let send = |number| {
+                        let target = target(client, number);
+                        assert_eq!(connection.get(&target).status, 200);
+                        target
+                    };
+                    (0..200).map(send).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    });
+    for program in programs {
+        assert_eq!(program.end(), ["drupe: press Ctrl-C to stop"]);
+    }
+    let target = |line: String| {
+        assert!(line.starts_with("{\"time\":\"") && line.ends_with('}'), "{line}");
+        line.split("\"target\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    let mut logged: Vec<String> = lines(&log).into_iter().map(target).collect();
+    sent.sort();
+    logged.sort();
+    assert!(logged == sent, "{} lines of {} requests", logged.len(), sent.len());
 }
 
 const ROTATIONS: usize = 5;
