@@ -68,6 +68,17 @@
 //! the seconds it took at the end; nothing of a peer's in it can forge a line. For other forms, such as JSON, the record has its parts as
 //! key-values: `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` and `seconds`; those are as they were
 //! sent, and null if there is none.
+//!
+//! The first two words of a target stay what they are; what follows them, the file that says it, does not.
+//!
+//! | target | what is said under it |
+//! |---|---|
+//! | `drupe::access` | exchanges |
+//! | `drupe::wsgi` | what applications write to `wsgi.errors`, and how they have failed |
+//! | `drupe::message`, `drupe::files` | handlers that return an error; directories that cannot be read |
+//! | `drupe::threaded` | connections, requests that are refused, handlers that panic, a lack of threads or descriptors |
+//! | `drupe::net` | sockets, their files, certificates |
+//! | `drupe::server`, `drupe::bus` | starts and stops; signals, and what systemd is told |
 
 mod address;
 mod bus;

@@ -134,6 +134,9 @@ mod cheroot;
 #[cfg(feature = "cli")]
 mod program;
 
+// Every attribute of CherryPy's adapter, and where it is shown to work.
+mod seed;
+
 // What is logged, and how much of it.
 mod logging;
 
