@@ -1,7 +1,6 @@
 //! What an environ says of who asks and how: behind proxies, over TLS as another program knows the certificates, over Unix sockets.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::os::unix::net::UnixStream;
 
 use drupe::wsgi::{Environ, Failure, StartResponse, Value};
@@ -127,6 +126,8 @@ fn whom_a_proxy_header_announces_an_application_is_told() {
 
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod secure {
+    use std::fs;
+
     use super::*;
     use crate::secure::{Made, config, connect};
 
