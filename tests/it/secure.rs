@@ -78,19 +78,6 @@ impl Authority {
     }
 }
 
-impl Authority {
-    /// A certificate for these hosts that another has signed, which this authority has signed; and that other, in PEM.
-    pub(crate) fn issue_below(&self, hosts: &[&str]) -> (Made, String) {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "between");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
-        let between = Self { issuer: Issuer::new(params, key), pem };
-        (between.issue(hosts), between.pem)
-    }
-}
-
 impl Made {
     pub(crate) fn context(&self) -> SslContext {
         SslContext::from_pem(self.pem.as_str(), self.key.as_str())

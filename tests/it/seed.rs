@@ -127,7 +127,7 @@ const ATTRIBUTES: &[(&str, &[&str], &[&str])] = &[
             "program: a_certificate_that_cannot_be_read_is_refused_by_check",
         ],
     ),
-    ("ssl_certificate_chain", &["seed: what_stands_between_the_certificate_and_its_root_is_sent"], REFUSED),
+    ("ssl_certificate_chain", &["tls_files: what_stands_between_a_certificate_and_its_root_is_sent"], REFUSED),
     (
         "ssl_private_key",
         &["environ: each_key_of_tls_is_what_another_program_says"],
@@ -210,36 +210,6 @@ fn a_peer_has_as_long_as_the_one_time_limit_says() {
         assert_eq!(client.answer().status, 408, "{sent:?}");
     }
     assert_eq!(server.server().statistics().timed_out, 3);
-}
-
-#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
-#[test]
-fn what_stands_between_the_certificate_and_its_root_is_sent() {
-    use crate::place::Place;
-    use crate::secure::{AUTHORITY, config, connect};
-
-    let place = Place::new();
-    let (made, between) = AUTHORITY.issue_below(&["localhost"]);
-    let [certificate, key, chain] = ["certificate", "key", "chain"].map(|name| place.path(name));
-    fs::write(&certificate, &made.pem).unwrap();
-    fs::write(&key, &made.key).unwrap();
-    fs::write(&chain, between).unwrap();
-    for has_chain in [true, false] {
-        let server = TestServer::with(
-            |_: &mut Request| "hello",
-            |settings| {
-                settings.ssl_certificate = Some(certificate.clone());
-                settings.ssl_private_key = Some(key.clone());
-                settings.ssl_certificate_chain = has_chain.then(|| chain.clone());
-            },
-        );
-        // The client knows only the root.
-        let connected = connect(server.address(), &config(None));
-        assert_eq!(connected.is_ok(), has_chain);
-        if let Ok(mut client) = connected {
-            client.assert_in_step("/", "hello");
-        }
-    }
 }
 
 #[cfg(feature = "cli")]
