@@ -116,7 +116,8 @@
 //!   no port that speaks both, so that nobody's password goes in clear unnoticed. In most tools this is `fullchain.pem`.
 //! - [`ssl_certificate_chain`](Settings::ssl_certificate_chain): only if the chain is in a file of its own. Without it some browsers find the
 //!   missing part elsewhere, and `curl` fails.
-//! - [`ssl_private_key`](Settings::ssl_private_key): readable to the server's user and nobody else.
+//! - [`ssl_private_key`](Settings::ssl_private_key): readable to the server's user and nobody else. One that everybody may read is used, with a
+//!   warning.
 //! - [`ssl_private_key_password`](Settings::ssl_private_key_password): `file:PATH` rather than the password itself, which everybody on the
 //!   machine can read in the arguments of a process. An encrypted key with its password beside it protects backups, not the machine.
 //! - [`ssl_sni`](Settings::ssl_sni): several names with a certificate each at one address.

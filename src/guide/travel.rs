@@ -64,6 +64,7 @@
 //!
 //! 1. [`is_shutting_down`](crate::RequestExt::is_shutting_down) becomes true for handlers and writers, and answers say `Connection: close`.
 //! 2. The listeners are closed, idle connections too, and those in the middle of a head.
+//!    Clients that have just been refused may still read why, for what is left of `linger_timeout`.
 //! 3. Requests under way go on, for `shutdown_timeout` at the most: handlers, content that is still received, answers still taken. Connections
 //!    that have left HTTP are ended at once.
 //! 4. What is left is cut: its connection, not its thread, since a thread cannot be ended from outside. A handler that reads or writes notices;
