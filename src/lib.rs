@@ -30,6 +30,7 @@
 //! | what it has done, and how a stop went | [`Statistics`], [`Stopped`] |
 //! | testing handlers | [`testing`] |
 //! | what can go wrong at a start | [`Error`] |
+//! | settings one by one, coming from other servers, proxies, systemd, Kubernetes, security | [`guide`] |
 //!
 //! # Features
 //!
@@ -49,17 +50,19 @@
 //! ```text
 //! Settings ─► Config          checked once, at start
 //!               │
-//! listener ─► accept ─► queue ─► worker ─► Connection::advance ─► handshake · head · judge · handler · answer
-//!                         ▲                        │
-//!                         └── parking ◄────────────┘ nothing to read: it waits here, without a thread
+//! listener ─► accept ─► queue ─► worker ─► handshake · head · handler · answer
+//!                         ▲        │
+//!                         └ parking┘ nothing to read: it waits here, without a thread
 //! ```
+//!
+//! [`guide::travel`] has it step by step.
 //!
 //! A worker belongs to one connection while its handler runs and its answer is written, and to nobody in between. So a handler may block,
 //! and a stream of events that stays open holds one worker: [`thread_pool_max`](Settings::thread_pool_max) says how many there can be.
 //! Every wait for a client has a deadline, every queue and buffer a bound; [`Settings`] has them all.
 //!
-//! In the source: `h1` is the protocol, pure and without I/O, and `proxy` what proxies say of a client, likewise; `net` has the sockets and knows no HTTP; `message` is what a handler sees;
-//! `threaded` joins them into an engine; `server` is the door. `tests/it/architecture.rs` holds who may import whom.
+//! In the source: `h1` is the protocol, pure and without I/O, and `proxy` what proxies say of a client, likewise; `net` has the sockets and
+//! knows no HTTP; `message` is what a handler sees; `threaded` joins them into an engine; `server` is the door. `tests/it/architecture.rs` holds who may import whom.
 //!
 //! # Logging
 //!
@@ -85,6 +88,8 @@ mod bus;
 mod config;
 mod error;
 mod files;
+#[cfg(doc)]
+pub mod guide;
 mod h1;
 mod http_server;
 mod message;

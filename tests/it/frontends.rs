@@ -210,7 +210,7 @@ fn request(fields: &str) -> String {
 }
 
 /// Connects from an address of the client's own.
-fn connect(number: usize, address: SocketAddr) -> std::io::Result<Client> {
+pub(crate) fn connect(number: usize, address: SocketAddr) -> std::io::Result<Client> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     let own = [127, 0, 1, u8::try_from(number + 1).unwrap()];
     socket.bind(&SocketAddr::from((own, 0)).into())?;
@@ -236,9 +236,9 @@ impl Restarting {
 }
 
 /// A proxy that runs, with its files in a folder of its own; dropping it ends it, and those that it has started.
-struct Proxy {
+pub(crate) struct Proxy {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     folder: PathBuf,
     /// What makes it read its configuration again.
     reload: &'static str,
@@ -279,7 +279,13 @@ impl Proxy {
 
     /// # Panics
     /// If there is no such program: these tests are not to be passed by leaving them out.
-    fn start(program: &str, arguments: &[&str], config: &str, address: SocketAddr, reload: &'static str) -> Self {
+    pub(crate) fn start(
+        program: &str,
+        arguments: &[&str],
+        config: &str,
+        address: SocketAddr,
+        reload: &'static str,
+    ) -> Self {
         let folder = std::env::temp_dir().join(format!("drupe-{program}-{}", address.port()));
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join("front.conf");
@@ -331,7 +337,7 @@ impl Drop for Proxy {
 
 /// An address that was free a moment ago, with a port that no outgoing connection gets: while a server restarts, one to its port would be
 /// connected to itself.
-fn free_port() -> SocketAddr {
+pub(crate) fn free_port() -> SocketAddr {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let first = std::process::id() as usize * 16;
     let candidates = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::SeqCst)).take(10_000);

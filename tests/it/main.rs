@@ -106,6 +106,11 @@ mod tls_outside;
 mod frontends;
 mod proxied;
 
+// The files that the guide gives to operators, and what it says of settings.
+#[cfg(feature = "cli")]
+mod deploy;
+mod guide;
+
 // Connections that leave HTTP.
 mod upgrade;
 
