@@ -13,7 +13,7 @@ use self::reader::{Case, End};
 use crate::client::{self, Client};
 
 #[path = "../data/reader.rs"]
-mod reader;
+pub(crate) mod reader;
 
 /// What the handler saw of a request.
 #[derive(Clone, Debug, Default)]
@@ -75,7 +75,8 @@ fn settings(case: &Case) -> Option<Settings> {
     Some(settings)
 }
 
-const FILES: &[(&str, &str)] = &[
+/// All files of cases, by name.
+pub(crate) const FILES: &[(&str, &str)] = &[
     ("chunked.http", include_str!("../data/chunked.http")),
     ("exchange.http", include_str!("../data/exchange.http")),
     ("framing.http", include_str!("../data/framing.http")),

@@ -6,7 +6,10 @@ use super::{
     *,
 };
 
-/// Runs a case whole, cut at every byte (the longest at every few), and byte by byte.
+/// What follows a case, to show that both ends are still in step.
+const NEXT: &str = "GET /in-step HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// Runs a case whole, cut at every byte (the longest at every few), and byte by byte; the same with a request behind it.
 fn check(file: &str, case: &Case) {
     let settings = settings(case);
     let place = format!("{file}:{} {}", case.line, case.name);
@@ -24,11 +27,36 @@ fn check(file: &str, case: &Case) {
         (false, false) => End::Open,
     };
     assert_eq!(end, case.end, "{place}");
-    assert_eq!(Talk::over(&settings, case.input.chunks(1)), whole, "{place} byte by byte");
-    for cut in (0..case.input.len()).step_by((case.input.len() / 512).max(1)) {
-        let (one, two) = case.input.split_at(cut);
-        assert_eq!(Talk::over(&settings, [one, two]), whole, "{place} cut at {cut}");
+    check_cut(&place, &settings, &case.input, &whole);
+    check_next(&place, &settings, case, &whole);
+}
+
+/// However the bytes come, the same comes of them.
+fn check_cut(place: &str, settings: &Settings, input: &[u8], whole: &Talk) {
+    assert_eq!(Talk::over(settings, input.chunks(1)), *whole, "{place} byte by byte");
+    for cut in (0..input.len()).step_by((input.len() / 512).max(1)) {
+        let (one, two) = input.split_at(cut);
+        assert_eq!(Talk::over(settings, [one, two]), *whole, "{place} cut at {cut}");
     }
+}
+
+/// The request behind a case is the next one where the connection is open, and is not read where it is closed. Where the end of a
+/// message is awaited, it would be part of that.
+fn check_next(place: &str, settings: &Settings, case: &Case, whole: &Talk) {
+    let input = [&case.input[..], NEXT.as_bytes()].concat();
+    let followed = Talk::over(settings, [&input[..]]);
+    let (before, next) = followed.answers.split_at(whole.answers.len().min(followed.answers.len()));
+    match case.end {
+        End::Wait => return,
+        End::Close => assert!(next.is_empty(), "{place}: behind its end {next:?}"),
+        End::Open => {
+            let seen: Vec<_> = next.iter().map(|told| (told.status, told.request.clone())).collect();
+            let expected = Some(("GET".to_owned(), "/in-step".to_owned()));
+            assert_eq!(seen, [(200, expected)], "{place}: out of step");
+        }
+    }
+    assert_eq!(before, whole.answers, "{place}: what follows changes what was");
+    check_cut(place, settings, &input, &followed);
 }
 
 fn check_answer(place: &str, told: &Told, answer: &Answer) {
