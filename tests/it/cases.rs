@@ -78,12 +78,16 @@ fn settings(case: &Case) -> Option<Settings> {
 /// All files of cases, by name.
 pub(crate) const FILES: &[(&str, &str)] = &[
     ("chunked.http", include_str!("../data/chunked.http")),
+    ("coding.http", include_str!("../data/coding.http")),
     ("exchange.http", include_str!("../data/exchange.http")),
-    ("framing.http", include_str!("../data/framing.http")),
-    ("head.http", include_str!("../data/head.http")),
+    ("extension.http", include_str!("../data/extension.http")),
+    ("fields.http", include_str!("../data/fields.http")),
     ("host.http", include_str!("../data/host.http")),
+    ("length.http", include_str!("../data/length.http")),
     ("limits.http", include_str!("../data/limits.http")),
+    ("lines.http", include_str!("../data/lines.http")),
     ("smuggling.http", include_str!("../data/smuggling.http")),
+    ("start.http", include_str!("../data/start.http")),
     ("target.http", include_str!("../data/target.http")),
     ("trailers.http", include_str!("../data/trailers.http")),
 ];

@@ -117,11 +117,15 @@ macro_rules! files {
 }
 
 files! {
-    heads_are_read_to_the_letter: "head.http",
+    lines_end_in_one_way: "lines.http",
+    request_lines_are_read_to_the_letter: "start.http",
+    field_lines_are_read_to_the_letter: "fields.http",
     hosts_are_one_and_valid: "host.http",
     targets_have_one_of_four_forms: "target.http",
-    ambiguous_framing_is_refused: "framing.http",
+    a_length_is_one_number: "length.http",
+    a_coding_is_chunked_or_refused: "coding.http",
     chunks_are_read_to_the_letter: "chunked.http",
+    extensions_are_read_to_the_letter: "extension.http",
     trailers_are_kept_apart: "trailers.http",
     connections_persist_by_the_rules: "exchange.http",
     each_limit_has_its_status: "limits.http",
