@@ -60,8 +60,10 @@ pub(crate) enum Error {
     Ambiguous,
     /// Transfer-Encoding in HTTP/1.0 (400).
     CodingVersion,
-    /// Any transfer coding but `chunked`, once and alone (501).
+    /// A transfer coding before the last, which is `chunked` (501).
     Coding,
+    /// Transfer codings that do not end in `chunked`, or have it twice (400).
+    CodingEnd,
     /// An expectation other than `100-continue` (417).
     Expectation,
     /// More content than the limit (413).
@@ -117,7 +119,7 @@ impl Error {
             Self::FieldName => "RFC 9112 §5.1",
             Self::Folded => "RFC 9112 §5.2",
             Self::CodingVersion | Self::Coding => "RFC 9112 §6.1",
-            Self::Ambiguous | Self::LengthRepeated => "RFC 9112 §6.3",
+            Self::Ambiguous | Self::CodingEnd | Self::LengthRepeated => "RFC 9112 §6.3",
             Self::ChunkSize | Self::ChunkEnd => "RFC 9112 §7.1",
             Self::ChunkExtension | Self::ExtensionsTooLarge => "RFC 9112 §7.1.1",
             Self::Truncated => "RFC 9112 §8",
@@ -163,6 +165,7 @@ impl fmt::Display for Error {
             Self::Ambiguous => "both Content-Length and Transfer-Encoding",
             Self::CodingVersion => "Transfer-Encoding in HTTP/1.0",
             Self::Coding => "a transfer coding other than chunked",
+            Self::CodingEnd => "transfer codings that do not end in one chunked",
             Self::Expectation => "an expectation other than 100-continue",
             Self::ContentTooLarge => "content over the limit",
             Self::ChunkSize => "a malformed chunk size",
@@ -191,6 +194,7 @@ mod tests {
             (Error::LineEnd, 400),
             (Error::Target, 400),
             (Error::Ambiguous, 400),
+            (Error::CodingEnd, 400),
             (Error::Truncated, 400),
             (Error::NotTls, 400),
             (Error::Forwarded, 400),
