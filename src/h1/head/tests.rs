@@ -61,7 +61,8 @@ fn a_fault_is_seen_with_the_byte_that_makes_it_certain() {
 fn a_limit_is_seen_as_soon_as_it_is_certain() {
     let too_large = Error::HeadTooLarge { status: LIMITS.overflow };
     let too_many = Error::TooManyFields { status: LIMITS.overflow };
-    check_scan(&"A".repeat(50), Err(Error::Method), 33);
+    check_scan(&"A".repeat(50), Err(Error::MethodTooLong), 33);
+    check_scan(&format!("{}x{}", "A".repeat(30), "A".repeat(20)), Err(Error::Method), 33);
     check_scan(&format!("GET /{}", "a".repeat(200)), Err(Error::TargetTooLong), 105);
     check_scan(&format!("GET /{} H", "a".repeat(99)), Ok(None), 106);
     check_scan(&format!("GET / {}", "1".repeat(50)), Err(Error::VersionText), 39);
