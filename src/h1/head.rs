@@ -241,6 +241,11 @@ pub(crate) fn parse(head: Bytes, limits: &Limits, mut fields: HeaderMap) -> Resu
     Ok(RequestHead { method, target: target.uri, version, fields })
 }
 
+/// Whether a head, however wrong it is otherwise, is that of a HEAD: its refusal has no content then (RFC 9110 §9.3.2).
+pub(crate) fn is_of_head(text: &[u8]) -> bool {
+    text.strip_prefix(b"\r\n").unwrap_or(text).starts_with(b"HEAD ")
+}
+
 /// Host once and valid; in HTTP/1.0 it may be missing (RFC 9112 §3.2).
 fn check_host(fields: &HeaderMap, version: Version) -> Result<(), Error> {
     let mut hosts = fields.get_all(HOST).iter();

@@ -198,3 +198,13 @@ fn what_no_scan_has_seen_is_refused_and_not_trusted() {
     let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X:\r\n".repeat(200));
     assert!(matches!(parse(Bytes::from(many), &LIMITS, HeaderMap::new()), Err(Error::TooManyFields { .. })));
 }
+
+#[test]
+fn a_head_is_known_by_its_first_word() {
+    for text in ["HEAD / HTTP/1.1\r\n", "\r\nHEAD ", "HEAD \0"] {
+        assert!(is_of_head(text.as_bytes()), "{text:?}");
+    }
+    for text in ["", "\r\n", "HEAD", "HEADS / HTTP/1.1", "head / HTTP/1.1", " HEAD / HTTP/1.1", "GET /HEAD "] {
+        assert!(!is_of_head(text.as_bytes()), "{text:?}");
+    }
+}
