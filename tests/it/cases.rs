@@ -80,17 +80,24 @@ fn settings(case: &Case) -> Option<Settings> {
 pub(crate) const FILES: &[(&str, &str)] = &[
     ("chunked.http", include_str!("../data/chunked.http")),
     ("coding.http", include_str!("../data/coding.http")),
+    ("content.http", include_str!("../data/content.http")),
+    ("ends.http", include_str!("../data/ends.http")),
     ("exchange.http", include_str!("../data/exchange.http")),
     ("extension.http", include_str!("../data/extension.http")),
     ("fields.http", include_str!("../data/fields.http")),
+    ("hidden.http", include_str!("../data/hidden.http")),
     ("host.http", include_str!("../data/host.http")),
     ("length.http", include_str!("../data/length.http")),
     ("limits.http", include_str!("../data/limits.http")),
     ("lines.http", include_str!("../data/lines.http")),
+    ("mutation.http", include_str!("../data/mutation.http")),
+    ("path.http", include_str!("../data/path.http")),
+    ("size.http", include_str!("../data/size.http")),
     ("smuggling.http", include_str!("../data/smuggling.http")),
     ("start.http", include_str!("../data/start.http")),
     ("target.http", include_str!("../data/target.http")),
     ("trailers.http", include_str!("../data/trailers.http")),
+    ("version.http", include_str!("../data/version.http")),
 ];
 
 #[test]

@@ -34,7 +34,9 @@ fn check(file: &str, case: &Case) {
 /// However the bytes come, the same comes of them.
 fn check_cut(place: &str, settings: &Settings, input: &[u8], whole: &Talk) {
     assert_eq!(Talk::over(settings, input.chunks(1)), *whole, "{place} byte by byte");
-    for cut in (0..input.len()).step_by((input.len() / 512).max(1)) {
+    // What is long is long by repeating a byte: few cuts see all there is.
+    let cuts = if input.len() > 4096 { 32 } else { 512 };
+    for cut in (0..input.len()).step_by((input.len() / cuts).max(1)) {
         let (one, two) = input.split_at(cut);
         assert_eq!(Talk::over(settings, [one, two]), *whole, "{place} cut at {cut}");
     }
@@ -72,7 +74,8 @@ fn check_answer(place: &str, told: &Told, answer: &Answer) {
         assert_eq!(told.host.as_deref(), Some(host.as_bytes()), "{place}");
     }
     for (name, value) in &answer.trailers {
-        assert_eq!(told.trailers.get(name).map(HeaderValue::as_bytes), Some(value.as_bytes()), "{place}");
+        let is_there = told.trailers.get_all(name).iter().any(|found| found.as_bytes() == value.as_bytes());
+        assert!(is_there, "{place}: no trailer {name}: {value} in {:?}", told.trailers);
     }
     for (name, value) in &answer.has {
         assert!(head.lines().any(|line| line == format!("{name}: {value}")), "{place}: no {name}: {value} in {head}");
@@ -119,24 +122,31 @@ macro_rules! files {
 files! {
     lines_end_in_one_way: "lines.http",
     request_lines_are_read_to_the_letter: "start.http",
+    versions_are_two: "version.http",
     field_lines_are_read_to_the_letter: "fields.http",
     hosts_are_one_and_valid: "host.http",
+    paths_are_kept_as_they_came: "path.http",
     targets_have_one_of_four_forms: "target.http",
     a_length_is_one_number: "length.http",
     a_coding_is_chunked_or_refused: "coding.http",
+    a_spoilt_coding_is_no_coding: "mutation.http",
+    content_ends_where_it_was_said_to: "content.http",
     chunks_are_read_to_the_letter: "chunked.http",
+    sizes_are_hexadecimal_digits: "size.http",
     extensions_are_read_to_the_letter: "extension.http",
+    chunk_lines_end_in_one_way: "ends.http",
     trailers_are_kept_apart: "trailers.http",
     connections_persist_by_the_rules: "exchange.http",
     each_limit_has_its_status: "limits.http",
     nothing_is_smuggled: "smuggling.http",
+    nothing_is_hidden_in_content: "hidden.http",
 }
 
 #[test]
 fn every_file_of_cases_is_run_and_no_claim_is_made_twice() {
     let mut names: Vec<_> = FILES.iter().flat_map(|(_, text)| reader::read(text)).map(|case| case.name).collect();
     let count = names.len();
-    assert!(count >= 150, "{count} cases");
+    assert!(count >= 1000, "{count} cases");
     names.sort();
     names.dedup();
     assert_eq!(names.len(), count, "names are unique");
