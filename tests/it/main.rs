@@ -124,6 +124,9 @@ mod wsgi;
 // What they are told, beside what cheroot tells.
 mod cheroot;
 
+// The cases, beside what other servers make of them.
+mod differences;
+
 // The program: flags, the environment, files; its logs.
 #[cfg(feature = "cli")]
 mod program;
