@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use self::graceful::Listeners;
+use self::reload::Reloading;
 use self::served::Served;
 use crate::address::BindAddr;
 use crate::bus::notify;
@@ -55,6 +56,7 @@ struct Shared {
     changed: Condvar,
     /// Who opens things anew when asked.
     graceful: Listeners,
+    reloading: Reloading,
 }
 
 #[derive(Default)]
@@ -90,14 +92,7 @@ impl Server {
     /// A setting that is out of range, a host without an address, an address that cannot be had, a thread that cannot be started: each
     /// names what it is about, and nothing is left behind.
     pub fn start(&self) -> Result<(), Error> {
-        {
-            let mut life = self.shared.settled();
-            if life.state == State::Running {
-                return Ok(());
-            }
-            life.state = State::Starting;
-        }
-        self.start_engine()
+        if self.shared.begin_start() { self.start_engine() } else { Ok(()) }
     }
 
     /// Goes on from `Starting`, which the caller has entered.
@@ -110,6 +105,7 @@ impl Server {
         let mut life = self.shared.life();
         let result = match started {
             Ok(engine) => {
+                self.shared.reloading.began(&self.settings);
                 life.engine = Some(Arc::new(engine));
                 life.state = State::Running;
                 Ok(())
@@ -170,21 +166,25 @@ impl Server {
     }
 
     /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
-    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs. SIGUSR1 does what [`on_graceful`](Self::on_graceful)
-    /// asked for.
+    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs.
     ///
     /// Where systemd asks for it (`Type=notify`, `notify-reload`) it is told when connections are accepted, when the server restarts, and when
     /// it stops. A server that was only started tells nothing: it may be a part of something larger.
     ///
-    /// With TLS, SIGHUP has the certificates loaded again, as [`ServerHandle::reload_tls`] does; what goes wrong is logged. Without TLS
-    /// that signal is left alone.
+    /// SIGHUP puts in force what [`on_reload`](Self::on_reload) says, SIGUSR1 has certificates loaded again, as
+    /// [`ServerHandle::reload_tls`] does; both have files opened anew for [`on_graceful`](Self::on_graceful). What goes wrong is logged. A
+    /// signal that nothing was asked for is left alone: with TLS there always is something.
     ///
     /// # Errors
     /// As [`start`](Self::start), and `System` if the signals cannot be had.
     pub fn quickstart(&self) -> Result<(), Error> {
-        self.start()?;
+        let starts = self.shared.begin_start();
+        // Before anybody can see that it serves: a signal from then on is to be obeyed. One that comes before waits for the start.
         #[cfg(feature = "signals")]
-        let _caught = (self.obey_signals()?, self.obey_graceful()?);
+        let _caught = self.obey_all_signals(starts)?;
+        if starts {
+            self.start_engine()?;
+        }
         self.shared.set_main(true);
         self.block();
         self.shared.set_main(false);
@@ -258,6 +258,16 @@ impl ServerHandle {
 }
 
 impl Shared {
+    /// Enters `Starting`, once nobody else is in the middle of anything; false if it runs already.
+    fn begin_start(&self) -> bool {
+        let mut life = self.settled();
+        let starts = life.state != State::Running;
+        if starts {
+            life.state = State::Starting;
+        }
+        starts
+    }
+
     fn stop(&self) -> Stopped {
         self.stop_for(State::Stopped).unwrap_or_else(|| self.life().stopped)
     }

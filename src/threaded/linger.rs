@@ -45,7 +45,7 @@ impl Connection {
 
     /// Gathers the answer to an error.
     pub(super) fn answer_refusal(&self, error: Error, is_head: bool, desk: &mut Desk) {
-        let config = &desk.service.config;
+        let config = &desk.config;
         let stamp = desk.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
         encode::refusal(&mut desk.gathered, config.protocol, error.status(), &error.to_string(), None, is_head, &stamp);
     }
@@ -56,7 +56,7 @@ impl Connection {
         if self.stream.secure().is_some() {
             return Verdict::Close;
         }
-        let config = &desk.service.config;
+        let config = &desk.config;
         let stamp = desk.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
         let (status, version) = (StatusCode::SERVICE_UNAVAILABLE, config.protocol);
         let reason = "the server is busy";
@@ -76,11 +76,17 @@ impl Connection {
             return Verdict::Close;
         }
         self.input.clear();
-        let config = &desk.service.config;
+        let config = &desk.config;
         self.phase = Phase::Linger { left: config.linger_bytes };
         self.deadline = Instant::now() + config.linger_timeout;
         // What the socket holds has to be dropped before anything more is reported.
         if self.is_drained { Verdict::Park } else { Verdict::Again }
+    }
+
+    /// Whether a stop leaves it time, as it does for what is under way. To be closed now, while its client may still be sending, would be
+    /// a reset like any other.
+    pub(super) fn is_to_end_well(&self) -> bool {
+        self.is_under_way() || matches!(self.phase, Phase::Linger { .. })
     }
 
     /// Drops what has come.

@@ -36,7 +36,7 @@ impl Connection {
     /// Looks for a PROXY header, and takes its word for who the client is. The time that is left is that of the first head, or of
     /// the TLS handshake.
     pub(super) fn proxy_header(&mut self, desk: &mut Desk) -> Step {
-        let trust = desk.service.config.trust.as_ref();
+        let trust = desk.config.trust.as_ref();
         if trust.is_some() && !self.proxied.is_trusted {
             return Step::Verdict(self.refuse_header(Refusal::Untrusted, desk));
         }
@@ -57,9 +57,11 @@ impl Connection {
         match header.source {
             Source::Proxy => return,
             // Nobody knows who that is; the proxy's address, which stays the peer's, is no reason to believe it.
-            Source::Unknown => self.proxied.is_trusted = false,
+            Source::Unknown => {
+                self.forget_credentials();
+                self.proxied.is_trusted = false;
+            }
             Source::Unix => {
-                // Whoever that is, it is not the proxy, whose credentials the peer may have had.
                 self.peer = Some(Peer::Unix(None));
                 self.proxied.is_trusted = trust.is_some_and(|trust| trust.has(None));
             }
@@ -70,6 +72,13 @@ impl Connection {
             }
         }
         self.proxied.announced = Some(Box::new(announced));
+    }
+
+    /// Leaves of the proxy where it is, not who: programs decide by the credentials, and its client's they are not.
+    fn forget_credentials(&mut self) {
+        if let Some(Peer::Unix(who)) = &mut self.peer {
+            *who = None;
+        }
     }
 
     /// Closes a connection that does not begin as it has to.
@@ -84,7 +93,7 @@ impl Connection {
 
     /// Takes out of `head` what its sender is not believed, and keeps what a trusted proxy says.
     pub(super) fn judge_claims(&mut self, head: &mut RequestHead, desk: &Desk) -> Result<(), Error> {
-        let Some(trust) = &desk.service.config.trust else { return Ok(()) };
+        let Some(trust) = &desk.config.trust else { return Ok(()) };
         // It is not the last request's in any case.
         self.proxied.claims = None;
         let claims = trust.judge(self.proxied.is_trusted, &mut head.fields)?;

@@ -69,6 +69,9 @@ mod stop;
 // Random clients and random settings: what holds whatever happens.
 mod storm;
 
+// Settings that change meanwhile.
+mod reload;
+
 // Start, stop, restart: from where, how often, and what is left.
 mod lifecycle;
 
@@ -95,6 +98,10 @@ mod notify;
 // TLS: handshakes, what handlers see of it, slow and broken clients, certificates that change, other programs as the client.
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+mod tls_files;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+mod tls_hostile;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls_outside;
 
