@@ -282,7 +282,7 @@ impl Connection {
         let Phase::Head(scan) = &mut self.phase else { return Step::On };
         let had_begun = scan.has_begun();
         match scan.advance(self.input.unread(), &desk.head_limits()) {
-            Err(error) => Step::Verdict(self.refuse(error, false, desk)),
+            Err(error) => Step::Verdict(self.refuse(error, desk)),
             Ok(None) => {
                 if scan.has_begun() && !had_begun && self.answered > 0 {
                     self.deadline = Instant::now() + desk.config.header_timeout;
@@ -351,7 +351,7 @@ impl Connection {
                 match &self.phase {
                     Phase::Proxy if !self.input.is_empty() => Err(self.refuse_header(Refusal::Truncated, desk)),
                     // It has ended its side only, perhaps, and can still be told.
-                    Phase::Head(scan) if scan.has_begun() => Err(self.refuse(Error::Truncated, false, desk)),
+                    Phase::Head(scan) if scan.has_begun() => Err(self.refuse(Error::Truncated, desk)),
                     Phase::Content(_) => Err(self.refuse_present(Error::Truncated, desk)),
                     _ => Err(Verdict::Close),
                 }

@@ -42,18 +42,19 @@ impl Connection {
         let bytes = desk.keep_head(&self.input.unread()[..length]);
         self.input.consume(length);
         let fields = mem::take(&mut desk.fields);
+        let is_head = head::is_of_head(&bytes);
         let mut head = match head::parse(bytes, &desk.head_limits(), fields) {
             Ok(head) => head,
-            Err(error) => return Next::Verdict(self.refuse(error, false, desk)),
+            Err(error) => {
+                let line = Line::refused(self.peer.as_ref());
+                return Next::Verdict(self.refuse_as(line, Refused { error, is_head }, desk));
+            }
         };
         let judged = self.judge_claims(&mut head, desk);
         let line = Line::begin(self.client().as_ref(), &head);
         match judged.and_then(|()| self.judge(&head, desk)) {
             Ok((exchange, decoder)) => self.begin(head, exchange, decoder, line, desk),
-            Err(error) => {
-                let is_head = head.method == Method::HEAD;
-                Next::Verdict(self.refuse_as(line, Refused { error, is_head }, desk))
-            }
+            Err(error) => Next::Verdict(self.refuse_as(line, Refused { error, is_head }, desk)),
         }
     }
 

@@ -114,7 +114,7 @@ impl Connection {
                 let is_head = gathering.head.method == Method::HEAD;
                 self.refuse_as(gathering.line, Refused { error, is_head }, desk)
             }
-            None => self.refuse(error, false, desk),
+            None => self.refuse(error, desk),
         }
     }
 

@@ -55,7 +55,7 @@ impl Connection {
                 Step::Verdict(Verdict::Park)
             }
             Handshake::Again => Step::Verdict(Verdict::Again),
-            Handshake::Plain => Step::Verdict(self.refuse(Error::NotTls, false, desk)),
+            Handshake::Plain => Step::Verdict(self.refuse(Error::NotTls, desk)),
             Handshake::Failed(reason) => {
                 self.note_failed_handshake(&reason, desk);
                 // Not closed at once: the alert must not be lost to a reset.

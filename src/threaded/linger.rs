@@ -15,6 +15,7 @@ use super::desk::Desk;
 use super::sending::Then;
 use crate::h1::encode;
 use crate::h1::error::Error;
+use crate::h1::head;
 
 /// What was wrong with a request, and whether its answer has no content.
 pub(super) struct Refused {
@@ -23,8 +24,9 @@ pub(super) struct Refused {
 }
 
 impl Connection {
-    /// Answers with an error of the client's, and ends the conversation in a way that lets the client read it.
-    pub(super) fn refuse(&mut self, error: Error, is_head: bool, desk: &mut Desk) -> Verdict {
+    /// Answers what stands unread with an error of the client's, and ends the conversation in a way that lets the client read it.
+    pub(super) fn refuse(&mut self, error: Error, desk: &mut Desk) -> Verdict {
+        let is_head = head::is_of_head(self.input.unread());
         self.refuse_as(Line::refused(self.peer.as_ref()), Refused { error, is_head }, desk)
     }
 

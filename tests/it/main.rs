@@ -28,6 +28,9 @@ mod place;
 // Raw bytes and what must come of them: tests/data over a socket.
 mod cases;
 
+// The cases themselves: how many, by which rule, from whom.
+mod corpus;
+
 // One connection: order, persistence, expectations, framing, content in and out.
 mod exchange;
 
@@ -138,6 +141,9 @@ mod environ;
 
 // What they are told, beside what cheroot tells.
 mod cheroot;
+
+// The cases, beside what other servers make of them.
+mod differences;
 
 // The program: flags, the environment, files; its logs.
 #[cfg(feature = "cli")]
