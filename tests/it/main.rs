@@ -60,6 +60,10 @@ mod slow;
 // What other servers die of.
 mod deaths;
 
+// Networks that lose, delay and cut; clients that are killed or stopped.
+mod killed;
+mod network;
+
 // A stop with everything at once going on.
 mod stop;
 
