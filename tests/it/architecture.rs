@@ -139,6 +139,17 @@ const CLOCKS: &[(&str, &str)] = &[
     ("main", "the time of a log line: it stands outside the library"),
 ];
 
+/// Who may read the clock on the wall, which jumps, and why: nothing that has a deadline.
+const WALL: &[(&str, &str)] = &[
+    ("threaded/desk.rs", "the Date field"),
+    ("threaded/access.rs", "the date of a line of the access log"),
+    ("threaded/mod.rs", "whether certificates are valid"),
+    ("net/socket_file.rs", "the age of a file"),
+    ("files/mod.rs", "no validator may be later than Date"),
+    ("wsgi/keys.rs", "how long a certificate is still valid"),
+    ("main", "the time of a log line"),
+];
+
 /// Where `cfg(feature)` may stand, and why.
 const FEATURES: &[(&str, &str)] = &[
     ("lib", "what is there at all"),
@@ -182,6 +193,7 @@ fn nobody_names_what_is_forbidden() {
 #[test]
 fn clocks_and_features_are_asked_for_in_few_places() {
     none(each(clocks));
+    none(each(wall_clocks));
     none(each(features));
 }
 
@@ -304,6 +316,13 @@ fn clocks(source: &Source) -> Vec<String> {
     }
     let reads = ["Instant", "SystemTime"].iter().flat_map(|clock| source.find(&[clock, "::", "now"]));
     reads.map(|line| at(source, line, "reads a clock")).collect()
+}
+
+fn wall_clocks(source: &Source) -> Vec<String> {
+    if WALL.iter().any(|(place, _)| lies_in(source, place)) {
+        return vec![];
+    }
+    source.find(&["SystemTime", "::", "now"]).into_iter().map(|line| at(source, line, "reads a clock that jumps")).collect()
 }
 
 fn features(source: &Source) -> Vec<String> {
