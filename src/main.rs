@@ -26,10 +26,12 @@ use std::fmt::{Arguments, Write as _};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use drupe::{Error, Files, Request, Server};
+use drupe::settings::SslContext;
+use drupe::{Error, Files, Request, Server, Settings};
 
 use self::arguments::{Options, Task, task};
 use self::logger::Logger;
+use self::own::Own;
 
 fn main() -> ExitCode {
     let done = match task(lexopt::Parser::from_env()) {
@@ -119,6 +121,8 @@ fn serve(options: Options) -> Result<(), Failure> {
     server.check()?;
     let logger = Logger::install(&options.own)?;
     server.on_graceful(|| logger.reopen());
+    let (own, context) = (options.own.clone(), server.settings.ssl_context.clone());
+    server.on_reload(move || again(&own, context.clone()));
     server.start()?;
     let base = if server.settings.listen.is_empty() { server.base() } else { server.description() };
     // A Unix socket has a path and no resources to show.
@@ -131,6 +135,22 @@ fn serve(options: Options) -> Result<(), Failure> {
     let done = server.quickstart();
     log::logger().flush();
     Ok(done?)
+}
+
+/// Reads all settings again, as they were read at the start.
+fn again(own: &Own, context: Option<SslContext>) -> Result<Settings, String> {
+    let options = match task(lexopt::Parser::from_env()) {
+        Ok(Task::Serve(options)) => options,
+        // The arguments are those that it was started with.
+        Ok(_) => return Err("the arguments ask for something else".to_owned()),
+        Err(Failure::Usage(reason) | Failure::Settings(reason) | Failure::Serve(reason)) => return Err(reason),
+    };
+    for name in own.changed(&options.own) {
+        log::warn!("setting drupe.{name} has been changed and needs a restart: the old value stays in force");
+    }
+    let mut settings = options.settings;
+    settings.ssl_context = context;
+    Ok(settings)
 }
 
 /// Prints to standard output; whoever closes it early, as `head` does, has read enough.

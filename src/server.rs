@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use self::graceful::Listeners;
+use self::reload::Reloading;
 use self::served::Served;
 use crate::address::BindAddr;
 use crate::bus::notify;
@@ -55,6 +56,7 @@ struct Shared {
     changed: Condvar,
     /// Who opens things anew when asked.
     graceful: Listeners,
+    reloading: Reloading,
 }
 
 #[derive(Default)]
@@ -110,6 +112,7 @@ impl Server {
         let mut life = self.shared.life();
         let result = match started {
             Ok(engine) => {
+                self.shared.reloading.began(&self.settings);
                 life.engine = Some(Arc::new(engine));
                 life.state = State::Running;
                 Ok(())
@@ -170,21 +173,21 @@ impl Server {
     }
 
     /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
-    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs. SIGUSR1 does what [`on_graceful`](Self::on_graceful)
-    /// asked for.
+    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs.
     ///
     /// Where systemd asks for it (`Type=notify`, `notify-reload`) it is told when connections are accepted, when the server restarts, and when
     /// it stops. A server that was only started tells nothing: it may be a part of something larger.
     ///
-    /// With TLS, SIGHUP has the certificates loaded again, as [`ServerHandle::reload_tls`] does; what goes wrong is logged. Without TLS
-    /// that signal is left alone.
+    /// SIGHUP puts in force what [`on_reload`](Self::on_reload) says, SIGUSR1 has certificates loaded again, as
+    /// [`ServerHandle::reload_tls`] does; both have files opened anew for [`on_graceful`](Self::on_graceful). What goes wrong is logged. A
+    /// signal that nothing was asked for is left alone: with TLS there always is something.
     ///
     /// # Errors
     /// As [`start`](Self::start), and `System` if the signals cannot be had.
     pub fn quickstart(&self) -> Result<(), Error> {
         self.start()?;
         #[cfg(feature = "signals")]
-        let _caught = (self.obey_signals()?, self.obey_graceful()?);
+        let _caught = self.obey_signals()?;
         self.shared.set_main(true);
         self.block();
         self.shared.set_main(false);

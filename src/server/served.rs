@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Condvar, Mutex};
 
+use super::graceful::Listeners;
+use super::reload::Reloading;
 use super::{Server, Shared};
 use crate::config::Config;
 use crate::message::Handler;
@@ -37,7 +39,13 @@ impl Server {
     }
 
     pub(super) fn serving(served: Served) -> Self {
-        let shared = Shared { served, life: Mutex::default(), changed: Condvar::new(), graceful: Default::default() };
+        let shared = Shared {
+            served,
+            life: Mutex::default(),
+            changed: Condvar::new(),
+            graceful: Listeners::default(),
+            reloading: Reloading::default(),
+        };
         Self { settings: Settings::default(), shared: Arc::new(shared) }
     }
 }
