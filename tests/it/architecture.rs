@@ -322,7 +322,11 @@ fn wall_clocks(source: &Source) -> Vec<String> {
     if WALL.iter().any(|(place, _)| lies_in(source, place)) {
         return vec![];
     }
-    source.find(&["SystemTime", "::", "now"]).into_iter().map(|line| at(source, line, "reads a clock that jumps")).collect()
+    source
+        .find(&["SystemTime", "::", "now"])
+        .into_iter()
+        .map(|line| at(source, line, "reads a clock that jumps"))
+        .collect()
 }
 
 fn features(source: &Source) -> Vec<String> {

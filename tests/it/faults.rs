@@ -93,11 +93,12 @@ fn certificates_that_cannot_be_opened_for_now_leave_those_in_use() {
     let folder = Folder::new();
     let mut server = Server::new(|_: &mut Request| "hello");
     server.settings.socket_port = 0;
-    server.settings.ssl_certificate = Some(folder.write("both.pem", AUTHORITY.issue(&["old.test"]).both()));
+    server.settings.ssl_certificate =
+        Some(folder.write("both.pem", AUTHORITY.issue(&["localhost", "old.test"]).both()));
     server.start().unwrap();
     let address = server.bound_addr().unwrap();
     assert_eq!(shown(address), "old.test");
-    folder.write("both.pem", AUTHORITY.issue(&["new.test"]).both());
+    folder.write("both.pem", AUTHORITY.issue(&["localhost", "new.test"]).both());
     let taken: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
     let error = server.handle().reload_tls().unwrap_err();
     drop(taken);
@@ -226,7 +227,8 @@ fn deadlines_do_not_follow_a_clock_that_jumps() {
         std::fs::rename(place.path("next"), &file).unwrap();
     };
     jump("+0d");
-    let library = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path().join("faketime/libfaketime.so.1"));
+    let library =
+        std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path().join("faketime/libfaketime.so.1"));
     let library = library.into_iter().find(|path| Path::exists(path)).expect("this test needs faketime");
     let script = format!(
         "export LD_PRELOAD={} FAKETIME_TIMESTAMP_FILE={} FAKETIME_NO_CACHE=1 DONT_FAKE_MONOTONIC=1 && exec \"$0\" \"$@\"",

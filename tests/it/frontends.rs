@@ -201,7 +201,10 @@ fn survive(proxy: &Proxy, servers: &[Restarting; 2], passes: Passes) {
         }
         let made_way = |what: &str| {
             let before = answered.load(Ordering::SeqCst);
-            wait_until(what, || is_over.load(Ordering::SeqCst) || answered.load(Ordering::SeqCst) > before + REQUESTS / (RESTARTS + 1 + RELOADS));
+            wait_until(what, || {
+                is_over.load(Ordering::SeqCst)
+                    || answered.load(Ordering::SeqCst) > before + REQUESTS / (RESTARTS + 1 + RELOADS)
+            });
         };
         // Whatever fails in here, the clients have to come to their end.
         let end = End(&is_over);
@@ -342,12 +345,20 @@ impl Proxy {
         let address = free_port();
         let folder = Self::folder("apache2", address);
         let modules = [
-            "mpm_event", "authz_core", "headers", "slotmem_shm", "proxy", "proxy_http", "proxy_balancer", "lbmethod_byrequests",
+            "mpm_event",
+            "authz_core",
+            "headers",
+            "slotmem_shm",
+            "proxy",
+            "proxy_http",
+            "proxy_balancer",
+            "lbmethod_byrequests",
         ]
         .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
         .concat();
         // One that restarts is asked again at once.
-        let members: String = servers.iter().map(|server| format!("BalancerMember http://{server} retry=0\n")).collect();
+        let members: String =
+            servers.iter().map(|server| format!("BalancerMember http://{server} retry=0\n")).collect();
         let config = format!(
             "ServerRoot {0}\nPidFile httpd.pid\nDefaultRuntimeDir {0}\nServerName front.example\nListen {address}\n{modules}\
              User www-data\nGroup www-data\n\

@@ -5,12 +5,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use crate::client::{Client, get, wait_until};
 use crate::place::Place;
 use crate::service::Service;
 
-/// What a client has sent when it dies, and with what it may be counted as late.
+/// What a client has sent when it dies; `BIG` is more than is received before a handler runs.
 const PHASES: &[(&str, &str)] = &[
     ("connected", ""),
     ("in the request line", "GET /he"),
@@ -146,27 +147,30 @@ fn live() {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(bytes.replace("BIG", &"x".repeat(100_000)).as_bytes()).unwrap();
     println!("\nsent");
-    let is_taking = bytes.contains("1073741824") || bytes.contains("gibibyte");
-    let mut room = vec![0; 1 << 16];
-    let mut taken = 0;
-    while is_taking {
-        let Ok(length @ 1..) = stream.read(&mut room) else {
-            println!("\nthe end");
-            break;
-        };
-        taken += length;
-        if (taken - length) >> 22 == 0 && taken >> 22 > 0 {
-            println!("\ntaken");
-            // Until it is stopped: a gibibyte is soon there otherwise.
-        }
-        if taken >> 22 > 0 {
-            thread::yield_now();
-        }
+    if bytes.contains("1073741824") || bytes.contains("gibibyte") {
+        take(&mut stream);
     }
     loop {
         thread::park();
     }
 }
 
+/// Takes what comes: some MiB at once, then so slowly that there is time to be stopped.
+fn take(stream: &mut TcpStream) {
+    let mut room = vec![0; 1 << 16];
+    let mut taken = 0;
+    while let Ok(length @ 1..) = stream.read(&mut room) {
+        if taken < AT_ONCE && taken + length >= AT_ONCE {
+            println!("\ntaken");
+        }
+        taken += length;
+        if taken >= AT_ONCE {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    println!("\nthe end");
+}
+
+const AT_ONCE: usize = 4 << 20;
 const ADDRESS: &str = "DRUPE_TEST_VICTIM";
 const BYTES: &str = "DRUPE_TEST_BYTES";

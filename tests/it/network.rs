@@ -37,8 +37,11 @@ fn segments_that_are_lost_cost_time_and_nothing_else() {
     exchanges(&service, service.address());
     let lost = run("iptables", &["-L", "INPUT", "-v", "-n", "-x"]);
     println!("{lost}");
-    let lost: Vec<u64> =
-        lost.lines().filter(|line| line.contains("DROP")).map(|line| line.split_whitespace().next().unwrap().parse().unwrap()).collect();
+    let lost: Vec<u64> = lost
+        .lines()
+        .filter(|line| line.contains("DROP"))
+        .map(|line| line.split_whitespace().next().unwrap().parse().unwrap())
+        .collect();
     assert!(lost.len() == 2 && lost.iter().all(|count| *count > 0), "nothing was lost: {lost:?}");
 }
 
@@ -87,14 +90,19 @@ fn a_network_that_is_cut_is_noticed_in_every_phase_and_gives_everything_back() {
     if !is_apart("network::a_network_that_is_cut_is_noticed_in_every_phase_and_gives_everything_back") {
         return;
     }
-    let service = Service::start("thread_pool=2 thread_pool_max=8 socket_timeout=2 keep_alive_timeout=2 thread_idle_timeout=1");
+    let service =
+        Service::start("thread_pool=2 thread_pool_max=8 socket_timeout=2 keep_alive_timeout=2 thread_idle_timeout=1");
     let empty = service.figures().descriptors();
     let phases: Vec<Vec<u8>> = vec![
         b"".to_vec(),
         b"GET / HT".to_vec(),
         get("/").into_bytes(),
         post("/length", &[b'x'; 1000])[..500].to_vec(),
-        b"POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n".iter().copied().chain([b'x'; 100_000]).collect(),
+        b"POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
+            .iter()
+            .copied()
+            .chain([b'x'; 100_000])
+            .collect(),
         b"POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe".to_vec(),
         b"POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n".to_vec(),
         get("/block/500").into_bytes(),
