@@ -47,8 +47,19 @@ const fn client(
 const ALL: &[&str] = &["keep-alive", "upload", "chunked", "expect", "download", "range", "early", "abort", "short"];
 const WITH_EVENTS: &[&str] =
     &["keep-alive", "upload", "chunked", "expect", "download", "range", "early", "abort", "short", "events"];
-const WITH_WEBSOCKET: &[&str] =
-    &["keep-alive", "upload", "chunked", "expect", "download", "range", "early", "abort", "short", "events", "websocket"];
+const WITH_WEBSOCKET: &[&str] = &[
+    "keep-alive",
+    "upload",
+    "chunked",
+    "expect",
+    "download",
+    "range",
+    "early",
+    "abort",
+    "short",
+    "events",
+    "websocket",
+];
 /// Those who cannot be told to expect an interim answer.
 const UNEXPECTING: &[&str] = &["keep-alive", "upload", "chunked", "download", "range", "early", "abort", "short"];
 const FETCH: &[&str] = &["keep-alive", "upload", "chunked", "download", "range", "early", "abort", "short", "events"];

@@ -161,17 +161,18 @@ fn run(client: &Client, step: &Step, server: &Server, seen: &Seen, folder: &Path
         ("cut", cut, cut == step.cut),
         ("messages", messages, messages == step.messages),
     ];
-    let wrong: Vec<_> = checks.iter().filter(|check| !check.2).map(|check| format!("{} {}", check.1, check.0)).collect();
+    let wrong: Vec<_> =
+        checks.iter().filter(|check| !check.2).map(|check| format!("{} {}", check.1, check.0)).collect();
     if !wrong.is_empty() {
         return Err(format!("{}; it said {output:?}", wrong.join(", ")));
     }
-    let (read, written) =
-        (counted(|all| all.bytes_read).div_ceil(MIB), counted(|all| all.bytes_written).div_ceil(MIB));
+    let (read, written) = (counted(|all| all.bytes_read).div_ceil(MIB), counted(|all| all.bytes_written).div_ceil(MIB));
     Ok(format!("{served} requests, {connections} connections, {read} MiB in, {written} MiB out, {took:.1?}"))
 }
 
 fn counts(seen: &Seen) -> [u64; 5] {
-    [&seen.uploaded, &seen.chunked, &seen.expecting, &seen.cut, &seen.messages].map(|count| count.load(Ordering::SeqCst))
+    [&seen.uploaded, &seen.chunked, &seen.expecting, &seen.cut, &seen.messages]
+        .map(|count| count.load(Ordering::SeqCst))
 }
 
 /// Waits until nothing is under way any more.
