@@ -188,7 +188,6 @@ fn handle(request: &mut Request) -> Response {
             thread::sleep(Duration::from_millis(rest.parse().unwrap()));
             request.uri().to_string().into()
         }
-        "file" => Body::from_file(std::fs::File::open(format!("/{rest}")).unwrap()),
         "bytes" => Body::sized(std::io::repeat(b'x'), rest.parse().unwrap()),
         // Made for this request, unlike `large`.
         "copy" => vec![b'x'; rest.parse().unwrap()].into(),
