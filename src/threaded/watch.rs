@@ -21,6 +21,7 @@ pub(super) fn run(pool: &Arc<Pool>) {
     let mut desk = Desk::new(Arc::clone(pool.service()), Arc::default());
     // The first workers may still be on their way.
     let mut hire_after = Instant::now() + HIRE_PAUSE;
+    let mut told = None;
     let mut shortage = Shortage::new(processors, Instant::now());
     let (mut quiet, mut short) = (0, 0);
     while !pool.is_over() {
@@ -50,7 +51,7 @@ pub(super) fn run(pool: &Arc<Pool>) {
             let wanted = pool.queue.len().clamp(1, most.max(1));
             let called = (0..wanted).take_while(|_| pool.call()).count();
             let is_enough = called == wanted || (called == 0 && pool.call_leader());
-            if !is_enough && short >= HIRE_AFTER && now >= hire_after && !hire(pool, wanted - called) {
+            if !is_enough && short >= HIRE_AFTER && now >= hire_after && !hire(pool, wanted - called, now, &mut told) {
                 hire_after = now + HIRE_PAUSE;
             }
             if now < hire_after {
@@ -74,15 +75,18 @@ pub(super) fn run(pool: &Arc<Pool>) {
     }
 }
 
-/// Adds workers; false if there can be no more for now.
-fn hire(pool: &Arc<Pool>, count: usize) -> bool {
+/// Adds workers; false if there can be no more for now. That the system refuses is logged at most once a second, by when it was `told`.
+fn hire(pool: &Arc<Pool>, count: usize, now: Instant, told: &mut Option<Instant>) -> bool {
     for _ in 0..count {
         match pool.hire(worker::work) {
             Ok(true) => {}
             // As many as there may be: one of them will be back.
             Ok(false) => return false,
             Err(error) => {
-                log::warn!("cannot start another worker for now: {error}");
+                if told.is_none_or(|told| now - told >= Duration::from_secs(1)) {
+                    *told = Some(now);
+                    log::warn!("cannot start another worker for now: {error}");
+                }
                 return false;
             }
         }

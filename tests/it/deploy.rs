@@ -11,7 +11,7 @@ use drupe::{Body, BodyWriter, IntoResponse, Request, RequestExt, Response, Setti
 
 use crate::client::{Client, get, post};
 use crate::door::Door;
-use crate::frontends::{Proxy, connect, free_port};
+use crate::frontends::{Proxy, Reload, connect, free_port};
 use crate::guide::pages;
 use crate::place::Place;
 use crate::readme::{home, read};
@@ -81,7 +81,7 @@ fn nginx_with_the_file_of_the_guide_hands_on_all_there_is() {
         "daemon off; pid nginx.pid; error_log stderr crit; events {{ worker_connections 64; }}\n\
          http {{ access_log off; {temporary}\n{site}}}\n"
     );
-    let proxy = Proxy::start("nginx", &["-e", "stderr", "-c"], &config, address, "-HUP");
+    let proxy = Proxy::start("nginx", &["-e", "stderr", "-c"], &config, address, Reload::Signal("-HUP"));
     hands_on(&proxy, &door, "x-forwarded-for,x-forwarded-proto");
     // A kept connection for each of the clients there were, not one for each request.
     assert!(server.server().statistics().accepts <= 10, "{:?}", server.server().statistics());
@@ -102,7 +102,7 @@ fn haproxy_with_the_file_of_the_guide_hands_on_all_there_is() {
             ("127.0.0.1:8081", servers[1].address().to_string()),
         ],
     );
-    let proxy = Proxy::start("haproxy", &["-W", "-db", "-f"], &config, address, "-USR2");
+    let proxy = Proxy::start("haproxy", &["-W", "-db", "-f"], &config, address, Reload::Signal("-USR2"));
     hands_on(&proxy, &door, "");
     // One that stops is not missed.
     servers[0].server().stop();

@@ -63,6 +63,13 @@ mod slow;
 // What other servers die of.
 mod deaths;
 
+// What the system refuses: descriptors, threads, memory; clocks that jump.
+mod faults;
+
+// Networks that lose, delay and cut; clients that are killed or stopped.
+mod killed;
+mod network;
+
 // A stop with everything at once going on.
 mod stop;
 
