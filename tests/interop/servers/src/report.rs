@@ -17,6 +17,7 @@ pub(crate) fn write(servers: &[Server], rows: &[Row]) -> String {
     }
     summary(&mut page, servers, rows);
     odd(&mut page, servers, rows);
+    lax(&mut page, servers, rows);
     differences(&mut page, servers, rows);
     statuses(&mut page, servers, rows);
     page
@@ -82,6 +83,21 @@ fn odd(page: &mut String, servers: &[Server], rows: &[Row]) {
         let why = row.case.because.as_deref().unwrap_or("the rule asks for it");
         let ours = cell(&row.outcomes[0].to_string());
         let _ = writeln!(page, "| {} | {ours} | {who} | {} | {} |", name(row), rule(row), cell(why));
+    }
+}
+
+/// Where drupe takes, or waits for the end of, what several others refuse.
+fn lax(page: &mut String, servers: &[Server], rows: &[Row]) {
+    let who = |row: &Row| -> Vec<&str> {
+        let refuses = |at: &usize| row.outcomes[*at].is_refusal();
+        (1..servers.len()).filter(refuses).map(|at| servers[at].name).collect()
+    };
+    let lax: Vec<_> = rows.iter().filter(|row| !row.outcomes[0].is_refusal()).map(|row| (row, who(row))).collect();
+    page.push_str("\n## What drupe takes and two others or more refuse\n\n");
+    page.push_str("| case | drupe | refused by | by |\n|---|---|---|---|\n");
+    for (row, who) in lax.iter().filter(|(row, who)| who.len() > 1 && !row.case.answers.is_empty()) {
+        let ours = cell(&row.outcomes[0].to_string());
+        let _ = writeln!(page, "| {} | {ours} | {} | {} |", name(row), who.join(", "), rule(row));
     }
 }
 
