@@ -25,6 +25,7 @@
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
 //! | a directory of files | [`Files`] |
 //! | HTTPS | [`Settings::ssl_certificate`], [`Connection::tls`], [`ServerHandle::reload_tls`], [`tls`] |
+//! | what a process lives by: start, stop, PID file, fewer rights | [`process`] |
 //! | what it has done, and how a stop went | [`Statistics`], [`Stopped`] |
 //! | testing handlers | [`testing`] |
 //! | what can go wrong at a start | [`Error`] |
@@ -72,6 +73,7 @@ mod h1;
 mod http_server;
 mod message;
 mod net;
+pub mod process;
 mod proxy;
 mod server;
 pub mod settings;

@@ -35,6 +35,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Ring 3.
     ("threaded", &["config", "net", "h1", "message", "http_server", "address", "error", "proxy"]),
     // Ring 4.
+    // The public name of what lies in two rings: nothing but a list.
+    ("process", &["bus", "http_server"]),
     ("server", &["settings", "config", "http_server", "threaded", "bus", "message", "error", "address"]),
     // Ring 5. The program is a user: it says `drupe`, never `crate`.
     ("testing", &["address", "config", "error", "http_server", "message", "net", "server", "settings", "threaded"]),
@@ -71,8 +73,10 @@ const CRATES: &[(&str, &[&str], &str)] = &[
             "net/credentials.rs",
             "files/root.rs",
             "bus/notify.rs",
+            "bus/pid_file.rs",
+            "bus/privileges.rs",
         ],
-        "epoll; sendfile; errno of accept; permissions before bind; SO_PEERCRED; opening a file; CLOCK_MONOTONIC; threads that sleep; limits",
+        "locks on files; becoming another user; epoll; sendfile; errno of accept; permissions before bind; SO_PEERCRED; opening a file; CLOCK_MONOTONIC; threads that sleep; limits",
     ),
     (
         "socket2",

@@ -73,6 +73,9 @@ mod lifecycle;
 #[cfg(feature = "signals")]
 mod signals;
 
+// What a process lives by.
+mod bus;
+
 // Where it listens.
 mod listening;
 
