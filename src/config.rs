@@ -21,6 +21,7 @@ use crate::address::BindAddr;
 use crate::error::Error;
 use crate::proxy::trust::Trust;
 use crate::settings::Settings;
+use crate::wsgi;
 
 pub(crate) use self::tls::Tls;
 
@@ -92,6 +93,8 @@ pub(crate) struct Config {
     pub(crate) protocol: Version,
     /// Value of the `Server` field, if it is sent; not empty.
     pub(crate) software: Option<HeaderValue>,
+    /// Version of the gateway, for applications.
+    pub(crate) wsgi: wsgi::Version,
     /// Status for a head above `head_bytes` or `fields`.
     pub(crate) overflow: StatusCode,
 
@@ -163,6 +166,7 @@ impl Config {
             stack_size: within("thread_stack_size", s.thread_stack_size, 64 * KIB..=GIB)?,
             protocol: protocol(&s.protocol_version)?,
             software: s.software.as_deref().map(software).transpose()?,
+            wsgi: wsgi::find(&s.wsgi_version)?,
             overflow: overflow(s.header_overflow_status)?,
             tls: Tls::resolve(s)?,
             head_bytes: within("max_request_header_size", s.max_request_header_size, 64..=GIB)?,

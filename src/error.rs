@@ -2,9 +2,14 @@
 //!
 //! Not for what goes wrong with one request or one connection: that is answered or logged, and the server goes on.
 
+mod origin;
+
 use std::error;
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
+
+pub use self::origin::Origin;
 
 /// Why a server was not started, or could not go on.
 ///
@@ -20,12 +25,40 @@ pub enum Error {
         /// The value, what is wrong with it and what would do.
         reason: String,
     },
+    /// Two settings have values that cannot be used together.
+    Contradiction {
+        /// The name of the one that has to give way.
+        name: &'static str,
+        /// The name of the other.
+        with: &'static str,
+        /// What is wrong about them.
+        reason: String,
+    },
     /// A setting was named that does not exist.
     UnknownSetting {
         /// The name as it was written.
         name: String,
-        /// The setting that was probably meant.
-        nearest: Option<&'static str>,
+        /// The one that was probably meant, as it would be written in that place.
+        nearest: Option<String>,
+    },
+    /// Any of these, or [`Malformed`](Error::Malformed), about something that was written in a file, the environment or a flag.
+    Located {
+        /// Where it was written.
+        origin: Origin,
+        /// What is wrong with it.
+        error: Box<Error>,
+    },
+    /// What is there to be settings is none.
+    Malformed {
+        /// What is wrong with it: not TOML, the same setting twice.
+        reason: String,
+    },
+    /// A file of settings cannot be read.
+    Unreadable {
+        /// The file as it was given.
+        path: PathBuf,
+        /// The reason, such as a file that is not there.
+        source: io::Error,
     },
     /// A host to listen on has no address.
     Resolve {
@@ -64,12 +97,39 @@ impl Error {
     pub(crate) fn setting(name: &'static str, reason: impl Into<String>) -> Error {
         Error::Setting { name, reason: reason.into() }
     }
+
+    /// Refuses the setting `name` because of `with`, for `reason`.
+    pub(crate) fn contradiction(name: &'static str, with: &'static str, reason: impl Into<String>) -> Error {
+        Error::Contradiction { name, with, reason: reason.into() }
+    }
+
+    /// Refuses what is there to be settings for `reason`.
+    pub(crate) fn malformed(reason: impl Into<String>) -> Error {
+        Error::Malformed { reason: reason.into() }
+    }
+
+    /// Adds where it was written.
+    pub(crate) fn at(self, origin: Origin) -> Error {
+        Error::Located { origin, error: Box::new(self) }
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Setting { name, reason } => write!(f, "setting {name}: {reason}"),
+            Error::Setting { name, reason } | Error::Contradiction { name, reason, .. } => {
+                write!(f, "setting {name}: {reason}")
+            }
+            Error::Malformed { reason } => f.write_str(reason),
+            Error::Unreadable { path, .. } => write!(f, "cannot read settings from {}", path.display()),
+            Error::Located { origin, error } => match &**error {
+                Error::Setting { reason, .. } if origin.names_the_setting() => write!(f, "{origin}: {reason}"),
+                Error::UnknownSetting { nearest, .. } if origin.names_the_setting() => {
+                    write!(f, "unknown {origin}")?;
+                    nearest.as_ref().map_or(Ok(()), |nearest| write!(f, "; did you mean {nearest}?"))
+                }
+                error => write!(f, "{origin}: {error}"),
+            },
             Error::UnknownSetting { name, nearest: None } => write!(f, "unknown setting {name:?}"),
             Error::UnknownSetting { name, nearest: Some(nearest) } => {
                 write!(f, "unknown setting {name:?}; did you mean {nearest}?")
@@ -89,8 +149,14 @@ impl error::Error for Error {
             Error::Resolve { source, .. }
             | Error::Bind { source, .. }
             | Error::Thread { source, .. }
+            | Error::Unreadable { source, .. }
             | Error::System { source, .. } => Some(source),
-            Error::Setting { .. } | Error::UnknownSetting { .. } | Error::Stopped => None,
+            Error::Located { error, .. } => error.source(),
+            Error::Setting { .. }
+            | Error::Contradiction { .. }
+            | Error::UnknownSetting { .. }
+            | Error::Malformed { .. }
+            | Error::Stopped => None,
         }
     }
 }
@@ -116,7 +182,7 @@ mod tests {
         check(Error::setting("thread_pool", "0 is out of range"), "setting thread_pool: 0 is out of range", false);
         check(Error::UnknownSetting { name: name(), nearest: None }, "unknown setting \"socket_prt\"", false);
         check(
-            Error::UnknownSetting { name: name(), nearest: Some("socket_port") },
+            Error::UnknownSetting { name: name(), nearest: Some("socket_port".to_owned()) },
             "unknown setting \"socket_prt\"; did you mean socket_port?",
             false,
         );
@@ -133,6 +199,41 @@ mod tests {
         );
         check(Error::System { what: "epoll", source: denied() }, "cannot set up epoll", true);
         check(Error::Stopped, "server was stopped while it started", false);
+    }
+
+    #[test]
+    fn what_was_written_somewhere_says_where_once() {
+        let file = || Origin::File { path: "a/drupe.toml".into(), line: 3 };
+        let variable = || Origin::Environment { variable: "DRUPE_THREAD_POOL".to_owned() };
+        let flag = || Origin::Flag { flag: "--thread-pool".to_owned() };
+        let wrong = || Error::setting("thread_pool", "0 is out of range");
+        check(wrong().at(file()), "a/drupe.toml:3: setting thread_pool: 0 is out of range", false);
+        check(wrong().at(variable()), "environment variable DRUPE_THREAD_POOL: 0 is out of range", false);
+        check(wrong().at(flag()), "option --thread-pool: 0 is out of range", false);
+
+        let unknown = |nearest: Option<&str>| Error::UnknownSetting {
+            name: "server.thread_pol".to_owned(),
+            nearest: nearest.map(str::to_owned),
+        };
+        let text = "a/drupe.toml:3: unknown setting \"server.thread_pol\"; did you mean server.thread_pool?";
+        check(unknown(Some("server.thread_pool")).at(file()), text, false);
+        check(unknown(None).at(variable()), "unknown environment variable DRUPE_THREAD_POOL", false);
+        check(unknown(Some("--x")).at(flag()), "unknown option --thread-pool; did you mean --x?", false);
+
+        // The origin may be that of the other setting, so the first is named.
+        let both = Error::contradiction("thread_pool_max", "thread_pool", "5 is below thread_pool, which is 10");
+        let text = "option --thread-pool: setting thread_pool_max: 5 is below thread_pool, which is 10";
+        check(both.at(flag()), text, false);
+
+        check(Error::malformed("not TOML").at(file()), "a/drupe.toml:3: not TOML", false);
+        let path = || "a/drupe.toml".into();
+        check(Error::Unreadable { path: path(), source: denied() }, "cannot read settings from a/drupe.toml", true);
+        check(
+            Error::Unreadable { path: path(), source: denied() }.at(flag()),
+            "option --thread-pool: cannot read settings from a/drupe.toml",
+            true,
+        );
+        assert_eq!([Origin::Default, Origin::Program].map(|origin| origin.to_string()), ["default", "program"]);
     }
 
     #[test]

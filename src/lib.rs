@@ -19,14 +19,16 @@
 //! |---|---|
 //! | starting, stopping, restarting | [`Server`], [`ServerHandle`] |
 //! | what can be set, with units, ranges and defaults | [`Settings`] |
+//! | settings from files, the environment and flags | [`settings`], [`Settings::from_file`](settings/struct.Settings.html#method.from_file) |
 //! | writing handlers | [`Handler`], [`IntoResponse`], [`Request`], [`RequestExt`] |
 //! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`] |
 //! | who is calling, over a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
 //! | a directory of files | [`Files`] |
+//! | applications in the style of WSGI, CGI programs | [`wsgi`], [`Server::wsgi`] |
 //! | HTTPS | [`Settings::ssl_certificate`], [`Connection::tls`], [`ServerHandle::reload_tls`], [`tls`] |
 //! | what a process lives by: start, stop, PID file, fewer rights | [`process`] |
-//! | what it has done, and how a stop went | [`Statistics`], [`Stopped`] |
+//! | what it has done, and how a stop went | [`Statistics`], [`process::Stopped`] |
 //! | testing handlers | [`testing`] |
 //! | what can go wrong at a start | [`Error`] |
 //!
@@ -34,9 +36,11 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT, and loads certificates again on SIGHUP |
+//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT, loads certificates again on SIGHUP, and does on SIGUSR1 what
+//! [`Server::on_graceful`] says |
 //! | `systemd` | | [`listen`](Settings::listen) takes sockets that systemd has opened: `fd:3` |
-//! | `cli` | | the program `drupe`, which serves a directory, with `systemd` and `tls` |
+//! | `config` | | settings from TOML files |
+//! | `cli` | | the program `drupe`, which serves a directory, with `systemd`, `config` and `tls` |
 //! | `tls` | | TLS by rustls, with the cryptography of ring |
 //! | `tls-aws-lc` | | the same with that of AWS-LC, which goes before ring where both are on |
 //! | `tls-encrypted-keys` | | private keys that are encrypted |
@@ -62,7 +66,10 @@
 //! # Logging
 //!
 //! Through the `log` crate: what goes wrong as `error` and `warn`, starts and stops as `info`, refused requests as `debug`, and one line an
-//! exchange under the target `drupe::access` as `info`, which costs nothing while nobody listens.
+//! exchange under the target `drupe::access` as `info`, which costs nothing while nobody listens. Its text is in the Combined Log Format, with
+//! the seconds it took at the end; nothing of a peer's in it can forge a line. For other forms, such as JSON, the record has its parts as
+//! key-values: `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` and `seconds`; those are as they were
+//! sent, and null if there is none.
 
 mod address;
 mod bus;
@@ -80,6 +87,7 @@ pub mod settings;
 pub mod testing;
 mod threaded;
 pub mod tls;
+pub mod wsgi;
 
 pub use http;
 
@@ -94,7 +102,7 @@ pub use proxy::laws as proxy_laws;
 pub use address::{BindAddr, Credentials, Peer};
 pub use error::Error;
 pub use files::Files;
-pub use http_server::{Statistics, Stopped};
+pub use http_server::Statistics;
 pub use message::{
     Body, BodyWriter, Connection, Handler, IntoResponse, Request, RequestExt, Response, Upgraded, upgrade,
 };

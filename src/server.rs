@@ -1,15 +1,19 @@
 //! The server as its user holds it: CherryPy's server adapter.
 
 mod address;
+mod graceful;
+#[cfg(feature = "signals")]
+mod obeying;
 mod reload;
+mod served;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use self::graceful::Listeners;
+use self::served::Served;
 use crate::address::BindAddr;
 use crate::bus::notify;
-#[cfg(feature = "signals")]
-use crate::bus::signals;
 use crate::config::Config;
 use crate::error::Error;
 use crate::http_server::{Statistics, Stopped};
@@ -45,10 +49,12 @@ pub struct ServerHandle {
 }
 
 struct Shared {
-    handler: Arc<dyn Handler>,
+    served: Served,
     life: Mutex<Life>,
     /// Rings when the state changes.
     changed: Condvar,
+    /// Who opens things anew when asked.
+    graceful: Listeners,
 }
 
 #[derive(Default)]
@@ -75,8 +81,7 @@ enum State {
 impl Server {
     /// A server with default settings that answers with `handler`.
     pub fn new(handler: impl Handler) -> Self {
-        let shared = Shared { handler: Arc::new(handler), life: Mutex::default(), changed: Condvar::new() };
-        Self { settings: Settings::default(), shared: Arc::new(shared) }
+        Self::serving(Served::Handler(Arc::new(handler)))
     }
 
     /// Binds and starts; returns once connections are accepted. Nothing happens if it runs already.
@@ -97,8 +102,11 @@ impl Server {
 
     /// Goes on from `Starting`, which the caller has entered.
     fn start_engine(&self) -> Result<(), Error> {
-        let started =
-            Config::resolve(&self.settings).and_then(|config| Engine::start(config, Arc::clone(&self.shared.handler)));
+        let started = Config::resolve(&self.settings).and_then(|config| {
+            let handler = self.shared.served.handler(&config);
+            Engine::start(config, handler)
+        });
+        let started = started.map_err(|error| self.settings.locate(error));
         let mut life = self.shared.life();
         let result = match started {
             Ok(engine) => {
@@ -123,6 +131,15 @@ impl Server {
             log::info!("serving on {}", self.description());
         }
         result
+    }
+
+    /// Checks the settings as [`start`](Self::start) does, files of certificates and keys included, and listens nowhere.
+    ///
+    /// # Errors
+    /// The first setting that is out of range, contradicts another or names a file that will not do; with where it was written, if it was.
+    pub fn check(&self) -> Result<(), Error> {
+        let checked = Config::resolve(&self.settings).and_then(|config| Engine::check(&config));
+        checked.map_err(|error| self.settings.locate(error))
     }
 
     /// Stops: accepts no more, closes idle connections at once, lets running requests finish for `shutdown_timeout`, cuts what is left, and
@@ -153,7 +170,8 @@ impl Server {
     }
 
     /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
-    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs.
+    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs. SIGUSR1 does what [`on_graceful`](Self::on_graceful)
+    /// asked for.
     ///
     /// Where systemd asks for it (`Type=notify`, `notify-reload`) it is told when connections are accepted, when the server restarts, and when
     /// it stops. A server that was only started tells nothing: it may be a part of something larger.
@@ -166,23 +184,11 @@ impl Server {
     pub fn quickstart(&self) -> Result<(), Error> {
         self.start()?;
         #[cfg(feature = "signals")]
-        let _caught = self.obey_signals().map_err(|source| Error::System { what: "signals", source })?;
+        let _caught = (self.obey_signals()?, self.obey_graceful()?);
         self.shared.set_main(true);
         self.block();
         self.shared.set_main(false);
         Ok(())
-    }
-
-    #[cfg(feature = "signals")]
-    fn obey_signals(&self) -> std::io::Result<(signals::Caught, Option<signals::Caught>)> {
-        let (first, more, shared) = (self.handle(), self.handle(), Arc::clone(&self.shared));
-        let stop = move || {
-            first.stop();
-        };
-        let exit = signals::on_exit(stop, move || more.cut())?;
-        let is_secure = self.shared.is_secure() == Some(true);
-        let reload = is_secure.then(|| signals::on_hangup(move || shared.reload_tls_or_log())).transpose()?;
-        Ok((exit, reload))
     }
 
     /// A handle that can be cloned and sent, for handlers and other threads.

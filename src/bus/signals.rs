@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
 
 /// Signals are caught for as long as this lives; afterwards they end the process again, as by default.
@@ -56,6 +56,19 @@ pub(crate) fn on_hangup(on_each: impl Fn() + Send + 'static) -> io::Result<Caugh
     })
 }
 
+/// Calls `on_each` at each SIGUSR1.
+///
+/// # Errors
+/// As [`on_exit`].
+pub(crate) fn on_graceful(on_each: impl Fn() + Send + 'static) -> io::Result<Caught> {
+    catch(&GRACEFUL, move |mut signals| {
+        for _ in &mut signals {
+            log::info!("caught SIGUSR1");
+            on_each();
+        }
+    })
+}
+
 /// Signals that are caught together.
 struct Group {
     signals: &'static [i32],
@@ -89,10 +102,12 @@ fn catch(group: &'static Group, listen: impl FnOnce(Signals) + Send + 'static) -
     let default = group.default_when_uncaught()?;
     let signals = Signals::new(group.signals)?;
     let handle = signals.handle();
-    let thread = thread::Builder::new().name("drupe-signals".to_owned()).spawn(move || listen(signals))?;
+    // From here on none is lost, though nobody has heard it yet.
     group.living.fetch_add(1, Ordering::SeqCst);
     default.store(false, Ordering::SeqCst);
-    Ok(Caught { group, handle, thread: Some(thread) })
+    let mut caught = Caught { group, handle, thread: None };
+    caught.thread = Some(thread::Builder::new().name("drupe-signals".to_owned()).spawn(move || listen(signals))?);
+    Ok(caught)
 }
 
 impl Drop for Caught {
@@ -110,4 +125,5 @@ impl Drop for Caught {
 }
 
 static EXIT: Group = Group::new(&[SIGTERM, SIGINT]);
+static GRACEFUL: Group = Group::new(&[SIGUSR1]);
 static HANGUP: Group = Group::new(&[SIGHUP]);

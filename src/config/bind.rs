@@ -39,7 +39,8 @@ pub(super) fn owner(name: &'static str, owner: Option<&str>) -> Result<Option<St
 /// CherryPy takes it for off; here nothing that is asked for is silently not done.
 pub(super) fn resolve(is_resolved: bool, is_known: bool) -> Result<bool, Error> {
     if is_resolved && !is_known {
-        return Err(Error::setting("peercreds_resolve", "there is nobody to find the names of while peercreds is off"));
+        let reason = "there is nobody to find the names of while peercreds is off";
+        return Err(Error::contradiction("peercreds_resolve", "peercreds", reason));
     }
     Ok(is_resolved)
 }

@@ -31,7 +31,8 @@ pub(super) fn backlog(size: u32) -> Result<i32, Error> {
 pub(super) fn threads_max(most: Option<usize>, threads_min: usize) -> Result<Option<usize>, Error> {
     match limit("thread_pool_max", most, 1..=MOST_THREADS)? {
         Some(most) if most < threads_min => {
-            Err(Error::setting("thread_pool_max", format!("{most} is below thread_pool, which is {threads_min}")))
+            let reason = format!("{most} is below thread_pool, which is {threads_min}");
+            Err(Error::contradiction("thread_pool_max", "thread_pool", reason))
         }
         most => Ok(most),
     }
@@ -106,7 +107,7 @@ fn out_of_range(name: &'static str, value: &dyn Debug, least: &dyn Debug, most: 
 }
 
 /// Settings whose work this version does not do, beside the one that is an object.
-const UNSUPPORTED: &[&str] = &["statistics", "wsgi_version"];
+const UNSUPPORTED: &[&str] = &["statistics"];
 
 const NOT_SUPPORTED: &str = "not supported by this version, leave it at its default";
 pub(super) const KIB: usize = 1 << 10;

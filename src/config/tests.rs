@@ -96,6 +96,7 @@ fn values_on_the_edge_resolve() {
     accepts("header_overflow_status", "413", |c| c.overflow == 413);
     accepts("reuse_port", "on", |c| c.reuse_port);
     accepts("nodelay", "off", |c| !c.nodelay);
+    accepts("wsgi_version", "u.0", |c| format!("{:?}", c.wsgi) == "Version(u.0)");
 }
 
 #[test]
@@ -238,6 +239,15 @@ header_overflow_status | 0 | 0 is neither 431 nor 413",
 }
 
 #[test]
+fn a_version_that_is_not_known_is_refused_with_those_that_are() {
+    for version in ["1.1", "u.1", "U.0", "cherry.9"] {
+        let text = resolve("wsgi_version", version).unwrap_err().to_string();
+        let start = format!("setting wsgi_version: {version} is not known; there is 1.0, u.0");
+        assert!(text.starts_with(&start), "{text}");
+    }
+}
+
+#[test]
 fn an_answer_cannot_be_split_through_software() {
     let software = Some("a\r\nSet-Cookie: b".to_owned());
     let settings = Settings { software, ..Settings::default() };
@@ -249,8 +259,7 @@ fn an_answer_cannot_be_split_through_software() {
 fn what_is_not_supported_yet_is_refused_by_name() {
     refuses(
         "\
-statistics | on | not supported by this version, leave it at its default
-wsgi_version | u.0 | not supported by this version, leave it at its default",
+statistics | on | not supported by this version, leave it at its default",
     );
 }
 

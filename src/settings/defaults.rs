@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Settings;
+use super::origins::Origins;
 
 impl Default for Settings {
     /// Gives CherryPy's values, but bounded queues and threads, a longer backlog, and 75 s for an idle connection.
@@ -67,6 +68,7 @@ impl Default for Settings {
             instance: None,
             statistics: false,
             wsgi_version: ("1".to_owned(), 0),
+            origins: Origins::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Settings;
 use super::addresses::Addresses;
+use super::nearest::nearest_of;
 use super::text::{
     Bool, Bytes, Certificates, Count, Kind, Mode, Name, Names, Path, Port, Seconds, Secret, SocketPath, Status,
     Unlimited, Unset, Version,
@@ -67,7 +68,7 @@ impl Settings {
         }
         match OBJECTS.iter().find(|object| **object == name) {
             Some(object) => Err(Error::setting(object, "cannot be written as text, only set by a program")),
-            None => Err(Error::UnknownSetting { name: name.to_owned(), nearest: nearest(name) }),
+            None => Err(Error::UnknownSetting { name: name.to_owned(), nearest: nearest(name).map(str::to_owned) }),
         }
     }
 
@@ -77,37 +78,17 @@ impl Settings {
     }
 }
 
-fn row(name: &str) -> Option<&'static Row> {
+/// Finds the row of the setting called `name`.
+pub(super) fn row(name: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.name == name)
 }
 
-/// Finds the setting that was probably meant: at most a third of its letters are wrong.
 fn nearest(name: &str) -> Option<&'static str> {
-    TABLE
-        .iter()
-        .map(|row| (distance(name.as_bytes(), row.name.as_bytes()), row.name))
-        .filter(|(distance, known)| *distance <= known.len() / 3)
-        .min()
-        .map(|(_, known)| known)
-}
-
-/// Counts the insertions, deletions and replacements that make `b` of `a` (Levenshtein), one row of the matrix at a time.
-fn distance(a: &[u8], b: &[u8]) -> usize {
-    let mut costs: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.iter().enumerate() {
-        let mut diagonal = i;
-        costs[0] = i + 1;
-        for (j, right) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(left != right);
-            diagonal = costs[j + 1];
-            costs[j + 1] = replaced.min(diagonal + 1).min(costs[j] + 1);
-        }
-    }
-    costs[b.len()]
+    nearest_of(name, TABLE.iter().map(|row| row.name))
 }
 
 /// Settings that have no row: text cannot express them.
-const OBJECTS: &[&str] = &["instance", "ssl_context"];
+pub(super) const OBJECTS: &[&str] = &["instance", "ssl_context"];
 
 macro_rules! table {
     ($($group:literal { $($name:ident: $kind:ty = $help:literal;)* })*) => {
@@ -196,7 +177,7 @@ table! {
     }
     "other" {
         statistics: Bool = "gather statistics (not yet supported)";
-        wsgi_version: Version = "version of the WSGI-style gateway, 1.0 or u.0 (not yet supported)";
+        wsgi_version: Version = "version of the WSGI-style gateway: 1.0, u.0 or one of the program's own";
     }
 }
 

@@ -1,30 +1,52 @@
-//! The access log: one line for each exchange, in the Combined Log Format and the time it took.
+//! The access log: one record for each exchange.
 //!
-//! Over a Unix socket the address is `unix:`, and the third column is the user whom `peercreds` found: the name where
-//! `peercreds_resolve` finds one, else the number.
+//! Its text is a line in the Combined Log Format and the time it took. Over a Unix socket the address is `unix:`, and the third column is
+//! the user whom `peercreds` found: the name where `peercreds_resolve` finds one, else the number. Who wants another form finds the same as
+//! key-values: `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` (as they were sent, not escaped)
+//! and `seconds`; what there is not is null.
 //!
-//! The lines are records of level `Info` under the target `drupe::access`; nothing is formatted unless somebody listens.
+//! The records are of level `Info` under the target `drupe::access`; nothing is looked at unless somebody listens, and nothing is formatted
+//! that he does not ask for.
 
-use std::fmt::Write;
+use std::borrow::Cow;
+use std::fmt::{self, Display, Formatter};
+use std::net::IpAddr;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use http::header::{REFERER, USER_AGENT};
-use http::{HeaderName, StatusCode, Version};
+use http::{HeaderName, Method, StatusCode, Version};
 
 use crate::address::{Credentials, Peer};
 use crate::h1::head::RequestHead;
 
-/// A line that is being made, if somebody listens.
+/// A record that is being made, if somebody listens.
 #[derive(Debug)]
 pub(super) struct Line(Option<Box<Begun>>);
 
 #[derive(Debug)]
 struct Begun {
-    /// Everything that the request says, before a handler could change it.
-    request: String,
-    referer_and_agent: String,
-    peer: String,
+    /// Everything that the request says, before a handler could change it; `None` for what is refused before there is a request.
+    asked: Option<Asked>,
+    peer: Option<Address>,
+    /// Who it is over a Unix socket: the user's name, or the number if there is none.
+    user: Option<String>,
     at: Instant,
+}
+
+/// What of a request is logged; copied, as it may outlive the request and should not keep its whole head.
+#[derive(Debug)]
+struct Asked {
+    method: Method,
+    target: String,
+    version: &'static str,
+    referer: Option<Box<[u8]>>,
+    user_agent: Option<Box<[u8]>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Address {
+    Tcp(IpAddr),
+    Unix,
 }
 
 impl Line {
@@ -33,85 +55,132 @@ impl Line {
         if !log::log_enabled!(target: TARGET, log::Level::Info) {
             return Self(None);
         }
-        let version = if head.version == Version::HTTP_10 { "1.0" } else { "1.1" };
-        let text = format!("{} {} HTTP/{version}", head.method, head.target);
-        let field = |name: HeaderName| head.fields.get(name).map_or(&b"-"[..], |value| value.as_bytes());
-        Self(Some(Box::new(Begun {
-            request: quoted(text.as_bytes()),
-            referer_and_agent: format!("{} {}", quoted(field(REFERER)), quoted(field(USER_AGENT))),
-            peer: shown(peer, user),
-            at: Instant::now(),
-        })))
+        let field = |name: HeaderName| head.fields.get(name).map(|value| Box::from(value.as_bytes()));
+        let asked = Asked {
+            method: head.method.clone(),
+            target: head.target.to_string(),
+            version: if head.version == Version::HTTP_10 { "1.0" } else { "1.1" },
+            referer: field(REFERER),
+            user_agent: field(USER_AGENT),
+        };
+        let begun = Begun { asked: Some(asked), peer: address(peer), user: user(peer, name), at: Instant::now() };
+        Self(Some(Box::new(begun)))
     }
 
-    /// A line for what is refused before there is a request to speak of.
+    /// A record for what is refused before there is a request to speak of.
     pub(super) fn refused(peer: Option<&Peer>) -> Self {
         if !log::log_enabled!(target: TARGET, log::Level::Info) {
             return Self(None);
         }
-        let nothing = || quoted(b"-");
-        Self(Some(Box::new(Begun {
-            request: nothing(),
-            referer_and_agent: format!("{} {}", nothing(), nothing()),
-            // Not by name: a thread that others wait for must not look one up.
-            peer: shown(peer, |_| None),
-            at: Instant::now(),
-        })))
+        // Not by name: a thread that others wait for must not look one up.
+        let begun = Begun { asked: None, peer: address(peer), user: user(peer, |_| None), at: Instant::now() };
+        Self(Some(Box::new(begun)))
     }
 
     /// Writes it. `answer`: the status and the bytes of content, unless the answer broke off.
     pub(super) fn end(self, answer: Option<(StatusCode, u64)>) {
         let Some(begun) = self.0 else { return };
-        let (status, bytes) = match answer {
-            Some((status, bytes)) => (status.as_str().to_owned(), bytes.to_string()),
-            None => ("-".to_owned(), "-".to_owned()),
-        };
+        let seconds = begun.at.elapsed().as_secs_f64();
+        let asked = begun.asked.as_ref();
         log::info!(
             target: TARGET,
-            "{} [{}] {} {status} {bytes} {} {:.6}",
-            begun.peer,
-            common_date(SystemTime::now()),
-            begun.request,
-            begun.referer_and_agent,
-            begun.at.elapsed().as_secs_f64(),
+            peer = begun.peer.map(|peer| peer.to_string()).as_deref(),
+            user = begun.user.as_deref(),
+            method = asked.map(|asked| asked.method.as_str()),
+            target = asked.map(|asked| asked.target.as_str()),
+            version = asked.map(|asked| asked.version),
+            status = answer.map(|(status, _)| status.as_u16()),
+            bytes = answer.map(|(_, bytes)| bytes),
+            referer = lossy(asked.and_then(|asked| asked.referer.as_deref())).as_deref(),
+            user_agent = lossy(asked.and_then(|asked| asked.user_agent.as_deref())).as_deref(),
+            seconds = seconds;
+            "{}",
+            Combined { begun: &begun, answer, seconds, now: SystemTime::now() }
         );
     }
 }
 
-/// The first three columns: the address, `-`, and who it is; over a Unix socket that is the user's name, or the number if there is none.
-fn shown(peer: Option<&Peer>, name: impl Fn(&Credentials) -> Option<String>) -> String {
-    match peer {
-        Some(Peer::Tcp(address)) => format!("{} - -", address.ip()),
-        Some(Peer::Unix(Some(who))) => match name(who) {
-            Some(name) => format!("unix: - {name}"),
-            None => format!("unix: - {}", who.uid),
-        },
-        Some(Peer::Unix(None)) => "unix: - -".to_owned(),
-        None => "- - -".to_owned(),
+/// Shows an exchange in the Combined Log Format, and the time it took.
+struct Combined<'l> {
+    begun: &'l Begun,
+    answer: Option<(StatusCode, u64)>,
+    seconds: f64,
+    now: SystemTime,
+}
+
+impl Display for Combined<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.begun.peer {
+            Some(peer) => write!(f, "{peer} - ")?,
+            None => f.write_str("- - ")?,
+        }
+        write!(f, "{} [{}] ", self.begun.user.as_deref().unwrap_or("-"), common_date(self.now))?;
+        let asked = self.begun.asked.as_ref();
+        match asked {
+            Some(asked) => {
+                let line = format!("{} {} HTTP/{}", asked.method, asked.target, asked.version);
+                write!(f, "{} ", Quoted(line.as_bytes()))?;
+            }
+            None => f.write_str("\"-\" ")?,
+        }
+        match self.answer {
+            Some((status, bytes)) => write!(f, "{} {bytes}", status.as_str())?,
+            None => f.write_str("- -")?,
+        }
+        let referer = asked.and_then(|asked| asked.referer.as_deref()).unwrap_or(b"-");
+        let user_agent = asked.and_then(|asked| asked.user_agent.as_deref()).unwrap_or(b"-");
+        write!(f, " {} {} {:.6}", Quoted(referer), Quoted(user_agent), self.seconds)
+    }
+}
+
+impl Display for Address {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp(address) => write!(f, "{address}"),
+            Address::Unix => f.write_str("unix:"),
+        }
+    }
+}
+
+fn address(peer: Option<&Peer>) -> Option<Address> {
+    Some(match peer? {
+        Peer::Tcp(address) => Address::Tcp(address.ip()),
+        Peer::Unix(_) => Address::Unix,
+    })
+}
+
+fn user(peer: Option<&Peer>, name: impl Fn(&Credentials) -> Option<String>) -> Option<String> {
+    match peer? {
+        Peer::Unix(Some(who)) => Some(name(who).unwrap_or_else(|| who.uid.to_string())),
+        _ => None,
     }
 }
 
 /// A user's name, if it can stand in a line as it is.
-fn user(who: &Credentials) -> Option<String> {
+fn name(who: &Credentials) -> Option<String> {
     who.user().filter(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
-/// Puts quotation marks around bytes of the peer, and makes what could forge a line or move a terminal visible.
-fn quoted(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() + 2);
-    text.push('"');
-    for &byte in bytes {
-        match byte {
-            b'"' | b'\\' => text.extend(['\\', byte as char]),
-            b' '..=b'~' => text.push(byte as char),
-            _ => {
-                // Writing to a string cannot fail.
-                let _ = write!(text, "\\x{byte:02x}");
+/// A field value as text, with replacement characters for what is not UTF-8.
+fn lossy(value: Option<&[u8]>) -> Option<Cow<'_, str>> {
+    value.map(String::from_utf8_lossy)
+}
+
+/// Shows bytes of the peer in quotation marks, and makes what could forge a line or move a terminal visible.
+struct Quoted<'b>(&'b [u8]);
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        for &byte in self.0 {
+            match byte {
+                b'"' | b'\\' => write!(f, "\\{}", byte as char)?,
+                b' '..=b'~' => write!(f, "{}", byte as char)?,
+                _ => write!(f, "\\x{byte:02x}")?,
             }
         }
+        f.write_str("\"")
     }
-    text.push('"');
-    text
 }
 
 /// `22/Nov/2026:15:04:05 +0000`, by way of the HTTP date, which has the same parts in another order.
@@ -139,7 +208,7 @@ mod tests {
             (b"a\"b\\c", r#""a\"b\\c""#),
             (b"a\r\nb\x1b[31m\xff", r#""a\x0d\x0ab\x1b[31m\xff""#),
         ] {
-            assert_eq!(quoted(bytes), expected);
+            assert_eq!(Quoted(bytes).to_string(), expected);
         }
     }
 
@@ -164,7 +233,10 @@ mod tests {
             (over_unix(4, Some(&ODD)), "unix: - 4"),
             (over_unix(9, Some(&ODD)), "unix: - 9"),
         ] {
-            assert_eq!(shown(peer.as_ref(), user), expected);
+            let shown = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+            let peer = peer.as_ref();
+            let columns = format!("{} - {}", shown(address(peer).map(|it| it.to_string())), shown(user(peer, name)));
+            assert_eq!(columns, expected);
         }
     }
 

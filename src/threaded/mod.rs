@@ -92,10 +92,7 @@ impl Engine {
     /// # Errors
     /// Those of [`Tls::load`] and [`Listener::bind`]; `System` without a poller; `Thread` if one could not be started. Nothing is left behind.
     pub(crate) fn start(config: Config, handler: Arc<dyn Handler>) -> Result<Self, Error> {
-        let tls = match config.tls.clone() {
-            Some(asked) => Some(Arc::new(Tls::load(asked.options, asked.adapter, SystemTime::now())?)),
-            None => None,
-        };
+        let tls = tls(&config)?.map(Arc::new);
         let listeners = Mutex::new(listen(&config)?);
         let service = Arc::new(Service { tls, ..Service::new(config, handler) });
         let pool = Pool::new(service).map_err(|source| Error::System { what: "epoll", source })?;
@@ -111,6 +108,14 @@ impl Engine {
             engine.stop();
         })?;
         Ok(engine)
+    }
+
+    /// Reads what a start reads, and opens nothing that others could see.
+    ///
+    /// # Errors
+    /// Those of [`Tls::load`].
+    pub(crate) fn check(config: &Config) -> Result<(), Error> {
+        tls(config).map(|_| ())
     }
 
     fn start_threads(&self) -> Result<(), Error> {
@@ -265,6 +270,12 @@ fn spawn(threads: &Mutex<Vec<JoinHandle<()>>>, name: &str, run: impl FnOnce() + 
     let thread = spawned.map_err(|source| Error::Thread { name: name.to_owned(), source })?;
     threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     Ok(())
+}
+
+/// What is needed to speak TLS, if it is to be spoken.
+fn tls(config: &Config) -> Result<Option<Tls>, Error> {
+    let asked = config.tls.clone();
+    asked.map(|asked| Tls::load(asked.options, asked.adapter, SystemTime::now())).transpose()
 }
 
 /// Binds everything that is asked for, or nothing.

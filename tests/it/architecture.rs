@@ -30,14 +30,17 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("net", &["error", "address", "tls"]),
     ("message", &["h1", "address", "proxy", "tls"]),
     // Ring 2.
-    ("config", &["settings", "error", "h1", "address", "proxy", "tls"]),
+    // `wsgi_version` is looked up among the versions there are.
+    ("config", &["settings", "error", "h1", "address", "proxy", "tls", "wsgi"]),
     ("files", &["message", "address"]),
+    // A version that is not known is refused as a setting.
+    ("wsgi", &["message", "address", "error", "tls"]),
     // Ring 3.
     ("threaded", &["config", "net", "h1", "message", "http_server", "address", "error", "proxy"]),
     // Ring 4.
     // The public name of what lies in two rings: nothing but a list.
     ("process", &["bus", "http_server"]),
-    ("server", &["settings", "config", "http_server", "threaded", "bus", "message", "error", "address"]),
+    ("server", &["settings", "config", "http_server", "threaded", "bus", "message", "wsgi", "error", "address"]),
     // Ring 5. The program is a user: it says `drupe`, never `crate`.
     ("testing", &["address", "config", "error", "http_server", "message", "net", "server", "settings", "threaded"]),
     ("main", &[]),
@@ -50,11 +53,15 @@ const TEST_IMPORTS: &[(&str, &[&str], &str)] =
 /// Which files may name an external crate, outside their tests, and why.
 const CRATES: &[(&str, &[&str], &str)] = &[
     ("httparse", &["h1/"], "reads field lines; our own checks stand around it"),
-    ("http", &["lib", "h1/", "proxy/", "message/", "config", "files/", "threaded/"], "the types that a handler sees"),
+    (
+        "http",
+        &["lib", "h1/", "proxy/", "message/", "config", "files/", "wsgi/", "threaded/"],
+        "the types that a handler sees",
+    ),
     (
         "httpdate",
-        &["h1/", "files/", "threaded/access.rs"],
-        "the Date field; validators and the listing of files; the date of an access log line",
+        &["h1/", "files/", "wsgi/secure.rs", "threaded/access.rs", "main/access.rs"],
+        "the Date field; the dates of certificates; validators and the listing of files; the date of an access log line",
     ),
     (
         "bytes",
@@ -75,6 +82,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
             "bus/notify.rs",
             "bus/pid_file.rs",
             "bus/privileges.rs",
+            "main/log_file.rs",
         ],
         "locks on files; becoming another user; epoll; sendfile; errno of accept; permissions before bind; SO_PEERCRED; opening a file; CLOCK_MONOTONIC; threads that sleep; limits",
     ),
@@ -94,12 +102,13 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("x509_cert", &["net/tls/builtin/certificate.rs"], "what a certificate says"),
     ("pkcs8", &["net/tls/builtin/keys.rs"], "decrypts private keys"),
     ("crossbeam_channel", &["threaded/queue.rs"], "the bounded queue"),
-    ("signal_hook", &["bus/signals.rs"], "SIGTERM, SIGINT and SIGHUP"),
-    ("lexopt", &["main"], "arguments"),
-    ("rcgen", &["main"], "a certificate made on the spot, for development only"),
+    ("signal_hook", &["bus/signals.rs"], "SIGTERM, SIGINT, SIGHUP and SIGUSR1"),
+    ("lexopt", &["main", "main/arguments.rs"], "arguments"),
+    ("rcgen", &["main/self_signed.rs"], "a certificate made on the spot, for development only"),
+    ("toml", &["settings/file.rs"], "files of settings"),
     (
         "log",
-        &["bus/", "net/", "message/", "files/", "threaded/", "server", "main"],
+        &["bus/", "net/", "message/", "files/", "wsgi/", "threaded/", "server", "main"],
         "what goes wrong; h1 has results for that",
     ),
 ];
@@ -130,6 +139,7 @@ const CLOCKS: &[(&str, &str)] = &[
         "files/mod.rs",
         "`Handler::handle` is told no time, and no validator may be later than Date; all below it is told",
     ),
+    ("wsgi/keys.rs", "how long a certificate is still valid: `Handler::handle` is told no time"),
     ("main", "the time of a log line: it stands outside the library"),
 ];
 
@@ -138,6 +148,7 @@ const FEATURES: &[(&str, &str)] = &[
     ("lib", "what is there at all"),
     ("net/", "kinds of sockets"),
     ("bus/mod.rs", "signals are a feature"),
+    ("settings/mod.rs", "files are a feature"),
     ("server", "`quickstart` obeys signals where they are there"),
 ];
 
@@ -230,7 +241,8 @@ fn imports(source: &Source) -> Vec<String> {
     let wrong = source.paths().into_iter().filter(|path| match reached(path, source) {
         Reached::Unit(unit) if path.is_test && tests_may_import(source.unit(), unit) => false,
         Reached::Unit(unit) => unit != source.unit() && !allowed.contains(&unit),
-        Reached::Root => true,
+        // The program's root is a file of its own, and the only one that is not the library's.
+        Reached::Root => source.unit() != "main",
         Reached::Inside => false,
     });
     wrong.map(|path| at(source, path.line, &format!("imports {}", path.words.join("::")))).collect()

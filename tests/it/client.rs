@@ -320,7 +320,13 @@ impl Client {
     fn receive(&mut self) -> io::Result<usize> {
         self.line.socket().set_read_timeout(Some(PATIENCE))?;
         let mut room = [0; 64 << 10];
-        let got = self.line.read(&mut room)?;
+        let got = loop {
+            match self.line.read(&mut room) {
+                // A machine that stops and resumes processes does that to reads with a time limit (signal(7)).
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         self.buffer.extend_from_slice(&room[..got]);
         Ok(got)
     }

@@ -24,6 +24,20 @@ impl Figures {
         self.of_each_task("comm").into_iter().filter(|name| name.starts_with("drupe-")).collect()
     }
 
+    /// How many threads of servers wait for signals; once there is one, its signals are caught.
+    #[cfg(feature = "signals")]
+    pub(crate) fn listeners_for_signals(&self) -> usize {
+        self.threads().into_iter().filter(|name| name.trim_end() == "drupe-signals").count()
+    }
+
+    /// Whether the signal of this number is caught.
+    #[cfg(feature = "signals")]
+    pub(crate) fn catches(&self, signal: u32) -> bool {
+        let status = fs::read_to_string(self.0.join("status")).unwrap();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(mask.trim(), 16).unwrap() & (1 << (signal - 1)) != 0
+    }
+
     /// How many descriptors are open.
     pub(crate) fn descriptors(&self) -> usize {
         fs::read_dir(self.0.join("fd")).unwrap().count()

@@ -585,13 +585,13 @@ fn every_setting_that_cannot_be_used_is_refused_by_name() {
         ("ssl_module", |s| s.ssl_module = "pyopenssl".to_owned()),
         ("peercreds_resolve", |s| s.peercreds_resolve = true),
         ("statistics", |s| s.statistics = true),
-        ("wsgi_version", |s| s.wsgi_version = ("u".to_owned(), 0)),
+        ("wsgi_version", |s| s.wsgi_version = ("u".to_owned(), 1)),
     ];
     for (name, change) in changes {
         let mut server = server(hello);
         change(&mut server.settings);
         match server.start() {
-            Err(Error::Setting { name: found, reason }) => {
+            Err(Error::Setting { name: found, reason } | Error::Contradiction { name: found, reason, .. }) => {
                 // Without TLS it is the adapter that is missing.
                 let is_missing = !cfg!(any(feature = "tls", feature = "tls-aws-lc")) && *name == "ssl_certificate";
                 assert_eq!(found, if is_missing { "ssl_module" } else { *name });

@@ -1,5 +1,6 @@
 //! What is logged, and how much of it: in a process of its own, which has one logger.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::TcpStream;
 use std::sync::Mutex;
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use drupe::Request;
 use drupe::testing::TestServer;
+use log::kv::{Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::client::{Client, get, wait_until};
@@ -95,6 +97,79 @@ fn each_exchange_is_one_line_and_no_peer_can_forge_another() {
     assert!(lines[3].contains(r#"] "-" 400 0 "-" "-" "#), "{}", lines[3]);
     assert!(lines.iter().all(|line| !line.contains(['\r', '\n', '\t'])));
     assert_eq!(records(|level, _| level <= Level::Warn), [""; 0], "nothing went wrong");
+}
+
+/// Keeps what a record says besides its text.
+struct Parts(Mutex<Vec<BTreeMap<String, String>>>);
+
+static PARTS: Parts = Parts(Mutex::new(Vec::new()));
+
+impl Log for Parts {
+    fn enabled(&self, facts: &Metadata) -> bool {
+        facts.target() == "drupe::access"
+    }
+
+    fn log(&self, record: &Record) {
+        struct Visitor(BTreeMap<String, String>);
+        impl<'v> VisitSource<'v> for Visitor {
+            fn visit_pair(&mut self, key: Key<'v>, value: Value<'v>) -> Result<(), log::kv::Error> {
+                self.0.insert(key.to_string(), format!("{value:?}"));
+                Ok(())
+            }
+        }
+        if self.enabled(record.metadata()) {
+            let mut visitor = Visitor(BTreeMap::new());
+            record.key_values().visit(&mut visitor).unwrap();
+            self.0.lock().unwrap().push(visitor.0);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn the_parts_of_an_exchange_are_there_for_other_forms() {
+    if !is_alone("logging::the_parts_of_an_exchange_are_there_for_other_forms") {
+        return;
+    }
+    log::set_logger(&PARTS).unwrap();
+    log::set_max_level(LevelFilter::Info);
+    let server = TestServer::new(|_: &mut Request| "hello");
+    let mut client = Client::connect(server.address());
+    client.send("GET /a?b HTTP/1.1\r\nHost: a\r\nUser-Agent: \"q\"\t\u{e9}\r\n\r\n");
+    assert_eq!(client.answer().status, 200);
+    let mut refused = Client::connect(server.address());
+    refused.send("nothing\r\n\r\n");
+    assert_eq!(refused.answer().status, 400);
+    wait_until("two records", || PARTS.0.lock().unwrap().len() == 2);
+    let mut parts = PARTS.0.lock().unwrap().clone();
+    for part in &mut parts {
+        assert!(part.remove("seconds").unwrap().parse::<f64>().unwrap() >= 0.0);
+    }
+    let expected = |pairs: [(&str, &str); 9]| pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let first: BTreeMap<String, String> = expected([
+        ("peer", "\"127.0.0.1\""),
+        ("user", "None"),
+        ("method", "\"GET\""),
+        ("target", "\"/a?b\""),
+        ("version", "\"1.1\""),
+        ("status", "200"),
+        ("bytes", "5"),
+        ("referer", "None"),
+        ("user_agent", "\"\\\"q\\\"\\t\u{e9}\""),
+    ]);
+    let second = expected([
+        ("peer", "\"127.0.0.1\""),
+        ("user", "None"),
+        ("method", "None"),
+        ("target", "None"),
+        ("version", "None"),
+        ("status", "400"),
+        ("bytes", "0"),
+        ("referer", "None"),
+        ("user_agent", "None"),
+    ]);
+    assert_eq!(parts, [first, second]);
 }
 
 #[test]

@@ -118,6 +118,16 @@ mod slowhttptest;
 // Everybody at once, for as long as one likes.
 mod soak;
 
+// Applications behind the gateway, CGI programs among them.
+mod wsgi;
+
+// What they are told, beside what cheroot tells.
+mod cheroot;
+
+// The program: flags, the environment, files; its logs.
+#[cfg(feature = "cli")]
+mod program;
+
 // What is logged, and how much of it.
 mod logging;
 

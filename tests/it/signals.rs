@@ -8,6 +8,7 @@ use std::time::Duration;
 use drupe::{Request, Server};
 
 use crate::client::{Client, PATIENCE, get, wait_until};
+use crate::figures::Figures;
 use crate::process::is_alone;
 
 /// A server whose handler waits until `release` says so; `shutdown_timeout` far away.
@@ -135,6 +136,57 @@ fn serve_and_be_hung_up() {
     });
     server.quickstart().unwrap();
 }
+
+#[test]
+fn a_graceful_signal_tells_all_who_listen_and_nothing_stops() {
+    if !is_alone("signals::a_graceful_signal_tells_all_who_listen_and_nothing_stops") {
+        return;
+    }
+    let (server, release) = held();
+    let told: Arc<Mutex<Vec<&str>>> = Arc::default();
+    let (first, third) = (Arc::clone(&told), Arc::clone(&told));
+    server.on_graceful(move || first.lock().unwrap().push("first"));
+    server.on_graceful(|| panic!("on purpose"));
+    server.on_graceful(move || third.lock().unwrap().push("third"));
+    let server = Arc::new(server);
+    let running = Arc::clone(&server);
+    let main = std::thread::spawn(move || running.quickstart());
+    let mut client = client_of(&server);
+    wait_until("signals are caught", || Figures::own().listeners_for_signals() == 2);
+    signal("USR1");
+    wait_until("both are told", || told.lock().unwrap().len() == 2);
+    signal("USR1");
+    wait_until("both are told again", || told.lock().unwrap().len() == 4);
+    assert_eq!(*told.lock().unwrap(), ["first", "third", "first", "third"]);
+    release.send(()).unwrap();
+    let answer = client.answer();
+    assert!(!answer.closes() && answer.text() == "done");
+    server.handle().graceful();
+    assert_eq!(told.lock().unwrap().len(), 6, "without a signal as well");
+    signal("TERM");
+    main.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_graceful_signal_is_left_alone_if_nobody_listens() {
+    if !is_alone("signals::a_graceful_signal_is_left_alone_if_nobody_listens") {
+        return;
+    }
+    let (server, release) = held();
+    let server = Arc::new(server);
+    let running = Arc::clone(&server);
+    let main = std::thread::spawn(move || running.quickstart());
+    let mut client = client_of(&server);
+    wait_until("signals are caught", || Figures::own().listeners_for_signals() == 1);
+    assert!(Figures::own().catches(SIGTERM) && !Figures::own().catches(SIGUSR1));
+    release.send(()).unwrap();
+    client.answer();
+    signal("TERM");
+    main.join().unwrap().unwrap();
+}
+
+const SIGUSR1: u32 = 10;
+const SIGTERM: u32 = 15;
 
 #[test]
 fn once_it_is_over_a_signal_ends_the_process_again() {

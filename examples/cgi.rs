@@ -1,0 +1,40 @@
+//! Runs a CGI program (RFC 3875) for each request: `cargo run --example cgi ./program`, then `curl http://127.0.0.1:8080/a?b=c`.
+use std::io::{Read, Result, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use drupe::Server;
+use drupe::wsgi::{Content, Environ, Failure, StartResponse};
+
+/// What a program says. Where the client leaves, it is ended: nobody would hear the rest.
+struct Output(Child, ChildStdout);
+
+impl Read for Output {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        self.1.read(buffer)
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        let _ = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
+
+fn run(program: &str, mut environ: Environ, start: &StartResponse) -> std::result::Result<Content, Failure> {
+    let content = environ.take_input().into_vec()?;
+    let length = (!content.is_empty()).then(|| ("CONTENT_LENGTH", content.len().to_string())); // of chunks, too
+    let mut command = Command::new(program); // of our own environment it gets the PATH and nothing else
+    command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    command.envs(environ.variables()).envs(length);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let (mut stdin, stdout) = (child.stdin.take().ok_or("no input")?, child.stdout.take().ok_or("no output")?);
+    std::thread::spawn(move || stdin.write_all(&content)); // it may speak before it has heard everything
+    Content::from_cgi(Output(child, stdout), start)
+}
+
+fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let program = std::env::args().nth(1).ok_or("which program?")?;
+    let mut server = Server::wsgi(move |environ: Environ, start: StartResponse| run(&program, environ, &start));
+    server.settings.socket_file = std::env::args_os().nth(2).map(Into::into); // else at 127.0.0.1:8080
+    Ok(server.quickstart()?)
+}

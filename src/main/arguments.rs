@@ -1,0 +1,185 @@
+//! From arguments, the environment and a file to what is to be done.
+//!
+//! A flag goes before the environment, and that before the file, whatever the order in which they are read.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use drupe::settings::{Layer, Origin};
+use drupe::{Error, Settings};
+use lexopt::{Arg, Parser};
+
+use super::Failure;
+use super::own::{self, Own};
+
+/// What the arguments ask for.
+#[derive(Debug)]
+pub(super) enum Task {
+    Help,
+    Version,
+    Check(Box<Options>),
+    Serve(Box<Options>),
+}
+
+/// Everything that can be set.
+#[derive(Debug, Default)]
+pub(super) struct Options {
+    pub(super) settings: Settings,
+    pub(super) own: Own,
+}
+
+/// Arguments as they were given.
+#[derive(Default)]
+struct Given {
+    is_check: bool,
+    config: Option<PathBuf>,
+    /// What is to be served, or to be checked.
+    place: Option<OsString>,
+    /// Names without dashes in front, and values if there are any.
+    flags: Vec<(String, Option<OsString>)>,
+}
+
+/// Finds out what to do.
+pub(super) fn task(parser: Parser) -> Result<Task, Failure> {
+    let given = match read(parser)? {
+        Ok(given) => given,
+        Err(task) => return Ok(task),
+    };
+    let mut options = Options::default();
+    let mut environment = Layer::from_environment(PREFIX)?;
+    let of_environment = environment.take("config", "PATH")?.map(|(path, _)| PathBuf::from(path));
+    let is_check = given.is_check;
+    if let Some(path) = config(&given)?.or(of_environment) {
+        let mut file = Layer::from_file(path)?;
+        options.own.take(&mut file, "drupe.")?;
+        options.settings.merge(file)?;
+    }
+    options.own.take(&mut environment, "")?;
+    options.settings.merge(environment)?;
+    options.take_flags(given)?;
+    let options = Box::new(options);
+    Ok(if is_check { Task::Check(options) } else { Task::Serve(options) })
+}
+
+/// Reads all arguments; the error is a task that needs none of them.
+fn read(mut parser: Parser) -> Result<Result<Given, Task>, Failure> {
+    let mut given = Given::default();
+    let mut is_first = true;
+    while let Some(argument) = parser.next()? {
+        let name = match argument {
+            Arg::Long(name) => name.to_owned(),
+            Arg::Short('c') => "config".to_owned(),
+            Arg::Short('h') => "help".to_owned(),
+            Arg::Short('q') => "quiet".to_owned(),
+            Arg::Short('V') => "version".to_owned(),
+            Arg::Short(letter) => return Err(Failure::Usage(format!("unknown option -{letter}"))),
+            Arg::Value(value) if is_first && value == "check" => {
+                (given.is_check, is_first) = (true, false);
+                continue;
+            }
+            Arg::Value(value) => {
+                is_first = false;
+                let what = if given.is_check { "file" } else { "directory" };
+                if given.place.replace(value.clone()).is_some() {
+                    return Err(Failure::Usage(format!("{value:?} is one {what} too many")));
+                }
+                continue;
+            }
+        };
+        match name.as_str() {
+            "help" => return Ok(Err(Task::Help)),
+            "version" => return Ok(Err(Task::Version)),
+            "config" => given.config = Some(PathBuf::from(parser.value()?)),
+            "no-listing" => given.flags.push(("listing".to_owned(), Some("false".into()))),
+            _ => {
+                let value = match unit(&name) {
+                    Some("BOOL") => parser.optional_value(),
+                    Some(_) => Some(parser.value()?),
+                    // None of either table: saying so comes later.
+                    None => None,
+                };
+                given.flags.push((name, value));
+            }
+        }
+    }
+    Ok(Ok(given))
+}
+
+/// The file that the arguments name.
+fn config(given: &Given) -> Result<Option<PathBuf>, Failure> {
+    match (&given.config, given.place.as_ref().filter(|_| given.is_check)) {
+        (Some(_), Some(file)) => Err(Failure::Usage(format!("{file:?} is one file too many: there is --config"))),
+        (Some(path), None) => Ok(Some(path.clone())),
+        (None, file) => Ok(file.map(PathBuf::from)),
+    }
+}
+
+impl Options {
+    fn take_flags(&mut self, given: Given) -> Result<(), Failure> {
+        for (flag, value) in given.flags {
+            // A switch without a value is switched on.
+            let value = value.unwrap_or_else(|| "true".into());
+            let origin = Origin::Flag { flag: format!("--{flag}") };
+            match own_row(&flag) {
+                Some(row) => self.own.set(row, value, origin)?,
+                None => self.set(&flag, &value, origin)?,
+            }
+        }
+        match given.place.filter(|_| !given.is_check) {
+            Some(directory) => {
+                let row = own_row("directory").ok_or_else(|| unknown("directory", None))?;
+                self.own.set(row, directory, Origin::Flag { flag: "DIR".to_owned() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn set(&mut self, flag: &str, value: &OsStr, origin: Origin) -> Result<(), Failure> {
+        let Some(text) = value.to_str() else {
+            return Err(Failure::Settings(format!("{origin}: {value:?} is not UTF-8")));
+        };
+        match self.settings.set_from(&name(flag), text, origin) {
+            Err(Error::Located { error, .. }) if matches!(*error, Error::UnknownSetting { .. }) => {
+                let Error::UnknownSetting { nearest, .. } = *error else { return Ok(()) };
+                Err(unknown(flag, nearest))
+            }
+            done => Ok(done?),
+        }
+    }
+}
+
+/// Says that `flag` is unknown, and which one was probably meant.
+fn unknown(flag: &str, nearest: Option<String>) -> Failure {
+    let mut own = own::TABLE.iter().map(|row| self::flag(row.name)).chain(OTHERS.map(str::to_owned));
+    let similar = own
+        .find(|own| flag.len() > 2 && (own.starts_with(flag) || own.ends_with(flag) || flag.starts_with(own.as_str())));
+    Failure::Usage(match nearest.map(|name| self::flag(&name)).or(similar) {
+        Some(nearest) => format!("unknown option --{flag}; did you mean --{nearest}?"),
+        None => format!("unknown option --{flag}"),
+    })
+}
+
+/// What kind of value a flag has, if there is such a flag.
+fn unit(flag: &str) -> Option<&'static str> {
+    let row = Settings::table().iter().find(|row| row.name() == name(flag));
+    own_row(flag).map(|row| row.unit).or(row.map(drupe::settings::Row::unit))
+}
+
+fn own_row(flag: &str) -> Option<&'static own::Row> {
+    own::TABLE.iter().find(|row| row.name == name(flag))
+}
+
+/// A setting's name as a flag.
+pub(super) fn flag(name: &str) -> String {
+    name.replace('_', "-")
+}
+
+/// The name of the setting that a flag is for.
+fn name(flag: &str) -> String {
+    flag.replace('-', "_")
+}
+
+/// What names of variables begin with.
+pub(super) const PREFIX: &str = "DRUPE_";
+/// Flags that stand for no setting.
+const OTHERS: [&str; 4] = ["help", "version", "config", "no-listing"];

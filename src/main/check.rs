@@ -1,0 +1,73 @@
+//! What `drupe check` prints: all that is set, as a file that says the same, and where each value comes from.
+
+use std::fmt::Write as _;
+
+use drupe::Settings;
+use drupe::settings::Origin;
+
+use super::arguments::Options;
+use super::help::heading;
+use super::own;
+
+pub(super) fn text(options: &Options) -> String {
+    let mut text = "[drupe]\n".to_owned();
+    for row in own::TABLE {
+        let value = options.own.value(row.name).to_string_lossy();
+        line(&mut text, row.name, row.unit, &value, &options.own.origin(row.name));
+    }
+    text.push_str("\n[server]\n");
+    let mut group = "";
+    for row in Settings::table() {
+        if row.group() != group {
+            let space = if group.is_empty() { "" } else { "\n" };
+            group = row.group();
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{space}# {}", heading(group));
+        }
+        let value = options.settings.get(row.name()).unwrap_or_default();
+        line(&mut text, row.name(), row.unit(), &value, &options.settings.origin(row.name()));
+    }
+    text
+}
+
+fn line(text: &mut String, name: &str, unit: &str, value: &str, origin: &Origin) {
+    let is_bare = matches!(unit, "BOOL" | "BYTES" | "COUNT" | "PORT" | "SECONDS" | "STATUS") && !value.is_empty();
+    let value = if is_bare { value.to_owned() } else { quoted(value) };
+    let origin = origin.to_string().replace(char::is_control, "?");
+    let _ = writeln!(text, "{:WIDTH$} # {origin}", format!("{name} = {value}"));
+}
+
+/// A string of TOML.
+fn quoted(value: &str) -> String {
+    let mut text = String::from("\"");
+    for letter in value.chars() {
+        match letter {
+            '"' | '\\' => text.extend(['\\', letter]),
+            letter if letter.is_control() => {
+                let _ = write!(text, "\\u{:04X}", u32::from(letter));
+            }
+            letter => text.push(letter),
+        }
+    }
+    text.push('"');
+    text
+}
+
+/// How wide a setting usually is.
+const WIDTH: usize = 43;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_in_a_string_reads_as_the_same() {
+        for value in ["", "a b", "\"\\", "\0\n\t\u{7f}\u{85}", "\u{e9}\u{1f352}"] {
+            let path = std::env::temp_dir().join(format!("drupe-quoted-{}", std::process::id()));
+            std::fs::write(&path, format!("server.software = {}", quoted(value))).expect("a place for files");
+            let read = Settings::from_file(&path).map(|settings| settings.software.unwrap_or_default());
+            std::fs::remove_file(&path).expect("it is there");
+            assert_eq!(read.expect("it is TOML"), value);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! A file that lines are appended to and that others may move away.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nix::libc;
+
+/// Lines of one file; each is written at once and whole, or counted as lost.
+///
+/// Nothing here waits for a reader: of a pipe that nobody empties, lines are lost.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    file: File,
+    /// Whether the last line may have been cut off.
+    is_torn: bool,
+    /// Lines that are missing since the last one that is not.
+    lost: u64,
+}
+
+/// How a line fared.
+#[derive(Debug)]
+pub(super) enum Written {
+    Whole,
+    /// The first one again, after so many that are missing.
+    Again(u64),
+    Lost(io::Error),
+}
+
+impl LogFile {
+    /// Opens the file at `path`, which is made if it is not there: for its owner to write and its group to read.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let state = State { file: open(path)?, is_torn: false, lost: 0 };
+        Ok(Self { path: path.to_owned(), state: Mutex::new(state) })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens it anew at its path; lines go there from now on. If that fails they go where they went.
+    pub(super) fn reopen(&self) -> io::Result<()> {
+        // Outside the lock: no line waits for it.
+        let file = open(&self.path)?;
+        let mut state = self.state();
+        (state.file, state.is_torn) = (file, false);
+        Ok(())
+    }
+
+    /// Appends `line`, which ends in a line feed.
+    pub(super) fn write(&self, line: &str) -> Written {
+        let mut state = self.state();
+        // A line that was cut off must not take this one with it.
+        let done = if state.is_torn { state.file.write_all(b"\n") } else { Ok(()) };
+        match done.and_then(|()| state.file.write_all(line.as_bytes())) {
+            Ok(()) => {
+                state.is_torn = false;
+                match std::mem::take(&mut state.lost) {
+                    0 => Written::Whole,
+                    lost => Written::Again(lost),
+                }
+            }
+            Err(error) => {
+                state.is_torn = true;
+                state.lost += 1;
+                Written::Lost(error)
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    // Of a pipe: opening it must not wait for a reader, nor writing for one that is slow.
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(flags).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::fd::AsRawFd;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    fn place(name: &str) -> PathBuf {
+        let place = std::env::temp_dir().join(format!("drupe-log-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&place);
+        fs::create_dir(&place).expect("a place for files");
+        place
+    }
+
+    #[test]
+    fn a_file_that_was_moved_is_left_once_it_is_opened_anew() {
+        let place = place("moved");
+        let (path, moved) = (place.join("log"), place.join("log.1"));
+        fs::write(&path, "before\n").expect("it can be written");
+        let log = LogFile::open(&path).expect("it can be opened");
+        assert!(matches!(log.write("one\n"), Written::Whole));
+        fs::rename(&path, &moved).expect("it can be moved");
+        assert!(matches!(log.write("two\n"), Written::Whole));
+        log.reopen().expect("there is nothing in the way");
+        assert!(matches!(log.write("three\n"), Written::Whole));
+        assert_eq!(fs::read_to_string(&moved).expect("it is there"), "before\none\ntwo\n");
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "three\n");
+        fs::remove_dir_all(place).expect("it is there");
+    }
+
+    #[test]
+    fn what_cannot_be_opened_anew_stays_in_use() {
+        let place = place("stays");
+        let (folder, moved) = (place.join("a"), place.join("b"));
+        fs::create_dir(&folder).expect("a place for files");
+        let log = LogFile::open(&folder.join("log")).expect("it can be opened");
+        fs::rename(&folder, &moved).expect("it can be moved");
+        log.reopen().expect_err("its folder is gone");
+        assert!(matches!(log.write("one\n"), Written::Whole));
+        assert_eq!(fs::read_to_string(moved.join("log")).expect("it is there"), "one\n");
+        fs::remove_dir_all(place).expect("it is there");
+    }
+
+    #[test]
+    fn a_full_disk_loses_lines_and_counts_them() {
+        let place = place("full");
+        let path = place.join("log");
+        std::os::unix::fs::symlink("/dev/full", &path).expect("a place for files");
+        let log = LogFile::open(&path).expect("a device can be opened");
+        for _ in 0..3 {
+            assert!(matches!(log.write("lost\n"), Written::Lost(error) if error.kind() == io::ErrorKind::StorageFull));
+        }
+        fs::remove_file(&path).expect("it is there");
+        log.reopen().expect("there is nothing in the way");
+        assert!(matches!(log.write("one\n"), Written::Again(3)));
+        assert!(matches!(log.write("two\n"), Written::Whole));
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "one\ntwo\n");
+        fs::remove_dir_all(place).expect("it is there");
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_empties_is_not_waited_for() {
+        let mut reader = Command::new("sleep").arg("600").stdin(Stdio::piped()).spawn().expect("sleep is on the PATH");
+        let pipe = reader.stdin.take().expect("it is piped");
+        let path = PathBuf::from(format!("/proc/self/fd/{}", pipe.as_raw_fd()));
+        let log = LogFile::open(&path).expect("it has a reader");
+        let line = format!("{}\n", "x".repeat(1000));
+        let written = std::iter::repeat_with(|| log.write(&line)).take_while(|it| matches!(it, Written::Whole)).count();
+        assert!(written >= 4, "a pipe holds a page at the least: {written}");
+        assert!(matches!(log.write(&line), Written::Lost(error) if error.kind() == io::ErrorKind::WouldBlock));
+        reader.kill().and_then(|()| reader.wait()).expect("it runs");
+        assert!(matches!(log.write(&line), Written::Lost(error) if error.kind() == io::ErrorKind::BrokenPipe));
+    }
+}

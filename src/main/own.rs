@@ -1,0 +1,114 @@
+//! What can be set about the program beside its server: the same ways, under names of its own (`[drupe]` in a file).
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use drupe::settings::{Layer, Origin};
+
+use super::{Failure, access};
+
+/// What is known about one of them.
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    /// As [`drupe::settings::Row::unit`] has it.
+    pub(super) unit: &'static str,
+    pub(super) default: &'static str,
+    pub(super) help: &'static str,
+}
+
+pub(super) const TABLE: &[Row] = &[
+    Row { name: "directory", unit: "PATH", default: ".", help: "what to serve, as DIR" },
+    Row { name: "dotfiles", unit: "BOOL", default: "false", help: "serve names that begin with a dot" },
+    Row {
+        name: "listing",
+        unit: "BOOL",
+        default: "true",
+        help: "list a directory without index.html instead of refusing it (403)",
+    },
+    Row { name: "quiet", unit: "BOOL", default: "false", help: "show only what is wrong, no requests" },
+    Row {
+        name: "access_log",
+        unit: "PATH",
+        default: "",
+        help: "file for requests instead of showing them; opened anew on SIGUSR1",
+    },
+    Row { name: "access_log_format", unit: "NAME", default: "combined", help: "common, combined or json" },
+    Row {
+        name: "ssl_self_signed",
+        unit: "BOOL",
+        default: "false",
+        help: "speak TLS with a key and a certificate made for this run, for development",
+    },
+];
+
+/// Values that were set, and where; what is not there has its default.
+#[derive(Debug, Default)]
+pub(super) struct Own(BTreeMap<&'static str, (OsString, Origin)>);
+
+impl Own {
+    /// Takes what is the program's out of `layer`, where its names begin with `stem`.
+    pub(super) fn take(&mut self, layer: &mut Layer, stem: &str) -> Result<(), Failure> {
+        for row in TABLE {
+            if let Some((text, origin)) = layer.take(&format!("{stem}{}", row.name), row.unit)? {
+                self.set(row, text.into(), origin)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets what `row` is about, if `value` makes sense for it.
+    pub(super) fn set(&mut self, row: &Row, value: OsString, origin: Origin) -> Result<(), Failure> {
+        let checked = match (row.name, value.to_str()) {
+            ("directory", _) if value.is_empty() => Err("\"\" is no directory".to_owned()),
+            ("directory" | "access_log", _) => Ok(value),
+            (_, None) => Err(format!("{value:?} is not UTF-8")),
+            ("access_log_format", Some(text)) => match access::Form::of(text) {
+                Some(_) => Ok(value),
+                None => Err(format!("{text:?} is neither common nor combined nor json")),
+            },
+            (_, Some(text)) => match text.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" | "1" => Ok("true".into()),
+                "false" | "no" | "off" | "0" => Ok("false".into()),
+                _ => Err(format!("{text:?} is neither true (yes, on, 1) nor false (no, off, 0)")),
+            },
+        };
+        match checked {
+            Ok(value) => {
+                self.0.insert(row.name, (value, origin));
+                Ok(())
+            }
+            Err(reason) if matches!(origin, Origin::File { .. }) => {
+                Err(Failure::Settings(format!("{origin}: setting drupe.{}: {reason}", row.name)))
+            }
+            Err(reason) => Err(Failure::Settings(format!("{origin}: {reason}"))),
+        }
+    }
+
+    /// Whether what is called `name` is on.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.value(name) == "true"
+    }
+
+    pub(super) fn directory(&self) -> PathBuf {
+        PathBuf::from(self.value("directory"))
+    }
+
+    /// Where requests are logged, and how; `None`: they are shown.
+    pub(super) fn access_log(&self) -> Option<(PathBuf, access::Form)> {
+        let path = Some(self.value("access_log")).filter(|path| !path.is_empty())?;
+        let form = self.value("access_log_format").to_str().and_then(access::Form::of)?;
+        Some((PathBuf::from(path), form))
+    }
+
+    /// The value of what is called `name`.
+    pub(super) fn value(&self, name: &str) -> &OsStr {
+        let default = || TABLE.iter().find(|row| row.name == name).map_or("", |row| row.default);
+        self.0.get(name).map_or_else(|| OsStr::new(default()), |(value, _)| value)
+    }
+
+    /// Where that comes from.
+    pub(super) fn origin(&self, name: &str) -> Origin {
+        self.0.get(name).map_or(Origin::Default, |(_, origin)| origin.clone())
+    }
+}

@@ -1,0 +1,98 @@
+//! Messages that come again and again, said once in a while.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// What was said lately, and how often it was to be said again.
+#[derive(Debug, Default)]
+pub(super) struct Repeats(HashMap<String, Said>);
+
+#[derive(Debug)]
+struct Said {
+    at: Instant,
+    more: u64,
+}
+
+impl Repeats {
+    /// Gives the lines to say now that there is `text` to be said: itself unless it was said within [`INTERVAL`], and how often others
+    /// were left out whose interval is over.
+    pub(super) fn say(&mut self, text: &str, now: Instant) -> Vec<String> {
+        let is_over = |said: &Said| now.saturating_duration_since(said.at) >= INTERVAL;
+        let mut lines = self.left_out(is_over);
+        match self.0.get_mut(text) {
+            Some(said) => said.more += 1,
+            None => {
+                self.make_room(&mut lines);
+                self.0.insert(text.to_owned(), Said { at: now, more: 0 });
+                lines.push(text.to_owned());
+            }
+        }
+        lines
+    }
+
+    /// Gives what is to be said of all that was left out.
+    pub(super) fn rest(&mut self) -> Vec<String> {
+        self.left_out(|_| true)
+    }
+
+    /// Forgets what `is_over`, in the order in which it was said.
+    fn left_out(&mut self, is_over: impl Fn(&Said) -> bool) -> Vec<String> {
+        let (over, kept) = std::mem::take(&mut self.0).into_iter().partition(|(_, said)| is_over(said));
+        self.0 = kept;
+        let mut over = Vec::from_iter::<HashMap<_, _>>(over);
+        over.sort_by_key(|(_, said)| said.at);
+        over.into_iter().filter(|(_, said)| said.more > 0).map(|(text, said)| again(&text, said.more)).collect()
+    }
+
+    fn make_room(&mut self, lines: &mut Vec<String>) {
+        if self.0.len() < MOST {
+            return;
+        }
+        let oldest = self.0.iter().min_by_key(|(_, said)| said.at).map(|(text, _)| text.clone());
+        if let Some((text, said)) = oldest.and_then(|text| self.0.remove_entry(&text)) {
+            lines.extend((said.more > 0).then(|| again(&text, said.more)));
+        }
+    }
+}
+
+fn again(text: &str, more: u64) -> String {
+    format!("{text} (again, {more} times)")
+}
+
+/// How long a message is not said again.
+const INTERVAL: Duration = Duration::from_secs(10);
+/// How many different messages are remembered.
+const MOST: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_message_is_said_once_in_an_interval() {
+        let (mut repeats, begun) = (Repeats::default(), Instant::now());
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        assert_eq!(repeats.say("a", after(0)), ["a"]);
+        assert_eq!(repeats.say("a", after(1)), [""; 0]);
+        assert_eq!(repeats.say("b", after(2)), ["b"], "another is not the same");
+        assert_eq!(repeats.say("a", after(9)), [""; 0]);
+        assert_eq!(repeats.say("a", after(10)), ["a (again, 2 times)", "a"]);
+        assert_eq!(repeats.say("a", after(11)), [""; 0]);
+        assert_eq!(repeats.say("c", after(12)), ["c"], "b was said once: nothing was left out");
+        assert_eq!(repeats.say("c", after(20)), ["a (again, 1 times)"]);
+        assert_eq!(repeats.rest(), ["c (again, 1 times)"]);
+        assert_eq!(repeats.rest(), [""; 0]);
+    }
+
+    #[test]
+    fn it_remembers_only_so_many() {
+        let (mut repeats, now) = (Repeats::default(), Instant::now());
+        repeats.say("first", now);
+        repeats.say("first", now);
+        let at = |number| now + Duration::from_millis(number);
+        let said: Vec<String> = (1..1000).flat_map(|number| repeats.say(&number.to_string(), at(number))).collect();
+        assert_eq!(said.len(), 1000, "each of them, and that one was left out");
+        assert_eq!(said[63], "first (again, 1 times)");
+        assert_eq!(repeats.0.len(), MOST);
+    }
+}

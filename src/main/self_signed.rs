@@ -1,0 +1,33 @@
+//! A key and a certificate made on the spot, for development.
+
+use drupe::Settings;
+use drupe::settings::SslContext;
+
+use super::Failure;
+
+/// What is said of a certificate that was made on the spot.
+pub(super) const WARNING: &str =
+    "the certificate was made for this run alone and is trusted by nobody: use it for development only";
+
+/// Makes a key and a certificate for this machine, which nobody trusts and which end with the program.
+pub(super) fn context(settings: &Settings) -> Result<SslContext, Failure> {
+    if settings.ssl_certificate.is_some() {
+        return Err(Failure::Usage(
+            "--ssl-self-signed stands instead of --ssl-certificate: only one can be".to_owned(),
+        ));
+    }
+    let failed = |error: rcgen::Error| Failure::Serve(format!("cannot make a certificate: {error}"));
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let host = &settings.socket_host;
+    let everywhere = ["0.0.0.0", "::"].contains(&host.as_str());
+    let name = if everywhere { std::fs::read_to_string("/proc/sys/kernel/hostname").ok() } else { Some(host.clone()) };
+    names.extend(name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()));
+    names.sort_unstable();
+    names.dedup();
+    let key = rcgen::KeyPair::generate().map_err(failed)?;
+    let mut params = rcgen::CertificateParams::new(names).map_err(failed)?;
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "drupe, self-signed");
+    let certificate = params.self_signed(&key).map_err(failed)?;
+    Ok(SslContext::from_pem(certificate.pem(), key.serialize_pem()))
+}

@@ -1,0 +1,63 @@
+//! What is opened anew while the server runs, such as log files: CherryPy's channel `graceful`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Server, ServerHandle};
+#[cfg(feature = "signals")]
+use crate::bus::signals;
+#[cfg(feature = "signals")]
+use crate::error::Error;
+
+/// Who wants to know.
+#[derive(Default)]
+pub(super) struct Listeners(Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>);
+
+impl Listeners {
+    fn add(&self, listener: Arc<dyn Fn() + Send + Sync>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+    }
+
+    #[cfg(feature = "signals")]
+    fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Tells each in turn, whatever the others do.
+    fn tell(&self) {
+        let listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for listener in listeners {
+            if catch_unwind(AssertUnwindSafe(|| listener())).is_err() {
+                log::error!("what was to open something anew panicked");
+            }
+        }
+    }
+}
+
+impl Server {
+    /// Has `listener` called whenever files are to be opened anew because others have moved them, as logrotate does: at SIGUSR1 while
+    /// [`quickstart`](Self::quickstart) blocks (feature `signals`), and at [`ServerHandle::graceful`].
+    ///
+    /// The server goes on serving meanwhile. `listener` runs on a thread of the server's or of whoever asks; a panic is logged. SIGUSR1 is
+    /// left alone if no listener was there when `quickstart` began.
+    pub fn on_graceful(&self, listener: impl Fn() + Send + Sync + 'static) {
+        self.shared.graceful.add(Arc::new(listener));
+    }
+
+    #[cfg(feature = "signals")]
+    pub(super) fn obey_graceful(&self) -> Result<Option<signals::Caught>, Error> {
+        if self.shared.graceful.is_empty() {
+            return Ok(None);
+        }
+        let handle = self.handle();
+        let caught = signals::on_graceful(move || handle.graceful());
+        caught.map(Some).map_err(|source| Error::System { what: "signals", source })
+    }
+}
+
+impl ServerHandle {
+    /// Calls everything that was given to [`Server::on_graceful`], one after the other, in the order in which it was given.
+    pub fn graceful(&self) {
+        self.shared.graceful.tell();
+    }
+}

@@ -1,0 +1,55 @@
+//! What answers: a handler, or an application behind the gateway that the settings ask for.
+
+use std::sync::{Arc, Condvar, Mutex};
+
+use super::{Server, Shared};
+use crate::config::Config;
+use crate::message::Handler;
+use crate::settings::Settings;
+use crate::wsgi::{Application, Gateway};
+
+/// What answers requests.
+pub(super) enum Served {
+    Handler(Arc<dyn Handler>),
+    /// A gateway, to be made anew for each start.
+    Application(Gateway),
+}
+
+impl Server {
+    /// A server with default settings that answers with `application`, by the version of the gateway that
+    /// [`wsgi_version`](Settings::wsgi_version) names.
+    ///
+    /// ```no_run
+    /// use drupe::Server;
+    /// use drupe::wsgi::{Environ, Failure, StartResponse};
+    ///
+    /// # fn main() -> Result<(), drupe::Error> {
+    /// let mut server = Server::wsgi(|environ: Environ, start_response: StartResponse| {
+    ///     start_response.start("200 OK", [("Content-Type", "text/plain; charset=utf-8")])?;
+    ///     Ok::<_, Failure>(format!("you asked for {}\n", environ.path_info()))
+    /// });
+    /// server.settings.wsgi_version = ("u".to_owned(), 0);
+    /// server.quickstart()
+    /// # }
+    /// ```
+    pub fn wsgi(application: impl Application) -> Self {
+        Self::serving(Served::Application(Gateway::new(application)))
+    }
+
+    pub(super) fn serving(served: Served) -> Self {
+        let shared = Shared { served, life: Mutex::default(), changed: Condvar::new(), graceful: Default::default() };
+        Self { settings: Settings::default(), shared: Arc::new(shared) }
+    }
+}
+
+impl Served {
+    /// What answers in a server with this config.
+    pub(super) fn handler(&self, config: &Config) -> Arc<dyn Handler> {
+        match self {
+            Self::Handler(handler) => Arc::clone(handler),
+            Self::Application(gateway) => {
+                Arc::new(gateway.under(&config.wsgi, config.software.as_ref(), config.protocol))
+            }
+        }
+    }
+}

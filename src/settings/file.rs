@@ -1,0 +1,262 @@
+//! Settings from a TOML file.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Settings;
+use super::layer::{Entry, Layer, Place};
+use super::value::Value;
+use crate::error::{Error, Origin};
+
+impl Layer {
+    /// Reads a TOML file of at most 1 MiB.
+    ///
+    /// The server's settings are called `server.socket_port` and so on, dotted or in a table `[server]`; a table `[global]` may stand around
+    /// everything, as CherryPy has it. All other keys are the program's: see [`take`](Self::take).
+    ///
+    /// Values are what TOML has for them: numbers for what is counted or measured, `true` and `false`, strings for the rest. Sizes may also
+    /// be strings (`"64K"`), modes octal numbers or strings (`0o660`, `"0660"`), lists arrays or strings with commas, and the version of
+    /// the gateway an array (`[1, 0]`). An empty string unsets what may be unset; `-1` is no limit where there may be none.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] for a file that cannot be read, [`Error::Located`] with [`Error::Malformed`] for one that is not TOML or has
+    /// a setting twice.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Layer, Error> {
+        let path = path.as_ref();
+        let content = read(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+        of(path, &content)
+    }
+}
+
+impl Settings {
+    /// Gives the settings of a file, and defaults for the rest; see [`Layer::from_file`] for how it is written.
+    ///
+    /// # Errors
+    /// Those of [`Layer::from_file`] and of [`Settings::merge`].
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Settings, Error> {
+        let mut settings = Settings::default();
+        settings.merge_file(path)?;
+        Ok(settings)
+    }
+
+    /// Sets what a file says; see [`Layer::from_file`] for how it is written.
+    ///
+    /// # Errors
+    /// Those of [`Layer::from_file`] and of [`Settings::merge`].
+    pub fn merge_file(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        self.merge(Layer::from_file(path)?)
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > MOST_BYTES {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+    }
+    Ok(content)
+}
+
+fn of(path: &Path, content: &[u8]) -> Result<Layer, Error> {
+    let line = |at: usize| 1 + content[..at.min(content.len())].iter().filter(|byte| **byte == b'\n').count();
+    let origin = |at: usize| Origin::File { path: path.to_owned(), line: line(at) };
+    let not_toml = |at: usize, reason: &str| Error::malformed(format!("not TOML: {reason}")).at(origin(at));
+    let text = std::str::from_utf8(content).map_err(|error| not_toml(error.valid_up_to(), "not UTF-8"))?;
+    let table = DeTable::parse(text).map_err(|error| {
+        // It may be about several lines; the first says enough.
+        let reason = error.message().lines().next().unwrap_or_default();
+        not_toml(error.span().map_or(content.len(), |span| span.start), reason)
+    })?;
+    let mut found = Vec::new();
+    flatten("", table.get_ref(), &mut found);
+    // As they stand in the file: so do the errors.
+    found.sort_by_key(|(_, span, _)| span.start);
+    let mut entries: Vec<Entry> = Vec::new();
+    for (key, span, value) in found {
+        if let Some(Entry { origin: Origin::File { line: first, .. }, .. }) =
+            entries.iter().find(|entry| entry.key == key)
+        {
+            let reason = format!("{key} is set twice, first in line {first}");
+            return Err(Error::malformed(reason).at(origin(span.start)));
+        }
+        entries.push(Entry { key, value, origin: origin(span.start) });
+    }
+    Ok(Layer::new(Place::File, entries))
+}
+
+/// Collects what is not a table, with its dotted key, and where that key ends.
+fn flatten(stem: &str, table: &DeTable<'_>, found: &mut Vec<(String, Range<usize>, Value)>) {
+    for (key, value) in table {
+        let span = key.span();
+        let key = if stem.is_empty() { key.get_ref().to_string() } else { format!("{stem}.{}", key.get_ref()) };
+        // CherryPy's name for what belongs to no path.
+        let key = match key.as_str() {
+            "global" => String::new(),
+            key => key.strip_prefix("global.").unwrap_or(key).to_owned(),
+        };
+        match value.get_ref() {
+            DeValue::Table(table) if !table.is_empty() => flatten(&key, table, found),
+            // A table without a key says nothing, if its name may be that of one.
+            DeValue::Table(_) if ["", "server"].contains(&key.as_str()) => {}
+            value => found.push((key, span, read_value(value))),
+        }
+    }
+}
+
+fn read_value(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::Integer(number) => Value::Integer { digits: number.as_str().to_owned(), radix: number.radix() },
+        DeValue::Float(number) => Value::Float(number.as_str().to_owned()),
+        DeValue::Boolean(value) => Value::Bool(*value),
+        DeValue::Array(parts) => Value::List(parts.iter().map(Spanned::get_ref).map(read_value).collect()),
+        DeValue::Datetime(_) => Value::Other("a date or a time"),
+        DeValue::Table(_) => Value::Other("a table"),
+    }
+}
+
+/// Nobody writes so many settings; a device or the wrong file may have as much.
+const MOST_BYTES: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::address::BindAddr;
+
+    fn merged(text: impl AsRef<[u8]>) -> Result<Settings, Error> {
+        let mut settings = Settings::default();
+        settings.merge(of(Path::new("a.toml"), text.as_ref())?).map(|()| settings)
+    }
+
+    #[test]
+    fn each_spelling_of_a_key_is_read() {
+        for text in [
+            "[global]\nserver.socket_port = 80",
+            "[global]\n\"server.socket_port\" = 80",
+            "[global]\n'server.socket_port' = 80",
+            "[global.server]\nsocket_port = 80",
+            "[server]\nsocket_port = 80",
+            "[server]\n\"socket_port\" = 80",
+            "server.socket_port = 80",
+            "\"server.socket_port\" = 80",
+            "server = { socket_port = 80 }",
+            "global.server.socket_port = 80",
+            "\"global\".\"server.socket_port\" = 80",
+        ] {
+            assert_eq!(merged(text).unwrap().socket_port, 80, "{text}");
+        }
+        for text in ["", "# nothing", "\n\n", "[global]", "[server]", "[global]\n[server]", "\u{feff}"] {
+            assert_eq!(merged(text).unwrap(), Settings::default(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn each_kind_of_value_is_read_and_remembers_its_line() {
+        let settings = merged(
+            r#"# CherryPy's way
+[global]
+server.socket_host = "::"
+server.socket_port = 8_080
+server.nodelay = false
+
+[server]
+socket_timeout = 2.5
+header_timeout = 3
+body_timeout = ""
+max_request_body_size = -1
+body_buffer_size = "64K"
+socket_mode = 0o600
+wsgi_version = ["u", 0]
+listen = [
+    "fd:3", # from systemd
+    "unix:@name",
+]
+"#,
+        )
+        .unwrap();
+        assert_eq!((settings.socket_host.as_str(), settings.socket_port, settings.nodelay), ("::", 8080, false));
+        assert_eq!(settings.socket_timeout, Duration::from_millis(2500));
+        assert_eq!((settings.header_timeout, settings.body_timeout), (Some(Duration::from_secs(3)), None));
+        assert_eq!((settings.max_request_body_size, settings.body_buffer_size), (None, 64 << 10));
+        assert_eq!((settings.socket_mode, settings.wsgi_version.clone()), (0o600, ("u".to_owned(), 0)));
+        assert_eq!(settings.listen, [BindAddr::Inherited("3".to_owned()), BindAddr::Unix("\0name".into())]);
+        for (name, line) in [("socket_host", 3), ("socket_port", 4), ("socket_timeout", 8), ("listen", 15)] {
+            assert_eq!(settings.origin(name).to_string(), format!("a.toml:{line}"), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_names_file_and_line() {
+        for (text, expected) in [
+            (
+                "\n[server]\nsocket_port = \"80\"",
+                "3: setting socket_port: \"80\" is a string; a whole number is wanted",
+            ),
+            ("[server]\nsocket_port = 70000", "2: setting socket_port: \"70000\" is not a port from 0 to 65535"),
+            (
+                "[server]\nsocket_timeout = 1e3",
+                "2: setting socket_timeout: \"1e3\" is not a number of seconds such as 10 or 0.25",
+            ),
+            ("[server]\nsocket_prt = 80", "2: unknown setting \"server.socket_prt\"; did you mean server.socket_port?"),
+            ("[servr]\nsocket_port = 80", "2: unknown setting \"servr.socket_port\"; did you mean server.socket_port?"),
+            ("socket_port = 80", "1: unknown setting \"socket_port\"; did you mean server.socket_port?"),
+            ("[global]\nengine.autoreload.on = true", "2: unknown setting \"engine.autoreload.on\""),
+            ("[\"/\"]\ntools.staticdir.on = true", "2: unknown setting \"/.tools.staticdir.on\""),
+            ("[elsewhere]", "1: unknown setting \"elsewhere\""),
+            ("server = 80", "1: unknown setting \"server\""),
+            (
+                "[server.socket_port]\nx = 80",
+                "2: unknown setting \"server.socket_port.x\"; did you mean server.socket_port?",
+            ),
+            ("server.software = 1979-05-27", "1: setting software: it is a date or a time; a string is wanted"),
+            ("server.software = {}", "1: setting software: it is a table; a string is wanted"),
+            ("server.instance = 1", "1: setting instance: cannot be written as text, only set by a program"),
+            (
+                "[server]\nsocket_port = 80\n\n[global]\nserver.socket_port = 81",
+                "5: server.socket_port is set twice, first in line 2",
+            ),
+            // Two things are wrong: the first is told.
+            ("server.zzz = 1\nserver.aaa = 1", "1: unknown setting \"server.zzz\""),
+        ] {
+            assert_eq!(merged(text).unwrap_err().to_string(), format!("a.toml:{expected}"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_toml_names_file_and_line() {
+        for (text, line) in [
+            (&b"[server\nsocket_port = 80"[..], 1),
+            (b"[server]\nsocket_port: 80", 2),
+            (b"[server]\nsocket_port = 80\nsocket_port = 81", 3),
+            (b"[server]\nsocket_mode = 0660", 2),
+            (b"[server]\n\n\nsoftware = \"\xff\"", 4),
+            (b"{\"server\": {}}", 1),
+            (b"\x7fELF\0\0", 1),
+            (b"\n\nx", 3),
+        ] {
+            let shown = merged(text).unwrap_err().to_string();
+            assert!(shown.starts_with(&format!("a.toml:{line}: not TOML: ")), "{shown}");
+            assert!(!shown.contains('\n'), "{shown}");
+        }
+        let deep = format!("server.software = {}1{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(merged(deep).unwrap_err().to_string().starts_with("a.toml:1: not TOML: "));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let refused = |path: &str| match Settings::from_file(path).unwrap_err() {
+            Error::Unreadable { path, source } => (path, source.kind()),
+            other => panic!("{other}"),
+        };
+        assert_eq!(refused("/no/such.toml"), ("/no/such.toml".into(), io::ErrorKind::NotFound));
+        assert_eq!(refused("/"), ("/".into(), io::ErrorKind::IsADirectory));
+        assert_eq!(refused("/dev/zero"), ("/dev/zero".into(), io::ErrorKind::FileTooLarge));
+    }
+}

@@ -1,0 +1,203 @@
+//! Settings that were written in one place, upon those that were written in others.
+
+use super::Settings;
+use super::nearest::nearest_of;
+use super::table::{OBJECTS, row};
+use super::value::Value;
+use crate::error::{Error, Origin};
+
+/// Everything that one place says: a file, or the environment.
+///
+/// A program with settings of its own in that place [`take`](Self::take)s them, then has [`Settings::merge`] take the server's. What nobody
+/// takes is refused, so that a slip of the pen is no setting left at its default.
+///
+/// ```
+/// use drupe::Settings;
+/// use drupe::settings::Layer;
+///
+/// # fn main() -> Result<(), drupe::Error> {
+/// let mut layer = Layer::from_environment("MYAPP_")?; // or Layer::from_file, with the feature `config`
+/// let colour = layer.take("colour", "NAME")?.map_or("red".to_owned(), |(text, _)| text);
+/// let mut settings = Settings::default();
+/// settings.merge(layer)?;
+/// # assert_eq!((colour.as_str(), settings.socket_port), ("red", 8080));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Layer {
+    place: Place,
+    entries: Vec<Entry>,
+    /// What was asked for, so that it can have been meant.
+    asked: Vec<String>,
+}
+
+/// One setting as it was written.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// In a file `server.socket_port`, in the environment `socket_port`.
+    pub(super) key: String,
+    pub(super) value: Value,
+    pub(super) origin: Origin,
+}
+
+/// What kind of place it is, which says how names are written there.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    File,
+    Environment { prefix: String },
+}
+
+impl Layer {
+    pub(super) fn new(place: Place, entries: Vec<Entry>) -> Layer {
+        Layer { place, entries, asked: Vec::new() }
+    }
+
+    /// Takes out the value of a setting of the program's own, as text, and where it was written.
+    ///
+    /// `key` is a dotted name in a file (`myapp.colour`), in the environment what follows the prefix, in lower case (`colour`). `unit` says
+    /// which kinds of values there may be in a file; see [`Row::unit`](super::Row::unit).
+    ///
+    /// # Errors
+    /// [`Error::Located`] with [`Error::Malformed`] for a value of another kind.
+    pub fn take(&mut self, key: &str, unit: &str) -> Result<Option<(String, Origin)>, Error> {
+        self.asked.push(key.to_owned());
+        let Some(at) = self.entries.iter().position(|entry| entry.key == key) else { return Ok(None) };
+        let Entry { value, origin, .. } = self.entries.remove(at);
+        match value.text_for(unit) {
+            Ok(text) => Ok(Some((text, origin))),
+            Err(reason) => Err(Error::malformed(format!("{key}: {reason}")).at(origin)),
+        }
+    }
+
+    fn apply(&self, entry: &Entry, settings: &mut Settings) -> Result<(), Error> {
+        let located = |error: Error| error.at(entry.origin.clone());
+        let Some(name) = self.setting(&entry.key).filter(|name| row(name).is_some() || OBJECTS.contains(name)) else {
+            return Err(located(Error::UnknownSetting { name: entry.key.clone(), nearest: self.nearest(&entry.key) }));
+        };
+        let Some(row) = row(name) else { return settings.set_from(name, "", entry.origin.clone()) };
+        let text = entry.value.text_for(row.unit()).map_err(|reason| located(Error::setting(row.name(), reason)))?;
+        settings.set_from(name, &text, entry.origin.clone())
+    }
+
+    /// The setting that `key` stands for, if it is one of the server's.
+    fn setting<'k>(&self, key: &'k str) -> Option<&'k str> {
+        match self.place {
+            Place::File => key.strip_prefix("server."),
+            Place::Environment { .. } => Some(key),
+        }
+    }
+
+    /// What was probably meant by `key`, as it is written in this place.
+    fn nearest(&self, key: &str) -> Option<String> {
+        let own = self.asked.iter().cloned();
+        match &self.place {
+            Place::File => {
+                let known: Vec<String> = names().map(|name| format!("server.{name}")).chain(own).collect();
+                nearest_of(key, known.iter().map(String::as_str)).map(str::to_owned)
+            }
+            Place::Environment { prefix } => {
+                let known: Vec<String> = names().map(str::to_owned).chain(own).collect();
+                let name = key.strip_prefix(prefix.as_str()).unwrap_or(key).to_lowercase();
+                let nearest = nearest_of(&name, known.iter().map(String::as_str))?;
+                Some(format!("{prefix}{}", nearest.to_uppercase()))
+            }
+        }
+    }
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    Settings::table().iter().map(super::Row::name)
+}
+
+impl Settings {
+    /// Sets what `layer` says, and remembers where each value was written; what it does not mention stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Located`] for the first line or variable that is no setting, or whose value cannot be read. Nothing is changed then. Ranges
+    /// are checked when a server starts; what is wrong with one is located as well.
+    pub fn merge(&mut self, layer: Layer) -> Result<(), Error> {
+        let mut merged = self.clone();
+        layer.entries.iter().try_for_each(|entry| layer.apply(entry, &mut merged))?;
+        *self = merged;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(place: Place, entries: &[(&str, &str)]) -> Layer {
+        let entry = |(at, (key, text)): (usize, &(&str, &str))| Entry {
+            key: (*key).to_owned(),
+            value: Value::Plain((*text).to_owned()),
+            origin: Origin::File { path: "a.toml".into(), line: at + 1 },
+        };
+        Layer::new(place, entries.iter().enumerate().map(entry).collect())
+    }
+
+    #[test]
+    fn one_layer_goes_upon_the_other() {
+        let mut settings = Settings::default();
+        settings.merge(layer(Place::File, &[("server.socket_port", "80"), ("server.thread_pool", "3")])).unwrap();
+        settings
+            .merge(layer(Place::Environment { prefix: "X_".to_owned() }, &[("nodelay", "off"), ("thread_pool", "4")]))
+            .unwrap();
+        assert_eq!((settings.socket_port, settings.thread_pool, settings.nodelay), (80, 4, false));
+        assert_eq!(settings.origin("thread_pool").to_string(), "a.toml:2");
+        assert_eq!(settings.origin("socket_port").to_string(), "a.toml:1");
+    }
+
+    #[test]
+    fn what_is_wrong_changes_nothing_and_is_located() {
+        for (place, key, text) in [
+            (
+                Place::File,
+                "server.socket_prt",
+                "unknown setting \"server.socket_prt\"; did you mean server.socket_port?",
+            ),
+            (Place::File, "socket_port", "unknown setting \"socket_port\"; did you mean server.socket_port?"),
+            (Place::File, "myapp.color", "unknown setting \"myapp.color\"; did you mean myapp.colour?"),
+            (Place::File, "engine.autoreload.on", "unknown setting \"engine.autoreload.on\""),
+            (Place::File, "server.instance", "setting instance: cannot be written as text, only set by a program"),
+            (
+                Place::File,
+                "server.nodelay",
+                "setting nodelay: \"80\" is neither true (yes, on, 1) nor false (no, off, 0)",
+            ),
+            (
+                Place::Environment { prefix: "X_".to_owned() },
+                "socket_prt",
+                "unknown setting \"socket_prt\"; did you mean X_SOCKET_PORT?",
+            ),
+        ] {
+            let mut settings = Settings::default();
+            let first = if matches!(place, Place::File) { "server.socket_port" } else { "socket_port" };
+            let mut layer = layer(place, &[(first, "81"), (key, "80")]);
+            assert_eq!(layer.take("myapp.colour", "NAME").unwrap(), None);
+            assert_eq!(settings.merge(layer).unwrap_err().to_string(), format!("a.toml:2: {text}"));
+            assert_eq!(settings, Settings::default());
+        }
+    }
+
+    #[test]
+    fn a_program_takes_its_own_first() {
+        let mut layer = layer(Place::File, &[("myapp.colour", "red"), ("server.socket_port", "80")]);
+        let (text, origin) = layer.take("myapp.colour", "NAME").unwrap().unwrap();
+        assert_eq!((text.as_str(), origin.to_string().as_str()), ("red", "a.toml:1"));
+        assert_eq!(layer.take("myapp.colour", "NAME").unwrap(), None);
+        let mut settings = Settings::default();
+        settings.merge(layer).unwrap();
+        assert_eq!(settings.socket_port, 80);
+    }
+
+    #[test]
+    fn its_values_have_kinds_as_well() {
+        let mut layer = layer(Place::File, &[]);
+        let origin = Origin::File { path: "a.toml".into(), line: 7 };
+        layer.entries.push(Entry { key: "myapp.colour".to_owned(), value: Value::Bool(true), origin });
+        let text = layer.take("myapp.colour", "NAME").unwrap_err().to_string();
+        assert_eq!(text, "a.toml:7: myapp.colour: true is a boolean; a string is wanted");
+    }
+}

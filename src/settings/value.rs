@@ -1,0 +1,206 @@
+//! A value as a file has it, which knows kinds, and what of it is written as the text of a setting.
+
+/// A value of a layer.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    /// Text of which nobody has said what kind it is, as in the environment: taken as on a command line.
+    Plain(String),
+    /// A string.
+    Text(String),
+    /// A whole number.
+    Integer {
+        /// As it was written, without separators and without what says its radix.
+        digits: String,
+        radix: u32,
+    },
+    /// A number with a fraction or an exponent, as it was written.
+    Float(String),
+    Bool(bool),
+    List(Vec<Value>),
+    /// What no setting is: a table, a date.
+    Other(&'static str),
+}
+
+impl Value {
+    /// Writes it as a setting with `unit` (see [`Row::unit`](super::Row::unit)) reads it.
+    ///
+    /// A unit that is not mentioned is text, or a list of which the parts stand with commas between them.
+    ///
+    /// # Errors
+    /// A sentence, for a value of the wrong kind.
+    pub(super) fn text_for(&self, unit: &str) -> Result<String, String> {
+        match (unit, self) {
+            (_, Value::Plain(text)) => Ok(text.clone()),
+            // What may be unset is unset with it; what may not refuses it.
+            (_, Value::Text(text)) if text.is_empty() => Ok(String::new()),
+            ("BOOL", Value::Bool(value)) => Ok(value.to_string()),
+            ("BOOL", _) => self.refused("true or false"),
+            ("COUNT" | "PORT" | "STATUS", Value::Integer { .. }) => self.decimal(),
+            ("COUNT" | "PORT" | "STATUS", _) => self.refused("a whole number"),
+            ("BYTES", Value::Integer { .. }) => self.decimal(),
+            ("BYTES", Value::Text(text)) => Ok(text.clone()),
+            ("BYTES", _) => self.refused("a whole number or a string such as \"64K\""),
+            ("SECONDS", Value::Integer { .. }) => self.decimal(),
+            ("SECONDS", Value::Float(text)) => Ok(text.clone()),
+            ("SECONDS", _) => self.refused("a number"),
+            ("MODE", Value::Integer { digits, radix: 8 }) => Ok(digits.clone()),
+            ("MODE", Value::Text(text)) => Ok(text.clone()),
+            ("MODE", _) => self.refused("an octal number such as 0o660, or a string of its digits"),
+            ("VERSION", Value::Text(text) | Value::Float(text)) => Ok(text.clone()),
+            ("VERSION", Value::List(parts)) if parts.len() == 2 => {
+                let part = |part: &Value| match part {
+                    Value::Text(text) => Ok(text.clone()),
+                    part => part.decimal(),
+                };
+                Ok(format!("{}.{}", part(&parts[0])?, part(&parts[1])?))
+            }
+            ("VERSION", _) => self.refused("a string such as \"1.0\" or a list such as [1, 0]"),
+            (_, Value::Text(text)) => Ok(text.clone()),
+            ("NAME" | "PATH" | "PASSWORD", _) => self.refused("a string"),
+            (_, Value::List(parts)) => Ok(parts.iter().map(Value::part).collect::<Result<Vec<_>, _>>()?.join(",")),
+            _ => self.refused("a string or a list of strings"),
+        }
+    }
+
+    fn decimal(&self) -> Result<String, String> {
+        match self {
+            // A number too large for this is too large for a setting, which says so.
+            Value::Integer { digits, radix } => {
+                Ok(i128::from_str_radix(digits, *radix).map_or_else(|_| digits.clone(), |value| value.to_string()))
+            }
+            other => other.refused("a whole number"),
+        }
+    }
+
+    /// A part of a list.
+    fn part(&self) -> Result<String, String> {
+        match self {
+            Value::Text(text) if text.contains(',') => {
+                Err(format!("{text:?} has a comma in it, which stands between the parts of a list"))
+            }
+            Value::Text(text) => Ok(text.clone()),
+            other => other.refused("a string"),
+        }
+    }
+
+    fn refused(&self, wanted: &str) -> Result<String, String> {
+        let (shown, kind) = match self {
+            Value::Plain(text) | Value::Text(text) => (format!("{text:?}"), "a string"),
+            Value::Integer { digits, radix } => {
+                let before = match radix {
+                    2 => "0b",
+                    8 => "0o",
+                    16 => "0x",
+                    _ => "",
+                };
+                (format!("{before}{digits}"), "a whole number")
+            }
+            Value::Float(text) => (text.clone(), "a number with a fraction"),
+            Value::Bool(value) => (value.to_string(), "a boolean"),
+            Value::List(_) => ("[...]".to_owned(), "a list"),
+            Value::Other(kind) => return Err(format!("it is {kind}; {wanted} is wanted")),
+        };
+        Err(format!("{shown} is {kind}; {wanted} is wanted"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+
+    fn integer(digits: &str) -> Value {
+        Value::Integer { digits: digits.to_owned(), radix: 10 }
+    }
+
+    fn octal(digits: &str) -> Value {
+        Value::Integer { digits: digits.to_owned(), radix: 8 }
+    }
+
+    fn float(text: &str) -> Value {
+        Value::Float(text.to_owned())
+    }
+
+    fn list(parts: &[Value]) -> Value {
+        Value::List(parts.to_vec())
+    }
+
+    #[test]
+    fn each_unit_takes_its_kinds_of_values() {
+        for (unit, value, expected) in [
+            ("BOOL", Value::Bool(true), "true"),
+            ("PORT", integer("8080"), "8080"),
+            ("COUNT", integer("-1"), "-1"),
+            ("COUNT", integer("+7"), "7"),
+            ("COUNT", octal("17"), "15"),
+            ("STATUS", integer("431"), "431"),
+            ("COUNT", integer(&"9".repeat(60)), &"9".repeat(60)),
+            ("BYTES", integer("18446744073709551615"), "18446744073709551615"),
+            ("BYTES", text("64K"), "64K"),
+            ("SECONDS", integer("10"), "10"),
+            ("SECONDS", float("0.25"), "0.25"),
+            ("SECONDS", text(""), ""),
+            ("MODE", octal("660"), "660"),
+            ("MODE", text("0660"), "0660"),
+            ("VERSION", list(&[integer("1"), integer("0")]), "1.0"),
+            ("VERSION", list(&[text("u"), integer("0")]), "u.0"),
+            ("VERSION", float("1.0"), "1.0"),
+            ("VERSION", text("u.0"), "u.0"),
+            ("NAME", text("a, b"), "a, b"),
+            ("ADDRESSES", text("fd:3,fd:4"), "fd:3,fd:4"),
+            ("ADDRESSES", list(&[text("fd:3"), text("unix:a b")]), "fd:3,unix:a b"),
+            ("ADDRESSES", list(&[]), ""),
+            ("PORT", Value::Plain("8080".to_owned()), "8080"),
+            ("BOOL", Value::Plain("yes".to_owned()), "yes"),
+        ] {
+            assert_eq!(value.text_for(unit).as_deref(), Ok(expected), "{unit} {value:?}");
+        }
+    }
+
+    #[test]
+    fn other_kinds_are_refused_by_what_they_are_and_what_is_wanted() {
+        for (unit, value, expected) in [
+            ("BOOL", integer("1"), "1 is a whole number; true or false is wanted"),
+            ("BOOL", text("yes"), "\"yes\" is a string; true or false is wanted"),
+            ("PORT", text("8080"), "\"8080\" is a string; a whole number is wanted"),
+            ("COUNT", float("1.5"), "1.5 is a number with a fraction; a whole number is wanted"),
+            ("COUNT", Value::Bool(true), "true is a boolean; a whole number is wanted"),
+            ("COUNT", Value::Other("a table"), "it is a table; a whole number is wanted"),
+            (
+                "BYTES",
+                float("1e3"),
+                "1e3 is a number with a fraction; a whole number or a string such as \"64K\" is wanted",
+            ),
+            ("SECONDS", text("10"), "\"10\" is a string; a number is wanted"),
+            (
+                "MODE",
+                integer("660"),
+                "660 is a whole number; an octal number such as 0o660, or a string of its digits is wanted",
+            ),
+            ("NAME", integer("5"), "5 is a whole number; a string is wanted"),
+            ("PATH", list(&[text("a")]), "[...] is a list; a string is wanted"),
+            (
+                "VERSION",
+                integer("1"),
+                "1 is a whole number; a string such as \"1.0\" or a list such as [1, 0] is wanted",
+            ),
+            (
+                "VERSION",
+                list(&[integer("1"), float("0.5")]),
+                "0.5 is a number with a fraction; a whole number is wanted",
+            ),
+            ("ADDRESSES", integer("3"), "3 is a whole number; a string or a list of strings is wanted"),
+            ("ADDRESSES", list(&[integer("3")]), "3 is a whole number; a string is wanted"),
+            (
+                "ADDRESSES",
+                list(&[text("unix:a,b")]),
+                "\"unix:a,b\" has a comma in it, which stands between the parts of a list",
+            ),
+        ] {
+            assert_eq!(value.text_for(unit).unwrap_err(), expected, "{unit}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Several applications, chosen by the beginning of the path.
+
+use std::fmt;
+
+use super::application::{Application, Content, Failure};
+use super::environ::Environ;
+use super::start_response::StartResponse;
+
+/// Several applications, chosen by the beginning of `PATH_INFO`: the longest prefix that ends where a segment ends.
+///
+/// What was chosen by moves from `PATH_INFO` to `SCRIPT_NAME`, so that an application sees a path of its own, which may be empty. A prefix `/` is for
+/// what no other one is for; without it that is answered 404.
+///
+/// ```
+/// use drupe::wsgi::{Environ, Failure, PathInfoDispatcher, StartResponse};
+/// use drupe::Server;
+///
+/// fn tell(environ: Environ, start_response: StartResponse) -> Result<String, Failure> {
+///     start_response.start("200 OK", [("Content-Type", "text/plain")])?;
+///     Ok(format!("{:?} below {:?}\n", environ.path_info(), environ.text("SCRIPT_NAME")))
+/// }
+/// let server = Server::wsgi(PathInfoDispatcher::new().mount("/", tell).mount("/tea", tell));
+/// # drop(server);
+/// ```
+#[derive(Default)]
+pub struct PathInfoDispatcher {
+    /// Longest prefix first; none ends in a slash.
+    applications: Vec<(String, Box<dyn Application>)>,
+}
+
+impl PathInfoDispatcher {
+    /// No application yet: everything is 404.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds `application` for what lies below `prefix`, decoded as `PATH_INFO` is. A slash at its end makes no difference; of two for the same
+    /// prefix the first counts.
+    #[must_use]
+    pub fn mount(mut self, prefix: &str, application: impl Application) -> Self {
+        let prefix = prefix.trim_end_matches('/');
+        let at = self.applications.partition_point(|(other, _)| other.len() >= prefix.len());
+        self.applications.insert(at, (prefix.to_owned(), Box::new(application)));
+        self
+    }
+}
+
+impl Application for PathInfoDispatcher {
+    fn call(&self, mut environ: Environ, start_response: StartResponse) -> Result<Content, Failure> {
+        let path = environ.bytes("PATH_INFO").unwrap_or_default();
+        let path: &[u8] = if path.is_empty() { b"/" } else { path };
+        let is_below = |prefix: &str| {
+            let rest = path.strip_prefix(prefix.as_bytes());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        };
+        match self.applications.iter().find(|(prefix, _)| is_below(prefix)) {
+            Some((prefix, application)) => {
+                environ.shift(prefix.len());
+                application.call(environ, start_response)
+            }
+            None => {
+                start_response.start("404 Not Found", [("Content-Type", "text/plain")])?;
+                Ok("nothing here\n".into())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for PathInfoDispatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.applications.iter().map(|(prefix, _)| prefix)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Handler;
+    use crate::wsgi::Gateway;
+
+    fn named(name: &'static str) -> impl Fn(Environ, StartResponse) -> Result<String, Failure> + Send + Sync + 'static {
+        move |environ, start_response| {
+            start_response.start("200 OK", [("X-Name", name)])?;
+            let text = |key| environ.text(key).unwrap().into_owned();
+            Ok(format!("{name} {}|{}", text("SCRIPT_NAME"), text("PATH_INFO")))
+        }
+    }
+
+    fn answered(dispatcher: PathInfoDispatcher, path: &str) -> (u16, String) {
+        let mut request = crate::message::Request::default();
+        *request.uri_mut() = path.parse().unwrap();
+        let response = Gateway::new(dispatcher).version("u", 0).unwrap().handle(&mut request);
+        (response.status().as_u16(), response.into_body().into_string().unwrap())
+    }
+
+    #[test]
+    fn the_longest_prefix_of_whole_segments_is_chosen() {
+        for (path, told) in [
+            ("/", "root |/"),
+            ("/teapot", "root |/teapot"),
+            ("/tea", "tea /tea|"),
+            ("/tea/", "tea /tea|/"),
+            ("/tea/pot", "pot /tea/pot|"),
+            ("/tea/pot/a%2Fb", "pot /tea/pot|/a%2Fb"),
+            ("/tea/potent", "tea /tea|/potent"),
+            ("/caf%C3%A9/a", "cafe /caf\u{e9}|/a"),
+            ("//tea", "root |//tea"),
+        ] {
+            let dispatcher = PathInfoDispatcher::new()
+                .mount("/", named("root"))
+                .mount("/tea/", named("tea"))
+                .mount("/tea/pot", named("pot"))
+                .mount("/tea", named("never"))
+                .mount("/caf\u{e9}", named("cafe"));
+            assert_eq!(answered(dispatcher, path), (200, told.to_owned()), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_is_for_is_not_found() {
+        assert_eq!(answered(PathInfoDispatcher::new(), "/").0, 404);
+        assert_eq!(answered(PathInfoDispatcher::new().mount("/tea", named("tea")), "/teapot").0, 404);
+    }
+
+    #[test]
+    fn one_may_stand_in_another() {
+        let inner = PathInfoDispatcher::new().mount("/pot", named("pot")).mount("/", named("rest"));
+        let outer = |inner| PathInfoDispatcher::new().mount("/tea", inner);
+        assert_eq!(answered(outer(inner), "/tea/pot/x").1, "pot /tea/pot|/x");
+        let inner = PathInfoDispatcher::new().mount("/pot", named("pot")).mount("/", named("rest"));
+        assert_eq!(answered(outer(inner), "/tea").1, "rest /tea|");
+    }
+}

@@ -1,0 +1,206 @@
+//! The environ: a request as keys and values.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use super::errors::Errors;
+use super::input::Input;
+use super::value::{Text, Value};
+
+/// A request as keys and values, in the order of the keys; [the table](super#keys) has them all.
+///
+/// It is the application's own: middleware changes it and hands it on, and whoever answers piece by piece may keep it.
+///
+/// ```
+/// use drupe::wsgi::{Content, Environ, Failure, StartResponse};
+///
+/// fn application(mut environ: Environ, start_response: StartResponse) -> Result<Content, Failure> {
+///     let path = environ.path_info().into_owned();
+///     let content = environ.take_input().into_vec()?;
+///     start_response.start("200 OK", [("Content-Type", "text/plain; charset=utf-8")])?;
+///     Ok(format!("{path} was sent {} bytes\n", content.len()).into())
+/// }
+/// # let _ = drupe::Server::wsgi(application);
+/// ```
+#[derive(Debug, Default)]
+pub struct Environ {
+    values: BTreeMap<Cow<'static, str>, Value>,
+    input: Input,
+}
+
+impl Environ {
+    pub(super) fn new(input: Input) -> Self {
+        Self { values: BTreeMap::new(), input }
+    }
+
+    /// What `key` stands for.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.values.get(key)
+    }
+
+    /// The text that `key` stands for, read as the version has it: in `1.0` each byte is a character.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<Cow<'_, str>> {
+        match self.get(key)? {
+            Value::Text(text) => Some(text.text()),
+            _ => None,
+        }
+    }
+
+    /// The bytes behind the text that `key` stands for; the same in every version.
+    #[must_use]
+    pub fn bytes(&self, key: &str) -> Option<&[u8]> {
+        match self.get(key)? {
+            Value::Text(text) => Some(text.as_bytes()),
+            _ => None,
+        }
+    }
+
+    /// Sets what `key` stands for; hands out what it stood for.
+    pub fn insert(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Option<Value> {
+        self.values.insert(key.into(), value.into())
+    }
+
+    /// Takes `key` away.
+    pub fn remove(&mut self, key: &str) -> Option<Value> {
+        self.values.remove(key)
+    }
+
+    /// Every key and what it stands for, in the order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.values.iter().map(|(key, value)| (key.as_ref(), value))
+    }
+
+    /// `PATH_INFO`: what of the path the application has still to make something of; empty if nothing is left.
+    #[must_use]
+    pub fn path_info(&self) -> Cow<'_, str> {
+        self.text("PATH_INFO").unwrap_or_default()
+    }
+
+    /// `CONTENT_LENGTH`; `None` where there is no content, and where its length is not known before its end.
+    #[must_use]
+    pub fn content_length(&self) -> Option<u64> {
+        self.text("CONTENT_LENGTH")?.parse().ok()
+    }
+
+    /// `wsgi.input`: the content of the request.
+    pub fn input(&mut self) -> &mut Input {
+        &mut self.input
+    }
+
+    /// Takes `wsgi.input` away, to be read when the environ is gone; what is left of it is empty.
+    pub fn take_input(&mut self) -> Input {
+        std::mem::take(&mut self.input)
+    }
+
+    /// `wsgi.errors`: where to report to.
+    #[must_use]
+    pub fn errors(&self) -> Errors {
+        Errors::default()
+    }
+
+    /// What a CGI program is given as its environment (RFC 3875 §4.1), `GATEWAY_INTERFACE` included.
+    ///
+    /// Only text, and only under names that a shell can use. Left out are `HTTP_AUTHORIZATION` and `HTTP_PROXY_AUTHORIZATION`, which are not
+    /// everybody's to know (§9.2), and `HTTP_PROXY`, which clients of HTTP take for the proxy to use (CVE-2016-5385).
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &OsStr)> {
+        let texts = self.iter().filter_map(|(key, value)| match value {
+            Value::Text(text) if is_variable(key) && !HIDDEN.contains(&key) => Some((key, text.as_bytes())),
+            _ => None,
+        });
+        let all = [("GATEWAY_INTERFACE", &b"CGI/1.1"[..])].into_iter().chain(texts);
+        all.map(|(key, bytes)| (key, OsStr::from_bytes(bytes)))
+    }
+
+    pub(super) fn take_text(&mut self, key: &str) -> Option<Text> {
+        match self.remove(key)? {
+            Value::Text(text) => Some(text),
+            other => {
+                self.insert(key.to_owned(), other);
+                None
+            }
+        }
+    }
+
+    /// Moves the first `bytes` of `PATH_INFO` to the end of `SCRIPT_NAME`: that part has been made something of.
+    pub(super) fn shift(&mut self, bytes: usize) {
+        let script = self.take_text("SCRIPT_NAME").unwrap_or_else(|| Text::latin1(&b""[..]));
+        let Some(path) = self.take_text("PATH_INFO") else { return };
+        let (shifted, rest) = path.as_bytes().split_at(bytes.min(path.as_bytes().len()));
+        let is_utf8 = path.is_utf8() && script.is_utf8();
+        for (key, bytes) in [("SCRIPT_NAME", [script.as_bytes(), shifted].concat()), ("PATH_INFO", rest.to_vec())] {
+            let text = Text::latin1(bytes);
+            self.insert(key, if is_utf8 { text.into_utf8().unwrap_or_else(|text| text) } else { text });
+        }
+    }
+}
+
+fn is_variable(key: &str) -> bool {
+    key.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+const HIDDEN: [&str; 3] = ["HTTP_AUTHORIZATION", "HTTP_PROXY", "HTTP_PROXY_AUTHORIZATION"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environ(pairs: &[(&'static str, &'static str)]) -> Environ {
+        let mut environ = Environ::default();
+        for (key, text) in pairs {
+            environ.insert(*key, Text::latin1(text.as_bytes()));
+        }
+        environ
+    }
+
+    #[test]
+    fn a_value_is_had_as_text_and_as_bytes() {
+        let mut environ = environ(&[("PATH_INFO", "/\u{e9}"), ("CONTENT_LENGTH", "12")]);
+        environ.insert("wsgi.multithread", true);
+        assert_eq!(environ.path_info(), "/\u{c3}\u{a9}");
+        assert_eq!(environ.bytes("PATH_INFO"), Some("/\u{e9}".as_bytes()));
+        assert_eq!((environ.content_length(), environ.text("wsgi.multithread")), (Some(12), None));
+        assert_eq!(environ.get("wsgi.multithread"), Some(&Value::Flag(true)));
+        let keys: Vec<&str> = environ.iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["CONTENT_LENGTH", "PATH_INFO", "wsgi.multithread"]);
+        assert!(environ.remove("CONTENT_LENGTH").is_some());
+        assert_eq!((environ.content_length(), environ.get("CONTENT_LENGTH")), (None, None));
+    }
+
+    #[test]
+    fn a_program_is_given_what_is_for_it() {
+        let mut environ = environ(&[
+            ("HTTP_AUTHORIZATION", "secret"),
+            ("HTTP_PROXY", "http://evil"),
+            ("HTTP_PROXY_AUTHORIZATION", "secret"),
+            ("HTTP_X.Y", "no name for a shell"),
+            ("HTTP_HOST", "a"),
+            ("wsgi.url_scheme", "http"),
+        ]);
+        environ.insert("FLAG", true);
+        let given: Vec<_> = environ.variables().map(|(key, value)| (key, value.to_str().unwrap())).collect();
+        assert_eq!(given, [("GATEWAY_INTERFACE", "CGI/1.1"), ("HTTP_HOST", "a")]);
+    }
+
+    #[test]
+    fn a_path_is_shifted_by_bytes_and_keeps_its_coding() {
+        let mut environ = environ(&[("SCRIPT_NAME", "/a"), ("PATH_INFO", "/\u{e9}/c")]);
+        environ.shift(3);
+        assert_eq!(
+            (environ.bytes("SCRIPT_NAME"), environ.bytes("PATH_INFO")),
+            (Some("/a/\u{e9}".as_bytes()), Some(&b"/c"[..]))
+        );
+        environ.insert("SCRIPT_NAME", "/\u{e9}");
+        environ.insert("PATH_INFO", "/\u{e9}/c");
+        environ.shift(3);
+        assert_eq!(
+            (environ.text("SCRIPT_NAME").unwrap().as_ref(), environ.path_info().as_ref()),
+            ("/\u{e9}/\u{e9}", "/c")
+        );
+        environ.shift(10);
+        assert_eq!(environ.path_info(), "");
+    }
+}

@@ -1,0 +1,138 @@
+//! `wsgi.input`: the content of a request.
+
+use std::io::{self, BufRead, Read};
+
+use crate::message::Body;
+
+/// The content of a request: `wsgi.input`.
+///
+/// What PEP 3333 asks of it is there under the names of Rust: `read`, and by [`BufRead`] `read_line` and `lines`, a line of bounded length
+/// by `input.by_ref().take(most).read_until(b'\n', ..)`. It ends where the content ends, however that is framed (`wsgi.input_terminated`).
+///
+/// # Errors
+/// As [`Body`] says: too large, too late, malformed. Who passes them on (`?`) has the client told what was wrong.
+#[derive(Debug, Default)]
+pub struct Input {
+    body: Body,
+    /// Read ahead of `read_line`; empty until that is asked for.
+    ahead: Vec<u8>,
+    /// How much of it has been taken.
+    taken: usize,
+}
+
+impl Input {
+    pub(super) fn new(body: Body) -> Self {
+        Self { body, ahead: Vec::new(), taken: 0 }
+    }
+
+    /// Bytes still to come, where that is known: a `Content-Length`, or none at all.
+    #[must_use]
+    pub fn len(&self) -> Option<u64> {
+        self.body.len().map(|length| length + self.ahead().len() as u64)
+    }
+
+    /// Whether it is known that nothing is to come.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+
+    /// Reads all that is left.
+    ///
+    /// # Errors
+    /// As of reading.
+    pub fn into_vec(mut self) -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
+        self.read_to_end(&mut content)?;
+        Ok(content)
+    }
+
+    /// Reads all that is left as UTF-8.
+    ///
+    /// # Errors
+    /// As of reading; `InvalidData` where it is no UTF-8.
+    pub fn into_string(mut self) -> io::Result<String> {
+        let mut content = String::new();
+        self.read_to_string(&mut content)?;
+        Ok(content)
+    }
+
+    fn ahead(&self) -> &[u8] {
+        &self.ahead[self.taken..]
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ahead().is_empty() {
+            return self.body.read(buffer);
+        }
+        let got = self.ahead().read(buffer)?;
+        self.consume(got);
+        Ok(got)
+    }
+}
+
+impl BufRead for Input {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.ahead().is_empty() {
+            self.taken = 0;
+            self.ahead.resize(AHEAD, 0);
+            let got = self.body.read(&mut self.ahead);
+            self.ahead.truncate(*got.as_ref().unwrap_or(&0));
+            got?;
+        }
+        Ok(self.ahead())
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.taken = (self.taken + bytes).min(self.ahead.len());
+    }
+}
+
+/// How much is read ahead.
+const AHEAD: usize = 8 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_bytes_come_in_order() {
+        let mut input = Input::new("one\ntwo\r\nthree".into());
+        assert_eq!(input.len(), Some(14));
+        let mut line = String::new();
+        assert_eq!(input.read_line(&mut line).unwrap(), 4);
+        assert_eq!((line.as_str(), input.len()), ("one\n", Some(10)));
+        let mut room = [0; 3];
+        input.read_exact(&mut room).unwrap();
+        assert_eq!(&room, b"two");
+        let mut bounded = Vec::new();
+        input.by_ref().take(2).read_until(b'\n', &mut bounded).unwrap();
+        assert_eq!(bounded, b"\r\n");
+        assert_eq!(input.by_ref().lines().map(Result::unwrap).collect::<Vec<_>>(), ["three"]);
+        assert!(input.is_empty());
+        assert_eq!(input.into_vec().unwrap(), b"");
+    }
+
+    #[test]
+    fn what_is_read_ahead_is_not_lost() {
+        let mut input = Input::new(Body::from_reader("a\nb\u{e9}".as_bytes()));
+        assert_eq!((input.len(), input.is_empty()), (None, false));
+        input.read_line(&mut String::new()).unwrap();
+        assert_eq!(input.into_string().unwrap(), "b\u{e9}");
+    }
+
+    #[test]
+    fn a_failure_is_told_and_leaves_nothing_half_read() {
+        struct Failing;
+        impl Read for Failing {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("no more"))
+            }
+        }
+        let mut input = Input::new(Body::from_reader(Failing));
+        assert_eq!(input.read_line(&mut String::new()).unwrap_err().to_string(), "no more");
+        assert_eq!(input.read(&mut [0]).unwrap_err().to_string(), "no more");
+    }
+}

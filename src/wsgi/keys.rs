@@ -1,0 +1,313 @@
+//! From a request to the keys of an environ.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+use std::time::SystemTime;
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName};
+use http::{HeaderMap, Version};
+
+use super::environ::Environ;
+use super::input::Input;
+use super::secure;
+use super::value::{Text, Value};
+use crate::address::{Credentials, Peer};
+use crate::message::{Request, RequestExt};
+
+/// What is known of the server, beside what its connections know.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    /// `SERVER_SOFTWARE`.
+    pub(super) software: String,
+    /// `ACTUAL_SERVER_PROTOCOL`.
+    pub(super) protocol: Version,
+}
+
+/// Makes the environ of `request`, in version 1.0, and takes its content away.
+pub(super) fn of(request: &mut Request, site: &Site) -> Environ {
+    let mut environ = Environ::new(Input::new(std::mem::take(request.body_mut())));
+    add_gateway(&mut environ, request.connection().scheme());
+    add_request(&mut environ, request);
+    add_server(&mut environ, request, site);
+    add_peer(&mut environ, request.connection().peer());
+    add_fields(&mut environ, request.headers());
+    if let Some(facts) = request.connection().tls() {
+        secure::add(&mut environ, facts, &site.software, SystemTime::now());
+    }
+    environ
+}
+
+/// The keys of PEP 3333 itself; `wsgi.version` comes with the version.
+fn add_gateway(environ: &mut Environ, scheme: &'static str) {
+    environ.insert("wsgi.errors", Value::Errors);
+    environ.insert("wsgi.file_wrapper", Value::FileWrapper);
+    environ.insert("wsgi.input", Value::Input);
+    // However the content is framed, reading ends where it ends.
+    environ.insert("wsgi.input_terminated", true);
+    environ.insert("wsgi.multiprocess", false);
+    environ.insert("wsgi.multithread", true);
+    environ.insert("wsgi.run_once", false);
+    environ.insert("wsgi.url_scheme", scheme);
+}
+
+fn add_request(environ: &mut Environ, request: &Request) {
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string);
+    let path = decode(uri.path());
+    // A path begins with a slash; `*` (RFC 9112 §3.2.4) has no other place to be told.
+    let path = if path.starts_with(b"/") { path } else { [b"/", path.as_slice()].concat() };
+    environ.insert("PATH_INFO", Text::latin1(path));
+    environ.insert("QUERY_STRING", latin1(uri.query().unwrap_or_default()));
+    environ.insert("REQUEST_METHOD", latin1(request.method().as_str()));
+    environ.insert("REQUEST_URI", Text::latin1(target.into_bytes()));
+    environ.insert("SCRIPT_NAME", Text::latin1(&b""[..]));
+    environ.insert("SERVER_PROTOCOL", protocol(request.version()));
+}
+
+fn add_server(environ: &mut Environ, request: &Request, site: &Site) {
+    let connection = request.connection();
+    let authority = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let (name, port) = name_and_port(authority, connection.local_addr(), connection.scheme());
+    environ.insert("ACTUAL_SERVER_PROTOCOL", protocol(site.protocol));
+    environ.insert("SERVER_NAME", Text::latin1(name.into_bytes()));
+    environ.insert("SERVER_PORT", Text::latin1(port.into_bytes()));
+    environ.insert("SERVER_SOFTWARE", latin1(&site.software));
+}
+
+fn add_peer(environ: &mut Environ, peer: Option<&Peer>) {
+    let (address, port) = match peer {
+        Some(Peer::Tcp(address)) => (address.ip().to_string(), address.port().to_string()),
+        _ => (String::new(), String::new()),
+    };
+    environ.insert("REMOTE_ADDR", address);
+    environ.insert("REMOTE_PORT", port);
+    if let Some(Peer::Unix(Some(who))) = peer {
+        add_credentials(environ, who);
+    }
+}
+
+/// A number without a name leaves the name out.
+fn add_credentials(environ: &mut Environ, who: &Credentials) {
+    environ.insert("X_REMOTE_PID", who.pid.to_string());
+    environ.insert("X_REMOTE_UID", who.uid.to_string());
+    environ.insert("X_REMOTE_GID", who.gid.to_string());
+    if let Some(user) = who.user() {
+        environ.insert("X_REMOTE_USER", user.clone());
+        environ.insert("REMOTE_USER", user);
+    }
+    if let Some(group) = who.group() {
+        environ.insert("X_REMOTE_GROUP", group);
+    }
+}
+
+/// Each field under `HTTP_` and its name, but for the two that describe the content.
+///
+/// Several lines of a field become one (RFC 3875 §4.1.18). A name with `_` in it is left out: it could pass for the one with `-`, which a
+/// proxy in front may have vouched for.
+fn add_fields(environ: &mut Environ, fields: &HeaderMap) {
+    for name in fields.keys().filter(|name| !name.as_str().contains('_')) {
+        let mark: &[u8] = if name == COOKIE { b"; " } else { b", " };
+        let values: Vec<&[u8]> = fields.get_all(name).iter().map(http::HeaderValue::as_bytes).collect();
+        environ.insert(key(name), Text::latin1(values.join(mark)));
+    }
+}
+
+fn key(name: &HeaderName) -> Cow<'static, str> {
+    match *name {
+        CONTENT_TYPE => "CONTENT_TYPE".into(),
+        CONTENT_LENGTH => "CONTENT_LENGTH".into(),
+        _ => format!("HTTP_{}", name.as_str().to_ascii_uppercase().replace('-', "_")).into(),
+    }
+}
+
+/// Whom the client has asked for, as RFC 3875 §4.1.14 and §4.1.15 have it: the name it gave, and the port it came to. What is not known
+/// is made up so that a URL can be made of it: neither may be empty (PEP 3333).
+fn name_and_port(authority: &str, local: Option<SocketAddr>, scheme: &str) -> (String, String) {
+    let colon = authority.rfind(':').filter(|at| !authority[*at..].contains(']'));
+    let (name, port) = colon.map_or((authority, ""), |at| (&authority[..at], &authority[at + 1..]));
+    let own_name = || match local.map(|local| local.ip()) {
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => format!("[{address}]"),
+        None => "localhost".to_owned(),
+    };
+    let usual_port = if scheme == "https" { "443" } else { "80" };
+    let asked_port = if port.is_empty() { usual_port } else { port };
+    (
+        if name.is_empty() { own_name() } else { name.to_owned() },
+        local.map_or_else(|| asked_port.to_owned(), |local| local.port().to_string()),
+    )
+}
+
+/// Undoes percent-encoding, but for `%2F`: a slash that was encoded is none between segments (RFC 3986 §2.2). A `%` without its digits
+/// stays.
+fn decode(path: &str) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        match (byte, behind) {
+            (b'%', [high, low, behind @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                match hexadecimal(*high) << 4 | hexadecimal(*low) {
+                    b'/' => decoded.extend_from_slice(b"%2F"),
+                    byte => decoded.push(byte),
+                }
+                rest = behind;
+            }
+            _ => {
+                decoded.push(byte);
+                rest = behind;
+            }
+        }
+    }
+    decoded
+}
+
+/// The value of a hexadecimal digit.
+fn hexadecimal(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20) - b'a' + 10,
+    }
+}
+
+fn protocol(version: Version) -> &'static str {
+    if version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" }
+}
+
+fn latin1(text: &str) -> Text {
+    Text::latin1(text.as_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Body;
+
+    #[test]
+    fn a_path_is_decoded_but_for_its_slashes() {
+        for (path, decoded) in [
+            ("/", &b"/"[..]),
+            ("/a%20b", b"/a b"),
+            ("/a%2Fb%2fc", b"/a%2Fb%2Fc"),
+            ("/caf%C3%a9", b"/caf\xc3\xa9"),
+            ("/%e9", b"/\xe9"),
+            ("/%252F", b"/%2F"),
+            ("/a+b;c=d", b"/a+b;c=d"),
+            ("/%00", b"/\0"),
+            ("/%", b"/%"),
+            ("/%4", b"/%4"),
+            ("/%zz", b"/%zz"),
+        ] {
+            assert_eq!(decode(path), decoded, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_server_has_a_name_and_a_port() {
+        let v4 = "127.0.0.1:8080".parse().ok();
+        let v6 = "[::1]:8081".parse().ok();
+        for (authority, local, scheme, name, port) in [
+            ("tea.example", v4, "http", "tea.example", "8080"),
+            ("tea.example:80", v4, "http", "tea.example", "8080"),
+            ("[::1]", v6, "http", "[::1]", "8081"),
+            ("[::1]:99", v6, "http", "[::1]", "8081"),
+            ("", v4, "http", "127.0.0.1", "8080"),
+            ("", v6, "http", "[::1]", "8081"),
+            // Over a Unix socket there is only what the client says.
+            ("tea.example:99", None, "http", "tea.example", "99"),
+            ("tea.example", None, "https", "tea.example", "443"),
+            ("[::1]", None, "http", "[::1]", "80"),
+            ("tea.example:", None, "http", "tea.example", "80"),
+            ("", None, "http", "localhost", "80"),
+        ] {
+            let expected = (name.to_owned(), port.to_owned());
+            assert_eq!(name_and_port(authority, local, scheme), expected, "{authority} {local:?}");
+        }
+    }
+
+    fn made(build: impl FnOnce(http::request::Builder) -> http::request::Builder) -> Environ {
+        let mut request = build(http::Request::builder()).body(Body::from("content")).unwrap();
+        of(&mut request, &Site { software: "tree/1".to_owned(), protocol: Version::HTTP_11 })
+    }
+
+    #[test]
+    fn fields_become_keys() {
+        let environ = made(|request| {
+            request
+                .uri("/a/%C3%A9?b=%20&c")
+                .header("Host", "tea.example")
+                .header("Content-Type", "text/plain")
+                .header("Content-Length", "7")
+                .header("X-A", "1")
+                .header("x-a", "2")
+                .header("X_A", "forged")
+                .header("Content_Length", "999")
+                .header("Cookie", "a=b")
+                .header("Cookie", "c=d")
+                .header("X-Bytes", http::HeaderValue::from_bytes(b"\xe9").unwrap())
+        });
+        for (key, bytes) in [
+            ("PATH_INFO", Some(&b"/a/\xc3\xa9"[..])),
+            ("QUERY_STRING", Some(b"b=%20&c")),
+            ("REQUEST_URI", Some(b"/a/%C3%A9?b=%20&c")),
+            ("REQUEST_METHOD", Some(b"GET")),
+            ("SCRIPT_NAME", Some(b"")),
+            ("SERVER_NAME", Some(b"tea.example")),
+            ("SERVER_PORT", Some(b"80")),
+            ("SERVER_PROTOCOL", Some(b"HTTP/1.1")),
+            ("ACTUAL_SERVER_PROTOCOL", Some(b"HTTP/1.1")),
+            ("SERVER_SOFTWARE", Some(b"tree/1")),
+            ("REMOTE_ADDR", Some(b"")),
+            ("REMOTE_PORT", Some(b"")),
+            ("CONTENT_TYPE", Some(b"text/plain")),
+            ("CONTENT_LENGTH", Some(b"7")),
+            ("HTTP_X_A", Some(b"1, 2")),
+            ("HTTP_COOKIE", Some(b"a=b; c=d")),
+            ("HTTP_X_BYTES", Some(b"\xe9")),
+            ("HTTP_CONTENT_TYPE", None),
+            ("HTTP_CONTENT_LENGTH", None),
+            ("HTTPS", None),
+            ("REMOTE_USER", None),
+        ] {
+            assert_eq!(environ.bytes(key), bytes, "{key}");
+        }
+        assert_eq!(environ.text("wsgi.url_scheme").unwrap(), "http");
+        assert_eq!(environ.text("HTTP_X_BYTES").unwrap(), "\u{e9}");
+    }
+
+    #[test]
+    fn an_asterisk_is_told_as_a_path() {
+        let environ = made(|request| request.method("OPTIONS").uri("*"));
+        assert_eq!((environ.bytes("PATH_INFO"), environ.bytes("REQUEST_URI")), (Some(&b"/*"[..]), Some(&b"*"[..])));
+    }
+
+    #[test]
+    fn the_scheme_is_not_the_clients() {
+        let environ = made(|request| request.uri("https://tea.example/a"));
+        assert_eq!(environ.text("wsgi.url_scheme").unwrap(), "http");
+        assert_eq!(environ.bytes("REQUEST_URI"), Some(&b"/a"[..]));
+    }
+
+    #[test]
+    fn who_is_calling_is_told_where_it_is_known() {
+        static NAMES: crate::address::Names = crate::address::Names {
+            user: |uid| (uid == 7).then(|| "alice".to_owned()),
+            group: |_| None,
+            groups: |_, _| vec![],
+        };
+        let told = |peer: Peer| {
+            let mut environ = Environ::default();
+            add_peer(&mut environ, Some(&peer));
+            environ.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+        };
+        let who = |uid, names| Peer::Unix(Some(Credentials { pid: 1, uid, gid: 4_000_000_000, names }));
+        assert_eq!(told(Peer::Tcp("[::1]:90".parse().unwrap())), "REMOTE_ADDR=::1 REMOTE_PORT=90");
+        assert_eq!(told(Peer::Unix(None)), "REMOTE_ADDR= REMOTE_PORT=");
+        let numbers = "X_REMOTE_GID=4000000000 X_REMOTE_PID=1";
+        assert_eq!(told(who(7, None)), format!("REMOTE_ADDR= REMOTE_PORT= {numbers} X_REMOTE_UID=7"));
+        assert_eq!(
+            told(who(7, Some(&NAMES))),
+            format!("REMOTE_ADDR= REMOTE_PORT= REMOTE_USER=alice {numbers} X_REMOTE_UID=7 X_REMOTE_USER=alice")
+        );
+        assert_eq!(told(who(8, Some(&NAMES))), format!("REMOTE_ADDR= REMOTE_PORT= {numbers} X_REMOTE_UID=8"));
+    }
+}

@@ -1,0 +1,599 @@
+//! The program itself: what it makes of flags, the environment and files, and what it says and logs.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use drupe::Settings;
+use drupe::settings::Row;
+
+use crate::client::{Client, wait_until};
+use crate::figures::Figures;
+use crate::place::Place;
+use crate::readme;
+
+/// How it ended and what it said.
+struct Ended {
+    code: Option<i32>,
+    output: String,
+    errors: String,
+}
+
+/// The program without anything in the environment that it would take for its own.
+fn drupe() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drupe"));
+    command.env_clear().stdin(Stdio::null());
+    command
+}
+
+fn run(command: &mut Command) -> Ended {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    Ended { code: output.status.code(), output: text(&output.stdout), errors: text(&output.stderr) }
+}
+
+fn check<S: AsRef<OsStr>>(arguments: &[S]) -> Ended {
+    run(drupe().arg("check").args(arguments))
+}
+
+/// Value and origin of each setting that `drupe check` prints, as it prints them, under `table.name`.
+fn printed(ended: &Ended) -> BTreeMap<String, (String, String)> {
+    assert_eq!((ended.code, ended.errors.as_str()), (Some(0), ""));
+    let mut settings = BTreeMap::new();
+    let mut table = "";
+    for line in ended.output.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            table = name;
+        } else if let Some((name, rest)) = line.split_once(" = ") {
+            let (value, origin) = rest.rsplit_once(" # ").unwrap();
+            settings.insert(format!("{table}.{name}"), (value.trim_end().to_owned(), origin.to_owned()));
+        }
+    }
+    settings
+}
+
+/// A value that is good, and how a file has it: other than the default, and possible by itself.
+fn good(row: &Row) -> (String, String) {
+    let quoted = |text: &str| (text.to_owned(), format!("{text:?}"));
+    let bare = |text: &str| (text.to_owned(), text.to_owned());
+    match (row.name(), row.unit()) {
+        ("protocol_version", _) => quoted("HTTP/1.0"),
+        ("header_overflow_status", _) => bare("413"),
+        ("thread_pool_max", _) => bare("300"),
+        ("peercreds", _) => bare("true"),
+        ("keep_alive_grace", _) => bare("0.05"),
+        ("trusted_proxies", _) => quoted("127.0.0.1"),
+        ("trusted_proxy_headers", _) => quoted("forwarded"),
+        ("trusted_proxy_count", _) => bare("7"),
+        ("wsgi_version", _) => quoted("u.0"),
+        ("ssl_certificate", _) => quoted(&certificate("ec.both.pem")),
+        ("ssl_certificate_chain" | "ssl_client_ca", _) => quoted(&certificate("ec.pem")),
+        ("ssl_private_key", _) => quoted(&certificate("ec.pkcs8.key")),
+        ("ssl_sni", _) => quoted(&certificate("ec.both.pem")),
+        ("ssl_ciphers", _) => quoted("ECDHE-ECDSA-AES256-GCM-SHA384:TLS_AES_256_GCM_SHA384"),
+        ("ssl_min_version", _) => quoted("TLSv1.3"),
+        ("ssl_verify_mode", _) => quoted("none"),
+        ("ssl_module", _) => quoted("BUILTIN"),
+        ("thread_stack_size", _) => bare("131072"),
+        (_, "MODE") => ("0600".to_owned(), "0o600".to_owned()),
+        (_, "ADDRESSES") => ("unix:a,fd:3".to_owned(), "[\"unix:a\", \"fd:3\"]".to_owned()),
+        (_, "BOOL") => bare(if row.default_text() == "true" { "false" } else { "true" }),
+        (_, "SECONDS") => bare("7.5"),
+        (_, "BYTES") => bare("4096"),
+        (_, "COUNT" | "PORT" | "STATUS") => bare("77"),
+        (_, _) => quoted("cherry"),
+    }
+}
+
+/// The path of one of the certificates and keys that the tests have.
+fn certificate(name: &str) -> String {
+    readme::home().join("tests/data/tls").join(name).to_str().unwrap().to_owned()
+}
+
+/// A value that is refused, and how a file has it.
+fn bad(row: &Row) -> (String, String) {
+    let both = |text: &str| (text.to_owned(), text.to_owned());
+    match (row.name(), row.unit()) {
+        // What it takes as it is is refused for what it means.
+        ("socket_host" | "protocol_version" | "software", _) => ("a b\u{e9}".to_owned(), "\"a b\u{e9}\"".to_owned()),
+        ("socket_user" | "socket_group" | "trusted_proxies", _) => (String::new(), "7".to_owned()),
+        ("peercreds_resolve", _) => both("true"),
+        (_, "PATH") => ("a".repeat(200), format!("{:?}", "a".repeat(200))),
+        (_, "MODE") => both("888"),
+        (_, "BOOL") => ("perhaps".to_owned(), "1".to_owned()),
+        (_, "ADDRESSES" | "VERSION") => ("cherry".to_owned(), "\"cherry\"".to_owned()),
+        (_, _) => both("-7"),
+    }
+}
+
+/// Settings whose work is done; the others are refused whatever their value.
+fn supported() -> impl Iterator<Item = &'static Row> {
+    Settings::table().iter().filter(|row| !row.help().contains("not yet supported"))
+}
+
+fn flag(name: &str) -> String {
+    format!("--{}", name.replace('_', "-"))
+}
+
+fn variable(name: &str) -> String {
+    format!("DRUPE_{}", name.to_uppercase())
+}
+
+/// Settings that only make sense together with another.
+fn needs(name: &str) -> Option<(&'static str, String)> {
+    let given = |name, value: &str| Some((name, value.to_owned()));
+    match name {
+        "peercreds_resolve" => given("peercreds", "true"),
+        "trusted_proxies" => given("trusted_proxy_headers", "forwarded"),
+        "trusted_proxy_headers" => given("trusted_proxies", "127.0.0.1"),
+        "ssl_certificate" => None,
+        "ssl_private_key_password" => given("ssl_certificate", &certificate("rsa.both.pem")),
+        name if name.starts_with("ssl_") => given("ssl_certificate", &certificate("ec.both.pem")),
+        _ => None,
+    }
+}
+
+#[test]
+fn every_setting_is_taken_from_a_file_from_the_environment_and_from_a_flag() {
+    let place = Place::new();
+    let path = place.path("drupe.toml");
+    let file = path.to_str().unwrap();
+    for row in supported() {
+        let name = row.name();
+        let (text, toml) = good(row);
+        let key = format!("server.{name}");
+        let expected = |origin: &str| {
+            let is_quoted = matches!(
+                row.unit(),
+                "NAME" | "NAMES" | "PATH" | "PATHS" | "PASSWORD" | "MODE" | "ADDRESSES" | "VERSION"
+            );
+            // A password is not for others to see.
+            let shown = if row.unit() == "PASSWORD" { "***" } else { &text };
+            (if is_quoted { format!("{shown:?}") } else { shown.to_owned() }, origin.to_owned())
+        };
+
+        let need = needs(name).map(|(name, value)| (variable(name), value));
+        for (content, line) in [
+            (format!("[server]\n{name} = {toml}\n"), 2),
+            (format!("[global]\n\n\nserver.{name} = {toml}\n"), 4),
+            (format!("[global]\n\"server.{name}\" = {toml}\n"), 2),
+        ] {
+            std::fs::write(&path, content).unwrap();
+            let ended = run(drupe().args(["check", file]).envs(need.clone()));
+            assert_eq!(printed(&ended)[&key], expected(&format!("{file}:{line}")), "{name}");
+        }
+
+        let ended = run(drupe().arg("check").envs(need.clone()).env(variable(name), &text));
+        let of_environment = expected(&format!("environment variable {}", variable(name)));
+        assert_eq!(printed(&ended)[&key], of_environment);
+
+        let need_flag = needs(name).map(|(name, value)| format!("{}={value}", flag(name)));
+        let ended = run(drupe().arg("check").args(need_flag).arg(format!("{}={text}", flag(name))));
+        let of_flag = expected(&format!("option {}", flag(name)));
+        assert_eq!(printed(&ended)[&key], of_flag);
+
+        // All three at once: the flag counts; without it the environment.
+        // Two settings that need each other cannot be unset one by one.
+        let other = match name {
+            "trusted_proxies" | "trusted_proxy_headers" | "ssl_private_key_password" => text.clone(),
+            _ => row.default_text(),
+        };
+        let mut command = drupe();
+        command.args(["check", file]).envs(need).env(variable(name), &text);
+        assert_eq!(printed(&run(&mut command))[&key], of_environment);
+        command.arg(format!("{}={other}", flag(name)));
+        let (_, origin) = &printed(&run(&mut command))[&key];
+        assert_eq!(*origin, format!("option {}", flag(name)));
+    }
+}
+
+#[test]
+fn every_bad_value_is_refused_by_name_wherever_it_stands() {
+    let place = Place::new();
+    let path = place.path("drupe.toml");
+    let file = path.to_str().unwrap();
+    for row in supported() {
+        let name = row.name();
+        let (text, toml) = bad(row);
+        let refused = |ended: &Ended, begin: &str| {
+            assert_eq!((ended.code, ended.output.as_str()), (Some(2), ""), "{name}: {}", ended.errors);
+            assert!(ended.errors.starts_with(begin), "{begin}: {}", ended.errors);
+            assert_eq!(ended.errors.lines().count(), 1, "{}", ended.errors);
+        };
+        std::fs::write(&path, format!("# comment\n\n[server]\n{name} = {toml}\n")).unwrap();
+        // The same whether it is to be checked or to be served.
+        for arguments in [["check", file], ["--config", file]] {
+            refused(&run(drupe().args(arguments)), &format!("drupe: {file}:4: setting {name}: "));
+        }
+        if text.is_empty() {
+            continue;
+        }
+        refused(&run(drupe().env(variable(name), &text)), &format!("drupe: environment variable {}: ", variable(name)));
+        refused(&run(drupe().arg(format!("{}={text}", flag(name)))), &format!("drupe: option {}: ", flag(name)));
+    }
+}
+
+#[test]
+fn what_is_not_done_yet_is_refused_wherever_it_stands() {
+    for row in Settings::table().iter().filter(|row| row.help().contains("not yet supported")) {
+        let text = match row.unit() {
+            "BOOL" => "true",
+            "VERSION" => "u.0",
+            _ => "cherry",
+        };
+        let ended = run(drupe().arg(format!("{}={text}", flag(row.name()))));
+        assert_eq!(ended.code, Some(2), "{}", row.name());
+        assert!(ended.errors.contains("not supported by this version"), "{}", ended.errors);
+    }
+}
+
+#[test]
+fn what_is_wrong_as_a_whole_is_one_line() {
+    let place = Place::new();
+    let path = place.path("drupe.toml");
+    let file = path.to_str().unwrap();
+    for (content, expected) in [
+        ("[server]\nsocket_port: 80\n", format!("drupe: {file}:2: not TOML: ")),
+        (
+            "[server]\nsocket_prt = 80\n",
+            format!("drupe: {file}:2: unknown setting \"server.socket_prt\"; did you mean server.socket_port?\n"),
+        ),
+        (
+            "[drupe]\nacces_log = \"a\"\n",
+            format!("drupe: {file}:2: unknown setting \"drupe.acces_log\"; did you mean drupe.access_log?\n"),
+        ),
+        (
+            "[drupe]\naccess_log_format = \"xml\"\n",
+            format!(
+                "drupe: {file}:2: setting drupe.access_log_format: \"xml\" is neither common nor combined nor json\n"
+            ),
+        ),
+        (
+            "[drupe]\nquiet = 1\n",
+            format!("drupe: {file}:2: drupe.quiet: 1 is a whole number; true or false is wanted\n"),
+        ),
+        (
+            "[server]\nthread_pool = 9\nthread_pool_max = 8\n",
+            format!("drupe: {file}:3: setting thread_pool_max: 8 is below thread_pool, which is 9 ({file}:2)\n"),
+        ),
+        (
+            "[server]\nthread_pool = 300\n",
+            format!("drupe: {file}:2: setting thread_pool_max: 256 is below thread_pool, which is 300\n"),
+        ),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        let ended = check(&[file]);
+        assert_eq!((ended.code, ended.output.as_str()), (Some(2), ""), "{}", ended.errors);
+        assert!(ended.errors.starts_with(&expected), "{expected}: {}", ended.errors);
+        assert_eq!(ended.errors.lines().count(), 1, "{}", ended.errors);
+    }
+    let missing = place.path("missing.toml");
+    let ended = run(drupe().arg("--config").arg(&missing));
+    assert_eq!(ended.code, Some(2));
+    let expected = format!("drupe: cannot read settings from {}: No such file or directory", missing.display());
+    assert!(ended.errors.starts_with(&expected), "{}", ended.errors);
+    let ended = run(drupe().env("DRUPE_SOCKET_PRT", "80"));
+    let expected = "drupe: unknown environment variable DRUPE_SOCKET_PRT; did you mean DRUPE_SOCKET_PORT?\n";
+    assert_eq!((ended.code, ended.errors.as_str()), (Some(2), expected));
+}
+
+#[test]
+fn a_wrong_command_line_is_told_and_what_was_meant() {
+    for (arguments, expected) in [
+        (&["--socket-prt", "80"][..], "unknown option --socket-prt; did you mean --socket-port?"),
+        (&["--acces"], "unknown option --acces; did you mean --access-log?"),
+        (&["--colour"], "unknown option --colour"),
+        (&["-x"], "unknown option -x"),
+        (&["a", "b"], "\"b\" is one directory too many"),
+        (&["check", "a", "b"], "\"b\" is one file too many"),
+        (&["check", "a", "--config", "b"], "\"a\" is one file too many: there is --config"),
+    ] {
+        let ended = run(drupe().args(arguments));
+        assert_eq!(ended.code, Some(2), "{arguments:?}");
+        assert_eq!(ended.errors, format!("drupe: {expected}\ndrupe: see drupe --help\n"));
+    }
+    for (arguments, expected) in [
+        (&["--socket-port", "http"][..], "option --socket-port: \"http\" is not a port from 0 to 65535"),
+        (&["--quiet=perhaps"], "option --quiet: \"perhaps\" is neither true (yes, on, 1) nor false (no, off, 0)"),
+        (
+            &["--access-log", "/no/such/folder/log"],
+            "cannot open the access log /no/such/folder/log: No such file or directory (os error 2)",
+        ),
+    ] {
+        let ended = run(drupe().args(arguments));
+        assert_eq!((ended.code, ended.errors), (Some(2), format!("drupe: {expected}\n")));
+    }
+}
+
+#[test]
+fn what_check_prints_says_the_same_as_a_file() {
+    let place = Place::new();
+    let sample = readme::home().join("examples/drupe.toml");
+    let first = check(&[sample.as_os_str()]);
+    let path = place.path("again.toml");
+    std::fs::write(&path, &first.output).unwrap();
+    let values =
+        |ended: &Ended| printed(ended).into_iter().map(|(name, (value, _))| (name, value)).collect::<BTreeMap<_, _>>();
+    assert_eq!(values(&check(&[&path])), values(&first));
+    assert_eq!(
+        printed(&first).len(),
+        Settings::table().len() + readme::rows(&readme::read("README.md"), "## The program", 3).len()
+    );
+}
+
+/// The README's table of what the program has beside the server's settings is what it has.
+#[test]
+fn its_own_settings_are_those_of_the_readme() {
+    let known: BTreeMap<String, String> = printed(&check::<&str>(&[]))
+        .into_iter()
+        .filter_map(|(name, (value, _))| {
+            Some((name.strip_prefix("drupe.")?.to_owned(), value.trim_matches('"').to_owned()))
+        })
+        .collect();
+    let rows = readme::rows(&readme::read("README.md"), "## The program", 3);
+    let written: BTreeMap<String, String> = rows.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    assert_eq!(written, known);
+    let help = run(drupe().arg("--help"));
+    for name in known.keys() {
+        assert!(help.output.contains(&flag(name)), "{name}");
+    }
+}
+
+#[test]
+fn help_names_every_setting_under_its_subject() {
+    let help = run(drupe().arg("--help"));
+    assert_eq!((help.code, help.errors.as_str()), (Some(0), ""));
+    let mut rest = help.output.as_str();
+    for rows in Settings::table().chunk_by(|a, b| a.group() == b.group()) {
+        let group = rows[0].group();
+        let heading = format!("\n{}{}:\n", group[..1].to_uppercase(), &group[1..]);
+        rest = rest.split_once(&heading).unwrap_or_else(|| panic!("{heading}")).1;
+        for row in rows {
+            rest = rest.split_once(&flag(row.name())).unwrap_or_else(|| panic!("{}", row.name())).1;
+        }
+    }
+    assert!(help.output.lines().all(|line| line.len() <= 80));
+}
+
+/// The program, serving.
+struct Program {
+    child: Child,
+    address: SocketAddr,
+    /// What it has said since it began to serve.
+    said: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Program {
+    fn start(command: &mut Command) -> Self {
+        Self::start_as_it_is(command.args(["--socket-port", "0"]))
+    }
+
+    /// As [`start`](Self::start), where it is said already at what port of TCP it listens.
+    fn start_as_it_is(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        // From here on it ends with the test, whatever it says.
+        let mut program = Self { child, address: ([0, 0, 0, 0], 0).into(), said: Arc::default(), reader: None };
+        let address = lines.find_map(|line| {
+            let rest = line.split_once("http://")?.1;
+            Some(rest.split(['/', ',']).next()?.to_owned())
+        });
+        program.address = address.expect("it says where it listens").parse().unwrap();
+        let keep = Arc::clone(&program.said);
+        program.reader = Some(thread::spawn(move || lines.for_each(|line| keep.lock().unwrap().push(line))));
+        let figures = Figures::of(program.child.id());
+        wait_until("signals are caught", || figures.listeners_for_signals() == 2);
+        program
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// Ends it as an operator would, and gives all that it has said.
+    fn end(mut self) -> Vec<String> {
+        self.signal("TERM");
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        self.reader.take().unwrap().join().unwrap();
+        self.said()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn lines(path: &Path) -> Vec<String> {
+    let mut text = String::new();
+    std::fs::File::open(path).unwrap().read_to_string(&mut text).unwrap();
+    assert!(text.is_empty() || text.ends_with('\n'), "a line is whole or not there");
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_sample_file_serves() {
+    let sample = readme::home().join("examples/drupe.toml");
+    let program = Program::start(drupe().current_dir(readme::home()).arg("--config").arg(&sample));
+    let answer = Client::connect(program.address).get("/Cargo.toml");
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.content, std::fs::read(readme::home().join("Cargo.toml")).unwrap());
+    let said = program.end();
+    assert_eq!(said, ["drupe: press Ctrl-C to stop"], "requests go to its access log");
+}
+
+#[test]
+fn each_form_of_the_access_log_is_whole_and_cannot_be_forged() {
+    for form in ["common", "combined", "json"] {
+        let place = Place::new();
+        let log = place.path("access.log");
+        std::fs::write(place.path("file"), "content").unwrap();
+        let mut command = drupe();
+        command.arg("--access-log").arg(&log).args(["--access-log-format", form]).arg(place.path("."));
+        let program = Program::start(&mut command);
+        let mut client = Client::connect(program.address);
+        client.send(
+            "GET /file?\"q HTTP/1.1\r\nHost: a\r\nReferer: r\r\nUser-Agent: \"u\" \\ \u{1f352}\t\r\nX: y\r\n\r\n",
+        );
+        // A quotation mark in a target is no sin to every parser; whichever way, there is one line.
+        client.answer();
+        wait_until("it is logged", || lines(&log).len() == 1);
+        let mut client = Client::connect(program.address);
+        client.send("GET /file HTTP/1.1\r\nHost: a\r\nReferer: r\r\nUser-Agent: \"u\" \\ \u{1f352}\tz\r\n\r\n");
+        assert_eq!(client.answer().text(), "content");
+        wait_until("both are logged", || lines(&log).len() == 2);
+        assert_eq!(program.end(), ["drupe: press Ctrl-C to stop"]);
+        let line = lines(&log).remove(1);
+        assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line}");
+        match form {
+            "json" => {
+                let (begin, rest) = line.split_once(",\"peer\"").unwrap();
+                assert!(begin.starts_with("{\"time\":\"20") && begin.ends_with("Z\""), "{begin}");
+                let expected = ":\"127.0.0.1\",\"user\":null,\"method\":\"GET\",\"target\":\"/file\",\"version\":\"1.1\",\
+                    \"status\":200,\"bytes\":7,\"referer\":\"r\",\"user_agent\":\"\\\"u\\\" \\\\ \\ud83c\\udf52\\u0009z\",\"seconds\":0.";
+                assert!(rest.starts_with(expected) && rest.ends_with('}'), "{rest}");
+            }
+            form => {
+                let (begin, rest) = line.split_once("] ").unwrap();
+                assert!(begin.starts_with("127.0.0.1 - - [") && begin.ends_with(" +0000"), "{begin}");
+                let common = "\"GET /file HTTP/1.1\" 200 7";
+                let combined = format!(r#"{common} "r" "\"u\" \\ \xf0\x9f\x8d\x92\x09z""#);
+                assert_eq!(rest, if form == "common" { common } else { &combined });
+            }
+        }
+    }
+}
+
+#[test]
+fn the_user_over_a_unix_socket_is_logged() {
+    let place = Place::new();
+    let (log, socket) = (place.path("access.log"), place.socket());
+    let mut command = drupe();
+    command.args(["--access-log-format=json", "--peercreds", "--access-log"]).arg(&log);
+    command.arg(format!("--listen=tcp://127.0.0.1:0,unix:{}", socket.display())).arg(place.path("."));
+    let program = Program::start_as_it_is(&mut command);
+    let stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+    assert_eq!(Client::over_unix(stream).get("/").status, 200);
+    wait_until("it is logged", || lines(&log).len() == 1);
+    let uid = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&log).unwrap());
+    let line = lines(&log).remove(0);
+    assert!(line.contains(&format!(",\"peer\":\"unix:\",\"user\":\"{uid}\",")), "{line}");
+    program.end();
+}
+
+#[test]
+fn a_log_that_is_rotated_under_load_loses_no_line() {
+    let place = Place::new();
+    let log = place.path("access.log");
+    let program = Program::start(drupe().arg("--access-log").arg(&log).arg(place.path(".")));
+    let is_over = AtomicBool::new(false);
+    let rotated = |number: usize| place.path(&format!("access.log.{number}"));
+    let sent: Vec<Vec<String>> = thread::scope(|scope| {
+        let client = |client: usize| {
+            let mut connection = Client::connect(program.address);
+            let mut sent = Vec::new();
+            while !is_over.load(Ordering::SeqCst) {
+                let target = format!("/?{client}-{}", sent.len());
+                assert_eq!(connection.get(&target).status, 200);
+                sent.push(target);
+            }
+            sent
+        };
+        let clients: Vec<_> = (0..4).map(|number| scope.spawn(move || client(number))).collect();
+        for number in 0..ROTATIONS {
+            wait_until("there is something to move", || log.exists() && !lines_so_far(&log).is_empty());
+            std::fs::rename(&log, rotated(number)).unwrap();
+            program.signal("USR1");
+            wait_until("there is a new one", || log.exists());
+        }
+        wait_until("the last one is in use", || !lines_so_far(&log).is_empty());
+        is_over.store(true, Ordering::SeqCst);
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    assert_eq!(program.end(), ["drupe: press Ctrl-C to stop"]);
+    let mut sent: Vec<String> = sent.concat();
+    let files = (0..ROTATIONS).map(rotated).chain([log.clone()]);
+    let target = |line: &String| line.split(' ').nth(6).unwrap().to_owned();
+    let mut logged: Vec<String> = files.flat_map(|path| lines(&path)).map(|line| target(&line)).collect();
+    sent.sort();
+    logged.sort();
+    assert_eq!(logged.len(), sent.len());
+    assert!(logged == sent, "each request has its line");
+}
+
+const ROTATIONS: usize = 5;
+
+fn lines_so_far(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn a_full_disk_costs_lines_and_no_requests_and_is_reported_once() {
+    let place = Place::new();
+    let log = place.path("access.log");
+    std::os::unix::fs::symlink("/dev/full", &log).unwrap();
+    let program = Program::start(drupe().arg("--access-log").arg(&log).arg(place.path(".")));
+    let mut client = Client::connect(program.address);
+    for _ in 0..100 {
+        assert_eq!(client.get("/").status, 200);
+    }
+    let cannot =
+        format!("drupe: error: cannot write the access log {}: No space left on device (os error 28)", log.display());
+    wait_until("it is reported", || program.said().contains(&cannot));
+    // The disk has room again.
+    std::fs::remove_file(&log).unwrap();
+    program.signal("USR1");
+    wait_until("there is a new one", || log.exists());
+    wait_until("it is in use", || {
+        assert_eq!(client.get("/").status, 200);
+        !lines_so_far(&log).is_empty()
+    });
+    let said = program.end();
+    let of_log: Vec<&String> = said.iter().filter(|line| line.contains("access log")).collect();
+    assert_eq!(*of_log[0], cannot);
+    assert!(
+        of_log.iter().any(|line| line.contains("is written again; ") && line.ends_with(" lines are missing")),
+        "{said:?}"
+    );
+    assert!(of_log.iter().any(|line| line.starts_with(&cannot) && line.contains(" (again, ")), "{said:?}");
+    // Once in ten seconds: a test that takes longer may see more, but never one a request.
+    assert!(of_log.len() < 20, "{said:?}");
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_anew_goes_on_where_it_was() {
+    let place = Place::new();
+    let (folder, moved) = (place.path("logs"), place.path("moved"));
+    std::fs::create_dir(&folder).unwrap();
+    let program = Program::start(drupe().arg("--access-log").arg(folder.join("log")).arg(place.path(".")));
+    std::fs::rename(&folder, &moved).unwrap();
+    program.signal("USR1");
+    wait_until("it is reported", || program.said().iter().any(|line| line.contains("anew, the old file stays")));
+    assert_eq!(Client::connect(program.address).get("/").status, 200);
+    wait_until("it is logged", || lines(&moved.join("log")).len() == 1);
+    program.end();
+}
+
+#[test]
+fn requests_are_shown_unless_it_is_quiet_or_they_have_a_file() {
+    let place = Place::new();
+    for (arguments, is_shown) in [(&[][..], true), (&["--quiet"], false)] {
+        let program = Program::start(drupe().args(arguments).arg(place.path(".")));
+        assert_eq!(Client::connect(program.address).get("/?seen").status, 200);
+        let said = program.end();
+        assert_eq!(said.iter().any(|line| line.contains("\"GET /?seen HTTP/1.1\" 200 ")), is_shown, "{said:?}");
+    }
+}
