@@ -17,7 +17,7 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | starting, stopping, restarting | [`Server`], [`ServerHandle`] |
+//! | starting, stopping, restarting | [`Server`], [`ServerHandle`], [`process::HttpServer`] for one of one's own |
 //! | what can be set, with units, ranges and defaults | [`Settings`] |
 //! | settings from files, the environment and flags | [`settings`], [`Settings::from_file`](settings/struct.Settings.html#method.from_file) |
 //! | writing handlers | [`Handler`], [`IntoResponse`], [`Request`], [`RequestExt`] |

@@ -17,4 +17,4 @@ pub use crate::bus::{
     BoxError, Bus, DropPrivileges, Error, Failures, Message, Monitor, PidFile, Plugin, State, Subscription,
     Subscriptions,
 };
-pub use crate::http_server::Stopped;
+pub use crate::http_server::{HttpServer, Ready, Stopped};

@@ -21,7 +21,7 @@ pub(crate) mod signals;
 mod state;
 
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use self::change::Step;
@@ -89,6 +89,22 @@ struct Life {
     cause: Option<Failures>,
 }
 
+/// A bus that is known of and not kept: for what it itself keeps.
+#[derive(Clone)]
+pub(crate) struct WeakBus(Weak<Shared>);
+
+impl WeakBus {
+    /// The bus, if anybody else still has it.
+    pub(crate) fn upgrade(&self) -> Option<Bus> {
+        self.0.upgrade().map(|shared| Bus { shared })
+    }
+
+    /// Whether it is `bus`.
+    pub(crate) fn is(&self, bus: &Bus) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&bus.shared))
+    }
+}
+
 impl Life {
     /// Whether it has ended, and everybody has been told.
     fn has_ended(&self) -> bool {
@@ -145,6 +161,10 @@ impl Bus {
     /// Says `text` on the channel `log`.
     pub fn log(&self, text: &str) {
         self.say(text, false);
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakBus {
+        WeakBus(Arc::downgrade(&self.shared))
     }
 
     /// What it is doing.

@@ -24,7 +24,7 @@ impl Listeners {
     }
 
     /// Tells each in turn, whatever the others do.
-    fn tell(&self) {
+    pub(super) fn tell(&self) {
         let listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for listener in listeners {
             if catch_unwind(AssertUnwindSafe(|| listener())).is_err() {

@@ -1,6 +1,7 @@
 //! What is loaded anew while a server runs: certificates and keys.
 
-use super::{ServerHandle, Shared, State};
+use super::ServerHandle;
+use super::life::Shared;
 use crate::error::Error;
 
 impl ServerHandle {
@@ -17,11 +18,19 @@ impl ServerHandle {
 }
 
 impl Shared {
-    fn reload_tls(&self) -> Result<(), Error> {
-        let Some(engine) = self.engine().filter(|engine| engine.is_secure()) else { return Ok(()) };
-        engine.reload_tls()?;
+    pub(super) fn reload_tls(&self) -> Result<(), Error> {
+        let Some(running) = self.serving().filter(|running| running.is_secure()) else { return Ok(()) };
+        running.reload_tls()?;
         log::info!("certificates have been loaded again");
         Ok(())
+    }
+
+    /// Has everything opened anew that there is: of an instance nobody else knows what that would be.
+    pub(super) fn reopen(&self) -> Result<(), Error> {
+        match self.serving() {
+            Some(running) if running.is_instance() => running.reload_tls(),
+            _ => self.reload_tls(),
+        }
     }
 
     /// Does it for somebody who cannot be told how it went.
@@ -34,8 +43,6 @@ impl Shared {
 
     /// Whether it speaks TLS; `None` unless it runs.
     pub(super) fn is_secure(&self) -> Option<bool> {
-        let life = self.life();
-        let engine = life.engine.as_ref().filter(|_| life.state == State::Running);
-        engine.map(|engine| engine.is_secure())
+        self.serving().map(|running| running.is_secure())
     }
 }

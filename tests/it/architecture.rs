@@ -25,7 +25,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // As pure as what it reads with: the grammar of fields and hosts, and the refusal of a request.
     ("proxy", &["h1"]),
     // `listen` holds addresses as they are, not the text of them.
-    ("settings", &["error", "address", "tls"]),
+    // One of them is a server of the user's own.
+    ("settings", &["error", "address", "tls", "http_server"]),
     ("http_server", &["error", "address"]),
     ("net", &["error", "address", "tls"]),
     ("message", &["h1", "address", "proxy", "tls"]),
@@ -132,6 +133,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
 const CLOCKS: &[(&str, &str)] = &[
     ("threaded/", "deadlines, and the Date field"),
     ("bus/", "the life cycle"),
+    ("server/instance.rs", "how long a server of the user's own took to stop"),
     ("net/credentials.rs", "names are kept for a few seconds, and whoever asks for one tells no time"),
     ("net/socket_file.rs", "a socket that nobody listens on yet is told from one that was left by its age"),
     ("testing", "a connection in memory begins at some time"),

@@ -73,8 +73,10 @@ mod lifecycle;
 #[cfg(feature = "signals")]
 mod signals;
 
-// What a process lives by.
+// What a process lives by; servers of others' making; restarts.
 mod bus;
+mod instance;
+mod restart;
 
 // Where it listens.
 mod listening;

@@ -31,7 +31,7 @@ fn signal(name: &str) {
 
 /// A client whose request is being handled.
 fn client_of(server: &Server) -> Client {
-    server.wait();
+    server.wait().unwrap();
     let mut client = Client::connect(server.bound_addr().unwrap());
     client.send(get("/"));
     wait_until("the handler runs", || server.statistics().requests == 1);
@@ -88,7 +88,7 @@ fn a_hangup_loads_certificates_again() {
     let server = Arc::new(server);
     let running = Arc::clone(&server);
     let main = std::thread::spawn(move || running.quickstart());
-    server.wait();
+    server.wait().unwrap();
     let address = server.bound_addr().unwrap();
     let mut client = connect_to(address);
     // Until it is caught a signal would end the process.
@@ -128,7 +128,7 @@ fn serve_and_be_hung_up() {
     let (server, _release) = held();
     let handle = server.handle();
     std::thread::spawn(move || {
-        handle.wait();
+        handle.wait().unwrap();
         signal("HUP");
         // It should not come to this.
         std::thread::sleep(PATIENCE);
@@ -205,7 +205,7 @@ fn serve_once_and_then_be_killed() {
     let (server, _release) = held();
     let handle = server.handle();
     let stopper = std::thread::spawn(move || {
-        handle.wait();
+        handle.wait().unwrap();
         handle.stop()
     });
     server.quickstart().unwrap();
