@@ -1,7 +1,7 @@
 //! What a process lives by: a bus of states and channels, and what is plugged into it; CherryPy's `cherrypy.process`.
 //!
-//! [`Bus`] stands by itself: nothing here needs a server. [`PidFile`], [`DropPrivileges`] and [`Monitor`] are plugins for it, [`Plugin`] is
-//! what others have to be.
+//! [`Bus`] stands by itself: nothing here needs a server. [`PidFile`], [`DropPrivileges`] and [`Monitor`] are plugins for it, and `SignalHandler`
+//! (feature `signals`); [`Plugin`] is what others have to be.
 //!
 //! | channel | told | CherryPy's priorities |
 //! |---|---|---|
@@ -10,9 +10,12 @@
 //! | `restart` | between the two halves of a restart | |
 //! | `exit` | when it ends | 50 [`PidFile`] |
 //! | `graceful` | when files are to be opened anew | 50 |
+//! | `cut` | when a stop is to wait for nobody any more | 50 a server |
 //! | `log` | what the bus has to say | 50 what hands it to the `log` crate |
 //! | `main` | ten times a second, in the thread that blocks | |
 
+#[cfg(feature = "signals")]
+pub use crate::bus::SignalHandler;
 pub use crate::bus::{
     BoxError, Bus, DropPrivileges, Error, Failures, Message, Monitor, PidFile, Plugin, State, Subscription,
     Subscriptions,

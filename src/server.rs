@@ -11,6 +11,7 @@ mod on_bus;
 mod reload;
 mod running;
 mod served;
+mod told;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 //! | [`channels`], [`error`] | who listens; what goes wrong |
 //! | [`plugins`] | what a plugin is |
 //! | [`pid_file`], [`privileges`], [`monitor`] | plugins: one process at a time; no more rights than needed; something at intervals |
-//! | [`notify`], `signals` | systemd; signals |
+//! | [`notify`], `signals`, `signal_handler` | systemd; signals; those on a bus |
 
 mod change;
 mod channels;
@@ -16,6 +16,8 @@ pub(crate) mod notify;
 mod pid_file;
 mod plugins;
 mod privileges;
+#[cfg(feature = "signals")]
+mod signal_handler;
 #[cfg(feature = "signals")]
 pub(crate) mod signals;
 mod state;
@@ -32,6 +34,8 @@ pub use self::monitor::Monitor;
 pub use self::pid_file::PidFile;
 pub use self::plugins::{Plugin, Subscriptions};
 pub use self::privileges::DropPrivileges;
+#[cfg(feature = "signals")]
+pub use self::signal_handler::SignalHandler;
 pub use self::state::State;
 
 /// What the parts of a process start, stop and end by; CherryPy's process bus.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use super::graceful::Listeners;
 use super::running::{Prepared, Running};
 use super::served::Served;
+use super::told::Told;
 use crate::address::BindAddr;
 use crate::bus::{WeakBus, notify};
 use crate::config::Config;
@@ -107,6 +108,18 @@ impl Shared {
         drop(life);
         self.changed.notify_all();
         prepared
+    }
+
+    /// Does not start, because others could not: who waits for it is told.
+    pub(super) fn refuse_to_start(&self) {
+        let mut life = self.settled();
+        let kept = std::mem::take(&mut life.kept);
+        if matches!(life.state, State::Stopped | State::Paused) {
+            life.fail_to_start(Error::Stopped);
+        }
+        drop(life);
+        drop(kept);
+        self.changed.notify_all();
     }
 
     /// Accepts from now on what [`prepare`](Self::prepare) has bound.
@@ -359,30 +372,6 @@ impl Life {
         error
     }
 }
-
-/// What an error has said, with its causes.
-#[derive(Debug)]
-struct Told(String);
-
-impl Told {
-    fn of(error: &Error) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error::Error::source(error);
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        Self(text)
-    }
-}
-
-impl fmt::Display for Told {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl error::Error for Told {}
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

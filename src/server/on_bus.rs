@@ -16,6 +16,7 @@ impl Server {
     /// | `start` | 80 | connections are accepted, unless a listener before has failed; in between privileges can be dropped |
     /// | `stop` | 25 | as [`stop`](Self::stop); in a restart of the bus the listening sockets stay open, as in [`restart`](Self::restart) |
     /// | `graceful` | 50 | certificates are loaded again, and whoever asked for it by [`on_graceful`](Self::on_graceful) is told |
+    /// | `cut` | 50 | a stop that is under way waits no longer, as [`ServerHandle::cut`] |
     ///
     /// If it cannot go on serving, the bus exits, and [`Bus::block`] says why.
     ///
@@ -45,6 +46,7 @@ impl Server {
         on("start", 80, open);
         on("stop", 25, stop);
         on("graceful", 50, graceful);
+        on("cut", 50, cut);
         self.shared.life().buses.push(bus.downgrade());
     }
 
@@ -67,8 +69,14 @@ impl Plugin for Server {
 
 type Act = fn(&Weak<Shared>, &Settings, &Message<'_>) -> Result<(), BoxError>;
 
-fn prepare(shared: &Weak<Shared>, settings: &Settings, _: &Message<'_>) -> Result<(), BoxError> {
-    shared.upgrade().map_or(Ok(()), |shared| Ok(shared.prepare(settings)?))
+fn prepare(shared: &Weak<Shared>, settings: &Settings, message: &Message<'_>) -> Result<(), BoxError> {
+    match shared.upgrade() {
+        // It would only have to be undone.
+        Some(shared) if message.has_failures() => shared.refuse_to_start(),
+        Some(shared) => shared.prepare(settings)?,
+        None => {}
+    }
+    Ok(())
 }
 
 fn open(shared: &Weak<Shared>, settings: &Settings, message: &Message<'_>) -> Result<(), BoxError> {
@@ -87,6 +95,13 @@ fn open(shared: &Weak<Shared>, settings: &Settings, message: &Message<'_>) -> Re
 fn stop(shared: &Weak<Shared>, _: &Settings, message: &Message<'_>) -> Result<(), BoxError> {
     if let Some(shared) = shared.upgrade() {
         shared.stop_for(if message.is_restart() { State::Paused } else { State::Stopped });
+    }
+    Ok(())
+}
+
+fn cut(shared: &Weak<Shared>, _: &Settings, _: &Message<'_>) -> Result<(), BoxError> {
+    if let Some(shared) = shared.upgrade() {
+        shared.cut();
     }
     Ok(())
 }

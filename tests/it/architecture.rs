@@ -103,7 +103,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("x509_cert", &["net/tls/builtin/certificate.rs"], "what a certificate says"),
     ("pkcs8", &["net/tls/builtin/keys.rs"], "decrypts private keys"),
     ("crossbeam_channel", &["threaded/queue.rs"], "the bounded queue"),
-    ("signal_hook", &["bus/signals.rs"], "SIGTERM, SIGINT, SIGHUP and SIGUSR1"),
+    ("signal_hook", &["bus/signals.rs", "bus/signal_handler.rs"], "SIGTERM, SIGINT, SIGHUP and SIGUSR1"),
     ("lexopt", &["main", "main/arguments.rs"], "arguments"),
     ("rcgen", &["main/self_signed.rs"], "a certificate made on the spot, for development only"),
     ("toml", &["settings/file.rs"], "files of settings"),
@@ -150,6 +150,7 @@ const FEATURES: &[(&str, &str)] = &[
     ("lib", "what is there at all"),
     ("net/", "kinds of sockets"),
     ("bus/mod.rs", "signals are a feature"),
+    ("process", "and so is what hands them to a bus"),
     ("settings/mod.rs", "files are a feature"),
     ("server", "`quickstart` obeys signals where they are there"),
 ];
