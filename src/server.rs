@@ -67,8 +67,9 @@ impl Server {
     /// A setting that is out of range, a host without an address, an address that cannot be had, a thread that cannot be started: each
     /// names what it is about, and nothing is left behind.
     pub fn start(&self) -> Result<(), Error> {
-        self.shared.start(&self.settings)?;
-        log::info!("serving on {}", self.description());
+        if self.shared.start(&self.settings)? {
+            log::info!("serving on {}", self.description());
+        }
         Ok(())
     }
 

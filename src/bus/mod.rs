@@ -305,8 +305,8 @@ impl Bus {
         let message = Message { bus: self, channel, text, is_trouble: false, is_restart, has_failures: false };
         let told = self.shared.channels.tell(&message);
         if let Err(failures) = &told {
-            // Who fails to log cannot be logged by those who do.
-            if channel != LOG {
+            // Who fails to log cannot be logged by those who do; who fails to start is told to the starter, and to all who wait.
+            if channel != LOG && channel != START {
                 self.say(&failures.to_string(), true);
             }
         }
@@ -339,6 +339,7 @@ impl fmt::Debug for Bus {
 }
 
 const LOG: &str = "log";
+const START: &str = "start";
 const MAIN: &str = "main";
 /// Where it does not matter.
 const DEFAULT_PRIORITY: i32 = 50;

@@ -72,8 +72,8 @@ impl Shared {
         Self { served, life: Mutex::default(), changed: Condvar::new(), graceful: Listeners::default() }
     }
 
-    /// Binds, and opens unless it is to be `open`ed later. Nothing happens if it runs.
-    pub(super) fn start(self: &Arc<Self>, settings: &Settings) -> Result<(), Error> {
+    /// Binds and accepts. Nothing happens if it runs; says whether it did not.
+    pub(super) fn start(self: &Arc<Self>, settings: &Settings) -> Result<bool, Error> {
         self.prepare(settings)?;
         self.open(settings)
     }
@@ -123,11 +123,12 @@ impl Shared {
     }
 
     /// Accepts from now on what [`prepare`](Self::prepare) has bound.
-    pub(super) fn open(self: &Arc<Self>, settings: &Settings) -> Result<(), Error> {
+    /// Says whether there was anything to do.
+    pub(super) fn open(self: &Arc<Self>, settings: &Settings) -> Result<bool, Error> {
         let prepared = {
             let mut life = self.settled();
             let Some(prepared) = life.prepared.take() else {
-                return if life.state == State::Running { Ok(()) } else { Err(Error::Stopped) };
+                return if life.state == State::Running { Ok(false) } else { Err(Error::Stopped) };
             };
             life.state = State::Starting;
             prepared
@@ -145,7 +146,7 @@ impl Shared {
             Ok(running) => {
                 life.state = State::Running;
                 life.running = Some(Arc::clone(&running));
-                (Ok(()), Some(running))
+                (Ok(true), Some(running))
             }
             Err(error) => (Err(life.fail_to_start(settings.locate(error))), None),
         };
@@ -153,7 +154,7 @@ impl Shared {
         drop(life);
         self.changed.notify_all();
         match &result {
-            Ok(()) if is_main => notify::ready(),
+            Ok(_) if is_main => notify::ready(),
             Err(_) if is_main => notify::stopping(),
             _ => {}
         }

@@ -130,6 +130,10 @@ mod cheroot;
 #[cfg(feature = "cli")]
 mod program;
 
+// The program as a part of a system.
+#[cfg(feature = "cli")]
+mod daemon;
+
 // What is logged, and how much of it.
 mod logging;
 
