@@ -36,8 +36,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT, loads certificates again on SIGHUP, and does on SIGUSR1 what
-//! [`Server::on_graceful`] says |
+//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT, does on SIGHUP what [`Server::on_reload`] says, on SIGUSR1 what [`Server::on_graceful`] says |
 //! | `systemd` | | [`listen`](Settings::listen) takes sockets that systemd has opened: `fd:3` |
 //! | `config` | | settings from TOML files |
 //! | `cli` | | the program `drupe`, which serves a directory, with `systemd`, `config` and `tls` |

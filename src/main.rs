@@ -28,10 +28,12 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use drupe::process::Bus;
-use drupe::{Error, Files, Request, Server};
+use drupe::settings::SslContext;
+use drupe::{Error, Files, Request, Server, Settings};
 
 use self::arguments::{Options, Task, task};
 use self::logger::Logger;
+use self::own::Own;
 use self::process::Process;
 
 fn main() -> ExitCode {
@@ -134,6 +136,8 @@ fn serve(options: Options) -> Result<(), Failure> {
     let process = Process::new(&options.own)?;
     let logger = Logger::install(&options.own)?;
     server.on_graceful(|| logger.reopen());
+    let (own, context) = (options.own.clone(), server.settings.ssl_context.clone());
+    server.on_reload(move || again(&own, context.clone()));
     let bus = Bus::new();
     process.subscribe(&bus);
     server.subscribe(&bus);
@@ -151,6 +155,22 @@ fn serve(options: Options) -> Result<(), Failure> {
     let _ = bus.exit();
     log::logger().flush();
     Ok(done?)
+}
+
+/// Reads all settings again, as they were read at the start.
+fn again(own: &Own, context: Option<SslContext>) -> Result<Settings, String> {
+    let options = match task(lexopt::Parser::from_env()) {
+        Ok(Task::Serve(options)) => options,
+        // The arguments are those that it was started with.
+        Ok(_) => return Err("the arguments ask for something else".to_owned()),
+        Err(Failure::Usage(reason) | Failure::Settings(reason) | Failure::Serve(reason)) => return Err(reason),
+    };
+    for name in own.changed(&options.own) {
+        log::warn!("setting drupe.{name} has been changed and needs a restart: the old value stays in force");
+    }
+    let mut settings = options.settings;
+    settings.ssl_context = context;
+    Ok(settings)
 }
 
 /// Prints to standard output; whoever closes it early, as `head` does, has read enough.

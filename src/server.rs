@@ -121,21 +121,21 @@ impl Server {
     }
 
     /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
-    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs. SIGUSR1 does what [`on_graceful`](Self::on_graceful)
-    /// asked for.
+    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs.
     ///
     /// Where systemd asks for it (`Type=notify`, `notify-reload`) it is told when connections are accepted, when the server restarts, and when
     /// it stops. A server that was only started tells nothing: it may be a part of something larger.
     ///
-    /// With TLS, SIGHUP has the certificates loaded again, as [`ServerHandle::reload_tls`] does; what goes wrong is logged. Without TLS
-    /// that signal is left alone.
+    /// SIGHUP puts in force what [`on_reload`](Self::on_reload) says, SIGUSR1 has certificates loaded again, as
+    /// [`ServerHandle::reload_tls`] does; both have files opened anew for [`on_graceful`](Self::on_graceful). What goes wrong is logged. A
+    /// signal that nothing was asked for is left alone: with TLS there always is something.
     ///
     /// # Errors
     /// As [`start`](Self::start) and [`block`](Self::block), and `System` if the signals cannot be had.
     pub fn quickstart(&self) -> Result<(), Error> {
         self.start()?;
         #[cfg(feature = "signals")]
-        let _caught = (self.obey_signals()?, self.obey_graceful()?);
+        let _caught = self.obey_signals()?;
         self.shared.set_main(true);
         let ended = self.block();
         self.shared.set_main(false);

@@ -69,7 +69,7 @@ impl Conversation {
     pub fn run(&self, pieces: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
         let stream = Stream::Script(Script::new(pieces));
         let mut desk = Desk::new(Arc::clone(&self.service), Arc::default());
-        let mut connection = Connection::new(stream, None, Instant::now(), &self.service);
+        let mut connection = Connection::new(stream, None, Instant::now(), &desk.config);
         // Each turn reads a piece or the end; a connection that went on without would never end.
         while matches!(connection.advance(&mut desk), Verdict::Park | Verdict::Again) {
             connection.expect_input();

@@ -107,6 +107,7 @@ DRUPE_SOCKET_PORT=80 in the environment, which a flag goes before, or
 
 in the file, which both go before. What stands above is in a table [drupe]
 there, and its variables are DRUPE_QUIET and so on; DRUPE_CONFIG is the file.
+SIGHUP has all of it read again; what needs a restart is named.
 ";
 
 const TAIL: &str = "

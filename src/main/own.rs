@@ -52,7 +52,7 @@ pub(super) const TABLE: &[Row] = &[
 ];
 
 /// Values that were set, and where; what is not there has its default.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Own(BTreeMap<&'static str, (OsString, Origin)>);
 
 impl Own {
@@ -121,6 +121,11 @@ impl Own {
     pub(super) fn value(&self, name: &str) -> &OsStr {
         let default = || TABLE.iter().find(|row| row.name == name).map_or("", |row| row.default);
         self.0.get(name).map_or_else(|| OsStr::new(default()), |(value, _)| value)
+    }
+
+    /// The names of those whose value is another in `other`.
+    pub(super) fn changed(&self, other: &Own) -> impl Iterator<Item = &'static str> {
+        TABLE.iter().map(|row| row.name).filter(|name| self.value(name) != other.value(name))
     }
 
     /// Where that comes from.

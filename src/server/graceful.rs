@@ -4,10 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Server, ServerHandle};
-#[cfg(feature = "signals")]
-use crate::bus::signals;
-#[cfg(feature = "signals")]
-use crate::error::Error;
 
 /// Who wants to know.
 #[derive(Default)]
@@ -19,7 +15,7 @@ impl Listeners {
     }
 
     #[cfg(feature = "signals")]
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
@@ -35,29 +31,20 @@ impl Listeners {
 }
 
 impl Server {
-    /// Has `listener` called whenever files are to be opened anew because others have moved them, as logrotate does: at SIGUSR1 while
-    /// [`quickstart`](Self::quickstart) blocks (feature `signals`), and at [`ServerHandle::graceful`].
+    /// Has `listener` called whenever files are to be opened anew because others have moved them, as logrotate does: at SIGUSR1 and SIGHUP
+    /// while [`quickstart`](Self::quickstart) blocks (feature `signals`), and at [`ServerHandle::graceful`].
     ///
     /// The server goes on serving meanwhile. `listener` runs on a thread of the server's or of whoever asks; a panic is logged. SIGUSR1 is
-    /// left alone if no listener was there when `quickstart` began.
+    /// left alone if no listener was there when `quickstart` began, and no TLS.
     pub fn on_graceful(&self, listener: impl Fn() + Send + Sync + 'static) {
         self.shared.graceful.add(Arc::new(listener));
-    }
-
-    #[cfg(feature = "signals")]
-    pub(super) fn obey_graceful(&self) -> Result<Option<signals::Caught>, Error> {
-        if self.shared.graceful.is_empty() {
-            return Ok(None);
-        }
-        let handle = self.handle();
-        let caught = signals::on_graceful(move || handle.graceful());
-        caught.map(Some).map_err(|source| Error::System { what: "signals", source })
     }
 }
 
 impl ServerHandle {
-    /// Calls everything that was given to [`Server::on_graceful`], one after the other, in the order in which it was given.
+    /// Loads certificates anew, as [`reload_tls`](Self::reload_tls) does, logging what goes wrong; then calls everything that was given to
+    /// [`Server::on_graceful`], one after the other, in the order in which it was given.
     pub fn graceful(&self) {
-        self.shared.graceful.tell();
+        self.shared.go_gracefully();
     }
 }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::graceful::Listeners;
+use super::reload::Reloading;
 use super::running::{Prepared, Running};
 use super::served::Served;
 use super::told::Told;
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     changed: Condvar,
     /// Who opens things anew when asked.
     pub(super) graceful: Listeners,
+    pub(super) reloading: Reloading,
 }
 
 #[derive(Default)]
@@ -69,7 +71,8 @@ type Cause = Arc<dyn error::Error + Send + Sync>;
 
 impl Shared {
     pub(super) fn new(served: Served) -> Self {
-        Self { served, life: Mutex::default(), changed: Condvar::new(), graceful: Listeners::default() }
+        let (graceful, reloading) = (Listeners::default(), Reloading::default());
+        Self { served, life: Mutex::default(), changed: Condvar::new(), graceful, reloading }
     }
 
     /// Binds and accepts. Nothing happens if it runs; says whether it did not.
@@ -144,6 +147,7 @@ impl Shared {
         }
         let (result, running) = match opened {
             Ok(running) => {
+                self.reloading.began(settings);
                 life.state = State::Running;
                 life.running = Some(Arc::clone(&running));
                 (Ok(true), Some(running))
@@ -260,6 +264,11 @@ impl Shared {
                 shared.fail(Arc::new(Error::Bind { address: address.to_string(), source: error }));
             }
         })
+    }
+
+    #[cfg(feature = "signals")]
+    pub(super) fn is_main(&self) -> bool {
+        self.life().is_main
     }
 
     pub(super) fn set_main(&self, is_main: bool) {

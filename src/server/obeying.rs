@@ -1,23 +1,49 @@
-//! The signals that end a server, and that have it load its certificates anew.
+//! The signals that a server obeys while it blocks.
 
 use std::sync::Arc;
 
 use super::Server;
-use crate::bus::signals;
+use super::life::Shared;
+use crate::bus::notify;
+use crate::bus::signals::{self, Caught};
 use crate::error::Error;
 
 impl Server {
-    /// Stops at SIGTERM and SIGINT, at once if there is a second one; SIGHUP is caught only where there is TLS.
-    pub(super) fn obey_signals(&self) -> Result<(signals::Caught, Option<signals::Caught>), Error> {
-        let refused = |source| Error::System { what: "signals", source };
-        let (first, more, shared) = (self.handle(), self.handle(), Arc::clone(&self.shared));
+    /// Stops at SIGTERM and SIGINT, at once if there is a second one. SIGHUP and SIGUSR1 are caught only where there is anything to read
+    /// anew.
+    pub(super) fn obey_signals(&self) -> Result<Vec<Caught>, Error> {
+        let (first, more) = (self.handle(), self.handle());
         let stop = move || {
             first.stop();
         };
-        let exit = signals::on_exit(stop, move || more.cut()).map_err(refused)?;
+        let mut caught = vec![signals::on_exit(stop, move || more.cut())];
         let is_secure = self.shared.is_secure() == Some(true);
-        let reload = is_secure.then(|| signals::on_hangup(move || shared.reload_tls_or_log()));
-        let reload = reload.transpose().map_err(refused)?;
-        Ok((exit, reload))
+        if is_secure || self.shared.reloading.source().is_some() {
+            let shared = Arc::clone(&self.shared);
+            caught.push(signals::on_hangup(move || shared.hang_up()));
+        }
+        if is_secure || !self.shared.graceful.is_empty() {
+            let shared = Arc::clone(&self.shared);
+            caught.push(signals::on_graceful(move || shared.go_gracefully()));
+        }
+        caught.into_iter().collect::<Result<_, _>>().map_err(|source| Error::System { what: "signals", source })
+    }
+}
+
+impl Shared {
+    /// Reads settings anew, certificates where there is nobody to ask for settings, and tells those who open files anew.
+    fn hang_up(&self) {
+        if self.reloading.source().is_none() {
+            return self.go_gracefully();
+        }
+        let is_main = self.is_main();
+        if is_main {
+            notify::reloading();
+        }
+        self.read_again();
+        self.graceful.tell();
+        if is_main {
+            notify::ready();
+        }
     }
 }

@@ -16,6 +16,7 @@ impl Server {
     /// | `start` | 80 | connections are accepted, unless a listener before has failed; in between privileges can be dropped |
     /// | `stop` | 25 | as [`stop`](Self::stop); in a restart of the bus the listening sockets stay open, as in [`restart`](Self::restart) |
     /// | `graceful` | 50 | certificates are loaded again, and whoever asked for it by [`on_graceful`](Self::on_graceful) is told |
+    /// | `SIGHUP` | 50 | settings are read anew by whom [`on_reload`](Self::on_reload) names, and put in force |
     /// | `cut` | 50 | a stop that is under way waits no longer, as [`ServerHandle::cut`] |
     ///
     /// If it cannot go on serving, the bus exits, and [`Bus::block`] says why.
@@ -47,6 +48,7 @@ impl Server {
         on("stop", 25, stop);
         on("graceful", 50, graceful);
         on("cut", 50, cut);
+        on("SIGHUP", 50, read_again);
         self.shared.life().buses.push(bus.downgrade());
     }
 
@@ -102,6 +104,13 @@ fn stop(shared: &Weak<Shared>, _: &Settings, message: &Message<'_>) -> Result<()
 fn cut(shared: &Weak<Shared>, _: &Settings, _: &Message<'_>) -> Result<(), BoxError> {
     if let Some(shared) = shared.upgrade() {
         shared.cut();
+    }
+    Ok(())
+}
+
+fn read_again(shared: &Weak<Shared>, _: &Settings, _: &Message<'_>) -> Result<(), BoxError> {
+    if let Some(shared) = shared.upgrade() {
+        shared.read_again();
     }
     Ok(())
 }

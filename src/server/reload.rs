@@ -1,14 +1,68 @@
-//! What is loaded anew while a server runs: certificates and keys.
+//! What changes while a server runs: settings, certificates and keys.
 
-use super::ServerHandle;
+use std::error::Error as Cause;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use super::life::Shared;
+use super::told::Told;
+use super::{Server, ServerHandle};
+use crate::config::Config;
 use crate::error::Error;
+use crate::settings::Settings;
+
+/// What a server goes by, and where it finds out what it should go by.
+#[derive(Default)]
+pub(super) struct Reloading {
+    /// The settings in force, held for as long as others are being put in force.
+    in_force: Mutex<Settings>,
+    source: Mutex<Option<Arc<Source>>>,
+}
+
+pub(super) type Source = dyn Fn() -> Result<Settings, Box<dyn Cause + Send + Sync>> + Send + Sync;
+
+impl Server {
+    /// Has settings read anew by `source` at SIGHUP, while [`quickstart`](Self::quickstart) blocks (feature `signals`), and put in force
+    /// as [`ServerHandle::reload`] does. What goes wrong is logged, and then nothing changes; so is what needs a restart.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), drupe::Error> {
+    /// # #[cfg(feature = "config")] {
+    /// use drupe::{Request, Server, Settings};
+    ///
+    /// let mut server = Server::new(|_: &mut Request| "hello\n");
+    /// server.settings = Settings::from_file("server.toml")?;
+    /// server.on_reload(|| Settings::from_file("server.toml"));
+    /// server.quickstart()?;
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_reload<E: Into<Box<dyn Cause + Send + Sync>>>(
+        &self,
+        source: impl Fn() -> Result<Settings, E> + Send + Sync + 'static,
+    ) {
+        *lock(&self.shared.reloading.source) = Some(Arc::new(move || source().map_err(Into::into)));
+    }
+}
 
 impl ServerHandle {
+    /// Has a server that runs go by `settings` from now on; gives the names of those that cannot change while it runs, and have not.
+    /// Connections go on; each goes by what is new from the next that it sends or is sent. Certificates and keys are loaded again.
+    ///
+    /// Only a restart can change where it listens and how (`socket_*`, `listen`, `reuse_port`, `nodelay`), `accepted_queue_size`,
+    /// `instance`, `statistics`, `wsgi_version`, and whether TLS is spoken at all. Nothing happens if the server does not run.
+    ///
+    /// # Errors
+    /// As [`Server::start`] for a setting that cannot be used, then nothing has changed; `Thread` if `thread_pool` has grown and a thread
+    /// cannot be started, then all has.
+    pub fn reload(&self, settings: &Settings) -> Result<Vec<&'static str>, Error> {
+        self.shared.reload(settings)
+    }
+
     /// Reads the files of certificates and keys again, for the handshakes that begin from now on. Connections go on as they are; sessions
     /// from before are not resumed. Nothing happens without TLS, or if the server does not run.
     ///
-    /// [`Server::quickstart`](super::Server::quickstart) does it at SIGHUP.
+    /// [`Server::quickstart`](super::Server::quickstart) does it at SIGHUP and SIGUSR1.
     ///
     /// # Errors
     /// [`Error::Setting`] with the setting, the file and the reason; then the certificates there are stay in use.
@@ -17,7 +71,47 @@ impl ServerHandle {
     }
 }
 
+impl Reloading {
+    /// Who says what settings there should be.
+    pub(super) fn source(&self) -> Option<Arc<Source>> {
+        lock(&self.source).clone()
+    }
+
+    /// Enters what a server was started with.
+    pub(super) fn began(&self, settings: &Settings) {
+        lock(&self.in_force).clone_from(settings);
+    }
+}
+
 impl Shared {
+    pub(super) fn reload(&self, settings: &Settings) -> Result<Vec<&'static str>, Error> {
+        let mut in_force = lock(&self.reloading.in_force);
+        let Some(running) = self.serving() else { return Ok(Vec::new()) };
+        let mut new = settings.clone();
+        let kept = new.keep_lasting(&in_force);
+        Config::resolve(&new).and_then(|config| running.reload(config)).map_err(|error| settings.locate(error))?;
+        *in_force = new;
+        Ok(kept)
+    }
+
+    /// Has settings read anew by whoever was asked to, and puts them in force; false if nobody was. What goes wrong is logged.
+    pub(super) fn read_again(&self) -> bool {
+        let Some(source) = self.reloading.source() else { return false };
+        match source().and_then(|settings| Ok(self.reload(&settings)?)) {
+            Ok(kept) => {
+                for name in kept {
+                    log::warn!("setting {name} has been changed and needs a restart: the old value stays in force");
+                }
+                log::info!("settings have been read again");
+            }
+            Err(error) => {
+                let error = Told::of(&*error);
+                log::error!("settings could not be read again, those there are stay in force: {error}");
+            }
+        }
+        true
+    }
+
     pub(super) fn reload_tls(&self) -> Result<(), Error> {
         let Some(running) = self.serving().filter(|running| running.is_secure()) else { return Ok(()) };
         running.reload_tls()?;
@@ -33,16 +127,22 @@ impl Shared {
         }
     }
 
-    /// Does it for somebody who cannot be told how it went.
+    /// Loads certificates anew and tells those who open files anew.
     #[cfg(feature = "signals")]
-    pub(super) fn reload_tls_or_log(&self) {
+    pub(super) fn go_gracefully(&self) {
         if let Err(error) = self.reload_tls() {
             log::error!("certificates could not be loaded again, those there are stay in use: {error}");
         }
+        self.graceful.tell();
     }
 
     /// Whether it speaks TLS; `None` unless it runs.
     pub(super) fn is_secure(&self) -> Option<bool> {
         self.serving().map(|running| running.is_secure())
     }
+}
+
+/// Nothing under these locks can leave them half done, so poison says nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -151,6 +151,14 @@ impl Running {
         }
     }
 
+    /// Has it go by `config` from now on. An instance goes by its own, and opens anew what it has.
+    pub(super) fn reload(&self, config: Config) -> Result<(), Error> {
+        match self {
+            Self::Engine(engine) => engine.reload(config),
+            Self::Instance(_) => self.reload_tls(),
+        }
+    }
+
     /// Has it load certificates, and an instance whatever it opens, again.
     pub(super) fn reload_tls(&self) -> Result<(), Error> {
         match self {

@@ -3,16 +3,14 @@
 use std::error;
 use std::fmt;
 
-use crate::error::Error;
-
 /// What an error has said, with its causes.
 #[derive(Debug)]
 pub(super) struct Told(String);
 
 impl Told {
-    pub(super) fn of(error: &Error) -> Self {
+    pub(super) fn of(error: &dyn error::Error) -> Self {
         let mut text = error.to_string();
-        let mut cause = error::Error::source(error);
+        let mut cause = error.source();
         while let Some(error) = cause {
             text = format!("{text}: {error}");
             cause = error.source();

@@ -35,6 +35,7 @@ mod defaults;
 mod environment;
 #[cfg(feature = "config")]
 mod file;
+mod lasting;
 #[cfg_attr(not(feature = "config"), allow(dead_code, reason = "only files are such a place"))]
 mod layer;
 mod nearest;

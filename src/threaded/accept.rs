@@ -45,7 +45,7 @@ pub(crate) fn run(listener: &Listener, gate: &Gate, report: &Report) {
 
 fn admit(incoming: Incoming, pool: &Pool) {
     pool.accepted.fetch_add(1, Ordering::Relaxed);
-    let config = &pool.service().config;
+    let config = pool.service().config.get();
     // Each read and write is short, so that a deadline is kept and a stop is noticed.
     let grace = config.keep_alive_grace.max(SHORTEST_WAIT);
     let (stream, peer) = match incoming {
@@ -61,8 +61,8 @@ fn admit(incoming: Incoming, pool: &Pool) {
     });
     match stream {
         Ok(stream) => {
-            let connection = Connection::new(stream, Some(peer), Instant::now(), pool.service());
-            pool.bring(Box::new(connection));
+            let connection = Connection::new(stream, Some(peer), Instant::now(), &config);
+            pool.bring(Box::new(connection), &config);
         }
         // The client has left between the two calls.
         Err(error) => log::debug!("lost {peer} while accepting: {error}"),

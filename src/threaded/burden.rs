@@ -13,8 +13,8 @@ use crate::net::descriptors;
 pub(crate) struct Burden {
     bytes: AtomicU64,
     files: AtomicUsize,
-    /// `None`: no limit.
-    most_bytes: Option<u64>,
+    /// All that there are: no limit.
+    most_bytes: AtomicU64,
     most_files: usize,
 }
 
@@ -30,12 +30,18 @@ impl Burden {
     /// At most `most_bytes`, and a quarter of the descriptors that the process may have.
     pub(super) fn new(most_bytes: Option<u64>) -> Self {
         let most_files = descriptors::limit() / 4;
+        let most_bytes = AtomicU64::new(most_bytes.unwrap_or(u64::MAX));
         Self { bytes: AtomicU64::new(0), files: AtomicUsize::new(0), most_bytes, most_files }
+    }
+
+    /// Has another bound from now on.
+    pub(super) fn bound(&self, most_bytes: Option<u64>) {
+        self.most_bytes.store(most_bytes.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Whether no more answers should be left to wait. Those that workers are about to leave may still come on top.
     pub(super) fn is_full(&self) -> bool {
-        self.most_bytes.is_some_and(|most| self.bytes.load(Ordering::Relaxed) >= most)
+        self.bytes.load(Ordering::Relaxed) >= self.most_bytes.load(Ordering::Relaxed)
             || self.files.load(Ordering::Relaxed) >= self.most_files
     }
 

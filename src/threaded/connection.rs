@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use http::Extensions;
 
-use super::desk::{Desk, Service};
+use super::desk::Desk;
 use super::gather::Gathering;
 use super::input::Input;
 use super::open::{Open, Ticket};
@@ -32,6 +32,7 @@ use super::pace::Pace;
 use super::proxied::Proxied;
 use super::sending::Sending;
 use crate::address::Peer;
+use crate::config::Config;
 use crate::h1::decode::Decoder;
 use crate::h1::error::Error;
 use crate::h1::head::Scan;
@@ -123,8 +124,7 @@ pub(super) enum Next {
 
 impl Connection {
     /// A connection that was accepted at `now`.
-    pub(crate) fn new(stream: Stream, peer: Option<Peer>, now: Instant, service: &Service) -> Self {
-        let config = &service.config;
+    pub(crate) fn new(stream: Stream, peer: Option<Peer>, now: Instant, config: &Config) -> Self {
         let patience = if stream.secure().is_some() { config.handshake_timeout } else { config.header_timeout };
         Self {
             phase: if config.proxy_protocol { Phase::Proxy } else { Phase::first(&stream) },
@@ -269,7 +269,7 @@ impl Connection {
         match &self.phase {
             Phase::Content(_) => self.await_content(desk),
             Phase::Head(_) if !self.is_timed => {
-                self.deadline = Instant::now() + desk.service.config.keep_alive_timeout;
+                self.deadline = Instant::now() + desk.config.keep_alive_timeout;
                 self.is_timed = true;
                 Verdict::Park
             }
@@ -281,11 +281,11 @@ impl Connection {
     fn head(&mut self, desk: &mut Desk, reading: &mut Reading) -> Step {
         let Phase::Head(scan) = &mut self.phase else { return Step::On };
         let had_begun = scan.has_begun();
-        match scan.advance(self.input.unread(), &desk.service.head_limits()) {
+        match scan.advance(self.input.unread(), &desk.head_limits()) {
             Err(error) => Step::Verdict(self.refuse(error, false, desk)),
             Ok(None) => {
                 if scan.has_begun() && !had_begun && self.answered > 0 {
-                    self.deadline = Instant::now() + desk.service.config.header_timeout;
+                    self.deadline = Instant::now() + desk.config.header_timeout;
                     self.is_timed = true;
                 }
                 Step::Starved
@@ -299,7 +299,7 @@ impl Connection {
     }
 
     pub(super) fn settle(&mut self, next: Next, desk: &mut Desk) -> Step {
-        let config = &desk.service.config;
+        let config = &desk.config;
         match next {
             Next::Head => {
                 self.phase = Phase::Head(Scan::default());
@@ -361,7 +361,7 @@ impl Connection {
     }
 
     pub(super) fn output<'a>(&'a self, desk: &'a mut Desk) -> Output<'a> {
-        let config = &desk.service.config;
+        let config = &desk.config;
         let pace = Pace::new(config.write_timeout, config.minimum_rate);
         let stays = desk.service.is_over() || desk.service.burden.is_full();
         let output = Output::new(&self.stream, pace, desk);

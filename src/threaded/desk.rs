@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 
 use super::burden::Burden;
+use super::live::{Known, Live};
 use super::pressure::Pressure;
 use super::statistics::Counters;
 use crate::config::Config;
@@ -19,7 +20,7 @@ use crate::net::tls::Tls;
 
 /// What is served and how; the same for all workers.
 pub(crate) struct Service {
-    pub(crate) config: Config,
+    pub(crate) config: Live,
     pub(crate) handler: Arc<dyn Handler>,
     /// What new connections do TLS with; `None`: they are served in clear.
     pub(crate) tls: Option<Arc<Tls>>,
@@ -35,7 +36,7 @@ impl Service {
     pub(crate) fn new(config: Config, handler: Arc<dyn Handler>) -> Self {
         let burden = Arc::new(Burden::new(config.parked));
         Self {
-            config,
+            config: Live::new(config),
             handler,
             tls: None,
             shutdown: Arc::default(),
@@ -55,9 +56,48 @@ impl Service {
 
     /// Whether connections that were accepted under this one speak as those of `other` do, as far as that shows before a request.
     pub(crate) fn talks_as(&self, other: &Self) -> bool {
-        let (ours, theirs) = (&self.config, &other.config);
+        let (ours, theirs) = (self.config.get(), other.config.get());
         let proxies = (ours.proxy_protocol, &ours.trust) == (theirs.proxy_protocol, &theirs.trust);
         proxies && self.tls.is_some() == other.tls.is_some()
+    }
+}
+
+/// A worker's own.
+pub(crate) struct Desk {
+    pub(crate) service: Arc<Service>,
+    /// What it goes by until it looks again.
+    pub(crate) config: Known,
+    pub(crate) counters: Arc<Counters>,
+    /// A buffer to read into, lent to the connection that is served.
+    pub(crate) spare: Vec<u8>,
+    /// What is to be sent and has not been.
+    pub(crate) gathered: Vec<u8>,
+    /// Content on its way out.
+    pub(crate) scratch: Vec<u8>,
+    /// A map whose memory the next request's fields use.
+    pub(crate) fields: HeaderMap,
+    pub(crate) clock: Clock,
+    heads: BytesMut,
+}
+
+impl Desk {
+    pub(crate) fn new(service: Arc<Service>, counters: Arc<Counters>) -> Self {
+        Self {
+            config: service.config.know(),
+            service,
+            counters,
+            spare: Vec::new(),
+            gathered: Vec::new(),
+            scratch: Vec::new(),
+            fields: HeaderMap::new(),
+            clock: Clock::default(),
+            heads: BytesMut::new(),
+        }
+    }
+
+    /// Goes by the config that is in force.
+    pub(crate) fn renew(&mut self) {
+        self.config.look(&self.service.config);
     }
 
     pub(crate) fn head_limits(&self) -> head::Limits {
@@ -81,37 +121,6 @@ impl Service {
 
     pub(crate) fn policy(&self) -> Policy {
         Policy { version: self.config.protocol }
-    }
-}
-
-/// A worker's own.
-pub(crate) struct Desk {
-    pub(crate) service: Arc<Service>,
-    pub(crate) counters: Arc<Counters>,
-    /// A buffer to read into, lent to the connection that is served.
-    pub(crate) spare: Vec<u8>,
-    /// What is to be sent and has not been.
-    pub(crate) gathered: Vec<u8>,
-    /// Content on its way out.
-    pub(crate) scratch: Vec<u8>,
-    /// A map whose memory the next request's fields use.
-    pub(crate) fields: HeaderMap,
-    pub(crate) clock: Clock,
-    heads: BytesMut,
-}
-
-impl Desk {
-    pub(crate) fn new(service: Arc<Service>, counters: Arc<Counters>) -> Self {
-        Self {
-            service,
-            counters,
-            spare: Vec::new(),
-            gathered: Vec::new(),
-            scratch: Vec::new(),
-            fields: HeaderMap::new(),
-            clock: Clock::default(),
-            heads: BytesMut::new(),
-        }
     }
 
     /// Gives back memory that was needed for something large, before a longer rest.

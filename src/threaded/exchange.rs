@@ -41,7 +41,7 @@ impl Connection {
         let bytes = desk.keep_head(&self.input.unread()[..length]);
         self.input.consume(length);
         let fields = mem::take(&mut desk.fields);
-        let mut head = match head::parse(bytes, &desk.service.head_limits(), fields) {
+        let mut head = match head::parse(bytes, &desk.head_limits(), fields) {
             Ok(head) => head,
             Err(error) => return Next::Verdict(self.refuse(error, false, desk)),
         };
@@ -57,10 +57,10 @@ impl Connection {
     }
 
     fn judge(&self, head: &RequestHead, desk: &Desk) -> Result<(Exchange, Option<Box<Decoder>>), Error> {
-        let exchange = Exchange::begin(head, desk.service.policy())?;
+        let exchange = Exchange::begin(head, desk.policy())?;
         let decoder = match exchange.framing() {
             Framing::None => None,
-            framing => Some(Box::new(Decoder::new(framing, desk.service.content_limits())?)),
+            framing => Some(Box::new(Decoder::new(framing, desk.content_limits())?)),
         };
         Ok((exchange, decoder))
     }
@@ -189,7 +189,7 @@ impl Connection {
     /// Takes back what the next request can use of this one.
     fn recover(&mut self, request: &mut Request, desk: &mut Desk) {
         let mut extensions = mem::take(request.extensions_mut());
-        if desk.service.config.trust.is_some() {
+        if desk.config.trust.is_some() {
             extensions.remove::<Claims>();
         }
         // What a handler has put beside the connection's facts is this request's alone.
@@ -214,7 +214,7 @@ impl Connection {
     ) -> io::Result<(Answer, Option<Rest>)> {
         if response.body().is_upgrade() {
             // What follows the content is the first of the other protocol.
-            intake.and_then(|intake| intake.with(|content| content.skip(desk.service.config.drain)));
+            intake.and_then(|intake| intake.with(|content| content.skip(desk.config.drain)));
         }
         match intake.and_then(Left::of) {
             // Whatever the handler made of it: what was wrong was the client's content, and that is what it is told.
@@ -229,14 +229,14 @@ impl Connection {
                 exchange.close(CloseReason::UnreadContent);
             }
             Some(Left::Awaited | Left::Lost) => exchange.close(CloseReason::UnreadContent),
-            Some(Left::Known(bytes)) if bytes > desk.service.config.drain => exchange.close(CloseReason::UnreadContent),
+            Some(Left::Known(bytes)) if bytes > desk.config.drain => exchange.close(CloseReason::UnreadContent),
             Some(Left::Known(_)) | None => {}
         }
         let upgrade = response.body_mut().take_upgrade();
         let status = response.status();
         let mut scratch = mem::take(&mut desk.scratch);
         let service = Arc::clone(&desk.service);
-        let config = &service.config;
+        let config = Arc::clone(&desk.config);
         let mut clock = mem::take(&mut desk.clock);
         let stamp = clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
         let mut output = self.output(desk);

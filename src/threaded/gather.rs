@@ -47,7 +47,7 @@ impl Connection {
         line: Line,
         desk: &mut Desk,
     ) -> Next {
-        let config = &desk.service.config;
+        let config = &desk.config;
         let reception =
             decoder.map(|decoder| Reception::new(decoder, Pace::new(config.body_timeout, config.minimum_rate)));
         match reception {
@@ -64,7 +64,7 @@ impl Connection {
     /// Keeps the content that has come, and serves the request once that is all, or as much as may be kept.
     pub(super) fn gather(&mut self, desk: &mut Desk, reading: &mut Reading) -> Step {
         let Phase::Content(gathering) = &mut self.phase else { return Step::On };
-        let most = desk.service.config.body_buffer;
+        let most = desk.config.body_buffer;
         match gathering.take_in(&mut self.input, most) {
             // The last read was cut off by its buffer: more is there, and comes to its place at once.
             Ok(false) if *reading == Reading::Possible && gathering.is_plain(most) => {

@@ -41,7 +41,7 @@ impl Connection {
         match secure.handshake() {
             Handshake::Done => {
                 self.phase = Phase::Head(Scan::default());
-                self.deadline = Instant::now() + desk.service.config.header_timeout;
+                self.deadline = Instant::now() + desk.config.header_timeout;
                 *reading = Reading::Possible;
                 Step::On
             }

@@ -43,7 +43,7 @@ impl Connection {
 
     /// Gathers the answer to an error.
     pub(super) fn answer_refusal(&self, error: Error, is_head: bool, desk: &mut Desk) {
-        let config = &desk.service.config;
+        let config = &desk.config;
         let stamp = desk.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
         encode::refusal(&mut desk.gathered, config.protocol, error.status(), &error.to_string(), None, is_head, &stamp);
     }
@@ -54,7 +54,7 @@ impl Connection {
         if self.stream.secure().is_some() {
             return Verdict::Close;
         }
-        let config = &desk.service.config;
+        let config = &desk.config;
         let stamp = desk.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
         let (status, version) = (StatusCode::SERVICE_UNAVAILABLE, config.protocol);
         let reason = "the server is busy";
@@ -74,7 +74,7 @@ impl Connection {
             return Verdict::Close;
         }
         self.input.clear();
-        let config = &desk.service.config;
+        let config = &desk.config;
         self.phase = Phase::Linger { left: config.linger_bytes };
         self.deadline = Instant::now() + config.linger_timeout;
         // What the socket holds has to be dropped before anything more is reported.

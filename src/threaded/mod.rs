@@ -40,6 +40,7 @@ mod handshake;
 mod idle;
 mod input;
 mod linger;
+mod live;
 mod moving;
 mod open;
 mod output;
@@ -158,7 +159,7 @@ impl Engine {
     }
 
     fn start_threads(&self) -> Result<(), Error> {
-        for _ in 0..self.pool.service().config.threads_min {
+        for _ in 0..self.pool.service().config.get().threads_min {
             let hired = self.pool.hire(worker::work);
             hired.map_err(|source| Error::Thread { name: "worker".to_owned(), source })?;
         }
@@ -178,6 +179,20 @@ impl Engine {
 
     pub(crate) fn entrances(&self) -> Vec<Arc<Entrance>> {
         self.entrances.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Goes by `config` from now on, as far as that is possible while it runs; certificates and keys are loaded again.
+    ///
+    /// # Errors
+    /// Those of [`Tls::load`], then nothing is changed; `Thread` if there are to be more workers and none can be started.
+    pub(crate) fn reload(&self, config: Config) -> Result<(), Error> {
+        let service = self.pool.service();
+        if let (Some(tls), Some(asked)) = (&service.tls, config.tls.clone()) {
+            tls.replace(asked.options, asked.adapter, SystemTime::now())?;
+        }
+        service.burden.bound(config.parked);
+        service.config.replace(config);
+        self.pool.reshape(worker::work).map_err(|source| Error::Thread { name: "worker".to_owned(), source })
     }
 
     /// Loads certificates and keys again, for the handshakes that begin from now on; nothing without TLS.
@@ -241,7 +256,7 @@ impl Engine {
             }
         };
 
-        let is_quiet = pool.open.wait_for(own, begun + pool.service().config.shutdown_timeout);
+        let is_quiet = pool.open.wait_for(own, begun + pool.service().config.get().shutdown_timeout);
         // From here on nothing counts as answered: it is finished by now, or cut.
         pool.service().over.store(true, Ordering::SeqCst);
         let finished = pool.staff.counted().answered.get().saturating_sub(answered);

@@ -69,7 +69,7 @@ impl Pool {
     /// Takes over a connection from the engine before, if there may be one more.
     pub(super) fn adopt(&self, mut connection: Box<Connection>) {
         connection.count_in(&self.open);
-        if self.service().config.connections.is_some_and(|most| self.open.count() > most) {
+        if self.service().config.get().connections.is_some_and(|most| self.open.count() > most) {
             return self.parking.close_one(connection);
         }
         // A worker looks at it first: bytes that were received already are not reported once more.

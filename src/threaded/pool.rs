@@ -42,6 +42,7 @@ use super::parking::{Parked, Parking};
 use super::queue::Queue;
 use super::seat::{Seat, State};
 use super::staff::Staff;
+use crate::config::Config;
 use crate::net::stream::Stream;
 
 /// What all threads of one running server share.
@@ -76,7 +77,7 @@ struct Watch {
 impl Pool {
     pub(crate) fn new(service: Arc<Service>) -> io::Result<Self> {
         Ok(Self {
-            queue: Queue::new(service.config.queue),
+            queue: Queue::new(service.config.get().queue),
             parking: Parking::new()?,
             lead: AtomicUsize::new(0),
             busy: AtomicUsize::new(0),
@@ -110,8 +111,7 @@ impl Pool {
     ///
     /// Where there are as many as there may be, it takes the place of the one that has been idle for longest; if none is idle it is
     /// turned away.
-    pub(crate) fn bring(&self, mut connection: Box<Connection>) {
-        let config = &self.service.config;
+    pub(crate) fn bring(&self, mut connection: Box<Connection>, config: &Config) {
         connection.count_in(&self.open);
         if config.connections.is_some_and(|most| self.open.count() > most) && !self.evict(0) {
             self.queue.refuse(connection);
@@ -133,13 +133,13 @@ impl Pool {
     }
 
     /// Parks a connection, or closes it where that is not possible; gives it back if something has arrived already.
-    pub(super) fn park(&self, connection: Box<Connection>) -> Option<Box<Connection>> {
+    pub(super) fn park(&self, connection: Box<Connection>, config: &Config) -> Option<Box<Connection>> {
         match self.parking.park(connection) {
             Parked::Waits { is_earliest } => {
                 if is_earliest {
                     self.wake_watch();
                 }
-                if let Some(most) = self.service.config.idle_connections {
+                if let Some(most) = config.idle_connections {
                     self.evict(most);
                 }
                 None
@@ -150,6 +150,16 @@ impl Pool {
                 None
             }
         }
+    }
+
+    /// Does at once what a config that was just put in force asks of what is there already.
+    pub(super) fn reshape(self: &Arc<Self>, work: fn(&Arc<Self>, &Arc<Seat>)) -> io::Result<()> {
+        let config = self.service.config.get();
+        while config.idle_connections.is_some_and(|most| self.evict(most)) {}
+        while self.staff.len() < config.threads_min && self.hire(work)? {}
+        // Those who sleep are to find out whether they are too many now.
+        self.ring();
+        Ok(())
     }
 
     // ---- who works ----
@@ -238,8 +248,7 @@ impl Pool {
     }
 
     /// Sleeps until called. False: nobody has, for `thread_idle_timeout`, and there are more than need be.
-    pub(super) fn sleep(&self, seat: &Arc<Seat>) -> bool {
-        let config = &self.service.config;
+    pub(super) fn sleep(&self, seat: &Arc<Seat>, config: &Config) -> bool {
         let is_extra = self.staff.fall_asleep(seat, config.threads_min);
         // Something may have been queued, the lead left or a stop begun before it could be seen that this one sleeps.
         let is_left_lying = !self.queue.is_empty() && self.busy.load(Ordering::SeqCst) == 0;
@@ -269,7 +278,7 @@ impl Pool {
         if self.is_over() {
             return Ok(false);
         }
-        let config = &self.service.config;
+        let config = self.service.config.get();
         let pool = Arc::clone(self);
         self.staff.hire(config.threads_max, config.stack_size, move |seat| {
             pool.staff.arrive();
@@ -289,7 +298,7 @@ impl Pool {
         serve: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
         let pool = Arc::clone(self);
-        self.staff.hire_for_upgrade(stream, self.service.config.stack_size, move || {
+        self.staff.hire_for_upgrade(stream, self.service.config.get().stack_size, move || {
             pool.staff.arrive();
             serve();
             pool.staff.leave(None);

@@ -36,7 +36,7 @@ impl Connection {
     /// Looks for a PROXY header, and takes its word for who the client is. The time that is left is that of the first head, or of
     /// the TLS handshake.
     pub(super) fn proxy_header(&mut self, desk: &mut Desk) -> Step {
-        let trust = desk.service.config.trust.as_ref();
+        let trust = desk.config.trust.as_ref();
         if trust.is_some() && !self.proxied.is_trusted {
             return Step::Verdict(self.refuse_header(Refusal::Untrusted, desk));
         }
@@ -84,7 +84,7 @@ impl Connection {
 
     /// Takes out of `head` what its sender is not believed, and keeps what a trusted proxy says.
     pub(super) fn judge_claims(&mut self, head: &mut RequestHead, desk: &Desk) -> Result<(), Error> {
-        let Some(trust) = &desk.service.config.trust else { return Ok(()) };
+        let Some(trust) = &desk.config.trust else { return Ok(()) };
         // It is not the last request's in any case.
         self.proxied.claims = None;
         let claims = trust.judge(self.proxied.is_trusted, &mut head.fields)?;

@@ -163,18 +163,15 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::message::Request;
     use crate::net::script::Script;
     use crate::net::stream::Stream;
     use crate::settings::Settings;
-    use crate::threaded::desk::Service;
 
     /// A connection that is known by what `answered` says.
     fn connection(number: u64) -> Box<Connection> {
         let config = Config::resolve(&Settings::default()).unwrap();
-        let service = Service::new(config, std::sync::Arc::new(|_: &mut Request| ()));
         let stream = Stream::Script(Script::default());
-        let mut connection = Box::new(Connection::new(stream, None, Instant::now(), &service));
+        let mut connection = Box::new(Connection::new(stream, None, Instant::now(), &config));
         connection.answered = number;
         connection
     }

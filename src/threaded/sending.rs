@@ -84,7 +84,7 @@ impl Connection {
         if self.stream.set_nonblocking(true).is_err() {
             return Verdict::Close;
         }
-        let config = &desk.service.config;
+        let config = &desk.config;
         let pace = Pace::new(config.write_timeout, config.minimum_rate);
         // Of its own size: the worker keeps its buffer.
         let gathered = desk.gathered.as_slice().to_vec();
@@ -158,7 +158,7 @@ impl Connection {
                 self.phase = *phase;
                 // Its client's time to think begins when it has its answer.
                 let is_idle = self.is_idle();
-                let fresh = Instant::now() + desk.service.config.keep_alive_timeout;
+                let fresh = Instant::now() + desk.config.keep_alive_timeout;
                 self.deadline = if is_idle { fresh } else { deadline };
                 Step::On
             }

@@ -30,6 +30,7 @@ pub(super) fn run(pool: &Arc<Pool>) {
         for connection in due {
             expire(pool, connection);
         }
+        desk.renew();
         for connection in pool.queue.take_overdue(now) {
             turn_away(pool, connection, &mut desk);
         }
@@ -115,7 +116,7 @@ fn turn_away(pool: &Pool, mut connection: Box<Connection>, desk: &mut Desk) {
     pool.turned_away.fetch_add(1, Ordering::Relaxed);
     match connection.turn_away(RETRY_AFTER_SECS, desk) {
         Verdict::Park | Verdict::Again => {
-            if let Some(ready) = pool.park(connection) {
+            if let Some(ready) = pool.park(connection, &desk.config) {
                 // What it has sent already is dropped by whoever has time.
                 if let Err(connection) = pool.queue.offer(ready) {
                     pool.parking.close_one(connection);

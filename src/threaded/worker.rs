@@ -69,7 +69,8 @@ impl<'p> Worker<'p> {
                 continue;
             }
             self.desk.tidy();
-            if !self.pool.sleep(self.seat) {
+            self.desk.renew();
+            if !self.pool.sleep(self.seat, &self.desk.config) {
                 return;
             }
         }
@@ -132,7 +133,7 @@ impl<'p> Worker<'p> {
         } else {
             (self.favourite, self.streak) = (Some(token), 0);
         }
-        self.streak >= ATTACH_AFTER && !self.desk.service.config.keep_alive_grace.is_zero()
+        self.streak >= ATTACH_AFTER && !self.desk.config.keep_alive_grace.is_zero()
     }
 
     /// Has another take the lead; false, and still the leader, if none sleeps.
@@ -150,6 +151,7 @@ impl<'p> Worker<'p> {
         self.seat.serve(Some(Arc::clone(&connection.stream)));
         let verdict = loop {
             let answered = connection.answered;
+            self.desk.renew();
             connection.expect_input();
             let verdict = connection.advance(&mut self.desk);
             let stays = matches!(verdict, Verdict::Park) && connection.answered > answered;
@@ -170,6 +172,7 @@ impl<'p> Worker<'p> {
         while let Some(mut connection) = next {
             self.seat.serve(Some(Arc::clone(&connection.stream)));
             self.lot = connection.lot;
+            self.desk.renew();
             if self.pool.is_over() {
                 // What a stop has cut is not begun any more.
                 self.lot = None;
@@ -189,7 +192,7 @@ impl<'p> Worker<'p> {
     /// Does what a verdict says; gives the connection back if it can go on at once.
     fn settle(&mut self, mut connection: Box<Connection>, verdict: Verdict) -> Option<Box<Connection>> {
         match verdict {
-            Verdict::Park => self.pool.park(connection),
+            Verdict::Park => self.pool.park(connection, &self.desk.config),
             Verdict::Again => self.pool.queue.offer(connection).err(),
             Verdict::Close => {
                 self.pool.parking.close_one(connection);

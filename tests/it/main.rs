@@ -66,6 +66,9 @@ mod stop;
 // Random clients and random settings: what holds whatever happens.
 mod storm;
 
+// Settings that change meanwhile.
+mod reload;
+
 // Start, stop, restart: from where, how often, and what is left.
 mod lifecycle;
 

@@ -2,9 +2,10 @@
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::process::Command;
 use std::sync::Arc;
 
-use drupe::{Request, Server};
+use drupe::{Error, Request, Server, Settings};
 
 use crate::client::PATIENCE;
 use crate::process::is_alone_after;
@@ -40,11 +41,17 @@ fn a_service_says_when_it_is_ready_reloads_and_stops() {
     }
     let socket = listen();
     let server = Arc::new(server());
+    server.on_reload(|| Ok::<_, Error>(Settings::default()));
     let running = Arc::clone(&server);
     let main = std::thread::spawn(move || running.quickstart());
     assert_eq!(told(&socket), "READY=1");
-    for _ in 0..2 {
-        server.restart().unwrap();
+    let me = std::process::id().to_string();
+    for is_signal in [false, true, false] {
+        if !is_signal || cfg!(not(feature = "signals")) {
+            server.restart().unwrap();
+        } else {
+            assert!(Command::new("kill").args(["-s", "HUP", &me]).status().unwrap().success());
+        }
         let reloading = told(&socket);
         let since = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
         assert!(since.parse::<u64>().unwrap() > 0, "{reloading}");

@@ -389,7 +389,7 @@ impl Program {
         let keep = Arc::clone(&program.said);
         program.reader = Some(thread::spawn(move || lines.for_each(|line| keep.lock().unwrap().push(line))));
         let figures = Figures::of(program.child.id());
-        wait_until("signals are caught", || figures.listeners_for_signals() == 2);
+        wait_until("signals are caught", || figures.listeners_for_signals() == 3);
         program
     }
 
@@ -596,4 +596,45 @@ fn requests_are_shown_unless_it_is_quiet_or_they_have_a_file() {
         let said = program.end();
         assert_eq!(said.iter().any(|line| line.contains("\"GET /?seen HTTP/1.1\" 200 ")), is_shown, "{said:?}");
     }
+}
+
+#[test]
+fn a_hangup_has_the_file_read_again() {
+    let place = Place::new();
+    let (path, log) = (place.path("drupe.toml"), place.path("access.log"));
+    let write = |text: &str| {
+        let access = format!("[drupe]\naccess_log = {log:?}\n");
+        std::fs::write(&path, format!("{access}{text}")).unwrap();
+    };
+    write("[server]\nsoftware = \"old\"");
+    let program = Program::start(drupe().arg("--config").arg(&path).arg(place.path(".")));
+    let mut client = Client::connect(program.address);
+    assert_eq!(client.get("/").field("server"), Some("old"));
+    let heard = |what: &str| program.said().iter().filter(|line| line.contains(what)).count();
+
+    write("quiet = true\n[server]\nsoftware = \"new\"\nsocket_queue_size = 7");
+    std::fs::rename(&log, place.path("access.log.1")).unwrap();
+    program.signal("HUP");
+    wait_until("what needs a restart is named", || heard("restart") == 2);
+    assert_eq!(client.get("/").field("server"), Some("new"), "the connection goes on");
+    wait_until("its log was opened anew", || log.exists() && lines(&log).len() == 1);
+
+    write("[server]\nsoftware = 7");
+    program.signal("HUP");
+    wait_until("what is wrong is said", || heard("a string is wanted") == 1);
+    assert_eq!(client.get("/").field("server"), Some("new"));
+    let said = program.end();
+    let path = path.display();
+    assert_eq!(
+        said[1..],
+        [
+            "drupe: warning: setting drupe.quiet has been changed and needs a restart: the old value stays in force".to_owned(),
+            "drupe: warning: setting socket_queue_size has been changed and needs a restart: the old value stays in force"
+                .to_owned(),
+            format!(
+                "drupe: error: settings could not be read again, those there are stay in force: {path}:4: \
+                 setting software: 7 is a whole number; a string is wanted"
+            ),
+        ]
+    );
 }

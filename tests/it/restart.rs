@@ -54,7 +54,8 @@ fn storm(address: SocketAddr, restarts: usize, restart: impl Fn()) -> usize {
             restart();
             // They get on before the next, or one of them has given up.
             wait_until("the clients get on", || {
-                answered.load(Ordering::SeqCst) >= before + 8 || clients.iter().any(|client| client.is_finished())
+                answered.load(Ordering::SeqCst) >= before + 8
+                    || clients.iter().any(thread::ScopedJoinHandle::is_finished)
             });
         }
         is_over.store(true, Ordering::SeqCst);

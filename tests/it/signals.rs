@@ -94,7 +94,7 @@ fn a_hangup_loads_certificates_again() {
     let mut client = connect_to(address);
     // Until it is caught a signal would end the process.
     let listening = || crate::process::threads().iter().filter(|name| name.contains("signals")).count();
-    wait_until("signals are heard", || listening() == 2);
+    wait_until("signals are heard", || listening() == 3);
     assert_eq!(shown(address), "old.test");
     folder.write("both.pem", "garbage");
     signal("HUP");

@@ -18,7 +18,7 @@ mod wire;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::error::Error;
@@ -27,10 +27,16 @@ use crate::tls::{Acceptor, Adapter, Options, Session};
 /// What new connections do TLS with.
 #[derive(Debug)]
 pub(crate) struct Tls {
+    /// The lock is held only to clone or to replace it.
+    current: Mutex<Loaded>,
+}
+
+/// What was loaded last, by whom, and from where.
+#[derive(Clone, Debug)]
+struct Loaded {
     adapter: Arc<dyn Adapter>,
     options: Options,
-    /// What was loaded last; the lock is held only to clone or to replace it.
-    current: Mutex<Arc<dyn Acceptor>>,
+    acceptor: Arc<dyn Acceptor>,
 }
 
 impl Tls {
@@ -39,12 +45,22 @@ impl Tls {
     /// # Errors
     /// Those of [`Adapter::load`]; `Setting` if there is no adapter.
     pub(crate) fn load(options: Options, adapter: Option<Arc<dyn Adapter>>, now: SystemTime) -> Result<Self, Error> {
-        let adapter = match adapter {
-            Some(adapter) => adapter,
-            None => builtin()?,
-        };
-        let current = Mutex::new(Arc::from(adapter.load(&options, now)?));
-        Ok(Self { adapter, options, current })
+        Ok(Self { current: Mutex::new(Loaded::new(options, adapter, now)?) })
+    }
+
+    /// Loads what `options` names instead, for the handshakes that begin from now on. Connections go on as they are.
+    ///
+    /// # Errors
+    /// As `load`; then nothing is changed.
+    pub(crate) fn replace(
+        &self,
+        options: Options,
+        adapter: Option<Arc<dyn Adapter>>,
+        now: SystemTime,
+    ) -> Result<(), Error> {
+        let loaded = Loaded::new(options, adapter, now)?;
+        *self.current() = loaded;
+        Ok(())
     }
 
     /// Loads everything again, for the handshakes that begin from now on. Connections go on as they are.
@@ -52,15 +68,29 @@ impl Tls {
     /// # Errors
     /// As `load`; then nothing is changed.
     pub(crate) fn reload(&self, now: SystemTime) -> Result<(), Error> {
-        let loaded = Arc::from(self.adapter.load(&self.options, now)?);
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = loaded;
-        Ok(())
+        let Loaded { adapter, options, .. } = self.current().clone();
+        self.replace(options, Some(adapter), now)
     }
 
     /// Begins a session.
     fn session(&self) -> Result<Box<dyn Session>, String> {
-        let current = Arc::clone(&*self.current.lock().unwrap_or_else(PoisonError::into_inner));
-        current.session()
+        let acceptor = Arc::clone(&self.current().acceptor);
+        acceptor.session()
+    }
+
+    fn current(&self) -> MutexGuard<'_, Loaded> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Loaded {
+    fn new(options: Options, adapter: Option<Arc<dyn Adapter>>, now: SystemTime) -> Result<Self, Error> {
+        let adapter = match adapter {
+            Some(adapter) => adapter,
+            None => builtin()?,
+        };
+        let acceptor = Arc::from(adapter.load(&options, now)?);
+        Ok(Self { adapter, options, acceptor })
     }
 }
 

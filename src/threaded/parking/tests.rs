@@ -20,9 +20,8 @@ fn connection(patience: Duration) -> (Box<Connection>, TcpStream) {
     let (socket, _) = listener.accept().unwrap();
     let settings = Settings { header_timeout: Some(patience), ..Settings::default() };
     let config = Config::resolve(&settings).unwrap();
-    let service = Service::new(config, Arc::new(|_: &mut Request| ()));
     let stream = Stream::tcp(socket, Duration::from_millis(1)).unwrap();
-    (Box::new(Connection::new(stream, None, Instant::now(), &service)), client)
+    (Box::new(Connection::new(stream, None, Instant::now(), &config)), client)
 }
 
 fn desk() -> Desk {
