@@ -14,6 +14,9 @@ use crate::error::Error;
 use crate::http_server::{HttpServer, Ready, Stopped};
 use crate::settings::Instance;
 
+/// Why it has ended.
+type Cause = Arc<dyn error::Error + Send + Sync>;
+
 /// An instance that is controlled, for one start.
 pub(super) struct Controlled {
     server: Arc<dyn HttpServer>,
@@ -36,8 +39,8 @@ struct State {
     /// Where it accepts, once it does.
     accepts: Option<Vec<BindAddr>>,
     /// How it has ended, once it has.
-    end: Option<Result<(), Arc<dyn error::Error + Send + Sync>>>,
-    /// Whether that is as it should be: it was told to stop.
+    end: Option<Result<(), Cause>>,
+    /// Whether that is as it should be: it was told to stop, or has been reported.
     is_told: bool,
     is_cut: bool,
     serves: Option<ThreadId>,
@@ -83,12 +86,12 @@ impl Controlled {
 
     /// Has `shared` told of an end that nobody has asked for; at once, if that has come.
     pub(super) fn watch(&self, shared: &Arc<Shared>) {
-        let cause = {
+        let report = {
             let mut state = self.course.state();
             state.shared = Arc::downgrade(shared);
-            state.unasked()
+            state.take_report()
         };
-        if let Some(cause) = cause {
+        if let Some((cause, shared)) = report {
             shared.fail(cause);
         }
     }
@@ -96,8 +99,15 @@ impl Controlled {
     /// Tells it to stop, waits for that, cuts it if need be, and waits once more.
     pub(super) fn stop(&self) -> Stopped {
         let begun = Instant::now();
-        self.course.state().is_told = true;
-        quietly(|| self.server.stop());
+        let has_ended = {
+            let mut state = self.course.state();
+            state.is_told = true;
+            state.end.is_some()
+        };
+        // What has ended by itself might take it for the next time.
+        if !has_ended {
+            quietly(|| self.server.stop());
+        }
         if self.is_ours() {
             return Stopped { took: begun.elapsed(), ..Stopped::default() };
         }
@@ -167,13 +177,16 @@ impl Course {
 }
 
 impl State {
-    /// What it has ended for, if it was not told to.
-    fn unasked(&self) -> Option<Arc<dyn error::Error + Send + Sync>> {
-        match &self.end {
-            Some(Err(cause)) if !self.is_told => Some(Arc::clone(cause)),
-            Some(Ok(())) if !self.is_told => Some(Arc::from(early())),
-            _ => None,
-        }
+    /// What it has ended for, and whom to tell, if it was not told to; once.
+    fn take_report(&mut self) -> Option<(Cause, Arc<Shared>)> {
+        let shared = self.shared.upgrade().filter(|_| !self.is_told)?;
+        let cause = match &self.end {
+            Some(Err(cause)) => Arc::clone(cause),
+            Some(Ok(())) => Arc::from(early()),
+            None => return None,
+        };
+        self.is_told = true;
+        Some((cause, shared))
     }
 }
 
@@ -196,7 +209,7 @@ fn serve(server: &dyn HttpServer, address: &BindAddr, course: &Arc<Course>) {
     let told = {
         let mut state = course.state();
         state.end = Some(end);
-        state.unasked().zip(state.shared.upgrade())
+        state.take_report()
     };
     course.changed.notify_all();
     if let Some((cause, shared)) = told {

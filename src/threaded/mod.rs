@@ -11,7 +11,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | [`entrance`], [`accept`] | an address that is listened on; one thread a listener, which does nothing but accept |
-//! | [`moving`] | what outlives an engine at a restart |
+//! | [`kept`], [`moving`] | what outlives an engine at a restart |
 //! | [`queue`] | bounded; what finds no room waits beside it for a while |
 //! | [`pool`], [`worker`] | who works, who leads, who sleeps; what one of them does |
 //! | [`staff`], [`seat`] | the threads there are; one worker as the others see it |
@@ -39,6 +39,7 @@ mod gather;
 mod handshake;
 mod idle;
 mod input;
+mod kept;
 mod linger;
 mod live;
 mod moving;
@@ -66,17 +67,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use self::connection::Connection;
 use self::desk::Service;
 use self::entrance::{Entrance, Report};
+pub(crate) use self::kept::Kept;
 use self::pool::Pool;
 use crate::address::BindAddr;
 use crate::config::Config;
 use crate::error::Error;
 use crate::http_server::{Statistics, Stopped};
 use crate::message::Handler;
-use crate::net::listener::Options;
-use crate::net::socket_file::Rights;
 use crate::net::tls::Tls;
 
 /// A server that runs: its listeners and all its threads.
@@ -88,15 +87,6 @@ pub(crate) struct Engine {
     started: Instant,
     /// Requests that had been answered when a stop was announced.
     answered: AtomicU64,
-}
-
-/// What an engine leaves to the one that comes after it. Dropping it closes everything.
-#[derive(Default)]
-pub(crate) struct Kept {
-    entrances: Vec<Arc<Entrance>>,
-    connections: Vec<Box<Connection>>,
-    /// What they were accepted under.
-    from: Option<Arc<Service>>,
 }
 
 impl Engine {
@@ -335,55 +325,6 @@ impl Engine {
             threads_idle: threads - serving,
             run_time: self.started.elapsed(),
         }
-    }
-}
-
-impl Kept {
-    /// Binds everything that is asked for, or nothing; what is there already is taken where it is the same, and the rest of it closed.
-    fn listen(&mut self, config: &Config, report: &Report) -> Result<Vec<Arc<Entrance>>, Error> {
-        let rights =
-            Rights { mode: config.socket_mode, user: config.socket_user.clone(), group: config.socket_group.clone() };
-        let options = Options {
-            backlog: config.backlog,
-            reuse_port: config.reuse_port,
-            nodelay: config.nodelay,
-            send_patience: output::PATIENCE,
-            rights,
-            setting: config.bind_setting,
-        };
-        let mut same = Kept::default();
-        let mut found = Vec::new();
-        for address in &config.bind {
-            let at = self.entrances.iter().position(|entrance| entrance.is_for(address, &options));
-            let entrance = at.map(|at| self.entrances.remove(at));
-            same.entrances.extend(entrance.clone());
-            found.push(entrance);
-        }
-        // What is left may stand in the way of what is to come.
-        self.close();
-        let mut entrances = Vec::new();
-        for (address, found) in config.bind.iter().zip(found) {
-            entrances.push(match found {
-                Some(found) => found,
-                None => Arc::new(Entrance::bind(address, &options, report)?),
-            });
-        }
-        // Only now nothing can fail any more, and they are not to be closed by dropping this.
-        same.entrances.clear();
-        Ok(entrances)
-    }
-
-    /// Gives up what listens.
-    fn close(&mut self) {
-        let entrances = std::mem::take(&mut self.entrances);
-        entrances.iter().for_each(|entrance| entrance.close());
-        entrances.iter().for_each(|entrance| entrance.join());
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        self.close();
     }
 }
 
