@@ -11,6 +11,7 @@ mod on_bus;
 mod reload;
 mod running;
 mod served;
+mod starting;
 mod told;
 
 use std::net::SocketAddr;
@@ -133,9 +134,14 @@ impl Server {
     /// # Errors
     /// As [`start`](Self::start) and [`block`](Self::block), and `System` if the signals cannot be had.
     pub fn quickstart(&self) -> Result<(), Error> {
-        self.start()?;
+        let claimed = self.shared.claim_start();
+        // Before anybody can see that it serves: a signal from then on is to be obeyed. One that comes before waits for the start.
         #[cfg(feature = "signals")]
-        let _caught = self.obey_signals()?;
+        let _caught = self.obey_all_signals(claimed.is_some())?;
+        if let Some(kept) = claimed {
+            self.shared.start_claimed(&self.settings, kept)?;
+            log::info!("serving on {}", self.description());
+        }
         self.shared.set_main(true);
         let ended = self.block();
         self.shared.set_main(false);

@@ -13,10 +13,8 @@ use super::served::Served;
 use super::told::Told;
 use crate::address::BindAddr;
 use crate::bus::{WeakBus, notify};
-use crate::config::Config;
 use crate::error::Error;
 use crate::http_server::{Statistics, Stopped};
-use crate::settings::Settings;
 use crate::threaded::Kept;
 use crate::threaded::entrance::Report;
 
@@ -25,7 +23,7 @@ pub(super) struct Shared {
     pub(super) served: Served,
     pub(super) life: Mutex<Life>,
     /// Rings when the state changes.
-    changed: Condvar,
+    pub(super) changed: Condvar,
     /// Who opens things anew when asked.
     pub(super) graceful: Listeners,
     pub(super) reloading: Reloading,
@@ -35,20 +33,20 @@ pub(super) struct Shared {
 pub(super) struct Life {
     pub(super) state: State,
     /// What runs, or the last one for as long as it has a thread left to join.
-    running: Option<Arc<Running>>,
+    pub(super) running: Option<Arc<Running>>,
     /// What is to open, in `Prepared`.
-    prepared: Option<Prepared>,
+    pub(super) prepared: Option<Prepared>,
     /// What the next start goes on with, in `Paused`.
-    kept: Kept,
+    pub(super) kept: Kept,
     stopped: Stopped,
     /// Whether it is what the process is for, so that its state is that of the service: systemd is told.
-    is_main: bool,
+    pub(super) is_main: bool,
     /// What the last engine had counted when it was let go.
     counted: Statistics,
     /// Why it does not run, if nobody has stopped it.
-    failure: Option<Cause>,
+    pub(super) failure: Option<Cause>,
     /// Why it cannot go on, where that came up in the middle of a change.
-    broken: Option<Cause>,
+    pub(super) broken: Option<Cause>,
     /// The buses it is on, to be told of a failure.
     pub(super) buses: Vec<WeakBus>,
 }
@@ -73,100 +71,6 @@ impl Shared {
     pub(super) fn new(served: Served) -> Self {
         let (graceful, reloading) = (Listeners::default(), Reloading::default());
         Self { served, life: Mutex::default(), changed: Condvar::new(), graceful, reloading }
-    }
-
-    /// Binds and accepts. Nothing happens if it runs; says whether it did not.
-    pub(super) fn start(self: &Arc<Self>, settings: &Settings) -> Result<bool, Error> {
-        self.prepare(settings)?;
-        self.open(settings)
-    }
-
-    /// Binds and reads what a start reads; nobody is accepted yet.
-    pub(super) fn prepare(self: &Arc<Self>, settings: &Settings) -> Result<(), Error> {
-        let kept = {
-            let mut life = self.settled();
-            match life.state {
-                State::Running | State::Prepared => return Ok(()),
-                State::Stopped => life.broken = None,
-                _ => {}
-            }
-            life.state = State::Starting;
-            life.failure = None;
-            std::mem::take(&mut life.kept)
-        };
-        let report = self.report();
-        let prepared = Config::resolve(settings).and_then(|config| {
-            let handler = self.served.handler(&config);
-            Prepared::new(settings, config, handler, kept, &report)
-        });
-        let mut life = self.life();
-        let prepared = match prepared {
-            Ok(prepared) => {
-                life.prepared = Some(prepared);
-                life.state = State::Prepared;
-                Ok(())
-            }
-            Err(error) => Err(life.fail_to_start(settings.locate(error))),
-        };
-        drop(life);
-        self.changed.notify_all();
-        prepared
-    }
-
-    /// Does not start, because others could not: who waits for it is told.
-    pub(super) fn refuse_to_start(&self) {
-        let mut life = self.settled();
-        let kept = std::mem::take(&mut life.kept);
-        if matches!(life.state, State::Stopped | State::Paused) {
-            life.fail_to_start(Error::Stopped);
-        }
-        drop(life);
-        drop(kept);
-        self.changed.notify_all();
-    }
-
-    /// Accepts from now on what [`prepare`](Self::prepare) has bound.
-    /// Says whether there was anything to do.
-    pub(super) fn open(self: &Arc<Self>, settings: &Settings) -> Result<bool, Error> {
-        let prepared = {
-            let mut life = self.settled();
-            let Some(prepared) = life.prepared.take() else {
-                return if life.state == State::Running { Ok(false) } else { Err(Error::Stopped) };
-            };
-            life.state = State::Starting;
-            prepared
-        };
-        let mut opened = prepared.open();
-        let mut life = self.life();
-        if let (Ok(running), Some(cause)) = (&opened, life.broken.take()) {
-            let running = Arc::clone(running);
-            drop(life);
-            running.stop();
-            opened = Err(Error::Serving { source: cause });
-            life = self.life();
-        }
-        let (result, running) = match opened {
-            Ok(running) => {
-                self.reloading.began(settings);
-                life.state = State::Running;
-                life.running = Some(Arc::clone(&running));
-                (Ok(true), Some(running))
-            }
-            Err(error) => (Err(life.fail_to_start(settings.locate(error))), None),
-        };
-        let is_main = life.is_main;
-        drop(life);
-        self.changed.notify_all();
-        match &result {
-            Ok(_) if is_main => notify::ready(),
-            Err(_) if is_main => notify::stopping(),
-            _ => {}
-        }
-        // Only now: it may have something to report at once, of which the state has to be known.
-        if let Some(running) = running {
-            running.watch(self);
-        }
-        result
     }
 
     pub(super) fn stop(&self) -> Stopped {
@@ -257,18 +161,13 @@ impl Shared {
     }
 
     /// What tells of a listener that has died.
-    fn report(self: &Arc<Self>) -> Report {
+    pub(super) fn report(self: &Arc<Self>) -> Report {
         let shared = Arc::downgrade(self);
         Arc::new(move |address: &BindAddr, error: io::Error| {
             if let Some(shared) = shared.upgrade() {
                 shared.fail(Arc::new(Error::Bind { address: address.to_string(), source: error }));
             }
         })
-    }
-
-    #[cfg(feature = "signals")]
-    pub(super) fn is_main(&self) -> bool {
-        self.life().is_main
     }
 
     pub(super) fn set_main(&self, is_main: bool) {
@@ -360,7 +259,7 @@ impl Shared {
     }
 
     /// The life once nobody is in the middle of changing it.
-    fn settled(&self) -> MutexGuard<'_, Life> {
+    pub(super) fn settled(&self) -> MutexGuard<'_, Life> {
         let mut life = self.life();
         while matches!(life.state, State::Starting | State::Stopping) {
             life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
@@ -376,7 +275,7 @@ impl Shared {
 
 impl Life {
     /// Enters that a start has failed; who waits for it is told in words, as the error itself is the starter's.
-    fn fail_to_start(&mut self, error: Error) -> Error {
+    pub(super) fn fail_to_start(&mut self, error: Error) -> Error {
         self.state = State::Stopped;
         self.failure = Some(Arc::new(Told::of(&error)));
         error

@@ -78,6 +78,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
             "net/stream.rs",
             "net/listener.rs",
             "net/socket_file.rs",
+            "net/socket_file/turn.rs",
             "net/credentials.rs",
             "files/root.rs",
             "bus/notify.rs",
@@ -85,7 +86,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
             "bus/privileges.rs",
             "main/log_file.rs",
         ],
-        "locks on files; becoming another user; epoll; sendfile; errno of accept; permissions before bind; SO_PEERCRED; opening a file; CLOCK_MONOTONIC; threads that sleep; limits",
+        "becoming another user; PID files; epoll; sendfile; errno of accept; permissions before bind, a lock on a directory; SO_PEERCRED; opening a file; CLOCK_MONOTONIC; threads that sleep; limits",
     ),
     (
         "socket2",
