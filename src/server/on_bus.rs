@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Weak};
 
+use super::Server;
 use super::life::{Shared, State};
-use super::{Server, ServerHandle};
 use crate::bus::{BoxError, Bus, Message, Plugin};
 use crate::settings::Settings;
 
@@ -17,7 +17,7 @@ impl Server {
     /// | `stop` | 25 | as [`stop`](Self::stop); in a restart of the bus the listening sockets stay open, as in [`restart`](Self::restart) |
     /// | `graceful` | 50 | certificates are loaded again, and whoever asked for it by [`on_graceful`](Self::on_graceful) is told |
     /// | `SIGHUP` | 50 | settings are read anew by whom [`on_reload`](Self::on_reload) names, and put in force |
-    /// | `cut` | 50 | a stop that is under way waits no longer, as [`ServerHandle::cut`] |
+    /// | `cut` | 50 | a stop that is under way waits no longer, as [`ServerHandle::cut`](crate::ServerHandle::cut) |
     ///
     /// If it cannot go on serving, the bus exits, and [`Bus::block`] says why.
     ///
@@ -118,6 +118,6 @@ fn read_again(shared: &Weak<Shared>, _: &Settings, _: &Message<'_>) -> Result<()
 fn graceful(shared: &Weak<Shared>, _: &Settings, _: &Message<'_>) -> Result<(), BoxError> {
     let Some(shared) = shared.upgrade() else { return Ok(()) };
     let reloaded = shared.reopen();
-    ServerHandle { shared }.graceful();
+    shared.graceful.tell();
     Ok(reloaded?)
 }

@@ -128,7 +128,6 @@ impl Shared {
     }
 
     /// Loads certificates anew and tells those who open files anew.
-    #[cfg(feature = "signals")]
     pub(super) fn go_gracefully(&self) {
         if let Err(error) = self.reload_tls() {
             log::error!("certificates could not be loaded again, those there are stay in use: {error}");
