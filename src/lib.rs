@@ -17,7 +17,7 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | starting, stopping, restarting | [`Server`], [`ServerHandle`] |
+//! | starting, stopping, restarting | [`Server`], [`ServerHandle`], [`process::HttpServer`] for one of one's own |
 //! | what can be set, with units, ranges and defaults | [`Settings`] |
 //! | settings from files, the environment and flags | [`settings`], [`Settings::from_file`](settings/struct.Settings.html#method.from_file) |
 //! | writing handlers | [`Handler`], [`IntoResponse`], [`Request`], [`RequestExt`] |
@@ -27,7 +27,8 @@
 //! | a directory of files | [`Files`] |
 //! | applications in the style of WSGI, CGI programs | [`wsgi`], [`Server::wsgi`] |
 //! | HTTPS | [`Settings::ssl_certificate`], [`Connection::tls`], [`ServerHandle::reload_tls`], [`tls`] |
-//! | what it has done, and how a stop went | [`Statistics`], [`Stopped`] |
+//! | what a process lives by: start, stop, PID file, fewer rights | [`process`] |
+//! | what it has done, and how a stop went | [`Statistics`], [`process::Stopped`] |
 //! | testing handlers | [`testing`] |
 //! | what can go wrong at a start | [`Error`] |
 //! | settings one by one, coming from other servers, proxies, systemd, Kubernetes, security | [`guide`] |
@@ -94,6 +95,7 @@ mod h1;
 mod http_server;
 mod message;
 mod net;
+pub mod process;
 mod proxy;
 mod server;
 pub mod settings;
@@ -119,7 +121,7 @@ pub use settings::laws as settings_laws;
 pub use address::{BindAddr, Credentials, Peer};
 pub use error::Error;
 pub use files::Files;
-pub use http_server::{Statistics, Stopped};
+pub use http_server::Statistics;
 pub use message::{
     Body, BodyWriter, Connection, Handler, IntoResponse, Request, RequestExt, Response, Upgraded, upgrade,
 };

@@ -16,22 +16,25 @@ mod log_file;
 mod logger;
 #[path = "main/own.rs"]
 mod own;
+#[path = "main/process.rs"]
+mod process;
 #[path = "main/repeats.rs"]
 mod repeats;
 #[path = "main/self_signed.rs"]
 mod self_signed;
 
-use std::error::Error as _;
 use std::fmt::{Arguments, Write as _};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use drupe::process::Bus;
 use drupe::settings::SslContext;
 use drupe::{Error, Files, Server, Settings};
 
 use self::arguments::{Options, Task, task};
 use self::logger::Logger;
 use self::own::Own;
+use self::process::Process;
 
 fn main() -> ExitCode {
     let done = match task(lexopt::Parser::from_env()) {
@@ -76,29 +79,40 @@ impl From<lexopt::Error> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let mut reason = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            // Writing to a string cannot fail.
-            let _ = write!(reason, ": {error}");
-            cause = error.source();
-        }
-        match error {
-            Error::Setting { .. }
+        let reason = chain(&error);
+        if is_of_settings(&error) { Self::Settings(reason) } else { Self::Serve(reason) }
+    }
+}
+
+/// What an error says, with its causes.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut reason = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a string cannot fail.
+        let _ = write!(reason, ": {error}");
+        cause = error.source();
+    }
+    reason
+}
+
+fn is_of_settings(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Setting { .. }
             | Error::Contradiction { .. }
             | Error::UnknownSetting { .. }
             | Error::Located { .. }
             | Error::Malformed { .. }
-            | Error::Unreadable { .. } => Self::Settings(reason),
-            _ => Self::Serve(reason),
-        }
-    }
+            | Error::Unreadable { .. }
+    )
 }
 
 /// Prints what it would go by, if it can go by it.
 fn check(options: Options) -> Result<(), Failure> {
     let text = check::text(&options);
     server(&options)?.check()?;
+    Process::new(&options.own)?;
     print(&text)
 }
 
@@ -125,11 +139,15 @@ fn serve(options: Options) -> Result<(), Failure> {
     let shown = directory.display();
     // Nothing is opened, no log file either, for settings that are wrong.
     server.check()?;
+    let process = Process::new(&options.own)?;
     let logger = Logger::install(&options.own)?;
     server.on_graceful(|| logger.reopen());
     let (own, context) = (options.own.clone(), server.settings.ssl_context.clone());
     server.on_reload(move || again(&own, context.clone()));
-    server.start()?;
+    let bus = Bus::new();
+    process.subscribe(&bus);
+    server.subscribe(&bus);
+    bus.start().map_err(|error| process::failure(&error))?;
     let base = if server.settings.listen.is_empty() { server.base() } else { server.description() };
     // A Unix socket has a path and no resources to show.
     let slash = if base.starts_with("http") && !base.contains(',') && !base.ends_with('/') { "/" } else { "" };
@@ -139,6 +157,8 @@ fn serve(options: Options) -> Result<(), Failure> {
     }
     say(format_args!("drupe: press Ctrl-C to stop\n"));
     let done = server.quickstart();
+    // The server has stopped; what else there is follows, and what goes wrong with that is logged.
+    let _ = bus.exit();
     log::logger().flush();
     Ok(done?)
 }

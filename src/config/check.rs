@@ -13,9 +13,7 @@ use crate::settings::Settings;
 pub(super) fn supported(settings: &Settings) -> Result<(), Error> {
     let default = Settings::default();
     let is_changed = |name: &&&str| settings.get(name) != default.get(name);
-    let instance = settings.instance.as_ref().map(|_| "instance");
-    let mut changed = UNSUPPORTED.iter().filter(is_changed).copied();
-    match changed.next().or(instance) {
+    match UNSUPPORTED.iter().find(is_changed) {
         Some(name) => Err(Error::setting(name, NOT_SUPPORTED)),
         None => Ok(()),
     }
@@ -106,7 +104,7 @@ fn out_of_range(name: &'static str, value: &dyn Debug, least: &dyn Debug, most: 
     Error::setting(name, format!("{value:?} is out of range: from {least:?} to {most:?}"))
 }
 
-/// Settings whose work this version does not do, beside the one that is an object.
+/// Settings whose work this version does not do, .
 const UNSUPPORTED: &[&str] = &["statistics"];
 
 const NOT_SUPPORTED: &str = "not supported by this version, leave it at its default";

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use drupe::settings::{Layer, Origin};
 
-use super::{Failure, access};
+use super::{Failure, access, process};
 
 /// What is known about one of them.
 pub(super) struct Row {
@@ -35,6 +35,15 @@ pub(super) const TABLE: &[Row] = &[
     },
     Row { name: "access_log_format", unit: "NAME", default: "combined", help: "common, combined or json" },
     Row {
+        name: "pid_file",
+        unit: "PATH",
+        default: "",
+        help: "file for the number of the process, held by one at a time",
+    },
+    Row { name: "user", unit: "NAME", default: "", help: "whom to become once the addresses are bound" },
+    Row { name: "group", unit: "NAME", default: "", help: "which group to be in then, instead of the user's" },
+    Row { name: "umask", unit: "MODE", default: "", help: "what new files are not to allow" },
+    Row {
         name: "ssl_self_signed",
         unit: "BOOL",
         default: "false",
@@ -61,8 +70,13 @@ impl Own {
     pub(super) fn set(&mut self, row: &Row, value: OsString, origin: Origin) -> Result<(), Failure> {
         let checked = match (row.name, value.to_str()) {
             ("directory", _) if value.is_empty() => Err("\"\" is no directory".to_owned()),
-            ("directory" | "access_log", _) => Ok(value),
+            ("directory" | "access_log" | "pid_file", _) => Ok(value),
             (_, None) => Err(format!("{value:?} is not UTF-8")),
+            ("user" | "group", Some(_)) | ("umask", Some("")) => Ok(value),
+            ("umask", Some(text)) => match process::umask(text) {
+                Some(_) => Ok(value),
+                None => Err(format!("{text:?} is not nine bits of permissions in octal digits")),
+            },
             ("access_log_format", Some(text)) => match access::Form::of(text) {
                 Some(_) => Ok(value),
                 None => Err(format!("{text:?} is neither common nor combined nor json")),

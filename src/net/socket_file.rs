@@ -35,7 +35,7 @@ use crate::address::BindAddr;
 use crate::error::Error;
 
 /// Who may connect to the file of a socket.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rights {
     /// Permission bits, exactly; whoever may write to the file may connect.
     pub(crate) mode: u32,

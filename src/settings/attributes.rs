@@ -352,7 +352,9 @@ pub struct Settings {
 
     /// The HTTP server to control instead of the built-in one.
     ///
-    /// Default `None`. Not supported by this version. CherryPy: `instance`, the same.
+    /// It is told where these settings would listen; `shutdown_timeout` is the controller's, and all else its own affair.
+    ///
+    /// Default `None`. CherryPy: `instance`, the same.
     pub instance: Option<Instance>,
 
     /// Whether statistics are gathered.

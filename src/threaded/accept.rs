@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
+use super::entrance::{Gate, Report};
 use super::output::PATIENCE;
 use super::pool::Pool;
 use crate::address::Peer;
@@ -14,25 +15,27 @@ use crate::net::listener::{Incoming, Listener, Refusal};
 use crate::net::stream::Stream;
 use crate::net::tls::secure::Secure;
 
-/// Accepts from `listener` until it is closed.
-pub(crate) fn run(listener: &Listener, pool: &Pool) {
+/// Accepts from `listener` until it is closed, and leads everybody through `gate`.
+pub(crate) fn run(listener: &Listener, gate: &Gate, report: &Report) {
     let mut trouble = Trouble::default();
-    while !pool.is_stopping() {
+    loop {
         match listener.accept() {
             Ok(incoming) => {
                 trouble.pause = Duration::ZERO;
-                admit(incoming, pool);
+                let Some(inside) = gate.enter() else { return };
+                admit(incoming, &inside.pool);
             }
             Err(Refusal::Passing) => {}
             Err(Refusal::Exhausted(error)) => {
                 let pause = trouble.next(&error, Instant::now());
-                if pool.stops_within(pause) {
+                if gate.closes_within(pause) {
                     return;
                 }
             }
             Err(Refusal::Closed(error)) => {
-                if !pool.is_stopping() {
+                if !gate.is_closed() {
                     log::error!("no more connections on {}: {error}", listener.address());
+                    report(listener.address(), error);
                 }
                 return;
             }

@@ -53,6 +53,13 @@ impl Service {
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
     }
+
+    /// Whether connections that were accepted under this one speak as those of `other` do, as far as that shows before a request.
+    pub(crate) fn talks_as(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.config.get(), other.config.get());
+        let proxies = (ours.proxy_protocol, &ours.trust) == (theirs.proxy_protocol, &theirs.trust);
+        proxies && self.tls.is_some() == other.tls.is_some()
+    }
 }
 
 /// A worker's own.

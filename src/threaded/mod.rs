@@ -10,7 +10,8 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | [`accept`] | one thread a listener, which does nothing but accept |
+//! | [`entrance`], [`accept`] | an address that is listened on; one thread a listener, which does nothing but accept |
+//! | [`kept`], [`moving`] | what outlives an engine at a restart |
 //! | [`queue`] | bounded; what finds no room waits beside it for a while |
 //! | [`pool`], [`worker`] | who works, who leads, who sleeps; what one of them does |
 //! | [`staff`], [`seat`] | the threads there are; one worker as the others see it |
@@ -34,13 +35,16 @@ mod content;
 pub(crate) mod desk;
 mod drain;
 mod early;
+pub(crate) mod entrance;
 mod exchange;
 mod gather;
 mod handshake;
 mod idle;
 mod input;
+mod kept;
 mod linger;
 mod live;
+mod moving;
 mod open;
 mod output;
 mod pace;
@@ -66,13 +70,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use self::desk::Service;
+use self::entrance::{Entrance, Report};
+pub(crate) use self::kept::Kept;
 use self::pool::Pool;
 use crate::address::BindAddr;
 use crate::config::Config;
 use crate::error::Error;
 use crate::http_server::{Statistics, Stopped};
 use crate::message::Handler;
-use crate::net::listener::{Listener, Options};
 use crate::net::socket_file::Rights;
 use crate::net::tls::Tls;
 
@@ -80,9 +85,7 @@ use crate::net::tls::Tls;
 pub(crate) struct Engine {
     pool: Arc<Pool>,
     /// Until they are closed: who starts again needs their names, and a thread may be left that does not end.
-    listeners: Mutex<Vec<Arc<Listener>>>,
-    /// The threads that accept, until they are joined.
-    accepting: Mutex<Vec<JoinHandle<()>>>,
+    entrances: Mutex<Vec<Arc<Entrance>>>,
     watching: Mutex<Vec<JoinHandle<()>>>,
     started: Instant,
     /// Requests that had been answered when a stop was announced.
@@ -90,19 +93,25 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Binds, starts every thread, and accepts from then on.
+    /// Binds and starts every thread but those that accept; listens on what is kept where nothing about it has changed. What is kept and
+    /// not wanted is closed.
     ///
     /// # Errors
-    /// Those of [`Tls::load`] and [`Listener::bind`]; `System` without a poller; `Thread` if one could not be started. Nothing is left behind.
-    pub(crate) fn start(config: Config, handler: Arc<dyn Handler>) -> Result<Self, Error> {
+    /// Those of [`Tls::load`] and [`Listener::bind`](crate::net::listener::Listener::bind); `System` without a poller; `Thread` if one could
+    /// not be started. Nothing is left behind.
+    pub(crate) fn prepare(
+        config: Config,
+        handler: Arc<dyn Handler>,
+        kept: &mut Kept,
+        report: &Report,
+    ) -> Result<Self, Error> {
         let tls = tls(&config)?.map(Arc::new);
-        let listeners = Mutex::new(listen(&config)?);
+        let entrances = Mutex::new(kept.listen(&config, report)?);
         let service = Arc::new(Service { tls, ..Service::new(config, handler) });
         let pool = Pool::new(service).map_err(|source| Error::System { what: "epoll", source })?;
         let engine = Self {
             pool: Arc::new(pool),
-            listeners,
-            accepting: Mutex::default(),
+            entrances,
             watching: Mutex::default(),
             started: Instant::now(),
             answered: AtomicU64::new(0),
@@ -111,6 +120,27 @@ impl Engine {
             engine.stop();
         })?;
         Ok(engine)
+    }
+
+    /// Accepts connections from now on, and goes on with those that are kept.
+    ///
+    /// # Errors
+    /// `Thread` if one could not be started; then it is stopped.
+    pub(crate) fn open(&self, mut kept: Kept) -> Result<(), Error> {
+        for entrance in self.entrances() {
+            entrance.open(&self.pool).inspect_err(|_| {
+                self.stop();
+            })?;
+        }
+        let is_alike = kept.from.as_ref().is_some_and(|from| from.talks_as(self.pool.service()));
+        for connection in std::mem::take(&mut kept.connections) {
+            if is_alike {
+                self.pool.adopt(connection);
+            } else {
+                self.pool.parking.close_one(connection);
+            }
+        }
+        Ok(())
     }
 
     /// Reads what a start reads, and opens nothing that others could see.
@@ -130,26 +160,21 @@ impl Engine {
             hired.map_err(|source| Error::Thread { name: "worker".to_owned(), source })?;
         }
         let pool = Arc::clone(&self.pool);
-        spawn(&self.watching, "drupe-watch", move || watch::run(&pool))?;
-        for listener in self.listeners() {
-            let pool = Arc::clone(&self.pool);
-            spawn(&self.accepting, "drupe-accept", move || accept::run(&listener, &pool))?;
-        }
-        Ok(())
+        spawn(&self.watching, "drupe-watch", move || watch::run(&pool))
     }
 
     /// The addresses of TCP it accepts connections on.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners().iter().filter_map(|listener| listener.tcp_addr()).collect()
+        self.entrances().iter().flat_map(|entrance| entrance.tcp_addrs()).collect()
     }
 
     /// Everything it accepts connections on.
     pub(crate) fn listening(&self) -> Vec<BindAddr> {
-        self.listeners().iter().map(|listener| listener.address().clone()).collect()
+        self.entrances().iter().flat_map(|entrance| entrance.addresses()).collect()
     }
 
-    fn listeners(&self) -> Vec<Arc<Listener>> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn entrances(&self) -> Vec<Arc<Entrance>> {
+        self.entrances.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Goes by `config` from now on, as far as that is possible while it runs; certificates and keys are loaded again.
@@ -188,23 +213,44 @@ impl Engine {
     /// To be called once. From a worker, that is from a handler, the calling thread is not waited for; it ends after its
     /// answer.
     pub(crate) fn stop(&self) -> Stopped {
+        self.stop_and_keep(None)
+    }
+
+    /// As [`stop`](Self::stop), with the listeners left open and what waits for a request left alone: for the engine that comes after.
+    pub(crate) fn pause(&self) -> (Stopped, Kept) {
+        let mut kept = Kept::default();
+        kept.from = Some(Arc::clone(self.pool.service()));
+        let stopped = self.stop_and_keep(Some(&mut kept));
+        (stopped, kept)
+    }
+
+    fn stop_and_keep(&self, kept: Option<&mut Kept>) -> Stopped {
         let begun = Instant::now();
         let pool = &self.pool;
         self.announce_stop();
         let answered = self.answered.load(Ordering::SeqCst);
         let own = usize::from(self.is_ours());
-        let listeners = std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
-        for listener in &listeners {
-            if let Err(error) = listener.close() {
-                log::error!("cannot close the listener on {}: {error}", listener.address());
-            }
+        let entrances = std::mem::take(&mut *self.entrances.lock().unwrap_or_else(PoisonError::into_inner));
+        if kept.is_some() {
+            entrances.iter().for_each(|entrance| entrance.shut());
+            pool.heritage.begin();
+        } else {
+            entrances.iter().for_each(|entrance| entrance.close());
         }
-        pool.parking.close().into_iter().for_each(|connection| pool.parking.close_one(connection));
+        pool.parking.close().into_iter().for_each(|connection| pool.part_with(connection));
         pool.staff.end_upgraded();
         pool.ring();
-        join(&self.accepting);
-        // Now nobody else holds them: an abstract name or an inherited socket is free for the next start.
-        drop(listeners);
+        let kept = match kept {
+            Some(kept) => {
+                kept.entrances = entrances;
+                Some(kept)
+            }
+            None => {
+                // Dropped here: nobody else holds them, and an abstract name or an inherited socket is free for the next start.
+                entrances.into_iter().for_each(|entrance| entrance.join());
+                None
+            }
+        };
 
         let is_quiet = pool.open.wait_for(own, begun + pool.service().config.get().shutdown_timeout);
         // From here on nothing counts as answered: it is finished by now, or cut.
@@ -217,6 +263,9 @@ impl Engine {
             log::error!("a handler has not returned; its connection is cut, its thread left alone");
         }
         pool.staff.join_gone();
+        if let Some(kept) = kept {
+            kept.connections = pool.heritage.end();
+        }
         Stopped { finished: usize::try_from(finished).unwrap_or(usize::MAX), cut, took: begun.elapsed() }
     }
 
@@ -237,7 +286,7 @@ impl Engine {
         let cut = parked_cut + pool.staff.cut();
         // Nobody will look at what is queued any more.
         let queued = std::iter::from_fn(|| pool.queue.take());
-        parked.into_iter().chain(queued).for_each(|connection| pool.parking.close_one(connection));
+        parked.into_iter().chain(queued).for_each(|connection| pool.part_with(connection));
         cut
     }
 
@@ -303,23 +352,6 @@ fn tls(config: &Config) -> Result<Option<Tls>, Error> {
 /// Who may do what with the file of a Unix socket.
 fn rights(config: &Config) -> Rights {
     Rights { mode: config.socket_mode, user: config.socket_user.clone(), group: config.socket_group.clone() }
-}
-
-/// Binds everything that is asked for, or nothing.
-fn listen(config: &Config) -> Result<Vec<Arc<Listener>>, Error> {
-    let options = Options {
-        backlog: config.backlog,
-        reuse_port: config.reuse_port,
-        nodelay: config.nodelay,
-        send_patience: output::PATIENCE,
-        rights: rights(config),
-        setting: config.bind_setting,
-    };
-    let mut listeners = Vec::new();
-    for address in &config.bind {
-        listeners.extend(Listener::bind(address, &options)?.into_iter().map(Arc::new));
-    }
-    Ok(listeners)
 }
 
 /// Joins threads that have ended or are about to; never the calling one.

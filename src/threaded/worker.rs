@@ -173,9 +173,13 @@ impl<'p> Worker<'p> {
             self.seat.serve(Some(Arc::clone(&connection.stream)));
             self.lot = connection.lot;
             self.desk.renew();
-            // What a stop has cut is not begun any more.
-            let is_over = self.pool.is_over();
-            let verdict = if is_over { Verdict::Close } else { connection.advance(&mut self.desk) };
+            if self.pool.is_over() {
+                // What a stop has cut is not begun any more.
+                self.lot = None;
+                self.seat.serve(None);
+                return self.pool.part_with(connection);
+            }
+            let verdict = connection.advance(&mut self.desk);
             // From here on it may become another's.
             self.lot = None;
             self.seat.serve(None);

@@ -25,7 +25,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // As pure as what it reads with: the grammar of fields and hosts, and the refusal of a request.
     ("proxy", &["h1"]),
     // `listen` holds addresses as they are, not the text of them.
-    ("settings", &["error", "address", "tls"]),
+    // One of them is a server of the user's own.
+    ("settings", &["error", "address", "tls", "http_server"]),
     ("http_server", &["error", "address"]),
     ("net", &["error", "address", "tls"]),
     ("message", &["h1", "address", "proxy", "tls"]),
@@ -38,6 +39,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Ring 3.
     ("threaded", &["config", "net", "h1", "message", "http_server", "address", "error", "proxy"]),
     // Ring 4.
+    // The public name of what lies in two rings: nothing but a list.
+    ("process", &["bus", "http_server"]),
     ("server", &["settings", "config", "http_server", "threaded", "bus", "message", "wsgi", "error", "address"]),
     // No code: pages of the documentation, which name what they explain.
     ("guide", &["settings"]),
@@ -81,9 +84,11 @@ const CRATES: &[(&str, &[&str], &str)] = &[
             "net/credentials.rs",
             "files/root.rs",
             "bus/notify.rs",
+            "bus/pid_file.rs",
+            "bus/privileges.rs",
             "main/log_file.rs",
         ],
-        "epoll; sendfile; errno of accept; permissions before bind, a lock on a directory; SO_PEERCRED; opening a file; CLOCK_MONOTONIC; threads that sleep; limits",
+        "becoming another user; PID files; epoll; sendfile; errno of accept; permissions before bind, a lock on a directory; SO_PEERCRED; opening a file; CLOCK_MONOTONIC; threads that sleep; limits",
     ),
     (
         "socket2",
@@ -101,7 +106,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("x509_cert", &["net/tls/builtin/certificate.rs"], "what a certificate says"),
     ("pkcs8", &["net/tls/builtin/keys.rs"], "decrypts private keys"),
     ("crossbeam_channel", &["threaded/queue.rs"], "the bounded queue"),
-    ("signal_hook", &["bus/signals.rs"], "SIGTERM, SIGINT, SIGHUP and SIGUSR1"),
+    ("signal_hook", &["bus/signals.rs", "bus/signal_handler.rs"], "SIGTERM, SIGINT, SIGHUP and SIGUSR1"),
     ("lexopt", &["main", "main/arguments.rs"], "arguments"),
     ("rcgen", &["main/self_signed.rs"], "a certificate made on the spot, for development only"),
     ("toml", &["settings/file.rs"], "files of settings"),
@@ -131,6 +136,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
 const CLOCKS: &[(&str, &str)] = &[
     ("threaded/", "deadlines, and the Date field"),
     ("bus/", "the life cycle"),
+    ("server/instance.rs", "how long a server of the user's own took to stop"),
     ("net/credentials.rs", "names are kept for a few seconds, and whoever asks for one tells no time"),
     ("net/socket_file.rs", "a socket that nobody listens on yet is told from one that was left by its age"),
     ("testing", "a connection in memory begins at some time"),
@@ -158,6 +164,7 @@ const FEATURES: &[(&str, &str)] = &[
     ("lib", "what is there at all"),
     ("net/", "kinds of sockets"),
     ("bus/mod.rs", "signals are a feature"),
+    ("process", "and so is what hands them to a bus"),
     ("settings/mod.rs", "files are a feature"),
     ("server", "`quickstart` obeys signals where they are there"),
 ];

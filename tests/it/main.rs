@@ -86,6 +86,11 @@ mod lifecycle;
 #[cfg(feature = "signals")]
 mod signals;
 
+// What a process lives by; servers of others' making; restarts.
+mod bus;
+mod instance;
+mod restart;
+
 // Where it listens.
 mod listening;
 
@@ -158,6 +163,9 @@ mod program;
 
 // Every attribute of CherryPy's adapter, and where it is shown to work.
 mod seed;
+// The program as a part of a system.
+#[cfg(feature = "cli")]
+mod daemon;
 
 // What is logged, and how much of it.
 mod logging;

@@ -35,14 +35,14 @@ fn its_table_of_settings_is_that_of_the_code() {
     assert_eq!(written, known);
 }
 
-/// What the code refuses by name is what *Not yet* lists, besides the one that only a program could set.
+/// What the code refuses by name is what *Not yet* lists.
 #[test]
 fn what_is_not_there_yet_is_listed() {
     let readme = read("README.md");
     let section = section(&readme, "## Not yet");
     let refused =
         Settings::table().iter().filter(|row| row.help().contains("not yet supported")).map(drupe::settings::Row::name);
-    for name in refused.chain(["instance"]) {
+    for name in refused {
         assert!(section.contains(&format!("`{name}`")), "{name} is missing under Not yet");
     }
 }
