@@ -16,6 +16,7 @@ use crate::h1::encode::{self, Stamp};
 use crate::h1::exchange::Policy;
 use crate::h1::{decode, head};
 use crate::message::Handler;
+use crate::message::shutdown::Shutdown;
 use crate::net::tls::Tls;
 
 /// What is served and how; the same for all workers.
@@ -24,8 +25,8 @@ pub(crate) struct Service {
     pub(crate) handler: Arc<dyn Handler>,
     /// What new connections do TLS with; `None`: they are served in clear.
     pub(crate) tls: Option<Arc<Tls>>,
-    /// Set once the server stops: what is under way goes on, nothing else begins.
-    pub(crate) shutdown: Arc<AtomicBool>,
+    /// Told once the server stops: what is under way goes on, nothing else begins.
+    pub(crate) shutdown: Arc<Shutdown>,
     /// Set once nothing is under way any more, or has had its time: whoever works leaves.
     pub(crate) over: AtomicBool,
     pub(crate) pressure: Arc<Pressure>,
@@ -47,7 +48,7 @@ impl Service {
     }
 
     pub(crate) fn is_shutting_down(&self) -> bool {
-        self.shutdown.load(Ordering::Relaxed)
+        self.shutdown.is_told()
     }
 
     pub(crate) fn is_over(&self) -> bool {

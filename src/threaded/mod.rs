@@ -218,8 +218,10 @@ impl Engine {
     /// Has handlers know that the server stops, and every answer say so; to be called before anybody can see it elsewhere. What is
     /// answered from now on is finished, in the words of the report.
     pub(crate) fn announce_stop(&self) {
-        if !self.pool.service().shutdown.swap(true, Ordering::SeqCst) {
-            self.answered.store(self.pool.staff.counted().answered.get(), Ordering::SeqCst);
+        // Looked at before: who waits to be told may be done with its answer at once.
+        let answered = self.pool.staff.counted().answered.get();
+        if !self.pool.service().shutdown.tell() {
+            self.answered.store(answered, Ordering::SeqCst);
         }
     }
 
