@@ -76,6 +76,9 @@ pub(crate) struct Config {
     /// For a worker above `threads_min` to be without work.
     pub(crate) thread_idle_timeout: Duration,
 
+    /// Whether the time of requests is measured from the start.
+    pub(crate) statistics: bool,
+
     /// Connections that may be open; `None`: no limit.
     pub(crate) connections: Option<usize>,
     /// Connections that may be idle between requests; `None`: no limit.
@@ -158,6 +161,7 @@ impl Config {
             accepted_queue_timeout: time_or_zero("accepted_queue_timeout", s.accepted_queue_timeout)?,
             shutdown_timeout: time_or_zero("shutdown_timeout", s.shutdown_timeout)?,
             thread_idle_timeout: time("thread_idle_timeout", s.thread_idle_timeout)?,
+            statistics: s.statistics,
             queue: limit("accepted_queue_size", s.accepted_queue_size, 1..=LONGEST_QUEUE)?,
             connections: limit("max_connections", s.max_connections, 1..=MOST_CONNECTIONS)?,
             idle_connections: limit("keep_alive_conn_limit", s.keep_alive_conn_limit, 0..=MOST_CONNECTIONS)?,

@@ -27,7 +27,8 @@
 //! | a directory of files | [`Files`] |
 //! | applications in the style of WSGI, CGI programs | [`wsgi`], [`Server::wsgi`] |
 //! | HTTPS | [`Settings::ssl_certificate`], [`Connection::tls`], [`ServerHandle::reload_tls`], [`tls`] |
-//! | what it has done, and how a stop went | [`Statistics`], [`Stopped`] |
+//! | what it has done and is doing: numbers, a live page, JSON, Prometheus | [`statistics`], [`Server::mount_statistics`] |
+//! | how a stop went | [`Stopped`] |
 //! | testing handlers | [`testing`] |
 //! | what can go wrong at a start | [`Error`] |
 //!
@@ -81,6 +82,7 @@ mod net;
 mod proxy;
 mod server;
 pub mod settings;
+pub mod statistics;
 pub mod testing;
 mod threaded;
 pub mod tls;
@@ -99,7 +101,7 @@ pub use proxy::laws as proxy_laws;
 pub use address::{BindAddr, Credentials, Peer};
 pub use error::Error;
 pub use files::Files;
-pub use http_server::{Statistics, Stopped};
+pub use http_server::Stopped;
 pub use message::{
     Body, BodyWriter, Connection, Handler, IntoResponse, Request, RequestExt, Response, Upgraded, upgrade,
 };

@@ -6,6 +6,7 @@ mod graceful;
 mod obeying;
 mod reload;
 mod served;
+mod statistics;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,9 +18,10 @@ use crate::address::BindAddr;
 use crate::bus::notify;
 use crate::config::Config;
 use crate::error::Error;
-use crate::http_server::{Statistics, Stopped};
+use crate::http_server::Stopped;
 use crate::message::Handler;
 use crate::settings::Settings;
+use crate::statistics::{Page, Statistics};
 use crate::threaded::Engine;
 
 /// An HTTP/1.1 server: settings, a handler, and a life cycle.
@@ -40,6 +42,8 @@ use crate::threaded::Engine;
 pub struct Server {
     /// What the next start goes by; CherryPy's attributes, under their names.
     pub settings: Settings,
+    /// Where its statistics are shown, if they are.
+    page: Option<Page>,
     shared: Arc<Shared>,
 }
 
@@ -105,7 +109,7 @@ impl Server {
     /// Goes on from `Starting`, which the caller has entered.
     fn start_engine(&self) -> Result<(), Error> {
         let started = Config::resolve(&self.settings).and_then(|config| {
-            let handler = self.shared.served.handler(&config);
+            let handler = self.with_page(self.shared.served.handler(&config));
             Engine::start(config, handler)
         });
         let started = started.map_err(|error| self.settings.locate(error));
@@ -199,12 +203,6 @@ impl Server {
     pub fn handle(&self) -> ServerHandle {
         ServerHandle { shared: Arc::clone(&self.shared) }
     }
-
-    /// What it has done since its last start; all zero if there was none.
-    #[must_use]
-    pub fn statistics(&self) -> Statistics {
-        self.shared.statistics()
-    }
 }
 
 impl Drop for Server {
@@ -240,12 +238,6 @@ impl ServerHandle {
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.shared.addresses()
-    }
-
-    /// What it has done since its last start; see [`Server::statistics`].
-    #[must_use]
-    pub fn statistics(&self) -> Statistics {
-        self.shared.statistics()
     }
 
     /// Has a stop that is under way wait no longer: what still runs is cut. Nothing happens if none is.
@@ -360,11 +352,6 @@ impl Shared {
             (State::Running, Some(engine)) => engine.listening(),
             _ => Vec::new(),
         }
-    }
-
-    fn statistics(&self) -> Statistics {
-        let engine = self.engine();
-        engine.map_or_else(|| self.life().counted.clone(), |engine| engine.statistics())
     }
 
     fn engine(&self) -> Option<Arc<Engine>> {

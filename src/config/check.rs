@@ -11,12 +11,8 @@ use crate::settings::Settings;
 
 /// Refuses what was asked for and would silently not be done.
 pub(super) fn supported(settings: &Settings) -> Result<(), Error> {
-    let default = Settings::default();
-    let is_changed = |name: &&&str| settings.get(name) != default.get(name);
-    let instance = settings.instance.as_ref().map(|_| "instance");
-    let mut changed = UNSUPPORTED.iter().filter(is_changed).copied();
-    match changed.next().or(instance) {
-        Some(name) => Err(Error::setting(name, NOT_SUPPORTED)),
+    match settings.instance {
+        Some(_) => Err(Error::setting("instance", NOT_SUPPORTED)),
         None => Ok(()),
     }
 }
@@ -105,9 +101,6 @@ pub(super) fn within<T: PartialOrd + Debug>(
 fn out_of_range(name: &'static str, value: &dyn Debug, least: &dyn Debug, most: &dyn Debug) -> Error {
     Error::setting(name, format!("{value:?} is out of range: from {least:?} to {most:?}"))
 }
-
-/// Settings whose work this version does not do, beside the one that is an object.
-const UNSUPPORTED: &[&str] = &["statistics"];
 
 const NOT_SUPPORTED: &str = "not supported by this version, leave it at its default";
 pub(super) const KIB: usize = 1 << 10;

@@ -46,7 +46,7 @@ impl Server {
             graceful: Listeners::default(),
             reloading: Reloading::default(),
         };
-        Self { settings: Settings::default(), shared: Arc::new(shared) }
+        Self { settings: Settings::default(), page: None, shared: Arc::new(shared) }
     }
 }
 

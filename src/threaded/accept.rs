@@ -23,8 +23,9 @@ pub(crate) fn run(listener: &Listener, pool: &Pool) {
                 trouble.pause = Duration::ZERO;
                 admit(incoming, pool);
             }
-            Err(Refusal::Passing) => {}
+            Err(Refusal::Passing) => count_error(pool),
             Err(Refusal::Exhausted(error)) => {
+                count_error(pool);
                 let pause = trouble.next(&error, Instant::now());
                 if pool.stops_within(pause) {
                     return;
@@ -32,6 +33,7 @@ pub(crate) fn run(listener: &Listener, pool: &Pool) {
             }
             Err(Refusal::Closed(error)) => {
                 if !pool.is_stopping() {
+                    count_error(pool);
                     log::error!("no more connections on {}: {error}", listener.address());
                 }
                 return;
@@ -62,8 +64,15 @@ fn admit(incoming: Incoming, pool: &Pool) {
             pool.bring(Box::new(connection), &config);
         }
         // The client has left between the two calls.
-        Err(error) => log::debug!("lost {peer} while accepting: {error}"),
+        Err(error) => {
+            count_error(pool);
+            log::debug!("lost {peer} while accepting: {error}");
+        }
     }
+}
+
+fn count_error(pool: &Pool) {
+    pool.socket_errors.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Errors in a row.

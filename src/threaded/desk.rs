@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::burden::Burden;
 use super::live::{Known, Live};
+use super::meter::Meter;
 use super::pressure::Pressure;
 use super::statistics::Counters;
 use crate::config::Config;
@@ -29,6 +30,8 @@ pub(crate) struct Service {
     pub(crate) shutdown: Arc<Shutdown>,
     /// Set once nothing is under way any more, or has had its time: whoever works leaves.
     pub(crate) over: AtomicBool,
+    /// Whether the time of requests is measured.
+    pub(crate) measures: AtomicBool,
     pub(crate) pressure: Arc<Pressure>,
     pub(crate) burden: Arc<Burden>,
 }
@@ -36,12 +39,14 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn new(config: Config, handler: Arc<dyn Handler>) -> Self {
         let burden = Arc::new(Burden::new(config.parked));
+        let measures = AtomicBool::new(config.statistics);
         Self {
             config: Live::new(config),
             handler,
             tls: None,
             shutdown: Arc::default(),
             over: AtomicBool::new(false),
+            measures,
             pressure: Arc::default(),
             burden,
         }
@@ -54,6 +59,10 @@ impl Service {
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
     }
+
+    pub(crate) fn measures(&self) -> bool {
+        self.measures.load(Ordering::Relaxed)
+    }
 }
 
 /// A worker's own.
@@ -62,6 +71,7 @@ pub(crate) struct Desk {
     /// What it goes by until it looks again.
     pub(crate) config: Known,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) meter: Meter,
     /// A buffer to read into, lent to the connection that is served.
     pub(crate) spare: Vec<u8>,
     /// What is to be sent and has not been.
@@ -80,6 +90,7 @@ impl Desk {
             config: service.config.know(),
             service,
             counters,
+            meter: Meter::default(),
             spare: Vec::new(),
             gathered: Vec::new(),
             scratch: Vec::new(),

@@ -61,6 +61,8 @@ pub(crate) struct Pool {
     pub(super) open: Arc<Open>,
     pub(super) accepted: AtomicU64,
     pub(super) turned_away: AtomicU64,
+    /// Errors while accepting.
+    pub(super) socket_errors: AtomicU64,
 }
 
 /// How the watch thread is woken.
@@ -84,6 +86,7 @@ impl Pool {
             open: Arc::default(),
             accepted: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
+            socket_errors: AtomicU64::new(0),
             service,
         })
     }

@@ -33,12 +33,16 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // `wsgi_version` is looked up among the versions there are.
     ("config", &["settings", "error", "h1", "address", "proxy", "tls", "wsgi"]),
     ("files", &["message", "address"]),
+    ("statistics", &["message", "address"]),
     // A version that is not known is refused as a setting.
     ("wsgi", &["message", "address", "error", "tls"]),
     // Ring 3.
-    ("threaded", &["config", "net", "h1", "message", "http_server", "address", "error", "proxy"]),
+    ("threaded", &["config", "net", "h1", "message", "http_server", "statistics", "address", "error", "proxy"]),
     // Ring 4.
-    ("server", &["settings", "config", "http_server", "threaded", "bus", "message", "wsgi", "error", "address"]),
+    (
+        "server",
+        &["settings", "config", "http_server", "statistics", "threaded", "bus", "message", "wsgi", "error", "address"],
+    ),
     // Ring 5. The program is a user: it says `drupe`, never `crate`.
     ("testing", &["address", "config", "error", "http_server", "message", "net", "server", "settings", "threaded"]),
     ("main", &[]),
@@ -53,7 +57,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("httparse", &["h1/"], "reads field lines; our own checks stand around it"),
     (
         "http",
-        &["lib", "h1/", "proxy/", "message/", "config", "files/", "wsgi/", "threaded/"],
+        &["lib", "h1/", "proxy/", "message/", "config", "files/", "wsgi/", "statistics/", "threaded/"],
         "the types that a handler sees",
     ),
     (

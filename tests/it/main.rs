@@ -128,6 +128,9 @@ mod cheroot;
 #[cfg(feature = "cli")]
 mod program;
 
+// What is counted, and how it is shown: to programs, and in a browser.
+mod statistics;
+
 // What is logged, and how much of it.
 mod logging;
 
