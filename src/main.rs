@@ -117,6 +117,11 @@ fn serve(options: Options) -> Result<(), Failure> {
     if options.own.is("ssl_self_signed") {
         server.settings.ssl_context = Some(self_signed::context(&server.settings)?);
     }
+    let page = options.own.statistics().filter(|_| server.settings.statistics);
+    let is_shown = page.is_some();
+    if let Some(page) = page {
+        server.mount_statistics(page);
+    }
     // Nothing is opened, no log file either, for settings that are wrong.
     server.check()?;
     let logger = Logger::install(&options.own)?;
@@ -130,6 +135,10 @@ fn serve(options: Options) -> Result<(), Failure> {
     say(format_args!("drupe: serving {shown} at {base}{slash}\n"));
     if options.own.is("ssl_self_signed") {
         say(format_args!("drupe: {}\n", self_signed::WARNING));
+    }
+    if is_shown {
+        let path = options.own.value("statistics_path").to_string_lossy();
+        say(format_args!("drupe: statistics at /{}/\n", path.trim_matches('/')));
     }
     say(format_args!("drupe: press Ctrl-C to stop\n"));
     let done = server.quickstart();
