@@ -129,6 +129,7 @@ mod cheroot;
 mod program;
 
 // What is counted, and how it is shown: to programs, and in a browser.
+mod browser;
 mod statistics;
 
 // What is logged, and how much of it.
