@@ -354,7 +354,7 @@ pub struct Settings {
     /// Whether it is measured how long requests take, and how long workers are at them; everything else that
     /// [`Statistics`](crate::statistics::Statistics) has is counted in any case.
     ///
-    /// Default `false`: it costs reading the clock twice a request. It can be switched while the server runs
+    /// Default `false`: it costs reading the clock. It can be switched while the server runs
     /// ([`ServerHandle::resume_statistics`](crate::ServerHandle::resume_statistics)). CherryPy: `statistics`, without which nothing is counted.
     pub statistics: bool,
 

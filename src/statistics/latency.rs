@@ -11,10 +11,10 @@ use std::time::Duration;
 ///
 /// Empty unless [`statistics`](crate::Settings::statistics) is on: the time is not looked at otherwise.
 ///
-/// The time of a request runs from the last byte of its head until the last byte of its answer is with the kernel, or the answer breaks
-/// off. In it are receiving content, the handler, and waiting for a client that is slow to take a large answer. A small one that its client
-/// is slow to take ends when it is set aside. Requests that the server refused at once are not in it, nor what follows the `101` of an
-/// upgrade.
+/// The time of a request runs from when a worker turns to it, to read the last of its head, until the last byte of its answer is with the
+/// kernel, or the answer breaks off. In it are receiving content, the handler, waiting for a client that is slow to take a large answer, and
+/// for requests that the same client has sent before. A small answer that its client is slow to take ends when it is set aside. Not in it
+/// are the wait for a worker, requests that the server refused at once, and what follows the `101` of an upgrade.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Latency {
     /// One for each of [`PLACES`], or none at all.

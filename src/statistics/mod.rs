@@ -14,7 +14,7 @@
 //!
 //! **What is counted in any case**, and costs an addition by the worker that does it: everything but what stands below.
 //!
-//! **What is measured only while it is wanted**, because the clock has to be read for it, twice a request:
+//! **What is measured only while it is wanted**, because the clock has to be read for it:
 //! [`latency`](Statistics::latency) and [`work_time`](Statistics::work_time), that of each worker too. That is so while
 //! [`Settings::statistics`](crate::Settings::statistics) is on and nobody has paused it
 //! ([`ServerHandle::pause_statistics`](crate::ServerHandle::pause_statistics)).

@@ -190,6 +190,7 @@ impl Connection {
 
     /// Goes on for as long as there is input. What was gathered to send is sent when it returns.
     pub(crate) fn advance(&mut self, desk: &mut Desk) -> Verdict {
+        desk.meter.turn();
         let is_last_look = mem::take(&mut self.is_overdue);
         if is_last_look {
             self.is_drained = false;
@@ -203,7 +204,7 @@ impl Connection {
         if !desk.gathered.is_empty() {
             verdict = self.flush_after(verdict, desk);
         }
-        desk.meter.settle(&desk.counters);
+        desk.meter.leave(&desk.counters);
         self.note_below(desk);
         if self.input.is_empty() {
             self.input.give_back(&mut desk.spare);
@@ -318,6 +319,7 @@ impl Connection {
         match read {
             Ok(received) if received.count > 0 => {
                 desk.counters.bytes_read.add(received.count as u64);
+                desk.meter.receive(*reading == Reading::Expected);
                 self.is_drained = received.is_all;
                 *reading = Reading::after(self.is_drained);
                 Ok(())

@@ -96,7 +96,11 @@ impl Connection {
     }
 
     /// Takes the receiving side back.
-    pub(super) fn take_back(&mut self, content: Content, desk: &Desk) -> Box<Decoder> {
+    pub(super) fn take_back(&mut self, content: Content, desk: &mut Desk) -> Box<Decoder> {
+        if content.received > 0 {
+            // The next head may have come with it.
+            desk.meter.receive(false);
+        }
         desk.counters.bytes_read.add(content.received);
         desk.counters.bytes_written.add(content.sent);
         desk.counters.content_read.add(content.decoder.produced());
