@@ -96,14 +96,7 @@ impl Server {
     /// A setting that is out of range, a host without an address, an address that cannot be had, a thread that cannot be started: each
     /// names what it is about, and nothing is left behind.
     pub fn start(&self) -> Result<(), Error> {
-        {
-            let mut life = self.shared.settled();
-            if life.state == State::Running {
-                return Ok(());
-            }
-            life.state = State::Starting;
-        }
-        self.start_engine()
+        if self.shared.begin_start() { self.start_engine() } else { Ok(()) }
     }
 
     /// Goes on from `Starting`, which the caller has entered.
@@ -189,9 +182,13 @@ impl Server {
     /// # Errors
     /// As [`start`](Self::start), and `System` if the signals cannot be had.
     pub fn quickstart(&self) -> Result<(), Error> {
-        self.start()?;
+        let starts = self.shared.begin_start();
+        // Before anybody can see that it serves: a signal from then on is to be obeyed. One that comes before waits for the start.
         #[cfg(feature = "signals")]
-        let _caught = self.obey_signals()?;
+        let _caught = self.obey_all_signals(starts)?;
+        if starts {
+            self.start_engine()?;
+        }
         self.shared.set_main(true);
         self.block();
         self.shared.set_main(false);
@@ -253,6 +250,16 @@ impl ServerHandle {
 }
 
 impl Shared {
+    /// Enters `Starting`, once nobody else is in the middle of anything; false if it runs already.
+    fn begin_start(&self) -> bool {
+        let mut life = self.settled();
+        let starts = life.state != State::Running;
+        if starts {
+            life.state = State::Starting;
+        }
+        starts
+    }
+
     fn stop(&self) -> Stopped {
         self.stop_for(State::Stopped).unwrap_or_else(|| self.life().stopped)
     }

@@ -107,9 +107,9 @@ pub(super) const KIB: usize = 1 << 10;
 pub(super) const GIB: usize = 1 << 30;
 /// A year: beyond it a time is a slip of the pen, and sums of instants might not be.
 pub(super) const LONGEST_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-/// Above what any system can start.
 /// A worker that waits so long is kept from others, and from noticing a stop.
 pub(super) const LONGEST_GRACE: Duration = Duration::from_millis(100);
+/// Above what any system can start.
 pub(super) const MOST_THREADS: usize = 1_000_000;
 pub(super) const MOST_CONNECTIONS: usize = 1 << 24;
 /// The queue's places are made beforehand.

@@ -65,7 +65,7 @@ impl Connection {
     /// The proxy that has opened the connection for [`peer`](Self::peer), and has said so by the PROXY protocol.
     ///
     /// `None` if nobody stands between the two, and for what a proxy sends for itself, such as a check whether the server is well. A proxy
-    /// that does not know its client leaves its own address as the peer's.
+    /// that does not know its client leaves its own address as the peer's, but not its credentials.
     #[must_use]
     pub fn proxy(&self) -> Option<&Peer> {
         self.announced.as_ref()?.proxy.as_ref()

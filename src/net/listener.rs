@@ -279,8 +279,8 @@ fn bind_one(address: SocketAddr, options: &Options) -> io::Result<Listener> {
         // `::` is dual-stack wherever the system's default says otherwise; any other address is itself only.
         socket.set_only_v6(!v6.ip().is_unspecified())?;
     }
+    // A port whose old connections linger in TIME_WAIT can be had again, if they had this too; on Linux that shares nothing.
     if address.port() != 0 {
-        // A port whose old connections linger in TIME_WAIT can be had again; on Linux that shares nothing.
         socket.set_reuse_address(true)?;
     }
     if options.reuse_port {
@@ -292,6 +292,11 @@ fn bind_one(address: SocketAddr, options: &Options) -> io::Result<Listener> {
     }
     socket.set_write_timeout(Some(options.send_patience))?;
     socket.bind(&address.into())?;
+    if address.port() == 0 {
+        // Only now, or the system might choose a port that somebody has. Connections inherit it, and so do not stand in the way of who asks
+        // for this port by its number next.
+        socket.set_reuse_address(true)?;
+    }
     socket.listen(options.backlog)?;
     Listener::of_tcp(socket.into())
 }

@@ -34,6 +34,12 @@ pub(crate) fn wait(fd: BorrowedFd<'_>, interest: Interest, timeout: Option<Durat
     }
 }
 
+/// Waits for nothing but the time, or less of it. For what can neither be waited for with a deadline nor wake anybody.
+pub(crate) fn pause(time: Duration) {
+    // A signal that cuts it short does no harm: who pauses counts his attempts.
+    let _ = nix::poll::poll(&mut [], PollTimeout::try_from(millis_up(time)).unwrap_or(PollTimeout::MAX));
+}
+
 /// Many descriptors, each under a token, and a way to wake whoever waits for them.
 #[derive(Debug)]
 pub(crate) struct Poller {

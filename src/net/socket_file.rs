@@ -8,7 +8,10 @@
 //!
 //! The file has no permissions at all until its owner is right, so there is no moment at which somebody gets in who may not. The
 //! process' umask, which is everybody's, has no part in it. A socket without permissions that refuses is one on which somebody is just about
-//! to listen, unless it is old: so of two servers that start at the same time never both serve, and who does not knows it.
+//! to listen, unless it is old; and servers that find a dead socket replace it one after the other, see [`turn`]. So of those that start at
+//! the same time exactly one serves, and the others know that they do not.
+
+mod turn;
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
@@ -26,6 +29,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use self::turn::Turn;
 use super::credentials;
 use crate::address::BindAddr;
 use crate::error::Error;
@@ -70,7 +74,8 @@ pub(super) fn listen(
     }
     let owner = Owner::of(rights)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
-    claim(&socket, path).map_err(|error| match error.kind() {
+    // Ours until it listens: who is next finds it alive.
+    let _turn = claim(&socket, path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => no_directory(path, setting),
         _ => failed(error),
     })?;
@@ -200,16 +205,23 @@ fn bind_abstract(path: &Path, backlog: i32) -> io::Result<UnixListener> {
     Ok(socket.into())
 }
 
-/// Binds `socket` to `path`, in place of a socket that nobody listens on any more if there is one.
-fn claim(socket: &Socket, path: &Path) -> io::Result<()> {
+/// Binds `socket` to `path`, in place of a socket that nobody listens on any more if there is one: then the turn to do so is to be kept
+/// until this one listens.
+fn claim(socket: &Socket, path: &Path) -> io::Result<Option<Turn>> {
     // The file gets these permissions, less the umask.
     nix::sys::stat::fchmod(socket, Mode::empty())?;
     let address = SockAddr::unix(path)?;
-    for _ in 0..ATTEMPTS {
+    let mut turn = None;
+    for attempt in 0..ATTEMPTS {
         match socket.bind(&address) {
             // Never through a symbolic link, and never over anything.
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => remove_dead(path)?,
-            done => return done,
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                if attempt == 0 {
+                    turn = Turn::wait_for(path);
+                }
+                remove_dead(path)?;
+            }
+            done => return done.map(|()| turn),
         }
     }
     Err(Errno::EADDRINUSE.into())

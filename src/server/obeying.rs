@@ -3,21 +3,31 @@
 use std::error::Error as Cause;
 use std::sync::Arc;
 
-use super::{Server, Shared};
+use super::{Server, Shared, State};
 use crate::bus::notify;
 use crate::bus::signals::{self, Caught};
 use crate::error::Error;
 
 impl Server {
+    /// Catches all there are to obey; where that fails gives up a start that has `begun`.
+    pub(super) fn obey_all_signals(&self, begun: bool) -> Result<Vec<Caught>, Error> {
+        let caught = self.obey_signals();
+        if caught.is_err() && begun {
+            self.shared.life().state = State::Stopped;
+            self.shared.changed.notify_all();
+        }
+        caught
+    }
+
     /// Stops at SIGTERM and SIGINT, at once if there is a second one. SIGHUP and SIGUSR1 are caught only where there is anything to read
     /// anew.
-    pub(super) fn obey_signals(&self) -> Result<Vec<Caught>, Error> {
+    fn obey_signals(&self) -> Result<Vec<Caught>, Error> {
         let (first, more) = (self.handle(), self.handle());
         let stop = move || {
             first.stop();
         };
         let mut caught = vec![signals::on_exit(stop, move || more.cut())];
-        let is_secure = self.shared.is_secure() == Some(true);
+        let is_secure = self.scheme() == "https";
         if is_secure || self.shared.reloading.source().is_some() {
             let shared = Arc::clone(&self.shared);
             caught.push(signals::on_hangup(move || shared.hang_up()));

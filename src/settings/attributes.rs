@@ -250,8 +250,9 @@ pub struct Settings {
 
     /// File of the certificate's private key, in PEM: PKCS#8, PKCS#1 or SEC 1, of RSA, ECDSA or Ed25519.
     ///
-    /// Default `None`: the key is in the file `ssl_certificate`. A key without a certificate is refused. CherryPy: `ssl_private_key`,
-    /// the same, but without a certificate there is no TLS there.
+    /// Default `None`: the key is in the file `ssl_certificate`. A key without a certificate is refused; one that every user may read is
+    /// used, with a warning, unless it is encrypted. CherryPy: `ssl_private_key`, the same, but without a certificate there is no TLS
+    /// there.
     pub ssl_private_key: Option<PathBuf>,
 
     /// What the private keys are encrypted with (PKCS#8; feature `tls-encrypted-keys`). Where a key is not, it does nothing.
@@ -304,6 +305,9 @@ pub struct Settings {
 
     /// Whether it is found out which process, user and group connects to a Unix socket: [`Peer::Unix`](crate::Peer::Unix) then has
     /// its [`Credentials`](crate::Credentials), and the access log its user.
+    ///
+    /// It is whoever has connected: where a proxy does, that is the proxy, for whomever it asks, and nothing can be decided by it. For
+    /// clients that `proxy_protocol` announces it is left out.
     ///
     /// Default `false`. Of clients over TCP nothing is known either way. CherryPy: `peercreds`, the same.
     pub peercreds: bool,

@@ -7,7 +7,7 @@
 use std::io::{self, IoSlice};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
@@ -15,7 +15,7 @@ use http::HeaderMap;
 use super::connection::Connection;
 use super::desk::Desk;
 use super::input::{Input, Received};
-use super::output::RETRY;
+use super::output::{MOMENT, RETRY};
 use super::pace::Pace;
 use super::pressure::Pressure;
 use crate::h1::decode::Decoder;
@@ -175,14 +175,13 @@ impl Content {
 
     /// Waits for more, as long as the client may keep us waiting; the number of bytes `read` got, or 0 after a failure.
     fn receive(&mut self, mut read: impl FnMut(&mut Input, &Stream) -> io::Result<Received>) -> usize {
-        if self.wants_continue && self.send_continue().is_err() {
-            self.failure = Some(Failure::Gone);
+        if self.wants_continue {
+            self.failure = self.send_continue().err();
         }
         let mut below = self.stream.moved_below(Interest::Read);
         while self.failure.is_none() {
             let begun = Instant::now();
-            let left = self.pace.left().filter(|_| !self.pace.is_slow() || !self.pressure.gives_way());
-            let Some(left) = left else {
+            let Some(left) = self.patience() else {
                 self.failure = Some(Failure::Refused(Error::Timeout));
                 break;
             };
@@ -212,18 +211,39 @@ impl Content {
         0
     }
 
-    /// Tells the client to go on; a failure shows when its content does not come.
-    pub(crate) fn send_continue(&mut self) -> io::Result<()> {
+    /// How long the client may be waited for now; `None` if it has had its time, or has to give way.
+    fn patience(&self) -> Option<Duration> {
+        self.pace.left().filter(|_| !self.pace.is_slow() || !self.pressure.gives_way())
+    }
+
+    /// Tells the client to go on. While it has not taken an earlier answer there may be no room even for that: it is waited for as for its
+    /// content.
+    pub(crate) fn send_continue(&mut self) -> Result<(), Failure> {
         self.wants_continue = false;
         let mut line = Vec::with_capacity(32);
         encode::interim_continue(&mut line);
         let mut rest = line.as_slice();
-        while !rest.is_empty() {
-            let sent = self.stream.write(&[IoSlice::new(rest)])?;
-            self.sent += sent as u64;
-            rest = &rest[sent..];
+        loop {
+            let sent = match rest {
+                [] => self.stream.flush().map(|()| None),
+                _ => self.stream.write(&[IoSlice::new(rest)]).map(Some),
+            };
+            match sent {
+                Ok(None) => return Ok(()),
+                Ok(Some(count @ 1..)) => {
+                    self.sent += count as u64;
+                    rest = &rest[count..];
+                }
+                Err(error) if would_wait(&error) => {
+                    let left = self.patience().ok_or(Failure::Refused(Error::Timeout))?;
+                    let begun = Instant::now();
+                    self.stream.wait(Interest::Write, left.min(RETRY)).map_err(|_| Failure::Gone)?;
+                    // At least a moment, as with an answer: else a wait that ends without room could go on for ever.
+                    self.pace.waited(begun.elapsed().max(MOMENT));
+                }
+                _ => return Err(Failure::Gone),
+            }
         }
-        self.stream.flush()
     }
 }
 
@@ -355,3 +375,70 @@ impl Incoming for Intake {
 
 /// Content is received directly where at least so much of it is wanted, and is to come.
 pub(super) const DIRECT: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::Shutdown;
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+
+    use super::super::output::PATIENCE;
+    use super::*;
+    use crate::h1::decode::Limits;
+    use crate::h1::framing::Framing;
+
+    const LIMITS: Limits = Limits { content: None, extension_bytes: 0, trailer_bytes: 0, trailer_fields: 0 };
+
+    /// Content of five bytes whose client has been told nothing yet; the client, and all that has been sent to it before.
+    fn awaited(allowance: Duration) -> (Content, UnixStream, usize) {
+        let (mut ours, client) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let mut sent = 0;
+        while let Ok(count) = ours.write(&[b'x'; 1000]) {
+            sent += count;
+        }
+        ours.set_nonblocking(false).unwrap();
+        ours.set_write_timeout(Some(PATIENCE)).unwrap();
+        let content = Content {
+            stream: Arc::new(Stream::unix(ours, PATIENCE).unwrap()),
+            input: Input::default(),
+            decoder: Box::new(Decoder::new(Framing::Length(5), LIMITS).unwrap()),
+            ahead: Bytes::new(),
+            pace: Pace::new(allowance, None),
+            pressure: Arc::default(),
+            wants_continue: true,
+            is_drained: false,
+            failure: None,
+            received: 0,
+            sent: 0,
+        };
+        (content, client, sent)
+    }
+
+    #[test]
+    fn leave_to_go_on_waits_for_room() {
+        let (mut content, mut client, earlier) = awaited(Duration::from_secs(20));
+        let reading = thread::spawn(move || content.read(&mut [0; 5]).map_err(|error| error.kind()));
+        // It has to find no room, more than once.
+        thread::sleep(5 * PATIENCE);
+        client.write_all(b"hello").unwrap();
+        let mut told = vec![0; earlier + 25];
+        client.read_exact(&mut told).unwrap();
+        assert_eq!(reading.join().unwrap(), Ok(5));
+        assert!(told.ends_with(b"xHTTP/1.1 100 Continue\r\n\r\n"));
+    }
+
+    #[test]
+    fn who_makes_no_room_has_had_its_time() {
+        let (mut content, client, _) = awaited(5 * PATIENCE);
+        assert_eq!(content.read(&mut [0; 5]).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(content.failure, Some(Failure::Refused(Error::Timeout)));
+        drop(client);
+        let (mut content, client, _) = awaited(Duration::from_secs(20));
+        client.shutdown(Shutdown::Both).unwrap();
+        drop(client);
+        assert_eq!(content.read(&mut [0; 5]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(content.failure, Some(Failure::Gone));
+    }
+}

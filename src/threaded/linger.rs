@@ -87,6 +87,12 @@ impl Connection {
         if self.is_drained { Verdict::Park } else { Verdict::Again }
     }
 
+    /// Whether a stop leaves it time, as it does for what is under way. To be closed now, while its client may still be sending, would be
+    /// a reset like any other.
+    pub(super) fn is_to_end_well(&self) -> bool {
+        self.is_under_way() || matches!(self.phase, Phase::Linger { .. })
+    }
+
     /// Drops what has come.
     pub(super) fn linger(&mut self) -> Step {
         let Phase::Linger { left } = &mut self.phase else { return Step::On };

@@ -181,8 +181,8 @@ impl Engine {
         self.pool.service().tls.is_some()
     }
 
-    /// Stops: no new connections, idle ones closed at once, what is under way finished within `shutdown_timeout`, what is left
-    /// cut, every thread joined that ends.
+    /// Stops: no new connections, idle ones closed at once, what is under way finished within `shutdown_timeout`, refused clients that
+    /// still send included, what is left cut, every thread joined that ends.
     ///
     /// To be called once. From a worker, that is from a handler, the calling thread is not waited for; it ends after its
     /// answer.
@@ -233,7 +233,9 @@ impl Engine {
     fn cut_all(&self) -> usize {
         let pool = &self.pool;
         let parked = pool.parking.close_for_good();
-        let cut = parked.len() + pool.staff.cut();
+        // Who only lingers has had his answer.
+        let parked_cut = parked.iter().filter(|connection| connection.is_under_way()).count();
+        let cut = parked_cut + pool.staff.cut();
         // Nobody will look at what is queued any more.
         let queued = std::iter::from_fn(|| pool.queue.take());
         parked.into_iter().chain(queued).for_each(|connection| pool.parking.close_one(connection));

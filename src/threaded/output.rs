@@ -239,4 +239,5 @@ const FILE_SLICE: usize = 1 << 20;
 const SHARE: u32 = 16;
 /// How long to wait at a time.
 pub(super) const RETRY: Duration = Duration::from_millis(250);
-const MOMENT: Duration = Duration::from_micros(100);
+/// What a wait counts at the least.
+pub(super) const MOMENT: Duration = Duration::from_micros(100);

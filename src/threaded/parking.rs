@@ -40,7 +40,7 @@ struct Lots {
 enum Admits {
     #[default]
     All,
-    /// The server stops: only what is under way.
+    /// The server stops: only what is under way, and what has its last answer but not its end.
     UnderWay,
     Nobody,
 }
@@ -234,7 +234,7 @@ impl Parking {
         (due, lots.deadlines.earliest())
     }
 
-    /// Lets nothing be parked any more but what is under way, and gives out the rest of what is.
+    /// Lets nothing be parked any more but what is to end well, and gives out the rest of what is.
     pub(crate) fn close(&self) -> Vec<Box<Connection>> {
         self.fetch_all(Admits::UnderWay)
     }
@@ -275,7 +275,7 @@ impl Lots {
     fn admits(&self, connection: &Connection) -> bool {
         match self.admits {
             Admits::All => true,
-            Admits::UnderWay => connection.is_under_way(),
+            Admits::UnderWay => connection.is_to_end_well(),
             Admits::Nobody => false,
         }
     }

@@ -58,9 +58,11 @@ impl Connection {
         match header.source {
             Source::Proxy => return,
             // Nobody knows who that is; the proxy's address, which stays the peer's, is no reason to believe it.
-            Source::Unknown => self.proxied.is_trusted = false,
+            Source::Unknown => {
+                self.forget_credentials();
+                self.proxied.is_trusted = false;
+            }
             Source::Unix => {
-                // Whoever that is, it is not the proxy, whose credentials the peer may have had.
                 self.peer = Some(Peer::Unix(None));
                 self.proxied.is_trusted = trust.is_some_and(|trust| trust.has(None));
             }
@@ -71,6 +73,13 @@ impl Connection {
             }
         }
         self.proxied.announced = Some(Box::new(announced));
+    }
+
+    /// Leaves of the proxy where it is, not who: programs decide by the credentials, and its client's they are not.
+    fn forget_credentials(&mut self) {
+        if let Some(Peer::Unix(who)) = &mut self.peer {
+            *who = None;
+        }
     }
 
     /// Closes a connection that does not begin as it has to.

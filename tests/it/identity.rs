@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use drupe::testing::TestServer;
+use drupe::wsgi::{Environ, Failure, StartResponse};
 use drupe::{Credentials, Peer, Request, RequestExt, Server, Settings};
 
 use crate::client::{Client, wait_until};
@@ -66,6 +67,50 @@ fn each_caller_is_known_by_number_and_name() {
     ] {
         assert_eq!(curl_as(user, group, &place.socket(), "/"), expected);
     }
+}
+
+/// The same to an application.
+#[test]
+fn each_caller_is_known_to_an_application() {
+    let place = Place::new();
+    let application = |environ: Environ, start_response: StartResponse| -> Result<String, Failure> {
+        let names = ["X_REMOTE_UID", "X_REMOTE_USER", "REMOTE_USER", "X_REMOTE_GID", "X_REMOTE_GROUP"];
+        let told = names.map(|name| environ.get(name).map_or("-".to_owned(), ToString::to_string));
+        start_response.start("200 OK", [("Content-Type", "text/plain")])?;
+        Ok(told.join(" "))
+    };
+    let mut server = Server::wsgi(application);
+    server.settings = open(&place, tell).settings.clone();
+    server.start().unwrap();
+    let me = |flag| run("id", &[flag]).trim().to_owned();
+    let mine = format!("{} {} {1} {} {} 200", me("-u"), me("-un"), me("-g"), me("-gn"));
+    assert_eq!(curl(&place.socket(), "/"), mine);
+    if !is_root("callers of an application that are other users") {
+        return;
+    }
+    let (nobody, nogroup) = (name("passwd", 65534), name("group", 65534));
+    for (user, group, expected) in [
+        (65534, 65534, format!("65534 {nobody} {nobody} 65534 {nogroup} 200")),
+        (54321, 54322, "54321 - - 54322 - 200".to_owned()),
+        (3_000_000_000, 4_000_000_000, "3000000000 - - 4000000000 - 200".to_owned()),
+    ] {
+        assert_eq!(curl_as(user, group, &place.socket(), "/"), expected);
+    }
+}
+
+/// What a client says of itself is not who it is.
+#[test]
+fn fields_make_nobody_somebody_else() {
+    let place = Place::new();
+    let server = open(&place, tell);
+    server.start().unwrap();
+    let mut client = Client::over_unix(UnixStream::connect(place.socket()).unwrap());
+    let honest = client.get("/").text().to_owned();
+    client.send(
+        "GET / HTTP/1.1\r\nHost: a\r\nX-Remote-Uid: 1\r\nX_REMOTE_UID: 1\r\nREMOTE_USER: daemon\r\nRemote-User: daemon\r\n\
+         X-Remote-User: daemon\r\nX-Remote-Group: daemon\r\nForwarded: for=unix\r\nAuthorization: Basic ZGFlbW9uOg==\r\n\r\n",
+    );
+    assert_eq!(client.answer().text(), honest);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::net::{Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use drupe::testing::TestServer;
 use drupe::{Request, RequestExt, Server};
 
-use crate::client::Client;
+use crate::client::{Client, wait_until};
 use crate::process::is_alone_with;
 
 fn local(request: &mut Request) -> String {
@@ -50,6 +50,41 @@ fn the_unspecified_v6_address_serves_both_families() {
     let port = server.bound_addr().unwrap().port();
     Client::connect((Ipv6Addr::LOCALHOST, port).into()).assert_in_step("/", "::1");
     assert_eq!(Client::connect(([127, 0, 0, 1], port).into()).get("/").status, 200);
+}
+
+/// Connections that the server has ended first are remembered by the system for a minute.
+#[test]
+fn a_port_can_be_had_again_right_after_traffic() {
+    let mut server = on("127.0.0.1");
+    for round in 0..3 {
+        server.start().unwrap();
+        let address = server.bound_addr().unwrap();
+        for _ in 0..10 {
+            let mut client = Client::connect(address);
+            client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            assert_eq!(client.answer().status, 200);
+            client.assert_closed();
+            client.end();
+        }
+        wait_until("the system remembers them", || remembered(address.port()) > 0);
+        // One that goes on is ended by the stop.
+        let mut client = Client::connect(address);
+        assert_eq!(client.get("/").status, 200);
+        server.stop();
+        client.assert_closed();
+        // First one that the system has chosen, then the same by its number, by this and by another server.
+        server.settings.socket_port = address.port();
+        if round == 1 {
+            server = on("127.0.0.1");
+            server.settings.socket_port = address.port();
+        }
+    }
+}
+
+/// Connections from `port` in `TIME_WAIT`.
+fn remembered(port: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    table.lines().filter(|line| line.contains(&format!(":{port:04X} 0100007F")) && line.contains(" 06 ")).count()
 }
 
 #[test]

@@ -96,6 +96,10 @@ mod notify;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+mod tls_files;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+mod tls_hostile;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls_outside;
 
 // Behind proxies: what they say in bytes, and HAProxy and nginx themselves.

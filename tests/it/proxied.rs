@@ -1,13 +1,15 @@
 //! Behind a proxy: PROXY headers in raw bytes, and fields that only trusted proxies may set.
 
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use drupe::http::{HeaderMap, HeaderName};
 use drupe::testing::{Conversation, TestServer};
-use drupe::{Request, RequestExt, Settings};
+use drupe::{Peer, Request, RequestExt, Settings};
 
 use crate::client::{Client, get, wait_until};
+use crate::place::Place;
 
 /// What a handler sees of who has asked: `peer|proxy|local|client|scheme|host`.
 fn seen(request: &mut Request) -> String {
@@ -125,6 +127,35 @@ fn the_client_is_whom_the_header_announces() {
         client.over();
     }
     assert_eq!(refused(&server), 0);
+}
+
+/// Whoever is announced, it is not the proxy: what the kernel says of that one must not pass for its client's.
+#[test]
+fn the_credentials_of_a_proxy_are_nobody_elses() {
+    let place = Place::new();
+    let mut server = place.server(|request: &mut Request| {
+        let who = |peer: Option<&Peer>| match peer {
+            Some(Peer::Unix(Some(who))) => who.pid.to_string(),
+            other => other.map_or("-".to_owned(), ToString::to_string),
+        };
+        let connection = request.connection();
+        format!("{} {}", who(connection.peer()), who(connection.proxy()))
+    });
+    (server.settings.peercreds, server.settings.proxy_protocol) = (true, true);
+    server.start().unwrap();
+    let me = std::process::id().to_string();
+    for (header, text) in sound() {
+        let mut client = Client::over_unix(UnixStream::connect(place.socket()).unwrap());
+        client.send([&header[..], get("/").as_bytes()].concat());
+        let expected = match text.split('|').collect::<Vec<_>>()[..2] {
+            // It speaks for itself.
+            ["P", "-"] => format!("{me} -"),
+            ["P", _] => format!("unix: {me}"),
+            [announced, _] => format!("{announced} {me}"),
+            _ => panic!("{text}"),
+        };
+        assert_eq!(client.answer().text(), expected, "{text}");
+    }
 }
 
 #[test]

@@ -32,16 +32,33 @@ pub(crate) struct Made {
 
 impl Authority {
     pub(crate) fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
+        let (params, key) = Self::named(name);
         let pem = params.self_signed(&key).unwrap().pem();
         Self { issuer: Issuer::new(params, key), pem }
     }
 
+    /// One that this one vouches for.
+    pub(crate) fn below(&self, name: &str) -> Self {
+        let (params, key) = Self::named(name);
+        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    fn named(name: &str) -> (CertificateParams, KeyPair) {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        (params, KeyPair::generate().unwrap())
+    }
+
     /// A certificate for these hosts whose subject is `CN=` the last of them; good for a year.
     pub(crate) fn issue(&self, hosts: &[&str]) -> Made {
+        self.issue_until(365, hosts)
+    }
+
+    /// The same, good for so many days from yesterday.
+    pub(crate) fn issue_until(&self, days: u32, hosts: &[&str]) -> Made {
         let names: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -52,8 +69,9 @@ impl Authority {
             vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth, rcgen::ExtendedKeyUsagePurpose::ClientAuth];
         let now = std::time::SystemTime::now();
         let day = std::time::Duration::from_secs(24 * 60 * 60);
-        params.not_before = (now - day).into();
-        params.not_after = (now + 365 * day).into();
+        // Yesterday, or the day before where it ends today.
+        params.not_before = (now - 2 * day).into();
+        params.not_after = (now + days * day - std::time::Duration::from_secs(1)).into();
         let key = KeyPair::generate().unwrap();
         let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
         Made { pem, key: key.serialize_pem() }

@@ -182,6 +182,7 @@ fn handle(request: &mut Request) -> Response {
             thread::sleep(Duration::from_millis(rest.parse().unwrap()));
             request.uri().to_string().into()
         }
+        "file" => Body::from_file(std::fs::File::open(format!("/{rest}")).unwrap()),
         "bytes" => Body::sized(std::io::repeat(b'x'), rest.parse().unwrap()),
         "count" => match std::io::copy(request.body_mut(), &mut std::io::sink()) {
             Ok(count) => count.to_string().into(),
@@ -237,7 +238,9 @@ impl Log for Told {
 }
 
 /// What `/large` answers with: more than all buffers on the way hold, and there once only.
-static LARGE: LazyLock<&'static [u8]> = LazyLock::new(|| Box::leak(vec![b'x'; 16 << 20].into_boxed_slice()));
+static LARGE: LazyLock<&'static [u8]> = LazyLock::new(|| Box::leak(vec![b'x'; LARGE_LENGTH].into_boxed_slice()));
+
+pub(crate) const LARGE_LENGTH: usize = 16 << 20;
 
 const ON_PURPOSE: &str = "a defect of the handler, on purpose";
 const SETTINGS: &str = "DRUPE_TEST_SERVE";

@@ -29,6 +29,52 @@ fn signal(name: &str) {
     assert!(Command::new("kill").args(["-s", name, &me]).status().unwrap().success());
 }
 
+/// Who is told that it serves may end it, and hang it up: neither is to kill it.
+#[test]
+fn whoever_sees_that_it_serves_can_end_it_in_order() {
+    if !is_alone("signals::whoever_sees_that_it_serves_can_end_it_in_order") {
+        return;
+    }
+    log::set_logger(&AtOnce).unwrap();
+    log::set_max_level(log::LevelFilter::Info);
+    let (server, _release) = held();
+    server.quickstart().unwrap();
+    assert!(!server.handle().is_running());
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    {
+        let (mut server, _release) = held();
+        server.settings.ssl_context = Some(crate::secure::context());
+        server.quickstart().unwrap();
+    }
+    // A start that fails is told as ever, and nothing is left of it.
+    let (mut server, _release) = held();
+    server.settings.set("socket_file", "/no such directory/s").unwrap();
+    assert!(matches!(server.quickstart(), Err(drupe::Error::Setting { name: "socket_file", .. })));
+    wait_until("no thread is left", || crate::process::threads().is_empty());
+    server.start().unwrap_err();
+}
+
+/// Ends the process as soon as a server says that it serves.
+struct AtOnce;
+
+impl log::Log for AtOnce {
+    fn enabled(&self, _: &log::Metadata) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record) {
+        let said = record.args().to_string();
+        if said.starts_with("serving on https") {
+            signal("HUP");
+        }
+        if said.starts_with("serving on ") {
+            signal("TERM");
+        }
+    }
+
+    fn flush(&self) {}
+}
+
 /// A client whose request is being handled.
 fn client_of(server: &Server) -> Client {
     server.wait();

@@ -84,6 +84,50 @@ fn a_stop_with_everything_going_on_is_in_time_cuts_nothing_whole_and_says_what_i
     wait_until("all descriptors are back", || descriptors() == before);
 }
 
+/// Closed at once it would be reset, and could lose what it has not read yet.
+#[test]
+fn a_client_that_still_sends_reads_why_it_is_refused() {
+    let mut server = Server::new(|_: &mut Request| "too late");
+    server.settings.socket_port = 0;
+    server.settings.max_request_body_size = Some(1000);
+    server.settings.linger_timeout = PATIENCE;
+    server.settings.shutdown_timeout = PATIENCE;
+    server.start().unwrap();
+    let mut client = Client::connect(server.bound_addr().unwrap());
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 64000000\r\n\r\n");
+    wait_until("it is refused", || server.statistics().refused == 1 && server.statistics().parked == 1);
+    let stopped = thread::scope(|scope| {
+        let stop = scope.spawn(|| server.stop());
+        wait_until("it is stopping", || !server.handle().is_running());
+        // More than the buffers on the way hold.
+        for _ in 0..64 {
+            client.send(vec![b'x'; 1_000_000]);
+        }
+        assert_eq!(client.answer().status, 413);
+        client.end();
+        client.assert_closed();
+        stop.join().unwrap()
+    });
+    assert_eq!((stopped.finished, stopped.cut), (0, 0));
+    assert!(stopped.took < PATIENCE / 2, "{stopped:?}");
+}
+
+#[test]
+fn who_only_lingers_is_not_counted_as_cut() {
+    let mut server = Server::new(|_: &mut Request| "never");
+    server.settings.socket_port = 0;
+    server.settings.linger_timeout = PATIENCE;
+    server.settings.shutdown_timeout = Duration::from_millis(50);
+    server.start().unwrap();
+    let mut client = Client::connect(server.bound_addr().unwrap());
+    client.send("no request\r\n\r\n");
+    assert_eq!(client.answer().status, 400);
+    wait_until("it lingers", || server.statistics().parked == 1);
+    let stopped = server.stop();
+    assert_eq!((stopped.finished, stopped.cut), (0, 0));
+    assert!(stopped.took < PATIENCE / 2, "{stopped:?}");
+}
+
 /// `/door` waits at one door, `/stuck` at the other, `/stream` ends when the server does.
 fn server(door: &Door, stuck: &Door) -> Server {
     let (door, stuck) = (door.clone(), stuck.clone());

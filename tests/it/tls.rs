@@ -272,9 +272,18 @@ fn clients_that_are_silent_at_the_handshake_hold_no_worker() {
         })
         .collect();
     wait_until("they wait without a worker", || statistics(&server).parked == SILENT);
+    let (mut longest, all) = ([Duration::ZERO; 2], Instant::now());
     for _ in 0..20 {
+        let begun = Instant::now();
         connect_to(server.address()).assert_in_step("/", "/");
+        longest[0] = longest[0].max(begun.elapsed());
+        let begun = Instant::now();
+        assert_eq!(Client::connect(server.address()).get("/").status, 400, "in clear");
+        longest[1] = longest[1].max(begun.elapsed());
     }
+    // None of the silent ones has been waited for.
+    assert!(all.elapsed() < Settings::default().socket_timeout, "{longest:?}");
+    println!("beside {SILENT} silent clients: at most {:?} over TLS, {:?} in clear", longest[0], longest[1]);
     wait_until("only they are left", || statistics(&server).parked == SILENT);
     let statistics = statistics(&server);
     assert_eq!((statistics.threads, statistics.handshakes_failed, statistics.timed_out), (2, 0, 0));

@@ -11,7 +11,7 @@ use drupe::{Request, RequestExt, Settings};
 use crate::client::{Client, wait_until};
 use crate::process::{is_alone_with, most_descriptors};
 use crate::secure::{AUTHORITY, Folder, Made, connect_to};
-use crate::service::Service;
+use crate::service::{LARGE_LENGTH, Service};
 
 /// A server with the certificate `made`; a second folder has what clients need.
 fn start(made: &Made, change: impl FnOnce(&mut Settings)) -> TestServer {
@@ -170,26 +170,33 @@ fn openssl_resumes_and_shows_its_certificate() {
 // ---- a browser ----
 
 #[test]
-#[ignore = "needs chromium; .ci/run has it"]
+#[ignore = "needs chromium and certutil; .ci/run has both"]
 fn a_browser_shows_the_page() {
     let folder = Folder::new();
     let made = local();
-    folder.write("certificate.pem", &made.pem);
-    // What a browser compares instead of asking an authority: the hash of the public key.
-    let script = "openssl x509 -in certificate.pem -pubkey -noout | openssl pkey -pubin -outform der \
-                  | openssl dgst -sha256 -binary | openssl base64";
-    let hash = text(&run("sh", &["-c", script], &folder)).trim().to_owned();
+    folder.write("ca.pem", &AUTHORITY.pem);
     let server = start(&made, |_| {});
-    let page = |more: &[&str]| {
+    let page = || {
         let fixed = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"];
         let own = ["--user-data-dir=profile", "--timeout=20000", "--dump-dom"];
         let url = server.url("/page").replace("127.0.0.1", "localhost");
-        text(&run("chromium", &[&fixed[..], &own, more, &[&url]].concat(), &folder))
+        text(&run("chromium", &[&fixed[..], &own, &[&url]].concat(), &folder))
     };
-    let trusted = page(&[&format!("--ignore-certificate-errors-spki-list={hash}")]);
+    let stranger = page();
+    assert!(!stranger.contains("GET /page"), "{stranger}");
+    // Where it looks for authorities that its user trusts.
+    let database = folder.0.join(".pki/nssdb");
+    std::fs::create_dir_all(&database).unwrap();
+    let database = format!("sql:{}", database.display());
+    for arguments in [
+        &["-d", &database, "-N", "--empty-password"][..],
+        &["-d", &database, "-A", "-t", "C,,", "-n", "tests", "-i", "ca.pem"],
+    ] {
+        let output = run("certutil", arguments, &folder);
+        assert!(output.status.success(), "{}", text(&output));
+    }
+    let trusted = page();
     assert!(trusted.contains("GET /page TLSv1.3 0"), "{trusted}");
-    let other = page(&[]);
-    assert!(!other.contains("GET /page"), "{other}");
 }
 
 // ---- scanners ----
@@ -277,14 +284,21 @@ fn a_gibibyte_comes_and_goes_in_little_memory() {
     let service = Service::start(&settings);
     let url = format!("https://localhost:{}", service.address().port());
     let own = service.figures().peak();
-    for (what, arguments, expected) in [
-        ("down", vec!["-o", "/dev/null", "-w", "%{size_download}"], LENGTH.to_string()),
-        ("up", vec!["-T", "gibibyte"], LENGTH.to_string()),
-        ("up in chunks", vec!["-T", "gibibyte", "-H", "Transfer-Encoding: chunked"], LENGTH.to_string()),
+    let file = format!("/file{}", folder.0.join("gibibyte").display());
+    // What a reader makes, what the kernel would send were it not encrypted, and bytes, again and again on one connection.
+    let (reader, bytes) = (format!("/bytes/{LENGTH}"), format!("/large?[1-{}]", LENGTH / LARGE_LENGTH as u64));
+    let down = ["-o", "/dev/null", "-w", "%{size_download}\n"];
+    let all = |text: &str| text.lines().map(|line| line.parse::<u64>().unwrap()).sum::<u64>();
+    for (what, arguments, target) in [
+        ("down from a reader", &down[..], &*reader),
+        ("down from a file", &down, &file),
+        ("down from bytes", &down, &bytes),
+        ("up", &["-T", "gibibyte", "-w", "\n"], "/count"),
+        ("up in chunks", &["-T", "gibibyte", "-w", "\n", "-H", "Transfer-Encoding: chunked"], "/count"),
     ] {
-        let target = if what == "down" { format!("{url}/bytes/{LENGTH}") } else { format!("{url}/count") };
+        let target = format!("{url}{target}");
         let begun = Instant::now();
-        assert_eq!(curl(&[&arguments[..], &[&target]].concat(), &folder), expected, "{what}");
+        assert_eq!(all(&curl(&[arguments, &[&target]].concat(), &folder)), LENGTH, "{what}");
         let peak = service.figures().peak();
         println!("a gibibyte {what}: {:.1?}, at most {peak} bytes, of which {own} before", begun.elapsed());
         assert!(peak < MOST, "{what}: {peak} bytes");

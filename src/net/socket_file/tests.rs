@@ -2,6 +2,8 @@
 
 use std::os::unix::net::{UnixDatagram, UnixStream};
 
+use nix::fcntl::{Flock, FlockArg};
+
 use super::*;
 
 /// A directory of its own, gone with the test.
@@ -202,27 +204,38 @@ fn one_without_permissions_is_somebodys_while_it_is_young() {
     }
 }
 
-/// Two that start at the same time over what a third has left: never both serve, and who does not knows it. On a busy machine each may
-/// take the other for the one that is just starting; then neither does, and the next one can.
+/// Over what another has left: one serves, and who does not knows it, however busy the machine is.
 #[test]
-fn of_two_that_start_at_once_never_both_serve() {
-    let place = Place::new("two");
+fn of_those_that_start_at_once_exactly_one_serves() {
+    const STARTS: usize = 4;
+    let place = Place::new("many");
     for _ in 0..100 {
         leave_behind(&place.path());
-        let gate = std::sync::Barrier::new(2);
+        let gate = std::sync::Barrier::new(STARTS);
         let start = || {
             gate.wait();
             listening(&place.path())
         };
-        let (one, other) = std::thread::scope(|scope| {
-            let other = scope.spawn(start);
-            (start(), other.join().unwrap())
+        let started: Vec<_> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..STARTS).map(|_| scope.spawn(start)).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
         });
-        let mut serving: Vec<_> = [one, other].into_iter().flatten().collect();
-        assert!(serving.len() <= 1);
-        if serving.is_empty() {
-            serving.push(listening(&place.path()).unwrap());
-        }
+        let refused: Vec<_> = started.iter().filter_map(|start| start.as_ref().err()).collect();
+        assert_eq!(refused.len(), STARTS - 1, "{refused:?}");
         UnixStream::connect(place.path()).unwrap();
+        drop(started);
+        assert!(place.is_empty());
     }
+}
+
+/// Who may read a directory may lock it, and has no more power than that over those who start there.
+#[test]
+fn who_keeps_the_directory_locked_keeps_nobody_from_starting() {
+    let place = Place::new("locked");
+    let _lock = Flock::lock(File::open(&place.0).unwrap(), FlockArg::LockExclusive).unwrap();
+    let (listener, file) = listening(&place.path()).unwrap();
+    drop((file, listener));
+    leave_behind(&place.path());
+    let (_listener, _file) = listening(&place.path()).unwrap();
+    UnixStream::connect(place.path()).unwrap();
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
-use rustls::server::{ClientCertVerifierBuilder, WebPkiClientVerifier};
+use rustls::server::{ClientCertVerifierBuilder, NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig, version};
 
 use self::pem::Text;
@@ -90,6 +90,7 @@ fn configure(provider: CryptoProvider, options: &Options, shelf: &Arc<Shelf>) ->
     // Who gives an order wants it kept. Without one any would do, but scanners ask for one, and call it a weakness if there is none.
     config.ignore_client_order = true;
     // Sessions are resumed from what the client brings: nothing is kept here for clients that may never come back.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer =
         provider::ticketer().map_err(|e| Error::setting("ssl_module", format!("no random numbers: {e}")))?;
     Ok(config)
@@ -136,6 +137,11 @@ fn own(object: &Arc<dyn Any + Send + Sync>, options: &Options) -> Result<Arc<Ser
     }
     if !config.alpn_protocols.is_empty() && !offers(HTTP_11) && !offers(HTTP_10) {
         return Err(refuse("offers no protocol by ALPN that this server speaks"));
+    }
+    if config.max_early_data_size > 0 {
+        return Err(refuse(
+            "accepts early data (0-RTT), which whoever overhears it can send again, and which is not read here",
+        ));
     }
     Ok(config)
 }

@@ -70,8 +70,10 @@ fn of_files(files: &CertificateFiles, chain: Option<&Path>, settings: [&'static 
 
 impl Material {
     fn entry(&self, provider: &CryptoProvider, password: Option<&Password>, now: SystemTime) -> Result<Entry, Error> {
-        let key = keys::find(&self.key, password)?;
-        let key = key.ok_or_else(|| self.key.refuse(format_args!("has no private key in PEM")))?;
+        let found = keys::find(&self.key, password)?;
+        let is_exposed = self.key.is_open() && found.as_ref().is_some_and(|found| !found.was_encrypted);
+        let key =
+            found.map(|found| found.key).ok_or_else(|| self.key.refuse(format_args!("has no private key in PEM")))?;
         let key = provider.key_provider.load_private_key(key);
         let key =
             key.map_err(|error| self.key.refuse(format_args!("has a private key that cannot be used: {error}")))?;
@@ -88,6 +90,11 @@ impl Material {
             Err(error) => {
                 return Err(self.certificate.refuse(format_args!("has a certificate that is none: {error}")));
             }
+        }
+        if is_exposed {
+            // It is used nevertheless: whoever could read it has, and there may be nobody else on the machine.
+            let (setting, name) = (self.key.setting(), self.key.name());
+            log::warn!("setting {setting}: every user may read {name}, and the private key in it");
         }
         for read in self.chain.iter().map(certificate::read) {
             if let Some(what) = untimely(&read, now) {

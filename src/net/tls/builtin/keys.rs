@@ -7,24 +7,31 @@ use super::pem::Text;
 use crate::error::Error;
 use crate::tls::Password;
 
+/// A private key.
+pub(super) struct Found {
+    pub(super) key: PrivateKeyDer<'static>,
+    pub(super) was_encrypted: bool,
+}
+
 /// Finds the one private key in `text`; `None` if there is none.
-pub(super) fn find(text: &Text, password: Option<&Password>) -> Result<Option<PrivateKeyDer<'static>>, Error> {
+pub(super) fn find(text: &Text, password: Option<&Password>) -> Result<Option<Found>, Error> {
     if holds(text.bytes(), b"Proc-Type: 4,ENCRYPTED") {
         return Err(text.refuse(format_args!(
             "has a private key encrypted in OpenSSL's old format; openssl pkcs8 -topk8 makes one of it that can be used"
         )));
     }
-    let mut found: Vec<PrivateKeyDer<'static>> = Vec::new();
+    let mut found = Vec::new();
     for (kind, der) in text.sections()? {
-        match kind {
-            SectionKind::PrivateKey => found.push(PrivatePkcs8KeyDer::from(der).into()),
-            SectionKind::RsaPrivateKey => found.push(PrivatePkcs1KeyDer::from(der).into()),
-            SectionKind::EcPrivateKey => found.push(PrivateSec1KeyDer::from(der).into()),
-            _ => {}
-        }
+        let key = match kind {
+            SectionKind::PrivateKey => PrivatePkcs8KeyDer::from(der).into(),
+            SectionKind::RsaPrivateKey => PrivatePkcs1KeyDer::from(der).into(),
+            SectionKind::EcPrivateKey => PrivateSec1KeyDer::from(der).into(),
+            _ => continue,
+        };
+        found.push(Found { key, was_encrypted: false });
     }
     for section in encrypted(text.bytes()) {
-        found.push(decrypt(text, section, password)?);
+        found.push(Found { key: decrypt(text, section, password)?, was_encrypted: true });
     }
     if found.len() > 1 {
         return Err(text.refuse(format_args!("has {} private keys in it: which one is meant?", found.len())));

@@ -1,6 +1,9 @@
 //! A text in PEM and where it is from, so that what is wrong with it can be said.
 
 use std::fmt::Arguments;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustls_pki_types::CertificateDer;
@@ -15,24 +18,32 @@ pub(super) struct Text {
     /// The file, in quotes, or words.
     name: String,
     bytes: Vec<u8>,
+    /// Whether it is a file that every user of the machine may read.
+    is_open: bool,
 }
 
 impl Text {
     /// Reads the file `path`.
     pub(super) fn read(setting: &'static str, path: &Path) -> Result<Self, Error> {
-        let bytes = std::fs::read(path);
-        let bytes = bytes.map_err(|error| Error::setting(setting, format!("cannot read {path:?}: {error}")))?;
-        Ok(Self { setting, name: format!("{path:?}"), bytes })
+        let read = || -> io::Result<_> {
+            let mut file = File::open(path)?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            Ok((bytes, file.metadata()?.permissions().mode() & 0o004 != 0))
+        };
+        let (bytes, is_open) =
+            read().map_err(|error| Error::setting(setting, format!("cannot read {path:?}: {error}")))?;
+        Ok(Self { setting, name: format!("{path:?}"), bytes, is_open })
     }
 
     /// A text that the program has brought.
     pub(super) fn of(setting: &'static str, name: &str, bytes: &[u8]) -> Self {
-        Self { setting, name: name.to_owned(), bytes: bytes.to_vec() }
+        Self { setting, name: name.to_owned(), bytes: bytes.to_vec(), is_open: false }
     }
 
     /// The same text, as what another setting is to be looked for in.
     pub(super) fn also_for(&self, setting: &'static str) -> Self {
-        Self { setting, name: self.name.clone(), bytes: self.bytes.clone() }
+        Self { setting, name: self.name.clone(), bytes: self.bytes.clone(), is_open: self.is_open }
     }
 
     /// All certificates in it, at least one.
@@ -64,6 +75,11 @@ impl Text {
     /// The file, in quotes, or words.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it is a file that every user of the machine may read.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
     }
 
     pub(super) fn setting(&self) -> &'static str {

@@ -193,6 +193,11 @@ fn a_context_is_used_as_it_is_or_refused() {
         "setting ssl_context: offers a protocol by ALPN that this server does not speak",
         "",
     );
+    let Identity::Context(object) = context(&[]).identity else { panic!("no context") };
+    let mut hasty = ServerConfig::clone(&object.downcast::<ServerConfig>().unwrap());
+    hasty.max_early_data_size = 1;
+    let hasty = Options { identity: Identity::Context(Arc::new(hasty)), ..context(&[]) };
+    refuses(hasty, "setting ssl_context: accepts early data (0-RTT)", "");
     let stranger = Options { identity: Identity::Context(Arc::new(key)), ..context(&[]) };
     refuses(stranger, "setting ssl_context: is no rustls::ServerConfig", "");
     let complete = "would have no effect beside ssl_context, which is complete";
