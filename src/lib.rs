@@ -28,7 +28,8 @@
 //! | applications in the style of WSGI, CGI programs | [`wsgi`], [`Server::wsgi`] |
 //! | HTTPS | [`Settings::ssl_certificate`], [`Connection::tls`], [`ServerHandle::reload_tls`], [`tls`] |
 //! | what a process lives by: start, stop, PID file, fewer rights | [`process`] |
-//! | what it has done, and how a stop went | [`Statistics`], [`process::Stopped`] |
+//! | what it has done and is doing: numbers, a live page, JSON, Prometheus | [`statistics`], [`Server::mount_statistics`] |
+//! | how a stop went | [`process::Stopped`] |
 //! | testing handlers | [`testing`] |
 //! | what can go wrong at a start | [`Error`] |
 //! | settings one by one, coming from other servers, proxies, systemd, Kubernetes, security | [`guide`] |
@@ -99,6 +100,7 @@ pub mod process;
 mod proxy;
 mod server;
 pub mod settings;
+pub mod statistics;
 pub mod testing;
 mod threaded;
 pub mod tls;
@@ -121,7 +123,6 @@ pub use settings::laws as settings_laws;
 pub use address::{BindAddr, Credentials, Peer};
 pub use error::Error;
 pub use files::Files;
-pub use http_server::Statistics;
 pub use message::{
     Body, BodyWriter, Connection, Handler, IntoResponse, Request, RequestExt, Response, Upgraded, upgrade,
 };

@@ -134,9 +134,14 @@ fn server(options: &Options) -> Result<Server, Failure> {
 }
 
 fn serve(options: Options) -> Result<(), Failure> {
-    let server = server(&options)?;
+    let mut server = server(&options)?;
     let directory = options.own.directory();
     let shown = directory.display();
+    let page = options.own.statistics().filter(|_| server.settings.statistics);
+    let is_shown = page.is_some();
+    if let Some(page) = page {
+        server.mount_statistics(page);
+    }
     // Nothing is opened, no log file either, for settings that are wrong.
     server.check()?;
     let process = Process::new(&options.own)?;
@@ -154,6 +159,10 @@ fn serve(options: Options) -> Result<(), Failure> {
     say(format_args!("drupe: serving {shown} at {base}{slash}\n"));
     if options.own.is("ssl_self_signed") {
         say(format_args!("drupe: {}\n", self_signed::WARNING));
+    }
+    if is_shown {
+        let path = options.own.value("statistics_path").to_string_lossy();
+        say(format_args!("drupe: statistics at /{}/\n", path.trim_matches('/')));
     }
     say(format_args!("drupe: press Ctrl-C to stop\n"));
     let done = server.quickstart();

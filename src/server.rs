@@ -12,6 +12,7 @@ mod reload;
 mod running;
 mod served;
 mod starting;
+mod statistics;
 mod told;
 
 use std::net::SocketAddr;
@@ -22,7 +23,7 @@ use self::served::Served;
 use crate::bus::{Subscriptions, WeakBus};
 use crate::config::Config;
 use crate::error::Error;
-use crate::http_server::{Statistics, Stopped};
+use crate::http_server::Stopped;
 use crate::message::Handler;
 use crate::settings::Settings;
 use crate::threaded::Engine;
@@ -153,12 +154,6 @@ impl Server {
     pub fn handle(&self) -> ServerHandle {
         ServerHandle { shared: Arc::clone(&self.shared) }
     }
-
-    /// What it has done since its last start; all zero if there was none.
-    #[must_use]
-    pub fn statistics(&self) -> Statistics {
-        self.shared.statistics()
-    }
 }
 
 impl Drop for Server {
@@ -205,12 +200,6 @@ impl ServerHandle {
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.shared.addresses()
-    }
-
-    /// What it has done since its last start; see [`Server::statistics`].
-    #[must_use]
-    pub fn statistics(&self) -> Statistics {
-        self.shared.statistics()
     }
 
     /// Has a stop that is under way wait no longer: what still runs is cut. Nothing happens if none is.

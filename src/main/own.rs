@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use drupe::settings::{Layer, Origin};
+use drupe::statistics::Page;
 
 use super::{Failure, access, process};
 
@@ -49,6 +50,18 @@ pub(super) const TABLE: &[Row] = &[
         default: "false",
         help: "speak TLS with a key and a certificate made for this run, for development",
     },
+    Row {
+        name: "statistics_path",
+        unit: "NAME",
+        default: "/statistics",
+        help: "where --statistics shows them, in front of the directory; empty for nowhere",
+    },
+    Row {
+        name: "statistics_access",
+        unit: "NAME",
+        default: "local",
+        help: "who sees them there: local (Unix sockets and this machine) or all",
+    },
 ];
 
 /// Values that were set, and where; what is not there has its default.
@@ -80,6 +93,14 @@ impl Own {
             ("access_log_format", Some(text)) => match access::Form::of(text) {
                 Some(_) => Ok(value),
                 None => Err(format!("{text:?} is neither common nor combined nor json")),
+            },
+            ("statistics_path", Some(text)) => match is_path(text) {
+                true => Ok(value),
+                false => Err(format!("{text:?} is not a path below /, such as /statistics, without % ? # and blanks")),
+            },
+            ("statistics_access", Some(text)) => match ["local", "all"].contains(&text) {
+                true => Ok(value),
+                false => Err(format!("{text:?} is neither local nor all")),
             },
             (_, Some(text)) => match text.to_ascii_lowercase().as_str() {
                 "true" | "yes" | "on" | "1" => Ok("true".into()),
@@ -117,6 +138,13 @@ impl Own {
         Some((PathBuf::from(path), form))
     }
 
+    /// Where statistics are shown, and to whom; `None`: nowhere.
+    pub(super) fn statistics(&self) -> Option<Page> {
+        let path = self.value("statistics_path").to_str().filter(|path| !path.is_empty())?;
+        let page = Page::at(path);
+        Some(if self.value("statistics_access") == "all" { page.allow(|_| true) } else { page })
+    }
+
     /// The value of what is called `name`.
     pub(super) fn value(&self, name: &str) -> &OsStr {
         let default = || TABLE.iter().find(|row| row.name == name).map_or("", |row| row.default);
@@ -141,4 +169,10 @@ fn refused(name: &str, origin: &Origin, reason: &str) -> Failure {
         Origin::Environment { .. } | Origin::Flag { .. } => format!("{origin}: {reason}"),
         _ => reason.to_owned(),
     })
+}
+
+/// Whether statistics can be shown at `path`: nothing in it is written in two ways, and it leaves the directory in sight.
+fn is_path(path: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"%?#\"<>\\^`{|}".contains(&byte);
+    path.is_empty() || (path.starts_with('/') && !path.trim_matches('/').is_empty() && path.bytes().all(is_plain))
 }

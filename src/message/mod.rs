@@ -9,6 +9,7 @@ pub(crate) mod early;
 pub(crate) mod handler;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod shutdown;
 pub(crate) mod upgrade;
 pub(crate) mod writer;
 

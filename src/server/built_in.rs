@@ -8,9 +8,10 @@ use super::Server;
 use crate::address::BindAddr;
 use crate::config::Config;
 use crate::error::Error;
-use crate::http_server::{HttpServer, Ready, Statistics};
+use crate::http_server::{HttpServer, Ready};
 use crate::message::Handler;
 use crate::settings::Instance;
+use crate::statistics::Statistics;
 use crate::threaded::entrance::Report;
 use crate::threaded::{Engine, Kept};
 

@@ -14,7 +14,8 @@ use super::told::Told;
 use crate::address::BindAddr;
 use crate::bus::{WeakBus, notify};
 use crate::error::Error;
-use crate::http_server::{Statistics, Stopped};
+use crate::http_server::Stopped;
+use crate::statistics::{Page, Statistics};
 use crate::threaded::Kept;
 use crate::threaded::entrance::Report;
 
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     /// Who opens things anew when asked.
     pub(super) graceful: Listeners,
     pub(super) reloading: Reloading,
+    /// Where its statistics are shown, if they are.
+    pub(super) page: Mutex<Option<Page>>,
 }
 
 #[derive(Default)]
@@ -42,7 +45,7 @@ pub(super) struct Life {
     /// Whether it is what the process is for, so that its state is that of the service: systemd is told.
     pub(super) is_main: bool,
     /// What the last engine had counted when it was let go.
-    counted: Statistics,
+    pub(super) counted: Statistics,
     /// Why it does not run, if nobody has stopped it.
     pub(super) failure: Option<Cause>,
     /// Why it cannot go on, where that came up in the middle of a change.
@@ -70,7 +73,7 @@ type Cause = Arc<dyn error::Error + Send + Sync>;
 impl Shared {
     pub(super) fn new(served: Served) -> Self {
         let (graceful, reloading) = (Listeners::default(), Reloading::default());
-        Self { served, life: Mutex::default(), changed: Condvar::new(), graceful, reloading }
+        Self { served, life: Mutex::default(), changed: Condvar::new(), graceful, reloading, page: Mutex::default() }
     }
 
     pub(super) fn stop(&self) -> Stopped {
@@ -238,11 +241,6 @@ impl Shared {
         self.serving().map_or_else(Vec::new, |running| running.listening())
     }
 
-    pub(super) fn statistics(&self) -> Statistics {
-        let running = self.running();
-        running.map_or_else(|| self.life().counted.clone(), |running| running.statistics())
-    }
-
     /// Has a stop that is under way wait no longer.
     pub(super) fn cut(&self) {
         let running = {
@@ -254,7 +252,7 @@ impl Shared {
         }
     }
 
-    fn running(&self) -> Option<Arc<Running>> {
+    pub(super) fn running(&self) -> Option<Arc<Running>> {
         self.life().running.clone()
     }
 

@@ -8,9 +8,10 @@ use super::life::Shared;
 use crate::address::BindAddr;
 use crate::config::Config;
 use crate::error::Error;
-use crate::http_server::{Statistics, Stopped};
+use crate::http_server::Stopped;
 use crate::message::Handler;
 use crate::settings::Settings;
+use crate::statistics::Statistics;
 use crate::threaded::entrance::Report;
 use crate::threaded::{Engine, Kept};
 
@@ -173,6 +174,13 @@ impl Running {
         match self {
             Self::Engine(engine) => engine.statistics(),
             Self::Instance(instance) => instance.server().statistics(),
+        }
+    }
+
+    /// Has the built-in one measure what takes time, or no longer.
+    pub(super) fn measure(&self, is_wanted: bool) {
+        if let Self::Engine(engine) = self {
+            engine.measure(is_wanted);
         }
     }
 }

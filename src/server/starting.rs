@@ -72,7 +72,7 @@ impl Shared {
     fn bind(self: &Arc<Self>, settings: &Settings, kept: Kept) -> Result<Prepared, Error> {
         let report = self.report();
         let prepared = Config::resolve(settings).and_then(|config| {
-            let handler = self.served.handler(&config);
+            let handler = self.with_page(self.served.handler(&config));
             Prepared::new(settings, config, handler, kept, &report)
         });
         prepared.map_err(|error| {

@@ -25,8 +25,9 @@ pub(crate) fn run(listener: &Listener, gate: &Gate, report: &Report) {
                 let Some(inside) = gate.enter() else { return };
                 admit(incoming, &inside.pool);
             }
-            Err(Refusal::Passing) => {}
+            Err(Refusal::Passing) => count_error(gate),
             Err(Refusal::Exhausted(error)) => {
+                count_error(gate);
                 let pause = trouble.next(&error, Instant::now());
                 if gate.closes_within(pause) {
                     return;
@@ -34,6 +35,7 @@ pub(crate) fn run(listener: &Listener, gate: &Gate, report: &Report) {
             }
             Err(Refusal::Closed(error)) => {
                 if !gate.is_closed() {
+                    count_error(gate);
                     log::error!("no more connections on {}: {error}", listener.address());
                     report(listener.address(), error);
                 }
@@ -65,8 +67,17 @@ fn admit(incoming: Incoming, pool: &Pool) {
             pool.bring(Box::new(connection), &config);
         }
         // The client has left between the two calls.
-        Err(error) => log::debug!("lost {peer} while accepting: {error}"),
+        Err(error) => {
+            pool.socket_errors.fetch_add(1, Ordering::Relaxed);
+            log::debug!("lost {peer} while accepting: {error}");
+        }
     }
+}
+
+/// Between two engines nobody counts.
+fn count_error(gate: &Gate) {
+    let Some(pool) = gate.pool() else { return };
+    pool.socket_errors.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Errors in a row.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use http::{HeaderMap, Response as Head, StatusCode};
 
@@ -13,6 +13,7 @@ use crate::h1::error::Error;
 use crate::h1::exchange::{BodyFraming, CloseReason, Exchange};
 use crate::message::body::{Body, Kind};
 use crate::message::response::refusal;
+use crate::message::shutdown::Shutdown;
 use crate::message::writer::{BodyWriter, Sink};
 
 /// What became of an answer.
@@ -42,7 +43,7 @@ pub(crate) fn send(
     head: Head<Body>,
     stamp: &Stamp<'_>,
     scratch: &mut Vec<u8>,
-    shutdown: &AtomicBool,
+    shutdown: &Shutdown,
 ) -> io::Result<Sent> {
     let (head, mut body) = head.into_parts();
     let length = body.len();
@@ -90,7 +91,7 @@ pub(crate) fn resume(
     begun: Begun,
     mut body: Body,
     scratch: &mut Vec<u8>,
-    shutdown: &AtomicBool,
+    shutdown: &Shutdown,
 ) -> io::Result<Sent> {
     let Some(framed) = begun.framed else { return Ok(Sent::Whole(0)) };
     scratch.clear();
@@ -132,7 +133,7 @@ impl Begun {
     }
 
     /// Sends what of `content` is owed at once, and says how much that is.
-    pub(crate) fn send(&mut self, output: &mut Output<'_>, content: &[u8], shutdown: &AtomicBool) -> io::Result<usize> {
+    pub(crate) fn send(&mut self, output: &mut Output<'_>, content: &[u8], shutdown: &Shutdown) -> io::Result<usize> {
         let Some(framed) = self.framed else { return Ok(content.len()) };
         let (sent, mut pending) = (self.sent, Vec::new());
         let mut writer =
@@ -226,7 +227,7 @@ struct Framing<'o, 'a> {
     sent: u64,
     /// Whether there was more than declared.
     surplus: bool,
-    shutdown: &'o AtomicBool,
+    shutdown: &'o Shutdown,
 }
 
 impl Framing<'_, '_> {
@@ -366,7 +367,11 @@ impl Sink for Framing<'_, '_> {
     }
 
     fn is_shutting_down(&self) -> bool {
-        self.shutdown.load(Ordering::Relaxed)
+        self.shutdown.is_told()
+    }
+
+    fn stops_within(&self, time: Duration) -> bool {
+        self.shutdown.wait(time)
     }
 }
 

@@ -11,9 +11,9 @@ use http::{HeaderMap, StatusCode};
 
 use super::answer::{self, Begun, Sent};
 use super::connection::Connection;
-use super::content::Intake;
+use super::content::{Intake, Left};
 use super::desk::{Clock, Desk, Service};
-use super::exchange::{Answer, Left, contained};
+use super::exchange::{Answer, contained};
 use super::output::Output;
 use super::pace::Pace;
 use super::rest::Rest;

@@ -162,6 +162,11 @@ impl Gate {
         waited.unwrap_or_else(PoisonError::into_inner).0.is_closed
     }
 
+    /// Whom it leads to now.
+    pub(crate) fn pool(&self) -> Option<Arc<Pool>> {
+        self.state().pool.clone()
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.state().is_closed
     }

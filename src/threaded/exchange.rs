@@ -18,11 +18,12 @@ use http::{Method, StatusCode};
 use super::access::Line;
 use super::answer::{self, Sent};
 use super::connection::{Connection, Next, Verdict};
-use super::content::{Failure, Intake, Reception};
+use super::content::{Intake, Left, Reception};
 use super::desk::Desk;
 use super::linger::Refused;
 use super::rest::Rest;
 use super::sending::Then;
+use super::statistics::Late;
 use crate::h1::decode::Decoder;
 use crate::h1::error::Error;
 use crate::h1::exchange::{CloseReason, Exchange};
@@ -39,6 +40,7 @@ use crate::proxy::node::Claims;
 impl Connection {
     /// Serves the request whose head is the first `length` bytes of the input.
     pub(super) fn exchange(&mut self, length: usize, desk: &mut Desk) -> Next {
+        let begun = desk.meter.begin(desk.service.measures());
         let bytes = desk.keep_head(&self.input.unread()[..length]);
         self.input.consume(length);
         let fields = mem::take(&mut desk.fields);
@@ -51,7 +53,7 @@ impl Connection {
             }
         };
         let judged = self.judge_claims(&mut head, desk);
-        let line = Line::begin(self.client().as_ref(), &head);
+        let line = Line::begin(self.client().as_ref(), &head, begun);
         match judged.and_then(|()| self.judge(&head, desk)) {
             Ok((exchange, decoder)) => self.begin(head, exchange, decoder, line, desk),
             Err(error) => Next::Verdict(self.refuse_as(line, Refused { error, is_head }, desk)),
@@ -76,6 +78,8 @@ impl Connection {
         line: Line,
         desk: &mut Desk,
     ) -> Next {
+        // Its content may have been waited for.
+        desk.meter.resume(line.begun.is_some());
         let is_head = head.method == Method::HEAD;
         let is_to_come = reception.as_ref().is_some_and(|reception| !reception.is_within(&self.input));
         // Earlier answers must not wait for content that may be long in coming.
@@ -121,9 +125,11 @@ impl Connection {
                 }
             }
             Err(error) => {
-                desk.counters.timed_out.add(u64::from(error.kind() == io::ErrorKind::TimedOut));
+                if error.kind() == io::ErrorKind::TimedOut {
+                    desk.counters.count_late(Late::Write);
+                }
                 log::debug!("an answer broke off: {error}");
-                line.end(None);
+                break_off(line, desk);
                 Next::Verdict(Verdict::Close)
             }
         }
@@ -135,6 +141,13 @@ impl Connection {
         self.answered += 1;
         if !desk.service.is_over() {
             desk.counters.answered.add(1);
+            desk.counters.count_answer(answer.status);
+            desk.counters.content_written.add(answer.length);
+        }
+        desk.meter.made(line.begun);
+        if desk.gathered.is_empty() {
+            // It is out, and what comes next may take its time.
+            desk.meter.settle(&desk.counters);
         }
         line.end(Some((answer.status, answer.length)));
         if let Unread::Elsewhere = content {
@@ -230,7 +243,7 @@ impl Connection {
                 return self.refuse_instead(error, exchange, is_head, desk);
             }
             Some(Left::Refused(error)) => {
-                desk.counters.count_late(error);
+                desk.counters.count_content(error);
                 exchange.close(CloseReason::UnreadContent);
             }
             Some(Left::Awaited | Left::Lost) => exchange.close(CloseReason::UnreadContent),
@@ -274,7 +287,9 @@ impl Connection {
         desk: &mut Desk,
     ) -> io::Result<(Answer, Option<Rest>)> {
         exchange.close(CloseReason::Refused);
-        desk.counters.count_refused(error);
+        desk.counters.refused.add(1);
+        desk.counters.overruled.add(1);
+        desk.counters.count_content(error);
         self.answer_refusal(error, is_head, desk);
         Ok((Answer { status: error.status(), length: 0, upgrade: None }, None))
     }
@@ -307,6 +322,13 @@ pub(super) fn contained(run: impl FnOnce()) -> bool {
     is_sound
 }
 
+/// Enters that an answer has broken off.
+fn break_off(line: Line, desk: &mut Desk) {
+    desk.counters.broken_off.add(1);
+    desk.meter.made(line.begun);
+    line.end(None);
+}
+
 /// An exchange whose answer is made, and perhaps not yet out.
 #[derive(Debug)]
 pub(super) struct Done {
@@ -317,9 +339,9 @@ pub(super) struct Done {
 }
 
 impl Done {
-    /// Enters in the log that the answer has broken off.
-    pub(super) fn break_off(self) {
-        self.line.end(None);
+    /// Enters that the answer has broken off.
+    pub(super) fn break_off(self, desk: &mut Desk) {
+        break_off(self.line, desk);
     }
 }
 
@@ -347,40 +369,6 @@ pub(super) struct Answer {
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer").field("status", &self.status).field("length", &self.length).finish_non_exhaustive()
-    }
-}
-
-/// What is left of a request's content when its handler has returned.
-#[derive(Clone, Copy)]
-pub(super) enum Left {
-    /// So many bytes of the body, as far as is known, or nothing.
-    Known(u64),
-    /// The client waits for `100 Continue` before it sends any.
-    Awaited,
-    /// It was malformed, too large or too late.
-    Refused(Error),
-    /// The client is gone.
-    Lost,
-}
-
-impl Left {
-    /// `None` if a reader on another thread is just using it.
-    pub(super) fn of(intake: &Arc<Intake>) -> Option<Self> {
-        // Somebody other than us holds on to it: the response's body, or a thread. It is theirs to read, and the client must not be
-        // left waiting for leave to send it.
-        let is_held = Arc::strong_count(intake) > 1;
-        intake.with(|content| match content.failure {
-            Some(Failure::Refused(error)) => Self::Refused(error),
-            Some(Failure::Gone) => Self::Lost,
-            None if content.wants_continue && is_held => {
-                // Should it fail, so will the answer.
-                let _ = content.send_continue();
-                Self::Known(0)
-            }
-            None if is_held => Self::Known(0),
-            None if content.wants_continue => Self::Awaited,
-            None => Self::Known(content.decoder.remaining().unwrap_or(0)),
-        })
     }
 }
 

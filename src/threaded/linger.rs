@@ -33,7 +33,8 @@ impl Connection {
     /// Answers so where there is more to be said of the request in the log.
     pub(super) fn refuse_as(&mut self, line: Line, refused: Refused, desk: &mut Desk) -> Verdict {
         let Refused { error, is_head } = refused;
-        desk.counters.count_refused(error);
+        desk.counters.refused.add(1);
+        desk.counters.count_answer(error.status());
         match &self.peer {
             Some(peer) => log::debug!("refused {peer}: {error} ({})", error.section()),
             None => log::debug!("refused: {error} ({})", error.section()),
@@ -47,7 +48,9 @@ impl Connection {
     pub(super) fn answer_refusal(&self, error: Error, is_head: bool, desk: &mut Desk) {
         let config = &desk.config;
         let stamp = desk.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
-        encode::refusal(&mut desk.gathered, config.protocol, error.status(), &error.to_string(), None, is_head, &stamp);
+        let (version, reason) = (config.protocol, error.to_string());
+        let length = encode::refusal(&mut desk.gathered, version, error.status(), &reason, None, is_head, &stamp);
+        desk.counters.content_written.add(length);
     }
 
     /// Tells a connection that was never looked at that there is no room for it, and waits for it to leave. Before a TLS handshake nothing
@@ -60,7 +63,10 @@ impl Connection {
         let stamp = desk.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
         let (status, version) = (StatusCode::SERVICE_UNAVAILABLE, config.protocol);
         let reason = "the server is busy";
-        encode::refusal(&mut desk.gathered, version, status, reason, Some(retry_after_secs), false, &stamp);
+        let length =
+            encode::refusal(&mut desk.gathered, version, status, reason, Some(retry_after_secs), false, &stamp);
+        desk.counters.content_written.add(length);
+        desk.counters.count_answer(status);
         Line::refused(self.peer.as_ref()).end(Some((status, 0)));
         self.begin_linger(desk)
     }

@@ -17,14 +17,14 @@
 //! | [`staff`], [`seat`] | the threads there are; one worker as the others see it |
 //! | [`watch`], [`shortage`] | keeps the time: deadlines, patience, handlers that block |
 //! | [`parking`], [`idle`] | where connections wait without a thread; which of them has been idle for longest |
-//! | [`connection`], [`linger`], [`open`] | the states of one connection; how it ends early; how many there are |
+//! | [`connection`], [`linger`], [`overdue`], [`open`] | the states of one connection; how it ends early, or late; how many there are |
 //! | [`proxied`], [`handshake`] | what proxies say of a connection and of a request; TLS is agreed on |
 //! | [`gather`], [`drain`] | content received before a handler runs; content that it has left |
 //! | [`exchange`], [`content`], [`answer`], [`access`] | one request: served, its content, its answer, its line in the log |
 //! | [`early`] | an answer that begins before its handler has returned |
 //! | [`rest`], [`sending`], [`burden`] | content at hand; an answer whose client is slow to take it; what all of those hold |
 //! | [`input`], [`output`], [`pace`], [`pressure`], [`desk`] | bytes in, bytes out, patience with a peer, who gives way, a worker's memory |
-//! | [`statistics`] | counters without contention |
+//! | [`statistics`], [`meter`], [`snapshot`] | counters without contention; a worker's stop watch; what they come to |
 
 mod accept;
 mod access;
@@ -44,9 +44,11 @@ mod input;
 mod kept;
 mod linger;
 mod live;
+mod meter;
 mod moving;
 mod open;
 mod output;
+mod overdue;
 mod pace;
 mod parking;
 mod pool;
@@ -57,6 +59,7 @@ mod rest;
 mod seat;
 mod sending;
 mod shortage;
+mod snapshot;
 mod socket;
 mod staff;
 pub(crate) mod statistics;
@@ -76,10 +79,11 @@ use self::pool::Pool;
 use crate::address::BindAddr;
 use crate::config::Config;
 use crate::error::Error;
-use crate::http_server::{Statistics, Stopped};
+use crate::http_server::Stopped;
 use crate::message::Handler;
 use crate::net::socket_file::Rights;
 use crate::net::tls::Tls;
+use crate::statistics::Statistics;
 
 /// A server that runs: its listeners and all its threads.
 pub(crate) struct Engine {
@@ -272,8 +276,10 @@ impl Engine {
     /// Has handlers know that the server stops, and every answer say so; to be called before anybody can see it elsewhere. What is
     /// answered from now on is finished, in the words of the report.
     pub(crate) fn announce_stop(&self) {
-        if !self.pool.service().shutdown.swap(true, Ordering::SeqCst) {
-            self.answered.store(self.pool.staff.counted().answered.get(), Ordering::SeqCst);
+        // Looked at before: who waits to be told may be done with its answer at once.
+        let answered = self.pool.staff.counted().answered.get();
+        if !self.pool.service().shutdown.tell() {
+            self.answered.store(answered, Ordering::SeqCst);
         }
     }
 
@@ -311,28 +317,14 @@ impl Engine {
         self.pool.staff.includes(thread::current().id())
     }
 
+    /// Has the time of requests measured, or not, from now on.
+    pub(crate) fn measure(&self, is_wanted: bool) {
+        self.pool.service().measures.store(is_wanted, Ordering::Relaxed);
+    }
+
     /// What has been counted so far.
     pub(crate) fn statistics(&self) -> Statistics {
-        let pool = &self.pool;
-        let counted = pool.staff.counted();
-        let (threads, serving) = pool.staff.census();
-        Statistics {
-            accepts: pool.accepted.load(Ordering::Relaxed),
-            requests: counted.requests.get(),
-            refused: counted.refused.get(),
-            proxy_refused: counted.proxy_refused.get(),
-            turned_away: pool.turned_away.load(Ordering::Relaxed),
-            timed_out: counted.timed_out.get(),
-            handshakes_failed: counted.handshakes_failed.get(),
-            panics: counted.panics.get(),
-            bytes_read: counted.bytes_read.get(),
-            bytes_written: counted.bytes_written.get(),
-            queue: pool.queue.len(),
-            parked: pool.parking.len(),
-            threads,
-            threads_idle: threads - serving,
-            run_time: self.started.elapsed(),
-        }
+        snapshot::of(&self.pool, self.listening(), self.started.elapsed())
     }
 }
 

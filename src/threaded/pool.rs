@@ -64,6 +64,8 @@ pub(crate) struct Pool {
     pub(super) turned_away: AtomicU64,
     /// Connections for the engine that comes after.
     pub(super) heritage: Heritage,
+    /// Errors while accepting.
+    pub(super) socket_errors: AtomicU64,
 }
 
 /// How the watch thread is woken.
@@ -88,6 +90,7 @@ impl Pool {
             accepted: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
             heritage: Heritage::default(),
+            socket_errors: AtomicU64::new(0),
             service,
         })
     }

@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, Overdue, Verdict};
+use super::connection::{Connection, Verdict};
 use super::desk::Desk;
+use super::overdue::Overdue;
 use super::pool::Pool;
 use super::shortage::{Shortage, Sight};
 use super::worker;
@@ -18,7 +19,7 @@ use super::worker;
 pub(super) fn run(pool: &Arc<Pool>) {
     pool.begin_watch();
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let mut desk = Desk::new(Arc::clone(pool.service()), Arc::default());
+    let mut desk = Desk::new(Arc::clone(pool.service()), Arc::clone(&pool.staff.others));
     // The first workers may still be on their way.
     let mut hire_after = Instant::now() + HIRE_PAUSE;
     let mut told = None;
@@ -29,7 +30,7 @@ pub(super) fn run(pool: &Arc<Pool>) {
         let now = Instant::now();
         let (due, mut next) = pool.parking.fetch_due(now);
         for connection in due {
-            expire(pool, connection);
+            expire(pool, connection, &desk);
         }
         desk.renew();
         for connection in pool.queue.take_overdue(now) {
@@ -101,10 +102,13 @@ fn is_short_of_workers(pool: &Pool, processors: usize) -> bool {
 }
 
 /// A parked connection's time is over.
-fn expire(pool: &Pool, mut connection: Box<Connection>) {
+fn expire(pool: &Pool, mut connection: Box<Connection>, desk: &Desk) {
     // What is to be written is a worker's to write: this thread waits for no peer.
     match connection.overdue() {
-        Overdue::Close => pool.parking.close_one(connection),
+        Overdue::Close => {
+            desk.counters.count_late(connection.late());
+            pool.parking.close_one(connection);
+        }
         Overdue::LastLook => {
             if let Err(connection) = pool.queue.offer(connection) {
                 pool.queue.put_back(connection);

@@ -69,6 +69,7 @@ impl<'p> Worker<'p> {
                 continue;
             }
             self.desk.tidy();
+            self.desk.meter.rest();
             self.desk.renew();
             if !self.pool.sleep(self.seat, &self.desk.config) {
                 return;
@@ -79,6 +80,7 @@ impl<'p> Worker<'p> {
     /// Waits at the poller and serves what it finds, itself first of all.
     fn lead(&mut self) {
         let most = self.pool.queue.room().saturating_add(1);
+        self.desk.meter.rest();
         let found = self.pool.parking.wait(&mut self.batch, most, None);
         self.pool.works(self.seat);
         if let Err(error) = found {

@@ -34,14 +34,18 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // `wsgi_version` is looked up among the versions there are.
     ("config", &["settings", "error", "h1", "address", "proxy", "tls", "wsgi"]),
     ("files", &["message", "address"]),
+    ("statistics", &["message", "address"]),
     // A version that is not known is refused as a setting.
     ("wsgi", &["message", "address", "error", "tls"]),
     // Ring 3.
-    ("threaded", &["config", "net", "h1", "message", "http_server", "address", "error", "proxy"]),
+    ("threaded", &["config", "net", "h1", "message", "http_server", "statistics", "address", "error", "proxy"]),
     // Ring 4.
     // The public name of what lies in two rings: nothing but a list.
     ("process", &["bus", "http_server"]),
-    ("server", &["settings", "config", "http_server", "threaded", "bus", "message", "wsgi", "error", "address"]),
+    (
+        "server",
+        &["settings", "config", "http_server", "statistics", "threaded", "bus", "message", "wsgi", "error", "address"],
+    ),
     // No code: pages of the documentation, which name what they explain.
     ("guide", &["settings"]),
     // Ring 5. The program is a user: it says `drupe`, never `crate`.
@@ -58,7 +62,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("httparse", &["h1/"], "reads field lines; our own checks stand around it"),
     (
         "http",
-        &["lib", "h1/", "proxy/", "message/", "config", "files/", "wsgi/", "threaded/"],
+        &["lib", "h1/", "proxy/", "message/", "config", "files/", "wsgi/", "statistics/", "threaded/"],
         "the types that a handler sees",
     ),
     (

@@ -584,7 +584,6 @@ fn every_setting_that_cannot_be_used_is_refused_by_name() {
         ("ssl_ciphers", |s| s.ssl_ciphers = Some("ALL".to_owned())),
         ("ssl_module", |s| s.ssl_module = "pyopenssl".to_owned()),
         ("peercreds_resolve", |s| s.peercreds_resolve = true),
-        ("statistics", |s| s.statistics = true),
         ("wsgi_version", |s| s.wsgi_version = ("u".to_owned(), 1)),
     ];
     for (name, change) in changes {

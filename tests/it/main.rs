@@ -166,6 +166,9 @@ mod seed;
 // The program as a part of a system.
 #[cfg(feature = "cli")]
 mod daemon;
+// What is counted, and how it is shown: to programs, and in a browser.
+mod browser;
+mod statistics;
 
 // What is logged, and how much of it.
 mod logging;

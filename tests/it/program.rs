@@ -752,3 +752,43 @@ fn a_hangup_has_the_file_read_again() {
         ]
     );
 }
+
+#[test]
+fn statistics_are_shown_where_and_to_whom_they_are_asked_for() {
+    let place = Place::new();
+    let status = |program: &Program, target: &str, host: &str| {
+        let mut client = Client::connect(program.address);
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        client.answer().status
+    };
+    let own = "localhost";
+    for (arguments, expected) in [
+        (&["--statistics"][..], [("/statistics/json", own, 200), ("/statistics/json", "other.example", 403)]),
+        (&[], [("/statistics/json", own, 404), ("/", own, 200)]),
+        (&["--statistics-path", "/a/b"], [("/statistics/", own, 404), ("/a/b/", own, 404)]),
+        (&["--statistics", "--statistics-path", "/a/b/"], [("/statistics/", own, 404), ("/a/b/", own, 200)]),
+        (&["--statistics", "--statistics-path", ""], [("/statistics/", own, 404), ("/", own, 200)]),
+        (
+            &["--statistics", "--statistics-access", "all"],
+            [("/statistics/metrics", "other.example", 200), ("/", own, 200)],
+        ),
+    ] {
+        let program = Program::start(drupe().args(arguments).arg(place.path(".")));
+        for (target, host, status_expected) in expected {
+            assert_eq!(status(&program, target, host), status_expected, "{arguments:?} {target} {host}");
+        }
+        let said = program.end();
+        let is_shown = arguments.contains(&"--statistics") && !arguments.contains(&"");
+        assert_eq!(said.iter().any(|line| line.starts_with("drupe: statistics at /")), is_shown, "{said:?}");
+    }
+    for (arguments, reason) in [
+        (["--statistics-path", "statistics"], "is not a path below /"),
+        (["--statistics-path", "/"], "is not a path below /"),
+        (["--statistics-path", "/a%2Fb"], "is not a path below /"),
+        (["--statistics-access", "some"], "is neither local nor all"),
+    ] {
+        let ended = run(drupe().args(arguments));
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.errors.contains(reason), "{}", ended.errors);
+    }
+}
