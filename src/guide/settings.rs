@@ -153,10 +153,11 @@
 //!
 //! # Other
 //!
-//! - [`statistics`](Settings::statistics): refused in this version when on. [`Server::statistics`](crate::Server::statistics) has numbers
-//!   without it.
+//! - [`statistics`](Settings::statistics): how long requests take and workers are at them, too; that costs less than two in a hundred. What
+//!   [`Server::statistics`](crate::Server::statistics) counts is counted without it.
 //! - [`wsgi_version`](Settings::wsgi_version): how [`Server::wsgi`](crate::Server::wsgi) reads text. `1.0` is what PEP 3333 has; `u.0` spares
 //!   an application the decoding of UTF-8.
-//! - [`instance`](Settings::instance): refused in this version.
+//! - [`instance`](Settings::instance): another [`HttpServer`](crate::process::HttpServer) to start and stop in place of the built-in one; only a
+//!   program can give it.
 
 use crate::settings::Settings;

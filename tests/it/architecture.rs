@@ -27,7 +27,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // `listen` holds addresses as they are, not the text of them.
     // One of them is a server of the user's own.
     ("settings", &["error", "address", "tls", "http_server"]),
-    ("http_server", &["error", "address"]),
+    // A server tells what it has done.
+    ("http_server", &["error", "address", "statistics"]),
     ("net", &["error", "address", "tls"]),
     ("message", &["h1", "address", "proxy", "tls"]),
     // Ring 2.

@@ -112,11 +112,6 @@ fn bad(row: &Row) -> (String, String) {
     }
 }
 
-/// Settings whose work is done; the others are refused whatever their value.
-fn supported() -> impl Iterator<Item = &'static Row> {
-    Settings::table().iter().filter(|row| !row.help().contains("not yet supported"))
-}
-
 fn flag(name: &str) -> String {
     format!("--{}", name.replace('_', "-"))
 }
@@ -144,7 +139,7 @@ fn every_setting_is_taken_from_a_file_from_the_environment_and_from_a_flag() {
     let place = Place::new();
     let path = place.path("drupe.toml");
     let file = path.to_str().unwrap();
-    for row in supported() {
+    for row in Settings::table() {
         let name = row.name();
         let (text, toml) = good(row);
         let key = format!("server.{name}");
@@ -198,7 +193,7 @@ fn every_bad_value_is_refused_by_name_wherever_it_stands() {
     let place = Place::new();
     let path = place.path("drupe.toml");
     let file = path.to_str().unwrap();
-    for row in supported() {
+    for row in Settings::table() {
         let name = row.name();
         let (text, toml) = bad(row);
         let refused = |ended: &Ended, begin: &str| {
@@ -282,20 +277,6 @@ fn what_the_system_does_not_have_is_refused_by_file_and_line() {
         }
     }
     assert!(!socket.exists());
-}
-
-#[test]
-fn what_is_not_done_yet_is_refused_wherever_it_stands() {
-    for row in Settings::table().iter().filter(|row| row.help().contains("not yet supported")) {
-        let text = match row.unit() {
-            "BOOL" => "true",
-            "VERSION" => "u.0",
-            _ => "cherry",
-        };
-        let ended = run(drupe().arg(format!("{}={text}", flag(row.name()))));
-        assert_eq!(ended.code, Some(2), "{}", row.name());
-        assert!(ended.errors.contains("not supported by this version"), "{}", ended.errors);
-    }
 }
 
 #[test]
