@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use drupe::Settings;
 use drupe::settings::Row;
 
-use crate::client::{Client, wait_until};
+use crate::client::{Client, get, wait_until};
 use crate::figures::Figures;
 use crate::place::Place;
 use crate::readme;
@@ -458,8 +458,13 @@ impl Program {
     }
 
     /// Ends it as an operator would, and gives all that it has said.
-    pub(crate) fn end(mut self) -> Vec<String> {
+    pub(crate) fn end(self) -> Vec<String> {
         self.signal("TERM");
+        self.end_of()
+    }
+
+    /// Waits for the end it was asked for, and gives all that it has said.
+    fn end_of(mut self) -> Vec<String> {
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
         self.reader.take().unwrap().join().unwrap();
         self.said()
@@ -772,4 +777,91 @@ fn statistics_are_shown_where_and_to_whom_they_are_asked_for() {
         assert_eq!(ended.code, Some(2));
         assert!(ended.errors.contains(reason), "{}", ended.errors);
     }
+}
+
+/// Asks until it is told to leave, by one connection or by many; says how many answers there were, or what went wrong.
+///
+/// Once the program `ends` a client may find nobody, or its connection ended before the first byte of an answer: never in the middle of one.
+fn ask_on(address: SocketAddr, is_kept: bool, answered: &AtomicUsize, ends: &AtomicBool) -> Result<(), String> {
+    let mut kept: Option<Client> = None;
+    loop {
+        let reused = kept.take();
+        // Looked at before, so that nothing is forgiven that began before the end.
+        let ending = ends.load(Ordering::SeqCst);
+        let mut client = match reused {
+            Some(client) => client,
+            None => match TcpStream::connect(address) {
+                Ok(stream) => Client::over_stream(stream),
+                Err(_) if ends.load(Ordering::SeqCst) => return Ok(()),
+                Err(error) => return Err(format!("connect: {error}")),
+            },
+        };
+        let answer = match client.try_send(get("/file").as_bytes()) {
+            Ok(()) => client.answer_to("GET"),
+            Err(error) => Err(format!("{error} {NOTHING}")),
+        };
+        match answer {
+            Ok(answer) if answer.status == 200 && answer.text() == "content" => {
+                answered.fetch_add(1, Ordering::SeqCst);
+                if is_kept && !answer.closes() {
+                    kept = Some(client);
+                } else if is_kept && !ends.load(Ordering::SeqCst) {
+                    return Err("told to close for no reason".to_owned());
+                }
+            }
+            Ok(answer) => return Err(format!("{answer:?}")),
+            Err(error) if error.ends_with(NOTHING) && (ending || ends.load(Ordering::SeqCst)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What is said where a connection has ended before the first byte of an answer.
+const NOTHING: &str = "in the line \"\"";
+
+#[test]
+fn signals_under_load_fail_no_request_but_those_that_come_after_the_end() {
+    let place = Place::new();
+    std::fs::write(place.path("file"), "content").unwrap();
+    let (path, log) = (place.path("drupe.toml"), place.path("access.log"));
+    let write = |pool: usize| {
+        let text =
+            format!("[drupe]\naccess_log = {log:?}\n[server]\nsoftware = \"round-{pool}\"\nthread_pool = {pool}\n");
+        std::fs::write(&path, text).unwrap();
+    };
+    write(2);
+    let program = Program::start(drupe().arg("--config").arg(&path).arg(place.path(".")));
+    let address = program.address;
+    let (answered, ends) = (AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let (answered, ends) = (&answered, &ends);
+        let clients: Vec<_> =
+            (0..8).map(|number| scope.spawn(move || ask_on(address, number % 2 == 0, answered, ends))).collect();
+        let get_on = || {
+            let before = answered.load(Ordering::SeqCst);
+            wait_until("the clients get on", || {
+                answered.load(Ordering::SeqCst) >= before + 40
+                    || clients.iter().any(thread::ScopedJoinHandle::is_finished)
+            });
+        };
+        for round in 3..13 {
+            get_on();
+            write(round);
+            program.signal("HUP");
+            let is_new = |client: &mut Client| client.get("/file").field("server") == Some(&format!("round-{round}"));
+            wait_until("it is in force", || is_new(&mut Client::connect(address)));
+            get_on();
+            std::fs::rename(&log, place.path(&format!("access.log.{round}"))).unwrap();
+            program.signal("USR1");
+            wait_until("the log is opened anew", || log.exists());
+        }
+        get_on();
+        ends.store(true, Ordering::SeqCst);
+        program.signal("TERM");
+        for client in clients {
+            client.join().unwrap().unwrap();
+        }
+    });
+    assert!(answered.into_inner() >= 800);
+    assert_eq!(program.end_of(), ["drupe: press Ctrl-C to stop"]);
 }

@@ -163,15 +163,27 @@ const ATTRIBUTES: &[(&str, &[&str], &[&str])] = &[
         &["wsgi: the_setting_says_which_version", "cheroot: an_environ_is_that_of_cheroot_but_for_what_is_listed"],
         REFUSED,
     ),
+    (
+        "statistics",
+        &["statistics: times_are_measured_only_while_that_is_wanted", "statistics: mixed_load_is_counted_exactly"],
+        &["program: every_bad_value_is_refused_by_name_wherever_it_stands"],
+    ),
+    (
+        "instance",
+        &["instance: it_starts_stops_and_restarts_in_place_of_the_built_in_one"],
+        &["instance: a_start_that_fails_says_why_to_the_starter_and_to_who_waits"],
+    ),
+    ("httpserver_from_self", &["instance: the_built_in_one_can_be_had_and_controlled_as_an_instance"], NONE),
+    ("start", &["instance: several_servers_live_on_one_bus_and_a_failure_of_one_ends_it"], NONE),
 ];
 
 /// It gives a value, and is given none.
 const NONE: &[&str] = &[];
 const REFUSED: &[&str] = &["lifecycle: every_setting_that_cannot_be_used_is_refused_by_name"];
 
-/// All that the page names; `statistics`, `instance` and what belongs to it have their tests where they are.
-const PAGE: &str = "accepted_queue_size accepted_queue_timeout base bind_addr max_request_body_size max_request_header_size nodelay peercreds \
-    peercreds_resolve protocol_version shutdown_timeout socket_file socket_host socket_port socket_queue_size socket_timeout ssl_certificate \
+/// All that the page names.
+const PAGE: &str = "accepted_queue_size accepted_queue_timeout base bind_addr httpserver_from_self instance max_request_body_size max_request_header_size nodelay peercreds \
+    peercreds_resolve protocol_version shutdown_timeout start statistics socket_file socket_host socket_port socket_queue_size socket_timeout ssl_certificate \
     ssl_certificate_chain ssl_ciphers ssl_context ssl_module ssl_private_key thread_pool thread_pool_max wsgi_version";
 
 #[test]
