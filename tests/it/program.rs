@@ -716,8 +716,9 @@ fn a_hangup_has_the_file_read_again() {
     std::fs::rename(&log, place.path("access.log.1")).unwrap();
     program.signal("HUP");
     wait_until("what needs a restart is named", || heard("restart") == 2);
+    wait_until("its log is opened anew", || log.exists());
     assert_eq!(client.get("/").field("server"), Some("new"), "the connection goes on");
-    wait_until("its log was opened anew", || log.exists() && lines(&log).len() == 1);
+    wait_until("it is logged there", || lines(&log).len() == 1);
 
     write("[server]\nsoftware = 7");
     program.signal("HUP");
