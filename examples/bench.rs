@@ -1,5 +1,5 @@
 //! What benchmarks ask for: `GET /hello`, `POST /echo`, `GET /bytes/N`, at 127.0.0.1 and the port that `--port N` gives; over TLS with
-//! `--cert FILE --key FILE`, for which it has to be built with the feature `tls`.
+//! `--cert FILE --key FILE`, for which it has to be built with the feature `tls`; with `--statistics true` the time of requests is measured.
 
 use drupe::http::{Method, StatusCode};
 use drupe::{Body, IntoResponse, Request, Response, Server};
@@ -32,8 +32,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         match (argument.as_str(), arguments.next()) {
             ("--port", Some(port)) => server.settings.socket_port = port.parse()?,
             ("--cert", Some(file)) => server.settings.ssl_certificate = Some(file.into()),
+            ("--statistics", Some(is_on)) => server.settings.statistics = is_on.parse()?,
             ("--key", Some(file)) => server.settings.ssl_private_key = Some(file.into()),
-            _ => return Err("usage: bench [--port N] [--cert FILE --key FILE]".into()),
+            _ => return Err("usage: bench [--port N] [--statistics BOOL] [--cert FILE --key FILE]".into()),
         }
     }
     Ok(server.quickstart()?)

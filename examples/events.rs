@@ -11,12 +11,11 @@ use drupe::{Body, IntoResponse, Request, Response, Server};
 fn clock(_request: &mut Request) -> Response {
     let body = Body::stream(|writer| {
         for second in 0.. {
-            if writer.is_shutting_down() {
-                break;
-            }
             write!(writer, "id: {second}\ndata: {second} seconds\n\n")?;
             writer.flush()?;
-            std::thread::sleep(Duration::from_secs(1));
+            if writer.stops_within(Duration::from_secs(1)) {
+                break;
+            }
         }
         Ok(())
     });

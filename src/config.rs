@@ -14,7 +14,7 @@ use http::{HeaderValue, StatusCode, Version};
 use self::bind::{bind, mode, owner, resolve};
 use self::check::{
     GIB, KIB, LONGEST_GRACE, LONGEST_QUEUE, LONGEST_TARGET, MOST_CONNECTIONS, MOST_FIELDS, MOST_THREADS, backlog,
-    limit, overflow, protocol, software, supported, threads_max, time, time_or_zero, within,
+    limit, overflow, protocol, software, threads_max, time, time_or_zero, within,
 };
 use self::proxies::trust;
 use crate::address::BindAddr;
@@ -76,6 +76,9 @@ pub(crate) struct Config {
     /// For a worker above `threads_min` to be without work.
     pub(crate) thread_idle_timeout: Duration,
 
+    /// Whether the time of requests is measured from the start.
+    pub(crate) statistics: bool,
+
     /// Connections that may be open; `None`: no limit.
     pub(crate) connections: Option<usize>,
     /// Connections that may be idle between requests; `None`: no limit.
@@ -125,9 +128,8 @@ impl Config {
     /// Checks `settings` and completes what they leave open.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first value that cannot be used, or that this version does not support.
+    /// [`Error::Setting`] for the first value that cannot be used.
     pub(crate) fn resolve(settings: &Settings) -> Result<Config, Error> {
-        supported(settings)?;
         let s = settings;
         let patience = time("socket_timeout", s.socket_timeout)?;
         let or_patience = |name, value: Option<Duration>| value.map_or(Ok(patience), |value| time(name, value));
@@ -158,6 +160,7 @@ impl Config {
             accepted_queue_timeout: time_or_zero("accepted_queue_timeout", s.accepted_queue_timeout)?,
             shutdown_timeout: time_or_zero("shutdown_timeout", s.shutdown_timeout)?,
             thread_idle_timeout: time("thread_idle_timeout", s.thread_idle_timeout)?,
+            statistics: s.statistics,
             queue: limit("accepted_queue_size", s.accepted_queue_size, 1..=LONGEST_QUEUE)?,
             connections: limit("max_connections", s.max_connections, 1..=MOST_CONNECTIONS)?,
             idle_connections: limit("keep_alive_conn_limit", s.keep_alive_conn_limit, 0..=MOST_CONNECTIONS)?,

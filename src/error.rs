@@ -8,6 +8,7 @@ use std::error;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use self::origin::Origin;
 
@@ -88,6 +89,11 @@ pub enum Error {
         /// The reason.
         source: io::Error,
     },
+    /// The server could not be started or could not go on serving: told to those who wait for it.
+    Serving {
+        /// The reason, shared by all of them.
+        source: Arc<dyn error::Error + Send + Sync>,
+    },
     /// The server was told to stop before its start was complete.
     Stopped,
 }
@@ -138,6 +144,7 @@ impl fmt::Display for Error {
             Error::Bind { address, .. } => write!(f, "cannot listen on {address}"),
             Error::Thread { name, .. } => write!(f, "cannot start thread {name:?}"),
             Error::System { what, .. } => write!(f, "cannot set up {what}"),
+            Error::Serving { .. } => f.write_str("the server cannot go on"),
             Error::Stopped => f.write_str("server was stopped while it started"),
         }
     }
@@ -152,6 +159,7 @@ impl error::Error for Error {
             | Error::Unreadable { source, .. }
             | Error::System { source, .. } => Some(source),
             Error::Located { error, .. } => error.source(),
+            Error::Serving { source } => Some(source),
             Error::Setting { .. }
             | Error::Contradiction { .. }
             | Error::UnknownSetting { .. }

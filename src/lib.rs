@@ -17,7 +17,7 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | starting, stopping, restarting | [`Server`], [`ServerHandle`] |
+//! | starting, stopping, restarting | [`Server`], [`ServerHandle`], [`process::HttpServer`] for one of one's own |
 //! | what can be set, with units, ranges and defaults | [`Settings`] |
 //! | settings from files, the environment and flags | [`settings`], [`Settings::from_file`](settings/struct.Settings.html#method.from_file) |
 //! | writing handlers | [`Handler`], [`IntoResponse`], [`Request`], [`RequestExt`] |
@@ -27,9 +27,12 @@
 //! | a directory of files | [`Files`] |
 //! | applications in the style of WSGI, CGI programs | [`wsgi`], [`Server::wsgi`] |
 //! | HTTPS | [`Settings::ssl_certificate`], [`Connection::tls`], [`ServerHandle::reload_tls`], [`tls`] |
-//! | what it has done, and how a stop went | [`Statistics`], [`Stopped`] |
+//! | what a process lives by: start, stop, PID file, fewer rights | [`process`] |
+//! | what it has done and is doing: numbers, a live page, JSON, Prometheus | [`statistics`], [`Server::mount_statistics`] |
+//! | how a stop went | [`process::Stopped`] |
 //! | testing handlers | [`testing`] |
 //! | what can go wrong at a start | [`Error`] |
+//! | settings one by one, coming from other servers, proxies, systemd, Kubernetes, security | [`guide`] |
 //!
 //! # Features
 //!
@@ -49,17 +52,19 @@
 //! ```text
 //! Settings ─► Config          checked once, at start
 //!               │
-//! listener ─► accept ─► queue ─► worker ─► Connection::advance ─► handshake · head · judge · handler · answer
-//!                         ▲                        │
-//!                         └── parking ◄────────────┘ nothing to read: it waits here, without a thread
+//! listener ─► accept ─► queue ─► worker ─► handshake · head · handler · answer
+//!                         ▲        │
+//!                         └ parking┘ nothing to read: it waits here, without a thread
 //! ```
+//!
+//! [`guide::travel`] has it step by step.
 //!
 //! A worker belongs to one connection while its handler runs and its answer is written, and to nobody in between. So a handler may block,
 //! and a stream of events that stays open holds one worker: [`thread_pool_max`](Settings::thread_pool_max) says how many there can be.
 //! Every wait for a client has a deadline, every queue and buffer a bound; [`Settings`] has them all.
 //!
-//! In the source: `h1` is the protocol, pure and without I/O, and `proxy` what proxies say of a client, likewise; `net` has the sockets and knows no HTTP; `message` is what a handler sees;
-//! `threaded` joins them into an engine; `server` is the door. `tests/it/architecture.rs` holds who may import whom.
+//! In the source: `h1` is the protocol, pure and without I/O, and `proxy` what proxies say of a client, likewise; `net` has the sockets and
+//! knows no HTTP; `message` is what a handler sees; `threaded` joins them into an engine; `server` is the door. `tests/it/architecture.rs` holds who may import whom.
 //!
 //! # Logging
 //!
@@ -68,19 +73,34 @@
 //! the seconds it took at the end; nothing of a peer's in it can forge a line. For other forms, such as JSON, the record has its parts as
 //! key-values: `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` and `seconds`; those are as they were
 //! sent, and null if there is none.
+//!
+//! The first two words of a target stay what they are; what follows them, the file that says it, does not.
+//!
+//! | target | what is said under it |
+//! |---|---|
+//! | `drupe::access` | exchanges |
+//! | `drupe::wsgi` | what applications write to `wsgi.errors`, and how they have failed |
+//! | `drupe::message`, `drupe::files` | handlers that return an error; directories that cannot be read |
+//! | `drupe::threaded` | connections, requests that are refused, handlers that panic, a lack of threads or descriptors |
+//! | `drupe::net` | sockets, their files, certificates |
+//! | `drupe::server`, `drupe::bus` | starts and stops; signals, and what systemd is told |
 
 mod address;
 mod bus;
 mod config;
 mod error;
 mod files;
+#[cfg(doc)]
+pub mod guide;
 mod h1;
 mod http_server;
 mod message;
 mod net;
+pub mod process;
 mod proxy;
 mod server;
 pub mod settings;
+pub mod statistics;
 pub mod testing;
 mod threaded;
 pub mod tls;
@@ -96,10 +116,13 @@ pub use h1::laws;
 #[doc(hidden)]
 pub use proxy::laws as proxy_laws;
 
+#[cfg(all(any(test, fuzzing), feature = "config"))]
+#[doc(hidden)]
+pub use settings::laws as settings_laws;
+
 pub use address::{BindAddr, Credentials, Peer};
 pub use error::Error;
 pub use files::Files;
-pub use http_server::{Statistics, Stopped};
 pub use message::{
     Body, BodyWriter, Connection, Handler, IntoResponse, Request, RequestExt, Response, Upgraded, upgrade,
 };

@@ -16,22 +16,25 @@ mod log_file;
 mod logger;
 #[path = "main/own.rs"]
 mod own;
+#[path = "main/process.rs"]
+mod process;
 #[path = "main/repeats.rs"]
 mod repeats;
 #[path = "main/self_signed.rs"]
 mod self_signed;
 
-use std::error::Error as _;
 use std::fmt::{Arguments, Write as _};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use drupe::process::Bus;
 use drupe::settings::SslContext;
-use drupe::{Error, Files, Request, Server, Settings};
+use drupe::{Error, Files, Server, Settings};
 
 use self::arguments::{Options, Task, task};
 use self::logger::Logger;
 use self::own::Own;
+use self::process::Process;
 
 fn main() -> ExitCode {
     let done = match task(lexopt::Parser::from_env()) {
@@ -76,54 +79,80 @@ impl From<lexopt::Error> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let mut reason = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            // Writing to a string cannot fail.
-            let _ = write!(reason, ": {error}");
-            cause = error.source();
-        }
-        match error {
-            Error::Setting { .. }
+        let reason = chain(&error);
+        if is_of_settings(&error) { Self::Settings(reason) } else { Self::Serve(reason) }
+    }
+}
+
+/// What an error says, with its causes.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut reason = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a string cannot fail.
+        let _ = write!(reason, ": {error}");
+        cause = error.source();
+    }
+    reason
+}
+
+fn is_of_settings(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Setting { .. }
             | Error::Contradiction { .. }
             | Error::UnknownSetting { .. }
             | Error::Located { .. }
             | Error::Malformed { .. }
-            | Error::Unreadable { .. } => Self::Settings(reason),
-            _ => Self::Serve(reason),
-        }
-    }
+            | Error::Unreadable { .. }
+    )
 }
 
 /// Prints what it would go by, if it can go by it.
 fn check(options: Options) -> Result<(), Failure> {
     let text = check::text(&options);
-    let mut server = Server::new(|_: &mut Request| ());
-    server.settings = options.settings;
-    server.check()?;
+    server(&options)?.check()?;
+    Process::new(&options.own)?;
     print(&text)
 }
 
+/// What serves as it was asked for; it reads and opens nothing yet but the directory.
+fn server(options: &Options) -> Result<Server, Failure> {
+    let directory = options.own.directory();
+    let files = Files::new(&directory)
+        .map_err(|error| options.own.refuse("directory", &format!("cannot serve {}: {error}", directory.display())))?;
+    let mut server = Server::new(files.dotfiles(options.own.is("dotfiles")).listing(options.own.is("listing")));
+    server.settings = options.settings.clone();
+    if options.own.is("ssl_self_signed") {
+        if let Some(path) = &options.settings.ssl_certificate {
+            let reason = format!("stands instead of ssl_certificate, which is {path:?}: only one can be");
+            return Err(options.own.refuse("ssl_self_signed", &reason));
+        }
+        server.settings.ssl_context = Some(self_signed::context(&server.settings)?);
+    }
+    Ok(server)
+}
+
 fn serve(options: Options) -> Result<(), Failure> {
+    let mut server = server(&options)?;
     let directory = options.own.directory();
     let shown = directory.display();
-    let mut server = Server::new(
-        Files::new(&directory)
-            .map_err(|error| Failure::Serve(format!("cannot serve {shown}: {error}")))?
-            .dotfiles(options.own.is("dotfiles"))
-            .listing(options.own.is("listing")),
-    );
-    server.settings = options.settings;
-    if options.own.is("ssl_self_signed") {
-        server.settings.ssl_context = Some(self_signed::context(&server.settings)?);
+    let page = options.own.statistics().filter(|_| server.settings.statistics);
+    let is_shown = page.is_some();
+    if let Some(page) = page {
+        server.mount_statistics(page);
     }
     // Nothing is opened, no log file either, for settings that are wrong.
     server.check()?;
+    let process = Process::new(&options.own)?;
     let logger = Logger::install(&options.own)?;
     server.on_graceful(|| logger.reopen());
     let (own, context) = (options.own.clone(), server.settings.ssl_context.clone());
     server.on_reload(move || again(&own, context.clone()));
-    server.start()?;
+    let bus = Bus::new();
+    process.subscribe(&bus);
+    server.subscribe(&bus);
+    bus.start().map_err(|error| process::failure(&error))?;
     let base = if server.settings.listen.is_empty() { server.base() } else { server.description() };
     // A Unix socket has a path and no resources to show.
     let slash = if base.starts_with("http") && !base.contains(',') && !base.ends_with('/') { "/" } else { "" };
@@ -131,8 +160,14 @@ fn serve(options: Options) -> Result<(), Failure> {
     if options.own.is("ssl_self_signed") {
         say(format_args!("drupe: {}\n", self_signed::WARNING));
     }
+    if is_shown {
+        let path = options.own.value("statistics_path").to_string_lossy();
+        say(format_args!("drupe: statistics at /{}/\n", path.trim_matches('/')));
+    }
     say(format_args!("drupe: press Ctrl-C to stop\n"));
     let done = server.quickstart();
+    // The server has stopped; what else there is follows, and what goes wrong with that is logged.
+    let _ = bus.exit();
     log::logger().flush();
     Ok(done?)
 }

@@ -1,23 +1,29 @@
 //! The server as its user holds it: CherryPy's server adapter.
 
 mod address;
+mod built_in;
 mod graceful;
+mod instance;
+mod life;
 #[cfg(feature = "signals")]
 mod obeying;
+mod on_bus;
 mod reload;
+mod running;
 mod served;
+mod starting;
+mod statistics;
+mod told;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use self::graceful::Listeners;
-use self::reload::Reloading;
+use self::life::{Shared, State};
 use self::served::Served;
-use crate::address::BindAddr;
-use crate::bus::notify;
+use crate::bus::{Subscriptions, WeakBus};
 use crate::config::Config;
 use crate::error::Error;
-use crate::http_server::{Statistics, Stopped};
+use crate::http_server::Stopped;
 use crate::message::Handler;
 use crate::settings::Settings;
 use crate::threaded::Engine;
@@ -41,43 +47,14 @@ pub struct Server {
     /// What the next start goes by; CherryPy's attributes, under their names.
     pub settings: Settings,
     shared: Arc<Shared>,
+    /// On buses, which are to forget it when it is dropped.
+    subscriptions: Subscriptions,
 }
 
 /// A server as others may hold it: to look at it and to stop it.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
     shared: Arc<Shared>,
-}
-
-struct Shared {
-    served: Served,
-    life: Mutex<Life>,
-    /// Rings when the state changes.
-    changed: Condvar,
-    /// Who opens things anew when asked.
-    graceful: Listeners,
-    reloading: Reloading,
-}
-
-#[derive(Default)]
-struct Life {
-    state: State,
-    /// The engine that runs, or the last one for as long as it has a thread left to join.
-    engine: Option<Arc<Engine>>,
-    stopped: Stopped,
-    /// Whether it is what the process is for, so that its state is that of the service: systemd is told.
-    is_main: bool,
-    /// What the last engine had counted when it was let go.
-    counted: Statistics,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
-    #[default]
-    Stopped,
-    Starting,
-    Running,
-    Stopping,
 }
 
 impl Server {
@@ -92,41 +69,10 @@ impl Server {
     /// A setting that is out of range, a host without an address, an address that cannot be had, a thread that cannot be started: each
     /// names what it is about, and nothing is left behind.
     pub fn start(&self) -> Result<(), Error> {
-        if self.shared.begin_start() { self.start_engine() } else { Ok(()) }
-    }
-
-    /// Goes on from `Starting`, which the caller has entered.
-    fn start_engine(&self) -> Result<(), Error> {
-        let started = Config::resolve(&self.settings).and_then(|config| {
-            let handler = self.shared.served.handler(&config);
-            Engine::start(config, handler)
-        });
-        let started = started.map_err(|error| self.settings.locate(error));
-        let mut life = self.shared.life();
-        let result = match started {
-            Ok(engine) => {
-                self.shared.reloading.began(&self.settings);
-                life.engine = Some(Arc::new(engine));
-                life.state = State::Running;
-                Ok(())
-            }
-            Err(error) => {
-                life.state = State::Stopped;
-                Err(error)
-            }
-        };
-        let is_main = life.is_main;
-        drop(life);
-        self.shared.changed.notify_all();
-        match &result {
-            Ok(()) if is_main => notify::ready(),
-            Err(_) if is_main => notify::stopping(),
-            _ => {}
-        }
-        if result.is_ok() {
+        if self.shared.start(&self.settings)? {
             log::info!("serving on {}", self.description());
         }
-        result
+        Ok(())
     }
 
     /// Checks the settings as [`start`](Self::start) does, files of certificates and keys included, and listens nowhere.
@@ -148,21 +94,32 @@ impl Server {
 
     /// Stops and starts again, with the settings as they are now. Who [`block`](Self::block)s goes on blocking.
     ///
+    /// Where address and socket settings stay the same, so do the listening sockets, port 0 with the port it got: connections wait meanwhile,
+    /// and none is refused. Those that wait for a request stay open and are served afterwards, unless TLS is switched on or off or proxies
+    /// change.
+    ///
     /// # Errors
     /// As [`start`](Self::start); then the server is stopped.
     pub fn restart(&self) -> Result<(), Error> {
         // Without a moment in between in which it is stopped: others would take that for the end.
-        if self.shared.stop_for(State::Starting).is_some() { self.start_engine() } else { self.start() }
+        self.shared.stop_for(State::Paused);
+        self.start()
     }
 
     /// Waits until connections are accepted: at once if it runs, else until another thread has started it.
-    pub fn wait(&self) {
-        self.shared.wait_for(State::Running);
+    ///
+    /// # Errors
+    /// [`Error::Serving`] if it does not run because its last start has failed, or because it could not go on.
+    pub fn wait(&self) -> Result<(), Error> {
+        self.shared.wait()
     }
 
     /// Waits until it is stopped; returns at once if it does not run.
-    pub fn block(&self) {
-        self.shared.block();
+    ///
+    /// # Errors
+    /// [`Error::Serving`] if nobody has stopped it: it could not go on, or its last start has failed.
+    pub fn block(&self) -> Result<(), Error> {
+        self.shared.block()
     }
 
     /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
@@ -176,19 +133,20 @@ impl Server {
     /// signal that nothing was asked for is left alone: with TLS there always is something.
     ///
     /// # Errors
-    /// As [`start`](Self::start), and `System` if the signals cannot be had.
+    /// As [`start`](Self::start) and [`block`](Self::block), and `System` if the signals cannot be had.
     pub fn quickstart(&self) -> Result<(), Error> {
-        let starts = self.shared.begin_start();
+        let claimed = self.shared.claim_start();
         // Before anybody can see that it serves: a signal from then on is to be obeyed. One that comes before waits for the start.
         #[cfg(feature = "signals")]
-        let _caught = self.obey_all_signals(starts)?;
-        if starts {
-            self.start_engine()?;
+        let _caught = self.obey_all_signals(claimed.is_some())?;
+        if let Some(kept) = claimed {
+            self.shared.start_claimed(&self.settings, kept)?;
+            log::info!("serving on {}", self.description());
         }
         self.shared.set_main(true);
-        self.block();
+        let ended = self.block();
         self.shared.set_main(false);
-        Ok(())
+        ended
     }
 
     /// A handle that can be cloned and sent, for handlers and other threads.
@@ -196,16 +154,15 @@ impl Server {
     pub fn handle(&self) -> ServerHandle {
         ServerHandle { shared: Arc::clone(&self.shared) }
     }
-
-    /// What it has done since its last start; all zero if there was none.
-    #[must_use]
-    pub fn statistics(&self) -> Statistics {
-        self.shared.statistics()
-    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // Handles may outlive it: no bus is to start what nobody owns.
+        let buses = std::mem::take(&mut self.shared.life().buses);
+        for bus in buses.iter().filter_map(WeakBus::upgrade) {
+            self.subscriptions.end(&bus);
+        }
         self.stop();
         self.shared.join_rest();
     }
@@ -224,13 +181,19 @@ impl ServerHandle {
     }
 
     /// Waits until connections are accepted; see [`Server::wait`].
-    pub fn wait(&self) {
-        self.shared.wait_for(State::Running);
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait(&self) -> Result<(), Error> {
+        self.shared.wait()
     }
 
     /// Waits until it is stopped; see [`Server::block`].
-    pub fn block(&self) {
-        self.shared.block();
+    ///
+    /// # Errors
+    /// As there.
+    pub fn block(&self) -> Result<(), Error> {
+        self.shared.block()
     }
 
     /// The addresses of TCP it listens on, with their real ports; empty unless it runs.
@@ -239,162 +202,8 @@ impl ServerHandle {
         self.shared.addresses()
     }
 
-    /// What it has done since its last start; see [`Server::statistics`].
-    #[must_use]
-    pub fn statistics(&self) -> Statistics {
-        self.shared.statistics()
-    }
-
     /// Has a stop that is under way wait no longer: what still runs is cut. Nothing happens if none is.
     pub fn cut(&self) {
-        let engine = {
-            let life = self.shared.life();
-            life.engine.clone().filter(|_| life.state == State::Stopping)
-        };
-        if let Some(engine) = engine {
-            engine.cut();
-        }
-    }
-}
-
-impl Shared {
-    /// Enters `Starting`, once nobody else is in the middle of anything; false if it runs already.
-    fn begin_start(&self) -> bool {
-        let mut life = self.settled();
-        let starts = life.state != State::Running;
-        if starts {
-            life.state = State::Starting;
-        }
-        starts
-    }
-
-    fn stop(&self) -> Stopped {
-        self.stop_for(State::Stopped).unwrap_or_else(|| self.life().stopped)
-    }
-
-    /// Stops what runs, and enters `next`; `None` if it was not this call that stopped it.
-    fn stop_for(&self, next: State) -> Option<Stopped> {
-        let (engine, is_main) = {
-            let mut life = self.life();
-            while life.state == State::Starting {
-                life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
-            }
-            match (life.state, &life.engine) {
-                (State::Running, Some(engine)) => {
-                    let engine = Arc::clone(engine);
-                    // Whoever sees that it is stopping may rely on it.
-                    engine.announce_stop();
-                    life.state = State::Stopping;
-                    (engine, life.is_main)
-                }
-                // Another is at it. Who is waited for himself must not wait for him.
-                (State::Stopping, Some(engine)) if !engine.is_ours() => {
-                    while life.state == State::Stopping {
-                        life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
-                    }
-                    return None;
-                }
-                _ => return None,
-            }
-        };
-        match next {
-            _ if !is_main => {}
-            State::Starting => notify::reloading(),
-            _ => notify::stopping(),
-        }
-        let stopped = engine.stop();
-        self.let_go(&engine, |life| {
-            life.state = next;
-            life.stopped = stopped;
-        });
-        self.changed.notify_all();
-        log::info!("stopped: {} finished, {} cut", stopped.finished, stopped.cut);
-        Some(stopped)
-    }
-
-    fn set_main(&self, is_main: bool) {
-        let is_running = {
-            let mut life = self.life();
-            life.is_main = is_main;
-            life.state == State::Running
-        };
-        if is_main && is_running {
-            notify::ready();
-        }
-    }
-
-    fn wait_for(&self, state: State) {
-        let mut life = self.life();
-        while life.state != state {
-            life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn block(&self) {
-        self.wait_for(State::Stopped);
-        self.join_rest();
-    }
-
-    fn join_rest(&self) {
-        let engine = self.engine();
-        if let Some(engine) = engine.filter(|engine| !engine.is_ours()) {
-            engine.join_rest();
-            self.let_go(&engine, |_| {});
-        }
-    }
-
-    /// Makes a change, then gives up an engine that is over: its listeners and its poller are closed with it.
-    fn let_go(&self, engine: &Arc<Engine>, change: impl FnOnce(&mut Life)) {
-        let mut life = self.life();
-        change(&mut life);
-        if engine.is_over() && life.engine.as_ref().is_some_and(|last| Arc::ptr_eq(last, engine)) {
-            life.counted = engine.statistics();
-            life.engine = None;
-        }
-    }
-
-    fn addresses(&self) -> Vec<SocketAddr> {
-        let life = self.life();
-        match (life.state, &life.engine) {
-            (State::Running, Some(engine)) => engine.addresses(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn listening(&self) -> Vec<BindAddr> {
-        let life = self.life();
-        match (life.state, &life.engine) {
-            (State::Running, Some(engine)) => engine.listening(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn statistics(&self) -> Statistics {
-        let engine = self.engine();
-        engine.map_or_else(|| self.life().counted.clone(), |engine| engine.statistics())
-    }
-
-    fn engine(&self) -> Option<Arc<Engine>> {
-        self.life().engine.clone()
-    }
-
-    /// The life once nobody is in the middle of changing it.
-    fn settled(&self) -> MutexGuard<'_, Life> {
-        let mut life = self.life();
-        while matches!(life.state, State::Starting | State::Stopping) {
-            life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
-        }
-        life
-    }
-
-    /// Nothing under this lock can leave it half done, so poison says nothing.
-    fn life(&self) -> MutexGuard<'_, Life> {
-        self.life.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("state", &self.life().state).finish_non_exhaustive()
+        self.shared.cut();
     }
 }

@@ -1,4 +1,5 @@
-//! Writes the cases of `tests/data`, and what proxies say, into `found`, for the fuzzers to begin with beside the corpus that is there.
+//! Writes the cases of `tests/data`, what proxies say and files of settings into `found`, for the fuzzers to begin with beside the corpus
+//! that is there.
 //!
 //! `cargo run --example seeds`, in this folder.
 
@@ -11,7 +12,7 @@ use std::{fs, io, path::Path};
 fn main() -> io::Result<()> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data");
     let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("found");
-    for target in ["head", "framing", "decode", "exchange", "encode", "connection", "proxy", "forwarded"] {
+    for target in ["head", "framing", "decode", "exchange", "encode", "connection", "proxy", "forwarded", "settings"] {
         fs::create_dir_all(found.join(target))?;
     }
     for (at, seed) in HEADERS.iter().enumerate() {
@@ -19,6 +20,9 @@ fn main() -> io::Result<()> {
     }
     for (at, seed) in FIELDS.iter().enumerate() {
         fs::write(found.join("forwarded").join(format!("field-{at}")), [b"\x01", seed.as_bytes()].concat())?;
+    }
+    for (at, seed) in FILES.iter().enumerate() {
+        fs::write(found.join("settings").join(format!("file-{at}")), seed)?;
     }
     for file in fs::read_dir(data)? {
         let path = file?.path();
@@ -58,4 +62,14 @@ const FIELDS: &[&str] = &[
     "for=192.0.2.60;proto=http;by=203.0.113.43, for=\"[2001:db8::1]:4711\";host=\"a.b:80\"",
     "for=\"_hid\\den\", For=unknown\nfor=_x;secret=\"a, b;\\\"\"",
     "192.0.2.43, 2001:db8::1, [::1]:80\nhttp, https\nexample.org:8443",
+];
+/// Files of settings: the sample; each kind of value in each spelling of its key; what is refused.
+const FILES: &[&str] = &[
+    include_str!("../../examples/drupe.toml"),
+    "[global]\n\"server.socket_port\" = 8_080\nserver.nodelay = false\n[server]\nsocket_mode = 0o600\nsocket_timeout = 2.5\n",
+    "server = { listen = [\"fd:3\", \"unix:@a\", \"tcp://[::1]:80\"], wsgi_version = [\"u\", 0] }\n",
+    "[global.server]\nsocket_file = \"@\\u0000\"\nmax_request_body_size = -1\nbody_buffer_size = \"64K\"\nheader_timeout = ''\n",
+    "server.ssl_private_key_password = \"file:/a\"\nserver.ssl_sni = \"a:b,c\"\nserver.trusted_proxies = \"unix, ::1\"\n",
+    "server.socket_prt = 1979-05-27\n[[server]]\nsoftware = {}\n",
+    "server.a = 1\n[global]\nserver.a = 1e3\nserver.software = \"\"\"\nb\"\"\"\n",
 ];

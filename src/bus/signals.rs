@@ -9,6 +9,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
 
 /// Signals are caught for as long as this lives; afterwards they end the process again, as by default.
+#[derive(Debug)]
 pub(crate) struct Caught {
     group: &'static Group,
     handle: Handle,
@@ -70,7 +71,8 @@ pub(crate) fn on_graceful(on_each: impl Fn() + Send + 'static) -> io::Result<Cau
 }
 
 /// Signals that are caught together.
-struct Group {
+#[derive(Debug)]
+pub(super) struct Group {
     signals: &'static [i32],
     /// Whether they do what they do by default.
     default: OnceLock<Arc<AtomicBool>>,
@@ -98,7 +100,7 @@ impl Group {
     }
 }
 
-fn catch(group: &'static Group, listen: impl FnOnce(Signals) + Send + 'static) -> io::Result<Caught> {
+pub(super) fn catch(group: &'static Group, listen: impl FnOnce(Signals) + Send + 'static) -> io::Result<Caught> {
     let default = group.default_when_uncaught()?;
     let signals = Signals::new(group.signals)?;
     let handle = signals.handle();
@@ -124,6 +126,6 @@ impl Drop for Caught {
     }
 }
 
-static EXIT: Group = Group::new(&[SIGTERM, SIGINT]);
+pub(super) static EXIT: Group = Group::new(&[SIGTERM, SIGINT]);
 static GRACEFUL: Group = Group::new(&[SIGUSR1]);
 static HANGUP: Group = Group::new(&[SIGHUP]);

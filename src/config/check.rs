@@ -7,19 +7,6 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode, Version};
 
 use crate::error::Error;
-use crate::settings::Settings;
-
-/// Refuses what was asked for and would silently not be done.
-pub(super) fn supported(settings: &Settings) -> Result<(), Error> {
-    let default = Settings::default();
-    let is_changed = |name: &&&str| settings.get(name) != default.get(name);
-    let instance = settings.instance.as_ref().map(|_| "instance");
-    let mut changed = UNSUPPORTED.iter().filter(is_changed).copied();
-    match changed.next().or(instance) {
-        Some(name) => Err(Error::setting(name, NOT_SUPPORTED)),
-        None => Ok(()),
-    }
-}
 
 pub(super) fn backlog(size: u32) -> Result<i32, Error> {
     i32::try_from(size)
@@ -106,10 +93,6 @@ fn out_of_range(name: &'static str, value: &dyn Debug, least: &dyn Debug, most: 
     Error::setting(name, format!("{value:?} is out of range: from {least:?} to {most:?}"))
 }
 
-/// Settings whose work this version does not do, beside the one that is an object.
-const UNSUPPORTED: &[&str] = &["statistics"];
-
-const NOT_SUPPORTED: &str = "not supported by this version, leave it at its default";
 pub(super) const KIB: usize = 1 << 10;
 pub(super) const GIB: usize = 1 << 30;
 /// A year: beyond it a time is a slip of the pen, and sums of instants might not be.

@@ -256,14 +256,6 @@ fn an_answer_cannot_be_split_through_software() {
 }
 
 #[test]
-fn what_is_not_supported_yet_is_refused_by_name() {
-    refuses(
-        "\
-statistics | on | not supported by this version, leave it at its default",
-    );
-}
-
-#[test]
 fn nothing_about_tls_goes_without_a_certificate() {
     const NEEDS: &str = "needs ssl_certificate, without which there is no TLS";
     refuses(&format!(

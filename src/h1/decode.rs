@@ -146,6 +146,11 @@ impl Decoder {
         self.state == State::Ended
     }
 
+    /// Content bytes handed out so far, or received past the decoder.
+    pub(crate) fn produced(&self) -> u64 {
+        self.produced
+    }
+
     /// Content bytes still to come where that is known (Content-Length, or the end of the body).
     pub(crate) fn remaining(&self) -> Option<u64> {
         match self.state {

@@ -67,7 +67,7 @@ pub(crate) fn interim_continue(out: &mut Vec<u8>) {
 }
 
 /// Appends a whole server-made answer: Date, Server, a line of text with its type and length (not sent for HEAD), and
-/// `Connection: close`; 405 has Allow, and Retry-After is there if given.
+/// `Connection: close`; 405 has Allow, and Retry-After is there if given. Says how many bytes of content that makes.
 pub(crate) fn refusal(
     out: &mut Vec<u8>,
     version: Version,
@@ -76,7 +76,8 @@ pub(crate) fn refusal(
     retry_after_secs: Option<u64>,
     is_head: bool,
     stamp: &Stamp,
-) {
+) -> u64 {
+    let length = (reason.len() as u64).saturating_add(1);
     status_line(out, version, status);
     line(out, b"Date", stamp.date);
     if let Some(software) = stamp.software {
@@ -89,13 +90,15 @@ pub(crate) fn refusal(
         number_line(out, b"Retry-After", secs);
     }
     line(out, b"Content-Type", b"text/plain; charset=utf-8");
-    number_line(out, b"Content-Length", (reason.len() as u64).saturating_add(1));
+    number_line(out, b"Content-Length", length);
     line(out, b"Connection", b"close");
     out.extend_from_slice(CRLF);
-    if !is_head {
-        out.extend_from_slice(reason.as_bytes());
-        out.push(b'\n');
+    if is_head {
+        return 0;
     }
+    out.extend_from_slice(reason.as_bytes());
+    out.push(b'\n');
+    length
 }
 
 /// Appends the line of a chunk's size. Never called with 0, which would end the body; that is left out.

@@ -16,8 +16,10 @@ pub(crate) enum Error {
     Control,
     /// Not three parts with one blank between them (400).
     RequestLine,
-    /// A method that is no token, has a lower-case letter or more than 32 bytes (400).
+    /// A method that is no token or has a lower-case letter (400).
     Method,
+    /// A method of more than 32 bytes (501).
+    MethodTooLong,
     /// A request target in none of the four forms (400).
     Target,
     /// A longer request target than the limit (414).
@@ -60,8 +62,10 @@ pub(crate) enum Error {
     Ambiguous,
     /// Transfer-Encoding in HTTP/1.0 (400).
     CodingVersion,
-    /// Any transfer coding but `chunked`, once and alone (501).
+    /// A transfer coding before the last, which is `chunked` (501).
     Coding,
+    /// Transfer codings that do not end in `chunked`, or have it twice (400).
+    CodingEnd,
     /// An expectation other than `100-continue` (417).
     Expectation,
     /// More content than the limit (413).
@@ -96,7 +100,7 @@ impl Error {
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
             Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Connect => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Coding => StatusCode::NOT_IMPLEMENTED,
+            Self::Coding | Self::MethodTooLong => StatusCode::NOT_IMPLEMENTED,
             Self::Expectation => StatusCode::EXPECTATION_FAILED,
             Self::ContentTooLarge | Self::ExtensionsTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TrailersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -111,13 +115,13 @@ impl Error {
         match self {
             Self::EmptyLines | Self::LineEnd => "RFC 9112 §2.2",
             Self::VersionText => "RFC 9112 §2.3",
-            Self::RequestLine | Self::TargetTooLong => "RFC 9112 §3",
+            Self::RequestLine | Self::MethodTooLong | Self::TargetTooLong => "RFC 9112 §3",
             Self::Method => "RFC 9112 §3.1",
             Self::Target | Self::HostMissing | Self::HostRepeated | Self::Host => "RFC 9112 §3.2",
             Self::FieldName => "RFC 9112 §5.1",
             Self::Folded => "RFC 9112 §5.2",
             Self::CodingVersion | Self::Coding => "RFC 9112 §6.1",
-            Self::Ambiguous | Self::LengthRepeated => "RFC 9112 §6.3",
+            Self::Ambiguous | Self::CodingEnd | Self::LengthRepeated => "RFC 9112 §6.3",
             Self::ChunkSize | Self::ChunkEnd => "RFC 9112 §7.1",
             Self::ChunkExtension | Self::ExtensionsTooLarge => "RFC 9112 §7.1.1",
             Self::Truncated => "RFC 9112 §8",
@@ -143,7 +147,8 @@ impl fmt::Display for Error {
             Self::LineEnd => "a line that does not end in CR LF",
             Self::Control => "a control character",
             Self::RequestLine => "a request line that is not method, target and version with one blank between",
-            Self::Method => "a method that is not an upper-case token of at most 32 bytes",
+            Self::Method => "a method that is not an upper-case token",
+            Self::MethodTooLong => "a method of more than 32 bytes",
             Self::Target => "a malformed request target (it must start with a slash or be an http URI)",
             Self::TargetTooLong => "a request target over the limit",
             Self::VersionText => "a malformed protocol version",
@@ -163,6 +168,7 @@ impl fmt::Display for Error {
             Self::Ambiguous => "both Content-Length and Transfer-Encoding",
             Self::CodingVersion => "Transfer-Encoding in HTTP/1.0",
             Self::Coding => "a transfer coding other than chunked",
+            Self::CodingEnd => "transfer codings that do not end in one chunked",
             Self::Expectation => "an expectation other than 100-continue",
             Self::ContentTooLarge => "content over the limit",
             Self::ChunkSize => "a malformed chunk size",
@@ -210,6 +216,7 @@ mod tests {
             (Error::ChunkExtension, 400),
             (Error::ChunkEnd, 400),
             (Error::TrailerForbidden, 400),
+            (Error::CodingEnd, 400),
             (Error::Truncated, 400),
             (Error::NotTls, 400),
             (Error::Connect, 405),
@@ -223,6 +230,7 @@ mod tests {
             (Error::TrailersTooLarge, 431),
             (Error::HandlerFraming("two lengths"), 500),
             (Error::Coding, 501),
+            (Error::MethodTooLong, 501),
             (Error::Version, 505),
         ];
         for (error, status) in all {

@@ -61,7 +61,7 @@ pub(crate) enum BodyFraming {
 }
 
 /// The state of one exchange.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Exchange {
     framing: Framing,
     /// What the server speaks.

@@ -26,8 +26,8 @@ pub(crate) enum Framing {
 /// # Errors
 /// * `CodingVersion` (400) for Transfer-Encoding in HTTP/1.0: some peers ignore it there (§6.1).
 /// * `Ambiguous` (400) for a length *and* a coding (rule 3 allows to refuse).
-/// * `Coding` (501) for anything but one `chunked`. Rule 4 says 400 where the last coding is not `chunked`, §6.1 says 501 where
-///   it is not understood; as both close, the more telling one is chosen, as cheroot does.
+/// * `Coding` (501) for codings that we do not have before a last `chunked` (§6.1), and `CodingEnd` (400) for whatever else is
+///   not one `chunked` (rule 4): then nobody can say where the body ends.
 /// * `LengthRepeated` (400) for two lines, even if they agree; `Length` (400) for all but digits, lists included (rule 5).
 /// * `ContentTooLarge` (413) for a length beyond `u64`, which is over any limit.
 pub(crate) fn of_request(version: Version, fields: &HeaderMap) -> Result<Framing, Error> {
@@ -40,9 +40,25 @@ pub(crate) fn of_request(version: Version, fields: &HeaderMap) -> Result<Framing
             return Err(Error::Ambiguous);
         }
         let is_chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
-        return if is_chunked { Ok(Framing::Chunked) } else { Err(Error::Coding) };
+        return if is_chunked { Ok(Framing::Chunked) } else { Err(coding_refusal(fields)) };
     }
     Ok(length(fields)?.map_or(Framing::None, Framing::Length))
+}
+
+/// Why codings that are not one plain `chunked` are refused.
+#[cold]
+fn coding_refusal(fields: &HeaderMap) -> Error {
+    let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    let mut before = 0_usize;
+    let mut last = false;
+    for coding in grammar::members(fields, TRANSFER_ENCODING) {
+        if last {
+            return Error::CodingEnd;
+        }
+        last = is_chunked(coding);
+        before = before.saturating_add(usize::from(!last));
+    }
+    if last && before > 0 { Error::Coding } else { Error::CodingEnd }
 }
 
 /// The Content-Length among `fields`, if there is one (RFC 9110 §8.6).
@@ -124,16 +140,21 @@ mod tests {
     }
 
     #[test]
-    fn a_coding_that_is_not_exactly_chunked_is_not_implemented() {
-        let bad = |value| check(Version::HTTP_11, &[("transfer-encoding", value)], Err(Error::Coding));
+    fn a_coding_before_chunked_is_not_implemented_and_any_other_end_is_refused() {
+        let unknown = |value| check(Version::HTTP_11, &[("transfer-encoding", value)], Err(Error::Coding));
+        unknown("gzip, chunked");
+        unknown("identity,chunked");
+        unknown("a, b;c=d, CHUNKED");
+        unknown(", gzip,, chunked,");
+        let bad = |value| check(Version::HTTP_11, &[("transfer-encoding", value)], Err(Error::CodingEnd));
         bad("");
         bad(",");
         bad("identity");
         bad("xchunked");
         bad("chunkedx");
         bad("gzip");
-        bad("gzip, chunked");
         bad("chunked, gzip");
+        bad("chunked, gzip, chunked");
         bad("chunked, chunked");
         bad("chunked,");
         bad(", chunked");
@@ -142,11 +163,11 @@ mod tests {
         bad("\"chunked\"");
         bad("chun ked");
         let twice =
-            |a, b| check(Version::HTTP_11, &[("transfer-encoding", a), ("transfer-encoding", b)], Err(Error::Coding));
-        twice("chunked", "chunked");
-        twice("chunked", "identity");
-        twice("gzip", "chunked");
-        twice("", "chunked");
+            |a, b, error| check(Version::HTTP_11, &[("transfer-encoding", a), ("transfer-encoding", b)], Err(error));
+        twice("chunked", "chunked", Error::CodingEnd);
+        twice("chunked", "identity", Error::CodingEnd);
+        twice("gzip", "chunked", Error::Coding);
+        twice("", "chunked", Error::CodingEnd);
     }
 
     #[test]

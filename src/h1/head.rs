@@ -74,7 +74,7 @@ impl Scan {
     /// The outcome depends on the bytes alone, never on how they were cut.
     ///
     /// # Errors
-    /// Bare LF, bare CR, NUL, folded lines, a request line of too few or too many parts (400), and what is over a limit (414,
+    /// Bare LF, bare CR, NUL, folded lines, a request line of too few or too many parts (400), and what is over a limit (414, 501,
     /// `overflow`), each as soon as it is certain.
     pub(crate) fn advance(&mut self, unread: &[u8], limits: &Limits) -> Result<Option<usize>, Error> {
         loop {
@@ -119,7 +119,7 @@ impl Scan {
         let stop = self.run(window, b'!');
         let length = self.seen.saturating_sub(self.part);
         match self.next {
-            Next::Method if length > METHOD_BYTES => return Err(Error::Method),
+            Next::Method if length > METHOD_BYTES => return Err(self.long_method(window)),
             Next::Target if length > limits.target_bytes.min(TARGET_BYTES) => return Err(Error::TargetTooLong),
             Next::Version if length > VERSION_BYTES => return Err(Error::VersionText),
             _ => {}
@@ -137,6 +137,14 @@ impl Scan {
         self.accept(next);
         self.part = self.seen;
         Ok(true)
+    }
+
+    /// A method that is longer than any is not implemented; a word that is none is a mistake. So many bytes of it are there.
+    #[cold]
+    fn long_method(&self, window: &[u8]) -> Error {
+        let word = window.get(self.part..).unwrap_or_default();
+        let is_method = grammar::METHOD.spans(word.get(..=METHOD_BYTES).unwrap_or(word));
+        if is_method { Error::MethodTooLong } else { Error::Method }
     }
 
     fn line(&mut self, window: &[u8], limits: &Limits) -> Result<bool, Error> {
@@ -233,6 +241,11 @@ pub(crate) fn parse(head: Bytes, limits: &Limits, mut fields: HeaderMap) -> Resu
     Ok(RequestHead { method, target: target.uri, version, fields })
 }
 
+/// Whether a head, however wrong it is otherwise, is that of a HEAD: its refusal has no content then (RFC 9110 §9.3.2).
+pub(crate) fn is_of_head(text: &[u8]) -> bool {
+    text.strip_prefix(b"\r\n").unwrap_or(text).starts_with(b"HEAD ")
+}
+
 /// Host once and valid; in HTTP/1.0 it may be missing (RFC 9112 §3.2).
 fn check_host(fields: &HeaderMap, version: Version) -> Result<(), Error> {
     let mut hosts = fields.get_all(HOST).iter();
@@ -277,7 +290,7 @@ fn version_refusal(version: &[u8]) -> Error {
     if is_version { Error::Version } else { Error::VersionText }
 }
 
-/// No registered method is longer than 17; a longer one is noise, and waiting for its end is waste.
+/// No registered method is longer than 17; waiting for the end of a much longer one is waste.
 const METHOD_BYTES: usize = 32;
 /// What `http::Uri` can hold.
 const TARGET_BYTES: usize = 65_534;

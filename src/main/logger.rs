@@ -24,7 +24,7 @@ impl Logger {
         let access = match own.access_log() {
             Some((path, form)) => {
                 let shown = path.display();
-                let cannot = |error| Failure::Settings(format!("cannot open the access log {shown}: {error}"));
+                let cannot = |error| own.refuse("access_log", &format!("cannot open the access log {shown}: {error}"));
                 Some((LogFile::open(&path).map_err(cannot)?, form))
             }
             None => None,
@@ -69,9 +69,10 @@ impl Logger {
         }
     }
 
-    /// Says what is wrong, unless it was said a moment ago.
+    /// Says what is wrong, unless it was said a moment ago, in one line whatever is in it.
     fn report(&self, text: &str) {
-        let lines = self.repeats.lock().unwrap_or_else(PoisonError::into_inner).say(text, Instant::now());
+        let text = one_line(text);
+        let lines = self.repeats.lock().unwrap_or_else(PoisonError::into_inner).say(&text, Instant::now());
         lines.iter().for_each(|line| say(format_args!("{line}\n")));
     }
 }
@@ -98,5 +99,27 @@ impl Log for Logger {
     }
 }
 
+/// Makes visible what could forge a line or move a terminal: an error may quote what a peer has sent.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() { line.extend(letter.escape_default()) } else { line.push(letter) }
+    }
+    line
+}
+
 /// Where the library says one record for each exchange.
 const ACCESS: &str = "drupe::access";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_one_line() {
+        assert_eq!(
+            one_line("caf\u{e9}: \"a\\b\"\r\ndrupe: error: \u{1b}[2J\0"),
+            "caf\u{e9}: \"a\\b\"\\r\\ndrupe: error: \\u{1b}[2J\\u{0}"
+        );
+    }
+}

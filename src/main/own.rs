@@ -5,8 +5,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use drupe::settings::{Layer, Origin};
+use drupe::statistics::Page;
 
-use super::{Failure, access};
+use super::{Failure, access, process};
 
 /// What is known about one of them.
 pub(super) struct Row {
@@ -35,10 +36,31 @@ pub(super) const TABLE: &[Row] = &[
     },
     Row { name: "access_log_format", unit: "NAME", default: "combined", help: "common, combined or json" },
     Row {
+        name: "pid_file",
+        unit: "PATH",
+        default: "",
+        help: "file for the number of the process, held by one at a time",
+    },
+    Row { name: "user", unit: "NAME", default: "", help: "whom to become once the addresses are bound" },
+    Row { name: "group", unit: "NAME", default: "", help: "which group to be in then, instead of the user's" },
+    Row { name: "umask", unit: "MODE", default: "", help: "what new files are not to allow" },
+    Row {
         name: "ssl_self_signed",
         unit: "BOOL",
         default: "false",
         help: "speak TLS with a key and a certificate made for this run, for development",
+    },
+    Row {
+        name: "statistics_path",
+        unit: "NAME",
+        default: "/statistics",
+        help: "where --statistics shows them, in front of the directory; empty for nowhere",
+    },
+    Row {
+        name: "statistics_access",
+        unit: "NAME",
+        default: "local",
+        help: "who sees them there: local (Unix sockets and this machine) or all",
     },
 ];
 
@@ -61,11 +83,24 @@ impl Own {
     pub(super) fn set(&mut self, row: &Row, value: OsString, origin: Origin) -> Result<(), Failure> {
         let checked = match (row.name, value.to_str()) {
             ("directory", _) if value.is_empty() => Err("\"\" is no directory".to_owned()),
-            ("directory" | "access_log", _) => Ok(value),
+            ("directory" | "access_log" | "pid_file", _) => Ok(value),
             (_, None) => Err(format!("{value:?} is not UTF-8")),
+            ("user" | "group", Some(_)) | ("umask", Some("")) => Ok(value),
+            ("umask", Some(text)) => match process::umask(text) {
+                Some(_) => Ok(value),
+                None => Err(format!("{text:?} is not nine bits of permissions in octal digits")),
+            },
             ("access_log_format", Some(text)) => match access::Form::of(text) {
                 Some(_) => Ok(value),
                 None => Err(format!("{text:?} is neither common nor combined nor json")),
+            },
+            ("statistics_path", Some(text)) => match is_path(text) {
+                true => Ok(value),
+                false => Err(format!("{text:?} is not a path below /, such as /statistics, without % ? # and blanks")),
+            },
+            ("statistics_access", Some(text)) => match ["local", "all"].contains(&text) {
+                true => Ok(value),
+                false => Err(format!("{text:?} is neither local nor all")),
             },
             (_, Some(text)) => match text.to_ascii_lowercase().as_str() {
                 "true" | "yes" | "on" | "1" => Ok("true".into()),
@@ -78,11 +113,13 @@ impl Own {
                 self.0.insert(row.name, (value, origin));
                 Ok(())
             }
-            Err(reason) if matches!(origin, Origin::File { .. }) => {
-                Err(Failure::Settings(format!("{origin}: setting drupe.{}: {reason}", row.name)))
-            }
-            Err(reason) => Err(Failure::Settings(format!("{origin}: {reason}"))),
+            Err(reason) => Err(refused(row.name, &origin, &reason)),
         }
+    }
+
+    /// Says that the value of what is called `name` is of no use.
+    pub(super) fn refuse(&self, name: &str, reason: &str) -> Failure {
+        refused(name, &self.origin(name), reason)
     }
 
     /// Whether what is called `name` is on.
@@ -101,6 +138,13 @@ impl Own {
         Some((PathBuf::from(path), form))
     }
 
+    /// Where statistics are shown, and to whom; `None`: nowhere.
+    pub(super) fn statistics(&self) -> Option<Page> {
+        let path = self.value("statistics_path").to_str().filter(|path| !path.is_empty())?;
+        let page = Page::at(path);
+        Some(if self.value("statistics_access") == "all" { page.allow(|_| true) } else { page })
+    }
+
     /// The value of what is called `name`.
     pub(super) fn value(&self, name: &str) -> &OsStr {
         let default = || TABLE.iter().find(|row| row.name == name).map_or("", |row| row.default);
@@ -116,4 +160,19 @@ impl Own {
     pub(super) fn origin(&self, name: &str) -> Origin {
         self.0.get(name).map_or(Origin::Default, |(_, origin)| origin.clone())
     }
+}
+
+/// Says what is wrong, and where it was written.
+fn refused(name: &str, origin: &Origin, reason: &str) -> Failure {
+    Failure::Settings(match origin {
+        Origin::File { .. } => format!("{origin}: setting drupe.{name}: {reason}"),
+        Origin::Environment { .. } | Origin::Flag { .. } => format!("{origin}: {reason}"),
+        _ => reason.to_owned(),
+    })
+}
+
+/// Whether statistics can be shown at `path`: nothing in it is written in two ways, and it leaves the directory in sight.
+fn is_path(path: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"%?#\"<>\\^`{|}".contains(&byte);
+    path.is_empty() || (path.starts_with('/') && !path.trim_matches('/').is_empty() && path.bytes().all(is_plain))
 }

@@ -11,11 +11,6 @@ pub(super) const WARNING: &str =
 
 /// Makes a key and a certificate for this machine, which nobody trusts and which end with the program.
 pub(super) fn context(settings: &Settings) -> Result<SslContext, Failure> {
-    if settings.ssl_certificate.is_some() {
-        return Err(Failure::Usage(
-            "--ssl-self-signed stands instead of --ssl-certificate: only one can be".to_owned(),
-        ));
-    }
     let failed = |error: rcgen::Error| Failure::Serve(format!("cannot make a certificate: {error}"));
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     let host = &settings.socket_host;

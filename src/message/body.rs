@@ -228,6 +228,10 @@ impl Body {
         matches!(self.kind, Kind::Incoming(_) | Kind::Reader { .. })
     }
 
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.kind, Kind::Stream(_))
+    }
+
     pub(crate) fn is_incoming(&self) -> bool {
         matches!(self.kind, Kind::Incoming(_))
     }

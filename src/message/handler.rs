@@ -32,6 +32,14 @@ use super::{IntoResponse, Request, Response};
 pub trait Handler: Send + Sync + 'static {
     /// Answers `request`.
     fn handle(&self, request: &mut Request) -> Response;
+
+    /// Whether answers may begin before [`handle`](Self::handle) returns: a [`Gateway`](crate::wsgi::Gateway) does that for applications
+    /// that call `write`. No, if not said otherwise; a handler of your own that holds a gateway passes on what that says.
+    ///
+    /// Of a response whose head has gone out already only the body is sent.
+    fn begins_early(&self) -> bool {
+        false
+    }
 }
 
 impl<F, R> Handler for F

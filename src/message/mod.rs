@@ -2,12 +2,14 @@
 //!
 //! Messages are the `http` crate's, with a [`Body`] of ours. Nothing here knows of sockets or threads: where content
 //! comes from the network it is read through [`body::Incoming`], and what an upgraded connection does goes through
-//! [`upgrade::Socket`]; `threaded` stands behind both.
+//! [`upgrade::Socket`], and what begins early through [`early::Early`]; `threaded` stands behind all of them.
 
 pub(crate) mod body;
+pub(crate) mod early;
 pub(crate) mod handler;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod shutdown;
 pub(crate) mod upgrade;
 pub(crate) mod writer;
 

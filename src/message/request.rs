@@ -1,12 +1,12 @@
 //! The request as a handler sees it, and the connection it came over.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use http::header::HOST;
 
 use super::Body;
+use super::shutdown::Shutdown;
 use super::upgrade::Socket;
 use crate::address::Peer;
 use crate::proxy::node::{Claims, Node};
@@ -26,7 +26,7 @@ pub struct Connection {
     local: OnceLock<Option<SocketAddr>>,
     tls: Option<Arc<Facts>>,
     announced: Option<Box<Announced>>,
-    shutdown: Arc<AtomicBool>,
+    shutdown: Arc<Shutdown>,
 }
 
 /// What a proxy has said of a connection by the PROXY protocol.
@@ -41,14 +41,14 @@ pub(crate) struct Announced {
 }
 
 impl Connection {
-    /// `announced` is what stands before `peer` and `socket`, `tls` what a handshake has settled; `shutdown` becomes true when the server
+    /// `announced` is what stands before `peer` and `socket`, `tls` what a handshake has settled; `shutdown` is told when the server
     /// stops.
     pub(crate) fn new(
         peer: Option<Peer>,
         socket: Weak<dyn Socket>,
         announced: Option<Box<Announced>>,
         tls: Option<Arc<Facts>>,
-        shutdown: Arc<AtomicBool>,
+        shutdown: Arc<Shutdown>,
     ) -> Self {
         Self { peer, socket: Some(socket), local: OnceLock::new(), tls, announced, shutdown }
     }
@@ -101,7 +101,7 @@ impl Connection {
     /// Whether the server has been told to stop.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
-        self.shutdown.load(Ordering::Relaxed)
+        self.shutdown.is_told()
     }
 }
 
@@ -191,6 +191,26 @@ impl RequestExt for Request {
         match self.extensions().get::<Claims>().and_then(|claims| claims.host.as_deref()) {
             Some(host) => Some(host),
             None => self.headers().get(HOST)?.to_str().ok(),
+        }
+    }
+}
+
+/// What proxies change of what a connection shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Claimed {
+    /// Who the client is; its port is known to nobody then.
+    pub(crate) client: bool,
+    /// The scheme that it used, or the host that it asked for.
+    pub(crate) origin: bool,
+}
+
+impl Claimed {
+    /// What trusted proxies have said of `request`.
+    pub(crate) fn of(request: &Request) -> Self {
+        let claims = request.extensions().get::<Claims>();
+        Self {
+            client: claims.is_some_and(|claims| claims.client.is_some()),
+            origin: claims.is_some_and(|claims| claims.scheme.is_some() || claims.host.is_some()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use http::HeaderMap;
 
@@ -16,6 +17,8 @@ pub struct BodyWriter<'a> {
 pub(crate) trait Sink: io::Write {
     fn set_trailers(&mut self, fields: HeaderMap);
     fn is_shutting_down(&self) -> bool;
+    /// As [`BodyWriter::stops_within`].
+    fn stops_within(&self, time: Duration) -> bool;
 }
 
 impl<'a> BodyWriter<'a> {
@@ -35,6 +38,16 @@ impl<'a> BodyWriter<'a> {
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
         self.sink.is_shutting_down()
+    }
+
+    /// Waits for `time`, or until the server is told to stop, whichever comes first; says whether it has been told.
+    ///
+    /// For streams that write from time to time: one that sleeps instead would hold up the stop. A client that leaves meanwhile is noticed
+    /// at the next write. Without a server (`testing::call`) nothing is waited for, and it is as if a stop had been told: nobody else would
+    /// ever end an endless stream.
+    #[must_use]
+    pub fn stops_within(&self, time: Duration) -> bool {
+        self.sink.stops_within(time)
     }
 }
 
@@ -79,5 +92,9 @@ impl Sink for Gathered {
 
     fn is_shutting_down(&self) -> bool {
         false
+    }
+
+    fn stops_within(&self, _time: Duration) -> bool {
+        true
     }
 }

@@ -21,7 +21,7 @@ use crate::address::BindAddr;
 use crate::error::Error;
 
 /// How to listen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     /// How many connections may wait in the kernel to be accepted.
     pub(crate) backlog: i32,

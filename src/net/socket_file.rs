@@ -35,7 +35,7 @@ use crate::address::BindAddr;
 use crate::error::Error;
 
 /// Who may connect to the file of a socket.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rights {
     /// Permission bits, exactly; whoever may write to the file may connect.
     pub(crate) mode: u32,
@@ -43,6 +43,16 @@ pub(crate) struct Rights {
     pub(crate) user: Option<String>,
     /// Name or number of its group; `None`: as the system chooses.
     pub(crate) group: Option<String>,
+}
+
+impl Rights {
+    /// Looks for the user and the group.
+    ///
+    /// # Errors
+    /// `Setting` for one that there is none of.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        Owner::of(self).map(drop)
+    }
 }
 
 /// The file of a socket that listens, for as long as it is ours.

@@ -10,7 +10,7 @@ use super::{forwarded, legacy};
 use crate::h1::error::Error;
 
 /// Trusted proxies.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trust {
     pub(crate) proxies: Networks,
     /// How many of them a request passes; at least 1.

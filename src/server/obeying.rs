@@ -1,9 +1,9 @@
 //! The signals that a server obeys while it blocks.
 
-use std::error::Error as Cause;
 use std::sync::Arc;
 
-use super::{Server, Shared, State};
+use super::Server;
+use super::life::Shared;
 use crate::bus::notify;
 use crate::bus::signals::{self, Caught};
 use crate::error::Error;
@@ -13,8 +13,7 @@ impl Server {
     pub(super) fn obey_all_signals(&self, begun: bool) -> Result<Vec<Caught>, Error> {
         let caught = self.obey_signals();
         if caught.is_err() && begun {
-            self.shared.life().state = State::Stopped;
-            self.shared.changed.notify_all();
+            self.shared.give_up_start();
         }
         caught
     }
@@ -43,37 +42,17 @@ impl Server {
 impl Shared {
     /// Reads settings anew, certificates where there is nobody to ask for settings, and tells those who open files anew.
     fn hang_up(&self) {
-        let source = self.reloading.source();
-        let Some(source) = source else { return self.go_gracefully() };
+        if self.reloading.source().is_none() {
+            return self.go_gracefully();
+        }
         let is_main = self.life().is_main;
         if is_main {
             notify::reloading();
         }
-        match source().and_then(|settings| Ok(self.reload(&settings)?)) {
-            Ok(kept) => {
-                for name in kept {
-                    log::warn!("setting {name} has been changed and needs a restart: the old value stays in force");
-                }
-                log::info!("settings have been read again");
-            }
-            Err(error) => {
-                log::error!("settings could not be read again, those there are stay in force: {}", chain(&*error));
-            }
-        }
+        self.read_again();
         self.graceful.tell();
         if is_main {
             notify::ready();
         }
     }
-}
-
-/// An error and what caused it, in a line.
-fn chain(error: &dyn Cause) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -3,7 +3,9 @@
 use std::error::Error as Cause;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Server, ServerHandle, Shared, State};
+use super::life::Shared;
+use super::told::Told;
+use super::{Server, ServerHandle};
 use crate::config::Config;
 use crate::error::Error;
 use crate::settings::Settings;
@@ -71,7 +73,6 @@ impl ServerHandle {
 
 impl Reloading {
     /// Who says what settings there should be.
-    #[cfg(feature = "signals")]
     pub(super) fn source(&self) -> Option<Arc<Source>> {
         lock(&self.source).clone()
     }
@@ -85,19 +86,45 @@ impl Reloading {
 impl Shared {
     pub(super) fn reload(&self, settings: &Settings) -> Result<Vec<&'static str>, Error> {
         let mut in_force = lock(&self.reloading.in_force);
-        let Some(engine) = self.running() else { return Ok(Vec::new()) };
+        let Some(running) = self.serving() else { return Ok(Vec::new()) };
         let mut new = settings.clone();
         let kept = new.keep_lasting(&in_force);
-        Config::resolve(&new).and_then(|config| engine.reload(config)).map_err(|error| settings.locate(error))?;
+        Config::resolve(&new).and_then(|config| running.reload(config)).map_err(|error| settings.locate(error))?;
         *in_force = new;
         Ok(kept)
     }
 
-    fn reload_tls(&self) -> Result<(), Error> {
-        let Some(engine) = self.engine().filter(|engine| engine.is_secure()) else { return Ok(()) };
-        engine.reload_tls()?;
+    /// Has settings read anew by whoever was asked to, and puts them in force; false if nobody was. What goes wrong is logged.
+    pub(super) fn read_again(&self) -> bool {
+        let Some(source) = self.reloading.source() else { return false };
+        match source().and_then(|settings| Ok(self.reload(&settings)?)) {
+            Ok(kept) => {
+                for name in kept {
+                    log::warn!("setting {name} has been changed and needs a restart: the old value stays in force");
+                }
+                log::info!("settings have been read again");
+            }
+            Err(error) => {
+                let error = Told::of(&*error);
+                log::error!("settings could not be read again, those there are stay in force: {error}");
+            }
+        }
+        true
+    }
+
+    pub(super) fn reload_tls(&self) -> Result<(), Error> {
+        let Some(running) = self.serving().filter(|running| running.is_secure()) else { return Ok(()) };
+        running.reload_tls()?;
         log::info!("certificates have been loaded again");
         Ok(())
+    }
+
+    /// Has everything opened anew that there is: of an instance nobody else knows what that would be.
+    pub(super) fn reopen(&self) -> Result<(), Error> {
+        match self.serving() {
+            Some(running) if running.is_instance() => running.reload_tls(),
+            _ => self.reload_tls(),
+        }
     }
 
     /// Loads certificates anew and tells those who open files anew.
@@ -108,14 +135,9 @@ impl Shared {
         self.graceful.tell();
     }
 
-    fn running(&self) -> Option<Arc<crate::threaded::Engine>> {
-        let life = self.life();
-        life.engine.clone().filter(|_| life.state == State::Running)
-    }
-
     /// Whether it speaks TLS; `None` unless it runs.
     pub(super) fn is_secure(&self) -> Option<bool> {
-        self.running().map(|engine| engine.is_secure())
+        self.serving().map(|running| running.is_secure())
     }
 }
 

@@ -1,10 +1,10 @@
 //! What answers: a handler, or an application behind the gateway that the settings ask for.
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 
-use super::graceful::Listeners;
-use super::reload::Reloading;
-use super::{Server, Shared};
+use super::Server;
+use super::life::Shared;
+use crate::bus::Subscriptions;
 use crate::config::Config;
 use crate::message::Handler;
 use crate::settings::Settings;
@@ -39,14 +39,8 @@ impl Server {
     }
 
     pub(super) fn serving(served: Served) -> Self {
-        let shared = Shared {
-            served,
-            life: Mutex::default(),
-            changed: Condvar::new(),
-            graceful: Listeners::default(),
-            reloading: Reloading::default(),
-        };
-        Self { settings: Settings::default(), shared: Arc::new(shared) }
+        let shared = Arc::new(Shared::new(served));
+        Self { settings: Settings::default(), shared, subscriptions: Subscriptions::default() }
     }
 }
 

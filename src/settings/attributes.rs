@@ -352,12 +352,16 @@ pub struct Settings {
 
     /// The HTTP server to control instead of the built-in one.
     ///
-    /// Default `None`. Not supported by this version. CherryPy: `instance`, the same.
+    /// It is told where these settings would listen; `shutdown_timeout` is the controller's, and all else its own affair.
+    ///
+    /// Default `None`. CherryPy: `instance`, the same.
     pub instance: Option<Instance>,
 
-    /// Whether statistics are gathered.
+    /// Whether it is measured how long requests take, and how long workers are at them; everything else that
+    /// [`Statistics`](crate::statistics::Statistics) has is counted in any case.
     ///
-    /// Default `false`. Not supported by this version. CherryPy: `statistics`, the same.
+    /// Default `false`: it costs reading the clock. It can be switched while the server runs
+    /// ([`ServerHandle::resume_statistics`](crate::ServerHandle::resume_statistics)). CherryPy: `statistics`, without which nothing is counted.
     pub statistics: bool,
 
     /// Version of the gateway that [`Server::wsgi`](crate::Server::wsgi) uses: `("1", 0)`, `("u", 0)`, or one made known by

@@ -62,7 +62,8 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-fn of(path: &Path, content: &[u8]) -> Result<Layer, Error> {
+/// Reads the content of the file at `path`.
+pub(super) fn of(path: &Path, content: &[u8]) -> Result<Layer, Error> {
     let line = |at: usize| 1 + content[..at.min(content.len())].iter().filter(|byte| **byte == b'\n').count();
     let origin = |at: usize| Origin::File { path: path.to_owned(), line: line(at) };
     let not_toml = |at: usize, reason: &str| Error::malformed(format!("not TOML: {reason}")).at(origin(at));
@@ -81,7 +82,7 @@ fn of(path: &Path, content: &[u8]) -> Result<Layer, Error> {
         if let Some(Entry { origin: Origin::File { line: first, .. }, .. }) =
             entries.iter().find(|entry| entry.key == key)
         {
-            let reason = format!("{key} is set twice, first in line {first}");
+            let reason = format!("{} is set twice, first in line {first}", key.escape_debug());
             return Err(Error::malformed(reason).at(origin(span.start)));
         }
         entries.push(Entry { key, value, origin: origin(span.start) });

@@ -36,6 +36,8 @@ mod environment;
 #[cfg(feature = "config")]
 mod file;
 mod lasting;
+#[cfg(all(any(test, fuzzing), feature = "config"))]
+pub mod laws;
 #[cfg_attr(not(feature = "config"), allow(dead_code, reason = "only files are such a place"))]
 mod layer;
 mod nearest;

@@ -1,18 +1,42 @@
 //! Settings that only a program can give: text has no way to write them.
 
 use std::any::Any;
-use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::http_server::HttpServer;
 use crate::tls::Identity;
 
 /// An HTTP server of the user's own, for [`Settings::instance`](crate::Settings::instance).
 ///
-/// None can be made in this version.
-#[derive(Clone, Debug, PartialEq)]
+/// Two are equal if one is a clone of the other.
+#[derive(Clone)]
 pub struct Instance {
-    never: Infallible,
+    server: Arc<dyn HttpServer>,
+}
+
+impl Instance {
+    /// One that is controlled from now on, by one [`Server`](crate::Server) at a time.
+    pub fn new(server: impl HttpServer) -> Self {
+        Self { server: Arc::new(server) }
+    }
+
+    /// The server itself.
+    pub(crate) fn server(&self) -> &Arc<dyn HttpServer> {
+        &self.server
+    }
+}
+
+impl PartialEq for Instance {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.server, &other.server)
+    }
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instance").finish_non_exhaustive()
+    }
 }
 
 /// A ready TLS configuration, for [`Settings::ssl_context`](crate::Settings::ssl_context).

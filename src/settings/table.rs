@@ -176,7 +176,7 @@ table! {
         trusted_proxy_headers: Names = "forwarded, or x-forwarded-for, x-forwarded-proto, x-forwarded-host";
     }
     "other" {
-        statistics: Bool = "gather statistics (not yet supported)";
+        statistics: Bool = "measure how long requests take, beside what is counted in any case";
         wsgi_version: Version = "version of the WSGI-style gateway: 1.0, u.0 or one of the program's own";
     }
 }

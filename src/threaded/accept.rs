@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
+use super::entrance::{Gate, Report};
 use super::output::PATIENCE;
 use super::pool::Pool;
 use crate::address::Peer;
@@ -14,25 +15,29 @@ use crate::net::listener::{Incoming, Listener, Refusal};
 use crate::net::stream::Stream;
 use crate::net::tls::secure::Secure;
 
-/// Accepts from `listener` until it is closed.
-pub(crate) fn run(listener: &Listener, pool: &Pool) {
+/// Accepts from `listener` until it is closed, and leads everybody through `gate`.
+pub(crate) fn run(listener: &Listener, gate: &Gate, report: &Report) {
     let mut trouble = Trouble::default();
-    while !pool.is_stopping() {
+    loop {
         match listener.accept() {
             Ok(incoming) => {
                 trouble.pause = Duration::ZERO;
-                admit(incoming, pool);
+                let Some(inside) = gate.enter() else { return };
+                admit(incoming, &inside.pool);
             }
-            Err(Refusal::Passing) => {}
+            Err(Refusal::Passing) => count_error(gate),
             Err(Refusal::Exhausted(error)) => {
+                count_error(gate);
                 let pause = trouble.next(&error, Instant::now());
-                if pool.stops_within(pause) {
+                if gate.closes_within(pause) {
                     return;
                 }
             }
             Err(Refusal::Closed(error)) => {
-                if !pool.is_stopping() {
+                if !gate.is_closed() {
+                    count_error(gate);
                     log::error!("no more connections on {}: {error}", listener.address());
+                    report(listener.address(), error);
                 }
                 return;
             }
@@ -62,8 +67,17 @@ fn admit(incoming: Incoming, pool: &Pool) {
             pool.bring(Box::new(connection), &config);
         }
         // The client has left between the two calls.
-        Err(error) => log::debug!("lost {peer} while accepting: {error}"),
+        Err(error) => {
+            pool.socket_errors.fetch_add(1, Ordering::Relaxed);
+            log::debug!("lost {peer} while accepting: {error}");
+        }
     }
+}
+
+/// Between two engines nobody counts.
+fn count_error(gate: &Gate) {
+    let Some(pool) = gate.pool() else { return };
+    pool.socket_errors.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Errors in a row.

@@ -21,7 +21,11 @@ use crate::h1::head::RequestHead;
 
 /// A record that is being made, if somebody listens.
 #[derive(Debug)]
-pub(super) struct Line(Option<Box<Begun>>);
+pub(super) struct Line {
+    record: Option<Box<Begun>>,
+    /// When its request began, if that is wanted: for the statistics.
+    pub(super) begun: Option<Instant>,
+}
 
 #[derive(Debug)]
 struct Begun {
@@ -50,10 +54,10 @@ enum Address {
 }
 
 impl Line {
-    /// Notes what a request asks.
-    pub(super) fn begin(peer: Option<&Peer>, head: &RequestHead) -> Self {
+    /// Notes what a request asks, and when it began.
+    pub(super) fn begin(peer: Option<&Peer>, head: &RequestHead, begun: Option<Instant>) -> Self {
         if !log::log_enabled!(target: TARGET, log::Level::Info) {
-            return Self(None);
+            return Self { record: None, begun };
         }
         let field = |name: HeaderName| head.fields.get(name).map(|value| Box::from(value.as_bytes()));
         let asked = Asked {
@@ -63,23 +67,24 @@ impl Line {
             referer: field(REFERER),
             user_agent: field(USER_AGENT),
         };
-        let begun = Begun { asked: Some(asked), peer: address(peer), user: user(peer, name), at: Instant::now() };
-        Self(Some(Box::new(begun)))
+        let at = begun.unwrap_or_else(Instant::now);
+        let record = Begun { asked: Some(asked), peer: address(peer), user: user(peer, name), at };
+        Self { record: Some(Box::new(record)), begun }
     }
 
     /// A record for what is refused before there is a request to speak of.
     pub(super) fn refused(peer: Option<&Peer>) -> Self {
         if !log::log_enabled!(target: TARGET, log::Level::Info) {
-            return Self(None);
+            return Self { record: None, begun: None };
         }
         // Not by name: a thread that others wait for must not look one up.
-        let begun = Begun { asked: None, peer: address(peer), user: user(peer, |_| None), at: Instant::now() };
-        Self(Some(Box::new(begun)))
+        let record = Begun { asked: None, peer: address(peer), user: user(peer, |_| None), at: Instant::now() };
+        Self { record: Some(Box::new(record)), begun: None }
     }
 
     /// Writes it. `answer`: the status and the bytes of content, unless the answer broke off.
     pub(super) fn end(self, answer: Option<(StatusCode, u64)>) {
-        let Some(begun) = self.0 else { return };
+        let Some(begun) = self.record else { return };
         let seconds = begun.at.elapsed().as_secs_f64();
         let asked = begun.asked.as_ref();
         log::info!(

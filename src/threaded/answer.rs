@@ -2,9 +2,9 @@
 
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use http::{HeaderMap, Response as Head};
+use http::{HeaderMap, Response as Head, StatusCode};
 
 use super::output::Output;
 use super::rest::{Left, Rest};
@@ -13,6 +13,7 @@ use crate::h1::error::Error;
 use crate::h1::exchange::{BodyFraming, CloseReason, Exchange};
 use crate::message::body::{Body, Kind};
 use crate::message::response::refusal;
+use crate::message::shutdown::Shutdown;
 use crate::message::writer::{BodyWriter, Sink};
 
 /// What became of an answer.
@@ -42,7 +43,7 @@ pub(crate) fn send(
     head: Head<Body>,
     stamp: &Stamp<'_>,
     scratch: &mut Vec<u8>,
-    shutdown: &AtomicBool,
+    shutdown: &Shutdown,
 ) -> io::Result<Sent> {
     let (head, mut body) = head.into_parts();
     let length = body.len();
@@ -50,12 +51,7 @@ pub(crate) fn send(
         Ok(framing) => framing,
         Err(error) => return Ok(Sent::Unsent(error)),
     };
-    let framed = match framing {
-        BodyFraming::None => None,
-        BodyFraming::Length { length, send } => send.then_some(Framed::Length(length)),
-        BodyFraming::Chunked { send } => send.then_some(Framed::Chunks),
-        BodyFraming::Close { send } => send.then_some(Framed::Raw),
-    };
+    let framed = Framed::of(framing);
     // A body that fails at its first read still gets an honest status, and one that has to send `100 Continue` for it does so
     // before the head.
     scratch.clear();
@@ -78,17 +74,81 @@ pub(crate) fn send(
         Ok(rest) => return send_known(output, exchange, rest),
         Err(body) => body,
     };
-    let mut writer = Framing { output, framed, pending: scratch, trailers: None, sent: 0, surplus: false, shutdown };
-    let written = catch_unwind(AssertUnwindSafe(|| write_body(&mut writer, body)));
-    if writer.framed == Framed::Raw && !matches!(written, Ok(Ok(()))) {
-        // An ordinary end would look like the end of the content.
-        writer.output.abort();
+    let writer = Framing { output, framed, pending: scratch, trailers: None, sent: 0, surplus: false, shutdown };
+    writer.pass(exchange, |writer| write_body(writer, body))
+}
+
+/// Sends `body` behind what has been sent of an answer that began before.
+///
+/// # Errors
+/// As [`send`].
+///
+/// # Panics
+/// Where the body does.
+pub(crate) fn resume(
+    output: &mut Output<'_>,
+    exchange: &mut Exchange,
+    begun: Begun,
+    mut body: Body,
+    scratch: &mut Vec<u8>,
+    shutdown: &Shutdown,
+) -> io::Result<Sent> {
+    let Some(framed) = begun.framed else { return Ok(Sent::Whole(0)) };
+    scratch.clear();
+    let writer =
+        Framing { output, framed, pending: scratch, trailers: None, sent: begun.sent, surplus: false, shutdown };
+    writer.pass(exchange, |writer| {
+        if body.is_stream() {
+            return write_body(writer, body);
+        }
+        if !body.is_empty() {
+            writer.copy(&mut body)?;
+        }
+        writer.trailers = body.trailers();
+        Ok(())
+    })
+}
+
+/// Runs `send`; `None`, and a line in the log, if what is sent panicked.
+pub(super) fn caught<T>(send: impl FnOnce() -> T) -> Option<T> {
+    let sent = catch_unwind(AssertUnwindSafe(send)).ok();
+    if sent.is_none() {
+        log::error!("a body panicked; its connection is cut");
     }
-    match written {
-        Ok(written) => written?,
-        Err(panic) => resume_unwind(panic),
+    sent
+}
+
+/// An answer whose head is settled, and what of its content has been sent.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) status: StatusCode,
+    /// `None`: content is dropped.
+    framed: Option<Framed>,
+    sent: u64,
+}
+
+impl Begun {
+    pub(crate) fn new(status: StatusCode, framing: BodyFraming) -> Self {
+        Self { status, framed: Framed::of(framing), sent: 0 }
     }
-    writer.finish(exchange)
+
+    /// Sends what of `content` is owed at once, and says how much that is.
+    pub(crate) fn send(&mut self, output: &mut Output<'_>, content: &[u8], shutdown: &Shutdown) -> io::Result<usize> {
+        let Some(framed) = self.framed else { return Ok(content.len()) };
+        let (sent, mut pending) = (self.sent, Vec::new());
+        let mut writer =
+            Framing { output, framed, pending: &mut pending, trailers: None, sent, surplus: false, shutdown };
+        let done = writer.emit(content).and_then(|()| writer.output.flush());
+        (self.framed, self.sent) = (Some(writer.framed), writer.sent);
+        done.map(|()| usize::try_from(self.sent - sent).unwrap_or(usize::MAX))
+    }
+
+    /// Has the connection end so that the client can tell.
+    pub(crate) fn cut(&self, output: &Output<'_>) {
+        if self.framed == Some(Framed::Raw) {
+            output.abort();
+        }
+    }
 }
 
 fn write_body(writer: &mut Framing<'_, '_>, mut body: Body) -> io::Result<()> {
@@ -144,6 +204,18 @@ enum Framed {
     Raw,
 }
 
+impl Framed {
+    /// `None`: no content is sent.
+    fn of(framing: BodyFraming) -> Option<Self> {
+        match framing {
+            BodyFraming::None => None,
+            BodyFraming::Length { length, send } => send.then_some(Self::Length(length)),
+            BodyFraming::Chunked { send } => send.then_some(Self::Chunks),
+            BodyFraming::Close { send } => send.then_some(Self::Raw),
+        }
+    }
+}
+
 /// Frames content on its way out.
 struct Framing<'o, 'a> {
     output: &'o mut Output<'a>,
@@ -155,7 +227,7 @@ struct Framing<'o, 'a> {
     sent: u64,
     /// Whether there was more than declared.
     surplus: bool,
-    shutdown: &'o AtomicBool,
+    shutdown: &'o Shutdown,
 }
 
 impl Framing<'_, '_> {
@@ -234,6 +306,20 @@ impl Framing<'_, '_> {
         Ok(())
     }
 
+    /// Has `write` put the content out, and ends it.
+    fn pass(mut self, exchange: &mut Exchange, write: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<Sent> {
+        let written = catch_unwind(AssertUnwindSafe(|| write(&mut self)));
+        if self.framed == Framed::Raw && !matches!(written, Ok(Ok(()))) {
+            // An ordinary end would look like the end of the content.
+            self.output.abort();
+        }
+        match written {
+            Ok(written) => written?,
+            Err(panic) => resume_unwind(panic),
+        }
+        self.finish(exchange)
+    }
+
     /// Ends the body and settles what became of it.
     fn finish(self, exchange: &mut Exchange) -> io::Result<Sent> {
         match self.framed {
@@ -281,7 +367,11 @@ impl Sink for Framing<'_, '_> {
     }
 
     fn is_shutting_down(&self) -> bool {
-        self.shutdown.load(Ordering::Relaxed)
+        self.shutdown.is_told()
+    }
+
+    fn stops_within(&self, time: Duration) -> bool {
+        self.shutdown.wait(time)
     }
 }
 

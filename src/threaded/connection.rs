@@ -19,7 +19,7 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::Extensions;
 
@@ -62,11 +62,13 @@ pub(crate) struct Connection {
     /// Whether the client has ended its side.
     pub(super) has_ended: bool,
     /// Whether its deadline has passed and somebody has to tell the client.
-    is_overdue: bool,
+    pub(super) is_overdue: bool,
     /// Requests that were answered.
     pub(super) answered: u64,
     /// What the last request carried of the connection, for the next one.
     pub(super) extensions: Extensions,
+    /// Bytes received and sent below TLS that are counted.
+    pub(super) below: [u64; 2],
     /// Where parking knows it, once it has been there.
     pub(super) lot: Option<u64>,
     /// What it is watched for there.
@@ -106,14 +108,6 @@ pub(crate) enum Verdict {
     Upgrade(Upgrade),
 }
 
-/// What is to be done with a connection whose time is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Overdue {
-    Close,
-    /// A worker is to look at it once more, and to judge.
-    LastLook,
-}
-
 /// What an exchange leads to.
 pub(super) enum Next {
     /// The next head.
@@ -141,6 +135,7 @@ impl Connection {
             is_overdue: false,
             answered: 0,
             extensions: Extensions::new(),
+            below: [0; 2],
             lot: None,
             watched: Interest::Read,
             ticket: None,
@@ -180,19 +175,6 @@ impl Connection {
         self.is_likely = true;
     }
 
-    /// Enters that its deadline has passed, and says what is to be done about it.
-    ///
-    /// The idle end of a conversation is no error of anybody's; a head or content that does not come, or not whole, is a `408`.
-    /// What has come, and nobody had time to look at, has come in time.
-    pub(crate) fn overdue(&mut self) -> Overdue {
-        self.is_overdue = match &self.phase {
-            Phase::Head(_) if self.is_idle() => matches!(self.stream.wait(Interest::Read, Duration::ZERO), Ok(true)),
-            Phase::Proxy | Phase::Handshake(_) | Phase::Head(_) | Phase::Content(_) | Phase::Send(_) => true,
-            Phase::Drain { .. } | Phase::Linger { .. } => false,
-        };
-        if self.is_overdue { Overdue::LastLook } else { Overdue::Close }
-    }
-
     /// What it waits for.
     pub(crate) fn interest(&self) -> Interest {
         match self.phase {
@@ -209,6 +191,7 @@ impl Connection {
 
     /// Goes on for as long as there is input. What was gathered to send is sent when it returns.
     pub(crate) fn advance(&mut self, desk: &mut Desk) -> Verdict {
+        desk.meter.turn();
         let is_last_look = mem::take(&mut self.is_overdue);
         if is_last_look {
             self.is_drained = false;
@@ -217,16 +200,13 @@ impl Connection {
         self.input.lend(&mut desk.spare);
         let mut verdict = self.run(desk);
         if is_last_look && self.deadline == deadline && matches!(verdict, Verdict::Park) {
-            verdict = match self.phase {
-                Phase::Proxy => self.refuse_header(Refusal::Late, desk),
-                Phase::Handshake(_) => self.give_up_handshake(desk),
-                _ if self.is_idle() => Verdict::Close,
-                _ => self.refuse_present(Error::Timeout, desk),
-            };
+            verdict = self.give_up_waiting(desk);
         }
         if !desk.gathered.is_empty() {
             verdict = self.flush_after(verdict, desk);
         }
+        desk.meter.leave(&desk.counters);
+        self.note_below(desk);
         if self.input.is_empty() {
             self.input.give_back(&mut desk.spare);
         } else {
@@ -283,7 +263,7 @@ impl Connection {
         let Phase::Head(scan) = &mut self.phase else { return Step::On };
         let had_begun = scan.has_begun();
         match scan.advance(self.input.unread(), &desk.head_limits()) {
-            Err(error) => Step::Verdict(self.refuse(error, false, desk)),
+            Err(error) => Step::Verdict(self.refuse(error, desk)),
             Ok(None) => {
                 if scan.has_begun() && !had_begun && self.answered > 0 {
                     self.deadline = Instant::now() + desk.config.header_timeout;
@@ -327,7 +307,8 @@ impl Connection {
         }
         if !desk.gathered.is_empty() {
             match self.output(desk).flush_some() {
-                Ok(true) => {}
+                // What is made is out.
+                Ok(true) => desk.meter.settle(&desk.counters),
                 Ok(false) => return Err(self.leave_and_resume(desk)),
                 Err(_) => return Err(Verdict::Close),
             }
@@ -339,6 +320,7 @@ impl Connection {
         match read {
             Ok(received) if received.count > 0 => {
                 desk.counters.bytes_read.add(received.count as u64);
+                desk.meter.receive(*reading == Reading::Expected);
                 self.is_drained = received.is_all;
                 *reading = Reading::after(self.is_drained);
                 Ok(())
@@ -352,7 +334,7 @@ impl Connection {
                 match &self.phase {
                     Phase::Proxy if !self.input.is_empty() => Err(self.refuse_header(Refusal::Truncated, desk)),
                     // It has ended its side only, perhaps, and can still be told.
-                    Phase::Head(scan) if scan.has_begun() => Err(self.refuse(Error::Truncated, false, desk)),
+                    Phase::Head(scan) if scan.has_begun() => Err(self.refuse(Error::Truncated, desk)),
                     Phase::Content(_) => Err(self.refuse_present(Error::Truncated, desk)),
                     _ => Err(Verdict::Close),
                 }

@@ -63,6 +63,8 @@ pub(crate) struct Content {
     pub(crate) failure: Option<Failure>,
     /// Bytes received, as on the wire.
     pub(crate) received: u64,
+    /// Bytes sent, which are those of `100 Continue`.
+    pub(crate) sent: u64,
 }
 
 /// Why there will be no more content.
@@ -89,12 +91,19 @@ impl Connection {
             is_drained: self.is_drained,
             failure: None,
             received: 0,
+            sent: 0,
         }
     }
 
     /// Takes the receiving side back.
-    pub(super) fn take_back(&mut self, content: Content, desk: &Desk) -> Box<Decoder> {
+    pub(super) fn take_back(&mut self, content: Content, desk: &mut Desk) -> Box<Decoder> {
+        if content.received > 0 {
+            // The next head may have come with it.
+            desk.meter.receive(false);
+        }
         desk.counters.bytes_read.add(content.received);
+        desk.counters.bytes_written.add(content.sent);
+        desk.counters.content_read.add(content.decoder.produced());
         self.input = content.input;
         self.is_drained = content.is_drained;
         self.has_ended = content.failure == Some(Failure::Refused(Error::Truncated));
@@ -221,7 +230,10 @@ impl Content {
             };
             match sent {
                 Ok(None) => return Ok(()),
-                Ok(Some(count @ 1..)) => rest = &rest[count..],
+                Ok(Some(count @ 1..)) => {
+                    self.sent += count as u64;
+                    rest = &rest[count..];
+                }
                 Err(error) if would_wait(&error) => {
                     let left = self.patience().ok_or(Failure::Refused(Error::Timeout))?;
                     let begun = Instant::now();
@@ -232,6 +244,40 @@ impl Content {
                 _ => return Err(Failure::Gone),
             }
         }
+    }
+}
+
+/// What is left of a request's content when its handler has returned.
+#[derive(Clone, Copy)]
+pub(super) enum Left {
+    /// So many bytes of the body, as far as is known, or nothing.
+    Known(u64),
+    /// The client waits for `100 Continue` before it sends any.
+    Awaited,
+    /// It was malformed, too large or too late.
+    Refused(Error),
+    /// The client is gone.
+    Lost,
+}
+
+impl Left {
+    /// `None` if a reader on another thread is just using it.
+    pub(super) fn of(intake: &Arc<Intake>) -> Option<Self> {
+        // Somebody other than us holds on to it: the response's body, or a thread. It is theirs to read, and the client must not be
+        // left waiting for leave to send it.
+        let is_held = Arc::strong_count(intake) > 1;
+        intake.with(|content| match content.failure {
+            Some(Failure::Refused(error)) => Self::Refused(error),
+            Some(Failure::Gone) => Self::Lost,
+            None if content.wants_continue && is_held => {
+                // Should it fail, so will the answer.
+                let _ = content.send_continue();
+                Self::Known(0)
+            }
+            None if is_held => Self::Known(0),
+            None if content.wants_continue => Self::Awaited,
+            None => Self::Known(content.decoder.remaining().unwrap_or(0)),
+        })
     }
 }
 
@@ -365,6 +411,7 @@ mod tests {
             is_drained: false,
             failure: None,
             received: 0,
+            sent: 0,
         };
         (content, client, sent)
     }

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::burden::Burden;
 use super::live::{Known, Live};
+use super::meter::Meter;
 use super::pressure::Pressure;
 use super::statistics::Counters;
 use crate::config::Config;
@@ -16,6 +17,7 @@ use crate::h1::encode::{self, Stamp};
 use crate::h1::exchange::Policy;
 use crate::h1::{decode, head};
 use crate::message::Handler;
+use crate::message::shutdown::Shutdown;
 use crate::net::tls::Tls;
 
 /// What is served and how; the same for all workers.
@@ -24,10 +26,12 @@ pub(crate) struct Service {
     pub(crate) handler: Arc<dyn Handler>,
     /// What new connections do TLS with; `None`: they are served in clear.
     pub(crate) tls: Option<Arc<Tls>>,
-    /// Set once the server stops: what is under way goes on, nothing else begins.
-    pub(crate) shutdown: Arc<AtomicBool>,
+    /// Told once the server stops: what is under way goes on, nothing else begins.
+    pub(crate) shutdown: Arc<Shutdown>,
     /// Set once nothing is under way any more, or has had its time: whoever works leaves.
     pub(crate) over: AtomicBool,
+    /// Whether the time of requests is measured.
+    pub(crate) measures: AtomicBool,
     pub(crate) pressure: Arc<Pressure>,
     pub(crate) burden: Arc<Burden>,
 }
@@ -35,23 +39,36 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn new(config: Config, handler: Arc<dyn Handler>) -> Self {
         let burden = Arc::new(Burden::new(config.parked));
+        let measures = AtomicBool::new(config.statistics);
         Self {
             config: Live::new(config),
             handler,
             tls: None,
             shutdown: Arc::default(),
             over: AtomicBool::new(false),
+            measures,
             pressure: Arc::default(),
             burden,
         }
     }
 
     pub(crate) fn is_shutting_down(&self) -> bool {
-        self.shutdown.load(Ordering::Relaxed)
+        self.shutdown.is_told()
     }
 
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
+    }
+
+    /// Whether connections that were accepted under this one speak as those of `other` do, as far as that shows before a request.
+    pub(crate) fn talks_as(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.config.get(), other.config.get());
+        let proxies = (ours.proxy_protocol, &ours.trust) == (theirs.proxy_protocol, &theirs.trust);
+        proxies && self.tls.is_some() == other.tls.is_some()
+    }
+
+    pub(crate) fn measures(&self) -> bool {
+        self.measures.load(Ordering::Relaxed)
     }
 }
 
@@ -61,6 +78,7 @@ pub(crate) struct Desk {
     /// What it goes by until it looks again.
     pub(crate) config: Known,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) meter: Meter,
     /// A buffer to read into, lent to the connection that is served.
     pub(crate) spare: Vec<u8>,
     /// What is to be sent and has not been.
@@ -79,6 +97,7 @@ impl Desk {
             config: service.config.know(),
             service,
             counters,
+            meter: Meter::default(),
             spare: Vec::new(),
             gathered: Vec::new(),
             scratch: Vec::new(),

@@ -12,6 +12,7 @@ impl Connection {
             match decoder.decode(self.input.unread(), &mut hole) {
                 Ok(step) if step.consumed > 0 => {
                     self.input.consume(step.consumed);
+                    desk.counters.content_read.add(step.produced as u64);
                     *left = left.saturating_sub(step.consumed as u64);
                 }
                 Ok(_) if *left > 0 => return Step::Starved,

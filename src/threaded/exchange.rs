@@ -18,17 +18,19 @@ use http::{Method, StatusCode};
 use super::access::Line;
 use super::answer::{self, Sent};
 use super::connection::{Connection, Next, Verdict};
-use super::content::{Failure, Intake, Reception};
+use super::content::{Intake, Left, Reception};
 use super::desk::Desk;
 use super::linger::Refused;
 use super::rest::Rest;
 use super::sending::Then;
+use super::statistics::Late;
 use crate::h1::decode::Decoder;
 use crate::h1::error::Error;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::h1::framing::Framing;
 use crate::h1::head::{self, RequestHead};
 use crate::message::body::{Body, Upgrade};
+use crate::message::early::Early;
 use crate::message::request::Connection as Facts;
 use crate::message::upgrade::Socket;
 use crate::message::{Request, Response};
@@ -38,21 +40,23 @@ use crate::proxy::node::Claims;
 impl Connection {
     /// Serves the request whose head is the first `length` bytes of the input.
     pub(super) fn exchange(&mut self, length: usize, desk: &mut Desk) -> Next {
+        let begun = desk.meter.begin(desk.service.measures());
         let bytes = desk.keep_head(&self.input.unread()[..length]);
         self.input.consume(length);
         let fields = mem::take(&mut desk.fields);
+        let is_head = head::is_of_head(&bytes);
         let mut head = match head::parse(bytes, &desk.head_limits(), fields) {
             Ok(head) => head,
-            Err(error) => return Next::Verdict(self.refuse(error, false, desk)),
+            Err(error) => {
+                let line = Line::refused(self.peer.as_ref());
+                return Next::Verdict(self.refuse_as(line, Refused { error, is_head }, desk));
+            }
         };
         let judged = self.judge_claims(&mut head, desk);
-        let line = Line::begin(self.client().as_ref(), &head);
+        let line = Line::begin(self.client().as_ref(), &head, begun);
         match judged.and_then(|()| self.judge(&head, desk)) {
             Ok((exchange, decoder)) => self.begin(head, exchange, decoder, line, desk),
-            Err(error) => {
-                let is_head = head.method == Method::HEAD;
-                Next::Verdict(self.refuse_as(line, Refused { error, is_head }, desk))
-            }
+            Err(error) => Next::Verdict(self.refuse_as(line, Refused { error, is_head }, desk)),
         }
     }
 
@@ -74,6 +78,8 @@ impl Connection {
         line: Line,
         desk: &mut Desk,
     ) -> Next {
+        // Its content may have been waited for.
+        desk.meter.resume(line.begun.is_some());
         let is_head = head.method == Method::HEAD;
         let is_to_come = reception.as_ref().is_some_and(|reception| !reception.is_within(&self.input));
         // Earlier answers must not wait for content that may be long in coming.
@@ -86,6 +92,7 @@ impl Connection {
             Arc::new(Intake::new(Box::new(content)))
         });
         let mut request = self.request(head, intake.clone(), desk);
+        let early = self.lend_output(&mut request, &exchange, intake.as_ref(), desk);
         let response = self.handle(&mut request, &mut exchange, desk);
         if desk.service.is_shutting_down() {
             exchange.close(CloseReason::Shutdown);
@@ -100,7 +107,7 @@ impl Connection {
             exchange.close(CloseReason::Panicked);
         }
 
-        let outcome = self.answer(response, &mut exchange, intake.as_ref(), is_head, desk);
+        let outcome = self.answer_after(early, response, &mut exchange, intake.as_ref(), is_head, desk);
         let content = match intake.map(|intake| intake.end()) {
             None => Unread::Nothing,
             Some(None) => Unread::Elsewhere,
@@ -119,9 +126,11 @@ impl Connection {
                 }
             }
             Err(error) => {
-                desk.counters.timed_out.add(u64::from(error.kind() == io::ErrorKind::TimedOut));
+                if error.kind() == io::ErrorKind::TimedOut {
+                    desk.counters.count_late(Late::Write);
+                }
                 log::debug!("an answer broke off: {error}");
-                line.end(None);
+                break_off(line, desk);
                 Next::Verdict(Verdict::Close)
             }
         }
@@ -133,6 +142,13 @@ impl Connection {
         self.answered += 1;
         if !desk.service.is_over() {
             desk.counters.answered.add(1);
+            desk.counters.count_answer(answer.status);
+            desk.counters.content_written.add(answer.length);
+        }
+        desk.meter.made(line.begun);
+        if desk.gathered.is_empty() {
+            // It is out, and what comes next may take its time.
+            desk.meter.settle(&desk.counters);
         }
         line.end(Some((answer.status, answer.length)));
         if let Unread::Elsewhere = content {
@@ -173,23 +189,25 @@ impl Connection {
         request
     }
 
-    /// Runs the handler; a panic costs this connection and nothing else.
-    fn handle(&self, request: &mut Request, exchange: &mut Exchange, desk: &Desk) -> Response {
+    /// Runs the handler; a panic (`None`) costs this connection and nothing else.
+    fn handle(&self, request: &mut Request, exchange: &mut Exchange, desk: &Desk) -> Option<Response> {
         desk.counters.requests.add(1);
         let handler = &desk.service.handler;
-        catch_unwind(AssertUnwindSafe(|| handler.handle(request))).unwrap_or_else(|_| {
+        let response = catch_unwind(AssertUnwindSafe(|| handler.handle(request))).ok();
+        if response.is_none() {
             desk.counters.panics.add(1);
-            log::error!("a handler panicked; its client gets a 500");
+            log::error!("a handler panicked; its client gets a 500, or a cut where the answer has begun");
             exchange.close(CloseReason::Panicked);
-            let mut response = Response::new("internal server error\n".into());
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            response
-        })
+        }
+        response
     }
 
     /// Takes back what the next request can use of this one.
     fn recover(&mut self, request: &mut Request, desk: &mut Desk) {
         let mut extensions = mem::take(request.extensions_mut());
+        if desk.service.handler.begins_early() {
+            extensions.remove::<Arc<dyn Early>>();
+        }
         if desk.config.trust.is_some() {
             extensions.remove::<Claims>();
         }
@@ -205,7 +223,7 @@ impl Connection {
     }
 
     /// Sends the response, or what has to take its place.
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         mut response: Response,
         exchange: &mut Exchange,
@@ -226,7 +244,7 @@ impl Connection {
                 return self.refuse_instead(error, exchange, is_head, desk);
             }
             Some(Left::Refused(error)) => {
-                desk.counters.count_late(error);
+                desk.counters.count_content(error);
                 exchange.close(CloseReason::UnreadContent);
             }
             Some(Left::Awaited | Left::Lost) => exchange.close(CloseReason::UnreadContent),
@@ -241,24 +259,22 @@ impl Connection {
         let mut clock = mem::take(&mut desk.clock);
         let stamp = clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
         let mut output = self.output(desk);
-        let sent = catch_unwind(AssertUnwindSafe(|| {
-            answer::send(&mut output, exchange, response, &stamp, &mut scratch, &service.shutdown)
-        }));
+        let sent =
+            answer::caught(|| answer::send(&mut output, exchange, response, &stamp, &mut scratch, &service.shutdown));
         desk.clock = clock;
         desk.scratch = scratch;
         match sent {
-            Ok(Ok(Sent::Whole(length))) => Ok((Answer { status, length, upgrade }, None)),
-            Ok(Ok(Sent::Partly(rest, length))) => Ok((Answer { status, length, upgrade }, Some(rest))),
-            Ok(Ok(Sent::Unsent(error))) => {
+            Some(Ok(Sent::Whole(length))) => Ok((Answer { status, length, upgrade }, None)),
+            Some(Ok(Sent::Partly(rest, length))) => Ok((Answer { status, length, upgrade }, Some(rest))),
+            Some(Ok(Sent::Unsent(error))) => {
                 if error.status().is_server_error() {
                     log::error!("an answer could not be sent: {error}");
                 }
                 self.refuse_instead(error, exchange, is_head, desk)
             }
-            Ok(Err(error)) => Err(error),
-            Err(_) => {
+            Some(Err(error)) => Err(error),
+            None => {
                 desk.counters.panics.add(1);
-                log::error!("a body panicked; its connection is cut");
                 Err(io::Error::other("a body panicked"))
             }
         }
@@ -272,7 +288,9 @@ impl Connection {
         desk: &mut Desk,
     ) -> io::Result<(Answer, Option<Rest>)> {
         exchange.close(CloseReason::Refused);
-        desk.counters.count_refused(error);
+        desk.counters.refused.add(1);
+        desk.counters.overruled.add(1);
+        desk.counters.count_content(error);
         self.answer_refusal(error, is_head, desk);
         Ok((Answer { status: error.status(), length: 0, upgrade: None }, None))
     }
@@ -297,12 +315,19 @@ impl Connection {
 }
 
 /// Runs what drops things of the user's; false, and a line in the log, if that panicked.
-fn contained(run: impl FnOnce()) -> bool {
+pub(super) fn contained(run: impl FnOnce()) -> bool {
     let is_sound = catch_unwind(AssertUnwindSafe(run)).is_ok();
     if !is_sound {
         log::error!("dropping what a handler has made panicked");
     }
     is_sound
+}
+
+/// Enters that an answer has broken off.
+fn break_off(line: Line, desk: &mut Desk) {
+    desk.counters.broken_off.add(1);
+    desk.meter.made(line.begun);
+    line.end(None);
 }
 
 /// An exchange whose answer is made, and perhaps not yet out.
@@ -315,9 +340,9 @@ pub(super) struct Done {
 }
 
 impl Done {
-    /// Enters in the log that the answer has broken off.
-    pub(super) fn break_off(self) {
-        self.line.end(None);
+    /// Enters that the answer has broken off.
+    pub(super) fn break_off(self, desk: &mut Desk) {
+        break_off(self.line, desk);
     }
 }
 
@@ -335,50 +360,16 @@ enum Unread {
 }
 
 /// What was answered.
-struct Answer {
-    status: StatusCode,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
     /// Bytes of content.
-    length: u64,
-    upgrade: Option<Upgrade>,
+    pub(super) length: u64,
+    pub(super) upgrade: Option<Upgrade>,
 }
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer").field("status", &self.status).field("length", &self.length).finish_non_exhaustive()
-    }
-}
-
-/// What is left of a request's content when its handler has returned.
-#[derive(Clone, Copy)]
-enum Left {
-    /// So many bytes of the body, as far as is known, or nothing.
-    Known(u64),
-    /// The client waits for `100 Continue` before it sends any.
-    Awaited,
-    /// It was malformed, too large or too late.
-    Refused(Error),
-    /// The client is gone.
-    Lost,
-}
-
-impl Left {
-    /// `None` if a reader on another thread is just using it.
-    fn of(intake: &Arc<Intake>) -> Option<Self> {
-        // Somebody other than us holds on to it: the response's body, or a thread. It is theirs to read, and the client must not be
-        // left waiting for leave to send it.
-        let is_held = Arc::strong_count(intake) > 1;
-        intake.with(|content| match content.failure {
-            Some(Failure::Refused(error)) => Self::Refused(error),
-            Some(Failure::Gone) => Self::Lost,
-            None if content.wants_continue && is_held => {
-                // Should it fail, so will the answer.
-                let _ = content.send_continue();
-                Self::Known(0)
-            }
-            None if is_held => Self::Known(0),
-            None if content.wants_continue => Self::Awaited,
-            None => Self::Known(content.decoder.remaining().unwrap_or(0)),
-        })
     }
 }
 

@@ -17,6 +17,7 @@ use super::desk::Desk;
 use super::input::{Input, Received};
 use super::linger::Refused;
 use super::pace::Pace;
+use super::statistics::Late;
 use crate::h1::decode::Decoder;
 use crate::h1::error::Error;
 use crate::h1::exchange::Exchange;
@@ -111,10 +112,16 @@ impl Connection {
     pub(super) fn refuse_present(&mut self, error: Error, desk: &mut Desk) -> Verdict {
         match self.take_gathering() {
             Some(gathering) => {
+                desk.counters.count_content(error);
                 let is_head = gathering.head.method == Method::HEAD;
                 self.refuse_as(gathering.line, Refused { error, is_head }, desk)
             }
-            None => self.refuse(error, false, desk),
+            None => {
+                if error == Error::Timeout {
+                    desk.counters.count_late(Late::Head);
+                }
+                self.refuse(error, desk)
+            }
         }
     }
 

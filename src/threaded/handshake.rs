@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::connection::{Connection, Phase, Reading, Step, Verdict};
 use super::desk::Desk;
+use super::statistics::Late;
 use crate::h1::error::Error;
 use crate::h1::head::Scan;
 use crate::net::poll::Interest;
@@ -55,7 +56,7 @@ impl Connection {
                 Step::Verdict(Verdict::Park)
             }
             Handshake::Again => Step::Verdict(Verdict::Again),
-            Handshake::Plain => Step::Verdict(self.refuse(Error::NotTls, false, desk)),
+            Handshake::Plain => Step::Verdict(self.refuse(Error::NotTls, desk)),
             Handshake::Failed(reason) => {
                 self.note_failed_handshake(&reason, desk);
                 // Not closed at once: the alert must not be lost to a reset.
@@ -64,8 +65,19 @@ impl Connection {
         }
     }
 
+    /// Counts what has moved below TLS.
+    pub(super) fn note_below(&mut self, desk: &Desk) {
+        let Some(secure) = self.stream.secure() else { return };
+        let now = [secure.moved(Interest::Read), secure.moved(Interest::Write)];
+        let [read, written] = [now[0] - self.below[0], now[1] - self.below[1]];
+        desk.counters.tls_bytes_read.add(read);
+        desk.counters.tls_bytes_written.add(written);
+        self.below = now;
+    }
+
     /// Ends a handshake that has had its time. There is nothing that the client could be told.
     pub(super) fn give_up_handshake(&self, desk: &Desk) -> Verdict {
+        desk.counters.count_late(Late::Handshake);
         self.note_failed_handshake("it takes too long", desk);
         Verdict::Close
     }

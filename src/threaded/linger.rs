@@ -15,6 +15,7 @@ use super::desk::Desk;
 use super::sending::Then;
 use crate::h1::encode;
 use crate::h1::error::Error;
+use crate::h1::head;
 
 /// What was wrong with a request, and whether its answer has no content.
 pub(super) struct Refused {
@@ -23,15 +24,17 @@ pub(super) struct Refused {
 }
 
 impl Connection {
-    /// Answers with an error of the client's, and ends the conversation in a way that lets the client read it.
-    pub(super) fn refuse(&mut self, error: Error, is_head: bool, desk: &mut Desk) -> Verdict {
+    /// Answers what stands unread with an error of the client's, and ends the conversation in a way that lets the client read it.
+    pub(super) fn refuse(&mut self, error: Error, desk: &mut Desk) -> Verdict {
+        let is_head = head::is_of_head(self.input.unread());
         self.refuse_as(Line::refused(self.peer.as_ref()), Refused { error, is_head }, desk)
     }
 
     /// Answers so where there is more to be said of the request in the log.
     pub(super) fn refuse_as(&mut self, line: Line, refused: Refused, desk: &mut Desk) -> Verdict {
         let Refused { error, is_head } = refused;
-        desk.counters.count_refused(error);
+        desk.counters.refused.add(1);
+        desk.counters.count_answer(error.status());
         match &self.peer {
             Some(peer) => log::debug!("refused {peer}: {error} ({})", error.section()),
             None => log::debug!("refused: {error} ({})", error.section()),
@@ -45,7 +48,9 @@ impl Connection {
     pub(super) fn answer_refusal(&self, error: Error, is_head: bool, desk: &mut Desk) {
         let config = &desk.config;
         let stamp = desk.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
-        encode::refusal(&mut desk.gathered, config.protocol, error.status(), &error.to_string(), None, is_head, &stamp);
+        let (version, reason) = (config.protocol, error.to_string());
+        let length = encode::refusal(&mut desk.gathered, version, error.status(), &reason, None, is_head, &stamp);
+        desk.counters.content_written.add(length);
     }
 
     /// Tells a connection that was never looked at that there is no room for it, and waits for it to leave. Before a TLS handshake nothing
@@ -58,7 +63,10 @@ impl Connection {
         let stamp = desk.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
         let (status, version) = (StatusCode::SERVICE_UNAVAILABLE, config.protocol);
         let reason = "the server is busy";
-        encode::refusal(&mut desk.gathered, version, status, reason, Some(retry_after_secs), false, &stamp);
+        let length =
+            encode::refusal(&mut desk.gathered, version, status, reason, Some(retry_after_secs), false, &stamp);
+        desk.counters.content_written.add(length);
+        desk.counters.count_answer(status);
         Line::refused(self.peer.as_ref()).end(Some((status, 0)));
         self.begin_linger(desk)
     }

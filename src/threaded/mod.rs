@@ -10,19 +10,21 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | [`accept`] | one thread a listener, which does nothing but accept |
+//! | [`entrance`], [`accept`] | an address that is listened on; one thread a listener, which does nothing but accept |
+//! | [`kept`], [`moving`] | what outlives an engine at a restart |
 //! | [`queue`] | bounded; what finds no room waits beside it for a while |
 //! | [`pool`], [`worker`] | who works, who leads, who sleeps; what one of them does |
 //! | [`staff`], [`seat`] | the threads there are; one worker as the others see it |
 //! | [`watch`], [`shortage`] | keeps the time: deadlines, patience, handlers that block |
 //! | [`parking`], [`idle`] | where connections wait without a thread; which of them has been idle for longest |
-//! | [`connection`], [`linger`], [`open`] | the states of one connection; how it ends early; how many there are |
+//! | [`connection`], [`linger`], [`overdue`], [`open`] | the states of one connection; how it ends early, or late; how many there are |
 //! | [`proxied`], [`handshake`] | what proxies say of a connection and of a request; TLS is agreed on |
 //! | [`gather`], [`drain`] | content received before a handler runs; content that it has left |
 //! | [`exchange`], [`content`], [`answer`], [`access`] | one request: served, its content, its answer, its line in the log |
+//! | [`early`] | an answer that begins before its handler has returned |
 //! | [`rest`], [`sending`], [`burden`] | content at hand; an answer whose client is slow to take it; what all of those hold |
 //! | [`input`], [`output`], [`pace`], [`pressure`], [`desk`] | bytes in, bytes out, patience with a peer, who gives way, a worker's memory |
-//! | [`statistics`] | counters without contention |
+//! | [`statistics`], [`meter`], [`snapshot`] | counters without contention; a worker's stop watch; what they come to |
 
 mod accept;
 mod access;
@@ -32,15 +34,21 @@ pub(crate) mod connection;
 mod content;
 pub(crate) mod desk;
 mod drain;
+mod early;
+pub(crate) mod entrance;
 mod exchange;
 mod gather;
 mod handshake;
 mod idle;
 mod input;
+mod kept;
 mod linger;
 mod live;
+mod meter;
+mod moving;
 mod open;
 mod output;
+mod overdue;
 mod pace;
 mod parking;
 mod pool;
@@ -51,6 +59,7 @@ mod rest;
 mod seat;
 mod sending;
 mod shortage;
+mod snapshot;
 mod socket;
 mod staff;
 pub(crate) mod statistics;
@@ -64,23 +73,23 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use self::desk::Service;
+use self::entrance::{Entrance, Report};
+pub(crate) use self::kept::Kept;
 use self::pool::Pool;
 use crate::address::BindAddr;
 use crate::config::Config;
 use crate::error::Error;
-use crate::http_server::{Statistics, Stopped};
+use crate::http_server::Stopped;
 use crate::message::Handler;
-use crate::net::listener::{Listener, Options};
 use crate::net::socket_file::Rights;
 use crate::net::tls::Tls;
+use crate::statistics::Statistics;
 
 /// A server that runs: its listeners and all its threads.
 pub(crate) struct Engine {
     pool: Arc<Pool>,
     /// Until they are closed: who starts again needs their names, and a thread may be left that does not end.
-    listeners: Mutex<Vec<Arc<Listener>>>,
-    /// The threads that accept, until they are joined.
-    accepting: Mutex<Vec<JoinHandle<()>>>,
+    entrances: Mutex<Vec<Arc<Entrance>>>,
     watching: Mutex<Vec<JoinHandle<()>>>,
     started: Instant,
     /// Requests that had been answered when a stop was announced.
@@ -88,19 +97,25 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Binds, starts every thread, and accepts from then on.
+    /// Binds and starts every thread but those that accept; listens on what is kept where nothing about it has changed. What is kept and
+    /// not wanted is closed.
     ///
     /// # Errors
-    /// Those of [`Tls::load`] and [`Listener::bind`]; `System` without a poller; `Thread` if one could not be started. Nothing is left behind.
-    pub(crate) fn start(config: Config, handler: Arc<dyn Handler>) -> Result<Self, Error> {
+    /// Those of [`Tls::load`] and [`Listener::bind`](crate::net::listener::Listener::bind); `System` without a poller; `Thread` if one could
+    /// not be started. Nothing is left behind.
+    pub(crate) fn prepare(
+        config: Config,
+        handler: Arc<dyn Handler>,
+        kept: &mut Kept,
+        report: &Report,
+    ) -> Result<Self, Error> {
         let tls = tls(&config)?.map(Arc::new);
-        let listeners = Mutex::new(listen(&config)?);
+        let entrances = Mutex::new(kept.listen(&config, report)?);
         let service = Arc::new(Service { tls, ..Service::new(config, handler) });
         let pool = Pool::new(service).map_err(|source| Error::System { what: "epoll", source })?;
         let engine = Self {
             pool: Arc::new(pool),
-            listeners,
-            accepting: Mutex::default(),
+            entrances,
             watching: Mutex::default(),
             started: Instant::now(),
             answered: AtomicU64::new(0),
@@ -111,11 +126,35 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Accepts connections from now on, and goes on with those that are kept.
+    ///
+    /// # Errors
+    /// `Thread` if one could not be started; then it is stopped.
+    pub(crate) fn open(&self, mut kept: Kept) -> Result<(), Error> {
+        for entrance in self.entrances() {
+            entrance.open(&self.pool).inspect_err(|_| {
+                self.stop();
+            })?;
+        }
+        let is_alike = kept.from.as_ref().is_some_and(|from| from.talks_as(self.pool.service()));
+        for connection in std::mem::take(&mut kept.connections) {
+            if is_alike {
+                self.pool.adopt(connection);
+            } else {
+                self.pool.parking.close_one(connection);
+            }
+        }
+        Ok(())
+    }
+
     /// Reads what a start reads, and opens nothing that others could see.
     ///
     /// # Errors
-    /// Those of [`Tls::load`].
+    /// Those of [`Tls::load`], and `Setting` for a user or a group that there is none of.
     pub(crate) fn check(config: &Config) -> Result<(), Error> {
+        if config.bind.iter().any(|address| matches!(address, BindAddr::Unix(_))) {
+            rights(config).check()?;
+        }
         tls(config).map(|_| ())
     }
 
@@ -125,26 +164,21 @@ impl Engine {
             hired.map_err(|source| Error::Thread { name: "worker".to_owned(), source })?;
         }
         let pool = Arc::clone(&self.pool);
-        spawn(&self.watching, "drupe-watch", move || watch::run(&pool))?;
-        for listener in self.listeners() {
-            let pool = Arc::clone(&self.pool);
-            spawn(&self.accepting, "drupe-accept", move || accept::run(&listener, &pool))?;
-        }
-        Ok(())
+        spawn(&self.watching, "drupe-watch", move || watch::run(&pool))
     }
 
     /// The addresses of TCP it accepts connections on.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners().iter().filter_map(|listener| listener.tcp_addr()).collect()
+        self.entrances().iter().flat_map(|entrance| entrance.tcp_addrs()).collect()
     }
 
     /// Everything it accepts connections on.
     pub(crate) fn listening(&self) -> Vec<BindAddr> {
-        self.listeners().iter().map(|listener| listener.address().clone()).collect()
+        self.entrances().iter().flat_map(|entrance| entrance.addresses()).collect()
     }
 
-    fn listeners(&self) -> Vec<Arc<Listener>> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn entrances(&self) -> Vec<Arc<Entrance>> {
+        self.entrances.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Goes by `config` from now on, as far as that is possible while it runs; certificates and keys are loaded again.
@@ -183,23 +217,44 @@ impl Engine {
     /// To be called once. From a worker, that is from a handler, the calling thread is not waited for; it ends after its
     /// answer.
     pub(crate) fn stop(&self) -> Stopped {
+        self.stop_and_keep(None)
+    }
+
+    /// As [`stop`](Self::stop), with the listeners left open and what waits for a request left alone: for the engine that comes after.
+    pub(crate) fn pause(&self) -> (Stopped, Kept) {
+        let mut kept = Kept::default();
+        kept.from = Some(Arc::clone(self.pool.service()));
+        let stopped = self.stop_and_keep(Some(&mut kept));
+        (stopped, kept)
+    }
+
+    fn stop_and_keep(&self, kept: Option<&mut Kept>) -> Stopped {
         let begun = Instant::now();
         let pool = &self.pool;
         self.announce_stop();
         let answered = self.answered.load(Ordering::SeqCst);
         let own = usize::from(self.is_ours());
-        let listeners = std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
-        for listener in &listeners {
-            if let Err(error) = listener.close() {
-                log::error!("cannot close the listener on {}: {error}", listener.address());
-            }
+        let entrances = std::mem::take(&mut *self.entrances.lock().unwrap_or_else(PoisonError::into_inner));
+        if kept.is_some() {
+            entrances.iter().for_each(|entrance| entrance.shut());
+            pool.heritage.begin();
+        } else {
+            entrances.iter().for_each(|entrance| entrance.close());
         }
-        pool.parking.close().into_iter().for_each(|connection| pool.parking.close_one(connection));
+        pool.parking.close().into_iter().for_each(|connection| pool.part_with(connection));
         pool.staff.end_upgraded();
         pool.ring();
-        join(&self.accepting);
-        // Now nobody else holds them: an abstract name or an inherited socket is free for the next start.
-        drop(listeners);
+        let kept = match kept {
+            Some(kept) => {
+                kept.entrances = entrances;
+                Some(kept)
+            }
+            None => {
+                // Dropped here: nobody else holds them, and an abstract name or an inherited socket is free for the next start.
+                entrances.into_iter().for_each(|entrance| entrance.join());
+                None
+            }
+        };
 
         let is_quiet = pool.open.wait_for(own, begun + pool.service().config.get().shutdown_timeout);
         // From here on nothing counts as answered: it is finished by now, or cut.
@@ -212,14 +267,19 @@ impl Engine {
             log::error!("a handler has not returned; its connection is cut, its thread left alone");
         }
         pool.staff.join_gone();
+        if let Some(kept) = kept {
+            kept.connections = pool.heritage.end();
+        }
         Stopped { finished: usize::try_from(finished).unwrap_or(usize::MAX), cut, took: begun.elapsed() }
     }
 
     /// Has handlers know that the server stops, and every answer say so; to be called before anybody can see it elsewhere. What is
     /// answered from now on is finished, in the words of the report.
     pub(crate) fn announce_stop(&self) {
-        if !self.pool.service().shutdown.swap(true, Ordering::SeqCst) {
-            self.answered.store(self.pool.staff.counted().answered.get(), Ordering::SeqCst);
+        // Looked at before: who waits to be told may be done with its answer at once.
+        let answered = self.pool.staff.counted().answered.get();
+        if !self.pool.service().shutdown.tell() {
+            self.answered.store(answered, Ordering::SeqCst);
         }
     }
 
@@ -232,7 +292,7 @@ impl Engine {
         let cut = parked_cut + pool.staff.cut();
         // Nobody will look at what is queued any more.
         let queued = std::iter::from_fn(|| pool.queue.take());
-        parked.into_iter().chain(queued).for_each(|connection| pool.parking.close_one(connection));
+        parked.into_iter().chain(queued).for_each(|connection| pool.part_with(connection));
         cut
     }
 
@@ -257,28 +317,14 @@ impl Engine {
         self.pool.staff.includes(thread::current().id())
     }
 
+    /// Has the time of requests measured, or not, from now on.
+    pub(crate) fn measure(&self, is_wanted: bool) {
+        self.pool.service().measures.store(is_wanted, Ordering::Relaxed);
+    }
+
     /// What has been counted so far.
     pub(crate) fn statistics(&self) -> Statistics {
-        let pool = &self.pool;
-        let counted = pool.staff.counted();
-        let (threads, serving) = pool.staff.census();
-        Statistics {
-            accepts: pool.accepted.load(Ordering::Relaxed),
-            requests: counted.requests.get(),
-            refused: counted.refused.get(),
-            proxy_refused: counted.proxy_refused.get(),
-            turned_away: pool.turned_away.load(Ordering::Relaxed),
-            timed_out: counted.timed_out.get(),
-            handshakes_failed: counted.handshakes_failed.get(),
-            panics: counted.panics.get(),
-            bytes_read: counted.bytes_read.get(),
-            bytes_written: counted.bytes_written.get(),
-            queue: pool.queue.len(),
-            parked: pool.parking.len(),
-            threads,
-            threads_idle: threads - serving,
-            run_time: self.started.elapsed(),
-        }
+        snapshot::of(&self.pool, self.listening(), self.started.elapsed())
     }
 }
 
@@ -295,23 +341,9 @@ fn tls(config: &Config) -> Result<Option<Tls>, Error> {
     asked.map(|asked| Tls::load(asked.options, asked.adapter, SystemTime::now())).transpose()
 }
 
-/// Binds everything that is asked for, or nothing.
-fn listen(config: &Config) -> Result<Vec<Arc<Listener>>, Error> {
-    let rights =
-        Rights { mode: config.socket_mode, user: config.socket_user.clone(), group: config.socket_group.clone() };
-    let options = Options {
-        backlog: config.backlog,
-        reuse_port: config.reuse_port,
-        nodelay: config.nodelay,
-        send_patience: output::PATIENCE,
-        rights,
-        setting: config.bind_setting,
-    };
-    let mut listeners = Vec::new();
-    for address in &config.bind {
-        listeners.extend(Listener::bind(address, &options)?.into_iter().map(Arc::new));
-    }
-    Ok(listeners)
+/// Who may do what with the file of a Unix socket.
+fn rights(config: &Config) -> Rights {
+    Rights { mode: config.socket_mode, user: config.socket_user.clone(), group: config.socket_group.clone() }
 }
 
 /// Joins threads that have ended or are about to; never the calling one.

@@ -34,8 +34,19 @@ pub(crate) struct Output<'a> {
 impl<'a> Output<'a> {
     pub(crate) fn new(stream: &'a Stream, pace: Pace, desk: &'a mut Desk) -> Self {
         let Desk { gathered, counters, service, .. } = desk;
+        Self::over(stream, pace, gathered, counters, &service.pressure)
+    }
+
+    /// The way out where there is no desk.
+    pub(crate) fn over(
+        stream: &'a Stream,
+        pace: Pace,
+        gathered: &'a mut Vec<u8>,
+        counters: &'a Counters,
+        pressure: &'a Pressure,
+    ) -> Self {
         let below = stream.moved_below(Interest::Write);
-        Self { stream, gathered, pace, counters, pressure: &service.pressure, leaves: false, below }
+        Self { stream, gathered, pace, counters, pressure, leaves: false, below }
     }
 
     /// Leaves for later, from now on, what the client is slow to take.

@@ -36,6 +36,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::desk::Service;
+use super::moving::Heritage;
 use super::open::Open;
 use super::parking::{Parked, Parking};
 use super::queue::Queue;
@@ -61,6 +62,10 @@ pub(crate) struct Pool {
     pub(super) open: Arc<Open>,
     pub(super) accepted: AtomicU64,
     pub(super) turned_away: AtomicU64,
+    /// Connections for the engine that comes after.
+    pub(super) heritage: Heritage,
+    /// Errors while accepting.
+    pub(super) socket_errors: AtomicU64,
 }
 
 /// How the watch thread is woken.
@@ -84,6 +89,8 @@ impl Pool {
             open: Arc::default(),
             accepted: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
+            heritage: Heritage::default(),
+            socket_errors: AtomicU64::new(0),
             service,
         })
     }
@@ -142,7 +149,7 @@ impl Pool {
             }
             Parked::Ready(connection) => Some(connection),
             Parked::Refused(connection) => {
-                self.parking.close_one(connection);
+                self.part_with(connection);
                 None
             }
         }

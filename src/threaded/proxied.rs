@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::connection::{Connection, Step, Verdict};
 use super::desk::Desk;
+use super::statistics::Late;
 use crate::address::Peer;
 use crate::h1::error::Error;
 use crate::h1::head::RequestHead;
@@ -84,6 +85,9 @@ impl Connection {
     /// Closes a connection that does not begin as it has to.
     pub(super) fn refuse_header(&self, refusal: Refusal, desk: &Desk) -> Verdict {
         desk.counters.proxy_refused.add(1);
+        if refusal == Refusal::Late {
+            desk.counters.count_late(Late::Proxy);
+        }
         match &self.peer {
             Some(peer) => log::debug!("closing {peer}: {refusal}"),
             None => log::debug!("closing: {refusal}"),

@@ -52,6 +52,11 @@ impl Seat {
         }
     }
 
+    /// The name of its thread.
+    pub(super) fn name(&self) -> String {
+        format!("drupe-{}", self.number)
+    }
+
     /// Enters the thread that sits here; once.
     pub(super) fn take(&self, thread: Thread) {
         let _ = self.thread.set(thread);

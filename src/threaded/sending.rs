@@ -13,6 +13,7 @@ use super::exchange::Done;
 use super::output::Output;
 use super::pace::Pace;
 use super::rest::{Left, Rest};
+use super::statistics::Late;
 use crate::h1::head::Scan;
 
 /// What is still to be sent, and what comes then.
@@ -82,6 +83,7 @@ impl Connection {
     /// Leaves what is gathered and `rest` for later.
     pub(super) fn leave(&mut self, rest: Option<Rest>, then: Then, desk: &mut Desk) -> Verdict {
         if self.stream.set_nonblocking(true).is_err() {
+            then.break_off(desk);
             return Verdict::Close;
         }
         let config = &desk.config;
@@ -105,6 +107,7 @@ impl Connection {
         let Phase::Send(mut sending) = mem::replace(&mut self.phase, Phase::Head(Scan::default())) else {
             return Step::Verdict(Verdict::Close);
         };
+        desk.meter.resume(desk.service.measures());
         let now = Instant::now();
         sending.pace.waited(now - sending.since);
         mem::swap(&mut desk.gathered, &mut sending.gathered);
@@ -123,8 +126,8 @@ impl Connection {
                     Step::Verdict(Verdict::Park)
                 }
                 None => {
-                    desk.counters.timed_out.add(1);
-                    self.give_up(*sending, "its client has had its time")
+                    desk.counters.count_late(Late::Write);
+                    self.give_up(*sending, "its client has had its time", desk)
                 }
             },
             // Nobody would report room that there has been all along.
@@ -137,16 +140,17 @@ impl Connection {
                 log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
                 // Whole answers may stand before it, and are sent.
                 sending.rest = None;
-                mem::replace(&mut sending.then, Then::Close).break_off();
+                mem::replace(&mut sending.then, Then::Close).break_off(desk);
                 self.phase = Phase::Send(sending);
                 Step::On
             }
-            Err(error) => self.give_up(*sending, &error.to_string()),
+            Err(error) => self.give_up(*sending, &error.to_string(), desk),
         }
     }
 
     fn go_on(&mut self, then: Then, desk: &mut Desk) -> Step {
         if self.stream.set_nonblocking(false).is_err() {
+            then.break_off(desk);
             return Step::Verdict(Verdict::Close);
         }
         match then {
@@ -168,10 +172,10 @@ impl Connection {
     }
 
     /// Cuts a client off in the middle of its answer, in a way that it can tell and that frees what the kernel keeps for it.
-    fn give_up(&self, sending: Sending, why: &str) -> Step {
+    fn give_up(&self, sending: Sending, why: &str, desk: &mut Desk) -> Step {
         log::debug!("an answer broke off: {why}");
         self.stream.abort();
-        sending.then.break_off();
+        sending.then.break_off(desk);
         Step::Verdict(Verdict::Close)
     }
 }
@@ -182,9 +186,9 @@ impl Then {
         matches!(self, Self::Linger | Self::Close)
     }
 
-    fn break_off(self) {
+    fn break_off(self, desk: &mut Desk) {
         if let Self::Conclude(done) = self {
-            done.break_off();
+            done.break_off(desk);
         }
     }
 }
@@ -268,6 +272,6 @@ mod tests {
         let Phase::Send(sending) = &mut connection.phase else { panic!("it waits for room") };
         sending.since -= Duration::from_secs(3600);
         assert!(matches!(connection.advance(&mut desk), Verdict::Close));
-        assert_eq!(desk.counters.timed_out.get(), 1);
+        assert_eq!(desk.counters.timeouts().write, 1);
     }
 }

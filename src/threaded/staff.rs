@@ -17,6 +17,8 @@ pub(super) struct Staff {
     roster: Mutex<Roster>,
     /// Rings when somebody has left, and when the server stops.
     changed: Condvar,
+    /// What those count who are no workers: the watch.
+    pub(super) others: Arc<Counters>,
 }
 
 #[derive(Default)]
@@ -48,7 +50,7 @@ impl Staff {
         }
         let seat = Arc::new(Seat::new(roster.last_number + 1));
         let own = Arc::clone(&seat);
-        let builder = thread::Builder::new().name(format!("drupe-{}", seat.number)).stack_size(stack_size);
+        let builder = thread::Builder::new().name(seat.name()).stack_size(stack_size);
         let thread = builder.spawn(move || work(&own))?;
         roster.last_number = seat.number;
         seat.take(thread.thread().clone());
@@ -138,12 +140,6 @@ impl Staff {
         self.roster().seats.iter().for_each(look);
     }
 
-    /// How many workers there are, and how many of them serve somebody.
-    pub(super) fn census(&self) -> (usize, usize) {
-        let roster = self.roster();
-        (roster.seats.len(), roster.seats.iter().filter(|seat| seat.serving().is_some()).count())
-    }
-
     /// How many workers there are.
     pub(super) fn len(&self) -> usize {
         self.roster().seats.len()
@@ -163,11 +159,24 @@ impl Staff {
 
     /// What all have counted, those who left included.
     pub(super) fn counted(&self) -> Counters {
-        let roster = self.roster();
-        let sum = Counters::default();
-        sum.absorb(&roster.past);
-        roster.seats.iter().for_each(|seat| sum.absorb(&seat.counters));
+        let (seats, sum) = self.accounts();
+        seats.iter().for_each(|seat| sum.absorb(&seat.counters));
         sum
+    }
+
+    /// The workers there are, and what all others have counted.
+    pub(super) fn accounts(&self) -> (Vec<Arc<Seat>>, Counters) {
+        let others = Counters::default();
+        others.absorb(&self.others);
+        // Both at one moment: who leaves goes from one to the other.
+        let roster = self.roster();
+        others.absorb(&roster.past);
+        (roster.seats.clone(), others)
+    }
+
+    /// How many threads serve upgraded connections.
+    pub(super) fn upgraded(&self) -> usize {
+        self.roster().upgraded.len()
     }
 
     /// Whether `thread` is one of them.

@@ -1,8 +1,13 @@
 //! Counters: each worker counts for itself, a snapshot adds up.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::StatusCode;
 
 use crate::h1::error::Error;
+use crate::statistics::{Answers, Latency, PLACES, Timeouts, Worker, place};
 
 /// A number that one thread adds to and any thread reads: a plain load and store, no locked instruction.
 #[derive(Debug, Default)]
@@ -17,62 +22,244 @@ impl Counter {
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+
+    /// Raises it to `other` if that is more; by the owner too.
+    fn raise(&self, other: u64) {
+        self.0.store(self.get().max(other), Ordering::Relaxed);
+    }
 }
 
-/// What one worker has done.
+/// What one worker has done. [`Statistics`](crate::statistics::Statistics) says what each counts.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    /// Requests whose handler ran.
     pub(crate) requests: Counter,
-    /// Of those, how many were answered; not those whose answer broke off.
     pub(crate) answered: Counter,
-    /// Requests that were answered by the server itself: malformed, too large, too late.
+    pub(crate) broken_off: Counter,
     pub(crate) refused: Counter,
-    /// Connections that did not begin with a sound PROXY header, where they have to.
+    pub(crate) overruled: Counter,
     pub(crate) proxy_refused: Counter,
-    /// Requests whose client was late, with its head, with content, or in taking its answer.
-    pub(crate) timed_out: Counter,
-    /// TLS handshakes that came to nothing.
     pub(crate) handshakes_failed: Counter,
-    /// Handlers that panicked.
     pub(crate) panics: Counter,
-    /// Bytes as on the wire.
     pub(crate) bytes_read: Counter,
     pub(crate) bytes_written: Counter,
+    pub(crate) content_read: Counter,
+    pub(crate) content_written: Counter,
+    pub(crate) tls_bytes_read: Counter,
+    pub(crate) tls_bytes_written: Counter,
+    /// Nanoseconds spent on requests, while that is measured.
+    work: Counter,
+    /// By [`Late`].
+    late: [Counter; Late::KINDS],
+    /// By the first digit of the status, less one.
+    answers: [Counter; 5],
+    /// How long requests took; there only once something was measured.
+    times: OnceLock<Times>,
+}
+
+/// What came too late, or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Late {
+    Handshake,
+    Proxy,
+    Head,
+    Body,
+    Write,
+    Idle,
+    Linger,
+}
+
+/// How long requests took.
+#[derive(Debug)]
+struct Times {
+    counts: Box<[Counter]>,
+    nanos: Counter,
+    longest: Counter,
+}
+
+impl Late {
+    const KINDS: usize = 7;
 }
 
 impl Counters {
-    /// Counts a request that the server answers by itself.
-    pub(crate) fn count_refused(&self, error: Error) {
-        self.refused.add(1);
-        self.count_late(error);
+    /// Counts what was not there in time.
+    pub(crate) fn count_late(&self, late: Late) {
+        self.late[late as usize].add(1);
     }
 
-    /// Counts a request that went wrong if it was for being late.
-    pub(crate) fn count_late(&self, error: Error) {
+    /// Counts content that went wrong, if it was for being late.
+    pub(crate) fn count_content(&self, error: Error) {
         if error == Error::Timeout {
-            self.timed_out.add(1);
+            self.count_late(Late::Body);
         }
+    }
+
+    /// Counts an answer that is made.
+    pub(crate) fn count_answer(&self, status: StatusCode) {
+        // There are statuses above 599 that a handler can choose, and none below 100.
+        let class = usize::from(status.as_u16() / 100).clamp(1, 5);
+        self.answers[class - 1].add(1);
+    }
+
+    /// Counts time spent on requests.
+    pub(super) fn count_work(&self, time: Duration) {
+        self.work.add(nanos(time));
+    }
+
+    /// Counts a request that took `time`.
+    pub(super) fn count_time(&self, time: Duration) {
+        let (times, nanos) = (self.times.get_or_init(Times::default), nanos(time));
+        times.counts[place(nanos)].add(1);
+        times.nanos.add(nanos);
+        times.longest.raise(nanos);
     }
 
     /// Adds what `other` counted; for a worker that ends.
     pub(crate) fn absorb(&self, other: &Self) {
-        for (mine, theirs) in self.all().into_iter().zip(other.all()) {
+        for (mine, theirs) in self.all().zip(other.all()) {
             mine.add(theirs.get());
+        }
+        let Some(theirs) = other.times.get() else { return };
+        let mine = self.times.get_or_init(Times::default);
+        for (mine, theirs) in mine.counts.iter().zip(&theirs.counts) {
+            mine.add(theirs.get());
+        }
+        mine.nanos.add(theirs.nanos.get());
+        mine.longest.raise(theirs.longest.get());
+    }
+
+    /// Requests, each once.
+    pub(crate) fn exchanges(&self) -> u64 {
+        self.requests.get() + self.refused.get().saturating_sub(self.overruled.get())
+    }
+
+    pub(crate) fn work_time(&self) -> Duration {
+        Duration::from_nanos(self.work.get())
+    }
+
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        let count = |late: Late| self.late[late as usize].get();
+        Timeouts {
+            handshake: count(Late::Handshake),
+            proxy: count(Late::Proxy),
+            head: count(Late::Head),
+            body: count(Late::Body),
+            write: count(Late::Write),
+            idle: count(Late::Idle),
+            linger: count(Late::Linger),
         }
     }
 
-    fn all(&self) -> [&Counter; 9] {
-        [
+    pub(crate) fn answers(&self) -> Answers {
+        let [informational, success, redirection, client_error, server_error] =
+            self.answers.each_ref().map(Counter::get);
+        Answers { informational, success, redirection, client_error, server_error }
+    }
+
+    pub(crate) fn latency(&self) -> Latency {
+        let of = |times: &Times| {
+            let counts = times.counts.iter().map(Counter::get).collect();
+            Latency::new(counts, times.nanos.get(), times.longest.get())
+        };
+        self.times.get().map_or_else(Latency::default, of)
+    }
+
+    /// The row of a worker that is called `name`.
+    pub(crate) fn row(&self, name: String, is_busy: bool) -> Worker {
+        Worker {
+            name,
+            exchanges: self.exchanges(),
+            bytes_read: self.bytes_read.get(),
+            bytes_written: self.bytes_written.get(),
+            work_time: self.work_time(),
+            is_busy,
+        }
+    }
+
+    /// All that are sums, but for `times`.
+    fn all(&self) -> impl Iterator<Item = &Counter> {
+        let single = [
             &self.requests,
             &self.answered,
+            &self.broken_off,
             &self.refused,
+            &self.overruled,
             &self.proxy_refused,
-            &self.timed_out,
             &self.handshakes_failed,
             &self.panics,
             &self.bytes_read,
             &self.bytes_written,
-        ]
+            &self.content_read,
+            &self.content_written,
+            &self.tls_bytes_read,
+            &self.tls_bytes_written,
+            &self.work,
+        ];
+        single.into_iter().chain(&self.late).chain(&self.answers)
+    }
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            counts: std::iter::repeat_with(Counter::default).take(PLACES).collect(),
+            nanos: Counter::default(),
+            longest: Counter::default(),
+        }
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_absorbed_is_all_there_was() {
+        let (sum, one) = (Counters::default(), Counters::default());
+        for (number, counter) in (1..).zip(one.all()) {
+            counter.add(number);
+        }
+        one.count_time(Duration::from_micros(5));
+        one.count_time(Duration::from_millis(5));
+        sum.absorb(&one);
+        sum.absorb(&one);
+        for (counter, other) in sum.all().zip(one.all()) {
+            assert_eq!(counter.get(), 2 * other.get());
+        }
+        let latency = sum.latency();
+        assert_eq!((latency.count(), latency.sum()), (4, Duration::from_micros(10_010)));
+        assert_eq!(latency.longest(), Duration::from_millis(5));
+        let buckets: Vec<(u128, u64)> = latency.buckets().map(|(bound, count)| (bound.as_micros(), count)).collect();
+        assert_eq!(buckets, [(5, 2), (5000, 2)]);
+    }
+
+    #[test]
+    fn statuses_have_their_class_and_times_their_kind() {
+        let counters = Counters::default();
+        for status in [101, 200, 204, 302, 400, 431, 499, 500, 503, 999] {
+            counters.count_answer(StatusCode::from_u16(status).unwrap());
+        }
+        let Answers { informational, success, redirection, client_error, server_error } = counters.answers();
+        assert_eq!([informational, success, redirection, client_error, server_error], [1, 2, 1, 3, 3]);
+        let kinds = [Late::Handshake, Late::Proxy, Late::Head, Late::Body, Late::Write, Late::Idle, Late::Linger];
+        assert_eq!(kinds.len(), Late::KINDS);
+        for (times, late) in (1..).zip(kinds) {
+            (0..times).for_each(|_| counters.count_late(late));
+        }
+        counters.count_content(Error::Truncated);
+        counters.count_content(Error::Timeout);
+        let Timeouts { handshake, proxy, head, body, write, idle, linger } = counters.timeouts();
+        assert_eq!([handshake, proxy, head, body, write, idle, linger], [1, 2, 3, 5, 5, 6, 7]);
+    }
+
+    #[test]
+    fn nothing_is_kept_for_times_that_nobody_measures() {
+        let (sum, one) = (Counters::default(), Counters::default());
+        one.requests.add(1);
+        sum.absorb(&one);
+        assert!(sum.times.get().is_none() && sum.latency() == Latency::default());
     }
 }

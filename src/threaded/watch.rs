@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, Overdue, Verdict};
+use super::connection::{Connection, Verdict};
 use super::desk::Desk;
+use super::overdue::Overdue;
 use super::pool::Pool;
 use super::shortage::{Shortage, Sight};
 use super::worker;
@@ -18,9 +19,10 @@ use super::worker;
 pub(super) fn run(pool: &Arc<Pool>) {
     pool.begin_watch();
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let mut desk = Desk::new(Arc::clone(pool.service()), Arc::default());
+    let mut desk = Desk::new(Arc::clone(pool.service()), Arc::clone(&pool.staff.others));
     // The first workers may still be on their way.
     let mut hire_after = Instant::now() + HIRE_PAUSE;
+    let mut told = None;
     let mut shortage = Shortage::new(processors, Instant::now());
     let (mut quiet, mut short) = (0, 0);
     while !pool.is_over() {
@@ -28,7 +30,7 @@ pub(super) fn run(pool: &Arc<Pool>) {
         let now = Instant::now();
         let (due, mut next) = pool.parking.fetch_due(now);
         for connection in due {
-            expire(pool, connection);
+            expire(pool, connection, &desk);
         }
         desk.renew();
         for connection in pool.queue.take_overdue(now) {
@@ -50,7 +52,7 @@ pub(super) fn run(pool: &Arc<Pool>) {
             let wanted = pool.queue.len().clamp(1, most.max(1));
             let called = (0..wanted).take_while(|_| pool.call()).count();
             let is_enough = called == wanted || (called == 0 && pool.call_leader());
-            if !is_enough && short >= HIRE_AFTER && now >= hire_after && !hire(pool, wanted - called) {
+            if !is_enough && short >= HIRE_AFTER && now >= hire_after && !hire(pool, wanted - called, now, &mut told) {
                 hire_after = now + HIRE_PAUSE;
             }
             if now < hire_after {
@@ -74,15 +76,18 @@ pub(super) fn run(pool: &Arc<Pool>) {
     }
 }
 
-/// Adds workers; false if there can be no more for now.
-fn hire(pool: &Arc<Pool>, count: usize) -> bool {
+/// Adds workers; false if there can be no more for now. That the system refuses is logged at most once a second, by when it was `told`.
+fn hire(pool: &Arc<Pool>, count: usize, now: Instant, told: &mut Option<Instant>) -> bool {
     for _ in 0..count {
         match pool.hire(worker::work) {
             Ok(true) => {}
             // As many as there may be: one of them will be back.
             Ok(false) => return false,
             Err(error) => {
-                log::warn!("cannot start another worker for now: {error}");
+                if told.is_none_or(|told| now - told >= Duration::from_secs(1)) {
+                    *told = Some(now);
+                    log::warn!("cannot start another worker for now: {error}");
+                }
                 return false;
             }
         }
@@ -97,10 +102,13 @@ fn is_short_of_workers(pool: &Pool, processors: usize) -> bool {
 }
 
 /// A parked connection's time is over.
-fn expire(pool: &Pool, mut connection: Box<Connection>) {
+fn expire(pool: &Pool, mut connection: Box<Connection>, desk: &Desk) {
     // What is to be written is a worker's to write: this thread waits for no peer.
     match connection.overdue() {
-        Overdue::Close => pool.parking.close_one(connection),
+        Overdue::Close => {
+            desk.counters.count_late(connection.late());
+            pool.parking.close_one(connection);
+        }
         Overdue::LastLook => {
             if let Err(connection) = pool.queue.offer(connection) {
                 pool.queue.put_back(connection);

@@ -69,6 +69,7 @@ impl<'p> Worker<'p> {
                 continue;
             }
             self.desk.tidy();
+            self.desk.meter.rest();
             self.desk.renew();
             if !self.pool.sleep(self.seat, &self.desk.config) {
                 return;
@@ -79,6 +80,7 @@ impl<'p> Worker<'p> {
     /// Waits at the poller and serves what it finds, itself first of all.
     fn lead(&mut self) {
         let most = self.pool.queue.room().saturating_add(1);
+        self.desk.meter.rest();
         let found = self.pool.parking.wait(&mut self.batch, most, None);
         self.pool.works(self.seat);
         if let Err(error) = found {
@@ -173,9 +175,13 @@ impl<'p> Worker<'p> {
             self.seat.serve(Some(Arc::clone(&connection.stream)));
             self.lot = connection.lot;
             self.desk.renew();
-            // What a stop has cut is not begun any more.
-            let is_over = self.pool.is_over();
-            let verdict = if is_over { Verdict::Close } else { connection.advance(&mut self.desk) };
+            if self.pool.is_over() {
+                // What a stop has cut is not begun any more.
+                self.lot = None;
+                self.seat.serve(None);
+                return self.pool.part_with(connection);
+            }
+            let verdict = connection.advance(&mut self.desk);
             // From here on it may become another's.
             self.lot = None;
             self.seat.serve(None);

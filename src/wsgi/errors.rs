@@ -46,7 +46,7 @@ impl Drop for Errors {
 }
 
 /// As text in which nothing can be mistaken for another line.
-fn escaped(line: &[u8]) -> String {
+pub(super) fn escaped(line: &[u8]) -> String {
     let mut text = String::new();
     for character in String::from_utf8_lossy(line).trim_end_matches('\r').chars() {
         if character.is_control() && character != '\t' {

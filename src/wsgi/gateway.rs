@@ -10,10 +10,12 @@ use http::{HeaderValue, StatusCode, Version as Protocol};
 
 use super::application::{Application, Chunks, Content, Failure, Kind, of_file};
 use super::environ::Environ;
+use super::errors::escaped;
 use super::keys::{self, Site};
 use super::start_response::{Head, Reply, StartResponse};
 use super::version::{self, Version};
 use crate::error::Error;
+use crate::message::early::Early;
 use crate::message::response::refusal;
 use crate::message::{Body, BodyWriter, Handler, IntoResponse, Request, Response};
 
@@ -70,12 +72,16 @@ impl Gateway {
 
 impl Handler for Gateway {
     fn handle(&self, request: &mut Request) -> Response {
-        let reply = Reply::default();
+        let reply = Reply::by_way_of(request.extensions().get::<Arc<dyn Early>>().map(Arc::clone));
         let content = self.application.call(self.environ(request), StartResponse::new(&reply));
         content.and_then(|content| respond(content, &reply)).unwrap_or_else(|failure| {
             reply.end();
-            refuse(failure)
+            if reply.sent().is_some() { break_off(failure) } else { refuse(failure) }
         })
+    }
+
+    fn begins_early(&self) -> bool {
+        true
     }
 }
 
@@ -86,14 +92,16 @@ impl fmt::Debug for Gateway {
 }
 
 fn respond(content: Content, reply: &Reply) -> Result<Response, Failure> {
+    let sent = reply.sent();
     let body = match content.0 {
-        Kind::Chunks(chunks) => return respond_by_chunks(Open::new(chunks, reply)),
+        Kind::Chunks(chunks) => return respond_by_chunks(Open::new(chunks, reply), sent),
         Kind::Body(body) => body,
-        Kind::File(file) => of_file(file, reply.settle()?.declared())?,
+        Kind::File(file) => of_file(file, reply.settle()?.left(sent))?,
     };
     let (head, written) = (reply.settle()?, reply.take_written());
     reply.end();
-    if written.is_empty() {
+    // Of an answer that has begun the server knows how much is still owed.
+    if written.is_empty() || sent.is_some() {
         return Ok(with_head(head, body));
     }
     let declared = head.declared();
@@ -106,8 +114,15 @@ fn respond(content: Content, reply: &Reply) -> Result<Response, Failure> {
     Ok(with_head(head, whole))
 }
 
-/// Asks for blocks until there is a first byte or none is to come: until then the application may change its mind.
-fn respond_by_chunks(mut open: Open) -> Result<Response, Failure> {
+/// Asks for blocks until there is a first byte or none is to come: until then the application may change its mind. Of an answer that has begun
+/// so many bytes were `sent`.
+fn respond_by_chunks(mut open: Open, sent: Option<u64>) -> Result<Response, Failure> {
+    open.reply.returned();
+    if sent.is_some() {
+        let head = open.reply.settle()?;
+        let left = head.left(sent);
+        return Ok(with_head(head, Body::stream(move |writer| open.pass(Vec::new(), left, writer))));
+    }
     let first = open.first()?;
     let head = open.reply.settle()?;
     let declared = head.declared();
@@ -145,8 +160,18 @@ fn refuse(failure: Failure) -> Response {
     }
 }
 
+/// Too late to tell the client anything but that this is not the end.
+fn break_off(failure: Failure) -> Response {
+    Response::new(Body::stream(move |_| Err(broken_off(failure))))
+}
+
+fn broken_off(failure: Failure) -> io::Error {
+    log::error!("an application failed in the middle of its answer: {}", escaped(failure.to_string().as_bytes()));
+    io::Error::other(failure)
+}
+
 fn fail(failure: &(dyn std::error::Error + 'static)) -> Response {
-    log::error!("an application failed: {failure}");
+    log::error!("an application failed: {}", escaped(failure.to_string().as_bytes()));
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
@@ -215,10 +240,7 @@ impl Open {
             block = match self.next() {
                 Ok(Some(block)) => block,
                 Ok(None) => return Ok(()),
-                Err(failure) => {
-                    log::error!("an application failed in the middle of its answer: {failure}");
-                    return Err(io::Error::other(failure));
-                }
+                Err(failure) => return Err(broken_off(failure)),
             };
         }
     }
@@ -230,7 +252,12 @@ impl Drop for Open {
         self.reply.end();
         match catch_unwind(AssertUnwindSafe(|| self.chunks.close())) {
             Ok(Ok(())) => {}
-            Ok(Err(failure)) => log::error!("closing the content of an application failed: {failure}"),
+            Ok(Err(failure)) => {
+                log::error!(
+                    "closing the content of an application failed: {}",
+                    escaped(failure.to_string().as_bytes())
+                );
+            }
             Err(_) => log::error!("closing the content of an application panicked"),
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderName};
 use http::{HeaderMap, Version};
 
 use super::environ::Environ;
@@ -12,6 +12,7 @@ use super::input::Input;
 use super::secure;
 use super::value::{Text, Value};
 use crate::address::{Credentials, Peer};
+use crate::message::request::Claimed;
 use crate::message::{Request, RequestExt};
 
 /// What is known of the server, beside what its connections know.
@@ -26,7 +27,7 @@ pub(super) struct Site {
 /// Makes the environ of `request`, in version 1.0, and takes its content away.
 pub(super) fn of(request: &mut Request, site: &Site) -> Environ {
     let mut environ = Environ::new(Input::new(std::mem::take(request.body_mut())));
-    add_gateway(&mut environ, request.connection().scheme());
+    add_gateway(&mut environ, request.scheme());
     add_request(&mut environ, request);
     add_server(&mut environ, request, site);
     add_peer(&mut environ, request.connection().peer());
@@ -34,7 +35,24 @@ pub(super) fn of(request: &mut Request, site: &Site) -> Environ {
     if let Some(facts) = request.connection().tls() {
         secure::add(&mut environ, facts, &site.software, SystemTime::now());
     }
+    if request.scheme() == "https" {
+        environ.insert("HTTPS", "on");
+    }
+    correct(&mut environ, request);
     environ
+}
+
+/// Puts what trusted proxies say in the place of what the connection shows.
+fn correct(environ: &mut Environ, request: &Request) {
+    let claimed = Claimed::of(request);
+    if claimed.client {
+        // Empty where the proxy keeps it to itself. The port is that of the proxy's connection, not the client's.
+        environ.insert("REMOTE_ADDR", request.client().map(|address| address.to_string()).unwrap_or_default());
+        environ.insert("REMOTE_PORT", "");
+    }
+    if let Some(host) = request.host().filter(|_| claimed.origin) {
+        environ.insert("HTTP_HOST", Text::latin1(host.as_bytes().to_vec()));
+    }
 }
 
 /// The keys of PEP 3333 itself; `wsgi.version` comes with the version.
@@ -65,9 +83,9 @@ fn add_request(environ: &mut Environ, request: &Request) {
 }
 
 fn add_server(environ: &mut Environ, request: &Request, site: &Site) {
-    let connection = request.connection();
-    let authority = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let (name, port) = name_and_port(authority, connection.local_addr(), connection.scheme());
+    // Where a proxy says what the client asked for, that has the port; ours is only the proxy's.
+    let local = request.connection().local_addr().filter(|_| !Claimed::of(request).origin);
+    let (name, port) = name_and_port(request.host().unwrap_or_default(), local, request.scheme());
     environ.insert("ACTUAL_SERVER_PROTOCOL", protocol(site.protocol));
     environ.insert("SERVER_NAME", Text::latin1(name.into_bytes()));
     environ.insert("SERVER_PORT", Text::latin1(port.into_bytes()));

@@ -50,7 +50,7 @@
 //! | `CONTENT_TYPE`, `CONTENT_LENGTH` | of the content, if the client says | `text/plain` | RFC 3875 §4.1.3, §4.1.2 |
 //! | `HTTP_*` | every other field: capitals, `_` for `-`, several lines joined by `, ` (`Cookie` by `; `). A field with `_` in its name is left out: it could pass for another | `HTTP_USER_AGENT` | RFC 3875 §4.1.18 |
 //! | `wsgi.version` | the version | `1.0` | PEP 3333 |
-//! | `wsgi.url_scheme` | `http` or `https`, as the connection is | `http` | PEP 3333 |
+//! | `wsgi.url_scheme` | `http` or `https`, as the connection is, or as a proxy says | `http` | PEP 3333 |
 //! | `wsgi.input` | the content: [`Environ::input`] | | PEP 3333 |
 //! | `wsgi.errors` | the log: [`Environ::errors`] | | PEP 3333 |
 //! | `wsgi.multithread`, `wsgi.multiprocess`, `wsgi.run_once` | `true`, `false`, `false` | | PEP 3333 |
@@ -62,7 +62,7 @@
 //!
 //! | key | meaning | example |
 //! |---|---|---|
-//! | `HTTPS` | that there is TLS | `on` |
+//! | `HTTPS` | that `wsgi.url_scheme` is `https` | `on` |
 //! | `SSL_PROTOCOL`, `SSL_CIPHER` | what was agreed on | `TLSv1.3` |
 //! | `SSL_CIPHER_USEKEYSIZE`, `SSL_CIPHER_ALGKEYSIZE`, `SSL_CIPHER_EXPORT` | bits of its key, twice; nothing | `256` |
 //! | `SSL_TLS_SNI` | the host the client has asked for | `tea.example` |
@@ -71,6 +71,43 @@
 //! | `SSL_SERVER_*`, `SSL_CLIENT_*` | the certificates: `CERT` (PEM), `M_VERSION`, `M_SERIAL`, `V_START`, `V_END`, `V_REMAIN` (days left), `S_DN`, `I_DN`, their parts such as `S_DN_CN` (several: `S_DN_OU_0`, ...), `SAN_DNS_0`, `SAN_Email_0`, ... | `SSL_CLIENT_S_DN_CN` |
 //!
 //! A client can set none of them but by saying what it is asked for: each field it sends has `HTTP_` before its name.
+//!
+//! # Behind a proxy
+//!
+//! What [`trusted_proxies`](crate::Settings::trusted_proxies) say of a request (in `Forwarded`, or in `X-Forwarded-For`, `-Proto` and `-Host`)
+//! takes the place of what the connection shows, as [`RequestExt`](crate::RequestExt) has it; what anybody else says there is not in the environ
+//! at all. What a [PROXY header](crate::Settings::proxy_protocol) announces is what the connection shows.
+//!
+//! | key | what a trusted proxy makes of it |
+//! |---|---|
+//! | `REMOTE_ADDR`, `REMOTE_PORT` | the client's address, and an empty port, as that is not known; both empty if the proxy hides who it is |
+//! | `wsgi.url_scheme`, `HTTPS` | what the client used towards the outermost proxy |
+//! | `HTTP_HOST`, `SERVER_NAME`, `SERVER_PORT` | what the client asked for; a port that it did not name is that of the scheme |
+//! | `SSL_*` | nothing: they are of this very connection |
+//!
+//! # Beside cheroot
+//!
+//! For the same requests cheroot 11.1.2 makes the same environ, in both versions, but for this (`-`: there is no such key); a test asks both.
+//!
+//! | request | key | cheroot | here | because |
+//! |---|---|---|---|---|
+//! | any | `SERVER_NAME` | `Cheroot/11.1.2` | `tea.example` | a name, not a product (RFC 3875 4.1.14) |
+//! | 1.0 | `SERVER_NAME` | `Cheroot/11.1.2` | `127.0.0.1` | nobody gave a name: the address it came to |
+//! | ipv6 | `SERVER_NAME` | `Cheroot/11.1.2` | `[::1]` | a name, not a product; in brackets (RFC 3875 4.1.14) |
+//! | any | `SERVER_SOFTWARE` | `Cheroot/11.1.2 Server` | `drupe/0.1.0` | its own name |
+//! | any | `wsgi.file_wrapper` | `-` | `object` | PEP 3333 offers it, cheroot has none |
+//! | any | `wsgi.input_terminated` | `False` | `True` | reading ends with the content however it is framed |
+//! | two slashes first | `status` | `400` | `-` | a path may begin so (RFC 9110 4.1: absolute-path) |
+//! | absolute | `status` | `400` | `-` | a server has to take absolute-form (RFC 9112 3.2.2) |
+//! | several lines | `HTTP_X_A` | `2` | `1, 2` | no line is lost (RFC 3875 4.1.18) |
+//! | cookies | `HTTP_COOKIE` | `c=d` | `a=b; c=d` | no line is lost, and cookies have a mark of their own |
+//! | underscore | `HTTP_X_A` | `forged` | `1` | X_A must not pass for X-A |
+//! | underscore alone | `CONTENT_LENGTH` | `99` | `-` | there is no content: Content_Length is not Content-Length |
+//!
+//! Beyond that: an id without a name leaves the name out, where cheroot answers 500, and none is negative; `SSL_PROTOCOL` is the version in
+//! use, not the one that defined the cipher, `SSL_*_V_REMAIN` the days that are left, not those of the whole validity, and all of them are
+//! text; version `u.0` can be chosen by its name; an answer to a HEAD has no content; where an application has more content at once than it
+//! declares the client gets a 500, not that and the answer behind it.
 
 mod application;
 mod cgi;

@@ -17,8 +17,7 @@ pub(super) fn add(environ: &mut Environ, facts: &Facts, software: &str, now: Sys
     let bits = facts.cipher_bits.map(|bits| bits.to_string()).unwrap_or_default();
     let verified = if facts.client_certificate.is_some() { "SUCCESS" } else { "NONE" };
     for (key, value) in [
-        ("HTTPS", "on"),
-        ("SSL_PROTOCOL", &facts.protocol),
+        ("SSL_PROTOCOL", facts.protocol.as_str()),
         ("SSL_CIPHER", &facts.cipher),
         ("SSL_CIPHER_USEKEYSIZE", &bits),
         ("SSL_CIPHER_ALGKEYSIZE", &bits),
@@ -117,7 +116,6 @@ mod tests {
         assert_eq!(
             told(&facts),
             [
-                "HTTPS=on",
                 "SSL_CIPHER=TLS_AES_256_GCM_SHA384",
                 "SSL_CIPHER_EXPORT=",
                 "SSL_CLIENT_VERIFY=NONE",

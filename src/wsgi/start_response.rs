@@ -10,6 +10,7 @@ use http::header::{
 use http::{HeaderMap, StatusCode};
 
 use super::application::Failure;
+use crate::message::early::Early;
 
 /// Begins an answer: `start_response` of PEP 3333.
 ///
@@ -21,9 +22,14 @@ pub struct StartResponse {
 
 /// Writes content before that which the application returns: the `write` callable of PEP 3333.
 ///
-/// It is there for applications that cannot do otherwise. What it takes is sent as soon as the application has returned, or its chunks have
-/// yielded: a worker does one thing at a time. At most 1 MiB can wait for that. For content that is written as it goes out, return a
-/// [`Body::stream`](crate::Body::stream); it flushes where it is told to.
+/// It is there for applications that cannot do otherwise; blocks that are [yielded](super::Content::chunks) are sent as promptly. What it
+/// takes has gone out, head first, when the call returns; a client that is slow to read is waited for, as long as
+/// [`write_timeout`](crate::Settings::write_timeout) says.
+///
+/// Two cases are not so. What is written while [`Chunks`](super::Chunks) yield a block, which PEP 3333 forbids, goes out just before that
+/// block. And where nobody can send yet, because a [`Gateway`](super::Gateway) is called by a handler that does not pass on its
+/// [`begins_early`](crate::Handler::begins_early), or by a test, what is written goes out when the application has returned; at most 1 MiB can
+/// wait for that.
 #[derive(Clone, Debug)]
 pub struct Write {
     reply: Reply,
@@ -33,6 +39,8 @@ pub struct Write {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reply {
     state: Arc<Mutex<State>>,
+    /// The way to the client while the application has not returned, if there is one.
+    early: Option<Arc<dyn Early>>,
 }
 
 #[derive(Debug, Default)]
@@ -41,6 +49,9 @@ struct State {
     stage: Stage,
     /// Taken by `write`, not sent yet.
     written: Vec<u8>,
+    /// Bytes that `write` has sent; `None` if the answer has not begun early.
+    sent: Option<u64>,
+    has_returned: bool,
 }
 
 /// The beginning of an answer.
@@ -118,21 +129,24 @@ impl StartResponse {
 }
 
 impl io::Write for Write {
-    /// Takes all of `bytes`. From the first call on the head is settled.
+    /// Sends all of `bytes`, or as much of it as was declared. From the first byte on the head is settled.
     ///
     /// # Errors
-    /// `BrokenPipe` once the answer is over; `Other` for more than can wait.
+    /// `InvalidInput` for more than the declared `Content-Length`: of the first bytes, before anything is sent; later, of what is beyond.
+    /// `BrokenPipe` once the answer is over; `TimedOut` and others where the client does not take it; `Other` for a head that contradicts
+    /// itself, and for more than can wait.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut state = self.reply.state();
-        if state.stage == Stage::Over {
-            return Err(io::ErrorKind::BrokenPipe.into());
+        if bytes.is_empty() {
+            return Ok(0);
         }
-        if bytes.len() > MOST_WRITTEN - state.written.len() {
-            return Err(io::Error::other("more was written than can wait; return it as content instead"));
+        match self.reply.next_for(bytes.len() as u64)? {
+            Step::Keep => self.reply.keep(bytes),
+            Step::Begin(early, head) => {
+                early.begin(head.status, &head.fields)?;
+                self.reply.send(&*early, bytes)
+            }
+            Step::Send(early) => self.reply.send(&*early, bytes),
         }
-        state.stage = Stage::Sent;
-        state.written.extend_from_slice(bytes);
-        Ok(bytes.len())
     }
 
     /// Does nothing: it is sent as soon as can be in any case.
@@ -141,7 +155,71 @@ impl io::Write for Write {
     }
 }
 
+/// What is to be done with bytes that are written.
+enum Step {
+    /// They wait.
+    Keep,
+    /// They are the first.
+    Begin(Arc<dyn Early>, Head),
+    Send(Arc<dyn Early>),
+}
+
 impl Reply {
+    /// An answer that can begin by way of `early`.
+    pub(super) fn by_way_of(early: Option<Arc<dyn Early>>) -> Self {
+        Self { early, ..Self::default() }
+    }
+
+    /// How many bytes have been sent of an answer that has begun; `None` if nothing has been.
+    pub(super) fn sent(&self) -> Option<u64> {
+        self.state().sent
+    }
+
+    /// Enters that the application has returned: from now on what is written waits.
+    pub(super) fn returned(&self) {
+        self.state().has_returned = true;
+    }
+
+    fn next_for(&self, length: u64) -> io::Result<Step> {
+        let state = self.state();
+        let Some(head) = &state.head else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        if state.stage == Stage::Over {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if state.stage == Stage::Held && head.declared().is_some_and(|declared| length > declared) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, BEYOND));
+        }
+        Ok(match &self.early {
+            Some(early) if !state.has_returned && state.sent.is_some() => Step::Send(Arc::clone(early)),
+            Some(early) if !state.has_returned => Step::Begin(Arc::clone(early), head.clone()),
+            _ => Step::Keep,
+        })
+    }
+
+    fn keep(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.state();
+        if bytes.len() > MOST_WRITTEN - state.written.len() {
+            return Err(io::Error::other("more was written than can wait; return it as content instead"));
+        }
+        state.stage = Stage::Sent;
+        state.written.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    /// No lock is held while the client is waited for.
+    fn send(&self, early: &dyn Early, bytes: &[u8]) -> io::Result<usize> {
+        {
+            let mut state = self.state();
+            state.stage = Stage::Sent;
+            state.sent.get_or_insert(0);
+        }
+        let sent = early.send(bytes)?;
+        if let Some(before) = &mut self.state().sent {
+            *before += sent as u64;
+        }
+        if sent == 0 { Err(io::Error::new(io::ErrorKind::InvalidInput, BEYOND)) } else { Ok(sent) }
+    }
+
     /// Takes the head, which can be no other from now on.
     ///
     /// # Errors
@@ -191,6 +269,11 @@ impl Head {
         Ok(head)
     }
 
+    /// What is still owed of the length that the application declares, where so much has been `sent`.
+    pub(super) fn left(&self, sent: Option<u64>) -> Option<u64> {
+        self.declared().map(|declared| declared.saturating_sub(sent.unwrap_or(0)))
+    }
+
     /// The length the application declares, if it is one; the server refuses what is none.
     pub(super) fn declared(&self) -> Option<u64> {
         self.fields.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
@@ -214,6 +297,7 @@ fn is_of_the_connection(name: &HeaderName, value: &HeaderValue) -> bool {
     hop_by_hop.contains(name) || name == "keep-alive"
 }
 
+const BEYOND: &str = "it is more than the declared Content-Length";
 /// How much can wait to be sent.
 const MOST_WRITTEN: usize = 1 << 20;
 

@@ -7,6 +7,12 @@ pub(crate) struct Case {
     pub(crate) name: String,
     /// Where in its file the case begins.
     pub(crate) line: usize,
+    /// How strongly that is asked for, and by which rule.
+    pub(crate) rule: Option<Rule>,
+    /// From whom it was learned.
+    pub(crate) origins: Vec<String>,
+    /// Why it is so where no rule asks for it.
+    pub(crate) because: Option<String>,
     /// What the case sets apart.
     pub(crate) settings: Vec<(String, u64)>,
     /// The bytes of the client.
@@ -15,6 +21,26 @@ pub(crate) struct Case {
     pub(crate) answers: Vec<Answer>,
     /// What becomes of the connection.
     pub(crate) end: End,
+}
+
+/// The rule behind a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    /// How strongly it asks.
+    pub(crate) level: Level,
+    /// Where it stands: `9112 §6.3`.
+    pub(crate) section: String,
+}
+
+/// How strongly a rule asks for what must come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    /// The RFC demands it, or one of few outcomes of which it is one.
+    Must,
+    /// The RFC recommends it.
+    Should,
+    /// The RFC leaves it open, or asks for less.
+    Ours,
 }
 
 /// One answer; what is not said is not asked for.
@@ -59,12 +85,15 @@ pub(crate) fn read(text: &str) -> Vec<Case> {
             continue;
         }
         if let Some(name) = line.strip_prefix("== ") {
-            let name = name.to_owned();
-            cases.push(Case { name, line: number, settings: vec![], input: vec![], answers: vec![], end: End::Open });
+            cases.push(Case::new(name, number));
             continue;
         }
         let case = cases.last_mut().unwrap_or_else(|| panic!("line {number} stands before the first case"));
-        if let Some(settings) = line.strip_prefix("with ") {
+        if let Some(rule) = line.strip_prefix("by ") {
+            attribute(case, rule, number);
+        } else if let Some(reason) = line.strip_prefix("because ") {
+            case.because = Some(reason.to_owned());
+        } else if let Some(settings) = line.strip_prefix("with ") {
             let pairs = settings.split_whitespace().map(|pair| pair.split_once('=').expect("name=number"));
             case.settings.extend(pairs.map(|(name, value)| (name.to_owned(), value.parse().expect("a number"))));
         } else if let Some(outcome) = line.strip_prefix("-> ") {
@@ -75,6 +104,37 @@ pub(crate) fn read(text: &str) -> Vec<Case> {
         }
     }
     cases
+}
+
+impl Case {
+    fn new(name: &str, line: usize) -> Self {
+        Self {
+            name: name.to_owned(),
+            line,
+            rule: None,
+            origins: Vec::new(),
+            because: None,
+            settings: Vec::new(),
+            input: Vec::new(),
+            answers: Vec::new(),
+            end: End::Open,
+        }
+    }
+}
+
+/// `LEVEL RFC §SECTION from ORIGIN[; ORIGIN]`.
+fn attribute(case: &mut Case, text: &str, number: usize) {
+    let (rule, origins) =
+        text.split_once(" from ").unwrap_or_else(|| panic!("line {number}: a rule without an origin"));
+    let (level, section) = rule.split_once(' ').unwrap_or_else(|| panic!("line {number}: a level without a section"));
+    let level = match level {
+        "MUST" => Level::Must,
+        "SHOULD" => Level::Should,
+        "ours" => Level::Ours,
+        _ => panic!("line {number}: an unknown level"),
+    };
+    case.rule = Some(Rule { level, section: section.to_owned() });
+    case.origins = origins.split("; ").map(str::to_owned).collect();
 }
 
 fn expect(case: &mut Case, outcome: &str, number: usize) {

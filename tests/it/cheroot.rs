@@ -69,6 +69,24 @@ const DIFFERENCES: &[(&str, &str, &str, &str, &str)] = &[
     ("underscore alone", "CONTENT_LENGTH", "99", "-", "there is no content: Content_Length is not Content-Length"),
 ];
 
+/// What differs stands in the documentation, where who comes from there looks for it.
+#[test]
+fn each_difference_is_documented() {
+    let text = crate::readme::read("src/wsgi/mod.rs");
+    let begin = text.find("//! # Beside cheroot").unwrap();
+    let written: Vec<&str> = text[begin..]
+        .lines()
+        .skip_while(|line| !line.starts_with("//! |---"))
+        .skip(1)
+        .take_while(|line| line.starts_with("//! |"))
+        .collect();
+    let row = |(request, key, theirs, ours, why): &(&str, &str, &str, &str, &str)| {
+        let request = if *request == "*" { "any" } else { request };
+        format!("//! | {request} | `{key}` | `{theirs}` | `{ours}` | {why} |")
+    };
+    assert_eq!(written, DIFFERENCES.iter().map(row).collect::<Vec<_>>());
+}
+
 const CHEROOT: &str = r#"
 import sys
 from cheroot import wsgi

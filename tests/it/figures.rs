@@ -49,6 +49,11 @@ impl Figures {
         1024 * number(&rollup, "Rss:")
     }
 
+    /// Address space in bytes, which `ulimit -v` limits.
+    pub(crate) fn reserved(&self) -> u64 {
+        1024 * number(&fs::read_to_string(self.0.join("status")).unwrap(), "VmSize:")
+    }
+
     /// The most memory in bytes that was ever resident.
     #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
     pub(crate) fn peak(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! HAProxy and nginx in front: the client's address arrives, and nothing is lost, however long it goes on and whoever restarts.
+//! HAProxy, nginx, Apache httpd and Caddy in front: the client's address arrives, and nothing is lost, however long it goes on and whoever restarts.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,6 +14,8 @@ use socket2::{Domain, Socket, Type};
 
 use crate::client::{Client, PATIENCE, wait_until};
 
+const RESTARTS: usize = 16;
+const RELOADS: usize = 8;
 /// Over each way into the server.
 const REQUESTS: usize = 100_000;
 /// Who ask at the same time, each from an address of its own.
@@ -83,21 +85,57 @@ fn nginx_tells_the_clients_of_a_hundred_thousand_requests() {
 }
 
 #[test]
-#[ignore = "takes some seconds and HAProxy; .ci/run has both"]
+#[ignore = "takes half a minute and Apache httpd; .ci/run has both"]
+fn apache_tells_the_clients_of_a_hundred_thousand_requests() {
+    let server = server(told);
+    let proxy = Proxy::apache(&[server.address()]);
+    let lies = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\n";
+    load_as(&proxy, lies, |client, text| text.ends_with(&format!("|{}|http|a", client.ip())));
+    all_came(&server);
+}
+
+#[test]
+#[ignore = "takes half a minute and Caddy; .ci/run has both"]
+fn caddy_tells_the_clients_of_a_hundred_thousand_requests() {
+    let server = server(told);
+    let proxy = Proxy::caddy(&[server.address()]);
+    let lies = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\n";
+    load_as(&proxy, lies, |client, text| text.ends_with(&format!("|{}|http|a", client.ip())));
+    all_came(&server);
+}
+
+#[test]
+#[ignore = "takes half a minute and HAProxy; .ci/run has both"]
 fn behind_haproxy_either_side_restarts_without_a_lost_request() {
     let servers = [Restarting::start(announced), Restarting::start(announced)];
     let [one, two] = servers.each_ref().map(|server| server.address);
     let ways = "mode http\n option redispatch 1\n retries 5\n retry-on all-retryable-errors";
     let proxy = Proxy::haproxy(&format!("{ways}\n server one {one} send-proxy\n server two {two} send-proxy-v2"));
-    survive(&proxy, &servers);
+    survive(&proxy, &servers, Passes::Nothing);
 }
 
 #[test]
-#[ignore = "takes some seconds and nginx; .ci/run has both"]
+#[ignore = "takes half a minute and nginx; .ci/run has both"]
 fn behind_nginx_either_side_restarts_without_a_lost_request() {
     let servers = [Restarting::start(told), Restarting::start(told)];
     let proxy = Proxy::nginx(&servers.each_ref().map(|server| server.address));
-    survive(&proxy, &servers);
+    survive(&proxy, &servers, Passes::Nothing);
+}
+
+#[test]
+#[ignore = "takes half a minute and Apache httpd; .ci/run has both"]
+fn behind_apache_either_side_restarts_without_a_lost_request() {
+    let servers = [Restarting::start(told), Restarting::start(told)];
+    let proxy = Proxy::apache(&servers.each_ref().map(|server| server.address));
+    survive(&proxy, &servers, Passes::Endings);
+}
+
+#[test]
+#[ignore = "takes half a minute and Caddy; .ci/run has both"]
+fn behind_caddy_either_side_restarts_without_a_lost_request() {
+    let servers = [Restarting::start(told), Restarting::start(told)];
+    let proxy = Proxy::caddy(&servers.each_ref().map(|server| server.address));
+    survive(&proxy, &servers, Passes::Nothing);
 }
 
 /// Every request has come, over few connections, and no connection was refused.
@@ -136,12 +174,13 @@ fn load_as(proxy: &Proxy, fields: &str, is_right: impl Fn(SocketAddr, &str) -> b
 }
 
 /// Asks while servers restart in turn, and then while the proxy reloads: no request is answered with anything but a 200 that names the
-/// client, and none is lost but to a proxy that reloads.
-fn survive(proxy: &Proxy, servers: &[Restarting; 2]) {
-    let (answered, is_over, reloads) = (AtomicUsize::new(0), AtomicBool::new(false), AtomicBool::new(false));
+/// client, and none is lost but to a proxy that reloads, or that `passes` it on.
+fn survive(proxy: &Proxy, servers: &[Restarting; 2], passes: Passes) {
+    let (answered, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (asked_again, reloads) = (AtomicUsize::new(0), AtomicBool::new(passes == Passes::Endings));
     thread::scope(|scope| {
         for number in 0..CLIENTS {
-            let (answered, is_over, reloads) = (&answered, &is_over, &reloads);
+            let (answered, asked_again, is_over, reloads) = (&answered, &asked_again, &is_over, &reloads);
             scope.spawn(move || {
                 let mut client = None;
                 while !is_over.load(Ordering::SeqCst) {
@@ -152,32 +191,41 @@ fn survive(proxy: &Proxy, servers: &[Restarting; 2]) {
                         }
                         // It may close a connection at any time between two requests, or lose a new one that its old process has not taken
                         // yet: what any client does then is to ask again.
-                        Err(error) => assert!(reloads.load(Ordering::SeqCst), "a request was lost: {error}"),
+                        Err(error) => {
+                            assert!(reloads.load(Ordering::SeqCst), "a request was lost: {error}");
+                            asked_again.fetch_add(1, Ordering::SeqCst);
+                        }
                     }
                 }
             });
         }
         let made_way = |what: &str| {
             let before = answered.load(Ordering::SeqCst);
-            wait_until(what, || is_over.load(Ordering::SeqCst) || answered.load(Ordering::SeqCst) > before + 400);
+            wait_until(what, || {
+                is_over.load(Ordering::SeqCst)
+                    || answered.load(Ordering::SeqCst) > before + REQUESTS / (RESTARTS + 1 + RELOADS)
+            });
         };
         // Whatever fails in here, the clients have to come to their end.
         let end = End(&is_over);
-        for round in 0..16 {
+        for round in 0..RESTARTS {
             made_way("clients are served");
             servers[round % 2].server.restart().unwrap();
         }
         made_way("clients are served by servers that stay");
         reloads.store(true, Ordering::SeqCst);
-        for _ in 0..8 {
+        for _ in 0..RELOADS {
             proxy.reload();
             made_way("clients are served by a proxy that reloads");
         }
         drop(end);
     });
     let refused: u64 = servers.iter().map(|server| server.server.statistics().proxy_refused).sum();
-    println!("{} requests answered", answered.load(Ordering::SeqCst));
+    let (answered, asked_again) = (answered.load(Ordering::SeqCst), asked_again.load(Ordering::SeqCst));
+    println!("{answered} requests answered, {asked_again} asked again");
     assert_eq!(refused, 0);
+    // Each restart and each reload can end one connection of each client.
+    assert!(answered >= REQUESTS && asked_again <= (RESTARTS + RELOADS) * CLIENTS);
 }
 
 /// Asks once, over a connection of its own if there is none; hands on the connection if it goes on.
@@ -196,6 +244,15 @@ fn ask(client: Option<Client>, number: usize, address: SocketAddr) -> Result<Opt
     Ok((!answer.closes()).then_some(client))
 }
 
+/// What a proxy makes of a connection to a server that ends under a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Passes {
+    /// It asks another server.
+    Nothing,
+    /// It ends the client's connection without an answer: whether to ask again is the client's to decide (RFC 9112 §9.3.1).
+    Endings,
+}
+
 /// Ends the clients when it is dropped.
 struct End<'a>(&'a AtomicBool);
 
@@ -210,7 +267,7 @@ fn request(fields: &str) -> String {
 }
 
 /// Connects from an address of the client's own.
-fn connect(number: usize, address: SocketAddr) -> std::io::Result<Client> {
+pub(crate) fn connect(number: usize, address: SocketAddr) -> std::io::Result<Client> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     let own = [127, 0, 1, u8::try_from(number + 1).unwrap()];
     socket.bind(&SocketAddr::from((own, 0)).into())?;
@@ -236,12 +293,18 @@ impl Restarting {
 }
 
 /// A proxy that runs, with its files in a folder of its own; dropping it ends it, and those that it has started.
-struct Proxy {
+pub(crate) struct Proxy {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     folder: PathBuf,
-    /// What makes it read its configuration again.
-    reload: &'static str,
+    reload: Reload,
+}
+
+/// What makes a proxy read its configuration again.
+pub(crate) enum Reload {
+    Signal(&'static str),
+    /// This program with these arguments.
+    Command(&'static str, Vec<String>),
 }
 
 impl Proxy {
@@ -255,7 +318,7 @@ impl Proxy {
             "global\n    maxconn 1000\ndefaults\n    timeout connect 5s\n    timeout client 30s\n    timeout server 30s\n\
              listen front\n    bind {address}\n    {section}\n"
         );
-        Self::start("haproxy", &arguments, &config, address, "-USR2")
+        Self::start("haproxy", &arguments, &config, address, Reload::Signal("-USR2"))
     }
 
     /// nginx in front of `servers`, as its manual would have it.
@@ -274,13 +337,67 @@ impl Proxy {
              proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;\n\
              proxy_set_header X-Forwarded-Host $server_name; proxy_next_upstream error timeout; }} }} }}\n"
         );
-        Self::start("nginx", &["-e", "stderr", "-c"], &config, address, "-HUP")
+        Self::start("nginx", &["-e", "stderr", "-c"], &config, address, Reload::Signal("-HUP"))
+    }
+
+    /// Apache httpd in front of `servers`, with a pool of connections to each.
+    fn apache(servers: &[SocketAddr]) -> Self {
+        let address = free_port();
+        let folder = Self::folder("apache2", address);
+        let modules = [
+            "mpm_event",
+            "authz_core",
+            "headers",
+            "slotmem_shm",
+            "proxy",
+            "proxy_http",
+            "proxy_balancer",
+            "lbmethod_byrequests",
+        ]
+        .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
+        .concat();
+        // One that restarts is asked again at once.
+        let members: String =
+            servers.iter().map(|server| format!("BalancerMember http://{server} retry=0\n")).collect();
+        let config = format!(
+            "ServerRoot {0}\nPidFile httpd.pid\nDefaultRuntimeDir {0}\nServerName front.example\nListen {address}\n{modules}\
+             User www-data\nGroup www-data\n\
+             ErrorLog {0}/error.log\nLogLevel crit\nKeepAliveTimeout 60\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout 5\n\
+             <Proxy balancer://drupe>\n{members}</Proxy>\n\
+             RequestHeader unset X-Forwarded-Host\nRequestHeader set X-Forwarded-Proto http\nProxyPreserveHost On\n\
+             ProxyPass / balancer://drupe/ forcerecovery=On maxattempts=5\n",
+            folder.display()
+        );
+        Self::start("apache2", &["-D", "FOREGROUND", "-f"], &config, address, Reload::Signal("-USR1"))
+    }
+
+    /// Caddy in front of `servers`, told over a socket of its own.
+    fn caddy(servers: &[SocketAddr]) -> Self {
+        let address = free_port();
+        let folder = Self::folder("caddy", address);
+        let admin = format!("unix/{}/admin", folder.display());
+        let servers: String = servers.iter().map(|server| format!(" {server}")).collect();
+        let config = format!(
+            "{{\nadmin {admin}\nauto_https off\nstorage file_system {0}\n}}\n\
+             http://:{1} {{\nbind 127.0.0.1\nreverse_proxy{servers} {{\nlb_policy round_robin\nlb_try_duration 5s\nlb_try_interval 10ms\n}}\n}}\n",
+            folder.display(),
+            address.port()
+        );
+        let file = folder.join("front.conf").display().to_string();
+        let reload = ["reload", "--force", "--address", &admin, "--adapter", "caddyfile", "--config", &file];
+        let reload = Reload::Command("caddy", reload.map(str::to_owned).to_vec());
+        Self::start("caddy", &["run", "--adapter", "caddyfile", "--config"], &config, address, reload)
+    }
+
+    /// Where the files of the one at `address` are.
+    fn folder(program: &str, address: SocketAddr) -> PathBuf {
+        std::env::temp_dir().join(format!("drupe-{program}-{}", address.port()))
     }
 
     /// # Panics
     /// If there is no such program: these tests are not to be passed by leaving them out.
-    fn start(program: &str, arguments: &[&str], config: &str, address: SocketAddr, reload: &'static str) -> Self {
-        let folder = std::env::temp_dir().join(format!("drupe-{program}-{}", address.port()));
+    pub(crate) fn start(program: &str, arguments: &[&str], config: &str, address: SocketAddr, reload: Reload) -> Self {
+        let folder = Self::folder(program, address);
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join("front.conf");
         std::fs::write(&file, config).unwrap();
@@ -289,6 +406,8 @@ impl Proxy {
         if program == "nginx" {
             command.arg("-p").arg(&folder);
         }
+        // Caddy keeps its last configuration.
+        command.env("XDG_CONFIG_HOME", &folder);
         // Where Debian has them, for those who are not root.
         command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()));
         let child = command.spawn().unwrap_or_else(|error| panic!("this test needs {program}: {error}"));
@@ -304,7 +423,13 @@ impl Proxy {
     }
 
     fn reload(&self) {
-        self.tell(self.reload);
+        match &self.reload {
+            Reload::Signal(signal) => self.tell(signal),
+            Reload::Command(program, arguments) => {
+                let output = Command::new(program).args(arguments).output().expect("it has been started once");
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            }
+        }
     }
 
     /// Sends it a signal, and nobody else.
@@ -331,7 +456,7 @@ impl Drop for Proxy {
 
 /// An address that was free a moment ago, with a port that no outgoing connection gets: while a server restarts, one to its port would be
 /// connected to itself.
-fn free_port() -> SocketAddr {
+pub(crate) fn free_port() -> SocketAddr {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let first = std::process::id() as usize * 16;
     let candidates = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::SeqCst)).take(10_000);

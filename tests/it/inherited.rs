@@ -39,7 +39,7 @@ fn serve() {
                 println!("round {round}: {error}{cause}");
             }
         }
-        server.block();
+        let _ = server.block();
         println!("after round {round}: {} descriptors", descriptors());
     }
 }

@@ -108,7 +108,7 @@ fn a_stop_from_a_handler_leaves_nothing_either() {
         let mut client = Client::connect(server.bound_addr().unwrap());
         assert_eq!(client.get("/stop").text(), "stopping");
         drop(client);
-        server.block();
+        server.block().unwrap();
     }
     wait_until("the threads have left the list", || threads().is_empty());
     assert_eq!(descriptors(), before);
@@ -195,7 +195,7 @@ fn a_handler_can_stop_its_server_and_its_answer_still_arrives() {
     assert_eq!(client.get("/stop").text(), "stopping");
     client.assert_closed();
     idle.assert_closed();
-    server.block();
+    server.block().unwrap();
     assert!(begun.elapsed() < PATIENCE, "it waited for itself");
     assert!(TcpStream::connect(address).is_err());
     // It has a life after that.
@@ -213,7 +213,7 @@ fn two_handlers_can_stop_their_server_at_once() {
         let begun = Instant::now();
         clients.iter_mut().for_each(|client| client.send(get("/stop")));
         let answers: Vec<_> = clients.iter_mut().map(|client| client.answer_to("GET")).collect();
-        server.block();
+        server.block().unwrap();
         assert!(begun.elapsed() < PATIENCE, "they waited for each other");
         // Who was not being served yet may find the connection closed; no answer is broken.
         assert!(answers.iter().flatten().all(|answer| answer.text() == "stopping"), "{answers:?}");
@@ -584,7 +584,6 @@ fn every_setting_that_cannot_be_used_is_refused_by_name() {
         ("ssl_ciphers", |s| s.ssl_ciphers = Some("ALL".to_owned())),
         ("ssl_module", |s| s.ssl_module = "pyopenssl".to_owned()),
         ("peercreds_resolve", |s| s.peercreds_resolve = true),
-        ("statistics", |s| s.statistics = true),
         ("wsgi_version", |s| s.wsgi_version = ("u".to_owned(), 1)),
     ];
     for (name, change) in changes {
@@ -613,15 +612,15 @@ fn others_can_wait_for_the_start_and_for_the_stop() {
         for handle in [server.handle(), server.handle()] {
             let told = told.clone();
             scope.spawn(move || {
-                handle.wait();
+                handle.wait().unwrap();
                 told.send(("running", handle.is_running())).unwrap();
-                handle.block();
+                handle.block().unwrap();
                 told.send(("stopped", !handle.is_running())).unwrap();
             });
         }
-        server.block();
+        server.block().unwrap();
         server.start().unwrap();
-        server.wait();
+        server.wait().unwrap();
         for _ in 0..2 {
             assert_eq!(tells.recv_timeout(PATIENCE), Ok(("running", true)));
         }
@@ -638,7 +637,7 @@ fn quickstart_serves_until_it_is_stopped() {
     let server = server(hello);
     thread::scope(|scope| {
         let running = scope.spawn(|| server.quickstart());
-        server.handle().wait();
+        server.handle().wait().unwrap();
         Client::connect(server.bound_addr().unwrap()).assert_in_step("/", "hello");
         let _ = server.handle().stop();
         running.join().unwrap().unwrap();

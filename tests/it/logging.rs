@@ -1,6 +1,6 @@
 //! What is logged, and how much of it: in a process of its own, which has one logger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::net::TcpStream;
 use std::sync::Mutex;
@@ -278,4 +278,36 @@ fn a_lack_of_descriptors_is_survived_and_logged_sparingly() {
     Client::connect(server.address()).assert_in_step("/", "hello");
     let stopped = server.server().stop();
     assert!(stopped.took < Duration::from_secs(4), "{stopped:?}");
+}
+
+/// Every record is said under a target that the documentation of the crate names.
+#[test]
+fn each_target_is_documented() {
+    let text = crate::readme::read("src/lib.rs");
+    let rows = text.lines().filter(|line| line.starts_with("//! | `drupe::"));
+    let documented: BTreeSet<&str> = rows
+        .flat_map(|row| row.split('|').nth(1).unwrap().split(", "))
+        .map(|word| word.trim().trim_matches('`'))
+        .collect();
+    let mut used = BTreeSet::from(["drupe::access".to_owned()]);
+    let mut folders = vec![crate::readme::home().join("src")];
+    let library = folders[0].clone();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            let content = std::fs::read_to_string(&entry).unwrap();
+            let code = content.split("#[cfg(test)]\nmod tests").next().unwrap();
+            let says = ["error!(", "warn!(", "info!(", "debug!(", "trace!("].iter();
+            if says.clone().any(|how| code.contains(&format!("log::{how}"))) {
+                let path = entry.strip_prefix(&library).unwrap().with_extension("");
+                used.insert(format!("drupe::{}", path.components().next().unwrap().as_os_str().to_str().unwrap()));
+            }
+        }
+    }
+    // The program's own is no target of the library.
+    used.remove("drupe::main");
+    assert_eq!(documented, used.iter().map(String::as_str).collect());
 }

@@ -28,6 +28,9 @@ mod place;
 // Raw bytes and what must come of them: tests/data over a socket.
 mod cases;
 
+// The cases themselves: how many, by which rule, from whom.
+mod corpus;
+
 // One connection: order, persistence, expectations, framing, content in and out.
 mod exchange;
 
@@ -60,6 +63,13 @@ mod slow;
 // What other servers die of.
 mod deaths;
 
+// What the system refuses: descriptors, threads, memory; clocks that jump.
+mod faults;
+
+// Networks that lose, delay and cut; clients that are killed or stopped.
+mod killed;
+mod network;
+
 // A stop with everything at once going on.
 mod stop;
 
@@ -75,6 +85,11 @@ mod lifecycle;
 // Signals, and stops that are cut short.
 #[cfg(feature = "signals")]
 mod signals;
+
+// What a process lives by; servers of others' making; restarts.
+mod bus;
+mod instance;
+mod restart;
 
 // Where it listens.
 mod listening;
@@ -106,6 +121,11 @@ mod tls_outside;
 mod frontends;
 mod proxied;
 
+// The files that the guide gives to operators, and what it says of settings.
+#[cfg(feature = "cli")]
+mod deploy;
+mod guide;
+
 // Connections that leave HTTP.
 mod upgrade;
 
@@ -125,12 +145,30 @@ mod soak;
 // Applications behind the gateway, CGI programs among them.
 mod wsgi;
 
+// What they write before they return.
+mod write;
+
+// What they are told of who asks: behind proxies, over TLS, over Unix sockets.
+mod environ;
+
 // What they are told, beside what cheroot tells.
 mod cheroot;
+
+// The cases, beside what other servers make of them.
+mod differences;
 
 // The program: flags, the environment, files; its logs.
 #[cfg(feature = "cli")]
 mod program;
+
+// Every attribute of CherryPy's adapter, and where it is shown to work.
+mod seed;
+// The program as a part of a system.
+#[cfg(feature = "cli")]
+mod daemon;
+// What is counted, and how it is shown: to programs, and in a browser.
+mod browser;
+mod statistics;
 
 // What is logged, and how much of it.
 mod logging;

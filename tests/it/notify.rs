@@ -74,7 +74,7 @@ fn a_start_that_fails_is_not_told() {
     let mut server = server();
     let handle = server.handle();
     let stopper = std::thread::spawn(move || {
-        handle.wait();
+        handle.wait().unwrap();
         assert_eq!(told(&socket), "READY=1");
         handle.stop();
         assert_eq!(told(&socket), "STOPPING=1");
@@ -111,7 +111,7 @@ fn a_manager_that_has_gone_is_no_matter() {
     let server = server();
     let handle = server.handle();
     let stopper = std::thread::spawn(move || {
-        handle.wait();
+        handle.wait().unwrap();
         handle.stop()
     });
     server.quickstart().unwrap();

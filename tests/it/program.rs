@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use drupe::Settings;
 use drupe::settings::Row;
 
-use crate::client::{Client, wait_until};
+use crate::client::{Client, get, wait_until};
 use crate::figures::Figures;
 use crate::place::Place;
 use crate::readme;
@@ -26,7 +26,7 @@ struct Ended {
 }
 
 /// The program without anything in the environment that it would take for its own; where coverage is measured, its own counts.
-fn drupe() -> Command {
+pub(crate) fn drupe() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_drupe"));
     let measured = std::env::vars_os().filter(|(name, _)| name == "LLVM_PROFILE_FILE");
     command.env_clear().envs(measured).stdin(Stdio::null());
@@ -113,11 +113,6 @@ fn bad(row: &Row) -> (String, String) {
     }
 }
 
-/// Settings whose work is done; the others are refused whatever their value.
-fn supported() -> impl Iterator<Item = &'static Row> {
-    Settings::table().iter().filter(|row| !row.help().contains("not yet supported"))
-}
-
 fn flag(name: &str) -> String {
     format!("--{}", name.replace('_', "-"))
 }
@@ -145,7 +140,7 @@ fn every_setting_is_taken_from_a_file_from_the_environment_and_from_a_flag() {
     let place = Place::new();
     let path = place.path("drupe.toml");
     let file = path.to_str().unwrap();
-    for row in supported() {
+    for row in Settings::table() {
         let name = row.name();
         let (text, toml) = good(row);
         let key = format!("server.{name}");
@@ -199,7 +194,7 @@ fn every_bad_value_is_refused_by_name_wherever_it_stands() {
     let place = Place::new();
     let path = place.path("drupe.toml");
     let file = path.to_str().unwrap();
-    for row in supported() {
+    for row in Settings::table() {
         let name = row.name();
         let (text, toml) = bad(row);
         let refused = |ended: &Ended, begin: &str| {
@@ -221,17 +216,68 @@ fn every_bad_value_is_refused_by_name_wherever_it_stands() {
 }
 
 #[test]
-fn what_is_not_done_yet_is_refused_wherever_it_stands() {
-    for row in Settings::table().iter().filter(|row| row.help().contains("not yet supported")) {
-        let text = match row.unit() {
-            "BOOL" => "true",
-            "VERSION" => "u.0",
-            _ => "cherry",
-        };
-        let ended = run(drupe().arg(format!("{}={text}", flag(row.name()))));
-        assert_eq!(ended.code, Some(2), "{}", row.name());
-        assert!(ended.errors.contains("not supported by this version"), "{}", ended.errors);
+fn a_certificate_that_cannot_be_read_is_refused_by_check() {
+    let (certificate, key) = (certificate("ec.pem"), certificate("rsa.pkcs8.key"));
+    for (settings, expected) in [
+        (vec!["--ssl-certificate=/no/such.pem"], "option --ssl-certificate: cannot read \"/no/such.pem\": "),
+        (vec!["--ssl-certificate", &certificate], "setting ssl_private_key: "),
+        (vec!["--ssl-certificate", &certificate, "--ssl-private-key", &key], "option --ssl-private-key: "),
+        (
+            vec!["--ssl-certificate", &certificate, "--ssl-private-key=/no/such.key"],
+            "option --ssl-private-key: cannot read ",
+        ),
+    ] {
+        let ended = check(&settings);
+        assert_eq!((ended.code, ended.output.as_str()), (Some(2), ""), "{settings:?}");
+        assert!(ended.errors.starts_with(&format!("drupe: {expected}")), "{settings:?}: {}", ended.errors);
+        assert_eq!(ended.errors.lines().count(), 1, "{}", ended.errors);
     }
+}
+
+/// What is only found out at the start, or by asking the system: named with its line, by `check` too unless that would have to open it.
+#[test]
+fn what_the_system_does_not_have_is_refused_by_file_and_line() {
+    let place = Place::new();
+    let path = place.path("drupe.toml");
+    let (file, socket) = (path.to_str().unwrap(), place.socket());
+    let over_unix = |line: &str| format!("[server]\nsocket_file = {socket:?}\n{line}\n");
+    for (content, expected, is_checked) in [
+        (
+            over_unix("socket_user = \"nobody such\""),
+            "3: setting socket_user: \"nobody such\" is neither the name of a user",
+            true,
+        ),
+        (
+            over_unix("socket_group = \"nobody such\""),
+            "3: setting socket_group: \"nobody such\" is neither the name of a group",
+            true,
+        ),
+        (
+            "[drupe]\n\ndirectory = \"/no/such\"\n".to_owned(),
+            "3: setting drupe.directory: cannot serve /no/such: No such file",
+            true,
+        ),
+        (
+            "[drupe]\nssl_self_signed = true\n[server]\nssl_certificate = \"a.pem\"\n".to_owned(),
+            "2: setting drupe.ssl_self_signed: stands instead of ssl_certificate, which is \"a.pem\"",
+            true,
+        ),
+        (
+            "[drupe]\naccess_log = \"/no/such/log\"\n".to_owned(),
+            "2: setting drupe.access_log: cannot open the access log",
+            false,
+        ),
+        (over_unix("").replace("/s", "/no/such/s"), "2: setting socket_file: ", false),
+    ] {
+        std::fs::write(&path, &content).unwrap();
+        for arguments in [["check", file], ["--config", file]].iter().skip(usize::from(!is_checked)) {
+            let ended = run(drupe().args(arguments));
+            assert_eq!((ended.code, ended.output.as_str()), (Some(2), ""), "{content}: {}", ended.errors);
+            assert!(ended.errors.starts_with(&format!("drupe: {file}:{expected}")), "{content}: {}", ended.errors);
+            assert_eq!(ended.errors.lines().count(), 1, "{}", ended.errors);
+        }
+    }
+    assert!(!socket.exists());
 }
 
 #[test]
@@ -304,7 +350,7 @@ fn a_wrong_command_line_is_told_and_what_was_meant() {
         (&["--quiet=perhaps"], "option --quiet: \"perhaps\" is neither true (yes, on, 1) nor false (no, off, 0)"),
         (
             &["--access-log", "/no/such/folder/log"],
-            "cannot open the access log /no/such/folder/log: No such file or directory (os error 2)",
+            "option --access-log: cannot open the access log /no/such/folder/log: No such file or directory (os error 2)",
         ),
     ] {
         let ended = run(drupe().args(arguments));
@@ -363,9 +409,9 @@ fn help_names_every_setting_under_its_subject() {
 }
 
 /// The program, serving.
-struct Program {
+pub(crate) struct Program {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// What it has said since it began to serve.
     said: Arc<Mutex<Vec<String>>>,
     reader: Option<JoinHandle<()>>,
@@ -377,7 +423,7 @@ impl Program {
     }
 
     /// As [`start`](Self::start), where it is said already at what port of TCP it listens.
-    fn start_as_it_is(command: &mut Command) -> Self {
+    pub(crate) fn start_as_it_is(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         // From here on it ends with the test, whatever it says.
@@ -394,7 +440,7 @@ impl Program {
         program
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         assert!(Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap().success());
     }
 
@@ -402,9 +448,24 @@ impl Program {
         self.said.lock().unwrap().clone()
     }
 
+    /// Waits until each of its threads stands still.
+    pub(crate) fn wait_until_stopped(&self) {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let state = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        wait_until("it stands still", || {
+            let stats = std::fs::read_dir(&tasks).unwrap().flatten().map(state);
+            stats.into_iter().all(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+        });
+    }
+
     /// Ends it as an operator would, and gives all that it has said.
-    fn end(mut self) -> Vec<String> {
+    pub(crate) fn end(self) -> Vec<String> {
         self.signal("TERM");
+        self.end_of()
+    }
+
+    /// Waits for the end it was asked for, and gives all that it has said.
+    fn end_of(mut self) -> Vec<String> {
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
         self.reader.take().unwrap().join().unwrap();
         self.said()
@@ -535,6 +596,45 @@ fn a_log_that_is_rotated_under_load_loses_no_line() {
     assert!(logged == sent, "each request has its line");
 }
 
+#[test]
+fn several_programs_may_write_to_one_log_and_each_line_stays_whole() {
+    let place = Place::new();
+    let log = place.path("access.log");
+    let start =
+        || Program::start(drupe().args(["--access-log-format=json", "--access-log"]).arg(&log).arg(place.path(".")));
+    let programs = [start(), start(), start()];
+    // Longer than a page, and of many lengths, so that one that is cut up could not be missed.
+    let target = |client: usize, number: usize| format!("/?{client}-{number}-{}", "x".repeat(number * 97 % 6000));
+    let mut sent: Vec<String> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..6)
+            .map(|client| {
+                let address = programs[client % 3].address;
+                scope.spawn(move || {
+                    let mut connection = Client::connect(address);
+                    let send = |number| {
+                        let target = target(client, number);
+                        assert_eq!(connection.get(&target).status, 200);
+                        target
+                    };
+                    (0..200).map(send).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    });
+    for program in programs {
+        assert_eq!(program.end(), ["drupe: press Ctrl-C to stop"]);
+    }
+    let target = |line: String| {
+        assert!(line.starts_with("{\"time\":\"") && line.ends_with('}'), "{line}");
+        line.split("\"target\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    let mut logged: Vec<String> = lines(&log).into_iter().map(target).collect();
+    sent.sort();
+    logged.sort();
+    assert!(logged == sent, "{} lines of {} requests", logged.len(), sent.len());
+}
+
 const ROTATIONS: usize = 5;
 
 fn lines_so_far(path: &Path) -> String {
@@ -617,8 +717,9 @@ fn a_hangup_has_the_file_read_again() {
     std::fs::rename(&log, place.path("access.log.1")).unwrap();
     program.signal("HUP");
     wait_until("what needs a restart is named", || heard("restart") == 2);
+    wait_until("its log is opened anew", || log.exists());
     assert_eq!(client.get("/").field("server"), Some("new"), "the connection goes on");
-    wait_until("its log was opened anew", || log.exists() && lines(&log).len() == 1);
+    wait_until("it is logged there", || lines(&log).len() == 1);
 
     write("[server]\nsoftware = 7");
     program.signal("HUP");
@@ -638,4 +739,131 @@ fn a_hangup_has_the_file_read_again() {
             ),
         ]
     );
+}
+
+#[test]
+fn statistics_are_shown_where_and_to_whom_they_are_asked_for() {
+    let place = Place::new();
+    let status = |program: &Program, target: &str, host: &str| {
+        let mut client = Client::connect(program.address);
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        client.answer().status
+    };
+    let own = "localhost";
+    for (arguments, expected) in [
+        (&["--statistics"][..], [("/statistics/json", own, 200), ("/statistics/json", "other.example", 403)]),
+        (&[], [("/statistics/json", own, 404), ("/", own, 200)]),
+        (&["--statistics-path", "/a/b"], [("/statistics/", own, 404), ("/a/b/", own, 404)]),
+        (&["--statistics", "--statistics-path", "/a/b/"], [("/statistics/", own, 404), ("/a/b/", own, 200)]),
+        (&["--statistics", "--statistics-path", ""], [("/statistics/", own, 404), ("/", own, 200)]),
+        (
+            &["--statistics", "--statistics-access", "all"],
+            [("/statistics/metrics", "other.example", 200), ("/", own, 200)],
+        ),
+    ] {
+        let program = Program::start(drupe().args(arguments).arg(place.path(".")));
+        for (target, host, status_expected) in expected {
+            assert_eq!(status(&program, target, host), status_expected, "{arguments:?} {target} {host}");
+        }
+        let said = program.end();
+        let is_shown = arguments.contains(&"--statistics") && !arguments.contains(&"");
+        assert_eq!(said.iter().any(|line| line.starts_with("drupe: statistics at /")), is_shown, "{said:?}");
+    }
+    for (arguments, reason) in [
+        (["--statistics-path", "statistics"], "is not a path below /"),
+        (["--statistics-path", "/"], "is not a path below /"),
+        (["--statistics-path", "/a%2Fb"], "is not a path below /"),
+        (["--statistics-access", "some"], "is neither local nor all"),
+    ] {
+        let ended = run(drupe().args(arguments));
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.errors.contains(reason), "{}", ended.errors);
+    }
+}
+
+/// Asks until it is told to leave, by one connection or by many; says how many answers there were, or what went wrong.
+///
+/// Once the program `ends` a client may find nobody, or its connection ended before the first byte of an answer: never in the middle of one.
+fn ask_on(address: SocketAddr, is_kept: bool, answered: &AtomicUsize, ends: &AtomicBool) -> Result<(), String> {
+    let mut kept: Option<Client> = None;
+    loop {
+        let reused = kept.take();
+        // Looked at before, so that nothing is forgiven that began before the end.
+        let ending = ends.load(Ordering::SeqCst);
+        let mut client = match reused {
+            Some(client) => client,
+            None => match TcpStream::connect(address) {
+                Ok(stream) => Client::over_stream(stream),
+                Err(_) if ends.load(Ordering::SeqCst) => return Ok(()),
+                Err(error) => return Err(format!("connect: {error}")),
+            },
+        };
+        let answer = match client.try_send(get("/file").as_bytes()) {
+            Ok(()) => client.answer_to("GET"),
+            Err(error) => Err(format!("{error} {NOTHING}")),
+        };
+        match answer {
+            Ok(answer) if answer.status == 200 && answer.text() == "content" => {
+                answered.fetch_add(1, Ordering::SeqCst);
+                if is_kept && !answer.closes() {
+                    kept = Some(client);
+                } else if is_kept && !ends.load(Ordering::SeqCst) {
+                    return Err("told to close for no reason".to_owned());
+                }
+            }
+            Ok(answer) => return Err(format!("{answer:?}")),
+            Err(error) if error.ends_with(NOTHING) && (ending || ends.load(Ordering::SeqCst)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What is said where a connection has ended before the first byte of an answer.
+const NOTHING: &str = "in the line \"\"";
+
+#[test]
+fn signals_under_load_fail_no_request_but_those_that_come_after_the_end() {
+    let place = Place::new();
+    std::fs::write(place.path("file"), "content").unwrap();
+    let (path, log) = (place.path("drupe.toml"), place.path("access.log"));
+    let write = |pool: usize| {
+        let text =
+            format!("[drupe]\naccess_log = {log:?}\n[server]\nsoftware = \"round-{pool}\"\nthread_pool = {pool}\n");
+        std::fs::write(&path, text).unwrap();
+    };
+    write(2);
+    let program = Program::start(drupe().arg("--config").arg(&path).arg(place.path(".")));
+    let address = program.address;
+    let (answered, ends) = (AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let (answered, ends) = (&answered, &ends);
+        let clients: Vec<_> =
+            (0..8).map(|number| scope.spawn(move || ask_on(address, number % 2 == 0, answered, ends))).collect();
+        let get_on = || {
+            let before = answered.load(Ordering::SeqCst);
+            wait_until("the clients get on", || {
+                answered.load(Ordering::SeqCst) >= before + 40
+                    || clients.iter().any(thread::ScopedJoinHandle::is_finished)
+            });
+        };
+        for round in 3..13 {
+            get_on();
+            write(round);
+            program.signal("HUP");
+            let is_new = |client: &mut Client| client.get("/file").field("server") == Some(&format!("round-{round}"));
+            wait_until("it is in force", || is_new(&mut Client::connect(address)));
+            get_on();
+            std::fs::rename(&log, place.path(&format!("access.log.{round}"))).unwrap();
+            program.signal("USR1");
+            wait_until("the log is opened anew", || log.exists());
+        }
+        get_on();
+        ends.store(true, Ordering::SeqCst);
+        program.signal("TERM");
+        for client in clients {
+            client.join().unwrap().unwrap();
+        }
+    });
+    assert!(answered.into_inner() >= 800);
+    assert_eq!(program.end_of(), ["drupe: press Ctrl-C to stop"]);
 }

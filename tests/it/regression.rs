@@ -166,7 +166,7 @@ fn a_restart_is_no_end_to_those_who_block() {
     server.settings.socket_port = 0;
     server.start().unwrap();
     let handle = server.handle();
-    let blocked = std::thread::spawn(move || handle.block());
+    let blocked = std::thread::spawn(move || handle.block().unwrap());
     for _ in 0..50 {
         server.restart().unwrap();
         assert!(!blocked.is_finished());

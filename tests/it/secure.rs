@@ -108,8 +108,13 @@ fn provider() -> CryptoProvider {
 
 /// A client that trusts [`AUTHORITY`] and shows `certificate`, if there is one.
 pub(crate) fn config(certificate: Option<&Made>) -> Arc<ClientConfig> {
+    trusting(&AUTHORITY.pem, certificate)
+}
+
+/// A client that trusts `authority` and shows `certificate`, if there is one.
+pub(crate) fn trusting(authority: &str, certificate: Option<&Made>) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(AUTHORITY.pem.as_bytes()).unwrap()).unwrap();
+    roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(provider()));
     let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
     let mut config = match certificate {

@@ -3,7 +3,8 @@
 //! It is asked and stopped over its standard input, whatever its sockets are busy with.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -11,7 +12,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use drupe::{Body, Request, Response, Server};
+use drupe::http::StatusCode;
+use drupe::{Body, IntoResponse, Request, Response, Server, Upgraded};
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::client::PATIENCE;
@@ -35,9 +37,13 @@ impl Service {
 
     /// As [`start`](Self::start), with `descriptors` as the limit of the process.
     pub(crate) fn start_with(descriptors: u32, settings: &str) -> Self {
+        Self::start_after(&format!("ulimit -n {descriptors} && exec \"$0\" \"$@\""), settings)
+    }
+
+    /// As [`start`](Self::start), run by the shell `script`, whose `$0` and `$@` are the program and its arguments.
+    pub(crate) fn start_after(script: &str, settings: &str) -> Self {
         let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"")]);
-        shell.arg(std::env::current_exe().unwrap());
+        shell.args(["-c", script]).arg(std::env::current_exe().unwrap());
         Self::run(shell, settings)
     }
 
@@ -182,8 +188,23 @@ fn handle(request: &mut Request) -> Response {
             thread::sleep(Duration::from_millis(rest.parse().unwrap()));
             request.uri().to_string().into()
         }
-        "file" => Body::from_file(std::fs::File::open(format!("/{rest}")).unwrap()),
         "bytes" => Body::sized(std::io::repeat(b'x'), rest.parse().unwrap()),
+        // Made for this request, unlike `large`.
+        "copy" => vec![b'x'; rest.parse().unwrap()].into(),
+        "file" => match File::open(format!("/{rest}")) {
+            Ok(file) => Body::from_file(file),
+            Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        },
+        "upgrade" => return drupe::upgrade(request, "echo", |mut stream| drop(echo(&mut stream))),
+        // Takes all descriptors there are but so many, until the next one.
+        "fill" => {
+            let mut taken = TAKEN.lock().unwrap();
+            taken.clear();
+            taken.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
+            let left = taken.len().saturating_sub(rest.parse().unwrap_or(usize::MAX));
+            taken.truncate(left);
+            "filled".into()
+        }
         "count" => match std::io::copy(request.body_mut(), &mut std::io::sink()) {
             Ok(count) => count.to_string().into(),
             Err(_) => "cut".into(),
@@ -196,6 +217,21 @@ fn handle(request: &mut Request) -> Response {
     };
     Response::new(body)
 }
+
+/// Ends when the client leaves or the server stops.
+fn echo(stream: &mut Upgraded) -> std::io::Result<()> {
+    let mut room = [0; 4096];
+    loop {
+        let length = stream.read(&mut room)?;
+        if length == 0 {
+            return Ok(());
+        }
+        stream.write_all(&room[..length])?;
+    }
+}
+
+/// What `/fill` has taken.
+static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
 
 fn counts(server: &Server) -> String {
     let statistics = server.statistics();

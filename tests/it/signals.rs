@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use drupe::process::{Bus, Plugin, SignalHandler};
 use drupe::{Request, Server};
 
 use crate::client::{Client, PATIENCE, get, wait_until};
@@ -77,7 +78,7 @@ impl log::Log for AtOnce {
 
 /// A client whose request is being handled.
 fn client_of(server: &Server) -> Client {
-    server.wait();
+    server.wait().unwrap();
     let mut client = Client::connect(server.bound_addr().unwrap());
     client.send(get("/"));
     wait_until("the handler runs", || server.statistics().requests == 1);
@@ -134,7 +135,7 @@ fn a_hangup_loads_certificates_again() {
     let server = Arc::new(server);
     let running = Arc::clone(&server);
     let main = std::thread::spawn(move || running.quickstart());
-    server.wait();
+    server.wait().unwrap();
     let address = server.bound_addr().unwrap();
     let mut client = connect_to(address);
     // Until it is caught a signal would end the process.
@@ -174,7 +175,7 @@ fn serve_and_be_hung_up() {
     let (server, _release) = held();
     let handle = server.handle();
     std::thread::spawn(move || {
-        handle.wait();
+        handle.wait().unwrap();
         signal("HUP");
         // It should not come to this.
         std::thread::sleep(PATIENCE);
@@ -251,7 +252,7 @@ fn serve_once_and_then_be_killed() {
     let (server, _release) = held();
     let handle = server.handle();
     let stopper = std::thread::spawn(move || {
-        handle.wait();
+        handle.wait().unwrap();
         handle.stop()
     });
     server.quickstart().unwrap();
@@ -275,4 +276,54 @@ fn a_stop_that_waits_can_be_cut_short_and_only_that() {
     let stopped = stop.join().unwrap();
     assert_eq!((stopped.finished, stopped.cut), (0, 1));
     assert!(client.over().is_empty());
+}
+
+/// A bus that obeys signals, with a held server on it.
+fn held_on_bus() -> (Bus, SignalHandler, Server, mpsc::Sender<()>) {
+    let (server, release) = held();
+    let (bus, signals) = (Bus::new(), SignalHandler::new());
+    signals.subscribe(&bus);
+    server.subscribe(&bus);
+    bus.start().unwrap();
+    (bus, signals, server, release)
+}
+
+#[test]
+fn on_a_bus_signals_are_messages_and_the_first_to_end_drains() {
+    if !is_alone("signals::on_a_bus_signals_are_messages_and_the_first_to_end_drains") {
+        return;
+    }
+    let (bus, signals, server, release) = held_on_bus();
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    for channel in ["SIGHUP", "SIGUSR1", "SIGTERM", "graceful", "exit"] {
+        let told = Arc::clone(&told);
+        bus.subscribe(channel, 50, "told", move |message| {
+            told.lock().unwrap().push(message.channel().to_owned());
+            Ok(())
+        });
+    }
+    let seen = |count| wait_until("it is told", || told.lock().unwrap().len() == count);
+    let mut client = client_of(&server);
+    signal("HUP");
+    seen(2);
+    signal("USR1");
+    seen(4);
+    signal("TERM");
+    wait_until("it stops", || !server.handle().is_running());
+    release.send(()).unwrap();
+    let answer = client.answer();
+    assert!(answer.closes() && answer.text() == "done");
+    bus.block().unwrap();
+    assert_eq!(*told.lock().unwrap(), ["SIGHUP", "graceful", "SIGUSR1", "graceful", "SIGTERM", "exit"]);
+
+    // Another life, in which the first one is the first again.
+    bus.start().unwrap();
+    let mut client = client_of(&server);
+    signal("INT");
+    wait_until("it stops", || !server.handle().is_running());
+    signal("INT");
+    bus.block().unwrap();
+    assert!(client.over().is_empty(), "the second waits for nobody");
+    signals.unsubscribe(&bus);
+    assert_eq!(Figures::own().listeners_for_signals(), 0);
 }

@@ -7,8 +7,9 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use drupe::statistics::Statistics;
 use drupe::testing::{Conversation, TestServer};
-use drupe::{Body, Error, Request, RequestExt, Response, Server, Settings, Statistics, upgrade};
+use drupe::{Body, Error, Request, RequestExt, Response, Server, Settings, upgrade};
 
 use crate::client::{Client, PATIENCE, get, post, wait_until};
 use crate::secure::{AUTHORITY, Authority, Folder, config, connect, connect_raw, connect_to, context, shake, shown};

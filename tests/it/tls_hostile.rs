@@ -4,8 +4,9 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
+use drupe::statistics::Statistics;
 use drupe::testing::TestServer;
-use drupe::{Request, RequestExt, Settings, Statistics};
+use drupe::{Request, RequestExt, Settings};
 use log::Level;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, ServerConfig};
 use rustls_pki_types::pem::PemObject;

@@ -355,12 +355,12 @@ fn an_application_reports_to_the_log() {
     let reporting = |environ: Environ, _: StartResponse| {
         writeln!(environ.errors(), "one\rline")?;
         write!(environ.errors(), "and another")?;
-        Err::<(), _>(Failure::from("it has failed"))
+        Err::<(), _>(Failure::from("it has\nfailed"))
     };
     let server = serving(reporting, |_| {});
     assert_eq!(client(&server).get("/").status, 500);
     let said = logging::records(|level, target| level == log::Level::Error && target.starts_with("drupe::wsgi"));
-    assert_eq!(said, ["one\\rline", "and another", "an application failed: it has failed"]);
+    assert_eq!(said, ["one\\rline", "and another", "an application failed: it has\\nfailed"]);
 }
 
 // ---- the example cgi ----

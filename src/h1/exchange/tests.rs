@@ -100,7 +100,7 @@ fn what_cannot_be_expected_is_refused() {
     check("GET 1.1", &[("expect", "100-continue"), ("expect", "x")], Error::Expectation);
     check("GET 1.1", &[("expect", "100-continue;x")], Error::Expectation);
     check("GET 1.1", &[("expect", "x"), ("content-length", "x")], Error::Length);
-    check("GET 1.1", &[("transfer-encoding", "x")], Error::Coding);
+    check("GET 1.1", &[("transfer-encoding", "x")], Error::CodingEnd);
     check("GET 1.0", &[("transfer-encoding", "chunked")], Error::CodingVersion);
 }
 

@@ -61,7 +61,8 @@ fn a_fault_is_seen_with_the_byte_that_makes_it_certain() {
 fn a_limit_is_seen_as_soon_as_it_is_certain() {
     let too_large = Error::HeadTooLarge { status: LIMITS.overflow };
     let too_many = Error::TooManyFields { status: LIMITS.overflow };
-    check_scan(&"A".repeat(50), Err(Error::Method), 33);
+    check_scan(&"A".repeat(50), Err(Error::MethodTooLong), 33);
+    check_scan(&format!("{}x{}", "A".repeat(30), "A".repeat(20)), Err(Error::Method), 33);
     check_scan(&format!("GET /{}", "a".repeat(200)), Err(Error::TargetTooLong), 105);
     check_scan(&format!("GET /{} H", "a".repeat(99)), Ok(None), 106);
     check_scan(&format!("GET / {}", "1".repeat(50)), Err(Error::VersionText), 39);
@@ -196,4 +197,14 @@ fn what_no_scan_has_seen_is_refused_and_not_trusted() {
     check("GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n");
     let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X:\r\n".repeat(200));
     assert!(matches!(parse(Bytes::from(many), &LIMITS, HeaderMap::new()), Err(Error::TooManyFields { .. })));
+}
+
+#[test]
+fn a_head_is_known_by_its_first_word() {
+    for text in ["HEAD / HTTP/1.1\r\n", "\r\nHEAD ", "HEAD \0"] {
+        assert!(is_of_head(text.as_bytes()), "{text:?}");
+    }
+    for text in ["", "\r\n", "HEAD", "HEADS / HTTP/1.1", "head / HTTP/1.1", " HEAD / HTTP/1.1", "GET /HEAD "] {
+        assert!(!is_of_head(text.as_bytes()), "{text:?}");
+    }
 }

@@ -83,6 +83,8 @@ fn clocks_and_features_are_seen() {
     tried(clocks, "files/validators.rs", "SystemTime::now()", 1);
     tried(clocks, "files/mod.rs", "SystemTime::now()", 0);
     tried(clocks, "threaded/pool.rs", "Instant::now()", 0);
+    tried(wall_clocks, "threaded/desk.rs", "SystemTime::now()", 0);
+    tried(wall_clocks, "threaded/watch.rs", "let a = Instant::now(); let b = SystemTime::now();", 1);
     tried(features, "threaded/pool.rs", "#[cfg(feature = \"tls\")] fn f() {}", 1);
     tried(features, "threaded/pool.rs", "fn f() { cfg!(all(unix, feature = \"tls\")) }", 1);
     tried(features, "server.rs", "#[cfg(feature = \"signals\")] fn f() {}", 0);

@@ -14,8 +14,9 @@ use crate::config::Config;
 use crate::message::Request;
 use crate::net::stream::Stream;
 use crate::settings::Settings;
-use crate::threaded::connection::{Overdue, Verdict};
+use crate::threaded::connection::Verdict;
 use crate::threaded::desk::{Desk, Service};
+use crate::threaded::overdue::Overdue;
 
 /// What a client does, one after the other.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,4 @@
+//! Files of settings: refused in one line that names a line of the file, or taken and written so that they read the same again.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| drupe::settings_laws::file(bytes));

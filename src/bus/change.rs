@@ -1,0 +1,125 @@
+//! From one state to the next: one thread at a time, and no listener under a lock.
+
+use super::Bus;
+use super::error::{Error, Failures};
+use super::state::State;
+
+/// What comes of a wish in a state.
+pub(super) enum Step {
+    /// It is as wished.
+    Done,
+    Do(fn(&Bus) -> Result<(), Error>),
+    Refuse,
+}
+
+impl Bus {
+    /// Runs a change of state as the only thread that does, and the exit that others have asked for meanwhile.
+    pub(super) fn change(&self, wish: &'static str, judge: impl FnOnce(State) -> Step) -> Result<(), Error> {
+        let work = {
+            let mut life = self.life();
+            let state = life.state;
+            match judge(state) {
+                Step::Done if !life.is_changing => return Ok(()),
+                Step::Do(work) if !life.is_changing => {
+                    life.is_changing = true;
+                    work
+                }
+                _ => return Err(Error::Refused { wish, state }),
+            }
+        };
+        let result = work(self);
+        loop {
+            let mut life = self.life();
+            if !std::mem::take(&mut life.wants_exit) {
+                life.is_changing = false;
+                break;
+            }
+            drop(life);
+            // Who asked for it has gone on; failures are logged.
+            let _ = self.do_exit();
+        }
+        self.shared.changed.notify_all();
+        result
+    }
+
+    pub(super) fn end(&self, cause: Option<Failures>) -> Result<(), Error> {
+        {
+            let mut life = self.life();
+            // The first cause is that of the others; what has ended needs none.
+            if life.cause.is_none() && !life.has_ended() {
+                life.cause = cause;
+            }
+            if life.is_changing {
+                life.wants_exit = true;
+                return Ok(());
+            }
+        }
+        let ended = self.change("exit", |state| match state {
+            State::Exiting => Step::Done,
+            _ => Step::Do(Self::do_exit),
+        });
+        match ended {
+            // Another has begun a change in between.
+            Err(Error::Refused { .. }) => self.end(None),
+            ended => ended,
+        }
+    }
+
+    pub(super) fn do_start(&self) -> Result<(), Error> {
+        self.life().cause = None;
+        self.start_as(false)
+    }
+
+    fn start_as(&self, is_restart: bool) -> Result<(), Error> {
+        self.enter(State::Starting);
+        let Err(failures) = self.tell("start", "", is_restart) else {
+            self.enter(State::Started);
+            return Ok(());
+        };
+        self.life().cause = Some(failures.clone());
+        // What could not be stopped is logged; what could not be started is what matters.
+        let _ = self.do_exit();
+        Err(Error::Failed(failures))
+    }
+
+    pub(super) fn do_stop(&self, is_restart: bool) -> Result<(), Failures> {
+        self.enter(State::Stopping);
+        let told = self.tell("stop", "", is_restart);
+        self.enter(State::Stopped);
+        told
+    }
+
+    pub(super) fn do_restart(&self) -> Result<(), Error> {
+        let stopped = self.do_stop(true);
+        let told = self.tell("restart", "", true);
+        self.start_as(true)?;
+        Ok(stopped.and(told)?)
+    }
+
+    fn do_exit(&self) -> Result<(), Error> {
+        let stopped = match self.state() {
+            State::Exiting => return Ok(()),
+            State::Starting | State::Started => self.do_stop(false),
+            State::Stopped | State::Stopping => Ok(()),
+        };
+        self.enter(State::Exiting);
+        let exited = self.tell("exit", "", false);
+        match (stopped, exited) {
+            (Err(mut stopped), Err(exited)) => {
+                stopped.failed.extend(exited.failed);
+                Err(stopped.into())
+            }
+            (stopped, exited) => Ok(stopped.and(exited)?),
+        }
+    }
+
+    fn enter(&self, next: State) {
+        {
+            let mut life = self.life();
+            debug_assert!(life.state.may_become(next), "{} cannot become {next}", life.state);
+            life.state = next;
+        }
+        self.shared.changed.notify_all();
+        self.log(&format!("bus {next}"));
+    }
+}

@@ -1,0 +1,213 @@
+//! Laying down the rights of root once they are no longer needed.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::errno::Errno;
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Gid, Group, Uid, User, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid};
+
+use super::error::Error;
+use super::plugins::{Plugin, Subscriptions};
+use super::{BoxError, Bus};
+
+/// Becomes another user, another group, and sets the umask, at `start` (77): after a server has bound its sockets (75), and before it accepts
+/// the first connection (80). CherryPy's `DropPrivileges`.
+///
+/// With a user or a group, supplementary groups are given up. What has been done is verified, and also that root cannot be had again; should
+/// anything be amiss, the start fails. It is done for the whole process, once: there is no way back, and a restart finds it done.
+///
+/// What the process is to open later, such as certificates on a reload and log files, the user must be allowed to.
+///
+/// ```
+/// use drupe::process::{Bus, DropPrivileges, Plugin};
+///
+/// let bus = Bus::new();
+/// DropPrivileges::new().umask(0o027).subscribe(&bus);
+/// bus.start()?;
+///
+/// let unknown = DropPrivileges::new().user("no such user").unwrap_err();
+/// assert_eq!(unknown.to_string(), "there is no user \"no such user\"");
+/// # Ok::<(), drupe::process::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct DropPrivileges {
+    wanted: Wanted,
+    /// Whether it is done.
+    done: Arc<AtomicBool>,
+    subscriptions: Subscriptions,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Wanted {
+    uid: Option<Uid>,
+    /// That of the user, unless another is asked for.
+    gid: Option<Gid>,
+    umask: Option<Mode>,
+}
+
+impl DropPrivileges {
+    /// One that changes nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whom to become, by name or number, with the group that the system's database gives him unless [`group`](Self::group) says otherwise.
+    ///
+    /// # Errors
+    /// `Unknown` with the name; for a number without a name, too, unless the group has been set before. `System` if nobody can say.
+    pub fn user(mut self, name: &str) -> Result<Self, Error> {
+        let failed = |errno: Errno| Error::System { what: format!("look up user {name:?}"), source: errno.into() };
+        let number = name.parse().ok().map(Uid::from_raw);
+        let found = match User::from_name(name).map_err(failed)? {
+            Some(user) => Some(user),
+            None => number.map(User::from_uid).transpose().map_err(failed)?.flatten(),
+        };
+        match (found, number) {
+            (Some(user), _) => {
+                self.wanted.uid = Some(user.uid);
+                self.wanted.gid.get_or_insert(user.gid);
+            }
+            (None, Some(uid)) if self.wanted.gid.is_some() => self.wanted.uid = Some(uid),
+            _ => return Err(Error::Unknown { kind: "user", name: name.to_owned() }),
+        }
+        Ok(self)
+    }
+
+    /// Which group to be in, by name or number.
+    ///
+    /// # Errors
+    /// `Unknown` with the name; `System` if nobody can say.
+    pub fn group(mut self, name: &str) -> Result<Self, Error> {
+        let failed = |errno: Errno| Error::System { what: format!("look up group {name:?}"), source: errno.into() };
+        let found = Group::from_name(name).map_err(failed)?.map(|group| group.gid);
+        let Some(gid) = found.or_else(|| name.parse().ok().map(Gid::from_raw)) else {
+            return Err(Error::Unknown { kind: "group", name: name.to_owned() });
+        };
+        self.wanted.gid = Some(gid);
+        Ok(self)
+    }
+
+    /// What new files are not to allow: `0o027` keeps others out. Only the nine bits of permissions count.
+    #[must_use]
+    pub fn umask(mut self, mask: u32) -> Self {
+        self.wanted.umask = Some(Mode::from_bits_truncate(mask & 0o777));
+        self
+    }
+}
+
+impl Plugin for DropPrivileges {
+    fn subscribe(&self, bus: &Bus) {
+        let (wanted, done) = (self.wanted, Arc::clone(&self.done));
+        self.subscriptions.add(bus.subscribe("start", 77, "privileges", move |_| {
+            if !done.load(Ordering::SeqCst) {
+                wanted.enter().map_err(BoxError::from)?;
+                done.store(true, Ordering::SeqCst);
+            }
+            Ok(())
+        }));
+    }
+
+    fn unsubscribe(&self, bus: &Bus) {
+        self.subscriptions.end(bus);
+    }
+}
+
+impl Wanted {
+    fn enter(self) -> Result<(), Error> {
+        if let Some(mask) = self.umask {
+            umask(mask);
+        }
+        if self.uid.is_none() && self.gid.is_none() {
+            return Ok(());
+        }
+        // The user last: nobody else may do the rest.
+        setgroups(&[]).map_err(refused("give up supplementary groups"))?;
+        if let Some(gid) = self.gid {
+            setresgid(gid, gid, gid).map_err(refused(&format!("become group {gid}")))?;
+        }
+        if let Some(uid) = self.uid {
+            setresuid(uid, uid, uid).map_err(refused(&format!("become user {uid}")))?;
+        }
+        self.verify()
+    }
+
+    fn verify(self) -> Result<(), Error> {
+        let failed = |what: &str| Error::System {
+            what: what.to_owned(),
+            source: io::Error::other("the system says it has been done, and it has not"),
+        };
+        if !getgroups().map_err(refused("look at groups"))?.is_empty() {
+            return Err(failed("give up supplementary groups"));
+        }
+        let (users, groups) =
+            (getresuid().map_err(refused("look at users"))?, getresgid().map_err(refused("look at groups"))?);
+        let is_user = |uid: Uid| [users.real, users.effective, users.saved].iter().all(|id| *id == uid);
+        let is_group = |gid: Gid| [groups.real, groups.effective, groups.saved].iter().all(|id| *id == gid);
+        if !self.uid.is_none_or(is_user) {
+            return Err(failed("become another user"));
+        }
+        if !self.gid.is_none_or(is_group) {
+            return Err(failed("become another group"));
+        }
+        // Capabilities that were kept would let it: better try than trust.
+        let root = Uid::from_raw(0);
+        if self.uid.is_some_and(|uid| uid != root) && setresuid(root, root, root).is_ok() {
+            return Err(Error::System {
+                what: "give up root for good".to_owned(),
+                source: io::Error::other("it can be had again"),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Says what was refused.
+fn refused(what: &str) -> impl FnOnce(Errno) -> Error {
+    move |errno| Error::System { what: what.to_owned(), source: errno.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unknown(result: Result<DropPrivileges, Error>) -> String {
+        match result {
+            Err(error @ Error::Unknown { .. }) => error.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn names_and_numbers_are_found() {
+        let root = DropPrivileges::new().user("root").unwrap().wanted;
+        assert_eq!((root.uid, root.gid), (Some(Uid::from_raw(0)), Some(Gid::from_raw(0))));
+        let by_number = DropPrivileges::new().user("0").unwrap().wanted;
+        assert_eq!((by_number.uid, by_number.gid), (root.uid, root.gid));
+        let nameless = DropPrivileges::new().group("3999999998").unwrap().user("3999999999").unwrap().wanted;
+        assert_eq!(nameless.uid.map(Uid::as_raw), Some(3_999_999_999));
+        assert_eq!(nameless.gid.map(Gid::as_raw), Some(3_999_999_998));
+        let kept = DropPrivileges::new().group("7").unwrap().user("root").unwrap().wanted;
+        assert_eq!(kept.gid.map(Gid::as_raw), Some(7));
+        let replaced = DropPrivileges::new().user("root").unwrap().group("7").unwrap().wanted;
+        assert_eq!(replaced.gid.map(Gid::as_raw), Some(7));
+    }
+
+    #[test]
+    fn what_does_not_exist_is_refused_by_name() {
+        assert_eq!(unknown(DropPrivileges::new().user("nobody here")), "there is no user \"nobody here\"");
+        assert_eq!(unknown(DropPrivileges::new().user("")), "there is no user \"\"");
+        assert_eq!(unknown(DropPrivileges::new().user("3999999999")), "there is no user \"3999999999\"");
+        assert_eq!(unknown(DropPrivileges::new().user("-1")), "there is no user \"-1\"");
+        assert_eq!(unknown(DropPrivileges::new().group("nobody here")), "there is no group \"nobody here\"");
+    }
+
+    #[test]
+    fn nothing_asked_for_changes_nothing() {
+        let before = (getresuid().unwrap().effective, getgroups().unwrap());
+        Wanted::default().enter().unwrap();
+        assert_eq!((getresuid().unwrap().effective, getgroups().unwrap()), before);
+    }
+}

@@ -1,0 +1,182 @@
+//! Coming from tiny_http: the same small programs, before and after. What is said of tiny_http is of 0.12.
+//!
+//! There you ask for requests in a loop and give each an answer. Here you give the server a function, and it calls it. It runs on many
+//! threads, so it is `Fn + Send + Sync`: what was a `mut` variable beside the loop becomes a `Mutex` or an atomic.
+//!
+//! # Routes and content
+//!
+//! Before:
+//!
+//! ```text
+//! use tiny_http::{Method, Response, Server};
+//!
+//! fn main() {
+//!     let server = Server::http("127.0.0.1:8080").unwrap();
+//!     for mut request in server.incoming_requests() {
+//!         let response = match (request.method(), request.url()) {
+//!             (Method::Get, "/") => Response::from_string("hello\n"),
+//!             (Method::Post, "/shout") => {
+//!                 let mut content = String::new();
+//!                 match request.as_reader().read_to_string(&mut content) {
+//!                     Ok(_) => Response::from_string(content.to_uppercase()),
+//!                     Err(_) => Response::from_string("not UTF-8\n").with_status_code(400),
+//!                 }
+//!             }
+//!             _ => Response::from_string("nothing here\n").with_status_code(404),
+//!         };
+//!         let _ = request.respond(response);
+//!     }
+//! }
+//! ```
+//!
+//! After:
+//!
+//! ```no_run
+//! use drupe::http::{Method, StatusCode};
+//! use drupe::{IntoResponse, Request, Response, Server};
+//!
+//! fn handler(request: &mut Request) -> std::io::Result<Response> {
+//!     Ok(match (request.method(), request.uri().path()) {
+//!         (&Method::GET, "/") => "hello\n".into_response(),
+//!         (&Method::POST, "/shout") => {
+//!             // What goes wrong becomes 400, 408 or 413, whichever it is.
+//!             let content = std::mem::take(request.body_mut()).into_string()?;
+//!             content.to_uppercase().into_response()
+//!         }
+//!         _ => (StatusCode::NOT_FOUND, "nothing here\n").into_response(),
+//!     })
+//! }
+//!
+//! fn main() -> Result<(), drupe::Error> {
+//!     Server::new(handler).quickstart() // 127.0.0.1:8080, until SIGTERM or SIGINT
+//! }
+//! ```
+//!
+//! # Several threads, and files
+//!
+//! Before:
+//!
+//! ```text
+//! use std::fs::File;
+//! use std::sync::Arc;
+//! use std::thread;
+//! use tiny_http::{Header, Response, Server};
+//!
+//! fn main() {
+//!     let server = Arc::new(Server::http("127.0.0.1:8080").unwrap());
+//!     let threads: Vec<_> = (0..4)
+//!         .map(|_| {
+//!             let server = Arc::clone(&server);
+//!             thread::spawn(move || {
+//!                 while let Ok(request) = server.recv() {
+//!                     let html = Header::from_bytes("Content-Type", "text/html").unwrap();
+//!                     let done = match File::open("public/index.html") {
+//!                         Ok(file) => request.respond(Response::from_file(file).with_header(html)),
+//!                         Err(_) => request.respond(Response::empty(404)),
+//!                     };
+//!                     if let Err(error) = done {
+//!                         eprintln!("the client has left: {error}");
+//!                     }
+//!                 }
+//!             })
+//!         })
+//!         .collect();
+//!     for thread in threads {
+//!         thread.join().unwrap();
+//!     }
+//! }
+//! ```
+//!
+//! After; the threads are the server's, and a whole directory is no more work than one file:
+//!
+//! ```no_run
+//! use drupe::{Files, Server};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut server = Server::new(Files::new("public")?.listing(false));
+//!     server.settings.thread_pool = 4;
+//!     Ok(server.quickstart()?)
+//! }
+//! ```
+//!
+//! One file by hand is `Body::from_file(File::open(path)?)`, with a `Content-Type` of your own.
+//!
+//! # A port of the system's choice, and a stop
+//!
+//! Before:
+//!
+//! ```text
+//! use std::sync::Arc;
+//! use std::thread;
+//! use tiny_http::{Response, Server};
+//!
+//! fn main() {
+//!     let server = Arc::new(Server::http("127.0.0.1:0").unwrap());
+//!     let address = server.server_addr().to_ip().unwrap();
+//!     println!("http://{address}/");
+//!     let serving = Arc::clone(&server);
+//!     let thread = thread::spawn(move || {
+//!         for request in serving.incoming_requests() {
+//!             let peer = request.remote_addr().map(ToString::to_string);
+//!             let _ = request.respond(Response::from_string(peer.unwrap_or_default()));
+//!         }
+//!     });
+//!     std::io::stdin().read_line(&mut String::new()).unwrap();
+//!     server.unblock();
+//!     thread.join().unwrap();
+//! }
+//! ```
+//!
+//! After:
+//!
+//! ```no_run
+//! use drupe::{Request, RequestExt, Server};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut server = Server::new(|request: &mut Request| {
+//!         request.connection().peer().map(ToString::to_string).unwrap_or_default()
+//!     });
+//!     server.settings.socket_port = 0;
+//!     server.start()?;
+//!     println!("{}/", server.base());
+//!     std::io::stdin().read_line(&mut String::new())?;
+//!     let stopped = server.stop(); // what runs may end, for shutdown_timeout
+//!     println!("{} finished, {} cut", stopped.finished, stopped.cut);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # One for the other
+//!
+//! | tiny_http | drupe |
+//! |---|---|
+//! | `Server::http(address)` | `settings.socket_host`, `settings.socket_port`, then `start` or `quickstart` |
+//! | `Server::https(address, SslConfig { .. })` | `settings.ssl_certificate`, `ssl_private_key`; or [`ssl_context`](crate::Settings::ssl_context) for bytes in memory |
+//! | `Server::http_unix(path)` | `settings.socket_file` |
+//! | `Server::from_listener` | `settings.listen` with `fd:3`, for sockets that were inherited |
+//! | `server.incoming_requests()`, `recv()` | the handler |
+//! | `recv_timeout`, `try_recv` | not needed: `start` does not block, and a timer of yours runs on its own thread |
+//! | `request.url()` | `request.uri()`: `.path()` and `.query()` apart |
+//! | `request.headers()`, `Header` | `request.headers()`, a map of the `http` crate: `request.headers().get("accept")` |
+//! | `request.body_length()` | `request.body().len()` |
+//! | `request.as_reader()` | `request.body_mut()`, which is a `Read`; `std::mem::take(request.body_mut())` to keep it |
+//! | `request.remote_addr()` | `request.connection().peer()`; behind a proxy `request.client()` |
+//! | `request.respond(response)` | return it |
+//! | a request that is dropped: 500 | a panic: 500; everything else has to be returned |
+//! | `Response::from_string`, `from_data`, `from_file` | `String`, `Vec<u8>`, [`Body::from_file`](crate::Body::from_file); all [`IntoResponse`](crate::IntoResponse) |
+//! | `Response::new(.., reader, None, ..)` | [`Body::from_reader`](crate::Body::from_reader), or [`Body::stream`](crate::Body::stream) to write it |
+//! | `with_status_code(404)` | `(StatusCode::NOT_FOUND, content)` |
+//! | `with_header(..)` | `response.headers_mut().insert(..)` |
+//! | `request.upgrade(protocol, response)` | [`upgrade`](crate::upgrade()) |
+//! | `request.into_writer()` | not there: framing is the server's |
+//! | `TestRequest` | [`testing::call`](crate::testing::call), [`TestServer`](crate::testing::TestServer) |
+//!
+//! # What behaves differently
+//!
+//! - tiny_http waits for a slow client as long as it likes, with a thread for each connection. Here every wait has a limit
+//!   ([`settings`](super::settings)), and connections that wait have no thread.
+//! - tiny_http takes any amount of content. Here more than 100 MiB is a 413, and so on: each limit is a setting.
+//! - There, requests wait in a list without a bound for whoever calls `recv`. Here the queue is bounded, and what finds no room is told 503.
+//! - There is no `Server` field unless `settings.software` is set.
+//! - What RFC 9112 calls ambiguous is refused. A client that has sent bare line feeds or two lengths all along is told 400 now.
+//! - Linux only.

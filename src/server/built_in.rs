@@ -1,0 +1,118 @@
+//! The built-in HTTP server as others would control it.
+
+use std::error;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use super::Server;
+use crate::address::BindAddr;
+use crate::config::Config;
+use crate::error::Error;
+use crate::http_server::{HttpServer, Ready};
+use crate::message::Handler;
+use crate::settings::Instance;
+use crate::statistics::Statistics;
+use crate::threaded::entrance::Report;
+use crate::threaded::{Engine, Kept};
+
+/// The engine, with what it is to serve.
+struct BuiltIn {
+    config: Config,
+    handler: Arc<dyn Handler>,
+    course: Arc<Course>,
+}
+
+#[derive(Default)]
+struct Course {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    engine: Option<Arc<Engine>>,
+    is_told: bool,
+    failure: Option<Error>,
+}
+
+impl Server {
+    /// The HTTP server that its settings lead to, and where it is to listen: [`instance`](crate::Settings::instance) if there is one, else a
+    /// new one of the built-in kind with these settings and the same handler. CherryPy: `httpserver_from_self`, the same.
+    ///
+    /// # Errors
+    /// The first setting that is out of range, contradicts another or names a file that will not do.
+    pub fn httpserver_from_self(&self) -> Result<(Instance, BindAddr), Error> {
+        let instance = match &self.settings.instance {
+            Some(instance) => instance.clone(),
+            None => {
+                let resolved = Config::resolve(&self.settings).and_then(|config| {
+                    Engine::check(&config)?;
+                    Ok(config)
+                });
+                let config = resolved.map_err(|error| self.settings.locate(error))?;
+                let handler = self.shared.served.handler(&config);
+                Instance::new(BuiltIn { config, handler, course: Arc::default() })
+            }
+        };
+        Ok((instance, self.bind_addr()))
+    }
+}
+
+impl HttpServer for BuiltIn {
+    fn serve(&self, _: &BindAddr, ready: Ready) -> Result<(), Box<dyn error::Error + Send + Sync>> {
+        let course = Arc::clone(&self.course);
+        let report: Report = Arc::new(move |address: &BindAddr, source: io::Error| {
+            course.state().failure = Some(Error::Bind { address: address.to_string(), source });
+            course.changed.notify_all();
+        });
+        let mut kept = Kept::default();
+        let engine = Arc::new(Engine::prepare(self.config.clone(), Arc::clone(&self.handler), &mut kept, &report)?);
+        engine.open(kept)?;
+        self.course.state().engine = Some(Arc::clone(&engine));
+        ready.accepting(engine.listening());
+        let waits = |state: &mut State| !state.is_told && state.failure.is_none();
+        let ended = self.course.changed.wait_while(self.course.state(), waits);
+        drop(ended.unwrap_or_else(PoisonError::into_inner));
+        engine.stop();
+        engine.join_rest();
+        let mut state = self.course.state();
+        // The next start begins anew.
+        *state = State { engine: state.engine.take(), failure: state.failure.take(), is_told: false };
+        state.failure.take().map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn stop(&self) {
+        self.course.state().is_told = true;
+        self.course.changed.notify_all();
+    }
+
+    fn cut(&self) {
+        if let Some(engine) = self.engine() {
+            engine.cut();
+        }
+    }
+
+    fn graceful(&self) -> Result<(), Box<dyn error::Error + Send + Sync>> {
+        self.engine().map_or(Ok(()), |engine| Ok(engine.reload_tls()?))
+    }
+
+    fn is_secure(&self) -> bool {
+        self.config.tls.is_some()
+    }
+
+    fn statistics(&self) -> Statistics {
+        self.engine().map_or_else(Statistics::default, |engine| engine.statistics())
+    }
+}
+
+impl BuiltIn {
+    fn engine(&self) -> Option<Arc<Engine>> {
+        self.course.state().engine.clone()
+    }
+}
+
+impl Course {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

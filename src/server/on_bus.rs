@@ -1,0 +1,123 @@
+//! A server as a part of a process: it starts, stops and reloads with a bus, and a failure of its own ends that.
+
+use std::sync::{Arc, Weak};
+
+use super::Server;
+use super::life::{Shared, State};
+use crate::bus::{BoxError, Bus, Message, Plugin};
+use crate::settings::Settings;
+
+impl Server {
+    /// Has it start, stop and reload with `bus`, with the settings as they are now; several servers may be on one bus.
+    ///
+    /// | channel | priority | |
+    /// |---|---|---|
+    /// | `start` | 75 | settings and files are read, addresses bound |
+    /// | `start` | 80 | connections are accepted, unless a listener before has failed; in between privileges can be dropped |
+    /// | `stop` | 25 | as [`stop`](Self::stop); in a restart of the bus the listening sockets stay open, as in [`restart`](Self::restart) |
+    /// | `graceful` | 50 | certificates are loaded again, and whoever asked for it by [`on_graceful`](Self::on_graceful) is told |
+    /// | `SIGHUP` | 50 | settings are read anew by whom [`on_reload`](Self::on_reload) names, and put in force |
+    /// | `cut` | 50 | a stop that is under way waits no longer, as [`ServerHandle::cut`](crate::ServerHandle::cut) |
+    ///
+    /// If it cannot go on serving, the bus exits, and [`Bus::block`] says why.
+    ///
+    /// ```
+    /// use drupe::process::Bus;
+    /// use drupe::{Request, Server};
+    ///
+    /// let bus = Bus::new();
+    /// let mut server = Server::new(|_: &mut Request| "hello\n");
+    /// server.settings.socket_port = 0;
+    /// server.subscribe(&bus);
+    /// bus.start()?;
+    /// assert!(server.handle().is_running());
+    /// bus.exit()?;
+    /// # Ok::<(), drupe::process::Error>(())
+    /// ```
+    pub fn subscribe(&self, bus: &Bus) {
+        let name = "HTTP server";
+        let settings = Arc::new(self.settings.clone());
+        let on = |channel: &str, priority: i32, act: Act| {
+            // Not kept by the bus: a server that is dropped is gone, though nobody has unsubscribed it.
+            let (shared, settings) = (Arc::downgrade(&self.shared), Arc::clone(&settings));
+            self.subscriptions
+                .add(bus.subscribe(channel, priority, name, move |message| act(&shared, &settings, message)));
+        };
+        on("start", 75, prepare);
+        on("start", 80, open);
+        on("stop", 25, stop);
+        on("graceful", 50, graceful);
+        on("cut", 50, cut);
+        on("SIGHUP", 50, read_again);
+        self.shared.life().buses.push(bus.downgrade());
+    }
+
+    /// Has it start and stop with `bus` no more; it goes on as it is.
+    pub fn unsubscribe(&self, bus: &Bus) {
+        self.subscriptions.end(bus);
+        self.shared.life().buses.retain(|other| !other.is(bus));
+    }
+}
+
+impl Plugin for Server {
+    fn subscribe(&self, bus: &Bus) {
+        Server::subscribe(self, bus);
+    }
+
+    fn unsubscribe(&self, bus: &Bus) {
+        Server::unsubscribe(self, bus);
+    }
+}
+
+type Act = fn(&Weak<Shared>, &Settings, &Message<'_>) -> Result<(), BoxError>;
+
+fn prepare(shared: &Weak<Shared>, settings: &Settings, message: &Message<'_>) -> Result<(), BoxError> {
+    match shared.upgrade() {
+        // It would only have to be undone.
+        Some(shared) if message.has_failures() => shared.refuse_to_start(),
+        Some(shared) => shared.prepare(settings)?,
+        None => {}
+    }
+    Ok(())
+}
+
+fn open(shared: &Weak<Shared>, settings: &Settings, message: &Message<'_>) -> Result<(), BoxError> {
+    match shared.upgrade() {
+        // The stop that follows gives up what is bound.
+        Some(shared) if !message.has_failures() => {
+            shared.open(settings)?;
+            let addresses: Vec<String> = shared.listening().iter().map(ToString::to_string).collect();
+            message.bus().log(&format!("serving on {}", addresses.join(", ")));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn stop(shared: &Weak<Shared>, _: &Settings, message: &Message<'_>) -> Result<(), BoxError> {
+    if let Some(shared) = shared.upgrade() {
+        shared.stop_for(if message.is_restart() { State::Paused } else { State::Stopped });
+    }
+    Ok(())
+}
+
+fn cut(shared: &Weak<Shared>, _: &Settings, _: &Message<'_>) -> Result<(), BoxError> {
+    if let Some(shared) = shared.upgrade() {
+        shared.cut();
+    }
+    Ok(())
+}
+
+fn read_again(shared: &Weak<Shared>, _: &Settings, _: &Message<'_>) -> Result<(), BoxError> {
+    if let Some(shared) = shared.upgrade() {
+        shared.read_again();
+    }
+    Ok(())
+}
+
+fn graceful(shared: &Weak<Shared>, _: &Settings, _: &Message<'_>) -> Result<(), BoxError> {
+    let Some(shared) = shared.upgrade() else { return Ok(()) };
+    let reloaded = shared.reopen();
+    shared.graceful.tell();
+    Ok(reloaded?)
+}

@@ -1,0 +1,186 @@
+//! What runs behind a server: the engine that is built in, or an HTTP server of the user's own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::instance::Controlled;
+use super::life::Shared;
+use crate::address::BindAddr;
+use crate::config::Config;
+use crate::error::Error;
+use crate::http_server::Stopped;
+use crate::message::Handler;
+use crate::settings::Settings;
+use crate::statistics::Statistics;
+use crate::threaded::entrance::Report;
+use crate::threaded::{Engine, Kept};
+
+/// One of them, from its start to its stop.
+pub(super) enum Running {
+    Engine(Engine),
+    Instance(Controlled),
+}
+
+/// What has bound its addresses and accepts nobody yet. An instance does both at once, when it is opened.
+pub(super) enum Prepared {
+    Engine(Engine, Kept),
+    Instance(Controlled),
+}
+
+impl Prepared {
+    /// Binds what `config` asks for, unless it is in `kept`.
+    ///
+    /// # Errors
+    /// Those of [`Engine::prepare`].
+    pub(super) fn new(
+        settings: &Settings,
+        config: Config,
+        handler: Arc<dyn Handler>,
+        mut kept: Kept,
+        report: &Report,
+    ) -> Result<Self, Error> {
+        match &settings.instance {
+            Some(instance) => {
+                Ok(Self::Instance(Controlled::new(instance, config.bind.first(), config.shutdown_timeout)))
+            }
+            None => Ok(Self::Engine(Engine::prepare(config, handler, &mut kept, report)?, kept)),
+        }
+    }
+
+    /// Has it accept.
+    ///
+    /// # Errors
+    /// Those of [`Engine::open`]; `Serving` for an instance that could not begin; `Thread`.
+    pub(super) fn open(self) -> Result<Arc<Running>, Error> {
+        match self {
+            Self::Engine(engine, kept) => engine.open(kept).map(|()| Arc::new(Running::Engine(engine))),
+            Self::Instance(instance) => instance.open().map(|()| Arc::new(Running::Instance(instance))),
+        }
+    }
+
+    pub(super) fn give_up(self) {
+        if let Self::Engine(engine, _) = self {
+            engine.stop();
+        }
+    }
+}
+
+impl Running {
+    /// Has `shared` told when it cannot go on, which an engine has reported from the first.
+    pub(super) fn watch(&self, shared: &Arc<Shared>) {
+        if let Self::Instance(instance) = self {
+            instance.watch(shared);
+        }
+    }
+
+    pub(super) fn announce_stop(&self) {
+        if let Self::Engine(engine) = self {
+            engine.announce_stop();
+        }
+    }
+
+    pub(super) fn stop(&self) -> Stopped {
+        match self {
+            Self::Engine(engine) => engine.stop(),
+            Self::Instance(instance) => instance.stop(),
+        }
+    }
+
+    /// Stops, but for what a next start can go on with.
+    pub(super) fn pause(&self) -> (Stopped, Kept) {
+        match self {
+            Self::Engine(engine) => engine.pause(),
+            Self::Instance(instance) => (instance.stop(), Kept::default()),
+        }
+    }
+
+    /// Has a stop that is waiting wait no longer.
+    pub(super) fn cut(&self) {
+        match self {
+            Self::Engine(engine) => engine.cut(),
+            Self::Instance(instance) => instance.cut(),
+        }
+    }
+
+    /// Whether the calling thread is one of those that a stop waits for.
+    pub(super) fn is_ours(&self) -> bool {
+        match self {
+            Self::Engine(engine) => engine.is_ours(),
+            Self::Instance(instance) => instance.is_ours(),
+        }
+    }
+
+    /// Whether none of its threads runs any more.
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Self::Engine(engine) => engine.is_over(),
+            Self::Instance(instance) => instance.is_over(),
+        }
+    }
+
+    /// Joins what has ended since the stop.
+    pub(super) fn join_rest(&self) {
+        match self {
+            Self::Engine(engine) => engine.join_rest(),
+            Self::Instance(instance) => instance.join_rest(),
+        }
+    }
+
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        match self {
+            Self::Engine(engine) => engine.addresses(),
+            Self::Instance(instance) => instance.addresses(),
+        }
+    }
+
+    pub(super) fn listening(&self) -> Vec<BindAddr> {
+        match self {
+            Self::Engine(engine) => engine.listening(),
+            Self::Instance(instance) => instance.listening(),
+        }
+    }
+
+    /// Whether it is the user's own.
+    pub(super) fn is_instance(&self) -> bool {
+        matches!(self, Self::Instance(_))
+    }
+
+    pub(super) fn is_secure(&self) -> bool {
+        match self {
+            Self::Engine(engine) => engine.is_secure(),
+            Self::Instance(instance) => instance.server().is_secure(),
+        }
+    }
+
+    /// Has it go by `config` from now on. An instance goes by its own, and opens anew what it has.
+    pub(super) fn reload(&self, config: Config) -> Result<(), Error> {
+        match self {
+            Self::Engine(engine) => engine.reload(config),
+            Self::Instance(_) => self.reload_tls(),
+        }
+    }
+
+    /// Has it load certificates, and an instance whatever it opens, again.
+    pub(super) fn reload_tls(&self) -> Result<(), Error> {
+        match self {
+            Self::Engine(engine) => engine.reload_tls(),
+            Self::Instance(instance) => {
+                instance.server().graceful().map_err(|error| Error::Serving { source: Arc::from(error) })
+            }
+        }
+    }
+
+    pub(super) fn statistics(&self) -> Statistics {
+        match self {
+            Self::Engine(engine) => engine.statistics(),
+            Self::Instance(instance) => instance.server().statistics(),
+        }
+    }
+
+    /// Has the built-in one measure what takes time, or no longer.
+    pub(super) fn measure(&self, is_wanted: bool) {
+        if let Self::Engine(engine) = self {
+            engine.measure(is_wanted);
+        }
+    }
+}

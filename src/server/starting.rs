@@ -1,0 +1,141 @@
+//! A start in its two steps, binding and accepting, with or without others in between.
+
+use std::sync::Arc;
+
+use super::life::{Shared, State};
+use super::running::Prepared;
+use crate::bus::notify;
+use crate::config::Config;
+use crate::error::Error;
+use crate::settings::Settings;
+use crate::threaded::Kept;
+
+impl Shared {
+    /// Binds and accepts. Nothing happens if it runs; says whether it did not.
+    pub(super) fn start(self: &Arc<Self>, settings: &Settings) -> Result<bool, Error> {
+        let Some(kept) = self.claim_start() else { return self.open(settings) };
+        self.start_claimed(settings, kept).map(|()| true)
+    }
+
+    /// Goes on from a claim.
+    pub(super) fn start_claimed(self: &Arc<Self>, settings: &Settings, kept: Kept) -> Result<(), Error> {
+        let prepared = self.bind(settings, kept)?;
+        self.accept(settings, prepared)
+    }
+
+    /// Binds and reads what a start reads; nobody is accepted yet. Nothing happens if that is done.
+    pub(super) fn prepare(self: &Arc<Self>, settings: &Settings) -> Result<(), Error> {
+        let Some(kept) = self.claim_start() else { return Ok(()) };
+        let prepared = self.bind(settings, kept)?;
+        let mut life = self.life();
+        life.prepared = Some(prepared);
+        life.state = State::Prepared;
+        drop(life);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Accepts from now on what [`prepare`](Self::prepare) has bound. Says whether there was anything to do.
+    pub(super) fn open(self: &Arc<Self>, settings: &Settings) -> Result<bool, Error> {
+        let prepared = {
+            let mut life = self.settled();
+            let Some(prepared) = life.prepared.take() else {
+                return if life.state == State::Running { Ok(false) } else { Err(Error::Stopped) };
+            };
+            life.state = State::Starting;
+            prepared
+        };
+        self.accept(settings, prepared).map(|()| true)
+    }
+
+    /// Enters `Starting`, once nobody else is in the middle of anything, and gives what there is to go on with; `None` if it runs or
+    /// listens already.
+    pub(super) fn claim_start(&self) -> Option<Kept> {
+        let mut life = self.settled();
+        match life.state {
+            State::Running | State::Prepared => return None,
+            State::Stopped => life.broken = None,
+            _ => {}
+        }
+        life.state = State::Starting;
+        life.failure = None;
+        Some(std::mem::take(&mut life.kept))
+    }
+
+    /// Gives up what has been claimed.
+    #[cfg(feature = "signals")]
+    pub(super) fn give_up_start(&self) {
+        self.life().state = State::Stopped;
+        self.changed.notify_all();
+    }
+
+    fn bind(self: &Arc<Self>, settings: &Settings, kept: Kept) -> Result<Prepared, Error> {
+        let report = self.report();
+        let prepared = Config::resolve(settings).and_then(|config| {
+            let handler = self.with_page(self.served.handler(&config));
+            Prepared::new(settings, config, handler, kept, &report)
+        });
+        prepared.map_err(|error| {
+            let error = self.life().fail_to_start(settings.locate(error));
+            self.changed.notify_all();
+            self.tell_of_failure();
+            error
+        })
+    }
+
+    /// Does not start, because others could not: who waits for it is told.
+    pub(super) fn refuse_to_start(&self) {
+        let mut life = self.settled();
+        let kept = std::mem::take(&mut life.kept);
+        if matches!(life.state, State::Stopped | State::Paused) {
+            life.fail_to_start(Error::Stopped);
+        }
+        drop(life);
+        drop(kept);
+        self.changed.notify_all();
+    }
+
+    fn accept(self: &Arc<Self>, settings: &Settings, prepared: Prepared) -> Result<(), Error> {
+        let mut opened = prepared.open();
+        let mut life = self.life();
+        if let (Ok(running), Some(cause)) = (&opened, life.broken.take()) {
+            let running = Arc::clone(running);
+            drop(life);
+            running.stop();
+            opened = Err(Error::Serving { source: cause });
+            life = self.life();
+        }
+        let running = match opened {
+            Ok(running) => {
+                self.reloading.began(settings);
+                life.state = State::Running;
+                life.running = Some(Arc::clone(&running));
+                running
+            }
+            Err(error) => {
+                let error = life.fail_to_start(settings.locate(error));
+                drop(life);
+                self.changed.notify_all();
+                self.tell_of_failure();
+                return Err(error);
+            }
+        };
+        let is_main = life.is_main;
+        drop(life);
+        self.changed.notify_all();
+        if is_main {
+            notify::ready();
+        }
+        // Only now: it may have something to report at once, of which the state has to be known.
+        running.watch(self);
+        Ok(())
+    }
+
+    /// Tells systemd that it is down, if that is its business.
+    fn tell_of_failure(&self) {
+        let is_main = self.life().is_main;
+        if is_main {
+            notify::stopping();
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What a server has done, and who is shown it.
+
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
+
+use super::life::Shared;
+use super::{Server, ServerHandle};
+use crate::message::{Handler, Request, Response};
+use crate::statistics::{Page, Source, Statistics, not_found};
+
+impl Server {
+    /// What it has done since its last start; all zero if there was none.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.shared.statistics()
+    }
+
+    /// Shows its statistics at `page`, in front of what else it answers with, from the next start on.
+    ///
+    /// ```no_run
+    /// use drupe::{Request, Server, statistics};
+    ///
+    /// let mut server = Server::new(|_request: &mut Request| "hello");
+    /// server.settings.statistics = true;
+    /// server.mount_statistics(statistics::Page::at("/statistics"));
+    /// ```
+    pub fn mount_statistics(&mut self, page: Page) {
+        *self.shared.page() = Some(page);
+    }
+}
+
+impl Shared {
+    /// Puts the page, if there is one, in front of `handler`.
+    pub(super) fn with_page(self: &Arc<Self>, handler: Arc<dyn Handler>) -> Arc<dyn Handler> {
+        match self.page().clone() {
+            Some(page) => Arc::new(Mounted { page, shared: Arc::downgrade(self), handler }),
+            None => handler,
+        }
+    }
+
+    /// Nothing under this lock can leave it half done, so poison says nothing.
+    fn page(&self) -> MutexGuard<'_, Option<Page>> {
+        self.page.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ServerHandle {
+    /// What the server has done since its last start; see [`Server::statistics`].
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.shared.statistics()
+    }
+
+    /// Has [`latency`](Statistics::latency) and [`work_time`](Statistics::work_time) measured no longer, until
+    /// [`resume_statistics`](Self::resume_statistics) or the next start. What is counted in any case goes on.
+    pub fn pause_statistics(&self) {
+        self.shared.measure(false);
+    }
+
+    /// Has them measured, from now on and until the server stops, whatever [`statistics`](crate::Settings::statistics) is set to. Requests
+    /// that are under way are not among what is measured.
+    pub fn resume_statistics(&self) {
+        self.shared.measure(true);
+    }
+
+    /// Makes a handler that shows the statistics of this server, and answers everything that is not below the page's path with a 404: for
+    /// another server, which only administrators reach.
+    ///
+    /// ```no_run
+    /// use drupe::{Request, Server, statistics};
+    ///
+    /// # fn main() -> Result<(), drupe::Error> {
+    /// let public = Server::new(|_request: &mut Request| "hello");
+    /// let mut private = Server::new(public.handle().statistics_page(statistics::Page::at("/")));
+    /// private.settings.socket_file = Some("statistics.sock".into());
+    /// private.start()?;
+    /// public.quickstart()
+    /// # }
+    /// ```
+    pub fn statistics_page(&self, page: Page) -> impl Handler + use<> {
+        let source = Arc::clone(&self.shared) as Arc<dyn Source>;
+        move |request: &mut Request| page.answer(request, &source).unwrap_or_else(not_found)
+    }
+}
+
+/// A page in front of a handler. The server, which holds it, it does not hold.
+struct Mounted {
+    page: Page,
+    shared: Weak<Shared>,
+    handler: Arc<dyn Handler>,
+}
+
+impl Handler for Mounted {
+    fn handle(&self, request: &mut Request) -> Response {
+        let source = self.shared.upgrade().map(|shared| shared as Arc<dyn Source>);
+        match source.and_then(|source| self.page.answer(request, &source)) {
+            Some(response) => response,
+            None => self.handler.handle(request),
+        }
+    }
+}
+
+impl Source for Shared {
+    fn statistics(&self) -> Statistics {
+        let running = self.running();
+        running.map_or_else(|| self.life().counted.clone(), |running| running.statistics())
+    }
+
+    fn measure(&self, is_wanted: bool) {
+        if let Some(running) = self.running() {
+            running.measure(is_wanted);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What an error has said, for those who wait and do not get the error itself.
+
+use std::error;
+use std::fmt;
+
+/// What an error has said, with its causes.
+#[derive(Debug)]
+pub(super) struct Told(String);
+
+impl Told {
+    pub(super) fn of(error: &dyn error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        Self(text)
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl error::Error for Told {}

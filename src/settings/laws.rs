@@ -1,0 +1,53 @@
+//! What must hold for any bytes whatever in a file of settings, as `h1::laws` has it for those of a client.
+
+use std::path::Path;
+
+use super::Settings;
+use super::file;
+
+/// A file of settings: what is wrong with it is one line that names a line of the file, and nothing is changed then; what is taken can be
+/// written as text that reads the same again.
+pub fn file(bytes: &[u8]) {
+    let mut settings = Settings::default();
+    let merged = file::of(Path::new("a.toml"), bytes).and_then(|layer| settings.merge(layer));
+    let Err(error) = merged else { return reads_the_same_again(&settings) };
+    assert_eq!(settings, Settings::default(), "{error}");
+    let shown = error.to_string();
+    assert!(!shown.contains(char::is_control), "{shown:?}");
+    let line = shown.strip_prefix("a.toml:").and_then(|rest| rest.split(':').next()?.parse::<usize>().ok());
+    let lines = 1 + bytes.iter().filter(|byte| **byte == b'\n').count();
+    assert!(line.is_some_and(|line| (1..=lines).contains(&line)), "{shown:?} of {lines} lines");
+}
+
+fn reads_the_same_again(settings: &Settings) {
+    let mut again = Settings::default();
+    for row in Settings::table() {
+        let text = settings.get(row.name()).expect("each row has a value");
+        // What is hidden cannot be read again.
+        if row.unit() != "PASSWORD" || text.starts_with("file:") {
+            again.set(row.name(), &text).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(again.get(row.name()), Some(text), "{}", row.name());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn they_hold_for_files_and_for_what_is_none() {
+        for text in [
+            &include_bytes!("../../examples/drupe.toml")[..],
+            b"server.socket_port = 80\n[global]\nserver.listen = [\"fd:3\", \"unix:@a\"]\nserver.socket_file = \"\\u0000a\"",
+            b"server.ssl_private_key_password = \"cherry\"\nserver.ssl_sni = \"a:b,c\"",
+            b"",
+            b"\xff",
+            b"[server]\n\"socket\\nport\" = 1",
+            b"server.\"a\\nb\" = 1\nglobal.server.\"a\\nb\" = 1",
+            b"server.socket_host = \"\\u0007\"\nserver.socket_port = \"\\u0007\"",
+            b"server.socket_mode = 0b1",
+            b"\"\\u001b[31m\" = [[1]]",
+        ] {
+            super::file(text);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The page, in one piece, and what a browser may do for it.
+
+/// One document: markup, style and script, nothing from elsewhere.
+pub(super) const DOCUMENT: &str = concat!(
+    include_str!("page/head.html"),
+    "<style>",
+    include_str!("page/style.css"),
+    "</style>\n",
+    include_str!("page/body.html"),
+    "<script>",
+    include_str!("page/script.js"),
+    "</script>\n</html>\n",
+);
+
+/// What a browser may do with it: run this style and this script, known by their hashes, and ask this very server.
+pub(super) const POLICY: &str = concat!(
+    "default-src 'none'; script-src 'sha256-",
+    "Vdo7J7RRYCoHJnng+dWCmncl0SaXBFiTZcwDuXWDUwg=",
+    "'; style-src 'sha256-",
+    "bNnp5l7vnc4OawfWVkhYpC/cBJxXpWNa47v5NWiwekQ=",
+    "'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// The hash of `text` as OpenSSL has it.
+    fn hash(text: &str) -> String {
+        let mut command = Command::new("sh");
+        command.args(["-c", "openssl dgst -sha256 -binary | openssl base64"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(!output.stdout.is_empty(), "this test needs openssl on the PATH");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    #[test]
+    fn the_policy_has_the_hashes_of_what_is_in_the_page() {
+        for (what, text) in [("script", include_str!("page/script.js")), ("style", include_str!("page/style.css"))] {
+            let expected = format!("{what}-src 'sha256-{}'", hash(text));
+            assert!(POLICY.contains(&expected), "it is to have {expected}");
+            assert!(DOCUMENT.contains(&format!("<{what}>{text}</{what}>")), "{what}");
+        }
+    }
+
+    #[test]
+    fn nothing_comes_from_elsewhere() {
+        for part in ["http:", "https:", "src=", "@import", "url(", " style=", "onclick", "innerHTML", "eval("] {
+            let found = DOCUMENT.match_indices(part).map(|(at, _)| &DOCUMENT[at..]);
+            // A name, not a place.
+            let foreign = found.filter(|found| !found.starts_with("http://www.w3.org/2000/svg"));
+            let foreign: Vec<String> = foreign.map(|found| found.chars().take(60).collect()).collect();
+            assert!(foreign.is_empty(), "{foreign:?}");
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! A handler that shows statistics: a page for people, JSON for programs, Prometheus' format for Prometheus.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
+    RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{Method, StatusCode};
+
+use super::document::{DOCUMENT, POLICY};
+use super::viewers::{Viewer, Viewers};
+use super::{Statistics, access, prometheus, report};
+use crate::message::{Body, BodyWriter, Request, Response};
+
+/// Statistics to look at, below a path of one's choice.
+///
+/// | below the path | method | what it is |
+/// |---|---|---|
+/// | `/` | GET | a page with charts that move: one document, nothing is fetched from elsewhere |
+/// | `/json` | GET | an object with CherryPy's names |
+/// | `/metrics` | GET | Prometheus' text format |
+/// | `/events` | GET | the object of `/json` each second, as server-sent events |
+/// | `/pause`, `/resume` | POST | as [`ServerHandle::pause_statistics`](crate::ServerHandle::pause_statistics) and its opposite |
+///
+/// [`Server::mount_statistics`](crate::Server::mount_statistics) puts it in front of a server's own handler;
+/// [`ServerHandle::statistics_page`](crate::ServerHandle::statistics_page) makes a handler of it, for another server, on a port or a Unix
+/// socket that only administrators reach.
+///
+/// **Who may look**: whoever is on this machine, unless [`allow`](Self::allow) says otherwise; everybody else gets a 403. On this machine is
+/// who comes over a Unix socket, or from a loopback address and asks for `localhost` or a loopback address; not who a
+/// [trusted proxy](crate::Settings::trusted_proxies) says is elsewhere, nor who comes with a field that only proxies send. A proxy on this
+/// machine that sends no such field looks like this machine itself: have it not pass on the path.
+///
+/// **Who looks at `/events` holds a worker**, as every answer does that takes long. No more than [`viewers`](Self::viewers) can; the next
+/// gets a 503, and the page then asks for `/json` every other second instead. They never hold up a stop: it ends them.
+#[derive(Clone)]
+pub struct Page {
+    /// Begins with a slash and does not end in one; empty for the root.
+    path: String,
+    guard: Arc<dyn Fn(&Request) -> bool + Send + Sync>,
+    viewers: Viewers,
+    most: usize,
+}
+
+/// Whose statistics they are.
+pub(crate) trait Source: Send + Sync + 'static {
+    fn statistics(&self) -> Statistics;
+    /// Has the time of requests measured, or not, from now on.
+    fn measure(&self, is_wanted: bool);
+}
+
+impl Page {
+    /// A page below `path`; slashes at its ends do not matter, and `/` is everything.
+    #[must_use]
+    pub fn at(path: &str) -> Self {
+        let path = match path.trim_matches('/') {
+            "" => String::new(),
+            inner => format!("/{inner}"),
+        };
+        Self { path, guard: Arc::new(access::is_local), viewers: Viewers::default(), most: VIEWERS }
+    }
+
+    /// Lets those look whom `guard` lets, instead of whoever is on this machine. It is asked for every request, before anything else.
+    #[must_use]
+    pub fn allow(self, guard: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Self {
+        Self { guard: Arc::new(guard), ..self }
+    }
+
+    /// Lets `most` look at `/events` at a time, each of whom holds a worker. Default 4; 0 lets nobody, and pages ask for `/json`.
+    #[must_use]
+    pub fn viewers(self, most: usize) -> Self {
+        Self { most, ..self }
+    }
+
+    /// Answers what is asked of it; `None` for what is not below its path.
+    pub(crate) fn answer(&self, request: &Request, source: &Arc<dyn Source>) -> Option<Response> {
+        let below = request.uri().path().strip_prefix(self.path.as_str())?;
+        if !below.is_empty() && !below.starts_with('/') {
+            return None;
+        }
+        if !(self.guard)(request) {
+            return Some(told(StatusCode::FORBIDDEN, "statistics are not for everybody\n"));
+        }
+        Some(match (below, request.method()) {
+            ("/pause" | "/resume", &Method::POST) => switch(below, request, source),
+            ("/pause" | "/resume", _) => allowing("POST"),
+            ("" | "/" | "/json" | "/metrics" | "/events", &Method::GET | &Method::HEAD) => self.show(below, source),
+            ("" | "/" | "/json" | "/metrics" | "/events", _) => allowing("GET, HEAD"),
+            _ => not_found(),
+        })
+    }
+
+    fn show(&self, below: &str, source: &Arc<dyn Source>) -> Response {
+        match below {
+            "/json" => with_type("application/json", report::json(&source.statistics()).into()),
+            "/metrics" => with_type(prometheus::MEDIA_TYPE, prometheus::text(&source.statistics()).into()),
+            "/events" => self.events(Arc::clone(source)),
+            "/" => {
+                let mut response = with_type("text/html; charset=utf-8", DOCUMENT.into());
+                set(&mut response, CONTENT_SECURITY_POLICY, POLICY);
+                response
+            }
+            // Without the slash its own links would lead elsewhere.
+            _ => {
+                let mut response = told(StatusCode::PERMANENT_REDIRECT, "");
+                let name = self.path.rsplit('/').next().unwrap_or_default();
+                if let Ok(place) = HeaderValue::from_str(&format!("{name}/")) {
+                    response.headers_mut().insert(LOCATION, place);
+                }
+                response
+            }
+        }
+    }
+
+    fn events(&self, source: Arc<dyn Source>) -> Response {
+        let Some(viewer) = self.viewers.enter(self.most) else {
+            let mut response = told(StatusCode::SERVICE_UNAVAILABLE, "as many look as may; see /json\n");
+            set(&mut response, RETRY_AFTER, "10");
+            return response;
+        };
+        let body = Body::stream(move |writer| report_on(source.as_ref(), &viewer, writer));
+        let mut response = with_type("text/event-stream", body);
+        // nginx would keep it until it has a bufferful.
+        set(&mut response, HeaderName::from_static("x-accel-buffering"), "no");
+        response
+    }
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Page").field("path", &self.path).field("viewers", &self.most).finish_non_exhaustive()
+    }
+}
+
+/// Writes an event each second until the client leaves or the server stops.
+fn report_on(source: &dyn Source, _viewer: &Viewer, writer: &mut BodyWriter<'_>) -> io::Result<()> {
+    write!(writer, "retry: 2000\n\n")?;
+    loop {
+        write!(writer, "data: {}\n\n", report::json(&source.statistics()))?;
+        writer.flush()?;
+        if writer.stops_within(PERIOD) {
+            return Ok(());
+        }
+    }
+}
+
+/// Pauses or resumes, unless another site has a browser ask for it.
+fn switch(below: &str, request: &Request, source: &Arc<dyn Source>) -> Response {
+    if !access::is_same_origin(request) {
+        return told(StatusCode::FORBIDDEN, "that has to come from the page itself\n");
+    }
+    source.measure(below == "/resume");
+    told(StatusCode::NO_CONTENT, "")
+}
+
+/// What is answered where there is nothing.
+pub(crate) fn not_found() -> Response {
+    told(StatusCode::NOT_FOUND, "there are no such statistics\n")
+}
+
+fn allowing(methods: &'static str) -> Response {
+    let mut response = told(StatusCode::METHOD_NOT_ALLOWED, "");
+    set(&mut response, ALLOW, methods);
+    response
+}
+
+fn told(status: StatusCode, text: &'static str) -> Response {
+    let mut response = with_type("text/plain; charset=utf-8", text.into());
+    *response.status_mut() = status;
+    if text.is_empty() {
+        response.headers_mut().remove(CONTENT_TYPE);
+    }
+    response
+}
+
+fn with_type(media_type: &'static str, body: Body) -> Response {
+    let mut response = Response::new(body);
+    set(&mut response, CONTENT_TYPE, media_type);
+    set(&mut response, CACHE_CONTROL, "no-store");
+    set(&mut response, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(&mut response, REFERRER_POLICY, "no-referrer");
+    response
+}
+
+fn set(response: &mut Response, name: HeaderName, value: &'static str) {
+    response.headers_mut().insert(name, HeaderValue::from_static(value));
+}
+
+/// How often there is an event.
+const PERIOD: Duration = Duration::from_secs(1);
+/// How many look at events at a time, if nothing else is said: few enough that they are no burden to ten threads.
+const VIEWERS: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// What was asked of it.
+    #[derive(Default)]
+    struct Fake(Mutex<Vec<bool>>);
+
+    impl Source for Fake {
+        fn statistics(&self) -> Statistics {
+            Statistics { accepts: 7, ..Statistics::default() }
+        }
+
+        fn measure(&self, is_wanted: bool) {
+            self.0.lock().unwrap().push(is_wanted);
+        }
+    }
+
+    fn ask(page: &Page, method: Method, target: &str) -> Option<(u16, Response)> {
+        let mut request = Request::new(Body::empty());
+        (*request.method_mut(), *request.uri_mut()) = (method, target.parse().unwrap());
+        let source = Arc::new(Fake::default()) as Arc<dyn Source>;
+        let response = page.answer(&request, &source)?;
+        Some((response.status().as_u16(), response))
+    }
+
+    fn status(page: &Page, method: Method, target: &str) -> Option<u16> {
+        ask(page, method, target).map(|(status, _)| status)
+    }
+
+    #[test]
+    fn it_answers_below_its_path_and_nowhere_else() {
+        for path in ["/a/b", "a/b", "/a/b/"] {
+            let page = Page::at(path);
+            for (target, expected) in [
+                ("/", None),
+                ("/a", None),
+                ("/a/bc", None),
+                ("/json", None),
+                ("/a/b", Some(308)),
+                ("/a/b/", Some(200)),
+                ("/a/b/json?x", Some(200)),
+                ("/a/b/metrics", Some(200)),
+                ("/a/b/events", Some(200)),
+                ("/a/b/pause", Some(405)),
+                ("/a/b/else", Some(404)),
+            ] {
+                assert_eq!(status(&page, Method::GET, target), expected, "{path} {target}");
+            }
+            assert_eq!(status(&page, Method::POST, "/a/b/json"), Some(405));
+            assert_eq!(status(&page, Method::POST, "/a/b/resume"), Some(204));
+        }
+        let root = Page::at("/");
+        assert_eq!((status(&root, Method::GET, "/"), status(&root, Method::GET, "/json")), (Some(200), Some(200)));
+        let (_, redirected) = ask(&Page::at("/a/b"), Method::GET, "/a/b").unwrap();
+        assert_eq!(redirected.headers()[LOCATION], "b/");
+    }
+
+    #[test]
+    fn whom_the_guard_does_not_let_sees_nothing() {
+        let page = Page::at("/s").allow(|request| request.headers().contains_key("x-key"));
+        for target in ["/s", "/s/", "/s/json", "/s/metrics", "/s/events", "/s/else"] {
+            assert_eq!(status(&page, Method::GET, target), Some(403), "{target}");
+        }
+        assert_eq!((status(&page, Method::POST, "/s/pause"), status(&page, Method::GET, "/")), (Some(403), None));
+    }
+
+    #[test]
+    fn events_begin_at_once_and_take_a_place() {
+        let page = Page::at("/").viewers(1);
+        let (status, first) = ask(&page, Method::GET, "/events").unwrap();
+        assert_eq!((status, first.headers()[CONTENT_TYPE].to_str().unwrap()), (200, "text/event-stream"));
+        let (status, second) = ask(&page, Method::GET, "/events").unwrap();
+        assert_eq!((status, second.headers()[RETRY_AFTER].to_str().unwrap()), (503, "10"));
+        // In memory it is as if the server stopped at once.
+        let text = first.into_body().into_string().unwrap();
+        assert!(text.starts_with("retry: 2000\n\ndata: {\"Enabled\":false,"), "{text}");
+        assert!(text.contains("\"Accepts\":7,") && text.ends_with("}\n\n") && text.lines().count() == 4, "{text}");
+        assert_eq!(ask(&page, Method::GET, "/events").unwrap().0, 200);
+    }
+}

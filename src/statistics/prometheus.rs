@@ -1,0 +1,187 @@
+//! Statistics in Prometheus' text format, version 0.0.4.
+//!
+//! Base units: seconds and bytes. What only goes up ends in `_total`; a restart of the server sets it to zero, as Prometheus expects.
+
+use std::fmt::{Display, Write};
+use std::time::Duration;
+
+use super::Statistics;
+
+/// The media type of it.
+pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Writes all of it.
+pub(super) fn text(of: &Statistics) -> String {
+    let mut page = Page(String::with_capacity(8192));
+    connections(&mut page, of);
+    requests(&mut page, of);
+    bytes(&mut page, of);
+    workers(&mut page, of);
+    durations(&mut page, of);
+    page.0
+}
+
+fn connections(page: &mut Page, of: &Statistics) {
+    page.gauge("run_time_seconds", "Time since the start.", of.run_time.as_secs_f64());
+    page.gauge("measuring", "Whether request and work times are measured.", u64::from(of.enabled));
+    page.counter("accepts_total", "Connections accepted.", of.accepts);
+    page.counter("socket_errors_total", "Errors of the system while accepting.", of.socket_errors);
+    page.counter("turned_away_total", "Connections that found no room: answered 503 or closed.", of.turned_away);
+    page.counter("proxy_refused_total", "Connections without a sound PROXY header.", of.proxy_refused);
+    page.counter("handshakes_failed_total", "TLS handshakes that came to nothing.", of.handshakes_failed);
+    page.gauge("connections", "Connections open.", of.connections);
+    page.gauge("connections_queued", "Connections that wait for a worker.", of.queue);
+    page.gauge("connections_parked", "Connections that wait for their client, without a worker.", of.parked);
+    page.gauge("connections_upgraded", "Connections that have left HTTP.", of.upgraded);
+}
+
+fn requests(page: &mut Page, of: &Statistics) {
+    page.head("requests_total", "Requests, by who was to answer; each is counted once.", "counter");
+    page.sample("requests_total", &[("by", "handler")], of.requests);
+    page.sample("requests_total", &[("by", "server")], of.refused.saturating_sub(of.overruled));
+    page.gauge("requests_in_progress", "Requests that handlers have yet to answer.", of.in_progress());
+    page.head("responses_total", "Final answers by the class of their status.", "counter");
+    for (class, count) in of.answers.by_class() {
+        page.sample("responses_total", &[("class", class)], count);
+    }
+    page.counter("responses_broken_off_total", "Answers that broke off.", of.broken_off);
+    page.counter("requests_refused_total", "Requests that the server refused.", of.refused);
+    page.counter("panics_total", "Handlers and bodies that panicked.", of.panics);
+    page.head("timeouts_total", "What was waited for and did not come in time.", "counter");
+    for (kind, count) in of.timeouts.by_name() {
+        page.sample("timeouts_total", &[("kind", kind)], count);
+    }
+}
+
+fn bytes(page: &mut Page, of: &Statistics) {
+    page.counter("received_bytes_total", "Bytes received; with TLS inside of it.", of.bytes_read);
+    page.counter("sent_bytes_total", "Bytes sent; with TLS inside of it.", of.bytes_written);
+    page.counter("content_received_bytes_total", "Bytes of content of requests.", of.content_read);
+    page.counter("content_sent_bytes_total", "Bytes of content of answers.", of.content_written);
+    page.counter("tls_received_bytes_total", "Bytes received of TLS itself.", of.tls_bytes_read);
+    page.counter("tls_sent_bytes_total", "Bytes sent of TLS itself.", of.tls_bytes_written);
+}
+
+fn workers(page: &mut Page, of: &Statistics) {
+    page.head("workers", "Worker threads.", "gauge");
+    page.sample("workers", &[("state", "busy")], of.threads.saturating_sub(of.threads_idle));
+    page.sample("workers", &[("state", "idle")], of.threads_idle);
+    page.counter("work_seconds_total", "Time that workers have spent on requests.", of.work_time.as_secs_f64());
+}
+
+fn durations(page: &mut Page, of: &Statistics) {
+    let name = "request_duration_seconds";
+    page.head(name, "Time from a whole request head until its answer is out.", "histogram");
+    let [bucket, sum, count] = ["bucket", "sum", "count"].map(|part| format!("{name}_{part}"));
+    for (bound, micros) in BOUNDS {
+        page.sample(&bucket, &[("le", bound)], of.latency.at_most(Duration::from_micros(*micros)));
+    }
+    page.sample(&bucket, &[("le", "+Inf")], of.latency.count());
+    page.sample(&sum, &[], of.latency.sum().as_secs_f64());
+    page.sample(&count, &[], of.latency.count());
+}
+
+/// What is being written.
+struct Page(String);
+
+impl Page {
+    fn counter(&mut self, name: &str, help: &str, value: impl Display) {
+        self.head(name, help, "counter");
+        self.sample(name, &[], value);
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+        self.head(name, help, "gauge");
+        self.sample(name, &[], value);
+    }
+
+    /// Begins a family. `help` has neither a line feed nor a backslash in it.
+    fn head(&mut self, name: &str, help: &str, kind: &str) {
+        // Writing to a string cannot fail.
+        let _ = write!(self.0, "# HELP drupe_{name} {help}\n# TYPE drupe_{name} {kind}\n");
+    }
+
+    /// Writes one line. Values of labels are words of ours: nothing in them needs escaping.
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(self.0, "drupe_{name}{labels} {value}");
+    }
+}
+
+/// Bounds of the histogram: as written, in seconds, and in microseconds. Each is a bound of [`Latency`](super::Latency)'s too, so that the
+/// counts are exact.
+const BOUNDS: &[(&str, u64)] = &[
+    ("0.00001", 10),
+    ("0.000025", 25),
+    ("0.00005", 50),
+    ("0.0001", 100),
+    ("0.00025", 250),
+    ("0.0005", 500),
+    ("0.001", 1_000),
+    ("0.0025", 2_500),
+    ("0.005", 5_000),
+    ("0.01", 10_000),
+    ("0.025", 25_000),
+    ("0.05", 50_000),
+    ("0.1", 100_000),
+    ("0.25", 250_000),
+    ("0.5", 500_000),
+    ("1", 1_000_000),
+    ("2.5", 2_500_000),
+    ("5", 5_000_000),
+    ("10", 10_000_000),
+    ("30", 30_000_000),
+    ("60", 60_000_000),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::{Latency, PLACES, place};
+
+    #[test]
+    fn each_family_is_said_once_and_has_its_kind() {
+        let text = text(&Statistics { requests: 7, refused: 5, overruled: 2, ..Statistics::default() });
+        let mut families: Vec<(&str, &str)> = Vec::new();
+        for line in text.lines() {
+            if let Some(said) = line.strip_prefix("# TYPE ") {
+                let family = said.split_once(' ').unwrap();
+                assert!(!families.contains(&family), "{line}");
+                families.push(family);
+            } else if !line.starts_with("# HELP ") {
+                let (name, kind) = families.last().unwrap();
+                let (sample, value) = line.rsplit_once(' ').unwrap();
+                assert!(sample.starts_with(name) && value.parse::<f64>().is_ok(), "{line}");
+                assert_eq!(name.ends_with("_total"), *kind == "counter", "{line}");
+            }
+        }
+        assert_eq!(text.matches("# HELP ").count(), families.len());
+        assert!(text.contains("drupe_requests_total{by=\"handler\"} 7\ndrupe_requests_total{by=\"server\"} 3\n"));
+    }
+
+    #[test]
+    fn buckets_add_up_and_their_bounds_are_what_they_say() {
+        let times = [9_000, 10_000, 10_001, 2_500_000, 70_000_000_000];
+        let mut counts = vec![0; PLACES];
+        times.iter().for_each(|nanos| counts[place(*nanos)] += 1);
+        let latency = Latency::new(counts, times.iter().sum(), 70_000_000_000);
+        let text = text(&Statistics { latency, ..Statistics::default() });
+        for line in [
+            "bucket{le=\"0.00001\"} 2",
+            "bucket{le=\"0.000025\"} 3",
+            "bucket{le=\"0.001\"} 3",
+            "bucket{le=\"0.0025\"} 4",
+            "bucket{le=\"60\"} 4",
+            "bucket{le=\"+Inf\"} 5",
+            "sum 70.002529001",
+            "count 5",
+        ] {
+            assert!(text.contains(&format!("\ndrupe_request_duration_seconds_{line}\n")), "no {line} in {text}");
+        }
+        for (written, micros) in BOUNDS {
+            assert_eq!(Duration::from_secs_f64(written.parse().unwrap()), Duration::from_micros(*micros));
+            assert_ne!(place(micros * 1000), place(micros * 1000 + 1), "{written} is no bound of a bucket");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! An answer that begins before its handler has returned: the sending side of a connection, lent to who asks for it.
+//!
+//! It is handed over by moving, as content is, so no lock is held while anybody waits. What is sent has gone out when the call returns.
+
+use std::fmt;
+use std::io;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::{HeaderMap, StatusCode};
+
+use super::answer::{self, Begun, Sent};
+use super::connection::Connection;
+use super::content::{Intake, Left};
+use super::desk::{Clock, Desk, Service};
+use super::exchange::{Answer, contained};
+use super::output::Output;
+use super::pace::Pace;
+use super::rest::Rest;
+use super::statistics::Counters;
+use crate::config::Config;
+use crate::h1::encode;
+use crate::h1::exchange::{CloseReason, Exchange};
+use crate::message::{Request, Response, early};
+use crate::net::stream::Stream;
+
+/// Where the sending side is while a handler runs: here, or with who is just sending.
+pub(super) struct Early {
+    place: Mutex<Place>,
+}
+
+struct Place {
+    side: Option<Box<Side>>,
+    /// Whether the handler has returned; what is brought back after that is dropped.
+    is_over: bool,
+}
+
+/// The sending side of a connection.
+struct Side {
+    stream: Arc<Stream>,
+    service: Arc<Service>,
+    config: Arc<Config>,
+    counters: Arc<Counters>,
+    intake: Option<Arc<Intake>>,
+    /// What was gathered and not sent.
+    gathered: Vec<u8>,
+    pace: Pace,
+    exchange: Exchange,
+    begun: Option<Begun>,
+    /// Why nothing more can be sent.
+    failed: Option<io::ErrorKind>,
+}
+
+impl Connection {
+    /// Lends the sending side to the handler of `request`, if that may want it.
+    pub(super) fn lend_output(
+        &self,
+        request: &mut Request,
+        exchange: &Exchange,
+        intake: Option<&Arc<Intake>>,
+        desk: &mut Desk,
+    ) -> Option<Arc<Early>> {
+        if !desk.service.handler.begins_early() {
+            return None;
+        }
+        let config = Arc::clone(&desk.config);
+        let side = Side {
+            stream: Arc::clone(&self.stream),
+            pace: Pace::new(config.write_timeout, config.minimum_rate),
+            config,
+            service: Arc::clone(&desk.service),
+            counters: Arc::clone(&desk.counters),
+            intake: intake.map(Arc::clone),
+            gathered: mem::take(&mut desk.gathered),
+            exchange: exchange.clone(),
+            begun: None,
+            failed: None,
+        };
+        let early = Arc::new(Early { place: Mutex::new(Place { side: Some(Box::new(side)), is_over: false }) });
+        request.extensions_mut().insert(Arc::clone(&early) as Arc<dyn early::Early>);
+        Some(early)
+    }
+
+    /// Sends what a handler has answered with, or the rest of it if it has begun; `None`: it has panicked.
+    pub(super) fn answer_after(
+        &mut self,
+        early: Option<Arc<Early>>,
+        response: Option<Response>,
+        exchange: &mut Exchange,
+        intake: Option<&Arc<Intake>>,
+        is_head: bool,
+        desk: &mut Desk,
+    ) -> io::Result<(Answer, Option<Rest>)> {
+        let begun = match early.map(|early| early.end()) {
+            None => None,
+            Some(Some(side)) => {
+                desk.gathered = side.gathered;
+                if side.begun.is_some() {
+                    let asked = exchange.close_reason();
+                    *exchange = side.exchange;
+                    asked.into_iter().for_each(|reason| exchange.close(reason));
+                }
+                match side.failed {
+                    Some(kind) => Some(Err(kind.into())),
+                    None => side.begun.map(Ok),
+                }
+            }
+            Some(None) => Some(Err(io::Error::other("its handler has returned while another thread was sending"))),
+        };
+        match (begun, response) {
+            (None, response) => self.answer(response.unwrap_or_else(panicked), exchange, intake, is_head, desk),
+            (Some(Ok(begun)), Some(response)) => self.resume(begun, response, exchange, desk),
+            (Some(begun), response) => {
+                if !contained(|| drop(response)) {
+                    desk.counters.panics.add(1);
+                }
+                begun.and_then(|begun| {
+                    begun.cut(&self.output(desk));
+                    Err(io::Error::other("a handler panicked in the middle of its answer"))
+                })
+            }
+        }
+    }
+
+    /// Sends the rest of an answer that has begun.
+    fn resume(
+        &self,
+        begun: Begun,
+        response: Response,
+        exchange: &mut Exchange,
+        desk: &mut Desk,
+    ) -> io::Result<(Answer, Option<Rest>)> {
+        let status = begun.status;
+        let mut scratch = mem::take(&mut desk.scratch);
+        let shutdown = Arc::clone(&desk.service.shutdown);
+        let mut output = self.output(desk);
+        let sent = answer::caught(|| {
+            answer::resume(&mut output, exchange, begun, response.into_body(), &mut scratch, &shutdown)
+        });
+        desk.scratch = scratch;
+        let Some(sent) = sent else {
+            desk.counters.panics.add(1);
+            return Err(io::Error::other("a body panicked"));
+        };
+        match sent? {
+            Sent::Whole(length) => Ok((Answer { status, length, upgrade: None }, None)),
+            Sent::Partly(rest, length) => Ok((Answer { status, length, upgrade: None }, Some(rest))),
+            Sent::Unsent(error) => Err(io::Error::other(error)),
+        }
+    }
+}
+
+/// What a client gets whose handler has panicked.
+fn panicked() -> Response {
+    let mut response = Response::new("internal server error\n".into());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+impl Early {
+    /// Takes the side back when the handler has returned; `None` if another thread is just sending.
+    fn end(&self) -> Option<Box<Side>> {
+        let mut place = self.place();
+        place.is_over = true;
+        place.side.take()
+    }
+
+    fn with<T>(&self, use_it: impl FnOnce(&mut Side) -> io::Result<T>) -> io::Result<T> {
+        let side = self.place().side.take();
+        let mut side =
+            side.ok_or_else(|| io::Error::new(io::ErrorKind::BrokenPipe, "the answer is over, or another is at it"))?;
+        let result = use_it(&mut side);
+        let mut place = self.place();
+        if !place.is_over {
+            place.side = Some(side);
+        }
+        result
+    }
+
+    /// Nothing under this lock can leave it half done, so poison says nothing.
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Early {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Early").finish_non_exhaustive()
+    }
+}
+
+impl early::Early for Early {
+    fn begin(&self, status: StatusCode, fields: &HeaderMap) -> io::Result<()> {
+        self.with(|side| side.begin(status, fields))
+    }
+
+    fn send(&self, content: &[u8]) -> io::Result<usize> {
+        self.with(|side| side.send(content))
+    }
+}
+
+impl Side {
+    fn begin(&mut self, status: StatusCode, fields: &HeaderMap) -> io::Result<()> {
+        if self.begun.is_some() {
+            return Err(io::Error::other("the answer has begun already"));
+        }
+        // The next attempt is to find it as it was.
+        let mut exchange = self.exchange.clone();
+        if self.service.is_shutting_down() {
+            exchange.close(CloseReason::Shutdown);
+        }
+        // Content that came well so far may still be read.
+        if let Some(Left::Refused(_) | Left::Awaited | Left::Lost) = self.intake.as_ref().and_then(Left::of) {
+            exchange.close(CloseReason::UnreadContent);
+        }
+        let framing = exchange.answer(status, fields, None).map_err(io::Error::other)?;
+        let config = &self.config;
+        let mut clock = Clock::default();
+        let stamp = clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
+        encode::head(&mut self.gathered, &exchange, framing, status, fields, &stamp);
+        self.exchange = exchange;
+        self.begun = Some(Begun::new(status, framing));
+        Ok(())
+    }
+
+    fn send(&mut self, content: &[u8]) -> io::Result<usize> {
+        let Some(begun) = &mut self.begun else { return Err(io::Error::other("the answer has not begun")) };
+        if let Some(kind) = self.failed {
+            return Err(kind.into());
+        }
+        let config = &self.config;
+        let pace = mem::replace(&mut self.pace, Pace::new(config.write_timeout, config.minimum_rate));
+        let (gathered, pressure) = (&mut self.gathered, &*self.service.pressure);
+        let mut output = Output::over(&self.stream, pace, gathered, &self.counters, pressure);
+        let sent = begun.send(&mut output, content, &self.service.shutdown);
+        self.pace = output.pace;
+        sent.inspect_err(|error| self.failed = Some(error.kind()))
+    }
+}

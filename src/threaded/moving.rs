@@ -1,0 +1,81 @@
+//! Connections that outlive an engine: at a restart, those that wait for a request are handed from one to the next.
+//!
+//! What is in the middle of an exchange is finished where it began, and told to close.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::Extensions;
+
+use super::connection::{Connection, Phase};
+use super::pool::Pool;
+use crate::net::poll::Interest;
+
+/// Those that wait to be handed on; `None` while nobody is to come after.
+#[derive(Default)]
+pub(super) struct Heritage(Mutex<Option<Vec<Box<Connection>>>>);
+
+impl Heritage {
+    /// Keeps from now on.
+    pub(super) fn begin(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
+    }
+
+    /// Gives out what was kept, and keeps no more.
+    pub(super) fn end(&self) -> Vec<Box<Connection>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Gives it back if nobody wants it any more.
+    fn keep(&self, connection: Box<Connection>) -> Result<(), Box<Connection>> {
+        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(kept) => {
+                kept.push(connection);
+                Ok(())
+            }
+            None => Err(connection),
+        }
+    }
+}
+
+impl Connection {
+    /// Whether it waits for a request, or the rest of one's head, so that it does not matter who serves it.
+    fn may_move(&self) -> bool {
+        let waits = matches!(self.phase, Phase::Proxy | Phase::Handshake(_) | Phase::Head(_));
+        // What a body still holds has another's watch on it.
+        waits && !self.has_ended && Arc::strong_count(&self.stream) == 1
+    }
+}
+
+impl Pool {
+    /// Closes a connection that cannot stay, or keeps it for the engine that comes after.
+    pub(super) fn part_with(&self, mut connection: Box<Connection>) {
+        if !self.heritage.is_wanted() || !connection.may_move() {
+            return self.parking.close_one(connection);
+        }
+        self.parking.detach(&mut connection);
+        connection.watched = Interest::Read;
+        // It counts no more among those that this engine waits for, and what it carries would tell of this one's end.
+        connection.ticket = None;
+        connection.extensions = Extensions::new();
+        if let Err(connection) = self.heritage.keep(connection) {
+            self.parking.close_one(connection);
+        }
+    }
+
+    /// Takes over a connection from the engine before, if there may be one more.
+    pub(super) fn adopt(&self, mut connection: Box<Connection>) {
+        connection.count_in(&self.open);
+        if self.service().config.get().connections.is_some_and(|most| self.open.count() > most) {
+            return self.parking.close_one(connection);
+        }
+        // A worker looks at it first: bytes that were received already are not reported once more.
+        if let Err(connection) = self.queue.offer(connection) {
+            self.queue.put_back(connection);
+        }
+        self.rouse();
+    }
+}

@@ -1,0 +1,196 @@
+//! What was seen, as a page.
+
+use std::fmt::Write;
+
+use crate::Row;
+use crate::reader::Level;
+use crate::servers::Server;
+use crate::talk::Outcome;
+
+/// The whole page.
+pub(crate) fn write(servers: &[Server], rows: &[Row]) -> String {
+    let mut page = String::new();
+    page.push_str(HEAD);
+    page.push_str("\n| server | version |\n|---|---|\n");
+    for server in servers {
+        let _ = writeln!(page, "{}", version(server));
+    }
+    summary(&mut page, servers, rows);
+    odd(&mut page, servers, rows);
+    lax(&mut page, servers, rows);
+    differences(&mut page, servers, rows);
+    statuses(&mut page, servers, rows);
+    page
+}
+
+/// A server and its version, as a line of the page.
+pub(crate) fn version(server: &Server) -> String {
+    format!("| {} | {} |", server.name, server.version)
+}
+
+fn summary(page: &mut String, servers: &[Server], rows: &[Row]) {
+    let _ = write!(
+        page,
+        "\n## In figures\n\nOf {} cases, those that differ in framing by the strength of the rule; *more*: a request is taken, ",
+        rows.len()
+    );
+    page.push_str(
+        "or its end is awaited, that drupe refuses; *less*: refused or left unanswered where drupe takes it.\n\n",
+    );
+    page.push_str(
+        "| server | same | another status | MUST | SHOULD | ours | more | less |\n|---|---|---|---|---|---|---|---|\n",
+    );
+    for (at, server) in servers.iter().enumerate().skip(1) {
+        let count = |is: &dyn Fn(&Row, &Outcome, &Outcome) -> bool| {
+            rows.iter().filter(|row| is(row, &row.outcomes[0], &row.outcomes[at])).count()
+        };
+        let by = |level| count(&|row, ours, theirs| !theirs.has_framing_of(ours) && level_of(row) == level);
+        let same = count(&|_, ours, theirs| ours == theirs);
+        let status = count(&|_, ours, theirs| theirs.has_framing_of(ours) && ours != theirs);
+        let more = count(&|_, ours, theirs| !theirs.has_framing_of(ours) && ours.is_refusal() && !theirs.is_refusal());
+        let less = count(&|_, ours, theirs| !theirs.has_framing_of(ours) && !ours.is_refusal() && theirs.is_refusal());
+        let _ = writeln!(
+            page,
+            "| {} | {same} | {status} | {} | {} | {} | {more} | {less} |",
+            server.name,
+            by(Level::Must),
+            by(Level::Should),
+            by(Level::Ours)
+        );
+    }
+}
+
+/// Where all others, or all but one, take what drupe refuses, or the other way round.
+fn odd(page: &mut String, servers: &[Server], rows: &[Row]) {
+    let others = servers.len() - 1;
+    // Those on drupe's side.
+    let friends = |row: &Row| -> Vec<&str> {
+        let is_friend = |at: &usize| row.outcomes[*at].is_refusal() == row.outcomes[0].is_refusal();
+        (1..servers.len()).filter(is_friend).map(|at| servers[at].name).collect()
+    };
+    let odd: Vec<(&Row, Vec<&str>)> =
+        rows.iter().map(|row| (row, friends(row))).filter(|(_, on)| on.len() <= 1).collect();
+    let alone = odd.iter().filter(|(_, on)| on.is_empty()).count();
+    let _ = writeln!(
+        page,
+        "\n## Where drupe is the odd one out\n\nIn {alone} cases all {others} others take, or await the end of, what drupe refuses, or refuse what it takes; in {} \
+         more all but one.\n\n| case | drupe | the others | by | why |\n|---|---|---|---|---|",
+        odd.len() - alone
+    );
+    for (row, on) in odd {
+        let act = if row.outcomes[0].is_refusal() { "take it" } else { "refuse it" };
+        let who = on.first().map_or_else(|| format!("all {act}"), |friend| format!("all but {friend} {act}"));
+        let why = row.case.because.as_deref().unwrap_or("the rule asks for it");
+        let ours = cell(&row.outcomes[0].to_string());
+        let _ = writeln!(page, "| {} | {ours} | {who} | {} | {} |", name(row), rule(row), cell(why));
+    }
+}
+
+/// Where drupe takes, or waits for the end of, what several others refuse.
+fn lax(page: &mut String, servers: &[Server], rows: &[Row]) {
+    let who = |row: &Row| -> Vec<&str> {
+        let refuses = |at: &usize| row.outcomes[*at].is_refusal();
+        (1..servers.len()).filter(refuses).map(|at| servers[at].name).collect()
+    };
+    let lax: Vec<_> = rows.iter().filter(|row| !row.outcomes[0].is_refusal()).map(|row| (row, who(row))).collect();
+    page.push_str("\n## What drupe takes and two others or more refuse\n\n");
+    page.push_str("| case | drupe | refused by | by |\n|---|---|---|---|\n");
+    for (row, who) in lax.iter().filter(|(row, who)| who.len() > 1 && !row.case.answers.is_empty()) {
+        let ours = cell(&row.outcomes[0].to_string());
+        let _ = writeln!(page, "| {} | {ours} | {} | {} |", name(row), who.join(", "), rule(row));
+    }
+}
+
+fn differences(page: &mut String, servers: &[Server], rows: &[Row]) {
+    page.push_str("\n## Every difference in framing\n\n`=`: as drupe.\n");
+    let differs = |row: &&Row| row.outcomes[1..].iter().any(|outcome| !outcome.has_framing_of(&row.outcomes[0]));
+    let mut file = "";
+    for row in rows.iter().filter(differs) {
+        if row.file != file {
+            file = &row.file;
+            let names: Vec<&str> = servers.iter().map(|server| server.name).collect();
+            let _ = writeln!(
+                page,
+                "\n### {file}\n\n| case | by | {} |\n|---|---|{}",
+                names.join(" | "),
+                "---|".repeat(servers.len())
+            );
+        }
+        let _ = write!(page, "| {} | {} | {} |", name(row), rule(row), cell(&row.outcomes[0].to_string()));
+        for outcome in &row.outcomes[1..] {
+            let text =
+                if outcome.has_framing_of(&row.outcomes[0]) { "=".to_owned() } else { cell(&outcome.to_string()) };
+            let _ = write!(page, " {text} |");
+        }
+        page.push('\n');
+    }
+}
+
+/// Refusals with other statuses: how many cases there are of each kind, and the first of them.
+fn statuses(page: &mut String, servers: &[Server], rows: &[Row]) {
+    page.push_str(
+        "\n## The same framing, another status\n\n*nothing*: it closes without a word.\n\n| server | drupe | it | cases | the first |\n|---|---|---|---|---|\n",
+    );
+    for (at, server) in servers.iter().enumerate().skip(1) {
+        let mut kinds: Vec<(String, String, usize, &Row)> = Vec::new();
+        for row in rows {
+            let (ours, theirs) = (&row.outcomes[0], &row.outcomes[at]);
+            if ours == theirs || !theirs.has_framing_of(ours) {
+                continue;
+            }
+            let (ours, theirs) = (last(ours), last(theirs));
+            match kinds.iter_mut().find(|kind| (&kind.0, &kind.1) == (&ours, &theirs)) {
+                Some(kind) => kind.2 += 1,
+                None => kinds.push((ours, theirs, 1, row)),
+            }
+        }
+        for (ours, theirs, count, row) in kinds {
+            let _ = writeln!(page, "| {} | {ours} | {theirs} | {count} | {} |", server.name, name(row));
+        }
+    }
+}
+
+/// The status of the refusal, or that there was none.
+fn last(outcome: &Outcome) -> String {
+    let refusal = outcome.answers.last().filter(|answer| answer.seen.is_none());
+    refusal.map_or_else(|| "nothing".to_owned(), |answer| answer.status.to_string())
+}
+
+fn level_of(row: &Row) -> Level {
+    row.case.rule.as_ref().map_or(Level::Ours, |rule| rule.level)
+}
+
+fn rule(row: &Row) -> String {
+    let section = row.case.rule.as_ref().map_or("", |rule| rule.section.as_str());
+    let level = match level_of(row) {
+        Level::Must => "MUST",
+        Level::Should => "SHOULD",
+        Level::Ours => "ours",
+    };
+    format!("{level} {section}")
+}
+
+fn name(row: &Row) -> String {
+    cell(&row.case.name)
+}
+
+/// Text that does not end the cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+const HEAD: &str = "\
+# What other servers make of the same bytes
+
+Made by `cargo run --manifest-path tests/interop/servers/Cargo.toml -- write`; `check` says whether it is current, as a test that `.ci/run`
+runs. The cases are those of [tests/data](../data/README.md) that need no setting. Each is sent in one piece, with two requests behind it,
+of which the second asks to close; a case whose end is awaited stands alone. The applications tell the method and the content that they see.
+nginx hands what it has seen to a hyper behind it.
+
+An outcome is, for each request that was seen or refused, the status, the method, and the content with its length; then what became of the
+connection: *kept*, the request behind the case was answered as what it is; *closed*; *waits*, nothing more came for 2.5 seconds. Where an
+outcome differs from drupe's, the rule in the column *by* is what makes drupe's right; for `ours`, the case says why we do more than it asks.
+
+Two things colour a whole column: Node answers 400 alone where anything follows a request that closes in the same segment, and cheroot
+looks for `close` in one spelling only.
+";

@@ -1,0 +1,207 @@
+//! The program as a part of a system: its PID file, whom it runs as, and life as process 1 of a container.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+
+use crate::client::{PATIENCE, wait_until};
+use crate::figures::Figures;
+use crate::place::{Place, is_root};
+
+/// The program, running; killed with the test.
+struct Program {
+    child: Child,
+    /// The program itself: the child, or the child of that.
+    number: u32,
+    address: SocketAddr,
+    said: BufReader<ChildStderr>,
+}
+
+/// A command line for the program, at a port the system chooses, serving `place`.
+fn drupe(wrapped: &[&str], place: &Place, arguments: &[&dyn AsRef<OsStr>]) -> Command {
+    let program = env!("CARGO_BIN_EXE_drupe");
+    let mut command = match wrapped {
+        [] => Command::new(program),
+        [wrapper, rest @ ..] => {
+            let mut command = Command::new(wrapper);
+            command.args(rest).arg(program);
+            command
+        }
+    };
+    // Whatever else is in the environment may be the program's.
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    command.args(["--socket-port", "0", "--quiet"]).args(arguments).arg(place.path(""));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+impl Program {
+    fn start(wrapped: &[&str], place: &Place, arguments: &[&dyn AsRef<OsStr>]) -> Self {
+        let mut child = drupe(wrapped, place, arguments).spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        let address = line.trim_end().trim_end_matches('/').rsplit("http://").next().unwrap();
+        let address = address.parse().unwrap_or_else(|_| panic!("it does not serve: {line}"));
+        let mut number = child.id();
+        if !wrapped.is_empty() {
+            let children = fs::read_to_string(format!("/proc/{number}/task/{number}/children")).unwrap();
+            number = children.trim().parse().unwrap();
+        }
+        let program = Self { child, number, address, said };
+        wait_until("signals are caught", || program.figures().listeners_for_signals() > 0);
+        program
+    }
+
+    fn figures(&self) -> Figures {
+        Figures::of(self.number)
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args(["-s", name, &self.number.to_string()]).status().unwrap().success());
+    }
+
+    /// Waits for its end; says how it was, and what it has said since its start.
+    fn end(mut self) -> (ExitStatus, String) {
+        let mut rest = String::new();
+        self.said.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap(), rest)
+    }
+
+    /// What is under `target`; the connection stays.
+    fn begin(&self, target: &str) -> TcpStream {
+        let mut client = TcpStream::connect(self.address).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(client, "GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        client
+    }
+
+    fn get(&self, target: &str) -> String {
+        let mut answer = String::new();
+        self.begin(target).read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// How it ends if it does not start, and what it says.
+fn refused(place: &Place, arguments: &[&dyn AsRef<OsStr>]) -> (Option<i32>, String) {
+    let output = drupe(&[], place, arguments).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn number_in(file: &Path) -> u32 {
+    fs::read_to_string(file).unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn a_pid_file_is_held_by_one_and_gone_with_it() {
+    let place = Place::new();
+    let file = place.path("drupe.pid");
+    let first = Program::start(&[], &place, &[&"--pid-file", &file]);
+    assert_eq!(number_in(&file), first.number);
+    let (code, said) = refused(&place, &[&"--pid-file", &file]);
+    let expected =
+        format!("drupe: PID file {} is held by another process, \"{}\" says the file\n", file.display(), first.number);
+    assert_eq!((code, said), (Some(2), expected));
+    assert_eq!(number_in(&file), first.number, "the first one's stays");
+    first.signal("TERM");
+    let (status, _) = first.end();
+    assert!(status.success() && !file.exists(), "{status}");
+
+    // One that was killed leaves it, and is no obstacle.
+    let killed = Program::start(&[], &place, &[&"--pid-file", &file]);
+    killed.signal("KILL");
+    killed.end();
+    assert!(file.exists());
+    let next = Program::start(&[], &place, &[&"--pid-file", &file]);
+    assert_eq!(number_in(&file), next.number);
+    next.signal("INT");
+    assert!(next.end().0.success() && !file.exists());
+}
+
+#[test]
+fn root_binds_and_somebody_else_serves() {
+    if !is_root("serving as another user") {
+        return;
+    }
+    let place = Place::new();
+    fs::write(place.path("hello.txt"), "hello").unwrap();
+    fs::write(place.path("secret.txt"), "secret").unwrap();
+    fs::set_permissions(place.path("secret.txt"), fs::Permissions::from_mode(0o600)).unwrap();
+    let program = Program::start(&[], &place, &[&"--user", &"nobody", &"--group", &"65533", &"--umask", &"027"]);
+    let status = fs::read_to_string(format!("/proc/{}/status", program.number)).unwrap();
+    let said = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let all = |id: u32| format!("{id} {id} {id} {id}");
+    assert_eq!((said("Uid:"), said("Gid:")), (all(65534), all(65533)));
+    assert_eq!((said("Groups:"), said("Umask:")), (String::new(), "0027".to_owned()));
+    assert!(program.get("/hello.txt").ends_with("hello"));
+    assert!(!program.get("/secret.txt").contains("\r\n\r\nsecret"), "what is root's stays root's");
+    program.signal("TERM");
+    assert!(program.end().0.success());
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_where_it_was_written_and_nothing_is_started() {
+    let place = Place::new();
+    for (flag, value, reason) in [
+        ("--user", "nobody here", "there is no user \"nobody here\""),
+        ("--group", "nobody here", "there is no group \"nobody here\""),
+        ("--umask", "1777", "\"1777\" is not nine bits of permissions in octal digits"),
+        ("--umask", "089", "\"089\" is not nine bits of permissions in octal digits"),
+    ] {
+        let (code, said) = refused(&place, &[&flag, &value]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.ends_with(&format!("{flag}: {reason}\n")) && said.lines().count() == 1, "{said}");
+    }
+    let file = place.path("drupe.toml");
+    fs::write(&file, "[drupe]\numask = \"027\"\nuser = \"nobody here\"\n").unwrap();
+    let (code, said) = refused(&place, &[&"--config", &file]);
+    let expected = format!("drupe: {}:3: setting drupe.user: there is no user \"nobody here\"\n", file.display());
+    assert_eq!((code, said), (Some(2), expected));
+    let check = Command::new(env!("CARGO_BIN_EXE_drupe")).env_clear().arg("check").arg(&file).output().unwrap();
+    assert_eq!(check.status.code(), Some(2));
+    let (code, said) = refused(&place, &[&"--pid-file", &place.path("missing/drupe.pid")]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("missing/drupe.pid: No such file"), "{said}");
+}
+
+#[test]
+fn as_process_1_it_drains_and_ends_well() {
+    if !is_root("life as process 1, for which a namespace has to be made") {
+        return;
+    }
+    let place = Place::new();
+    // More than sockets hold.
+    let content = vec![b'x'; 16 << 20];
+    fs::write(place.path("large"), &content).unwrap();
+    let file = place.path("drupe.pid");
+    let program = Program::start(
+        &["unshare", "--pid", "--fork", "--kill-child"],
+        &place,
+        &[&"--shutdown-timeout", &"60", &"--pid-file", &file],
+    );
+    assert_eq!(number_in(&file), 1, "it is process 1 of its own");
+    let mut client = program.begin("/large");
+    let mut received = vec![0; 1 << 16];
+    client.read_exact(&mut received).unwrap();
+    program.signal("TERM");
+    wait_until("nobody is accepted any more", || TcpStream::connect(program.address).is_err());
+    client.read_to_end(&mut received).unwrap();
+    assert!(received.ends_with(&content), "{} bytes: it was cut", received.len());
+    let (status, said) = program.end();
+    assert!(status.success() && !file.exists(), "{status}: {said}");
+}

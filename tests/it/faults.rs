@@ -1,0 +1,262 @@
+//! What the system refuses: descriptors, threads and memory; and a clock that jumps.
+
+use std::fs::File;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use drupe::{Request, Server};
+
+use crate::client::{Client, get, wait_until};
+use crate::place::{Place, is_root};
+use crate::process::{descriptors, is_alone_after, is_alone_with, threads};
+use crate::service::Service;
+
+/// Each call of a start that makes a descriptor is the one that fails, in turn.
+#[test]
+fn a_start_that_lacks_a_descriptor_fails_and_leaves_nothing_whichever_it_is() {
+    const NAME: &str = "faults::a_start_that_lacks_a_descriptor_fails_and_leaves_nothing_whichever_it_is";
+    if !is_alone_with(64, NAME) {
+        return;
+    }
+    let place = Place::new();
+    let mut server = Server::new(|_: &mut Request| "hello");
+    let both = format!("tcp://127.0.0.1:0,unix:{}", place.socket().display());
+    server.settings.set("listen", &both).unwrap();
+    let before = descriptors();
+    let mut failed = 0;
+    loop {
+        let mut taken: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+        taken.truncate(taken.len() - failed);
+        let started = server.start();
+        drop(taken);
+        match started {
+            Ok(()) => break,
+            Err(error) => println!("with {failed} free: {error}"),
+        }
+        assert_eq!((descriptors(), threads()), (before, vec![]), "with {failed} free");
+        assert_eq!(place.names(), [""; 0], "with {failed} free");
+        failed += 1;
+        assert!(failed < 32, "it never starts");
+    }
+    // Two sockets, epoll and what wakes it, at least.
+    assert!(failed >= 4, "only {failed} starts have failed");
+    Client::connect(server.bound_addr().unwrap()).assert_in_step("/", "hello");
+    server.stop();
+    assert_eq!((descriptors(), threads()), (before, vec![]));
+}
+
+/// A server that has started is left with none, one, two descriptors: whatever is asked of it is answered, at once or when there are some again.
+#[test]
+fn a_lack_of_descriptors_while_serving_is_an_answer_or_a_wait_and_never_the_end() {
+    let place = Place::new();
+    std::fs::write(place.path("file"), "content").unwrap();
+    let file = format!("/file{}", place.path("file").display());
+    let service = Service::start_with(64, "thread_pool=2 thread_pool_max=4");
+    let mut statuses = Vec::new();
+    for free in 0..4 {
+        let [mut early, mut opening, mut leaving] = [0; 3].map(|_| Client::connect(service.address()));
+        for client in [&mut early, &mut opening, &mut leaving] {
+            client.assert_in_step("/", "/");
+        }
+        assert_eq!(early.get(&format!("/fill/{free}")).text(), "filled");
+        let answer = opening.get(&file);
+        assert!(matches!((answer.status, answer.text()), (200, "content") | (503, _)), "{free} free: {answer:?}");
+        statuses.push(answer.status);
+        // Leaving HTTP needs none.
+        leaving.send("GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nhello");
+        assert_eq!(leaving.head().unwrap().status, 101);
+        assert_eq!(leaving.take(5).unwrap(), b"hello");
+        // Who comes now waits at most until there are some again.
+        let mut late = Client::connect(service.address());
+        late.send(get("/late"));
+        early.assert_in_step("/early", "/early");
+        assert_eq!(early.get("/fill/1000").text(), "filled");
+        assert_eq!(late.answer().text(), "/late", "{free} free");
+        drop((early, opening, leaving, late));
+        wait_until("all have left", || service.counts().of("parked") == 0);
+    }
+    assert_eq!((statuses[0], statuses[3]), (503, 200), "{statuses:?}");
+    assert_eq!(service.counts().of("panics"), 0);
+    let [_, cut, _] = service.stop();
+    assert_eq!(cut, 0);
+}
+
+/// What cannot be opened for now is no reason to do without.
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+#[test]
+fn certificates_that_cannot_be_opened_for_now_leave_those_in_use() {
+    use crate::secure::{AUTHORITY, Folder, shown};
+    if !is_alone_with(64, "faults::certificates_that_cannot_be_opened_for_now_leave_those_in_use") {
+        return;
+    }
+    let folder = Folder::new();
+    let mut server = Server::new(|_: &mut Request| "hello");
+    server.settings.socket_port = 0;
+    server.settings.ssl_certificate =
+        Some(folder.write("both.pem", AUTHORITY.issue(&["localhost", "old.test"]).both()));
+    server.start().unwrap();
+    let address = server.bound_addr().unwrap();
+    assert_eq!(shown(address), "old.test");
+    folder.write("both.pem", AUTHORITY.issue(&["localhost", "new.test"]).both());
+    let taken: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+    let error = server.handle().reload_tls().unwrap_err();
+    drop(taken);
+    assert!(error.to_string().contains("both.pem") && error.to_string().contains("os error 24"), "{error}");
+    assert_eq!(shown(address), "old.test");
+    server.handle().reload_tls().unwrap();
+    assert_eq!(shown(address), "new.test");
+}
+
+/// The limit is one of users, and does not hold for root.
+#[test]
+fn a_start_that_lacks_a_thread_fails_and_leaves_nothing_whichever_it_is() {
+    const NAME: &str = "faults::a_start_that_lacks_a_thread_fails_and_leaves_nothing_whichever_it_is";
+    if !is_root("threads that are refused at a start") {
+        return;
+    }
+    let place = Place::new();
+    if !is_alone_after(&few_threads(&place, 64_001, 12), NAME) {
+        return;
+    }
+    let mut server = Server::new(|_: &mut Request| "hello");
+    server.settings.socket_port = 0;
+    let before = descriptors();
+    let mut failed = 0;
+    // From far too many to just as many as there can be: a worker, the one that keeps the time, or the one that accepts is the one too many.
+    for workers in (1..=14).rev() {
+        server.settings.thread_pool = workers;
+        match server.start() {
+            Ok(()) => break,
+            Err(error) => assert!(matches!(error, drupe::Error::Thread { .. }), "{error}"),
+        }
+        failed += 1;
+        assert_eq!((descriptors(), threads()), (before, vec![]), "{workers} workers");
+    }
+    assert!(failed >= 3, "only {failed} starts have failed");
+    Client::connect(server.bound_addr().expect("one has not failed")).assert_in_step("/", "hello");
+    server.stop();
+    assert_eq!((descriptors(), threads()), (before, vec![]));
+}
+
+#[test]
+fn where_threads_are_refused_those_there_are_do_the_work() {
+    if !is_root("threads that are refused while serving") {
+        return;
+    }
+    let place = Place::new();
+    let service = Service::start_after(&few_threads(&place, 64_002, 10), "thread_pool=2 thread_pool_max=64");
+    crowd_is_served(&service);
+}
+
+/// Stacks of 64 MiB, and room for few of them.
+#[test]
+fn where_memory_for_threads_is_refused_those_there_are_do_the_work() {
+    let settings = "thread_pool=2 thread_pool_max=64 thread_stack_size=67108864";
+    let service = Service::start_after("ulimit -v 800000 && exec \"$0\" \"$@\"", settings);
+    crowd_is_served(&service);
+}
+
+/// What answers may hold is bounded: sixty clients that take nothing of 8 MiB each fit into less than that.
+#[test]
+fn a_limit_of_memory_above_the_bounds_is_never_met() {
+    let settings = "thread_pool=2 thread_pool_max=8 max_parked_size=16777216 write_timeout=1 max_request_body_size=1M";
+    let service = Service::start_after("ulimit -v 400000 && exec \"$0\" \"$@\"", settings);
+    let room = 400_000 * 1024 - service.figures().reserved();
+    let each = 8 << 20;
+    let count = 60;
+    assert!(room < count * each, "{room} bytes are no limit");
+    let mut crowd: Vec<Client> = (0..count).map(|_| Client::connect(service.address())).collect();
+    crowd.iter_mut().for_each(|client| client.send(get(&format!("/copy/{each}"))));
+    wait_until("those who take nothing are let go", || service.counts().of("timed_out") == count);
+    drop(crowd);
+    // And as many that send: what is received before a handler runs is bounded as well.
+    let mut crowd: Vec<Client> = (0..count).map(|_| Client::connect(service.address())).collect();
+    for client in &mut crowd {
+        client.send("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n");
+        client.send(vec![b'x'; 512 << 10]);
+    }
+    for client in &mut crowd {
+        client.send(vec![b'x'; 512 << 10]);
+        assert_eq!(client.answer().text(), "1048576");
+    }
+    assert_eq!(service.counts().of("panics"), 0);
+}
+
+/// Forty clients whose handlers block: more than there can be threads. All are served, and the log stays short.
+fn crowd_is_served(service: &Service) {
+    let begun = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..40 {
+            scope.spawn(|| {
+                let mut client = Client::connect(service.address());
+                (0..5).for_each(|_| client.assert_in_step("/block/50", "/block/50"));
+            });
+        }
+    });
+    let threads = service.figures().threads().len();
+    assert!(threads < 40, "{threads} threads: none was refused");
+    let logged = service.logged();
+    assert!(logged.iter().any(|line| line.starts_with("cannot start another worker for now")), "{logged:?}");
+    let seconds = begun.elapsed().as_secs() + 1;
+    assert!(logged.len() as u64 <= seconds, "{} lines in {seconds} s: {logged:?}", logged.len());
+    let counts = service.counts();
+    assert_eq!((counts.of("requests"), counts.of("turned_away"), counts.of("panics")), (200, 0, 0));
+    let [_, cut, _] = service.stop();
+    assert_eq!(cut, 0);
+}
+
+/// A script that runs the program as a user who may have `most` threads; a copy of it, since the way to the original may be closed to others.
+fn few_threads(place: &Place, user: u32, most: u32) -> String {
+    let copy = place.path("it");
+    format!(
+        "cp \"$0\" {0} && exec prlimit --nproc={most} setpriv --reuid {user} --regid {user} --clear-groups {0} \"$@\"",
+        copy.display()
+    )
+}
+
+/// Ten years on, twenty back: only `Date` follows.
+#[test]
+#[ignore = "needs faketime; .ci/run has it"]
+fn deadlines_do_not_follow_a_clock_that_jumps() {
+    let place = Place::new();
+    let file = place.path("time");
+    let jump = |by: &str| {
+        // Whole at once: it is read at any time.
+        std::fs::write(place.path("next"), by).unwrap();
+        std::fs::rename(place.path("next"), &file).unwrap();
+    };
+    jump("+0d");
+    let library =
+        std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path().join("faketime/libfaketime.so.1"));
+    let library = library.into_iter().find(|path| Path::exists(path)).expect("this test needs faketime");
+    let script = format!(
+        "export LD_PRELOAD={} FAKETIME_TIMESTAMP_FILE={} FAKETIME_NO_CACHE=1 DONT_FAKE_MONOTONIC=1 && exec \"$0\" \"$@\"",
+        library.display(),
+        file.display()
+    );
+    let service = Service::start_after(&script, "socket_timeout=2 keep_alive_timeout=600 thread_idle_timeout=1");
+    let mut idle = Client::connect(service.address());
+    let mut year = || idle.get("/").field("date").unwrap()[12..16].parse::<i32>().unwrap();
+    let now = year();
+    for (by, years) in [("+3650d", 10), ("-7300d", -20), ("+0d", 0)] {
+        let begun = Instant::now();
+        let mut slow = Client::connect(service.address());
+        slow.send("GET / HTTP/1.1\r\nHo");
+        let mut uploading = Client::connect(service.address());
+        uploading.send("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
+        wait_until("they wait", || service.counts().of("parked") == 3);
+        jump(by);
+        // Who is idle stays; the jump is seen where it has to be.
+        wait_until("the date follows", || (year() - now - years).abs() <= 1);
+        assert_eq!((slow.answer().status, uploading.answer().status), (408, 408), "{by}");
+        assert!(begun.elapsed() >= Duration::from_millis(1900), "{by}: cut after {:?}", begun.elapsed());
+        drop((slow, uploading));
+        wait_until("they have left", || service.counts().of("parked") == 1);
+        let seen = year() - now - years;
+        assert!(seen.abs() <= 1, "{by}: {seen} years off");
+    }
+    assert!(service.logged().is_empty(), "{:?}", service.logged());
+    let [_, cut, took] = service.stop();
+    assert!(cut == 0 && took < 1000, "{took} ms");
+}

@@ -1,0 +1,188 @@
+//! Networks that lose, delay and reorder, and one that is cut: in a network namespace of the test's own, which has nothing but itself.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use crate::client::{Client, get, post, wait_until};
+use crate::place::{is_root, output, run, say};
+use crate::process::is_alone_after;
+use crate::service::Service;
+
+/// Whether the test of this name runs in a network of its own; it is run again in one if it does not. If there can be none, it says so.
+fn is_apart(name: &str) -> bool {
+    if !is_root(name) {
+        return false;
+    }
+    if !output("unshare", &["--net", "true"]).status.success() {
+        say(&format!("{name}: no network namespace can be made here"));
+        return false;
+    }
+    is_alone_after("exec unshare --net sh -c 'ip link set lo up && exec \"$0\" \"$@\"' \"$0\" \"$@\"", name)
+}
+
+#[test]
+#[ignore = "takes some seconds, iproute2 and iptables; .ci/run has all"]
+fn segments_that_are_lost_cost_time_and_nothing_else() {
+    if !is_apart("network::segments_that_are_lost_cost_time_and_nothing_else") {
+        return;
+    }
+    let service = Service::start("thread_pool=4");
+    let port = service.address().port().to_string();
+    for direction in ["--dport", "--sport"] {
+        let lose = ["-m", "statistic", "--mode", "random", "--probability", "0.1", "-j", "DROP"];
+        run("iptables", &[&["-A", "INPUT", "-p", "tcp", direction, &port][..], &lose].concat());
+    }
+    exchanges(&service, service.address());
+    let lost = run("iptables", &["-L", "INPUT", "-v", "-n", "-x"]);
+    println!("{lost}");
+    let lost: Vec<u64> = lost
+        .lines()
+        .filter(|line| line.contains("DROP"))
+        .map(|line| line.split_whitespace().next().unwrap().parse().unwrap())
+        .collect();
+    assert!(lost.len() == 2 && lost.iter().all(|count| *count > 0), "nothing was lost: {lost:?}");
+}
+
+/// `tc netem` is not in every kernel; a program that carries each packet through a tunnel is.
+#[test]
+#[ignore = "takes some seconds, iproute2 and python3; .ci/run has all"]
+fn segments_that_are_late_lost_twice_there_and_out_of_order_cost_time_and_nothing_else() {
+    const NAME: &str = "network::segments_that_are_late_lost_twice_there_and_out_of_order_cost_time_and_nothing_else";
+    if !is_apart(NAME) {
+        return;
+    }
+    let mirror = Mirror::start();
+    let service = Service::start("thread_pool=4 socket_host=0.0.0.0");
+    exchanges(&service, SocketAddr::from(([10, 9, 0, 2], service.address().port())));
+    drop(mirror);
+}
+
+/// Uploads and downloads by eight clients at a time: all of them whole.
+fn exchanges(service: &Service, address: SocketAddr) {
+    thread::scope(|scope| {
+        for number in 0..8 {
+            scope.spawn(move || {
+                let mut client = Client::connect(address);
+                for length in [0, 1, 1000, 20_000, 200_000] {
+                    let answer = client.post("/length", &vec![b'x'; length]);
+                    assert_eq!((answer.status, answer.text()), (200, length.to_string().as_str()));
+                    let answer = client.get(&format!("/bytes/{length}"));
+                    assert_eq!((answer.status, answer.content.len()), (200, length));
+                    client.send(get("/one").repeat(3));
+                    (0..3).for_each(|_| assert_eq!(client.answer().text(), "/one"));
+                    client.assert_in_step(&format!("/{number}/{length}"), &format!("/{number}/{length}"));
+                }
+            });
+        }
+    });
+    let counts = service.counts();
+    assert_eq!((counts.of("accepts"), counts.of("requests")), (8, 8 * 5 * 6));
+    assert_eq!((counts.of("timed_out"), counts.of("refused"), counts.of("panics")), (0, 0, 0));
+    wait_until("all have left", || service.counts().of("parked") == 0);
+}
+
+/// From one moment to the next nothing comes through any more, neither there nor back: each phase has its deadline.
+#[test]
+#[ignore = "takes some seconds, iproute2 and iptables; .ci/run has all"]
+fn a_network_that_is_cut_is_noticed_in_every_phase_and_gives_everything_back() {
+    if !is_apart("network::a_network_that_is_cut_is_noticed_in_every_phase_and_gives_everything_back") {
+        return;
+    }
+    let service =
+        Service::start("thread_pool=2 thread_pool_max=8 socket_timeout=2 keep_alive_timeout=2 thread_idle_timeout=1");
+    let empty = service.figures().descriptors();
+    let phases: Vec<Vec<u8>> = vec![
+        b"".to_vec(),
+        b"GET / HT".to_vec(),
+        get("/").into_bytes(),
+        post("/length", &[b'x'; 1000])[..500].to_vec(),
+        b"POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
+            .iter()
+            .copied()
+            .chain([b'x'; 100_000])
+            .collect(),
+        b"POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe".to_vec(),
+        b"POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n".to_vec(),
+        get("/block/500").into_bytes(),
+        get("/large").into_bytes(),
+        get("/bytes/1073741824").into_bytes(),
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000000\r\n\r\n".to_vec(),
+    ];
+    for round in 1..=2 {
+        let clients: Vec<Client> = phases
+            .iter()
+            .map(|bytes| {
+                let mut client = Client::connect(service.address());
+                client.send(bytes);
+                client
+            })
+            .collect();
+        wait_until("all are there", || service.counts().of("accepts") == round * phases.len() as u64);
+        for direction in ["--dport", "--sport"] {
+            let port = service.address().port().to_string();
+            run("iptables", &["-A", "INPUT", "-p", "tcp", direction, &port, "-j", "DROP"]);
+        }
+        wait_until("each is let go", || {
+            let counts = service.counts();
+            counts.of("parked") + counts.of("queue") == 0 && counts.of("threads_idle") == counts.of("threads")
+        });
+        wait_until("descriptors are back", || service.figures().descriptors() == empty);
+        wait_until("threads have gone", || service.counts().of("threads") == 2);
+        run("iptables", &["-F", "INPUT"]);
+        drop(clients);
+    }
+    assert_eq!(service.counts().of("panics"), 0);
+    // It works again: a client that comes now is served.
+    Client::connect(service.address()).assert_in_step("/again", "/again");
+    let [_, cut, _] = service.stop();
+    assert_eq!(cut, 0);
+}
+
+/// What goes to 10.9.0.2 comes back as if from there: late, out of order, twice or not at all.
+struct Mirror(Child);
+
+impl Mirror {
+    fn start() -> Self {
+        let mut command = Command::new("python3");
+        let mut child = command.args(["-c", MIRROR]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n", "this test needs /dev/net/tun and ip");
+        Self(child)
+    }
+}
+
+impl Drop for Mirror {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Source and destination change places, which leaves every checksum as it is.
+const MIRROR: &str = r#"
+import fcntl, heapq, os, random, select, struct, subprocess, sys, time
+
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
+tunnel = os.open("/dev/net/tun", os.O_RDWR)
+fcntl.ioctl(tunnel, TUNSETIFF, struct.pack("16sH", b"mirror", IFF_TUN | IFF_NO_PI))
+subprocess.run("ip address add 10.9.0.1/24 dev mirror && ip link set mirror up mtu 1400", shell=True, check=True)
+print("ready", flush=True)
+random.seed(6)
+late = []
+while True:
+    wait = max(0, late[0][0] - time.monotonic()) if late else None
+    if select.select([tunnel], [], [], wait)[0]:
+        packet = os.read(tunnel, 65536)
+        if packet[0] >> 4 != 4 or random.random() < 0.02:
+            continue
+        packet = packet[:12] + packet[16:20] + packet[12:16] + packet[20:]
+        for _ in range(2 if random.random() < 0.02 else 1):
+            # Each its own: one in ten is overtaken by those after it.
+            delay = 0.002 + (random.random() * 0.02 if random.random() < 0.1 else 0)
+            heapq.heappush(late, (time.monotonic() + delay, random.random(), packet))
+    while late and late[0][0] <= time.monotonic():
+        os.write(tunnel, heapq.heappop(late)[2])
+"#;
