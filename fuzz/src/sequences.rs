@@ -94,7 +94,7 @@ struct Text {
     bytes: Vec<u8>,
     /// What is whole.
     asked: Vec<Asked>,
-    /// Whether what is cut is the content of a HEAD.
+    /// Whether what is cut is a HEAD, as far as can be seen.
     is_cut_head: bool,
     end: Expected,
 }
@@ -150,7 +150,7 @@ impl Text {
                 match ends.get(asked.len()).zip(plan.requests.get(asked.len())) {
                     Some(((begin, _), planned)) => {
                         let part = &bytes[(*begin).min(bytes.len())..];
-                        is_cut_head = planned.method == Method::Head && has_head(part);
+                        is_cut_head = part.trim_ascii_start().starts_with(b"HEAD ");
                         planned.cut(part)
                     }
                     None => Expected::Nothing,
