@@ -94,7 +94,7 @@ pub enum Error {
         /// The reason, shared by all of them.
         source: Arc<dyn error::Error + Send + Sync>,
     },
-    /// The server was told to stop before its start was complete.
+    /// The server was told to stop before its start, or its restart, was complete.
     Stopped,
 }
 

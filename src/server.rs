@@ -99,11 +99,16 @@ impl Server {
     /// change.
     ///
     /// # Errors
-    /// As [`start`](Self::start); then the server is stopped.
+    /// As [`start`](Self::start); [`Error::Stopped`] if somebody has asked for a stop meanwhile. Then the server is stopped.
     pub fn restart(&self) -> Result<(), Error> {
         // Without a moment in between in which it is stopped: others would take that for the end.
-        self.shared.stop_for(State::Paused);
-        self.start()
+        if self.shared.stop_for(State::Paused).is_none() {
+            return self.start();
+        }
+        if self.shared.go_on(&self.settings)? {
+            log::info!("serving on {}", self.description());
+        }
+        Ok(())
     }
 
     /// Waits until connections are accepted: at once if it runs, else until another thread has started it.

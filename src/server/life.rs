@@ -41,6 +41,8 @@ pub(super) struct Life {
     pub(super) prepared: Option<Prepared>,
     /// What the next start goes on with, in `Paused`.
     pub(super) kept: Kept,
+    /// Whether somebody has asked for a stop while another was at it: a restart goes no further then.
+    is_unwanted: bool,
     stopped: Stopped,
     /// Whether it is what the process is for, so that its state is that of the service: systemd is told.
     pub(super) is_main: bool,
@@ -80,7 +82,8 @@ impl Shared {
         self.stop_for(State::Stopped).unwrap_or_else(|| self.life().stopped)
     }
 
-    /// Stops what runs, and enters `next`; `None` if it was not this call that stopped it. In `Paused` the listeners stay open.
+    /// Stops what runs, and enters `next`; `None` if it was not this call that stopped it. In `Paused` the listeners stay open; a stop that
+    /// is asked for meanwhile ends that.
     pub(super) fn stop_for(&self, next: State) -> Option<Stopped> {
         let (running, is_main) = {
             let mut life = self.life();
@@ -88,16 +91,12 @@ impl Shared {
                 life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
             }
             match (life.state, &life.running) {
-                (State::Running, Some(running)) => {
-                    let running = Arc::clone(running);
-                    // Whoever sees that it is stopping may rely on it.
-                    running.announce_stop();
-                    life.state = State::Stopping;
-                    (running, life.is_main)
-                }
-                // Another is at it. Who is waited for himself must not wait for him.
-                (State::Stopping, Some(running)) if !running.is_ours() => {
-                    while life.state == State::Stopping {
+                (State::Running, _) => life.begin_stop()?,
+                (State::Stopping, running) => {
+                    // Another is at it. Who is waited for himself must not wait for him.
+                    let waits = running.as_ref().is_some_and(|running| !running.is_ours());
+                    life.is_unwanted |= next == State::Stopped;
+                    while waits && life.state == State::Stopping {
                         life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
                     }
                     return None;
@@ -109,20 +108,36 @@ impl Shared {
                 _ => return None,
             }
         };
+        Some(self.finish_stop(&running, is_main, next))
+    }
+
+    /// Goes through with a stop that has begun.
+    fn finish_stop(&self, running: &Arc<Running>, is_main: bool, next: State) -> Stopped {
         match next {
             _ if !is_main => {}
             State::Paused => notify::reloading(),
             _ => notify::stopping(),
         }
         let (stopped, kept) = if next == State::Paused { running.pause() } else { (running.stop(), Kept::default()) };
-        self.let_go(&running, |life| {
-            life.state = next;
+        let mut unwanted = None;
+        self.let_go(running, |life| {
             life.stopped = stopped;
-            life.kept = kept;
+            if std::mem::take(&mut life.is_unwanted) && next == State::Paused {
+                unwanted = Some(kept);
+            } else {
+                (life.state, life.kept) = (next, kept);
+            }
         });
+        if let Some(kept) = unwanted {
+            if is_main {
+                notify::stopping();
+            }
+            drop(kept);
+            self.life().state = State::Stopped;
+        }
         self.changed.notify_all();
         log::info!("stopped: {} finished, {} cut", stopped.finished, stopped.cut);
-        Some(stopped)
+        stopped
     }
 
     /// Gives up what has been bound and does not serve.
@@ -143,21 +158,21 @@ impl Shared {
 
     /// Stops because the serving side cannot go on: who waits is told why.
     pub(super) fn fail(&self, cause: Cause) {
-        let buses = {
+        let (running, is_main, buses) = {
             let mut life = self.life();
-            match life.state {
-                State::Running => life.failure = Some(Arc::clone(&cause)),
-                State::Stopped => return,
-                _ => {
+            // At once: another who stops it meanwhile would wait for this thread, and this one for him.
+            let Some((running, is_main)) = life.begin_stop() else {
+                if life.state != State::Stopped {
                     // Whoever is at it finds it, and does not have to be waited for.
                     life.broken = Some(cause);
-                    return;
                 }
-            }
-            life.buses.clone()
+                return;
+            };
+            life.failure = Some(Arc::clone(&cause));
+            (running, is_main, life.buses.clone())
         };
         log::error!("the server cannot go on: {cause}");
-        self.stop();
+        self.finish_stop(&running, is_main, State::Stopped);
         for bus in buses.iter().filter_map(WeakBus::upgrade) {
             bus.fail("HTTP server", Error::Serving { source: Arc::clone(&cause) });
         }
@@ -272,6 +287,16 @@ impl Shared {
 }
 
 impl Life {
+    /// Enters `Stopping`, if it runs; gives what does, and whether systemd is to be told.
+    fn begin_stop(&mut self) -> Option<(Arc<Running>, bool)> {
+        let running = self.running.clone().filter(|_| self.state == State::Running)?;
+        // Whoever sees that it is stopping may rely on it.
+        running.announce_stop();
+        self.state = State::Stopping;
+        self.is_unwanted = false;
+        Some((running, self.is_main))
+    }
+
     /// Enters that a start has failed; who waits for it is told in words, as the error itself is the starter's.
     pub(super) fn fail_to_start(&mut self, error: Error) -> Error {
         self.state = State::Stopped;
@@ -339,6 +364,17 @@ mod tests {
         let told = bus.block().unwrap_err().to_string();
         let expected = format!("failed: HTTP server: the server cannot go on: cannot listen on {address}: ");
         assert!(told.starts_with(&expected), "{told}");
+    }
+
+    #[test]
+    fn listeners_that_die_together_do_not_wait_for_each_other() {
+        let mut server = server();
+        server.settings.listen = vec![BindAddr::Tcp { host: "127.0.0.1".to_owned(), port: 0 }; 4];
+        for _ in 0..100 {
+            server.start().unwrap();
+            break_down(&server);
+            assert!(matches!(server.block(), Err(Error::Serving { .. })));
+        }
     }
 
     #[test]

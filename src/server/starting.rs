@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::life::{Shared, State};
+use super::life::{Life, Shared, State};
 use super::running::Prepared;
 use crate::bus::notify;
 use crate::config::Config;
@@ -14,6 +14,19 @@ impl Shared {
     /// Binds and accepts. Nothing happens if it runs; says whether it did not.
     pub(super) fn start(self: &Arc<Self>, settings: &Settings) -> Result<bool, Error> {
         let Some(kept) = self.claim_start() else { return self.open(settings) };
+        self.start_claimed(settings, kept).map(|()| true)
+    }
+
+    /// Starts after a pause, as [`start`](Self::start) does, unless somebody has stopped it since.
+    pub(super) fn go_on(self: &Arc<Self>, settings: &Settings) -> Result<bool, Error> {
+        let claimed = {
+            let mut life = self.settled();
+            if life.state == State::Stopped {
+                return Err(Error::Stopped);
+            }
+            life.claim()
+        };
+        let Some(kept) = claimed else { return self.open(settings) };
         self.start_claimed(settings, kept).map(|()| true)
     }
 
@@ -51,15 +64,7 @@ impl Shared {
     /// Enters `Starting`, once nobody else is in the middle of anything, and gives what there is to go on with; `None` if it runs or
     /// listens already.
     pub(super) fn claim_start(&self) -> Option<Kept> {
-        let mut life = self.settled();
-        match life.state {
-            State::Running | State::Prepared => return None,
-            State::Stopped => life.broken = None,
-            _ => {}
-        }
-        life.state = State::Starting;
-        life.failure = None;
-        Some(std::mem::take(&mut life.kept))
+        self.settled().claim()
     }
 
     /// Gives up what has been claimed.
@@ -137,5 +142,19 @@ impl Shared {
         if is_main {
             notify::stopping();
         }
+    }
+}
+
+impl Life {
+    /// Enters `Starting`, and gives what there is to go on with; `None` if it runs or listens already.
+    fn claim(&mut self) -> Option<Kept> {
+        match self.state {
+            State::Running | State::Prepared => return None,
+            State::Stopped => self.broken = None,
+            _ => {}
+        }
+        self.state = State::Starting;
+        self.failure = None;
+        Some(std::mem::take(&mut self.kept))
     }
 }

@@ -97,6 +97,10 @@ impl Handler for Mounted {
             None => self.handler.handle(request),
         }
     }
+
+    fn begins_early(&self) -> bool {
+        self.handler.begins_early()
+    }
 }
 
 impl Source for Shared {

@@ -110,9 +110,10 @@ impl Engine {
         report: &Report,
     ) -> Result<Self, Error> {
         let tls = tls(&config)?.map(Arc::new);
-        let entrances = Mutex::new(kept.listen(&config, report)?);
         let service = Arc::new(Service { tls, ..Service::new(config, handler) });
         let pool = Pool::new(service).map_err(|source| Error::System { what: "epoll", source })?;
+        // Last: what is kept has threads, which only an engine that is stopped lets go of.
+        let entrances = Mutex::new(kept.listen(&pool.service().config.get(), report)?);
         let engine = Self {
             pool: Arc::new(pool),
             entrances,

@@ -1,6 +1,8 @@
 //! What the system refuses: descriptors, threads and memory; and a clock that jumps.
 
 use std::fs::File;
+use std::io::ErrorKind;
+use std::net::TcpStream;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,6 +10,7 @@ use std::time::{Duration, Instant};
 use drupe::{Request, Server};
 
 use crate::client::{Client, get, wait_until};
+use crate::door::Door;
 use crate::place::{Place, is_root};
 use crate::process::{descriptors, is_alone_after, is_alone_with, threads};
 use crate::service::Service;
@@ -44,6 +47,34 @@ fn a_start_that_lacks_a_descriptor_fails_and_leaves_nothing_whichever_it_is() {
     Client::connect(server.bound_addr().unwrap()).assert_in_step("/", "hello");
     server.stop();
     assert_eq!((descriptors(), threads()), (before, vec![]));
+}
+
+/// A handler that does not come back keeps the engine of before: the next one needs descriptors of its own.
+#[test]
+fn a_restart_that_lacks_a_descriptor_leaves_nothing_that_listens() {
+    const NAME: &str = "faults::a_restart_that_lacks_a_descriptor_leaves_nothing_that_listens";
+    if !is_alone_with(64, NAME) {
+        return;
+    }
+    let stuck = Door::default();
+    let held = stuck.clone();
+    let mut server = Server::new(move |_: &mut Request| held.pass());
+    server.settings.socket_port = 0;
+    server.settings.shutdown_timeout = Duration::from_millis(1);
+    server.start().unwrap();
+    let address = server.bound_addr().unwrap();
+    let mut client = Client::connect(address);
+    client.send(get("/"));
+    wait_until("it is stuck", || stuck.waiting() == 1);
+    let taken: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+    let restarted = server.restart();
+    drop(taken);
+    println!("{}", restarted.unwrap_err());
+    let refused = TcpStream::connect(address).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    stuck.open();
+    drop(server);
+    wait_until("no thread is left", || threads().is_empty());
 }
 
 /// A server that has started is left with none, one, two descriptors: whatever is asked of it is answered, at once or when there are some again.
@@ -176,10 +207,15 @@ fn a_limit_of_memory_above_the_bounds_is_never_met() {
         client.send("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n");
         client.send(vec![b'x'; 512 << 10]);
     }
-    for client in &mut crowd {
-        client.send(vec![b'x'; 512 << 10]);
-        assert_eq!(client.answer().text(), "1048576");
-    }
+    // All at the same time: a client that waits for its turn while it holds a worker would be told to go, as a slow one.
+    thread::scope(|scope| {
+        for client in &mut crowd {
+            scope.spawn(|| {
+                client.send(vec![b'x'; 512 << 10]);
+                assert_eq!(client.answer().text(), "1048576");
+            });
+        }
+    });
     assert_eq!(service.counts().of("panics"), 0);
 }
 

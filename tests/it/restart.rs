@@ -3,11 +3,12 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use drupe::process::Bus;
-use drupe::{BindAddr, Request, Server};
+use drupe::{BindAddr, Error, Request, RequestExt, Server, ServerHandle};
 
 use crate::client::{Client, PATIENCE, get, wait_until};
 use crate::place::Place;
@@ -175,6 +176,35 @@ fn what_changes_is_bound_anew_and_what_is_gone_is_refused() {
     server.settings.thread_pool = 2;
     server.start().unwrap();
     ask(first).unwrap();
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_restart_is_the_end() {
+    let (own, is_asked) = (Arc::new(OnceLock::<ServerHandle>::new()), Arc::new(AtomicBool::new(false)));
+    let (handle, asked) = (Arc::clone(&own), Arc::clone(&is_asked));
+    let mut server = Server::new(move |request: &mut Request| {
+        let handle = handle.get().unwrap();
+        asked.store(true, Ordering::SeqCst);
+        wait_until("it restarts", || request.is_shutting_down());
+        handle.stop();
+        "stopped"
+    });
+    server.settings.socket_port = 0;
+    server.settings.shutdown_timeout = PATIENCE;
+    server.start().unwrap();
+    own.set(server.handle()).unwrap();
+    let address = server.bound_addr().unwrap();
+    let mut client = Client::connect(address);
+    client.send(get("/"));
+    wait_until("it is being served", || is_asked.load(Ordering::SeqCst));
+    assert!(matches!(server.restart(), Err(Error::Stopped)));
+    assert_eq!(client.answer().text(), "stopped");
+    assert!(!server.handle().is_running());
+    assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    server.block().unwrap();
+    // That was the end of this one only.
+    server.restart().unwrap();
+    assert!(server.handle().is_running());
 }
 
 #[test]

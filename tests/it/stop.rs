@@ -159,5 +159,8 @@ fn server(door: &Door, stuck: &Door) -> Server {
 
 /// An answer that shows by itself whether it is whole, and whose it is.
 fn content(path: &str) -> Vec<u8> {
-    path.bytes().chain(*b" ").cycle().take(CONTENT).collect()
+    // Copied, not counted out byte by byte: that is what a busy machine would spend the time on that the stop is given.
+    let mut content = [path.as_bytes(), b" "].concat().repeat(CONTENT / path.len());
+    content.truncate(CONTENT);
+    content
 }

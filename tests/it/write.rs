@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use drupe::statistics::Page;
 use drupe::testing::{TestServer, exchange};
 use drupe::wsgi::{Application, Chunks, Content, Environ, Failure, FileWrapper, Gateway, StartResponse, Write};
 use drupe::{Body, Handler, Request, Response, Server, Settings};
@@ -41,6 +42,26 @@ fn writing<C: Into<Content>>(
         let mut writer = start_response.start("200 OK", fields.iter().copied())?;
         write(&mut writer, environ).map(Into::<Content>::into)
     }
+}
+
+#[test]
+fn with_statistics_in_front_it_goes_out_when_write_returns_too() {
+    let door = Door::default();
+    let held = door.clone();
+    let mut server = Server::wsgi(writing(&NO_FIELDS, move |write, _| {
+        write.write_all(b"one")?;
+        held.pass();
+        Ok("two")
+    }));
+    server.settings.socket_port = 0;
+    server.mount_statistics(Page::at("/statistics"));
+    server.start().unwrap();
+    let mut client = client(&server);
+    client.send(get("/"));
+    assert_eq!(client.head().unwrap().status, 200);
+    assert_eq!(client.chunk().unwrap(), b"one");
+    door.open();
+    assert_eq!(client.chunk().unwrap(), b"two");
 }
 
 #[test]
