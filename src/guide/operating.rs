@@ -31,15 +31,19 @@
 //! # Changed settings
 //!
 //! SIGHUP puts them in force while connections go on. A file with a mistake in it changes nothing and is reported, so `drupe check FILE` first is
-//! only polite. Where it listens, `accepted_queue_size`, `wsgi_version` and whether there is TLS at all need a restart; the log
-//! names what was changed and has to wait:
+//! only polite. Where it listens, `accepted_queue_size`, `statistics`, `wsgi_version` and whether there is TLS at all need a restart; the
+//! log names what was changed and has to wait:
 //!
 //! ```text
 //! drupe: warning: setting socket_port has been changed and needs a restart: the old value stays in force
 //! ```
 //!
 //! In a program, [`ServerHandle::reload`](crate::ServerHandle::reload) does the same and returns those names;
-//! [`Server::restart`](crate::Server::restart) takes everything, with a stop in between.
+//! [`Server::restart`](crate::Server::restart) takes everything, and what [`Server::settings`](crate::Server) says, not what was reloaded
+//! since. Sockets that stay the same and connections that wait for a request stay open meanwhile; what is under way is finished first.
+//!
+//! Whom a connection comes from is settled when it comes: who is taken off `trusted_proxies` is believed over connections that are open
+//! already until they close. `restart` closes them.
 //!
 //! # Certificates
 //!

@@ -52,7 +52,8 @@ impl ServerHandle {
     /// is new for those that come from now on.
     ///
     /// Only a restart can change where it listens and how (`socket_*`, `listen`, `reuse_port`, `nodelay`), `accepted_queue_size`,
-    /// `instance`, `statistics`, `wsgi_version`, and whether TLS is spoken at all. Nothing happens if the server does not run.
+    /// `instance`, `statistics`, `wsgi_version`, what an application's environ has of `software` and `protocol_version`, and whether TLS is
+    /// spoken at all. Nothing happens if the server does not run.
     ///
     /// # Errors
     /// As [`Server::start`] for a setting that cannot be used, then nothing has changed; `Thread` if `thread_pool` has grown and a thread
