@@ -23,13 +23,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::message::{Handler, Request, Response};
 use crate::net::script::Script;
 use crate::net::stream::Stream;
+use crate::net::tls::Tls;
+use crate::net::tls::secure::Secure;
 use crate::server::{Server, ServerHandle};
 use crate::settings::Settings;
 use crate::threaded::connection::{Connection, Verdict};
@@ -63,11 +65,26 @@ impl Conversation {
         Ok(Self { service: Arc::new(Service::new(config, Arc::new(handler))) })
     }
 
+    /// Prepares them over TLS, as `settings` have it: what is sent and answered are the bytes on the wire, records and all.
+    ///
+    /// # Errors
+    /// `Setting` for one that cannot be used, and where there is no certificate.
+    pub fn encrypted(handler: impl Handler, settings: &Settings) -> Result<Self, Error> {
+        let config = Config::resolve(settings)?;
+        let Some(asked) = config.tls.clone() else {
+            return Err(Error::setting("ssl_certificate", "is not set: there is no TLS without a certificate"));
+        };
+        let tls = Tls::load(asked.options, asked.adapter, SystemTime::now())?;
+        let mut service = Service::new(config, Arc::new(handler));
+        service.tls = Some(Arc::new(tls));
+        Ok(Self { service: Arc::new(service) })
+    }
+
     /// What a client that sends `pieces`, each as one segment, and then ends its side is answered.
     ///
     /// It must go on piece by piece exactly as over a socket; time does not pass in it, so nothing is ever late.
     pub fn run(&self, pieces: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
-        let stream = Stream::Script(Script::new(pieces));
+        let stream = self.stream(Script::new(pieces));
         let mut desk = Desk::new(Arc::clone(&self.service), Arc::default());
         let mut connection = Connection::new(stream, None, Instant::now(), &desk.config);
         // Each turn reads a piece or the end; a connection that went on without would never end.
@@ -75,6 +92,13 @@ impl Conversation {
             connection.expect_input();
         }
         connection.answered_in_memory()
+    }
+
+    fn stream(&self, script: Script) -> Stream {
+        let stream = Stream::Script(script);
+        let Some(tls) = &self.service.tls else { return stream };
+        let secure = Secure::new(stream, Arc::clone(tls), Duration::ZERO, Duration::ZERO);
+        Stream::Tls(Box::new(secure.expect("there is no socket that could refuse")))
     }
 }
 

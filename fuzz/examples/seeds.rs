@@ -1,4 +1,5 @@
-//! Writes the cases of `tests/data`, what proxies say and files of settings into the corpus of each target, for the fuzzers to begin with.
+//! Writes the cases of `tests/data`, what proxies say and files of settings into `found`, for the fuzzers to begin with beside the corpus
+//! that is there.
 //!
 //! `cargo run --example seeds`, in this folder.
 
@@ -10,18 +11,18 @@ use std::{fs, io, path::Path};
 
 fn main() -> io::Result<()> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data");
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("found");
     for target in ["head", "framing", "decode", "exchange", "encode", "connection", "proxy", "forwarded", "settings"] {
-        fs::create_dir_all(corpus.join(target))?;
+        fs::create_dir_all(found.join(target))?;
     }
     for (at, seed) in HEADERS.iter().enumerate() {
-        fs::write(corpus.join("proxy").join(format!("header-{at}")), seed)?;
+        fs::write(found.join("proxy").join(format!("header-{at}")), seed)?;
     }
     for (at, seed) in FIELDS.iter().enumerate() {
-        fs::write(corpus.join("forwarded").join(format!("field-{at}")), [b"\x01", seed.as_bytes()].concat())?;
+        fs::write(found.join("forwarded").join(format!("field-{at}")), [b"\x01", seed.as_bytes()].concat())?;
     }
     for (at, seed) in FILES.iter().enumerate() {
-        fs::write(corpus.join("settings").join(format!("file-{at}")), seed)?;
+        fs::write(found.join("settings").join(format!("file-{at}")), seed)?;
     }
     for file in fs::read_dir(data)? {
         let path = file?.path();
@@ -35,11 +36,11 @@ fn main() -> io::Result<()> {
                 |mark: &[u8]| case.input.windows(mark.len()).position(|part| part == mark).map(|at| at + mark.len());
             let fields = find(b"\r\n").unwrap_or(0);
             let body = find(b"\r\n\r\n").unwrap_or(0);
-            fs::write(corpus.join("head").join(&name), &case.input)?;
-            fs::write(corpus.join("exchange").join(&name), &case.input)?;
-            fs::write(corpus.join("connection").join(&name), [b"\x07\x00\x40\x02", &case.input[..]].concat())?;
-            fs::write(corpus.join("framing").join(&name), &case.input[fields..])?;
-            fs::write(corpus.join("decode").join(&name), [&[1, 64], &case.input[body..]].concat())?;
+            fs::write(found.join("head").join(&name), &case.input)?;
+            fs::write(found.join("exchange").join(&name), &case.input)?;
+            fs::write(found.join("connection").join(&name), [b"\x07\x00\x40\x02", &case.input[..]].concat())?;
+            fs::write(found.join("framing").join(&name), &case.input[fields..])?;
+            fs::write(found.join("decode").join(&name), [&[1, 64], &case.input[body..]].concat())?;
         }
     }
     Ok(())

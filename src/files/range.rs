@@ -71,10 +71,11 @@ fn satisfiable(element: &str, length: u64) -> Option<Option<Range<u64>>> {
         return Some((suffix > 0).then(|| length.saturating_sub(suffix)..length));
     }
     let first = number(first)?;
-    let end = if last.is_empty() { length } else { number(last)?.saturating_add(1) };
-    if !last.is_empty() && end <= first {
+    let last = if last.is_empty() { u64::MAX } else { number(last)? };
+    if last < first {
         return None;
     }
+    let end = last.saturating_add(1);
     Some((first < length).then(|| first..end.min(length)))
 }
 

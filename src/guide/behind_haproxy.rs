@@ -17,7 +17,7 @@
 //! **The PROXY protocol** (`send-proxy-v2`, above) announces it once, before the first request of a connection. It works for any protocol and
 //! leaves requests as they are; [`peer`](crate::Connection::peer) is the client and [`proxy`](crate::Connection::proxy) is HAProxy. Every
 //! connection has to begin with it: what does not is closed without an answer and counted as
-//! [`proxy_refused`](crate::Statistics::proxy_refused). HAProxy's own checks send it too.
+//! [`proxy_refused`](crate::statistics::Statistics::proxy_refused). HAProxy's own checks send it too.
 //!
 //! **Fields** tell it with each request, so connections to the servers are shared by all clients:
 //!

@@ -10,6 +10,7 @@
 //! | [`behind_haproxy`] | HAProxy in front |
 //! | [`under_systemd`] | a service and a socket unit |
 //! | [`in_kubernetes`] | a deployment: probes, and an end that loses no request |
+//! | [`parts`] | a process of several parts: a bus, a PID file, fewer rights |
 //! | [`operating`] | signals, certificates, logs, restarts, numbers |
 //! | [`security`] | what is defended, by which default, and what is not |
 //! | [`travel`] | how a request travels through the threads |
@@ -23,6 +24,7 @@ pub mod from_rouille;
 pub mod from_tiny_http;
 pub mod in_kubernetes;
 pub mod operating;
+pub mod parts;
 pub mod security;
 pub mod settings;
 pub mod travel;

@@ -39,8 +39,8 @@
 //! ```
 //!
 //! In a program, [`ServerHandle::reload`](crate::ServerHandle::reload) does the same and returns those names;
-//! [`Server::restart`](crate::Server::restart) takes everything, and what [`Server::settings`](crate::Server) says, not what was reloaded
-//! since. Sockets that stay the same and connections that wait for a request stay open meanwhile; what is under way is finished first.
+//! [`Server::restart`](crate::Server::restart) takes everything, by the settings of the `Server`, not by what was reloaded since: what runs is
+//! finished, listening sockets whose address stays the same are kept, with the connections that wait for a request, and nobody is refused.
 //!
 //! Whom a connection comes from is settled when it comes: who is taken off `trusted_proxies` is believed over connections that are open
 //! already until they close. `restart` closes them.
@@ -91,7 +91,19 @@
 //!
 //! # Numbers
 //!
-//! [`Server::statistics`](crate::Server::statistics) can be asked at any time, also for a page of your own:
+//! `drupe --statistics` shows them at `/statistics/`, as does [`Server::mount_statistics`](crate::Server::mount_statistics) in a program: a page with
+//! charts, `json` with CherryPy's names, and `metrics` for Prometheus. By default only this machine sees them, over a loopback address or a Unix
+//! socket; to have Prometheus ask from elsewhere, show them by [another server](crate::ServerHandle::statistics_page) on an address that only
+//! it reaches.
+//!
+//! ```text
+//! scrape_configs:
+//!   - job_name: drupe
+//!     metrics_path: /statistics/metrics
+//!     static_configs: [{ targets: ["localhost:8080"] }]
+//! ```
+//!
+//! [`Server::statistics`](crate::Server::statistics) can be asked at any time:
 //!
 //! ```
 //! use std::sync::OnceLock;

@@ -69,7 +69,7 @@
 //!    that have left HTTP are ended at once.
 //! 4. What is left is cut: its connection, not its thread, since a thread cannot be ended from outside. A handler that reads or writes notices;
 //!    one that only computes or sleeps is waited for a moment longer and then left alone, with a line in the log.
-//! 5. Every thread that has ended is joined. [`Stopped`](crate::Stopped) says how many requests were finished, how many connections cut, and
+//! 5. Every thread that has ended is joined. [`Stopped`](crate::process::Stopped) says how many requests were finished, how many connections cut, and
 //!    how long it took.
 //!
 //! Where to read on: `src/threaded/mod.rs` has a table of the files, `connection.rs` the states, `pool.rs` what was measured.

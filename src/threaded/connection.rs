@@ -39,6 +39,7 @@ use crate::h1::head::Scan;
 use crate::message::body::Upgrade;
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
+use crate::net::tls::secure::Secure;
 use crate::proxy::header::Refusal;
 
 /// A connection and where it stands. It has one owner at any time: the queue, a worker, or parking.
@@ -158,7 +159,7 @@ impl Connection {
 
     /// All that was written to a connection in memory.
     pub(crate) fn answered_in_memory(&self) -> Vec<u8> {
-        match &*self.stream {
+        match self.stream.secure().map_or(&*self.stream, Secure::inner) {
             Stream::Script(script) => script.answered(),
             Stream::Tcp(_) | Stream::Unix(_) | Stream::Tls(_) => Vec::new(),
         }

@@ -87,7 +87,8 @@ impl Connection {
             return Next::Verdict(Verdict::Close);
         }
         let intake = reception.map(|reception| {
-            let content = self.lend_content(reception, exchange.wants_continue(), desk);
+            // Who has sent it all waits for nothing, and what is told unasked would come before what is only gathered.
+            let content = self.lend_content(reception, is_to_come && exchange.wants_continue(), desk);
             Arc::new(Intake::new(Box::new(content)))
         });
         let mut request = self.request(head, intake.clone(), desk);

@@ -211,3 +211,67 @@ impl Sending {
 const KEPT_BY_TLS: u64 = 64 * 1024;
 /// How often a client that takes little is looked at.
 const RETRY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::message::Request;
+    use crate::net::poll::Interest;
+    use crate::net::stream::Stream;
+    use crate::settings::Settings;
+    use crate::threaded::desk::Service;
+
+    /// A connection that has asked for `/a` and `/b`, and whose client has not read what fills the socket already.
+    fn full() -> (Connection, Desk, UnixStream) {
+        let (mut client, mut socket) = UnixStream::pair().unwrap();
+        socket.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
+        while socket.write(&[b'#'; 4096]).is_ok() {}
+        let config = Config::resolve(&Settings::default()).unwrap();
+        let service = Arc::new(Service::new(config, Arc::new(|request: &mut Request| request.uri().path().to_owned())));
+        let desk = Desk::new(Arc::clone(&service), Arc::default());
+        let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+        client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        (Connection::new(stream, None, Instant::now(), &service.config.get()), desk, client)
+    }
+
+    #[test]
+    fn answers_that_were_gathered_wait_for_room_and_what_follows_goes_on() {
+        let (mut connection, mut desk, mut client) = full();
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(connection.is_under_way() && connection.interest() == Interest::Write);
+        assert!(desk.gathered.is_empty(), "it is the connection's own");
+        client.set_nonblocking(true).unwrap();
+        let mut all = Vec::new();
+        let mut read = |all: &mut Vec<u8>| drop(client.read_to_end(all));
+        read(&mut all);
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(connection.is_idle() && connection.interest() == Interest::Read);
+        read(&mut all);
+        let answers = String::from_utf8(all.into_iter().filter(|byte| *byte != b'#').collect()).unwrap();
+        let contents: Vec<&str> = answers.split("\r\n\r\n").skip(1).map(|part| &part[..2]).collect();
+        assert_eq!(contents, ["/a", "/b"], "{answers}");
+    }
+
+    #[test]
+    fn a_client_that_leaves_meanwhile_ends_it() {
+        let (mut connection, mut desk, client) = full();
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        drop(client);
+        assert!(matches!(connection.advance(&mut desk), Verdict::Close));
+    }
+
+    #[test]
+    fn a_client_that_reads_nothing_for_too_long_is_cut() {
+        let (mut connection, mut desk, _client) = full();
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        let Phase::Send(sending) = &mut connection.phase else { panic!("it waits for room") };
+        sending.since -= Duration::from_secs(3600);
+        assert!(matches!(connection.advance(&mut desk), Verdict::Close));
+        assert_eq!(desk.counters.timeouts().write, 1);
+    }
+}

@@ -158,6 +158,7 @@ const WALL: &[(&str, &str)] = &[
     ("threaded/desk.rs", "the Date field"),
     ("threaded/access.rs", "the date of a line of the access log"),
     ("threaded/mod.rs", "whether certificates are valid"),
+    ("testing", "the same, in memory"),
     ("net/socket_file.rs", "the age of a file"),
     ("files/mod.rs", "no validator may be later than Date"),
     ("wsgi/keys.rs", "how long a certificate is still valid"),

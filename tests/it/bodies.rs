@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
 
 use drupe::http::StatusCode;
-use drupe::testing::TestServer;
+use drupe::testing::{TestServer, exchange};
 use drupe::{Body, IntoResponse, Request, Response};
 
 use crate::client::{Client, Framing, PATIENCE, get, wait_until};
@@ -300,4 +300,39 @@ fn a_stream_whose_client_leaves_is_told_so() {
     client.head().unwrap();
     drop(client);
     assert!(tells.recv_timeout(2 * PATIENCE).unwrap(), "writing went on");
+}
+
+/// What two requests, sent at once, are answered where the first gets `body`.
+fn answered(body: fn() -> Body) -> String {
+    let handler = move |request: &mut Request| if request.uri().path() == "/" { body() } else { "more".into() };
+    String::from_utf8(exchange(handler, [get("/"), get("/more")].concat().as_bytes())).unwrap()
+}
+
+struct Failing(bool);
+
+impl std::io::Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        assert!(!self.0, "a test");
+        Err(std::io::Error::other("the disk is gone"))
+    }
+}
+
+#[test]
+fn a_body_that_fails_before_its_first_byte_is_a_500() {
+    for body in [|| Body::from_reader(Failing(false)), || Body::sized(Failing(false), 5)] as [fn() -> Body; 2] {
+        let answer = answered(body);
+        assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+        assert!(answer.contains("\r\nConnection: close\r\n") && !answer.contains("the disk"), "{answer}");
+        assert!(!answer.contains("more"), "a 500 in the place of an answer is the last: {answer}");
+    }
+    assert_eq!(answered(|| Body::from_reader(Failing(true))), "", "a panic there costs the connection");
+}
+
+#[test]
+fn a_file_that_is_shorter_than_declared_is_the_last_answer() {
+    let answer = answered(|| {
+        let file = Scratch::new(b"0123456789");
+        Body::from_file_range(File::open(&file.0).unwrap(), 4..20)
+    });
+    assert!(answer.contains("\r\nContent-Length: 16\r\n") && answer.ends_with("\r\n\r\n456789"), "{answer}");
 }

@@ -25,10 +25,11 @@ struct Ended {
     errors: String,
 }
 
-/// The program without anything in the environment that it would take for its own.
+/// The program without anything in the environment that it would take for its own; where coverage is measured, its own counts.
 pub(crate) fn drupe() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_drupe"));
-    command.env_clear().stdin(Stdio::null());
+    let measured = std::env::vars_os().filter(|(name, _)| name == "LLVM_PROFILE_FILE");
+    command.env_clear().envs(measured).stdin(Stdio::null());
     command
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use drupe::http::{HeaderValue, header};
-use drupe::testing::TestServer;
+use drupe::testing::{TestServer, exchange};
 use drupe::{Request, Response};
 
 use crate::client::{Client, PATIENCE, get, wait_until};
@@ -255,4 +255,22 @@ fn a_response_that_panics_as_it_is_dropped_unsent_costs_no_answer() {
         assert_eq!(client.answer().status, 400);
     }
     assert_eq!(server.server().statistics().panics, 5);
+}
+
+/// A client that had sent its content with the head, and said `Expect: 100-continue` all the same, was told to go on by a handler that gave
+/// that content back; the line came before the answers to the requests before it, which were only gathered yet. And a handler that
+/// left such content unread cost the connection.
+#[test]
+fn who_has_sent_all_content_is_not_told_to_go_on() {
+    let handler = |request: &mut Request| match request.uri().path() {
+        "/echo" => std::mem::take(request.body_mut()),
+        path => path.to_owned().into(),
+    };
+    let post = |path: &str| {
+        format!("POST {path} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello")
+    };
+    let text = [get("/first"), post("/echo"), post("/unread"), get("/last")].concat();
+    let answered = String::from_utf8(exchange(handler, text.as_bytes())).unwrap();
+    let contents: Vec<&str> = answered.split("\r\n\r\n").map(|part| part.split("HTTP/1.1").next().unwrap()).collect();
+    assert_eq!(contents, ["", "/first", "hello", "/unread", "/last"], "{answered}");
 }

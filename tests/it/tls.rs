@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use drupe::statistics::Statistics;
-use drupe::testing::TestServer;
+use drupe::testing::{Conversation, TestServer};
 use drupe::{Body, Error, Request, RequestExt, Response, Server, Settings, upgrade};
 
 use crate::client::{Client, PATIENCE, get, post, wait_until};
@@ -54,6 +54,19 @@ fn a_handler_sees_what_was_agreed_on() {
     }
     let server = TestServer::new(tell);
     Client::connect(server.address()).assert_in_step("/", "http in clear");
+}
+
+#[test]
+fn a_first_flight_in_memory_is_answered_as_over_a_socket() {
+    let mut settings = Settings::default();
+    assert!(Conversation::encrypted(tell, &settings).unwrap_err().to_string().contains("ssl_certificate"));
+    secure(&mut settings);
+    let conversation = Conversation::encrypted(tell, &settings).unwrap();
+    // An alert: it is no handshake message that could begin one.
+    assert_eq!(conversation.run([b"\x16\x03\x01\x00\x04\x63\0\0\0".to_vec()])[..3], [0x15, 3, 3]);
+    let clear = conversation.run([b"GET / HT".to_vec(), b"TP/1.1\r\nHost: a\r\n\r\n".to_vec()]);
+    assert!(clear.starts_with(b"HTTP/1.1 400 "), "{}", String::from_utf8_lossy(&clear));
+    assert_eq!(conversation.run([]), b"");
 }
 
 #[test]

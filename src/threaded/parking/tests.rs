@@ -1,5 +1,7 @@
 //! Lots are given, watched, given up and given again.
 
+mod interleavings;
+
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
