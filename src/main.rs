@@ -168,6 +168,8 @@ fn serve(options: Options) -> Result<(), Failure> {
     let done = server.quickstart();
     // The server has stopped; what else there is follows, and what goes wrong with that is logged.
     let _ = bus.exit();
+    // Another thread may be at that, as where a listener has died: its PID file is to be gone before the process is.
+    let _ = bus.block();
     log::logger().flush();
     Ok(done?)
 }

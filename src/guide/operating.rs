@@ -31,16 +31,19 @@
 //! # Changed settings
 //!
 //! SIGHUP puts them in force while connections go on. A file with a mistake in it changes nothing and is reported, so `drupe check FILE` first is
-//! only polite. Where it listens, `accepted_queue_size`, `wsgi_version` and whether there is TLS at all need a restart; the log
-//! names what was changed and has to wait:
+//! only polite. Where it listens, `accepted_queue_size`, `statistics`, `wsgi_version` and whether there is TLS at all need a restart; the
+//! log names what was changed and has to wait:
 //!
 //! ```text
 //! drupe: warning: setting socket_port has been changed and needs a restart: the old value stays in force
 //! ```
 //!
 //! In a program, [`ServerHandle::reload`](crate::ServerHandle::reload) does the same and returns those names;
-//! [`Server::restart`](crate::Server::restart) takes everything: what runs is finished, listening sockets whose address stays the same are kept, with the
-//! connections that wait for a request, and nobody is refused.
+//! [`Server::restart`](crate::Server::restart) takes everything, by the settings of the `Server`, not by what was reloaded since: what runs is
+//! finished, listening sockets whose address stays the same are kept, with the connections that wait for a request, and nobody is refused.
+//!
+//! Whom a connection comes from is settled when it comes: who is taken off `trusted_proxies` is believed over connections that are open
+//! already until they close. `restart` closes them.
 //!
 //! # Certificates
 //!

@@ -242,6 +242,14 @@ impl Shared {
         }
     }
 
+    /// Waits while it is in the middle of a start.
+    pub(super) fn wait_for_start(&self) {
+        let mut life = self.life();
+        while life.state == State::Starting {
+            life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     /// What runs, as opposed to what has.
     pub(super) fn serving(&self) -> Option<Arc<Running>> {
         let life = self.life();

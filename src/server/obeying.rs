@@ -1,5 +1,6 @@
 //! The signals that a server obeys while it blocks.
 
+use std::io;
 use std::sync::Arc;
 
 use super::Server;
@@ -12,15 +13,16 @@ impl Server {
     /// Catches all there are to obey; where that fails gives up a start that has `begun`.
     pub(super) fn obey_all_signals(&self, begun: bool) -> Result<Vec<Caught>, Error> {
         let caught = self.obey_signals();
-        if caught.is_err() && begun {
+        if begun && caught.iter().any(Result::is_err) {
+            // Before the others are let go: what they have heard may wait for the start.
             self.shared.give_up_start();
         }
-        caught
+        caught.into_iter().collect::<Result<_, _>>().map_err(|source| Error::System { what: "signals", source })
     }
 
     /// Stops at SIGTERM and SIGINT, at once if there is a second one. SIGHUP and SIGUSR1 are caught only where there is anything to read
     /// anew.
-    fn obey_signals(&self) -> Result<Vec<Caught>, Error> {
+    fn obey_signals(&self) -> Vec<io::Result<Caught>> {
         let (first, more) = (self.handle(), self.handle());
         let stop = move || {
             first.stop();
@@ -35,7 +37,7 @@ impl Server {
             let shared = Arc::clone(&self.shared);
             caught.push(signals::on_graceful(move || shared.go_gracefully()));
         }
-        caught.into_iter().collect::<Result<_, _>>().map_err(|source| Error::System { what: "signals", source })
+        caught
     }
 }
 

@@ -48,9 +48,12 @@ impl Server {
 impl ServerHandle {
     /// Has a server that runs go by `settings` from now on; gives the names of those that cannot change while it runs, and have not.
     /// Connections go on; each goes by what is new from the next that it sends or is sent. Certificates and keys are loaded again.
+    /// What is settled when a connection comes (`proxy_protocol`, `trusted_proxies`, `peercreds`, `peercreds_resolve`, `keep_alive_grace`)
+    /// is new for those that come from now on.
     ///
     /// Only a restart can change where it listens and how (`socket_*`, `listen`, `reuse_port`, `nodelay`), `accepted_queue_size`,
-    /// `instance`, `statistics`, `wsgi_version`, and whether TLS is spoken at all. Nothing happens if the server does not run.
+    /// `instance`, `statistics`, `wsgi_version`, what an application's environ has of `software` and `protocol_version`, and whether TLS is
+    /// spoken at all. Nothing happens if the server does not run.
     ///
     /// # Errors
     /// As [`Server::start`] for a setting that cannot be used, then nothing has changed; `Thread` if `thread_pool` has grown and a thread
@@ -77,28 +80,36 @@ impl Reloading {
         lock(&self.source).clone()
     }
 
-    /// Enters what a server was started with.
-    pub(super) fn began(&self, settings: &Settings) {
-        lock(&self.in_force).clone_from(settings);
+    /// The settings in force. Whoever needs the server's life as well takes this first: a reload does.
+    pub(super) fn in_force(&self) -> MutexGuard<'_, Settings> {
+        lock(&self.in_force)
     }
 }
 
 impl Shared {
     pub(super) fn reload(&self, settings: &Settings) -> Result<Vec<&'static str>, Error> {
-        let mut in_force = lock(&self.reloading.in_force);
-        let Some(running) = self.serving() else { return Ok(Vec::new()) };
+        Ok(self.put_in_force(settings)?.unwrap_or_default())
+    }
+
+    /// Puts them in force as far as that is possible, and names what is not; `None`: nothing runs.
+    fn put_in_force(&self, settings: &Settings) -> Result<Option<Vec<&'static str>>, Error> {
+        let mut in_force = self.reloading.in_force();
+        let Some(running) = self.serving() else { return Ok(None) };
         let mut new = settings.clone();
         let kept = new.keep_lasting(&in_force);
         Config::resolve(&new).and_then(|config| running.reload(config)).map_err(|error| settings.locate(error))?;
         *in_force = new;
-        Ok(kept)
+        Ok(Some(kept))
     }
 
     /// Has settings read anew by whoever was asked to, and puts them in force; false if nobody was. What goes wrong is logged.
     pub(super) fn read_again(&self) -> bool {
         let Some(source) = self.reloading.source() else { return false };
-        match source().and_then(|settings| Ok(self.reload(&settings)?)) {
-            Ok(kept) => {
+        // What is just starting may have been given settings that are older than what has been changed.
+        self.wait_for_start();
+        match source().and_then(|settings| Ok(self.put_in_force(&settings)?)) {
+            Ok(None) => log::info!("settings are not read again: nothing runs that would go by them"),
+            Ok(Some(kept)) => {
                 for name in kept {
                     log::warn!("setting {name} has been changed and needs a restart: the old value stays in force");
                 }
@@ -144,4 +155,98 @@ impl Shared {
 /// Nothing under these locks can leave them half done, so poison says nothing.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpStream;
+    use std::sync::mpsc::{self, Receiver, Sender};
+    use std::thread;
+
+    use super::*;
+    use crate::address::BindAddr;
+    use crate::http_server::{HttpServer, Ready};
+    use crate::message::Request;
+    use crate::server::life::State;
+    use crate::server::running::Prepared;
+
+    type End = Result<(), Box<dyn Cause + Send + Sync>>;
+
+    /// Accepts when it is told to, ends when it is told to, and tells when it opens files anew.
+    struct Slow {
+        accepts: Mutex<Receiver<()>>,
+        stops: (Sender<()>, Mutex<Receiver<()>>),
+        reopened: Sender<()>,
+    }
+
+    impl HttpServer for Slow {
+        fn serve(&self, address: &BindAddr, ready: Ready) -> End {
+            lock(&self.accepts).recv()?;
+            ready.accepting(vec![address.clone()]);
+            Ok(lock(&self.stops.1).recv()?)
+        }
+
+        fn stop(&self) {
+            self.stops.0.send(()).unwrap();
+        }
+
+        fn graceful(&self) -> End {
+            Ok(self.reopened.send(())?)
+        }
+    }
+
+    #[test]
+    fn a_hangup_in_the_middle_of_a_start_waits_for_it() {
+        let ((accept, accepts), (reopened, told), stops) = (mpsc::channel(), mpsc::channel(), mpsc::channel());
+        let mut server = Server::new(|_: &mut Request| "never");
+        server.set_instance(Slow { accepts: Mutex::new(accepts), stops: (stops.0, Mutex::new(stops.1)), reopened });
+        let (read, is_read) = mpsc::channel();
+        let settings = server.settings.clone();
+        server.on_reload(move || {
+            read.send(())?;
+            Ok::<_, mpsc::SendError<()>>(settings.clone())
+        });
+        thread::scope(|scope| {
+            scope.spawn(|| server.start().unwrap());
+            while server.shared.life().state != State::Starting {
+                thread::yield_now();
+            }
+            let reading = scope.spawn(|| server.shared.read_again());
+            let is_early = is_read.try_recv().is_ok();
+            accept.send(()).unwrap();
+            assert!(reading.join().unwrap());
+            assert!(is_early || is_read.try_recv().is_ok());
+        });
+        told.try_recv().unwrap();
+    }
+
+    #[test]
+    fn a_start_that_waits_for_a_reload_holds_up_nobody_else() {
+        let mut server = Server::new(|_: &mut Request| "hello");
+        server.settings.socket_port = 0;
+        server.shared.prepare(&server.settings).unwrap();
+        let address = match &server.shared.life().prepared {
+            Some(Prepared::Engine(engine, _)) => engine.addresses()[0],
+            _ => unreachable!("there is no instance"),
+        };
+        thread::scope(|scope| {
+            let reloading = lock(&server.shared.reloading.in_force);
+            let open = scope.spawn(|| server.shared.open(&server.settings));
+            let mut client = TcpStream::connect(address).unwrap();
+            client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+            client.read_to_end(&mut Vec::new()).unwrap();
+            // It serves, and comes to that lock next, with no other in hand.
+            let mut refused = 0;
+            for _ in 0..LOOKS {
+                thread::yield_now();
+                refused = if server.shared.life.try_lock().is_ok() { 0 } else { refused + 1 };
+            }
+            drop(reloading);
+            assert!(open.join().unwrap().unwrap());
+            assert!(refused < LOOKS / 2, "it holds the lock that who reloads needs");
+        });
+    }
+
+    const LOOKS: usize = 100_000;
 }

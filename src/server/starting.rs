@@ -80,12 +80,7 @@ impl Shared {
             let handler = self.with_page(self.served.handler(&config));
             Prepared::new(settings, config, handler, kept, &report)
         });
-        prepared.map_err(|error| {
-            let error = self.life().fail_to_start(settings.locate(error));
-            self.changed.notify_all();
-            self.tell_of_failure();
-            error
-        })
+        prepared.map_err(|error| self.fail_to_start(settings, error))
     }
 
     /// Does not start, because others could not: who waits for it is told.
@@ -101,32 +96,22 @@ impl Shared {
     }
 
     fn accept(self: &Arc<Self>, settings: &Settings, prepared: Prepared) -> Result<(), Error> {
-        let mut opened = prepared.open();
+        let running = prepared.open().map_err(|error| self.fail_to_start(settings, error))?;
+        // Before the other lock, as for who reloads: what is in force changes together with what runs.
+        let mut in_force = self.reloading.in_force();
         let mut life = self.life();
-        if let (Ok(running), Some(cause)) = (&opened, life.broken.take()) {
-            let running = Arc::clone(running);
+        if let Some(cause) = life.broken.take() {
             drop(life);
+            drop(in_force);
             running.stop();
-            opened = Err(Error::Serving { source: cause });
-            life = self.life();
+            return Err(self.fail_to_start(settings, Error::Serving { source: cause }));
         }
-        let running = match opened {
-            Ok(running) => {
-                self.reloading.began(settings);
-                life.state = State::Running;
-                life.running = Some(Arc::clone(&running));
-                running
-            }
-            Err(error) => {
-                let error = life.fail_to_start(settings.locate(error));
-                drop(life);
-                self.changed.notify_all();
-                self.tell_of_failure();
-                return Err(error);
-            }
-        };
+        in_force.clone_from(settings);
+        life.state = State::Running;
+        life.running = Some(Arc::clone(&running));
         let is_main = life.is_main;
         drop(life);
+        drop(in_force);
         self.changed.notify_all();
         if is_main {
             notify::ready();
@@ -136,12 +121,17 @@ impl Shared {
         Ok(())
     }
 
-    /// Tells systemd that it is down, if that is its business.
-    fn tell_of_failure(&self) {
-        let is_main = self.life().is_main;
+    /// Enters that a start has failed, and tells all whose business it is.
+    fn fail_to_start(&self, settings: &Settings, error: Error) -> Error {
+        let (error, is_main) = {
+            let mut life = self.life();
+            (life.fail_to_start(settings.locate(error)), life.is_main)
+        };
+        self.changed.notify_all();
         if is_main {
             notify::stopping();
         }
+        error
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Service {
     pub(crate) shutdown: Arc<Shutdown>,
     /// Set once nothing is under way any more, or has had its time: whoever works leaves.
     pub(crate) over: AtomicBool,
+    /// Whether there may be connections from before it was decided anew who is a proxy.
+    pub(crate) is_mixed: AtomicBool,
     /// Whether the time of requests is measured.
     pub(crate) measures: AtomicBool,
     pub(crate) pressure: Arc<Pressure>,
@@ -46,6 +48,7 @@ impl Service {
             tls: None,
             shutdown: Arc::default(),
             over: AtomicBool::new(false),
+            is_mixed: AtomicBool::new(false),
             measures,
             pressure: Arc::default(),
             burden,
@@ -62,14 +65,26 @@ impl Service {
 
     /// Whether connections that were accepted under this one speak as those of `other` do, as far as that shows before a request.
     pub(crate) fn talks_as(&self, other: &Self) -> bool {
-        let (ours, theirs) = (self.config.get(), other.config.get());
-        let proxies = (ours.proxy_protocol, &ours.trust) == (theirs.proxy_protocol, &theirs.trust);
-        proxies && self.tls.is_some() == other.tls.is_some()
+        let has_same_proxies = has_same_proxies(&self.config.get(), &other.config.get());
+        has_same_proxies && !self.is_mixed.load(Ordering::SeqCst) && self.tls.is_some() == other.tls.is_some()
+    }
+
+    /// Goes by `config` from now on.
+    pub(crate) fn replace(&self, config: Config) {
+        if !has_same_proxies(&self.config.get(), &config) {
+            self.is_mixed.store(true, Ordering::SeqCst);
+        }
+        self.burden.bound(config.parked);
+        self.config.replace(config);
     }
 
     pub(crate) fn measures(&self) -> bool {
         self.measures.load(Ordering::Relaxed)
     }
+}
+
+fn has_same_proxies(one: &Config, other: &Config) -> bool {
+    (one.proxy_protocol, &one.trust) == (other.proxy_protocol, &other.trust)
 }
 
 /// A worker's own.

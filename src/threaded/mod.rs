@@ -191,8 +191,7 @@ impl Engine {
         if let (Some(tls), Some(asked)) = (&service.tls, config.tls.clone()) {
             tls.replace(asked.options, asked.adapter, SystemTime::now())?;
         }
-        service.burden.bound(config.parked);
-        service.config.replace(config);
+        service.replace(config);
         self.pool.reshape(worker::work).map_err(|source| Error::Thread { name: "worker".to_owned(), source })
     }
 

@@ -179,6 +179,21 @@ fn what_changes_is_bound_anew_and_what_is_gone_is_refused() {
 }
 
 #[test]
+fn who_was_believed_before_a_reload_is_not_after_a_restart() {
+    let mut server = server();
+    server.settings.trusted_proxies = vec!["127.0.0.1".to_owned()];
+    server.settings.trusted_proxy_headers = vec!["forwarded".to_owned()];
+    server.start().unwrap();
+    let mut client = Client::connect(server.bound_addr().unwrap());
+    client.assert_in_step("/", "hello");
+    wait_until("it is parked", || server.statistics().parked == 1);
+    (server.settings.trusted_proxies, server.settings.trusted_proxy_headers) = Default::default();
+    assert!(server.handle().reload(&server.settings).unwrap().is_empty());
+    server.restart().unwrap();
+    client.assert_closed();
+}
+
+#[test]
 fn a_stop_in_the_middle_of_a_restart_is_the_end() {
     let (own, is_asked) = (Arc::new(OnceLock::<ServerHandle>::new()), Arc::new(AtomicBool::new(false)));
     let (handle, asked) = (Arc::clone(&own), Arc::clone(&is_asked));
