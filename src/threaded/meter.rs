@@ -10,8 +10,9 @@
 //! | off | 7.58 | 7.10 |
 //! | on | 7.62, by pairs of runs 0.5 % more | 7.10, 0.1 % more |
 //!
-//! Two readings for each request were 2.5 % more at 8 connections (6.31, 6.47, in a quieter hour); off is what it was before there was any
-//! of this (6.31, 6.31).
+//! Two readings for each request were 2.5 % more at 8 connections (6.31, 6.47, in a quieter hour). Beside what it was before there was any of
+//! this, four rounds in turn, medians: 7.19 and 7.20 then, 7.82 and 7.25 off, 7.25 and 6.96 on. Single runs of the same program differ by
+//! 15 % there, so no more can be said than that it does not show.
 
 use std::time::Instant;
 
