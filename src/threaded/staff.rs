@@ -200,10 +200,10 @@ impl Staff {
 
     /// Wakes everybody who sleeps or waits here.
     pub(super) fn ring(&self) {
-        // Under the lock, so that nobody is just between looking and sleeping.
-        drop(self.roster());
+        // Under the lock, so that nobody is just between looking and sleeping; and each once, for who finds nothing to do sleeps again.
+        let asleep = std::mem::take(&mut self.roster().idle);
         self.changed.notify_all();
-        while self.call(|_| ()) {}
+        asleep.iter().for_each(|seat| seat.unpark());
     }
 
     /// Waits until all have left but the calling thread, at the longest until `deadline`; says whether they have.

