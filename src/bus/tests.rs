@@ -1,3 +1,5 @@
+//! The bus by itself: who is told, in what order, and what comes of those who fail.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, mpsc};
 use std::thread;

@@ -44,15 +44,15 @@ impl Server {
 impl Shared {
     /// Reads settings anew, certificates where there is nobody to ask for settings, and tells those who open files anew.
     fn hang_up(&self) {
-        if self.reloading.source().is_none() {
-            return self.go_gracefully();
-        }
         let is_main = self.life().is_main;
         if is_main {
             notify::reloading();
         }
-        self.read_again();
-        self.graceful.tell();
+        if self.read_again() {
+            self.graceful.tell();
+        } else {
+            self.go_gracefully();
+        }
         if is_main {
             notify::ready();
         }

@@ -117,3 +117,25 @@ fn a_manager_that_has_gone_is_no_matter() {
     server.quickstart().unwrap();
     stopper.join().unwrap();
 }
+
+/// Whoever sent SIGHUP waits for that, also where there are only certificates to load.
+#[cfg(all(feature = "signals", any(feature = "tls", feature = "tls-aws-lc")))]
+#[test]
+fn a_hangup_that_only_loads_certificates_is_told_as_well() {
+    if !is_alone_after(SCRIPT, "notify::a_hangup_that_only_loads_certificates_is_told_as_well") {
+        return;
+    }
+    let socket = listen();
+    let mut server = server();
+    server.settings.ssl_context = Some(crate::secure::context());
+    let handle = server.handle();
+    let main = std::thread::spawn(move || server.quickstart());
+    assert_eq!(told(&socket), "READY=1");
+    let me = std::process::id().to_string();
+    assert!(Command::new("kill").args(["-s", "HUP", &me]).status().unwrap().success());
+    assert!(told(&socket).starts_with("RELOADING=1\n"));
+    assert_eq!(told(&socket), "READY=1");
+    handle.stop();
+    assert_eq!(told(&socket), "STOPPING=1");
+    main.join().unwrap().unwrap();
+}

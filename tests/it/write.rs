@@ -9,25 +9,14 @@ use std::time::Duration;
 use drupe::statistics::Page;
 use drupe::testing::{TestServer, exchange};
 use drupe::wsgi::{Application, Chunks, Content, Environ, Failure, FileWrapper, Gateway, StartResponse, Write};
-use drupe::{Body, Handler, Request, Response, Server, Settings};
+use drupe::{Body, Handler, Request, Response, Server};
 
 use crate::client::{Client, Framing, get, wait_until};
 use crate::door::Door;
 use crate::place::Place;
+use crate::wsgi::{client, serving};
 
 const NO_FIELDS: [(&str, &str); 0] = [];
-
-fn serving(application: impl Application, change: impl FnOnce(&mut Settings)) -> Server {
-    let mut server = Server::wsgi(application);
-    server.settings.socket_port = 0;
-    change(&mut server.settings);
-    server.start().unwrap();
-    server
-}
-
-fn client(server: &Server) -> Client {
-    Client::connect(server.bound_addr().unwrap())
-}
 
 /// Begins with `fields`, has `write` write, and returns what that gives; `/plain` is another application.
 fn writing<C: Into<Content>>(

@@ -20,7 +20,7 @@ use crate::process::is_alone;
 const TEXT: [(&str, &str); 1] = [("Content-Type", "text/plain")];
 
 /// A server on a free port that has been started.
-fn serving(application: impl Application, change: impl FnOnce(&mut Settings)) -> Server {
+pub(crate) fn serving(application: impl Application, change: impl FnOnce(&mut Settings)) -> Server {
     let mut server = Server::wsgi(application);
     server.settings.socket_port = 0;
     change(&mut server.settings);
@@ -28,7 +28,7 @@ fn serving(application: impl Application, change: impl FnOnce(&mut Settings)) ->
     server
 }
 
-fn client(server: &Server) -> Client {
+pub(crate) fn client(server: &Server) -> Client {
     Client::connect(server.bound_addr().unwrap())
 }
 
