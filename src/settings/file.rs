@@ -74,7 +74,7 @@ pub(super) fn of(path: &Path, content: &[u8]) -> Result<Layer, Error> {
         not_toml(error.span().map_or(content.len(), |span| span.start), reason)
     })?;
     let mut found = Vec::new();
-    flatten("", table.get_ref(), &mut found);
+    flatten("", table.get_ref(), &mut found).map_err(|at| not_toml(at, "not a number"))?;
     // As they stand in the file: so do the errors.
     found.sort_by_key(|(_, span, _)| span.start);
     let mut entries: Vec<Entry> = Vec::new();
@@ -90,8 +90,11 @@ pub(super) fn of(path: &Path, content: &[u8]) -> Result<Layer, Error> {
     Ok(Layer::new(Place::File, entries))
 }
 
-/// Collects what is not a table, with its dotted key, and where that key ends.
-fn flatten(stem: &str, table: &DeTable<'_>, found: &mut Vec<(String, Range<usize>, Value)>) {
+/// Collects what is not a table, with its dotted key, and where that key stands.
+///
+/// # Errors
+/// Those of [`read_value`].
+fn flatten(stem: &str, table: &DeTable<'_>, found: &mut Vec<(String, Range<usize>, Value)>) -> Result<(), usize> {
     for (key, value) in table {
         let span = key.span();
         let key = if stem.is_empty() { key.get_ref().to_string() } else { format!("{stem}.{}", key.get_ref()) };
@@ -101,24 +104,40 @@ fn flatten(stem: &str, table: &DeTable<'_>, found: &mut Vec<(String, Range<usize
             key => key.strip_prefix("global.").unwrap_or(key).to_owned(),
         };
         match value.get_ref() {
-            DeValue::Table(table) if !table.is_empty() => flatten(&key, table, found),
+            DeValue::Table(table) if !table.is_empty() => flatten(&key, table, found)?,
             // A table without a key says nothing, if its name may be that of one.
             DeValue::Table(_) if ["", "server"].contains(&key.as_str()) => {}
-            value => found.push((key, span, read_value(value))),
+            _ => found.push((key, span, read_value(value)?)),
         }
     }
+    Ok(())
 }
 
-fn read_value(value: &DeValue<'_>) -> Value {
-    match value {
+/// Gives a value as it is written.
+///
+/// # Errors
+/// Where a number stands that is none: the parser takes what begins like one, and leaves it to others to look at the rest.
+fn read_value(value: &Spanned<DeValue<'_>>) -> Result<Value, usize> {
+    let is_sound = match value.get_ref() {
+        DeValue::Integer(number) => {
+            let digits = number.as_str().strip_prefix(['+', '-']).unwrap_or(number.as_str());
+            digits.chars().all(|digit| digit.is_digit(number.radix()))
+        }
+        DeValue::Float(number) => number.as_str().parse::<f64>().is_ok(),
+        _ => true,
+    };
+    if !is_sound {
+        return Err(value.span().start);
+    }
+    Ok(match value.get_ref() {
         DeValue::String(text) => Value::Text(text.to_string()),
         DeValue::Integer(number) => Value::Integer { digits: number.as_str().to_owned(), radix: number.radix() },
         DeValue::Float(number) => Value::Float(number.as_str().to_owned()),
         DeValue::Boolean(value) => Value::Bool(*value),
-        DeValue::Array(parts) => Value::List(parts.iter().map(Spanned::get_ref).map(read_value).collect()),
+        DeValue::Array(parts) => Value::List(parts.iter().map(read_value).collect::<Result<_, _>>()?),
         DeValue::Datetime(_) => Value::Other("a date or a time"),
         DeValue::Table(_) => Value::Other("a table"),
-    }
+    })
 }
 
 /// Nobody writes so many settings; a device or the wrong file may have as much.
@@ -241,6 +260,12 @@ listen = [
             (b"{\"server\": {}}", 1),
             (b"\x7fELF\0\0", 1),
             (b"\n\nx", 3),
+            // What begins like a number.
+            (b"\nserver.socket_port = 1_000:'>\0\0:1\"\n", 2),
+            (b"server.ssl_ciphers = [\n1_0x]", 2),
+            (b"server.socket_timeout = 1_0.5\x01", 1),
+            (b"server.socket_timeout = 1.5.5", 1),
+            (b"server.socket_mode = 0o68", 1),
         ] {
             let shown = merged(text).unwrap_err().to_string();
             assert!(shown.starts_with(&format!("a.toml:{line}: not TOML: ")), "{shown}");

@@ -46,6 +46,7 @@ mod tests {
             b"server.socket_host = \"\\u0007\"\nserver.socket_port = \"\\u0007\"",
             b"server.socket_mode = 0b1",
             b"\"\\u001b[31m\" = [[1]]",
+            b"server.ssl_private_key_password = 1_000:'>\0\0\0\0\0\0\0:1\"\n",
         ] {
             super::file(text);
         }
