@@ -237,6 +237,7 @@ listen = [
             ),
             ("server.software = 1979-05-27", "1: setting software: it is a date or a time; a string is wanted"),
             ("server.software = {}", "1: setting software: it is a table; a string is wanted"),
+            ("server.ssl_private_key_password = 1234", "1: setting ssl_private_key_password: it is not a string"),
             ("server.instance = 1", "1: setting instance: cannot be written as text, only set by a program"),
             (
                 "[server]\nsocket_port = 80\n\n[global]\nserver.socket_port = 81",

@@ -56,7 +56,9 @@ impl Value {
             }
             ("VERSION", _) => self.refused("a string such as \"1.0\" or a list such as [1, 0]"),
             (_, Value::Text(text)) => Ok(text.clone()),
-            ("NAME" | "PATH" | "PASSWORD", _) => self.refused("a string"),
+            // It may be a password of digits.
+            ("PASSWORD", _) => Err("it is not a string".to_owned()),
+            ("NAME" | "PATH", _) => self.refused("a string"),
             (_, Value::List(parts)) => Ok(parts.iter().map(Value::part).collect::<Result<Vec<_>, _>>()?.join(",")),
             _ => self.refused("a string or a list of strings"),
         }
