@@ -75,7 +75,7 @@ enum Expected {
     Met(String),
     Silence,
     /// A request that is none.
-    Refusal,
+    Refusal(u16),
     Anything,
 }
 
@@ -100,7 +100,7 @@ pub fn check(plan: &Plan) {
         let found = match &answers[..] {
             [] => Expected::Silence,
             [answer] if answer.status == 200 => Expected::Met(String::from_utf8_lossy(&answer.content).into_owned()),
-            [answer] if answer.status == 400 => Expected::Refusal,
+            [answer] if answer.status >= 400 => Expected::Refusal(answer.status),
             _ => panic!("{answers:?} to {plan:?}"),
         };
         assert!(found == expected || expected == Expected::Anything, "{found:?}, not {expected:?}: {plan:?}");
@@ -246,7 +246,7 @@ impl Flaw {
             }
             Self::Twice => {
                 bytes.extend_from_slice(b"PROXY UNKNOWN\r\n");
-                Expected::Refusal
+                Expected::Refusal(400)
             }
             Self::Version(version) if is_binary && version & 15 != 2 => {
                 bytes[12] = version << 4 | 1;
