@@ -1,9 +1,13 @@
 //! Everybody at once, for as long as one likes: nothing may grow.
 //!
-//! `DRUPE_SOAK_SECONDS=600 cargo test --features full --test it -- soak --ignored --nocapture` takes ten minutes.
+//! `tests/soak/run 3600` takes an hour and draws what happened.
 
-use std::io::{Read, Write};
+mod course;
+
+use std::fs;
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,8 +17,10 @@ use crate::crowd::Crowd;
 use crate::process::is_alone_with;
 use crate::service::Service;
 
+use self::course::{Course, Latencies};
+
 const SETTINGS: &str = "thread_pool=4 thread_pool_max=64 thread_idle_timeout=1 socket_timeout=2 keep_alive_timeout=5 \
-                        max_request_header_size=16K max_request_body_size=1M";
+                        max_request_header_size=16K max_request_body_size=1M statistics=true";
 const THREADS: u64 = 4;
 /// How much more may be resident after the whole than after the first part: what an allocator keeps for so many threads, or less.
 const FLAT: u64 = 4 << 20;
@@ -26,126 +32,210 @@ fn a_mixed_load_leaves_nothing_behind() {
         return;
     }
     let seconds = std::env::var("DRUPE_SOAK_SECONDS").map_or(12, |text| text.parse().unwrap());
-    let service = Service::start_with(4000, SETTINGS);
-    let empty = service.figures().descriptors();
-    let served = AtomicU64::new(0);
-    let begun = Instant::now();
+    let whole = Duration::from_secs(seconds);
+    let doors = doors();
+    let mut course = Course::of(whole);
     // What is made once is made in the first part.
-    load(&service, &served, begun, Duration::from_secs(seconds) / 4);
-    let before = at_rest(&service, empty);
-    load(&service, &served, begun, Duration::from_secs(seconds) * 3 / 4);
-    let after = at_rest(&service, empty);
-    show(&service, &served, begun);
-    println!("resident at rest: {before} bytes after the first part, {after} after the whole");
-    assert!(after < before + FLAT, "{before} bytes at rest became {after}");
-    let mut logged = service.logged();
-    logged.retain(|line| !line.starts_with("a handler panicked"));
-    logged.truncate(10);
-    assert!(logged.is_empty(), "clients that misbehave are no trouble of ours: {logged:?}");
-    let [_, cut, _] = service.stop();
-    assert_eq!(cut, 0);
+    load(&doors, &mut course, whole / 4);
+    let before: Vec<u64> = doors.iter().map(Door::at_rest).collect();
+    load(&doors, &mut course, whole * 3 / 4);
+    for (door, before) in doors.iter().zip(before) {
+        let after = door.at_rest();
+        println!("{}", door.told());
+        println!("{}: resident at rest: {before} bytes after the first part, {after} after the whole", door.name);
+        assert!(after < before + FLAT, "{}: {before} bytes at rest became {after}", door.name);
+        let mut logged = door.service.logged();
+        logged.retain(|line| !line.starts_with("a handler panicked"));
+        logged.truncate(10);
+        assert!(logged.is_empty(), "clients that misbehave are no trouble of ours: {logged:?}");
+        let [_, cut, _] = door.service.stop();
+        assert_eq!(cut, 0);
+    }
 }
 
-/// Has everybody come, again and again, for `time`.
-fn load(service: &Service, served: &AtomicU64, begun: Instant, time: Duration) {
+/// A server, and how its clients get in.
+struct Door {
+    name: &'static str,
+    service: Service,
+    connect: fn(SocketAddr) -> Client,
+    /// How many descriptors it has when nobody is there.
+    descriptors: usize,
+    latencies: Latencies,
+    /// Whole answers to clients that behave.
+    served: AtomicU64,
+}
+
+impl Door {
+    fn open(name: &'static str, settings: &str, connect: fn(SocketAddr) -> Client) -> Self {
+        let service = Service::start_with(4000, settings);
+        let descriptors = service.figures().descriptors();
+        Self { name, service, connect, descriptors, latencies: Latencies::default(), served: AtomicU64::new(0) }
+    }
+
+    /// One who comes in as is proper.
+    fn client(&self) -> Client {
+        (self.connect)(self.service.address())
+    }
+
+    /// One who comes in as he likes.
+    fn stranger(&self) -> TcpStream {
+        TcpStream::connect(self.service.address()).unwrap()
+    }
+
+    /// Waits until everybody has left and all is as it was; gives out the resident memory then.
+    fn at_rest(&self) -> u64 {
+        let service = &self.service;
+        wait_until("all have left", || service.counts().of("parked") + service.counts().of("queue") == 0);
+        wait_until("the pool is at its size", || service.counts().of("threads") == THREADS);
+        wait_until("descriptors are back", || service.figures().descriptors() == self.descriptors);
+        wait_until("threads have gone", || service.figures().threads().len() as u64 == THREADS + 2);
+        service.figures().resident()
+    }
+
+    fn told(&self) -> String {
+        let counts = self.service.counts();
+        let names = ["accepts", "requests", "refused", "timed_out", "turned_away", "handshakes_failed", "panics"];
+        let counts: String = names.map(|name| format!(", {} {name}", counts.of(name))).concat();
+        format!("{}: {} answers to who behaves{counts}", self.name, self.served.load(Ordering::Relaxed))
+    }
+}
+
+/// The same server without TLS, and with it if it can.
+fn doors() -> Vec<Door> {
+    let plain = Door::open("http", SETTINGS, Client::connect);
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    let secure = {
+        let folder = crate::secure::Folder::new();
+        let file = folder.write("both.pem", crate::secure::AUTHORITY.issue(&["localhost"]).both());
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        // The files are read at the start only.
+        Door::open("https", &format!("{SETTINGS} ssl_certificate={}", file.display()), crate::secure::connect_to)
+    };
+    vec![
+        plain,
+        #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+        secure,
+    ]
+}
+
+/// Has everybody come to each door, again and again, for `time`.
+fn load(doors: &[Door], course: &mut Course, time: Duration) {
     let until = Instant::now() + time;
     let is_over = AtomicBool::new(false);
     let goes_on = || !is_over.load(Ordering::SeqCst);
-    let address = service.address();
     thread::scope(|scope| {
-        let again = |client: fn(SocketAddr) -> u64| {
+        for door in doors {
+            for (client, count) in CLIENTS {
+                for _ in 0..*count {
+                    scope.spawn(move || {
+                        while goes_on() {
+                            door.served.fetch_add(client(door), Ordering::Relaxed);
+                        }
+                    });
+                }
+            }
             scope.spawn(move || {
                 while goes_on() {
-                    served.fetch_add(client(address), Ordering::Relaxed);
+                    // Until all have been told; then others.
+                    let mut crowd = Crowd::connect(door.service.address(), 100);
+                    while goes_on() && crowd.waiting() > 0 {
+                        crowd.trickle();
+                    }
                 }
             });
-        };
-        (0..3).for_each(|_| again(good));
-        (0..2).for_each(|_| again(blocking));
-        again(uploading);
-        again(pipelining);
-        again(half_closing);
-        again(aborting);
-        again(oversized);
-        again(panicking);
-        (0..4).for_each(|_| again(slow_reader));
-        scope.spawn(|| {
-            while goes_on() {
-                // Until all have been told; then others.
-                let mut crowd = Crowd::connect(address, 100);
-                while goes_on() && crowd.waiting() > 0 {
-                    crowd.trickle();
-                }
-            }
-        });
-        let mut shown = Instant::now();
+        }
         while Instant::now() < until {
-            if shown.elapsed() >= Duration::from_secs(10) {
-                shown = Instant::now();
-                show(service, served, begun);
-            }
+            course.note(doors);
             thread::sleep(Duration::from_millis(50));
         }
         is_over.store(true, Ordering::SeqCst);
     });
 }
 
-/// Waits until everybody has left and all is as it was; gives out the resident memory then.
-fn at_rest(service: &Service, descriptors: usize) -> u64 {
-    wait_until("all have left", || service.counts().of("parked") + service.counts().of("queue") == 0);
-    wait_until("the pool is at its size", || service.counts().of("threads") == THREADS);
-    wait_until("descriptors are back", || service.figures().descriptors() == descriptors);
-    wait_until("threads have gone", || service.figures().threads().len() as u64 == THREADS + 2);
-    service.figures().resident()
-}
-
-fn show(service: &Service, served: &AtomicU64, begun: Instant) {
-    let (counts, figures) = (service.counts(), service.figures());
-    println!(
-        "{:4} s: {} requests, {} answers to who behaves, {} refused, {} late, {} panics, {} threads, {} descriptors, {} KiB resident",
-        begun.elapsed().as_secs(),
-        counts.of("requests"),
-        served.load(Ordering::Relaxed),
-        counts.of("refused"),
-        counts.of("timed_out"),
-        counts.of("panics"),
-        counts.of("threads"),
-        figures.descriptors(),
-        figures.resident() >> 10,
-    );
-}
-
 // ---- who comes: each says how many whole answers it has had ----
 
-fn good(address: SocketAddr) -> u64 {
-    let mut client = Client::connect(address);
-    (0..200).for_each(|_| client.assert_in_step("/good", "/good"));
+/// Each kind, and how many of them come at a time.
+const CLIENTS: &[(fn(&Door) -> u64, usize)] = &[
+    (good, 3),
+    (blocking, 2),
+    (uploading, 1),
+    (chunking, 1),
+    (downloading, 1),
+    (pipelining, 1),
+    (upgrading, 1),
+    (half_closing, 1),
+    (aborting, 1),
+    (malformed, 1),
+    (oversized, 1),
+    (panicking, 1),
+    (slow_reader, 4),
+];
+
+fn good(door: &Door) -> u64 {
+    let mut client = door.client();
+    for _ in 0..200 {
+        let asked = Instant::now();
+        client.assert_in_step("/good", "/good");
+        door.latencies.note(asked);
+    }
     200
 }
 
-fn blocking(address: SocketAddr) -> u64 {
-    let mut client = Client::connect(address);
+fn blocking(door: &Door) -> u64 {
+    let mut client = door.client();
     (0..20).for_each(|_| client.assert_in_step("/block/5", "/block/5"));
     20
 }
 
-fn uploading(address: SocketAddr) -> u64 {
-    let mut client = Client::connect(address);
+fn uploading(door: &Door) -> u64 {
+    let mut client = door.client();
     for length in [0, 1, 1000, 100_000, 1 << 20] {
         assert_eq!(client.post("/length", &vec![b'x'; length]).text(), length.to_string());
     }
     5
 }
 
-fn pipelining(address: SocketAddr) -> u64 {
-    let mut client = Client::connect(address);
+/// Waits to be told to go on, and sends content of unknown length.
+fn chunking(door: &Door) -> u64 {
+    let mut client = door.client();
+    client.send("POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n");
+    assert_eq!(client.answer().status, 100);
+    (0..50).for_each(|_| client.send(format!("3e8\r\n{}\r\n", "x".repeat(1000))));
+    client.send("0\r\n\r\n");
+    assert_eq!(client.answer().text(), "50000");
+    1
+}
+
+/// Made for it, and from a file.
+fn downloading(door: &Door) -> u64 {
+    let mut client = door.client();
+    assert_eq!(client.get("/bytes/1000000").content.len(), 1_000_000);
+    let program = std::env::current_exe().unwrap();
+    let file = client.get(&format!("/file{}", program.display()));
+    assert_eq!(file.content.len() as u64, program.metadata().unwrap().len());
+    2
+}
+
+fn pipelining(door: &Door) -> u64 {
+    let mut client = door.client();
     client.send(get("/pipe").repeat(50));
     (0..50).for_each(|_| assert_eq!(client.answer().text(), "/pipe"));
     50
 }
 
-fn half_closing(address: SocketAddr) -> u64 {
-    let mut client = Client::connect(address);
+fn upgrading(door: &Door) -> u64 {
+    let mut client = door.client();
+    client.send("GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
+    assert_eq!(client.head().unwrap().status, 101);
+    for _ in 0..20 {
+        client.send("what is said");
+        assert_eq!(client.take(12).unwrap(), b"what is said");
+    }
+    1
+}
+
+fn half_closing(door: &Door) -> u64 {
+    let mut client = door.client();
     client.send(get("/half"));
     client.end();
     assert_eq!(client.answer().text(), "/half");
@@ -153,20 +243,42 @@ fn half_closing(address: SocketAddr) -> u64 {
     1
 }
 
-fn aborting(address: SocketAddr) -> u64 {
-    for request in [get("/large").as_bytes(), b"GET / HT", b"", &post("/length", &[b'x'; 100])[..80]] {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.write_all(request).unwrap();
+/// Says something, or half of it, and leaves; over TLS it is no TLS.
+fn aborting(door: &Door) -> u64 {
+    for request in
+        [get("/large").as_bytes(), b"GET / HT", b"", &post("/length", &[b'x'; 100])[..80], b"\x16\x03\x01\x02"]
+    {
+        door.stranger().write_all(request).unwrap();
     }
+    let mut client = door.client();
+    client.send(get("/large"));
+    client.head().unwrap();
     0
 }
 
-fn oversized(address: SocketAddr) -> u64 {
+fn malformed(door: &Door) -> u64 {
+    const REQUESTS: [&str; 4] = [
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;\nx\r\n0\r\n\r\n",
+        "GET / HTTP/1.1\nHost: a\n\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n",
+    ];
+    for request in REQUESTS {
+        let mut client = door.client();
+        client.send(request);
+        assert_eq!(client.answer().status, 400, "{request:?}");
+        client.end();
+        client.assert_closed();
+    }
+    4
+}
+
+fn oversized(door: &Door) -> u64 {
     let field = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(20_000));
     let target = get(&format!("/{}", "x".repeat(10_000)));
     let content = format!("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", (1 << 20) + 1);
     for (request, status) in [(field, 431), (target, 414), (content, 413)] {
-        let mut client = Client::connect(address);
+        let mut client = door.client();
         client.send(request);
         assert_eq!(client.answer().status, status);
         client.end();
@@ -175,8 +287,8 @@ fn oversized(address: SocketAddr) -> u64 {
     3
 }
 
-fn panicking(address: SocketAddr) -> u64 {
-    let mut client = Client::connect(address);
+fn panicking(door: &Door) -> u64 {
+    let mut client = door.client();
     assert_eq!(client.get("/panic").status, 500);
     client.assert_closed();
     // Each is a line in the log, which the test keeps.
@@ -185,12 +297,12 @@ fn panicking(address: SocketAddr) -> u64 {
 }
 
 /// Takes a little of a large answer now and then, and leaves.
-fn slow_reader(address: SocketAddr) -> u64 {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(get("/large").as_bytes()).unwrap();
-    let mut room = [0; 4096];
+fn slow_reader(door: &Door) -> u64 {
+    let mut client = door.client();
+    client.send(get("/large"));
+    client.head().unwrap();
     for _ in 0..20 {
-        stream.read_exact(&mut room).unwrap();
+        client.take(4096).unwrap();
         thread::sleep(Duration::from_millis(20));
     }
     0
