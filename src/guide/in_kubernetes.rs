@@ -59,12 +59,13 @@
 //!
 //! | what | at the most | here |
 //! |---|---|---|
-//! | heads on their way | `max_connections` × `max_request_header_size` | 4000 × 16 KiB = 62 MiB |
-//! | content on its way, besides | `max_connections` × `body_buffer_size` | 4000 × 64 KiB = 250 MiB |
+//! | heads and content on their way, large | `max_parked_size` | 32 MiB |
+//! | the same, small: never refused | `max_connections` × 8 KiB | 4000 × 8 KiB = 31 MiB |
+//! | heads and content with a worker | `thread_pool_max` × (`max_request_header_size` + `body_buffer_size`) | 256 × 80 KiB = 20 MiB |
 //! | answers that wait | `max_parked_size` | 32 MiB |
 //! | stacks | `thread_pool_max` × what handlers use of `thread_stack_size` | 256 × some 100 KB |
 //!
-//! With the default of 500 KB for heads the first row would be 2 GB. What handlers use themselves comes on top.
+//! With the default of 500 KB for heads the third row would be 141 MB. What handlers use themselves comes on top.
 //!
 //! # What was tried
 //!

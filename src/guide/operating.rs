@@ -129,7 +129,7 @@
 //! | number | look at it when |
 //! |---|---|
 //! | `queue` above 0 for long, `threads_idle` at 0 | all workers are busy: see 503 above |
-//! | `turned_away` | clients have been told 503 by a full queue |
+//! | `turned_away` | clients have been told 503: the queue is full, or, with large heads, `max_parked_size` is |
 //! | `timed_out`, `refused` | hostile or broken clients; a rise after a deployment of your own client is your bug |
 //! | `parked` | connections that cost nothing but a descriptor |
 //! | `panics` | handlers panic; the log says where |

@@ -22,6 +22,7 @@
 //! | many connections | a limit; the longest idle one goes first | 65536 |
 //! | more work than can be done | bounded queue and pool, then 503 | 1024, 256 |
 //! | memory filled by clients that do not read | a limit for all such answers, and for open files a quarter of the descriptors | 256 MiB |
+//! | memory filled by clients that do not end what they send | a limit for all such requests; above it large heads get 503, and content a worker | 256 MiB |
 //! | descriptors used up | accepting pauses and goes on, with a line in the log | always |
 //! | memory errors | no `unsafe` in this crate | always |
 //! | a handler that panics | the connection ends, nothing else | always |
@@ -34,11 +35,8 @@
 //!
 //! # What is not defended
 //!
-//! - **Memory for heads and content that are on their way** is bounded for each connection, not for all together: at the worst
-//!   `max_connections` times `max_request_header_size` and `body_buffer_size` together, which with the defaults is more than any machine
-//!   has. On an open network, set `max_request_header_size` to 16K and `max_connections` to what you expect: 5000 connections are then at most
-//!   some 400 MB, with the list below 160 MB. (Seen with 2000 connections: 16 KiB each for heads of 16 KB, 80 KiB each with 64 KB of content
-//!   besides; nothing to speak of for connections that say nothing.)
+//! - **Memory for small parts of many requests**: up to 8 KiB of each connection are held whatever else is, and with TLS a record of 16 KiB
+//!   besides. With the default of 65536 connections that is 512 MiB; set `max_connections` to what you expect.
 //! - **One address that opens many connections.** There is no limit for each client. A firewall or a proxy has one.
 //! - **Request floods.** There is no rate limit; what is asked for is answered as far as there are threads.
 //! - **What handlers do**: no authentication, no protection against CSRF or XSS, no limit to how long a handler runs. A handler that

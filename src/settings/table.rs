@@ -134,7 +134,7 @@ table! {
         max_request_header_fields: Count<usize> = "field lines of a request";
         max_request_body_size: Unlimited<Bytes<u64>> = "content of a request; -1: no limit";
         body_buffer_size: Bytes<usize> = "content that is received before the handler runs; 0: none";
-        max_parked_size: Unlimited<Bytes<u64>> = "answers that wait for slow clients without a thread; -1: no limit";
+        max_parked_size: Unlimited<Bytes<u64>> = "answers that wait for slow clients without a thread, and requests; -1: no limit";
         max_drain_size: Bytes<u64> = "unread content that is dropped so as to keep a connection";
         max_linger_size: Bytes<u64> = "input that is dropped after an early answer";
         minimum_rate: Unlimited<Bytes<u64>> = "a second that a peer must move to be waited for; -1: any";

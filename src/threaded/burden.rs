@@ -1,7 +1,8 @@
-//! What answers hold while they wait for slow clients: memory, and open files.
+//! What connections hold while they wait for slow clients: memory, and open files.
 //!
 //! Both are bounded, or a few clients that read nothing could fill the memory with large answers. Above the bounds an answer is waited
-//! for by its worker, as one that is made while it is sent; there are never more of those than workers.
+//! for by its worker, as one that is made while it is sent; there are never more of those than workers. What has come of requests is counted
+//! by itself ([`incoming`](super::incoming)), so that neither takes the room of the other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -49,6 +50,13 @@ impl Burden {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.files.fetch_add(files, Ordering::Relaxed);
         Load { burden: Arc::clone(self), bytes, files }
+    }
+}
+
+#[cfg(test)]
+impl Load {
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 }
 

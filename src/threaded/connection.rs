@@ -23,6 +23,7 @@ use std::time::Instant;
 
 use http::Extensions;
 
+use super::burden::Load;
 use super::desk::Desk;
 use super::gather::Gathering;
 use super::input::Input;
@@ -75,6 +76,8 @@ pub(crate) struct Connection {
     pub(super) watched: Interest,
     /// Counts it among the open ones.
     pub(super) ticket: Option<Ticket>,
+    /// Counts what it holds of a message that has not come whole, while it waits.
+    pub(super) load: Option<Load>,
 }
 
 /// What a connection waits for.
@@ -139,6 +142,7 @@ impl Connection {
             lot: None,
             watched: Interest::Read,
             ticket: None,
+            load: None,
         }
     }
 
@@ -192,6 +196,7 @@ impl Connection {
     /// Goes on for as long as there is input. What was gathered to send is sent when it returns.
     pub(crate) fn advance(&mut self, desk: &mut Desk) -> Verdict {
         desk.meter.turn();
+        self.load = None;
         let is_last_look = mem::take(&mut self.is_overdue);
         if is_last_look {
             self.is_drained = false;
@@ -201,6 +206,9 @@ impl Connection {
         let mut verdict = self.run(desk);
         if is_last_look && self.deadline == deadline && matches!(verdict, Verdict::Park) {
             verdict = self.give_up_waiting(desk);
+        }
+        if matches!(verdict, Verdict::Park) && self.is_in_excess(desk) {
+            verdict = self.turn_away(desk);
         }
         if !desk.gathered.is_empty() {
             verdict = self.flush_after(verdict, desk);
@@ -212,6 +220,7 @@ impl Connection {
         } else {
             self.input.shrink();
         }
+        self.weigh(desk);
         verdict
     }
 

@@ -1,7 +1,7 @@
 //! What a worker works with: the service it gives, and memory that is used again for every request.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
@@ -35,12 +35,17 @@ pub(crate) struct Service {
     /// Whether the time of requests is measured.
     pub(crate) measures: AtomicBool,
     pub(crate) pressure: Arc<Pressure>,
+    /// What answers hold that wait.
     pub(crate) burden: Arc<Burden>,
+    /// What is held of requests that have not come whole.
+    pub(crate) incoming: Arc<Burden>,
+    /// Connections that found no room.
+    pub(crate) turned_away: AtomicU64,
 }
 
 impl Service {
     pub(crate) fn new(config: Config, handler: Arc<dyn Handler>) -> Self {
-        let burden = Arc::new(Burden::new(config.parked));
+        let [burden, incoming] = [config.parked; 2].map(|most| Arc::new(Burden::new(most)));
         let measures = AtomicBool::new(config.statistics);
         Self {
             config: Live::new(config),
@@ -52,6 +57,8 @@ impl Service {
             measures,
             pressure: Arc::default(),
             burden,
+            incoming,
+            turned_away: AtomicU64::new(0),
         }
     }
 
@@ -75,6 +82,7 @@ impl Service {
             self.is_mixed.store(true, Ordering::SeqCst);
         }
         self.burden.bound(config.parked);
+        self.incoming.bound(config.parked);
         self.config.replace(config);
     }
 

@@ -67,6 +67,8 @@ impl Connection {
         let Phase::Content(gathering) = &mut self.phase else { return Step::On };
         let most = desk.config.body_buffer;
         match gathering.take_in(&mut self.input, most) {
+            // It is waited for by this worker.
+            Ok(false) if gathering.is_in_excess(desk) => {}
             // The last read was cut off by its buffer: more is there, and comes to its place at once.
             Ok(false) if *reading == Reading::Possible && gathering.is_plain(most) => {
                 match gathering.receive(&self.stream, most) {

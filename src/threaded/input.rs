@@ -39,6 +39,11 @@ impl Input {
         (self.start, self.end) = (0, 0);
     }
 
+    /// How much memory it keeps while it waits.
+    pub(crate) fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Reads once from `stream`. The room grows with what has come, never with what was announced.
     ///
     /// Says how many bytes came (0: the end) and whether that was all there was.

@@ -5,6 +5,7 @@
 //! thread: what comes is dropped as it is reported, `max_linger_size` bytes and `linger_timeout` at the most.
 
 use std::net::Shutdown;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use http::StatusCode;
@@ -53,18 +54,19 @@ impl Connection {
         desk.counters.content_written.add(length);
     }
 
-    /// Tells a connection that was never looked at that there is no room for it, and waits for it to leave. Before a TLS handshake nothing
-    /// can be told.
-    pub(crate) fn turn_away(&mut self, retry_after_secs: u64, desk: &mut Desk) -> Verdict {
-        if self.stream.secure().is_some() {
+    /// Tells a connection that there is no room for it, and waits for it to leave. Before a TLS handshake nothing can be told.
+    pub(crate) fn turn_away(&mut self, desk: &mut Desk) -> Verdict {
+        desk.service.turned_away.fetch_add(1, Ordering::Relaxed);
+        if self.stream.secure().is_some() && matches!(self.phase, Phase::Proxy | Phase::Handshake(_)) {
             return Verdict::Close;
         }
+        let is_head = head::is_of_head(self.input.unread());
         let config = &desk.config;
         let stamp = desk.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
         let (status, version) = (StatusCode::SERVICE_UNAVAILABLE, config.protocol);
         let reason = "the server is busy";
         let length =
-            encode::refusal(&mut desk.gathered, version, status, reason, Some(retry_after_secs), false, &stamp);
+            encode::refusal(&mut desk.gathered, version, status, reason, Some(RETRY_AFTER_SECS), is_head, &stamp);
         desk.counters.content_written.add(length);
         desk.counters.count_answer(status);
         Line::refused(self.peer.as_ref()).end(Some((status, 0)));
@@ -103,3 +105,6 @@ impl Connection {
         if *left == 0 { Step::Verdict(Verdict::Close) } else { Step::Starved }
     }
 }
+
+/// What a client that was turned away is told.
+const RETRY_AFTER_SECS: u64 = 1;

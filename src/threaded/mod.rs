@@ -19,7 +19,7 @@
 //! | [`parking`], [`idle`] | where connections wait without a thread; which of them has been idle for longest |
 //! | [`connection`], [`linger`], [`overdue`], [`open`] | the states of one connection; how it ends early, or late; how many there are |
 //! | [`proxied`], [`handshake`] | what proxies say of a connection and of a request; TLS is agreed on |
-//! | [`gather`], [`drain`] | content received before a handler runs; content that it has left |
+//! | [`gather`], [`drain`], [`incoming`] | content received before a handler runs; content that it has left; what all of that holds |
 //! | [`exchange`], [`content`], [`answer`], [`access`] | one request: served, its content, its answer, its line in the log |
 //! | [`early`] | an answer that begins before its handler has returned |
 //! | [`rest`], [`sending`], [`burden`] | content at hand; an answer whose client is slow to take it; what all of those hold |
@@ -40,6 +40,7 @@ mod exchange;
 mod gather;
 mod handshake;
 mod idle;
+mod incoming;
 mod input;
 mod kept;
 mod linger;

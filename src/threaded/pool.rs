@@ -61,7 +61,6 @@ pub(crate) struct Pool {
     /// Connections that are open, wherever they are.
     pub(super) open: Arc<Open>,
     pub(super) accepted: AtomicU64,
-    pub(super) turned_away: AtomicU64,
     /// Connections for the engine that comes after.
     pub(super) heritage: Heritage,
     /// Errors while accepting.
@@ -88,7 +87,6 @@ impl Pool {
             watch: Watch::default(),
             open: Arc::default(),
             accepted: AtomicU64::new(0),
-            turned_away: AtomicU64::new(0),
             heritage: Heritage::default(),
             socket_errors: AtomicU64::new(0),
             service,

@@ -194,6 +194,10 @@ impl Then {
 }
 
 impl Sending {
+    pub(super) fn then(&self) -> &Then {
+        &self.then
+    }
+
     /// Sends what the client takes; a part may be left of what is gathered, of the rest, or of both.
     fn send(&mut self, output: &mut Output<'_>) -> std::io::Result<Left> {
         if let Some(rest) = &mut self.rest {

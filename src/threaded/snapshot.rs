@@ -22,7 +22,7 @@ pub(super) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Duration) -> S
         run_time,
         accepts: pool.accepted.load(Ordering::Relaxed),
         socket_errors: pool.socket_errors.load(Ordering::Relaxed),
-        turned_away: pool.turned_away.load(Ordering::Relaxed),
+        turned_away: pool.service().turned_away.load(Ordering::Relaxed),
         proxy_refused: sum.proxy_refused.get(),
         handshakes_failed: sum.handshakes_failed.get(),
         connections: pool.open.count(),

@@ -4,7 +4,6 @@
 
 use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -121,8 +120,7 @@ fn expire(pool: &Pool, mut connection: Box<Connection>, desk: &Desk) {
 /// There was no room in the queue for a new connection, and its patience is over. Nothing was ever written to it, so there is room
 /// for the answer, and writing it does not wait.
 fn turn_away(pool: &Pool, mut connection: Box<Connection>, desk: &mut Desk) {
-    pool.turned_away.fetch_add(1, Ordering::Relaxed);
-    match connection.turn_away(RETRY_AFTER_SECS, desk) {
+    match connection.turn_away(desk) {
         Verdict::Park | Verdict::Again => {
             if let Some(ready) = pool.park(connection, &desk.config) {
                 // What it has sent already is dropped by whoever has time.
@@ -151,5 +149,3 @@ const QUIET_TICKS: u32 = 4;
 const HIRE_AFTER: u32 = 3;
 /// How long to do with the workers there are, once there can be no more.
 const HIRE_PAUSE: Duration = Duration::from_millis(100);
-/// What a client that was turned away is told.
-const RETRY_AFTER_SECS: u64 = 1;

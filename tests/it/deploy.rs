@@ -223,7 +223,8 @@ print('mebibytes', container['resources']['limits']['memory'].removesuffix('Mi')
     let settings = printed(place.path("drupe.toml").to_str().unwrap());
     let bytes = |name| number(&settings, name);
     let each = bytes("max_request_header_size") + bytes("body_buffer_size");
-    let held = bytes("max_connections") * each + bytes("max_parked_size");
+    let (parked, stacks) = (2 * bytes("max_parked_size"), 100_000 * bytes("thread_pool_max"));
+    let held = parked + bytes("max_connections") * 8192 + bytes("thread_pool_max") * each + stacks;
     assert!(held < told["mebibytes"] << 20, "clients can have it killed for its memory: {held}");
     assert_eq!(told["port"], number(&settings, "socket_port"));
     assert!(

@@ -55,7 +55,6 @@ impl Figures {
     }
 
     /// The most memory in bytes that was ever resident.
-    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
     pub(crate) fn peak(&self) -> u64 {
         1024 * number(&fs::read_to_string(self.0.join("status")).unwrap(), "VmHWM:")
     }

@@ -48,6 +48,9 @@ mod late;
 // Clients that are slow to send or to take.
 mod parked;
 
+// What has come of requests and cannot be used yet.
+mod incoming;
+
 // Workers: who is served when others are silent, block or panic.
 mod pool;
 

@@ -154,8 +154,10 @@ fn load(doors: &[Door], course: &mut Course, time: Duration) {
 
 // ---- who comes: each says how many whole answers it has had ----
 
+type Kind = fn(&Door) -> u64;
+
 /// Each kind, and how many of them come at a time.
-const CLIENTS: &[(fn(&Door) -> u64, usize)] = &[
+const CLIENTS: &[(Kind, usize)] = &[
     (good, 3),
     (blocking, 2),
     (uploading, 1),
