@@ -207,11 +207,11 @@ impl Connection {
         if is_last_look && self.deadline == deadline && matches!(verdict, Verdict::Park) {
             verdict = self.give_up_waiting(desk);
         }
-        if matches!(verdict, Verdict::Park) && self.is_in_excess(desk) {
-            verdict = self.turn_away(desk);
-        }
         if !desk.gathered.is_empty() {
             verdict = self.flush_after(verdict, desk);
+        }
+        if matches!(verdict, Verdict::Park) {
+            verdict = self.find_room(desk);
         }
         desk.meter.leave(&desk.counters);
         self.note_below(desk);

@@ -2,17 +2,19 @@
 //!
 //! Each is bounded by itself, by the limits on heads and on content that is kept. All together they are bounded too, or clients that send
 //! large heads and never end them could fill the memory, however few bytes a second they send. Above the bound content is waited for by its
-//! worker, and a client that sends a large head is turned away; a small one, as nearly all are, is not.
+//! worker, and a client that sends a large head is turned away, as is one that goes on asking while it takes no answers; small
+//! heads, as nearly all are, find room at any time.
 
-use std::mem::size_of;
+use std::mem;
 
 use http::HeaderMap;
 use http::header::HeaderValue;
 
-use super::connection::{Connection, Phase};
+use super::connection::{Connection, Phase, Verdict};
 use super::desk::{Desk, Service};
 use super::gather::Gathering;
 use super::sending::Then;
+use crate::h1::head::Scan;
 
 impl Connection {
     /// Has what it holds counted while it waits.
@@ -21,9 +23,21 @@ impl Connection {
         self.load = (bytes > 0).then(|| desk.service.incoming.add(bytes as u64, 0));
     }
 
-    /// Whether it is a large part of a head that would have to wait where no room is left.
-    pub(super) fn is_in_excess(&self, desk: &Desk) -> bool {
-        matches!(self.phase, Phase::Head(_)) && is_excess(self.input.unread().len(), &desk.service)
+    /// Ends it if it is about to wait with a large part of a head, or behind an answer with more requests, where no room is left.
+    pub(super) fn find_room(&mut self, desk: &mut Desk) -> Verdict {
+        if !is_excess(self.input.unread().len(), &desk.service) {
+            return Verdict::Park;
+        }
+        match mem::replace(&mut self.phase, Phase::Head(Scan::default())) {
+            Phase::Head(_) => self.turn_away(desk),
+            Phase::Send(sending) => {
+                self.give_up(*sending, "there is no room for what its client sends meanwhile", desk)
+            }
+            phase => {
+                self.phase = phase;
+                Verdict::Park
+            }
+        }
     }
 }
 
@@ -76,11 +90,14 @@ mod tests {
     use crate::message::Request;
     use crate::net::stream::Stream;
     use crate::settings::Settings;
-    use crate::threaded::connection::Verdict;
 
     /// What becomes of a connection that has sent `sent`, where others hold `others` of 100,000 bytes; and how full it is then.
     fn after(sent: &str, others: u64) -> (Verdict, Phase, u64) {
-        let (mut client, socket) = UnixStream::pair().unwrap();
+        let (client, socket) = UnixStream::pair().unwrap();
+        over(client, socket, sent, others)
+    }
+
+    fn over(mut client: UnixStream, socket: UnixStream, sent: &str, others: u64) -> (Verdict, Phase, u64) {
         let settings = Settings { max_parked_size: Some(100_000), ..Settings::default() };
         let config = Config::resolve(&settings).unwrap();
         let service = Arc::new(Service::new(config, Arc::new(|_: &mut Request| "served")));
@@ -126,5 +143,15 @@ mod tests {
         // Its handler has run, and left the rest of the content for the drain.
         let (_, phase, _) = after(&(head(5000) + "\r\nContent-Length: 10\r\n\r\nhalf"), 100_000);
         assert!(matches!(phase, Phase::Drain { .. }), "{phase:?}");
+    }
+    #[test]
+    fn who_goes_on_asking_and_takes_no_answer_is_cut_where_no_room_is_left() {
+        for (others, waits) in [(0, true), (100_000, false)] {
+            let (client, mut socket) = UnixStream::pair().unwrap();
+            socket.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
+            while socket.write(&[b'#'; 4096]).is_ok() {}
+            let (verdict, phase, _) = over(client, socket, &(head(17_000) + "\r\n\r\n" + &head(8000)), others);
+            assert_eq!(matches!((verdict, &phase), (Verdict::Park, Phase::Send(_))), waits, "{phase:?}");
+        }
     }
 }

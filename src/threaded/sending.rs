@@ -127,7 +127,7 @@ impl Connection {
                 }
                 None => {
                     desk.counters.count_late(Late::Write);
-                    self.give_up(*sending, "its client has had its time", desk)
+                    Step::Verdict(self.give_up(*sending, "its client has had its time", desk))
                 }
             },
             // Nobody would report room that there has been all along.
@@ -144,7 +144,7 @@ impl Connection {
                 self.phase = Phase::Send(sending);
                 Step::On
             }
-            Err(error) => self.give_up(*sending, &error.to_string(), desk),
+            Err(error) => Step::Verdict(self.give_up(*sending, &error.to_string(), desk)),
         }
     }
 
@@ -172,11 +172,11 @@ impl Connection {
     }
 
     /// Cuts a client off in the middle of its answer, in a way that it can tell and that frees what the kernel keeps for it.
-    fn give_up(&self, sending: Sending, why: &str, desk: &mut Desk) -> Step {
+    pub(super) fn give_up(&self, sending: Sending, why: &str, desk: &mut Desk) -> Verdict {
         log::debug!("an answer broke off: {why}");
         self.stream.abort();
         sending.then.break_off(desk);
-        Step::Verdict(Verdict::Close)
+        Verdict::Close
     }
 }
 
