@@ -1,5 +1,6 @@
 //! Signals, and the stop that is cut short.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
@@ -152,6 +153,15 @@ fn a_hangup_loads_certificates_again() {
     main.join().unwrap().unwrap();
 }
 
+/// Which signal ends a process that runs this test and no other.
+fn end_of(test: &str) -> Option<i32> {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args([test, "--exact", "--nocapture"]).env(KILLED, "yes");
+    child.output().unwrap().status.signal()
+}
+
+const KILLED: &str = "DRUPE_TEST_KILLED";
+
 #[test]
 fn a_hangup_is_left_alone_where_there_is_nothing_to_load() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -160,16 +170,13 @@ fn a_hangup_is_left_alone_where_there_is_nothing_to_load() {
         println!("not shown: whoever runs this has SIGHUP ignored (nohup), and children inherit that");
         return;
     }
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["signals::serve_and_be_hung_up", "--exact", "--nocapture"]).env("DRUPE_TEST_KILLED", "yes");
-    let status = child.output().unwrap().status;
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(1), "{status}");
+    assert_eq!(end_of("signals::serve_and_be_hung_up"), Some(1));
 }
 
 /// The other end of the test above; by itself it does nothing.
 #[test]
 fn serve_and_be_hung_up() {
-    if std::env::var_os("DRUPE_TEST_KILLED").is_none() {
+    if std::env::var_os(KILLED).is_none() {
         return;
     }
     let (server, _release) = held();
@@ -237,16 +244,13 @@ const SIGTERM: u32 = 15;
 
 #[test]
 fn once_it_is_over_a_signal_ends_the_process_again() {
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["signals::serve_once_and_then_be_killed", "--exact", "--nocapture"]).env("DRUPE_TEST_KILLED", "yes");
-    let status = child.output().unwrap().status;
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15), "{status}");
+    assert_eq!(end_of("signals::serve_once_and_then_be_killed"), Some(15));
 }
 
 /// The other end of the test above; by itself it does nothing.
 #[test]
 fn serve_once_and_then_be_killed() {
-    if std::env::var_os("DRUPE_TEST_KILLED").is_none() {
+    if std::env::var_os(KILLED).is_none() {
         return;
     }
     let (server, _release) = held();
