@@ -86,7 +86,7 @@
 //! | `cannot start another worker for now` | the system allows no more threads | raise the limit of processes, or lower `thread_pool_max` |
 //! | `a handler has not returned; its connection is cut, its thread left alone` | at a stop: a handler neither read nor wrote nor looked at `is_shutting_down` | give it a time limit of its own |
 //! | `a worker failed; its connection is lost, it goes on` | a defect of drupe | report it, please |
-//! | 503 in the access log | the queue stayed full for `accepted_queue_timeout` | handlers are too slow or `thread_pool_max` is too small |
+//! | 503 in the access log | the queue stayed full for `accepted_queue_timeout` | handlers are too slow or `thread_pool_max` is too small; or many clients send large heads slowly (`max_parked_size`) |
 //! | 408 in the access log | clients too slow for `header_timeout` or `body_timeout` | mostly nothing: scanners and dead connections |
 //!
 //! # Numbers

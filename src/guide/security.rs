@@ -35,8 +35,8 @@
 //!
 //! # What is not defended
 //!
-//! - **Memory for small parts of many requests**: up to 8 KiB of each connection are held whatever else is, and with TLS a record of 16 KiB
-//!   besides. With the default of 65536 connections that is 512 MiB; set `max_connections` to what you expect.
+//! - **Memory for small parts of many requests**: up to 12 KiB of each connection are held whatever else is, and 64 KiB while it is at a
+//!   TLS handshake. With the default of 65536 connections the first is 768 MiB; set `max_connections` to what you expect.
 //! - **One address that opens many connections.** There is no limit for each client. A firewall or a proxy has one.
 //! - **Request floods.** There is no rate limit; what is asked for is answered as far as there are threads.
 //! - **What handlers do**: no authentication, no protection against CSRF or XSS, no limit to how long a handler runs. A handler that

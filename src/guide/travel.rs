@@ -27,7 +27,7 @@
 //!    `accepted_queue_timeout`, and is then told 503 with `Retry-After: 1`. The accept thread never waits for any of this.
 //! 3. **With a worker.** It reads what there is. If that is not a whole head, the connection is parked: a client that trickles costs
 //!    microseconds of a worker for each piece, and no thread in between. The same holds for a PROXY header and for TLS. What all of them hold
-//!    is counted; above `max_parked_size` a head of more than 4 KiB is not waited for, and its client told 503.
+//!    is counted; above `max_parked_size` a head of more than 8 KiB is not waited for, and its client told 503.
 //! 4. **The head is whole.** Its framing is judged, once; what is ambiguous is answered with 400 and closed. Fields that a proxy should have
 //!    set are believed or removed.
 //! 5. **Content.** Up to `body_buffer_size` bytes are received before the handler runs, again without a thread while they are waited for,

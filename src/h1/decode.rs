@@ -141,6 +141,11 @@ impl Decoder {
         !self.trailers.is_empty()
     }
 
+    /// How much memory it keeps beside itself, about.
+    pub(crate) fn held(&self) -> usize {
+        self.trailers.held()
+    }
+
     /// The body, trailer section included, has been consumed.
     pub(crate) fn is_ended(&self) -> bool {
         self.state == State::Ended

@@ -48,6 +48,8 @@ pub(crate) struct RequestHead {
     /// HTTP/1.0 or HTTP/1.1.
     pub(crate) version: Version,
     pub(crate) fields: HeaderMap,
+    /// How many bytes it came in: target and values are parts of them, and keep them all.
+    pub(crate) length: usize,
 }
 
 /// What the next byte is part of.
@@ -238,7 +240,21 @@ pub(crate) fn parse(head: Bytes, limits: &Limits, mut fields: HeaderMap) -> Resu
         let value = HeaderValue::from_maybe_shared(authority).map_err(|_| Error::Target)?;
         fields.try_insert(HOST, value).map_err(|_| too_large)?;
     }
-    Ok(RequestHead { method, target: target.uri, version, fields })
+    Ok(RequestHead { method, target: target.uri, version, fields, length: head.len() })
+}
+
+impl RequestHead {
+    /// How much memory it keeps, about.
+    pub(crate) fn held(&self) -> usize {
+        self.length + held_by(&self.fields)
+    }
+}
+
+/// How much memory a map keeps beside its values, about.
+pub(super) fn held_by(fields: &HeaderMap) -> usize {
+    const EACH: usize = 112;
+    const REPEATED: usize = 80;
+    fields.capacity() * EACH + (fields.len() - fields.keys_len()) * REPEATED
 }
 
 /// Whether a head, however wrong it is otherwise, is that of a HEAD: its refusal has no content then (RFC 9110 §9.3.2).

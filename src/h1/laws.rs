@@ -273,6 +273,7 @@ fn some_request(choice: u8) -> RequestHead {
         target: "/".parse().expect("a target"),
         version: if choice & 2 == 0 { Version::HTTP_11 } else { Version::HTTP_10 },
         fields,
+        length: 0,
     }
 }
 

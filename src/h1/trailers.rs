@@ -13,6 +13,7 @@ use http::{
 use super::{
     error::Error,
     grammar::{TEXT, TOKEN},
+    head::held_by,
 };
 
 /// Gathers the trailer section, a byte at a time, and reads it when it is whole.
@@ -74,6 +75,11 @@ impl Trailers {
     /// Whether there are none, or none any more.
     pub(crate) fn is_empty(&self) -> bool {
         self.fields.is_empty()
+    }
+
+    /// How much memory it keeps, about.
+    pub(crate) fn held(&self) -> usize {
+        self.text.capacity() + held_by(&self.fields)
     }
 
     /// The fields, once; then none.

@@ -157,8 +157,9 @@ pub struct Settings {
     /// Bytes of all answers together that wait for slow clients without a thread. What is more is waited for by its thread. Constants
     /// and `Bytes` that the handler keeps a clone of do not count: they are there in any case.
     ///
-    /// As many bytes again may be held of requests that slow clients have not sent whole. Above that, content is waited for by its thread,
-    /// and who sends more than 4 KiB of a head that is not whole gets 503 with `Retry-After` (`turned_away` in the statistics).
+    /// As many bytes again may be held of requests that slow clients have not sent whole. Above that, content is waited for by its thread; who
+    /// has sent more than 8 KiB of a head that is not whole gets 503 with `Retry-After`, and who has sent so much behind a request whose
+    /// answer he does not take gets no other (`turned_away` in the statistics counts both).
     ///
     /// Besides, files that wait so take at most a quarter of the descriptors that the process may have (`RLIMIT_NOFILE`).
     ///

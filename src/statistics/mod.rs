@@ -62,7 +62,7 @@ pub struct Statistics {
     /// Errors of the system while accepting: no descriptors left, a client that had left before it was accepted.
     pub socket_errors: u64,
     /// Connections that found the queue full, or too many others, or no room for a large head, and were answered with 503, or, before a TLS
-    /// handshake, closed.
+    /// handshake, closed; and those that ended because no room was left for what they sent while they took no answer.
     pub turned_away: u64,
     /// Connections that were closed because they did not begin with a sound header of the PROXY protocol, from a trusted proxy, in time
     /// (`proxy_protocol`).
@@ -130,7 +130,7 @@ impl Statistics {
     /// Requests, each counted once: those that a handler was asked to answer, and those that the server refused before.
     ///
     /// It is what clients count too: as many have had an answer, once nothing is [in progress](Self::in_progress), but for those whose
-    /// answer [broke off](Self::broken_off). Whom the server [turned away](Self::turned_away) it has not asked for a request.
+    /// answer [broke off](Self::broken_off). Whom the server [turned away](Self::turned_away) has not asked anything whole.
     #[must_use]
     pub fn exchanges(&self) -> u64 {
         self.requests + self.refused.saturating_sub(self.overruled)

@@ -2,8 +2,8 @@
 //!
 //! Its text is a line in the Combined Log Format and the time it took. Over a Unix socket the address is `unix:`, and the third column is
 //! the user whom `peercreds` found: the name where `peercreds_resolve` finds one, else the number. Who wants another form finds the same as
-//! key-values: `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` (as they were sent, not escaped)
-//! and `seconds`; what there is not is null.
+//! key-values: `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` (as they were sent, not escaped,
+//! 4 KiB of each at the most) and `seconds`; what there is not is null.
 //!
 //! The records are of level `Info` under the target `drupe::access`; nothing is looked at unless somebody listens, and nothing is formatted
 //! that he does not ask for.
@@ -59,14 +59,7 @@ impl Line {
         if !log::log_enabled!(target: TARGET, log::Level::Info) {
             return Self { record: None, begun };
         }
-        let field = |name: HeaderName| head.fields.get(name).map(|value| Box::from(value.as_bytes()));
-        let asked = Asked {
-            method: head.method.clone(),
-            target: head.target.to_string(),
-            version: if head.version == Version::HTTP_10 { "1.0" } else { "1.1" },
-            referer: field(REFERER),
-            user_agent: field(USER_AGENT),
-        };
+        let asked = Asked::of(head);
         let at = begun.unwrap_or_else(Instant::now);
         let record = Begun { asked: Some(asked), peer: address(peer), user: user(peer, name), at };
         Self { record: Some(Box::new(record)), begun }
@@ -80,6 +73,13 @@ impl Line {
         // Not by name: a thread that others wait for must not look one up.
         let record = Begun { asked: None, peer: address(peer), user: user(peer, |_| None), at: Instant::now() };
         Self { record: Some(Box::new(record)), begun: None }
+    }
+
+    /// How much memory it keeps, about.
+    pub(super) fn held(&self) -> usize {
+        let Some(asked) = self.record.as_ref().and_then(|record| record.asked.as_ref()) else { return 0 };
+        let fields = [&asked.referer, &asked.user_agent].into_iter().flatten();
+        asked.target.capacity() + fields.map(|field| field.len()).sum::<usize>()
     }
 
     /// Writes it. `answer`: the status and the bytes of content, unless the answer broke off.
@@ -102,6 +102,22 @@ impl Line {
             "{}",
             Combined { begun: &begun, answer, seconds, now: SystemTime::now() }
         );
+    }
+}
+
+impl Asked {
+    fn of(head: &RequestHead) -> Self {
+        let field = |name: HeaderName| {
+            let value = head.fields.get(name)?.as_bytes();
+            Some(Box::from(&value[..value.len().min(LONGEST)]))
+        };
+        Self {
+            method: head.method.clone(),
+            target: head.target.to_string(),
+            version: if head.version == Version::HTTP_10 { "1.0" } else { "1.1" },
+            referer: field(REFERER),
+            user_agent: field(USER_AGENT),
+        }
     }
 }
 
@@ -198,6 +214,8 @@ fn common_date(time: SystemTime) -> String {
 }
 
 const TARGET: &str = "drupe::access";
+/// What is kept of a field: more than browsers send, and than a line of a log should have.
+const LONGEST: usize = 4 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -215,6 +233,17 @@ mod tests {
         ] {
             assert_eq!(Quoted(bytes).to_string(), expected);
         }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_request_has_an_end() {
+        let fields = [(REFERER, "x".repeat(10_000)), (USER_AGENT, "y".repeat(10))];
+        let fields = fields.map(|(name, value)| (name, value.parse().unwrap())).into_iter().collect();
+        let (target, version) = ("/a".parse().unwrap(), Version::HTTP_11);
+        let head = RequestHead { method: Method::GET, target, version, fields, length: 10_100 };
+        let asked = Asked::of(&head);
+        assert_eq!(asked.referer.as_deref(), Some("x".repeat(4096).as_bytes()));
+        assert_eq!(asked.user_agent.as_deref(), Some(&b"yyyyyyyyyy"[..]));
     }
 
     #[test]

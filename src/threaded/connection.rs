@@ -210,18 +210,23 @@ impl Connection {
         if !desk.gathered.is_empty() {
             verdict = self.flush_after(verdict, desk);
         }
+        desk.meter.leave(&desk.counters);
+        self.note_below(desk);
+        self.tidy(desk);
         if matches!(verdict, Verdict::Park) {
             verdict = self.find_room(desk);
         }
-        desk.meter.leave(&desk.counters);
-        self.note_below(desk);
+        self.weigh(desk);
+        verdict
+    }
+
+    /// Keeps no more memory than what is unread needs.
+    pub(super) fn tidy(&mut self, desk: &mut Desk) {
         if self.input.is_empty() {
             self.input.give_back(&mut desk.spare);
         } else {
             self.input.shrink();
         }
-        self.weigh(desk);
-        verdict
     }
 
     fn run(&mut self, desk: &mut Desk) -> Verdict {

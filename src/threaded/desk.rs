@@ -167,8 +167,12 @@ impl Desk {
         }
     }
 
-    /// Keeps a head for as long as anything holds a part of it; the memory is used again once nothing does.
+    /// Keeps a head for as long as anything holds a part of it; the memory of small ones is used again once nothing does.
     pub(crate) fn keep_head(&mut self, head: &[u8]) -> Bytes {
+        // What is used again is kept whole by the smallest part of it, and grows with the largest.
+        if head.len() > SMALL_HEAD {
+            return Bytes::copy_from_slice(head);
+        }
         self.heads.extend_from_slice(head);
         self.heads.split().freeze()
     }
@@ -200,6 +204,8 @@ impl Clock {
     }
 }
 
+/// A head that is larger has memory of its own.
+const SMALL_HEAD: usize = 2 * 1024;
 /// A buffer that is larger is not kept by a worker without work.
 const KEPT: usize = 64 * 1024;
 /// Bytes of all chunk extensions of one body: far more than the few that anybody uses.

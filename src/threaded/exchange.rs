@@ -344,6 +344,24 @@ impl Done {
     pub(super) fn break_off(self, desk: &mut Desk) {
         break_off(self.line, desk);
     }
+
+    /// Has its answer be the last, unless it begins something else; says whether it is.
+    pub(super) fn be_last(&mut self) -> bool {
+        let is_last = self.answer.upgrade.is_none();
+        if is_last {
+            self.exchange.close(CloseReason::UnreadContent);
+        }
+        is_last
+    }
+
+    /// How much memory it keeps, about, beside what is to be sent.
+    pub(super) fn held(&self) -> usize {
+        let content = match &self.content {
+            Unread::Here { decoder, .. } => decoder.held(),
+            Unread::Nothing | Unread::Elsewhere => 0,
+        };
+        self.line.held() + content
+    }
 }
 
 /// What of a request's content nobody has read.
@@ -374,4 +392,4 @@ impl fmt::Debug for Answer {
 }
 
 /// A map of fields that is larger is not kept for the next request.
-const KEPT_FIELDS: usize = 256;
+const KEPT_FIELDS: usize = 48;

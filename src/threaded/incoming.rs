@@ -2,19 +2,15 @@
 //!
 //! Each is bounded by itself, by the limits on heads and on content that is kept. All together they are bounded too, or clients that send
 //! large heads and never end them could fill the memory, however few bytes a second they send. Above the bound content is waited for by its
-//! worker, and a client that sends a large head is turned away, as is one that goes on asking while it takes no answers; small
-//! heads, as nearly all are, find room at any time.
+//! worker, a client that has sent a large part of a head is turned away, and one that asks on while it takes no answer has had its last
+//! one. What is small waits as ever, so that who fills the rest keeps few others out.
 
-use std::mem;
-
-use http::HeaderMap;
-use http::header::HeaderValue;
+use std::sync::atomic::Ordering;
 
 use super::connection::{Connection, Phase, Verdict};
 use super::desk::{Desk, Service};
 use super::gather::Gathering;
 use super::sending::Then;
-use crate::h1::head::Scan;
 
 impl Connection {
     /// Has what it holds counted while it waits.
@@ -23,21 +19,30 @@ impl Connection {
         self.load = (bytes > 0).then(|| desk.service.incoming.add(bytes as u64, 0));
     }
 
-    /// Ends it if it is about to wait with a large part of a head, or behind an answer with more requests, where no room is left.
+    /// Says what becomes of it where it is about to wait with much, and no room is left.
     pub(super) fn find_room(&mut self, desk: &mut Desk) -> Verdict {
-        if !is_excess(self.input.unread().len(), &desk.service) {
-            return Verdict::Park;
-        }
-        match mem::replace(&mut self.phase, Phase::Head(Scan::default())) {
-            Phase::Head(_) => self.turn_away(desk),
-            Phase::Send(sending) => {
-                self.give_up(*sending, "there is no room for what its client sends meanwhile", desk)
+        let has_much = is_excess(self.input.held(), &desk.service);
+        match &mut self.phase {
+            Phase::Head(_) if has_much => {
+                let verdict = self.turn_away(desk);
+                self.tidy(desk);
+                return verdict;
             }
-            phase => {
-                self.phase = phase;
-                Verdict::Park
+            // More requests, or content that its handler has left: neither is looked at.
+            Phase::Send(sending) if has_much => {
+                if sending.be_last() {
+                    desk.service.turned_away.fetch_add(1, Ordering::Relaxed);
+                    self.input.clear();
+                    self.tidy(desk);
+                }
             }
+            // Its client has had its answer.
+            Phase::Drain { decoder, .. } if is_excess(decoder.held(), &desk.service) => {
+                return Verdict::Close;
+            }
+            _ => {}
         }
+        Verdict::Park
     }
 }
 
@@ -48,7 +53,8 @@ impl Gathering {
     }
 
     fn held(&self) -> usize {
-        self.reception.ahead.capacity() + size_of_fields(&self.head.fields)
+        let content = self.reception.ahead.capacity() + self.reception.decoder.held();
+        self.head.held() + content + self.line.held()
     }
 }
 
@@ -56,11 +62,13 @@ impl Phase {
     fn held(&self) -> usize {
         match self {
             Self::Content(gathering) => gathering.held(),
+            Self::Drain { decoder, .. } => decoder.held(),
             Self::Send(sending) => match sending.then() {
+                Then::Conclude(done) => done.held(),
                 Then::Resume(phase, _) => phase.held(),
-                _ => 0,
+                Then::Linger | Then::Close => 0,
             },
-            _ => 0,
+            Self::Proxy | Self::Handshake(_) | Self::Head(_) | Self::Linger { .. } => 0,
         }
     }
 }
@@ -69,13 +77,8 @@ fn is_excess(bytes: usize, service: &Service) -> bool {
     bytes > SPARED && service.incoming.is_full()
 }
 
-fn size_of_fields(fields: &HeaderMap) -> usize {
-    let each = |(name, value): (&http::HeaderName, &HeaderValue)| name.as_str().len() + value.len();
-    fields.iter().map(each).sum::<usize>() + fields.capacity() * size_of::<HeaderValue>()
-}
-
-/// What each may hold however many there are.
-const SPARED: usize = 4 * 1024;
+/// What each may hold however many there are: more than most browsers send.
+const SPARED: usize = 8 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -122,18 +125,26 @@ mod tests {
             ("POST / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 0),
             (head(100), 256),
             (head(5000), 8192),
+            (head(9000), 16_384),
         ] {
             let (verdict, phase, held) = after(&sent, 0);
             assert!(matches!((verdict, phase), (Verdict::Park, Phase::Head(_))));
             assert_eq!(held, expected, "{} bytes", sent.len());
         }
-        let (_, phase, held) = after(&(head(5000) + "\r\nContent-Length: 5000\r\n\r\nhalf"), 0);
-        assert!(matches!(phase, Phase::Content(_)) && held > 5000, "{phase:?}: {held}");
+        // Blanks before a value are no part of it, and are held as long as it is.
+        for filling in ["x", " "] {
+            let head = format!("POST / HTTP/1.1\r\nHost: a\r\nX:{}y", filling.repeat(50_000));
+            let (_, phase, held) = after(&(head + "\r\nContent-Length: 5000\r\n\r\nhalf"), 0);
+            assert!(matches!(phase, Phase::Content(_)) && (50_000..60_000).contains(&held), "{phase:?}: {held}");
+        }
+        let trailers = format!("\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nY: {}", "y".repeat(6000));
+        let (_, phase, held) = after(&(head(100) + &trailers), 0);
+        assert!(matches!(phase, Phase::Content(_)) && held > 6000, "{phase:?}: {held}");
     }
 
     #[test]
     fn where_no_room_is_left_only_what_is_small_waits() {
-        for (sent, waits) in [(head(3000), true), (head(5000), false)] {
+        for (sent, waits) in [(head(8000), true), (head(9000), false)] {
             let (verdict, phase, _) = after(&sent, 100_000);
             assert_eq!(matches!((&verdict, &phase), (Verdict::Park, Phase::Head(_))), waits, "{phase:?}");
             assert_eq!(matches!(phase, Phase::Linger { .. }), !waits, "{phase:?}");
@@ -141,17 +152,27 @@ mod tests {
         let (_, phase, _) = after(&(head(3000) + "\r\nContent-Length: 10\r\n\r\nhalf"), 100_000);
         assert!(matches!(phase, Phase::Content(_)), "{phase:?}");
         // Its handler has run, and left the rest of the content for the drain.
-        let (_, phase, _) = after(&(head(5000) + "\r\nContent-Length: 10\r\n\r\nhalf"), 100_000);
+        let (_, phase, _) = after(&(head(9000) + "\r\nContent-Length: 10\r\n\r\nhalf"), 100_000);
         assert!(matches!(phase, Phase::Drain { .. }), "{phase:?}");
     }
+
+    /// What becomes of a client that has asked for `/` and sent `more`, and takes no answer.
+    fn beside_an_answer(more: &str, others: u64) -> (Verdict, Phase, u64) {
+        let (client, mut socket) = UnixStream::pair().unwrap();
+        socket.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
+        while socket.write(&[b'#'; 4096]).is_ok() {}
+        over(client, socket, &(head(17_000) + more), others)
+    }
+
     #[test]
-    fn who_goes_on_asking_and_takes_no_answer_is_cut_where_no_room_is_left() {
-        for (others, waits) in [(0, true), (100_000, false)] {
-            let (client, mut socket) = UnixStream::pair().unwrap();
-            socket.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
-            while socket.write(&[b'#'; 4096]).is_ok() {}
-            let (verdict, phase, _) = over(client, socket, &(head(17_000) + "\r\n\r\n" + &head(8000)), others);
-            assert_eq!(matches!((verdict, &phase), (Verdict::Park, Phase::Send(_))), waits, "{phase:?}");
+    fn who_asks_on_and_takes_no_answer_has_had_the_last_where_no_room_is_left() {
+        let next = "\r\n\r\n".to_owned() + &head(12_000);
+        for (others, kept) in [(0, 16_384), (100_000, 0)] {
+            let (verdict, phase, held) = beside_an_answer(&next, others);
+            assert!(matches!(verdict, Verdict::Park), "it is let go");
+            assert_eq!(held, kept);
+            let Phase::Send(sending) = phase else { panic!("{phase:?}") };
+            assert_eq!(matches!(sending.then(), Then::Linger), kept == 0, "{sending:?}");
         }
     }
 }

@@ -75,6 +75,8 @@ impl Connection {
 
     /// Sends what is gathered, ends our side, and waits for the client to end its own.
     pub(super) fn begin_linger(&mut self, desk: &mut Desk) -> Verdict {
+        // Nobody looks at what has come.
+        self.input.clear();
         self.flush_then(Then::Linger, desk)
     }
 

@@ -172,7 +172,7 @@ impl Connection {
     }
 
     /// Cuts a client off in the middle of its answer, in a way that it can tell and that frees what the kernel keeps for it.
-    pub(super) fn give_up(&self, sending: Sending, why: &str, desk: &mut Desk) -> Verdict {
+    fn give_up(&self, sending: Sending, why: &str, desk: &mut Desk) -> Verdict {
         log::debug!("an answer broke off: {why}");
         self.stream.abort();
         sending.then.break_off(desk);
@@ -196,6 +196,21 @@ impl Then {
 impl Sending {
     pub(super) fn then(&self) -> &Then {
         &self.then
+    }
+
+    /// Has nothing follow what is being sent but the end; false if that cannot be.
+    pub(super) fn be_last(&mut self) -> bool {
+        match &mut self.then {
+            Then::Conclude(done) => done.be_last(),
+            Then::Resume(phase, _) => {
+                if let Phase::Content(gathering) = mem::replace(&mut **phase, Phase::Head(Scan::default())) {
+                    gathering.line.end(None);
+                }
+                self.then = Then::Linger;
+                true
+            }
+            Then::Linger | Then::Close => true,
+        }
     }
 
     /// Sends what the client takes; a part may be left of what is gathered, of the rest, or of both.

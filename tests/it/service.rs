@@ -238,6 +238,7 @@ fn counts(server: &Server) -> String {
     let counts = [
         ("accepts", statistics.accepts),
         ("requests", statistics.requests),
+        ("bytes_read", statistics.bytes_read),
         ("refused", statistics.refused),
         ("turned_away", statistics.turned_away),
         ("timed_out", statistics.timed_out),

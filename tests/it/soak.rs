@@ -124,6 +124,7 @@ fn load(doors: &[Door], course: &mut Course, time: Duration) {
     let is_over = AtomicBool::new(false);
     let goes_on = || !is_over.load(Ordering::SeqCst);
     thread::scope(|scope| {
+        let end = End(&is_over);
         for door in doors {
             for (client, count) in CLIENTS {
                 for _ in 0..*count {
@@ -148,8 +149,17 @@ fn load(doors: &[Door], course: &mut Course, time: Duration) {
             course.note(doors);
             thread::sleep(Duration::from_millis(50));
         }
-        is_over.store(true, Ordering::SeqCst);
+        drop(end);
     });
+}
+
+/// Tells everybody that it is over, also where that is because something went wrong.
+struct End<'l>(&'l AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 // ---- who comes: each says how many whole answers it has had ----

@@ -31,7 +31,8 @@ fn exchange(kind: &str, policy: Version) -> Exchange {
         asked.insert(CONNECTION, connection.parse().unwrap());
     }
     let version = if version == "1.0" { Version::HTTP_10 } else { Version::HTTP_11 };
-    let head = RequestHead { method: method.parse().unwrap(), target: Uri::default(), version, fields: asked };
+    let head =
+        RequestHead { method: method.parse().unwrap(), target: Uri::default(), version, fields: asked, length: 0 };
     Exchange::begin(&head, Policy { version: policy }).unwrap()
 }
 

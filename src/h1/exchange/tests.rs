@@ -15,6 +15,7 @@ fn head(kind: &str, lines: &[(&'static str, &'static str)]) -> RequestHead {
         target: Uri::default(),
         version: if version == "1.0" { Version::HTTP_10 } else { Version::HTTP_11 },
         fields: fields(lines),
+        length: 0,
     }
 }
 
