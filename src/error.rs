@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use self::origin::Origin;
+use crate::bus;
 
 /// Why a server was not started, or could not go on.
 ///
@@ -94,6 +95,12 @@ pub enum Error {
         /// The reason, shared by all of them.
         source: Arc<dyn error::Error + Send + Sync>,
     },
+    /// A bus that the server was to start and end with could not be started, or could not go on: told by
+    /// [`quickstart`](crate::Server::quickstart).
+    Bus {
+        /// Who has failed, and for what; or that another thread is in the middle of a change.
+        source: bus::Error,
+    },
     /// The server was told to stop before its start, or its restart, was complete.
     Stopped,
 }
@@ -145,6 +152,7 @@ impl fmt::Display for Error {
             Error::Thread { name, .. } => write!(f, "cannot start thread {name:?}"),
             Error::System { what, .. } => write!(f, "cannot set up {what}"),
             Error::Serving { .. } => f.write_str("the server cannot go on"),
+            Error::Bus { .. } => f.write_str("the bus has failed"),
             Error::Stopped => f.write_str("server was stopped while it started"),
         }
     }
@@ -160,6 +168,7 @@ impl error::Error for Error {
             | Error::System { source, .. } => Some(source),
             Error::Located { error, .. } => error.source(),
             Error::Serving { source } => Some(source),
+            Error::Bus { source } => Some(source),
             Error::Setting { .. }
             | Error::Contradiction { .. }
             | Error::UnknownSetting { .. }
@@ -206,6 +215,7 @@ mod tests {
             true,
         );
         check(Error::System { what: "epoll", source: denied() }, "cannot set up epoll", true);
+        check(Error::Bus { source: bus::Error::Exited }, "the bus has failed", true);
         check(Error::Stopped, "server was stopped while it started", false);
     }
 

@@ -26,6 +26,7 @@ mod self_signed;
 use std::fmt::{Arguments, Write as _};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use drupe::process::Bus;
 use drupe::settings::SslContext;
@@ -79,6 +80,9 @@ impl From<lexopt::Error> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        if let Error::Bus { source } = &error {
+            return process::failure(source);
+        }
         let reason = chain(&error);
         if is_of_settings(&error) { Self::Settings(reason) } else { Self::Serve(reason) }
     }
@@ -135,8 +139,6 @@ fn server(options: &Options) -> Result<Server, Failure> {
 
 fn serve(options: Options) -> Result<(), Failure> {
     let mut server = server(&options)?;
-    let directory = options.own.directory();
-    let shown = directory.display();
     let page = options.own.statistics().filter(|_| server.settings.statistics);
     let is_shown = page.is_some();
     if let Some(page) = page {
@@ -149,29 +151,37 @@ fn serve(options: Options) -> Result<(), Failure> {
     server.on_graceful(|| logger.reopen());
     let (own, context) = (options.own.clone(), server.settings.ssl_context.clone());
     server.on_reload(move || again(&own, context.clone()));
-    let bus = Bus::new();
+    let (bus, server) = (Bus::new(), Arc::new(server));
     process.subscribe(&bus);
     server.subscribe(&bus);
-    bus.start().map_err(|error| process::failure(&error))?;
-    let base = if server.settings.listen.is_empty() { server.base() } else { server.description() };
-    // A Unix socket has a path and no resources to show.
-    let slash = if base.starts_with("http") && !base.contains(',') && !base.ends_with('/') { "/" } else { "" };
-    say(format_args!("drupe: serving {shown} at {base}{slash}\n"));
-    if options.own.is("ssl_self_signed") {
-        say(format_args!("drupe: {}\n", self_signed::WARNING));
-    }
-    if is_shown {
-        let path = options.own.value("statistics_path").to_string_lossy();
-        say(format_args!("drupe: statistics at /{}/\n", path.trim_matches('/')));
-    }
-    say(format_args!("drupe: press Ctrl-C to stop\n"));
+    announce(&options.own, is_shown, &server, &bus);
     let done = server.quickstart();
-    // The server has stopped; what else there is follows, and what goes wrong with that is logged.
-    let _ = bus.exit();
-    // Another thread may be at that, as where a listener has died: its PID file is to be gone before the process is.
-    let _ = bus.block();
     log::logger().flush();
     Ok(done?)
+}
+
+/// Has it said what is served and where, once that is so: signals are obeyed by then.
+fn announce(own: &Own, is_shown: bool, server: &Arc<Server>, bus: &Bus) {
+    let shown = own.directory().display().to_string();
+    let mut rest = String::new();
+    if own.is("ssl_self_signed") {
+        rest.push_str(&format!("drupe: {}\n", self_signed::WARNING));
+    }
+    if is_shown {
+        let path = own.value("statistics_path").to_string_lossy();
+        rest.push_str(&format!("drupe: statistics at /{}/\n", path.trim_matches('/')));
+    }
+    let server = Arc::clone(server);
+    // After the server's own 80.
+    bus.subscribe("start", 90, "announcement", move |message| {
+        if !message.has_failures() {
+            let base = if server.settings.listen.is_empty() { server.base() } else { server.description() };
+            // A Unix socket has a path and no resources to show.
+            let slash = if base.starts_with("http") && !base.contains(',') && !base.ends_with('/') { "/" } else { "" };
+            say(format_args!("drupe: serving {shown} at {base}{slash}\n{rest}drupe: press Ctrl-C to stop\n"));
+        }
+        Ok(())
+    });
 }
 
 /// Reads all settings again, as they were read at the start.

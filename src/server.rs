@@ -2,6 +2,7 @@
 
 mod address;
 mod built_in;
+mod driven;
 mod graceful;
 mod instance;
 mod life;
@@ -18,6 +19,7 @@ mod told;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use self::driven::Driven;
 use self::life::{Shared, State};
 use self::served::Served;
 use crate::bus::{Subscriptions, WeakBus};
@@ -130,6 +132,11 @@ impl Server {
     /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
     /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs.
     ///
+    /// A server that is on buses ([`subscribe`](Self::subscribe)) is started by them: it starts those that do not run, and when it has
+    /// stopped, whoever has stopped it, has them exit and waits until they have. SIGTERM and SIGINT have them exit, and with them what else
+    /// is there; one that comes in the middle of their start is obeyed as soon as that is through. A bus that runs already is left to
+    /// whoever has started it. SIGHUP and SIGUSR1 are for the server alone.
+    ///
     /// Where systemd asks for it (`Type=notify`, `notify-reload`) it is told when connections are accepted, when the server restarts, and when
     /// it stops. A server that was only started tells nothing: it may be a part of something larger.
     ///
@@ -138,20 +145,27 @@ impl Server {
     /// signal that nothing was asked for is left alone: with TLS there always is something.
     ///
     /// # Errors
-    /// As [`start`](Self::start) and [`block`](Self::block), and `System` if the signals cannot be had.
+    /// As [`start`](Self::start) and [`block`](Self::block), and `System` if the signals cannot be had. `Bus` if a bus cannot be started, be
+    /// it for the server's own reasons, or ends because another of its parts cannot go on.
     pub fn quickstart(&self) -> Result<(), Error> {
-        let claimed = self.shared.claim_start();
+        let driven = Arc::new(Driven::by(&self.shared));
+        // It is not for a server to start that is started by its buses.
+        let claimed = if driven.is_empty() { self.shared.claim_start() } else { None };
         // Before anybody can see that it serves: a signal from then on is to be obeyed. One that comes before waits for the start.
         #[cfg(feature = "signals")]
-        let _caught = self.obey_all_signals(claimed.is_some())?;
+        let _caught = self.obey_all_signals(claimed.is_some(), &driven)?;
         if let Some(kept) = claimed {
             self.shared.start_claimed(&self.settings, kept)?;
             log::info!("serving on {}", self.description());
         }
+        if driven.start()? {
+            // It may have left its buses meanwhile.
+            self.stop();
+        }
         self.shared.set_main(true);
         let ended = self.block();
         self.shared.set_main(false);
-        ended
+        ended.and(driven.end())
     }
 
     /// A handle that can be cloned and sent, for handlers and other threads.

@@ -37,7 +37,8 @@
 //! ```
 //!
 //! With the feature `signals` a `process::SignalHandler` on the same bus has it exit at SIGTERM and SIGINT, and tell `graceful` at SIGHUP and
-//! SIGUSR1.
+//! SIGUSR1. Or one server is what the process is for: its [`quickstart`](crate::Server::quickstart), in place of the last lines, starts the bus,
+//! has it exit at SIGTERM and SIGINT, and tells systemd.
 //!
 //! # What comes when
 //!

@@ -19,7 +19,8 @@ impl Server {
     /// | `SIGHUP` | 50 | settings are read anew by whom [`on_reload`](Self::on_reload) names, and put in force |
     /// | `cut` | 50 | a stop that is under way waits no longer, as [`ServerHandle::cut`](crate::ServerHandle::cut) |
     ///
-    /// If it cannot go on serving, the bus exits, and [`Bus::block`] says why.
+    /// If it cannot go on serving, the bus exits, and [`Bus::block`] says why. Signals are obeyed by a `SignalHandler` on the bus, or by
+    /// [`quickstart`](Self::quickstart), which then starts the bus as well.
     ///
     /// ```
     /// use drupe::process::Bus;

@@ -15,10 +15,11 @@ use self::source::{Named, Source};
 /// Which units a unit may import. `lib`, `main` and `testing` stand on top.
 const IMPORTS: &[(&str, &[&str])] = &[
     // Ring 0: no unit at all.
-    ("error", &[]),
     ("address", &[]),
     ("h1", &[]),
     ("bus", &[]),
+    // A server that starts buses hands on, as it is, what they have failed for.
+    ("error", &["bus"]),
     // It refuses settings by name: that is an error of the crate's.
     ("tls", &["error"]),
     // Ring 1.

@@ -4,21 +4,32 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
 use crate::client::{PATIENCE, wait_until};
-use crate::figures::Figures;
 use crate::place::{Place, is_root};
 
-/// The program, running; killed with the test.
+/// The program, running.
 struct Program {
-    child: Child,
+    child: Killed,
     /// The program itself: the child, or the child of that.
     number: u32,
     address: SocketAddr,
     said: BufReader<ChildStderr>,
+}
+
+/// A program that ends with the test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// A command line for the program, at a port the system chooses, serving `place`.
@@ -52,13 +63,8 @@ impl Program {
             let children = fs::read_to_string(format!("/proc/{number}/task/{number}/children")).unwrap();
             number = children.trim().parse().unwrap();
         }
-        let program = Self { child, number, address, said };
-        wait_until("signals are caught", || program.figures().listeners_for_signals() > 0);
-        program
-    }
-
-    fn figures(&self) -> Figures {
-        Figures::of(self.number)
+        // It says so once signals are caught.
+        Self { child: Killed(child), number, address, said }
     }
 
     fn signal(&self, name: &str) {
@@ -69,7 +75,7 @@ impl Program {
     fn end(mut self) -> (ExitStatus, String) {
         let mut rest = String::new();
         self.said.read_to_string(&mut rest).unwrap();
-        (self.child.wait().unwrap(), rest)
+        (self.child.0.wait().unwrap(), rest)
     }
 
     /// What is under `target`; the connection stays.
@@ -84,13 +90,6 @@ impl Program {
         let mut answer = String::new();
         self.begin(target).read_to_string(&mut answer).unwrap();
         answer
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -128,6 +127,51 @@ fn a_pid_file_is_held_by_one_and_gone_with_it() {
     assert_eq!(number_in(&file), next.number);
     next.signal("INT");
     assert!(next.end().0.success() && !file.exists());
+}
+
+/// Its clean-up is as much a part of it then as later.
+#[test]
+fn whoever_sees_that_it_serves_can_end_it_at_once() {
+    for signal in ["TERM", "INT"].repeat(10) {
+        let place = Place::new();
+        let program = Program::start(&[], &place, &[&"--pid-file", &place.path("drupe.pid")]);
+        program.signal(signal);
+        let (status, said) = program.end();
+        assert!(status.success(), "{status}: {said}");
+        assert_eq!(place.names(), [""; 0]);
+    }
+}
+
+/// It serves already and cannot say so, since nobody reads: that is when a signal comes.
+#[test]
+fn whoever_is_served_can_end_it_though_it_has_not_said_anything_yet() {
+    let place = Place::new();
+    let (mut reader, mut full) = UnixStream::pair().unwrap();
+    full.set_nonblocking(true).unwrap();
+    while full.write(b".").is_ok() {}
+    full.set_nonblocking(false).unwrap();
+    let mut command = drupe(&[], &place, &[&"--pid-file", &place.path("pid"), &"--socket-file", &place.socket()]);
+    let child = command.stderr(OwnedFd::from(full)).spawn().unwrap();
+    drop(command);
+    let mut child = Killed(child);
+    let mut client = None;
+    wait_until("it accepts", || {
+        client = UnixStream::connect(place.socket()).ok();
+        client.is_some()
+    });
+    let mut client = client.unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.write_all(b"GET /pid HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    let number = child.0.id().to_string();
+    assert!(answer.ends_with(&format!("\r\n\r\n{number}\n")), "{answer}");
+    assert!(Command::new("kill").args(["-s", "TERM", &number]).status().unwrap().success());
+    let mut said = String::new();
+    reader.read_to_string(&mut said).unwrap();
+    let status = child.0.wait().unwrap();
+    assert!(status.success() && said.ends_with("drupe: press Ctrl-C to stop\n"), "{status}: {said}");
+    assert_eq!(place.names(), [""; 0]);
 }
 
 #[test]

@@ -87,6 +87,8 @@ mod lifecycle;
 
 // Signals, and stops that are cut short.
 #[cfg(feature = "signals")]
+mod driven;
+#[cfg(feature = "signals")]
 mod signals;
 
 // What a process lives by; servers of others' making; restarts.

@@ -4,7 +4,9 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use drupe::process::Bus;
 use drupe::{Error, Request, Server, Settings};
 
 use crate::client::PATIENCE;
@@ -58,6 +60,34 @@ fn a_service_says_when_it_is_ready_reloads_and_stops() {
         assert_eq!(told(&socket), "READY=1");
     }
     server.handle().stop();
+    assert_eq!(told(&socket), "STOPPING=1");
+    main.join().unwrap().unwrap();
+    socket.set_nonblocking(true).unwrap();
+    socket.recv(&mut [0; 9]).unwrap_err();
+}
+
+/// It is the service, whatever else starts and ends with it.
+#[test]
+fn a_service_that_starts_a_bus_says_the_same() {
+    if !is_alone_after(SCRIPT, "notify::a_service_that_starts_a_bus_says_the_same") {
+        return;
+    }
+    let socket = listen();
+    let (bus, server) = (Bus::new(), server());
+    server.subscribe(&bus);
+    let (handle, is_ready) = (server.handle(), AtomicBool::new(false));
+    bus.subscribe("start", 99, "all", move |message| {
+        // A failure is not told, and the next start is.
+        let is_ready = handle.is_running() && is_ready.swap(true, Ordering::SeqCst);
+        if is_ready || message.is_restart() { Ok(()) } else { Err("not yet".into()) }
+    });
+    server.quickstart().unwrap_err();
+    let main = std::thread::spawn(move || server.quickstart());
+    assert_eq!(told(&socket), "READY=1");
+    bus.restart().unwrap();
+    assert!(told(&socket).starts_with("RELOADING=1\n"));
+    assert_eq!(told(&socket), "READY=1");
+    bus.exit().unwrap();
     assert_eq!(told(&socket), "STOPPING=1");
     main.join().unwrap().unwrap();
     socket.set_nonblocking(true).unwrap();
