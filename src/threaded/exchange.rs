@@ -345,13 +345,14 @@ impl Done {
         break_off(self.line, desk);
     }
 
-    /// Has its answer be the last, unless it begins something else; says whether it is.
-    pub(super) fn be_last(&mut self) -> bool {
-        let is_last = self.answer.upgrade.is_none();
-        if is_last {
-            self.exchange.close(CloseReason::UnreadContent);
-        }
-        is_last
+    /// Has its answer be the last.
+    pub(super) fn be_last(&mut self) {
+        self.exchange.close(CloseReason::UnreadContent);
+    }
+
+    /// Whether its answer begins something else than HTTP.
+    pub(super) fn is_upgrade(&self) -> bool {
+        self.answer.upgrade.is_some()
     }
 
     /// How much memory it keeps, about, beside what is to be sent.

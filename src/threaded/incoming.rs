@@ -29,17 +29,14 @@ impl Connection {
                 return verdict;
             }
             // More requests, or content that its handler has left: neither is looked at.
-            Phase::Send(sending) if has_much => {
-                if sending.be_last() {
-                    desk.service.turned_away.fetch_add(1, Ordering::Relaxed);
-                    self.input.clear();
-                    self.tidy(desk);
-                }
+            Phase::Send(sending) if has_much && sending.may_be_last() => {
+                sending.be_last();
+                desk.service.turned_away.fetch_add(1, Ordering::Relaxed);
+                self.input.clear();
+                self.tidy(desk);
             }
             // Its client has had its answer.
-            Phase::Drain { decoder, .. } if is_excess(decoder.held(), &desk.service) => {
-                return Verdict::Close;
-            }
+            Phase::Drain { decoder, .. } if is_excess(decoder.held(), &desk.service) => return Verdict::Close,
             _ => {}
         }
         Verdict::Park

@@ -198,8 +198,13 @@ impl Sending {
         &self.then
     }
 
-    /// Has nothing follow what is being sent but the end; false if that cannot be.
-    pub(super) fn be_last(&mut self) -> bool {
+    /// Whether nothing needs to follow what is being sent.
+    pub(super) fn may_be_last(&self) -> bool {
+        !matches!(&self.then, Then::Conclude(done) if done.is_upgrade())
+    }
+
+    /// Has nothing follow what is being sent but the end.
+    pub(super) fn be_last(&mut self) {
         match &mut self.then {
             Then::Conclude(done) => done.be_last(),
             Then::Resume(phase, _) => {
@@ -207,9 +212,8 @@ impl Sending {
                     gathering.line.end(None);
                 }
                 self.then = Then::Linger;
-                true
             }
-            Then::Linger | Then::Close => true,
+            Then::Linger | Then::Close => {}
         }
     }
 
