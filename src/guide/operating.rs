@@ -14,8 +14,8 @@
 //! of the two is caught only if there is something for it to do (a call of `on_reload` or `on_graceful`, or TLS): else it ends the process, as it does
 //! by default.
 //!
-//! They are caught from before `quickstart` starts anything until it returns, and do afterwards what they do by default. A program that has its own signal handling calls `start`
-//! and `block` instead, and [`ServerHandle::stop`](crate::ServerHandle::stop) from wherever it likes.
+//! They are caught from before `quickstart` starts anything until it returns, and do afterwards what they do by default. A program that has its own
+//! signal handling calls `start` and `block` instead, and [`ServerHandle::stop`](crate::ServerHandle::stop) from wherever it likes.
 //!
 //! # A stop, and restarts without a refused connection
 //!

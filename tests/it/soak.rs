@@ -4,10 +4,8 @@
 
 mod course;
 
-use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -105,9 +103,12 @@ fn doors() -> Vec<Door> {
     let plain = Door::open("http", SETTINGS, Client::connect);
     #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
     let secure = {
+        use std::fs::{Permissions, set_permissions};
+        use std::os::unix::fs::PermissionsExt;
+
         let folder = crate::secure::Folder::new();
         let file = folder.write("both.pem", crate::secure::AUTHORITY.issue(&["localhost"]).both());
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
         // The files are read at the start only.
         Door::open("https", &format!("{SETTINGS} ssl_certificate={}", file.display()), crate::secure::connect_to)
     };
