@@ -95,7 +95,7 @@ fn slow_clients_cost_the_others_none_of_their_throughput() {
         }
         let mut pairs: Vec<[usize; 2]> = Vec::new();
         // More are tried until there are good stretches of both kinds, so that a real loss stays and a passing one does not.
-        while pairs.len() < 4 || (pairs.len() < 16 && !is_level(&pairs)) {
+        while pairs.len() < 4 || (pairs.len() < 48 && !is_level(&pairs)) {
             let mut rates = [0, 0];
             for kind in [ALONE, WITH] {
                 let mut crowd = (kind == WITH).then(|| Crowd::connect(address, SLOW));
