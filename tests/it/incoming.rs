@@ -1,22 +1,14 @@
 //! What has come of requests and cannot be used yet: heads without an end, content that its handler waits for. All of it is bounded.
 
+use drupe::Request;
 use drupe::testing::TestServer;
-use drupe::{Request, Settings};
 
 use crate::client::{Client, wait_until};
+use crate::parked::{lengths, two_workers};
 use crate::service::Service;
 
 /// More than the workers there may be.
 const SMALL: usize = 12;
-
-fn two_workers(settings: &mut Settings) {
-    (settings.thread_pool, settings.thread_pool_max) = (2, Some(2));
-}
-
-fn lengths(request: &mut Request) -> std::io::Result<String> {
-    let content = std::mem::take(request.body_mut()).into_vec()?;
-    Ok(format!("{}\n", content.len()))
-}
 
 /// A head of `length` bytes that lacks its end.
 fn begun(length: usize) -> String {

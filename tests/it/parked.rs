@@ -15,11 +15,11 @@ use crate::process;
 /// Far more slow clients than the two workers there may be.
 const SLOW: usize = 12;
 
-fn two_workers(settings: &mut Settings) {
+pub(crate) fn two_workers(settings: &mut Settings) {
     (settings.thread_pool, settings.thread_pool_max) = (2, Some(2));
 }
 
-fn lengths(request: &mut Request) -> std::io::Result<String> {
+pub(crate) fn lengths(request: &mut Request) -> std::io::Result<String> {
     let content = std::mem::take(request.body_mut()).into_vec()?;
     Ok(format!("{}\n", content.len()))
 }
