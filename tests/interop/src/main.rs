@@ -16,7 +16,8 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use drupe::{Server, Statistics};
+use drupe::Server;
+use drupe::statistics::Statistics;
 use drupe_interop::Lines;
 
 use self::clients::{CLIENTS, Client};
