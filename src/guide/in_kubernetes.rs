@@ -60,13 +60,13 @@
 //! | what | at the most | here |
 //! |---|---|---|
 //! | heads and content on their way, large | `max_parked_size` | 32 MiB |
-//! | the same, small: never refused | `max_connections` × 12 KiB | 4000 × 12 KiB = 47 MiB |
+//! | the same, small: never refused | `max_connections` × 24 KiB | 4000 × 24 KiB = 94 MiB |
+//! | with TLS, instead of that | `max_connections` × 64 KiB | |
 //! | heads and content with a worker | `thread_pool_max` × (3 × `max_request_header_size` + `body_buffer_size`) | 256 × 112 KiB = 28 MiB |
-//! | with TLS, while a handshake is under way | `max_connections` × 64 KiB | |
 //! | answers that wait | `max_parked_size` | 32 MiB |
 //! | stacks | `thread_pool_max` × what handlers use of `thread_stack_size` | 256 × some 100 KB |
 //!
-//! With the default of 500 KB for heads the third row would be some 400 MB. What handlers use themselves comes on top.
+//! With the default of 500 KiB for heads those with a worker would be some 400 MB. What handlers use themselves comes on top.
 //!
 //! # What was tried
 //!

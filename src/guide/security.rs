@@ -18,7 +18,7 @@
 //! | header injection into answers | fields are values of the `http` crate, in which CR, LF and NUL cannot be | always |
 //! | forged names of fields in an environ | fields with `_` in their name are left out: `X_A` cannot pass for `X-A` | always |
 //! | slow heads, content and readers | absolute deadlines, a minimum rate, no thread while waiting | 10 s, 240 bytes a second |
-//! | heads, targets, fields and content that are too large | limits, each with a status | 500 KB, 8 KiB, 100, 100 MiB |
+//! | heads, targets, fields and content that are too large | limits, each with a status | 500 KiB, 8 KiB, 100, 100 MiB |
 //! | many connections | a limit; the longest idle one goes first | 65536 |
 //! | more work than can be done | bounded queue and pool, then 503 | 1024, 256 |
 //! | memory filled by clients that do not read | a limit for all such answers, and for open files a quarter of the descriptors | 256 MiB |
@@ -35,8 +35,9 @@
 //!
 //! # What is not defended
 //!
-//! - **Memory for small parts of many requests**: up to 12 KiB of each connection are held whatever else is, and 64 KiB while it is at a
-//!   TLS handshake. With the default of 65536 connections the first is 768 MiB; set `max_connections` to what you expect.
+//! - **Memory for small parts of many requests**: up to 8 KiB of each connection are held whatever else is; with an access log the target,
+//!   Referer and User-Agent of a request whose answer waits, 16 KiB with the default limits, besides; and with TLS up to 64 KiB in all. With
+//!   the default of 65536 connections the first is 512 MiB; set `max_connections` to what you expect.
 //! - **One address that opens many connections.** There is no limit for each client. A firewall or a proxy has one.
 //! - **Request floods.** There is no rate limit; what is asked for is answered as far as there are threads.
 //! - **What handlers do**: no authentication, no protection against CSRF or XSS, no limit to how long a handler runs. A handler that

@@ -7,19 +7,19 @@
 //!        refused  refused                500      500 or the content's   next head | drain | linger | close
 //! ```
 
-use std::fmt;
 use std::io;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
-use http::{Method, StatusCode};
+use http::Method;
 
 use super::access::Line;
 use super::answer::{self, Sent};
 use super::connection::{Connection, Next, Verdict};
 use super::content::{Intake, Left, Reception};
 use super::desk::Desk;
+use super::done::{Answer, Done, Unread, break_off};
 use super::linger::Refused;
 use super::rest::Rest;
 use super::sending::Then;
@@ -29,7 +29,7 @@ use crate::h1::error::Error;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::h1::framing::Framing;
 use crate::h1::head::{self, RequestHead};
-use crate::message::body::{Body, Upgrade};
+use crate::message::body::Body;
 use crate::message::early::Early;
 use crate::message::request::Connection as Facts;
 use crate::message::upgrade::Socket;
@@ -134,31 +134,6 @@ impl Connection {
                 Next::Verdict(Verdict::Close)
             }
         }
-    }
-
-    /// Says what follows an answer that is out or gathered.
-    pub(super) fn conclude(&mut self, done: Done, desk: &mut Desk) -> Next {
-        let Done { exchange, content, answer, line } = done;
-        self.answered += 1;
-        if !desk.service.is_over() {
-            desk.counters.answered.add(1);
-            desk.counters.count_answer(answer.status);
-            desk.counters.content_written.add(answer.length);
-        }
-        desk.meter.made(line.begun);
-        if desk.gathered.is_empty() {
-            // It is out, and what comes next may take its time.
-            desk.meter.settle(&desk.counters);
-        }
-        line.end(Some((answer.status, answer.length)));
-        if let Unread::Elsewhere = content {
-            // Somebody still reads it on another thread; what comes next on this connection cannot be told apart.
-            return Next::Verdict(Verdict::Close);
-        }
-        if let Some(upgrade) = answer.upgrade {
-            return Next::Verdict(Verdict::Upgrade(upgrade));
-        }
-        self.next(&exchange, content, desk)
     }
 
     fn request(&mut self, head: RequestHead, intake: Option<Arc<Intake>>, desk: &Desk) -> Request {
@@ -294,24 +269,6 @@ impl Connection {
         self.answer_refusal(error, is_head, desk);
         Ok((Answer { status: error.status(), length: 0, upgrade: None }, None))
     }
-
-    /// Says what follows an exchange that is over.
-    fn next(&mut self, exchange: &Exchange, content: Unread, desk: &mut Desk) -> Next {
-        if let Some(reason) = exchange.close_reason() {
-            log::trace!("closing after this exchange: {reason:?}");
-        }
-        let is_expected =
-            matches!(exchange.close_reason(), Some(CloseReason::ClientAsked | CloseReason::ClientVersion));
-        match content {
-            Unread::Nothing if exchange.is_persistent() => Next::Head,
-            Unread::Here { decoder, failed: false } if exchange.is_persistent() => Next::Drain(decoder),
-            // The client knew that this was the last; nothing lies unread that a close would answer with a reset.
-            Unread::Nothing if is_expected && self.input.is_empty() => {
-                Next::Verdict(self.flush_then(Then::Close, desk))
-            }
-            _ => Next::Verdict(self.begin_linger(desk)),
-        }
-    }
 }
 
 /// Runs what drops things of the user's; false, and a line in the log, if that panicked.
@@ -321,75 +278,6 @@ pub(super) fn contained(run: impl FnOnce()) -> bool {
         log::error!("dropping what a handler has made panicked");
     }
     is_sound
-}
-
-/// Enters that an answer has broken off.
-fn break_off(line: Line, desk: &mut Desk) {
-    desk.counters.broken_off.add(1);
-    desk.meter.made(line.begun);
-    line.end(None);
-}
-
-/// An exchange whose answer is made, and perhaps not yet out.
-#[derive(Debug)]
-pub(super) struct Done {
-    exchange: Exchange,
-    content: Unread,
-    answer: Answer,
-    line: Line,
-}
-
-impl Done {
-    /// Enters that the answer has broken off.
-    pub(super) fn break_off(self, desk: &mut Desk) {
-        break_off(self.line, desk);
-    }
-
-    /// Has its answer be the last.
-    pub(super) fn be_last(&mut self) {
-        self.exchange.close(CloseReason::UnreadContent);
-    }
-
-    /// Whether its answer begins something else than HTTP.
-    pub(super) fn is_upgrade(&self) -> bool {
-        self.answer.upgrade.is_some()
-    }
-
-    /// How much memory it keeps, about, beside what is to be sent.
-    pub(super) fn held(&self) -> usize {
-        let content = match &self.content {
-            Unread::Here { decoder, .. } => decoder.held(),
-            Unread::Nothing | Unread::Elsewhere => 0,
-        };
-        self.line.held() + content
-    }
-}
-
-/// What of a request's content nobody has read.
-#[derive(Debug)]
-enum Unread {
-    Nothing,
-    /// It is on its way; `failed` if what came of it was wrong.
-    Here {
-        decoder: Box<Decoder>,
-        failed: bool,
-    },
-    /// Somebody still reads it on another thread.
-    Elsewhere,
-}
-
-/// What was answered.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    /// Bytes of content.
-    pub(super) length: u64,
-    pub(super) upgrade: Option<Upgrade>,
-}
-
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("status", &self.status).field("length", &self.length).finish_non_exhaustive()
-    }
 }
 
 /// A map of fields that is larger is not kept for the next request.

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use super::connection::{Connection, Phase, Verdict};
 use super::desk::{Desk, Service};
 use super::gather::Gathering;
-use super::sending::Then;
+use super::sending::{Sending, Then};
 
 impl Connection {
     /// Has what it holds counted while it waits.
@@ -21,15 +21,15 @@ impl Connection {
 
     /// Says what becomes of it where it is about to wait with much, and no room is left.
     pub(super) fn find_room(&mut self, desk: &mut Desk) -> Verdict {
-        let has_much = is_excess(self.input.held(), &desk.service);
+        let unread = self.input.held();
         match &mut self.phase {
-            Phase::Head(_) if has_much => {
+            Phase::Head(_) if is_excess(unread, &desk.service) => {
                 let verdict = self.turn_away(desk);
                 self.tidy(desk);
                 return verdict;
             }
             // More requests, or content that its handler has left: neither is looked at.
-            Phase::Send(sending) if has_much && sending.may_be_last() => {
+            Phase::Send(sending) if sending.may_be_last() && is_excess(unread + sending.spares(), &desk.service) => {
                 sending.be_last();
                 desk.service.turned_away.fetch_add(1, Ordering::Relaxed);
                 self.input.clear();
@@ -40,6 +40,17 @@ impl Connection {
             _ => {}
         }
         Verdict::Park
+    }
+}
+
+impl Sending {
+    /// How much memory it would not keep if nothing followed what is being sent.
+    fn spares(&self) -> usize {
+        match self.then() {
+            Then::Conclude(done) => done.unread(),
+            Then::Resume(phase, _) => phase.held(),
+            Then::Linger | Then::Close => 0,
+        }
     }
 }
 
@@ -94,13 +105,14 @@ mod tests {
     /// What becomes of a connection that has sent `sent`, where others hold `others` of 100,000 bytes; and how full it is then.
     fn after(sent: &str, others: u64) -> (Verdict, Phase, u64) {
         let (client, socket) = UnixStream::pair().unwrap();
-        over(client, socket, sent, others)
+        over(client, socket, sent, others, 1)
     }
 
-    fn over(mut client: UnixStream, socket: UnixStream, sent: &str, others: u64) -> (Verdict, Phase, u64) {
+    /// The answer is that many times six bytes.
+    fn over(mut client: UnixStream, socket: UnixStream, sent: &str, others: u64, n: usize) -> (Verdict, Phase, u64) {
         let settings = Settings { max_parked_size: Some(100_000), ..Settings::default() };
         let config = Config::resolve(&settings).unwrap();
-        let service = Arc::new(Service::new(config, Arc::new(|_: &mut Request| "served")));
+        let service = Arc::new(Service::new(config, Arc::new(move |_: &mut Request| "served".repeat(n))));
         let mut desk = Desk::new(Arc::clone(&service), Arc::default());
         let _others = service.incoming.add(others, 0);
         let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
@@ -154,22 +166,36 @@ mod tests {
     }
 
     /// What becomes of a client that has asked for `/` and sent `more`, and takes no answer.
-    fn beside_an_answer(more: &str, others: u64) -> (Verdict, Phase, u64) {
+    fn beside_an_answer(more: &str, others: u64, n: usize) -> (Verdict, Phase, u64) {
         let (client, mut socket) = UnixStream::pair().unwrap();
         socket.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
         while socket.write(&[b'#'; 4096]).is_ok() {}
-        over(client, socket, &(head(17_000) + more), others)
+        over(client, socket, &(head(17_000) + more), others, n)
     }
 
     #[test]
     fn who_asks_on_and_takes_no_answer_has_had_the_last_where_no_room_is_left() {
         let next = "\r\n\r\n".to_owned() + &head(12_000);
         for (others, kept) in [(0, 16_384), (100_000, 0)] {
-            let (verdict, phase, held) = beside_an_answer(&next, others);
+            let (verdict, phase, held) = beside_an_answer(&next, others, 1);
             assert!(matches!(verdict, Verdict::Park), "it is let go");
             assert_eq!(held, kept);
             let Phase::Send(sending) = phase else { panic!("{phase:?}") };
             assert_eq!(matches!(sending.then(), Then::Linger), kept == 0, "{sending:?}");
+        }
+    }
+
+    #[test]
+    fn trailers_that_nobody_reads_are_let_go_where_no_room_is_left() {
+        let trailers = "\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nY: ".to_owned() + &"y".repeat(12_000);
+        // A small answer is gathered and the content drained; of a large one a rest is left, and the exchange not over.
+        for (n, is_over) in [(1, true), (10_000, false)] {
+            let (verdict, phase, held) = beside_an_answer(&trailers, 100_000, n);
+            assert!(matches!(verdict, Verdict::Park), "it is let go");
+            assert_eq!(held, 0);
+            let Phase::Send(sending) = phase else { panic!("{phase:?}") };
+            let is_last = matches!(sending.then(), Then::Linger);
+            assert!(is_last == is_over && (is_over || matches!(sending.then(), Then::Conclude(_))), "{sending:?}");
         }
     }
 }

@@ -20,7 +20,7 @@
 //! | [`connection`], [`linger`], [`overdue`], [`open`] | the states of one connection; how it ends early, or late; how many there are |
 //! | [`proxied`], [`handshake`] | what proxies say of a connection and of a request; TLS is agreed on |
 //! | [`gather`], [`drain`], [`incoming`] | content received before a handler runs; content that it has left; what all of that holds |
-//! | [`exchange`], [`content`], [`answer`], [`access`] | one request: served, its content, its answer, its line in the log |
+//! | [`exchange`], [`content`], [`answer`], [`done`], [`access`] | one request: served, its content, its answer, what follows it, its line in the log |
 //! | [`early`] | an answer that begins before its handler has returned |
 //! | [`rest`], [`sending`], [`burden`] | content at hand; an answer whose client is slow to take it; what all of those hold |
 //! | [`input`], [`output`], [`pace`], [`pressure`], [`desk`] | bytes in, bytes out, patience with a peer, who gives way, a worker's memory |
@@ -33,6 +33,7 @@ mod burden;
 pub(crate) mod connection;
 mod content;
 pub(crate) mod desk;
+mod done;
 mod drain;
 mod early;
 pub(crate) mod entrance;

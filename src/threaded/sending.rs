@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::burden::Load;
 use super::connection::{Connection, Phase, Step, Verdict};
 use super::desk::Desk;
-use super::exchange::Done;
+use super::done::Done;
 use super::output::Output;
 use super::pace::Pace;
 use super::rest::{Left, Rest};

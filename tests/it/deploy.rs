@@ -224,7 +224,7 @@ print('mebibytes', container['resources']['limits']['memory'].removesuffix('Mi')
     let bytes = |name| number(&settings, name);
     let each = 3 * bytes("max_request_header_size") + bytes("body_buffer_size");
     let (parked, stacks) = (2 * bytes("max_parked_size"), 100_000 * bytes("thread_pool_max"));
-    let held = parked + bytes("max_connections") * 12_288 + bytes("thread_pool_max") * each + stacks;
+    let held = parked + bytes("max_connections") * 24 * 1024 + bytes("thread_pool_max") * each + stacks;
     assert!(held < told["mebibytes"] << 20, "clients can have it killed for its memory: {held}");
     assert_eq!(told["port"], number(&settings, "socket_port"));
     assert!(
