@@ -276,7 +276,8 @@ fn no_order_of_events_loses_a_request_or_an_end() {
         count += check(acts, 2, false);
         count += check(acts, 1, true);
     }
-    assert!(count > 9_000, "{count} orders");
+    // TESTING.md tells it.
+    assert_eq!(count, 9_659);
 }
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
