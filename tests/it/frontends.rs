@@ -138,7 +138,7 @@ fn behind_caddy_either_side_restarts_without_a_lost_request() {
     survive(&proxy, &servers, Passes::Nothing);
 }
 
-/// Every request has come, over few connections, and no connection was refused.
+/// Every request has come, and no connection was refused or late.
 fn all_came(server: &TestServer) {
     let statistics = server.server().statistics();
     println!("{statistics:?}");

@@ -183,13 +183,15 @@ const HEAD: &str = "\
 # What other servers make of the same bytes
 
 Made by `cargo run --manifest-path tests/interop/servers/Cargo.toml -- write`; `check` says whether it is current, as a test that `.ci/run`
-runs. The cases are those of [tests/data](../data/README.md) that need no setting. Each is sent in one piece, with two requests behind it,
-of which the second asks to close; a case whose end is awaited stands alone. The applications tell the method and the content that they see.
-nginx hands what it has seen to a hyper behind it.
+runs: all of it where the servers have the versions below, else drupe's own part. The cases are those of
+[tests/data](../data/README.md) that need no setting. Each is sent in one piece, with two requests behind it, of which the second asks to
+close; a case whose end is awaited stands alone. The applications tell the method and the content that they see. nginx hands what it has
+seen to a hyper behind it.
 
 An outcome is, for each request that was seen or refused, the status, the method, and the content with its length; then what became of the
 connection: *kept*, the request behind the case was answered as what it is; *closed*; *waits*, nothing more came for 2.5 seconds. Where an
-outcome differs from drupe's, the rule in the column *by* is what makes drupe's right; for `ours`, the case says why we do more than it asks.
+outcome differs from drupe's, the rule in the column *by* is what makes drupe's right, with SHOULD the grammar that was broken (a 400 for that
+is what RFC 9112 §2.2 recommends); for `ours`, the case says why we do more than it asks.
 
 Two things colour a whole column: Node answers 400 alone where anything follows a request that closes in the same segment, and cheroot
 looks for `close` in one spelling only.
