@@ -69,6 +69,7 @@ mod watch;
 mod worker;
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -167,7 +168,9 @@ impl Engine {
             hired.map_err(|source| Error::Thread { name: "worker".to_owned(), source })?;
         }
         let pool = Arc::clone(&self.pool);
-        spawn(&self.watching, "drupe-watch", move || watch::run(&pool))
+        // Files are opened for that, which nobody shall meet who counts descriptors once the start is over.
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        spawn(&self.watching, "drupe-watch", move || watch::run(&pool, processors))
     }
 
     /// The addresses of TCP it accepts connections on.

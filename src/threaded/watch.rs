@@ -2,9 +2,7 @@
 //!
 //! It waits for no peer, and while nobody works and nothing is due it does not wake at all.
 
-use std::num::NonZero;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Verdict};
@@ -15,9 +13,8 @@ use super::shortage::{Shortage, Sight};
 use super::worker;
 
 /// Watches until the server stops.
-pub(super) fn run(pool: &Arc<Pool>) {
+pub(super) fn run(pool: &Arc<Pool>, processors: usize) {
     pool.begin_watch();
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
     let mut desk = Desk::new(Arc::clone(pool.service()), Arc::clone(&pool.staff.others));
     // The first workers may still be on their way.
     let mut hire_after = Instant::now() + HIRE_PAUSE;
