@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
 
 use drupe::http::StatusCode;
@@ -11,23 +10,18 @@ use drupe::testing::{TestServer, exchange};
 use drupe::{Body, IntoResponse, Request, Response};
 
 use crate::client::{Client, Framing, PATIENCE, get, wait_until};
+use crate::place::Place;
 
-/// A file of the temporary folder, removed at the end.
-struct Scratch(PathBuf);
+/// A file that goes with the test.
+struct Scratch {
+    path: PathBuf,
+    _place: Place,
+}
 
 impl Scratch {
     fn new(content: &[u8]) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("drupe-it-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, content).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        let place = Place::new();
+        Self { path: place.write("content", content), _place: place }
     }
 }
 
@@ -37,7 +31,7 @@ fn content(length: usize) -> Vec<u8> {
 }
 
 fn make(kind: &str, file: &Scratch) -> Response {
-    let opened = || File::open(&file.0).unwrap();
+    let opened = || File::open(&file.path).unwrap();
     match kind {
         "/unit" => ().into_response(),
         "/status" => StatusCode::ACCEPTED.into_response(),
@@ -126,7 +120,7 @@ fn large_bodies_of_every_kind_arrive_byte_for_byte() {
     let file = Scratch::new(&expected);
     let bytes = expected.clone();
     let server = TestServer::new(move |request: &mut Request| {
-        let opened = || File::open(&file.0).unwrap();
+        let opened = || File::open(&file.path).unwrap();
         match request.uri().path() {
             "/file" => Body::from_file(opened()),
             "/range" => Body::from_file_range(opened(), 1..(8 << 20) - 1),
@@ -159,7 +153,7 @@ fn bodies_around_the_size_that_is_gathered_arrive_byte_for_byte() {
         let length: usize = length.parse().unwrap();
         match kind {
             "vec" => Body::from(source[..length].to_vec()),
-            "file" => Body::from_file_range(File::open(&file.0).unwrap(), 0..length as u64),
+            "file" => Body::from_file_range(File::open(&file.path).unwrap(), 0..length as u64),
             "reader" => Body::from_reader(std::io::Cursor::new(source[..length].to_vec())),
             _ => {
                 let part = source[..length].to_vec();
@@ -205,15 +199,15 @@ fn pipelined_large_and_small_bodies_keep_their_order() {
 fn a_file_that_shrinks_while_it_is_sent_cuts_the_connection() {
     const LENGTH: usize = 64 << 20;
     let file = Scratch::new(&[]);
-    File::options().write(true).open(&file.0).unwrap().set_len(LENGTH as u64).unwrap();
-    let path = file.0.clone();
+    File::options().write(true).open(&file.path).unwrap().set_len(LENGTH as u64).unwrap();
+    let path = file.path.clone();
     let server = TestServer::new(move |_: &mut Request| Body::from_file(File::open(&path).unwrap()));
     let mut client = Client::connect(server.address());
     client.send(get("/"));
     let head = client.head().unwrap();
     assert_eq!(head.field("content-length"), Some(&*LENGTH.to_string()));
     // Nothing is read yet, so most of it is still to be sent.
-    File::options().write(true).open(&file.0).unwrap().set_len(1).unwrap();
+    File::options().write(true).open(&file.path).unwrap().set_len(1).unwrap();
     let rest = client.rest();
     assert!(rest.len() < LENGTH, "{} bytes", rest.len());
     // Nobody has filled it up with something else.
@@ -332,7 +326,7 @@ fn a_body_that_fails_before_its_first_byte_is_a_500() {
 fn a_file_that_is_shorter_than_declared_is_the_last_answer() {
     let answer = answered(|| {
         let file = Scratch::new(b"0123456789");
-        Body::from_file_range(File::open(&file.0).unwrap(), 4..20)
+        Body::from_file_range(File::open(&file.path).unwrap(), 4..20)
     });
     assert!(answer.contains("\r\nContent-Length: 16\r\n") && answer.ends_with("\r\n\r\n456789"), "{answer}");
 }

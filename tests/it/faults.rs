@@ -117,18 +117,21 @@ fn a_lack_of_descriptors_while_serving_is_an_answer_or_a_wait_and_never_the_end(
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 #[test]
 fn certificates_that_cannot_be_opened_for_now_leave_those_in_use() {
-    use crate::secure::{AUTHORITY, Folder, shown};
+    use crate::secure::{AUTHORITY, shown};
     if !is_alone_with(64, "faults::certificates_that_cannot_be_opened_for_now_leave_those_in_use") {
         return;
     }
-    let folder = Folder::new();
+    let folder = Place::new();
     let mut server = Server::new(|_: &mut Request| "hello");
     server.settings.socket_port = 0;
     server.settings.ssl_certificate =
         Some(folder.write("both.pem", AUTHORITY.issue(&["localhost", "old.test"]).both()));
     server.start().unwrap();
     let address = server.bound_addr().unwrap();
+    let before = descriptors();
     assert_eq!(shown(address), "old.test");
+    // The server's end of that connection would be one to open a certificate with.
+    wait_until("it is closed", || descriptors() == before);
     folder.write("both.pem", AUTHORITY.issue(&["localhost", "new.test"]).both());
     let taken: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
     let error = server.handle().reload_tls().unwrap_err();

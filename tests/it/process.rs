@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
 use crate::figures::Figures;
+use crate::place::Place;
 
 /// Runs the test of this name again, alone in a process of its own; true in there.
 pub(crate) fn is_alone(name: &str) -> bool {
@@ -30,7 +31,9 @@ pub(crate) fn is_alone_after(script: &str, name: &str) -> bool {
 }
 
 fn is_alone_in(mut command: Command, name: &str) -> bool {
-    command.args([name, "--exact", "--nocapture", "--include-ignored"]).env(ALONE, "yes");
+    // It may be unable to clean up, as another user for example.
+    let place = Place::new();
+    command.args([name, "--exact", "--nocapture", "--include-ignored"]).env(ALONE, "yes").env("TMPDIR", place.path(""));
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut wrong = child.stderr.take().unwrap();
     let reading = std::thread::spawn(move || {

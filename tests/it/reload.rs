@@ -162,8 +162,9 @@ fn no_request_fails_however_often_it_is_done() {
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 #[test]
 fn certificates_may_be_others_but_tls_neither_begins_nor_ends() {
-    use crate::secure::{AUTHORITY, Folder, connect_to, shown};
-    let folder = Folder::new();
+    use crate::place::Place;
+    use crate::secure::{AUTHORITY, connect_to, shown};
+    let folder = Place::new();
     let write = |name: &str| folder.write(&format!("{name}.pem"), AUTHORITY.issue(&["localhost", name]).both());
     let (first, second) = (write("old.test"), write("new.test"));
     let server = TestServer::with(|_: &mut Request| "served", |settings| settings.ssl_certificate = Some(first));

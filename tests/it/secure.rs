@@ -4,8 +4,6 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use drupe::settings::SslContext;
@@ -208,32 +206,5 @@ impl Line for Secure {
         self.0.conn.send_close_notify();
         self.0.flush()?;
         self.0.sock.shutdown(Shutdown::Write)
-    }
-}
-
-/// A folder that goes with the test.
-pub(crate) struct Folder(pub(crate) PathBuf);
-
-impl Folder {
-    pub(crate) fn new() -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("drupe-it-tls-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    /// Writes a file so that whoever reads it meanwhile finds the old or the new one.
-    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
-        let (path, new) = (self.0.join(name), self.0.join(format!("{name}.new")));
-        std::fs::write(&new, text).unwrap();
-        std::fs::rename(new, &path).unwrap();
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -124,11 +124,12 @@ fn a_second_signal_waits_for_nobody() {
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 #[test]
 fn a_hangup_loads_certificates_again() {
-    use crate::secure::{AUTHORITY, Folder, connect_to, shown};
+    use crate::place::Place;
+    use crate::secure::{AUTHORITY, connect_to, shown};
     if !is_alone("signals::a_hangup_loads_certificates_again") {
         return;
     }
-    let folder = Folder::new();
+    let folder = Place::new();
     let file = folder.write("both.pem", AUTHORITY.issue(&["localhost", "old.test"]).both());
     let mut server = Server::new(|_: &mut Request| "done");
     server.settings.socket_port = 0;

@@ -106,7 +106,7 @@ fn doors() -> Vec<Door> {
         use std::fs::{Permissions, set_permissions};
         use std::os::unix::fs::PermissionsExt;
 
-        let folder = crate::secure::Folder::new();
+        let folder = crate::place::Place::new();
         let file = folder.write("both.pem", crate::secure::AUTHORITY.issue(&["localhost"]).both());
         set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
         // The files are read at the start only.

@@ -12,7 +12,8 @@ use drupe::testing::{Conversation, TestServer};
 use drupe::{Body, Error, Request, RequestExt, Response, Server, Settings, upgrade};
 
 use crate::client::{Client, PATIENCE, get, post, wait_until};
-use crate::secure::{AUTHORITY, Authority, Folder, config, connect, connect_raw, connect_to, context, shake, shown};
+use crate::place::Place;
+use crate::secure::{AUTHORITY, Authority, config, connect, connect_raw, connect_to, context, shake, shown};
 
 fn secure(settings: &mut Settings) {
     settings.ssl_context = Some(context());
@@ -71,7 +72,7 @@ fn a_first_flight_in_memory_is_answered_as_over_a_socket() {
 
 #[test]
 fn clients_are_asked_for_certificates_as_it_was_set() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let ca = folder.write("ca.pem", &AUTHORITY.pem);
     let (known, unknown) = (AUTHORITY.issue(&["known"]), Authority::new("somebody").issue(&["unknown"]));
     // What each gets: nobody at all, somebody who is known, somebody who is not.
@@ -146,10 +147,10 @@ fn content_of_any_length_comes_and_goes() {
 
 #[test]
 fn a_file_goes_out_whole_although_the_kernel_cannot_encrypt_it() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let content: Vec<u8> = (0..=250).cycle().take(3 << 20).collect();
     folder.write("file.bin", &content);
-    let server = TestServer::with(drupe::Files::new(&folder.0).unwrap(), secure);
+    let server = TestServer::with(drupe::Files::new(folder.path("")).unwrap(), secure);
     let mut client = connect_to(server.address());
     assert!(client.get("/file.bin").content == content);
     client.send("GET /file.bin HTTP/1.1\r\nHost: a\r\nRange: bytes=1000000-1999999\r\n\r\n");
@@ -449,8 +450,8 @@ const SLOW: usize = 12;
 
 #[test]
 fn clients_that_are_slow_to_take_their_answer_hold_no_worker() {
-    let folder = Folder::new();
-    let file = folder.0.join("large");
+    let folder = Place::new();
+    let file = folder.path("large");
     std::fs::File::create(&file).unwrap().set_len(LARGE as u64).unwrap();
     let server = TestServer::with(
         move |request: &mut Request| match request.uri().path() {
@@ -551,7 +552,7 @@ fn an_answer_that_is_taken_slowly_but_steadily_comes_whole() {
 #[test]
 fn certificates_are_replaced_under_load_and_nobody_notices() {
     const CLIENTS: usize = 8;
-    let folder = Folder::new();
+    let folder = Place::new();
     let (old, new) = (AUTHORITY.issue(&["localhost", "old.test"]), AUTHORITY.issue(&["localhost", "new.test"]));
     let file = folder.write("both.pem", old.both());
     let server = TestServer::with(path, |settings| settings.ssl_certificate = Some(file));
@@ -604,13 +605,13 @@ fn certificates_are_replaced_under_load_and_nobody_notices() {
 
 #[test]
 fn what_cannot_be_loaded_is_an_error_of_the_start_that_leaves_nothing_behind() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let made = AUTHORITY.issue(&["localhost"]);
     let other = AUTHORITY.issue(&["localhost"]);
     let (certificate, key) = (folder.write("one.pem", &made.pem), folder.write("other.key", &other.key));
     let mut server = Server::new(|_: &mut Request| Response::default());
     server.settings.socket_port = 0;
-    let missing = folder.0.join("missing.pem");
+    let missing = folder.path("missing.pem");
     for (settings, name, word) in [
         (vec![("ssl_certificate", &missing)], "ssl_certificate", "missing.pem"),
         (vec![("ssl_certificate", &key)], "ssl_certificate", "other.key"),

@@ -11,7 +11,7 @@ use crate::client::wait_until;
 use crate::logging;
 use crate::place::{Place, is_root, output};
 use crate::process::is_alone;
-use crate::secure::{AUTHORITY, Folder, config, connect, connect_to, shown};
+use crate::secure::{AUTHORITY, config, connect, connect_to, shown};
 
 fn path(request: &mut Request) -> String {
     request.uri().path().to_owned()
@@ -20,7 +20,7 @@ fn path(request: &mut Request) -> String {
 /// A client knows the root only: what stands between is for the server to send.
 #[test]
 fn what_stands_between_a_certificate_and_its_root_is_sent() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let middle = AUTHORITY.below("one in the middle");
     let lower = middle.below("a lower one");
     let made = lower.issue(&["localhost"]);
@@ -58,7 +58,7 @@ fn a_certificate_that_has_expired_is_used_with_a_warning() {
         return;
     }
     logging::listen();
-    let folder = Folder::new();
+    let folder = Place::new();
     let file = folder.write("old.pem", AUTHORITY.issue_until(0, &["localhost"]).both());
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let server = TestServer::with(path, |settings| settings.ssl_certificate = Some(file));
@@ -73,10 +73,10 @@ fn a_certificate_that_has_expired_is_used_with_a_warning() {
 
 #[test]
 fn certificates_behind_symbolic_links_are_replaced_as_their_keepers_do() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let (old, new) = (AUTHORITY.issue(&["localhost", "old.test"]), AUTHORITY.issue(&["localhost", "new.test"]));
     for keeper in ["certbot", "kubernetes"] {
-        let place = folder.0.join(keeper);
+        let place = folder.path(keeper);
         for (round, made) in [&old, &new].into_iter().enumerate() {
             let archive = place.join(format!("..{round}"));
             fs::create_dir_all(&archive).unwrap();
@@ -119,7 +119,7 @@ fn a_key_that_every_user_may_read_is_worth_a_warning() {
         return;
     }
     logging::listen();
-    let folder = Folder::new();
+    let folder = Place::new();
     let made = AUTHORITY.issue(&["localhost"]);
     let (certificate, key) = (folder.write("a.pem", &made.pem), folder.write("a.key", &made.key));
     let mut told = 0;

@@ -14,8 +14,9 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::client::{Client, wait_until};
 use crate::logging;
+use crate::place::Place;
 use crate::process::is_alone;
-use crate::secure::{AUTHORITY, Authority, Folder, Secure, config, connect, connect_raw, connect_to, shake};
+use crate::secure::{AUTHORITY, Authority, Secure, config, connect, connect_raw, connect_to, shake};
 
 fn secure(settings: &mut Settings) {
     settings.ssl_context = Some(crate::secure::context());
@@ -127,7 +128,7 @@ fn showing(chain: Vec<CertificateDer<'static>>, key: &str) -> Arc<ClientConfig> 
 
 #[test]
 fn a_chain_of_certificates_is_not_followed_for_ever() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let ca = folder.write("ca.pem", &AUTHORITY.pem);
     let server = TestServer::with(path, |settings| {
         secure(settings);

@@ -9,8 +9,9 @@ use drupe::testing::TestServer;
 use drupe::{Request, RequestExt, Settings};
 
 use crate::client::{Client, wait_until};
+use crate::place::Place;
 use crate::process::{is_alone_with, most_descriptors};
-use crate::secure::{AUTHORITY, Folder, Made, connect_to};
+use crate::secure::{AUTHORITY, Made, connect_to};
 use crate::service::{LARGE_LENGTH, Service};
 
 /// A server with the certificate `made`; a second folder has what clients need.
@@ -31,9 +32,9 @@ fn local() -> Made {
     AUTHORITY.issue(&["localhost", "127.0.0.1"])
 }
 
-fn run(program: &str, arguments: &[&str], folder: &Folder) -> Output {
+fn run(program: &str, arguments: &[&str], folder: &Place) -> Output {
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(&folder.0).env("HOME", &folder.0).stdin(Stdio::null());
+    command.args(arguments).current_dir(folder.path("")).env("HOME", folder.path("")).stdin(Stdio::null());
     command.output().unwrap_or_else(|error| panic!("this test needs {program} on the PATH: {error}"))
 }
 
@@ -45,7 +46,7 @@ fn text(output: &Output) -> String {
 
 const CURL: &[&str] = &["-q", "-sS", "--noproxy", "*", "--max-time", "60", "--cacert", "ca.pem"];
 
-fn curl(arguments: &[&str], folder: &Folder) -> String {
+fn curl(arguments: &[&str], folder: &Place) -> String {
     let output = run("curl", &[CURL, arguments].concat(), folder);
     assert!(output.status.success(), "curl {arguments:?}: {}", text(&output));
     String::from_utf8(output.stdout).unwrap()
@@ -53,7 +54,7 @@ fn curl(arguments: &[&str], folder: &Folder) -> String {
 
 #[test]
 fn curl_trusts_it_and_speaks_both_versions() {
-    let folder = Folder::new();
+    let folder = Place::new();
     folder.write("ca.pem", &AUTHORITY.pem);
     folder.write("content", [b'x'; 1_000_000]);
     let server = start(&local(), |_| {});
@@ -75,7 +76,7 @@ fn curl_trusts_it_and_speaks_both_versions() {
 
 #[test]
 fn curl_is_told_that_it_forgot_the_s() {
-    let folder = Folder::new();
+    let folder = Place::new();
     folder.write("ca.pem", &AUTHORITY.pem);
     let server = start(&local(), |_| {});
     let told = curl(&["-w", "%{http_code}", &server.url("/").replace("https", "http")], &folder);
@@ -87,10 +88,10 @@ fn curl_is_told_that_it_forgot_the_s() {
 fn the_program_makes_a_certificate_of_its_own_and_says_so() {
     use std::io::{BufRead, BufReader};
 
-    let folder = Folder::new();
+    let folder = Place::new();
     folder.write("file", "content");
     let mut command = Command::new(env!("CARGO_BIN_EXE_drupe"));
-    command.args(["--ssl-self-signed", "--quiet", "--socket-port", "0"]).arg(&folder.0).stderr(Stdio::piped());
+    command.args(["--ssl-self-signed", "--quiet", "--socket-port", "0"]).arg(folder.path("")).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     let said: Vec<String> = lines.by_ref().take(3).collect();
@@ -112,12 +113,12 @@ fn the_program_makes_a_certificate_of_its_own_and_says_so() {
 // ---- OpenSSL ----
 
 /// Has `openssl s_client` ask for `/`.
-fn s_client(server: &TestServer, arguments: &[&str], folder: &Folder) -> Output {
+fn s_client(server: &TestServer, arguments: &[&str], folder: &Place) -> Output {
     let address = server.address().to_string();
     let fixed =
         ["s_client", "-connect", &address, "-servername", "localhost", "-CAfile", "ca.pem", "-verify_return_error"];
     let mut command = Command::new("openssl");
-    command.args(fixed).args(["-ign_eof"]).args(arguments).current_dir(&folder.0);
+    command.args(fixed).args(["-ign_eof"]).args(arguments).current_dir(folder.path(""));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("this test needs openssl on the PATH: {error}"));
     let request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -128,7 +129,7 @@ fn s_client(server: &TestServer, arguments: &[&str], folder: &Folder) -> Output 
 
 #[test]
 fn openssl_speaks_1_2_and_1_3_and_nothing_older() {
-    let folder = Folder::new();
+    let folder = Place::new();
     folder.write("ca.pem", &AUTHORITY.pem);
     let server = start(&local(), |_| {});
     for (flag, version) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
@@ -151,7 +152,7 @@ fn openssl_speaks_1_2_and_1_3_and_nothing_older() {
 
 #[test]
 fn openssl_resumes_and_shows_its_certificate() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let ca = folder.write("ca.pem", &AUTHORITY.pem);
     folder.write("client.pem", AUTHORITY.issue(&["client.test"]).both());
     let server = start(&local(), |settings| settings.ssl_client_ca = Some(ca));
@@ -172,7 +173,7 @@ fn openssl_resumes_and_shows_its_certificate() {
 #[test]
 #[ignore = "needs chromium and certutil; .ci/run has both"]
 fn a_browser_shows_the_page() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let made = local();
     folder.write("ca.pem", &AUTHORITY.pem);
     let server = start(&made, |_| {});
@@ -185,7 +186,7 @@ fn a_browser_shows_the_page() {
     let stranger = page();
     assert!(!stranger.contains("GET /page"), "{stranger}");
     // Where it looks for authorities that its user trusts.
-    let database = folder.0.join(".pki/nssdb");
+    let database = folder.path(".pki/nssdb");
     std::fs::create_dir_all(&database).unwrap();
     let database = format!("sql:{}", database.display());
     for arguments in [
@@ -204,7 +205,7 @@ fn a_browser_shows_the_page() {
 #[test]
 #[ignore = "needs sslscan; .ci/run has it"]
 fn sslscan_finds_nothing_old_and_nothing_weak() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let server = start(&local(), |_| {});
     let output = run("sslscan", &["--no-colour", "--show-certificate", &server.address().to_string()], &folder);
     let said = text(&output);
@@ -233,7 +234,7 @@ fn sslscan_finds_nothing_old_and_nothing_weak() {
 #[test]
 #[ignore = "takes a minute and testssl.sh; .ci/run has both"]
 fn testssl_finds_nothing_of_medium_severity() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let authority = folder.write("ca.pem", &AUTHORITY.pem);
     let server = start(&local(), |_| {});
     // Nobody is asked for names: there may be nobody to ask.
@@ -241,7 +242,7 @@ fn testssl_finds_nothing_of_medium_severity() {
     let what = ["--protocols", "--std", "--server-preference", "--fs", "--server-defaults", "--vulnerable"];
     let rest = ["--add-ca", authority.to_str().unwrap(), &server.address().to_string()];
     let output = run("testssl", &[&fixed[..], &what, &rest].concat(), &folder);
-    let found = std::fs::read_to_string(folder.0.join("found.json")).unwrap_or_else(|_| panic!("{}", text(&output)));
+    let found = std::fs::read_to_string(folder.path("found.json")).unwrap_or_else(|_| panic!("{}", text(&output)));
     println!("{}", text(&output));
     // One object for each thing that was looked at.
     let value = |object: &str, name: &str| {
@@ -266,7 +267,7 @@ fn testssl_finds_nothing_of_medium_severity() {
 // ---- what it costs ----
 
 /// The settings of a service with the certificate `made`.
-fn settings(made: &Made, folder: &Folder, more: &str) -> String {
+fn settings(made: &Made, folder: &Place, more: &str) -> String {
     let file = folder.write("both.pem", made.both());
     format!("ssl_certificate={} {more}", file.display())
 }
@@ -276,15 +277,15 @@ fn settings(made: &Made, folder: &Folder, more: &str) -> String {
 fn a_gibibyte_comes_and_goes_in_little_memory() {
     const LENGTH: u64 = 1 << 30;
     const MOST: u64 = 32 << 20;
-    let folder = Folder::new();
+    let folder = Place::new();
     folder.write("ca.pem", &AUTHORITY.pem);
-    let file = std::fs::File::create(folder.0.join("gibibyte")).unwrap();
+    let file = std::fs::File::create(folder.path("gibibyte")).unwrap();
     file.set_len(LENGTH).unwrap();
     let settings = settings(&local(), &folder, "thread_pool=2 max_request_body_size=-1");
     let service = Service::start(&settings);
     let url = format!("https://localhost:{}", service.address().port());
     let own = service.figures().peak();
-    let file = format!("/file{}", folder.0.join("gibibyte").display());
+    let file = format!("/file{}", folder.path("gibibyte").display());
     // What a reader makes, what the kernel would send were it not encrypted, and bytes, again and again on one connection.
     let (reader, bytes) = (format!("/bytes/{LENGTH}"), format!("/large?[1-{}]", LENGTH / LARGE_LENGTH as u64));
     let down = ["-o", "/dev/null", "-w", "%{size_download}\n"];
@@ -314,7 +315,7 @@ fn a_thousand_idle_connections_take_no_thread() {
         return;
     }
     assert_eq!(limit, CLIENTS + 200, "a process may have too few descriptors here");
-    let folder = Folder::new();
+    let folder = Place::new();
     let settings = settings(&local(), &folder, "thread_pool=4 socket_timeout=600 keep_alive_timeout=600");
     let service = Service::start_with(limit, &settings);
     (0..50).for_each(|_| connect_to(service.address()).assert_in_step("/", "/"));
