@@ -7,6 +7,11 @@ use arbitrary::Arbitrary;
 pub struct Cuts(Vec<u8>);
 
 impl Cuts {
+    #[cfg(test)]
+    pub(crate) fn new(lengths: Vec<u8>) -> Self {
+        Self(lengths)
+    }
+
     /// Cuts `bytes` so.
     pub fn apply(&self, bytes: &[u8]) -> Vec<Vec<u8>> {
         if self.0.is_empty() {

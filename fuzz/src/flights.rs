@@ -97,7 +97,13 @@ pub fn check(plan: &Plan) {
         }
         return;
     }
-    let (whole, cut) = (records(&whole), records(&cut));
+    let (whole, mut cut) = (records(&whole), records(&cut));
+    // What follows a request for early data, which is refused, is dropped up to a bound. rustls counts against that what it has dropped
+    // anew at each read until something else comes, so that the alert, a record like any other by then, may be earlier.
+    if cut.len() == whole.len() + 1 && cut.last() == Some(&ENCRYPTED) && bytes.windows(4).any(|part| part == EARLY_DATA)
+    {
+        cut.pop();
+    }
     assert_eq!(whole, cut, "{plan:?}");
     let after_alert = whole.iter().skip_while(|kind| **kind != ALERT).skip(1);
     assert_eq!(after_alert.filter(|kind| **kind != ALERT).count(), 0, "words after the last: {whole:?} to {plan:?}");
@@ -278,6 +284,9 @@ const KEY: &str = include_str!("../../tests/data/tls/ec.pkcs8.key");
 
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
+const ENCRYPTED: u8 = 23;
+/// The extension, which is empty.
+const EARLY_DATA: [u8; 4] = [0, 42, 0, 0];
 /// Bytes of a record, of which some are encryption's.
 const MOST: usize = (1 << 14) + 256;
 /// The first is one that everybody knows.
@@ -306,9 +315,8 @@ mod tests {
         crate::noise::each(3000, check);
     }
 
-    #[test]
-    fn a_usual_hello_is_answered_by_one() {
-        let hello = Hello {
+    fn usual() -> Hello {
+        Hello {
             version: 3,
             random: [1; 32],
             session: 32,
@@ -316,7 +324,20 @@ mod tests {
             compression: 0,
             extensions: vec![Extension::Usual],
             lie: Lie::None,
-        };
+        }
+    }
+
+    #[test]
+    fn what_follows_early_data_may_end_sooner_if_it_is_cut() {
+        let mut hello = usual();
+        hello.extensions.push(Extension::EarlyData);
+        let record = || Part::Record { kind: 3, version: 3, data: vec![7; 400], lie: None };
+        check(&Plan { flight: vec![Part::Hello(hello, 255), record(), record()], cuts: Cuts::new(vec![0]) });
+    }
+
+    #[test]
+    fn a_usual_hello_is_answered_by_one() {
+        let hello = usual();
         for size in [0, 1, 255] {
             let plan = Plan { flight: vec![Part::Hello(hello.clone(), size)], cuts: Cuts::default() };
             check(&plan);
