@@ -1,4 +1,4 @@
-//! Many slow clients in one thread: each sends a byte of a head a second, and notes when it is answered.
+//! Many slow clients in one thread: each sends a byte a second of something long, and notes when it is answered.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,6 +19,8 @@ pub(crate) struct Crowd {
 /// One of them.
 pub(crate) struct Slow {
     stream: TcpStream,
+    /// What it begins with, before it goes on for ever.
+    words: &'static [u8],
     /// Before it was connected, and so before it was accepted.
     since: Instant,
     answered: Option<Instant>,
@@ -28,14 +30,15 @@ pub(crate) struct Slow {
 }
 
 impl Crowd {
-    pub(crate) fn connect(address: SocketAddr, count: usize) -> Self {
-        let clients = (0..count).map(|_| Slow::connect(address)).collect();
+    /// `words`: [`HEAD`], or what begins as well without an end.
+    pub(crate) fn connect(address: SocketAddr, count: usize, words: &'static [u8]) -> Self {
+        let clients = (0..count).map(|_| Slow::connect(address, words)).collect();
         Self { clients, hundredth: 0, next: Instant::now() }
     }
 
     /// One that never says a word.
     pub(crate) fn connect_silent(address: SocketAddr) -> Slow {
-        Slow::connect(address)
+        Slow::connect(address, HEAD)
     }
 
     pub(crate) fn clients(&self) -> &[Slow] {
@@ -67,11 +70,11 @@ impl Crowd {
 }
 
 impl Slow {
-    fn connect(address: SocketAddr) -> Self {
+    fn connect(address: SocketAddr, words: &'static [u8]) -> Self {
         let since = Instant::now();
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nonblocking(true).unwrap();
-        Self { stream, since, answered: None, sent: 0, received: Vec::new() }
+        Self { stream, words, since, answered: None, sent: 0, received: Vec::new() }
     }
 
     /// How long after it connected it was answered.
@@ -87,14 +90,17 @@ impl Slow {
                 self.received.extend_from_slice(&room[..got]);
                 self.answered.get_or_insert_with(Instant::now);
             }
+            // Before a handshake is done nobody can be told anything.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset && self.words != HEAD => {
+                self.answered.get_or_insert_with(Instant::now);
+            }
             Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}"),
         }
         self.answered.is_some()
     }
 
     fn send_byte(&mut self) {
-        const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nX: ";
-        let byte = HEAD.get(self.sent).unwrap_or(&b'x');
+        let byte = self.words.get(self.sent).unwrap_or(&b'x');
         // Who has been answered goes on, for as long as it is let.
         match self.stream.write(&[*byte]) {
             Ok(count) => self.sent += count,
@@ -102,3 +108,9 @@ impl Slow {
         }
     }
 }
+
+/// A head that does not end.
+pub(crate) const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nX: ";
+/// A ClientHello of half a KiB.
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+pub(crate) const HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03";

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client::{Client, PATIENCE, wait_until};
-use crate::crowd::Crowd;
+use crate::crowd::{Crowd, HEAD};
 use crate::process::is_alone_with;
 use crate::service::Service;
 
@@ -36,7 +36,7 @@ fn each_slow_head_is_a_408_at_its_deadline_and_the_others_are_served() {
                 }
             });
         }
-        let mut crowd = Crowd::connect(service.address(), SLOW);
+        let mut crowd = Crowd::connect(service.address(), SLOW, HEAD);
         // Comes last and never says a word: all of the others are due before it.
         let mut last = Crowd::connect_silent(service.address());
         good.iter().for_each(|served| served.store(0, Ordering::SeqCst));
@@ -98,7 +98,7 @@ fn slow_clients_cost_the_others_none_of_their_throughput() {
         while pairs.len() < 4 || (pairs.len() < 48 && !is_level(&pairs)) {
             let mut rates = [0, 0];
             for kind in [ALONE, WITH] {
-                let mut crowd = (kind == WITH).then(|| Crowd::connect(address, SLOW));
+                let mut crowd = (kind == WITH).then(|| Crowd::connect(address, SLOW, HEAD));
                 let parked = crowd.iter().map(|crowd| crowd.waiting() as u64).sum();
                 wait_until("who is there is parked", || service.counts().of("parked") >= parked);
                 let before = counts[kind].load(Ordering::SeqCst);

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client::{Client, get, post, wait_until};
-use crate::crowd::Crowd;
+use crate::crowd::{self, Crowd};
 use crate::process::is_alone_with;
 use crate::service::Service;
 
@@ -56,6 +56,8 @@ struct Door {
     name: &'static str,
     service: Service,
     connect: fn(SocketAddr) -> Client,
+    /// What who is slow begins with.
+    words: &'static [u8],
     /// How many descriptors it has when nobody is there.
     descriptors: usize,
     latencies: Latencies,
@@ -64,10 +66,10 @@ struct Door {
 }
 
 impl Door {
-    fn open(name: &'static str, settings: &str, connect: fn(SocketAddr) -> Client) -> Self {
+    fn open(name: &'static str, settings: &str, connect: fn(SocketAddr) -> Client, words: &'static [u8]) -> Self {
         let service = Service::start_with(4000, settings);
         let descriptors = service.figures().descriptors();
-        Self { name, service, connect, descriptors, latencies: Latencies::default(), served: AtomicU64::new(0) }
+        Self { name, service, connect, words, descriptors, latencies: Latencies::default(), served: AtomicU64::new(0) }
     }
 
     /// One who comes in as is proper.
@@ -100,7 +102,7 @@ impl Door {
 
 /// The same server without TLS, and with it if it can.
 fn doors() -> Vec<Door> {
-    let plain = Door::open("http", SETTINGS, Client::connect);
+    let plain = Door::open("http", SETTINGS, Client::connect, crowd::HEAD);
     #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
     let secure = {
         use std::fs::{Permissions, set_permissions};
@@ -110,7 +112,8 @@ fn doors() -> Vec<Door> {
         let file = folder.write("both.pem", crate::secure::AUTHORITY.issue(&["localhost"]).both());
         set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
         // The files are read at the start only.
-        Door::open("https", &format!("{SETTINGS} ssl_certificate={}", file.display()), crate::secure::connect_to)
+        let settings = format!("{SETTINGS} ssl_certificate={}", file.display());
+        Door::open("https", &settings, crate::secure::connect_to, crowd::HELLO)
     };
     vec![
         plain,
@@ -139,7 +142,7 @@ fn load(doors: &[Door], course: &mut Course, time: Duration) {
             scope.spawn(move || {
                 while goes_on() {
                     // Until all have been told; then others.
-                    let mut crowd = Crowd::connect(door.service.address(), 100);
+                    let mut crowd = Crowd::connect(door.service.address(), 100, door.words);
                     while goes_on() && crowd.waiting() > 0 {
                         crowd.trickle();
                     }
