@@ -10,8 +10,8 @@
 //! | SIGHUP | what [`Server::on_reload`](crate::Server::on_reload) says is put in force, with certificates and keys; then as SIGUSR1 |
 //! | SIGUSR1 | what [`Server::on_graceful`](crate::Server::on_graceful) was given is called, to open log files anew; with TLS, certificates and keys are loaded again |
 //!
-//! The program `drupe` reads its file and the environment again at SIGHUP, and opens its access log anew at both. In a program of your own each
-//! of the two is caught only if there is something for it to do (a call of `on_reload` or `on_graceful`, or TLS): else it ends the process, as it does
+//! The program `drupe` reads its file and the environment again at SIGHUP, and opens its access log anew at both. In a program of your own
+//! both are caught if there is a call of `on_graceful` or TLS, SIGHUP also if there is one of `on_reload`: else they end the process, as they do
 //! by default.
 //!
 //! They are caught from before `quickstart` starts anything until it returns, and do afterwards what they do by default. A program that has its own
@@ -31,8 +31,8 @@
 //! # Changed settings
 //!
 //! SIGHUP puts them in force while connections go on. A file with a mistake in it changes nothing and is reported, so `drupe check FILE` first is
-//! only polite. Where it listens, `accepted_queue_size`, `statistics`, `wsgi_version` and whether there is TLS at all need a restart; the
-//! log names what was changed and has to wait:
+//! only polite. Where and how it listens, `accepted_queue_size`, `statistics`, `wsgi_version`, whether there is TLS at all, and, in the
+//! program, what stands under `[drupe]` need a restart; the log names what was changed and has to wait:
 //!
 //! ```text
 //! drupe: warning: setting socket_port has been changed and needs a restart: the old value stays in force
@@ -66,7 +66,7 @@
 //! [drupe]
 //! access_log = "/var/log/drupe/access.log"
 //! access_log_format = "json"      # or combined, common
-//! quiet = true                    # nothing but what is wrong on standard error
+//! quiet = true                    # beyond where it serves, nothing but what is wrong on standard error
 //! ```
 //!
 //! For logrotate:
@@ -86,7 +86,7 @@
 //! | `cannot start another worker for now` | the system allows no more threads | raise the limit of processes, or lower `thread_pool_max` |
 //! | `a handler has not returned; its connection is cut, its thread left alone` | at a stop: a handler neither read nor wrote nor looked at `is_shutting_down` | give it a time limit of its own |
 //! | `a worker failed; its connection is lost, it goes on` | a defect of drupe | report it, please |
-//! | 503 in the access log | the queue stayed full for `accepted_queue_timeout` | handlers are too slow or `thread_pool_max` is too small; or many clients send large heads slowly (`max_parked_size`) |
+//! | 503 in the access log | the queue stayed full for `accepted_queue_timeout` | handlers are too slow or `thread_pool_max` is too small; or many clients send large heads slowly (`max_parked_size`), or `max_connections` is reached and nobody idle |
 //! | 408 in the access log | clients too slow for `header_timeout` or `body_timeout` | mostly nothing: scanners and dead connections |
 //!
 //! # Numbers
@@ -129,8 +129,8 @@
 //! | number | look at it when |
 //! |---|---|
 //! | `queue` above 0 for long, `threads_idle` at 0 | all workers are busy: see 503 above |
-//! | `turned_away` | clients have been told 503: the queue is full, or, with large heads, `max_parked_size` is |
+//! | `turned_away` | the queue is full, `max_connections` is reached, or, with large heads and with clients that ask on and take no answer, `max_parked_size` is; but for the last they are told 503, before a TLS handshake nothing |
 //! | `timed_out`, `refused` | hostile or broken clients; a rise after a deployment of your own client is your bug |
-//! | `parked` | connections that cost nothing but a descriptor |
+//! | `parked` | connections that cost no thread; what they hold of requests and answers is bounded by `max_parked_size` each |
 //! | `panics` | handlers panic; the log says where |
 //! | `proxy_refused` | somebody connects past the proxy, or the proxy sends no PROXY header |

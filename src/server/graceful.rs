@@ -34,8 +34,8 @@ impl Server {
     /// Has `listener` called whenever files are to be opened anew because others have moved them, as logrotate does: at SIGUSR1 and SIGHUP
     /// while [`quickstart`](Self::quickstart) blocks (feature `signals`), and at [`ServerHandle::graceful`].
     ///
-    /// The server goes on serving meanwhile. `listener` runs on a thread of the server's or of whoever asks; a panic is logged. SIGUSR1 is
-    /// left alone if no listener was there when `quickstart` began, and no TLS.
+    /// The server goes on serving meanwhile. `listener` runs on a thread of the server's or of whoever asks; a panic is logged. Both are
+    /// left alone if no listener was there when `quickstart` began, and no TLS; SIGHUP not if there is [`on_reload`](Self::on_reload).
     pub fn on_graceful(&self, listener: impl Fn() + Send + Sync + 'static) {
         self.shared.graceful.add(Arc::new(listener));
     }

@@ -48,11 +48,11 @@ impl Server {
                 act(&shared);
             }
         };
-        let is_secure = self.scheme() == "https";
-        if is_secure || self.shared.reloading.source().is_some() {
+        let does_anew = self.scheme() == "https" || !self.shared.graceful.is_empty();
+        if does_anew || self.shared.reloading.source().is_some() {
             caught.push(signals::on_hangup(again(Shared::hang_up)));
         }
-        if is_secure || !self.shared.graceful.is_empty() {
+        if does_anew {
             caught.push(signals::on_graceful(again(Shared::go_gracefully)));
         }
         caught

@@ -207,10 +207,10 @@ fn a_graceful_signal_tells_all_who_listen_and_nothing_stops() {
     let running = Arc::clone(&server);
     let main = std::thread::spawn(move || running.quickstart());
     let mut client = client_of(&server);
-    wait_until("signals are caught", || Figures::own().listeners_for_signals() == 2);
+    wait_until("signals are caught", || Figures::own().listeners_for_signals() == 3);
     signal("USR1");
     wait_until("both are told", || told.lock().unwrap().len() == 2);
-    signal("USR1");
+    signal("HUP");
     wait_until("both are told again", || told.lock().unwrap().len() == 4);
     assert_eq!(*told.lock().unwrap(), ["first", "third", "first", "third"]);
     release.send(()).unwrap();
