@@ -61,7 +61,7 @@
 //!
 //! A worker belongs to one connection while its handler runs and its answer is written, and to nobody in between. So a handler may block,
 //! and a stream of events that stays open holds one worker: [`thread_pool_max`](Settings::thread_pool_max) says how many there can be.
-//! Every wait for a client has a deadline, every queue and buffer a bound; [`Settings`] has them all.
+//! Every wait for a client, until it has left HTTP, has a deadline, every queue and buffer a bound; [`Settings`] has them all.
 //!
 //! In the source: `h1` is the protocol, pure and without I/O, and `proxy` what proxies say of a client, likewise; `net` has the sockets and
 //! knows no HTTP; `message` is what a handler sees; `threaded` joins them into an engine; `server` is the door. `tests/it/architecture.rs` holds who may import whom.
@@ -71,8 +71,8 @@
 //! Through the `log` crate: what goes wrong as `error` and `warn`, starts and stops as `info`, refused requests as `debug`, and one line an
 //! exchange under the target `drupe::access` as `info`, which costs nothing while nobody listens. Its text is in the Combined Log Format, with
 //! the seconds it took at the end; nothing of a peer's in it can forge a line. For other forms, such as JSON, the record has its parts as
-//! key-values: `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` and `seconds`; those are as they were
-//! sent, and null if there is none.
+//! key-values: `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` and `seconds`, not
+//! escaped, the two long ones of 4 KiB at the most, and null if there is none.
 //!
 //! The first two words of a target stay what they are; what follows them, the file that says it, does not.
 //!

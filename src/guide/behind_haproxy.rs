@@ -52,7 +52,7 @@
 //!
 //! | seen | why | instead |
 //! |---|---|---|
-//! | every request fails, `proxy_refused` rises | only one side speaks the PROXY protocol, or HAProxy's address is not in `trusted_proxies` | both |
+//! | every request fails, `proxy_refused` rises | drupe expects a PROXY header that HAProxy does not send, or HAProxy's address is not in `trusted_proxies` | `send-proxy-v2`; its address |
 //! | every request fails with 400 | HAProxy sends a PROXY header and drupe does not expect one | `proxy_protocol = true` |
 //! | `Cannot raise FD limit` when HAProxy starts | `maxconn` needs more than twice as many descriptors | less, or a higher `ulimit -n` |
 //! | WebSockets end after a minute | `timeout server` holds until `timeout tunnel` is set | set it |

@@ -142,7 +142,7 @@
 //!   here it is refused, with the nearest name.
 //! - `socket_timeout` is absolute: there each byte starts it anew. Idle connections have `keep_alive_timeout`, 75 s, of their own.
 //! - `thread_pool_max` has an effect: threads are added while handlers block.
-//! - A client that is slow to send or to take holds no thread; there one in the middle of its head does. Idle ones hold none in either.
+//! - A client that is slow to send a head or the first 64 KiB of its content, or to take an answer of bytes or a file, holds no thread; there one in the middle of its head does. Idle ones hold none in either.
 //! - `keep_alive_conn_limit` is not set; there it is 10.
 //! - A full queue is a 503 with `Retry-After`.
 //! - `max_request_body_size = 0` is refused, because there it means no limit; write `-1`.

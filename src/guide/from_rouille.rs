@@ -172,4 +172,4 @@
 //! # What behaves differently
 //!
 //! rouille stands on tiny_http, so all of [what is said there](super::from_tiny_http#what-behaves-differently) holds. A handler that panics is a
-//! 500 in both. rouille's pool has eight threads for each processor and does not grow; drupe's has ten, and grows while handlers block.
+//! 500 in both. rouille's pool has as many threads as it is told, or eight for each processor, and does not grow; drupe's has ten, and grows while handlers block.

@@ -174,7 +174,7 @@
 //! # What behaves differently
 //!
 //! - tiny_http waits for a slow client as long as it likes, with a thread for each connection. Here every wait has a limit
-//!   ([`settings`](super::settings)), and connections that wait have no thread.
+//!   ([`settings`](super::settings)), and a connection that waits for its next request, or for a slow client's head, has no thread.
 //! - tiny_http takes any amount of content. Here more than 100 MiB is a 413, and so on: each limit is a setting.
 //! - There, requests wait in a list without a bound for whoever calls `recv`. Here the queue is bounded, and what finds no room is told 503.
 //! - There is no `Server` field unless `settings.software` is set.

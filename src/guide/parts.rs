@@ -51,7 +51,7 @@
 //! | 77 | rights are given up |
 //! | 80 | servers accept: nobody is ever served with the rights that a port below 1024 asks for |
 //!
-//! At `stop` servers come at 25 and everything else at 50. Every listener runs, whatever the others do: who fails or panics is named in the error. If a
+//! At `stop` servers come at 25, and at `exit` the PID file at 50. Every listener runs, whatever the others do: who fails or panics is named in the error. If a
 //! `start` fails what has started is stopped again. If a server cannot go on, its bus exits and [`Bus::block`](crate::process::Bus::block) says why.
 //!
 //! # Rights

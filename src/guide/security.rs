@@ -17,7 +17,7 @@
 //! | request smuggling: framing that two servers read differently | `Content-Length` with `Transfer-Encoding`, lengths that differ or are not digits, bare line feeds, folded lines, blanks before a colon are refused with 400, and the connection closed | always |
 //! | header injection into answers | fields are values of the `http` crate, in which CR, LF and NUL cannot be | always |
 //! | forged names of fields in an environ | fields with `_` in their name are left out: `X_A` cannot pass for `X-A` | always |
-//! | slow heads, content and readers | absolute deadlines, a minimum rate, no thread while waiting | 10 s, 240 bytes a second |
+//! | slow heads, content and readers | deadlines that no byte moves, a minimum rate; no thread while waiting but for content beyond the first 64 KiB and answers made on the way | 10 s, 240 bytes a second |
 //! | heads, targets, fields and content that are too large | limits, each with a status | 500 KiB, 8 KiB, 100, 100 MiB |
 //! | many connections | a limit; the longest idle one goes first | 65536 |
 //! | more work than can be done | bounded queue and pool, then 503 | 1024, 256 |

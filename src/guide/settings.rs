@@ -37,7 +37,7 @@
 //!
 //! # Time limits
 //!
-//! A server without these can be held up by one client that sends a byte a minute. Each limit is absolute: a byte does not start it anew.
+//! A server without these can be held up by one client that sends a byte a minute. A byte does not start any of them anew.
 //!
 //! - [`socket_timeout`](Settings::socket_timeout): CherryPy's name and value; stands in for the next four where they are not set. 10 s is
 //!   long for a client that is there at all. Raise it for clients on very bad networks, not for slow handlers: a handler has no limit.
@@ -52,9 +52,10 @@
 //!   no thread, so there is no reason to be quick, except with few descriptors.
 //! - [`keep_alive_grace`](Settings::keep_alive_grace): saves system calls for a single busy client. Setting it to 0 costs speed there and
 //!   nothing elsewhere.
-//! - [`linger_timeout`](Settings::linger_timeout): after an early answer such as 413 the client is still sending. Closing at once would reset
+//! - [`linger_timeout`](Settings::linger_timeout): also how long content is dropped that a handler has not read. After an early answer such as 413 the client is still sending. Closing at once would reset
 //!   the connection, and the client would report that instead of the answer. 2 s lets it read; it costs no thread.
-//! - [`accepted_queue_timeout`](Settings::accepted_queue_timeout): at a full queue a connection may wait so long for room, then it gets 503.
+//! - [`accepted_queue_timeout`](Settings::accepted_queue_timeout): at a full queue a connection may wait so long for room, then it gets 503, or,
+//!   where TLS is spoken, is closed.
 //!   Behind a balancer with other servers to ask, 0 or 1 s is better: it can go elsewhere.
 //! - [`shutdown_timeout`](Settings::shutdown_timeout): what runs may end. Set it above the longest request that matters, and whatever stops
 //!   the process (`TimeoutStopSec`, `terminationGracePeriodSeconds`) above it. 0 cuts at once.
@@ -87,7 +88,7 @@
 //!
 //! - [`max_connections`](Settings::max_connections): each costs a descriptor, so `ulimit -n` has to be higher. Where it is not, the server
 //!   meets the system's limit first: it then pauses accepting, says so in the log and goes on. With one connection too many the longest idle
-//!   one is closed; if none is idle, the new one gets 503.
+//!   one is closed; if none is idle, the new one gets 503, or, where TLS is spoken, is closed.
 //! - [`keep_alive_conn_limit`](Settings::keep_alive_conn_limit): no limit, since an idle connection costs a descriptor and next to no memory.
 //!   cheroot has 10, so with an eleventh client somebody has to connect anew each time. Set it where clients keep connections that
 //!   they do not use and descriptors are scarce.

@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | `drupe-accept` | one a listener | accepts, and nothing else: no read, no handshake |
 //! | `drupe-1`, `drupe-2`, ... | `thread_pool` to `thread_pool_max` | everything that has to do with bytes of a client |
-//! | `drupe-watch` | one | keeps the time, for all connections; sleeps while nothing is due and nobody works |
+//! | `drupe-watch` | one | keeps the time, for all connections, and tells those it turns away; sleeps while nothing is due and nobody works |
 //! | `drupe-upgrade` | one a connection that has left HTTP | what was given to [`upgrade`](crate::upgrade()) |
 //! | `drupe-signals`, `drupe-exit` | under `quickstart` | what signals ask for |
 //!
@@ -24,7 +24,7 @@
 //!
 //! 1. **Accepted.** The time for its first head begins, or for its TLS handshake. It goes into the queue.
 //! 2. **Queued.** At most `accepted_queue_size` connections wait. One that finds no room waits beside the queue, in order, for
-//!    `accepted_queue_timeout`, and is then told 503 with `Retry-After: 1`. The accept thread never waits for any of this.
+//!    `accepted_queue_timeout`, and is then told 503 with `Retry-After: 1`, or, before a TLS handshake, closed. The accept thread never waits for any of this.
 //! 3. **With a worker.** It reads what there is. If that is not a whole head, the connection is parked: a client that trickles costs
 //!    microseconds of a worker for each piece, and no thread in between. The same holds for a PROXY header and for TLS. What all of them hold
 //!    is counted; above `max_parked_size` a head of more than 8 KiB is not waited for, and its client told 503.
@@ -36,7 +36,7 @@
 //! 7. **The answer.** Text, bytes and files are sent as far as the client takes them; the rest is parked with the connection, `max_parked_size`
 //!    bytes for all. An answer that is made while it is sent ([`Body::stream`](crate::Body::stream),
 //!    [`from_reader`](crate::Body::from_reader)) holds its worker until the end.
-//! 8. **After it.** Content that the handler has not read is dropped, up to `max_drain_size`; with more the connection closes. Bytes of a next
+//! 8. **After it.** Content that the handler has not read is dropped, up to `max_drain_size` and for `linger_timeout`; with more the connection closes. Bytes of a next
 //!    request that are there already are served at once, a fair number of times; then others have their turn. Else it is parked, idle,
 //!    for `keep_alive_timeout`.
 //! 9. **Closed.** After an answer to an error the server ends its side only, drops what still comes for `linger_timeout`, and then closes, so
@@ -52,14 +52,14 @@
 //! same request is not counted on any more: somebody else leads, sleeping workers are called, and if there are none, new ones are added,
 //! up to `thread_pool_max`. They leave again after `thread_idle_timeout`. So the number of threads follows the number of handlers that
 //! block. At the maximum, connections wait in the queue, and a client that a worker has waited for at less than 4 KiB a second gives
-//! way: its content ends with 408, its answer with a reset.
+//! way: its content ends with 408, its answer in the middle.
 //!
 //! # Time
 //!
-//! Each wait for a client has a deadline that no byte moves. For content and answers it is an account: waiting is paid out of
+//! Each wait for a client, until it has left HTTP, has a deadline that no byte moves. For content and answers it is an account: waiting is paid out of
 //! `body_timeout` or `write_timeout`, what moves pays back at `minimum_rate`, and time in which the server was busy costs the client nothing.
 //! When a deadline is over a worker looks once more, since what has come and nobody had time to look at has come in time; then it is 408
-//! for a head or content, and a plain close for an idle connection.
+//! for a head or content, and a plain close for an idle connection, a PROXY header or a handshake.
 //!
 //! # A stop
 //!

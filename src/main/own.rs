@@ -27,12 +27,17 @@ pub(super) const TABLE: &[Row] = &[
         default: "true",
         help: "list a directory without index.html instead of refusing it (403)",
     },
-    Row { name: "quiet", unit: "BOOL", default: "false", help: "show only what is wrong, no requests" },
+    Row {
+        name: "quiet",
+        unit: "BOOL",
+        default: "false",
+        help: "show no requests, only where it serves and what is wrong",
+    },
     Row {
         name: "access_log",
         unit: "PATH",
         default: "",
-        help: "file for requests instead of showing them; opened anew on SIGUSR1",
+        help: "file for requests instead of showing them; opened anew on SIGUSR1 and SIGHUP",
     },
     Row { name: "access_log_format", unit: "NAME", default: "combined", help: "common, combined or json" },
     Row {

@@ -79,7 +79,8 @@ pub struct Settings {
     /// an idle connection, here `keep_alive_timeout`.
     pub socket_timeout: Duration,
 
-    /// Time within which a whole request head arrives, from its first byte, or from the accept for the first; then 408.
+    /// Time within which a whole request head arrives, from its first byte; for the first from the accept, or the end of the TLS handshake.
+    /// Then 408.
     ///
     /// Default `None`: as `socket_timeout`. CherryPy: not there.
     pub header_timeout: Option<Duration>,
@@ -110,12 +111,13 @@ pub struct Settings {
     /// Default 2 ms, range 0, which parks at once, to 100 ms; never above `keep_alive_timeout`. CherryPy: not there.
     pub keep_alive_grace: Duration,
 
-    /// Time for which, at the most, input is discarded after an early answer, so that the peer can read the answer.
+    /// Time for which, at the most, input is discarded: after an early answer, so that the peer can read it, and after any other, of what its
+    /// handler has left unread.
     ///
     /// Default 2 s. CherryPy: not there.
     pub linger_timeout: Duration,
 
-    /// Time that a connection waits for room in a full queue before it is answered with 503.
+    /// Time that a connection waits for room in a full queue before it is answered with 503, or, where TLS is spoken, closed.
     ///
     /// Default 10 s, from 0, which answers at once. CherryPy: `accepted_queue_timeout`, the same.
     pub accepted_queue_timeout: Duration,
@@ -183,11 +185,11 @@ pub struct Settings {
     /// Default 240, range 1 to 1 GiB; `None`: any byte earns all of it back. CherryPy: not there.
     ///
     /// Where all threads there may be are taken and connections wait, a peer that a thread has waited for, a second or more, at under
-    /// 4096 bytes a second, gives way: its content ends with 408, its answer with a reset.
+    /// 4096 bytes a second, gives way: its content ends with 408, its answer in the middle.
     pub minimum_rate: Option<u64>,
 
     /// Connections that may be open at a time. One more takes the place of the one that has been idle between requests for
-    /// longest; if none is idle it is answered with 503.
+    /// longest; if none is idle it is answered with 503, or, where TLS is spoken, closed.
     ///
     /// Default 65536, range 1 to 16777216; `None`: no limit but the system's, on descriptors. CherryPy: not there.
     pub max_connections: Option<usize>,
@@ -237,7 +239,7 @@ pub struct Settings {
 
     /// Status of the answer to a head with too many bytes or field lines: 431 or 413.
     ///
-    /// Default 431 (RFC 6585 §5). CherryPy: not there, always 413.
+    /// Default 431 (RFC 6585 §5). CherryPy: not there, 413, or 414 where it is met in the request line.
     pub header_overflow_status: u16,
 
     /// File of the server's certificate, in PEM: with it, or with `ssl_context`, TLS is spoken, and nothing but TLS.
@@ -325,7 +327,7 @@ pub struct Settings {
     /// Whether every connection begins with a header of the PROXY protocol, version 1 or 2, which says who the client is.
     ///
     /// Nothing is guessed: one without a sound header is closed without an answer, and counted. The header comes out of the time for the
-    /// first head. It is believed of the `trusted_proxies`, or, if there are none, of whoever can connect: then nobody else must.
+    /// first head, or for the TLS handshake. It is believed of the `trusted_proxies`, or, if there are none, of whoever can connect: then nobody else must.
     ///
     /// Default `false`. CherryPy: not there.
     pub proxy_protocol: bool,

@@ -6,7 +6,7 @@ use super::Settings;
 use super::origins::Origins;
 
 impl Default for Settings {
-    /// Gives CherryPy's values, but bounded queues and threads, a longer backlog, and 75 s for an idle connection.
+    /// Gives CherryPy's values, but bounded queues and threads, a longer backlog, 75 s for an idle connection, and 431.
     fn default() -> Settings {
         Settings {
             socket_host: "127.0.0.1".to_owned(),

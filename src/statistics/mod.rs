@@ -149,7 +149,7 @@ impl Statistics {
 pub struct Timeouts {
     /// TLS handshakes (`handshake_timeout`); they are among `handshakes_failed` too.
     pub handshake: u64,
-    /// Headers of the PROXY protocol (`header_timeout`); they are among `proxy_refused` too.
+    /// Headers of the PROXY protocol (`header_timeout`, with TLS `handshake_timeout`); they are among `proxy_refused` too.
     pub proxy: u64,
     /// Request heads (`header_timeout`), answered with 408.
     pub head: u64,
