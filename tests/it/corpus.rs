@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cases::FILES;
 use crate::cases::reader::{self, Case, Level};
+use crate::readme::{read, section};
 
 /// From whom cases were learned, and how many there are at least of each. What begins with one of these words is from there.
 const SOURCES: &[(&str, usize)] = &[
@@ -49,6 +50,15 @@ fn cases() -> Vec<(String, Case)> {
         cases.extend(reader::read(text).into_iter().map(|case| (format!("{file}:{} {}", case.line, case.name), case)));
     }
     cases
+}
+
+/// How many cases are of each level.
+fn levels() -> BTreeMap<Level, usize> {
+    let mut levels = BTreeMap::new();
+    for (_, case) in cases() {
+        *levels.entry(case.rule.unwrap().level).or_default() += 1;
+    }
+    levels
 }
 
 /// Of which source an origin is; the longest word that fits, as `Go` is no start of `Google`.
@@ -99,16 +109,27 @@ fn what_no_rule_asks_for_has_its_reason() {
 #[test]
 fn every_source_and_every_level_has_its_cases() {
     let mut found: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut levels: BTreeMap<Level, usize> = BTreeMap::new();
-    for (_, case) in cases() {
-        for origin in &case.origins {
-            *found.entry(source(origin).unwrap_or("nobody")).or_default() += 1;
-        }
-        *levels.entry(case.rule.unwrap().level).or_default() += 1;
+    for origin in cases().iter().flat_map(|(_, case)| &case.origins) {
+        *found.entry(source(origin).unwrap_or("nobody")).or_default() += 1;
     }
-    println!("{levels:?}\n{found:#?}");
+    println!("{found:#?}");
     let missing: Vec<_> =
         SOURCES.iter().filter(|(word, least)| found.get(word).is_none_or(|count| count < least)).collect();
     assert!(missing.is_empty(), "too few from {missing:?}");
-    assert_eq!(levels.len(), 3, "{levels:?}");
+    assert_eq!(levels().len(), 3);
+}
+
+#[test]
+fn their_figures_are_those_that_are_told() {
+    let levels = levels();
+    let (must, should, ours) = (levels[&Level::Must], levels[&Level::Should], levels[&Level::Ours]);
+    let count = cases().len();
+    let testing = read("TESTING.md");
+    let section = section(&testing, "## Bytes");
+    for told in [
+        format!("{},{:03} cases", count / 1000, count % 1000),
+        format!("{must} by a MUST, {should} by a SHOULD or the grammar, {ours} ours"),
+    ] {
+        assert!(section.contains(&told), "{told:?} is not in {section}");
+    }
 }

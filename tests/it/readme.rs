@@ -107,7 +107,7 @@ pub(crate) fn rows(text: &str, heading: &str, columns: usize) -> Vec<Vec<String>
     rows.collect()
 }
 
-fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+pub(crate) fn section<'a>(text: &'a str, heading: &str) -> &'a str {
     let at = text.find(&format!("\n{heading}")).unwrap_or_else(|| panic!("no section {heading}")) + 1;
     let rest = &text[at + heading.len()..];
     rest.split("\n## ").next().unwrap_or(rest)
