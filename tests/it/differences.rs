@@ -1,7 +1,7 @@
 //! drupe beside other servers: what `tests/interop/DIFFERENCES.md` says is what is seen, and what `TESTING.md` says of it.
 
 use crate::place::run;
-use crate::readme::{read, rows};
+use crate::readme::{read, rows, section};
 
 #[test]
 fn their_figures_are_those_that_are_told() {
@@ -13,6 +13,24 @@ fn their_figures_are_those_that_are_told() {
         row
     });
     assert_eq!(told.collect::<Vec<_>>(), known);
+    let page = read("tests/interop/DIFFERENCES.md");
+    let of = |heading| {
+        let lines = section(&page, heading).lines().filter(|line| line.starts_with("| "));
+        lines.filter(|line| !line.starts_with("| case |")).count()
+    };
+    let (odd, lax, all) = (of("## Where drupe"), of("## What drupe takes"), of("## Every difference"));
+    let alone = section(&page, "## Where drupe").split_once("In ").unwrap().1.split(' ').next().unwrap();
+    let cases = section(&page, "## In figures").split_once("Of ").unwrap().1.split(' ').next().unwrap();
+    let testing = read("TESTING.md");
+    let words = section(&testing, "## Other servers").split_whitespace().collect::<Vec<_>>().join(" ");
+    for told in [
+        format!("The {},{} of these cases", &cases[..1], &cases[1..]),
+        format!("that differs in framing, {all} of them"),
+        format!("In {alone} drupe stands alone, in {} more", odd - alone.parse::<usize>().unwrap()),
+        format!("In {lax}, two others or more refuse what drupe takes"),
+    ] {
+        assert!(words.contains(&told), "{told:?} is not in {words}");
+    }
 }
 
 #[test]

@@ -35,6 +35,7 @@ mod corpus;
 mod exchange;
 
 // The design and the README, held against the code.
+mod advisories;
 mod architecture;
 mod readme;
 

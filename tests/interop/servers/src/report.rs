@@ -111,7 +111,7 @@ fn differences(page: &mut String, servers: &[Server], rows: &[Row]) {
             let names: Vec<&str> = servers.iter().map(|server| server.name).collect();
             let _ = writeln!(
                 page,
-                "\n### {file}\n\n| case | by | {} |\n|---|---|{}",
+                "\n### {file}\n\n| case | by | {} | why, where no rule asks for it |\n|---|---|---|{}",
                 names.join(" | "),
                 "---|".repeat(servers.len())
             );
@@ -122,14 +122,15 @@ fn differences(page: &mut String, servers: &[Server], rows: &[Row]) {
                 if outcome.has_framing_of(&row.outcomes[0]) { "=".to_owned() } else { cell(&outcome.to_string()) };
             let _ = write!(page, " {text} |");
         }
-        page.push('\n');
+        let _ = writeln!(page, " {} |", cell(row.case.because.as_deref().unwrap_or_default()));
     }
 }
 
-/// Refusals with other statuses: how many cases there are of each kind, and the first of them.
+/// Refusals with other statuses: how many cases there are of each kind, the first of them, and what drupe's is by.
 fn statuses(page: &mut String, servers: &[Server], rows: &[Row]) {
     page.push_str(
-        "\n## The same framing, another status\n\n*nothing*: it closes without a word.\n\n| server | drupe | it | cases | the first |\n|---|---|---|---|---|\n",
+        "\n## The same framing, another status\n\nBoth refuse, and both close: no byte is read in two ways. *nothing*: it closes without a word, which leaves the client to \
+         guess; no rule forbids that.\n\n| server | drupe | it | cases | the first | drupe's is by |\n|---|---|---|---|---|---|\n",
     );
     for (at, server) in servers.iter().enumerate().skip(1) {
         let mut kinds: Vec<(String, String, usize, &Row)> = Vec::new();
@@ -145,8 +146,26 @@ fn statuses(page: &mut String, servers: &[Server], rows: &[Row]) {
             }
         }
         for (ours, theirs, count, row) in kinds {
-            let _ = writeln!(page, "| {} | {ours} | {theirs} | {count} | {} |", server.name, name(row));
+            let rule = rule_of_status(&ours);
+            let _ = writeln!(page, "| {} | {ours} | {theirs} | {count} | {} | {rule} |", server.name, name(row));
         }
+    }
+}
+
+/// By which rule a refusal has this status.
+fn rule_of_status(status: &str) -> &'static str {
+    match status {
+        "400" => {
+            "SHOULD 9112 §2.2: what is outside the grammar is a 400; MUST 9112 §3.2, §5.1, §6.3 for Host, a blank before a colon, length and last coding"
+        }
+        "405" => "9110 §15.5.6: the method is known (CONNECT), and not for this server",
+        "413" => "9110 §15.5.14: the content is larger than what is taken",
+        "414" => "MUST 9112 §3: the target is longer than what is taken",
+        "417" => "9110 §15.5.18: the expectation cannot be met",
+        "431" => "MUST 9110 §5.4: a 4xx for fields larger than what is taken; which one, RFC 6585 §5 says",
+        "501" => "SHOULD 9112 §3, §6.1: a method longer than any, a coding that is not understood",
+        "505" => "9110 §15.6.6: the major version is not spoken here",
+        _ => "no rule is known: that is a defect of this page",
     }
 }
 
