@@ -8,7 +8,8 @@ use http::HeaderMap;
 
 /// Where a streamed body writes to.
 ///
-/// `write` gathers, `flush` sends what was gathered.
+/// `write` gathers, `flush` sends what was gathered. Once one of them has failed the client cannot get the rest: every other fails as
+/// well, and the connection ends so that what has come of the answer does not pass for whole, whatever the body makes of the error.
 pub struct BodyWriter<'a> {
     sink: &'a mut dyn Sink,
 }

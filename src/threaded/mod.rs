@@ -21,6 +21,7 @@
 //! | [`proxied`], [`handshake`] | what proxies say of a connection and of a request; TLS is agreed on |
 //! | [`gather`], [`drain`], [`incoming`] | content received before a handler runs; content that it has left; what all of that holds |
 //! | [`exchange`], [`content`], [`answer`], [`done`], [`access`] | one request: served, its content, its answer, what follows it, its line in the log |
+//! | [`framing`] | an answer's content in chunks or to its length, for as long as the client gets it |
 //! | [`early`] | an answer that begins before its handler has returned |
 //! | [`rest`], [`sending`], [`burden`] | content at hand; an answer whose client is slow to take it; what all of those hold |
 //! | [`input`], [`output`], [`pace`], [`pressure`], [`desk`] | bytes in, bytes out, patience with a peer, who gives way, a worker's memory |
@@ -38,6 +39,7 @@ mod drain;
 mod early;
 pub(crate) mod entrance;
 mod exchange;
+mod framing;
 mod gather;
 mod handshake;
 mod idle;

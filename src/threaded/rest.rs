@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::answer::GATHER;
+use super::framing::GATHER;
 use super::output::{Output, Passed};
 use crate::message::body::{Body, Kind, read_range};
 

@@ -6,8 +6,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use drupe::http::header;
 use drupe::testing::TestServer;
-use drupe::{Body, Request, Settings};
+use drupe::{Body, Request, Response, Settings};
 
 use crate::client::{Client, get, wait_until};
 
@@ -210,6 +211,46 @@ fn a_client_that_does_not_read_is_cut_and_its_worker_is_free_again() {
         wait_until("it is cut", || server.server().statistics().timed_out == cut);
         let got = client.over();
         assert!(got.len() < LARGE, "{target}: the whole answer of {} bytes has come", got.len());
+    }
+}
+
+/// A body that heeds no error ends as if all was well, though what it wrote meanwhile is lost: that must not pass for whole.
+#[test]
+fn a_stream_that_heeds_no_error_is_cut_all_the_same() {
+    let server = TestServer::with(
+        |request: &mut Request| {
+            let is_declared = request.uri().path() == "/declared";
+            let body = Body::stream(|writer| {
+                let block = [b'x'; 64 << 10];
+                for _ in 0..LARGE / block.len() {
+                    let _ = writer.write_all(&block).and_then(|()| writer.flush());
+                }
+                Ok(())
+            });
+            let mut answer = Response::new(body);
+            if is_declared {
+                answer.headers_mut().insert(header::CONTENT_LENGTH, LARGE.into());
+            }
+            answer
+        },
+        only(|settings| settings.write_timeout = Some(SHORT)),
+    );
+    for (cut, (head, end)) in (1..).zip([
+        ("GET /chunked HTTP/1.1\r\nHost: a\r\n\r\n", Some(&b"0\r\n\r\n"[..])),
+        ("GET /declared HTTP/1.1\r\nHost: a\r\n\r\n", None),
+        ("GET / HTTP/1.0\r\n\r\n", None),
+    ]) {
+        let mut client = Client::connect(server.address());
+        client.send(head);
+        wait_until("it is cut", || server.server().statistics().timed_out == cut);
+        wait_until("its worker is free", || {
+            let statistics = server.server().statistics();
+            statistics.threads_idle == statistics.threads
+        });
+        // It takes again, and must be told that there is nothing more.
+        let got = client.over();
+        assert!(got.len() < LARGE, "{head}: {} bytes have come", got.len());
+        assert!(end.is_none_or(|end| !got.ends_with(end)), "{head}: what was cut passes for whole");
     }
 }
 
