@@ -125,10 +125,15 @@ impl Stream {
         Ok(sent)
     }
 
+    /// Whether a read would give something, or the end, though the socket has nothing.
+    pub(crate) fn holds_input(&self) -> bool {
+        self.secure().is_some_and(Secure::holds_input)
+    }
+
     /// Waits until a read or a write would not, at the longest for `timeout`; says whether that is so.
     pub(crate) fn wait(&self, interest: Interest, timeout: Duration) -> io::Result<bool> {
         match self.fd() {
-            Some(_) if interest == Interest::Read && self.secure().is_some_and(Secure::holds_input) => Ok(true),
+            Some(_) if interest == Interest::Read && self.holds_input() => Ok(true),
             Some(fd) => poll::wait(fd, interest, Some(timeout)),
             None => Ok(true),
         }

@@ -151,7 +151,7 @@ impl Content {
         let room = buffer.len().min(usize::try_from(self.decoder.plain()).unwrap_or(usize::MAX));
         let received = self.receive(|_, stream| {
             let count = stream.read(&mut buffer[..room])?;
-            Ok(Received { count, is_all: count < room })
+            Ok(Received::of(stream, count, room))
         });
         match self.failure {
             Some(failure) => Err(failure.into()),

@@ -158,7 +158,7 @@ impl Gathering {
         if self.below.is_none() {
             pace.moved(count);
         }
-        read.map(|count| Received { count, is_all: count < room })
+        read.map(|count| Received::of(stream, count, room))
     }
 
     /// Moves content from `input`, to `most` bytes in all; says whether the handler may run.

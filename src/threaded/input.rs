@@ -48,20 +48,20 @@ impl Input {
     ///
     /// Says how many bytes came (0: the end) and whether that was all there was.
     pub(crate) fn read(&mut self, stream: &Stream) -> io::Result<Received> {
-        self.read_by(|room| stream.read(room))
+        self.read_by(stream, |room| stream.read(room))
     }
 
     /// Reads once what is there already.
     pub(crate) fn try_read(&mut self, stream: &Stream) -> io::Result<Received> {
-        self.read_by(|room| stream.try_read(room))
+        self.read_by(stream, |room| stream.try_read(room))
     }
 
-    fn read_by(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Result<Received> {
+    fn read_by(&mut self, stream: &Stream, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Result<Received> {
         self.make_room();
         let room = self.buffer.len() - self.end;
         let count = read(&mut self.buffer[self.end..])?;
         self.end += count;
-        Ok(Received { count, is_all: count < room })
+        Ok(Received::of(stream, count, room))
     }
 
     /// Borrows a worker's buffer if there is none yet.
@@ -111,6 +111,14 @@ pub(crate) struct Received {
     pub(crate) count: usize,
     /// Whether the socket had no more, so that what comes later is reported anew.
     pub(crate) is_all: bool,
+}
+
+impl Received {
+    /// What a read of `stream` brought that had `room`.
+    pub(crate) fn of(stream: &Stream, count: usize, room: usize) -> Self {
+        // With TLS the end may have come along, and be reported by nobody.
+        Self { count, is_all: count < room && !stream.holds_input() }
+    }
 }
 
 /// A worker's buffer: a head with room to spare.

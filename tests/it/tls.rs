@@ -408,6 +408,45 @@ fn content_that_is_cut_off_reaches_no_handler_as_whole() {
     assert_eq!(statistics(&gathering).requests, 0);
 }
 
+/// What ends a side, or is wrong, in one segment with what is right, and TCP left open, as Go's `CloseWrite` does: the socket reports
+/// nothing more.
+#[test]
+fn what_comes_behind_content_is_noticed_without_another_byte() {
+    let server = TestServer::with(path, |settings| {
+        secure(settings);
+        (settings.socket_timeout, settings.keep_alive_timeout) = (4 * PATIENCE, 4 * PATIENCE);
+    });
+    let upload = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nhalf";
+    let broken = [&[23, 3, 3, 0, 32][..], &[7; 32]].concat();
+    for (bytes, behind, requests) in [
+        (get("/"), None, 1),
+        (get("/") + &get("/2"), None, 2),
+        ("GET / HTTP/1.1\r\nHost".to_owned(), None, 0),
+        (upload.to_owned(), None, 0),
+        (get("/"), Some(&broken), 1),
+        (upload.to_owned(), Some(&broken), 0),
+    ] {
+        let before = statistics(&server).requests;
+        let mut client = shake(connect_raw(server.address()), &config(None)).unwrap().0;
+        client.conn.writer().write_all(bytes.as_bytes()).unwrap();
+        let mut flight = Vec::new();
+        if behind.is_none() {
+            client.conn.send_close_notify();
+        }
+        while client.conn.wants_write() {
+            client.conn.write_tls(&mut flight).unwrap();
+        }
+        flight.extend(behind.into_iter().flatten());
+        client.sock.write_all(&flight).unwrap();
+        match client.sock.read_to_end(&mut Vec::new()) {
+            Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{bytes:?} {behind:?}: {error}"),
+            _ => {}
+        }
+        assert_eq!(statistics(&server).requests - before, requests, "{bytes:?} {behind:?}");
+    }
+    assert_eq!(statistics(&server).timed_out, 0);
+}
+
 #[test]
 fn an_answer_that_breaks_off_cannot_pass_for_a_whole_one() {
     let server = TestServer::with(

@@ -12,16 +12,18 @@ pub(super) struct Open {
     pub(super) session: Box<dyn Session>,
     /// Why nothing more can be read.
     failure: Option<String>,
+    /// Whether the end, or a failure of the session's, has been seen: behind content as it may be, the socket will not report it again.
+    has_end: bool,
 }
 
 impl Open {
     pub(super) fn new(session: Box<dyn Session>) -> Self {
-        Self { session, failure: None }
+        Self { session, failure: None, has_end: false }
     }
 
     /// Whether a read would give something, or fail, though the socket has nothing.
     pub(super) fn holds_input(&mut self) -> bool {
-        self.failure.is_some() || self.session.has_plaintext()
+        self.has_end || self.failure.is_some() || self.session.has_plaintext()
     }
 
     /// Reads what has come: the whole buffer full, or everything.
@@ -29,14 +31,20 @@ impl Open {
         let (mut filled, mut barren) = (0, 0);
         while barren < SHARE {
             match self.session.read(&mut buffer[filled..]) {
-                Ok(0) => return Ok(filled),
+                Ok(0) => {
+                    self.has_end = true;
+                    return Ok(filled);
+                }
                 Ok(count) => {
                     (filled, barren) = (filled + count, 0);
                     if filled == buffer.len() {
                         return Ok(filled);
                     }
                 }
-                Err(error) if !would_wait(&error) => return if filled > 0 { Ok(filled) } else { Err(error) },
+                Err(error) if !would_wait(&error) => {
+                    self.has_end = true;
+                    return if filled > 0 { Ok(filled) } else { Err(error) };
+                }
                 Err(_) => {
                     barren += 1;
                     match self.receive(wire) {
