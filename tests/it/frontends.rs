@@ -22,6 +22,9 @@ const REQUESTS: usize = 100_000;
 const CLIENTS: usize = 8;
 /// After so many each begins a new connection.
 const REQUESTS_PER_CONNECTION: usize = 500;
+/// Connections to a server behind a proxy that keeps them: at most the 200 of the clients, with HAProxy, and one for each of its checks, ten a
+/// second; nginx gives one up after 1,000 requests, the others keep theirs.
+const FEW: u64 = REQUESTS as u64 / 50;
 
 /// What a handler sees: `peer|client|scheme|host`.
 fn seen(request: &mut Request) -> String {
@@ -50,6 +53,7 @@ fn haproxy_announces_the_clients_of_a_hundred_thousand_requests_by_version_1() {
     let server = server(announced);
     let proxy = Proxy::haproxy(&format!("mode http\n server drupe {} check inter 100ms send-proxy", server.address()));
     load(&proxy, "", |client| format!("{client}|{}|http|a", client.ip()));
+    // How many connections that takes is HAProxy's to say: it shares none of those that announce a client.
     all_came(&server);
 }
 
@@ -60,7 +64,7 @@ fn haproxy_announces_the_clients_of_a_hundred_thousand_requests_by_version_2() {
     let ways = "check inter 100ms send-proxy-v2 proxy-v2-options crc32c,unique-id";
     let proxy = Proxy::haproxy(&format!("mode tcp\n server drupe {} {ways}", server.address()));
     load(&proxy, "", |client| format!("{client}|{}|http|a", client.ip()));
-    all_came(&server);
+    all_came_over_few_connections(&server);
 }
 
 #[test]
@@ -71,7 +75,7 @@ fn haproxy_tells_the_clients_of_a_hundred_thousand_requests() {
     let proxy = Proxy::haproxy(&format!("{ways}\n server drupe {} check inter 100ms", server.address()));
     let lies = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: b\r\n";
     load_as(&proxy, lies, |client, text| text.ends_with(&format!("|{}|https|a", client.ip())));
-    all_came(&server);
+    all_came_over_few_connections(&server);
 }
 
 #[test]
@@ -81,7 +85,7 @@ fn nginx_tells_the_clients_of_a_hundred_thousand_requests() {
     let proxy = Proxy::nginx(&[server.address()]);
     let lies = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n";
     load_as(&proxy, lies, |client, text| text.ends_with(&format!("|{}|http|front.example", client.ip())));
-    all_came(&server);
+    all_came_over_few_connections(&server);
 }
 
 #[test]
@@ -91,7 +95,7 @@ fn apache_tells_the_clients_of_a_hundred_thousand_requests() {
     let proxy = Proxy::apache(&[server.address()]);
     let lies = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\n";
     load_as(&proxy, lies, |client, text| text.ends_with(&format!("|{}|http|a", client.ip())));
-    all_came(&server);
+    all_came_over_few_connections(&server);
 }
 
 #[test]
@@ -101,7 +105,7 @@ fn caddy_tells_the_clients_of_a_hundred_thousand_requests() {
     let proxy = Proxy::caddy(&[server.address()]);
     let lies = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\n";
     load_as(&proxy, lies, |client, text| text.ends_with(&format!("|{}|http|a", client.ip())));
-    all_came(&server);
+    all_came_over_few_connections(&server);
 }
 
 #[test]
@@ -144,6 +148,13 @@ fn all_came(server: &TestServer) {
     println!("{statistics:?}");
     assert_eq!((statistics.requests, statistics.refused), (REQUESTS as u64, 0));
     assert_eq!((statistics.proxy_refused, statistics.turned_away, statistics.timed_out), (0, 0, 0));
+}
+
+/// As [`all_came`]: a server that ended connections on its own would have accepted more.
+fn all_came_over_few_connections(server: &TestServer) {
+    all_came(server);
+    let accepts = server.server().statistics().accepts;
+    assert!(accepts <= FEW, "{accepts} connections");
 }
 
 fn load(proxy: &Proxy, fields: &str, expected: impl Fn(SocketAddr) -> String + Sync) {
