@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use drupe::testing::TestServer;
 use drupe::{Request, RequestExt, Server, Settings};
@@ -14,7 +14,11 @@ use socket2::{Domain, Socket, Type};
 
 use crate::client::{Client, PATIENCE, wait_until};
 
+/// Of the servers, in turn: with other settings, which ends no connection.
+const CHANGES: usize = 8;
+/// Of the servers, in turn.
 const RESTARTS: usize = 16;
+/// Of the proxy.
 const RELOADS: usize = 8;
 /// Over each way into the server.
 const REQUESTS: usize = 100_000;
@@ -184,14 +188,15 @@ fn load_as(proxy: &Proxy, fields: &str, is_right: impl Fn(SocketAddr, &str) -> b
     println!("{REQUESTS} requests in {:?}", begun.elapsed());
 }
 
-/// Asks while servers restart in turn, and then while the proxy reloads: no request is answered with anything but a 200 that names the
-/// client, and none is lost but to a proxy that reloads, or that `passes` it on.
+/// Asks while servers go by other settings and then restart, in turn, and while the proxy reloads after that: no request is answered with
+/// anything but a 200 that names the client, and none is lost but to a proxy that reloads, or that `passes` on what a restart has ended.
 fn survive(proxy: &Proxy, servers: &[Restarting; 2], passes: Passes) {
     let (answered, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let (asked_again, reloads) = (AtomicUsize::new(0), AtomicBool::new(passes == Passes::Endings));
+    // Each event that may cost requests adds how many before it begins.
+    let (asked_again, allowed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {
         for number in 0..CLIENTS {
-            let (answered, asked_again, is_over, reloads) = (&answered, &asked_again, &is_over, &reloads);
+            let (answered, asked_again, is_over, allowed) = (&answered, &asked_again, &is_over, &allowed);
             scope.spawn(move || {
                 let mut client = None;
                 while !is_over.load(Ordering::SeqCst) {
@@ -203,8 +208,8 @@ fn survive(proxy: &Proxy, servers: &[Restarting; 2], passes: Passes) {
                         // It may close a connection at any time between two requests, or lose a new one that its old process has not taken
                         // yet: what any client does then is to ask again.
                         Err(error) => {
-                            assert!(reloads.load(Ordering::SeqCst), "a request was lost: {error}");
-                            asked_again.fetch_add(1, Ordering::SeqCst);
+                            let lost = asked_again.fetch_add(1, Ordering::SeqCst) + 1;
+                            assert!(lost <= allowed.load(Ordering::SeqCst), "a request was lost, the {lost}.: {error}");
                         }
                     }
                 }
@@ -214,29 +219,38 @@ fn survive(proxy: &Proxy, servers: &[Restarting; 2], passes: Passes) {
             let before = answered.load(Ordering::SeqCst);
             wait_until(what, || {
                 is_over.load(Ordering::SeqCst)
-                    || answered.load(Ordering::SeqCst) > before + REQUESTS / (RESTARTS + 1 + RELOADS)
+                    || answered.load(Ordering::SeqCst) > before + REQUESTS / (CHANGES + RESTARTS + 1 + RELOADS)
             });
         };
         // Whatever fails in here, the clients have to come to their end.
         let end = End(&is_over);
-        for round in 0..RESTARTS {
+        // Other settings end no connection, not even one that is idle.
+        for round in 0..CHANGES {
             made_way("clients are served");
+            servers[round % 2].change(round);
+        }
+        // A restart may end a connection under a request, of which each client has one at a time.
+        for round in 0..RESTARTS {
+            made_way("clients are served by servers that change or restart");
+            allowed.fetch_add(if passes == Passes::Endings { CLIENTS } else { 0 }, Ordering::SeqCst);
             servers[round % 2].server.restart().unwrap();
         }
         made_way("clients are served by servers that stay");
-        reloads.store(true, Ordering::SeqCst);
+        let by_restarts = asked_again.load(Ordering::SeqCst);
+        // A proxy that reloads ends the one connection that each client keeps, whatever it is about to ask.
         for _ in 0..RELOADS {
+            allowed.fetch_add(CLIENTS, Ordering::SeqCst);
             proxy.reload();
             made_way("clients are served by a proxy that reloads");
         }
+        println!("{by_restarts} requests were asked again before the proxy reloaded");
         drop(end);
     });
     let refused: u64 = servers.iter().map(|server| server.server.statistics().proxy_refused).sum();
     let (answered, asked_again) = (answered.load(Ordering::SeqCst), asked_again.load(Ordering::SeqCst));
     println!("{answered} requests answered, {asked_again} asked again");
     assert_eq!(refused, 0);
-    // Each restart and each reload can end one connection of each client.
-    assert!(answered >= REQUESTS && asked_again <= (RESTARTS + RELOADS) * CLIENTS);
+    assert!(answered >= REQUESTS && asked_again <= allowed.into_inner());
 }
 
 /// Asks once, over a connection of its own if there is none; hands on the connection if it goes on.
@@ -300,6 +314,15 @@ impl Restarting {
         server.settings.socket_port = address.port();
         server.start().unwrap();
         Self { server, address }
+    }
+
+    /// Goes by other settings from now on, as at SIGHUP, but for those that need a restart.
+    fn change(&self, round: usize) {
+        let mut settings = self.server.settings.clone();
+        settings.thread_pool = [4, 16][round / 2 % 2];
+        settings.keep_alive_timeout += Duration::from_secs(1 + round as u64);
+        assert_eq!(self.server.handle().reload(&settings).unwrap(), [""; 0]);
+        assert!(self.server.statistics().threads >= settings.thread_pool);
     }
 }
 
@@ -459,7 +482,7 @@ impl Drop for Proxy {
             if begun.elapsed() > PATIENCE {
                 let _ = self.child.kill();
             }
-            thread::sleep(std::time::Duration::from_millis(2));
+            thread::sleep(Duration::from_millis(2));
         }
         let _ = std::fs::remove_dir_all(&self.folder);
     }
