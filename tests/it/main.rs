@@ -39,6 +39,9 @@ mod advisories;
 mod architecture;
 mod readme;
 
+// The fuzzers, held against what is said of them.
+mod fuzzing;
+
 // What is refused for its size, exactly at the limit and one more.
 mod limits;
 
