@@ -71,9 +71,14 @@ fn there_are_as_many_workers_as_is_asked_for() {
 #[test]
 fn too_many_that_are_idle_are_closed_at_once() {
     let server = serving();
-    let mut clients: Vec<Client> = (0..5).map(|_| Client::connect(server.address())).collect();
-    clients.iter_mut().for_each(|client| client.assert_in_step("/", "served"));
-    wait_until("all are idle", || server.server().statistics().parked == 5);
+    let mut clients = Vec::new();
+    for idle in 1..=5 {
+        let mut client = Client::connect(server.address());
+        client.assert_in_step("/", "served");
+        clients.push(client);
+        // One after the other, so that it is known who has been idle for longest.
+        wait_until("it is idle", || server.server().statistics().parked == idle);
+    }
     reload(&server, |settings| settings.keep_alive_conn_limit = Some(2)).unwrap();
     clients.drain(..3).for_each(|mut client| client.assert_closed());
     clients.iter_mut().for_each(|client| client.assert_in_step("/", "served"));
