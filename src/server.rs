@@ -97,8 +97,8 @@ impl Server {
     /// Stops and starts again, with the settings as they are now. Who [`block`](Self::block)s goes on blocking.
     ///
     /// Where address and socket settings stay the same, so do the listening sockets, port 0 with the port it got: connections wait meanwhile,
-    /// and none is refused. Those that wait for a request stay open and are served afterwards, unless TLS is switched on or off or proxies
-    /// change.
+    /// and none is refused. Those that wait for a request stay open and are served afterwards, unless TLS is switched on or off, or proxies
+    /// or what clients have to show (`ssl_client_ca`, `ssl_verify_mode`, an `ssl_context` of an adapter) change.
     ///
     /// # Errors
     /// As [`start`](Self::start); [`Error::Stopped`] if somebody has asked for a stop meanwhile. Then the server is stopped.

@@ -9,6 +9,7 @@ use std::io::{self, IoSlice, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::socket::MsgFlags;
@@ -16,6 +17,7 @@ use socket2::SockRef;
 
 use super::poll::{self, Interest};
 use super::script::Script;
+use super::tls::Tls;
 use super::tls::secure::Secure;
 
 /// One end of a connection. All methods take `&self`: reading and writing may go on at the same time.
@@ -123,6 +125,13 @@ impl Stream {
         let sent = retry(|| Ok(nix::sys::sendfile::sendfile(socket, file, Some(&mut position), count)?))?;
         *offset += sent as u64;
         Ok(sent)
+    }
+
+    /// Has a handshake that has not begun go by `tls`.
+    pub(crate) fn follow(&mut self, tls: &Arc<Tls>) {
+        if let Self::Tls(secure) = self {
+            secure.follow(tls);
+        }
     }
 
     /// Whether a read would give something, or the end, though the socket has nothing.

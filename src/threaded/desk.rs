@@ -72,13 +72,13 @@ impl Service {
 
     /// Whether connections that were accepted under this one speak as those of `other` do, as far as that shows before a request.
     pub(crate) fn talks_as(&self, other: &Self) -> bool {
-        let has_same_proxies = has_same_proxies(&self.config.get(), &other.config.get());
-        has_same_proxies && !self.is_mixed.load(Ordering::SeqCst) && self.tls.is_some() == other.tls.is_some()
+        let is_alike = admit_alike(&self.config.get(), &other.config.get());
+        is_alike && !self.is_mixed.load(Ordering::SeqCst) && self.tls.is_some() == other.tls.is_some()
     }
 
     /// Goes by `config` from now on.
     pub(crate) fn replace(&self, config: Config) {
-        if !has_same_proxies(&self.config.get(), &config) {
+        if !admit_alike(&self.config.get(), &config) {
             self.is_mixed.store(true, Ordering::SeqCst);
         }
         self.burden.bound(config.parked);
@@ -91,8 +91,13 @@ impl Service {
     }
 }
 
-fn has_same_proxies(one: &Config, other: &Config) -> bool {
-    (one.proxy_protocol, &one.trust) == (other.proxy_protocol, &other.trust)
+/// Whether both believe the same proxies and ask the same of clients: who was let in by one would have been by the other.
+fn admit_alike(one: &Config, other: &Config) -> bool {
+    let ask_alike = match (&one.tls, &other.tls) {
+        (Some(one), Some(other)) => one.options.admits_as(&other.options),
+        _ => true,
+    };
+    ask_alike && (one.proxy_protocol, &one.trust) == (other.proxy_protocol, &other.trust)
 }
 
 /// A worker's own.

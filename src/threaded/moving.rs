@@ -69,6 +69,10 @@ impl Pool {
     /// Takes over a connection from the engine before, if there may be one more.
     pub(super) fn adopt(&self, mut connection: Box<Connection>) {
         connection.count_in(&self.open);
+        // A handshake that begins from now on goes by the certificates and settings there are now.
+        if let (Some(stream), Some(tls)) = (Arc::get_mut(&mut connection.stream), &self.service().tls) {
+            stream.follow(tls);
+        }
         if self.service().config.get().connections.is_some_and(|most| self.open.count() > most) {
             return self.parking.close_one(connection);
         }

@@ -25,6 +25,18 @@ pub struct Options {
     pub verify: Verify,
 }
 
+impl Options {
+    /// Whether clients whom one lets in have shown what the other asks for, as far as that can be seen from here.
+    pub(crate) fn admits_as(&self, other: &Self) -> bool {
+        let is_same_context = match (&self.identity, &other.identity) {
+            (Identity::Context(one), Identity::Context(other)) => Arc::ptr_eq(one, other),
+            (Identity::Context(_), _) | (_, Identity::Context(_)) => false,
+            _ => true,
+        };
+        is_same_context && (self.verify, &self.client_ca) == (other.verify, &other.client_ca)
+    }
+}
+
 /// Our certificate and its key, in one of three forms.
 #[derive(Clone)]
 #[non_exhaustive]

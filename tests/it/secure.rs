@@ -164,7 +164,12 @@ pub(crate) fn shake(socket: TcpStream, config: &Arc<ClientConfig>) -> io::Result
 
 /// Which of `old.test` and `new.test` the certificate that a new client is shown is for.
 pub(crate) fn shown(address: SocketAddr) -> &'static str {
-    let client = shake(connect_raw(address), &CONFIG).unwrap();
+    shown_over(connect_raw(address))
+}
+
+/// The same over a connection that there is.
+pub(crate) fn shown_over(socket: TcpStream) -> &'static str {
+    let client = shake(socket, &CONFIG).unwrap();
     let certificate = String::from_utf8_lossy(&client.0.conn.peer_certificates().unwrap()[0]).into_owned();
     ["old.test", "new.test"].into_iter().find(|name| certificate.contains(name)).unwrap()
 }

@@ -13,7 +13,9 @@ use drupe::{Body, Error, Request, RequestExt, Response, Server, Settings, upgrad
 
 use crate::client::{Client, PATIENCE, get, post, wait_until};
 use crate::place::Place;
-use crate::secure::{AUTHORITY, Authority, config, connect, connect_raw, connect_to, context, shake, shown};
+use crate::secure::{
+    AUTHORITY, Authority, config, connect, connect_raw, connect_to, context, shake, shown, shown_over,
+};
 
 fn secure(settings: &mut Settings) {
     settings.ssl_context = Some(context());
@@ -426,8 +428,17 @@ fn what_comes_behind_content_is_noticed_without_another_byte() {
         (get("/"), Some(&broken), 1),
         (upload.to_owned(), Some(&broken), 0),
     ] {
+        let mut client = shake(connect_raw(server.address()), &config(None)).unwrap();
+        // The server has its part of the handshake behind it once it answers.
+        write!(client, "{}", get("/begun")).unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"/begun") {
+            let mut room = [0; 4096];
+            let count = client.read(&mut room).unwrap();
+            answer.extend(&room[..count]);
+        }
         let before = statistics(&server).requests;
-        let mut client = shake(connect_raw(server.address()), &config(None)).unwrap().0;
+        let mut client = client.0;
         client.conn.writer().write_all(bytes.as_bytes()).unwrap();
         let mut flight = Vec::new();
         if behind.is_none() {
@@ -479,6 +490,46 @@ fn a_stop_ends_idle_connections_in_order_and_handshakes_at_once() {
     // By `close_notify`.
     idle.assert_closed();
     assert_eq!(silent.read_to_end(&mut Vec::new()).unwrap(), 0);
+}
+
+/// It is the settings of the start that came last that a handshake goes by, and a client that was never asked for a certificate is not
+/// taken over by a server that requires one.
+#[test]
+fn after_a_restart_handshakes_and_clients_are_as_is_set_then() {
+    let folder = Place::new();
+    let mut server = Server::new(tell);
+    server.settings.ssl_context = Some(AUTHORITY.issue(&["localhost", "old.test"]).context());
+    (server.settings.socket_port, server.settings.handshake_timeout) = (0, Some(4 * PATIENCE));
+    server.start().unwrap();
+    let address = server.bound_addr().unwrap();
+    let parked = |server: &Server, count| wait_until("all are parked", || server.statistics().parked == count);
+    let (mut idle, silent) = (connect_to(address), connect_raw(address));
+    assert_eq!(idle.get("/").status, 200);
+    parked(&server, 2);
+    // Another certificate: who waits stays, and the handshake that begins now shows that one.
+    server.settings.ssl_context = Some(AUTHORITY.issue(&["localhost", "new.test"]).context());
+    server.restart().unwrap();
+    parked(&server, 2);
+    assert_eq!(idle.get("/").status, 200);
+    parked(&server, 2);
+    assert_eq!(shown_over(silent), "new.test");
+    // Other clients: who waits is not one of them.
+    server.settings.ssl_client_ca = Some(folder.write("ca.pem", &AUTHORITY.pem));
+    server.settings.ssl_verify_mode = Some("required".to_owned());
+    server.restart().unwrap();
+    idle.assert_closed();
+    let mut known = connect(address, &config(Some(&AUTHORITY.issue(&["known"])))).unwrap();
+    assert_eq!(known.get("/").status, 200);
+    // Nor is one that was let in before a reload, at the restart after it.
+    server.settings.ssl_verify_mode = Some("none".to_owned());
+    server.handle().reload(&server.settings).unwrap();
+    let mut unknown = connect_to(address);
+    assert_eq!(unknown.get("/").status, 200);
+    server.settings.ssl_verify_mode = Some("required".to_owned());
+    server.handle().reload(&server.settings).unwrap();
+    server.restart().unwrap();
+    unknown.assert_closed();
+    let _ = server.stop();
 }
 
 // ---- slow clients ----

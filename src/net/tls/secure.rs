@@ -80,6 +80,11 @@ impl Secure {
         Ok(Self { below, tls, waits, is_nonblocking, state, facts: OnceLock::new() })
     }
 
+    /// Has a handshake that has not begun go by `tls`.
+    pub(crate) fn follow(&mut self, tls: &Arc<Tls>) {
+        self.tls = Arc::clone(tls);
+    }
+
     /// The connection below.
     pub(crate) fn inner(&self) -> &Stream {
         &self.below.stream
