@@ -27,8 +27,12 @@ impl Deadlines {
         self.heap.peek().map(|Reverse((when, _))| *when)
     }
 
+    /// Drops the entries that are not needed.
+    pub(crate) fn retain(&mut self, is_needed: impl Fn(Instant, u64) -> bool) {
+        self.heap.retain(|Reverse((when, key))| is_needed(*when, *key));
+    }
+
     /// How many entries there are.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.heap.len()
     }
@@ -61,6 +65,8 @@ mod tests {
         assert_eq!(deadlines.take_due(at(5)), Some((at(1), 1)));
         assert_eq!(deadlines.take_due(at(5)), Some((at(5), 5)));
         assert_eq!(deadlines.take_due(at(5)), None);
-        assert_eq!(deadlines.earliest(), Some(at(9)));
+        deadlines.add(at(8), 8);
+        deadlines.retain(|when, key| (when, key) == (at(9), 9));
+        assert_eq!((deadlines.len(), deadlines.earliest()), (1, Some(at(9))));
     }
 }

@@ -53,7 +53,8 @@ struct Lot {
     /// Whether the end of the peer has been reported; there is no further edge to wait for.
     is_ended: bool,
     /// The earliest entry that `Deadlines` holds for this place; it may be earlier than what is due, and even from a connection
-    /// before: so there are no more entries than places, however often they change hands.
+    /// before: so places may change hands and deadlines move back without an entry more. Later entries count for nothing, and are
+    /// dropped where they are many.
     listed: Option<Instant>,
 }
 
@@ -131,6 +132,9 @@ impl Parking {
         if !is_listed {
             lot.listed = Some(deadline);
             is_earliest = deadlines.add(deadline, u64::from(place(token)));
+            if deadlines.len() > 2 * places.len() + SPARE {
+                deadlines.retain(|when, place| places.get(index(place)).is_some_and(|lot| lot.listed == Some(when)));
+            }
         }
         Parked::Waits { is_earliest }
     }
@@ -327,6 +331,8 @@ fn index(token: u64) -> usize {
     place(token) as usize
 }
 
+/// How many entries that count for nothing there may be besides as many as there are places.
+const SPARE: usize = 64;
 /// Generations stay below the token that stands for a wake-up.
 const GENERATIONS: u32 = u32::MAX >> 1;
 

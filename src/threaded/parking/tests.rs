@@ -212,3 +212,25 @@ fn entries_do_not_pile_up_as_places_change_hands() {
     }
     assert_eq!(parking.lots().deadlines.len(), 1);
 }
+
+#[test]
+fn entries_do_not_pile_up_as_deadlines_come_nearer() {
+    let parking = Parking::new().unwrap();
+    let (mut connection, _client) = connection(LONG);
+    let begun = Instant::now();
+    for round in 0..1000 {
+        // Idle for long, and fetched out; then with an answer that waits for its client, until that is due.
+        connection.deadline = begun + LONG + Duration::from_millis(round);
+        park(&parking, connection);
+        let mut fetched = parking.lots().fetch(0).unwrap();
+        fetched.deadline = begun + Duration::from_millis(round);
+        park(&parking, fetched);
+        let (mut due, _) = parking.fetch_due(begun + Duration::from_millis(round));
+        connection = due.pop().unwrap();
+    }
+    let count = parking.lots().deadlines.len();
+    assert!(count <= 2 * SPARE, "{count} entries for one place");
+    connection.deadline = begun + LONG;
+    park(&parking, connection);
+    assert_eq!(parking.fetch_due(begun + 2 * LONG).0.len(), 1, "what is needed is still there");
+}
