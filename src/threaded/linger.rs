@@ -96,7 +96,7 @@ impl Connection {
     /// Whether a stop leaves it time, as it does for what is under way. To be closed now, while its client may still be sending, would be
     /// a reset like any other.
     pub(super) fn is_to_end_well(&self) -> bool {
-        self.is_under_way() || matches!(self.phase, Phase::Linger { .. })
+        self.is_under_way() || matches!(self.phase, Phase::Linger { .. } | Phase::Drain { .. })
     }
 
     /// Drops what has come.

@@ -113,6 +113,32 @@ fn a_client_that_still_sends_reads_why_it_is_refused() {
     assert!(stopped.took < PATIENCE / 2, "{stopped:?}");
 }
 
+/// The same for one whose content the handler has left unread: it has its answer, and may not have taken it.
+#[test]
+fn a_client_that_still_sends_what_is_dropped_reads_its_answer() {
+    let mut server = Server::new(|_: &mut Request| "answered");
+    server.settings.socket_port = 0;
+    server.settings.body_buffer_size = 0;
+    (server.settings.linger_timeout, server.settings.shutdown_timeout) = (PATIENCE, PATIENCE);
+    server.start().unwrap();
+    let mut client = Client::connect(server.bound_addr().unwrap());
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\n");
+    wait_until("it is answered", || server.statistics().requests == 1 && server.statistics().parked == 1);
+    let stopped = thread::scope(|scope| {
+        let stop = scope.spawn(|| server.stop());
+        wait_until("it is stopping", || !server.handle().is_running());
+        for _ in 0..100 {
+            client.send([b'x'; 100]);
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(client.answer().text(), "answered");
+        client.assert_closed();
+        stop.join().unwrap()
+    });
+    assert_eq!(stopped.cut, 0);
+    assert!(stopped.took < PATIENCE / 2, "{stopped:?}");
+}
+
 #[test]
 fn who_only_lingers_is_not_counted_as_cut() {
     let mut server = Server::new(|_: &mut Request| "never");
