@@ -116,6 +116,8 @@ impl Connection {
         let left = sending.send(&mut output);
         sending.pace = output.pace;
         mem::swap(&mut desk.gathered, &mut sending.gathered);
+        // What the storage of a file has cost is not the client's.
+        let now = Instant::now();
         match left {
             Ok(Left::Nothing) => self.go_on(sending.then, desk),
             Ok(Left::More) => match sending.pace.left() {
