@@ -130,9 +130,10 @@ impl End {
 
     /// Waits for it, at the longest for `time`; says whether it has come.
     fn comes_within(&self, time: Duration) -> bool {
-        let until = Instant::now() + time;
+        // A time beyond all clocks is for ever.
+        let until = Instant::now().checked_add(time);
         let has_come = self.has_come.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = until.saturating_duration_since(Instant::now());
+        let left = until.map_or(time, |until| until.saturating_duration_since(Instant::now()));
         *self.comes.wait_timeout_while(has_come, left, |has_come| !*has_come).unwrap_or_else(PoisonError::into_inner).0
     }
 }

@@ -42,7 +42,8 @@ fn patiently(
     timeout: Option<Duration>,
     mut attempt: impl FnMut() -> io::Result<usize>,
 ) -> io::Result<usize> {
-    let deadline = timeout.map(|timeout| Instant::now() + timeout);
+    // One beyond all clocks is none.
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     loop {
         match attempt() {
             Err(error) if would_wait(&error) => {}
