@@ -12,8 +12,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use drupe::http::StatusCode;
-use drupe::{Body, IntoResponse, Request, Response, Server, Upgraded};
+use drupe::{Body, Files, Handler, Request, Response, Server, Upgraded};
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::client::PATIENCE;
@@ -191,10 +190,7 @@ fn handle(request: &mut Request) -> Response {
         "bytes" => Body::sized(std::io::repeat(b'x'), rest.parse().unwrap()),
         // Made for this request, unlike `large`.
         "copy" => vec![b'x'; rest.parse().unwrap()].into(),
-        "file" => match File::open(format!("/{rest}")) {
-            Ok(file) => Body::from_file(file),
-            Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
-        },
+        "file" => return FILES.handle(request),
         "upgrade" => return drupe::upgrade(request, "echo", |mut stream| drop(echo(&mut stream))),
         // Takes all descriptors there are but so many, until the next one.
         "fill" => {
@@ -273,6 +269,9 @@ impl Log for Told {
 
     fn flush(&self) {}
 }
+
+/// What `/file` shows: all there is.
+static FILES: LazyLock<Files> = LazyLock::new(|| Files::new("/").unwrap().prefix("/file").dotfiles(true));
 
 /// What `/large` answers with: more than all buffers on the way hold, and there once only.
 static LARGE: LazyLock<&'static [u8]> = LazyLock::new(|| Box::leak(vec![b'x'; LARGE_LENGTH].into_boxed_slice()));
