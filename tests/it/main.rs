@@ -80,6 +80,10 @@ mod network;
 // A stop with everything at once going on.
 mod stop;
 
+// Descriptors that are lacking for a start of any kind.
+#[cfg(feature = "cli")]
+mod exhausted;
+
 // Random clients and random settings: what holds whatever happens.
 mod storm;
 
