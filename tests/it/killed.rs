@@ -9,54 +9,217 @@ use std::time::Duration;
 
 use crate::client::{Client, get, wait_until};
 use crate::place::Place;
-use crate::service::Service;
+use crate::service::{Counts, LARGE_LENGTH, Service};
 
-/// What a client has sent when it dies; `BIG` is more than is received before a handler runs.
-const PHASES: &[(&str, &str)] = &[
-    ("connected", ""),
-    ("in the request line", "GET /he"),
-    ("in the header section", "GET /hello HTTP/1.1\r\nHost: a\r\nX-"),
-    ("idle", "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"),
-    ("in its content", "POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf"),
-    ("in content that the handler reads", "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nBIG"),
-    ("in a chunk", "POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"),
-    ("before a chunk", "POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"),
-    ("in the trailers", "POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-"),
-    ("before its content", "POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"),
-    ("while a handler runs", "GET /block/300 HTTP/1.1\r\nHost: a\r\n\r\n"),
-    ("with more requests sent", "GET /block/100 HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT"),
-    ("while bytes are sent to it", "GET /large HTTP/1.1\r\nHost: a\r\n\r\n"),
-    ("while what is made is sent to it", "GET /bytes/1073741824 HTTP/1.1\r\nHost: a\r\n\r\n"),
-    ("after an early answer", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000000\r\n\r\nBIG"),
-    ("out of HTTP", "GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nhello"),
+/// What a client has sent when it dies, `BIG` being more than is received before a handler runs; what it has heard by then; and how it is known
+/// that the server has come as far.
+type Phase = (&'static str, (&'static str, &'static str), Reached);
+
+const PHASES: &[Phase] = &[
+    ("connected", ("", ""), waits),
+    ("in the request line", ("GET /he", ""), waits),
+    ("in the header section", ("GET /hello HTTP/1.1\r\nHost: a\r\nX-", ""), waits),
+    ("idle", ("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\n/hello"), is_idle),
+    ("in its content", ("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf", ""), waits),
+    (
+        "in content that the handler reads",
+        ("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nBIG", ""),
+        is_handled_early,
+    ),
+    ("in a chunk", ("POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", ""), waits),
+    (
+        "before a chunk",
+        ("POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", ""),
+        waits,
+    ),
+    ("in the trailers", ("POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-", ""), waits),
+    (
+        "before its content",
+        (
+            "POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
+            "100 Continue\r\n\r\n",
+        ),
+        is_handled_with_all,
+    ),
+    ("while a handler runs", ("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n", ""), is_handled),
+    (
+        "with more requests sent",
+        ("GET /hold HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT", ""),
+        is_handled_with_all,
+    ),
+    ("while bytes are sent to it", ("GET /large HTTP/1.1\r\nHost: a\r\n\r\n", ""), is_slow),
+    ("while what is made is sent to it", ("GET /bytes/1073741824 HTTP/1.1\r\nHost: a\r\n\r\n", ""), is_taking),
+    (
+        "after it was refused",
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000000\r\n\r\nBIG", "HTTP/1.1 413 "),
+        is_refused,
+    ),
+    (
+        "after an early answer",
+        ("POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\nBIG", "\r\n\r\n/early"),
+        is_idle,
+    ),
+    (
+        "out of HTTP",
+        ("GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nhello", "\r\n\r\nhello"),
+        is_upgraded,
+    ),
 ];
+
+/// Where a PROXY header has to come first.
+const PROXIED: &[Phase] = &[
+    ("before a PROXY header", ("", ""), waits),
+    ("in a PROXY header", ("PROXY TCP4 192.0.", ""), waits),
+    ("in the signature of one in binary", ("\r\n\r\n\0\r\nQU", ""), waits),
+    ("in the addresses of one in binary", ("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0C\x7F\0\0", ""), waits),
+    ("behind a PROXY header", ("PROXY TCP4 192.0.2.1 192.0.2.9 1000 80\r\n", ""), waits),
+    ("in a request behind it", ("PROXY TCP4 192.0.2.1 192.0.2.9 1000 80\r\nGET /he", ""), waits),
+];
+
+const TABLES: [&[Phase]; 2] = [PHASES, PROXIED];
 
 #[test]
 fn a_client_that_is_killed_leaves_nothing_in_whatever_phase() {
-    // No deadline helps: what is let go is let go because the client has gone.
-    let settings = "thread_pool=2 thread_pool_max=8 thread_idle_timeout=1 socket_timeout=600 keep_alive_timeout=600 minimum_rate=-1";
-    let service = Service::start(settings);
+    let service = Service::start(SETTINGS);
+    check(&service, PHASES, Client::connect, |phase| {
+        Victim::of("killed::live", service.address(), &[(PHASE, &format!("0 {phase}"))])
+    });
+}
+
+#[test]
+fn a_client_that_is_killed_before_its_proxy_has_said_who_it_is_leaves_nothing() {
+    let service = Service::start(&format!("{SETTINGS} proxy_protocol=true"));
+    let connect = |address| {
+        let mut client = Client::connect(address);
+        client.send("PROXY UNKNOWN\r\n");
+        client
+    };
+    check(&service, PROXIED, connect, |phase| {
+        Victim::of("killed::live", service.address(), &[(PHASE, &format!("1 {phase}"))])
+    });
+    // Who leaves in the middle of one.
+    assert_eq!(service.counts().of("proxy_refused"), 3 * 3);
+}
+
+/// No deadline helps: what is let go is let go because the client has gone.
+pub(crate) const SETTINGS: &str =
+    "thread_pool=2 thread_pool_max=8 thread_idle_timeout=1 socket_timeout=600 keep_alive_timeout=600 minimum_rate=-1";
+
+/// Kills a client in each of `phases`, three times, and has `service` as it was each time.
+pub(crate) fn check<T>(
+    service: &Service,
+    phases: &[(&str, T, Reached)],
+    connect: fn(SocketAddr) -> Client,
+    start: impl Fn(&str) -> Victim,
+) {
     let empty = service.figures().descriptors();
+    let at_rest = |what: &str| {
+        wait_until(what, || {
+            let counts = service.counts();
+            counts.of("connections") + counts.of("queue") == 0 && counts.of("threads_idle") == counts.of("threads")
+        });
+        wait_until("its descriptor is closed", || service.figures().descriptors() == empty);
+    };
     for round in 0..3 {
-        for (phase, bytes) in PHASES {
-            let accepts = service.counts().of("accepts");
-            let mut victim = Victim::start(service.address(), bytes);
-            wait_until("it is there", || service.counts().of("accepts") > accepts);
-            victim.kill();
-            wait_until(&format!("who was killed {phase} has left, round {round}"), || {
-                let counts = service.counts();
-                counts.of("parked") + counts.of("queue") == 0 && counts.of("threads_idle") == counts.of("threads")
+        for (number, (phase, _, is_reached)) in phases.iter().enumerate() {
+            let before = service.counts();
+            let mut victim = start(&number.to_string());
+            let sent = victim.sent();
+            wait_until(&format!("it is {phase}"), || {
+                is_reached(&Sight { before: &before, now: service.counts(), sent })
             });
-            wait_until("its descriptor is closed", || service.figures().descriptors() == empty);
+            victim.kill();
+            service.release();
+            at_rest(&format!("who was killed {phase} has left, round {round}"));
         }
-        Client::connect(service.address()).assert_in_step("/alive", "/alive");
-        wait_until("it has left", || service.figures().descriptors() == empty);
+        connect(service.address()).assert_in_step("/alive", "/alive");
+        at_rest("who was not killed has left");
     }
     let counts = service.counts();
     assert_eq!((counts.of("timed_out"), counts.of("panics"), counts.of("turned_away")), (0, 0, 0));
     assert!(service.logged().is_empty(), "{:?}", service.logged());
     let [_, cut, _] = service.stop();
     assert_eq!(cut, 0);
+}
+
+// ---- how far the server has come ----
+
+/// What is seen of a server whose only client has sent so many bytes.
+pub(crate) struct Sight<'a> {
+    before: &'a Counts,
+    now: Counts,
+    sent: u64,
+}
+
+pub(crate) type Reached = fn(&Sight<'_>) -> bool;
+
+impl Sight<'_> {
+    /// By how much it has grown since the client came.
+    pub(crate) fn more(&self, name: &str) -> u64 {
+        self.now(name) - self.before.of(name)
+    }
+
+    /// How much it is now.
+    pub(crate) fn now(&self, name: &str) -> u64 {
+        self.now.of(name)
+    }
+
+    /// Whether the connection waits, without a worker, with all read that was sent.
+    fn is_parked(&self) -> bool {
+        self.now("parked") == 1 && self.is_read()
+    }
+
+    /// Whether all that was sent has been read; with TLS that is known once no worker has it.
+    pub(crate) fn is_read(&self) -> bool {
+        // What is inside of TLS is less.
+        self.more("bytes_read").max(self.more("tls_bytes_read")) == self.sent
+    }
+}
+
+/// No request has come whole.
+pub(crate) fn waits(sight: &Sight) -> bool {
+    sight.is_parked() && sight.more("requests") == 0
+}
+
+/// It has its answer, and what it sends next is waited for, be it a request or what is left of that one.
+pub(crate) fn is_idle(sight: &Sight) -> bool {
+    sight.is_parked() && sight.more("answered") == 1
+}
+
+/// A handler has been called and has not returned.
+pub(crate) fn is_handled(sight: &Sight) -> bool {
+    (sight.more("requests"), sight.more("answered"), sight.more("broken_off")) == (1, 0, 0) && sight.now("parked") == 0
+}
+
+/// The same, and all else that was sent has been read.
+fn is_handled_with_all(sight: &Sight) -> bool {
+    is_handled(sight) && sight.is_read()
+}
+
+/// The same before all has come, since that is more than a connection keeps.
+pub(crate) fn is_handled_early(sight: &Sight) -> bool {
+    is_handled(sight) && sight.more("bytes_read") > drupe::Settings::default().body_buffer_size as u64
+}
+
+/// Some of `/large` is on its way, the rest waits for room.
+pub(crate) fn is_slow(sight: &Sight) -> bool {
+    let written = sight.more("bytes_written");
+    sight.is_parked() && sight.more("requests") == 1 && 0 < written && written < LARGE_LENGTH as u64
+}
+
+/// It has taken a part of what is made for it.
+pub(crate) fn is_taking(sight: &Sight) -> bool {
+    sight.more("requests") == 1 && sight.more("broken_off") == 0 && sight.more("bytes_written") >= AT_ONCE as u64
+}
+
+/// It has been told, and what it still sends is let pass.
+fn is_refused(sight: &Sight) -> bool {
+    sight.is_parked() && sight.more("refused") == 1
+}
+
+/// It talks to a handler of its own.
+pub(crate) fn is_upgraded(sight: &Sight) -> bool {
+    sight.now("upgraded") == 1
 }
 
 /// It takes for a while and then nothing: memory stays as it was, others are served, and it is let go when it has taken too long.
@@ -97,29 +260,41 @@ fn a_client_that_is_stopped_in_a_gibibyte_is_bounded_in_memory_and_time() {
 const FLAT: u64 = 4 << 20;
 
 /// A process with one connection.
-struct Victim {
+pub(crate) struct Victim {
     child: Child,
     said: BufReader<std::process::ChildStdout>,
 }
 
 impl Victim {
-    /// Starts one, and waits until it has sent `bytes`.
+    /// Starts one that sends `bytes`.
     fn start(address: SocketAddr, bytes: &str) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["killed::live", "--exact", "--nocapture"]).env(ADDRESS, address.to_string()).env(BYTES, bytes);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let said = BufReader::new(child.stdout.take().unwrap());
-        let mut victim = Self { child, said };
-        victim.wait_for("sent");
+        let mut victim = Self::of("killed::live", address, &[(BYTES, bytes)]);
+        victim.sent();
         victim
     }
 
-    fn wait_for(&mut self, what: &str) {
+    /// Starts one that does what the test of this name makes of `given`.
+    pub(crate) fn of(test: &str, address: SocketAddr, given: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args([test, "--exact", "--nocapture"]).env(ADDRESS, address.to_string()).envs(given.iter().copied());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        Self { child, said }
+    }
+
+    /// Waits until it has sent all that it has to send, and has heard what it waits for; how many bytes it has sent.
+    fn sent(&mut self) -> u64 {
+        let line = self.wait_for(" sent");
+        line.split(' ').next().unwrap().parse().unwrap()
+    }
+
+    fn wait_for(&mut self, what: &str) -> String {
         let mut line = String::new();
         while !line.trim_end().ends_with(what) {
             line.clear();
             assert!(self.said.read_line(&mut line).unwrap() > 0, "it has ended before {what:?}");
         }
+        line
     }
 
     fn signal(&self, signal: &str) {
@@ -143,10 +318,20 @@ impl Drop for Victim {
 /// The client of the other side; by itself it does nothing.
 #[test]
 fn live() {
-    let (Ok(address), Ok(bytes)) = (std::env::var(ADDRESS), std::env::var(BYTES)) else { return };
+    let Ok(address) = std::env::var(ADDRESS) else { return };
+    let bytes = std::env::var(BYTES);
+    let (sends, hears) = match std::env::var(PHASE) {
+        Ok(phase) => {
+            let (table, number) = phase.split_once(' ').unwrap();
+            TABLES[table.parse::<usize>().unwrap()][number.parse::<usize>().unwrap()].1
+        }
+        Err(_) => (bytes.as_deref().unwrap(), ""),
+    };
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(bytes.replace("BIG", &"x".repeat(100_000)).as_bytes()).unwrap();
-    println!("\nsent");
+    let bytes = sends.replace("BIG", &"x".repeat(100_000));
+    stream.write_all(bytes.as_bytes()).unwrap();
+    hear(&mut stream, hears);
+    println!("\n{} sent", bytes.len());
     if bytes.contains("1073741824") || bytes.contains("gibibyte") {
         take(&mut stream);
     }
@@ -155,8 +340,19 @@ fn live() {
     }
 }
 
+/// Reads until `text` has come.
+pub(crate) fn hear(stream: &mut impl Read, text: &str) {
+    let mut heard = Vec::new();
+    while !String::from_utf8_lossy(&heard).contains(text) {
+        let mut room = [0; 4096];
+        let length = stream.read(&mut room).unwrap();
+        assert!(length > 0, "the end before {text:?}");
+        heard.extend_from_slice(&room[..length]);
+    }
+}
+
 /// Takes what comes: some MiB at once, then so slowly that there is time to be stopped.
-fn take(stream: &mut TcpStream) {
+pub(crate) fn take(stream: &mut impl Read) {
     let mut room = vec![0; 1 << 16];
     let mut taken = 0;
     while let Ok(length @ 1..) = stream.read(&mut room) {
@@ -172,5 +368,6 @@ fn take(stream: &mut TcpStream) {
 }
 
 const AT_ONCE: usize = 4 << 20;
-const ADDRESS: &str = "DRUPE_TEST_VICTIM";
+pub(crate) const ADDRESS: &str = "DRUPE_TEST_VICTIM";
 const BYTES: &str = "DRUPE_TEST_BYTES";
+pub(crate) const PHASE: &str = "DRUPE_TEST_PHASE";

@@ -75,6 +75,8 @@ mod faults;
 
 // Networks that lose, delay and cut; clients that are killed or stopped.
 mod killed;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+mod killed_tls;
 mod network;
 
 // A stop with everything at once going on.

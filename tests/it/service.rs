@@ -16,6 +16,7 @@ use drupe::{Body, Files, Handler, Request, Response, Server, Upgraded};
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::client::PATIENCE;
+use crate::door::Door;
 use crate::figures::Figures;
 
 /// A server that runs elsewhere; dropping it ends it.
@@ -111,6 +112,11 @@ impl Service {
         numbers.try_into().unwrap()
     }
 
+    /// Lets all handlers of `/hold` go on that wait by now.
+    pub(crate) fn release(&self) {
+        self.ask("release");
+    }
+
     fn ask(&self, what: &str) -> String {
         let mut talk = self.talk.lock().unwrap();
         let (input, told) = talk.as_mut().expect("it is there until it is dropped");
@@ -171,6 +177,10 @@ fn serve() {
                 let stopped = server.stop();
                 tell("told", &format!("{} {} {}", stopped.finished, stopped.cut, stopped.took.as_millis()));
             }
+            "release" => {
+                std::mem::take(&mut *HELD.lock().unwrap()).open();
+                tell("told", "released");
+            }
             _ => tell("told", &counts(&server)),
         }
     }
@@ -186,6 +196,11 @@ fn handle(request: &mut Request) -> Response {
         "block" => {
             thread::sleep(Duration::from_millis(rest.parse().unwrap()));
             request.uri().to_string().into()
+        }
+        "hold" => {
+            let door = HELD.lock().unwrap().clone();
+            door.pass();
+            "held".into()
         }
         "bytes" => Body::sized(std::io::repeat(b'x'), rest.parse().unwrap()),
         // Made for this request, unlike `large`.
@@ -234,12 +249,19 @@ fn counts(server: &Server) -> String {
     let counts = [
         ("accepts", statistics.accepts),
         ("requests", statistics.requests),
+        ("answered", statistics.answered),
+        ("broken_off", statistics.broken_off),
         ("bytes_read", statistics.bytes_read),
+        ("bytes_written", statistics.bytes_written),
+        ("tls_bytes_read", statistics.tls_bytes_read),
         ("refused", statistics.refused),
         ("turned_away", statistics.turned_away),
         ("timed_out", statistics.timed_out),
         ("panics", statistics.panics),
         ("handshakes_failed", statistics.handshakes_failed),
+        ("proxy_refused", statistics.proxy_refused),
+        ("connections", statistics.connections as u64),
+        ("upgraded", statistics.upgraded as u64),
         ("queue", statistics.queue as u64),
         ("parked", statistics.parked as u64),
         ("threads", statistics.threads as u64),
@@ -269,6 +291,9 @@ impl Log for Told {
 
     fn flush(&self) {}
 }
+
+/// What `/hold` waits at.
+static HELD: LazyLock<Mutex<Door>> = LazyLock::new(Mutex::default);
 
 /// What `/file` shows: all there is.
 static FILES: LazyLock<Files> = LazyLock::new(|| Files::new("/").unwrap().prefix("/file").dotfiles(true));
