@@ -4,11 +4,14 @@
 //! time: so they are looked up on the thread of whoever asks, never on one that others wait for, and kept for a few seconds.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};
+use nix::unistd::{Group, User};
 
 use crate::address::{Credentials, Names};
 
@@ -29,14 +32,34 @@ pub(crate) fn of(socket: &UnixStream, is_resolved: bool) -> Option<Credentials> 
     }
 }
 
-/// The number of a user; digits are one already.
-pub(super) fn user_id(name: &str) -> Option<u32> {
-    number(name).or_else(|| Some(users::get_user_by_name(name)?.uid()))
+/// The number of a user, if there is one of that name; digits are one already.
+///
+/// # Errors
+/// The system cannot look.
+pub(super) fn user_id(name: &str) -> io::Result<Option<u32>> {
+    match number(name) {
+        None => found(User::from_name(name)).map(|user| user.map(|user| user.uid.as_raw())),
+        id => Ok(id),
+    }
 }
 
-/// The number of a group; digits are one already.
-pub(super) fn group_id(name: &str) -> Option<u32> {
-    number(name).or_else(|| Some(users::get_group_by_name(name)?.gid()))
+/// The number of a group, if there is one of that name; digits are one already.
+///
+/// # Errors
+/// The system cannot look.
+pub(super) fn group_id(name: &str) -> io::Result<Option<u32>> {
+    match number(name) {
+        None => found(Group::from_name(name)).map(|group| group.map(|group| group.gid.as_raw())),
+        id => Ok(id),
+    }
+}
+
+/// What was looked up. Databases have several ways to say that there is no such name (`getpwnam(3)`).
+fn found<T>(result: nix::Result<Option<T>>) -> io::Result<Option<T>> {
+    match result {
+        Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Ok(None),
+        done => Ok(done?),
+    }
 }
 
 /// The largest number stands for nobody: the system takes it for "leave it as it is".
@@ -164,7 +187,7 @@ mod tests {
             ("no such user", None),
             ("nul\0", None),
         ] {
-            assert_eq!((user_id(text), group_id(text)), (expected, expected), "{text:?}");
+            assert_eq!((user_id(text).unwrap(), group_id(text).unwrap()), (expected, expected), "{text:?}");
         }
         assert_eq!((user(0).as_deref(), group(0).as_deref()), (Some("root"), Some("root")));
         assert_eq!((user(3_999_999_999), group(3_999_999_999)), (None, None));

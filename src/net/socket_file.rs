@@ -167,14 +167,14 @@ struct Owner<'a> {
 impl<'a> Owner<'a> {
     /// Finds the numbers of the names.
     fn of(rights: &'a Rights) -> Result<Self, Error> {
-        let user = rights.user.as_deref().map(|name| {
-            let id = credentials::user_id(name);
-            id.map(|id| (name, id)).ok_or_else(|| unknown("socket_user", name, "user"))
-        });
-        let group = rights.group.as_deref().map(|name| {
-            let id = credentials::group_id(name);
-            id.map(|id| (name, id)).ok_or_else(|| unknown("socket_group", name, "group"))
-        });
+        let numbered = |setting, what, name, id: io::Result<Option<u32>>| match id {
+            Ok(Some(id)) => Ok((name, id)),
+            Ok(None) => Err(Error::setting(setting, format!("{name:?} is neither the name of a {what} nor a number"))),
+            Err(error) => Err(Error::setting(setting, format!("cannot look up the {what} {name:?}: {error}"))),
+        };
+        let user = rights.user.as_deref().map(|name| numbered("socket_user", "user", name, credentials::user_id(name)));
+        let group =
+            rights.group.as_deref().map(|name| numbered("socket_group", "group", name, credentials::group_id(name)));
         Ok(Self { user: user.transpose()?, group: group.transpose()? })
     }
 
@@ -193,10 +193,6 @@ impl<'a> Owner<'a> {
         }
         Ok(())
     }
-}
-
-fn unknown(setting: &'static str, name: &str, what: &str) -> Error {
-    Error::setting(setting, format!("{name:?} is neither the name of a {what} nor a number"))
 }
 
 fn replaced() -> io::Error {

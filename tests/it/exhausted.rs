@@ -62,12 +62,14 @@ impl Folder {
         let (at, own) = (|name| self.place.path(name), |name| self.own.path(name));
         let text = format!(
             "[drupe]\ndirectory = {:?}\naccess_log = {:?}\npid_file = {:?}\n[server]\nsoftware = {software:?}\n\
-             listen = {}\nssl_certificate = {:?}\nssl_private_key = {:?}\n\
+             listen = {}\nsocket_user = {:?}\nsocket_group = {:?}\nssl_certificate = {:?}\nssl_private_key = {:?}\n\
              ssl_sni = [{:?}]\nssl_client_ca = {:?}\nssl_verify_mode = \"optional\"\n",
             at("."),
             own("log"),
             own("pid"),
             self.listen,
+            who("-un"),
+            who("-gn"),
             at("a.pem"),
             at("a.key"),
             at("sni.pem"),
@@ -80,6 +82,12 @@ impl Folder {
     fn arguments(&self) -> Vec<String> {
         vec!["--config".to_owned(), self.place.path("drupe.toml").to_str().unwrap().to_owned()]
     }
+}
+
+/// Who runs this, by name.
+fn who(what: &str) -> String {
+    let output = Command::new("id").arg(what).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// The program, which may start or not.
