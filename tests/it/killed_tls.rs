@@ -105,9 +105,9 @@ fn is_gone(sight: &Sight) -> bool {
     sight.more("answered") == 1 && sight.now("connections") == 0
 }
 
-/// All has been read, and is not enough for a request.
+/// It has said that what it has sent of a request is all, and has been let go.
 fn is_cut(sight: &Sight) -> bool {
-    sight.is_read() && sight.more("requests") == 0
+    sight.is_read() && sight.more("requests") == 0 && sight.now("connections") == 0
 }
 
 #[test]
