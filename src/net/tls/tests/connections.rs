@@ -18,6 +18,16 @@ fn one() -> (Arc<Tls>, Manner) {
     (tls, Manner::new(&authority.pem, "a.test"))
 }
 
+#[test]
+fn a_read_without_room_sees_no_end() {
+    let (tls, manner) = one();
+    let (server, mut client) = connected(&tls, &manner);
+    talk(&server, &mut client);
+    assert_eq!(server.try_read(&mut []).unwrap(), 0);
+    assert!(!server.holds_input());
+    talk(&server, &mut client);
+}
+
 fn facts(server: &crate::net::stream::Stream) -> Arc<Facts> {
     Arc::clone(server.secure().unwrap().facts().unwrap())
 }
