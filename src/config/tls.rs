@@ -19,6 +19,15 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
+    /// Whether clients whom one lets in have shown what the other asks for, as far as that can be seen from here.
+    pub(crate) fn admits_as(&self, other: &Self) -> bool {
+        let is_same_adapter = match (&self.adapter, &other.adapter) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        is_same_adapter && self.options.admits_as(&other.options)
+    }
+
     /// Gives `None` if no TLS is asked for.
     pub(super) fn resolve(settings: &Settings) -> Result<Option<Self>, Error> {
         let s = settings;

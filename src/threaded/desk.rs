@@ -94,7 +94,7 @@ impl Service {
 /// Whether both believe the same proxies and ask the same of clients: who was let in by one would have been by the other.
 fn admit_alike(one: &Config, other: &Config) -> bool {
     let ask_alike = match (&one.tls, &other.tls) {
-        (Some(one), Some(other)) => one.options.admits_as(&other.options),
+        (Some(one), Some(other)) => one.admits_as(other),
         _ => true,
     };
     ask_alike && (one.proxy_protocol, &one.trust) == (other.proxy_protocol, &other.trust)

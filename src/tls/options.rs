@@ -26,7 +26,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Whether clients whom one lets in have shown what the other asks for, as far as that can be seen from here.
+    /// Whether both ask the same of clients, as far as that can be seen from here.
     pub(crate) fn admits_as(&self, other: &Self) -> bool {
         let is_same_context = match (&self.identity, &other.identity) {
             (Identity::Context(one), Identity::Context(other)) => Arc::ptr_eq(one, other),
