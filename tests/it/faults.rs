@@ -12,7 +12,7 @@ use drupe::{Error, Request, Server};
 use crate::client::{Client, get, wait_until};
 use crate::door::Door;
 use crate::place::{Place, is_root};
-use crate::process::{descriptors, is_alone_after, is_alone_with, threads};
+use crate::process::{assert_nothing_left, descriptors, is_alone_after, is_alone_with, threads};
 use crate::service::Service;
 
 /// Each call of a start that needs one more descriptor than those before it is the one that fails, in turn. Every single call is in `exhausted`.
@@ -56,14 +56,14 @@ fn check_starts(server: &mut Server, place: &Place, expected: &[&str], connect: 
             Ok(()) => break,
             Err(error) => failed.push(lacking(&error)),
         }
-        assert_eq!((descriptors(), threads()), (before, vec![]), "with {free} free");
+        assert_nothing_left(before, &format!("with {free} free"));
         assert_eq!(place.names(), [""; 0], "with {free} free");
         assert!(free < 32, "it never starts");
     }
     assert_eq!(failed, expected);
     connect(server.bound_addr().unwrap()).assert_in_step("/", "hello");
     server.stop();
-    assert_eq!((descriptors(), threads()), (before, vec![]));
+    assert_nothing_left(before, "after a stop");
 }
 
 /// What there was no descriptor for, as the error tells a program.
@@ -210,12 +210,12 @@ fn a_start_that_lacks_a_thread_fails_and_leaves_nothing_whichever_it_is() {
             Err(error) => assert!(matches!(error, Error::Thread { .. }), "{error}"),
         }
         failed += 1;
-        assert_eq!((descriptors(), threads()), (before, vec![]), "{workers} workers");
+        assert_nothing_left(before, &format!("with {workers} workers"));
     }
     assert!(failed >= 3, "only {failed} starts have failed");
     Client::connect(server.bound_addr().expect("one has not failed")).assert_in_step("/", "hello");
     server.stop();
-    assert_eq!((descriptors(), threads()), (before, vec![]));
+    assert_nothing_left(before, "after a stop");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use drupe::testing::TestServer;
 use drupe::{BindAddr, Body, Error, Request, RequestExt, Server, ServerHandle, Settings};
 
 use crate::client::{Client, PATIENCE, get, wait_until};
-use crate::process::{descriptors, is_alone, threads};
+use crate::process::{assert_nothing_left, descriptors, is_alone, threads};
 
 /// A time limit that must not be what ends a wait.
 const LONG: Duration = Duration::from_secs(600);
@@ -77,7 +77,7 @@ fn a_start_that_fails_leaves_nothing() {
     for _ in 0..20 {
         server.start().unwrap_err();
     }
-    assert_eq!((descriptors(), threads().len()), (before, 0));
+    assert_nothing_left(before, "after starts that failed");
     assert!(server.bound_addr().is_none());
     // And it can be started yet.
     drop(taken);

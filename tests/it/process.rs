@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
+use crate::client::wait_until;
 use crate::figures::Figures;
 use crate::place::Place;
 
@@ -60,6 +61,13 @@ pub(crate) fn descriptors() -> usize {
 /// Threads of any server of this process.
 pub(crate) fn threads() -> Vec<String> {
     Figures::own().threads()
+}
+
+/// Checks that as many descriptors are open as `before`, and that no thread of a server is left; `when` is for the message.
+pub(crate) fn assert_nothing_left(before: usize, when: &str) {
+    // Those that have been joined leave the system's list a little later.
+    wait_until(&format!("the threads have left the list {when}"), || threads().is_empty());
+    assert_eq!(descriptors(), before, "{when}");
 }
 
 /// How many descriptors a process may be given here.
