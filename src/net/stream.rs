@@ -185,6 +185,15 @@ impl Stream {
         }
     }
 
+    /// Whether it has been [aborted](Self::abort).
+    pub(crate) fn is_aborted(&self) -> bool {
+        match self {
+            Self::Tcp(socket) => matches!(SockRef::from(socket).linger(), Ok(Some(Duration::ZERO))),
+            Self::Unix(_) | Self::Script(_) => false,
+            Self::Tls(secure) => secure.inner().is_aborted(),
+        }
+    }
+
     pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(socket) => socket.local_addr().ok(),

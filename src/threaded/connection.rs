@@ -193,6 +193,11 @@ impl Connection {
         matches!(self.phase, Phase::Content(_) | Phase::Send(_))
     }
 
+    /// Whether an answer waits for its client.
+    pub(crate) fn is_sending(&self) -> bool {
+        matches!(self.phase, Phase::Send(_))
+    }
+
     /// Goes on for as long as there is input. What was gathered to send is sent when it returns.
     pub(crate) fn advance(&mut self, desk: &mut Desk) -> Verdict {
         desk.meter.turn();

@@ -101,12 +101,18 @@ impl Connection {
                     *exchange = side.exchange;
                     asked.into_iter().for_each(|reason| exchange.close(reason));
                 }
-                match side.failed {
-                    Some(kind) => Some(Err(kind.into())),
-                    None => side.begun.map(Ok),
+                match (side.failed, side.begun) {
+                    (Some(kind), begun) => {
+                        begun.iter().for_each(|begun| begun.cut(&self.output(desk)));
+                        Some(Err(kind.into()))
+                    }
+                    (None, begun) => begun.map(Ok),
                 }
             }
-            Some(None) => Some(Err(io::Error::other("its handler has returned while another thread was sending"))),
+            Some(None) => {
+                self.stream.abort();
+                Some(Err(io::Error::other("its handler has returned while another thread was sending")))
+            }
         };
         match (begun, response) {
             (None, response) => self.answer(response.unwrap_or_else(panicked), exchange, intake, is_head, desk),

@@ -191,6 +191,9 @@ impl<'o, 'a> Framing<'o, 'a> {
 
 impl Write for Framing<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(kind) = self.failed {
+            return Err(kind.into());
+        }
         if self.pending.len() + bytes.len() > GATHER {
             self.pass_pending()?;
         }

@@ -299,6 +299,8 @@ impl Engine {
         let cut = parked_cut + pool.staff.cut();
         // Nobody will look at what is queued any more.
         let queued = std::iter::from_fn(|| pool.queue.take());
+        // What is left of an answer must not look like its end.
+        parked.iter().filter(|connection| connection.is_sending()).for_each(|connection| connection.stream.abort());
         parked.into_iter().chain(queued).for_each(|connection| pool.part_with(connection));
         cut
     }

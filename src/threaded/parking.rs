@@ -203,7 +203,9 @@ impl Parking {
         if Arc::strong_count(&connection.stream) > 1 {
             // A body that outlives its exchange holds the socket: what goes on there must not be reported for ever.
             self.detach(&mut connection);
-            let _ = connection.stream.shutdown(Shutdown::Both);
+            // An end of our side now would come before the reset that is to tell that it is none.
+            let how = if connection.stream.is_aborted() { Shutdown::Read } else { Shutdown::Both };
+            let _ = connection.stream.shutdown(how);
         } else if let Some(token) = connection.lot.take() {
             // Closing the descriptor ends the watch.
             self.lots().vacate(token);

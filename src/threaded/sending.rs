@@ -53,7 +53,7 @@ impl Connection {
                 Then::Conclude(_) | Then::Resume(..) | Then::Close => Verdict::Close,
             },
             Ok(false) => self.leave(None, then, desk),
-            Err(_) => Verdict::Close,
+            Err(_) => self.lose(),
         }
     }
 
@@ -63,14 +63,20 @@ impl Connection {
             Verdict::Park | Verdict::Again => match self.output(desk).flush_some() {
                 Ok(true) => verdict,
                 Ok(false) => self.leave_and_resume(desk),
-                Err(_) => Verdict::Close,
+                Err(_) => self.lose(),
             },
             // It gets no other chance.
             Verdict::Close | Verdict::Upgrade(_) => match self.output(desk).flush() {
                 Ok(()) => verdict,
-                Err(_) => Verdict::Close,
+                Err(_) => self.lose(),
             },
         }
+    }
+
+    /// What was gathered is lost: an ordinary end could pass for that of an answer in it.
+    fn lose(&self) -> Verdict {
+        self.stream.abort();
+        Verdict::Close
     }
 
     /// Leaves what is gathered for later, to go on afterwards with what it is about now.
@@ -162,10 +168,13 @@ impl Connection {
             }
             Then::Resume(phase, deadline) => {
                 self.phase = *phase;
-                // Its client's time to think begins when it has its answer.
-                let is_idle = self.is_idle();
-                let fresh = Instant::now() + desk.config.keep_alive_timeout;
-                self.deadline = if is_idle { fresh } else { deadline };
+                // A client's time to think begins when it has its answer, and so does its time for content that is dropped.
+                let now = Instant::now();
+                self.deadline = match self.phase {
+                    Phase::Drain { .. } => now + desk.config.linger_timeout,
+                    _ if self.is_idle() => now + desk.config.keep_alive_timeout,
+                    _ => deadline,
+                };
                 Step::On
             }
             Then::Linger => Step::Verdict(self.half_close(desk)),

@@ -317,6 +317,11 @@ fn who_writes_to_a_client_that_has_left_is_told() {
     idle.send(get("/"));
     wait_until("it is told again", || ended.lock().unwrap().is_some());
     assert_eq!(ended.lock().unwrap().take(), Some(io::ErrorKind::TimedOut));
+    // Who knows the end of an answer by that of the connection must not take this for one.
+    let mut old = client(&server);
+    old.send("GET / HTTP/1.0\r\n\r\n");
+    wait_until("it is told once more", || ended.lock().unwrap().is_some());
+    assert_eq!(old.try_rest().map(|got| got.len()).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     client(&server).assert_in_step("/plain", "plain");
 }
 
