@@ -185,6 +185,25 @@ impl Stream {
         }
     }
 
+    /// Has the peer find an end again: what it has read is all.
+    pub(crate) fn restore(&self) {
+        match self {
+            Self::Tcp(socket) => {
+                if let Err(error) = SockRef::from(socket).set_linger(None) {
+                    log::debug!("a whole answer will look like a broken one: {error}");
+                }
+            }
+            Self::Unix(_) | Self::Script(_) => {}
+            Self::Tls(secure) => secure.restore(),
+        }
+    }
+
+    /// Ends it from elsewhere, and wakes whoever waits there. Where the end would look like that of an answer, only who reads is woken, and
+    /// the peer finds a reset when this is closed.
+    pub(crate) fn cut(&self) -> io::Result<()> {
+        self.shutdown(if self.is_aborted() && self.secure().is_none() { Shutdown::Read } else { Shutdown::Both })
+    }
+
     /// Whether it has been [aborted](Self::abort).
     pub(crate) fn is_aborted(&self) -> bool {
         match self {

@@ -124,7 +124,8 @@ pub struct Settings {
 
     /// Time that a stop leaves to the requests being served before their connections are cut.
     ///
-    /// Default 5 s, from 0, which cuts at once. CherryPy: `shutdown_timeout`, the same, but there it is no upper bound.
+    /// Default 5 s, from 0, which cuts at once. An answer that only the end of its connection would end, as in HTTP/1.0, is cut by a reset.
+    /// CherryPy: `shutdown_timeout`, the same, but there it is no upper bound.
     pub shutdown_timeout: Duration,
 
     /// Bytes of a request head, its request line included; above it, `header_overflow_status`.

@@ -135,6 +135,9 @@ impl Begun {
     /// Sends what of `content` is owed at once, and says how much that is.
     pub(crate) fn send(&mut self, output: &mut Output<'_>, content: &[u8], shutdown: &Shutdown) -> io::Result<usize> {
         let Some(framed) = self.framed else { return Ok(content.len()) };
+        if framed == Framed::Raw {
+            output.abort();
+        }
         let (sent, mut pending) = (self.sent, Vec::new());
         let mut writer = Framing::new(output, framed, &mut pending, sent, shutdown);
         let done = writer.emit(content).and_then(|()| writer.push());

@@ -154,12 +154,12 @@ impl<'o, 'a> Framing<'o, 'a> {
         exchange: &mut Exchange,
         write: impl FnOnce(&mut Self) -> io::Result<()>,
     ) -> io::Result<u64> {
-        let written = catch_unwind(AssertUnwindSafe(|| write(&mut self)))
-            .map(|written| self.failed.map_or(written, |kind| Err(kind.into())));
-        if self.framed == Framed::Raw && !matches!(written, Ok(Ok(()))) {
-            // An ordinary end would look like the end of the content.
+        if self.framed == Framed::Raw {
+            // Until it is whole, an ordinary end would look like that of the content, whoever brings it about.
             self.output.abort();
         }
+        let written = catch_unwind(AssertUnwindSafe(|| write(&mut self)))
+            .map(|written| self.failed.map_or(written, |kind| Err(kind.into())));
         match written {
             Ok(written) => written?,
             Err(panic) => resume_unwind(panic),
@@ -180,7 +180,8 @@ impl<'o, 'a> Framing<'o, 'a> {
                 // What the head has promised will not come: only the end of the connection can say so.
                 self.output.flush()?;
             }
-            Framed::Length(_) | Framed::Raw => {}
+            Framed::Length(_) => {}
+            Framed::Raw => self.output.restore(),
         }
         if self.surplus {
             log::error!("a body was longer than its declared length; the surplus was not sent");

@@ -296,6 +296,7 @@ impl Engine {
         let parked = pool.parking.close_for_good();
         // Who only lingers has had his answer.
         let parked_cut = parked.iter().filter(|connection| connection.is_under_way()).count();
+        pool.service().pressure.cut();
         let cut = parked_cut + pool.staff.cut();
         // Nobody will look at what is queued any more.
         let queued = std::iter::from_fn(|| pool.queue.take());

@@ -100,6 +100,7 @@ impl<'a> Output<'a> {
         }
         let mut slices = 0;
         while !range.is_empty() {
+            self.check()?;
             // A slice at a time, so that the account of time is kept and a stop is noticed.
             let slice = usize::try_from(range.end - range.start).unwrap_or(usize::MAX).min(FILE_SLICE);
             let begun = Instant::now();
@@ -132,6 +133,7 @@ impl<'a> Output<'a> {
 
     /// Sends what is gathered and then `content`; false, with `content` what is left of it, if `leaves` and the client takes no more.
     fn push(&mut self, content: &mut &[u8], leaves: bool) -> io::Result<bool> {
+        self.check()?;
         let gathered = std::mem::take(self.gathered);
         let mut first = &gathered[..];
         let pushed = loop {
@@ -200,6 +202,11 @@ impl<'a> Output<'a> {
         self.stream.abort();
     }
 
+    /// Has the connection end in order again.
+    pub(crate) fn restore(&self) {
+        self.stream.restore();
+    }
+
     /// Enters that `count` bytes were taken, and what has moved. With TLS they are taken before they have moved.
     fn moved(&mut self, count: usize) {
         self.counters.bytes_written.add(count as u64);
@@ -209,15 +216,21 @@ impl<'a> Output<'a> {
         }
     }
 
+    /// Fails where a stop has cut the connection. Its socket does not say so: an end of our side would look like that of the answer.
+    fn check(&self) -> io::Result<()> {
+        if self.pressure.is_cut() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+    }
+
     /// The client does not read: waits for it, as long as it may keep us waiting.
     fn wait(&mut self) -> io::Result<()> {
+        self.check()?;
         let Some(left) = self.pace.left() else { return Err(io::ErrorKind::TimedOut.into()) };
         if self.pace.is_slow() && self.pressure.gives_way() {
             return Err(io::ErrorKind::TimedOut.into());
         }
         let begun = Instant::now();
         // Linux reports room only when there is a lot of it; less is found by trying again.
-        self.stream.wait(Interest::Write, left.min(RETRY))?;
+        self.stream.wait(Interest::Write, left.min(LOOK))?;
         // At least a moment is entered, so that a wait that ends at once without room cannot go on for ever.
         self.pace.waited(begun.elapsed().max(MOMENT));
         Ok(())
@@ -248,6 +261,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(10);
 const FILE_SLICE: usize = 1 << 20;
 /// How many slices of a file go out before others have their turn.
 const SHARE: u32 = 16;
+/// How long a worker waits for room before it looks whether it still may.
+const LOOK: Duration = Duration::from_millis(100);
 /// How long to wait at a time.
 pub(super) const RETRY: Duration = Duration::from_millis(250);
 /// What a wait counts at the least.

@@ -222,7 +222,7 @@ impl Staff {
         let others = |seat: &&Arc<Seat>| !seat.is_ours();
         let serving: Vec<Arc<Stream>> =
             self.roster().seats.iter().filter(others).filter_map(|seat| seat.serving()).collect();
-        serving.iter().filter(|stream| stream.shutdown(Shutdown::Both).is_ok()).count()
+        serving.iter().filter(|stream| stream.cut().is_ok()).count()
     }
 
     /// Ends the sockets of upgraded connections.

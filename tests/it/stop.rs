@@ -1,6 +1,6 @@
 //! A stop with everything at once going on: requests in flight, idle clients, an endless stream, a handler that never returns.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -136,6 +136,57 @@ fn a_client_that_still_sends_what_is_dropped_reads_its_answer() {
         stop.join().unwrap()
     });
     assert_eq!(stopped.cut, 0);
+    assert!(stopped.took < PATIENCE / 2, "{stopped:?}");
+}
+
+/// Who knows the end of an answer by that of the connection must not take the end of the server for one, whatever the handler is at: its own
+/// business, or writing to a client that takes all, or that takes nothing.
+#[test]
+fn what_a_stop_cuts_does_not_pass_for_whole() {
+    let door = Door::default();
+    let held = door.clone();
+    let mut server = Server::new(move |request: &mut Request| {
+        let (held, path) = (held.clone(), request.uri().path().to_owned());
+        Body::stream(move |writer| {
+            writer.write_all(b"begun")?;
+            writer.flush()?;
+            if path == "/own" {
+                held.pass();
+                return Ok(());
+            }
+            let block = [b'x'; 16 << 10];
+            loop {
+                writer.write_all(&block)?;
+                if path == "/quick" {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
+        })
+    });
+    server.settings.socket_port = 0;
+    server.settings.shutdown_timeout = Duration::from_millis(50);
+    server.start().unwrap();
+    let mut clients: Vec<Client> = ["/own", "/quick", "/slow"]
+        .map(|path| {
+            let mut client = Client::connect(server.bound_addr().unwrap());
+            client.send(format!("GET {path} HTTP/1.0\r\n\r\n"));
+            assert_eq!(client.head().unwrap().status, 200);
+            assert_eq!(client.take(5).unwrap(), b"begun");
+            client
+        })
+        .into();
+    let mut quick = clients.remove(1);
+    let stopped = thread::scope(|scope| {
+        let reading = scope.spawn(move || quick.try_rest().map(|rest| rest.len()));
+        let stopped = server.stop();
+        door.open();
+        assert_eq!(reading.join().unwrap().unwrap_err().kind(), ErrorKind::ConnectionReset);
+        stopped
+    });
+    for mut client in clients {
+        assert_eq!(client.try_rest().map(|rest| rest.len()).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    }
+    assert_eq!((stopped.finished, stopped.cut), (0, 3));
     assert!(stopped.took < PATIENCE / 2, "{stopped:?}");
 }
 

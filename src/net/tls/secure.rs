@@ -321,6 +321,12 @@ impl Secure {
         self.inner().abort();
     }
 
+    /// As [`Stream::restore`].
+    pub(crate) fn restore(&self) {
+        self.state().is_mute = false;
+        self.inner().restore();
+    }
+
     /// Nothing under this lock can leave it half done, so poison says nothing.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
