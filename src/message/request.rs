@@ -195,6 +195,11 @@ impl RequestExt for Request {
     }
 }
 
+/// Whether `request` came with what only a proxy has any business with, though it may have been taken out since.
+pub(crate) fn is_relayed(request: &Request) -> bool {
+    request.extensions().get::<Claims>().is_some_and(|claims| claims.is_relayed)
+}
+
 /// What proxies change of what a connection shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Claimed {
@@ -241,7 +246,12 @@ mod tests {
         let mut request = http::Request::builder().header("Host", "seen").body(Body::empty()).unwrap();
         assert_eq!((request.client(), request.scheme(), request.host()), (None, "http", Some("seen")));
         let at = Some(Node::At([192, 0, 2, 1].into()));
-        request.extensions_mut().insert(Claims { client: at, scheme: Some("https"), host: Some("claimed:1".into()) });
+        request.extensions_mut().insert(Claims {
+            client: at,
+            scheme: Some("https"),
+            host: Some("claimed:1".into()),
+            is_relayed: true,
+        });
         let expected = (Some([192, 0, 2, 1].into()), "https", Some("claimed:1"));
         assert_eq!((request.client(), request.scheme(), request.host()), expected);
     }

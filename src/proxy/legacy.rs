@@ -26,6 +26,7 @@ pub(super) fn read(fields: &HeaderMap, hops: usize, believed: &[HeaderName]) -> 
         client: lists.outermost(&FOR, |text| node::node(text, Brackets::Optional))?,
         scheme: lists.outermost(&PROTO, node::scheme)?,
         host: lists.outermost(&HOST, node::host)?,
+        is_relayed: false,
     })
 }
 
@@ -113,7 +114,7 @@ mod tests {
     fn scheme_and_host_are_counted_alike() {
         let lines =
             "X-Forwarded-Proto:http, https\nX-Forwarded-Host:inner\nX-Forwarded-Host:outer.example:8443, edge\n";
-        let claims = |scheme, host: &str| Claims { client: None, scheme: Some(scheme), host: Some(host.into()) };
+        let claims = |scheme, host: &str| Claims { scheme: Some(scheme), host: Some(host.into()), ..Claims::default() };
         assert_eq!(read(lines, 1), Ok(claims("https", "edge")));
         assert_eq!(read(lines, 2), Ok(claims("http", "outer.example:8443")));
         assert_eq!(read("Accept:x", 1), Ok(Claims::default()));

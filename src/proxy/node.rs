@@ -12,6 +12,8 @@ pub(crate) struct Claims {
     pub(crate) scheme: Option<&'static str>,
     /// A host, perhaps with a port, as in the field Host.
     pub(crate) host: Option<Box<str>>,
+    /// Whether a field came with it that only a proxy has any business with, believed or not: somebody stands between, whoever that is.
+    pub(crate) is_relayed: bool,
 }
 
 /// Who a client is.

@@ -27,22 +27,26 @@ impl Trust {
 
     /// Takes out of `fields` what its sender is not believed, and reads what it is believed if `is_trusted`.
     ///
+    /// That something was there is kept (`is_relayed`): who lets only this machine in must not take a proxy on it for it.
+    ///
     /// # Errors
     /// `Forwarded` (400) if a trusted proxy says what cannot be understood. Better no answer than one to somebody else.
     pub(crate) fn judge(&self, is_trusted: bool, fields: &mut HeaderMap) -> Result<Claims, Error> {
-        let is_false =
-            |name: &&HeaderName| self.is_proxys(name.as_str()) && !(is_trusted && self.fields.contains(name));
-        let doomed: Vec<HeaderName> = fields.keys().filter(is_false).cloned().collect();
-        for name in doomed {
-            fields.remove(name);
+        let proxys: Vec<HeaderName> = fields.keys().filter(|name| self.is_proxys(name.as_str())).cloned().collect();
+        let is_relayed = !proxys.is_empty();
+        for name in proxys {
+            if !(is_trusted && self.fields.contains(&name)) {
+                fields.remove(name);
+            }
         }
-        if !is_trusted {
-            Ok(Claims::default())
+        let claims = if !is_trusted {
+            Claims::default()
         } else if self.fields.contains(&FORWARDED) {
-            forwarded::read(fields, self.hops)
+            forwarded::read(fields, self.hops)?
         } else {
-            legacy::read(fields, self.hops, &self.fields)
-        }
+            legacy::read(fields, self.hops, &self.fields)?
+        };
+        Ok(Claims { is_relayed, ..claims })
     }
 
     /// Whether only a proxy has any business with a field of this name, or one that becomes the same in an environ.
@@ -129,7 +133,24 @@ mod tests {
         // Nonsense is refused of those only who would have been believed.
         let nonsense = || request(&["forwarded"]);
         assert_eq!(trust(&["forwarded"]).judge(true, &mut nonsense()), Err(Error::Forwarded));
-        assert_eq!(trust(&["forwarded"]).judge(false, &mut nonsense()), Ok(Claims::default()));
-        assert_eq!(trust(&["x-forwarded-for"]).judge(true, &mut nonsense()), Ok(Claims::default()));
+        let nothing = Ok(Claims { is_relayed: true, ..Claims::default() });
+        assert_eq!(trust(&["forwarded"]).judge(false, &mut nonsense()), nothing);
+        assert_eq!(trust(&["x-forwarded-for"]).judge(true, &mut nonsense()), nothing);
+    }
+
+    #[test]
+    fn that_a_proxy_has_said_something_is_kept_whoever_it_is() {
+        for (name, expected) in [
+            ("x-real-ip", true),
+            ("x_real_ip", true),
+            ("x-forwarded-user", true),
+            ("forwarded", true),
+            ("accept", false),
+        ] {
+            for is_trusted in [true, false] {
+                let claims = trust(&["x-real-ip"]).judge(is_trusted, &mut request(&[name])).unwrap();
+                assert_eq!(claims.is_relayed, expected, "{name}, trusted {is_trusted}");
+            }
+        }
     }
 }

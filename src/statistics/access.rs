@@ -3,16 +3,18 @@
 use std::net::IpAddr;
 
 use crate::address::Peer;
+use crate::message::request::is_relayed;
 use crate::message::{Request, RequestExt};
 
 /// Whether a request comes from this machine, as far as anybody can tell: over a Unix socket, or from a loopback address to a name that is
 /// this machine's own everywhere.
 ///
 /// Who has a browser on this machine ask, by a name that has been made to lead here, has that name in `Host` (DNS rebinding). Who comes by
-/// way of a proxy on this machine is betrayed by the fields that proxies send.
+/// way of a proxy on this machine is betrayed by the fields that proxies send, also those that nobody is believed and that are gone by now.
 pub(super) fn is_local(request: &Request) -> bool {
     let connection = request.connection();
-    if connection.proxy().is_some() || PROXIED.iter().any(|name| request.headers().contains_key(*name)) {
+    let has_fields = || PROXIED.iter().any(|name| request.headers().contains_key(*name));
+    if connection.proxy().is_some() || is_relayed(request) || has_fields() {
         return false;
     }
     match connection.peer() {

@@ -32,8 +32,8 @@ use crate::message::{Body, BodyWriter, Request, Response};
 ///
 /// **Who may look**: whoever is on this machine, unless [`allow`](Self::allow) says otherwise; everybody else gets a 403. On this machine is
 /// who comes over a Unix socket, or from a loopback address and asks for `localhost` or a loopback address; not who a
-/// [trusted proxy](crate::Settings::trusted_proxies) says is elsewhere, nor who comes with a field that only proxies send. A proxy on this
-/// machine that sends no such field looks like this machine itself: have it not pass on the path.
+/// [trusted proxy](crate::Settings::trusted_proxies) says is elsewhere, nor who comes with a field that only proxies send, whether or not
+/// that proxy is trusted. A proxy on this machine that sends no such field looks like this machine itself: have it not pass on the path.
 ///
 /// **Who looks at `/events` holds a worker**, as every answer does that takes long. No more than [`viewers`](Self::viewers) can; the next
 /// gets a 503, and the page then asks for `/json` every other second instead. They never hold up a stop: it ends them.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use drupe::http::{Method, StatusCode};
 use drupe::statistics::{Page, Statistics, Worker};
 use drupe::testing::TestServer;
-use drupe::{Body, IntoResponse, Request, Response, Server, Settings, upgrade};
+use drupe::{BindAddr, Body, IntoResponse, Request, Response, Server, Settings, upgrade};
 
 use crate::client::{Answer, Client, Line, get, post, wait_until};
 use crate::door::Door;
@@ -588,6 +588,46 @@ fn who_a_trusted_proxy_says_is_elsewhere_is_elsewhere() {
         let mut client = connect(&server);
         client.send(header);
         assert_eq!(ask(&mut client, &Method::GET, "/statistics/json", "").status, status, "{header}");
+    }
+}
+
+/// What is not believed is taken out of a request before anybody looks; that it was there still counts.
+#[test]
+fn who_comes_by_way_of_a_proxy_that_is_not_believed_sees_nothing() {
+    let for_another = "X-Forwarded-For: 192.0.2.1\r\n";
+    for (proxies, believed, fields) in [
+        // A proxy on this machine that is not listed: it comes from another loopback address, or only those elsewhere are.
+        (&["::1"][..], &["x-forwarded-for"][..], for_another),
+        (&["10.0.0.1"], &["x-forwarded-for"], for_another),
+        (&["10.0.0.1"], &["x-forwarded-for"], "X-Forwarded-For: 127.0.0.1\r\n"),
+        (&["10.0.0.1"], &["x-forwarded-for"], "Forwarded: for=192.0.2.1\r\n"),
+        (&["10.0.0.1"], &["x-forwarded-for"], "X_Forwarded_For: 192.0.2.1\r\n"),
+        (&["10.0.0.1"], &["x-client"], "X-Client: 192.0.2.1\r\n"),
+        // One that is listed, but not believed in this.
+        (&["127.0.0.1"], &["x-forwarded-proto"], for_another),
+        (&["127.0.0.1"], &["x-forwarded-proto"], "X-Forwarded-Proto: http\r\n"),
+        (&["127.0.0.1"], &["x-client"], "X-Client: 192.0.2.1\r\n"),
+    ] {
+        let place = crate::place::Place::new();
+        let mut server = Server::new(handle);
+        let tcp = BindAddr::Tcp { host: "127.0.0.1".to_owned(), port: 0 };
+        server.settings.listen = vec![tcp, BindAddr::Unix(place.socket())];
+        server.settings.statistics = true;
+        server.settings.trusted_proxies = proxies.iter().map(ToString::to_string).collect();
+        server.settings.trusted_proxy_headers = believed.iter().map(ToString::to_string).collect();
+        server.mount_statistics(Page::at("/statistics"));
+        server.start().unwrap();
+        let unix = std::os::unix::net::UnixStream::connect(place.socket()).unwrap();
+        for mut client in [connect(&server), Client::over_unix(unix)] {
+            // It says nothing about the requests before and after it on the same connection.
+            for (fields, status) in [("", 200), (fields, 403), ("", 200), (fields, 403)] {
+                let answer = ask(&mut client, &Method::GET, "/statistics/json", fields);
+                assert_eq!(answer.status, status, "{proxies:?} {believed:?} {fields}");
+            }
+            let answer =
+                ask(&mut client, &Method::POST, "/statistics/pause", &format!("Content-Length: 0\r\n{fields}"));
+            assert_eq!((answer.status, server.statistics().enabled), (403, true), "{proxies:?} {believed:?} {fields}");
+        }
     }
 }
 
