@@ -82,6 +82,8 @@ pub(crate) enum Error {
     TrailersTooLarge,
     /// A trailer field that must not come that late (400).
     TrailerForbidden,
+    /// Content that is not UTF-8 where the handler asks for text (400).
+    NotText,
     /// The peer ended in the middle of a message (400).
     Truncated,
     /// Not TLS, but HTTP in clear (400).
@@ -136,6 +138,7 @@ impl Error {
             Self::ContentTooLarge => "RFC 9110 §15.5.14",
             Self::HeadTooLarge { .. } | Self::TooManyFields { .. } | Self::TrailersTooLarge => "RFC 6585 §5",
             Self::Forwarded => "RFC 7239 §4",
+            Self::NotText => "RFC 3629 §3",
         }
     }
 }
@@ -177,6 +180,7 @@ impl fmt::Display for Error {
             Self::ChunkEnd => "a chunk that does not end in CR LF",
             Self::TrailersTooLarge => "a trailer section over the limit",
             Self::TrailerForbidden => "a field that is forbidden in trailers",
+            Self::NotText => "text that is not UTF-8",
             Self::Truncated => "a message that ends before its end",
             Self::NotTls => "plain HTTP on a port that speaks TLS: https would do",
             Self::Timeout => "a message that did not arrive in time",
@@ -217,6 +221,7 @@ mod tests {
             (Error::ChunkEnd, 400),
             (Error::TrailerForbidden, 400),
             (Error::CodingEnd, 400),
+            (Error::NotText, 400),
             (Error::Truncated, 400),
             (Error::NotTls, 400),
             (Error::Connect, 405),

@@ -11,6 +11,7 @@ use http::HeaderMap;
 
 use super::upgrade::Upgraded;
 use super::writer::{BodyWriter, Gathered};
+use crate::h1::error::Error;
 
 /// The content of a message: something to read, owned, without a lifetime.
 ///
@@ -27,8 +28,10 @@ use super::writer::{BodyWriter, Gathered};
 /// |---|---|---|
 /// | `FileTooLarge` | more than the limit | 413 |
 /// | `TimedOut` | the client took too long | 408 |
-/// | `InvalidData` | malformed chunks, or no UTF-8 where text was asked for | 400 |
+/// | `InvalidData` | malformed chunks, or no UTF-8 where text was asked for (`into_string`, `read_to_string`) | 400 |
 /// | `UnexpectedEof` | the client ended in the middle | 400 if it still listens |
+///
+/// The status is that of these very errors: of others, whatever their kind, the client learns no more than a 500.
 ///
 /// ```
 /// use drupe::{Body, Request};
@@ -186,8 +189,7 @@ impl Body {
     /// # Errors
     /// As [`Body`] says; `InvalidData` where it is no UTF-8.
     pub fn into_string(self) -> io::Result<String> {
-        String::from_utf8(self.into_vec()?)
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "content is not valid utf-8"))
+        text(self.into_vec()?)
     }
 
     /// Bytes still to come, where that is known: a `Content-Length`, bytes in memory, a file.
@@ -289,6 +291,23 @@ impl Read for Body {
             }
         }
     }
+
+    /// As the standard library's, but what is no UTF-8 is the client's mistake: a 400 if the error is passed on.
+    fn read_to_string(&mut self, buffer: &mut String) -> io::Result<usize> {
+        let mut content = Vec::new();
+        self.read_to_end(&mut content)?;
+        let content = text(content)?;
+        buffer.push_str(&content);
+        Ok(content.len())
+    }
+}
+
+/// Content as text.
+///
+/// # Errors
+/// `InvalidData` where it is no UTF-8: one that is known for the client's mistake wherever it is passed on.
+pub(crate) fn text(content: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(content).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, Error::NotText))
 }
 
 /// Reads what of `range` fits, and takes it off its front; `Ok(0)` also where the file ends early.
@@ -356,6 +375,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::message::response::refusal;
 
     fn check(body: Body, length: Option<u64>, content: &str) {
         assert_eq!(body.len(), length, "{body:?}");
@@ -400,6 +420,20 @@ mod tests {
         let mut content = String::new();
         body.read_to_string(&mut content).unwrap();
         assert_eq!((content.as_str(), body.trailers().unwrap().len()), ("content", 1));
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_as_such_and_adds_nothing() {
+        let no_text = || Body::from(b"caf\xe9".to_vec());
+        let mut text = "kept".to_owned();
+        let whole = no_text().into_string().unwrap_err();
+        let added = no_text().read_to_string(&mut text).unwrap_err();
+        for error in [whole, added] {
+            assert_eq!((error.kind(), refusal(&error)), (io::ErrorKind::InvalidData, Some(Error::NotText)));
+        }
+        assert_eq!(text, "kept");
+        assert_eq!(Body::from("caf\u{e9}").read_to_string(&mut text).unwrap(), 5);
+        assert_eq!(text, "keptcaf\u{e9}");
     }
 
     #[test]

@@ -104,13 +104,12 @@ impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
 
 /// For a handler that reads with `?`: what was wrong with the request's content gets its own status (`400`, `408`, `413`);
 /// anything else is logged and becomes a `500` that tells the client nothing.
+///
+/// It is told by what the error wraps, never by its kind: a file of the handler's own that is no UTF-8 is no fault of the client's.
 impl IntoResponse for io::Error {
     fn into_response(self) -> Response {
         match refusal(&self) {
             Some(refused) => (refused.status(), format!("{refused}\n")).into_response(),
-            None if self.kind() == io::ErrorKind::InvalidData => {
-                (StatusCode::BAD_REQUEST, format!("{self}\n")).into_response()
-            }
             None => {
                 log::error!("handler failed: {self}");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -150,6 +149,15 @@ mod tests {
         let response = io::Error::other("the password is 1234").into_response();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(response.into_body().into_vec().unwrap(), b"");
+    }
+
+    #[test]
+    fn no_kind_of_failure_is_taken_for_the_clients() {
+        for kind in [io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof, io::ErrorKind::TimedOut] {
+            let response = io::Error::new(kind, "/etc/site.toml is not UTF-8").into_response();
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(response.into_body().into_vec().unwrap(), b"");
+        }
     }
 
     #[test]

@@ -625,6 +625,28 @@ fn a_failure_of_the_content_keeps_its_status_through_the_question_mark() {
 }
 
 #[test]
+fn what_the_handler_fails_at_itself_is_no_fault_of_the_clients() {
+    let place = crate::place::Place::new();
+    let file = place.write("latin-1", b"secret caf\xe9");
+    let server = TestServer::new(move |request: &mut Request| match request.uri().path() {
+        "/content" => {
+            let mut text = String::new();
+            request.body_mut().read_to_string(&mut text).map(|_| text)
+        }
+        "/file" => std::fs::read_to_string(&file),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "upstream: a bad certificate")),
+    });
+    let mut client = Client::connect(server.address());
+    let mut ask = |target: &str| {
+        let answer = client.post(target, b"caf\xe9");
+        (answer.status, answer.text().to_owned())
+    };
+    assert_eq!(ask("/content"), (400, "text that is not UTF-8\n".to_owned()));
+    assert_eq!(ask("/file"), (500, String::new()));
+    assert_eq!(ask("/upstream"), (500, String::new()));
+}
+
+#[test]
 fn a_handler_that_ignores_malformed_content_does_not_hide_it() {
     let server = TestServer::new(|request: &mut Request| {
         let _ = std::mem::take(request.body_mut()).into_vec();
