@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 use crate::message::Body;
+use crate::message::body::text;
 
 /// The content of a request: `wsgi.input`.
 ///
@@ -10,7 +11,8 @@ use crate::message::Body;
 /// by `input.by_ref().take(most).read_until(b'\n', ..)`. It ends where the content ends, however that is framed (`wsgi.input_terminated`).
 ///
 /// # Errors
-/// As [`Body`] says: too large, too late, malformed. Who passes them on (`?`) has the client told what was wrong.
+/// As [`Body`] says: too large, too late, malformed, or no UTF-8 where text or a line is asked for. Who passes them on (`?`)
+/// has the client told what was wrong.
 #[derive(Debug, Default)]
 pub struct Input {
     body: Body,
@@ -51,10 +53,8 @@ impl Input {
     ///
     /// # Errors
     /// As of reading; `InvalidData` where it is no UTF-8.
-    pub fn into_string(mut self) -> io::Result<String> {
-        let mut content = String::new();
-        self.read_to_string(&mut content)?;
-        Ok(content)
+    pub fn into_string(self) -> io::Result<String> {
+        text(self.into_vec()?)
     }
 
     fn ahead(&self) -> &[u8] {
@@ -70,6 +70,13 @@ impl Read for Input {
         let got = self.ahead().read(buffer)?;
         self.consume(got);
         Ok(got)
+    }
+
+    /// As [`Body`]'s.
+    fn read_to_string(&mut self, buffer: &mut String) -> io::Result<usize> {
+        let mut content = Vec::new();
+        self.read_to_end(&mut content)?;
+        add(content, buffer)
     }
 }
 
@@ -88,6 +95,19 @@ impl BufRead for Input {
     fn consume(&mut self, bytes: usize) {
         self.taken = (self.taken + bytes).min(self.ahead.len());
     }
+
+    /// As the standard library's, but what is no UTF-8 is the client's mistake: a 400 if the error is passed on.
+    fn read_line(&mut self, buffer: &mut String) -> io::Result<usize> {
+        let mut line = Vec::new();
+        self.read_until(b'\n', &mut line)?;
+        add(line, buffer)
+    }
+}
+
+fn add(content: Vec<u8>, buffer: &mut String) -> io::Result<usize> {
+    let content = text(content)?;
+    buffer.push_str(&content);
+    Ok(content.len())
 }
 
 /// How much is read ahead.
@@ -96,6 +116,7 @@ const AHEAD: usize = 8 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::response::refusal;
 
     #[test]
     fn lines_and_bytes_come_in_order() {
@@ -121,6 +142,19 @@ mod tests {
         assert_eq!((input.len(), input.is_empty()), (None, false));
         input.read_line(&mut String::new()).unwrap();
         assert_eq!(input.into_string().unwrap(), "b\u{e9}");
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_as_such_and_the_rest_can_be_read() {
+        let mut input = Input::new(b"caf\xe9\none\ntwo\nth\xe9".to_vec().into());
+        let mut text = "kept".to_owned();
+        let is_refused = |error: io::Error| error.kind() == io::ErrorKind::InvalidData && refusal(&error).is_some();
+        assert!(is_refused(input.read_line(&mut text).unwrap_err()));
+        assert_eq!(input.read_line(&mut text).unwrap(), 4);
+        assert_eq!(input.by_ref().lines().next().unwrap().unwrap(), "two");
+        assert!(is_refused(input.read_to_string(&mut text).unwrap_err()));
+        assert_eq!((text.as_str(), input.read_line(&mut String::new()).unwrap()), ("keptone\n", 0));
+        assert!(is_refused(Input::new(b"\xe9".to_vec().into()).into_string().unwrap_err()));
     }
 
     #[test]

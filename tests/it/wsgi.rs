@@ -1,6 +1,6 @@
 //! Applications behind the gateway, over real sockets.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -288,6 +288,13 @@ fn count(mut environ: Environ, start_response: StartResponse) -> Result<String, 
             environ.input().read_line(&mut line)?;
             line
         }
+        "/text" => environ.take_input().into_string()?,
+        "/read" => {
+            let mut text = String::new();
+            environ.input().read_to_string(&mut text)?;
+            text
+        }
+        "/file" => Err(io::Error::new(io::ErrorKind::InvalidData, "a file of the application's is no UTF-8"))?,
         "/nothing" => String::new(),
         _ => format!("{} of {length:?}", io::copy(environ.input(), &mut io::sink())?),
     };
@@ -315,6 +322,18 @@ fn content_is_read_however_it_is_framed() {
     client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\n");
     let answer = client.answer();
     assert_eq!((answer.status, answer.closes()), (400, true));
+}
+
+#[test]
+fn content_that_is_no_text_is_a_400_and_the_applications_own_failures_are_a_500() {
+    let server = serving(count, |_| {});
+    let mut client = client(&server);
+    for target in ["/text", "/read", "/line", "/lines"] {
+        assert_eq!(client.post(target, "caf\u{e9}\n".as_bytes()).status, 200, "{target}");
+        assert_eq!(client.post(target, b"caf\xe9\n").status, 400, "{target}");
+    }
+    let answer = client.post("/file", b"caf");
+    assert_eq!((answer.status, answer.text()), (500, ""));
 }
 
 #[test]
