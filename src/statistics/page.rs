@@ -108,7 +108,8 @@ impl Page {
             _ => {
                 let mut response = told(StatusCode::PERMANENT_REDIRECT, "");
                 let name = self.path.rsplit('/').next().unwrap_or_default();
-                if let Ok(place) = HeaderValue::from_str(&format!("{name}/")) {
+                // Of a bare name a colon would make a URL of another scheme (RFC 3986 §4.2).
+                if let Ok(place) = HeaderValue::from_str(&format!("./{name}/")) {
                     response.headers_mut().insert(LOCATION, place);
                 }
                 response
@@ -251,8 +252,11 @@ mod tests {
         }
         let root = Page::at("/");
         assert_eq!((status(&root, Method::GET, "/"), status(&root, Method::GET, "/json")), (Some(200), Some(200)));
-        let (_, redirected) = ask(&Page::at("/a/b"), Method::GET, "/a/b").unwrap();
-        assert_eq!(redirected.headers()[LOCATION], "b/");
+        // A name with a colon must not become a scheme.
+        for (path, place) in [("/a/b", "./b/"), ("/x:y", "./x:y/")] {
+            let (_, redirected) = ask(&Page::at(path), Method::GET, path).unwrap();
+            assert_eq!(redirected.headers()[LOCATION], place);
+        }
     }
 
     #[test]
