@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 
+use super::places::{Place, Places};
 use super::root::{self, Root};
 use super::target::encode;
 use super::with;
@@ -20,6 +21,8 @@ pub(super) struct Entries {
     list: Vec<Entry>,
     /// Whether there is more than [`MAX_ENTRIES`].
     is_cut: bool,
+    /// There are more than [`MANY`] only with one.
+    place: Option<Place>,
 }
 
 #[derive(Debug)]
@@ -30,21 +33,37 @@ struct Entry {
     modified: Option<SystemTime>,
 }
 
+/// A page that keeps its place until it has gone.
+struct Page {
+    text: String,
+    _place: Option<Place>,
+}
+
+impl AsRef<[u8]> for Page {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+}
+
 /// Reads the directory at `real`.
 ///
 /// What could not be served is left out: hidden names, links out of `root` or to nothing, pipes and devices.
 ///
 /// # Errors
-/// As [`root::status`] says, where the directory cannot be read.
-pub(super) fn read(root: &Root, real: &Path) -> Result<Entries, StatusCode> {
-    let mut entries = Entries { list: Vec::new(), is_cut: false };
+/// As [`root::status`] says, where the directory cannot be read; `SERVICE_UNAVAILABLE` where it is large and all `places` are taken.
+pub(super) fn read(root: &Root, real: &Path, places: &Places) -> Result<Entries, StatusCode> {
+    let mut entries = Entries { list: Vec::new(), is_cut: false, place: None };
     for found in fs::read_dir(real).map_err(|error| root::status(&error))? {
         let found = found.map_err(|error| root::status(&error))?;
         if entries.list.len() == MAX_ENTRIES {
             entries.is_cut = true;
             break;
         }
-        entries.list.extend(entry(root, &found));
+        let Some(entry) = entry(root, &found) else { continue };
+        if entries.list.len() == MANY {
+            entries.place = Some(places.take().ok_or(StatusCode::SERVICE_UNAVAILABLE)?);
+        }
+        entries.list.push(entry);
     }
     entries
         .list
@@ -70,10 +89,11 @@ fn entry(root: &Root, found: &fs::DirEntry) -> Option<Entry> {
 }
 
 /// The page; `names` lead from the top to the directory.
-pub(super) fn page(names: &[String], entries: &Entries) -> Response {
-    let mut page = String::with_capacity(4096 + 320 * entries.list.len());
-    write_page(&mut page, names, entries);
-    let response = with(Body::from(page).into_response(), CONTENT_TYPE, "text/html; charset=utf-8");
+pub(super) fn page(names: &[String], entries: Entries) -> Response {
+    let mut text = String::with_capacity(4096 + 320 * entries.list.len());
+    write_page(&mut text, names, &entries);
+    let page = Page { text, _place: entries.place };
+    let response = with(Body::owned(page).into_response(), CONTENT_TYPE, "text/html; charset=utf-8");
     let response = with(response, CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'");
     // Nothing says when a directory has changed.
     with(response, CACHE_CONTROL, "no-cache")
@@ -244,7 +264,9 @@ fn minute(time: SystemTime) -> Option<String> {
 }
 
 /// A listing is made in memory.
-const MAX_ENTRIES: usize = 100_000;
+const MAX_ENTRIES: usize = 10_000;
+/// More than these make it a large one.
+const MANY: usize = 1000;
 
 /// The icons, drawn once and referred to.
 const SYMBOLS: &str = r##"<svg style="display:none" aria-hidden="true">

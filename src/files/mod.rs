@@ -7,11 +7,12 @@
 //! | may it be sent? | [`validators`] | `ETag`, `Last-Modified` and the conditions of RFC 9110 §13 |
 //! | how much of it? | [`range`], [`parts`] | RFC 9110 §14: whole, one range, several |
 //! | what is it? | [`content_type`] | by the extension of its name |
-//! | a directory | [`listing`] | a page for people |
+//! | a directory | [`listing`], [`places`] | a page for people; few large ones at a time |
 
 mod content_type;
 mod listing;
 mod parts;
+mod places;
 mod range;
 mod root;
 mod target;
@@ -28,6 +29,7 @@ use http::header::{
 };
 use http::{Method, StatusCode};
 
+use self::places::Places;
 use self::range::Wanted;
 use self::root::{Found, Root};
 use self::target::Target;
@@ -44,6 +46,9 @@ use crate::message::{Body, Handler, IntoResponse, Request, Response};
 /// the directory are followed. Names that begin with a dot do not exist unless [`dotfiles`](Self::dotfiles) asks for them, also
 /// as the target of a link; `/.well-known/` is no exception, but `Files::new(".well-known")` with the
 /// [`prefix`](Self::prefix) `/.well-known` serves it.
+///
+/// A listing is made in memory. It shows at most 10,000 entries, and says so where there are more; of listings of more than 1000 entries,
+/// some 5 MB each, 16 are in memory at a time, until the last byte has gone: the next is a `503` with `Retry-After`. Clones share that.
 ///
 /// ```
 /// use drupe::{Files, Handler, Request};
@@ -62,6 +67,7 @@ pub struct Files {
     prefix: Target,
     index: Vec<String>,
     has_listing: bool,
+    places: Places,
 }
 
 impl Files {
@@ -75,6 +81,7 @@ impl Files {
             prefix: Target::default(),
             index: vec!["index.html".to_owned()],
             has_listing: true,
+            places: Places::default(),
         })
     }
 
@@ -148,8 +155,8 @@ impl Files {
         if !self.has_listing {
             return Err(StatusCode::FORBIDDEN);
         }
-        let entries = listing::read(&self.root, real)?;
-        Ok(listing::page(&below.names(), &entries))
+        let entries = listing::read(&self.root, real, &self.places)?;
+        Ok(listing::page(&below.names(), entries))
     }
 }
 

@@ -760,6 +760,35 @@ fn a_large_directory_is_listed_whole() {
     let page = get(&place.files(), "/many/").text();
     assert_eq!(page.matches("<li>").count(), 10_001);
     assert!(page.find("<b>999</b>") < page.find("<b>1000</b>"));
+    place.add("site/many/more", "x");
+    let page = get(&place.files(), "/many/").text();
+    assert_eq!(page.matches("<li>").count(), 10_001);
+    assert!(page.contains("10000 files") && page.contains("and more than can be shown"));
+}
+
+#[test]
+fn few_large_listings_are_in_memory_at_a_time() {
+    let place = Place::new();
+    for (name, count) in [("many", 1001), ("some", 1000)] {
+        fs::create_dir(place.path.join("site").join(name)).unwrap();
+        for number in 0..count {
+            fs::hard_link(place.path.join("site/empty"), place.path.join(format!("site/{name}/{number}"))).unwrap();
+        }
+    }
+    let files = place.files();
+    let mut kept: Vec<Response> = (0..16).map(|_| files.handle(&mut request("GET", "/many/", &[]))).collect();
+    assert!(kept.iter().all(|response| response.status() == 200));
+    // They are the same directory's under another name.
+    let refused = get(&files.clone(), "/many/");
+    assert_eq!((refused.status, refused.field("retry-after")), (503, "1"));
+    assert_eq!((get(&files, "/some/").status, get(&files, "/many/1").status), (200, 200));
+    kept.pop();
+    assert_eq!(get(&files, "/many/").status, 200);
+    // What is left of one that is being sent still counts.
+    let body = files.handle(&mut request("GET", "/many/", &[])).into_body();
+    assert_eq!(get(&files, "/many/").status, 503);
+    drop(body);
+    assert_eq!(get(&files, "/many/").status, 200);
 }
 
 #[test]

@@ -161,6 +161,11 @@ impl Body {
         Kind::Stream(Box::new(produce)).into()
     }
 
+    /// What `owner` holds, which is dropped when it has been sent, or will not be.
+    pub(crate) fn owned(owner: impl AsRef<[u8]> + Send + 'static) -> Self {
+        Bytes::from_owner(owner).into()
+    }
+
     pub(crate) fn upgrade(serve: Upgrade) -> Self {
         Kind::Upgrade(serve).into()
     }
