@@ -72,6 +72,13 @@ enum Failure {
     Serve(String),
 }
 
+impl Failure {
+    fn reason(&self) -> &str {
+        let (Self::Usage(reason) | Self::Settings(reason) | Self::Serve(reason)) = self;
+        reason
+    }
+}
+
 impl From<lexopt::Error> for Failure {
     fn from(error: lexopt::Error) -> Self {
         Self::Usage(error.to_string())
@@ -153,6 +160,7 @@ fn serve(options: Options) -> Result<(), Failure> {
     server.on_reload(move || again(&own, context.clone()));
     let (bus, server) = (Bus::new(), Arc::new(server));
     process.subscribe(&bus);
+    logger.subscribe(&options.own, &bus);
     server.subscribe(&bus);
     announce(&options.own, is_shown, &server, &bus);
     let done = server.quickstart();
@@ -190,7 +198,7 @@ fn again(own: &Own, context: Option<SslContext>) -> Result<Settings, String> {
         Ok(Task::Serve(options)) => options,
         // The arguments are those that it was started with.
         Ok(_) => return Err("the arguments ask for something else".to_owned()),
-        Err(Failure::Usage(reason) | Failure::Settings(reason) | Failure::Serve(reason)) => return Err(reason),
+        Err(failure) => return Err(failure.reason().to_owned()),
     };
     for name in own.changed(&options.own) {
         log::warn!("setting drupe.{name} has been changed and needs a restart: the old value stays in force");

@@ -49,6 +49,7 @@
 //! | 70 | PID file, monitors |
 //! | 75 | servers read their settings and files, and bind |
 //! | 77 | rights are given up |
+//! | 78 | the program `drupe` opens its access log, if it has given up any |
 //! | 80 | servers accept: nobody is ever served with the rights that a port below 1024 asks for |
 //!
 //! At `stop` servers come at 25, and at `exit` the PID file at 50. Every listener runs, whatever the others do: who fails or panics is named in the error. If a
@@ -57,7 +58,9 @@
 //! # Rights
 //!
 //! What is opened later must be open to the new user: certificates when they are loaded again, log files, the directory of the PID file, which is
-//! removed at the end. There is no way back, so a restart cannot bind a port below 1024 anew; it does not have to, as long as the address stays the same.
+//! removed at the end. The program opens its access log only then: its directory has to be the new user's, as for logrotate, and root would follow
+//! whatever symbolic link is put there. There is no way back, so a restart cannot bind a port below 1024 anew; it does not have to, as long as the
+//! address stays the same.
 //! Under systemd leave all this to the unit (`User=`, a socket unit, no PID file).
 //!
 //! # A server of one's own

@@ -1,8 +1,12 @@
 //! Where the library's reports go: to standard error, requests to the access log if there is one.
 
-use std::sync::{Mutex, PoisonError};
+use std::error::Error;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime};
 
+use drupe::process::Bus;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use super::access::Form;
@@ -14,21 +18,25 @@ use super::{Failure, say};
 /// The one logger of the program.
 pub(super) struct Logger {
     is_quiet: bool,
-    access: Option<(LogFile, Form)>,
+    access: Option<Access>,
     repeats: Mutex<Repeats>,
 }
 
+/// The access log.
+struct Access {
+    path: PathBuf,
+    form: Form,
+    /// The file from when it is opened: before anybody is served.
+    file: OnceLock<LogFile>,
+}
+
 impl Logger {
-    /// Opens the access log and has everything logged from now on.
+    /// Opens the access log, unless that is for another user to do, and has everything logged from now on.
     pub(super) fn install(own: &Own) -> Result<&'static Logger, Failure> {
-        let access = match own.access_log() {
-            Some((path, form)) => {
-                let shown = path.display();
-                let cannot = |error| own.refuse("access_log", &format!("cannot open the access log {shown}: {error}"));
-                Some((LogFile::open(&path).map_err(cannot)?, form))
-            }
-            None => None,
-        };
+        let access = own.access_log().map(|(path, form)| Access { path, form, file: OnceLock::new() });
+        if let Some(access) = access.as_ref().filter(|access| !access.is_of_another_user(own)) {
+            access.open("").map_err(|reason| own.refuse("access_log", &reason))?;
+        }
         let logger = Logger { is_quiet: own.is("quiet"), access, repeats: Mutex::default() };
         // The library says requests at the level of information, what is wrong above it.
         log::set_max_level(if logger.wants_requests() { LevelFilter::Info } else { LevelFilter::Warn });
@@ -38,9 +46,24 @@ impl Logger {
         Ok(logger)
     }
 
+    /// Has the access log opened at `start`, if it is not yet: after privileges have been dropped (77), and before anybody is served (80).
+    pub(super) fn subscribe(&'static self, own: &Own, bus: &Bus) {
+        let Some(access) = self.access.as_ref().filter(|access| access.file.get().is_none()) else { return };
+        let own = own.clone();
+        bus.subscribe("start", 78, "access log", move |message| {
+            // After a failure we may be root still; and a restart finds it open.
+            if message.has_failures() || access.file.get().is_some() {
+                return Ok(());
+            }
+            let opened = access.open(" with the rights that it serves with");
+            opened.map_err(|reason| Refused(own.refuse("access_log", &reason)).into())
+        });
+    }
+
     /// Opens the access log anew, because others have moved it.
     pub(super) fn reopen(&self) {
-        let Some((file, _)) = &self.access else { return };
+        // Before it has been opened at all nothing is to be done, least of all by root.
+        let Some(file) = self.access.as_ref().and_then(|access| access.file.get()) else { return };
         if let Err(error) = file.reopen() {
             let path = file.path().display();
             self.report(&format!("drupe: error: cannot open the access log {path} anew, the old file stays: {error}"));
@@ -52,7 +75,8 @@ impl Logger {
     }
 
     fn request(&self, record: &Record<'_>) {
-        let Some((file, form)) = &self.access else {
+        let access = self.access.as_ref().and_then(|access| Some((access.file.get()?, access.form)));
+        let Some((file, form)) = access else {
             return say(format_args!("{}\n", record.args()));
         };
         let path = file.path().display();
@@ -76,6 +100,41 @@ impl Logger {
         lines.iter().for_each(|line| say(format_args!("{line}\n")));
     }
 }
+
+impl Access {
+    /// Opens the file, `how` if that has to be said.
+    ///
+    /// # Errors
+    /// Why that cannot be, in a sentence.
+    fn open(&self, how: &str) -> Result<(), String> {
+        let file = LogFile::open(&self.path)
+            .map_err(|error| format!("cannot open the access log {}{how}: {error}", self.path.display()))?;
+        // Whoever opened it before has done the same.
+        let _ = self.file.set(file);
+        Ok(())
+    }
+
+    /// Whether whoever serves has to open it, and not root: a directory that a user can write to, as opening it anew takes, may have a
+    /// symbolic link in it to any file.
+    fn is_of_another_user(&self, own: &Own) -> bool {
+        // What the process was given, such as a pipe, may be another's to open; only root can put links there.
+        let is_of_the_system =
+            self.path.parent().is_some_and(|parent| SYSTEM.iter().any(|folder| parent == Path::new(folder)));
+        ["user", "group"].iter().any(|name| !own.value(name).is_empty()) && !is_of_the_system
+    }
+}
+
+/// Why a bus did not start: the access log cannot be opened.
+#[derive(Debug)]
+pub(super) struct Refused(Failure);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.reason())
+    }
+}
+
+impl Error for Refused {}
 
 impl Log for Logger {
     fn enabled(&self, facts: &Metadata<'_>) -> bool {
@@ -107,6 +166,9 @@ fn one_line(text: &str) -> String {
     }
     line
 }
+
+/// Directories that nobody but root can write to, on any system.
+const SYSTEM: [&str; 3] = ["/dev", "/dev/fd", "/proc/self/fd"];
 
 /// Where the library says one record for each exchange.
 const ACCESS: &str = "drupe::access";

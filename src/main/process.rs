@@ -2,6 +2,7 @@
 
 use drupe::process::{Bus, DropPrivileges, Error, PidFile, Plugin};
 
+use super::logger::Refused;
 use super::own::Own;
 use super::{Failure, chain, is_of_settings};
 
@@ -55,6 +56,7 @@ pub(super) fn failure(error: &Error) -> Failure {
     let is_of_settings = failures.iter().all(|(_, error)| {
         error.downcast_ref::<drupe::Error>().is_some_and(is_of_settings)
             || matches!(error.downcast_ref::<Error>(), Some(Error::Held { .. }))
+            || error.is::<Refused>()
     });
     let reason = reasons.join("; ");
     if is_of_settings { Failure::Settings(reason) } else { Failure::Serve(reason) }

@@ -5,9 +5,9 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
 use crate::client::{PATIENCE, wait_until};
@@ -95,7 +95,8 @@ impl Program {
 
 /// How it ends if it does not start, and what it says.
 fn refused(place: &Place, arguments: &[&dyn AsRef<OsStr>]) -> (Option<i32>, String) {
-    let output = drupe(&[], place, arguments).output().unwrap();
+    // One that starts after all must not be waited for.
+    let output = drupe(&["timeout", "30"], place, arguments).output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
@@ -198,6 +199,92 @@ fn root_binds_and_somebody_else_serves() {
     assert!(program.end().0.success());
 }
 
+/// A directory that the new user owns, as a log that is to be opened anew needs it.
+fn folder_of(owner: u32, place: &Place) -> PathBuf {
+    let folder = place.path("log");
+    fs::create_dir(&folder).unwrap();
+    chown(&folder, Some(owner), Some(owner)).unwrap();
+    folder
+}
+
+#[test]
+fn who_serves_opens_the_access_log_and_root_does_not() {
+    if !is_root("a log of another user") {
+        return;
+    }
+    let place = Place::new();
+    let log = folder_of(NOBODY, &place).join("access.log");
+    let program = Program::start(&[], &place, &[&"--user", &"nobody", &"--umask", &"077", &"--access-log", &log]);
+    let whose = || fs::metadata(&log).map(|facts| (facts.uid(), facts.mode() & 0o777)).unwrap();
+    assert_eq!(whose(), (NOBODY, 0o600));
+    program.get("/first");
+    wait_until("it is logged", || fs::read_to_string(&log).unwrap().contains("GET /first "));
+    fs::rename(&log, log.with_extension("1")).unwrap();
+    program.signal("USR1");
+    wait_until("it is opened anew", || log.exists());
+    assert_eq!(whose(), (NOBODY, 0o600));
+    program.signal("TERM");
+    let (status, said) = program.end();
+    assert!(status.success() && !said.contains("error"), "{status}: {said}");
+}
+
+/// Who has taken over the server must not be able to have root write elsewhere at the next start.
+#[test]
+fn nothing_is_appended_or_made_with_the_rights_of_root() {
+    if !is_root("a log of another user") {
+        return;
+    }
+    let place = Place::new();
+    let folder = folder_of(NOBODY, &place);
+    let (log, precious) = (folder.join("access.log"), place.path("precious"));
+    let (pid, socket) = (folder.join("pid"), folder.join("s"));
+    fs::write(&precious, "precious").unwrap();
+    for target in [&precious, &place.path("made")] {
+        symlink(target, &log).unwrap();
+        let (code, said) = refused(
+            &place,
+            &[&"--user", &"nobody", &"--access-log", &log, &"--pid-file", &pid, &"--socket-file", &socket],
+        );
+        let expected = format!(
+            "drupe: option --access-log: cannot open the access log {} with the rights that it serves with: \
+             Permission denied (os error 13)\n",
+            log.display()
+        );
+        assert_eq!((code, said), (Some(2), expected));
+        fs::remove_file(&log).unwrap();
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "nothing is left behind");
+    }
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+    assert_eq!(place.names(), ["log", "precious"]);
+    // Nor where it stays root that cannot become another.
+    let started = drupe(
+        &["timeout", "30", "setpriv", "--bounding-set=-setuid"],
+        &place,
+        &[&"--user", &"nobody", &"--access-log", &log],
+    );
+    let output = { started }.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!log.exists());
+}
+
+/// A pipe of root's cannot be opened by others, though the process may write to it.
+#[test]
+fn who_serves_as_another_user_can_log_to_what_it_was_started_with() {
+    if !is_root("serving as another user") {
+        return;
+    }
+    let place = Place::new();
+    let mut command = drupe(&[], &place, &[&"--user", &"nobody", &"--access-log", &"/dev/stdout"]);
+    command.arg("--socket-file").arg(place.socket());
+    let mut child = Killed(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    wait_until("it accepts", || UnixStream::connect(place.socket()).is_ok());
+    let mut client = UnixStream::connect(place.socket()).unwrap();
+    client.write_all(b"GET /first HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(child.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("GET /first "), "{line}");
+}
+
 #[test]
 fn what_makes_no_sense_is_refused_where_it_was_written_and_nothing_is_started() {
     let place = Place::new();
@@ -249,3 +336,6 @@ fn as_process_1_it_drains_and_ends_well() {
     let (status, said) = program.end();
     assert!(status.success() && !file.exists(), "{status}: {said}");
 }
+
+/// The number of the user `nobody`.
+const NOBODY: u32 = 65534;
