@@ -476,7 +476,7 @@ fn it_is_shown_in_front_of_the_handler() {
     let mut get = |target: &str| ask(&mut client, &Method::GET, target, "");
     assert_eq!(get("/").text(), "hello\n");
     assert_eq!(get("/statistics-else").text(), "hello\n");
-    assert_eq!((get("/statistics").status, get("/statistics").field("location")), (308, Some("statistics/")));
+    assert_eq!((get("/statistics").status, get("/statistics").field("location")), (308, Some("./statistics/")));
     let page = get("/statistics/");
     assert_eq!(page.field("content-type"), Some("text/html; charset=utf-8"));
     let policy = page.field("content-security-policy").unwrap();
