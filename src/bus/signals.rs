@@ -1,8 +1,8 @@
 //! Signals that ask the process to end or to look at its files again, as calls on a thread of our own.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
@@ -74,39 +74,57 @@ pub(crate) fn on_graceful(on_each: impl Fn() + Send + 'static) -> io::Result<Cau
 #[derive(Debug)]
 pub(super) struct Group {
     signals: &'static [i32],
-    /// Whether they do what they do by default.
-    default: OnceLock<Arc<AtomicBool>>,
-    /// How many have them caught.
-    living: AtomicUsize,
+    listeners: Mutex<Listeners>,
+}
+
+/// Who has the signals of a group caught; one lock for both, or who goes could undo what who comes has done.
+#[derive(Debug)]
+struct Listeners {
+    /// Whether the signals do what they do by default: while nobody listens. `None` until somebody has.
+    default: Option<Arc<AtomicBool>>,
+    living: usize,
 }
 
 impl Group {
     const fn new(signals: &'static [i32]) -> Self {
-        Self { signals, default: OnceLock::new(), living: AtomicUsize::new(0) }
+        Self { signals, listeners: Mutex::new(Listeners { default: None, living: 0 }) }
     }
 
-    /// Whether they do what they do by default. A caught signal can never quite be given back to the system, so this is set up once for
-    /// the process.
-    fn default_when_uncaught(&self) -> io::Result<Arc<AtomicBool>> {
-        if let Some(default) = self.default.get() {
-            return Ok(Arc::clone(default));
+    /// Has the signals do what they do by default while nobody listens. A caught signal can never quite be given back to the system, so this
+    /// is set up once for the process.
+    fn set_up(&self) -> io::Result<()> {
+        let mut listeners = self.listeners();
+        if listeners.default.is_none() {
+            // True until somebody listens: a signal that comes in between must not be swallowed.
+            let default = Arc::new(AtomicBool::new(true));
+            for signal in self.signals {
+                signal_hook::flag::register_conditional_default(*signal, Arc::clone(&default))?;
+            }
+            listeners.default = Some(default);
         }
-        // True until somebody listens: a signal that comes in between must not be swallowed.
-        let default = Arc::clone(self.default.get_or_init(|| Arc::new(AtomicBool::new(true))));
-        for signal in self.signals {
-            signal_hook::flag::register_conditional_default(*signal, Arc::clone(&default))?;
+        Ok(())
+    }
+
+    /// Counts one more who listens, or one less.
+    fn count(&self, change: impl FnOnce(usize) -> usize) {
+        let mut listeners = self.listeners();
+        listeners.living = change(listeners.living);
+        if let Some(default) = &listeners.default {
+            default.store(listeners.living == 0, Ordering::SeqCst);
         }
-        Ok(default)
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Listeners> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 pub(super) fn catch(group: &'static Group, listen: impl FnOnce(Signals) + Send + 'static) -> io::Result<Caught> {
-    let default = group.default_when_uncaught()?;
+    group.set_up()?;
     let signals = Signals::new(group.signals)?;
     let handle = signals.handle();
     // From here on none is lost, though nobody has heard it yet.
-    group.living.fetch_add(1, Ordering::SeqCst);
-    default.store(false, Ordering::SeqCst);
+    group.count(|living| living + 1);
     let mut caught = Caught { group, handle, thread: None };
     caught.thread = Some(thread::Builder::new().name("drupe-signals".to_owned()).spawn(move || listen(signals))?);
     Ok(caught)
@@ -114,11 +132,7 @@ pub(super) fn catch(group: &'static Group, listen: impl FnOnce(Signals) + Send +
 
 impl Drop for Caught {
     fn drop(&mut self) {
-        if self.group.living.fetch_sub(1, Ordering::SeqCst) == 1 {
-            if let Ok(default) = self.group.default_when_uncaught() {
-                default.store(true, Ordering::SeqCst);
-            }
-        }
+        self.group.count(|living| living - 1);
         self.handle.close();
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             log::error!("the thread that waits for signals has panicked");
@@ -129,3 +143,46 @@ impl Drop for Caught {
 pub(super) static EXIT: Group = Group::new(&[SIGTERM, SIGINT]);
 static GRACEFUL: Group = Group::new(&[SIGUSR1]);
 static HANGUP: Group = Group::new(&[SIGHUP]);
+
+#[cfg(test)]
+mod tests {
+    use signal_hook::consts::{SIGUSR2, SIGWINCH};
+
+    use super::*;
+
+    fn is_at_default(group: &Group) -> bool {
+        group.listeners().default.as_ref().unwrap().load(Ordering::SeqCst)
+    }
+
+    #[test]
+    fn they_are_at_their_default_once_nobody_listens() {
+        static ORDERS: Group = Group::new(&[SIGUSR2]);
+        for is_first_to_go in [true, false] {
+            let caught = || catch(&ORDERS, |mut signals| assert_eq!((&mut signals).into_iter().next(), None)).unwrap();
+            let (mut a, mut b) = (Some(caught()), Some(caught()));
+            assert!(!is_at_default(&ORDERS));
+            drop(if is_first_to_go { a.take() } else { b.take() });
+            assert!(!is_at_default(&ORDERS), "the other one listens");
+            drop((a, b));
+            assert!(is_at_default(&ORDERS));
+        }
+    }
+
+    #[test]
+    fn who_goes_takes_nothing_from_who_comes() {
+        static RACE: Group = Group::new(&[SIGWINCH]);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        let caught = catch(&RACE, |mut signals| for _ in &mut signals {}).unwrap();
+                        thread::yield_now();
+                        assert!(!is_at_default(&RACE), "somebody listens");
+                        drop(caught);
+                    }
+                });
+            }
+        });
+        assert!(is_at_default(&RACE));
+    }
+}
