@@ -17,7 +17,9 @@ use super::{BoxError, Bus};
 ///
 /// The file is locked meanwhile (`flock`), so a second process that wants it is refused, and one that was killed leaves nothing but a file
 /// that the next takes over: it is the lock that counts, not the file. It is removed only if it is still the one that was locked. Where the
-/// directory may no longer be written, since privileges have been dropped, it is emptied instead.
+/// directory may no longer be written, or not even looked into, since privileges have been dropped, it is emptied instead.
+///
+/// It is made for its owner alone (0600): whoever can read a file can lock it, and could keep every start from what a killed process has left.
 ///
 /// ```
 /// use drupe::process::{Bus, PidFile, Plugin};
@@ -102,7 +104,7 @@ fn take(path: &Path) -> Result<Flock<File>, Error> {
         let mut options = OpenOptions::new();
         // What is at the end of a symbolic link would be another's file, and opening a pipe would wait.
         let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
-        let file = options.read(true).write(true).create(true).truncate(false).mode(0o644).custom_flags(flags);
+        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
         let file = file.open(path).map_err(failed)?;
         if !file.metadata().map_err(failed)?.is_file() {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
@@ -133,11 +135,13 @@ fn write(file: &mut File) -> io::Result<()> {
 
 fn give_back(path: &Path, file: &File) -> Result<(), Error> {
     let failed = |source| Error::File { path: path.to_owned(), source };
-    if !is_at(file, path).map_err(failed)? {
+    let removed = match is_at(file, path) {
         // Somebody has put another in its place, or has removed it.
-        return Ok(());
-    }
-    match std::fs::remove_file(path) {
+        Ok(false) => return Ok(()),
+        Ok(true) => std::fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             log::info!("PID file {} is emptied, since it cannot be removed: {error}", path.display());
             file.set_len(0).map_err(failed)
@@ -222,6 +226,14 @@ mod tests {
         drop(first);
         bus.start().unwrap();
         bus.exit().unwrap();
+    }
+
+    /// Who can open it, to read it only, can lock it.
+    #[test]
+    fn nobody_else_can_keep_us_from_it() {
+        let place = Place::new("mode");
+        let held = take(&place.file()).unwrap();
+        assert_eq!(held.metadata().unwrap().mode() & 0o777, 0o600);
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 
 use drupe::process::{Bus, DropPrivileges, Error, PidFile, Plugin, State};
@@ -148,8 +149,41 @@ fn privileges_are_gone_for_good_in_every_thread() {
     before.join().unwrap().unwrap();
     // The directory is not ours any more: the file stays, empty, and nobody's.
     bus.exit().unwrap();
-    assert_eq!(fs::read_to_string(&file).unwrap(), "");
+    assert_eq!(fs::metadata(&file).unwrap().len(), 0);
 }
+
+#[test]
+fn a_pid_file_where_the_new_user_sees_nothing_is_emptied() {
+    if !is_root("a directory of another user")
+        || !is_alone("bus::a_pid_file_where_the_new_user_sees_nothing_is_emptied")
+    {
+        return;
+    }
+    let place = Place::new();
+    let folder = place.path("root's");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+    let file = folder.join("a.pid");
+    let bus = Bus::new();
+    PidFile::new(&file).subscribe(&bus);
+    DropPrivileges::new().user("nobody").unwrap().subscribe(&bus);
+    // It is seen from where root had it open.
+    bus.subscribe("start", 71, "look", {
+        let file = file.clone();
+        move |_| {
+            LOOK.get_or_init(|| fs::File::open(&file).unwrap());
+            Ok(())
+        }
+    });
+    bus.start().unwrap();
+    assert_ne!(LOOK.get().unwrap().metadata().unwrap().len(), 0);
+    fs::metadata(&file).unwrap_err();
+    bus.exit().unwrap();
+    assert_eq!(LOOK.get().unwrap().metadata().unwrap().len(), 0);
+}
+
+/// A PID file, opened while that could be done.
+static LOOK: OnceLock<fs::File> = OnceLock::new();
 
 #[test]
 fn privileges_that_cannot_be_laid_down_end_the_start() {
