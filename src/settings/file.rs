@@ -136,7 +136,7 @@ fn read_value(value: &Spanned<DeValue<'_>>) -> Result<Value, usize> {
         DeValue::Boolean(value) => Value::Bool(*value),
         DeValue::Array(parts) => Value::List(parts.iter().map(read_value).collect::<Result<_, _>>()?),
         DeValue::Datetime(_) => Value::Other("a date or a time"),
-        DeValue::Table(_) => Value::Other("a table"),
+        DeValue::Table(_) => Value::Table,
     })
 }
 
@@ -210,6 +210,23 @@ listen = [
         for (name, line) in [("socket_host", 3), ("socket_port", 4), ("socket_timeout", 8), ("listen", 15)] {
             assert_eq!(settings.origin(name).to_string(), format!("a.toml:{line}"), "{name}");
         }
+    }
+
+    #[test]
+    fn an_empty_table_is_as_good_as_its_name() {
+        let merged = |text: &str| {
+            let mut layer = of(Path::new("a.toml"), text.as_bytes())?;
+            assert_eq!(layer.take("own.colour", "NAME")?, None);
+            assert_eq!(layer.take("own.more.colour", "NAME")?, None);
+            Settings::default().merge(layer)
+        };
+        for text in ["[own]", "[own]\n# colour = \"red\"\n[own.more]", "[global.own]", "own = {}"] {
+            merged(text).expect(text);
+        }
+        for name in ["ow", "own.mo", "own.other", "own.colour.red", "\"own.\"", "elsewhere"] {
+            merged(&format!("[{name}]")).expect_err(name);
+        }
+        merged("own = 1").expect_err("it is no table");
     }
 
     #[test]

@@ -62,6 +62,8 @@ impl Layer {
     /// [`Error::Located`] with [`Error::Malformed`] for a value of another kind.
     pub fn take(&mut self, key: &str, unit: &str) -> Result<Option<(String, Origin)>, Error> {
         self.asked.push(key.to_owned());
+        // A table without a key says nothing, if its name is that of one that may be there.
+        self.entries.retain(|entry| entry.value != Value::Table || !is_within(key, &entry.key));
         let Some(at) = self.entries.iter().position(|entry| entry.key == key) else { return Ok(None) };
         let Entry { value, origin, .. } = self.entries.remove(at);
         match value.text_for(unit) {
@@ -104,6 +106,11 @@ impl Layer {
             }
         }
     }
+}
+
+/// Whether `key` is in the table called `table`, or in one within.
+fn is_within(key: &str, table: &str) -> bool {
+    key.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn names() -> impl Iterator<Item = &'static str> {

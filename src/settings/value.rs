@@ -17,7 +17,9 @@ pub(super) enum Value {
     Float(String),
     Bool(bool),
     List(Vec<Value>),
-    /// What no setting is: a table, a date.
+    /// A table without anything in it, or one in a list.
+    Table,
+    /// What no setting is either: a date.
     Other(&'static str),
 }
 
@@ -100,6 +102,7 @@ impl Value {
             Value::Float(text) => (text.clone(), "a number with a fraction"),
             Value::Bool(value) => (value.to_string(), "a boolean"),
             Value::List(_) => ("[...]".to_owned(), "a list"),
+            Value::Table => return Err(format!("it is a table; {wanted} is wanted")),
             Value::Other(kind) => return Err(format!("it is {kind}; {wanted} is wanted")),
         };
         Err(format!("{shown} is {kind}; {wanted} is wanted"))
@@ -170,7 +173,7 @@ mod tests {
             ("PORT", text("8080"), "\"8080\" is a string; a whole number is wanted"),
             ("COUNT", float("1.5"), "1.5 is a number with a fraction; a whole number is wanted"),
             ("COUNT", Value::Bool(true), "true is a boolean; a whole number is wanted"),
-            ("COUNT", Value::Other("a table"), "it is a table; a whole number is wanted"),
+            ("COUNT", Value::Table, "it is a table; a whole number is wanted"),
             (
                 "BYTES",
                 float("1e3"),
