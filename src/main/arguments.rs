@@ -136,7 +136,8 @@ impl Options {
 
     fn set(&mut self, flag: &str, value: &OsStr, origin: Origin) -> Result<(), Failure> {
         let Some(text) = value.to_str() else {
-            return Err(Failure::Settings(format!("{origin}: {value:?} is not UTF-8")));
+            // The value is not shown: it may be a password.
+            return Err(Failure::Settings(format!("{origin}: the value is not UTF-8")));
         };
         match self.settings.set_from(&name(flag), text, origin) {
             Err(Error::Located { error, .. }) if matches!(*error, Error::UnknownSetting { .. }) => {

@@ -5,14 +5,15 @@ use std::ffi::OsString;
 
 use super::Settings;
 use super::layer::{Entry, Layer, Place};
+use super::table::row;
 use super::value::Value;
 use crate::error::{Error, Origin};
 
 impl Layer {
     /// Reads the variables whose names begin with `prefix`, such as `MYAPP_SERVER_`; what follows is the name of a setting in capitals.
     ///
-    /// Values are written as for [`Settings::set`]. What Kubernetes and Docker put into the environment for a service that happens to
-    /// have the name of the prefix (`DRUPE_SERVICE_HOST`, `DRUPE_PORT=tcp://...`) is passed over.
+    /// Values are written as for [`Settings::set`]. What Kubernetes and Docker put into the environment for a service whose name happens to
+    /// begin with the prefix (`DRUPE_SERVICE_HOST`, `DRUPE_ADMIN_PORT=tcp://...`) is passed over.
     ///
     /// # Errors
     /// [`Error::Located`] for a value that is not UTF-8.
@@ -43,7 +44,8 @@ fn of(prefix: &str, variables: impl IntoIterator<Item = (OsString, OsString)>) -
         match value.into_string() {
             Ok(value) if is_of_a_service(name, &value) => {}
             Ok(value) => entries.push(Entry { key, value: Value::Plain(value), origin }),
-            Err(value) => return Err(Error::malformed(format!("{value:?} is not UTF-8")).at(origin)),
+            // Which is not shown: it may be a password.
+            Err(_) => return Err(Error::malformed("the value is not UTF-8".to_owned()).at(origin)),
         }
     }
     // The environment has no order; the first error is to be the same each time.
@@ -51,14 +53,33 @@ fn of(prefix: &str, variables: impl IntoIterator<Item = (OsString, OsString)>) -
     Ok(Layer::new(Place::Environment { prefix: prefix.to_owned() }, entries))
 }
 
-/// Whether Kubernetes, or Docker for links, says so where another service is.
+/// Whether Kubernetes, or Docker for links, says so where another service is: one that has the name of the prefix, or one that begins with
+/// it, such as `DRUPE_ADMIN_SERVICE_HOST`.
 fn is_of_a_service(name: &str, value: &str) -> bool {
-    let is_port = |rest: &str| rest.starts_with(|first: char| first.is_ascii_digit());
-    match name {
-        "SERVICE_HOST" | "SERVICE_PORT" => true,
-        "PORT" => value.contains("://"),
-        _ => name.starts_with("SERVICE_PORT_") || name.strip_prefix("PORT_").is_some_and(is_port),
+    // In capitals, and no setting of ours with a value that is wrong.
+    if name.contains(char::is_lowercase) || row(&name.to_lowercase()).is_some() {
+        return false;
     }
+    // So that each part that has to be there has something before it.
+    let name = format!("_{name}");
+    let is_container = |value: &str| value.starts_with('/') && value.matches('/').count() == 2;
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || (name.ends_with("_PORT") && value.contains("://"))
+        || name.match_indices("_PORT_").any(|(at, part)| is_of_a_port(&name[at + part.len()..]))
+        || (name.ends_with("_NAME") && is_container(value))
+        || name.contains("_ENV_")
+}
+
+/// Whether it is `80_TCP`, or that with a part of an address.
+fn is_of_a_port(rest: &str) -> bool {
+    let Some((number, rest)) = rest.split_once('_') else { return false };
+    let (protocol, part) = rest.split_once('_').unwrap_or((rest, "ADDR"));
+    !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && ["TCP", "UDP", "SCTP"].contains(&protocol)
+        && ["PROTO", "PORT", "ADDR"].contains(&part)
 }
 
 #[cfg(test)]
@@ -118,7 +139,7 @@ mod tests {
         }
         let odd = OsString::from_vec(b"\xff".to_vec());
         let text = of("DRUPE_", [(OsString::from("DRUPE_SOFTWARE"), odd)]).unwrap_err().to_string();
-        assert_eq!(text, "environment variable DRUPE_SOFTWARE: \"\\xFF\" is not UTF-8");
+        assert_eq!(text, "environment variable DRUPE_SOFTWARE: the value is not UTF-8");
     }
 
     #[test]
@@ -130,7 +151,41 @@ mod tests {
             ("DRUPE_PORT", "tcp://10.0.0.11:80"),
             ("DRUPE_PORT_80_TCP", "tcp://10.0.0.11:80"),
             ("DRUPE_PORT_80_TCP_ADDR", "10.0.0.11"),
+            // Those of a service drupe-admin.
+            ("DRUPE_ADMIN_SERVICE_HOST", "10.0.0.12"),
+            ("DRUPE_ADMIN_SERVICE_PORT", "80"),
+            ("DRUPE_ADMIN_SERVICE_PORT_HTTP_ALT", "80"),
+            ("DRUPE_ADMIN_PORT", "tcp://10.0.0.12:80"),
+            ("DRUPE_ADMIN_PORT_80_TCP", "tcp://10.0.0.12:80"),
+            ("DRUPE_ADMIN_PORT_80_TCP_PROTO", "tcp"),
+            ("DRUPE_ADMIN_PORT_80_TCP_PORT", "80"),
+            ("DRUPE_ADMIN_PORT_80_TCP_ADDR", "10.0.0.12"),
+            ("DRUPE_ADMIN_PORT_443_UDP", "udp://10.0.0.12:443"),
+            ("DRUPE_ADMIN_PORT_9_SCTP_ADDR", "10.0.0.12"),
+            // Those of a container that is linked.
+            ("DRUPE_NAME", "/web/drupe"),
+            ("DRUPE_ENV_PATH", "/bin"),
+            ("DRUPE_ADMIN_NAME", "/web/drupe_admin"),
+            ("DRUPE_ADMIN_ENV_LANG", "C"),
         ]);
         assert_eq!(settings.unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn what_only_looks_like_another_service_is_refused() {
+        for (name, value) in [
+            ("DRUPE_SOCKET_PORT", "tcp://10.0.0.11:80"),
+            ("DRUPE_SOCKT_PORT", "80"),
+            ("DRUPE_PORT_80", "x"),
+            ("DRUPE_PORT_TCP", "x"),
+            ("DRUPE_PORT_80_ICMP", "x"),
+            ("DRUPE_ADMINSERVICE_HOST", "x"),
+            ("DRUPE_SERVICE", "x"),
+            ("DRUPE_admin_SERVICE_HOST", "x"),
+            ("DRUPE_SERVER_NAME", "example.org"),
+            ("DRUPE_OPEN_V", "x"),
+        ] {
+            merged(&[(name, value)]).expect_err(name);
+        }
     }
 }

@@ -195,6 +195,8 @@ import sys, yaml
 config, deployment, service = yaml.safe_load_all(open(sys.argv[1]))
 pod = deployment['spec']['template']
 container, = pod['spec']['containers']
+# Else Kubernetes puts variables for each service into the environment, whatever their names mean to the program.
+assert pod['spec']['enableServiceLinks'] is False
 ports = {port['name']: port['containerPort'] for port in container['ports']}
 open(sys.argv[2], 'w').write(config['data']['drupe.toml'])
 mounted = {mount['name']: mount['mountPath'] for mount in container['volumeMounts']}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -355,6 +356,36 @@ fn a_wrong_command_line_is_told_and_what_was_meant() {
         let ended = run(drupe().args(arguments));
         assert_eq!((ended.code, ended.errors), (Some(2), format!("drupe: {expected}\n")));
     }
+}
+
+#[test]
+fn what_is_not_utf_8_is_not_shown_for_it_may_be_a_password() {
+    let secret = OsStr::from_bytes(b"hunter2\xff");
+    for (command, expected) in [
+        (
+            drupe().env("DRUPE_SSL_PRIVATE_KEY_PASSWORD", secret),
+            "environment variable DRUPE_SSL_PRIVATE_KEY_PASSWORD: the value is not UTF-8",
+        ),
+        (
+            drupe().arg("--ssl-private-key-password").arg(secret),
+            "option --ssl-private-key-password: the value is not UTF-8",
+        ),
+    ] {
+        let ended = run(command);
+        assert_eq!((ended.code, ended.errors), (Some(2), format!("drupe: {expected}\n")));
+    }
+}
+
+/// Each line of it is a comment.
+#[test]
+fn a_file_that_sets_nothing_is_taken() {
+    let place = Place::new();
+    let path = place.path("drupe.toml");
+    std::fs::write(&path, "[drupe]\n# quiet = true\n[server]\n# socket_port = 80\n").unwrap();
+    assert!(!printed(&check(&[path.as_os_str()])).is_empty());
+    std::fs::write(&path, "[drup]\n").unwrap();
+    let ended = run(drupe().arg("check").arg(&path));
+    assert_eq!(ended.code, Some(2), "{}", ended.errors);
 }
 
 #[test]
