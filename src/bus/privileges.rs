@@ -61,9 +61,9 @@ impl DropPrivileges {
     pub fn user(mut self, name: &str) -> Result<Self, Error> {
         let failed = |errno: Errno| Error::System { what: format!("look up user {name:?}"), source: errno.into() };
         let number = name.parse().ok().map(Uid::from_raw);
-        let found = match User::from_name(name).map_err(failed)? {
+        let found = match found(User::from_name(name)).map_err(failed)? {
             Some(user) => Some(user),
-            None => number.map(User::from_uid).transpose().map_err(failed)?.flatten(),
+            None => number.map(|uid| found(User::from_uid(uid))).transpose().map_err(failed)?.flatten(),
         };
         match (found, number) {
             (Some(user), _) => {
@@ -82,7 +82,7 @@ impl DropPrivileges {
     /// `Unknown` with the name; `System` if nobody can say.
     pub fn group(mut self, name: &str) -> Result<Self, Error> {
         let failed = |errno: Errno| Error::System { what: format!("look up group {name:?}"), source: errno.into() };
-        let found = Group::from_name(name).map_err(failed)?.map(|group| group.gid);
+        let found = found(Group::from_name(name)).map_err(failed)?.map(|group| group.gid);
         let Some(gid) = found.or_else(|| name.parse().ok().map(Gid::from_raw)) else {
             return Err(Error::Unknown { kind: "group", name: name.to_owned() });
         };
@@ -167,6 +167,14 @@ impl Wanted {
 /// Says what was refused.
 fn refused(what: &str) -> impl FnOnce(Errno) -> Error {
     move |errno| Error::System { what: what.to_owned(), source: errno.into() }
+}
+
+/// What was looked up. Databases have several ways to say that there is no such name (`getpwnam(3)`), and where there is none nobody has one.
+fn found<T>(result: nix::Result<Option<T>>) -> nix::Result<Option<T>> {
+    match result {
+        Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Ok(None),
+        done => done,
+    }
 }
 
 #[cfg(test)]

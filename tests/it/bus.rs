@@ -11,8 +11,8 @@ use std::thread;
 use drupe::process::{Bus, DropPrivileges, Error, PidFile, Plugin, State};
 
 use crate::client::PATIENCE;
-use crate::place::{Place, is_root};
-use crate::process::is_alone;
+use crate::place::{Place, is_root, output, run};
+use crate::process::{is_alone, is_alone_after};
 
 /// Another process that holds a PID file until its input ends.
 struct Holder(Child);
@@ -150,6 +150,27 @@ fn privileges_are_gone_for_good_in_every_thread() {
     // The directory is not ours any more: the file stays, empty, and nobody's.
     bus.exit().unwrap();
     assert_eq!(fs::metadata(&file).unwrap().len(), 0);
+}
+
+/// As in an image that has nothing but the program.
+#[test]
+fn a_number_needs_no_database() {
+    if !is_root("a directory of the system's hidden") {
+        return;
+    }
+    if !output("unshare", &["--mount", "true"]).status.success() {
+        crate::place::say("a directory of the system's hidden: no file system can be mounted here");
+        return;
+    }
+    if !is_alone_after("exec unshare --mount \"$0\" \"$@\"", "bus::a_number_needs_no_database") {
+        return;
+    }
+    run("mount", &["-t", "tmpfs", "none", "/etc"]);
+    DropPrivileges::new().group("1000").unwrap().user("1000").unwrap();
+    let unknown = |error: Error| assert!(matches!(error, Error::Unknown { .. }), "{error:?}");
+    unknown(DropPrivileges::new().user("1000").unwrap_err());
+    unknown(DropPrivileges::new().user("somebody").unwrap_err());
+    unknown(DropPrivileges::new().group("somebody").unwrap_err());
 }
 
 #[test]
