@@ -12,6 +12,7 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
 use crate::client::{PATIENCE, wait_until};
 use crate::place::{Place, is_root};
+use crate::process::is_of_the_program;
 
 /// The program, running.
 struct Program {
@@ -97,7 +98,8 @@ impl Program {
 fn refused(place: &Place, arguments: &[&dyn AsRef<OsStr>]) -> (Option<i32>, String) {
     // One that starts after all must not be waited for.
     let output = drupe(&["timeout", "30"], place, arguments).output().unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    let said = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), said.split_inclusive('\n').filter(|line| is_of_the_program(line)).collect())
 }
 
 fn number_in(file: &Path) -> u32 {

@@ -20,7 +20,7 @@ use drupe::{Request, Server};
 use crate::client::{Client, PATIENCE, wait_until};
 use crate::faults::lacking;
 use crate::place::{Place, run};
-use crate::process::{assert_nothing_left, descriptors};
+use crate::process::{assert_nothing_left, descriptors, is_of_the_program};
 use crate::program::drupe;
 use crate::secure::{AUTHORITY, config, connect, connect_to, shake, shown, trusting};
 
@@ -123,8 +123,7 @@ impl Started {
         wait_until("it has ended", || self.has_ended());
         self.reader.take().unwrap().join().unwrap();
         let mut said = std::mem::take(&mut *self.said.lock().unwrap());
-        // Where lines are counted, their file lacks a descriptor too.
-        said.retain(|line| !line.starts_with("LLVM Profile Error"));
+        said.retain(|line| is_of_the_program(line));
         (self.child.wait().unwrap().code(), said)
     }
 

@@ -70,6 +70,12 @@ pub(crate) fn assert_nothing_left(before: usize, when: &str) {
     assert_eq!(descriptors(), before, "{when}");
 }
 
+/// Whether the program says this itself. Where lines are counted that run (`.ci/coverage`), what counts them may lack rights or a
+/// descriptor for its file.
+pub(crate) fn is_of_the_program(line: &str) -> bool {
+    !line.starts_with("LLVM Profile Error")
+}
+
 /// How many descriptors a process may be given here.
 pub(crate) fn most_descriptors() -> u32 {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
