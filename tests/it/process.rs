@@ -72,6 +72,7 @@ pub(crate) fn assert_nothing_left(before: usize, when: &str) {
 
 /// Whether the program says this itself. Where lines are counted that run (`.ci/coverage`), what counts them may lack rights or a
 /// descriptor for its file.
+#[cfg(feature = "cli")]
 pub(crate) fn is_of_the_program(line: &str) -> bool {
     !line.starts_with("LLVM Profile Error")
 }
