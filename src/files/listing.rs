@@ -9,10 +9,10 @@ use std::time::SystemTime;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 
-use super::places::{Place, Places};
 use super::root::{self, Root};
 use super::target::encode;
 use super::with;
+use crate::message::places::{Place, Places};
 use crate::message::{Body, IntoResponse, Response};
 
 /// What is in a directory, in the order in which it is shown.
@@ -61,7 +61,7 @@ pub(super) fn read(root: &Root, real: &Path, places: &Places) -> Result<Entries,
         }
         let Some(entry) = entry(root, &found) else { continue };
         if entries.list.len() == MANY {
-            entries.place = Some(places.take().ok_or(StatusCode::SERVICE_UNAVAILABLE)?);
+            entries.place = Some(places.take(MOST).ok_or(StatusCode::SERVICE_UNAVAILABLE)?);
         }
         entries.list.push(entry);
     }
@@ -267,6 +267,8 @@ fn minute(time: SystemTime) -> Option<String> {
 const MAX_ENTRIES: usize = 10_000;
 /// More than these make it a large one.
 const MANY: usize = 1000;
+/// How many large ones are in memory at a time, of some 5 MB each.
+const MOST: usize = 16;
 
 /// The icons, drawn once and referred to.
 const SYMBOLS: &str = r##"<svg style="display:none" aria-hidden="true">

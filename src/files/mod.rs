@@ -7,12 +7,11 @@
 //! | may it be sent? | [`validators`] | `ETag`, `Last-Modified` and the conditions of RFC 9110 §13 |
 //! | how much of it? | [`range`], [`parts`] | RFC 9110 §14: whole, one range, several |
 //! | what is it? | [`content_type`] | by the extension of its name |
-//! | a directory | [`listing`], [`places`] | a page for people; few large ones at a time |
+//! | a directory | [`listing`] | a page for people; few large ones at a time |
 
 mod content_type;
 mod listing;
 mod parts;
-mod places;
 mod range;
 mod root;
 mod target;
@@ -29,11 +28,11 @@ use http::header::{
 };
 use http::{Method, StatusCode};
 
-use self::places::Places;
 use self::range::Wanted;
 use self::root::{Found, Root};
 use self::target::Target;
 use self::validators::{Validators, Verdict};
+use crate::message::places::Places;
 use crate::message::{Body, Handler, IntoResponse, Request, Response};
 
 /// Serves the files below a directory.

@@ -301,10 +301,18 @@ impl Read for Body {
     fn read_to_string(&mut self, buffer: &mut String) -> io::Result<usize> {
         let mut content = Vec::new();
         self.read_to_end(&mut content)?;
-        let content = text(content)?;
-        buffer.push_str(&content);
-        Ok(content.len())
+        append(content, buffer)
     }
+}
+
+/// Adds content to `buffer`, as text; says how many bytes that were.
+///
+/// # Errors
+/// As [`text`]; then nothing is added.
+pub(crate) fn append(content: Vec<u8>, buffer: &mut String) -> io::Result<usize> {
+    let content = text(content)?;
+    buffer.push_str(&content);
+    Ok(content.len())
 }
 
 /// Content as text.

@@ -34,7 +34,6 @@ mod latency;
 mod page;
 mod prometheus;
 mod report;
-mod viewers;
 
 use std::time::Duration;
 

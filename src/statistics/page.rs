@@ -12,8 +12,8 @@ use http::header::{
 use http::{Method, StatusCode};
 
 use super::document::{DOCUMENT, POLICY};
-use super::viewers::{Viewer, Viewers};
 use super::{Statistics, access, prometheus, report};
+use crate::message::places::{Place, Places};
 use crate::message::{Body, BodyWriter, Request, Response};
 
 /// Statistics to look at, below a path of one's choice.
@@ -42,7 +42,7 @@ pub struct Page {
     /// Begins with a slash and does not end in one; empty for the root.
     path: String,
     guard: Arc<dyn Fn(&Request) -> bool + Send + Sync>,
-    viewers: Viewers,
+    viewers: Places,
     most: usize,
 }
 
@@ -61,7 +61,7 @@ impl Page {
             "" => String::new(),
             inner => format!("/{inner}"),
         };
-        Self { path, guard: Arc::new(access::is_local), viewers: Viewers::default(), most: VIEWERS }
+        Self { path, guard: Arc::new(access::is_local), viewers: Places::default(), most: VIEWERS }
     }
 
     /// Lets those look whom `guard` lets, instead of whoever is on this machine. It is asked for every request, before anything else.
@@ -118,7 +118,7 @@ impl Page {
     }
 
     fn events(&self, source: Arc<dyn Source>) -> Response {
-        let Some(viewer) = self.viewers.enter(self.most) else {
+        let Some(viewer) = self.viewers.take(self.most) else {
             let mut response = told(StatusCode::SERVICE_UNAVAILABLE, "as many look as may; see /json\n");
             set(&mut response, RETRY_AFTER, "10");
             return response;
@@ -138,7 +138,7 @@ impl fmt::Debug for Page {
 }
 
 /// Writes an event each second until the client leaves or the server stops.
-fn report_on(source: &dyn Source, _viewer: &Viewer, writer: &mut BodyWriter<'_>) -> io::Result<()> {
+fn report_on(source: &dyn Source, _viewer: &Place, writer: &mut BodyWriter<'_>) -> io::Result<()> {
     write!(writer, "retry: 2000\n\n")?;
     loop {
         write!(writer, "data: {}\n\n", report::json(&source.statistics()))?;

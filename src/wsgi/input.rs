@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 use crate::message::Body;
-use crate::message::body::text;
+use crate::message::body::{append, text};
 
 /// The content of a request: `wsgi.input`.
 ///
@@ -76,7 +76,7 @@ impl Read for Input {
     fn read_to_string(&mut self, buffer: &mut String) -> io::Result<usize> {
         let mut content = Vec::new();
         self.read_to_end(&mut content)?;
-        add(content, buffer)
+        append(content, buffer)
     }
 }
 
@@ -100,14 +100,8 @@ impl BufRead for Input {
     fn read_line(&mut self, buffer: &mut String) -> io::Result<usize> {
         let mut line = Vec::new();
         self.read_until(b'\n', &mut line)?;
-        add(line, buffer)
+        append(line, buffer)
     }
-}
-
-fn add(content: Vec<u8>, buffer: &mut String) -> io::Result<usize> {
-    let content = text(content)?;
-    buffer.push_str(&content);
-    Ok(content.len())
 }
 
 /// How much is read ahead.
