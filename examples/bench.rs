@@ -1,5 +1,11 @@
-//! What benchmarks ask for: `GET /hello`, `POST /echo`, `GET /bytes/N`, at 127.0.0.1 and the port that `--port N` gives; over TLS with
-//! `--cert FILE --key FILE`, for which it has to be built with the feature `tls`; with `--statistics true` the time of requests is measured.
+//! The server that benchmarks load, at 127.0.0.1 and the port given by `--port N`.
+//!
+//! It answers `GET /hello`, `GET /bytes/N`, `POST /echo`, `POST /len` (the length of the content), `GET /usleep/N` (sleeps N
+//! microseconds) and `GET /spin/N` (computes for N microseconds). `--cert FILE --key FILE` turns TLS on (feature `tls`),
+//! `--set NAME=VALUE` changes any setting.
+
+use std::thread;
+use std::time::{Duration, Instant};
 
 use drupe::http::{Method, StatusCode};
 use drupe::{Body, IntoResponse, Request, Response, Server};
@@ -11,14 +17,31 @@ fn handler(request: &mut Request) -> Response {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/hello") => "hello".into_response(),
         (&Method::POST, "/echo") => std::mem::take(request.body_mut()).into_response(),
-        (&Method::GET, path) => match path.strip_prefix("/bytes/").map(str::parse) {
-            Some(Ok(length)) => match BLOCK.get(..length) {
-                Some(bytes) => Body::from(bytes).into_response(),
-                None => Body::sized(std::io::repeat(b'x'), length as u64).into_response(),
-            },
+        (&Method::POST, "/len") => match std::mem::take(request.body_mut()).into_vec() {
+            Ok(content) => content.len().to_string().into_response(),
+            Err(_) => StatusCode::BAD_REQUEST.into_response(),
+        },
+        (&Method::GET, path) => match path.rsplit_once('/').map(|(kind, number)| (kind, number.parse())) {
+            Some(("/bytes", Ok(length))) => bytes(length),
+            Some(("/usleep", Ok(micros))) => {
+                thread::sleep(Duration::from_micros(micros as u64));
+                "slept".into_response()
+            }
+            Some(("/spin", Ok(micros))) => {
+                let end = Instant::now() + Duration::from_micros(micros as u64);
+                while Instant::now() < end {}
+                "computed".into_response()
+            }
             _ => StatusCode::NOT_FOUND.into_response(),
         },
         _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+    }
+}
+
+fn bytes(length: usize) -> Response {
+    match BLOCK.get(..length) {
+        Some(bytes) => Body::from(bytes).into_response(),
+        None => Body::sized(std::io::repeat(b'x'), length as u64).into_response(),
     }
 }
 
@@ -32,9 +55,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         match (argument.as_str(), arguments.next()) {
             ("--port", Some(port)) => server.settings.socket_port = port.parse()?,
             ("--cert", Some(file)) => server.settings.ssl_certificate = Some(file.into()),
-            ("--statistics", Some(is_on)) => server.settings.statistics = is_on.parse()?,
+            ("--set", Some(setting)) => match setting.split_once('=') {
+                Some((name, value)) => server.settings.set(name, value)?,
+                None => return Err(format!("--set {setting}: NAME=VALUE is wanted").into()),
+            },
             ("--key", Some(file)) => server.settings.ssl_private_key = Some(file.into()),
-            _ => return Err("usage: bench [--port N] [--statistics BOOL] [--cert FILE --key FILE]".into()),
+            _ => return Err("usage: bench [--port N] [--cert FILE --key FILE] [--set NAME=VALUE]".into()),
         }
     }
     Ok(server.quickstart()?)
