@@ -248,7 +248,7 @@ impl Engine {
         } else {
             entrances.iter().for_each(|entrance| entrance.close());
         }
-        pool.parking.close().into_iter().for_each(|connection| pool.part_with(connection));
+        pool.parking.close().into_iter().for_each(|connection| pool.dismiss(connection));
         pool.staff.end_upgraded();
         pool.ring();
         let kept = match kept {

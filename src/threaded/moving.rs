@@ -66,6 +66,21 @@ impl Pool {
         }
     }
 
+    /// Queues a connection whose client has sent something by the time a stop begins; parts with any other.
+    ///
+    /// A client whose request has come is answered and told `Connection: close`. A reset instead would leave it without knowing
+    /// whether its request was carried out, and a POST must not be repeated then (RFC 9110 §9.2.2).
+    pub(super) fn dismiss(&self, mut connection: Box<Connection>) {
+        if self.heritage.is_wanted() || !connection.has_unread() {
+            return self.part_with(connection);
+        }
+        connection.note_input();
+        if let Err(connection) = self.queue.offer(connection) {
+            self.queue.put_back(connection);
+        }
+        self.rouse();
+    }
+
     /// Takes over a connection from the engine before, if there may be one more.
     pub(super) fn adopt(&self, mut connection: Box<Connection>) {
         connection.count_in(&self.open);

@@ -1,12 +1,9 @@
 //! What becomes of a connection whose time is over.
 
-use std::time::Duration;
-
 use super::connection::{Connection, Phase, Verdict};
 use super::desk::Desk;
 use super::statistics::Late;
 use crate::h1::error::Error;
-use crate::net::poll::Interest;
 use crate::proxy::header::Refusal;
 
 /// What is to be done with a connection whose time is over.
@@ -24,7 +21,7 @@ impl Connection {
     /// What has come, and nobody had time to look at, has come in time.
     pub(crate) fn overdue(&mut self) -> Overdue {
         self.is_overdue = match &self.phase {
-            Phase::Head(_) if self.is_idle() => matches!(self.stream.wait(Interest::Read, Duration::ZERO), Ok(true)),
+            Phase::Head(_) if self.is_idle() => self.has_unread(),
             Phase::Proxy | Phase::Handshake(_) | Phase::Head(_) | Phase::Content(_) | Phase::Send(_) => true,
             Phase::Drain { .. } | Phase::Linger { .. } => false,
         };

@@ -85,6 +85,45 @@ fn a_stop_with_everything_going_on_is_in_time_cuts_nothing_whole_and_says_what_i
     wait_until("all descriptors are back", || descriptors() == before);
 }
 
+#[test]
+fn a_stop_answers_requests_that_have_come() {
+    const CLIENTS: usize = 50;
+    let door = Door::default();
+    let at_door = door.clone();
+    let mut server = Server::new(move |request: &mut Request| {
+        if request.uri().path() == "/wait" {
+            at_door.pass();
+        }
+        request.uri().path().to_owned()
+    });
+    server.settings.socket_port = 0;
+    (server.settings.thread_pool, server.settings.thread_pool_max) = (2, Some(2));
+    server.settings.shutdown_timeout = PATIENCE;
+    server.start().unwrap();
+    let address = server.bound_addr().unwrap();
+    let mut kept: Vec<Client> = (0..CLIENTS).map(|_| Client::connect(address)).collect();
+    kept.iter_mut().for_each(|client| client.assert_in_step("/", "/"));
+    let mut busy: Vec<Client> = (0..2).map(|_| Client::connect(address)).collect();
+    busy.iter_mut().for_each(|client| client.send(get("/wait")));
+    wait_until("both workers are in a handler", || door.waiting() == 2);
+    // No worker is free to look at them before the stop begins.
+    kept.iter_mut().for_each(|client| client.send(get("/unread")));
+    let stopped = thread::scope(|scope| {
+        let stop = scope.spawn(|| server.stop());
+        wait_until("the server is stopping", || !server.handle().is_running());
+        door.open();
+        for (client, content) in
+            kept.iter_mut().map(|client| (client, "/unread")).chain(busy.iter_mut().map(|client| (client, "/wait")))
+        {
+            let answer = client.answer();
+            assert_eq!((answer.status, answer.text(), answer.closes()), (200, content, true));
+            client.assert_closed();
+        }
+        stop.join().unwrap()
+    });
+    assert_eq!((stopped.finished, stopped.cut), (CLIENTS + 2, 0));
+}
+
 /// Closed at once it would be reset, and could lose what it has not read yet.
 #[test]
 fn a_client_that_still_sends_reads_why_it_is_refused() {
