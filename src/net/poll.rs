@@ -1,13 +1,15 @@
 //! Waiting: for one descriptor with `poll`, for many with `epoll`.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::time::{TimeSpec, TimeValLike};
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
 /// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +94,25 @@ impl Poller {
         Ok(batch.found)
     }
 
+    /// Waits until a descriptor is ready or `alarm` has gone off, at the longest for `timeout` (`None`: for ever). Returns true if a
+    /// descriptor is; a [`wait`](Self::wait) of no duration then finds it.
+    pub(crate) fn wait_beside(&self, alarm: &Alarm, timeout: Option<Duration>) -> io::Result<bool> {
+        let timeout = timeout
+            .map_or(PollTimeout::NONE, |limit| PollTimeout::try_from(millis_up(limit)).unwrap_or(PollTimeout::MAX));
+        let mut both =
+            [PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN), PollFd::new(alarm.timer.as_fd(), PollFlags::POLLIN)];
+        match nix::poll::poll(&mut both, timeout) {
+            Ok(_) => {}
+            Err(Errno::EINTR) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        let [is_ready, has_gone_off] = both.map(|each| each.any().unwrap_or(true));
+        if has_gone_off {
+            alarm.clear();
+        }
+        Ok(is_ready)
+    }
+
     /// Has one `wait`, the present or the next, return with [`WAKE`]; it stays so until [`Poller::woken`].
     pub(crate) fn wake(&self) -> io::Result<()> {
         match self.waker.write(1) {
@@ -109,6 +130,40 @@ impl Poller {
     }
 }
 
+/// A timer that one thread waits for and any thread may set: a thread is woken later without being woken now.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    timer: TimerFd,
+}
+
+impl Alarm {
+    /// An alarm that is not set.
+    pub(crate) fn new() -> io::Result<Self> {
+        let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
+        Ok(Self { timer: TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)? })
+    }
+
+    /// Goes off after `time`, in place of any earlier setting; at once for zero.
+    pub(crate) fn set(&self, time: Duration) -> io::Result<()> {
+        let nanos = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX).max(1);
+        let after = Expiration::OneShot(TimeSpec::nanoseconds(nanos));
+        Ok(self.timer.set(after, TimerSetTimeFlags::empty())?)
+    }
+
+    /// Waits until it goes off.
+    pub(crate) fn wait(&self) -> io::Result<()> {
+        wait(self.timer.as_fd(), Interest::Read, None)?;
+        self.clear();
+        Ok(())
+    }
+
+    /// Forgets that it has gone off.
+    fn clear(&self) {
+        // It may have been set anew meanwhile: then there is nothing to read.
+        let _ = nix::unistd::read(self.timer.as_fd(), &mut [0; 8]);
+    }
+}
+
 /// Room for what one [`Poller::wait`] finds.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
@@ -120,6 +175,11 @@ pub(crate) struct Batch {
 impl Batch {
     pub(crate) fn new(most: usize) -> Self {
         Self { events: vec![EpollEvent::empty(); most.max(1)], found: 0 }
+    }
+
+    /// Forgets what was found.
+    pub(crate) fn clear(&mut self) {
+        self.found = 0;
     }
 
     /// The tokens that were found, each with whether its peer has ended or is lost: after that nothing more is ever reported.
@@ -141,10 +201,27 @@ fn millis_up(limit: Duration) -> i32 {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;
 
     use super::*;
+
+    #[test]
+    fn an_alarm_wakes_a_thread_that_waits_for_descriptors_or_for_nothing_else() {
+        let (poller, alarm) = (Poller::new().unwrap(), Alarm::new().unwrap());
+        assert!(!poller.wait_beside(&alarm, Some(Duration::ZERO)).unwrap());
+        alarm.set(Duration::ZERO).unwrap();
+        assert!(!poller.wait_beside(&alarm, None).unwrap(), "it went off, and no descriptor is ready");
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        poller.add(ours.as_fd(), 7).unwrap();
+        theirs.write_all(b"x").unwrap();
+        assert!(poller.wait_beside(&alarm, None).unwrap());
+        assert_eq!(tokens(&poller, 0), [7], "an edge is still there after it was seen");
+        assert!(!poller.wait_beside(&alarm, Some(Duration::ZERO)).unwrap());
+        alarm.set(Duration::from_secs(3600)).unwrap();
+        alarm.set(Duration::from_millis(1)).unwrap();
+        alarm.wait().unwrap();
+        assert!(!poller.wait_beside(&alarm, Some(Duration::ZERO)).unwrap());
+    }
 
     #[test]
     fn room_is_reported_only_while_it_is_asked_for() {

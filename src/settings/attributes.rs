@@ -117,9 +117,10 @@ pub struct Settings {
     /// Default 2 s. CherryPy: not there.
     pub linger_timeout: Duration,
 
-    /// Time that a connection waits for room in a full queue before it is answered with 503, or, where TLS is spoken, closed.
+    /// Time that a request waits for a worker thread, in the queue or beside a full one, before it is answered with 503.
     ///
-    /// Default 10 s, from 0, which answers at once. CherryPy: `accepted_queue_timeout`, the same.
+    /// Default 10 s, from 0. With 0 a request that finds the queue full is answered at once, and one in the queue waits for 10 s.
+    /// CherryPy: `accepted_queue_timeout`, which counts only the time beside a full queue.
     pub accepted_queue_timeout: Duration,
 
     /// Time that a stop leaves to the requests being served before their connections are cut.
@@ -222,7 +223,7 @@ pub struct Settings {
     /// Default 2097152 (2 MiB), range 64 KiB to 1 GiB. CherryPy: not there.
     pub thread_stack_size: usize,
 
-    /// Connections that may wait for a worker thread; see `accepted_queue_timeout` for the next one.
+    /// Requests that may wait for a worker thread; the next ones wait beside the queue, for `accepted_queue_timeout` at most.
     ///
     /// Default 1024, range 1 to 1000000; `None`: no limit. CherryPy: `accepted_queue_size`, -1 (no limit).
     pub accepted_queue_size: Option<usize>,

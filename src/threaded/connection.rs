@@ -5,13 +5,13 @@
 //!     ▼
 //!   Handshake (only with TLS, only once)
 //!     ▼     head          content there             answer out
-//!   ┌──► Head ───► Content ──────────► exchange ───► Send ──┐
-//!   │     │ ▲         │                    │ content left   │
-//!   │     │ └ parked  │ refused            ▼ unread         │
-//!   │     ▼           ▼                  Drain ─────────────┤
-//!   │   Linger ◄──────┴────────────────────┘ too much       │
-//!   │     └──────────────────► closed                       │
-//!   └───────────────────────────────────────────────────────┘
+//!   ┌──► Head ───► Content ──► Ready ──► exchange ──► Send ──┐
+//!   │     │ ▲         │          │           │ content left  │
+//!   │     │ └ parked  │ refused  │ 503       ▼ unread        │
+//!   │     ▼           ▼          ▼         Drain ────────────┤
+//!   │   Linger ◄──────┴──────────┴───────────┘ too much      │
+//!   │     └──────────────────► closed                        │
+//!   └────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! Every state but the exchange itself is resumable: when input runs out, [`Connection::advance`] returns and the
@@ -25,19 +25,17 @@ use http::Extensions;
 
 use super::burden::Load;
 use super::desk::Desk;
-use super::gather::Gathering;
 use super::input::Input;
 use super::open::{Open, Ticket};
 use super::output::Output;
 use super::pace::Pace;
+pub(crate) use super::phase::Verdict;
+pub(super) use super::phase::{Next, Phase, Reading, Step};
 use super::proxied::Proxied;
-use super::sending::Sending;
 use crate::address::Peer;
 use crate::config::Config;
-use crate::h1::decode::Decoder;
 use crate::h1::error::Error;
 use crate::h1::head::Scan;
-use crate::message::body::Upgrade;
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
 use crate::net::tls::secure::Secure;
@@ -78,46 +76,6 @@ pub(crate) struct Connection {
     pub(super) ticket: Option<Ticket>,
     /// Counts what it holds of a message that has not come whole, while it waits.
     pub(super) load: Option<Load>,
-}
-
-/// What a connection waits for.
-#[derive(Debug)]
-pub(super) enum Phase {
-    /// A PROXY header, or the rest of it.
-    Proxy,
-    /// A TLS handshake, and what it waits for.
-    Handshake(Interest),
-    /// A head, or the rest of it.
-    Head(Scan),
-    /// Content that is received before the handler runs.
-    Content(Box<Gathering>),
-    /// A client that is slow to take its answer.
-    Send(Box<Sending>),
-    /// The rest of content that the handler did not want, `left` bytes at the most, to get at the next request.
-    Drain { decoder: Box<Decoder>, left: u64 },
-    /// The end of a client that has its last answer, `left` bytes at the most.
-    Linger { left: u64 },
-}
-
-/// What is to be done with a connection that cannot go on by itself.
-pub(crate) enum Verdict {
-    /// It waits for input.
-    Park,
-    /// It could go on, but has had its share.
-    Again,
-    /// It is over.
-    Close,
-    /// It leaves HTTP.
-    Upgrade(Upgrade),
-}
-
-/// What an exchange leads to.
-pub(super) enum Next {
-    /// The next head.
-    Head,
-    Content(Box<Gathering>),
-    Drain(Box<Decoder>),
-    Verdict(Verdict),
 }
 
 impl Connection {
@@ -195,7 +153,7 @@ impl Connection {
 
     /// Whether it is in the middle of an exchange, which a stop lets come to its end.
     pub(crate) fn is_under_way(&self) -> bool {
-        matches!(self.phase, Phase::Content(_) | Phase::Send(_))
+        matches!(self.phase, Phase::Content(_) | Phase::Ready(_) | Phase::Send(_))
     }
 
     /// Whether an answer waits for its client.
@@ -252,6 +210,7 @@ impl Connection {
                 Phase::Handshake(_) => self.shake_hands(desk, &mut reading),
                 Phase::Head(_) => self.head(desk, &mut reading),
                 Phase::Content(_) => self.gather(desk, &mut reading),
+                Phase::Ready(_) => self.take_turn(desk, &mut reading),
                 Phase::Send(_) => self.send(desk),
                 Phase::Drain { .. } => self.drain(desk),
                 Phase::Linger { .. } => self.linger(),
@@ -315,6 +274,10 @@ impl Connection {
                 self.phase = Phase::Content(gathering);
                 Step::On
             }
+            Next::Ready(pending, verdict) => {
+                self.phase = Phase::Ready(pending);
+                Step::Verdict(verdict)
+            }
             Next::Drain(decoder) => {
                 self.phase = Phase::Drain { decoder, left: config.drain };
                 self.deadline = Instant::now() + config.linger_timeout;
@@ -376,30 +339,5 @@ impl Connection {
     }
 }
 
-/// What is known of the socket before a read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
-    /// Something has been reported, or is so likely to come that a short wait pays.
-    Expected,
-    /// The last read may have left something behind, which will not be reported.
-    Possible,
-    /// The last read left nothing: what comes will be reported.
-    Reported,
-}
-
-impl Reading {
-    pub(super) fn after(is_drained: bool) -> Self {
-        if is_drained { Self::Reported } else { Self::Possible }
-    }
-}
-
-/// How a phase got on.
-pub(super) enum Step {
-    On,
-    /// It needs input.
-    Starved,
-    Verdict(Verdict),
-}
-
 /// How many steps, such as pipelined requests or reads, a connection may take before others have their turn.
-const SHARE: u32 = 128;
+const SHARE: u32 = 64;

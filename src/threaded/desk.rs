@@ -8,9 +8,12 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 
 use super::burden::Burden;
+use super::connection::Connection;
+use super::costs::{Costs, Duty};
 use super::live::{Known, Live};
 use super::meter::Meter;
 use super::pressure::Pressure;
+use super::seat::Seat;
 use super::statistics::Counters;
 use crate::config::Config;
 use crate::h1::encode::{self, Stamp};
@@ -34,6 +37,7 @@ pub(crate) struct Service {
     pub(crate) is_mixed: AtomicBool,
     /// Whether the time of requests is measured.
     pub(crate) measures: AtomicBool,
+    pub(crate) costs: Arc<Costs>,
     pub(crate) pressure: Arc<Pressure>,
     /// What answers hold that wait.
     pub(crate) burden: Arc<Burden>,
@@ -55,6 +59,7 @@ impl Service {
             over: AtomicBool::new(false),
             is_mixed: AtomicBool::new(false),
             measures,
+            costs: Arc::new(Costs::new()),
             pressure: Arc::default(),
             burden,
             incoming,
@@ -116,6 +121,11 @@ pub(crate) struct Desk {
     /// A map whose memory the next request's fields use.
     pub(crate) fields: HeaderMap,
     pub(crate) clock: Clock,
+    pub(super) duty: Duty,
+    /// The worker that this belongs to; `None`: the guard, or no thread of the server's.
+    pub(super) seat: Option<Arc<Seat>>,
+    /// The lot of the connection at hand, should it be lost.
+    pub(super) lot: Option<u64>,
     heads: BytesMut,
 }
 
@@ -123,6 +133,9 @@ impl Desk {
     pub(crate) fn new(service: Arc<Service>, counters: Arc<Counters>) -> Self {
         Self {
             config: service.config.know(),
+            duty: Duty::new(Arc::clone(&service.costs)),
+            seat: None,
+            lot: None,
             service,
             counters,
             meter: Meter::default(),
@@ -138,6 +151,22 @@ impl Desk {
     /// Goes by the config that is in force.
     pub(crate) fn renew(&mut self) {
         self.config.look(&self.service.config);
+    }
+
+    /// Notes that the thread turns to `connection`.
+    pub(super) fn take_up(&mut self, connection: &Connection) {
+        self.lot = connection.lot;
+        if let Some(seat) = &self.seat {
+            seat.serve(Some(Arc::clone(&connection.stream)));
+        }
+    }
+
+    /// Notes that the thread is done with its connection for now.
+    pub(super) fn lay_down(&mut self) {
+        self.lot = None;
+        if let Some(seat) = &self.seat {
+            seat.serve(None);
+        }
     }
 
     pub(crate) fn head_limits(&self) -> head::Limits {

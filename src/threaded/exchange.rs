@@ -11,13 +11,15 @@ use std::io;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use http::Method;
 
 use super::access::Line;
 use super::answer::{self, Sent};
-use super::connection::{Connection, Next, Verdict};
+use super::connection::{Connection, Next, Phase, Reading, Step, Verdict};
 use super::content::{Intake, Left, Reception};
+use super::costs::{Admission, Route};
 use super::desk::Desk;
 use super::done::{Answer, Done, Unread, break_off};
 use super::linger::Refused;
@@ -28,7 +30,7 @@ use crate::h1::decode::Decoder;
 use crate::h1::error::Error;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::h1::framing::Framing;
-use crate::h1::head::{self, RequestHead};
+use crate::h1::head::{self, RequestHead, Scan};
 use crate::message::body::Body;
 use crate::message::early::Early;
 use crate::message::request::Connection as Facts;
@@ -36,6 +38,15 @@ use crate::message::upgrade::Socket;
 use crate::message::{Request, Response};
 use crate::net::tls::secure::Secure;
 use crate::proxy::node::Claims;
+
+/// A request whose handler is to run.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) head: RequestHead,
+    pub(super) exchange: Exchange,
+    pub(super) reception: Option<Reception>,
+    pub(super) line: Line,
+}
 
 impl Connection {
     /// Serves the request whose head is the first `length` bytes of the input.
@@ -69,15 +80,48 @@ impl Connection {
         Ok((exchange, decoder))
     }
 
+    /// Runs the handler of a request if this thread may, or leaves it to a worker.
+    pub(super) fn admit(&mut self, pending: Pending, desk: &mut Desk) -> Next {
+        let route = Route::new(&pending.head.method, pending.head.target.path());
+        match desk.duty.admit(route) {
+            Admission::Here => {}
+            Admission::Worker => return Next::Ready(Box::new(pending), Verdict::Work),
+            Admission::Later => return Next::Ready(Box::new(pending), Verdict::Again),
+        }
+        // Earlier answers must not wait for a handler that may take long.
+        if !desk.gathered.is_empty() && desk.duty.is_to_flush_before(route) {
+            match self.output(desk).flush_some() {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.phase = Phase::Ready(Box::new(pending));
+                    return Next::Verdict(self.leave_and_resume(desk));
+                }
+                Err(_) => {
+                    pending.line.end(None);
+                    return Next::Verdict(Verdict::Close);
+                }
+            }
+        }
+        self.serve(pending, route, desk)
+    }
+
+    /// Goes on with a request that a thread was found for.
+    pub(super) fn take_turn(&mut self, desk: &mut Desk, reading: &mut Reading) -> Step {
+        let next = match mem::replace(&mut self.phase, Phase::Head(Scan::default())) {
+            Phase::Ready(pending) => self.admit(*pending, desk),
+            other => {
+                self.phase = other;
+                return Step::On;
+            }
+        };
+        *reading = Reading::after(self.is_drained);
+        self.settle(next, desk)
+    }
+
     /// Runs the handler and sends its answer.
-    pub(super) fn serve(
-        &mut self,
-        head: RequestHead,
-        mut exchange: Exchange,
-        reception: Option<Reception>,
-        line: Line,
-        desk: &mut Desk,
-    ) -> Next {
+    fn serve(&mut self, pending: Pending, route: Route, desk: &mut Desk) -> Next {
+        let Pending { head, mut exchange, reception, line } = pending;
+        let begun = desk.duty.is_precise().then(Instant::now);
         // Its content may have been waited for.
         desk.meter.resume(line.begun.is_some());
         let is_head = head.method == Method::HEAD;
@@ -108,6 +152,7 @@ impl Connection {
         }
 
         let outcome = self.answer_after(early, response, &mut exchange, intake.as_ref(), is_head, desk);
+        desk.duty.ran(route, begun.map(|begun| begun.elapsed()));
         let content = match intake.map(|intake| intake.end()) {
             None => Unread::Nothing,
             Some(None) => Unread::Elsewhere,

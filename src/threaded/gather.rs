@@ -14,6 +14,7 @@ use super::access::Line;
 use super::connection::{Connection, Next, Phase, Reading, Step, Verdict};
 use super::content::{DIRECT, Reception};
 use super::desk::Desk;
+use super::exchange::Pending;
 use super::input::{Input, Received};
 use super::linger::Refused;
 use super::pace::Pace;
@@ -58,7 +59,7 @@ impl Connection {
                 let below = self.stream.moved_below(Interest::Read);
                 Next::Content(Box::new(Gathering { head, exchange, reception, line, since: None, below }))
             }
-            reception => self.serve(head, exchange, reception, line, desk),
+            reception => self.admit(Pending { head, exchange, reception, line }, desk),
         }
     }
 
@@ -88,7 +89,7 @@ impl Connection {
         }
         let Some(gathering) = self.take_gathering() else { return Step::On };
         let Gathering { head, exchange, reception, line, .. } = *gathering;
-        let next = self.serve(head, exchange, Some(reception), line, desk);
+        let next = self.admit(Pending { head, exchange, reception: Some(reception), line }, desk);
         *reading = Reading::after(self.is_drained);
         self.settle(next, desk)
     }

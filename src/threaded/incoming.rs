@@ -8,7 +8,9 @@
 use std::sync::atomic::Ordering;
 
 use super::connection::{Connection, Phase, Verdict};
+use super::content::Reception;
 use super::desk::{Desk, Service};
+use super::exchange::Pending;
 use super::gather::Gathering;
 use super::sending::{Sending, Then};
 
@@ -61,8 +63,20 @@ impl Gathering {
     }
 
     fn held(&self) -> usize {
-        let content = self.reception.ahead.capacity() + self.reception.decoder.held();
+        self.head.held() + self.reception.held() + self.line.held()
+    }
+}
+
+impl Pending {
+    fn held(&self) -> usize {
+        let content = self.reception.as_ref().map_or(0, Reception::held);
         self.head.held() + content + self.line.held()
+    }
+}
+
+impl Reception {
+    fn held(&self) -> usize {
+        self.ahead.capacity() + self.decoder.held()
     }
 }
 
@@ -70,6 +84,7 @@ impl Phase {
     fn held(&self) -> usize {
         match self {
             Self::Content(gathering) => gathering.held(),
+            Self::Ready(pending) => pending.held(),
             Self::Drain { decoder, .. } => decoder.held(),
             Self::Send(sending) => match sending.then() {
                 Then::Conclude(done) => done.held(),

@@ -4,11 +4,12 @@
 //! has not read yet (RFC 9112 §9.6). So a client that is in the middle of a large upload reads the whole `413`. It costs no
 //! thread: what comes is dropped as it is reported, `max_linger_size` bytes and `linger_timeout` at the most.
 
+use std::mem;
 use std::net::Shutdown;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use super::access::Line;
 use super::connection::{Connection, Phase, Step, Verdict};
@@ -16,7 +17,7 @@ use super::desk::Desk;
 use super::sending::Then;
 use crate::h1::encode;
 use crate::h1::error::Error;
-use crate::h1::head;
+use crate::h1::head::{self, Scan};
 
 /// What was wrong with a request, and whether its answer has no content.
 pub(super) struct Refused {
@@ -60,7 +61,10 @@ impl Connection {
         if self.stream.secure().is_some() && matches!(self.phase, Phase::Proxy | Phase::Handshake(_)) {
             return Verdict::Close;
         }
-        let is_head = head::is_of_head(self.input.unread());
+        let (line, is_head) = match mem::replace(&mut self.phase, Phase::Head(Scan::default())) {
+            Phase::Ready(pending) => (pending.line, pending.head.method == Method::HEAD),
+            _ => (Line::refused(self.peer.as_ref()), head::is_of_head(self.input.unread())),
+        };
         let config = &desk.config;
         let stamp = desk.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
         let (status, version) = (StatusCode::SERVICE_UNAVAILABLE, config.protocol);
@@ -69,7 +73,7 @@ impl Connection {
             encode::refusal(&mut desk.gathered, version, status, reason, Some(RETRY_AFTER_SECS), is_head, &stamp);
         desk.counters.content_written.add(length);
         desk.counters.count_answer(status);
-        Line::refused(self.peer.as_ref()).end(Some((status, 0)));
+        line.end(Some((status, 0)));
         self.begin_linger(desk)
     }
 

@@ -33,6 +33,7 @@ mod answer;
 mod burden;
 pub(crate) mod connection;
 mod content;
+mod costs;
 pub(crate) mod desk;
 mod done;
 mod drain;
@@ -41,6 +42,7 @@ pub(crate) mod entrance;
 mod exchange;
 mod framing;
 mod gather;
+mod guard;
 mod handshake;
 mod idle;
 mod incoming;
@@ -55,11 +57,15 @@ mod output;
 mod overdue;
 mod pace;
 mod parking;
+mod phase;
 mod pool;
 mod pressure;
 mod proxied;
 mod queue;
+mod reactor;
+mod ready;
 mod rest;
+mod role;
 mod seat;
 mod sending;
 mod shortage;
@@ -67,11 +73,9 @@ mod snapshot;
 mod socket;
 mod staff;
 pub(crate) mod statistics;
-mod watch;
 mod worker;
 
 use std::net::SocketAddr;
-use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -170,9 +174,7 @@ impl Engine {
             hired.map_err(|source| Error::Thread { name: "worker".to_owned(), source })?;
         }
         let pool = Arc::clone(&self.pool);
-        // Files are opened for that, which nobody shall meet who counts descriptors once the start is over.
-        let processors = thread::available_parallelism().map_or(1, NonZero::get);
-        spawn(&self.watching, "drupe-watch", move || watch::run(&pool, processors))
+        spawn(&self.watching, "drupe-guard", move || guard::run(&pool))
     }
 
     /// The addresses of TCP it accepts connections on.
@@ -274,6 +276,8 @@ impl Engine {
             log::error!("a handler has not returned; its connection is cut, its thread left alone");
         }
         pool.staff.join_gone();
+        // A thread may have brought something back after the cut.
+        pool.ready.drain().into_iter().for_each(|connection| pool.part_with(connection));
         if let Some(kept) = kept {
             kept.connections = pool.heritage.end();
         }
@@ -299,7 +303,7 @@ impl Engine {
         pool.service().pressure.cut();
         let cut = parked_cut + pool.staff.cut();
         // Nobody will look at what is queued any more.
-        let queued = std::iter::from_fn(|| pool.queue.take());
+        let queued = std::iter::from_fn(|| pool.queue.take()).chain(pool.ready.drain());
         // What is left of an answer must not look like its end.
         parked.iter().filter(|connection| connection.is_sending()).for_each(|connection| connection.stream.abort());
         parked.into_iter().chain(queued).for_each(|connection| pool.part_with(connection));

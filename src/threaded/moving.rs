@@ -66,7 +66,7 @@ impl Pool {
         }
     }
 
-    /// Queues a connection whose client has sent something by the time a stop begins; parts with any other.
+    /// Goes on with a connection whose client has sent something by the time a stop begins; parts with any other.
     ///
     /// A client whose request has come is answered and told `Connection: close`. A reset instead would leave it without knowing
     /// whether its request was carried out, and a POST must not be repeated then (RFC 9110 §9.2.2).
@@ -75,10 +75,8 @@ impl Pool {
             return self.part_with(connection);
         }
         connection.note_input();
-        if let Err(connection) = self.queue.offer(connection) {
-            self.queue.put_back(connection);
-        }
-        self.rouse();
+        self.ready.push(connection);
+        self.call_reactor();
     }
 
     /// Takes over a connection from the engine before, if there may be one more.
@@ -91,10 +89,8 @@ impl Pool {
         if self.service().config.get().connections.is_some_and(|most| self.open.count() > most) {
             return self.parking.close_one(connection);
         }
-        // A worker looks at it first: bytes that were received already are not reported once more.
-        if let Err(connection) = self.queue.offer(connection) {
-            self.queue.put_back(connection);
-        }
-        self.rouse();
+        // Bytes that were received already are not reported once more.
+        self.ready.push(connection);
+        self.call_reactor();
     }
 }

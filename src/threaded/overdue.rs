@@ -22,7 +22,12 @@ impl Connection {
     pub(crate) fn overdue(&mut self) -> Overdue {
         self.is_overdue = match &self.phase {
             Phase::Head(_) if self.is_idle() => self.has_unread(),
-            Phase::Proxy | Phase::Handshake(_) | Phase::Head(_) | Phase::Content(_) | Phase::Send(_) => true,
+            Phase::Proxy
+            | Phase::Handshake(_)
+            | Phase::Head(_)
+            | Phase::Content(_)
+            | Phase::Ready(_)
+            | Phase::Send(_) => true,
             Phase::Drain { .. } | Phase::Linger { .. } => false,
         };
         if self.is_overdue { Overdue::LastLook } else { Overdue::Close }

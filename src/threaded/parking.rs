@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::connection::Connection;
 use super::idle::Idle;
 use crate::net::deadline::Deadlines;
-use crate::net::poll::{Batch, Interest, Poller};
+use crate::net::poll::{Alarm, Batch, Interest, Poller};
 
 /// All lots, and the poller that watches them.
 pub(crate) struct Parking {
@@ -144,6 +144,11 @@ impl Parking {
         self.poller.wait(batch, most, timeout)
     }
 
+    /// Waits for arrivals or for `alarm`; see [`Poller::wait_beside`].
+    pub(crate) fn wait_beside(&self, alarm: &Alarm, timeout: Option<Duration>) -> io::Result<bool> {
+        self.poller.wait_beside(alarm, timeout)
+    }
+
     /// Has whoever waits return.
     pub(crate) fn wake(&self) {
         if let Err(error) = self.poller.wake() {
@@ -216,8 +221,13 @@ impl Parking {
         }
     }
 
-    /// Fetches the connections whose deadline has passed, and says when to look again.
-    pub(crate) fn fetch_due(&self, now: Instant) -> (Vec<Box<Connection>>, Option<Instant>) {
+    /// When the next deadline may pass.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.lots().deadlines.earliest()
+    }
+
+    /// Fetches the connections whose deadline has passed.
+    pub(crate) fn fetch_due(&self, now: Instant) -> Vec<Box<Connection>> {
         let mut due = Vec::new();
         let mut lots = self.lots();
         while let Some((when, key)) = lots.deadlines.take_due(now) {
@@ -237,7 +247,7 @@ impl Parking {
             }
             due.extend(lots.fetch(place));
         }
-        (due, lots.deadlines.earliest())
+        due
     }
 
     /// Lets nothing be parked any more but what is to end well, and gives out the rest of what is.

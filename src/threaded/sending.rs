@@ -60,7 +60,7 @@ impl Connection {
     /// Sends what is gathered when a worker is about to let go of the connection.
     pub(super) fn flush_after(&mut self, verdict: Verdict, desk: &mut Desk) -> Verdict {
         match verdict {
-            Verdict::Park | Verdict::Again => match self.output(desk).flush_some() {
+            Verdict::Park | Verdict::Again | Verdict::Work => match self.output(desk).flush_some() {
                 Ok(true) => verdict,
                 Ok(false) => self.leave_and_resume(desk),
                 Err(_) => self.lose(),
@@ -219,8 +219,10 @@ impl Sending {
         match &mut self.then {
             Then::Conclude(done) => done.be_last(),
             Then::Resume(phase, _) => {
-                if let Phase::Content(gathering) = mem::replace(&mut **phase, Phase::Head(Scan::default())) {
-                    gathering.line.end(None);
+                match mem::replace(&mut **phase, Phase::Head(Scan::default())) {
+                    Phase::Content(gathering) => gathering.line.end(None),
+                    Phase::Ready(pending) => pending.line.end(None),
+                    _ => {}
                 }
                 self.then = Then::Linger;
             }

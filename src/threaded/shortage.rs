@@ -1,108 +1,112 @@
-//! What tells whether handlers block, and so whether there are too few workers.
-//!
-//! What waits in the queue waits for nobody as long as a batch is served in a fraction of a millisecond: another worker would only take
-//! processor time away from who serves it. If something has waited for [`LONG`], handlers take their time; and if those who work sleep
-//! meanwhile, as the system sees it, they do not compute but wait, and more workers are what helps. On a machine that has no time to
-//! run them they do not sleep, and more would help nobody.
-//!
-//! Once that is seen, everybody who is wanted is called at once for as long as more workers are in handlers than there are
-//! processors.
+//! Requests that no worker was woken for: how long they wait, and what helps them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What has been seen so far.
-pub(super) struct Shortage {
-    processors: usize,
-    /// When so many had been put into the queue.
-    mark: (Instant, u64),
-    /// Since when nobody leads.
-    unled: Option<Instant>,
-    /// How many looks in a row have seen no more at work than there are processors.
-    calm: u32,
-    is_eager: bool,
-}
+use super::connection::Connection;
+use super::desk::Desk;
+use super::pool::Pool;
+use super::reactor::TICK;
+use super::worker;
 
-/// What is seen at one look.
-pub(super) struct Sight {
-    pub(super) now: Instant,
-    /// How many have been taken from the queue since the start, and how many put in.
-    pub(super) progress: (u64, u64),
-    /// How many workers work.
-    pub(super) working: usize,
-    pub(super) is_led: bool,
+/// What the holder of the reactor role knows of requests in the queue.
+#[derive(Debug, Default)]
+pub(super) struct Shortage {
+    /// When to look at them; `None`: a worker was woken for each.
+    look_at: Option<Instant>,
+    /// Before then no worker can be added.
+    hire_after: Option<Instant>,
+    wants_holder: bool,
+    /// When it was last logged that no more workers can be started.
+    logged: Option<Instant>,
 }
 
 impl Shortage {
-    pub(super) fn new(processors: usize, now: Instant) -> Self {
-        Self { processors, mark: (now, 0), unled: None, calm: 0, is_eager: false }
+    /// Notes that a request was queued and no worker woken; it is looked after from `when` on.
+    pub(super) fn note(&mut self, when: Instant) {
+        self.look_at = Some(self.look_at.map_or(when, |at| at.min(when)));
     }
 
-    /// Looks; says whether something waits because handlers block. `sleep` says whether those who work sleep, which is asked rarely.
-    pub(super) fn look(&mut self, sight: &Sight, sleep: impl FnOnce() -> bool) -> bool {
-        let Sight { now, progress: (taken, put_in), working, is_led } = *sight;
-        let (when, position) = self.mark;
-        let waits = taken < position;
-        if !waits {
-            self.mark = (now, put_in);
+    /// When to look again.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.look_at
+    }
+
+    /// True if the holder of the role should become a worker: all others are in handlers, and there can be no more.
+    pub(super) fn wants_holder(&self) -> bool {
+        self.wants_holder
+    }
+
+    /// Wakes or adds workers for requests that have waited. Returns one that has waited for `accepted_queue_timeout`, to be refused;
+    /// to be called until there is none.
+    pub(super) fn look(&mut self, pool: &Arc<Pool>, desk: &Desk, now: Instant) -> Option<Box<Connection>> {
+        self.wants_holder = false;
+        if self.look_at.is_none_or(|at| at > now) {
+            return None;
         }
-        self.unled = if is_led { None } else { self.unled.or(Some(now)) };
-        let is_unled = self.unled.is_some_and(|since| now - since >= LONG);
-        let blocks = ((waits && now - when >= LONG) || is_unled) && working > 0 && sleep();
-        self.calm = if blocks || working > self.processors { 0 } else { self.calm.saturating_add(1) };
-        self.is_eager = blocks || (self.is_eager && self.calm < CALM);
-        blocks
-    }
-
-    /// Nobody works: what has been seen is of the past.
-    pub(super) fn rest(&mut self) {
-        self.is_eager = false;
-    }
-
-    /// Whether handlers block, as far as has been seen.
-    pub(super) fn is_eager(&self) -> bool {
-        self.is_eager
-    }
-}
-
-/// What waits for longer does so because of handlers that take their time.
-const LONG: Duration = Duration::from_millis(2);
-/// After so many looks handlers do not block any more.
-const CALM: u32 = 50;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TICK: Duration = Duration::from_millis(1);
-
-    #[test]
-    fn what_moves_on_is_no_shortage_and_what_waits_for_sleepers_is() {
-        let mut now = Instant::now();
-        let mut shortage = Shortage::new(2, now);
-        let mut look = |taken, put_in, working, sleep, is_led| {
-            now += TICK;
-            let sight = Sight { now, progress: (taken, put_in), working, is_led };
-            (shortage.look(&sight, || sleep), shortage.is_eager())
+        let Some(oldest) = pool.queue.oldest() else {
+            self.look_at = None;
+            pool.service().pressure.set(0);
+            return None;
         };
-        for served in 0..100 {
-            let seen = look(64 * served, 64 * served + 64, 1, true, true);
-            assert_eq!(seen, (false, false), "a batch is served between two looks");
+        let patience = match desk.config.accepted_queue_timeout {
+            Duration::ZERO => PATIENCE_OF_NONE,
+            patience => patience.max(LEAST_PATIENCE),
+        };
+        if let Some(since) = now.checked_sub(patience).filter(|since| oldest <= *since) {
+            if let Some(overdue) = pool.queue.take_overdue(since) {
+                return Some(overdue);
+            }
         }
-        assert_eq!(look(6400, 6464, 2, true, true), (false, false));
-        assert_eq!(look(6410, 6464, 2, true, true), (false, false), "not for long enough");
-        assert_eq!(look(6420, 6470, 2, false, true), (false, false), "they compute");
-        assert_eq!(look(6420, 6470, 2, true, true), (true, true));
-        assert_eq!(look(6464, 6500, 9, true, true), (false, true), "those that waited have been taken");
-        for _ in 0..CALM - 1 {
-            assert_eq!(look(6500, 6500, 2, true, true), (false, true));
+        let mut next = oldest + patience;
+        let waiting = pool.queue.len();
+        let called = (0..waiting.saturating_sub(pool.staff.coming())).take_while(|_| pool.staff.call()).count();
+        let most = desk.config.threads_max;
+        if most.is_some_and(|most| pool.staff.len() >= most) {
+            self.wants_holder = called == 0;
+            let is_long = now.saturating_duration_since(oldest) >= LONG;
+            pool.service().pressure.set(if is_long { waiting } else { 0 });
+            next = next.min(if is_long { now + LONG } else { oldest + LONG });
+        } else if now.saturating_duration_since(oldest) >= GROW_AFTER {
+            self.grow(pool, waiting, now);
+            next = next.min(self.hire_after.map_or(now + GROW_AFTER, |after| after.max(now + GROW_AFTER)));
+        } else {
+            next = next.min(oldest + GROW_AFTER);
         }
-        assert_eq!(look(6500, 6500, 2, true, true), (false, false), "handlers do not block any more");
-        for expected in [false, false, true] {
-            assert_eq!(look(6500, 6500, 2, true, false).0, expected, "nobody leads");
+        self.look_at = Some(next);
+        None
+    }
+
+    /// Adds workers for half of those that wait and no worker is on its way for.
+    fn grow(&mut self, pool: &Arc<Pool>, waiting: usize, now: Instant) {
+        if self.hire_after.is_some_and(|after| now < after) {
+            return;
         }
-        assert!(!look(6500, 6500, 0, true, false).0, "nobody works either");
-        assert!(shortage.is_eager());
-        shortage.rest();
-        assert!(!shortage.is_eager());
+        self.hire_after = None;
+        for _ in 0..waiting.saturating_sub(pool.staff.coming()).div_ceil(2) {
+            match pool.hire(worker::work) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    self.hire_after = Some(now + HIRE_PAUSE);
+                    if self.logged.is_none_or(|logged| now - logged >= Duration::from_secs(1)) {
+                        self.logged = Some(now);
+                        log::warn!("cannot start another worker for now: {error}");
+                    }
+                    return;
+                }
+            }
+        }
     }
 }
+
+/// How long the first in the queue waits before the pool grows.
+const GROW_AFTER: Duration = TICK;
+/// How long it waits before slow clients have to give workers back.
+const LONG: Duration = Duration::from_millis(100);
+/// What a request may wait at the least: a worker that was woken needs a moment to take it.
+const LEAST_PATIENCE: Duration = Duration::from_millis(10);
+/// What a request in the queue may wait if none may wait beside it.
+const PATIENCE_OF_NONE: Duration = Duration::from_secs(10);
+/// How long to do with the workers there are, once the system has refused another.
+const HIRE_PAUSE: Duration = Duration::from_millis(100);

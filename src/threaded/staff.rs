@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
-use super::seat::{Seat, State};
+use super::seat::Seat;
 use super::statistics::Counters;
 use crate::net::stream::Stream;
 
@@ -17,8 +18,10 @@ pub(super) struct Staff {
     roster: Mutex<Roster>,
     /// Rings when somebody has left, and when the server stops.
     changed: Condvar,
-    /// What those count who are no workers: the watch.
+    /// What the guard counts.
     pub(super) others: Arc<Counters>,
+    /// Workers that were woken, or added, and have not looked at the queue yet.
+    coming: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -33,7 +36,9 @@ struct Roster {
     gone: Vec<JoinHandle<()>>,
     /// What those who left have counted.
     past: Counters,
-    last_number: usize,
+    last_number: u32,
+    /// Workers whose thread is being started.
+    starting: usize,
 }
 
 impl Staff {
@@ -44,19 +49,36 @@ impl Staff {
         stack_size: usize,
         work: impl FnOnce(&Arc<Seat>) + Send + 'static,
     ) -> io::Result<bool> {
-        let mut roster = self.roster();
-        if most.is_some_and(|most| roster.seats.len() >= most) {
-            return Ok(false);
-        }
-        let seat = Arc::new(Seat::new(roster.last_number + 1));
+        let seat = {
+            let mut roster = self.roster();
+            if most.is_some_and(|most| roster.seats.len() + roster.starting >= most) {
+                return Ok(false);
+            }
+            roster.starting += 1;
+            roster.last_number += 1;
+            Arc::new(Seat::new(roster.last_number))
+        };
         let own = Arc::clone(&seat);
         let builder = thread::Builder::new().name(seat.name()).stack_size(stack_size);
-        let thread = builder.spawn(move || work(&own))?;
-        roster.last_number = seat.number;
-        seat.take(thread.thread().clone());
-        roster.seats.push(seat);
-        roster.threads.insert(thread.thread().id(), thread);
-        Ok(true)
+        // Not under the lock: starting a thread takes a while, and workers go to sleep and are woken under it.
+        self.coming.fetch_add(1, Ordering::SeqCst);
+        let spawned = builder.spawn(move || work(&own));
+        let mut roster = self.roster();
+        roster.starting -= 1;
+        match spawned {
+            Ok(thread) => {
+                seat.take(thread.thread().clone());
+                roster.seats.push(seat);
+                roster.threads.insert(thread.thread().id(), thread);
+                drop(roster);
+                self.changed.notify_all();
+                Ok(true)
+            }
+            Err(error) => {
+                self.coming.fetch_sub(1, Ordering::SeqCst);
+                Err(error)
+            }
+        }
     }
 
     /// Adds a thread that runs `serve` for the upgraded connection over `stream`.
@@ -76,7 +98,19 @@ impl Staff {
 
     /// Waits until the calling thread, which was just hired, is entered.
     pub(super) fn arrive(&self) {
-        drop(self.roster());
+        let id = thread::current().id();
+        let is_absent = |roster: &mut Roster| !roster.threads.contains_key(&id);
+        drop(self.changed.wait_while(self.roster(), is_absent).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Notes that a worker that was woken, or added, is about to look at the queue.
+    pub(super) fn come(&self) {
+        self.coming.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// How many workers were woken, or added, and have not looked at the queue yet.
+    pub(super) fn coming(&self) -> usize {
+        self.coming.load(Ordering::SeqCst)
     }
 
     /// Enters that the calling thread leaves, and gives up its seat if it has one.
@@ -112,49 +146,33 @@ impl Staff {
         self.roster().get_up(seat)
     }
 
-    /// Has `seat` go for good if it is still asleep and there are more than `least`; says whether it does. If not it is awake.
-    pub(super) fn dismiss(&self, seat: &Seat, least: usize) -> bool {
+    /// Takes `seat` off the list for good if it is still asleep and there are more than `least`.
+    pub(super) fn dismiss(&self, seat: &Seat, least: usize) -> Dismissed {
         let mut roster = self.roster();
         // Under one lock, or two would go where there is one too many.
-        let goes = roster.get_up(seat) && roster.seats.len() > least;
-        if goes {
-            roster.strike(seat);
+        if !roster.get_up(seat) {
+            return Dismissed::Called;
         }
-        goes
+        if roster.seats.len() <= least {
+            return Dismissed::Stays;
+        }
+        roster.strike(seat);
+        Dismissed::Goes
     }
 
-    /// Calls one that sleeps, entering it as at work (`enter`) before it can see that it was called; false if none sleeps.
-    pub(super) fn call(&self, enter: impl FnOnce(&Seat)) -> bool {
-        let mut roster = self.roster();
-        let Some(seat) = roster.idle.pop() else { return false };
-        enter(&seat);
-        drop(roster);
+    /// Wakes a worker that sleeps, to look at the queue; false if none sleeps.
+    pub(super) fn call(&self) -> bool {
+        let Some(seat) = self.roster().idle.pop() else { return false };
+        self.coming.fetch_add(1, Ordering::SeqCst);
         seat.unpark();
         true
     }
 
     // ---- looking around ----
 
-    /// Runs `look` on every seat.
-    pub(super) fn for_each(&self, look: impl FnMut(&Arc<Seat>)) {
-        self.roster().seats.iter().for_each(look);
-    }
-
     /// How many workers there are.
     pub(super) fn len(&self) -> usize {
         self.roster().seats.len()
-    }
-
-    /// Whether most of those who work sleep: they wait for something. A few are asked; where the system does not say, they do not.
-    pub(super) fn sleeps_at_work(&self) -> bool {
-        let roster = self.roster();
-        let working = roster.seats.iter().filter(|seat| seat.is(State::Works) && seat.serving().is_some());
-        let (mut asked, mut asleep) = (0, 0);
-        for sleeps in working.take(ASKED).filter_map(|seat| seat.sleeps()) {
-            asked += 1;
-            asleep += usize::from(sleeps);
-        }
-        2 * asleep > asked
     }
 
     /// What all have counted, those who left included.
@@ -202,6 +220,7 @@ impl Staff {
     pub(super) fn ring(&self) {
         // Under the lock, so that nobody is just between looking and sleeping; and each once, for who finds nothing to do sleeps again.
         let asleep = std::mem::take(&mut self.roster().idle);
+        self.coming.fetch_add(asleep.len(), Ordering::SeqCst);
         self.changed.notify_all();
         asleep.iter().for_each(|seat| seat.unpark());
     }
@@ -250,8 +269,16 @@ impl Staff {
     }
 }
 
-/// How many of those who work are asked whether they sleep.
-const ASKED: usize = 8;
+/// What became of a worker that was to be dismissed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dismissed {
+    /// It leaves.
+    Goes,
+    /// There are no more than need be: it is awake.
+    Stays,
+    /// It was called meanwhile.
+    Called,
+}
 
 impl Roster {
     /// Takes a seat off the list, its counts kept; once only.

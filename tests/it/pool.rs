@@ -118,7 +118,7 @@ fn the_pool_does_not_grow_over_its_limit() {
 }
 
 #[test]
-fn who_finds_no_room_is_told_so_in_time_and_the_others_are_served() {
+fn requests_that_wait_for_a_worker_for_too_long_are_refused_in_time_and_those_in_handlers_answered() {
     let patience = Duration::from_millis(500);
     let door = Door::default();
     let server = TestServer::with(at(&door), |settings| {
@@ -136,21 +136,21 @@ fn who_finds_no_room_is_told_so_in_time_and_the_others_are_served() {
     let begun = Instant::now();
     let mut late: Vec<Client> = (0..8).map(|_| Client::connect(server.address())).collect();
     late.iter_mut().for_each(|client| client.send(get("/late")));
-    for client in &mut late {
+    // The time in the queue counts as well as that beside it.
+    for client in queued.iter_mut().chain(&mut late) {
         let answer = client.answer();
         assert_eq!((answer.status, answer.closes()), (503, true));
         assert!(answer.field("retry-after").is_some_and(|value| value.parse::<u32>().is_ok()), "{answer:?}");
     }
     // The waits do not add up: eight of them one after the other would be eight times as long.
     assert!(begun.elapsed() >= patience && begun.elapsed() < 6 * patience, "{:?}", begun.elapsed());
-    for client in &mut late {
+    for client in queued.iter_mut().chain(&mut late) {
         client.end();
         client.assert_closed();
     }
     door.open();
     served.iter_mut().for_each(|client| assert_eq!(client.answer().text(), "/block"));
-    queued.iter_mut().for_each(|client| assert_eq!(client.answer().text(), "/queued"));
-    assert_eq!(server.server().statistics().turned_away, 8);
+    assert_eq!(server.server().statistics().turned_away, 10);
 }
 
 #[test]
@@ -185,12 +185,13 @@ fn a_full_queue_with_no_patience_answers_at_once() {
     let mut served = Client::connect(server.address());
     served.send(get("/block"));
     wait_until("the worker blocks", || door.waiting() == 1);
-    let _queued = Client::connect(server.address());
+    let mut queued = Client::connect(server.address());
+    queued.send(get("/queued"));
     wait_until("the queue is full", || server.server().statistics().queue == 1);
-    // It has not even asked.
-    assert_eq!(Client::connect(server.address()).answer().status, 503);
+    assert_eq!(Client::connect(server.address()).get("/late").status, 503);
     door.open();
     assert_eq!(served.answer().text(), "/block");
+    assert_eq!(queued.answer().text(), "/queued");
 }
 
 #[test]

@@ -377,6 +377,7 @@ fn who_is_turned_away_is_counted_with_what_he_was_sent() {
     assert_eq!(busy.workers.iter().filter(|worker| worker.is_busy).count(), 1);
     for number in 1..=5 {
         let mut client = tally.connect(server.address());
+        client.send(get("/"));
         assert_eq!(tally.note(client.answer()).status, 503);
         client.end();
         client.assert_closed();

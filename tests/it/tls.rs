@@ -344,7 +344,7 @@ fn a_handshake_has_a_time_limit_that_bytes_do_not_move() {
 }
 
 #[test]
-fn who_finds_the_queue_full_is_not_told_in_clear() {
+fn clients_beyond_max_connections_are_not_told_in_clear() {
     let (release, held) = mpsc::channel::<()>();
     let held = Mutex::new(held);
     let server = TestServer::with(
@@ -355,14 +355,13 @@ fn who_finds_the_queue_full_is_not_told_in_clear() {
         |settings| {
             secure(settings);
             (settings.thread_pool, settings.thread_pool_max) = (1, Some(1));
-            settings.accepted_queue_size = Some(1);
-            settings.accepted_queue_timeout = Duration::from_millis(50);
+            settings.max_connections = Some(1);
         },
     );
     let mut first = connect_to(server.address());
     first.send(get("/"));
     wait_until("the handler runs", || statistics(&server).requests == 1);
-    let waiting: Vec<_> = (0..3).map(|_| connect_raw(server.address())).collect();
+    let waiting: Vec<_> = (0..2).map(|_| connect_raw(server.address())).collect();
     wait_until("two are turned away", || statistics(&server).turned_away == 2);
     let mut told = 0;
     for mut socket in waiting {

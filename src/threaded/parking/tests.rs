@@ -139,10 +139,10 @@ fn deadlines_are_kept_and_earlier_ones_announced() {
     let (early, _b) = connection(Duration::from_secs(10));
     assert!(park(&parking, late), "the first is the earliest");
     assert!(park(&parking, early), "it is earlier");
-    let (none, next) = parking.fetch_due(start);
+    let (none, next) = (parking.fetch_due(start), parking.next_due());
     assert!(none.is_empty() && next.is_some_and(|next| next <= start + Duration::from_secs(11)));
-    assert_eq!(parking.fetch_due(start + Duration::from_secs(15)).0.len(), 1);
-    let (due, next) = parking.fetch_due(start + Duration::from_secs(25));
+    assert_eq!(parking.fetch_due(start + Duration::from_secs(15)).len(), 1);
+    let (due, next) = (parking.fetch_due(start + Duration::from_secs(25)), parking.next_due());
     assert_eq!((due.len(), next, parking.len()), (1, None, 0));
 }
 
@@ -154,7 +154,7 @@ fn an_entry_of_a_connection_that_left_comes_to_nothing() {
     client.write_all(b"x").unwrap();
     let token = reported(&parking, 5000)[0];
     parking.close_one(parking.fetch(token, false).unwrap());
-    assert!(parking.fetch_due(Instant::now() + LONG).0.is_empty());
+    assert!(parking.fetch_due(Instant::now() + LONG).is_empty());
 }
 
 #[test]
@@ -225,12 +225,12 @@ fn entries_do_not_pile_up_as_deadlines_come_nearer() {
         let mut fetched = parking.lots().fetch(0).unwrap();
         fetched.deadline = begun + Duration::from_millis(round);
         park(&parking, fetched);
-        let (mut due, _) = parking.fetch_due(begun + Duration::from_millis(round));
+        let mut due = parking.fetch_due(begun + Duration::from_millis(round));
         connection = due.pop().unwrap();
     }
     let count = parking.lots().deadlines.len();
     assert!(count <= 2 * SPARE, "{count} entries for one place");
     connection.deadline = begun + LONG;
     park(&parking, connection);
-    assert_eq!(parking.fetch_due(begun + 2 * LONG).0.len(), 1, "what is needed is still there");
+    assert_eq!(parking.fetch_due(begun + 2 * LONG).len(), 1, "what is needed is still there");
 }

@@ -150,7 +150,9 @@ impl World {
                     self.is_closed = true;
                     Hand::Empty
                 }
-                Verdict::Upgrade(_) => panic!("nobody asked for it"),
+                Verdict::Work | Verdict::Upgrade(_) => {
+                    panic!("a thread of its own runs handlers, and nobody leaves HTTP")
+                }
             },
             Hand::Waiting(connection) => match self.parking.park(connection) {
                 Parked::Waits { .. } => Hand::Empty,
@@ -162,7 +164,7 @@ impl World {
 
     fn expire(&mut self) {
         self.may_expire = false;
-        let (due, _) = self.parking.fetch_due(Instant::now() + Duration::from_secs(3600));
+        let due = self.parking.fetch_due(Instant::now() + Duration::from_secs(3600));
         for mut connection in due {
             self.due = Some(self.asked);
             match connection.overdue() {
