@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use drupe::http::{Method, StatusCode};
 use drupe::{Body, IntoResponse, Request, Response, Server};
 
-/// What is sent, like the peers of drupe do.
-static BLOCK: &[u8] = &[b'x'; 1 << 20];
+/// The content of `/bytes/N`, at hand like that of the peers of drupe. Zeros take no place in the program.
+static BLOCK: [u8; 128 << 20] = [0; 128 << 20];
 
 fn handler(request: &mut Request) -> Response {
     match (request.method(), request.uri().path()) {
@@ -41,7 +41,7 @@ fn handler(request: &mut Request) -> Response {
 fn bytes(length: usize) -> Response {
     match BLOCK.get(..length) {
         Some(bytes) => Body::from(bytes).into_response(),
-        None => Body::sized(std::io::repeat(b'x'), length as u64).into_response(),
+        None => Body::sized(std::io::repeat(0), length as u64).into_response(),
     }
 }
 

@@ -150,6 +150,11 @@ impl Alarm {
         Ok(self.timer.set(after, TimerSetTimeFlags::empty())?)
     }
 
+    /// Does not go off any more.
+    pub(crate) fn unset(&self) -> io::Result<()> {
+        Ok(self.timer.unset()?)
+    }
+
     /// Waits until it goes off.
     pub(crate) fn wait(&self) -> io::Result<()> {
         wait(self.timer.as_fd(), Interest::Read, None)?;

@@ -143,6 +143,14 @@ impl Pool {
         }
     }
 
+    /// Lets the guard sleep: no handler runs that it has to look after.
+    pub(super) fn dismiss_guard(&self) {
+        self.role.unwatch();
+        if let Err(error) = self.alarm.unset() {
+            log::error!("cannot unset the alarm of the guard: {error}");
+        }
+    }
+
     pub(super) fn alarm(&self) -> &Alarm {
         &self.alarm
     }

@@ -53,6 +53,10 @@ pub(super) struct Reactor<'p> {
     batch: Batch,
     shortage: Shortage,
     lone: Lone,
+    /// When the last round ended.
+    ended: Instant,
+    /// True if the guard's alarm is set for a request that came alone after a pause.
+    is_alarm_idle: bool,
     /// Short requests wake no worker before then: the worker that lost the role may be back in a moment.
     patient_until: Option<Instant>,
 }
@@ -79,7 +83,8 @@ struct Lone {
 impl<'p> Reactor<'p> {
     pub(super) fn new(pool: &'p Arc<Pool>, number: u32, desk: Desk) -> Self {
         let (batch, shortage) = (Batch::new(BATCH), Shortage::default());
-        Self { pool, number, desk, batch, shortage, lone: Lone::default(), patient_until: None }
+        let (ended, lone) = (Instant::now(), Lone::default());
+        Self { pool, number, desk, batch, shortage, lone, ended, is_alarm_idle: false, patient_until: None }
     }
 
     /// Begins to hold the role.
@@ -143,6 +148,9 @@ impl<'p> Reactor<'p> {
         let is_busy = !self.pool.ready.is_empty();
         let timeout = if is_busy { Some(Duration::ZERO) } else { self.patience() };
         if timeout != Some(Duration::ZERO) {
+            if std::mem::take(&mut self.is_alarm_idle) {
+                self.pool.dismiss_guard();
+            }
             self.desk.tidy();
             self.desk.meter.rest();
         }
@@ -198,6 +206,8 @@ impl<'p> Reactor<'p> {
         }
         if !self.is_guard() && self.pool.role.enter(self.number) {
             self.pool.call_guard(TICK);
+            // Where requests come one after the other the alarm stays set, and costs no call for each.
+            self.is_alarm_idle = now - self.ended >= TICK;
         }
         self.desk.take_up(&connection);
         let verdict = connection.advance(&mut self.desk);
@@ -235,6 +245,7 @@ impl<'p> Reactor<'p> {
 
     /// Ends a round: looks after requests that no worker was woken for.
     fn end(&mut self, is_held: bool, now: Instant) -> Round {
+        self.ended = now;
         if !is_held {
             if self.shortage.next().is_some() {
                 // The new holder looks after what is left in the queue.

@@ -102,6 +102,11 @@ impl Role {
         !self.look().is_in_handler() || self.is_watched.swap(true, Ordering::SeqCst)
     }
 
+    /// Notes that the guard's alarm is no longer set; the next handler sets it again.
+    pub(super) fn unwatch(&self) {
+        self.is_watched.store(false, Ordering::SeqCst);
+    }
+
     /// Notes that the guard is awake.
     pub(super) fn watch(&self) {
         self.is_watched.store(true, Ordering::SeqCst);
