@@ -58,6 +58,9 @@ mod incoming;
 // Workers: who is served when others are silent, block or panic.
 mod pool;
 
+// The scheduler: handlers in parallel, input and output beside handlers that block.
+mod schedule;
+
 // Large answers to clients that keep taking.
 mod large;
 
