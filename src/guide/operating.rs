@@ -83,10 +83,11 @@
 //! | message | what it means | what to do |
 //! |---|---|---|
 //! | `cannot accept connections for now: Too many open files` | descriptors have run out; it goes on as soon as there are some | raise `ulimit -n` (`LimitNOFILE`), or lower `max_connections` below it |
+//! | `all 10 workers are busy (thread_pool_max): 3 requests wait, the first for 0.5 s; longest at work: GET /report (4.1 s)` | handlers take longer than requests can wait; at most once a second | look at the handlers that are named; raise `thread_pool_max` if they wait for something else than this machine |
 //! | `cannot start another worker for now` | the system allows no more threads | raise the limit of processes, or lower `thread_pool_max` |
 //! | `a handler has not returned; its connection is cut, its thread left alone` | at a stop: a handler neither read nor wrote nor looked at `is_shutting_down` | give it a time limit of its own |
 //! | `a worker failed; its connection is lost, it goes on` | a defect of drupe | report it, please |
-//! | 503 in the access log | the queue stayed full for `accepted_queue_timeout` | handlers are too slow or `thread_pool_max` is too small; or many clients send large heads slowly (`max_parked_size`), or `max_connections` is reached and nobody idle |
+//! | 503 in the access log | the request waited for a worker for `accepted_queue_timeout` | handlers are too slow or `thread_pool_max` is too small; or many clients send large heads slowly (`max_parked_size`), or `max_connections` is reached and nobody idle |
 //! | 408 in the access log | clients too slow for `header_timeout` or `body_timeout` | mostly nothing: scanners and dead connections |
 //!
 //! # Numbers
@@ -128,7 +129,7 @@
 //!
 //! | number | look at it when |
 //! |---|---|
-//! | `queue` above 0 for long, `threads_idle` at 0 | all workers are busy: see 503 above |
+//! | `queue` above 0 for long, `threads_idle` at 0 | all workers are busy: see 503 above; `workers` has the request that each serves, and for how long |
 //! | `turned_away` | the queue is full, `max_connections` is reached, or, with large heads and with clients that ask on and take no answer, `max_parked_size` is; but for the last they are told 503, before a TLS handshake nothing |
 //! | `timed_out`, `refused` | hostile or broken clients; a rise after a deployment of your own client is your bug |
 //! | `parked` | connections that cost no thread; what they hold of requests and answers is bounded by `max_parked_size` each |

@@ -227,4 +227,18 @@ pub struct Worker {
     pub work_time: Duration,
     /// Of the moment: whether it serves somebody.
     pub is_busy: bool,
+    /// Of the moment: the request that it serves; `None` if it serves none.
+    pub serving: Option<Serving>,
+}
+
+/// A request that a worker serves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Serving {
+    /// The method.
+    pub method: String,
+    /// The request target, as its client sent it.
+    pub target: String,
+    /// For how long the worker has been at it, with those before it that came in one piece.
+    pub time: Duration,
 }

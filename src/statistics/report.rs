@@ -82,6 +82,10 @@ fn fill_row(row: &mut Members<'_>, of: &Worker) {
     row.add("Read Throughput", &per_second(of.bytes_read, of.work_time));
     row.add("Write Throughput", &per_second(of.bytes_written, of.work_time));
     row.add("Busy", &of.is_busy);
+    if let Some(serving) = &of.serving {
+        row.add("Request", &*format!("{} {}", serving.method, serving.target));
+        row.add("Request Time", &serving.time);
+    }
 }
 
 /// Where it listens, in words.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
@@ -13,11 +13,12 @@ use super::costs::{Costs, Duty};
 use super::live::{Known, Live};
 use super::meter::Meter;
 use super::pressure::Pressure;
-use super::seat::Seat;
+use super::seat::{Seat, Task};
 use super::statistics::Counters;
 use crate::config::Config;
 use crate::h1::encode::{self, Stamp};
 use crate::h1::exchange::Policy;
+use crate::h1::head::RequestHead;
 use crate::h1::{decode, head};
 use crate::message::Handler;
 use crate::message::shutdown::Shutdown;
@@ -126,6 +127,8 @@ pub(crate) struct Desk {
     pub(super) seat: Option<Arc<Seat>>,
     /// The lot of the connection at hand, should it be lost.
     pub(super) lot: Option<u64>,
+    /// When the thread turned to that connection.
+    turned: Instant,
     heads: BytesMut,
 }
 
@@ -136,6 +139,7 @@ impl Desk {
             duty: Duty::new(Arc::clone(&service.costs)),
             seat: None,
             lot: None,
+            turned: Instant::now(),
             service,
             counters,
             meter: Meter::default(),
@@ -154,8 +158,8 @@ impl Desk {
     }
 
     /// Notes that the thread turns to `connection`.
-    pub(super) fn take_up(&mut self, connection: &Connection) {
-        self.lot = connection.lot;
+    pub(super) fn take_up(&mut self, connection: &Connection, now: Instant) {
+        (self.lot, self.turned) = (connection.lot, now);
         if let Some(seat) = &self.seat {
             seat.serve(Some(Arc::clone(&connection.stream)));
         }
@@ -166,6 +170,14 @@ impl Desk {
         self.lot = None;
         if let Some(seat) = &self.seat {
             seat.serve(None);
+        }
+    }
+
+    /// Notes that the handler of the request with `head` is about to run.
+    pub(super) fn note_task(&self, head: &RequestHead) {
+        if let Some(seat) = &self.seat {
+            let (method, target) = (head.method.clone(), head.target.clone());
+            seat.run(Task { method, target, since: self.turned });
         }
     }
 

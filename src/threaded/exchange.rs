@@ -122,6 +122,7 @@ impl Connection {
     fn serve(&mut self, pending: Pending, route: Route, desk: &mut Desk) -> Next {
         let Pending { head, mut exchange, reception, line } = pending;
         let begun = desk.duty.is_precise().then(Instant::now);
+        desk.note_task(&head);
         // Its content may have been waited for.
         desk.meter.resume(line.begun.is_some());
         let is_head = head.method == Method::HEAD;

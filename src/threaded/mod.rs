@@ -55,6 +55,7 @@ mod moving;
 mod open;
 mod output;
 mod overdue;
+mod overload;
 mod pace;
 mod parking;
 mod phase;

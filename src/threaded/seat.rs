@@ -1,7 +1,10 @@
 //! A worker as the others see it.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
+use std::time::Instant;
+
+use http::{Method, Uri};
 
 use super::statistics::Counters;
 use crate::net::stream::Stream;
@@ -11,9 +14,26 @@ pub(super) struct Seat {
     /// From 1 on, never given twice.
     pub(super) number: u32,
     thread: OnceLock<Thread>,
-    /// What it serves, so that a stop can cut it.
-    current: Mutex<Option<Arc<Stream>>>,
+    current: Mutex<Current>,
     pub(super) counters: Arc<Counters>,
+}
+
+/// What a worker is at.
+#[derive(Default)]
+struct Current {
+    /// The connection, so that a stop can cut it.
+    stream: Option<Arc<Stream>>,
+    /// The request whose handler runs, or has run last on this connection.
+    task: Option<Task>,
+}
+
+/// A request whose handler runs.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    pub(super) method: Method,
+    pub(super) target: Uri,
+    /// When the worker turned to its connection.
+    pub(super) since: Instant,
 }
 
 impl Seat {
@@ -45,11 +65,26 @@ impl Seat {
 
     /// Takes up a connection, or (`None`) lays it down.
     pub(super) fn serve(&self, stream: Option<Arc<Stream>>) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = stream;
+        *self.current() = Current { stream, task: None };
     }
 
-    /// What it serves.
+    /// Notes the request whose handler is about to run.
+    pub(super) fn run(&self, task: Task) {
+        self.current().task = Some(task);
+    }
+
+    /// The connection that it serves.
     pub(super) fn serving(&self) -> Option<Arc<Stream>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current().stream.clone()
+    }
+
+    /// The request whose handler it runs.
+    pub(super) fn task(&self) -> Option<Task> {
+        self.current().task.clone()
+    }
+
+    /// Nothing under this lock can leave it half done, so poison says nothing.
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

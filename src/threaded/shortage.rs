@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::desk::Desk;
+use super::overload::Overload;
 use super::pool::Pool;
 use super::reactor::TICK;
 use super::worker;
@@ -17,6 +18,7 @@ pub(super) struct Shortage {
     /// Before then no worker can be added.
     hire_after: Option<Instant>,
     wants_holder: bool,
+    overload: Overload,
     /// When it was last logged that no more workers can be started.
     logged: Option<Instant>,
 }
@@ -66,6 +68,9 @@ impl Shortage {
             self.wants_holder = called == 0;
             let is_long = now.saturating_duration_since(oldest) >= LONG;
             pool.service().pressure.set(if is_long { waiting } else { 0 });
+            if is_long {
+                self.overload.warn(&pool.staff, waiting, oldest, now);
+            }
             next = next.min(if is_long { now + LONG } else { oldest + LONG });
         } else if now.saturating_duration_since(oldest) >= GROW_AFTER {
             self.grow(pool, waiting, now);

@@ -1,16 +1,25 @@
 //! What all have counted, as of one moment.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::pool::Pool;
 use crate::address::BindAddr;
-use crate::statistics::{Statistics, Worker};
+use crate::statistics::{Serving, Statistics, Worker};
 
 /// Adds up what everybody at `pool` has counted.
 pub(super) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Duration) -> Statistics {
     let (seats, sum) = pool.staff.accounts();
-    let rows = seats.iter().map(|seat| seat.counters.row(seat.name(), seat.serving().is_some()));
+    let now = Instant::now();
+    let rows = seats.iter().map(|seat| {
+        let mut row = seat.counters.row(seat.name(), seat.serving().is_some());
+        row.serving = seat.task().map(|task| Serving {
+            method: task.method.to_string(),
+            target: task.target.to_string(),
+            time: now.saturating_duration_since(task.since),
+        });
+        row
+    });
     let mut workers: Vec<Worker> = rows.collect();
     let busy = workers.iter().filter(|worker| worker.is_busy).count();
     workers.push(sum.row("others".to_owned(), false));

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
-use super::seat::Seat;
+use super::seat::{Seat, Task};
 use super::statistics::Counters;
 use crate::net::stream::Stream;
 
@@ -169,6 +169,11 @@ impl Staff {
     }
 
     // ---- looking around ----
+
+    /// The requests whose handlers run.
+    pub(super) fn tasks(&self) -> Vec<Task> {
+        self.roster().seats.iter().filter_map(|seat| seat.task()).collect()
+    }
 
     /// How many workers there are.
     pub(super) fn len(&self) -> usize {

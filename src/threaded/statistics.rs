@@ -172,6 +172,7 @@ impl Counters {
             bytes_written: self.bytes_written.get(),
             work_time: self.work_time(),
             is_busy,
+            serving: None,
         }
     }
 

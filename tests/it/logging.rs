@@ -12,6 +12,7 @@ use log::kv::{Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::client::{Client, get, wait_until};
+use crate::door::Door;
 use crate::process::{is_alone, is_alone_with};
 
 /// Keeps every record.
@@ -71,6 +72,39 @@ fn a_handshake_that_fails_is_one_line_and_nothing_worse() {
     assert_eq!(Client::connect(server.address()).get("/").status, 400);
     wait_until("it is logged", || records(|_, target| target == "drupe::access").len() == 1);
     assert_eq!(records(|level, _| level <= Level::Warn), [""; 0]);
+}
+
+#[test]
+fn a_full_pool_says_how_many_wait_and_what_holds_the_workers() {
+    if !is_alone("logging::a_full_pool_says_how_many_wait_and_what_holds_the_workers") {
+        return;
+    }
+    listen();
+    let door = Door::default();
+    let own = door.clone();
+    let server = TestServer::with(
+        move |_: &mut Request| own.pass(),
+        |settings| (settings.thread_pool, settings.thread_pool_max) = (2, Some(2)),
+    );
+    let mut clients: Vec<Client> = (0..5).map(|_| Client::connect(server.address())).collect();
+    clients.iter_mut().for_each(|client| client.send(get("/held?by=secret")));
+    let warnings = || records(|level, _| level <= Level::Warn);
+    wait_until("a warning", || !warnings().is_empty());
+    let warning = warnings().remove(0);
+    assert!(
+        warning.starts_with("all 2 workers are busy (thread_pool_max): 3 requests wait, the first for "),
+        "{warning}"
+    );
+    assert!(warning.contains("longest at work: GET /held (") && !warning.contains("secret"), "{warning}");
+    let statistics = server.server().statistics();
+    let serving: Vec<&str> =
+        statistics.workers.iter().filter_map(|worker| Some(&*worker.serving.as_ref()?.target)).collect();
+    assert_eq!((serving, statistics.queue), (vec!["/held?by=secret"; 2], 3));
+    door.open();
+    clients.iter_mut().for_each(|client| assert_eq!(client.answer().status, 200));
+    wait_until("no worker serves", || {
+        server.server().statistics().workers.iter().all(|worker| worker.serving.is_none())
+    });
 }
 
 #[test]
