@@ -4,14 +4,15 @@
 //! microseconds) and `GET /spin/N` (computes for N microseconds). `--cert FILE --key FILE` turns TLS on (feature `tls`),
 //! `--set NAME=VALUE` changes any setting.
 
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use drupe::http::{Method, StatusCode};
 use drupe::{Body, IntoResponse, Request, Response, Server};
 
-/// The content of `/bytes/N`, at hand like that of the peers of drupe. Zeros take no place in the program.
-static BLOCK: [u8; 128 << 20] = [0; 128 << 20];
+/// The content of `/bytes/N`, at hand like that of the peers of drupe.
+static BLOCK: LazyLock<&[u8]> = LazyLock::new(|| vec![0; 128 << 20].leak());
 
 fn handler(request: &mut Request) -> Response {
     match (request.method(), request.uri().path()) {
