@@ -37,8 +37,8 @@ use crate::message::{Body, Handler, IntoResponse, Request, Response};
 
 /// Serves the files below a directory.
 ///
-/// Answers `GET` and `HEAD` with validators, conditions and ranges (RFC 9110 §13 and §14). Whole files and single ranges are
-/// sent by the kernel. A directory shows its index file, else a listing.
+/// Answers `GET` and `HEAD` with validators, conditions and ranges (RFC 9110 §13 and §14). Files, ranges
+/// and the ranges of a multipart answer are sent by the kernel. A directory shows its index file, else a listing.
 ///
 /// What can be seen is decided by where a file really lies, not by how it is called: `..`, encoded or not, and links that
 /// lead out of the directory are `404`, and so is everything that is neither a regular file nor a directory. Links inside

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
+use super::pieces::Pieces;
 use super::upgrade::Upgraded;
 use super::writer::{BodyWriter, Gathered};
 use crate::h1::error::Error;
@@ -73,6 +74,8 @@ pub(crate) enum Kind {
         file: File,
         range: Range<u64>,
     },
+    /// Text and ranges of a file.
+    Pieces(Pieces),
     Stream(Producer),
     /// Not content: what serves the connection after a `101`.
     Upgrade(Upgrade),
@@ -133,6 +136,11 @@ impl Body {
     #[must_use]
     pub fn from_file_range(file: File, range: Range<u64>) -> Self {
         Kind::File { file, range }.into()
+    }
+
+    /// Text and ranges of a file, which the caller knows to be there.
+    pub(crate) fn from_pieces(pieces: Pieces) -> Self {
+        Kind::Pieces(pieces).into()
     }
 
     /// What `produce` writes, while it writes it: server-sent events, reports, proxies.
@@ -206,6 +214,7 @@ impl Body {
             Kind::Incoming(source) => source.remaining(),
             Kind::Reader { length, .. } => *length,
             Kind::File { range, .. } => Some(range.end.saturating_sub(range.start)),
+            Kind::Pieces(pieces) => Some(pieces.len()),
             Kind::Stream(_) => None,
         }
     }
@@ -289,6 +298,7 @@ impl Read for Body {
                 Ok(got)
             }
             Kind::File { file, range } => read_range(file, range, buffer),
+            Kind::Pieces(pieces) => pieces.read(buffer),
             Kind::Stream(_) => {
                 let Kind::Stream(produce) = std::mem::take(&mut self.kind) else { return Ok(0) };
                 self.gather(produce)?;
@@ -376,6 +386,7 @@ impl fmt::Debug for Body {
             Kind::Incoming(_) => "incoming",
             Kind::Reader { .. } => "reader",
             Kind::File { .. } => "file",
+            Kind::Pieces(_) => "pieces",
             Kind::Stream(_) => "stream",
             Kind::Upgrade(_) => "upgrade",
         };

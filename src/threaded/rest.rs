@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::framing::GATHER;
 use super::output::{Output, Passed};
 use crate::message::body::{Body, Kind, read_range};
+use crate::message::pieces::{Piece, Pieces};
 
 /// Content that can be sent at any time, a part at a time, by anybody.
 #[derive(Debug)]
@@ -18,6 +19,11 @@ pub(crate) enum Rest {
     File {
         file: File,
         range: Range<u64>,
+        by_kernel: bool,
+    },
+    /// As a file, with text between its ranges.
+    Pieces {
+        pieces: Pieces,
         by_kernel: bool,
     },
 }
@@ -40,10 +46,8 @@ impl Rest {
         match body.into_kind() {
             Kind::Bytes(bytes) => Ok(Self::Bytes(bytes)),
             Kind::Empty => Ok(Self::Bytes(Bytes::new())),
-            Kind::File { file, range } => {
-                let by_kernel = range.end.saturating_sub(range.start) > GATHER as u64;
-                Ok(Self::File { file, range, by_kernel })
-            }
+            Kind::File { file, range } => Ok(Self::File { file, range, by_kernel: true }),
+            Kind::Pieces(pieces) => Ok(Self::Pieces { pieces, by_kernel: true }),
             kind => Err(kind.into()),
         }
     }
@@ -53,6 +57,7 @@ impl Rest {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::File { range, .. } => range.end.saturating_sub(range.start),
+            Self::Pieces { pieces, .. } => pieces.len(),
         }
     }
 
@@ -63,30 +68,59 @@ impl Rest {
             Self::Bytes(bytes) if bytes.is_unique() => (bytes.len() as u64, 0),
             Self::Bytes(_) => (0, 0),
             Self::File { .. } => (0, 1),
+            Self::Pieces { pieces, .. } => (pieces.held() as u64, 1),
         }
     }
 
     /// Sends what the client takes; small content is only gathered.
     pub(crate) fn send(&mut self, output: &mut Output<'_>) -> io::Result<Left> {
         match self {
-            Self::Bytes(bytes) if output.gathered.len() + bytes.len() <= GATHER => {
-                output.gathered.extend_from_slice(bytes);
-                bytes.clear();
-                Ok(Left::Nothing)
-            }
-            Self::Bytes(bytes) => Ok(if output.send_some(bytes)? { Left::Nothing } else { Left::More }),
-            Self::File { file, range, by_kernel } => {
-                if *by_kernel {
-                    match output.send_file(file, range)? {
-                        Passed::All => return Ok(Left::Nothing),
-                        Passed::Some => return Ok(Left::More),
-                        Passed::Share => return Ok(Left::Share),
-                        Passed::Ended => return Ok(Left::Missing(range.end - range.start)),
-                        Passed::Unsupported => *by_kernel = false,
-                    }
-                }
-                copy(file, range, output)
-            }
+            Self::Bytes(bytes) => send_bytes(bytes, output),
+            Self::File { file, range, by_kernel } => send_range(file, range, by_kernel, output),
+            Self::Pieces { pieces, by_kernel } => send_pieces(pieces, by_kernel, output),
+        }
+    }
+}
+
+fn send_bytes(bytes: &mut Bytes, output: &mut Output<'_>) -> io::Result<Left> {
+    if output.gathered.len() + bytes.len() <= GATHER {
+        output.gathered.extend_from_slice(bytes);
+        bytes.clear();
+        return Ok(Left::Nothing);
+    }
+    Ok(if output.send_some(bytes)? { Left::Nothing } else { Left::More })
+}
+
+/// Sends `range` of `file`: by the kernel if the kernel can and the range is worth a system call of its own.
+fn send_range(file: &File, range: &mut Range<u64>, by_kernel: &mut bool, output: &mut Output<'_>) -> io::Result<Left> {
+    if *by_kernel && range.end.saturating_sub(range.start) > GATHER as u64 {
+        match output.send_file(file, range)? {
+            Passed::All => return Ok(Left::Nothing),
+            Passed::Some => return Ok(Left::More),
+            Passed::Share => return Ok(Left::Share),
+            Passed::Ended => return Ok(Left::Missing(range.end - range.start)),
+            Passed::Unsupported => *by_kernel = false,
+        }
+    }
+    copy(file, range, output)
+}
+
+fn send_pieces(pieces: &mut Pieces, by_kernel: &mut bool, output: &mut Output<'_>) -> io::Result<Left> {
+    let turn = pieces.len().saturating_sub(SHARE as u64);
+    loop {
+        if (1..=turn).contains(&pieces.len()) && output.may_leave() {
+            return Ok(Left::Share);
+        }
+        let Some((file, piece)) = pieces.first() else { return Ok(Left::Nothing) };
+        let left = match piece {
+            Piece::Text(text) => send_bytes(text, output)?,
+            Piece::Range(range) => send_range(file, range, by_kernel, output)?,
+        };
+        match left {
+            Left::Nothing => {}
+            // The pieces behind the gap are missing as well.
+            Left::Missing(_) => return Ok(Left::Missing(pieces.len())),
+            Left::More | Left::Share => return Ok(left),
         }
     }
 }

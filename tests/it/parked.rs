@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use drupe::testing::TestServer;
-use drupe::{Body, Request, Server, Settings};
+use drupe::{Body, Files, Request, Server, Settings};
 
 use crate::client::{Client, PATIENCE, get, wait_until};
 use crate::figures::Figures;
+use crate::place::Place;
 use crate::process;
 
 /// Far more slow clients than the two workers there may be.
@@ -218,6 +219,37 @@ fn clients_that_are_slow_to_take_their_answer_hold_no_worker() {
     }
     let statistics = server.server().statistics();
     assert_eq!((statistics.requests, statistics.threads), (3 * SLOW as u64 + 1, 2));
+}
+
+#[test]
+fn clients_that_are_slow_to_take_parts_of_a_file_hold_no_worker() {
+    let place = Place::new();
+    File::create(place.path("large")).unwrap().set_len(LARGE as u64).unwrap();
+    std::fs::write(place.path("small"), "0123456789").unwrap();
+    let server = TestServer::with(Files::new(place.path("")).unwrap(), |settings| {
+        two_workers(settings);
+        settings.write_timeout = Some(2 * PATIENCE);
+    });
+    let half = LARGE / 2;
+    let two_halves = format!("GET /large HTTP/1.1\r\nHost: a\r\nRange: bytes=0-{},{half}-\r\n\r\n", half - 1);
+    let mut slow: Vec<Client> = (0..SLOW).map(|_| Client::connect(server.address())).collect();
+    for client in &mut slow {
+        client.send(two_halves.clone() + &get("/small"));
+    }
+    wait_until("they wait without a worker", || server.server().statistics().parked == SLOW);
+    wait_until("no worker is held", || {
+        let statistics = server.server().statistics();
+        statistics.threads_idle == statistics.threads
+    });
+    assert_eq!(Client::connect(server.address()).get("/small").text(), "0123456789");
+    for client in &mut slow {
+        let answer = client.answer();
+        let head = answer.content.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+        assert_eq!(answer.status, 206);
+        assert!(answer.content[head..head + half].iter().all(|byte| *byte == 0));
+        assert!(answer.content.len() > LARGE + head && answer.content.ends_with(b"--\r\n"));
+        assert_eq!(client.answer().text(), "0123456789", "the next answer begins where the parts end");
+    }
 }
 
 #[test]
