@@ -92,8 +92,9 @@ fn entry(root: &Root, found: &fs::DirEntry) -> Option<Entry> {
 pub(super) fn page(names: &[String], entries: Entries) -> Response {
     let mut text = String::with_capacity(4096 + 320 * entries.list.len());
     write_page(&mut text, names, &entries);
+    let held = text.capacity();
     let page = Page { text, _place: entries.place };
-    let response = with(Body::owned(page).into_response(), CONTENT_TYPE, "text/html; charset=utf-8");
+    let response = with(Body::owned(page, held).into_response(), CONTENT_TYPE, "text/html; charset=utf-8");
     let response = with(response, CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'");
     // Nothing says when a directory has changed.
     with(response, CACHE_CONTROL, "no-cache")

@@ -21,7 +21,7 @@ pub(super) fn response(file: File, length: u64, ranges: Vec<Range<u64>>, content
         let mut head = format!("\r\n--{boundary}\r\nContent-Type: {content_type}\r\nContent-Range: ");
         // Writing to a string cannot fail.
         let _ = write!(head, "{}\r\n\r\n", range::describe(&range, length));
-        pieces.push(Piece::Text(head.into()));
+        pieces.push(Piece::Text(head.into_boxed_str().into_boxed_bytes().into()));
         pieces.push(Piece::Range(range));
     }
     pieces.push(Piece::Text(format!("\r\n--{boundary}--\r\n").into()));

@@ -75,8 +75,10 @@
 //!   from slow clients hold no thread. Raise it to your usual request's size; the memory is used only while content is on its way. 0 for
 //!   handlers that answer while they read.
 //! - [`max_parked_size`](Settings::max_parked_size): answers that wait for slow clients are kept in memory without a thread, all together no
-//!   more than this. Above it they hold a thread. The same goes for requests on their way in: above it content holds a thread, and large heads
-//!   are answered with 503. Lower it in a small container; files do not count.
+//!   more than this and one answer for each thread. Above it they hold a thread. An answer counts whole until most of it is sent; files and
+//!   constants do not count, and [`Bytes`](bytes::Bytes) from a cache count once however many clients wait for them. Keep it above the size of
+//!   what you cache. The same goes for requests on their way in: above it content holds a thread, and large heads are answered with 503. Lower
+//!   it in a small container.
 //! - [`max_drain_size`](Settings::max_drain_size): a handler that does not read its content leaves it in the connection. Up to so much is
 //!   read and dropped; with more it is cheaper to close.
 //! - [`max_linger_size`](Settings::max_linger_size): what is dropped within `linger_timeout`. It costs neither memory nor a thread, only what

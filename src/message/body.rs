@@ -6,9 +6,10 @@ use std::io::{self, Read, Seek};
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::HeaderMap;
 
+use super::memory::InMemory;
 use super::pieces::Pieces;
 use super::upgrade::Upgraded;
 use super::writer::{BodyWriter, Gathered};
@@ -62,7 +63,7 @@ pub struct Body {
 pub(crate) enum Kind {
     #[default]
     Empty,
-    Bytes(Bytes),
+    Bytes(InMemory),
     /// The content of a request that is still on its way.
     Incoming(Arc<dyn Incoming>),
     /// Ends where it ends, or after `length` bytes, whichever comes first.
@@ -169,9 +170,9 @@ impl Body {
         Kind::Stream(Box::new(produce)).into()
     }
 
-    /// What `owner` holds, which is dropped when it has been sent, or will not be.
-    pub(crate) fn owned(owner: impl AsRef<[u8]> + Send + 'static) -> Self {
-        Bytes::from_owner(owner).into()
+    /// The bytes of `owner`, which holds `held` bytes of memory and is dropped when they have been sent, or will not be.
+    pub(crate) fn owned(owner: impl AsRef<[u8]> + Send + 'static, held: usize) -> Self {
+        InMemory::owned(owner, held).into()
     }
 
     pub(crate) fn upgrade(serve: Upgrade) -> Self {
@@ -189,8 +190,8 @@ impl Body {
     /// # Errors
     /// As [`Body`] says.
     pub fn into_vec(mut self) -> io::Result<Vec<u8>> {
-        if let Kind::Bytes(bytes) = &mut self.kind {
-            return Ok(Vec::from(std::mem::take(bytes)));
+        if let Kind::Bytes(bytes) = self.kind {
+            return Ok(bytes.into());
         }
         let mut content = Vec::new();
         self.read_to_end(&mut content)?;
@@ -285,11 +286,7 @@ impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.kind {
             Kind::Empty | Kind::Upgrade(_) => Ok(0),
-            Kind::Bytes(bytes) => {
-                let length = buffer.len().min(bytes.len());
-                bytes.copy_to_slice(&mut buffer[..length]);
-                Ok(length)
-            }
+            Kind::Bytes(bytes) => Ok(bytes.read(buffer)),
             Kind::Incoming(source) => source.read(buffer),
             Kind::Reader { reader, length: None } => reader.read(buffer),
             Kind::Reader { reader, length: Some(left) } => {
@@ -348,33 +345,35 @@ impl From<Kind> for Body {
     }
 }
 
+/// Bytes that several answers share count once for [`max_parked_size`](crate::Settings::max_parked_size), however many clients are slow
+/// to take them.
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Kind::Bytes(bytes).into()
+        InMemory::from(bytes).into()
     }
 }
 
 impl From<&'static str> for Body {
     fn from(text: &'static str) -> Self {
-        Bytes::from_static(text.as_bytes()).into()
+        InMemory::constant(text.as_bytes()).into()
     }
 }
 
 impl From<&'static [u8]> for Body {
     fn from(bytes: &'static [u8]) -> Self {
-        Bytes::from_static(bytes).into()
+        InMemory::constant(bytes).into()
     }
 }
 
 impl From<String> for Body {
     fn from(text: String) -> Self {
-        Bytes::from(text).into()
+        text.into_bytes().into()
     }
 }
 
 impl From<Vec<u8>> for Body {
     fn from(bytes: Vec<u8>) -> Self {
-        Bytes::from(bytes).into()
+        InMemory::from(bytes).into()
     }
 }
 

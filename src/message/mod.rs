@@ -7,6 +7,7 @@
 pub(crate) mod body;
 pub(crate) mod early;
 pub(crate) mod handler;
+pub(crate) mod memory;
 pub(crate) mod pieces;
 pub(crate) mod places;
 pub(crate) mod request;

@@ -158,8 +158,12 @@ pub struct Settings {
     /// Default 65536, range 0 (none) to 1 GiB. CherryPy: not there, always none.
     pub body_buffer_size: usize,
 
-    /// Bytes of all answers together that wait for slow clients without a thread. What is more is waited for by its thread. Constants
-    /// and `Bytes` that the handler keeps a clone of do not count: they are there in any case.
+    /// Bytes of memory that all answers together hold while they wait for slow clients without a thread. Above it an answer is waited for
+    /// by its thread.
+    ///
+    /// An answer counts with its whole allocation for as long as that is held, however little is left to send. When less than an eighth is
+    /// left, or 16 KiB, the rest is copied and the allocation freed. Constants count nothing, and [`Bytes`](bytes::Bytes) that several
+    /// answers share count once. On top come at most one answer for each thread, and about 2 KiB for each connection.
     ///
     /// As many bytes again may be held of requests that slow clients have not sent whole. Above that, content is waited for by its thread; who
     /// has sent more than 8 KiB of a head that is not whole gets 503 with `Retry-After`, and who has sent so much behind a request whose

@@ -3,9 +3,13 @@
 //! Both are bounded, or a few clients that read nothing could fill the memory with large answers. Above the bounds an answer is waited
 //! for by its worker, as one that is made while it is sent; there are never more of those than workers. What has come of requests is counted
 //! by itself ([`incoming`](super::incoming)), so that neither takes the room of the other.
+//!
+//! Memory counts as it was allocated: the bytes that are left of an answer keep all of its allocation. An allocation that several answers
+//! share counts once, from the first that waits to the last.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::net::descriptors;
 
@@ -17,22 +21,44 @@ pub(crate) struct Burden {
     /// All that there are: no limit.
     most_bytes: AtomicU64,
     most_files: usize,
+    /// How many loads there are of each allocation that several may hold.
+    shared: Mutex<HashMap<Shared, usize>>,
 }
 
 /// What one of them holds; dropping it takes it off.
 #[derive(Debug)]
 pub(super) struct Load {
     burden: Arc<Burden>,
-    bytes: u64,
-    files: usize,
+    weight: Weight,
 }
+
+/// What a connection holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Weight {
+    /// Bytes of memory that are its own.
+    pub(super) bytes: u64,
+    /// Open files.
+    pub(super) files: usize,
+    /// Memory that others may hold as well.
+    pub(super) shared: Option<Shared>,
+}
+
+/// The place and the size of an allocation.
+type Shared = (usize, u64);
 
 impl Burden {
     /// At most `most_bytes`, and a quarter of the descriptors that the process may have.
     pub(super) fn new(most_bytes: Option<u64>) -> Self {
         let most_files = descriptors::limit() / 4;
         let most_bytes = AtomicU64::new(most_bytes.unwrap_or(u64::MAX));
-        Self { bytes: AtomicU64::new(0), files: AtomicUsize::new(0), most_bytes, most_files }
+        let (bytes, files, shared) = (AtomicU64::new(0), AtomicUsize::new(0), Mutex::default());
+        Self { bytes, files, most_bytes, most_files, shared }
+    }
+
+    /// Bytes that are held.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Has another bound from now on.
@@ -46,30 +72,80 @@ impl Burden {
             || self.files.load(Ordering::Relaxed) >= self.most_files
     }
 
+    /// Adds memory and files of a connection's own.
     pub(super) fn add(self: &Arc<Self>, bytes: u64, files: usize) -> Load {
+        self.take(Weight { bytes, files, shared: None })
+    }
+
+    /// Adds `weight`. Memory that several hold counts once, for as long as it has a load.
+    pub(super) fn take(self: &Arc<Self>, weight: Weight) -> Load {
+        let mut bytes = weight.bytes;
+        if let Some(shared) = weight.shared {
+            let mut all = self.shared();
+            let loads = all.entry(shared).or_default();
+            *loads += 1;
+            if *loads == 1 {
+                bytes += shared.1;
+            }
+        }
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.files.fetch_add(files, Ordering::Relaxed);
-        Load { burden: Arc::clone(self), bytes, files }
+        self.files.fetch_add(weight.files, Ordering::Relaxed);
+        Load { burden: Arc::clone(self), weight }
+    }
+
+    /// Nothing under this lock can leave it half done, so poison says nothing.
+    fn shared(&self) -> MutexGuard<'_, HashMap<Shared, usize>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Load {
+    pub(super) fn weight(&self) -> Weight {
+        self.weight
     }
 }
 
 #[cfg(test)]
 impl Load {
     pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+        self.weight.bytes + self.weight.shared.map_or(0, |(_, size)| size)
     }
 }
 
 impl Drop for Load {
     fn drop(&mut self) {
-        self.burden.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.burden.files.fetch_sub(self.files, Ordering::Relaxed);
+        let Weight { mut bytes, files, shared } = self.weight;
+        if let Some(shared) = shared {
+            let mut all = self.burden.shared();
+            let loads = all.get(&shared).copied().unwrap_or(1);
+            if loads > 1 {
+                all.insert(shared, loads - 1);
+            } else {
+                all.remove(&shared);
+                bytes += shared.1;
+            }
+        }
+        self.burden.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.burden.files.fetch_sub(files, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shared_memory_counts_once_until_nothing_holds_it() {
+        let burden = Arc::new(Burden::new(None));
+        let of = |place| burden.take(Weight { bytes: 1, files: 0, shared: Some((place, 100)) });
+        let (first, second, other) = (of(1), of(1), of(2));
+        assert_eq!(burden.bytes(), 203);
+        drop(first);
+        assert_eq!(burden.bytes(), 202);
+        drop((second, other));
+        assert_eq!(burden.bytes(), 0);
+        assert!(burden.shared().is_empty());
+    }
 
     #[test]
     fn it_is_full_for_as_long_as_too_much_is_held() {

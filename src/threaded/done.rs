@@ -87,7 +87,9 @@ impl Done {
 
     /// How much memory it keeps, about, beside what is to be sent.
     pub(super) fn held(&self) -> usize {
-        self.line.held() + self.unread()
+        // What the closure owns beyond itself is the handler's.
+        let upgrade = self.answer.upgrade.as_ref().map_or(0, |serve| size_of_val(&**serve));
+        self.line.held() + self.unread() + upgrade
     }
 
     /// How much of that is for content that nobody has read.

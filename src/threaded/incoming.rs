@@ -17,7 +17,7 @@ use super::sending::{Sending, Then};
 impl Connection {
     /// Has what it holds counted while it waits.
     pub(super) fn weigh(&mut self, desk: &Desk) {
-        let bytes = self.input.held() + self.phase.held();
+        let bytes = self.input.held() + self.phase.held() + self.proxied.held();
         self.load = (bytes > 0).then(|| desk.service.incoming.add(bytes as u64, 0));
     }
 

@@ -31,6 +31,13 @@ impl Proxied {
     pub(super) fn new(trust: Option<&Trust>, peer: Option<&Peer>) -> Self {
         Self { is_trusted: trust.is_some_and(|trust| trust.has(ip(peer))), ..Self::default() }
     }
+
+    /// Returns the bytes of memory that it keeps, about.
+    pub(super) fn held(&self) -> usize {
+        let host = self.claims.as_ref().and_then(|claims| claims.host.as_ref()).map_or(0, |host| host.len());
+        let claims = self.claims.as_ref().map_or(0, |claims| size_of_val(&**claims));
+        claims + host + self.announced.as_ref().map_or(0, |announced| size_of_val(&**announced))
+    }
 }
 
 impl Connection {

@@ -6,15 +6,17 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::burden::Weight;
 use super::framing::GATHER;
 use super::output::{Output, Passed};
 use crate::message::body::{Body, Kind, read_range};
+use crate::message::memory::{InMemory, Kept};
 use crate::message::pieces::{Piece, Pieces};
 
 /// Content that can be sent at any time, a part at a time, by anybody.
 #[derive(Debug)]
 pub(crate) enum Rest {
-    Bytes(Bytes),
+    Bytes(InMemory),
     /// `by_kernel` until it turns out that the kernel cannot.
     File {
         file: File,
@@ -45,7 +47,7 @@ impl Rest {
     pub(crate) fn of(body: Body) -> Result<Self, Body> {
         match body.into_kind() {
             Kind::Bytes(bytes) => Ok(Self::Bytes(bytes)),
-            Kind::Empty => Ok(Self::Bytes(Bytes::new())),
+            Kind::Empty => Ok(Self::Bytes(InMemory::constant(&[]))),
             Kind::File { file, range } => Ok(Self::File { file, range, by_kernel: true }),
             Kind::Pieces(pieces) => Ok(Self::Pieces { pieces, by_kernel: true }),
             kind => Err(kind.into()),
@@ -61,21 +63,30 @@ impl Rest {
         }
     }
 
-    /// How much memory and how many descriptors it holds.
-    pub(super) fn holds(&self) -> (u64, usize) {
+    /// Frees what the rest does not need during a long wait.
+    pub(super) fn settle(&mut self) {
+        if let Self::Bytes(bytes) = self {
+            bytes.settle();
+        }
+    }
+
+    /// Returns the memory and the descriptors that it keeps.
+    pub(super) fn kept(&self) -> Weight {
         match self {
-            // What others hold as well, a constant or a cached answer, is there however many wait for it.
-            Self::Bytes(bytes) if bytes.is_unique() => (bytes.len() as u64, 0),
-            Self::Bytes(_) => (0, 0),
-            Self::File { .. } => (0, 1),
-            Self::Pieces { pieces, .. } => (pieces.held() as u64, 1),
+            Self::Bytes(bytes) => match bytes.kept() {
+                Kept::Nothing => Weight::default(),
+                Kept::Own(size) => Weight { bytes: size as u64, ..Weight::default() },
+                Kept::Shared { place, size } => Weight { shared: Some((place, size as u64)), ..Weight::default() },
+            },
+            Self::File { .. } => Weight { files: 1, ..Weight::default() },
+            Self::Pieces { pieces, .. } => Weight { bytes: pieces.held() as u64, files: 1, shared: None },
         }
     }
 
     /// Sends what the client takes; small content is only gathered.
     pub(crate) fn send(&mut self, output: &mut Output<'_>) -> io::Result<Left> {
         match self {
-            Self::Bytes(bytes) => send_bytes(bytes, output),
+            Self::Bytes(bytes) => send_bytes(bytes.bytes(), output),
             Self::File { file, range, by_kernel } => send_range(file, range, by_kernel, output),
             Self::Pieces { pieces, by_kernel } => send_pieces(pieces, by_kernel, output),
         }

@@ -6,7 +6,7 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::burden::Load;
+use super::burden::{Load, Weight};
 use super::connection::{Connection, Phase, Step, Verdict};
 use super::desk::Desk;
 use super::done::Done;
@@ -15,6 +15,7 @@ use super::pace::Pace;
 use super::rest::{Left, Rest};
 use super::statistics::Late;
 use crate::h1::head::Scan;
+use crate::net::stream::Stream;
 
 /// What is still to be sent, and what comes then.
 #[derive(Debug)]
@@ -26,8 +27,8 @@ pub(super) struct Sending {
     /// Since when it waits.
     since: Instant,
     then: Then,
-    /// What it holds, counted.
-    _load: Load,
+    /// Counts what it holds.
+    load: Load,
 }
 
 /// What comes once all is sent.
@@ -97,14 +98,14 @@ impl Connection {
         // Of its own size: the worker keeps its buffer.
         let gathered = desk.gathered.as_slice().to_vec();
         desk.gathered.clear();
-        let (bytes, files) = rest.as_ref().map_or((0, 0), Rest::holds);
-        let kept = if self.stream.secure().is_some() { KEPT_BY_TLS } else { 0 };
-        let load = desk.service.burden.add(gathered.len() as u64 + bytes + kept, files);
         // What was reported until now may be input, and will not be again.
         self.is_drained = false;
         let now = Instant::now();
         self.deadline = now + config.write_timeout.min(RETRY);
-        self.phase = Phase::Send(Box::new(Sending { gathered, rest, pace, since: now, then, _load: load }));
+        let load = desk.service.burden.add(0, 0);
+        let mut sending = Box::new(Sending { gathered, rest, pace, since: now, then, load });
+        sending.settle(&self.stream, desk);
+        self.phase = Phase::Send(sending);
         Verdict::Park
     }
 
@@ -128,6 +129,7 @@ impl Connection {
             Ok(Left::Nothing) => self.go_on(sending.then, desk),
             Ok(Left::More) => match sending.pace.left() {
                 Some(left) => {
+                    sending.settle(&self.stream, desk);
                     sending.since = now;
                     self.deadline = now + left.min(RETRY);
                     self.phase = Phase::Send(sending);
@@ -205,6 +207,23 @@ impl Then {
 }
 
 impl Sending {
+    /// Frees what it need not keep while it waits, and counts the memory that it does keep.
+    fn settle(&mut self, stream: &Stream, desk: &Desk) {
+        if self.gathered.capacity() > 2 * self.gathered.len() {
+            self.gathered.shrink_to_fit();
+        }
+        let mut weight = Weight::default();
+        if let Some(rest) = &mut self.rest {
+            rest.settle();
+            weight = rest.kept();
+        }
+        let of_tls = if stream.secure().is_some() { KEPT_BY_TLS } else { 0 };
+        weight.bytes += self.gathered.capacity() as u64 + of_tls;
+        if weight != self.load.weight() {
+            self.load = desk.service.burden.take(weight);
+        }
+    }
+
     pub(super) fn then(&self) -> &Then {
         &self.then
     }
@@ -256,19 +275,24 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::message::Request;
+    use bytes::{Bytes, BytesMut};
+
+    use crate::message::{Body, Handler, Request};
     use crate::net::poll::Interest;
-    use crate::net::stream::Stream;
     use crate::settings::Settings;
     use crate::threaded::desk::Service;
 
     /// A connection that has asked for `/a` and `/b`, and whose client has not read what fills the socket already.
     fn full() -> (Connection, Desk, UnixStream) {
+        full_by(Arc::new(|request: &mut Request| request.uri().path().to_owned()))
+    }
+
+    fn full_by(handler: Arc<dyn Handler>) -> (Connection, Desk, UnixStream) {
         let (mut client, mut socket) = UnixStream::pair().unwrap();
         socket.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
         while socket.write(&[b'#'; 4096]).is_ok() {}
         let config = Config::resolve(&Settings::default()).unwrap();
-        let service = Arc::new(Service::new(config, Arc::new(|request: &mut Request| request.uri().path().to_owned())));
+        let service = Arc::new(Service::new(config, handler));
         let desk = Desk::new(Arc::clone(&service), Arc::default());
         let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
         client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
@@ -309,5 +333,93 @@ mod tests {
         sending.since -= Duration::from_secs(3600);
         assert!(matches!(connection.advance(&mut desk), Verdict::Close));
         assert_eq!(desk.counters.timeouts().write, 1);
+    }
+
+    /// The bytes that count for an answer of `make` whose client has taken nothing, and the connection that waits with it.
+    fn parked(make: impl Fn() -> Body + Send + Sync + 'static) -> (u64, Connection, Desk, UnixStream) {
+        let (mut connection, mut desk, client) = full_by(Arc::new(move |_: &mut Request| make()));
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        let Phase::Send(sending) = &connection.phase else { panic!("it waits for room") };
+        (sending.load.bytes(), connection, desk, client)
+    }
+
+    const LARGE: usize = 1 << 20;
+    /// Heads of answers, and memory of small things.
+    const BESIDE: u64 = 4096;
+
+    #[test]
+    fn whole_allocations_count_for_as_long_as_they_are_held() {
+        let check = |what: &str, make: fn() -> Body| {
+            let (counted, ..) = parked(make);
+            assert!((LARGE as u64..LARGE as u64 + BESIDE).contains(&counted), "{what}: {counted}");
+        };
+        check("a vector", || vec![b'x'; LARGE].into());
+        check("bytes that own a vector", || Bytes::from(vec![b'x'; LARGE]).into());
+        check("bytes from an owner", || Bytes::from_owner(vec![b'x'; LARGE]).into());
+        check("an owner", || Body::owned(vec![b'x'; LARGE], LARGE));
+        check("the only range of some bytes", || Bytes::from(vec![b'x'; LARGE]).slice(..LARGE / 2).into());
+        check("a vector with room to spare", || {
+            let mut content = Vec::with_capacity(LARGE);
+            content.resize(LARGE / 4, b'x');
+            content.into()
+        });
+        check("a buffer with room to spare", || {
+            let mut content = BytesMut::with_capacity(LARGE);
+            content.resize(LARGE / 4, b'x');
+            content.freeze().into()
+        });
+    }
+
+    #[test]
+    fn constants_count_nothing_and_shared_bytes_once() {
+        static TEXT: [u8; LARGE] = [b'x'; LARGE];
+        assert!(parked(|| TEXT[..].into()).0 < BESIDE);
+        let shared = Bytes::from(vec![b'x'; LARGE]);
+        let (mut connection, mut desk, _client) = full_by({
+            let shared = shared.clone();
+            Arc::new(move |_: &mut Request| Body::from(shared.clone()))
+        });
+        let mut others = Vec::new();
+        for _ in 0..3 {
+            let (other, _, client) = full();
+            others.push((other, client));
+        }
+        for connection in [&mut connection].into_iter().chain(others.iter_mut().map(|(other, _)| other)) {
+            assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        }
+        let held = desk.service.burden.bytes();
+        assert!((LARGE as u64..LARGE as u64 + 4 * BESIDE).contains(&held), "{held}");
+        drop(connection);
+        assert!(desk.service.burden.bytes() >= LARGE as u64, "three clients still wait for it");
+        drop(others);
+        assert_eq!(desk.service.burden.bytes(), 0);
+    }
+
+    #[test]
+    fn small_rest_of_a_large_answer_is_copied_and_the_answer_freed() {
+        let dropped = Arc::new(());
+        let holds = Arc::clone(&dropped);
+        struct Owner(Vec<u8>, #[expect(dead_code, reason = "its count is looked at")] Arc<()>);
+        impl AsRef<[u8]> for Owner {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        let make = move || Body::owned(Owner(vec![b'x'; LARGE], Arc::clone(&holds)), LARGE);
+        let (counted, mut connection, mut desk, mut client) = parked(make);
+        assert!(counted >= LARGE as u64 && Arc::strong_count(&dropped) == 3);
+        client.set_nonblocking(true).unwrap();
+        let (mut taken, mut room) = (0, vec![0; 64 * 1024]);
+        while let Phase::Send(sending) = &connection.phase {
+            let (left, counted) = (sending.rest.as_ref().map_or(0, Rest::len), sending.load.bytes());
+            let is_small = left < LARGE as u64 / 8;
+            assert_eq!(Arc::strong_count(&dropped) == 2, is_small, "{left} bytes are left");
+            assert_eq!(counted < LARGE as u64 / 8 + BESIDE, is_small, "{left} bytes are left, {counted} count");
+            while let Ok(count @ 1..) = client.read(&mut room) {
+                taken += count;
+            }
+            assert!(matches!(connection.advance(&mut desk), Verdict::Park), "after {taken} bytes");
+        }
+        assert_eq!(desk.service.burden.bytes(), 0);
     }
 }
