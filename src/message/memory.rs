@@ -83,12 +83,17 @@ impl InMemory {
         }
     }
 
-    /// Finds out how large the allocation is of bytes that belong to nobody else.
+    /// Finds the size of the allocation of bytes that belong to nobody else.
+    ///
+    /// A range of a handler's buffer does not show what lies before it unless that is as long as the range itself, so up to half of such an
+    /// allocation may be missing.
     fn claim(&mut self) {
         self.bytes = match std::mem::take(&mut self.bytes).try_into_mut() {
-            Ok(own) => {
+            Ok(mut own) => {
                 // What was sent lies before them, what was never written behind them.
-                self.origin = Origin::Owned(self.whole - own.len() + own.capacity());
+                let held = self.whole - own.len() + own.capacity();
+                let _ = own.try_reclaim(own.capacity() - own.len() + 1);
+                self.origin = Origin::Owned(held.max(own.capacity()));
                 own.freeze()
             }
             Err(shared) => shared,

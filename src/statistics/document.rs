@@ -15,7 +15,7 @@ pub(super) const DOCUMENT: &str = concat!(
 /// What a browser may do with it: run this style and this script, known by their hashes, and ask this very server.
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; script-src 'sha256-",
-    "Vdo7J7RRYCoHJnng+dWCmncl0SaXBFiTZcwDuXWDUwg=",
+    "Cv2DC312sF/AMjacgMt1ytaYHOYVbPUwMnunUK+lLTg=",
     "'; style-src 'sha256-",
     "bNnp5l7vnc4OawfWVkhYpC/cBJxXpWNa47v5NWiwekQ=",
     "'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

@@ -74,6 +74,11 @@ pub struct Statistics {
     pub queue: usize,
     /// Of the moment: connections that wait for their client, without a worker.
     pub parked: usize,
+    /// Of the moment: bytes of memory that answers hold while they wait for their clients, as
+    /// [`max_parked_size`](crate::Settings::max_parked_size) counts them.
+    pub parked_answer_bytes: u64,
+    /// Of the moment: bytes of memory that requests hold while the rest of them is on its way, counted in the same way.
+    pub parked_request_bytes: u64,
     /// Of the moment: connections that have left HTTP, each of which has a thread of its own.
     pub upgraded: usize,
 

@@ -32,6 +32,9 @@ fn connections(page: &mut Page, of: &Statistics) {
     page.gauge("connections", "Connections open.", of.connections);
     page.gauge("connections_queued", "Connections that wait for a worker.", of.queue);
     page.gauge("connections_parked", "Connections that wait for their client, without a worker.", of.parked);
+    page.head("parked_bytes", "Memory that waiting connections hold, bounded by max_parked_size each.", "gauge");
+    page.sample("parked_bytes", &[("of", "answers")], of.parked_answer_bytes);
+    page.sample("parked_bytes", &[("of", "requests")], of.parked_request_bytes);
     page.gauge("connections_upgraded", "Connections that have left HTTP.", of.upgraded);
 }
 

@@ -28,6 +28,8 @@ fn fill(members: &mut Members<'_>, of: &Statistics) {
     members.add("Connections", &of.connections);
     members.add("Queue", &of.queue);
     members.add("Parked", &of.parked);
+    members.add("Parked Answer Bytes", &of.parked_answer_bytes);
+    members.add("Parked Request Bytes", &of.parked_request_bytes);
     members.add("Upgraded", &of.upgraded);
 
     members.add("Requests", &of.exchanges());

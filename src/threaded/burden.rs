@@ -56,7 +56,6 @@ impl Burden {
     }
 
     /// Bytes that are held.
-    #[cfg(test)]
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }

@@ -37,6 +37,8 @@ pub(super) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Duration) -> S
         connections: pool.open.count(),
         queue: pool.queue.len(),
         parked: pool.parking.len(),
+        parked_answer_bytes: pool.service().burden.bytes(),
+        parked_request_bytes: pool.service().incoming.bytes(),
         upgraded: pool.staff.upgraded(),
         requests: sum.requests.get(),
         refused: sum.refused.get(),

@@ -147,6 +147,9 @@ mod guide;
 // Connections that leave HTTP.
 mod upgrade;
 
+// What the server says that it holds, beside what the system says.
+mod held;
+
 // Every kind of body over the wire.
 mod bodies;
 

@@ -8,10 +8,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use drupe::{Body, Files, Handler, Request, Response, Server, Upgraded};
 use log::{LevelFilter, Log, Metadata, Record};
 
@@ -205,6 +206,18 @@ fn handle(request: &mut Request) -> Response {
         "bytes" => Body::sized(std::io::repeat(b'x'), rest.parse().unwrap()),
         // Made for this request, unlike `large`.
         "copy" => vec![b'x'; rest.parse().unwrap()].into(),
+        "owner" => Bytes::from_owner(vec![b'x'; rest.parse().unwrap()]).into(),
+        // A quarter of the memory it keeps.
+        "quarter" => {
+            let mut content = vec![b'x'; rest.parse().unwrap()];
+            content.truncate(content.len() / 4);
+            content.into()
+        }
+        "range" => {
+            let content = Bytes::from(vec![b'x'; rest.parse().unwrap()]);
+            content.slice(content.len() / 2..).into()
+        }
+        "cached" => CACHED.get_or_init(|| vec![b'x'; rest.parse().unwrap()].into()).clone().into(),
         "file" => return FILES.handle(request),
         "upgrade" => return drupe::upgrade(request, "echo", |mut stream| drop(echo(&mut stream))),
         // Takes all descriptors there are but so many, until the next one.
@@ -264,6 +277,7 @@ fn counts(server: &Server) -> String {
         ("upgraded", statistics.upgraded as u64),
         ("queue", statistics.queue as u64),
         ("parked", statistics.parked as u64),
+        ("parked_bytes", statistics.parked_answer_bytes + statistics.parked_request_bytes),
         ("threads", statistics.threads as u64),
         ("threads_idle", statistics.threads_idle as u64),
     ];
@@ -291,6 +305,9 @@ impl Log for Told {
 
     fn flush(&self) {}
 }
+
+/// What `/cached` sends, made by the first request.
+static CACHED: OnceLock<Bytes> = OnceLock::new();
 
 /// What `/hold` waits at.
 static HELD: LazyLock<Mutex<Door>> = LazyLock::new(Mutex::default);

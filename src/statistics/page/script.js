@@ -249,7 +249,8 @@
     ]],
     ["Connections", [
       ["accepted", count("Accepts")], ["accepted / s", (now) => short(now["Accepts/sec"])], ["open", count("Connections")],
-      ["parked", count("Parked")], ["queued", count("Queue")], ["upgraded", count("Upgraded")],
+      ["parked", count("Parked")],
+      ["held by answers", size("Parked Answer Bytes")], ["held by requests", size("Parked Request Bytes")], ["queued", count("Queue")], ["upgraded", count("Upgraded")],
       ["turned away (503)", count("Turned Away")], ["errors while accepting", count("Socket Errors")],
       ["PROXY headers refused", count("Proxy Refused")], ["TLS handshakes failed", count("Handshakes Failed")],
     ]],
