@@ -154,6 +154,10 @@ fn copy(file: &File, range: &mut Range<u64>, output: &mut Output<'_>) -> io::Res
             return Ok(Left::Missing(range.end - range.start));
         }
         if output.gathered.len() > GATHER && !output.flush_some()? {
+            // Read again later, rather than held for as long as the client takes nothing.
+            let unsent = output.gathered.len().min(copied);
+            output.gathered.truncate(output.gathered.len() - unsent);
+            range.start -= unsent as u64;
             return Ok(Left::More);
         }
     }
@@ -164,3 +168,46 @@ fn copy(file: &File, range: &mut Range<u64>, output: &mut Output<'_>) -> io::Res
 const COPY: usize = 64 * 1024;
 /// How much of a file is copied before others have their turn: a client over TLS may be as quick as we are.
 const SHARE: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::desk::{Desk, Service};
+    use super::super::pace::Pace;
+    use super::*;
+    use crate::config::Config;
+    use crate::message::Request;
+    use crate::net::stream::Stream;
+    use crate::settings::Settings;
+
+    #[test]
+    fn bytes_of_a_file_that_the_client_does_not_take_stay_in_the_file() {
+        const LARGE: u64 = 1 << 20;
+        let (_client, mut socket) = UnixStream::pair().unwrap();
+        socket.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
+        while socket.write(&[b'#'; 4096]).is_ok() {}
+        let config = Config::resolve(&Settings::default()).unwrap();
+        let service = Arc::new(Service::new(config, Arc::new(|_: &mut Request| "")));
+        let mut desk = Desk::new(service, Arc::default());
+        let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+        let path = std::env::temp_dir().join(format!("drupe-rest-{}", std::process::id()));
+        let file = File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        file.set_len(LARGE).unwrap();
+
+        let pace = Pace::new(Duration::from_secs(1), None);
+        let mut output = Output::new(&stream, pace, &mut desk).leaving();
+        output.gathered.extend_from_slice(b"head");
+        // As over TLS, where the kernel cannot send a file.
+        let mut rest = Rest::File { file, range: 0..LARGE, by_kernel: false };
+        for _ in 0..3 {
+            assert_eq!(rest.send(&mut output).unwrap(), Left::More);
+            assert_eq!((output.gathered.len(), rest.len()), (4, LARGE));
+        }
+    }
+}
