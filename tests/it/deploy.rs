@@ -212,6 +212,8 @@ print('port', ports['http'])
 print('patience', pod['spec']['terminationGracePeriodSeconds'])
 print('sleep', container['lifecycle']['preStop']['exec']['command'][1])
 print('mebibytes', container['resources']['limits']['memory'].removesuffix('Mi'))
+env = {entry['name']: entry['value'] for entry in container['env']}
+print('threshold', env['MALLOC_MMAP_THRESHOLD_'])
 "#;
     let file = home().join("examples/deploy/deployment.yaml");
     let told = output(Command::new("python3").args(["-c", script]).arg(file).arg(place.path("drupe.toml")));
@@ -226,14 +228,32 @@ print('mebibytes', container['resources']['limits']['memory'].removesuffix('Mi')
     let bytes = |name| number(&settings, name);
     let each = 3 * bytes("max_request_header_size") + bytes("body_buffer_size");
     let (parked, stacks) = (2 * bytes("max_parked_size"), 100_000 * bytes("thread_pool_max"));
-    let held = parked + bytes("max_connections") * 24 * 1024 + bytes("thread_pool_max") * each + stacks;
+    let listings = bytes("thread_pool_max") * LISTING + LARGE_LISTINGS;
+    let held = parked + bytes("max_connections") * 24 * 1024 + bytes("thread_pool_max") * each + listings + stacks;
+    let page = read("src/guide/in_kubernetes.rs");
+    for (factor, unit, sum) in [
+        (bytes("max_connections"), 24 << 10, "24 KiB"),
+        (bytes("thread_pool_max"), each, &format!("{} KiB", each >> 10)),
+        (bytes("thread_pool_max"), LISTING, "320 KiB"),
+    ] {
+        let row = format!("{factor} × {sum} = {} MiB", (factor * unit + (1 << 19)) >> 20);
+        assert!(page.contains(&row), "{row} is not in the table of the guide");
+    }
+    assert!(page.contains(&format!("{} MiB together", (held + (1 << 19)) >> 20)), "{held} bytes together");
     assert!(held < told["mebibytes"] << 20, "clients can have it killed for its memory: {held}");
+    assert_eq!(told["threshold"], 128 << 10, "large answers that are over stay in the heap");
+    assert!(read("examples/deploy/drupe.service").contains("\nEnvironment=MALLOC_MMAP_THRESHOLD_=131072\n"));
     assert_eq!(told["port"], number(&settings, "socket_port"));
     assert!(
         told["patience"] > told["sleep"] + number(&settings, "shutdown_timeout"),
         "it is killed before it has stopped"
     );
 }
+
+/// A listing of 1000 entries, which each worker may have beside what waits.
+const LISTING: u64 = 320 << 10;
+/// The sixteen larger listings there may be, of some 5 MB each while they are made.
+const LARGE_LISTINGS: u64 = 80 << 20;
 
 /// What the pages of the guide show as a file of settings is one.
 #[test]
