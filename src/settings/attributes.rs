@@ -194,8 +194,9 @@ pub struct Settings {
     /// 4096 bytes a second, gives way: its content ends with 408, its answer in the middle.
     pub minimum_rate: Option<u64>,
 
-    /// Connections that may be open at a time. One more takes the place of the one that has been idle between requests for
-    /// longest; if none is idle it is answered with 503, or, where TLS is spoken, closed.
+    /// Connections that may be open at a time. One more takes the place of the one that has not sent a byte for longest since it was
+    /// accepted, or else of the one that has been idle between requests for longest; if there is none of either kind, it is answered with
+    /// 503, or, where TLS is spoken, closed. A connection whose request has come is not closed before it is answered.
     ///
     /// Default 65536, range 1 to 16777216; `None`: no limit but the system's, on descriptors. CherryPy: not there.
     pub max_connections: Option<usize>,

@@ -19,7 +19,7 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::Extensions;
 
@@ -112,11 +112,6 @@ impl Connection {
     /// Whether it is between two requests: nothing of the next has come.
     pub(crate) fn is_idle(&self) -> bool {
         self.answered > 0 && matches!(&self.phase, Phase::Head(scan) if !scan.has_begun())
-    }
-
-    /// True if its client has sent something that no worker has read, or has ended.
-    pub(super) fn has_unread(&self) -> bool {
-        matches!(self.stream.wait(Interest::Read, Duration::ZERO), Ok(true))
     }
 
     /// Has it counted in `open` for as long as it lives.

@@ -1,4 +1,4 @@
-//! Which parked connections have been idle for longest: a list through their places, every step of constant cost.
+//! Which parked connections have been idle, or silent, for longest: a list through their places, every step of constant cost.
 
 /// Places in the order in which they became idle.
 #[derive(Debug, Default)]

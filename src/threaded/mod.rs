@@ -17,6 +17,7 @@
 //! | [`staff`], [`seat`] | the threads there are; one worker as the others see it |
 //! | [`watch`], [`shortage`] | keeps the time: deadlines, patience, handlers that block |
 //! | [`parking`], [`idle`] | where connections wait without a thread; which of them has been idle for longest |
+//! | [`eviction`] | which of them is closed to make room for another |
 //! | [`connection`], [`linger`], [`overdue`], [`open`] | the states of one connection; how it ends early, or late; how many there are |
 //! | [`proxied`], [`handshake`] | what proxies say of a connection and of a request; TLS is agreed on |
 //! | [`gather`], [`drain`], [`incoming`] | content received before a handler runs; content that it has left; what all of that holds |
@@ -39,6 +40,7 @@ mod done;
 mod drain;
 mod early;
 pub(crate) mod entrance;
+mod eviction;
 mod exchange;
 mod framing;
 mod gather;

@@ -70,13 +70,11 @@ impl Pool {
     ///
     /// A client whose request has come is answered and told `Connection: close`. A reset instead would leave it without knowing
     /// whether its request was carried out, and a POST must not be repeated then (RFC 9110 §9.2.2).
-    pub(super) fn dismiss(&self, mut connection: Box<Connection>) {
-        if self.heritage.is_wanted() || !connection.has_unread() {
+    pub(super) fn dismiss(&self, connection: Box<Connection>) {
+        if self.heritage.is_wanted() || !connection.has_unread_input() {
             return self.part_with(connection);
         }
-        connection.note_input();
-        self.ready.push(connection);
-        self.call_reactor();
+        self.look_again(connection);
     }
 
     /// Takes over a connection from the engine before, if there may be one more.

@@ -21,7 +21,7 @@ impl Connection {
     /// What has come, and nobody had time to look at, has come in time.
     pub(crate) fn overdue(&mut self) -> Overdue {
         self.is_overdue = match &self.phase {
-            Phase::Head(_) if self.is_idle() => self.has_unread(),
+            Phase::Head(_) if self.is_idle() => self.has_unread_input(),
             Phase::Proxy
             | Phase::Handshake(_)
             | Phase::Head(_)

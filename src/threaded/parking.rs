@@ -30,6 +30,8 @@ struct Lots {
     deadlines: Deadlines,
     /// The connections that are parked between two requests.
     idle: Idle,
+    /// The connections that are parked and have never sent a byte.
+    silent: Idle,
     /// How many connections are parked.
     parked: usize,
     admits: Admits,
@@ -108,12 +110,12 @@ impl Parking {
             }
         }
         let deadline = connection.deadline();
-        let is_idle = connection.is_idle();
+        let (is_idle, is_silent) = (connection.is_idle(), connection.is_silent());
         let mut lots = self.lots();
         if !lots.admits(&connection) {
             return Parked::Refused(connection);
         }
-        let Lots { lots: places, deadlines, idle, parked, .. } = &mut *lots;
+        let Lots { lots: places, deadlines, idle, silent, parked, .. } = &mut *lots;
         let Some(lot) = places.get_mut(index(token)) else { return Parked::Refused(connection) };
         // Of who waits for room, the end of the other direction is not the end.
         let is_ended = lot.is_ended && interest == Interest::Read;
@@ -126,6 +128,8 @@ impl Parking {
         *parked += 1;
         if is_idle {
             idle.push(place(token));
+        } else if is_silent {
+            silent.push(place(token));
         }
         let is_listed = lot.listed.is_some_and(|listed| listed <= deadline);
         let mut is_earliest = false;
@@ -185,6 +189,14 @@ impl Parking {
         let mut lots = self.lots();
         let oldest = lots.idle.oldest().filter(|_| lots.idle.len() > most)?;
         lots.fetch(oldest)
+    }
+
+    /// Fetches the connection that is the first to give way for another: of the silent ones the one that has been so for longest, or, if
+    /// there is none, of the idle ones.
+    pub(crate) fn fetch_first_to_go(&self) -> Option<Box<Connection>> {
+        let mut lots = self.lots();
+        let first = lots.silent.oldest().or_else(|| lots.idle.oldest())?;
+        lots.fetch(first)
     }
 
     /// Gives up the lot of a connection that goes on without being watched.
@@ -317,6 +329,7 @@ impl Lots {
         };
         self.parked -= 1;
         self.idle.remove(place);
+        self.silent.remove(place);
         Some(connection)
     }
 

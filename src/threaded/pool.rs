@@ -76,23 +76,15 @@ impl Pool {
 
     /// Brings in a connection that was just accepted: it waits for its first bytes, without a thread.
     ///
-    /// If there are as many as there may be, it takes the place of the one that has been idle for longest; if none is idle it is
-    /// turned away.
+    /// If there are as many as there may be, it takes the place of one that [gives way](Self::make_room); if none does, it is turned
+    /// away.
     pub(crate) fn bring(&self, mut connection: Box<Connection>, config: &Config) {
         connection.count_in(&self.open);
-        if config.connections.is_some_and(|most| self.open.count() > most) && !self.evict(0) {
+        if config.connections.is_some_and(|most| self.open.count() > most) && !self.make_room() {
             self.ready.refuse(connection);
             return self.call_reactor();
         }
         self.park(connection, config);
-    }
-
-    /// Closes the connection that has been idle for longest, if more than `most` are.
-    fn evict(&self, most: usize) -> bool {
-        let idlest = self.parking.fetch_idlest(most);
-        let is_one = idlest.is_some();
-        idlest.into_iter().for_each(|idlest| self.parking.close_one(idlest));
-        is_one
     }
 
     /// Parks a connection, gives it to the reactor if something has arrived already, or closes it if it cannot be parked.
@@ -115,14 +107,14 @@ impl Pool {
     /// Closes those that have been idle for longest while more are idle than may be.
     pub(super) fn keep_idle_within(&self, config: &Config) {
         if let Some(most) = config.idle_connections {
-            self.evict(most);
+            self.evict_idle(most);
         }
     }
 
     /// Does at once what a config that was just put in force asks of what is there already.
     pub(super) fn reshape(self: &Arc<Self>, work: fn(&Arc<Self>, &Arc<Seat>)) -> io::Result<()> {
         let config = self.service.config.get();
-        while config.idle_connections.is_some_and(|most| self.evict(most)) {}
+        while config.idle_connections.is_some_and(|most| self.evict_idle(most)) {}
         while self.staff.len() < config.threads_min && self.hire(work)? {}
         // Those that sleep are to find out whether they are too many now.
         self.ring();

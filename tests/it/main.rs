@@ -45,6 +45,9 @@ mod fuzzing;
 // What is refused for its size, exactly at the limit and one more.
 mod limits;
 
+// Which connection gives way for the next one.
+mod evicted;
+
 // What is refused for its time, and what is not although workers or the queue are busy.
 mod deadlines;
 mod late;

@@ -127,14 +127,24 @@ fn an_answer_that_closes_survives_requests_that_are_already_on_their_way() {
 fn what_is_over_the_limit_of_connections_never_gets_in() {
     let server = TestServer::with(|_: &mut Request| "fine", |settings| settings.max_connections = Some(5));
     let mut within: Vec<Client> = (0..5).map(|_| Client::connect(server.address())).collect();
-    wait_until("they are parked", || server.server().statistics().parked == 5);
+    // With a part of a head each, none of them gives way.
+    let request = get("/");
+    let (begun, rest) = request.split_at(1);
+    for client in &mut within {
+        client.send(begun);
+    }
+    wait_until("they are parked with it", || {
+        let now = server.server().statistics();
+        (now.parked, now.bytes_read) == (5, 5)
+    });
     for _ in 0..200 {
         let mut over = Client::connect(server.address());
         assert_eq!(over.answer().status, 503);
     }
     wait_until("those turned away have left", || server.server().statistics().parked == 5);
     for client in &mut within {
-        client.assert_in_step("/", "fine");
+        client.send(rest);
+        assert_eq!(client.answer().text(), "fine");
         wait_until("it is idle", || server.server().statistics().parked == 5);
     }
     // Now they are idle, in this order, and one more takes the place of the one that has been so for longest.

@@ -188,7 +188,7 @@ fn the_one_that_has_been_idle_for_longest_goes_first() {
         park(&parking, connection);
         clients.push(client);
     }
-    // One that has not been served yet is not idle, only silent.
+    // One that has not been served yet is not idle, only silent; one that has begun is neither.
     let (silent, _silent_client) = connection(LONG);
     park(&parking, silent);
     // The first is heard of again, which makes it the last.
@@ -198,6 +198,33 @@ fn the_one_that_has_been_idle_for_longest_goes_first() {
     let idlest = |most| parking.fetch_idlest(most).map(|connection| connection.answered);
     assert_eq!([idlest(3), idlest(2), idlest(0), idlest(0), idlest(0)], [None, Some(2), Some(3), Some(1), None]);
     assert_eq!(parking.len(), 1);
+}
+
+#[test]
+fn silent_connections_make_room_before_idle_ones_and_those_that_have_begun_never_do() {
+    let parking = Parking::new().unwrap();
+    let mut clients = Vec::new();
+    let mut add = |change: &dyn Fn(&mut Connection)| {
+        let (mut connection, client) = connection(LONG);
+        change(&mut connection);
+        park(&parking, connection);
+        clients.push(client);
+    };
+    add(&|idle| idle.answered = 1);
+    add(&|silent| silent.deadline += LONG);
+    add(&|sending| {
+        sending.leave(None, Then::Close, &mut desk());
+    });
+    add(&|idle| idle.answered = 2);
+    add(&|silent| silent.deadline += 2 * LONG);
+    let begun = Instant::now();
+    let first_to_go = || {
+        let connection = parking.fetch_first_to_go()?;
+        Some((connection.answered, connection.deadline.saturating_duration_since(begun) > 2 * LONG))
+    };
+    let order: Vec<_> = std::iter::from_fn(first_to_go).collect();
+    assert_eq!(order, [(0, false), (0, true), (1, false), (2, false)]);
+    assert_eq!(parking.len(), 1, "the one that sends is left");
 }
 
 #[test]
