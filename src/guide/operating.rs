@@ -82,7 +82,7 @@
 //!
 //! | message | what it means | what to do |
 //! |---|---|---|
-//! | `cannot accept connections for now: Too many open files` | descriptors have run out; it goes on as soon as there are some | raise `ulimit -n` (`LimitNOFILE`), or lower `max_connections` below it |
+//! | `accept failed on ...: Too many open files` | descriptors have run out; an idle connection is closed for the new one, or, if there is none, accepting pauses and goes on | raise `ulimit -n` (`LimitNOFILE`), or lower `max_connections` below it |
 //! | `all 10 workers are busy (thread_pool_max): 3 requests wait, the first for 0.5 s; longest at work: GET /report (4.1 s)` | handlers take longer than requests can wait; at most once a second | look at the handlers that are named; raise `thread_pool_max` if they wait for something else than this machine |
 //! | `cannot start another worker for now` | the system allows no more threads | raise the limit of processes, or lower `thread_pool_max` |
 //! | `a handler has not returned; its connection is cut, its thread left alone` | at a stop: a handler neither read nor wrote nor looked at `is_shutting_down` | give it a time limit of its own |

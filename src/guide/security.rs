@@ -24,7 +24,7 @@
 //! | memory filled by clients that do not read | a limit for all such answers, and for open files a quarter of the descriptors | 256 MiB |
 //! | memory filled by clients that do not end what they send | a limit for all such requests; above it large heads get 503, and content a worker | 256 MiB |
 //! | memory filled by listings of large directories | [`Files`](crate::Files) shows at most 10,000 entries, and has few large listings in memory at a time, then 503 | 16 |
-//! | descriptors used up | accepting pauses and goes on, with a line in the log | always |
+//! | descriptors used up | an idle connection is closed for each new one; without any, accepting pauses and goes on; a line in the log | always |
 //! | memory errors | no `unsafe` in this crate | always |
 //! | a handler that panics | the connection ends, nothing else | always |
 //! | lies about the client's address | `X-Forwarded-*` and `Forwarded` count only from `trusted_proxies`; where those are set, they are removed from everybody else's requests | nobody is trusted |

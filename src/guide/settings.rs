@@ -89,7 +89,8 @@
 //! # Threads and queues
 //!
 //! - [`max_connections`](Settings::max_connections): each costs a descriptor, so `ulimit -n` has to be higher. Where it is not, the server
-//!   meets the system's limit first: it then pauses accepting, says so in the log and goes on. With one connection too many, one
+//!   meets the system's limit first: it then closes an idle connection for each new one, or pauses accepting if there is none, and says so
+//!   in the log. With one connection too many, one
 //!   that has never sent a byte is closed, or else the longest idle one; if there is neither, the new one gets 503, or, where TLS is spoken, is
 //!   closed.
 //! - [`keep_alive_conn_limit`](Settings::keep_alive_conn_limit): no limit, since an idle connection costs a descriptor and next to no memory.

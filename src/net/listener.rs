@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix;
 use std::os::unix::ffi::OsStringExt;
@@ -14,9 +14,9 @@ use std::time::Duration;
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::inherited;
-use super::poll::{Batch, Poller, WAKE};
+use super::poll::{self, Batch, Interest, Poller, WAKE};
 use super::socket_file::{self, Rights, SocketFile};
+use super::{descriptors, inherited};
 use crate::address::BindAddr;
 use crate::error::Error;
 
@@ -132,9 +132,12 @@ impl Listener {
 
     /// Waits for the next connection.
     ///
+    /// A lack of descriptors is reported only once a connection waits for one: Linux refuses the call without looking for any.
+    ///
     /// # Errors
     /// What `accept` says, told apart by what is to be done about it; `Closed` once [`Listener::close`] was called.
     pub(crate) fn accept(&self) -> Result<Incoming, Refusal> {
+        let mut has_looked = false;
         loop {
             let accepted = match &self.socket {
                 Kind::Tcp(socket, _) => socket.accept().map(|(stream, peer)| Incoming::Tcp(stream, peer)),
@@ -147,8 +150,19 @@ impl Listener {
                     // The client has left between the two calls.
                     Err(_) => return Err(Refusal::Passing),
                 },
+                (Err(error), None) if descriptors::are_lacking(&error) && !has_looked => {
+                    has_looked = true;
+                    poll::wait(self.fd(), Interest::Read, None).map_err(Refusal::Closed)?;
+                }
                 (Err(error), _) => return Err(Refusal::of(error)),
             }
+        }
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        match &self.socket {
+            Kind::Tcp(socket, _) => socket.as_fd(),
+            Kind::Unix(socket) => socket.as_fd(),
         }
     }
 

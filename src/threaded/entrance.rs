@@ -157,6 +157,14 @@ impl Gate {
         }
     }
 
+    /// Enters the engine there is; `None` between two of them.
+    pub(crate) fn try_enter(&self) -> Option<Inside<'_>> {
+        let mut state = self.state();
+        let pool = state.pool.clone()?;
+        state.inside += 1;
+        Some(Inside { gate: self, pool })
+    }
+
     /// Waits until it is closed, at the longest for `time`; says whether it is.
     pub(crate) fn closes_within(&self, time: Duration) -> bool {
         let waited = self.changed.wait_timeout_while(self.state(), time, |state| !state.is_closed);

@@ -5,6 +5,7 @@ use drupe::{Request, Settings};
 
 use crate::client::{Client, get, wait_until};
 use crate::door::Door;
+use crate::service::Service;
 
 const MOST: usize = 50;
 const HONEST: usize = 10;
@@ -120,4 +121,28 @@ fn connections_are_silent_until_their_first_byte_of_any_kind() {
     check_silent(|settings| settings.proxy_protocol = true, b"PROXY ");
     #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
     check_silent(|settings| settings.ssl_context = Some(crate::secure::context()), b"\x16");
+}
+
+#[test]
+fn an_idle_connection_gives_way_for_a_client_that_finds_no_descriptor_left() {
+    const CLIENTS: usize = 120;
+    let service = Service::start_with(64, "thread_pool=2 thread_pool_max=4");
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = Client::connect(service.address());
+        client.assert_in_step("/", "/");
+        clients.push(client);
+    }
+    // Those that have been idle for longest are gone, and no more than that.
+    let open = usize::try_from(service.counts().of("connections")).unwrap();
+    assert!((32..64).contains(&open), "{open} are open");
+    let gone = CLIENTS - open;
+    clients[..gone].iter_mut().for_each(Client::assert_closed);
+    clients[gone..].iter_mut().for_each(|client| client.assert_in_step("/", "/"));
+    assert_eq!(service.counts().of("turned_away"), 0);
+    let expected =
+        format!("accept failed on {}: Too many open files (os error 24); closed an idle connection", service.address());
+    let logged: Vec<String> = service.logged();
+    assert!(logged.iter().any(|line| line.ends_with(&expected)), "{logged:?}");
+    assert!(logged.iter().all(|line| !line.contains("retrying")), "{logged:?}");
 }
