@@ -14,7 +14,8 @@ use std::time::Duration;
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::poll::{self, Batch, Interest, Poller, WAKE};
+use super::adopted::Adopted;
+use super::poll::{self, Interest};
 use super::socket_file::{self, Rights, SocketFile};
 use super::{descriptors, inherited};
 use crate::address::BindAddr;
@@ -44,8 +45,8 @@ pub(crate) struct Listener {
     file: Option<SocketFile>,
     socket: Kind,
     address: BindAddr,
-    /// Wakes who waits for a socket that was inherited, which is not ours to shut down: others listen on it, now or later.
-    bell: Option<Poller>,
+    /// How a socket that was inherited is waited for: it is not ours to shut down.
+    adopted: Option<Adopted>,
     /// What each connection has to be told itself: its kind of socket does not hand it on, or hands it on to others.
     send_patience: Option<Duration>,
 }
@@ -96,25 +97,23 @@ impl Listener {
 
     /// Takes over a socket that listens already; what kind it is, it says itself.
     fn inherited(socket: Socket, options: &Options) -> io::Result<Self> {
-        let bell = Poller::new()?;
-        bell.add(socket.as_fd(), CONNECTIONS)?;
-        // Who else listens on it may be faster.
-        socket.set_nonblocking(true)?;
-        let listener = if socket.domain()? == Domain::UNIX {
+        let mut listener = if socket.domain()? == Domain::UNIX {
             let socket = UnixListener::from(socket);
             let address = BindAddr::Unix(path_of(&socket.local_addr()?));
-            Self { file: None, socket: Kind::Unix(socket), address, bell: None, send_patience: None }
+            Self { file: None, socket: Kind::Unix(socket), address, adopted: None, send_patience: None }
         } else {
             socket.set_tcp_nodelay(options.nodelay)?;
             Self::of_tcp(socket.into())?
         };
-        Ok(Self { bell: Some(bell), send_patience: Some(options.send_patience), ..listener })
+        listener.adopted = Some(Adopted::new()?);
+        listener.send_patience = Some(options.send_patience);
+        Ok(listener)
     }
 
     fn of_tcp(socket: TcpListener) -> io::Result<Self> {
         let local = socket.local_addr()?;
         let address = BindAddr::Tcp { host: local.ip().to_string(), port: local.port() };
-        Ok(Self { file: None, socket: Kind::Tcp(socket, local), address, bell: None, send_patience: None })
+        Ok(Self { file: None, socket: Kind::Tcp(socket, local), address, adopted: None, send_patience: None })
     }
 
     /// Where it listens: an address that was resolved, with its real port.
@@ -139,12 +138,19 @@ impl Listener {
     pub(crate) fn accept(&self) -> Result<Incoming, Refusal> {
         let mut has_looked = false;
         loop {
+            match &self.adopted {
+                Some(adopted) if !adopted.wait(self.fd()).map_err(Refusal::Closed)? => {
+                    return Err(Refusal::Closed(io::ErrorKind::ConnectionAborted.into()));
+                }
+                _ => {}
+            }
             let accepted = match &self.socket {
                 Kind::Tcp(socket, _) => socket.accept().map(|(stream, peer)| Incoming::Tcp(stream, peer)),
                 Kind::Unix(socket) => socket.accept().map(|(stream, _)| Incoming::Unix(stream)),
             };
-            match (accepted, &self.bell) {
-                (Err(error), Some(bell)) if error.kind() == io::ErrorKind::WouldBlock => wait_for_connections(bell)?,
+            match (accepted, &self.adopted) {
+                // Another owner was faster.
+                (Err(error), Some(_)) if error.kind() == io::ErrorKind::WouldBlock => {}
                 (Ok(incoming), _) => match incoming.prepared(self.send_patience) {
                     Ok(()) => return Ok(incoming),
                     // The client has left between the two calls.
@@ -172,10 +178,18 @@ impl Listener {
         if let Some(file) = &self.file {
             file.remove();
         }
-        match (&self.bell, &self.socket) {
-            (Some(bell), _) => bell.wake(),
+        match (&self.adopted, &self.socket) {
+            (Some(adopted), _) => adopted.close(),
             (None, Kind::Tcp(socket, _)) => SockRef::from(socket).shutdown(Shutdown::Read),
             (None, Kind::Unix(socket)) => SockRef::from(socket).shutdown(Shutdown::Read),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some(adopted) = &self.adopted {
+            adopted.give_back(self.fd());
         }
     }
 }
@@ -204,16 +218,6 @@ impl Refusal {
     }
 }
 
-/// Until there may be one; `Closed` once the bell is rung.
-fn wait_for_connections(bell: &Poller) -> Result<(), Refusal> {
-    let mut batch = Batch::new(2);
-    bell.wait(&mut batch, 2, None).map_err(Refusal::Closed)?;
-    if batch.tokens().any(|(token, _)| token == WAKE) {
-        return Err(Refusal::Closed(io::ErrorKind::ConnectionAborted.into()));
-    }
-    Ok(())
-}
-
 /// The path of a Unix socket, or NUL and its abstract name.
 fn path_of(address: &unix::net::SocketAddr) -> PathBuf {
     match (address.as_pathname(), address.as_abstract_name()) {
@@ -226,7 +230,7 @@ fn bind_unix(path: &Path, options: &Options) -> Result<Listener, Error> {
     let (socket, file) = socket_file::listen(path, options.backlog, &options.rights, options.setting)?;
     let address = BindAddr::Unix(path.to_owned());
     let send_patience = Some(options.send_patience);
-    Ok(Listener { file, socket: Kind::Unix(socket), address, bell: None, send_patience })
+    Ok(Listener { file, socket: Kind::Unix(socket), address, adopted: None, send_patience })
 }
 
 fn bind_tcp(host: &str, port: u16, options: &Options) -> Result<Vec<Listener>, Error> {
@@ -315,14 +319,13 @@ fn bind_one(address: SocketAddr, options: &Options) -> io::Result<Listener> {
     Listener::of_tcp(socket.into())
 }
 
-/// What the poller says of the one socket it watches.
-const CONNECTIONS: u64 = 0;
 /// How often a free port is asked for that is free on every address.
 const EPHEMERAL_ATTEMPTS: u32 = 16;
 
 #[cfg(test)]
 mod tests {
     use std::net::Ipv6Addr;
+    use std::time::Instant;
 
     use super::*;
 
@@ -388,6 +391,60 @@ mod tests {
             listener.close().unwrap();
             assert!(matches!(waiting.join().unwrap(), Err(Refusal::Closed(_))));
         });
+    }
+
+    fn is_blocking(socket: &TcpListener) -> bool {
+        !SockRef::from(socket).nonblocking().unwrap()
+    }
+
+    fn inherit(socket: &TcpListener) -> Listener {
+        Listener::inherited(Socket::from(socket.try_clone().unwrap()), &PLAIN).unwrap()
+    }
+
+    #[test]
+    fn an_inherited_socket_is_given_back_with_the_flag_it_had() {
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        for was_blocking in [true, false] {
+            other.set_nonblocking(!was_blocking).unwrap();
+            let listener = inherit(&other);
+            let _client = TcpStream::connect(other.local_addr().unwrap()).unwrap();
+            listener.accept().unwrap();
+            listener.close().unwrap();
+            drop(listener);
+            assert_eq!(is_blocking(&other), was_blocking);
+            let _client = TcpStream::connect(other.local_addr().unwrap()).unwrap();
+            other.accept().expect("it still listens");
+        }
+    }
+
+    #[test]
+    fn another_owner_of_an_inherited_socket_cannot_have_accept_wait_for_ever() {
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = inherit(&other);
+        std::thread::scope(|scope| {
+            let accepting = scope.spawn(|| (listener.accept().map(drop), listener.accept().map(drop)));
+            // Another process that is done with it gives it back as it was before either of them.
+            other.set_nonblocking(false).unwrap();
+            let _client = TcpStream::connect(other.local_addr().unwrap()).unwrap();
+            let begun = Instant::now();
+            while is_blocking(&other) && begun.elapsed() < Duration::from_secs(30) {
+                std::thread::yield_now();
+            }
+            listener.close().unwrap();
+            let (first, second) = accepting.join().unwrap();
+            assert!(first.is_ok() && matches!(second, Err(Refusal::Closed(_))), "{first:?} {second:?}");
+        });
+        drop(listener);
+        assert!(is_blocking(&other));
+    }
+
+    #[test]
+    fn an_inherited_socket_that_is_closed_accepts_nothing_that_waits() {
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = inherit(&other);
+        let _client = TcpStream::connect(other.local_addr().unwrap()).unwrap();
+        listener.close().unwrap();
+        assert!(matches!(listener.accept(), Err(Refusal::Closed(_))), "once closed nothing is accepted any more");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Sockets, and nothing about HTTP: where connections come from, how bytes are moved, how one waits for many.
 
+mod adopted;
 pub(crate) mod credentials;
 pub(crate) mod deadline;
 pub(crate) mod descriptors;

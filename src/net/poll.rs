@@ -42,6 +42,34 @@ pub(crate) fn pause(time: Duration) {
     let _ = nix::poll::poll(&mut [], PollTimeout::try_from(millis_up(time)).unwrap_or(PollTimeout::MAX));
 }
 
+/// Wakes a thread that waits for a descriptor which must not be touched for that.
+#[derive(Debug)]
+pub(crate) struct Bell(EventFd);
+
+impl Bell {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?))
+    }
+
+    /// Has every [`Bell::wait`], the present ones and all later ones, return.
+    pub(crate) fn ring(&self) -> io::Result<()> {
+        match self.0.write(1) {
+            Ok(_) | Err(Errno::EAGAIN) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits until `fd` may have something to read. Returns false once the bell has been rung.
+    pub(crate) fn wait(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        let mut both = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN), PollFd::new(fd, PollFlags::POLLIN)];
+        match nix::poll::poll(&mut both, PollTimeout::NONE) {
+            Ok(_) => Ok(both[0].any() != Some(true)),
+            Err(Errno::EINTR) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
 /// Many descriptors, each under a token, and a way to wake whoever waits for them.
 #[derive(Debug)]
 pub(crate) struct Poller {
@@ -286,6 +314,17 @@ mod tests {
         assert_eq!(tokens(&poller, 1000), [WAKE]);
         poller.woken().unwrap();
         assert_eq!(tokens(&poller, 0), [0; 0]);
+    }
+
+    #[test]
+    fn a_bell_is_heard_by_every_wait_once_it_is_rung() {
+        let (mut near, far) = UnixStream::pair().unwrap();
+        let bell = Bell::new().unwrap();
+        near.write_all(b"x").unwrap();
+        assert!(bell.wait(far.as_fd()).unwrap() && bell.wait(far.as_fd()).unwrap());
+        bell.ring().unwrap();
+        bell.ring().unwrap();
+        assert!(!bell.wait(far.as_fd()).unwrap() && !bell.wait(near.as_fd()).unwrap());
     }
 
     #[test]

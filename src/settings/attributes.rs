@@ -55,7 +55,8 @@ pub struct Settings {
     ///
     /// Default empty: not instead. In text `tcp://host:port`, `unix:/path`, `unix:@name`, `fd:3`, with commas between them; `fd:NAME` stands
     /// for the descriptors with a name in `LISTEN_FDNAMES`, `fd:*` for all that were passed. No address twice, but for TCP with port 0.
-    /// The file of a socket that was passed is not removed. CherryPy: not there; it takes descriptor 3 unasked if `LISTEN_PID` is set.
+    /// The file of a socket that was passed is not removed; its flag `O_NONBLOCK`, which all its owners share, is set while the server
+    /// listens, and cleared again at the end if it was not set before. CherryPy: not there; it takes descriptor 3 unasked if `LISTEN_PID` is set.
     pub listen: Vec<BindAddr>,
 
     /// Connections that the kernel keeps until they are accepted; it may cut the number down (`somaxconn`).

@@ -98,7 +98,14 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "socket2",
-        &["net/listener.rs", "net/inherited.rs", "net/socket_file.rs", "net/stream.rs", "net/tls/secure.rs"],
+        &[
+            "net/adopted.rs",
+            "net/listener.rs",
+            "net/inherited.rs",
+            "net/socket_file.rs",
+            "net/stream.rs",
+            "net/tls/secure.rs",
+        ],
         "options before bind, the backlog; what a socket is; sending without SIGPIPE (MSG_NOSIGNAL); no waiting below TLS",
     ),
     ("listenfd", &["net/inherited.rs"], "sockets that were passed"),
