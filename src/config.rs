@@ -14,11 +14,12 @@ use http::{HeaderValue, StatusCode, Version};
 use self::bind::{bind, mode, owner, resolve};
 use self::check::{
     GIB, KIB, LONGEST_GRACE, LONGEST_QUEUE, LONGEST_TARGET, MOST_CONNECTIONS, MOST_FIELDS, MOST_THREADS, backlog,
-    limit, overflow, protocol, software, threads_max, time, time_or_zero, within,
+    connections, limit, overflow, protocol, software, threads_max, time, time_or_zero, within,
 };
 use self::proxies::trust;
 use crate::address::BindAddr;
 use crate::error::Error;
+use crate::net::descriptors;
 use crate::proxy::trust::Trust;
 use crate::settings::Settings;
 use crate::wsgi;
@@ -162,7 +163,7 @@ impl Config {
             thread_idle_timeout: time("thread_idle_timeout", s.thread_idle_timeout)?,
             statistics: s.statistics,
             queue: limit("accepted_queue_size", s.accepted_queue_size, 1..=LONGEST_QUEUE)?,
-            connections: limit("max_connections", s.max_connections, 1..=MOST_CONNECTIONS)?,
+            connections: connections(s.max_connections, descriptors::limit())?,
             idle_connections: limit("keep_alive_conn_limit", s.keep_alive_conn_limit, 0..=MOST_CONNECTIONS)?,
             threads_min,
             threads_max: threads_max(s.thread_pool_max, threads_min)?,

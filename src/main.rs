@@ -8,6 +8,8 @@ mod access;
 mod arguments;
 #[path = "main/check.rs"]
 mod check;
+#[path = "main/descriptors.rs"]
+mod descriptors;
 #[path = "main/help.rs"]
 mod help;
 #[path = "main/log_file.rs"]
@@ -155,6 +157,7 @@ fn serve(options: Options) -> Result<(), Failure> {
     server.check()?;
     let process = Process::new(&options.own)?;
     let logger = Logger::install(&options.own)?;
+    descriptors::raise_limit();
     server.on_graceful(|| logger.reopen());
     let (own, context) = (options.own.clone(), server.settings.ssl_context.clone());
     server.on_reload(move || again(&own, context.clone()));

@@ -25,6 +25,23 @@ pub(super) fn threads_max(most: Option<usize>, threads_min: usize) -> Result<Opt
     }
 }
 
+/// How many connections there may be where the process may have `descriptors`; `None`: no limit.
+pub(super) fn connections(most: Option<usize>, descriptors: usize) -> Result<Option<usize>, Error> {
+    match most {
+        None => {
+            let reserve = (descriptors / 4).clamp(16, 1024);
+            Ok(Some(descriptors.saturating_sub(reserve).clamp(1, USUAL_CONNECTIONS)))
+        }
+        Some(usize::MAX) => Ok(None),
+        Some(most) => match within("max_connections", most, 1..=MOST_CONNECTIONS) {
+            Err(Error::Setting { name, reason }) => {
+                Err(Error::setting(name, reason + ", or -1 (usize::MAX) for no limit"))
+            }
+            checked => checked.map(Some),
+        },
+    }
+}
+
 pub(super) fn protocol(version: &str) -> Result<Version, Error> {
     match version {
         "HTTP/1.1" => Ok(Version::HTTP_11),
@@ -102,6 +119,8 @@ pub(super) const LONGEST_GRACE: Duration = Duration::from_millis(100);
 /// Above what any system can start.
 pub(super) const MOST_THREADS: usize = 1_000_000;
 pub(super) const MOST_CONNECTIONS: usize = 1 << 24;
+/// What there may be unless a number is set, however many descriptors there are: each connection may also cost memory.
+const USUAL_CONNECTIONS: usize = 65_536;
 /// The queue's places are made beforehand.
 pub(super) const LONGEST_QUEUE: usize = 1_000_000;
 /// `http::Uri` holds no more.

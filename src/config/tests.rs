@@ -248,6 +248,38 @@ fn a_version_that_is_not_known_is_refused_with_those_that_are() {
 }
 
 #[test]
+fn connections_leave_descriptors_for_everything_else_unless_a_number_is_set() {
+    for (limit, expected) in [
+        (0, 1),
+        (16, 1),
+        (20, 4),
+        (64, 48),
+        (100, 75),
+        (1024, 768),
+        (4096, 3072),
+        (20_000, 18_976),
+        (65_536, 64_512),
+        (66_559, 65_535),
+        (66_560, 65_536),
+        (1 << 30, 65_536),
+        (usize::MAX, 65_536),
+    ] {
+        assert_eq!(connections(None, limit).unwrap(), Some(expected), "of {limit}");
+        assert_eq!(connections(Some(70_000), limit).unwrap(), Some(70_000), "of {limit}");
+        assert_eq!(connections(Some(usize::MAX), limit).unwrap(), None, "of {limit}");
+    }
+    accepts("max_connections", "-1", |c| c.connections.is_none());
+    accepts("max_connections", "16777216", |c| c.connections == Some(1 << 24));
+    accepts("max_connections", "", |c| c.connections == connections(None, descriptors::limit()).unwrap());
+    refuses(
+        "\
+max_connections | 0 | 0 is out of range: from 1 to 16777216, or -1 (usize::MAX) for no limit
+max_connections | 16777217 | 16777217 is out of range: from 1 to 16777216, or -1 (usize::MAX) for no limit
+max_connections | -2 | \"-2\" is not a whole number, or is too large",
+    );
+}
+
+#[test]
 fn an_answer_cannot_be_split_through_software() {
     let software = Some("a\r\nSet-Cookie: b".to_owned());
     let settings = Settings { software, ..Settings::default() };

@@ -19,7 +19,7 @@
 //! | forged names of fields in an environ | fields with `_` in their name are left out: `X_A` cannot pass for `X-A` | always |
 //! | slow heads, content and readers | deadlines that no byte moves, a minimum rate; no thread while waiting but for content beyond the first 64 KiB and answers made on the way | 10 s, 240 bytes a second |
 //! | heads, targets, fields and content that are too large | limits, each with a status | 500 KiB, 8 KiB, 100, 100 MiB |
-//! | many connections | a limit; one that has sent nothing goes first, then the longest idle one | 65536 |
+//! | many connections | a limit; one that has sent nothing goes first, then the longest idle one | 65536, or as descriptors allow |
 //! | more work than can be done | bounded queue and pool, then 503 | 1024, 256 |
 //! | memory filled by clients that do not read | a limit for all such answers, and for open files a quarter of the descriptors | 256 MiB |
 //! | memory filled by clients that do not end what they send | a limit for all such requests; above it large heads get 503, and content a worker | 256 MiB |

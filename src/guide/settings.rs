@@ -88,7 +88,9 @@
 //!
 //! # Threads and queues
 //!
-//! - [`max_connections`](Settings::max_connections): each costs a descriptor, so `ulimit -n` has to be higher. Where it is not, the server
+//! - [`max_connections`](Settings::max_connections): as many as `ulimit -n` allows when the server starts, less a quarter (at most
+//!   1024) for files and everything else, and 65536 at the most: each costs a descriptor. With a number of your own that is too high there is
+//!   a warning at the start, and the server
 //!   meets the system's limit first: it then closes an idle connection for each new one, or pauses accepting if there is none, and says so
 //!   in the log. With one connection too many, one
 //!   that has never sent a byte is closed, or else the longest idle one; if there is neither, the new one gets 503, or, where TLS is spoken, is

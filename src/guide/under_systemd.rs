@@ -54,7 +54,8 @@
 //! - **`RestartPreventExitStatus=2`**: the program ends with 2 for settings that are wrong. Another start finds the same.
 //! - **`ExecReload`** sends SIGHUP: settings and certificates are read again, the access log is opened anew. From systemd 253 on `Type=notify-reload`
 //!   does it without this line, and waits until it is done.
-//! - **`LimitNOFILE`** above `max_connections`. systemd's default allows 1024 at first, and drupe does not raise it by itself.
+//! - **`LimitNOFILE`** above `max_connections`. The program raises the soft limit, systemd's 1024, to the hard one, which this line
+//!   sets too; a server in a program of your own leaves it alone.
 //! - **`PrivateNetwork`** works because the socket comes from outside. A handler that itself connects to something, such as a database over TCP, needs it
 //!   off, and `AF_INET AF_INET6` in `RestrictAddressFamilies`. Over a Unix socket it stays on.
 //! - **`MemoryDenyWriteExecute`, `SystemCallFilter`**: the program uses no call outside of `@system-service` less those two groups; handlers may.

@@ -199,7 +199,11 @@ pub struct Settings {
     /// accepted, or else of the one that has been idle between requests for longest; if there is none of either kind, it is answered with
     /// 503, or, where TLS is spoken, closed. A connection whose request has come is not closed before it is answered.
     ///
-    /// Default 65536, range 1 to 16777216; `None`: no limit but the system's, on descriptors. CherryPy: not there.
+    /// Default `None`: as many as the descriptors allow that the process may have when the server starts (`RLIMIT_NOFILE`), 65536 at the
+    /// most; a quarter of them, from 16 to 1024, is left for everything else. Range 1 to 16777216; `usize::MAX`, in text `-1`: no limit.
+    /// More than there can be descriptors is taken, with a warning at the start: where they run out, connections give way in the same
+    /// order. The program `drupe` first raises its soft limit to the hard one; a server that is embedded leaves it alone. CherryPy: not
+    /// there.
     pub max_connections: Option<usize>,
 
     /// Connections that may be idle between two requests; with one more, the one that has been idle for longest is closed.

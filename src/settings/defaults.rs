@@ -38,7 +38,7 @@ impl Default for Settings {
             max_drain_size: 64 << 10,
             max_linger_size: 256 << 20,
             minimum_rate: Some(240),
-            max_connections: Some(65_536),
+            max_connections: None,
             keep_alive_conn_limit: None,
             thread_pool: 10,
             thread_pool_max: Some(256),
@@ -87,7 +87,7 @@ impl Settings {
             max_request_header_fields: 1024,
             thread_pool_max: None,
             accepted_queue_size: None,
-            max_connections: None,
+            max_connections: Some(usize::MAX),
             header_overflow_status: 413,
             ..settings
         }

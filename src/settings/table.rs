@@ -4,8 +4,8 @@ use super::Settings;
 use super::addresses::Addresses;
 use super::nearest::nearest_of;
 use super::text::{
-    Bool, Bytes, Certificates, Count, Kind, Mode, Name, Names, Path, Port, Seconds, Secret, SocketPath, Status,
-    Unlimited, Unset, Version,
+    Automatic, Bool, Bytes, Certificates, Count, Kind, Mode, Name, Names, Path, Port, Seconds, Secret, SocketPath,
+    Status, Unlimited, Unset, Version,
 };
 use crate::error::Error;
 
@@ -140,7 +140,7 @@ table! {
         minimum_rate: Unlimited<Bytes<u64>> = "a second that a peer must move to be waited for; -1: any";
     }
     "threads and queues" {
-        max_connections: Unlimited<Count<usize>> = "connections that may be open at a time; -1: no limit";
+        max_connections: Automatic = "that may be open; empty: as descriptors allow, to 65536; -1: no limit";
         keep_alive_conn_limit: Unlimited<Count<usize>> = "connections that may be idle at a time; -1: no limit";
         thread_pool: Count<usize> = "worker threads that are always there";
         thread_pool_max: Unlimited<Count<usize>> = "worker threads that there may be; -1: no limit";

@@ -48,6 +48,8 @@ pub(super) struct Secret;
 pub(super) struct Version;
 /// Another kind, or -1 for `None`: no limit.
 pub(super) struct Unlimited<K>(PhantomData<K>);
+/// A number of things, or nothing at all for `None`, which leaves it to the server, or -1 for the largest number: no limit.
+pub(super) struct Automatic;
 /// Another kind, or nothing at all for `None`.
 pub(super) struct Unset<K>(PhantomData<K>);
 
@@ -301,6 +303,27 @@ impl<K: Kind> Kind for Unlimited<K> {
 
     fn show(value: &Self::Value) -> String {
         value.as_ref().map_or_else(|| "-1".to_owned(), K::show)
+    }
+}
+
+impl Kind for Automatic {
+    type Value = Option<usize>;
+    const UNIT: &'static str = Count::<usize>::UNIT;
+
+    fn parse(text: &str) -> Result<Option<usize>, String> {
+        match text {
+            "" => Ok(None),
+            "-1" => Ok(Some(usize::MAX)),
+            text => Count::parse(text).map(Some),
+        }
+    }
+
+    fn show(value: &Option<usize>) -> String {
+        match value {
+            None => String::new(),
+            Some(usize::MAX) => "-1".to_owned(),
+            Some(number) => number.to_string(),
+        }
     }
 }
 

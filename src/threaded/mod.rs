@@ -93,6 +93,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::http_server::Stopped;
 use crate::message::Handler;
+use crate::net::descriptors;
 use crate::net::socket_file::Rights;
 use crate::net::tls::Tls;
 use crate::statistics::Statistics;
@@ -121,6 +122,7 @@ impl Engine {
         kept: &mut Kept,
         report: &Report,
     ) -> Result<Self, Error> {
+        warn_of_descriptors(&config);
         let tls = tls(&config)?.map(Arc::new);
         let service = Arc::new(Service { tls, ..Service::new(config, handler) });
         let pool = Pool::new(service).map_err(|source| Error::System { what: "epoll", source })?;
@@ -350,6 +352,17 @@ fn spawn(threads: &Mutex<Vec<JoinHandle<()>>>, name: &str, run: impl FnOnce() + 
     let thread = spawned.map_err(|source| Error::Thread { name: name.to_owned(), source })?;
     threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     Ok(())
+}
+
+/// Says so if there may be more connections than descriptors.
+fn warn_of_descriptors(config: &Config) {
+    let limit = descriptors::limit();
+    if let Some(most) = config.connections.filter(|most| *most >= limit) {
+        log::warn!(
+            "max_connections is {most}, but the process may have {limit} descriptors open (RLIMIT_NOFILE); \
+             idle connections will be closed where they run out"
+        );
+    }
 }
 
 /// What is needed to speak TLS, if it is to be spoken.

@@ -34,7 +34,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("message", &["h1", "address", "proxy", "tls"]),
     // Ring 2.
     // `wsgi_version` is looked up among the versions there are.
-    ("config", &["settings", "error", "h1", "address", "proxy", "tls", "wsgi"]),
+    // How many connections there may be depends on how many descriptors there may be.
+    ("config", &["settings", "error", "h1", "address", "proxy", "tls", "wsgi", "net"]),
     ("files", &["message", "address"]),
     ("statistics", &["message", "address"]),
     // A version that is not known is refused as a setting.
@@ -92,6 +93,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
             "bus/notify.rs",
             "bus/pid_file.rs",
             "bus/privileges.rs",
+            "main/descriptors.rs",
             "main/log_file.rs",
         ],
         "becoming another user; PID files; epoll; sendfile; errno of accept; permissions before bind, a lock on a directory; SO_PEERCRED; opening a file; CLOCK_MONOTONIC; threads that sleep; limits",

@@ -158,7 +158,9 @@ fn systemd_knows_every_line_of_the_units() {
     let wait = seconds(&service, "TimeoutStopSec=");
     let settings = printed("examples/deploy/drupe.toml");
     assert!(wait > number(&settings, "shutdown_timeout"), "systemd kills it before it has stopped");
-    assert!(seconds(&service, "LimitNOFILE=") > number(&settings, "max_connections"), "connections need descriptors");
+    // Unless a number is set there may be so many where descriptors allow it.
+    let most = settings["max_connections"].parse().unwrap_or(65_536);
+    assert!(seconds(&service, "LimitNOFILE=") > most, "connections need descriptors");
     let name = settings["listen"].trim_matches('"').strip_prefix("fd:").unwrap().to_owned();
     assert!(read("examples/deploy/drupe.socket").contains(&format!("FileDescriptorName={name}\n")));
 }

@@ -10,7 +10,8 @@ const CLIENTS: u32 = 10_000;
 /// What a server is left alone for.
 const QUIET: Duration = Duration::from_secs(5);
 /// No deadline comes near, so nothing is due either.
-const SETTINGS: &str = "thread_pool=10 thread_idle_timeout=1 socket_timeout=600 keep_alive_timeout=600";
+const SETTINGS: &str =
+    "thread_pool=10 thread_idle_timeout=1 socket_timeout=600 keep_alive_timeout=600 max_connections=-1";
 
 #[test]
 fn ten_thousand_idle_clients_take_no_thread_little_memory_and_no_wake_up() {

@@ -525,6 +525,19 @@ fn the_sample_file_serves() {
     assert_eq!(said, ["drupe: press Ctrl-C to stop"], "requests go to its access log");
 }
 
+/// A server that is embedded leaves the limit alone: the tests of `evicted` have one with 64.
+#[test]
+fn the_program_raises_its_limit_of_descriptors_to_the_hard_one() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -S -n 64 && exec \"$0\" \"$@\""]).arg(drupe().get_program()).env_clear();
+    let program = Program::start(&mut shell);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", program.child.id())).unwrap();
+    let limit: Vec<&str> =
+        limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap().split_whitespace().collect();
+    assert!(limit[0] == limit[1] && limit[0] != "64", "{limit:?}");
+    program.end();
+}
+
 #[test]
 fn each_form_of_the_access_log_is_whole_and_cannot_be_forged() {
     for form in ["common", "combined", "json"] {

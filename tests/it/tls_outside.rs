@@ -316,7 +316,8 @@ fn a_thousand_idle_connections_take_no_thread() {
     }
     assert_eq!(limit, CLIENTS + 200, "a process may have too few descriptors here");
     let folder = Place::new();
-    let settings = settings(&local(), &folder, "thread_pool=4 socket_timeout=600 keep_alive_timeout=600");
+    let settings =
+        settings(&local(), &folder, "thread_pool=4 socket_timeout=600 keep_alive_timeout=600 max_connections=-1");
     let service = Service::start_with(limit, &settings);
     (0..50).for_each(|_| connect_to(service.address()).assert_in_step("/", "/"));
     wait_until("they have left", || service.counts().of("parked") == 0);

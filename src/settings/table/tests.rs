@@ -92,11 +92,13 @@ fn defaults_read_as_documented() {
         ("max_request_header_size", "512000"),
         ("max_request_body_size", "104857600"),
         ("thread_pool_max", "256"),
+        ("max_connections", ""),
         ("wsgi_version", "1.0"),
     ] {
         assert_eq!(Settings::default().get(name).as_deref(), Some(text), "{name}");
     }
     assert_eq!(Settings::cherrypy().get("thread_pool_max").as_deref(), Some("-1"));
+    assert_eq!(Settings::cherrypy().get("max_connections").as_deref(), Some("-1"));
     assert_eq!(Settings::default().get("instance"), None);
 }
 
