@@ -1,4 +1,4 @@
-//! Leaves HTTP for a protocol of its own: after `101`, everything comes back in capitals.
+//! Leaves HTTP for a protocol of its own: after `101`, everything comes back in capitals, and `BYE` when the server stops.
 //!
 //! Try it with netcat at port 8080:
 //! ```text
@@ -8,23 +8,29 @@
 //! Upgrade: shout
 //! ```
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use drupe::{Request, Response, Server, Upgraded};
 
-/// Ends when the client leaves or the server stops: both make reading or writing fail.
-fn shout(mut stream: Upgraded) {
+/// Ends when the client leaves, which ends the stream or makes reading or writing fail.
+fn shout(mut stream: Upgraded) -> io::Result<()> {
     let mut buffer = [0; 4096];
-    while let Ok(length @ 1..) = stream.read(&mut buffer) {
-        buffer[..length].make_ascii_uppercase();
-        if stream.write_all(&buffer[..length]).is_err() {
-            break;
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(length) => {
+                buffer[..length].make_ascii_uppercase();
+                stream.write_all(&buffer[..length])?;
+            }
+            // The server stops, and leaves the time to say so.
+            Err(_) if stream.is_shutting_down() => return stream.write_all(b"BYE\n"),
+            Err(error) => return Err(error),
         }
     }
 }
 
 fn handler(request: &mut Request) -> Response {
-    drupe::upgrade(request, "shout", shout)
+    drupe::upgrade(request, "shout", |stream| drop(shout(stream)))
 }
 
 fn main() -> Result<(), drupe::Error> {

@@ -84,6 +84,8 @@ pub(crate) struct Config {
     pub(crate) connections: Option<usize>,
     /// Connections that may be idle between requests; `None`: no limit.
     pub(crate) idle_connections: Option<usize>,
+    /// Connections that may have left HTTP; `None`: no limit.
+    pub(crate) upgraded: Option<usize>,
     /// Connections that may wait for a worker; `None`: no limit.
     pub(crate) queue: Option<usize>,
     /// Workers that are always there; at least 1.
@@ -165,6 +167,7 @@ impl Config {
             queue: limit("accepted_queue_size", s.accepted_queue_size, 1..=LONGEST_QUEUE)?,
             connections: connections(s.max_connections, descriptors::limit())?,
             idle_connections: limit("keep_alive_conn_limit", s.keep_alive_conn_limit, 0..=MOST_CONNECTIONS)?,
+            upgraded: limit("max_upgraded", s.max_upgraded, 0..=MOST_THREADS)?,
             threads_min,
             threads_max: threads_max(s.thread_pool_max, threads_min)?,
             stack_size: within("thread_stack_size", s.thread_stack_size, 64 * KIB..=GIB)?,

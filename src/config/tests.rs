@@ -214,6 +214,7 @@ thread_pool | 1000001 | 1000001 is out of range: from 1 to 1000000
 thread_pool_max | 0 | 0 is out of range: from 1 to 1000000, or -1 (None) for no limit
 thread_pool_max | 1000001 | 1000001 is out of range: from 1 to 1000000, or -1 (None) for no limit
 thread_pool_max | 9 | 9 is below thread_pool, which is 10
+max_upgraded | 1000001 | 1000001 is out of range: from 0 to 1000000, or -1 (None) for no limit
 accepted_queue_size | 0 | 0 is out of range: from 1 to 1000000, or -1 (None) for no limit
 accepted_queue_size | 1000001 | 1000001 is out of range: from 1 to 1000000, or -1 (None) for no limit
 thread_stack_size | 65535 | 65535 is out of range: from 65536 to 1073741824
@@ -268,6 +269,9 @@ fn connections_leave_descriptors_for_everything_else_unless_a_number_is_set() {
         assert_eq!(connections(Some(70_000), limit).unwrap(), Some(70_000), "of {limit}");
         assert_eq!(connections(Some(usize::MAX), limit).unwrap(), None, "of {limit}");
     }
+    accepts("max_upgraded", "-1", |c| c.upgraded.is_none());
+    accepts("max_upgraded", "0", |c| c.upgraded == Some(0));
+    accepts("max_upgraded", "1000000", |c| c.upgraded == Some(1_000_000));
     accepts("max_connections", "-1", |c| c.connections.is_none());
     accepts("max_connections", "16777216", |c| c.connections == Some(1 << 24));
     accepts("max_connections", "", |c| c.connections == connections(None, descriptors::limit()).unwrap());

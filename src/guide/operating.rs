@@ -130,7 +130,7 @@
 //! | number | look at it when |
 //! |---|---|
 //! | `queue` above 0 for long, `threads_idle` at 0 | all workers are busy: see 503 above; `workers` has the request that each serves, and for how long |
-//! | `turned_away` | the queue is full, `max_connections` is reached, or, with large heads and with clients that ask on and take no answer, `max_parked_size` is; but for the last they are told 503, before a TLS handshake nothing |
+//! | `turned_away` | the queue is full, `max_connections` or `max_upgraded` is reached, or, with large heads and with clients that ask on and take no answer, `max_parked_size` is; but for the last they are told 503, before a TLS handshake nothing |
 //! | `timed_out`, `refused` | hostile or broken clients; a rise after a deployment of your own client is your bug |
 //! | `parked` | connections that cost no thread; what they hold of requests and answers is bounded by `max_parked_size` each |
 //! | `parked_answer_bytes`, `parked_request_bytes` | the memory they hold; at `max_parked_size` slow clients begin to hold threads |

@@ -21,6 +21,7 @@
 //! | heads, targets, fields and content that are too large | limits, each with a status | 500 KiB, 8 KiB, 100, 100 MiB |
 //! | many connections | a limit; one that has sent nothing goes first, then the longest idle one | 65536, or as descriptors allow |
 //! | more work than can be done | bounded queue and pool, then 503 | 1024, 256 |
+//! | threads taken by connections that have left HTTP | a limit, then 503; time limits are the function's own to set | 1024 |
 //! | memory filled by clients that do not read | a limit for all such answers, and for open files a quarter of the descriptors | 256 MiB |
 //! | memory filled by clients that do not end what they send | a limit for all such requests; above it large heads get 503, and content a worker | 256 MiB |
 //! | memory filled by listings of large directories | [`Files`](crate::Files) shows at most 10,000 entries, and has few large listings in memory at a time, then 503 | 16 |

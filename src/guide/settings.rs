@@ -98,6 +98,8 @@
 //! - [`keep_alive_conn_limit`](Settings::keep_alive_conn_limit): no limit, since an idle connection costs a descriptor and next to no memory.
 //!   cheroot has 10, so with an eleventh client somebody has to connect anew each time. Set it where clients keep connections that
 //!   they do not use and descriptors are scarce.
+//! - [`max_upgraded`](Settings::max_upgraded): each connection that has left HTTP holds a thread for as long as it is open, whatever
+//!   `thread_pool_max` says, so this is what bounds the threads of WebSockets. As high as you expect clients; 0 where nothing upgrades.
 //! - [`thread_pool`](Settings::thread_pool): threads that are there from the start. 10 is CherryPy's. For handlers that only compute, the
 //!   number of processors is enough; those that wait are covered by growth.
 //! - [`thread_pool_max`](Settings::thread_pool_max): how many handlers can run at a time. Every stream of events holds one for as long as it is

@@ -66,8 +66,8 @@
 //! 1. [`is_shutting_down`](crate::RequestExt::is_shutting_down) becomes true for handlers and writers, and answers say `Connection: close`.
 //! 2. The listeners are closed, idle connections too, and those in the middle of a head.
 //!    Clients that have just been refused may still read why, for what is left of `linger_timeout`.
-//! 3. Requests under way go on, for `shutdown_timeout` at the most: handlers, content that is still received, answers still taken. Connections
-//!    that have left HTTP are ended at once.
+//! 3. Requests under way go on, for `shutdown_timeout` at the most: handlers, content that is still received, answers still taken, and
+//!    connections that have left HTTP, whose waiting reads fail once with `TimedOut` so that they can say goodbye.
 //! 4. What is left is cut: its connection, not its thread, since a thread cannot be ended from outside. A handler that reads or writes notices;
 //!    one that only computes or sleeps is waited for a moment longer and then left alone, with a line in the log.
 //! 5. Every thread that has ended is joined. [`Stopped`](crate::process::Stopped) says how many requests were finished, how many connections cut, and

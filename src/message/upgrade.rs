@@ -10,6 +10,7 @@ use bytes::{Buf, Bytes};
 use http::StatusCode;
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 
+use super::shutdown;
 use super::{Body, IntoResponse, Request, Response};
 use crate::h1::exchange::Exchange;
 
@@ -17,6 +18,8 @@ use crate::h1::exchange::Exchange;
 pub(crate) trait Socket: Send + Sync + fmt::Debug {
     /// Waits until there is something to read, at the longest for `timeout`, and reads it; `Ok(0)` is the end.
     fn read(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize>;
+    /// As [`read`](Self::read), but waits no longer once the server stops: then it fails with `TimedOut`.
+    fn read_until_stop(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize>;
     /// Waits until something can be written, at the longest for `timeout`, and writes it.
     fn write(&self, bytes: &[u8], timeout: Option<Duration>) -> io::Result<usize>;
     /// Waits until all that was written is out, at the longest for `timeout`.
@@ -34,8 +37,12 @@ pub(crate) trait Socket: Send + Sync + fmt::Debug {
 /// `Sec-WebSocket-Accept`, may be added to the response that is returned. Bytes the client has sent after its request are
 /// the first that the stream yields. The content of `request`, if any, is read and dropped before.
 ///
-/// The thread belongs to the server: `stop` ends the stream's socket and joins it, so `serve` must return once reading or
-/// writing fails.
+/// There may be [`max_upgraded`](crate::Settings::max_upgraded) such connections at a time. Where there is no room for another, the client is
+/// answered with `503` and `Retry-After`, its connection is closed, and `serve` is dropped without being called.
+///
+/// The thread belongs to the server. A stop is announced to it: [`Upgraded::is_shutting_down`] becomes true, and a read that waits fails once
+/// with `TimedOut`. From then on `serve` has [`shutdown_timeout`](crate::Settings::shutdown_timeout) to say goodbye and return, as requests
+/// have. After that its socket is ended, and its thread joined: it must return once reading or writing fails.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -71,10 +78,18 @@ where
 
 /// The raw stream of a connection that has left HTTP.
 ///
-/// Reading and writing block, without a time limit unless one is set. Dropping the last clone closes the connection.
+/// Reading and writing block, without a time limit unless one is set. Dropping the last handle closes the connection.
+///
+/// When the server is told to stop, a read that waits, or the next one that would have to, fails with
+/// [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut), once for each handle; [`is_shutting_down`](Self::is_shutting_down) tells that from a time
+/// limit. The stream is whole: what comes can still be read, and a protocol's own goodbye be sent. `TimedOut`, not `Interrupted`, because
+/// `read_exact`, `read_until` and others begin anew after the latter.
 #[derive(Debug)]
 pub struct Upgraded {
     socket: Arc<dyn Socket>,
+    shutdown: Arc<shutdown::Shutdown>,
+    /// True once a read has failed because the server stops.
+    has_told: bool,
     /// What was received behind the request and not yet read.
     received: Bytes,
     read_timeout: Option<Duration>,
@@ -82,8 +97,8 @@ pub struct Upgraded {
 }
 
 impl Upgraded {
-    pub(crate) fn new(socket: Arc<dyn Socket>, received: Bytes) -> Self {
-        Self { socket, received, read_timeout: None, write_timeout: None }
+    pub(crate) fn new(socket: Arc<dyn Socket>, received: Bytes, shutdown: Arc<shutdown::Shutdown>) -> Self {
+        Self { socket, shutdown, has_told: false, received, read_timeout: None, write_timeout: None }
     }
 
     /// Sets how long a read may wait; then it fails with `TimedOut`. `None`: for ever.
@@ -100,7 +115,25 @@ impl Upgraded {
     /// has buffered.
     #[must_use]
     pub fn writer(&self) -> Self {
-        Self { received: Bytes::new(), socket: Arc::clone(&self.socket), ..*self }
+        Self {
+            received: Bytes::new(),
+            socket: Arc::clone(&self.socket),
+            shutdown: Arc::clone(&self.shutdown),
+            has_told: false,
+            ..*self
+        }
+    }
+
+    /// True once the server has been told to stop: `shutdown_timeout` later the connection is ended.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.shutdown.is_told()
+    }
+
+    /// Waits for `time`, or until the server is told to stop, whichever comes first. Returns true if it has been told.
+    #[must_use]
+    pub fn stops_within(&self, time: Duration) -> bool {
+        self.shutdown.wait(time)
     }
 
     /// Ends one direction or both, waking whoever waits there.
@@ -115,7 +148,13 @@ impl Upgraded {
 impl Read for Upgraded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.received.is_empty() {
-            return self.socket.read(buffer, self.read_timeout);
+            if self.has_told {
+                return self.socket.read(buffer, self.read_timeout);
+            }
+            let read = self.socket.read_until_stop(buffer, self.read_timeout);
+            let is_late = matches!(&read, Err(error) if error.kind() == io::ErrorKind::TimedOut);
+            self.has_told = is_late && self.is_shutting_down();
+            return read;
         }
         let length = buffer.len().min(self.received.len());
         self.received.copy_to_slice(&mut buffer[..length]);

@@ -28,7 +28,7 @@ impl Adopted {
     /// Waits until a connection may wait at `socket`, and sees to it that accepting it does not wait. Returns false once it is
     /// [closed](Self::close).
     pub(super) fn wait(&self, socket: BorrowedFd<'_>) -> io::Result<bool> {
-        if !self.bell.wait(socket)? {
+        if !self.bell.wait(socket, None)? {
             return Ok(false);
         }
         let socket = SockRef::from(&socket);

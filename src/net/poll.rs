@@ -26,9 +26,7 @@ pub(crate) fn wait(fd: BorrowedFd<'_>, interest: Interest, timeout: Option<Durat
         Interest::Read => PollFlags::POLLIN,
         Interest::Write => PollFlags::POLLOUT,
     };
-    let timeout =
-        timeout.map_or(PollTimeout::NONE, |limit| PollTimeout::try_from(millis_up(limit)).unwrap_or(PollTimeout::MAX));
-    match nix::poll::poll(&mut [PollFd::new(fd, flags)], timeout) {
+    match nix::poll::poll(&mut [PollFd::new(fd, flags)], poll_timeout(timeout)) {
         Ok(ready) => Ok(ready > 0),
         // The caller keeps the account of time and asks again.
         Err(Errno::EINTR) => Ok(false),
@@ -59,10 +57,11 @@ impl Bell {
         }
     }
 
-    /// Waits until `fd` may have something to read. Returns false once the bell has been rung.
-    pub(crate) fn wait(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+    /// Waits until `fd` may have something to read, at the longest for `timeout` (`None`: for ever). Returns false once the bell has been
+    /// rung.
+    pub(crate) fn wait(&self, fd: BorrowedFd<'_>, timeout: Option<Duration>) -> io::Result<bool> {
         let mut both = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN), PollFd::new(fd, PollFlags::POLLIN)];
-        match nix::poll::poll(&mut both, PollTimeout::NONE) {
+        match nix::poll::poll(&mut both, poll_timeout(timeout)) {
             Ok(_) => Ok(both[0].any() != Some(true)),
             Err(Errno::EINTR) => Ok(true),
             Err(error) => Err(error.into()),
@@ -225,6 +224,10 @@ impl Batch {
 /// What is reported of every descriptor.
 const ARRIVALS: EpollFlags = EpollFlags::EPOLLIN.union(EpollFlags::EPOLLRDHUP).union(EpollFlags::EPOLLET);
 
+fn poll_timeout(limit: Option<Duration>) -> PollTimeout {
+    limit.map_or(PollTimeout::NONE, |limit| PollTimeout::try_from(millis_up(limit)).unwrap_or(PollTimeout::MAX))
+}
+
 /// Whole milliseconds, rounded up: a wait must not end before its deadline and start again.
 fn millis_up(limit: Duration) -> i32 {
     let millis = limit.as_nanos().div_ceil(1_000_000);
@@ -321,10 +324,11 @@ mod tests {
         let (mut near, far) = UnixStream::pair().unwrap();
         let bell = Bell::new().unwrap();
         near.write_all(b"x").unwrap();
-        assert!(bell.wait(far.as_fd()).unwrap() && bell.wait(far.as_fd()).unwrap());
+        let moment = Some(Duration::from_millis(1));
+        assert!(bell.wait(far.as_fd(), None).unwrap() && bell.wait(near.as_fd(), moment).unwrap());
         bell.ring().unwrap();
         bell.ring().unwrap();
-        assert!(!bell.wait(far.as_fd()).unwrap() && !bell.wait(near.as_fd()).unwrap());
+        assert!(!bell.wait(far.as_fd(), moment).unwrap() && !bell.wait(near.as_fd(), None).unwrap());
     }
 
     #[test]

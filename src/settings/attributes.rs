@@ -124,7 +124,7 @@ pub struct Settings {
     /// CherryPy: `accepted_queue_timeout`, which counts only the time beside a full queue.
     pub accepted_queue_timeout: Duration,
 
-    /// Time that a stop leaves to the requests being served before their connections are cut.
+    /// Time that a stop leaves to the requests being served, and to connections that have left HTTP, before their connections are cut.
     ///
     /// Default 5 s, from 0, which cuts at once. An answer that only the end of its connection would end, as in HTTP/1.0, is cut by a reset.
     /// CherryPy: `shutdown_timeout`, the same, but there it is no upper bound.
@@ -211,6 +211,12 @@ pub struct Settings {
     /// Default `None`, no limit but `max_connections`: an idle connection costs no thread. Range 0 to 16777216; 0 closes every
     /// connection that would have to wait. cheroot: `keep_alive_conn_limit`, 10; CherryPy: not there.
     pub keep_alive_conn_limit: Option<usize>,
+
+    /// Connections that may have left HTTP by [`upgrade`](crate::upgrade()) at a time, each with a thread of its own beside those of
+    /// `thread_pool_max`; one more upgrade is answered with 503 and `Retry-After`, and its connection closed.
+    ///
+    /// Default 1024, range 0, which allows none, to 1000000; `None`: no limit but `max_connections`. CherryPy: not there.
+    pub max_upgraded: Option<usize>,
 
     /// Worker threads that are started, and kept.
     ///

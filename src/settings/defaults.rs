@@ -40,6 +40,7 @@ impl Default for Settings {
             minimum_rate: Some(240),
             max_connections: None,
             keep_alive_conn_limit: None,
+            max_upgraded: Some(1024),
             thread_pool: 10,
             thread_pool_max: Some(256),
             thread_idle_timeout: Duration::from_secs(10),

@@ -142,6 +142,7 @@ table! {
     "threads and queues" {
         max_connections: Automatic = "that may be open; empty: as descriptors allow, to 65536; -1: no limit";
         keep_alive_conn_limit: Unlimited<Count<usize>> = "connections that may be idle at a time; -1: no limit";
+        max_upgraded: Unlimited<Count<usize>> = "connections that may have left HTTP at a time; -1: no limit";
         thread_pool: Count<usize> = "worker threads that are always there";
         thread_pool_max: Unlimited<Count<usize>> = "worker threads that there may be; -1: no limit";
         thread_idle_timeout: Seconds = "after which a worker thread that is not needed ends";

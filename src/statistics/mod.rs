@@ -61,7 +61,8 @@ pub struct Statistics {
     /// Errors of the system while accepting: no descriptors left, a client that had left before it was accepted.
     pub socket_errors: u64,
     /// Connections that found the queue full, or too many others, or no room for a large head, and were answered with 503, or, before a TLS
-    /// handshake, closed; and those that ended because no room was left for what they sent while they took no answer.
+    /// handshake, closed; upgrades beyond `max_upgraded`, answered with 503; and those that ended because no room was left for what they sent
+    /// while they took no answer.
     pub turned_away: u64,
     /// Connections that were closed because they did not begin with a sound header of the PROXY protocol, from a trusted proxy, in time
     /// (`proxy_protocol`).

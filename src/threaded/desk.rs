@@ -15,6 +15,7 @@ use super::meter::Meter;
 use super::pressure::Pressure;
 use super::seat::{Seat, Task};
 use super::statistics::Counters;
+use super::upgraded::Places;
 use crate::config::Config;
 use crate::h1::encode::{self, Stamp};
 use crate::h1::exchange::Policy;
@@ -44,6 +45,8 @@ pub(crate) struct Service {
     pub(crate) burden: Arc<Burden>,
     /// What is held of requests that have not come whole.
     pub(crate) incoming: Arc<Burden>,
+    /// Connections that have left HTTP, or are about to.
+    pub(super) upgraded: Places,
     /// Connections that found no room.
     pub(crate) turned_away: AtomicU64,
 }
@@ -64,6 +67,7 @@ impl Service {
             pressure: Arc::default(),
             burden,
             incoming,
+            upgraded: Places::default(),
             turned_away: AtomicU64::new(0),
         }
     }

@@ -26,6 +26,7 @@ use super::linger::Refused;
 use super::rest::Rest;
 use super::sending::Then;
 use super::statistics::Late;
+use super::upgraded;
 use crate::h1::decode::Decoder;
 use crate::h1::error::Error;
 use crate::h1::exchange::{CloseReason, Exchange};
@@ -252,6 +253,9 @@ impl Connection {
         is_head: bool,
         desk: &mut Desk,
     ) -> io::Result<(Answer, Option<Rest>)> {
+        if response.body().is_upgrade() {
+            response = upgraded::admit(response, exchange, desk);
+        }
         if response.body().is_upgrade() {
             // What follows the content is the first of the other protocol.
             intake.and_then(|intake| intake.with(|content| content.skip(desk.config.drain)));

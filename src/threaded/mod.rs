@@ -24,6 +24,7 @@
 //! | [`exchange`], [`content`], [`answer`], [`done`], [`access`] | one request: served, its content, its answer, what follows it, its line in the log |
 //! | [`framing`] | an answer's content in chunks or to its length, for as long as the client gets it |
 //! | [`early`] | an answer that begins before its handler has returned |
+//! | [`upgraded`], [`socket`] | connections that have left HTTP; their reads and writes, which wait |
 //! | [`rest`], [`sending`], [`burden`] | content at hand; an answer whose client is slow to take it; what all of those hold |
 //! | [`input`], [`output`], [`pace`], [`pressure`], [`desk`] | bytes in, bytes out, patience with a peer, who gives way, a worker's memory |
 //! | [`statistics`], [`meter`], [`snapshot`] | counters without contention; a worker's stop watch; what they come to |
@@ -76,6 +77,7 @@ mod snapshot;
 mod socket;
 mod staff;
 pub(crate) mod statistics;
+mod upgraded;
 mod worker;
 
 use std::net::SocketAddr;
@@ -225,8 +227,8 @@ impl Engine {
         self.pool.service().tls.is_some()
     }
 
-    /// Stops: no new connections, idle ones closed at once, what is under way finished within `shutdown_timeout`, refused clients that
-    /// still send included, what is left cut, every thread joined that ends.
+    /// Stops: no new connections, idle ones closed at once, what is under way finished within `shutdown_timeout`, upgraded connections and
+    /// refused clients that still send included, what is left cut, every thread joined that ends.
     ///
     /// To be called once. From a worker, that is from a handler, the calling thread is not waited for; it ends after its
     /// answer.
@@ -256,7 +258,6 @@ impl Engine {
             entrances.iter().for_each(|entrance| entrance.close());
         }
         pool.parking.close().into_iter().for_each(|connection| pool.dismiss(connection));
-        pool.staff.end_upgraded();
         pool.ring();
         let kept = match kept {
             Some(kept) => {
@@ -275,6 +276,8 @@ impl Engine {
         pool.service().over.store(true, Ordering::SeqCst);
         let finished = pool.staff.counted().answered.get().saturating_sub(answered);
         let cut = if is_quiet { 0 } else { self.cut_all() };
+        // One may be left that is not under way: the calling thread's own.
+        let cut = cut + pool.upgraded.end();
         pool.ring();
         join(&self.watching);
         if !pool.staff.wait_for_leaving(Instant::now() + LAST_CALL) {
@@ -297,6 +300,7 @@ impl Engine {
         if !self.pool.service().shutdown.tell() {
             self.answered.store(answered, Ordering::SeqCst);
         }
+        self.pool.upgraded.announce_stop();
     }
 
     /// Cuts what is still under way; says how many connections that were.

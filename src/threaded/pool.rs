@@ -16,9 +16,9 @@ use super::ready::Ready;
 use super::role::Role;
 use super::seat::Seat;
 use super::staff::{Dismissed, Staff};
+use super::upgraded::Sockets;
 use crate::config::Config;
 use crate::net::poll::Alarm;
-use crate::net::stream::Stream;
 
 /// What all threads of one running server share.
 pub(crate) struct Pool {
@@ -33,6 +33,7 @@ pub(crate) struct Pool {
     /// Wakes the guard.
     alarm: Alarm,
     pub(super) staff: Staff,
+    pub(super) upgraded: Sockets,
     /// Connections that are open, wherever they are.
     pub(super) open: Arc<Open>,
     pub(super) accepted: AtomicU64,
@@ -51,6 +52,7 @@ impl Pool {
             role: Role::new(),
             alarm: Alarm::new()?,
             staff: Staff::default(),
+            upgraded: Sockets::new()?,
             open: Arc::default(),
             accepted: AtomicU64::new(0),
             heritage: Heritage::default(),
@@ -220,24 +222,15 @@ impl Pool {
         })
     }
 
-    /// Runs `serve` on a thread of its own that belongs to the server and has `stream` cut when it stops.
-    pub(super) fn hire_for_upgrade(
-        self: &Arc<Self>,
-        stream: &Arc<Stream>,
-        serve: impl FnOnce() + Send + 'static,
-    ) -> io::Result<()> {
+    /// Runs `serve` on a thread of its own that belongs to the server.
+    pub(super) fn hire_for_upgrade(self: &Arc<Self>, serve: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let pool = Arc::clone(self);
-        self.staff.hire_for_upgrade(stream, self.service.config.get().stack_size, move || {
+        self.staff.hire_for_upgrade(self.service.config.get().stack_size, move || {
             pool.staff.arrive();
             serve();
             pool.staff.leave(None);
             pool.call_guard(Duration::ZERO);
-        })?;
-        if self.is_stopping() {
-            // The stop may have looked before it was entered.
-            self.staff.end_upgraded();
-        }
-        Ok(())
+        })
     }
 
     /// Waits for `time`, or until the server stops; says whether it does.

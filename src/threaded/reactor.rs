@@ -31,8 +31,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use super::connection::{Connection, Verdict};
 use super::costs::Runs;
 use super::desk::Desk;
@@ -40,8 +38,6 @@ use super::overdue::Overdue;
 use super::parking::Parked;
 use super::pool::Pool;
 use super::shortage::Shortage;
-use crate::message::body::Upgrade;
-use crate::message::upgrade::{Socket, Upgraded};
 use crate::net::poll::{Batch, Interest, WAKE};
 
 /// One thread's part in the reactor role.
@@ -239,7 +235,7 @@ impl<'p> Reactor<'p> {
                 }
             }
             Verdict::Close => self.pool.parking.close_one(connection),
-            Verdict::Upgrade(serve) => upgrade(self.pool, connection, serve),
+            Verdict::Upgrade(serve) => self.pool.upgrade(connection, serve),
         }
     }
 
@@ -312,28 +308,6 @@ impl<'p> Reactor<'p> {
 
     fn is_guard(&self) -> bool {
         self.number == 0
-    }
-}
-
-/// Runs `serve` on a thread of its own, over the stream of a connection that leaves HTTP.
-pub(super) fn upgrade(pool: &Arc<Pool>, mut connection: Box<Connection>, serve: Upgrade) {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    pool.parking.detach(&mut connection);
-    let stream = Arc::clone(&connection.stream);
-    let received = Bytes::copy_from_slice(connection.input.unread());
-    // It counts among the open ones for as long as it is served.
-    let ticket = connection.ticket.take();
-    let socket = Arc::clone(&stream) as Arc<dyn Socket>;
-    let run = move || {
-        let run = AssertUnwindSafe(|| serve(Upgraded::new(socket, received)));
-        if catch_unwind(run).is_err() {
-            log::error!("what served an upgraded connection panicked");
-        }
-        drop(ticket);
-    };
-    if let Err(error) = pool.hire_for_upgrade(&stream, run) {
-        log::error!("no thread for an upgraded connection, which is closed: {error}");
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Duration) -> S
         parked: pool.parking.len(),
         parked_answer_bytes: pool.service().burden.bytes(),
         parked_request_bytes: pool.service().incoming.bytes(),
-        upgraded: pool.staff.upgraded(),
+        upgraded: pool.upgraded.len(),
         requests: sum.requests.get(),
         refused: sum.refused.get(),
         overruled: sum.overruled.get(),

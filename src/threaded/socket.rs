@@ -10,11 +10,16 @@ use crate::net::stream::{Stream, would_wait};
 
 impl Socket for Stream {
     fn read(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
-        patiently(self, Interest::Read, timeout, || self.read(buffer))
+        patiently(timeout, |left| self.wait(Interest::Read, left).map(drop), || self.read(buffer))
+    }
+
+    fn read_until_stop(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
+        Socket::read(self, buffer, timeout)
     }
 
     fn write(&self, bytes: &[u8], timeout: Option<Duration>) -> io::Result<usize> {
-        let written = patiently(self, Interest::Write, timeout, || self.write(&[IoSlice::new(bytes)]))?;
+        let wait = |left| self.wait(Interest::Write, left).map(drop);
+        let written = patiently(timeout, wait, || self.write(&[IoSlice::new(bytes)]))?;
         // What has been taken counts as written, though it may not be out yet: whoever writes next, or flushes, hears of it.
         match Socket::flush(self, timeout) {
             Err(error) if error.kind() != io::ErrorKind::TimedOut => Err(error),
@@ -23,7 +28,8 @@ impl Socket for Stream {
     }
 
     fn flush(&self, timeout: Option<Duration>) -> io::Result<()> {
-        patiently(self, Interest::Write, timeout, || self.flush().map(|()| 0)).map(drop)
+        let wait = |left| self.wait(Interest::Write, left).map(drop);
+        patiently(timeout, wait, || self.flush().map(|()| 0)).map(drop)
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
@@ -35,11 +41,10 @@ impl Socket for Stream {
     }
 }
 
-/// Tries until it works or `timeout` is over.
-fn patiently(
-    stream: &Stream,
-    interest: Interest,
+/// Tries until it works or `timeout` is over; `wait` waits for the next attempt, at the longest for as long as it is told.
+pub(super) fn patiently(
     timeout: Option<Duration>,
+    mut wait: impl FnMut(Duration) -> io::Result<()>,
     mut attempt: impl FnMut() -> io::Result<usize>,
 ) -> io::Result<usize> {
     // One beyond all clocks is none.
@@ -53,7 +58,7 @@ fn patiently(
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        stream.wait(interest, left)?;
+        wait(left)?;
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::Shutdown;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -30,8 +29,6 @@ struct Roster {
     /// Those who sleep, the last to fall asleep at the end: it is called first, its memory being the warmest.
     idle: Vec<Arc<Seat>>,
     threads: HashMap<ThreadId, JoinHandle<()>>,
-    /// What the threads of upgraded connections serve. It is theirs: dropping it closes it.
-    upgraded: HashMap<ThreadId, Weak<Stream>>,
     /// Threads that have left and can be joined.
     gone: Vec<JoinHandle<()>>,
     /// What those who left have counted.
@@ -81,17 +78,11 @@ impl Staff {
         }
     }
 
-    /// Adds a thread that runs `serve` for the upgraded connection over `stream`.
-    pub(super) fn hire_for_upgrade(
-        &self,
-        stream: &Arc<Stream>,
-        stack_size: usize,
-        serve: impl FnOnce() + Send + 'static,
-    ) -> io::Result<()> {
+    /// Adds a thread that runs `serve` for an upgraded connection.
+    pub(super) fn hire_for_upgrade(&self, stack_size: usize, serve: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let mut roster = self.roster();
         let builder = thread::Builder::new().name("drupe-upgrade".to_owned()).stack_size(stack_size);
         let thread = builder.spawn(serve)?;
-        roster.upgraded.insert(thread.thread().id(), Arc::downgrade(stream));
         roster.threads.insert(thread.thread().id(), thread);
         Ok(())
     }
@@ -120,7 +111,6 @@ impl Staff {
             roster.strike(seat);
         }
         let id = thread::current().id();
-        roster.upgraded.remove(&id);
         let thread = roster.threads.remove(&id);
         roster.gone.extend(thread);
         drop(roster);
@@ -197,11 +187,6 @@ impl Staff {
         (roster.seats.clone(), others)
     }
 
-    /// How many threads serve upgraded connections.
-    pub(super) fn upgraded(&self) -> usize {
-        self.roster().upgraded.len()
-    }
-
     /// Whether `thread` is one of them.
     pub(super) fn includes(&self, thread: ThreadId) -> bool {
         self.roster().threads.contains_key(&thread)
@@ -247,14 +232,6 @@ impl Staff {
         let serving: Vec<Arc<Stream>> =
             self.roster().seats.iter().filter(others).filter_map(|seat| seat.serving()).collect();
         serving.iter().filter(|stream| stream.cut().is_ok()).count()
-    }
-
-    /// Ends the sockets of upgraded connections.
-    pub(super) fn end_upgraded(&self) {
-        for stream in self.roster().upgraded.values().filter_map(Weak::upgrade) {
-            // Its thread notices; a socket that has ended already says so too.
-            let _ = stream.shutdown(Shutdown::Both);
-        }
     }
 
     /// Joins the threads that have left: a thread that nobody joins keeps its stack.

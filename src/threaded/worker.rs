@@ -8,7 +8,7 @@ use super::connection::{Connection, Verdict};
 use super::costs::Runs;
 use super::desk::Desk;
 use super::pool::Pool;
-use super::reactor::{Reactor, Round, upgrade};
+use super::reactor::{Reactor, Round};
 use super::seat::Seat;
 
 /// Works until there is nothing to do for it any more.
@@ -126,7 +126,7 @@ impl<'p> Worker<'p> {
             // It comes back behind those that wait; this worker is about to look at the queue.
             Verdict::Again | Verdict::Work => self.pool.queue.push(connection, Instant::now()),
             Verdict::Close => self.pool.parking.close_one(connection),
-            Verdict::Upgrade(serve) => upgrade(self.pool, connection, serve),
+            Verdict::Upgrade(serve) => self.pool.upgrade(connection, serve),
         }
     }
 }

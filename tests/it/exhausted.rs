@@ -379,8 +379,8 @@ fn whichever_call_of_a_start_lacks_a_descriptor_it_is_a_typed_error_and_the_next
     }
     let unix = format!("unix:{}", folder.own.socket().display());
     let expected = [
-        // And what wakes it.
-        ("epoll", 2),
+        // And what wakes it, and upgraded connections.
+        ("epoll", 3),
         ("ssl_certificate", 1),
         ("ssl_certificate_chain", 1),
         ("ssl_client_ca", 1),

@@ -25,8 +25,9 @@ fn a_start_that_lacks_a_descriptor_fails_and_leaves_nothing_whichever_it_is() {
     let place = Place::new();
     let both = format!("tcp://127.0.0.1:0,unix:{}", place.socket().display());
     let unix = format!("unix:{}", place.socket().display());
-    // The descriptor of epoll, the one that wakes it, the guard's alarm, two sockets, and a handle on the file of one of them.
-    let always = ["epoll", "epoll", "epoll", "127.0.0.1:0", &unix, &unix];
+    // The descriptor of epoll, the one that wakes it, the guard's alarm, the one that wakes upgraded connections, two sockets, and a
+    // handle on the file of one of them.
+    let always = ["epoll", "epoll", "epoll", "epoll", "127.0.0.1:0", &unix, &unix];
     let mut server = Server::new(|_: &mut Request| "hello");
     server.settings.set("listen", &both).unwrap();
     let connect: fn(_) -> _ = Client::connect;

@@ -2,14 +2,16 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use drupe::http::HeaderValue;
 use drupe::testing::TestServer;
-use drupe::{Request, Response, upgrade};
+use drupe::{Request, Response, ServerHandle, Settings, upgrade};
 
-use crate::client::{Client, PATIENCE};
+use crate::client::{Client, PATIENCE, wait_until};
 
 /// Echoes lines in upper case; anything but `/up` stays HTTP.
 fn shout(request: &mut Request) -> Response {
@@ -76,6 +78,165 @@ fn content_before_an_upgrade_is_dropped_and_not_taken_for_the_stream() {
 }
 
 #[test]
+fn upgrades_beyond_the_limit_are_refused_and_the_function_does_not_run() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&runs);
+    let server = TestServer::with(
+        move |request: &mut Request| {
+            let runs = Arc::clone(&counted);
+            upgrade(request, "shout", move |mut stream| {
+                runs.fetch_add(1, Ordering::SeqCst);
+                let _ = stream.read(&mut [0; 1]);
+            })
+        },
+        |settings| settings.max_upgraded = Some(2),
+    );
+    let mut within: Vec<Client> = (0..2).map(|_| Client::connect(server.address())).collect();
+    for client in &mut within {
+        client.send(OFFER);
+        assert_eq!(client.answer().status, 101);
+    }
+    for refused in 1..=3 {
+        let mut client = Client::connect(server.address());
+        client.send(OFFER);
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.field("retry-after"), answer.closes()), (503, Some("1"), true));
+        assert_eq!(answer.field("upgrade"), None);
+        client.end();
+        client.assert_closed();
+        assert_eq!(server.server().statistics().turned_away, refused);
+    }
+    // A place that is given back can be had again.
+    drop(within.pop());
+    wait_until("one has left", || server.server().statistics().upgraded == 1);
+    let mut next = Client::connect(server.address());
+    next.send(OFFER);
+    assert_eq!(next.answer().status, 101);
+    wait_until("its function runs", || runs.load(Ordering::SeqCst) == 3);
+    assert_eq!(server.server().statistics().turned_away, 3);
+}
+
+#[test]
+fn upgrades_can_be_forbidden_and_unlimited() {
+    for (most, status) in [(Some(0), 503), (None, 101)] {
+        let server = TestServer::with(shout, |settings| settings.max_upgraded = most);
+        let mut client = Client::connect(server.address());
+        client.send(OFFER);
+        assert_eq!(client.answer().status, status);
+    }
+}
+
+/// Says goodbye once the server stops, and waits for the client to do so.
+fn polite(request: &mut Request) -> Response {
+    upgrade(request, "shout", |mut stream| {
+        let begun = stream.is_shutting_down();
+        let mut buffer = [0; 10];
+        let error = loop {
+            match stream.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(length) => stream.write_all(&buffer[..length]).unwrap(),
+                Err(error) => break error,
+            }
+        };
+        write!(stream, "{begun} {} {:?}", stream.is_shutting_down(), error.kind()).unwrap();
+        let mut word = [0; 4];
+        // It is told once, and reads on.
+        stream.read_exact(&mut word).unwrap();
+        stream.write_all(&word).unwrap();
+    })
+}
+
+fn check_goodbye(server: &TestServer, client: &mut Client) {
+    client.send(OFFER);
+    assert_eq!(client.answer().status, 101);
+    client.send("echo");
+    assert_eq!(client.take(4).unwrap(), b"echo");
+    let stopped = thread::scope(|scope| {
+        let stop = scope.spawn(|| server.server().stop());
+        assert_eq!(client.take(19).unwrap(), b"false true TimedOut");
+        client.send("word");
+        assert_eq!(client.rest(), b"word");
+        stop.join().unwrap()
+    });
+    assert_eq!(stopped.cut, 0);
+    assert!(stopped.took < PATIENCE, "{stopped:?}");
+}
+
+#[test]
+fn an_upgraded_connection_learns_of_a_stop_and_ends_in_its_own_way() {
+    let patient = |settings: &mut Settings| settings.shutdown_timeout = 2 * PATIENCE;
+    let server = TestServer::with(polite, patient);
+    check_goodbye(&server, &mut Client::connect(server.address()));
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    {
+        let server = TestServer::with(polite, |settings| {
+            patient(settings);
+            settings.ssl_context = Some(crate::secure::context());
+        });
+        check_goodbye(&server, &mut crate::secure::connect_to(server.address()));
+    }
+}
+
+#[test]
+fn an_upgraded_connection_can_wait_for_a_stop() {
+    let server = TestServer::new(|request: &mut Request| {
+        upgrade(request, "shout", |mut stream| {
+            while !stream.stops_within(PATIENCE) {}
+            stream.write_all(b"bye").unwrap();
+        })
+    });
+    let mut client = Client::connect(server.address());
+    client.send(OFFER);
+    assert_eq!(client.answer().status, 101);
+    assert_eq!(server.server().stop().cut, 0);
+    assert_eq!(client.rest(), b"bye");
+}
+
+#[test]
+fn an_upgraded_connection_that_does_not_end_is_cut_and_counted() {
+    let server = TestServer::with(
+        |request: &mut Request| {
+            upgrade(request, "shout", |mut stream| {
+                // A stop is no reason to end.
+                while !matches!(stream.read(&mut [0; 10]), Ok(0)) {}
+            })
+        },
+        |settings| settings.shutdown_timeout = Duration::from_millis(50),
+    );
+    let mut clients: Vec<Client> = (0..3).map(|_| Client::connect(server.address())).collect();
+    for client in &mut clients {
+        client.send(OFFER);
+        assert_eq!(client.answer().status, 101);
+    }
+    let stopped = server.server().stop();
+    assert_eq!(stopped.cut, 3);
+    assert!(stopped.took >= Duration::from_millis(50), "{stopped:?}");
+    clients.iter_mut().for_each(|client| assert!(client.over().is_empty()));
+}
+
+#[test]
+fn an_upgraded_connection_can_stop_its_server() {
+    let (told, tells) = mpsc::channel();
+    let told = Arc::new(Mutex::new(told));
+    let handle: Arc<OnceLock<ServerHandle>> = Arc::default();
+    let own = Arc::clone(&handle);
+    let server = TestServer::new(move |request: &mut Request| {
+        let (told, handle) = (Arc::clone(&told), Arc::clone(&own));
+        upgrade(request, "shout", move |mut stream| {
+            let stopped = handle.get().unwrap().stop();
+            let end = [stream.read(&mut [0; 1]), stream.read(&mut [0; 1])].map(Result::unwrap_or_default);
+            told.lock().unwrap().send((stopped.cut, end)).unwrap();
+        })
+    });
+    assert!(handle.set(server.handle()).is_ok());
+    let mut client = Client::connect(server.address());
+    client.send(OFFER);
+    assert_eq!(client.answer().status, 101);
+    assert!(client.over().is_empty());
+    assert_eq!(tells.recv_timeout(PATIENCE).unwrap(), (0, [0, 0]), "its own connection is over, and not counted");
+}
+
+#[test]
 fn a_stop_ends_upgraded_streams_and_joins_their_threads() {
     let (told, tells) = mpsc::channel();
     let told = Arc::new(Mutex::new(told));
@@ -132,7 +293,7 @@ fn a_stream_can_be_read_and_written_at_once_and_has_time_limits() {
             // As good as none, as is the other.
             stream.set_read_timeout(Some(Duration::MAX));
             stream.set_write_timeout(None);
-            let writing = std::thread::spawn(move || writeln!(writer, "{:?}", late.kind()));
+            let writing = thread::spawn(move || writeln!(writer, "{:?}", late.kind()));
             let mut word = [0; 4];
             stream.read_exact(&mut word).unwrap();
             writing.join().unwrap().unwrap();
