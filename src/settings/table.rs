@@ -125,7 +125,7 @@ table! {
         keep_alive_timeout: Seconds = "for an idle connection between two requests";
         keep_alive_grace: Seconds = "for a worker to wait for a connection's next request; 0: not at all";
         linger_timeout: Seconds = "for discarding input after an early answer";
-        accepted_queue_timeout: Seconds = "for a request to wait for a worker before a 503; 0: not at all beside a full queue";
+        accepted_queue_timeout: Seconds = "for a request to wait for a worker before a 503; 0: none if full";
         shutdown_timeout: Seconds = "for running requests to end when the server stops; 0: cut at once";
     }
     "size limits" {
