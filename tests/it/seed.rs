@@ -59,7 +59,11 @@ const ATTRIBUTES: &[(&str, &[&str], &[&str])] = &[
         ],
         REFUSED,
     ),
-    ("accepted_queue_size", &["pool: who_finds_no_room_is_told_so_in_time_and_the_others_are_served"], REFUSED),
+    (
+        "accepted_queue_size",
+        &["pool: requests_that_wait_for_a_worker_for_too_long_are_refused_in_time_and_those_in_handlers_answered"],
+        REFUSED,
+    ),
     (
         "accepted_queue_timeout",
         &[

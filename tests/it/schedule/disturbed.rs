@@ -90,7 +90,9 @@ fn process_that_is_stopped_and_continued_under_load_loses_no_request() {
         assert_eq!(counts.of(name), 0, "{name}");
     }
     assert!(counts.of("threads") <= 8);
-    assert!(service.logged().is_empty(), "{:?}", service.logged());
+    // The pool is full now and then, and says so.
+    let logged = service.logged();
+    assert!(logged.iter().all(|line| line.starts_with("all 8 workers are busy")), "{logged:?}");
 }
 
 /// Stacks of 64 MiB and room for few of them keep the pool below its limit.
