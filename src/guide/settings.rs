@@ -73,7 +73,7 @@
 //!   if it takes content into memory.
 //! - [`body_buffer_size`](Settings::body_buffer_size): content up to so much is received before the handler runs, so that forms and JSON
 //!   from slow clients hold no thread. Raise it to your usual request's size; the memory is used only while content is on its way. 0 for
-//!   handlers that answer while they read.
+//!   handlers that answer while they read, or that refuse an upload before its client sends it (`Expect: 100-continue`).
 //! - [`max_parked_size`](Settings::max_parked_size): answers that wait for slow clients are kept in memory without a thread, all together no
 //!   more than this and one answer for each thread. Above it they hold a thread. An answer counts whole until most of it is sent; files and
 //!   constants do not count, and [`Bytes`](bytes::Bytes) from a cache count once however many clients wait for them. Keep it above the size of

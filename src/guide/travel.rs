@@ -30,8 +30,9 @@
 //!    is counted; above `max_parked_size` a head of more than 8 KiB is not waited for, and its client told 503.
 //! 4. **The head is whole.** Its framing is judged, once; what is ambiguous is answered with 400 and closed. Fields that a proxy should have
 //!    set are believed or removed.
-//! 5. **Content.** Up to `body_buffer_size` bytes are received before the handler runs, again without a thread while they are waited for,
-//!    unless the client waits for `100 Continue`: then the handler's first read asks for them. What is more is read by the handler.
+//! 5. **Content.** Up to `body_buffer_size` bytes are received before the handler runs, again without a thread while they are waited for.
+//!    A client that waits for `100 Continue` is sent it first. What is more is read by the handler. With a `body_buffer_size` of 0 the
+//!    handler reads all of it, and its first read sends `100 Continue`.
 //! 6. **The handler runs**, on that worker, and may block. A panic in it costs this connection (500 if nothing has been sent) and nothing else.
 //! 7. **The answer.** Text, bytes and files are sent as far as the client takes them; the rest is parked with the connection, `max_parked_size`
 //!    bytes for all. An answer that is made while it is sent ([`Body::stream`](crate::Body::stream),

@@ -18,7 +18,9 @@ use crate::h1::error::Error;
 /// The content of a message: something to read, owned, without a lifetime.
 ///
 /// **In a request** it is decoded content under the server's limits. Up to `body_buffer_size` bytes of it have been received before
-/// the handler runs; the rest is read from the connection on demand. The first read sends `100 Continue` if the client waits for it. `std::mem::take(request.body_mut())` takes it away, for
+/// the handler runs; the rest is read from the connection on demand. A client that waits for
+/// `100 Continue` gets it before the handler runs, or, with a `body_buffer_size` of 0, by the
+/// handler's first read. `std::mem::take(request.body_mut())` takes it away, for
 /// [`into_vec`](Self::into_vec) and [`into_string`](Self::into_string) or to give it back as the body of the response, which
 /// then streams at constant memory. It is valid until the exchange ends; later reads fail.
 ///

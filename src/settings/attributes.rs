@@ -153,8 +153,12 @@ pub struct Settings {
 
     /// Bytes of a request's content that are received before its handler runs; what is more is received while the handler reads.
     ///
-    /// A client that is slow to send them costs no thread. A handler that answers before it has read all, as in a conversation, gets
-    /// each piece as it comes if this is 0; so it does where the client waits for `100 Continue`.
+    /// A client that is slow to send them costs no thread. A client that waits for `100 Continue`
+    /// gets it before the handler runs.
+    ///
+    /// With 0, a handler that answers before it has read all, as in a conversation, gets each piece
+    /// as it comes. Its first read sends `100 Continue`, so it can refuse a request before the
+    /// client sends any content. Each upload then holds a thread.
     ///
     /// Default 65536, range 0 (none) to 1 GiB. CherryPy: not there, always none.
     pub body_buffer_size: usize,

@@ -32,11 +32,13 @@ pub(super) struct Reception {
     /// What was received before the handler ran.
     pub(super) ahead: Vec<u8>,
     pub(super) pace: Pace,
+    /// True while the client waits for `100 Continue` before it sends.
+    pub(super) wants_continue: bool,
 }
 
 impl Reception {
-    pub(super) fn new(decoder: Box<Decoder>, pace: Pace) -> Self {
-        Self { decoder, ahead: Vec::new(), pace }
+    pub(super) fn new(decoder: Box<Decoder>, pace: Pace, wants_continue: bool) -> Self {
+        Self { decoder, ahead: Vec::new(), pace, wants_continue }
     }
 
     /// Whether all that is still to come is known to be in `input`.
@@ -78,8 +80,8 @@ pub(crate) enum Failure {
 
 impl Connection {
     /// Gives the receiving side to the content of a request.
-    pub(super) fn lend_content(&mut self, reception: Reception, wants_continue: bool, desk: &Desk) -> Content {
-        let Reception { decoder, ahead, pace } = reception;
+    pub(super) fn lend_content(&mut self, reception: Reception, desk: &Desk) -> Content {
+        let Reception { decoder, ahead, pace, wants_continue } = reception;
         Content {
             stream: Arc::clone(&self.stream),
             input: mem::take(&mut self.input),

@@ -121,7 +121,7 @@ impl Connection {
 
     /// Runs the handler and sends its answer.
     fn serve(&mut self, pending: Pending, route: Route, desk: &mut Desk) -> Next {
-        let Pending { head, mut exchange, reception, line } = pending;
+        let Pending { head, mut exchange, mut reception, line } = pending;
         let begun = desk.duty.is_precise().then(Instant::now);
         desk.note_task(&head);
         // Its content may have been waited for.
@@ -132,11 +132,12 @@ impl Connection {
         if is_to_come && !desk.gathered.is_empty() && self.output(desk).flush().is_err() {
             return Next::Verdict(Verdict::Close);
         }
-        let intake = reception.map(|reception| {
-            // Who has sent it all waits for nothing, and what is told unasked would come before what is only gathered.
-            let content = self.lend_content(reception, is_to_come && exchange.wants_continue(), desk);
-            Arc::new(Intake::new(Box::new(content)))
-        });
+        if let Some(reception) = &mut reception {
+            // A client that has sent all content waits for nothing, and the line would overtake
+            // answers that are only gathered.
+            reception.wants_continue &= is_to_come;
+        }
+        let intake = reception.map(|reception| Arc::new(Intake::new(Box::new(self.lend_content(reception, desk)))));
         let mut request = self.request(head, intake.clone(), desk);
         let early = self.lend_output(&mut request, &exchange, intake.as_ref(), desk);
         let response = self.handle(&mut request, &mut exchange, desk);

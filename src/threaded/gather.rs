@@ -1,8 +1,10 @@
 //! Content that is received before its handler runs, so that a client that is slow to send costs no thread.
 //!
 //! What there is of it is kept, up to `body_buffer_size` bytes; then the handler runs, reads that first, and waits for the rest
-//! itself. Only what has come takes memory, never what was announced. A client that waits for `100 Continue` is not asked to go on
-//! before the handler wants its content.
+//! itself. Only what has come takes memory, never what was announced.
+//!
+//! A client that waits for `100 Continue` gets it before the wait, behind the answers that are
+//! gathered. With a `body_buffer_size` of 0 the handler's first read sends it.
 
 use std::io;
 use std::mem;
@@ -20,6 +22,7 @@ use super::linger::Refused;
 use super::pace::Pace;
 use super::statistics::Late;
 use crate::h1::decode::Decoder;
+use crate::h1::encode;
 use crate::h1::error::Error;
 use crate::h1::exchange::Exchange;
 use crate::h1::head::{RequestHead, Scan};
@@ -34,7 +37,7 @@ pub(super) struct Gathering {
     pub(super) reception: Reception,
     pub(super) line: Line,
     /// Since when it waits, if it does.
-    since: Option<Instant>,
+    pub(super) since: Option<Instant>,
     /// How much had moved below TLS when that was last looked at; `None` without TLS.
     below: Option<u64>,
 }
@@ -50,12 +53,16 @@ impl Connection {
         desk: &mut Desk,
     ) -> Next {
         let config = &desk.config;
-        let reception =
-            decoder.map(|decoder| Reception::new(decoder, Pace::new(config.body_timeout, config.minimum_rate)));
+        let reception = decoder.map(|decoder| {
+            let pace = Pace::new(config.body_timeout, config.minimum_rate);
+            Reception::new(decoder, pace, exchange.wants_continue())
+        });
         match reception {
-            Some(reception)
-                if config.body_buffer > 0 && !exchange.wants_continue() && !reception.is_within(&self.input) =>
-            {
+            Some(mut reception) if config.body_buffer > 0 && !reception.is_within(&self.input) => {
+                // A client that has begun to send its content does not wait (RFC 9110 §10.1.1).
+                if mem::take(&mut reception.wants_continue) && self.input.is_empty() {
+                    encode::interim_continue(&mut desk.gathered);
+                }
                 let below = self.stream.moved_below(Interest::Read);
                 Next::Content(Box::new(Gathering { head, exchange, reception, line, since: None, below }))
             }
@@ -116,6 +123,7 @@ impl Connection {
         match self.take_gathering() {
             Some(gathering) => {
                 desk.counters.count_content(error);
+                desk.counters.content_read.add(gathering.reception.decoder.produced());
                 let is_head = gathering.head.method == Method::HEAD;
                 self.refuse_as(gathering.line, Refused { error, is_head }, desk)
             }
@@ -140,6 +148,11 @@ impl Connection {
 }
 
 impl Gathering {
+    /// Begins the wait anew. The time until now was spent on sending, perhaps of `100 Continue`.
+    pub(super) fn restart_wait(&mut self) {
+        self.since = None;
+    }
+
     /// Whether content comes next, and a good deal of it.
     fn is_plain(&self, most: usize) -> bool {
         let room = most.saturating_sub(self.reception.ahead.len());
@@ -148,7 +161,7 @@ impl Gathering {
 
     /// Receives content without a copy on the way.
     fn receive(&mut self, stream: &Stream, most: usize) -> io::Result<Received> {
-        let Reception { decoder, ahead, pace } = &mut self.reception;
+        let Reception { decoder, ahead, pace, .. } = &mut self.reception;
         let begin = ahead.len();
         let room = usize::try_from(decoder.plain()).unwrap_or(usize::MAX).min(most - begin).min(PIECE);
         make_room(ahead, begin + room, most);
@@ -164,7 +177,7 @@ impl Gathering {
 
     /// Moves content from `input`, to `most` bytes in all; says whether the handler may run.
     fn take_in(&mut self, input: &mut Input, most: usize) -> Result<bool, Error> {
-        let Self { reception: Reception { decoder, ahead, pace }, since, below, .. } = self;
+        let Self { reception: Reception { decoder, ahead, pace, .. }, since, below, .. } = self;
         if let Some(since) = since.take() {
             pace.waited(since.elapsed());
         }

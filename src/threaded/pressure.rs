@@ -1,7 +1,6 @@
 //! Who gives way when all threads there may be are taken: clients that are slow.
 //!
-//! Content beyond what is gathered, content that waits for `100 Continue`, and answers that are made while they are sent hold a worker
-//! while their client is waited for. That is as it should be, until connections wait that nobody can serve. Then a client that has been
+//! Content beyond what is gathered, and answers that are made while they are sent, hold a worker while their client is waited for. That is as it should be, until connections wait that nobody can serve. Then a client that has been
 //! waited for a while and is far slower than any honest one gives its worker back.
 //!
 //! At the end of a stop everybody gives way.

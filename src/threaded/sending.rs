@@ -170,6 +170,9 @@ impl Connection {
             }
             Then::Resume(phase, deadline) => {
                 self.phase = *phase;
+                if let Phase::Content(gathering) = &mut self.phase {
+                    gathering.restart_wait();
+                }
                 // A client's time to think begins when it has its answer, and so does its time for content that is dropped.
                 let now = Instant::now();
                 self.deadline = match self.phase {
@@ -315,6 +318,43 @@ mod tests {
         let answers = String::from_utf8(all.into_iter().filter(|byte| *byte != b'#').collect()).unwrap();
         let contents: Vec<&str> = answers.split("\r\n\r\n").skip(1).map(|part| &part[..2]).collect();
         assert_eq!(contents, ["/a", "/b"], "{answers}");
+    }
+
+    #[test]
+    fn leave_to_send_content_waits_for_room_behind_the_answers_before_it() {
+        let (mut connection, mut desk, mut client) = full();
+        client.write_all(b"POST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").unwrap();
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(connection.is_sending() && desk.gathered.is_empty());
+        client.set_nonblocking(true).unwrap();
+        let mut all = Vec::new();
+        let mut read = |all: &mut Vec<u8>| drop(client.read_to_end(all));
+        read(&mut all);
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(matches!(connection.phase, Phase::Content(_)), "{:?}", connection.phase);
+        read(&mut all);
+        let sent = String::from_utf8(all.into_iter().filter(|byte| *byte != b'#').collect()).unwrap();
+        assert!(sent.ends_with("/bHTTP/1.1 100 Continue\r\n\r\n"), "{sent}");
+        assert_eq!(desk.counters.requests.get(), 2);
+        client.write_all(b"hello").unwrap();
+        connection.note_input();
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(connection.is_idle());
+    }
+
+    #[test]
+    fn time_in_which_leave_waits_for_room_is_not_that_of_the_content() {
+        let (mut connection, mut desk, mut client) = full();
+        client.write_all(b"POST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").unwrap();
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        let Phase::Send(sending) = &mut connection.phase else { panic!("it waits for room") };
+        let Then::Resume(phase, _) = &mut sending.then else { panic!("content comes then") };
+        let Phase::Content(gathering) = &mut **phase else { panic!("content comes then") };
+        gathering.since = gathering.since.and_then(|since| since.checked_sub(Duration::from_secs(3600)));
+        client.set_nonblocking(true).unwrap();
+        drop(client.read_to_end(&mut Vec::new()));
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(matches!(connection.phase, Phase::Content(_)), "{:?}", connection.phase);
     }
 
     #[test]

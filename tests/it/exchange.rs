@@ -195,16 +195,18 @@ fn a_handler_can_stop_reading_halfway_and_the_connection_stays_in_step() {
 const EXPECTING: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
 
 #[test]
-fn one_interim_answer_comes_when_the_content_is_read() {
-    let server = TestServer::new(tell);
-    let mut client = Client::connect(server.address());
-    client.send(EXPECTING);
-    let interim = client.answer();
-    assert_eq!((interim.status, interim.fields.len()), (100, 0));
-    client.send("hello");
-    let answer = client.answer();
-    assert_eq!((answer.status, answer.text()), (200, "POST / hello"));
-    client.assert_in_step("/2", "GET /2 ");
+fn one_interim_answer_comes_however_much_is_received_before_the_handler_runs() {
+    for buffer in [0, 1, 4, 5, 65_536] {
+        let server = TestServer::with(tell, |settings| settings.body_buffer_size = buffer);
+        let mut client = Client::connect(server.address());
+        client.send(EXPECTING);
+        let interim = client.answer();
+        assert_eq!((interim.status, interim.fields.len()), (100, 0), "buffer {buffer}");
+        client.send("hello");
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.text()), (200, "POST / hello"), "buffer {buffer}");
+        client.assert_in_step("/2", "GET /2 ");
+    }
 }
 
 #[test]
@@ -236,13 +238,25 @@ fn content_that_a_streamed_body_reads_is_asked_for_before_the_answer() {
 }
 
 #[test]
-fn content_that_is_not_wanted_is_never_asked_for() {
-    let server = TestServer::new(target);
+fn content_that_is_not_wanted_is_never_asked_for_without_a_buffer() {
+    let server = TestServer::with(target, |settings| settings.body_buffer_size = 0);
     let mut client = Client::connect(server.address());
     client.send(EXPECTING);
     let answer = client.answer();
     assert_eq!((answer.status, answer.closes()), (200, true));
     client.assert_closed();
+}
+
+#[test]
+fn content_that_is_not_wanted_is_asked_for_and_dropped_with_a_buffer() {
+    let server = TestServer::new(target);
+    let mut client = Client::connect(server.address());
+    client.send(EXPECTING);
+    assert_eq!(client.answer().status, 100);
+    assert_eq!(server.server().statistics().requests, 0);
+    client.send("hello");
+    assert_eq!(client.answer().status, 200);
+    client.assert_in_step("/2", "/2");
 }
 
 #[test]
@@ -593,11 +607,12 @@ fn a_handler_can_lower_the_limit_for_itself() {
 }
 
 #[test]
-fn content_over_the_handlers_own_limit_is_not_asked_for() {
-    let server = TestServer::new(|request: &mut Request| {
+fn content_over_the_handlers_own_limit_is_not_asked_for_without_a_buffer() {
+    let limited = |request: &mut Request| {
         request.body_limit(4);
         tell(request)
-    });
+    };
+    let server = TestServer::with(limited, |settings| settings.body_buffer_size = 0);
     let mut client = Client::connect(server.address());
     client.send(EXPECTING);
     let answer = client.answer();

@@ -39,7 +39,7 @@ const PHASES: &[Phase] = &[
             "POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
             "100 Continue\r\n\r\n",
         ),
-        is_handled_with_all,
+        waits,
     ),
     ("while a handler runs", ("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n", ""), is_handled),
     (

@@ -48,6 +48,26 @@ fn clients_that_are_slow_to_send_content_hold_no_worker() {
 }
 
 #[test]
+fn clients_that_wait_for_100_continue_hold_no_worker() {
+    let server = TestServer::with(lengths, two_workers);
+    let mut waiting: Vec<Client> = (0..SLOW).map(|_| Client::connect(server.address())).collect();
+    for client in &mut waiting {
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n");
+    }
+    for client in &mut waiting {
+        assert_eq!(client.answer().status, 100);
+    }
+    wait_until("they wait without a worker", || server.server().statistics().parked == SLOW);
+    assert_eq!(server.server().statistics().requests, 0, "no handler has been called");
+    Client::connect(server.address()).assert_in_step("/", "0\n");
+    for client in &mut waiting {
+        client.send("half!other");
+        assert_eq!(client.answer().text(), "10\n");
+        client.assert_in_step("/", "0\n");
+    }
+}
+
+#[test]
 fn content_that_trickles_is_too_late_when_its_time_is_over() {
     let server = TestServer::with(lengths, |settings| {
         two_workers(settings);
@@ -340,7 +360,7 @@ fn a_stop_cuts_slow_clients_when_its_time_is_over() {
 
 // ---- who holds a worker gives way ----
 
-/// Content or an answer that holds a worker, whose client does nothing.
+/// Content or an answer that holds a worker, whose client does nothing. No content is received before the handler runs.
 const HOLDS: [&str; 3] = [
     "POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n",
     "POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n",
@@ -363,7 +383,10 @@ fn patient(settings: &mut Settings) {
 #[test]
 fn slow_clients_that_hold_all_workers_give_way_to_others() {
     for hold in HOLDS {
-        let server = TestServer::with(read_or_make, patient);
+        let server = TestServer::with(read_or_make, |settings| {
+            patient(settings);
+            settings.body_buffer_size = 0;
+        });
         let mut holding: Vec<Client> = (0..2).map(|_| Client::connect(server.address())).collect();
         for client in &mut holding {
             client.send(hold);
