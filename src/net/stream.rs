@@ -2,7 +2,8 @@
 //!
 //! Sockets stay in blocking mode with a short receive timeout and a send timeout, both set once. So a read that is known
 //! to have something, and a write that finds room, are one system call each, and neither can wait for long whatever the
-//! peer does. Longer waits are [`Stream::wait`]'s, and the caller keeps the account of time.
+//! peer does. `try_read` and `try_write` do not wait at all. Longer waits are [`Stream::wait`]'s, and the caller keeps the
+//! account of time.
 
 use std::fs::File;
 use std::io::{self, IoSlice, Read};
@@ -73,15 +74,31 @@ impl Stream {
     ///
     /// Never raises `SIGPIPE`, whatever the host program does with it.
     pub(crate) fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tls(secure) => secure.write(parts),
+            _ => self.write_with(parts, NO_SIGNAL),
+        }
+    }
+
+    /// Writes what there is room for now; `WouldBlock` if there is none. Never raises `SIGPIPE` either.
+    pub(crate) fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tls(secure) => secure.try_write(parts),
+            _ => self.write_with(parts, NO_SIGNAL | MsgFlags::MSG_DONTWAIT.bits()),
+        }
+    }
+
+    /// Writes in clear.
+    fn write_with(&self, parts: &[IoSlice<'_>], flags: i32) -> io::Result<usize> {
         let socket = match self {
             Self::Tcp(socket) => SockRef::from(socket),
             Self::Unix(socket) => SockRef::from(socket),
             Self::Script(script) => return Ok(script.write(parts)),
-            Self::Tls(secure) => return secure.write(parts),
+            Self::Tls(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         match parts {
-            [only] => retry(|| socket.send_with_flags(only, NO_SIGNAL)),
-            _ => retry(|| socket.send_vectored_with_flags(parts, NO_SIGNAL)),
+            [only] => retry(|| socket.send_with_flags(only, flags)),
+            _ => retry(|| socket.send_vectored_with_flags(parts, flags)),
         }
     }
 
@@ -89,6 +106,11 @@ impl Stream {
     /// send timeout.
     pub(crate) fn flush(&self) -> io::Result<()> {
         self.secure().map_or(Ok(()), Secure::flush)
+    }
+
+    /// As [`flush`](Self::flush), without a wait for room.
+    pub(crate) fn try_flush(&self) -> io::Result<()> {
+        self.secure().map_or(Ok(()), Secure::try_flush)
     }
 
     /// Has the end of our side follow what was written, where that is something to be sent: with TLS.
@@ -148,16 +170,12 @@ impl Stream {
         }
     }
 
-    /// Has reads and writes wait for nothing at all, or again for as long as they were told.
+    /// Sets the mode of the socket, for calls that have no flag for it. The socket below TLS never blocks.
     pub(crate) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => socket.set_nonblocking(nonblocking),
             Self::Unix(socket) => socket.set_nonblocking(nonblocking),
-            Self::Script(_) => Ok(()),
-            Self::Tls(secure) => {
-                secure.set_nonblocking(nonblocking);
-                Ok(())
-            }
+            Self::Script(_) | Self::Tls(_) => Ok(()),
         }
     }
 

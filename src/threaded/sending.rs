@@ -89,10 +89,6 @@ impl Connection {
 
     /// Leaves what is gathered and `rest` for later.
     pub(super) fn leave(&mut self, rest: Option<Rest>, then: Then, desk: &mut Desk) -> Verdict {
-        if self.stream.set_nonblocking(true).is_err() {
-            then.break_off(desk);
-            return Verdict::Close;
-        }
         let config = &desk.config;
         let pace = Pace::new(config.write_timeout, config.minimum_rate);
         // Of its own size: the worker keeps its buffer.
@@ -159,10 +155,6 @@ impl Connection {
     }
 
     fn go_on(&mut self, then: Then, desk: &mut Desk) -> Step {
-        if self.stream.set_nonblocking(false).is_err() {
-            then.break_off(desk);
-            return Step::Verdict(Verdict::Close);
-        }
         match then {
             Then::Conclude(done) => {
                 let next = self.conclude(*done, desk);
@@ -272,9 +264,11 @@ const RETRY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
-    use std::sync::Arc;
+    use std::sync::{Arc, mpsc};
+    use std::thread;
 
     use super::*;
     use crate::config::Config;
@@ -282,12 +276,16 @@ mod tests {
 
     use crate::message::{Body, Handler, Request};
     use crate::net::poll::Interest;
+    use crate::net::stream::Stream;
     use crate::settings::Settings;
     use crate::threaded::desk::Service;
 
     /// A connection that has asked for `/a` and `/b`, and whose client has not read what fills the socket already.
     fn full() -> (Connection, Desk, UnixStream) {
-        full_by(Arc::new(|request: &mut Request| request.uri().path().to_owned()))
+        let (mut connection, desk, mut client) = asked("/a", |request| request.uri().path().to_owned().into());
+        client.write_all(b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        fill(&mut connection);
+        (connection, desk, client)
     }
 
     fn full_by(handler: Arc<dyn Handler>) -> (Connection, Desk, UnixStream) {
@@ -300,6 +298,62 @@ mod tests {
         let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
         client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         (Connection::new(stream, None, Instant::now(), &service.config.get()), desk, client)
+    }
+
+    /// A connection that has asked for `path`. A write that waits has no time limit.
+    fn asked(path: &str, handler: fn(&Request) -> Body) -> (Connection, Desk, UnixStream) {
+        let (mut client, socket) = UnixStream::pair().unwrap();
+        let config = Config::resolve(&Settings::default()).unwrap();
+        let service = Arc::new(Service::new(config, Arc::new(move |request: &mut Request| handler(request))));
+        let desk = Desk::new(Arc::clone(&service), Arc::default());
+        let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+        client.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
+        (Connection::new(stream, None, Instant::now(), &service.config.get()), desk, client)
+    }
+
+    /// Leaves no room in the socket.
+    fn fill(connection: &mut Connection) {
+        let Stream::Unix(socket) = &*connection.stream else { panic!("it is a Unix socket") };
+        socket.set_nonblocking(true).unwrap();
+        while (&*socket).write(&[b'#'; 4096]).is_ok() {}
+        socket.set_nonblocking(false).unwrap();
+    }
+
+    type Make = fn(&Request) -> Body;
+
+    #[test]
+    fn the_first_write_of_any_answer_waits_for_no_client() {
+        let large = |_: &Request| Body::from(vec![b'x'; 16 << 20]);
+        let file = |_: &Request| {
+            let path = std::env::temp_dir().join(format!("drupe-sending-{}", std::process::id()));
+            let file = File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+            std::fs::remove_file(path).unwrap();
+            file.set_len(16 << 20).unwrap();
+            Body::from_file(file)
+        };
+        // The kernel does not send a device.
+        let copied = |_: &Request| Body::from_file_range(File::open("/dev/zero").unwrap(), 0..16 << 20);
+        let small = |_: &Request| Body::from("small");
+        let kinds: [(&str, Make); 4] = [("large", large), ("file", file), ("copied", copied), ("small", small)];
+        for (kind, handler) in kinds {
+            for is_full in [false, true] {
+                if kind == "small" && !is_full {
+                    continue;
+                }
+                let (mut connection, mut desk, client) = asked("/", handler);
+                if is_full {
+                    fill(&mut connection);
+                }
+                let (tell, told) = mpsc::channel();
+                thread::spawn(move || {
+                    let verdict = connection.advance(&mut desk);
+                    tell.send((matches!(verdict, Verdict::Park), connection.is_sending()))
+                });
+                let parked = told.recv_timeout(Duration::from_secs(20));
+                assert_eq!(parked, Ok((true, true)), "{kind}, in a full socket: {is_full}");
+                drop(client);
+            }
+        }
     }
 
     #[test]

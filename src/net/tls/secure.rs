@@ -6,7 +6,6 @@
 
 use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -27,8 +26,6 @@ pub(crate) struct Secure {
     tls: Arc<Tls>,
     /// How long a read may wait for bytes, and a write for room.
     waits: (Duration, Duration),
-    /// Whether they are to wait for nothing at all.
-    is_nonblocking: AtomicBool,
     state: Mutex<State>,
     /// There once the handshake is over.
     facts: OnceLock<Arc<Facts>>,
@@ -75,9 +72,9 @@ impl Secure {
         if let Some(fd) = inner.fd() {
             SockRef::from(&fd).set_nonblocking(true)?;
         }
-        let (below, waits, is_nonblocking) = (Below::new(inner), (grace, send_slice), AtomicBool::new(false));
+        let (below, waits) = (Below::new(inner), (grace, send_slice));
         let state = Mutex::new(State { phase: Phase::Fresh(Vec::new()), is_mute: false });
-        Ok(Self { below, tls, waits, is_nonblocking, state, facts: OnceLock::new() })
+        Ok(Self { below, tls, waits, state, facts: OnceLock::new() })
     }
 
     /// Has a handshake that has not begun go by `tls`.
@@ -93,11 +90,6 @@ impl Secure {
     /// Bytes that have moved below so far: a client may get on for long before that shows above, where records come whole.
     pub(crate) fn moved(&self, way: Interest) -> u64 {
         self.below.moved(way)
-    }
-
-    /// Has reads and writes wait for nothing, or again for as long as they were told. The socket itself never waits.
-    pub(crate) fn set_nonblocking(&self, nonblocking: bool) {
-        self.is_nonblocking.store(nonblocking, Ordering::Relaxed);
     }
 
     /// What the handshake has settled; `None` before.
@@ -195,11 +187,7 @@ impl Secure {
         match self.try_read(buffer) {
             // Who sends parts of records is not waited for: each would take the grace.
             Err(error) if would_wait(&error) && self.moved(Interest::Read) == before => {
-                if self.wait(Interest::Read)? {
-                    self.try_read(buffer)
-                } else {
-                    Err(error)
-                }
+                if self.wait(Interest::Read, self.waits.0)? { self.try_read(buffer) } else { Err(error) }
             }
             done => done,
         }
@@ -221,13 +209,24 @@ impl Secure {
     /// # Errors
     /// `WouldBlock` if something taken before is still there and the socket takes nothing.
     pub(crate) fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write_within(parts, self.waits.1)
+    }
+
+    /// As [`write`](Self::write), without a wait for room.
+    pub(crate) fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write_within(parts, Duration::ZERO)
+    }
+
+    fn write_within(&self, parts: &[IoSlice<'_>], time: Duration) -> io::Result<usize> {
         let all: usize = parts.iter().map(|part| part.len()).sum();
         let (mut taken, mut has_waited) = (0, false);
         while taken < all {
             match self.write_now(parts, taken) {
                 Ok(0) => break,
                 Ok(count) => taken += count,
-                Err(error) if would_wait(&error) && !has_waited && self.wait(Interest::Write)? => has_waited = true,
+                Err(error) if would_wait(&error) && !has_waited && self.wait(Interest::Write, time)? => {
+                    has_waited = true;
+                }
                 // What is wrong shows again the next time.
                 Err(_) if taken > 0 => break,
                 Err(error) => return Err(error),
@@ -269,24 +268,23 @@ impl Secure {
     /// # Errors
     /// `WouldBlock` if the socket did not take all of it within the send slice.
     pub(crate) fn flush(&self) -> io::Result<()> {
-        match self.flush_now() {
-            Err(error) if would_wait(&error) && self.wait(Interest::Write)? => self.flush_now(),
+        match self.try_flush() {
+            Err(error) if would_wait(&error) && self.wait(Interest::Write, self.waits.1)? => self.try_flush(),
             done => done,
         }
     }
 
-    fn flush_now(&self) -> io::Result<()> {
+    /// As [`flush`](Self::flush), without a wait for room.
+    pub(crate) fn try_flush(&self) -> io::Result<()> {
         match &mut self.state().phase {
             Phase::Open(open) => transmit(&mut *open.session, &mut Wire::new(&self.below)),
             _ => Ok(()),
         }
     }
 
-    /// Waits for as long as a read or a write may; says whether there is anything to read or any room now.
-    fn wait(&self, interest: Interest) -> io::Result<bool> {
-        let time = if interest == Interest::Read { self.waits.0 } else { self.waits.1 };
-        let may_wait = !time.is_zero() && !self.is_nonblocking.load(Ordering::Relaxed);
-        if may_wait { self.inner().wait(interest, time) } else { Ok(false) }
+    /// Waits for up to `time`; true if there is anything to read or any room then.
+    fn wait(&self, interest: Interest, time: Duration) -> io::Result<bool> {
+        if time.is_zero() { Ok(false) } else { self.inner().wait(interest, time) }
     }
 
     /// Whether a read would give something though the socket has nothing.

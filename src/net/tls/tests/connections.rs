@@ -316,6 +316,22 @@ fn a_write_takes_as_much_as_the_client_does() {
 }
 
 #[test]
+fn a_write_that_may_not_wait_takes_what_there_is_room_for() {
+    let (tls, manner) = one();
+    let (server, _client) = connected(&tls, &manner);
+    let piece = vec![b'x'; 1 << 16];
+    let mut taken = 0;
+    let error = loop {
+        match server.try_write(&[IoSlice::new(&piece)]) {
+            Ok(count) => taken += count,
+            Err(error) => break error,
+        }
+    };
+    assert!(would_wait(&error) && taken > piece.len(), "{error} after {taken} bytes");
+    assert!(would_wait(&server.try_flush().unwrap_err()));
+}
+
+#[test]
 fn what_moves_below_shows_before_a_record_is_whole() {
     let (tls, manner) = one();
     let (server, mut client) = connected(&tls, &manner);
