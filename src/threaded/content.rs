@@ -183,18 +183,22 @@ impl Content {
         let mut below = self.stream.moved_below(Interest::Read);
         while self.failure.is_none() {
             let begun = Instant::now();
-            let Some(left) = self.patience() else {
-                self.failure = Some(Failure::Refused(Error::Timeout));
-                break;
-            };
-            let result = match read(&mut self.input, &self.stream) {
-                Err(error) if would_wait(&error) => self.stream.wait(Interest::Read, left.min(RETRY)).map(|_| None),
-                done => done.map(Some),
-            };
-            self.pace.waited(begun.elapsed());
+            let received = read(&mut self.input, &self.stream);
             if let (Some(before), Some(now)) = (&mut below, self.stream.moved_below(Interest::Read)) {
                 self.pace.moved_to(now, before);
             }
+            let result = match received {
+                // What has come until now has come in time, so the socket is read before the time is judged.
+                Err(error) if would_wait(&error) => match self.patience() {
+                    Some(left) => self.stream.wait(Interest::Read, left.min(RETRY)).map(|_| None),
+                    None => {
+                        self.failure = Some(Failure::Refused(Error::Timeout));
+                        break;
+                    }
+                },
+                done => done.map(Some),
+            };
+            self.pace.waited(begun.elapsed());
             match result {
                 Ok(None) => {}
                 Ok(Some(received)) if received.count > 0 => {
@@ -429,6 +433,22 @@ mod tests {
         client.read_exact(&mut told).unwrap();
         assert_eq!(reading.join().unwrap(), Ok(5));
         assert!(told.ends_with(b"xHTTP/1.1 100 Continue\r\n\r\n"));
+    }
+
+    /// The time of the process, which was stopped or had no processor, is not the client's.
+    #[test]
+    fn content_that_is_there_is_read_although_its_time_is_over() {
+        for (wants_continue, size) in [(false, 5), (true, 5), (false, DIRECT)] {
+            let (mut content, mut client, earlier) = awaited(Duration::from_secs(20));
+            client.read_exact(&mut vec![0; earlier]).unwrap();
+            content.wants_continue = wants_continue;
+            *content.decoder = Decoder::new(Framing::Length(size as u64), LIMITS).unwrap();
+            content.pace.waited(Duration::from_secs(3600));
+            client.write_all(&vec![b'x'; size - 1]).unwrap();
+            assert_eq!(content.read(&mut vec![0; size]).unwrap(), size - 1);
+            content.pace.waited(Duration::from_secs(3600));
+            assert_eq!(content.read(&mut [0; 5]).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The TLS handshake of a connection: a state like any other, which waits without a thread.
 //!
-//! It has one deadline, from the accept on. One that fails is an ordinary event: it is counted, it is a line in the log, and the client
+//! It has one deadline, from the accept on. Where the server takes its turn only after that deadline, its client gets as much time
+//! again for the answer. One that fails is an ordinary event: it is counted, it is a line in the log, and the client
 //! is told as far as TLS has words for it. A client that speaks HTTP instead is told so in HTTP.
 
 use std::time::Instant;
@@ -39,7 +40,9 @@ impl Connection {
         let Some(secure) = self.stream.secure() else { return Step::Verdict(Verdict::Close) };
         // Whatever has come with its end will not be reported any more.
         self.is_drained = false;
-        match secure.handshake() {
+        let stepped = secure.handshake();
+        let has_spoken = secure.moved(Interest::Write) > self.below[1];
+        match stepped {
             Handshake::Done => {
                 self.phase = Phase::Head(Scan::default());
                 self.deadline = Instant::now() + desk.config.header_timeout;
@@ -48,6 +51,9 @@ impl Connection {
             }
             Handshake::Read => {
                 self.phase = Phase::Handshake(Interest::Read);
+                if has_spoken {
+                    self.restart_handshake(desk);
+                }
                 self.is_drained = true;
                 Step::Verdict(Verdict::Park)
             }
@@ -62,6 +68,15 @@ impl Connection {
                 // Not closed at once: the alert must not be lost to a reset.
                 Step::Verdict(self.half_close(desk))
             }
+        }
+    }
+
+    /// Gives the client its time again if the server was late. Bytes of the client alone do not lead here, so a trickle gains
+    /// nothing; a handshake has few turns of the server.
+    fn restart_handshake(&mut self, desk: &Desk) {
+        let now = Instant::now();
+        if now >= self.deadline {
+            self.deadline = now + desk.config.handshake_timeout;
         }
     }
 

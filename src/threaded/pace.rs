@@ -12,7 +12,7 @@ pub(crate) struct Pace {
     allowance: Duration,
     /// Bytes a second; `None`: any byte fills the account up.
     rate: Option<u64>,
-    /// Never more than `allowance` matters.
+    /// At most a second more than `allowance`.
     spent: Duration,
     /// Time that was waited and bytes that moved since the last look at its speed, and what was seen then.
     waited: Duration,
@@ -30,9 +30,10 @@ impl Pace {
         self.allowance.checked_sub(self.spent).filter(|left| !left.is_zero())
     }
 
-    /// Enters a wait.
+    /// Enters a wait. One that lasted far too long, because the process was stopped, costs no more
+    /// than the allowance and a second: what has come meanwhile earns time from there.
     pub(crate) fn waited(&mut self, time: Duration) {
-        self.spent = self.spent.saturating_add(time);
+        self.spent = self.spent.saturating_add(time).min(self.allowance.saturating_add(LOOK));
         self.waited = self.waited.saturating_add(time);
         if self.waited >= LOOK {
             let millis = u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX);
@@ -125,6 +126,17 @@ mod tests {
         pace.moved(1 << 30);
         pace.waited(10 * SECOND);
         assert_eq!(pace.left(), None);
+    }
+
+    #[test]
+    fn a_wait_far_beyond_the_allowance_costs_a_second_more_than_the_allowance() {
+        let mut pace = Pace::new(10 * SECOND, Some(100));
+        pace.waited(3600 * SECOND);
+        assert_eq!(pace.left(), None);
+        pace.moved(100);
+        assert_eq!(pace.left(), None);
+        pace.moved(50);
+        assert_eq!(pace.left(), Some(SECOND / 2));
     }
 
     #[test]

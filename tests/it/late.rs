@@ -7,6 +7,8 @@ use drupe::testing::TestServer;
 
 use crate::client::{Client, get, wait_until};
 use crate::door::Door;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+use crate::secure;
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -47,6 +49,41 @@ fn who_has_asked_in_time_is_served_however_long_others_hold_the_workers() {
     assert_eq!(idle.answer().text(), "/idle");
     assert_eq!(silent.answer().text(), "/silent");
     assert_eq!(server.server().statistics().timed_out, 0);
+}
+
+/// A handshake whose client had spoken in time was given up at the server's first answer, where no worker had had time for it.
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+#[test]
+fn a_handshake_that_waited_for_a_worker_goes_on() {
+    const LIMIT: Duration = Duration::from_secs(1);
+    let door = Door::default();
+    let own = door.clone();
+    let server = TestServer::with(
+        move |request: &mut Request| {
+            if request.uri().path() == "/block" {
+                own.pass();
+            }
+            request.uri().to_string()
+        },
+        |settings| {
+            settings.ssl_context = Some(secure::context());
+            settings.thread_pool = 1;
+            settings.thread_pool_max = Some(1);
+            settings.handshake_timeout = Some(LIMIT);
+        },
+    );
+    let mut blocking = secure::connect_to(server.address());
+    blocking.send(get("/block"));
+    wait_until("the worker is held", || door.waiting() == 1);
+    let asked = Instant::now();
+    let address = server.address();
+    let shaking = std::thread::spawn(move || secure::connect_to(address).get("/late"));
+    wait_until("it is accepted", || server.server().statistics().accepts == 2);
+    wait_until("its time is over", || asked.elapsed() > 2 * LIMIT);
+    door.open();
+    assert_eq!(blocking.answer().text(), "/block");
+    assert_eq!(shaking.join().unwrap().text(), "/late");
+    assert_eq!(server.server().statistics().timeouts.handshake, 0);
 }
 
 /// A connection whose time was over while the queue was full was closed without its 408.
