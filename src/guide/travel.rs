@@ -52,8 +52,8 @@
 //! A handler that blocks must not hold up the rest. While anybody works, the watch looks once a millisecond. A worker that is still at the
 //! same request is not counted on any more: somebody else leads, sleeping workers are called, and if there are none, new ones are added,
 //! up to `thread_pool_max`. They leave again after `thread_idle_timeout`. So the number of threads follows the number of handlers that
-//! block. At the maximum, connections wait in the queue, and a client that a worker has waited for at less than 4 KiB a second gives
-//! way: its content ends with 408, its answer in the middle.
+//! block. At the maximum, connections wait in the queue, and the slowest of the clients that a worker has waited for, a second or more,
+//! give way, one for each connection that waits: content ends with 408, an answer in the middle.
 //!
 //! # Time
 //!

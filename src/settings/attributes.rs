@@ -195,8 +195,9 @@ pub struct Settings {
     /// Time that the server spends on waiting is paid out of `body_timeout` or `write_timeout`, and is earned back at this rate.
     /// Default 240, range 1 to 1 GiB; `None`: any byte earns all of it back. CherryPy: not there.
     ///
-    /// Where all threads there may be are taken and connections wait, a peer that a thread has waited for, a second or more, at under
-    /// 4096 bytes a second, gives way: its content ends with 408, its answer in the middle.
+    /// Where all threads there may be are taken and connections wait, the slowest of the peers that
+    /// a thread has waited for, a second or more, give way, whatever their rate, one for each
+    /// connection that waits: content ends with 408, an answer in the middle.
     pub minimum_rate: Option<u64>,
 
     /// Connections that may be open at a time. One more takes the place of the one that has not sent a byte for longest since it was

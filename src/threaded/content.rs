@@ -17,7 +17,7 @@ use super::desk::Desk;
 use super::input::{Input, Received};
 use super::output::{MOMENT, RETRY};
 use super::pace::Pace;
-use super::pressure::Pressure;
+use super::pressure::Waiting;
 use crate::h1::decode::Decoder;
 use crate::h1::encode;
 use crate::h1::error::Error;
@@ -56,7 +56,7 @@ pub(crate) struct Content {
     /// Content that was received before the handler ran, and has not been read.
     pub(crate) ahead: Bytes,
     pub(crate) pace: Pace,
-    pub(crate) pressure: Arc<Pressure>,
+    pub(crate) waiting: Waiting,
     /// Whether the client waits for `100 Continue` before it sends.
     pub(crate) wants_continue: bool,
     /// Whether the last read left nothing behind in the socket.
@@ -88,7 +88,7 @@ impl Connection {
             decoder,
             ahead: ahead.into(),
             pace,
-            pressure: Arc::clone(&desk.service.pressure),
+            waiting: Waiting::new(&desk.service.pressure),
             wants_continue,
             is_drained: self.is_drained,
             failure: None,
@@ -218,8 +218,9 @@ impl Content {
     }
 
     /// How long the client may be waited for now; `None` if it has had its time, or has to give way.
-    fn patience(&self) -> Option<Duration> {
-        self.pace.left().filter(|_| !self.pace.is_slow() || !self.pressure.gives_way())
+    fn patience(&mut self) -> Option<Duration> {
+        let left = self.pace.left()?;
+        if self.waiting.gives_way(self.pace.rate()) { None } else { Some(left) }
     }
 
     /// Tells the client to go on. While it has not taken an earlier answer there may be no room even for that: it is waited for as for its
@@ -412,7 +413,7 @@ mod tests {
             decoder: Box::new(Decoder::new(Framing::Length(5), LIMITS).unwrap()),
             ahead: Bytes::new(),
             pace: Pace::new(allowance, None),
-            pressure: Arc::default(),
+            waiting: Waiting::new(&Arc::default()),
             wants_continue: true,
             is_drained: false,
             failure: None,

@@ -237,7 +237,7 @@ impl Side {
         }
         let config = &self.config;
         let pace = mem::replace(&mut self.pace, Pace::new(config.write_timeout, config.minimum_rate));
-        let (gathered, pressure) = (&mut self.gathered, &*self.service.pressure);
+        let (gathered, pressure) = (&mut self.gathered, &self.service.pressure);
         let mut output = Output::over(&self.stream, pace, gathered, &self.counters, pressure);
         let sent = begun.send(&mut output, content, &self.service.shutdown);
         self.pace = output.pace;

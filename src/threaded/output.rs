@@ -6,13 +6,14 @@
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 
 use super::desk::Desk;
 use super::pace::Pace;
-use super::pressure::Pressure;
+use super::pressure::{Pressure, Waiting};
 use super::statistics::Counters;
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
@@ -24,7 +25,9 @@ pub(crate) struct Output<'a> {
     pub(crate) gathered: &'a mut Vec<u8>,
     pub(crate) pace: Pace,
     counters: &'a Counters,
-    pressure: &'a Pressure,
+    pressure: &'a Arc<Pressure>,
+    /// There once the client has been waited for.
+    waiting: Option<Waiting>,
     /// Whether what the client is slow to take may be left for later.
     leaves: bool,
     /// How much had moved below TLS when that was last looked at; `None` without TLS.
@@ -43,10 +46,10 @@ impl<'a> Output<'a> {
         pace: Pace,
         gathered: &'a mut Vec<u8>,
         counters: &'a Counters,
-        pressure: &'a Pressure,
+        pressure: &'a Arc<Pressure>,
     ) -> Self {
         let below = stream.moved_below(Interest::Write);
-        Self { stream, gathered, pace, counters, pressure, leaves: false, below }
+        Self { stream, gathered, pace, counters, pressure, waiting: None, leaves: false, below }
     }
 
     /// Leaves for later, from now on, what the client is slow to take.
@@ -239,7 +242,8 @@ impl<'a> Output<'a> {
     fn wait(&mut self) -> io::Result<()> {
         self.check()?;
         let Some(left) = self.pace.left() else { return Err(io::ErrorKind::TimedOut.into()) };
-        if self.pace.is_slow() && self.pressure.gives_way() {
+        let waiting = self.waiting.get_or_insert_with(|| Waiting::new(self.pressure));
+        if waiting.gives_way(self.pace.rate()) {
             return Err(io::ErrorKind::TimedOut.into());
         }
         let begun = Instant::now();

@@ -51,6 +51,10 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use crate::net::poll::Interest;
+
     use std::io::Write;
     use std::os::unix::net::UnixStream;
     use std::sync::Arc;

@@ -14,15 +14,16 @@ pub(crate) struct Pace {
     rate: Option<u64>,
     /// At most a second more than `allowance`.
     spent: Duration,
-    /// Time that was waited and bytes that moved since the last look at its speed, and what was seen then.
+    /// Time that was waited and bytes that moved since the last look at the rate.
     waited: Duration,
     moved: u64,
-    is_slow: bool,
+    /// Bytes a second between the last two looks.
+    seen: Option<u64>,
 }
 
 impl Pace {
     pub(crate) fn new(allowance: Duration, rate: Option<u64>) -> Self {
-        Self { allowance, rate, spent: Duration::ZERO, waited: Duration::ZERO, moved: 0, is_slow: false }
+        Self { allowance, rate, spent: Duration::ZERO, waited: Duration::ZERO, moved: 0, seen: None }
     }
 
     /// How long the next wait may last; `None` once nothing is left.
@@ -37,7 +38,7 @@ impl Pace {
         self.waited = self.waited.saturating_add(time);
         if self.waited >= LOOK {
             let millis = u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX);
-            self.is_slow = self.moved.saturating_mul(1000) / millis < HONEST_RATE;
+            self.seen = Some(self.moved.saturating_mul(1000) / millis);
             (self.waited, self.moved) = (Duration::ZERO, 0);
         }
     }
@@ -45,8 +46,6 @@ impl Pace {
     /// Enters bytes that moved.
     pub(crate) fn moved(&mut self, bytes: usize) {
         self.moved = self.moved.saturating_add(bytes as u64);
-        // As much as an honest peer moves between two looks, and it is not yet time for the next.
-        self.is_slow &= self.moved < HONEST_RATE * LOOK.as_secs();
         if self.spent.is_zero() {
             return;
         }
@@ -63,16 +62,17 @@ impl Pace {
         self.moved(usize::try_from(more).unwrap_or(usize::MAX));
     }
 
-    /// Whether it has been waited for long, and lately for little: such a peer gives way where others wait for a thread.
-    pub(crate) fn is_slow(&self) -> bool {
-        self.is_slow
+    /// Bytes a second while it is waited for, lately; `None` before it has been waited for a second in all.
+    ///
+    /// Where workers are wanted, the slowest peers give way.
+    pub(crate) fn rate(&self) -> Option<u64> {
+        // What has moved in less than the time between two looks may be more already.
+        self.seen.map(|seen| seen.max(self.moved / LOOK.as_secs()))
     }
 }
 
-/// How much waiting there is between two looks at the speed.
+/// How much waiting there is between two looks at the rate.
 const LOOK: Duration = Duration::from_secs(1);
-/// Bytes a second while waited for: what a telephone moves over GPRS.
-const HONEST_RATE: u64 = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -95,29 +95,30 @@ mod tests {
     }
 
     #[test]
-    fn who_is_slow_for_long_is_slow() {
+    fn the_rate_is_that_of_the_last_second_of_waiting() {
         let mut pace = Pace::new(10 * SECOND, Some(100));
         pace.waited(SECOND / 2);
-        assert!(!pace.is_slow(), "not for long enough");
+        assert_eq!(pace.rate(), None, "not for long enough");
+        pace.moved(300);
         pace.waited(SECOND / 2);
-        assert!(pace.is_slow());
+        assert_eq!(pace.rate(), Some(300));
         pace.moved(1 << 20);
+        pace.waited(2 * SECOND);
+        assert_eq!(pace.rate(), Some(1 << 19));
         pace.waited(SECOND);
-        assert!(!pace.is_slow(), "it has moved enough");
-        pace.waited(SECOND);
-        assert!(pace.is_slow(), "what was before does not count");
+        assert_eq!(pace.rate(), Some(0), "what was before does not count");
     }
 
     #[test]
-    fn who_has_got_going_is_not_slow_any_more() {
+    fn a_peer_that_gets_going_is_not_slow_any_more() {
         let mut pace = Pace::new(10 * SECOND, Some(100));
         pace.waited(2 * SECOND);
         pace.moved(1);
-        assert!(pace.is_slow(), "a byte is no speed");
+        assert_eq!(pace.rate(), Some(1), "a byte is no speed");
         // From here on it is hardly waited for, so the next look is far away.
         pace.moved(1 << 20);
         pace.waited(SECOND / 1000);
-        assert!(!pace.is_slow(), "a megabyte in a millisecond");
+        assert!(pace.rate() > Some(1 << 20), "a megabyte in a millisecond");
     }
 
     #[test]

@@ -402,30 +402,66 @@ fn slow_clients_that_hold_all_workers_give_way_to_others() {
     }
 }
 
+/// Sends so many bytes to each, twenty times a second, until `is_over`.
+fn trickle(clients: &mut [(Client, usize)], mut is_over: impl FnMut() -> bool) {
+    while !is_over() {
+        for (client, piece) in &mut *clients {
+            // A client that had to give way may be cut off.
+            let _ = client.try_send("x".repeat(*piece).as_bytes());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 #[test]
-fn clients_that_are_not_slow_keep_their_worker() {
-    const LENGTH: usize = 60 << 10;
+fn the_slower_client_gives_way_and_the_faster_keeps_its_worker() {
+    const LENGTH: usize = 90 << 10;
     let server = TestServer::with(read_or_make, |settings| {
         patient(settings);
         settings.body_buffer_size = 0;
     });
-    let mut holding: Vec<Client> = (0..2).map(|_| Client::connect(server.address())).collect();
-    for client in &mut holding {
+    let mut holding = [2000, 500].map(|piece| (Client::connect(server.address()), piece));
+    for (client, _) in &mut holding {
         client.send(format!("POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: {LENGTH}\r\n\r\n"));
     }
     wait_until("they hold all workers", || server.server().statistics().requests == 2);
+    // Both rates are known before a worker is wanted.
+    let begun = Instant::now();
+    trickle(&mut holding, || begun.elapsed() > Duration::from_secs(2));
     let mut other = Client::connect(server.address());
     other.send(get("/"));
-    // Three seconds, at twenty kilobytes in each.
-    for _ in 0..LENGTH / 1024 {
-        holding.iter_mut().for_each(|client| client.send("x".repeat(1024)));
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    for client in &mut holding {
-        assert_eq!(client.answer().content.len(), LENGTH);
-    }
+    trickle(&mut holding, || server.server().statistics().timed_out > 0 || begun.elapsed() > PATIENCE / 2);
     assert_eq!(other.answer().text(), "/");
-    assert_eq!(server.server().statistics().timed_out, 0);
+    let [(mut faster, _), (mut slower, _)] = holding;
+    faster.send("x".repeat(LENGTH));
+    assert_eq!(faster.answer().content.len(), LENGTH);
+    assert_eq!(slower.answer().status, 408);
+    assert_eq!(server.server().statistics().timed_out, 1);
+}
+
+#[test]
+fn even_uploads_that_hold_all_workers_leave_others_their_turn() {
+    let server = TestServer::with(read_or_make, |settings| {
+        patient(settings);
+        (settings.thread_pool, settings.thread_pool_max) = (4, Some(4));
+    });
+    // Six kilobytes a second each, for longer than anything is waited for.
+    let mut holding: Vec<(Client, usize)> = (0..4).map(|_| (Client::connect(server.address()), 300)).collect();
+    for (client, _) in &mut holding {
+        client.send(
+            "POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n".to_owned() + &"x".repeat(66_000),
+        );
+    }
+    wait_until("they hold all workers", || server.server().statistics().requests == 4);
+    let mut other = Client::connect(server.address());
+    other.send(get("/"));
+    let begun = Instant::now();
+    let is_served = || server.server().statistics().answered > server.server().statistics().timed_out;
+    trickle(&mut holding, || is_served() || begun.elapsed() > PATIENCE / 2);
+    assert!(is_served(), "all workers wait for uploads");
+    assert_eq!(other.answer().text(), "/");
+    let timed_out = server.server().statistics().timed_out;
+    assert!((1..=2).contains(&timed_out), "{timed_out} gave way to one");
 }
 
 #[test]
