@@ -18,7 +18,7 @@ use super::exchange::contained;
 use super::output::Output;
 use super::pace::Pace;
 use super::rest::Rest;
-use super::statistics::Counters;
+use super::statistics::Counter;
 use crate::config::Config;
 use crate::h1::encode;
 use crate::h1::exchange::{CloseReason, Exchange};
@@ -28,6 +28,9 @@ use crate::net::stream::Stream;
 /// Where the sending side is while a handler runs: here, or with who is just sending.
 pub(super) struct Early {
     place: Mutex<Place>,
+    /// Bytes sent. Added to only by the thread that holds the side; the worker's counters are not
+    /// this thread's to write.
+    written: Counter,
 }
 
 struct Place {
@@ -41,7 +44,6 @@ struct Side {
     stream: Arc<Stream>,
     service: Arc<Service>,
     config: Arc<Config>,
-    counters: Arc<Counters>,
     intake: Option<Arc<Intake>>,
     /// What was gathered and not sent.
     gathered: Vec<u8>,
@@ -70,14 +72,14 @@ impl Connection {
             pace: Pace::new(config.write_timeout, config.minimum_rate),
             config,
             service: Arc::clone(&desk.service),
-            counters: Arc::clone(&desk.counters),
             intake: intake.map(Arc::clone),
             gathered: mem::take(&mut desk.gathered),
             exchange: exchange.clone(),
             begun: None,
             failed: None,
         };
-        let early = Arc::new(Early { place: Mutex::new(Place { side: Some(Box::new(side)), is_over: false }) });
+        let place = Mutex::new(Place { side: Some(Box::new(side)), is_over: false });
+        let early = Arc::new(Early { place, written: Counter::default() });
         request.extensions_mut().insert(Arc::clone(&early) as Arc<dyn early::Early>);
         Some(early)
     }
@@ -92,7 +94,13 @@ impl Connection {
         is_head: bool,
         desk: &mut Desk,
     ) -> io::Result<(Answer, Option<Rest>)> {
-        let begun = match early.map(|early| early.end()) {
+        let ended = early.map(|early| {
+            let side = early.end();
+            // A thread that is still sending has broken the rule, and what it sends from now on is not counted.
+            desk.counters.bytes_written.add(early.written.get());
+            side
+        });
+        let begun = match ended {
             None => None,
             Some(Some(side)) => {
                 desk.gathered = side.gathered;
@@ -202,7 +210,7 @@ impl early::Early for Early {
     }
 
     fn send(&self, content: &[u8]) -> io::Result<usize> {
-        self.with(|side| side.send(content))
+        self.with(|side| side.send(content, &self.written))
     }
 }
 
@@ -230,7 +238,7 @@ impl Side {
         Ok(())
     }
 
-    fn send(&mut self, content: &[u8]) -> io::Result<usize> {
+    fn send(&mut self, content: &[u8], written: &Counter) -> io::Result<usize> {
         let Some(begun) = &mut self.begun else { return Err(io::Error::other("the answer has not begun")) };
         if let Some(kind) = self.failed {
             return Err(kind.into());
@@ -238,9 +246,66 @@ impl Side {
         let config = &self.config;
         let pace = mem::replace(&mut self.pace, Pace::new(config.write_timeout, config.minimum_rate));
         let (gathered, pressure) = (&mut self.gathered, &self.service.pressure);
-        let mut output = Output::over(&self.stream, pace, gathered, &self.counters, pressure);
+        let mut output = Output::over(&self.stream, pace, gathered, written, pressure);
         let sent = begun.send(&mut output, content, &self.service.shutdown);
         self.pace = output.pace;
         sent.inspect_err(|error| self.failed = Some(error.kind()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::message::Handler;
+    use crate::settings::Settings;
+    use crate::threaded::connection::Verdict;
+    use crate::threaded::statistics::Counters;
+
+    /// Sends from another thread, and looks at the worker's counters before it returns.
+    struct Foreign {
+        counters: Arc<Counters>,
+        seen: AtomicU64,
+    }
+
+    impl Handler for Foreign {
+        fn handle(&self, request: &mut Request) -> Response {
+            let early = Arc::clone(request.extensions().get::<Arc<dyn early::Early>>().unwrap());
+            let sending = thread::spawn(move || {
+                early.begin(StatusCode::OK, &HeaderMap::new())?;
+                early.send(b"from another thread")
+            });
+            assert_eq!(sending.join().unwrap().unwrap(), 19);
+            self.seen.store(self.counters.bytes_written.get(), Ordering::SeqCst);
+            Response::new("".into())
+        }
+
+        fn begins_early(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn bytes_that_another_thread_sends_are_counted_by_the_worker() {
+        let (mut client, socket) = UnixStream::pair().unwrap();
+        let counters = Arc::new(Counters::default());
+        let handler = Arc::new(Foreign { counters: Arc::clone(&counters), seen: AtomicU64::new(0) });
+        let config = Config::resolve(&Settings::default()).unwrap();
+        let service = Arc::new(Service::new(config, Arc::clone(&handler) as Arc<dyn Handler>));
+        let mut desk = Desk::new(Arc::clone(&service), Arc::clone(&counters));
+        let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+        let mut connection = Connection::new(stream, None, Instant::now(), &service.config.get());
+        io::Write::write_all(&mut client, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        while !matches!(connection.advance(&mut desk), Verdict::Close) {}
+        drop(connection);
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).unwrap();
+        assert_eq!(handler.seen.load(Ordering::SeqCst), 0, "only the worker may count");
+        assert_eq!(counters.bytes_written.get(), answer.len() as u64);
     }
 }

@@ -14,7 +14,7 @@ use bytes::{Buf, Bytes};
 use super::desk::Desk;
 use super::pace::Pace;
 use super::pressure::{Pressure, Waiting};
-use super::statistics::Counters;
+use super::statistics::Counter;
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
 
@@ -24,7 +24,8 @@ pub(crate) struct Output<'a> {
     /// What is gathered: heads, small content, answers to pipelined requests.
     pub(crate) gathered: &'a mut Vec<u8>,
     pub(crate) pace: Pace,
-    counters: &'a Counters,
+    /// Counts the bytes that the stream has taken.
+    written: &'a Counter,
     pressure: &'a Arc<Pressure>,
     /// There once the client has been waited for.
     waiting: Option<Waiting>,
@@ -37,7 +38,7 @@ pub(crate) struct Output<'a> {
 impl<'a> Output<'a> {
     pub(crate) fn new(stream: &'a Stream, pace: Pace, desk: &'a mut Desk) -> Self {
         let Desk { gathered, counters, service, .. } = desk;
-        Self::over(stream, pace, gathered, counters, &service.pressure)
+        Self::over(stream, pace, gathered, &counters.bytes_written, &service.pressure)
     }
 
     /// The way out where there is no desk.
@@ -45,11 +46,11 @@ impl<'a> Output<'a> {
         stream: &'a Stream,
         pace: Pace,
         gathered: &'a mut Vec<u8>,
-        counters: &'a Counters,
+        written: &'a Counter,
         pressure: &'a Arc<Pressure>,
     ) -> Self {
         let below = stream.moved_below(Interest::Write);
-        Self { stream, gathered, pace, counters, pressure, waiting: None, leaves: false, below }
+        Self { stream, gathered, pace, written, pressure, waiting: None, leaves: false, below }
     }
 
     /// Leaves for later, from now on, what the client is slow to take.
@@ -226,7 +227,7 @@ impl<'a> Output<'a> {
 
     /// Enters that `count` bytes were taken, and what has moved. With TLS they are taken before they have moved.
     fn moved(&mut self, count: usize) {
-        self.counters.bytes_written.add(count as u64);
+        self.written.add(count as u64);
         match (&mut self.below, self.stream.moved_below(Interest::Write)) {
             (Some(before), Some(now)) => self.pace.moved_to(now, before),
             _ => self.pace.moved(count),
