@@ -24,7 +24,7 @@ use std::time::Instant;
 use http::Extensions;
 
 use super::burden::Load;
-use super::desk::Desk;
+use super::desk::{Desk, Service};
 use super::input::Input;
 use super::open::{Open, Ticket};
 use super::output::Output;
@@ -32,6 +32,7 @@ use super::pace::Pace;
 pub(crate) use super::phase::Verdict;
 pub(super) use super::phase::{Next, Phase, Reading, Step};
 use super::proxied::Proxied;
+use super::statistics::Counter;
 use crate::address::Peer;
 use crate::config::Config;
 use crate::h1::error::Error;
@@ -326,10 +327,21 @@ impl Connection {
     }
 
     pub(super) fn output<'a>(&'a self, desk: &'a mut Desk) -> Output<'a> {
-        let config = &desk.config;
+        let Desk { gathered, counters, service, config, .. } = desk;
+        self.output_of(gathered, &counters.bytes_written, service, config)
+    }
+
+    /// The way out for what is `gathered`.
+    pub(super) fn output_of<'a>(
+        &'a self,
+        gathered: &'a mut Vec<u8>,
+        written: &'a Counter,
+        service: &'a Service,
+        config: &Config,
+    ) -> Output<'a> {
         let pace = Pace::new(config.write_timeout, config.minimum_rate);
-        let stays = desk.service.is_over() || desk.service.burden.is_full();
-        let output = Output::new(&self.stream, pace, desk);
+        let stays = service.is_over() || service.burden.is_full();
+        let output = Output::over(&self.stream, pace, gathered, written, &service.pressure);
         if stays { output } else { output.leaving() }
     }
 }

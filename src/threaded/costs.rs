@@ -4,8 +4,8 @@
 //! displace each other, and a route that is not in the table counts as the average of those that were not. So the table has no
 //! size that a client chooses, and a wrong guess costs a wake-up, or a tick of the guard.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::Method;
@@ -19,6 +19,16 @@ pub(crate) struct Costs {
     unknown: AtomicU64,
     /// The route that the reactor's handler serves.
     running: AtomicU64,
+    /// The names of routes that handlers were run for by the reactor, by place.
+    names: Mutex<Box<[Option<Name>]>>,
+}
+
+/// What a route is called.
+#[derive(Clone, Debug)]
+struct Name {
+    route: Route,
+    method: Method,
+    path: Box<str>,
 }
 
 /// A method and a path, as a number.
@@ -59,7 +69,8 @@ fn mix(word: u64) -> u64 {
 impl Costs {
     pub(crate) fn new() -> Self {
         let places = (0..PLACES).map(|_| AtomicU64::new(0)).collect();
-        Self { places, unknown: AtomicU64::new(UNMEASURED), running: AtomicU64::new(0) }
+        let names = Mutex::new(vec![None; PLACES].into_boxed_slice());
+        Self { places, unknown: AtomicU64::new(UNMEASURED), running: AtomicU64::new(0), names }
     }
 
     /// The average of `route` in nanoseconds, and whether it is that of the route itself; `None`: nothing was measured yet.
@@ -94,10 +105,24 @@ impl Costs {
         place.store(route.mark() << 32 | average, Ordering::Relaxed);
     }
 
-    /// Enters that the handler that the reactor runs has been at it for too long: its route is slow.
-    pub(crate) fn overrun(&self) {
+    /// Enters that the handler that the reactor runs has been at it for too long: its route is slow. Returns the method and path.
+    pub(crate) fn overrun(&self) -> Option<(Method, String)> {
         let route = Route(self.running.load(Ordering::Relaxed));
         self.places[route.place()].store(route.mark() << 32 | LONGEST, Ordering::Relaxed);
+        let names = self.names();
+        let name = names[route.place()].as_ref().filter(|name| name.route == route)?;
+        Some((name.method.clone(), name.path.to_string()))
+    }
+
+    /// Notes the name of a route, should its handler be caught: paths are cut to what counts of them.
+    fn name(&self, route: Route, method: &Method, path: &str) {
+        let path = path.char_indices().take_while(|(at, _)| *at < HASHED).map(|(_, char)| char).collect();
+        self.names()[route.place()] = Some(Name { route, method: method.clone(), path });
+    }
+
+    /// Nothing under this lock can leave it half done, so poison says nothing.
+    fn names(&self) -> MutexGuard<'_, Box<[Option<Name>]>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -162,10 +187,20 @@ impl Duty {
         (self.handled, self.spent) = (0, 0);
     }
 
-    /// Decides on a request of `route`.
-    pub(super) fn admit(&mut self, route: Route) -> Admission {
+    /// True if the thread may run any handler, for as long as it takes.
+    pub(super) fn is_unbounded(&self) -> bool {
+        self.runs == Runs::All
+    }
+
+    /// Decides on a request of `route`, which is `method` and `path`.
+    pub(super) fn admit(&mut self, route: Route, method: &Method, path: &str) -> Admission {
         match self.runs {
-            Runs::All => return Admission::Here,
+            Runs::All => {
+                if self.costs.average(route).is_none_or(|(_, is_own)| !is_own) {
+                    self.costs.name(route, method, path);
+                }
+                return Admission::Here;
+            }
             Runs::Nothing => {
                 self.waits_for_short = self.costs.is_known_short(route);
                 return Admission::Worker;
@@ -173,9 +208,12 @@ impl Duty {
             Runs::Short => self.waits_for_short = false,
         }
         match self.costs.average(route) {
-            Some((average, _)) if average <= SHORT => {
+            Some((average, is_own)) if average <= SHORT => {
                 if self.spent > SHARE {
                     return Admission::Later;
+                }
+                if !is_own {
+                    self.costs.name(route, method, path);
                 }
                 self.spent += average.max(LEAST);
                 self.costs.running.store(route.0, Ordering::Relaxed);
@@ -255,6 +293,10 @@ mod tests {
         Route::new(&Method::GET, path)
     }
 
+    fn admit(duty: &mut Duty, path: &str) -> Admission {
+        duty.admit(route(path), &Method::GET, path)
+    }
+
     fn reactor() -> (Arc<Costs>, Duty) {
         let costs = Arc::new(Costs::new());
         let mut duty = Duty::new(Arc::clone(&costs));
@@ -274,16 +316,16 @@ mod tests {
     #[test]
     fn handlers_run_here_only_once_they_are_known_to_be_short() {
         let (costs, mut duty) = reactor();
-        assert_eq!(duty.admit(route("/a")), Admission::Worker, "nothing is known");
+        assert_eq!(admit(&mut duty, "/a"), Admission::Worker, "nothing is known");
         costs.record(route("/a"), 5 * MICROS);
-        assert_eq!(duty.admit(route("/a")), Admission::Here);
-        assert_eq!(duty.admit(route("/new")), Admission::Here, "as those before it");
+        assert_eq!(admit(&mut duty, "/a"), Admission::Here);
+        assert_eq!(admit(&mut duty, "/new"), Admission::Here, "as those before it");
         costs.record(route("/slow"), 1000 * MICROS);
-        assert_eq!(duty.admit(route("/slow")), Admission::Worker);
+        assert_eq!(admit(&mut duty, "/slow"), Admission::Worker);
         duty.runs = Runs::Nothing;
-        assert_eq!(duty.admit(route("/a")), Admission::Worker);
+        assert_eq!(admit(&mut duty, "/a"), Admission::Worker);
         duty.runs = Runs::All;
-        assert_eq!(duty.admit(route("/slow")), Admission::Here);
+        assert_eq!(admit(&mut duty, "/slow"), Admission::Here);
     }
 
     #[test]
@@ -291,23 +333,36 @@ mod tests {
         let (costs, mut duty) = reactor();
         costs.record(route("/a"), 5 * MICROS);
         costs.record(route("/a"), 4000 * MICROS);
-        assert_eq!(duty.admit(route("/a")), Admission::Here);
+        assert_eq!(admit(&mut duty, "/a"), Admission::Here);
         costs.record(route("/a"), 4000 * MICROS);
-        assert_eq!(duty.admit(route("/a")), Admission::Worker);
+        assert_eq!(admit(&mut duty, "/a"), Admission::Worker);
         let measured = (0..).take_while(|_| {
             costs.record(route("/a"), 5 * MICROS);
-            duty.admit(route("/a")) != Admission::Here
+            admit(&mut duty, "/a") != Admission::Here
         });
         assert!(measured.count() < 20, "it is short again");
-        costs.overrun();
-        assert_eq!(duty.admit(route("/a")), Admission::Worker);
+        assert_eq!(costs.overrun(), None, "it was never asked for");
+        assert_eq!(admit(&mut duty, "/a"), Admission::Worker);
+    }
+
+    #[test]
+    fn a_handler_that_is_caught_has_a_name_whichever_thread_measured_it_first() {
+        let (costs, mut duty) = reactor();
+        duty.runs = Runs::All;
+        assert_eq!(admit(&mut duty, "/a"), Admission::Here);
+        duty.ran(route("/a"), Some(5 * MICROS));
+        duty.runs = Runs::Short;
+        for path in ["/a", "/new"] {
+            assert_eq!(admit(&mut duty, path), Admission::Here);
+            assert_eq!(costs.overrun(), Some((Method::GET, path.to_owned())));
+        }
     }
 
     #[test]
     fn a_connection_has_its_share_and_then_waits_for_others() {
         let (costs, mut duty) = reactor();
         costs.record(route("/a"), 40 * MICROS);
-        let here = |duty: &mut Duty| (0..).take_while(|_| duty.admit(route("/a")) == Admission::Here).count();
+        let here = |duty: &mut Duty| (0..).take_while(|_| admit(duty, "/a") == Admission::Here).count();
         assert_eq!((here(&mut duty), here(&mut duty)), (6, 0));
         duty.turn();
         assert_eq!(here(&mut duty), 6);

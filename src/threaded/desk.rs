@@ -164,6 +164,7 @@ impl Desk {
     /// Notes that the thread turns to `connection`.
     pub(super) fn take_up(&mut self, connection: &Connection, now: Instant) {
         (self.lot, self.turned) = (connection.lot, now);
+        self.clock.expire();
         if let Some(seat) = &self.seat {
             seat.serve(Some(Arc::clone(&connection.stream)));
         }
@@ -233,22 +234,32 @@ impl Desk {
 pub(crate) struct Clock {
     second: u64,
     date: [u8; 29],
+    /// True if it was read since the thread turned to its connection, or since the last handler that may have taken long.
+    is_fresh: bool,
 }
 
 impl Default for Clock {
     fn default() -> Self {
         // A second that never comes: nothing is formatted before it is wanted.
-        Self { second: u64::MAX, date: [b' '; 29] }
+        Self { second: u64::MAX, date: [b' '; 29], is_fresh: false }
     }
 }
 
 impl Clock {
+    /// Has the next stamp read the clock.
+    pub(super) fn expire(&mut self) {
+        self.is_fresh = false;
+    }
+
     /// What the server adds to a head now.
     pub(crate) fn stamp<'a>(&'a mut self, software: Option<&'a HeaderValue>, keep_alive_secs: u64) -> Stamp<'a> {
-        // A clock before 1970 is as good as none.
-        let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
-        if second != self.second {
-            *self = Self { second, date: encode::date(second) };
+        if !self.is_fresh {
+            // A clock before 1970 is as good as none.
+            let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
+            if second != self.second {
+                (self.second, self.date) = (second, encode::date(second));
+            }
+            self.is_fresh = true;
         }
         Stamp { date: &self.date, software, keep_alive_secs }
     }

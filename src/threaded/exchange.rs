@@ -83,8 +83,9 @@ impl Connection {
 
     /// Runs the handler of a request if this thread may, or leaves it to a worker.
     pub(super) fn admit(&mut self, pending: Pending, desk: &mut Desk) -> Next {
-        let route = Route::new(&pending.head.method, pending.head.target.path());
-        match desk.duty.admit(route) {
+        let RequestHead { method, target, .. } = &pending.head;
+        let route = Route::new(method, target.path());
+        match desk.duty.admit(route, method, target.path()) {
             Admission::Here => {}
             Admission::Worker => return Next::Ready(Box::new(pending), Verdict::Work),
             Admission::Later => return Next::Ready(Box::new(pending), Verdict::Again),
@@ -123,7 +124,9 @@ impl Connection {
     fn serve(&mut self, pending: Pending, route: Route, desk: &mut Desk) -> Next {
         let Pending { head, mut exchange, mut reception, line } = pending;
         let begun = desk.duty.is_precise().then(Instant::now);
-        desk.note_task(&head);
+        if desk.duty.is_unbounded() {
+            desk.note_task(&head);
+        }
         // Its content may have been waited for.
         desk.meter.resume(line.begun.is_some());
         let is_head = head.method == Method::HEAD;
@@ -141,6 +144,9 @@ impl Connection {
         let mut request = self.request(head, intake.clone(), desk);
         let early = self.lend_output(&mut request, &exchange, intake.as_ref(), desk);
         let response = self.handle(&mut request, &mut exchange, desk);
+        if desk.duty.is_unbounded() {
+            desk.clock.expire();
+        }
         if desk.service.is_shutting_down() {
             exchange.close(CloseReason::Shutdown);
         }
@@ -279,16 +285,11 @@ impl Connection {
         }
         let upgrade = response.body_mut().take_upgrade();
         let status = response.status();
-        let mut scratch = mem::take(&mut desk.scratch);
-        let service = Arc::clone(&desk.service);
-        let config = Arc::clone(&desk.config);
-        let mut clock = mem::take(&mut desk.clock);
+        let Desk { gathered, counters, service, config, clock, scratch, .. } = desk;
         let stamp = clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
-        let mut output = self.output(desk);
-        let sent =
-            answer::caught(|| answer::send(&mut output, exchange, response, &stamp, &mut scratch, &service.shutdown));
-        desk.clock = clock;
-        desk.scratch = scratch;
+        let mut output = self.output_of(gathered, &counters.bytes_written, service, config);
+        let shutdown = &service.shutdown;
+        let sent = answer::caught(|| answer::send(&mut output, exchange, response, &stamp, scratch, shutdown));
         match sent {
             Some(Ok(Sent::Whole(length))) => Ok((Answer { status, length, upgrade }, None)),
             Some(Ok(Sent::Partly(rest, length))) => Ok((Answer { status, length, upgrade }, Some(rest))),

@@ -44,7 +44,7 @@ impl<'p> Guard<'p> {
             self.pool.staff.join_gone();
             if self.pool.role.is_held_by(0) {
                 match was_seized.take() {
-                    Some(now) => self.reactor.begin_seized(now),
+                    Some((number, now)) => self.reactor.begin_seized(number, now),
                     None => self.reactor.begin(),
                 }
                 self.react();
@@ -64,8 +64,8 @@ impl<'p> Guard<'p> {
         }
     }
 
-    /// Looks after the worker that holds the role. Returns the time if it has just lost it.
-    fn watch(&mut self) -> Option<Instant> {
+    /// Looks after the worker that holds the role. Returns its number and the time if it has just lost it.
+    fn watch(&mut self) -> Option<(u32, Instant)> {
         let (seen, now) = (self.pool.role.look(), Instant::now());
         if !seen.is_in_handler() {
             self.seen = None;
@@ -79,7 +79,7 @@ impl<'p> Guard<'p> {
         match self.seen {
             Some((before, since)) if before == seen && now - since >= TICK => {
                 if self.pool.role.seize(seen) {
-                    return Some(now);
+                    return Some((seen.number(), now));
                 }
             }
             Some((before, _)) if before == seen => {}

@@ -92,10 +92,12 @@ impl<'p> Reactor<'p> {
         self.look_at_queue(Instant::now());
     }
 
-    /// Begins to hold the role of a worker that has been in a handler for too long.
-    pub(super) fn begin_seized(&mut self, now: Instant) {
+    /// Begins to hold the role of worker `number`, which has been in a handler for too long.
+    pub(super) fn begin_seized(&mut self, number: u32, now: Instant) {
         self.begin();
-        self.pool.service().costs.overrun();
+        if let Some((method, path)) = self.pool.service().costs.overrun() {
+            self.pool.staff.note_task(number, method, &path, now - TICK);
+        }
         self.patient_until = Some(now + TICK);
         self.shortage.note(now + TICK);
     }

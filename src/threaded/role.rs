@@ -123,6 +123,11 @@ impl Seen {
         self.0 & HANDLER != 0
     }
 
+    /// The number of the holder; 0: the guard.
+    pub(super) fn number(self) -> u32 {
+        u32::try_from(self.holder()).unwrap_or(0)
+    }
+
     fn holder(self) -> u64 {
         self.0 & HOLDER
     }

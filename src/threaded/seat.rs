@@ -73,6 +73,14 @@ impl Seat {
         self.current().task = Some(task);
     }
 
+    /// Notes the request whose handler has been running, unless it is back already.
+    pub(super) fn note(&self, task: Task) {
+        let mut current = self.current();
+        if current.stream.is_some() {
+            current.task = Some(task);
+        }
+    }
+
     /// The connection that it serves.
     pub(super) fn serving(&self) -> Option<Arc<Stream>> {
         self.current().stream.clone()

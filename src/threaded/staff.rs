@@ -7,6 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
+use http::Method;
+
 use super::seat::{Seat, Task};
 use super::statistics::Counters;
 use crate::net::stream::Stream;
@@ -159,6 +161,14 @@ impl Staff {
     }
 
     // ---- looking around ----
+
+    /// Notes what worker `number` has been at since `since`, if it is still there.
+    pub(super) fn note_task(&self, number: u32, method: Method, path: &str, since: Instant) {
+        let Ok(target) = path.parse() else { return };
+        if let Some(seat) = self.roster().seats.iter().find(|seat| seat.number == number) {
+            seat.note(Task { method, target, since });
+        }
+    }
 
     /// The requests whose handlers run.
     pub(super) fn tasks(&self) -> Vec<Task> {
