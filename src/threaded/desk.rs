@@ -8,14 +8,13 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 
 use super::burden::Burden;
-use super::connection::Connection;
 use super::costs::{Costs, Duty};
 use super::live::{Known, Live};
 use super::meter::Meter;
+use super::places::Places;
 use super::pressure::Pressure;
 use super::seat::{Seat, Task};
 use super::statistics::Counters;
-use super::upgraded::Places;
 use crate::config::Config;
 use crate::h1::encode::{self, Stamp};
 use crate::h1::exchange::Policy;
@@ -23,6 +22,7 @@ use crate::h1::head::RequestHead;
 use crate::h1::{decode, head};
 use crate::message::Handler;
 use crate::message::shutdown::Shutdown;
+use crate::net::stream::Stream;
 use crate::net::tls::Tls;
 
 /// What is served and how; the same for all workers.
@@ -161,12 +161,12 @@ impl Desk {
         self.config.look(&self.service.config);
     }
 
-    /// Notes that the thread turns to `connection`.
-    pub(super) fn take_up(&mut self, connection: &Connection, now: Instant) {
-        (self.lot, self.turned) = (connection.lot, now);
+    /// Notes that the thread turns to the connection over `stream`, which parking knows by `lot`.
+    pub(super) fn take_up(&mut self, stream: &Arc<Stream>, lot: Option<u64>, now: Instant) {
+        (self.lot, self.turned) = (lot, now);
         self.clock.expire();
         if let Some(seat) = &self.seat {
-            seat.serve(Some(Arc::clone(&connection.stream)));
+            seat.serve(Some(Arc::clone(stream)));
         }
     }
 

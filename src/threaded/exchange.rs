@@ -26,7 +26,7 @@ use super::linger::Refused;
 use super::rest::Rest;
 use super::sending::Then;
 use super::statistics::Late;
-use super::upgraded;
+use super::upgrade;
 use crate::h1::decode::Decoder;
 use crate::h1::error::Error;
 use crate::h1::exchange::{CloseReason, Exchange};
@@ -261,7 +261,7 @@ impl Connection {
         desk: &mut Desk,
     ) -> io::Result<(Answer, Option<Rest>)> {
         if response.body().is_upgrade() {
-            response = upgraded::admit(response, exchange, desk);
+            response = upgrade::admit(response, exchange, desk);
         }
         if response.body().is_upgrade() {
             // What follows the content is the first of the other protocol.

@@ -9,6 +9,7 @@ use super::output;
 use crate::config::Config;
 use crate::error::Error;
 use crate::net::listener::Options;
+use crate::net::socket_file::Rights;
 
 /// What an engine leaves to the one that comes after it. Dropping it closes everything.
 #[derive(Default)]
@@ -27,7 +28,7 @@ impl Kept {
             reuse_port: config.reuse_port,
             nodelay: config.nodelay,
             send_patience: output::PATIENCE,
-            rights: super::rights(config),
+            rights: rights(config),
             setting: config.bind_setting,
         };
         let mut same = Kept::default();
@@ -58,6 +59,11 @@ impl Kept {
         entrances.iter().for_each(|entrance| entrance.close());
         entrances.iter().for_each(|entrance| entrance.join());
     }
+}
+
+/// Who may do what with the file of a Unix socket.
+pub(super) fn rights(config: &Config) -> Rights {
+    Rights { mode: config.socket_mode, user: config.socket_user.clone(), group: config.socket_group.clone() }
 }
 
 impl Drop for Kept {

@@ -12,7 +12,7 @@ use std::time::Instant;
 use http::{Method, StatusCode};
 
 use super::access::Line;
-use super::connection::{Connection, Phase, Step, Verdict};
+use super::connection::{Connection, Next, Phase, Step, Verdict};
 use super::desk::Desk;
 use super::sending::Then;
 use crate::h1::encode;
@@ -101,6 +101,27 @@ impl Connection {
     /// a reset like any other.
     pub(super) fn is_to_end_well(&self) -> bool {
         self.is_under_way() || matches!(self.phase, Phase::Linger { .. } | Phase::Drain { .. })
+    }
+
+    /// Drops what there is of it; what is too much of it, or malformed, ends the connection.
+    pub(super) fn drain(&mut self, desk: &mut Desk) -> Step {
+        let Phase::Drain { decoder, left } = &mut self.phase else { return Step::On };
+        let mut hole = [0; 4096];
+        while !decoder.is_ended() {
+            match decoder.decode(self.input.unread(), &mut hole) {
+                Ok(step) if step.consumed > 0 => {
+                    self.input.consume(step.consumed);
+                    desk.counters.content_read.add(step.produced as u64);
+                    *left = left.saturating_sub(step.consumed as u64);
+                }
+                Ok(_) if *left > 0 => return Step::Starved,
+                Ok(_) | Err(_) => return Step::Verdict(self.begin_linger(desk)),
+            }
+            if *left == 0 && !decoder.is_ended() {
+                return Step::Verdict(self.begin_linger(desk));
+            }
+        }
+        self.settle(Next::Head, desk)
     }
 
     /// Drops what has come.

@@ -38,7 +38,6 @@ mod content;
 mod costs;
 pub(crate) mod desk;
 mod done;
-mod drain;
 mod early;
 pub(crate) mod entrance;
 mod eviction;
@@ -62,6 +61,7 @@ mod overload;
 mod pace;
 mod parking;
 mod phase;
+mod places;
 mod pool;
 mod pressure;
 mod proxied;
@@ -77,6 +77,7 @@ mod snapshot;
 mod socket;
 mod staff;
 pub(crate) mod statistics;
+mod upgrade;
 mod upgraded;
 mod worker;
 
@@ -96,7 +97,6 @@ use crate::error::Error;
 use crate::http_server::Stopped;
 use crate::message::Handler;
 use crate::net::descriptors;
-use crate::net::socket_file::Rights;
 use crate::net::tls::Tls;
 use crate::statistics::Statistics;
 
@@ -170,7 +170,7 @@ impl Engine {
     /// Those of [`Tls::load`], and `Setting` for a user or a group that there is none of.
     pub(crate) fn check(config: &Config) -> Result<(), Error> {
         if config.bind.iter().any(|address| matches!(address, BindAddr::Unix(_))) {
-            rights(config).check()?;
+            kept::rights(config).check()?;
         }
         tls(config).map(|_| ())
     }
@@ -373,11 +373,6 @@ fn warn_of_descriptors(config: &Config) {
 fn tls(config: &Config) -> Result<Option<Tls>, Error> {
     let asked = config.tls.clone();
     asked.map(|asked| Tls::load(asked.options, asked.adapter, SystemTime::now())).transpose()
-}
-
-/// Who may do what with the file of a Unix socket.
-fn rights(config: &Config) -> Rights {
-    Rights { mode: config.socket_mode, user: config.socket_user.clone(), group: config.socket_group.clone() }
 }
 
 /// Joins threads that have ended or are about to; never the calling one.

@@ -207,7 +207,7 @@ impl<'p> Reactor<'p> {
             // Where requests come one after the other the alarm stays set, and costs no call for each.
             self.is_alarm_idle = now - self.ended >= TICK;
         }
-        self.desk.take_up(&connection, now);
+        self.desk.take_up(&connection.stream, connection.lot, now);
         let verdict = connection.advance(&mut self.desk);
         // From here on it may become another thread's.
         self.desk.lay_down();

@@ -8,24 +8,17 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
-use http::header::{HeaderValue, RETRY_AFTER};
 
 use super::connection::Connection;
-use super::desk::Desk;
-use super::exchange::contained;
 use super::pool::Pool;
 use super::socket::patiently;
-use crate::h1::exchange::{CloseReason, Exchange};
-use crate::message::body::{Body, Upgrade};
+use crate::message::body::Upgrade;
 use crate::message::upgrade::{Socket, Upgraded};
-use crate::message::{IntoResponse, Response};
 use crate::net::poll::Bell;
 use crate::net::stream::Stream;
 
@@ -54,13 +47,6 @@ struct Entered {
     pool: Arc<Pool>,
     number: u64,
 }
-
-/// How many connections have left HTTP, or are about to.
-#[derive(Debug, Default)]
-pub(super) struct Places(Arc<AtomicUsize>);
-
-/// One of them; dropping it gives it back.
-struct Place(Arc<AtomicUsize>);
 
 /// A socket whose reads can end when the server stops.
 #[derive(Debug)]
@@ -155,41 +141,6 @@ impl Drop for Entered {
     fn drop(&mut self) {
         self.pool.upgraded.open().by_number.remove(&self.number);
     }
-}
-
-impl Places {
-    /// Takes a place if there are fewer than `most` taken (`None`: no limit).
-    fn take(&self, most: Option<usize>) -> Option<Place> {
-        let place = Place(Arc::clone(&self.0));
-        let taken = self.0.fetch_add(1, Ordering::SeqCst);
-        most.is_none_or(|most| taken < most).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// Takes a place for the connection that `response` has leave HTTP, or makes a 503 of it if there is none.
-pub(super) fn admit(mut response: Response, exchange: &mut Exchange, desk: &Desk) -> Response {
-    let Some(serve) = response.body_mut().take_upgrade() else { return response };
-    if let Some(place) = desk.service.upgraded.take(desk.config.upgraded) {
-        *response.body_mut() = Body::upgrade(Box::new(move |stream| {
-            let _place = place;
-            serve(stream);
-        }));
-        return response;
-    }
-    desk.service.turned_away.fetch_add(1, Ordering::Relaxed);
-    exchange.close(CloseReason::Refused);
-    if !contained(|| drop((serve, response))) {
-        desk.counters.panics.add(1);
-    }
-    let mut refusal = (StatusCode::SERVICE_UNAVAILABLE, "too many connections have left HTTP\n").into_response();
-    refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    refusal
 }
 
 impl Socket for Line {

@@ -88,7 +88,7 @@ impl<'p> Worker<'p> {
     fn stay(&mut self, mut connection: Box<Connection>) {
         self.pool.parking.detach(&mut connection);
         let desk = &mut self.reactor.desk;
-        desk.take_up(&connection, Instant::now());
+        desk.take_up(&connection.stream, connection.lot, Instant::now());
         let verdict = loop {
             let answered = connection.answered;
             desk.renew();
@@ -113,7 +113,7 @@ impl<'p> Worker<'p> {
         let desk = &mut self.reactor.desk;
         desk.renew();
         desk.duty.turn();
-        desk.take_up(&connection, Instant::now());
+        desk.take_up(&connection.stream, connection.lot, Instant::now());
         let verdict = connection.advance(desk);
         // From here on it may become another thread's.
         desk.lay_down();
