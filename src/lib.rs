@@ -64,7 +64,7 @@
 //! Every wait for a client, until it has left HTTP, has a deadline, every queue and buffer a bound; [`Settings`] has them all.
 //!
 //! In the source: `h1` is the protocol, pure and without I/O, and `proxy` what proxies say of a client, likewise; `net` has the sockets and
-//! knows no HTTP; `message` is what a handler sees; `threaded` joins them into an engine; `server` is the door. `tests/it/architecture.rs` holds who may import whom.
+//! knows no HTTP; `message` is what a handler sees; `engine` joins them into an engine; `server` is the door. `tests/it/architecture.rs` holds who may import whom.
 //!
 //! # Logging
 //!
@@ -81,13 +81,14 @@
 //! | `drupe::access` | exchanges |
 //! | `drupe::wsgi` | what applications write to `wsgi.errors`, and how they have failed |
 //! | `drupe::message`, `drupe::files` | handlers that return an error; directories that cannot be read |
-//! | `drupe::threaded` | connections, requests that are refused, handlers that panic, a lack of threads or descriptors |
+//! | `drupe::engine` | connections, requests that are refused, handlers that panic, a lack of threads or descriptors |
 //! | `drupe::net` | sockets, their files, certificates |
 //! | `drupe::server`, `drupe::bus` | starts and stops; signals, and what systemd is told |
 
 mod address;
 mod bus;
 mod config;
+mod engine;
 mod error;
 mod files;
 #[cfg(doc)]
@@ -102,7 +103,6 @@ mod server;
 pub mod settings;
 pub mod statistics;
 pub mod testing;
-mod threaded;
 pub mod tls;
 pub mod wsgi;
 

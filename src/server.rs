@@ -24,11 +24,11 @@ use self::life::{Shared, State};
 use self::served::Served;
 use crate::bus::{Subscriptions, WeakBus};
 use crate::config::Config;
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::http_server::Stopped;
 use crate::message::Handler;
 use crate::settings::Settings;
-use crate::threaded::Engine;
 
 /// An HTTP/1.1 server: settings, a handler, and a life cycle.
 ///

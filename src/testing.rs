@@ -26,6 +26,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::Config;
+use crate::engine::{Connection, Verdict};
+use crate::engine::{Desk, Service};
 use crate::error::Error;
 use crate::message::{Handler, Request, Response};
 use crate::net::script::Script;
@@ -34,8 +36,6 @@ use crate::net::tls::Tls;
 use crate::net::tls::secure::Secure;
 use crate::server::{Server, ServerHandle};
 use crate::settings::Settings;
-use crate::threaded::connection::{Connection, Verdict};
-use crate::threaded::desk::{Desk, Service};
 
 /// Has `handler` answer `request`, and nothing more: no socket, no limits, no fields of the server's.
 pub fn call(handler: &impl Handler, mut request: Request) -> Response {

@@ -74,4 +74,4 @@
 //! 5. Every thread that has ended is joined. [`Stopped`](crate::process::Stopped) says how many requests were finished, how many connections cut, and
 //!    how long it took.
 //!
-//! Where to read on: `src/threaded/mod.rs` has a table of the files, `connection.rs` the states, `pool.rs` what was measured.
+//! Where to read on: `src/engine/mod.rs` has a table of the rooms, `src/engine/reactor/mod.rs` the page that tells which thread runs next.

@@ -89,7 +89,7 @@ pub(crate) type Producer = Box<dyn FnOnce(&mut BodyWriter<'_>) -> io::Result<()>
 /// Serves an upgraded connection.
 pub(crate) type Upgrade = Box<dyn FnOnce(Upgraded) + Send>;
 
-/// A request's content as `threaded` reads it from the connection.
+/// A request's content as `engine` reads it from the connection.
 pub(crate) trait Incoming: Send + Sync {
     /// Reads decoded content; `Ok(0)` is its end.
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;

@@ -5,7 +5,7 @@ use std::io;
 
 use http::{HeaderMap, StatusCode};
 
-/// The way to the client as `threaded` lends it to a handler that [begins early](super::Handler::begins_early); a request carries it
+/// The way to the client as `engine` lends it to a handler that [begins early](super::Handler::begins_early); a request carries it
 /// among its extensions, as `Arc<dyn Early>`.
 ///
 /// Once the answer has begun the head of what the handler returns counts for nothing, and its body follows what was sent.

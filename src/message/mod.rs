@@ -2,7 +2,7 @@
 //!
 //! Messages are the `http` crate's, with a [`Body`] of ours. Nothing here knows of sockets or threads: where content
 //! comes from the network it is read through [`body::Incoming`], and what an upgraded connection does goes through
-//! [`upgrade::Socket`], and what begins early through [`early::Early`]; `threaded` stands behind all of them.
+//! [`upgrade::Socket`], and what begins early through [`early::Early`]; `engine` stands behind all of them.
 
 pub(crate) mod body;
 pub(crate) mod early;

@@ -14,7 +14,7 @@ use super::shutdown;
 use super::{Body, IntoResponse, Request, Response};
 use crate::h1::exchange::Exchange;
 
-/// A connected socket as `threaded` lends it; every method may be called from several threads.
+/// A connected socket as `engine` lends it; every method may be called from several threads.
 pub(crate) trait Socket: Send + Sync + fmt::Debug {
     /// Waits until there is something to read, at the longest for `timeout`, and reads it; `Ok(0)` is the end.
     fn read(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize>;

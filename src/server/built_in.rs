@@ -7,13 +7,13 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use super::Server;
 use crate::address::BindAddr;
 use crate::config::Config;
+use crate::engine::Report;
+use crate::engine::{Engine, Kept};
 use crate::error::Error;
 use crate::http_server::{HttpServer, Ready};
 use crate::message::Handler;
 use crate::settings::Instance;
 use crate::statistics::Statistics;
-use crate::threaded::entrance::Report;
-use crate::threaded::{Engine, Kept};
 
 /// The engine, with what it is to serve.
 struct BuiltIn {

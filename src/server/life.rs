@@ -13,11 +13,11 @@ use super::served::Served;
 use super::told::Told;
 use crate::address::BindAddr;
 use crate::bus::{WeakBus, notify};
+use crate::engine::Kept;
+use crate::engine::Report;
 use crate::error::Error;
 use crate::http_server::Stopped;
 use crate::statistics::{Page, Statistics};
-use crate::threaded::Kept;
-use crate::threaded::entrance::Report;
 
 /// What a server and its handles share.
 pub(super) struct Shared {

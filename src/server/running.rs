@@ -7,13 +7,13 @@ use super::instance::Controlled;
 use super::life::Shared;
 use crate::address::BindAddr;
 use crate::config::Config;
+use crate::engine::Report;
+use crate::engine::{Engine, Kept};
 use crate::error::Error;
 use crate::http_server::Stopped;
 use crate::message::Handler;
 use crate::settings::Settings;
 use crate::statistics::Statistics;
-use crate::threaded::entrance::Report;
-use crate::threaded::{Engine, Kept};
 
 /// One of them, from its start to its stop.
 pub(super) enum Running {

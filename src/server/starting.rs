@@ -6,9 +6,9 @@ use super::life::{Life, Shared, State};
 use super::running::Prepared;
 use crate::bus::notify;
 use crate::config::Config;
+use crate::engine::Kept;
 use crate::error::Error;
 use crate::settings::Settings;
-use crate::threaded::Kept;
 
 impl Shared {
     /// Binds and accepts. Nothing happens if it runs; says whether it did not.

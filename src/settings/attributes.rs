@@ -195,32 +195,27 @@ pub struct Settings {
     /// Time that the server spends on waiting is paid out of `body_timeout` or `write_timeout`, and is earned back at this rate.
     /// Default 240, range 1 to 1 GiB; `None`: any byte earns all of it back. CherryPy: not there.
     ///
-    /// Where all threads there may be are taken and connections wait, the slowest of the peers that
-    /// a thread has waited for, a second or more, give way, whatever their rate, one for each
-    /// connection that waits: content ends with 408, an answer in the middle.
+    /// If all threads are taken and requests wait, the slowest peers that a thread has waited for, a second or more, give way,
+    /// whatever their rate, one for each request: content ends with 408, an answer in the middle.
     pub minimum_rate: Option<u64>,
 
-    /// Connections that may be open at a time. One more takes the place of the one that has not sent a byte for longest since it was
-    /// accepted, or else of the one that has been idle between requests for longest; if there is none of either kind, it is answered with
-    /// 503, or, where TLS is spoken, closed. A connection whose request has come is not closed before it is answered.
+    /// Connections that may be open at a time. One more takes the place of the one that has been silent for longest since it was
+    /// accepted, or else of the one that has been idle between requests for longest; if there is neither, it is answered with 503,
+    /// or, if TLS is spoken, closed. A request that has come is answered first.
     ///
-    /// Default `None`: as many as the descriptors allow that the process may have when the server starts (`RLIMIT_NOFILE`), 65536 at the
-    /// most; a quarter of them, from 16 to 1024, is left for everything else. Range 1 to 16777216; `usize::MAX`, in text `-1`: no limit.
-    /// More than there can be descriptors is taken, with a warning at the start: where they run out, connections give way in the same
-    /// order. The program `drupe` first raises its soft limit to the hard one; a server that is embedded leaves it alone. CherryPy: not
-    /// there.
+    /// Default `None`: the limit of descriptors at the start (`RLIMIT_NOFILE`) less a quarter, of 16 to 1024, at most 65536. Range 1
+    /// to 16777216; `usize::MAX`, in text `-1`: no limit. A value above the limit of descriptors is taken with a warning; connections
+    /// give way when they run out. The program `drupe` raises its soft limit to the hard one; an embedded server does not.
     pub max_connections: Option<usize>,
 
     /// Connections that may be idle between two requests; with one more, the one that has been idle for longest is closed.
     ///
-    /// Default `None`, no limit but `max_connections`: an idle connection costs no thread. Range 0 to 16777216; 0 closes every
-    /// connection that would have to wait. cheroot: `keep_alive_conn_limit`, 10; CherryPy: not there.
+    /// Default `None`, no limit but `max_connections`: an idle connection costs no thread. Range 0, which keeps none, to 16777216.
+    /// cheroot: `keep_alive_conn_limit`, 10.
     pub keep_alive_conn_limit: Option<usize>,
 
-    /// Connections that may have left HTTP by [`upgrade`](crate::upgrade()) at a time, each with a thread of its own beside those of
-    /// `thread_pool_max`; one more upgrade is answered with 503 and `Retry-After`, and its connection closed.
-    ///
-    /// Default 1024, range 0, which allows none, to 1000000; `None`: no limit but `max_connections`. CherryPy: not there.
+    /// Connections that may have left HTTP by [`upgrade`](crate::upgrade()), each with a thread of its own beside `thread_pool_max`; one
+    /// more is answered with 503 and `Retry-After`, and closed. Default 1024, range 0 to 1000000; `None`: no limit but `max_connections`.
     pub max_upgraded: Option<usize>,
 
     /// Worker threads that are started, and kept.

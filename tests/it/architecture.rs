@@ -41,41 +41,54 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // A version that is not known is refused as a setting.
     ("wsgi", &["message", "address", "error", "tls"]),
     // Ring 3.
-    ("threaded", &["config", "net", "h1", "message", "http_server", "statistics", "address", "error", "proxy"]),
+    ("engine", &["config", "net", "h1", "message", "http_server", "statistics", "address", "error", "proxy"]),
     // Ring 4.
     // The public name of what lies in two rings: nothing but a list.
     ("process", &["bus", "http_server"]),
     (
         "server",
-        &["settings", "config", "http_server", "statistics", "threaded", "bus", "message", "wsgi", "error", "address"],
+        &["settings", "config", "http_server", "statistics", "engine", "bus", "message", "wsgi", "error", "address"],
     ),
     // No code: pages of the documentation, which name what they explain.
     ("guide", &["settings"]),
     // Ring 5. The program is a user: it says `drupe`, never `crate`.
-    ("testing", &["address", "config", "error", "http_server", "message", "net", "server", "settings", "threaded"]),
+    ("testing", &["address", "config", "error", "http_server", "message", "net", "server", "settings", "engine"]),
     ("main", &[]),
 ];
 
 /// Which units a unit's tests may import besides, and why.
 const TEST_IMPORTS: &[(&str, &[&str], &str)] =
-    &[("threaded", &["settings"], "a config is made of settings, there is no other way")];
+    &[("engine", &["settings"], "a config is made of settings, there is no other way")];
+
+/// Which rooms of the engine a room may import: those below it.
+const ROOMS: &[(&str, &[&str])] = &[
+    // What is shared and what a thread keeps for itself; it knows no connection.
+    ("service", &[]),
+    ("wire", &["service"]),
+    ("connection", &["wire", "service"]),
+    ("parking", &["connection"]),
+    ("pool", &["parking", "connection", "wire", "service"]),
+    // Threads: those that accept, and those that go on with what was accepted.
+    ("reactor", &["pool", "parking", "connection", "service"]),
+    ("accept", &["pool", "connection", "wire", "service"]),
+];
 
 /// Which files may name an external crate, outside their tests, and why.
 const CRATES: &[(&str, &[&str], &str)] = &[
     ("httparse", &["h1/"], "reads field lines; our own checks stand around it"),
     (
         "http",
-        &["lib", "h1/", "proxy/", "message/", "config", "files/", "wsgi/", "statistics/", "threaded/"],
+        &["lib", "h1/", "proxy/", "message/", "config", "files/", "wsgi/", "statistics/", "engine/"],
         "the types that a handler sees",
     ),
     (
         "httpdate",
-        &["h1/", "files/", "wsgi/secure.rs", "threaded/access.rs", "main/access.rs"],
+        &["h1/", "files/", "wsgi/secure.rs", "engine/connection/access_log.rs", "main/access.rs"],
         "the Date field; the dates of certificates; validators and the listing of files; the date of an access log line",
     ),
     (
         "bytes",
-        &["h1/", "message/", "threaded/"],
+        &["h1/", "message/", "engine/"],
         "heads and content are cut without copying, from the buffer of the worker to the hands of the handler",
     ),
     (
@@ -120,14 +133,14 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("rustls_pki_types", &["net/tls/builtin/"], "PEM, and the types of keys and certificates that rustls takes"),
     ("x509_cert", &["net/tls/builtin/certificate.rs"], "what a certificate says"),
     ("pkcs8", &["net/tls/builtin/keys.rs"], "decrypts private keys"),
-    ("crossbeam_channel", &["threaded/queue.rs"], "the bounded queue"),
+    ("crossbeam_channel", &["engine/pool/queue.rs"], "the bounded queue"),
     ("signal_hook", &["bus/signals.rs", "bus/signal_handler.rs"], "SIGTERM, SIGINT, SIGHUP and SIGUSR1"),
     ("lexopt", &["main", "main/arguments.rs"], "arguments"),
     ("rcgen", &["main/self_signed.rs"], "a certificate made on the spot, for development only"),
     ("toml", &["settings/file.rs"], "files of settings"),
     (
         "log",
-        &["bus/", "net/", "message/", "files/", "wsgi/", "threaded/", "server", "main"],
+        &["bus/", "net/", "message/", "files/", "wsgi/", "engine/", "server", "main"],
         "what goes wrong; h1 has results for that",
     ),
 ];
@@ -149,7 +162,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
 
 /// Who may read a clock, and why; everything else is told the time.
 const CLOCKS: &[(&str, &str)] = &[
-    ("threaded/", "deadlines, and the Date field"),
+    ("engine/", "deadlines, and the Date field"),
     ("bus/", "the life cycle"),
     ("server/instance.rs", "how long a server of the user's own took to stop"),
     ("net/credentials.rs", "names are kept for a few seconds, and whoever asks for one tells no time"),
@@ -165,9 +178,9 @@ const CLOCKS: &[(&str, &str)] = &[
 
 /// Who may read the clock on the wall, which jumps, and why: nothing that has a deadline.
 const WALL: &[(&str, &str)] = &[
-    ("threaded/desk.rs", "the Date field"),
-    ("threaded/access.rs", "the date of a line of the access log"),
-    ("threaded/mod.rs", "whether certificates are valid"),
+    ("engine/service/desk.rs", "the Date field"),
+    ("engine/connection/access_log.rs", "the date of a line of the access log"),
+    ("engine/mod.rs", "whether certificates are valid"),
     ("testing", "the same, in memory"),
     ("net/socket_file.rs", "the age of a file"),
     ("files/mod.rs", "no validator may be later than Date"),
@@ -197,8 +210,13 @@ fn units_import_what_their_row_allows() {
 }
 
 #[test]
-fn the_table_has_no_cycle() {
-    assert_eq!(cycle(IMPORTS), None);
+fn rooms_of_the_engine_import_only_rooms_below_them() {
+    none(each(rooms));
+}
+
+#[test]
+fn the_tables_have_no_cycle() {
+    assert_eq!((cycle(IMPORTS), cycle(ROOMS)), (None, None));
 }
 
 #[test]
@@ -288,6 +306,20 @@ fn imports(source: &Source) -> Vec<String> {
         Reached::Root => source.unit() != "main",
         Reached::Inside => false,
     });
+    wrong.map(|path| at(source, path.line, &format!("imports {}", path.words.join("::")))).collect()
+}
+
+/// What a room of the engine imports of another that is not below it, or of the engine itself.
+fn rooms(source: &Source) -> Vec<String> {
+    let Some((room, _)) = source.path.strip_prefix("engine/").and_then(|path| path.split_once('/')) else {
+        return vec![];
+    };
+    let Some((_, below)) = ROOMS.iter().find(|(name, _)| *name == room) else {
+        return vec![format!("room {room} has no row")];
+    };
+    let named = source.paths().into_iter().filter(|path| !path.is_test && path.words[0] == "crate");
+    let inside = named.filter(|path| path.words.get(1).is_some_and(|unit| unit == "engine"));
+    let wrong = inside.filter(|path| path.words.get(2).is_some_and(|to| to != room && !below.contains(&&**to)));
     wrong.map(|path| at(source, path.line, &format!("imports {}", path.words.join("::")))).collect()
 }
 

@@ -23,11 +23,11 @@ fn imports_are_seen_in_every_form() {
         ("h1/head.rs", "use crate::*;", 1),
         ("h1/head.rs", "use crate::Error;", 1),
         ("h1/head.rs", "// crate::net::poll\nconst A: &str = \"crate::net\";", 0),
-        ("server.rs", "use crate::threaded::Engine; use super::threaded;", 1),
-        ("threaded/pool.rs", "use crate::{net, h1::{self, head}}; use crate::server::Server;", 1),
-        ("threaded/pool.rs", "use crate::settings::Settings;", 1),
-        ("threaded/pool.rs", "#[cfg(test)] mod tests { use crate::settings::Settings; }", 0),
-        ("threaded/pool.rs", "#[cfg(test)] mod tests { use crate::server::Server; }", 1),
+        ("server.rs", "use crate::engine::Engine; use super::engine;", 1),
+        ("engine/pool.rs", "use crate::{net, h1::{self, head}}; use crate::server::Server;", 1),
+        ("engine/pool.rs", "use crate::settings::Settings;", 1),
+        ("engine/pool.rs", "#[cfg(test)] mod tests { use crate::settings::Settings; }", 0),
+        ("engine/pool.rs", "#[cfg(test)] mod tests { use crate::server::Server; }", 1),
         ("main.rs", "use drupe::Server;", 0),
         ("main.rs", "use crate::server::Server;", 1),
         ("cache.rs", "", 1),
@@ -48,9 +48,9 @@ fn crates_are_seen_in_every_form() {
     for (path, text, broken) in [
         ("net/poll.rs", "use nix::errno::Errno;", 0),
         ("net/deadline.rs", "use nix::errno::Errno;", 1),
-        ("threaded/pool.rs", "fn f() { ::nix::poll::poll() }", 1),
-        ("threaded/pool.rs", "use socket2;", 1),
-        ("threaded/pool.rs", "use {crossbeam_channel::{bounded, Sender}, lexopt as l};", 3),
+        ("engine/pool.rs", "fn f() { ::nix::poll::poll() }", 1),
+        ("engine/pool.rs", "use socket2;", 1),
+        ("engine/pool/mod.rs", "use {crossbeam_channel::{bounded, Sender}, lexopt as l};", 3),
         ("server.rs", "fn f(x: http::Request<()>) {}", 1),
         ("server.rs", "#[cfg(test)] mod tests { use http::Request; }", 0),
         ("bus/signals.rs", "use signal_hook::consts::SIGTERM; log::info!(\"caught\");", 0),
@@ -70,8 +70,8 @@ fn forbidden_names_are_seen() {
         ("h1/head.rs", "fn f(now: std::time::Instant) {}", 1),
         ("h1/head.rs", "#[cfg(test)] mod tests { use std::fs; }", 0),
         ("net/poll.rs", "use std::io; unsafe { f() }", 1),
-        ("threaded/pool.rs", "fn f() { std::thread::sleep(x); thread::sleep(y); self.sleep() }", 2),
-        ("threaded/pool.rs", "use std::thread::{self, sleep};", 1),
+        ("engine/pool.rs", "fn f() { std::thread::sleep(x); thread::sleep(y); self.sleep() }", 2),
+        ("engine/pool.rs", "use std::thread::{self, sleep};", 1),
     ] {
         tried(forbidden, path, text, broken);
     }
@@ -82,11 +82,11 @@ fn clocks_and_features_are_seen() {
     tried(clocks, "net/poll.rs", "let a = Instant::now(); let b = std::time::SystemTime::now();", 2);
     tried(clocks, "files/validators.rs", "SystemTime::now()", 1);
     tried(clocks, "files/mod.rs", "SystemTime::now()", 0);
-    tried(clocks, "threaded/pool.rs", "Instant::now()", 0);
-    tried(wall_clocks, "threaded/desk.rs", "SystemTime::now()", 0);
-    tried(wall_clocks, "threaded/watch.rs", "let a = Instant::now(); let b = SystemTime::now();", 1);
-    tried(features, "threaded/pool.rs", "#[cfg(feature = \"tls\")] fn f() {}", 1);
-    tried(features, "threaded/pool.rs", "fn f() { cfg!(all(unix, feature = \"tls\")) }", 1);
+    tried(clocks, "engine/pool.rs", "Instant::now()", 0);
+    tried(wall_clocks, "engine/service/desk.rs", "SystemTime::now()", 0);
+    tried(wall_clocks, "engine/watch.rs", "let a = Instant::now(); let b = SystemTime::now();", 1);
+    tried(features, "engine/pool.rs", "#[cfg(feature = \"tls\")] fn f() {}", 1);
+    tried(features, "engine/pool.rs", "fn f() { cfg!(all(unix, feature = \"tls\")) }", 1);
     tried(features, "server.rs", "#[cfg(feature = \"signals\")] fn f() {}", 0);
 }
 
@@ -117,4 +117,18 @@ fn names_and_lines_are_counted() {
         Source::new("h1/a/tests.rs", "fn f() {\n}\n"),
     ];
     assert_eq!(balance(&sources, 7), (1, 7 + 2 + 1 + 2));
+}
+
+#[test]
+fn a_room_imports_rooms_below_it_and_nothing_else_of_the_engine() {
+    for (path, text, broken) in [
+        ("engine/wire/output.rs", "use crate::engine::service::desk::Desk; use super::pace;", 0),
+        ("engine/wire/output.rs", "use crate::engine::connection::Connection;", 1),
+        ("engine/wire/output.rs", "use crate::engine::Engine;", 1),
+        ("engine/wire/output.rs", "#[cfg(test)] mod tests { use crate::engine::connection::Connection; }", 0),
+        ("engine/attic/mod.rs", "", 1),
+        ("engine/mod.rs", "use self::wire::output;", 0),
+    ] {
+        tried(rooms, path, text, broken);
+    }
 }

@@ -1,0 +1,14 @@
+//! Accepting: the addresses that are listened on, and a thread for each listener that does nothing but accept.
+//!
+//! An accepted connection is parked at once; the reactor hears of its first bytes. Listeners outlive an engine at a restart, so no
+//! client is refused in between.
+//!
+//! | file | step |
+//! |---|---|
+//! | [`listening`] | binds, opens and closes the gate between listeners and an engine |
+//! | [`thread`] | accepts, and pauses or makes room when descriptors run out |
+//! | [`kept`] | keeps listeners and connections from one engine for the next |
+
+pub(in crate::engine) mod kept;
+pub(in crate::engine) mod listening;
+pub(in crate::engine) mod thread;

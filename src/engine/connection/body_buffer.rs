@@ -1,0 +1,213 @@
+//! Content that is received before its handler runs, so that a client that is slow to send costs no thread.
+//!
+//! What there is of it is kept, up to `body_buffer_size` bytes; then the handler runs, reads that first, and waits for the rest
+//! itself. Only what has come takes memory, never what was announced.
+//!
+//! A client that waits for `100 Continue` gets it before the wait, behind the answers that are
+//! gathered. With a `body_buffer_size` of 0 the handler's first read sends it.
+
+use std::io;
+use std::mem;
+use std::time::Instant;
+
+use http::Method;
+
+use super::access_log::Line;
+use super::body::{DIRECT, Reception};
+use super::exchange::Pending;
+use super::linger::Refused;
+use super::phase::{Next, Reading, Step};
+use super::{Connection, Phase, Verdict};
+use crate::engine::service::counters::Late;
+use crate::engine::service::desk::Desk;
+use crate::engine::wire::input::{Input, Received};
+use crate::engine::wire::pace::Pace;
+use crate::h1::decode::Decoder;
+use crate::h1::encode;
+use crate::h1::error::Error;
+use crate::h1::exchange::Exchange;
+use crate::h1::head::{RequestHead, Scan};
+use crate::net::poll::Interest;
+use crate::net::stream::Stream;
+
+/// A request whose content is on its way.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    pub(super) head: RequestHead,
+    pub(super) exchange: Exchange,
+    pub(super) reception: Reception,
+    pub(super) line: Line,
+    /// Since when it waits, if it does.
+    pub(super) since: Option<Instant>,
+    /// How much had moved below TLS when that was last looked at; `None` without TLS.
+    below: Option<u64>,
+}
+
+impl Connection {
+    /// Serves a request, at once if there is nothing to wait for.
+    pub(super) fn begin(
+        &mut self,
+        head: RequestHead,
+        exchange: Exchange,
+        decoder: Option<Box<Decoder>>,
+        line: Line,
+        desk: &mut Desk,
+    ) -> Next {
+        let config = &desk.config;
+        let reception = decoder.map(|decoder| {
+            let pace = Pace::new(config.body_timeout, config.minimum_rate);
+            Reception::new(decoder, pace, exchange.wants_continue())
+        });
+        match reception {
+            Some(mut reception) if config.body_buffer > 0 && !reception.is_within(&self.input) => {
+                // A client that has begun to send its content does not wait (RFC 9110 §10.1.1).
+                if mem::take(&mut reception.wants_continue) && self.input.is_empty() {
+                    encode::interim_continue(&mut desk.gathered);
+                }
+                let below = self.stream.moved_below(Interest::Read);
+                Next::Content(Box::new(Gathering { head, exchange, reception, line, since: None, below }))
+            }
+            reception => self.admit(Pending { head, exchange, reception, line }, desk),
+        }
+    }
+
+    /// Keeps the content that has come, and serves the request once that is all, or as much as may be kept.
+    pub(super) fn gather(&mut self, desk: &mut Desk, reading: &mut Reading) -> Step {
+        let Phase::Content(gathering) = &mut self.phase else { return Step::On };
+        let most = desk.config.body_buffer;
+        match gathering.take_in(&mut self.input, most) {
+            // It is waited for by this worker.
+            Ok(false) if gathering.is_in_excess(desk) => {}
+            // The last read was cut off by its buffer: more is there, and comes to its place at once.
+            Ok(false) if *reading == Reading::Possible && gathering.is_plain(most) => {
+                match gathering.receive(&self.stream, most) {
+                    Ok(received) if received.count > 0 => {
+                        desk.counters.bytes_read.add(received.count as u64);
+                        self.is_drained = received.is_all;
+                        *reading = Reading::after(self.is_drained);
+                        return Step::On;
+                    }
+                    // Whatever it is, it comes up again where input is read.
+                    Ok(_) | Err(_) => return Step::Starved,
+                }
+            }
+            Ok(false) => return Step::Starved,
+            Ok(true) => {}
+            Err(error) => return Step::Verdict(self.refuse_present(error, desk)),
+        }
+        let Some(gathering) = self.take_gathering() else { return Step::On };
+        let Gathering { head, exchange, reception, line, .. } = *gathering;
+        let next = self.admit(Pending { head, exchange, reception: Some(reception), line }, desk);
+        *reading = Reading::after(self.is_drained);
+        self.settle(next, desk)
+    }
+
+    /// Begins to wait for more content; refuses the request instead if its client has had its time.
+    pub(super) fn await_content(&mut self, desk: &mut Desk) -> Verdict {
+        let Phase::Content(gathering) = &mut self.phase else { return Verdict::Park };
+        if let (Some(before), Some(now)) = (&mut gathering.below, self.stream.moved_below(Interest::Read)) {
+            gathering.reception.pace.moved_to(now, before);
+        }
+        match gathering.reception.pace.left() {
+            Some(left) => {
+                let now = Instant::now();
+                gathering.since = Some(now);
+                self.deadline = now + left;
+                Verdict::Park
+            }
+            None => self.refuse_present(Error::Timeout, desk),
+        }
+    }
+
+    /// Refuses what is being received.
+    pub(super) fn refuse_present(&mut self, error: Error, desk: &mut Desk) -> Verdict {
+        match self.take_gathering() {
+            Some(gathering) => {
+                desk.counters.count_content(error);
+                desk.counters.content_read.add(gathering.reception.decoder.produced());
+                let is_head = gathering.head.method == Method::HEAD;
+                self.refuse_as(gathering.line, Refused { error, is_head }, desk)
+            }
+            None => {
+                if error == Error::Timeout {
+                    desk.counters.count_late(Late::Head);
+                }
+                self.refuse(error, desk)
+            }
+        }
+    }
+
+    fn take_gathering(&mut self) -> Option<Box<Gathering>> {
+        match mem::replace(&mut self.phase, Phase::Head(Scan::default())) {
+            Phase::Content(gathering) => Some(gathering),
+            other => {
+                self.phase = other;
+                None
+            }
+        }
+    }
+}
+
+impl Gathering {
+    /// Begins the wait anew. The time until now was spent on sending, perhaps of `100 Continue`.
+    pub(super) fn restart_wait(&mut self) {
+        self.since = None;
+    }
+
+    /// Whether content comes next, and a good deal of it.
+    fn is_plain(&self, most: usize) -> bool {
+        let room = most.saturating_sub(self.reception.ahead.len());
+        self.reception.decoder.plain().min(room as u64) >= DIRECT as u64
+    }
+
+    /// Receives content without a copy on the way.
+    fn receive(&mut self, stream: &Stream, most: usize) -> io::Result<Received> {
+        let Reception { decoder, ahead, pace, .. } = &mut self.reception;
+        let begin = ahead.len();
+        let room = usize::try_from(decoder.plain()).unwrap_or(usize::MAX).min(most - begin).min(PIECE);
+        make_room(ahead, begin + room, most);
+        let read = stream.try_read(&mut ahead[begin..]);
+        let count = *read.as_ref().unwrap_or(&0);
+        ahead.truncate(begin + count);
+        decoder.pass(count);
+        if self.below.is_none() {
+            pace.moved(count);
+        }
+        read.map(|count| Received::of(stream, count, room))
+    }
+
+    /// Moves content from `input`, to `most` bytes in all; says whether the handler may run.
+    fn take_in(&mut self, input: &mut Input, most: usize) -> Result<bool, Error> {
+        let Self { reception: Reception { decoder, ahead, pace, .. }, since, below, .. } = self;
+        if let Some(since) = since.take() {
+            pace.waited(since.elapsed());
+        }
+        while !decoder.is_ended() && ahead.len() < most {
+            let begin = ahead.len();
+            let end = most.min(begin + input.unread().len());
+            make_room(ahead, end, most);
+            let step = decoder.decode(input.unread(), &mut ahead[begin..])?;
+            ahead.truncate(begin + step.produced);
+            if step.consumed == 0 {
+                return Ok(false);
+            }
+            input.consume(step.consumed);
+            if below.is_none() {
+                pace.moved(step.consumed);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Makes `ahead` as long as `end`, which is not over `most`.
+fn make_room(ahead: &mut Vec<u8>, end: usize, most: usize) {
+    if ahead.capacity() < end {
+        // Twice as much, but never more than may be kept: a trickle must not move for each byte.
+        ahead.reserve_exact((2 * end).min(most) - ahead.len());
+    }
+    ahead.resize(end, 0);
+}
+
+/// How much is received directly at a time: room is made, and cleared, before it is known what comes.
+const PIECE: usize = 64 * 1024;

@@ -1,0 +1,311 @@
+//! An answer that begins before its handler has returned: the sending side of a connection, lent to who asks for it.
+//!
+//! It is handed over by moving, as content is, so no lock is held while anybody waits. What is sent has gone out when the call returns.
+
+use std::fmt;
+use std::io;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::{HeaderMap, StatusCode};
+
+use super::Connection;
+use super::body::{Intake, Left};
+use super::exchange::contained;
+use super::finished::Answer;
+use crate::config::Config;
+use crate::engine::service::counters::Counter;
+use crate::engine::service::desk::{Clock, Desk, Service};
+use crate::engine::wire::output::Output;
+use crate::engine::wire::pace::Pace;
+use crate::engine::wire::remainder::Rest;
+use crate::engine::wire::response::{self as writing, Begun, Sent};
+use crate::h1::encode;
+use crate::h1::exchange::{CloseReason, Exchange};
+use crate::message::{Request, Response, early};
+use crate::net::stream::Stream;
+
+/// Where the sending side is while a handler runs: here, or with who is just sending.
+pub(super) struct Early {
+    place: Mutex<Place>,
+    /// Bytes sent. Added to only by the thread that holds the side; the worker's counters are not
+    /// this thread's to write.
+    written: Counter,
+}
+
+struct Place {
+    side: Option<Box<Side>>,
+    /// Whether the handler has returned; what is brought back after that is dropped.
+    is_over: bool,
+}
+
+/// The sending side of a connection.
+struct Side {
+    stream: Arc<Stream>,
+    service: Arc<Service>,
+    config: Arc<Config>,
+    intake: Option<Arc<Intake>>,
+    /// What was gathered and not sent.
+    gathered: Vec<u8>,
+    pace: Pace,
+    exchange: Exchange,
+    begun: Option<Begun>,
+    /// Why nothing more can be sent.
+    failed: Option<io::ErrorKind>,
+}
+
+impl Connection {
+    /// Lends the sending side to the handler of `request`, if that may want it.
+    pub(super) fn lend_output(
+        &self,
+        request: &mut Request,
+        exchange: &Exchange,
+        intake: Option<&Arc<Intake>>,
+        desk: &mut Desk,
+    ) -> Option<Arc<Early>> {
+        if !desk.service.handler.begins_early() {
+            return None;
+        }
+        let config = Arc::clone(&desk.config);
+        let side = Side {
+            stream: Arc::clone(&self.stream),
+            pace: Pace::new(config.write_timeout, config.minimum_rate),
+            config,
+            service: Arc::clone(&desk.service),
+            intake: intake.map(Arc::clone),
+            gathered: mem::take(&mut desk.gathered),
+            exchange: exchange.clone(),
+            begun: None,
+            failed: None,
+        };
+        let place = Mutex::new(Place { side: Some(Box::new(side)), is_over: false });
+        let early = Arc::new(Early { place, written: Counter::default() });
+        request.extensions_mut().insert(Arc::clone(&early) as Arc<dyn early::Early>);
+        Some(early)
+    }
+
+    /// Sends what a handler has answered with, or the rest of it if it has begun; `None`: it has panicked.
+    pub(super) fn answer_after(
+        &mut self,
+        early: Option<Arc<Early>>,
+        response: Option<Response>,
+        exchange: &mut Exchange,
+        intake: Option<&Arc<Intake>>,
+        is_head: bool,
+        desk: &mut Desk,
+    ) -> io::Result<(Answer, Option<Rest>)> {
+        let ended = early.map(|early| {
+            let side = early.end();
+            // A thread that is still sending has broken the rule, and what it sends from now on is not counted.
+            desk.counters.bytes_written.add(early.written.get());
+            side
+        });
+        let begun = match ended {
+            None => None,
+            Some(Some(side)) => {
+                desk.gathered = side.gathered;
+                if side.begun.is_some() {
+                    let asked = exchange.close_reason();
+                    *exchange = side.exchange;
+                    asked.into_iter().for_each(|reason| exchange.close(reason));
+                }
+                match (side.failed, side.begun) {
+                    (Some(kind), begun) => {
+                        begun.iter().for_each(|begun| begun.cut(&self.output(desk)));
+                        Some(Err(kind.into()))
+                    }
+                    (None, begun) => begun.map(Ok),
+                }
+            }
+            Some(None) => {
+                self.stream.abort();
+                Some(Err(io::Error::other("its handler has returned while another thread was sending")))
+            }
+        };
+        match (begun, response) {
+            (None, response) => self.answer(response.unwrap_or_else(panicked), exchange, intake, is_head, desk),
+            (Some(Ok(begun)), Some(response)) => self.resume(begun, response, exchange, desk),
+            (Some(begun), response) => {
+                if !contained(|| drop(response)) {
+                    desk.counters.panics.add(1);
+                }
+                begun.and_then(|begun| {
+                    begun.cut(&self.output(desk));
+                    Err(io::Error::other("a handler panicked in the middle of its answer"))
+                })
+            }
+        }
+    }
+
+    /// Sends the rest of an answer that has begun.
+    fn resume(
+        &self,
+        begun: Begun,
+        response: Response,
+        exchange: &mut Exchange,
+        desk: &mut Desk,
+    ) -> io::Result<(Answer, Option<Rest>)> {
+        let status = begun.status;
+        let mut scratch = mem::take(&mut desk.scratch);
+        let shutdown = Arc::clone(&desk.service.shutdown);
+        let mut output = self.output(desk);
+        let sent = writing::caught(|| {
+            writing::resume(&mut output, exchange, begun, response.into_body(), &mut scratch, &shutdown)
+        });
+        desk.scratch = scratch;
+        let Some(sent) = sent else {
+            desk.counters.panics.add(1);
+            return Err(io::Error::other("a body panicked"));
+        };
+        match sent? {
+            Sent::Whole(length) => Ok((Answer { status, length, upgrade: None }, None)),
+            Sent::Partly(rest, length) => Ok((Answer { status, length, upgrade: None }, Some(rest))),
+            Sent::Unsent(error) => Err(io::Error::other(error)),
+        }
+    }
+}
+
+/// What a client gets whose handler has panicked.
+fn panicked() -> Response {
+    let mut response = Response::new("internal server error\n".into());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+impl Early {
+    /// Takes the side back when the handler has returned; `None` if another thread is just sending.
+    fn end(&self) -> Option<Box<Side>> {
+        let mut place = self.place();
+        place.is_over = true;
+        place.side.take()
+    }
+
+    fn with<T>(&self, use_it: impl FnOnce(&mut Side) -> io::Result<T>) -> io::Result<T> {
+        let side = self.place().side.take();
+        let mut side =
+            side.ok_or_else(|| io::Error::new(io::ErrorKind::BrokenPipe, "the answer is over, or another is at it"))?;
+        let result = use_it(&mut side);
+        let mut place = self.place();
+        if !place.is_over {
+            place.side = Some(side);
+        }
+        result
+    }
+
+    /// Nothing under this lock can leave it half done, so poison says nothing.
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Early {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Early").finish_non_exhaustive()
+    }
+}
+
+impl early::Early for Early {
+    fn begin(&self, status: StatusCode, fields: &HeaderMap) -> io::Result<()> {
+        self.with(|side| side.begin(status, fields))
+    }
+
+    fn send(&self, content: &[u8]) -> io::Result<usize> {
+        self.with(|side| side.send(content, &self.written))
+    }
+}
+
+impl Side {
+    fn begin(&mut self, status: StatusCode, fields: &HeaderMap) -> io::Result<()> {
+        if self.begun.is_some() {
+            return Err(io::Error::other("the answer has begun already"));
+        }
+        // The next attempt is to find it as it was.
+        let mut exchange = self.exchange.clone();
+        if self.service.is_shutting_down() {
+            exchange.close(CloseReason::Shutdown);
+        }
+        // Content that came well so far may still be read.
+        if let Some(Left::Refused(_) | Left::Awaited | Left::Lost) = self.intake.as_ref().and_then(Left::of) {
+            exchange.close(CloseReason::UnreadContent);
+        }
+        let framing = exchange.answer(status, fields, None).map_err(io::Error::other)?;
+        let config = &self.config;
+        let mut clock = Clock::default();
+        let stamp = clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
+        encode::head(&mut self.gathered, &exchange, framing, status, fields, &stamp);
+        self.exchange = exchange;
+        self.begun = Some(Begun::new(status, framing));
+        Ok(())
+    }
+
+    fn send(&mut self, content: &[u8], written: &Counter) -> io::Result<usize> {
+        let Some(begun) = &mut self.begun else { return Err(io::Error::other("the answer has not begun")) };
+        if let Some(kind) = self.failed {
+            return Err(kind.into());
+        }
+        let config = &self.config;
+        let pace = mem::replace(&mut self.pace, Pace::new(config.write_timeout, config.minimum_rate));
+        let (gathered, pressure) = (&mut self.gathered, &self.service.pressure);
+        let mut output = Output::over(&self.stream, pace, gathered, written, pressure);
+        let sent = begun.send(&mut output, content, &self.service.shutdown);
+        self.pace = output.pace;
+        sent.inspect_err(|error| self.failed = Some(error.kind()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::engine::connection::Verdict;
+    use crate::engine::service::counters::Counters;
+    use crate::message::Handler;
+    use crate::settings::Settings;
+
+    /// Sends from another thread, and looks at the worker's counters before it returns.
+    struct Foreign {
+        counters: Arc<Counters>,
+        seen: AtomicU64,
+    }
+
+    impl Handler for Foreign {
+        fn handle(&self, request: &mut Request) -> Response {
+            let early = Arc::clone(request.extensions().get::<Arc<dyn early::Early>>().unwrap());
+            let sending = thread::spawn(move || {
+                early.begin(StatusCode::OK, &HeaderMap::new())?;
+                early.send(b"from another thread")
+            });
+            assert_eq!(sending.join().unwrap().unwrap(), 19);
+            self.seen.store(self.counters.bytes_written.get(), Ordering::SeqCst);
+            Response::new("".into())
+        }
+
+        fn begins_early(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn bytes_that_another_thread_sends_are_counted_by_the_worker() {
+        let (mut client, socket) = UnixStream::pair().unwrap();
+        let counters = Arc::new(Counters::default());
+        let handler = Arc::new(Foreign { counters: Arc::clone(&counters), seen: AtomicU64::new(0) });
+        let config = Config::resolve(&Settings::default()).unwrap();
+        let service = Arc::new(Service::new(config, Arc::clone(&handler) as Arc<dyn Handler>));
+        let mut desk = Desk::new(Arc::clone(&service), Arc::clone(&counters));
+        let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+        let mut connection = Connection::new(stream, None, Instant::now(), &service.config.get());
+        io::Write::write_all(&mut client, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        while !matches!(connection.advance(&mut desk), Verdict::Close) {}
+        drop(connection);
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).unwrap();
+        assert_eq!(handler.seen.load(Ordering::SeqCst), 0, "only the worker may count");
+        assert_eq!(counters.bytes_written.get(), answer.len() as u64);
+    }
+}

@@ -1,0 +1,337 @@
+//! One exchange: from a whole head to an answer that is sent or gathered.
+//!
+//! ```text
+//! head ─► parse ─► judge ─► request ─► handler ─► response ─► send ─► what of the content is left?
+//!           │        │                    │ panics    │ cannot be sent      │
+//!           ▼        ▼                    ▼           ▼                     ▼
+//!        refused  refused                500      500 or the content's   next head | drain | linger | close
+//! ```
+
+use std::io;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use http::Method;
+
+use super::access_log::Line;
+use super::body::{Intake, Left, Reception};
+use super::finished::{Answer, Done, Unread, break_off};
+use super::linger::Refused;
+use super::phase::{Next, Reading, Step};
+use super::sending::Then;
+use super::upgrade;
+use super::{Connection, Phase, Verdict};
+use crate::engine::service::costs::{Admission, Route};
+use crate::engine::service::counters::Late;
+use crate::engine::service::desk::Desk;
+use crate::engine::wire::remainder::Rest;
+use crate::engine::wire::response::{self as writing, Sent};
+use crate::h1::decode::Decoder;
+use crate::h1::error::Error;
+use crate::h1::exchange::{CloseReason, Exchange};
+use crate::h1::framing::Framing;
+use crate::h1::head::{self, RequestHead, Scan};
+use crate::message::body::Body;
+use crate::message::early::Early;
+use crate::message::request::Connection as Facts;
+use crate::message::upgrade::Socket;
+use crate::message::{Request, Response};
+use crate::net::tls::secure::Secure;
+use crate::proxy::node::Claims;
+
+/// A request whose handler is to run.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) head: RequestHead,
+    pub(super) exchange: Exchange,
+    pub(super) reception: Option<Reception>,
+    pub(super) line: Line,
+}
+
+impl Connection {
+    /// Serves the request whose head is the first `length` bytes of the input.
+    pub(super) fn exchange(&mut self, length: usize, desk: &mut Desk) -> Next {
+        let begun = desk.meter.begin(desk.service.measures());
+        let bytes = desk.keep_head(&self.input.unread()[..length]);
+        self.input.consume(length);
+        let fields = mem::take(&mut desk.fields);
+        let is_head = head::is_of_head(&bytes);
+        let mut head = match head::parse(bytes, &desk.head_limits(), fields) {
+            Ok(head) => head,
+            Err(error) => {
+                let line = Line::refused(self.peer.as_ref());
+                return Next::Verdict(self.refuse_as(line, Refused { error, is_head }, desk));
+            }
+        };
+        let judged = self.judge_claims(&mut head, desk);
+        let line = Line::begin(self.client().as_ref(), &head, begun);
+        match judged.and_then(|()| self.judge(&head, desk)) {
+            Ok((exchange, decoder)) => self.begin(head, exchange, decoder, line, desk),
+            Err(error) => Next::Verdict(self.refuse_as(line, Refused { error, is_head }, desk)),
+        }
+    }
+
+    fn judge(&self, head: &RequestHead, desk: &Desk) -> Result<(Exchange, Option<Box<Decoder>>), Error> {
+        let exchange = Exchange::begin(head, desk.policy())?;
+        let decoder = match exchange.framing() {
+            Framing::None => None,
+            framing => Some(Box::new(Decoder::new(framing, desk.content_limits())?)),
+        };
+        Ok((exchange, decoder))
+    }
+
+    /// Runs the handler of a request if this thread may, or leaves it to a worker.
+    pub(super) fn admit(&mut self, pending: Pending, desk: &mut Desk) -> Next {
+        let RequestHead { method, target, .. } = &pending.head;
+        let route = Route::new(method, target.path());
+        match desk.duty.admit(route, method, target.path()) {
+            Admission::Here => {}
+            Admission::Worker => return Next::Ready(Box::new(pending), Verdict::Work),
+            Admission::Later => return Next::Ready(Box::new(pending), Verdict::Again),
+        }
+        // Earlier answers must not wait for a handler that may take long.
+        if !desk.gathered.is_empty() && desk.duty.is_to_flush_before(route) {
+            match self.output(desk).flush_some() {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.phase = Phase::Ready(Box::new(pending));
+                    return Next::Verdict(self.leave_and_resume(desk));
+                }
+                Err(_) => {
+                    pending.line.end(None);
+                    return Next::Verdict(Verdict::Close);
+                }
+            }
+        }
+        self.serve(pending, route, desk)
+    }
+
+    /// Goes on with a request that a thread was found for.
+    pub(super) fn take_turn(&mut self, desk: &mut Desk, reading: &mut Reading) -> Step {
+        let next = match mem::replace(&mut self.phase, Phase::Head(Scan::default())) {
+            Phase::Ready(pending) => self.admit(*pending, desk),
+            other => {
+                self.phase = other;
+                return Step::On;
+            }
+        };
+        *reading = Reading::after(self.is_drained);
+        self.settle(next, desk)
+    }
+
+    /// Runs the handler and sends its answer.
+    fn serve(&mut self, pending: Pending, route: Route, desk: &mut Desk) -> Next {
+        let Pending { head, mut exchange, mut reception, line } = pending;
+        let begun = desk.duty.is_precise().then(Instant::now);
+        if desk.duty.is_unbounded() {
+            desk.note_task(&head);
+        }
+        // Its content may have been waited for.
+        desk.meter.resume(line.begun.is_some());
+        let is_head = head.method == Method::HEAD;
+        let is_to_come = reception.as_ref().is_some_and(|reception| !reception.is_within(&self.input));
+        // Earlier answers must not wait for content that may be long in coming.
+        if is_to_come && !desk.gathered.is_empty() && self.output(desk).flush().is_err() {
+            return Next::Verdict(Verdict::Close);
+        }
+        if let Some(reception) = &mut reception {
+            // A client that has sent all content waits for nothing, and the line would overtake
+            // answers that are only gathered.
+            reception.wants_continue &= is_to_come;
+        }
+        let intake = reception.map(|reception| Arc::new(Intake::new(Box::new(self.lend_content(reception, desk)))));
+        let mut request = self.request(head, intake.clone(), desk);
+        let early = self.lend_output(&mut request, &exchange, intake.as_ref(), desk);
+        let response = self.handle(&mut request, &mut exchange, desk);
+        if desk.duty.is_unbounded() {
+            desk.clock.expire();
+        }
+        if desk.service.is_shutting_down() {
+            exchange.close(CloseReason::Shutdown);
+        }
+        // What a handler has left in the request is its own, and so is what happens when it is dropped.
+        let is_sound = contained(|| {
+            self.recover(&mut request, desk);
+            drop(request);
+        });
+        if !is_sound {
+            desk.counters.panics.add(1);
+            exchange.close(CloseReason::Panicked);
+        }
+
+        let outcome = self.answer_after(early, response, &mut exchange, intake.as_ref(), is_head, desk);
+        desk.duty.ran(route, begun.map(|begun| begun.elapsed()));
+        let content = match intake.map(|intake| intake.end()) {
+            None => Unread::Nothing,
+            Some(None) => Unread::Elsewhere,
+            Some(Some(content)) => {
+                let failed = content.failure.is_some();
+                let decoder = self.take_back(*content, desk);
+                if failed || !decoder.is_ended() { Unread::Here { decoder, failed } } else { Unread::Nothing }
+            }
+        };
+        match outcome {
+            Ok((answer, rest)) => {
+                let done = Done { exchange, content, answer, line };
+                match rest {
+                    None => self.conclude(done, desk),
+                    Some(rest) => Next::Verdict(self.leave(Some(rest), Then::Conclude(Box::new(done)), desk)),
+                }
+            }
+            Err(error) => {
+                if error.kind() == io::ErrorKind::TimedOut {
+                    desk.counters.count_late(Late::Write);
+                }
+                log::debug!("an answer broke off: {error}");
+                break_off(line, desk);
+                Next::Verdict(Verdict::Close)
+            }
+        }
+    }
+
+    fn request(&mut self, head: RequestHead, intake: Option<Arc<Intake>>, desk: &Desk) -> Request {
+        let body = match intake {
+            Some(intake) => Body::incoming(intake),
+            None => Body::empty(),
+        };
+        let mut request = Request::new(body);
+        *request.method_mut() = head.method;
+        *request.uri_mut() = head.target;
+        *request.version_mut() = head.version;
+        *request.headers_mut() = head.fields;
+        *request.extensions_mut() = mem::take(&mut self.extensions);
+        if request.extensions().is_empty() {
+            let stream = Arc::clone(&self.stream) as Arc<dyn Socket>;
+            let facts = Facts::new(
+                self.peer.clone(),
+                Arc::downgrade(&stream) as Weak<dyn Socket>,
+                self.proxied.announced.clone(),
+                self.stream.secure().and_then(Secure::facts).map(Arc::clone),
+                Arc::clone(&desk.service.shutdown),
+            );
+            request.extensions_mut().insert(Arc::new(facts));
+        }
+        if let Some(claims) = self.proxied.claims.take() {
+            request.extensions_mut().insert(*claims);
+        }
+        request
+    }
+
+    /// Runs the handler; a panic (`None`) costs this connection and nothing else.
+    fn handle(&self, request: &mut Request, exchange: &mut Exchange, desk: &Desk) -> Option<Response> {
+        desk.counters.requests.add(1);
+        let handler = &desk.service.handler;
+        let response = catch_unwind(AssertUnwindSafe(|| handler.handle(request))).ok();
+        if response.is_none() {
+            desk.counters.panics.add(1);
+            log::error!("a handler panicked; its client gets a 500, or a cut where the answer has begun");
+            exchange.close(CloseReason::Panicked);
+        }
+        response
+    }
+
+    /// Takes back what the next request can use of this one.
+    fn recover(&mut self, request: &mut Request, desk: &mut Desk) {
+        let mut extensions = mem::take(request.extensions_mut());
+        if desk.service.handler.begins_early() {
+            extensions.remove::<Arc<dyn Early>>();
+        }
+        if desk.config.trust.is_some() {
+            extensions.remove::<Claims>();
+        }
+        // What a handler has put beside the connection's facts is this request's alone.
+        if extensions.len() == 1 && extensions.get::<Arc<Facts>>().is_some() {
+            self.extensions = extensions;
+        }
+        let mut fields = mem::take(request.headers_mut());
+        fields.clear();
+        if fields.capacity() <= KEPT_FIELDS {
+            desk.fields = fields;
+        }
+    }
+
+    /// Sends the response, or what has to take its place.
+    pub(super) fn answer(
+        &mut self,
+        mut response: Response,
+        exchange: &mut Exchange,
+        intake: Option<&Arc<Intake>>,
+        is_head: bool,
+        desk: &mut Desk,
+    ) -> io::Result<(Answer, Option<Rest>)> {
+        if response.body().is_upgrade() {
+            response = upgrade::admit(response, exchange, desk);
+        }
+        if response.body().is_upgrade() {
+            // What follows the content is the first of the other protocol.
+            intake.and_then(|intake| intake.with(|content| content.skip(desk.config.drain)));
+        }
+        match intake.and_then(Left::of) {
+            // Whatever the handler made of it: what was wrong was the client's content, and that is what it is told.
+            Some(Left::Refused(error)) if !response.status().is_client_error() => {
+                if !contained(|| drop(response)) {
+                    desk.counters.panics.add(1);
+                }
+                return self.refuse_instead(error, exchange, is_head, desk);
+            }
+            Some(Left::Refused(error)) => {
+                desk.counters.count_content(error);
+                exchange.close(CloseReason::UnreadContent);
+            }
+            Some(Left::Awaited | Left::Lost) => exchange.close(CloseReason::UnreadContent),
+            Some(Left::Known(bytes)) if bytes > desk.config.drain => exchange.close(CloseReason::UnreadContent),
+            Some(Left::Known(_)) | None => {}
+        }
+        let upgrade = response.body_mut().take_upgrade();
+        let status = response.status();
+        let Desk { gathered, counters, service, config, clock, scratch, .. } = desk;
+        let stamp = clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
+        let mut output = self.output_of(gathered, &counters.bytes_written, service, config);
+        let shutdown = &service.shutdown;
+        let sent = writing::caught(|| writing::send(&mut output, exchange, response, &stamp, scratch, shutdown));
+        match sent {
+            Some(Ok(Sent::Whole(length))) => Ok((Answer { status, length, upgrade }, None)),
+            Some(Ok(Sent::Partly(rest, length))) => Ok((Answer { status, length, upgrade }, Some(rest))),
+            Some(Ok(Sent::Unsent(error))) => {
+                if error.status().is_server_error() {
+                    log::error!("an answer could not be sent: {error}");
+                }
+                self.refuse_instead(error, exchange, is_head, desk)
+            }
+            Some(Err(error)) => Err(error),
+            None => {
+                desk.counters.panics.add(1);
+                Err(io::Error::other("a body panicked"))
+            }
+        }
+    }
+
+    fn refuse_instead(
+        &self,
+        error: Error,
+        exchange: &mut Exchange,
+        is_head: bool,
+        desk: &mut Desk,
+    ) -> io::Result<(Answer, Option<Rest>)> {
+        exchange.close(CloseReason::Refused);
+        desk.counters.refused.add(1);
+        desk.counters.overruled.add(1);
+        desk.counters.count_content(error);
+        self.answer_refusal(error, is_head, desk);
+        Ok((Answer { status: error.status(), length: 0, upgrade: None }, None))
+    }
+}
+
+/// Runs what drops things of the user's; false, and a line in the log, if that panicked.
+pub(super) fn contained(run: impl FnOnce()) -> bool {
+    let is_sound = catch_unwind(AssertUnwindSafe(run)).is_ok();
+    if !is_sound {
+        log::error!("dropping what a handler has made panicked");
+    }
+    is_sound
+}
+
+/// A map of fields that is larger is not kept for the next request.
+const KEPT_FIELDS: usize = 48;

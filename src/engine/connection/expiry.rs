@@ -1,0 +1,123 @@
+//! What becomes of a connection whose time is over.
+
+use super::{Connection, Phase, Verdict};
+use crate::engine::service::counters::Late;
+use crate::engine::service::desk::Desk;
+use crate::h1::error::Error;
+use crate::proxy::header::Refusal;
+
+/// What is to be done with a connection whose time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overdue {
+    Close,
+    /// A worker is to look at it once more, and to judge.
+    LastLook,
+}
+
+impl Connection {
+    /// Enters that its deadline has passed, and says what is to be done about it.
+    ///
+    /// The idle end of a conversation is no error of anybody's; a head or content that does not come, or not whole, is a `408`.
+    /// What has come before a worker had time to look at it has come in time.
+    pub(crate) fn overdue(&mut self) -> Overdue {
+        let is_optional = self.is_idle() || matches!(self.phase, Phase::Drain { .. } | Phase::Linger { .. });
+        self.is_overdue = !is_optional || self.has_unread_input();
+        if self.is_overdue { Overdue::LastLook } else { Overdue::Close }
+    }
+
+    /// What its client is late with where nobody has to tell it, as [`overdue`](Self::overdue) says.
+    pub(crate) fn late(&self) -> Late {
+        if self.is_idle() { Late::Idle } else { Late::Linger }
+    }
+
+    /// Ends what a worker has looked at once more, in vain.
+    pub(super) fn give_up_waiting(&mut self, desk: &mut Desk) -> Verdict {
+        match self.phase {
+            Phase::Proxy => self.refuse_header(Refusal::Late, desk),
+            Phase::Handshake(_) => self.give_up_handshake(desk),
+            _ if self.is_idle() => {
+                desk.counters.count_late(Late::Idle);
+                Verdict::Close
+            }
+            // Its client has had its answer.
+            Phase::Drain { .. } | Phase::Linger { .. } => {
+                desk.counters.count_late(Late::Linger);
+                Verdict::Close
+            }
+            _ => self.refuse_present(Error::Timeout, desk),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::net::poll::Interest;
+
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::engine::service::desk::Service;
+    use crate::message::Request;
+    use crate::net::stream::Stream;
+    use crate::settings::Settings;
+
+    /// A connection that has received `sent`, and waits.
+    fn after(sent: &str) -> (Connection, Desk, UnixStream) {
+        let (mut client, socket) = UnixStream::pair().unwrap();
+        let config = Config::resolve(&Settings::default()).unwrap();
+        let service = Arc::new(Service::new(config, Arc::new(|request: &mut Request| request.uri().path().to_owned())));
+        let mut desk = Desk::new(Arc::clone(&service), Arc::default());
+        let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+        let mut connection = Connection::new(stream, None, Instant::now(), &service.config.get());
+        client.write_all(sent.as_bytes()).unwrap();
+        while !matches!(connection.advance(&mut desk), Verdict::Park) {}
+        (connection, desk, client)
+    }
+
+    /// The head of a request whose content its handler leaves, and the part of it that is received first.
+    fn part_of_80_kib() -> String {
+        format!("POST /first HTTP/1.1\r\nHost: a\r\nContent-Length: 81920\r\n\r\n{}", "x".repeat(70_000))
+    }
+
+    #[test]
+    fn content_that_is_dropped_is_looked_at_once_more() {
+        let (mut connection, mut desk, mut client) = after(&part_of_80_kib());
+        assert!(matches!(connection.phase, Phase::Drain { .. }), "{:?}", connection.phase);
+        assert_eq!(connection.overdue(), Overdue::Close, "nothing has come");
+        client.write_all("x".repeat(81_920 - 70_000).as_bytes()).unwrap();
+        client.write_all(b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        assert_eq!(connection.overdue(), Overdue::LastLook);
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert_eq!((connection.is_idle(), connection.answered), (true, 2));
+        assert_eq!(desk.counters.timeouts().linger, 0);
+    }
+
+    #[test]
+    fn content_that_is_dropped_and_still_not_whole_ends_without_another_answer() {
+        let (mut connection, mut desk, mut client) = after(&part_of_80_kib());
+        client.write_all(b"xxx").unwrap();
+        assert_eq!(connection.overdue(), Overdue::LastLook);
+        let written = desk.counters.bytes_written.get();
+        assert!(matches!(connection.advance(&mut desk), Verdict::Close));
+        let seen = (desk.counters.timeouts().linger, desk.counters.refused.get(), desk.counters.bytes_written.get());
+        assert_eq!(seen, (1, 0, written));
+    }
+
+    #[test]
+    fn what_follows_a_last_answer_is_dropped_before_the_end() {
+        let (mut connection, mut desk, mut client) = after("nonsense\r\n\r\n");
+        assert!(matches!(connection.phase, Phase::Linger { .. }), "{:?}", connection.phase);
+        assert_eq!(connection.overdue(), Overdue::Close, "nothing has come");
+        client.write_all(b"more").unwrap();
+        assert_eq!(connection.overdue(), Overdue::LastLook);
+        assert!(matches!(connection.advance(&mut desk), Verdict::Close));
+        assert!(matches!(connection.stream.wait(Interest::Read, Duration::ZERO), Ok(false)), "it has been read");
+        assert_eq!(desk.counters.timeouts().linger, 1);
+    }
+}

@@ -1,0 +1,366 @@
+//! One connection, from its first byte to its last: what may come next, and what its worker does about it.
+//!
+//! ```text
+//!   Proxy (only behind one, only once)
+//!     ▼
+//!   Handshake (only with TLS, only once)
+//!     ▼     head          content there             answer out
+//!   ┌──► Head ───► Content ──► Ready ──► exchange ──► Send ──┐
+//!   │     │ ▲         │          │           │ content left  │
+//!   │     │ └ parked  │ refused  │ 503       ▼ unread        │
+//!   │     ▼           ▼          ▼         Drain ────────────┤
+//!   │   Linger ◄──────┴──────────┴───────────┘ too much      │
+//!   │     └──────────────────► closed                        │
+//!   └────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Every state but the exchange itself is resumable: when input runs out, [`Connection::advance`] returns and the
+//! connection waits elsewhere, without a thread. A deadline belongs to a state and does not move when a byte arrives.
+
+pub(in crate::engine) mod access_log;
+pub(in crate::engine) mod body;
+pub(in crate::engine) mod body_buffer;
+pub(in crate::engine) mod early;
+pub(in crate::engine) mod exchange;
+pub(in crate::engine) mod expiry;
+pub(in crate::engine) mod finished;
+pub(in crate::engine) mod handshake;
+pub(in crate::engine) mod linger;
+pub(in crate::engine) mod partial;
+pub(in crate::engine) mod phase;
+pub(in crate::engine) mod proxy;
+pub(in crate::engine) mod sending;
+pub(in crate::engine) mod upgrade;
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::Extensions;
+
+use self::phase::Phase;
+pub(crate) use self::phase::Verdict;
+use self::phase::{Next, Reading, Step};
+use self::proxy::Proxied;
+use crate::address::Peer;
+use crate::config::Config;
+use crate::engine::service::budget::Load;
+use crate::engine::service::counters::Counter;
+use crate::engine::service::desk::{Desk, Service};
+use crate::engine::service::open::{Open, Ticket};
+use crate::engine::wire::input::Input;
+use crate::engine::wire::output::Output;
+use crate::engine::wire::pace::Pace;
+use crate::h1::error::Error;
+use crate::h1::head::Scan;
+use crate::net::poll::Interest;
+use crate::net::stream::{Stream, would_wait};
+use crate::net::tls::secure::Secure;
+use crate::proxy::header::Refusal;
+
+/// A connection and where it stands. It has one owner at any time: the queue, a worker, or parking.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(in crate::engine) stream: Arc<Stream>,
+    /// Who is at the other end; once a proxy has announced somebody, that one.
+    peer: Option<Peer>,
+    proxied: Proxied,
+    pub(in crate::engine) input: Input,
+    phase: Phase,
+    /// When the present phase must be over.
+    pub(in crate::engine) deadline: Instant,
+    /// Whether that has been set: between two requests it is only once there is a wait.
+    is_timed: bool,
+    /// Whether the last read left nothing behind in the socket, so that the poller will report what comes.
+    is_drained: bool,
+    /// Whether something has been reported since.
+    is_likely: bool,
+    /// Whether the client has ended its side.
+    has_ended: bool,
+    /// Whether its deadline has passed and somebody has to tell the client.
+    is_overdue: bool,
+    /// Requests that were answered.
+    pub(in crate::engine) answered: u64,
+    /// What the last request carried of the connection, for the next one.
+    pub(in crate::engine) extensions: Extensions,
+    /// Bytes received and sent below TLS that are counted.
+    below: [u64; 2],
+    /// Where parking knows it, once it has been there.
+    pub(in crate::engine) lot: Option<u64>,
+    /// What it is watched for there.
+    pub(in crate::engine) watched: Interest,
+    /// Counts it among the open ones.
+    pub(in crate::engine) ticket: Option<Ticket>,
+    /// Counts what it holds of a message that has not come whole, while it waits.
+    load: Option<Load>,
+}
+
+impl Connection {
+    /// A connection that was accepted at `now`.
+    pub(crate) fn new(stream: Stream, peer: Option<Peer>, now: Instant, config: &Config) -> Self {
+        let patience = if stream.secure().is_some() { config.handshake_timeout } else { config.header_timeout };
+        Self {
+            phase: if config.proxy_protocol { Phase::Proxy } else { Phase::first(&stream) },
+            stream: Arc::new(stream),
+            proxied: Proxied::new(config.trust.as_ref(), peer.as_ref()),
+            peer,
+            input: Input::default(),
+            deadline: now + patience,
+            is_timed: true,
+            is_drained: false,
+            is_likely: false,
+            has_ended: false,
+            is_overdue: false,
+            answered: 0,
+            extensions: Extensions::new(),
+            below: [0; 2],
+            lot: None,
+            watched: Interest::Read,
+            ticket: None,
+            load: None,
+        }
+    }
+
+    /// When it must have got on.
+    pub(in crate::engine) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether it is between two requests: nothing of the next has come.
+    pub(in crate::engine) fn is_idle(&self) -> bool {
+        self.answered > 0 && matches!(&self.phase, Phase::Head(scan) if !scan.has_begun())
+    }
+
+    /// Has it counted in `open` for as long as it lives.
+    pub(in crate::engine) fn count_in(&mut self, open: &Arc<Open>) {
+        self.ticket = Some(open.enter());
+    }
+
+    /// All that was written to a connection in memory.
+    pub(crate) fn answered_in_memory(&self) -> Vec<u8> {
+        match self.stream.secure().map_or(&*self.stream, Secure::inner) {
+            Stream::Script(script) => script.answered(),
+            Stream::Tcp(_) | Stream::Unix(_) | Stream::Tls(_) => Vec::new(),
+        }
+    }
+
+    /// Enters that something has arrived since the last read, or may have: what was reported can be what has been read meanwhile.
+    pub(in crate::engine) fn note_input(&mut self) {
+        self.is_drained = false;
+    }
+
+    /// Enters that something is so likely to arrive that the next read may wait for it a little.
+    pub(crate) fn expect_input(&mut self) {
+        self.is_likely = true;
+    }
+
+    /// What it waits for.
+    pub(in crate::engine) fn interest(&self) -> Interest {
+        match self.phase {
+            Phase::Send(_) => Interest::Write,
+            Phase::Handshake(interest) => interest,
+            _ => Interest::Read,
+        }
+    }
+
+    /// Whether it is in the middle of an exchange, which a stop lets come to its end.
+    pub(in crate::engine) fn is_under_way(&self) -> bool {
+        matches!(self.phase, Phase::Content(_) | Phase::Ready(_) | Phase::Send(_))
+    }
+
+    /// Whether an answer waits for its client.
+    pub(in crate::engine) fn is_sending(&self) -> bool {
+        matches!(self.phase, Phase::Send(_))
+    }
+
+    /// Goes on for as long as there is input. What was gathered to send is sent when it returns.
+    pub(crate) fn advance(&mut self, desk: &mut Desk) -> Verdict {
+        desk.meter.turn();
+        self.load = None;
+        let is_last_look = mem::take(&mut self.is_overdue);
+        if is_last_look {
+            self.is_drained = false;
+        }
+        let deadline = self.deadline;
+        self.input.lend(&mut desk.spare);
+        let mut verdict = self.run(desk);
+        if is_last_look && self.deadline == deadline && matches!(verdict, Verdict::Park) {
+            verdict = self.give_up_waiting(desk);
+        }
+        if !desk.gathered.is_empty() {
+            verdict = self.flush_after(verdict, desk);
+        }
+        desk.meter.leave(&desk.counters);
+        self.note_below(desk);
+        self.tidy(desk);
+        if matches!(verdict, Verdict::Park) {
+            verdict = self.find_room(desk);
+        }
+        self.weigh(desk);
+        verdict
+    }
+
+    /// Keeps no more memory than what is unread needs.
+    fn tidy(&mut self, desk: &mut Desk) {
+        if self.input.is_empty() {
+            self.input.give_back(&mut desk.spare);
+        } else {
+            self.input.shrink();
+        }
+    }
+
+    fn run(&mut self, desk: &mut Desk) -> Verdict {
+        let mut reading =
+            if mem::take(&mut self.is_likely) { Reading::Expected } else { Reading::after(self.is_drained) };
+        if matches!(self.phase, Phase::Send(_)) {
+            // What was reported may be room, and input all the same.
+            reading = Reading::Possible;
+        }
+        for _ in 0..SHARE {
+            let stepped = match &mut self.phase {
+                Phase::Proxy => self.proxy_header(desk),
+                Phase::Handshake(_) => self.shake_hands(desk, &mut reading),
+                Phase::Head(_) => self.head(desk, &mut reading),
+                Phase::Content(_) => self.gather(desk, &mut reading),
+                Phase::Ready(_) => self.take_turn(desk, &mut reading),
+                Phase::Send(_) => self.send(desk),
+                Phase::Drain { .. } => self.drain(desk),
+                Phase::Linger { .. } => self.linger(),
+            };
+            match stepped {
+                Step::Verdict(verdict) => return verdict,
+                Step::On => {}
+                Step::Starved => {
+                    if let Err(verdict) = self.fill(desk, &mut reading) {
+                        return if let Verdict::Park = verdict { self.pause(desk) } else { verdict };
+                    }
+                }
+            }
+        }
+        Verdict::Again
+    }
+
+    /// Begins to wait for input, and says when it must have come.
+    fn pause(&mut self, desk: &mut Desk) -> Verdict {
+        match &self.phase {
+            Phase::Content(_) => self.await_content(desk),
+            Phase::Head(_) if !self.is_timed => {
+                self.deadline = Instant::now() + desk.config.keep_alive_timeout;
+                self.is_timed = true;
+                Verdict::Park
+            }
+            _ => Verdict::Park,
+        }
+    }
+
+    /// Looks for a head, and serves it.
+    fn head(&mut self, desk: &mut Desk, reading: &mut Reading) -> Step {
+        let Phase::Head(scan) = &mut self.phase else { return Step::On };
+        let had_begun = scan.has_begun();
+        match scan.advance(self.input.unread(), &desk.head_limits()) {
+            Err(error) => Step::Verdict(self.refuse(error, desk)),
+            Ok(None) => {
+                if scan.has_begun() && !had_begun && self.answered > 0 {
+                    self.deadline = Instant::now() + desk.config.header_timeout;
+                    self.is_timed = true;
+                }
+                Step::Starved
+            }
+            Ok(Some(length)) => {
+                let next = self.exchange(length, desk);
+                *reading = Reading::after(self.is_drained);
+                self.settle(next, desk)
+            }
+        }
+    }
+
+    fn settle(&mut self, next: Next, desk: &mut Desk) -> Step {
+        let config = &desk.config;
+        match next {
+            Next::Head => {
+                self.phase = Phase::Head(Scan::default());
+                self.is_timed = false;
+                Step::On
+            }
+            Next::Content(gathering) => {
+                self.phase = Phase::Content(gathering);
+                Step::On
+            }
+            Next::Ready(pending, verdict) => {
+                self.phase = Phase::Ready(pending);
+                Step::Verdict(verdict)
+            }
+            Next::Drain(decoder) => {
+                self.phase = Phase::Drain { decoder, left: config.drain };
+                self.deadline = Instant::now() + config.linger_timeout;
+                Step::On
+            }
+            Next::Verdict(verdict) => Step::Verdict(verdict),
+        }
+    }
+
+    /// Reads more; `Err` says what to do if nothing can be had now.
+    fn fill(&mut self, desk: &mut Desk, reading: &mut Reading) -> Result<(), Verdict> {
+        if *reading == Reading::Reported {
+            return Err(Verdict::Park);
+        }
+        if !desk.gathered.is_empty() {
+            match self.output(desk).flush_some() {
+                // What is made is out.
+                Ok(true) => desk.meter.settle(&desk.counters),
+                Ok(false) => return Err(self.leave_and_resume(desk)),
+                Err(_) => return Err(Verdict::Close),
+            }
+        }
+        let read = match reading {
+            Reading::Expected => self.input.read(&self.stream),
+            Reading::Possible | Reading::Reported => self.input.try_read(&self.stream),
+        };
+        match read {
+            Ok(received) if received.count > 0 => {
+                desk.counters.bytes_read.add(received.count as u64);
+                desk.meter.receive(*reading == Reading::Expected);
+                self.is_drained = received.is_all;
+                *reading = Reading::after(self.is_drained);
+                Ok(())
+            }
+            Err(error) if would_wait(&error) => {
+                self.is_drained = true;
+                Err(Verdict::Park)
+            }
+            Ok(_) => {
+                self.has_ended = true;
+                match &self.phase {
+                    Phase::Proxy if !self.input.is_empty() => Err(self.refuse_header(Refusal::Truncated, desk)),
+                    // It has ended its side only, perhaps, and can still be told.
+                    Phase::Head(scan) if scan.has_begun() => Err(self.refuse(Error::Truncated, desk)),
+                    Phase::Content(_) => Err(self.refuse_present(Error::Truncated, desk)),
+                    _ => Err(Verdict::Close),
+                }
+            }
+            Err(_) => Err(Verdict::Close),
+        }
+    }
+
+    fn output<'a>(&'a self, desk: &'a mut Desk) -> Output<'a> {
+        let Desk { gathered, counters, service, config, .. } = desk;
+        self.output_of(gathered, &counters.bytes_written, service, config)
+    }
+
+    /// The way out for what is `gathered`.
+    fn output_of<'a>(
+        &'a self,
+        gathered: &'a mut Vec<u8>,
+        written: &'a Counter,
+        service: &'a Service,
+        config: &Config,
+    ) -> Output<'a> {
+        let pace = Pace::new(config.write_timeout, config.minimum_rate);
+        let stays = service.is_over() || service.burden.is_full();
+        let output = Output::over(&self.stream, pace, gathered, written, &service.pressure);
+        if stays { output } else { output.leaving() }
+    }
+}
+
+/// How many steps, such as pipelined requests or reads, a connection may take before others have their turn.
+const SHARE: u32 = 64;

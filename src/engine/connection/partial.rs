@@ -1,0 +1,216 @@
+//! What connections hold of messages that are still on their way in, while they wait for the rest without a thread.
+//!
+//! Each is bounded by itself, by the limits on heads and on content that is kept. All together they are bounded too, or clients that send
+//! large heads and never end them could fill the memory, however few bytes a second they send. Above the bound content is waited for by its
+//! worker, a client that has sent a large part of a head is turned away, and one that asks on while it takes no answer has had its last
+//! one. What is small waits as ever, so that who fills the rest keeps few others out.
+
+use std::sync::atomic::Ordering;
+
+use super::body::Reception;
+use super::body_buffer::Gathering;
+use super::exchange::Pending;
+use super::sending::{Sending, Then};
+use super::{Connection, Phase, Verdict};
+use crate::engine::service::desk::{Desk, Service};
+
+impl Connection {
+    /// Has what it holds counted while it waits.
+    pub(super) fn weigh(&mut self, desk: &Desk) {
+        let bytes = self.input.held() + self.phase.held() + self.proxied.held();
+        self.load = (bytes > 0).then(|| desk.service.incoming.add(bytes as u64, 0));
+    }
+
+    /// Says what becomes of it where it is about to wait with much, and no room is left.
+    pub(super) fn find_room(&mut self, desk: &mut Desk) -> Verdict {
+        let unread = self.input.held();
+        match &mut self.phase {
+            Phase::Head(_) if is_excess(unread, &desk.service) => {
+                let verdict = self.turn_away(desk);
+                self.tidy(desk);
+                return verdict;
+            }
+            // More requests, or content that its handler has left: neither is looked at.
+            Phase::Send(sending) if sending.may_be_last() && is_excess(unread + sending.spares(), &desk.service) => {
+                sending.be_last();
+                desk.service.turned_away.fetch_add(1, Ordering::Relaxed);
+                self.input.clear();
+                self.tidy(desk);
+            }
+            // Its client has had its answer.
+            Phase::Drain { decoder, .. } if is_excess(decoder.held(), &desk.service) => return Verdict::Close,
+            _ => {}
+        }
+        Verdict::Park
+    }
+}
+
+impl Sending {
+    /// How much memory it would not keep if nothing followed what is being sent.
+    fn spares(&self) -> usize {
+        match self.then() {
+            Then::Conclude(done) => done.unread(),
+            Then::Resume(phase, _) => phase.held(),
+            Then::Linger | Then::Close => 0,
+        }
+    }
+}
+
+impl Gathering {
+    /// Whether it would have to wait where no room is left.
+    pub(super) fn is_in_excess(&self, desk: &Desk) -> bool {
+        is_excess(self.held(), &desk.service)
+    }
+
+    fn held(&self) -> usize {
+        self.head.held() + self.reception.held() + self.line.held()
+    }
+}
+
+impl Pending {
+    fn held(&self) -> usize {
+        let content = self.reception.as_ref().map_or(0, Reception::held);
+        self.head.held() + content + self.line.held()
+    }
+}
+
+impl Reception {
+    fn held(&self) -> usize {
+        self.ahead.capacity() + self.decoder.held()
+    }
+}
+
+impl Phase {
+    fn held(&self) -> usize {
+        match self {
+            Self::Content(gathering) => gathering.held(),
+            Self::Ready(pending) => pending.held(),
+            Self::Drain { decoder, .. } => decoder.held(),
+            Self::Send(sending) => match sending.then() {
+                Then::Conclude(done) => done.held(),
+                Then::Resume(phase, _) => phase.held(),
+                Then::Linger | Then::Close => 0,
+            },
+            Self::Proxy | Self::Handshake(_) | Self::Head(_) | Self::Linger { .. } => 0,
+        }
+    }
+}
+
+fn is_excess(bytes: usize, service: &Service) -> bool {
+    bytes > SPARED && service.incoming.is_full()
+}
+
+/// What each may hold however many there are: more than most browsers send.
+const SPARED: usize = 8 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::engine::service::budget::Load;
+    use crate::message::Request;
+    use crate::net::stream::Stream;
+    use crate::settings::Settings;
+
+    /// What becomes of a connection that has sent `sent`, where others hold `others` of 100,000 bytes; and how full it is then.
+    fn after(sent: &str, others: u64) -> (Verdict, Phase, u64) {
+        let (client, socket) = UnixStream::pair().unwrap();
+        over(client, socket, sent, others, 1)
+    }
+
+    /// The answer is that many times six bytes.
+    fn over(mut client: UnixStream, socket: UnixStream, sent: &str, others: u64, n: usize) -> (Verdict, Phase, u64) {
+        let settings = Settings { max_parked_size: Some(100_000), ..Settings::default() };
+        let config = Config::resolve(&settings).unwrap();
+        let service = Arc::new(Service::new(config, Arc::new(move |_: &mut Request| "served".repeat(n))));
+        let mut desk = Desk::new(Arc::clone(&service), Arc::default());
+        let _others = service.incoming.add(others, 0);
+        let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+        let mut connection = Connection::new(stream, None, Instant::now(), &service.config.get());
+        client.write_all(sent.as_bytes()).unwrap();
+        let verdict = connection.advance(&mut desk);
+        let held = connection.load.as_ref().map_or(0, Load::bytes);
+        (verdict, connection.phase, held)
+    }
+
+    fn head(length: usize) -> String {
+        format!("POST / HTTP/1.1\r\nHost: a\r\nX: {}", "x".repeat(length))
+    }
+
+    #[test]
+    fn what_waits_is_counted_and_nothing_else() {
+        for (sent, expected) in [
+            (String::new(), 0),
+            ("POST / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 0),
+            (head(100), 256),
+            (head(5000), 8192),
+            (head(9000), 16_384),
+        ] {
+            let (verdict, phase, held) = after(&sent, 0);
+            assert!(matches!((verdict, phase), (Verdict::Park, Phase::Head(_))));
+            assert_eq!(held, expected, "{} bytes", sent.len());
+        }
+        // Blanks before a value are no part of it, and are held as long as it is.
+        for filling in ["x", " "] {
+            let head = format!("POST / HTTP/1.1\r\nHost: a\r\nX:{}y", filling.repeat(50_000));
+            let (_, phase, held) = after(&(head + "\r\nContent-Length: 5000\r\n\r\nhalf"), 0);
+            assert!(matches!(phase, Phase::Content(_)) && (50_000..60_000).contains(&held), "{phase:?}: {held}");
+        }
+        let trailers = format!("\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nY: {}", "y".repeat(6000));
+        let (_, phase, held) = after(&(head(100) + &trailers), 0);
+        assert!(matches!(phase, Phase::Content(_)) && held > 6000, "{phase:?}: {held}");
+    }
+
+    #[test]
+    fn where_no_room_is_left_only_what_is_small_waits() {
+        for (sent, waits) in [(head(8000), true), (head(9000), false)] {
+            let (verdict, phase, _) = after(&sent, 100_000);
+            assert_eq!(matches!((&verdict, &phase), (Verdict::Park, Phase::Head(_))), waits, "{phase:?}");
+            assert_eq!(matches!(phase, Phase::Linger { .. }), !waits, "{phase:?}");
+        }
+        let (_, phase, _) = after(&(head(3000) + "\r\nContent-Length: 10\r\n\r\nhalf"), 100_000);
+        assert!(matches!(phase, Phase::Content(_)), "{phase:?}");
+        // Its handler has run, and left the rest of the content for the drain.
+        let (_, phase, _) = after(&(head(9000) + "\r\nContent-Length: 10\r\n\r\nhalf"), 100_000);
+        assert!(matches!(phase, Phase::Drain { .. }), "{phase:?}");
+    }
+
+    /// What becomes of a client that has asked for `/` and sent `more`, and takes no answer.
+    fn beside_an_answer(more: &str, others: u64, n: usize) -> (Verdict, Phase, u64) {
+        let (client, mut socket) = UnixStream::pair().unwrap();
+        socket.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
+        while socket.write(&[b'#'; 4096]).is_ok() {}
+        over(client, socket, &(head(17_000) + more), others, n)
+    }
+
+    #[test]
+    fn who_asks_on_and_takes_no_answer_has_had_the_last_where_no_room_is_left() {
+        let next = "\r\n\r\n".to_owned() + &head(12_000);
+        for (others, kept) in [(0, 16_384), (100_000, 0)] {
+            let (verdict, phase, held) = beside_an_answer(&next, others, 1);
+            assert!(matches!(verdict, Verdict::Park), "it is let go");
+            assert_eq!(held, kept);
+            let Phase::Send(sending) = phase else { panic!("{phase:?}") };
+            assert_eq!(matches!(sending.then(), Then::Linger), kept == 0, "{sending:?}");
+        }
+    }
+
+    #[test]
+    fn trailers_that_nobody_reads_are_let_go_where_no_room_is_left() {
+        let trailers = "\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nY: ".to_owned() + &"y".repeat(12_000);
+        // A small answer is gathered and the content drained; of a large one a rest is left, and the exchange not over.
+        for (n, is_over) in [(1, true), (10_000, false)] {
+            let (verdict, phase, held) = beside_an_answer(&trailers, 100_000, n);
+            assert!(matches!(verdict, Verdict::Park), "it is let go");
+            assert_eq!(held, 0);
+            let Phase::Send(sending) = phase else { panic!("{phase:?}") };
+            let is_last = matches!(sending.then(), Then::Linger);
+            assert!(is_last == is_over && (is_over || matches!(sending.then(), Then::Conclude(_))), "{sending:?}");
+        }
+    }
+}

@@ -1,0 +1,531 @@
+//! An answer whose client is slow to take it: the rest waits with the connection, parked, and costs no thread.
+//!
+//! Linux reports room only once a third of the socket's buffer is free, and a slow client takes long to get there. So besides it is
+//! tried again from time to time: what was taken until then counts for the client, and a client that takes nothing runs out of time.
+
+use std::mem;
+use std::time::{Duration, Instant};
+
+use super::finished::Done;
+use super::phase::Step;
+use super::{Connection, Phase, Verdict};
+use crate::engine::service::budget::{Load, Weight};
+use crate::engine::service::counters::Late;
+use crate::engine::service::desk::Desk;
+use crate::engine::wire::output::Output;
+use crate::engine::wire::pace::Pace;
+use crate::engine::wire::remainder::{Left, Rest};
+use crate::h1::head::Scan;
+use crate::net::stream::Stream;
+
+/// What is still to be sent, and what comes then.
+#[derive(Debug)]
+pub(super) struct Sending {
+    /// Comes before `rest`.
+    gathered: Vec<u8>,
+    rest: Option<Rest>,
+    pace: Pace,
+    /// Since when it waits.
+    since: Instant,
+    then: Then,
+    /// Counts what it holds.
+    load: Load,
+}
+
+/// What comes once all is sent.
+#[derive(Debug)]
+pub(super) enum Then {
+    /// The end of an exchange.
+    Conclude(Box<Done>),
+    /// What the connection was about, and when that had to be over.
+    Resume(Box<Phase>, Instant),
+    /// The end of our side.
+    Linger,
+    /// The end.
+    Close,
+}
+
+impl Connection {
+    /// Sends what is gathered, and then does what `then` says; or leaves both for later.
+    pub(super) fn flush_then(&mut self, then: Then, desk: &mut Desk) -> Verdict {
+        let mut output = self.output(desk);
+        match if then.is_end() { output.finish_some() } else { output.flush_some() } {
+            Ok(true) => match then {
+                Then::Linger => self.half_close(desk),
+                Then::Conclude(_) | Then::Resume(..) | Then::Close => Verdict::Close,
+            },
+            Ok(false) => self.leave(None, then, desk),
+            Err(_) => self.lose(),
+        }
+    }
+
+    /// Sends what is gathered when a worker is about to let go of the connection.
+    pub(super) fn flush_after(&mut self, verdict: Verdict, desk: &mut Desk) -> Verdict {
+        match verdict {
+            Verdict::Park | Verdict::Again | Verdict::Work => match self.output(desk).flush_some() {
+                Ok(true) => verdict,
+                Ok(false) => self.leave_and_resume(desk),
+                Err(_) => self.lose(),
+            },
+            // It gets no other chance.
+            Verdict::Close | Verdict::Upgrade(_) => match self.output(desk).flush() {
+                Ok(()) => verdict,
+                Err(_) => self.lose(),
+            },
+        }
+    }
+
+    /// What was gathered is lost: an ordinary end could pass for that of an answer in it.
+    fn lose(&self) -> Verdict {
+        self.stream.abort();
+        Verdict::Close
+    }
+
+    /// Leaves what is gathered for later, to go on afterwards with what it is about now.
+    pub(super) fn leave_and_resume(&mut self, desk: &mut Desk) -> Verdict {
+        let phase = mem::replace(&mut self.phase, Phase::Head(Scan::default()));
+        let then = Then::Resume(Box::new(phase), self.deadline);
+        self.leave(None, then, desk)
+    }
+
+    /// Has it wait for room, and for nothing else.
+    #[cfg(test)]
+    pub(in crate::engine) fn wait_for_room(&mut self, desk: &mut Desk) {
+        self.leave(None, Then::Close, desk);
+    }
+
+    /// Leaves what is gathered and `rest` for later.
+    pub(super) fn leave(&mut self, rest: Option<Rest>, then: Then, desk: &mut Desk) -> Verdict {
+        let config = &desk.config;
+        let pace = Pace::new(config.write_timeout, config.minimum_rate);
+        // Of its own size: the worker keeps its buffer.
+        let gathered = desk.gathered.as_slice().to_vec();
+        desk.gathered.clear();
+        // What was reported until now may be input, and will not be again.
+        self.is_drained = false;
+        let now = Instant::now();
+        self.deadline = now + config.write_timeout.min(RETRY);
+        let load = desk.service.burden.add(0, 0);
+        let mut sending = Box::new(Sending { gathered, rest, pace, since: now, then, load });
+        sending.settle(&self.stream, desk);
+        self.phase = Phase::Send(sending);
+        Verdict::Park
+    }
+
+    /// Sends what the client takes now.
+    pub(super) fn send(&mut self, desk: &mut Desk) -> Step {
+        let Phase::Send(mut sending) = mem::replace(&mut self.phase, Phase::Head(Scan::default())) else {
+            return Step::Verdict(Verdict::Close);
+        };
+        desk.meter.resume(desk.service.measures());
+        let now = Instant::now();
+        sending.pace.waited(now - sending.since);
+        mem::swap(&mut desk.gathered, &mut sending.gathered);
+        let pace = mem::replace(&mut sending.pace, Pace::new(Duration::ZERO, None));
+        let mut output = Output::new(&self.stream, pace, desk).leaving();
+        let left = sending.send(&mut output);
+        sending.pace = output.pace;
+        mem::swap(&mut desk.gathered, &mut sending.gathered);
+        // What the storage of a file has cost is not the client's.
+        let now = Instant::now();
+        match left {
+            Ok(Left::Nothing) => self.go_on(sending.then, desk),
+            Ok(Left::More) => match sending.pace.left() {
+                Some(left) => {
+                    sending.settle(&self.stream, desk);
+                    sending.since = now;
+                    self.deadline = now + left.min(RETRY);
+                    self.phase = Phase::Send(sending);
+                    Step::Verdict(Verdict::Park)
+                }
+                None => {
+                    desk.counters.count_late(Late::Write);
+                    Step::Verdict(self.give_up(*sending, "its client has had its time", desk))
+                }
+            },
+            // Nobody would report room that there has been all along.
+            Ok(Left::Share) => {
+                sending.since = now;
+                self.phase = Phase::Send(sending);
+                Step::Verdict(Verdict::Again)
+            }
+            Ok(Left::Missing(missing)) => {
+                log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
+                // Whole answers may stand before it, and are sent.
+                sending.rest = None;
+                mem::replace(&mut sending.then, Then::Close).break_off(desk);
+                self.phase = Phase::Send(sending);
+                Step::On
+            }
+            Err(error) => Step::Verdict(self.give_up(*sending, &error.to_string(), desk)),
+        }
+    }
+
+    fn go_on(&mut self, then: Then, desk: &mut Desk) -> Step {
+        match then {
+            Then::Conclude(done) => {
+                let next = self.conclude(*done, desk);
+                self.settle(next, desk)
+            }
+            Then::Resume(phase, deadline) => {
+                self.phase = *phase;
+                if let Phase::Content(gathering) = &mut self.phase {
+                    gathering.restart_wait();
+                }
+                // A client's time to think begins when it has its answer, and so does its time for content that is dropped.
+                let now = Instant::now();
+                self.deadline = match self.phase {
+                    Phase::Drain { .. } => now + desk.config.linger_timeout,
+                    _ if self.is_idle() => now + desk.config.keep_alive_timeout,
+                    _ => deadline,
+                };
+                Step::On
+            }
+            Then::Linger => Step::Verdict(self.half_close(desk)),
+            Then::Close => Step::Verdict(Verdict::Close),
+        }
+    }
+
+    /// Cuts a client off in the middle of its answer, in a way that it can tell and that frees what the kernel keeps for it.
+    fn give_up(&self, sending: Sending, why: &str, desk: &mut Desk) -> Verdict {
+        log::debug!("an answer broke off: {why}");
+        self.stream.abort();
+        sending.then.break_off(desk);
+        Verdict::Close
+    }
+}
+
+impl Then {
+    /// Whether nothing follows that we would send.
+    fn is_end(&self) -> bool {
+        matches!(self, Self::Linger | Self::Close)
+    }
+
+    fn break_off(self, desk: &mut Desk) {
+        if let Self::Conclude(done) = self {
+            done.break_off(desk);
+        }
+    }
+}
+
+impl Sending {
+    /// Frees what it need not keep while it waits, and counts the memory that it does keep.
+    fn settle(&mut self, stream: &Stream, desk: &Desk) {
+        if self.gathered.capacity() > 2 * self.gathered.len() {
+            self.gathered.shrink_to_fit();
+        }
+        let mut weight = Weight::default();
+        if let Some(rest) = &mut self.rest {
+            rest.settle();
+            weight = rest.kept();
+        }
+        let of_tls = if stream.secure().is_some() { KEPT_BY_TLS } else { 0 };
+        weight.bytes += self.gathered.capacity() as u64 + of_tls;
+        if weight != self.load.weight() {
+            self.load = desk.service.burden.take(weight);
+        }
+    }
+
+    pub(super) fn then(&self) -> &Then {
+        &self.then
+    }
+
+    /// Whether nothing needs to follow what is being sent.
+    pub(super) fn may_be_last(&self) -> bool {
+        !matches!(&self.then, Then::Conclude(done) if done.is_upgrade())
+    }
+
+    /// Has nothing follow what is being sent but the end.
+    pub(super) fn be_last(&mut self) {
+        match &mut self.then {
+            Then::Conclude(done) => done.be_last(),
+            Then::Resume(phase, _) => {
+                match mem::replace(&mut **phase, Phase::Head(Scan::default())) {
+                    Phase::Content(gathering) => gathering.line.end(None),
+                    Phase::Ready(pending) => pending.line.end(None),
+                    _ => {}
+                }
+                self.then = Then::Linger;
+            }
+            Then::Linger | Then::Close => {}
+        }
+    }
+
+    /// Sends what the client takes; a part may be left of what is gathered, of the rest, or of both.
+    fn send(&mut self, output: &mut Output<'_>) -> std::io::Result<Left> {
+        if let Some(rest) = &mut self.rest {
+            match rest.send(output)? {
+                Left::Nothing => self.rest = None,
+                left => return Ok(left),
+            }
+        }
+        let is_out = if self.then.is_end() { output.finish_some()? } else { output.flush_some()? };
+        Ok(if is_out { Left::Nothing } else { Left::More })
+    }
+}
+
+/// Bytes that TLS may have taken of an answer and not sent: nobody knows how many, but no more than so many.
+const KEPT_BY_TLS: u64 = 64 * 1024;
+/// How often a client that takes little is looked at.
+const RETRY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use std::sync::{Arc, mpsc};
+    use std::thread;
+
+    use super::*;
+    use crate::config::Config;
+    use bytes::{Bytes, BytesMut};
+    use http::Method;
+
+    use crate::engine::service::costs::Route;
+    use crate::engine::service::desk::Service;
+    use crate::message::{Body, Handler, Request};
+    use crate::net::poll::Interest;
+    use crate::net::stream::Stream;
+    use crate::settings::Settings;
+
+    /// A connection that has asked for `/a` and `/b`, and whose client has not read what fills the socket already.
+    fn full() -> (Connection, Desk, UnixStream) {
+        let (mut connection, desk, mut client) = asked("/a", |request| request.uri().path().to_owned().into());
+        // Answers are gathered where the next handler is known to be short.
+        let short = |path| desk.service.costs.record(Route::new(&Method::GET, path), Duration::from_micros(1));
+        ["/a", "/b", "/c"].into_iter().for_each(short);
+        client.write_all(b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        fill(&mut connection);
+        (connection, desk, client)
+    }
+
+    fn full_by(handler: Arc<dyn Handler>) -> (Connection, Desk, UnixStream) {
+        let (mut client, mut socket) = UnixStream::pair().unwrap();
+        socket.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
+        while socket.write(&[b'#'; 4096]).is_ok() {}
+        let config = Config::resolve(&Settings::default()).unwrap();
+        let service = Arc::new(Service::new(config, handler));
+        let desk = Desk::new(Arc::clone(&service), Arc::default());
+        let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+        client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        (Connection::new(stream, None, Instant::now(), &service.config.get()), desk, client)
+    }
+
+    /// A connection that has asked for `path`. A write that waits has no time limit.
+    fn asked(path: &str, handler: fn(&Request) -> Body) -> (Connection, Desk, UnixStream) {
+        let (mut client, socket) = UnixStream::pair().unwrap();
+        let config = Config::resolve(&Settings::default()).unwrap();
+        let service = Arc::new(Service::new(config, Arc::new(move |request: &mut Request| handler(request))));
+        let desk = Desk::new(Arc::clone(&service), Arc::default());
+        let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+        client.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
+        (Connection::new(stream, None, Instant::now(), &service.config.get()), desk, client)
+    }
+
+    /// Leaves no room in the socket.
+    fn fill(connection: &mut Connection) {
+        let Stream::Unix(socket) = &*connection.stream else { panic!("it is a Unix socket") };
+        socket.set_nonblocking(true).unwrap();
+        while (&*socket).write(&[b'#'; 4096]).is_ok() {}
+        socket.set_nonblocking(false).unwrap();
+    }
+
+    type Make = fn(&Request) -> Body;
+
+    #[test]
+    fn the_first_write_of_any_answer_waits_for_no_client() {
+        let large = |_: &Request| Body::from(vec![b'x'; 16 << 20]);
+        let file = |_: &Request| {
+            let path = std::env::temp_dir().join(format!("drupe-sending-{}", std::process::id()));
+            let file = File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+            std::fs::remove_file(path).unwrap();
+            file.set_len(16 << 20).unwrap();
+            Body::from_file(file)
+        };
+        // The kernel does not send a device.
+        let copied = |_: &Request| Body::from_file_range(File::open("/dev/zero").unwrap(), 0..16 << 20);
+        let small = |_: &Request| Body::from("small");
+        let kinds: [(&str, Make); 4] = [("large", large), ("file", file), ("copied", copied), ("small", small)];
+        for (kind, handler) in kinds {
+            for is_full in [false, true] {
+                if kind == "small" && !is_full {
+                    continue;
+                }
+                let (mut connection, mut desk, client) = asked("/", handler);
+                if is_full {
+                    fill(&mut connection);
+                }
+                let (tell, told) = mpsc::channel();
+                thread::spawn(move || {
+                    let verdict = connection.advance(&mut desk);
+                    tell.send((matches!(verdict, Verdict::Park), connection.is_sending()))
+                });
+                let parked = told.recv_timeout(Duration::from_secs(20));
+                assert_eq!(parked, Ok((true, true)), "{kind}, in a full socket: {is_full}");
+                drop(client);
+            }
+        }
+    }
+
+    #[test]
+    fn answers_that_were_gathered_wait_for_room_and_what_follows_goes_on() {
+        let (mut connection, mut desk, mut client) = full();
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(connection.is_under_way() && connection.interest() == Interest::Write);
+        assert!(desk.gathered.is_empty(), "it is the connection's own");
+        client.set_nonblocking(true).unwrap();
+        let mut all = Vec::new();
+        let mut read = |all: &mut Vec<u8>| drop(client.read_to_end(all));
+        read(&mut all);
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(connection.is_idle() && connection.interest() == Interest::Read);
+        read(&mut all);
+        let answers = String::from_utf8(all.into_iter().filter(|byte| *byte != b'#').collect()).unwrap();
+        let contents: Vec<&str> = answers.split("\r\n\r\n").skip(1).map(|part| &part[..2]).collect();
+        assert_eq!(contents, ["/a", "/b"], "{answers}");
+    }
+
+    #[test]
+    fn leave_to_send_content_waits_for_room_behind_the_answers_before_it() {
+        let (mut connection, mut desk, mut client) = full();
+        client.write_all(b"POST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").unwrap();
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(connection.is_sending() && desk.gathered.is_empty());
+        client.set_nonblocking(true).unwrap();
+        let mut all = Vec::new();
+        let mut read = |all: &mut Vec<u8>| drop(client.read_to_end(all));
+        read(&mut all);
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(matches!(connection.phase, Phase::Content(_)), "{:?}", connection.phase);
+        read(&mut all);
+        let sent = String::from_utf8(all.into_iter().filter(|byte| *byte != b'#').collect()).unwrap();
+        assert!(sent.ends_with("/bHTTP/1.1 100 Continue\r\n\r\n"), "{sent}");
+        assert_eq!(desk.counters.requests.get(), 2);
+        client.write_all(b"hello").unwrap();
+        connection.note_input();
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(connection.is_idle());
+    }
+
+    #[test]
+    fn time_in_which_leave_waits_for_room_is_not_that_of_the_content() {
+        let (mut connection, mut desk, mut client) = full();
+        client.write_all(b"POST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").unwrap();
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        let Phase::Send(sending) = &mut connection.phase else { panic!("it waits for room") };
+        let Then::Resume(phase, _) = &mut sending.then else { panic!("content comes then") };
+        let Phase::Content(gathering) = &mut **phase else { panic!("content comes then") };
+        gathering.since = gathering.since.and_then(|since| since.checked_sub(Duration::from_secs(3600)));
+        client.set_nonblocking(true).unwrap();
+        drop(client.read_to_end(&mut Vec::new()));
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(matches!(connection.phase, Phase::Content(_)), "{:?}", connection.phase);
+    }
+
+    #[test]
+    fn a_client_that_leaves_meanwhile_ends_it() {
+        let (mut connection, mut desk, client) = full();
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        drop(client);
+        assert!(matches!(connection.advance(&mut desk), Verdict::Close));
+    }
+
+    #[test]
+    fn a_client_that_reads_nothing_for_too_long_is_cut() {
+        let (mut connection, mut desk, _client) = full();
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        let Phase::Send(sending) = &mut connection.phase else { panic!("it waits for room") };
+        sending.since -= Duration::from_secs(3600);
+        assert!(matches!(connection.advance(&mut desk), Verdict::Close));
+        assert_eq!(desk.counters.timeouts().write, 1);
+    }
+
+    /// The bytes that count for an answer of `make` whose client has taken nothing, and the connection that waits with it.
+    fn parked(make: impl Fn() -> Body + Send + Sync + 'static) -> (u64, Connection, Desk, UnixStream) {
+        let (mut connection, mut desk, client) = full_by(Arc::new(move |_: &mut Request| make()));
+        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        let Phase::Send(sending) = &connection.phase else { panic!("it waits for room") };
+        (sending.load.bytes(), connection, desk, client)
+    }
+
+    const LARGE: usize = 1 << 20;
+    /// Heads of answers, and memory of small things.
+    const BESIDE: u64 = 4096;
+
+    #[test]
+    fn whole_allocations_count_for_as_long_as_they_are_held() {
+        let check = |what: &str, make: fn() -> Body| {
+            let (counted, ..) = parked(make);
+            assert!((LARGE as u64..LARGE as u64 + BESIDE).contains(&counted), "{what}: {counted}");
+        };
+        check("a vector", || vec![b'x'; LARGE].into());
+        check("bytes that own a vector", || Bytes::from(vec![b'x'; LARGE]).into());
+        check("bytes from an owner", || Bytes::from_owner(vec![b'x'; LARGE]).into());
+        check("an owner", || Body::owned(vec![b'x'; LARGE], LARGE));
+        check("the only range of some bytes", || Bytes::from(vec![b'x'; LARGE]).slice(..LARGE / 2).into());
+        check("a vector with room to spare", || {
+            let mut content = Vec::with_capacity(LARGE);
+            content.resize(LARGE / 4, b'x');
+            content.into()
+        });
+        check("a buffer with room to spare", || {
+            let mut content = BytesMut::with_capacity(LARGE);
+            content.resize(LARGE / 4, b'x');
+            content.freeze().into()
+        });
+    }
+
+    #[test]
+    fn constants_count_nothing_and_shared_bytes_once() {
+        static TEXT: [u8; LARGE] = [b'x'; LARGE];
+        assert!(parked(|| TEXT[..].into()).0 < BESIDE);
+        let shared = Bytes::from(vec![b'x'; LARGE]);
+        let (mut connection, mut desk, _client) = full_by({
+            let shared = shared.clone();
+            Arc::new(move |_: &mut Request| Body::from(shared.clone()))
+        });
+        let mut others = Vec::new();
+        for _ in 0..3 {
+            let (other, _, client) = full();
+            others.push((other, client));
+        }
+        for connection in [&mut connection].into_iter().chain(others.iter_mut().map(|(other, _)| other)) {
+            assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        }
+        let held = desk.service.burden.bytes();
+        assert!((LARGE as u64..LARGE as u64 + 4 * BESIDE).contains(&held), "{held}");
+        drop(connection);
+        assert!(desk.service.burden.bytes() >= LARGE as u64, "three clients still wait for it");
+        drop(others);
+        assert_eq!(desk.service.burden.bytes(), 0);
+    }
+
+    #[test]
+    fn small_rest_of_a_large_answer_is_copied_and_the_answer_freed() {
+        let dropped = Arc::new(());
+        let holds = Arc::clone(&dropped);
+        struct Owner(Vec<u8>, #[expect(dead_code, reason = "its count is looked at")] Arc<()>);
+        impl AsRef<[u8]> for Owner {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        let make = move || Body::owned(Owner(vec![b'x'; LARGE], Arc::clone(&holds)), LARGE);
+        let (counted, mut connection, mut desk, mut client) = parked(make);
+        assert!(counted >= LARGE as u64 && Arc::strong_count(&dropped) == 3);
+        client.set_nonblocking(true).unwrap();
+        let (mut taken, mut room) = (0, vec![0; 64 * 1024]);
+        while let Phase::Send(sending) = &connection.phase {
+            let (left, counted) = (sending.rest.as_ref().map_or(0, Rest::len), sending.load.bytes());
+            let is_small = left < LARGE as u64 / 8;
+            assert_eq!(Arc::strong_count(&dropped) == 2, is_small, "{left} bytes are left");
+            assert_eq!(counted < LARGE as u64 / 8 + BESIDE, is_small, "{left} bytes are left, {counted} count");
+            while let Ok(count @ 1..) = client.read(&mut room) {
+                taken += count;
+            }
+            assert!(matches!(connection.advance(&mut desk), Verdict::Park), "after {taken} bytes");
+        }
+        assert_eq!(desk.service.burden.bytes(), 0);
+    }
+}

@@ -1,0 +1,285 @@
+//! Every order in which a client, the leader at the poller, the watch and the worker that has the connection can come in between each other.
+//!
+//! Each step is one that the others cannot divide: a system call, or a call under the lock of the lots. So whatever can happen between
+//! threads happens between these steps, and all of it is tried, one order after the other, over a real socket and with the real
+//! connection. What is lost on the way is a request that is never answered, or an end that nobody notices.
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use super::*;
+use crate::config::Config;
+use crate::engine::connection::Verdict;
+use crate::engine::connection::expiry::Overdue;
+use crate::engine::service::desk::{Desk, Service};
+use crate::message::Request;
+use crate::net::stream::Stream;
+use crate::settings::Settings;
+
+/// What a client does, one after the other.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Ask,
+    /// The first half of a request; the second half is the next one.
+    AskHalf,
+    AskOtherHalf,
+    End,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug)]
+enum Turn {
+    Client,
+    /// The leader asks the poller.
+    Look,
+    /// The leader fetches the connection of what was reported.
+    Fetch,
+    /// The worker takes the connection up, serves it, or parks it.
+    Work,
+    /// The watch finds its deadline passed.
+    Expire,
+}
+
+/// What the worker has in hand.
+enum Hand {
+    Empty,
+    Served(Box<Connection>),
+    Waiting(Box<Connection>),
+}
+
+struct World {
+    parking: Parking,
+    desk: Desk,
+    client: UnixStream,
+    acts: VecDeque<Act>,
+    asked: usize,
+    has_ended: bool,
+    reported: VecDeque<(u64, bool)>,
+    /// How often the leader may still look before the others have done what they want.
+    looks: usize,
+    ready: VecDeque<Box<Connection>>,
+    hand: Hand,
+    may_expire: bool,
+    /// How many had been asked when it did.
+    due: Option<usize>,
+    is_closed: bool,
+}
+
+impl World {
+    fn new(service: &Arc<Service>, acts: &[Act], looks: usize, may_expire: bool) -> Self {
+        let (client, socket) = UnixStream::pair().unwrap();
+        let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+        let connection = Box::new(Connection::new(stream, None, Instant::now(), &service.config.get()));
+        Self {
+            parking: Parking::new().unwrap(),
+            desk: Desk::new(Arc::clone(service), Arc::default()),
+            client,
+            acts: acts.iter().copied().collect(),
+            asked: 0,
+            has_ended: false,
+            reported: VecDeque::new(),
+            looks,
+            ready: VecDeque::new(),
+            hand: Hand::Served(connection),
+            may_expire,
+            due: None,
+            is_closed: false,
+        }
+    }
+
+    /// Who could go on.
+    fn possible(&self) -> Vec<Turn> {
+        let is_idle = matches!(self.hand, Hand::Empty) && self.ready.is_empty();
+        let turns = [
+            (Turn::Client, !self.acts.is_empty()),
+            (Turn::Look, self.looks > 0 && self.reported.is_empty()),
+            (Turn::Fetch, !self.reported.is_empty()),
+            (Turn::Work, !is_idle),
+            (Turn::Expire, self.may_expire && self.parking.len() > 0),
+        ];
+        turns.into_iter().filter(|(_, can)| *can).map(|(turn, _)| turn).collect()
+    }
+
+    fn go(&mut self, turn: Turn) {
+        match turn {
+            Turn::Client => self.act(),
+            Turn::Look => {
+                self.looks -= 1;
+                self.look();
+            }
+            Turn::Fetch => {
+                let (token, is_ended) = self.reported.pop_front().unwrap();
+                self.ready.extend(self.parking.fetch(token, is_ended));
+            }
+            Turn::Work => self.work(),
+            Turn::Expire => self.expire(),
+        }
+    }
+
+    fn act(&mut self) {
+        let (one, other) = REQUEST.split_at(20);
+        match self.acts.pop_front().unwrap() {
+            // It may have been closed; that is no matter of the client's.
+            Act::Ask => drop(self.client.write_all(REQUEST)),
+            Act::AskHalf => return drop(self.client.write_all(one)),
+            Act::AskOtherHalf => drop(self.client.write_all(other)),
+            Act::End => {
+                self.has_ended = true;
+                return self.client.shutdown(Shutdown::Write).unwrap();
+            }
+        }
+        self.asked += 1;
+    }
+
+    fn look(&mut self) {
+        let mut batch = Batch::new(8);
+        self.parking.wait(&mut batch, 8, Some(Duration::ZERO)).unwrap();
+        self.reported.extend(batch.tokens());
+    }
+
+    fn work(&mut self) {
+        self.hand = match std::mem::replace(&mut self.hand, Hand::Empty) {
+            Hand::Empty => Hand::Served(self.ready.pop_front().unwrap()),
+            Hand::Served(mut connection) => match connection.advance(&mut self.desk) {
+                Verdict::Park => Hand::Waiting(connection),
+                Verdict::Again => Hand::Served(connection),
+                Verdict::Close => {
+                    self.parking.close_one(connection);
+                    self.is_closed = true;
+                    Hand::Empty
+                }
+                Verdict::Work | Verdict::Upgrade(_) => {
+                    panic!("a thread of its own runs handlers, and nobody leaves HTTP")
+                }
+            },
+            Hand::Waiting(connection) => match self.parking.park(connection) {
+                Parked::Waits { .. } => Hand::Empty,
+                Parked::Ready(connection) => Hand::Served(connection),
+                Parked::Refused(_) => panic!("it could not be parked"),
+            },
+        };
+    }
+
+    fn expire(&mut self) {
+        self.may_expire = false;
+        let due = self.parking.fetch_due(Instant::now() + Duration::from_secs(3600));
+        for mut connection in due {
+            self.due = Some(self.asked);
+            match connection.overdue() {
+                Overdue::LastLook => self.ready.push_back(connection),
+                Overdue::Close => {
+                    self.parking.close_one(connection);
+                    self.is_closed = true;
+                }
+            }
+        }
+    }
+
+    /// Goes on with those who always go on, until nothing happens any more.
+    fn settle(&mut self) {
+        loop {
+            while let Some(turn) = self.possible().into_iter().find(|turn| !matches!(turn, Turn::Expire | Turn::Look)) {
+                self.go(turn);
+            }
+            self.look();
+            if self.reported.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// How many answers have come.
+    fn answers(&mut self) -> usize {
+        self.client.set_nonblocking(true).unwrap();
+        let mut all = Vec::new();
+        // It ends with an end, with nothing more to read, or with a reset.
+        let _ = self.client.read_to_end(&mut all);
+        String::from_utf8(all).unwrap().matches("HTTP/1.1 200 OK").count()
+    }
+}
+
+/// The choices of one run, and which will be those of the next.
+#[derive(Default)]
+struct Choices {
+    /// Which was chosen, of how many.
+    taken: Vec<(usize, usize)>,
+    at: usize,
+}
+
+impl Choices {
+    fn pick(&mut self, of: usize) -> usize {
+        if self.at == self.taken.len() {
+            self.taken.push((0, of));
+        }
+        let (chosen, before) = self.taken[self.at];
+        assert_eq!(before, of, "the same choices lead to the same");
+        self.at += 1;
+        chosen
+    }
+
+    /// Goes on to the next that have not been tried; false if there are none.
+    fn next(&mut self) -> bool {
+        self.at = 0;
+        while let Some((chosen, of)) = self.taken.pop() {
+            if chosen + 1 < of {
+                self.taken.push((chosen + 1, of));
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Tries every order, and says how many there are.
+fn check(acts: &[Act], looks: usize, may_expire: bool) -> usize {
+    let config = Config::resolve(&Settings::default()).unwrap();
+    let service = Arc::new(Service::new(config, Arc::new(|_: &mut Request| ())));
+    let mut choices = Choices::default();
+    let mut count = 0;
+    loop {
+        let mut world = World::new(&service, acts, looks, may_expire);
+        let mut turns = Vec::new();
+        loop {
+            let possible = world.possible();
+            if possible.is_empty() {
+                break;
+            }
+            let turn = possible[choices.pick(possible.len())];
+            turns.push(turn);
+            world.go(turn);
+        }
+        world.settle();
+        let answers = world.answers();
+        // What comes once its time is over may be lost; what came before may not.
+        let least = world.due.unwrap_or(world.asked);
+        assert!((least..=world.asked).contains(&answers), "{answers} of {least} answers: {acts:?} {turns:?}");
+        assert!(world.is_closed || !world.has_ended, "nobody noticed the end: {acts:?} {turns:?}");
+        assert_eq!(world.parking.len(), usize::from(!world.is_closed), "{acts:?} {turns:?}");
+        count += 1;
+        if !choices.next() {
+            return count;
+        }
+    }
+}
+
+#[test]
+fn no_order_of_events_loses_a_request_or_an_end() {
+    let mut count = 0;
+    for acts in [
+        &[Act::Ask, Act::End][..],
+        &[Act::Ask, Act::Ask],
+        &[Act::AskHalf, Act::AskOtherHalf],
+        &[Act::AskHalf, Act::AskOtherHalf, Act::End],
+        &[Act::Ask, Act::AskHalf, Act::AskOtherHalf],
+        &[Act::End],
+    ] {
+        count += check(acts, 2, false);
+        count += check(acts, 1, true);
+    }
+    // TESTING.md tells it.
+    assert_eq!(count, 9_659);
+}
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -1,0 +1,249 @@
+//! What all threads of one running server share: its connections, wherever they are, and its workers.
+
+pub(in crate::engine) mod eviction;
+pub(in crate::engine) mod handover;
+pub(in crate::engine) mod queue;
+pub(in crate::engine) mod ready;
+pub(in crate::engine) mod role;
+pub(in crate::engine) mod snapshot;
+pub(in crate::engine) mod threads;
+pub(in crate::engine) mod upgraded;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use self::handover::Heritage;
+use self::queue::Queue;
+use self::ready::Ready;
+use self::role::Role;
+use self::threads::{Dismissed, Staff};
+use self::upgraded::Sockets;
+use crate::config::Config;
+use crate::engine::connection::Connection;
+use crate::engine::parking::{Parked, Parking};
+use crate::engine::service::desk::Service;
+use crate::engine::service::open::Open;
+use crate::engine::service::seat::Seat;
+use crate::net::poll::Alarm;
+
+/// What all threads of one running server share.
+pub(in crate::engine) struct Pool {
+    service: Arc<Service>,
+    /// Connections that wait for their clients.
+    pub(in crate::engine) parking: Parking,
+    /// Connections that the reactor can go on with.
+    pub(in crate::engine) ready: Ready,
+    /// Connections whose request waits for a worker.
+    pub(in crate::engine) queue: Queue,
+    pub(in crate::engine) role: Role,
+    /// Wakes the guard.
+    alarm: Alarm,
+    pub(in crate::engine) staff: Staff,
+    pub(in crate::engine) upgraded: Sockets,
+    /// Connections that are open, wherever they are.
+    pub(in crate::engine) open: Arc<Open>,
+    pub(in crate::engine) accepted: AtomicU64,
+    /// Connections for the engine that comes after.
+    pub(in crate::engine) heritage: Heritage,
+    /// Errors while accepting.
+    pub(in crate::engine) socket_errors: AtomicU64,
+}
+
+impl Pool {
+    pub(in crate::engine) fn new(service: Arc<Service>) -> io::Result<Self> {
+        Ok(Self {
+            queue: Queue::new(service.config.get().queue),
+            parking: Parking::new()?,
+            ready: Ready::default(),
+            role: Role::new(),
+            alarm: Alarm::new()?,
+            staff: Staff::default(),
+            upgraded: Sockets::new()?,
+            open: Arc::default(),
+            accepted: AtomicU64::new(0),
+            heritage: Heritage::default(),
+            socket_errors: AtomicU64::new(0),
+            service,
+        })
+    }
+
+    pub(in crate::engine) fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    pub(in crate::engine) fn is_stopping(&self) -> bool {
+        self.service.is_shutting_down()
+    }
+
+    /// True if there is nothing more to do.
+    pub(in crate::engine) fn is_over(&self) -> bool {
+        self.service.is_over()
+    }
+
+    // ---- connections ----
+
+    /// Brings in a connection that was just accepted: it waits for its first bytes, without a thread.
+    ///
+    /// If there are as many as there may be, it takes the place of one that [gives way](Self::make_room); if none does, it is turned
+    /// away.
+    pub(in crate::engine) fn bring(&self, mut connection: Box<Connection>, config: &Config) {
+        connection.count_in(&self.open);
+        if config.connections.is_some_and(|most| self.open.count() > most) && !self.make_room() {
+            self.ready.refuse(connection);
+            return self.call_reactor();
+        }
+        self.park(connection, config);
+    }
+
+    /// Parks a connection, gives it to the reactor if something has arrived already, or closes it if it cannot be parked.
+    pub(in crate::engine) fn park(&self, connection: Box<Connection>, config: &Config) {
+        match self.parking.park(connection) {
+            Parked::Waits { is_earliest } => {
+                if is_earliest {
+                    self.call_reactor();
+                }
+                self.keep_idle_within(config);
+            }
+            Parked::Ready(connection) => {
+                self.ready.push(connection);
+                self.call_reactor();
+            }
+            Parked::Refused(connection) => self.part_with(connection),
+        }
+    }
+
+    /// Closes those that have been idle for longest while more are idle than may be.
+    pub(in crate::engine) fn keep_idle_within(&self, config: &Config) {
+        if let Some(most) = config.idle_connections {
+            self.evict_idle(most);
+        }
+    }
+
+    /// Does at once what a config that was just put in force asks of what is there already.
+    pub(in crate::engine) fn reshape(self: &Arc<Self>, work: fn(&Arc<Self>, &Arc<Seat>)) -> io::Result<()> {
+        let config = self.service.config.get();
+        while config.idle_connections.is_some_and(|most| self.evict_idle(most)) {}
+        while self.staff.len() < config.threads_min && self.hire(work)? {}
+        // Those that sleep are to find out whether they are too many now.
+        self.ring();
+        Ok(())
+    }
+
+    // ---- waking ----
+
+    /// Wakes the holder of the reactor role, to look at what has changed.
+    pub(in crate::engine) fn call_reactor(&self) {
+        self.parking.wake();
+    }
+
+    /// Wakes the guard, now or after `time`.
+    pub(in crate::engine) fn call_guard(&self, time: Duration) {
+        if let Err(error) = self.alarm.set(time) {
+            log::error!("cannot set the alarm of the guard: {error}");
+        }
+    }
+
+    /// Lets the guard sleep: no handler runs that it has to look after.
+    pub(in crate::engine) fn dismiss_guard(&self) {
+        self.role.unwatch();
+        if let Err(error) = self.alarm.unset() {
+            log::error!("cannot unset the alarm of the guard: {error}");
+        }
+    }
+
+    pub(in crate::engine) fn alarm(&self) -> &Alarm {
+        &self.alarm
+    }
+
+    /// Wakes all threads, to see that the server stops or is over.
+    pub(in crate::engine) fn ring(&self) {
+        self.staff.ring();
+        self.call_reactor();
+        self.call_guard(Duration::ZERO);
+    }
+
+    /// Gives the reactor role to the guard, if worker `number` still holds it.
+    pub(in crate::engine) fn give_up_role(&self, number: u32) {
+        if self.role.give_up(number) {
+            self.call_guard(Duration::ZERO);
+        }
+    }
+
+    /// Sleeps until there is work. False: there was none for `thread_idle_timeout`, and there are more workers than need be.
+    pub(in crate::engine) fn sleep(&self, seat: &Arc<Seat>, config: &Config) -> bool {
+        let is_extra = self.staff.fall_asleep(seat, config.threads_min);
+        // A request may have been queued, or a stop begun, before it could be seen that this worker sleeps.
+        if !self.queue.is_empty() || self.is_over() {
+            if !self.staff.get_up(seat) {
+                self.staff.come();
+            }
+            return true;
+        }
+        let until = Instant::now() + config.thread_idle_timeout;
+        loop {
+            if !self.staff.is_asleep(seat) {
+                self.staff.come();
+                return true;
+            }
+            if !is_extra {
+                thread::park();
+                continue;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return self.leave_or_stay(seat, config);
+            }
+            thread::park_timeout(left);
+        }
+    }
+
+    /// Dismisses a worker that sleeps, if there are more than need be. True: it stays, awake.
+    fn leave_or_stay(&self, seat: &Seat, config: &Config) -> bool {
+        match self.staff.dismiss(seat, config.threads_min) {
+            Dismissed::Goes => false,
+            Dismissed::Stays => true,
+            Dismissed::Called => {
+                self.staff.come();
+                true
+            }
+        }
+    }
+
+    // ---- who comes and goes ----
+
+    /// Adds a worker that runs `work`; `Ok(false)` if there are as many as there may be.
+    pub(in crate::engine) fn hire(self: &Arc<Self>, work: fn(&Arc<Self>, &Arc<Seat>)) -> io::Result<bool> {
+        if self.is_over() {
+            return Ok(false);
+        }
+        let config = self.service.config.get();
+        let pool = Arc::clone(self);
+        self.staff.hire(config.threads_max, config.stack_size, move |seat| {
+            pool.staff.arrive();
+            pool.staff.come();
+            work(&pool, seat);
+            pool.give_up_role(seat.number);
+            pool.staff.leave(Some(seat));
+            pool.call_guard(Duration::ZERO);
+        })
+    }
+
+    /// Runs `serve` on a thread of its own that belongs to the server.
+    fn hire_for_upgrade(self: &Arc<Self>, serve: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let pool = Arc::clone(self);
+        self.staff.hire_for_upgrade(self.service.config.get().stack_size, move || {
+            pool.staff.arrive();
+            serve();
+            pool.staff.leave(None);
+            pool.call_guard(Duration::ZERO);
+        })
+    }
+
+    /// Waits for `time`, or until the server stops; says whether it does.
+    pub(in crate::engine) fn stops_within(&self, time: Duration) -> bool {
+        self.staff.wait(time, || self.is_stopping())
+    }
+}

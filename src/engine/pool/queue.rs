@@ -1,0 +1,192 @@
+//! The bounded queue between the reactor, which reads requests, and the workers, which run their handlers.
+//!
+//! A request that finds the queue full waits beside it, in order, until there is room. The time of each runs from the moment it came
+//! here: after `accepted_queue_timeout` the reactor takes it out and answers 503. So the waits of many never add up, and neither
+//! the thread that accepts nor the reactor ever waits for a worker.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
+
+use crate::engine::connection::Connection;
+
+/// Connections whose request waits for a worker, the longest waiting first.
+pub(crate) struct Queue {
+    sender: Sender<Waiting>,
+    receiver: Receiver<Waiting>,
+    /// How many are in `aside`, so that its lock is touched only when there are some.
+    outside: AtomicUsize,
+    aside: Mutex<Aside>,
+}
+
+/// A connection, and since when it waits.
+struct Waiting {
+    since: Instant,
+    connection: Box<Connection>,
+}
+
+/// Those that are not in the channel.
+#[derive(Default)]
+struct Aside {
+    /// The first of all, once it was looked at.
+    first: Option<Waiting>,
+    /// Those that found no room, behind all others.
+    last: VecDeque<Waiting>,
+}
+
+impl Queue {
+    /// A queue of `capacity` places; `None`: no limit.
+    pub(crate) fn new(capacity: Option<usize>) -> Self {
+        let (sender, receiver) = capacity.map_or_else(unbounded, bounded);
+        Self { sender, receiver, outside: AtomicUsize::new(0), aside: Mutex::default() }
+    }
+
+    /// Puts a connection at the end.
+    pub(crate) fn push(&self, connection: Box<Connection>, now: Instant) {
+        let mut waiting = Waiting { since: now, connection };
+        if self.outside.load(Ordering::SeqCst) == 0 {
+            match self.sender.try_send(waiting) {
+                Ok(()) => return,
+                Err(TrySendError::Full(back) | TrySendError::Disconnected(back)) => waiting = back,
+            }
+        }
+        let mut aside = self.aside();
+        aside.last.push_back(waiting);
+        self.refill(&mut aside);
+    }
+
+    /// True if a request that comes now would have to wait beside it.
+    pub(crate) fn is_full(&self) -> bool {
+        self.outside.load(Ordering::SeqCst) > 0 || self.sender.is_full()
+    }
+
+    /// Takes the first.
+    pub(crate) fn take(&self) -> Option<Box<Connection>> {
+        if self.outside.load(Ordering::SeqCst) > 0 {
+            let mut aside = self.aside();
+            let first = aside.first.take().or_else(|| self.receiver.try_recv().ok());
+            self.refill(&mut aside);
+            return first.map(|waiting| waiting.connection);
+        }
+        self.receiver.try_recv().ok().map(|waiting| waiting.connection)
+    }
+
+    /// Since when the first waits.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        if self.is_empty() {
+            return None;
+        }
+        self.first(&mut self.aside()).map(|first| first.since)
+    }
+
+    /// Takes the first if it has waited since `since` or longer.
+    pub(crate) fn take_overdue(&self, since: Instant) -> Option<Box<Connection>> {
+        let mut aside = self.aside();
+        let is_overdue = self.first(&mut aside).is_some_and(|first| first.since <= since);
+        let overdue = if is_overdue { aside.first.take() } else { None };
+        self.refill(&mut aside);
+        overdue.map(|waiting| waiting.connection)
+    }
+
+    /// How many wait, those beside the queue included.
+    pub(crate) fn len(&self) -> usize {
+        self.receiver.len() + self.outside.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Looks at the first, which leaves the channel for that.
+    fn first<'a>(&self, aside: &'a mut Aside) -> Option<&'a Waiting> {
+        if aside.first.is_none() {
+            aside.first = self.receiver.try_recv().ok();
+            self.refill(aside);
+        }
+        aside.first.as_ref()
+    }
+
+    /// Lets in those that there is room for.
+    fn refill(&self, aside: &mut Aside) {
+        while let Some(waiting) = aside.last.pop_front() {
+            if let Err(TrySendError::Full(back) | TrySendError::Disconnected(back)) = self.sender.try_send(waiting) {
+                aside.last.push_front(back);
+                break;
+            }
+        }
+        self.outside.store(usize::from(aside.first.is_some()) + aside.last.len(), Ordering::SeqCst);
+    }
+
+    /// Nothing under this lock can leave it half done, so poison says nothing.
+    fn aside(&self) -> MutexGuard<'_, Aside> {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::net::script::Script;
+    use crate::net::stream::Stream;
+    use crate::settings::Settings;
+
+    /// A connection that is known by what `answered` says.
+    fn connection(number: u64) -> Box<Connection> {
+        let config = Config::resolve(&Settings::default()).unwrap();
+        let stream = Stream::Script(Script::default());
+        let mut connection = Box::new(Connection::new(stream, None, Instant::now(), &config));
+        connection.answered = number;
+        connection
+    }
+
+    /// A queue of `capacity` places with connections 1 to `count`, which came a second after each other.
+    fn filled(capacity: usize, count: u64) -> (Queue, Instant) {
+        let (queue, start) = (Queue::new(Some(capacity)), Instant::now());
+        (1..=count).for_each(|number| queue.push(connection(number), start + Duration::from_secs(number)));
+        (queue, start)
+    }
+
+    fn numbers(queue: &Queue) -> Vec<u64> {
+        std::iter::from_fn(|| queue.take()).map(|connection| connection.answered).collect()
+    }
+
+    #[test]
+    fn all_come_out_in_order_whether_or_not_there_was_room() {
+        for capacity in [1, 2, 3, 10] {
+            let (queue, _) = filled(capacity, 5);
+            assert_eq!(queue.len(), 5);
+            assert_eq!(queue.take().map(|first| first.answered), Some(1));
+            queue.push(connection(6), Instant::now());
+            assert_eq!(numbers(&queue), [2, 3, 4, 5, 6]);
+            assert!(queue.is_empty() && queue.oldest().is_none());
+        }
+    }
+
+    #[test]
+    fn a_look_at_the_first_changes_no_order() {
+        for capacity in [1, 2, 10] {
+            let (queue, start) = filled(capacity, 4);
+            assert_eq!(queue.oldest(), Some(start + Duration::from_secs(1)));
+            queue.push(connection(5), start + Duration::from_secs(5));
+            assert_eq!((queue.len(), queue.oldest()), (5, Some(start + Duration::from_secs(1))));
+            assert_eq!(numbers(&queue), [1, 2, 3, 4, 5]);
+        }
+    }
+
+    #[test]
+    fn connections_that_have_waited_for_too_long_are_taken_out_first_come_first() {
+        for capacity in [1, 2, 10] {
+            let (queue, start) = filled(capacity, 4);
+            let overdue = std::iter::from_fn(|| queue.take_overdue(start + Duration::from_secs(2)));
+            assert_eq!(overdue.map(|connection| connection.answered).collect::<Vec<_>>(), [1, 2]);
+            assert_eq!(queue.oldest(), Some(start + Duration::from_secs(3)));
+            assert_eq!(numbers(&queue), [3, 4]);
+        }
+    }
+}

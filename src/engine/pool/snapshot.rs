@@ -1,0 +1,64 @@
+//! What all have counted, as of one moment.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::Pool;
+use crate::address::BindAddr;
+use crate::statistics::{Serving, Statistics, Worker};
+
+/// Adds up what everybody at `pool` has counted.
+pub(in crate::engine) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Duration) -> Statistics {
+    let (seats, sum) = pool.staff.accounts();
+    let now = Instant::now();
+    let rows = seats.iter().map(|seat| {
+        let mut row = seat.counters.row(seat.name(), seat.serving().is_some());
+        row.serving = seat.task().map(|task| Serving {
+            method: task.method.to_string(),
+            target: task.target.to_string(),
+            time: now.saturating_duration_since(task.since),
+        });
+        row
+    });
+    let mut workers: Vec<Worker> = rows.collect();
+    let busy = workers.iter().filter(|worker| worker.is_busy).count();
+    workers.push(sum.row("others".to_owned(), false));
+    seats.iter().for_each(|seat| sum.absorb(&seat.counters));
+    let timeouts = sum.timeouts();
+    Statistics {
+        enabled: pool.service().measures(),
+        listening,
+        run_time,
+        accepts: pool.accepted.load(Ordering::Relaxed),
+        socket_errors: pool.socket_errors.load(Ordering::Relaxed),
+        turned_away: pool.service().turned_away.load(Ordering::Relaxed),
+        proxy_refused: sum.proxy_refused.get(),
+        handshakes_failed: sum.handshakes_failed.get(),
+        connections: pool.open.count(),
+        queue: pool.queue.len(),
+        parked: pool.parking.len(),
+        parked_answer_bytes: pool.service().burden.bytes(),
+        parked_request_bytes: pool.service().incoming.bytes(),
+        upgraded: pool.upgraded.len(),
+        requests: sum.requests.get(),
+        refused: sum.refused.get(),
+        overruled: sum.overruled.get(),
+        answered: sum.answered.get(),
+        broken_off: sum.broken_off.get(),
+        panics: sum.panics.get(),
+        timed_out: timeouts.head + timeouts.body + timeouts.write,
+        timeouts,
+        answers: sum.answers(),
+        bytes_read: sum.bytes_read.get(),
+        bytes_written: sum.bytes_written.get(),
+        content_read: sum.content_read.get(),
+        content_written: sum.content_written.get(),
+        tls_bytes_read: sum.tls_bytes_read.get(),
+        tls_bytes_written: sum.tls_bytes_written.get(),
+        threads: seats.len(),
+        threads_idle: seats.len() - busy,
+        work_time: sum.work_time(),
+        latency: sum.latency(),
+        workers,
+    }
+}

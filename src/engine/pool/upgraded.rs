@@ -1,0 +1,178 @@
+//! Connections that have left HTTP: how many there may be, their threads, and how a stop reaches them.
+//!
+//! A place is taken before `101` is sent, and given back when the function that serves the connection has returned or was dropped. The
+//! announcement of a stop wakes the reads that wait, by an eventfd that all of them poll beside their sockets; the sockets are ended once
+//! the stop has waited for as long as it may.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Pool;
+use crate::engine::connection::Connection;
+use crate::engine::wire::socket::patiently;
+use crate::message::body::Upgrade;
+use crate::message::upgrade::{Socket, Upgraded};
+use crate::net::poll::Bell;
+use crate::net::stream::Stream;
+
+/// The sockets of upgraded connections, as a stop and the statistics see them.
+pub(in crate::engine) struct Sockets {
+    /// Rung when a stop is announced.
+    bell: Arc<Bell>,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    last_number: u64,
+    by_number: HashMap<u64, Entry>,
+}
+
+struct Entry {
+    /// Its thread's: dropping it closes it.
+    stream: Weak<Stream>,
+    /// The thread that serves it, once that has begun.
+    thread: Option<ThreadId>,
+}
+
+/// An entry among the sockets, for as long as it lives.
+struct Entered {
+    pool: Arc<Pool>,
+    number: u64,
+}
+
+/// A socket whose reads can end when the server stops.
+#[derive(Debug)]
+struct Line {
+    stream: Arc<Stream>,
+    bell: Arc<Bell>,
+}
+
+impl Pool {
+    /// Serves a connection that has left HTTP by `serve`, on a thread of its own.
+    pub(in crate::engine) fn upgrade(self: &Arc<Self>, mut connection: Box<Connection>, serve: Upgrade) {
+        self.parking.detach(&mut connection);
+        let stream = Arc::clone(&connection.stream);
+        let received = Bytes::copy_from_slice(connection.input.unread());
+        // It counts among the open ones for as long as it is served.
+        let ticket = connection.ticket.take();
+        let line = Arc::new(Line { stream: Arc::clone(&stream), bell: Arc::clone(&self.upgraded.bell) });
+        let upgraded = Upgraded::new(line, received, Arc::clone(&self.service().shutdown));
+        let entered = Entered { number: self.upgraded.enter(&stream), pool: Arc::clone(self) };
+        drop(stream);
+        let run = move || {
+            entered.begin();
+            if catch_unwind(AssertUnwindSafe(|| serve(upgraded))).is_err() {
+                log::error!("what served an upgraded connection panicked");
+            }
+            drop(entered);
+            drop(ticket);
+        };
+        if let Err(error) = self.hire_for_upgrade(run) {
+            log::error!("no thread for an upgraded connection, which is closed: {error}");
+        }
+        if self.is_over() {
+            // The stop may have looked before it was entered.
+            self.upgraded.end();
+        }
+    }
+}
+
+impl Sockets {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { bell: Arc::new(Bell::new()?), open: Mutex::default() })
+    }
+
+    /// How many threads serve upgraded connections.
+    pub(super) fn len(&self) -> usize {
+        self.open().by_number.len()
+    }
+
+    /// Wakes the reads that wait, for a stop has been announced.
+    pub(in crate::engine) fn announce_stop(&self) {
+        if let Err(error) = self.bell.ring() {
+            log::error!("cannot tell upgraded connections of the stop: {error}");
+        }
+    }
+
+    /// Ends the sockets that are left, that of the calling thread too. Returns how many those of other threads were.
+    pub(in crate::engine) fn end(&self) -> usize {
+        let own = thread::current().id();
+        let left: Vec<(Option<ThreadId>, Arc<Stream>)> =
+            self.open().by_number.values().filter_map(|entry| Some((entry.thread, entry.stream.upgrade()?))).collect();
+        for (_, stream) in &left {
+            // Its thread notices; a socket that has ended already says so too.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        left.iter().filter(|(thread, _)| *thread != Some(own)).count()
+    }
+
+    fn enter(&self, stream: &Arc<Stream>) -> u64 {
+        let mut open = self.open();
+        open.last_number += 1;
+        let number = open.last_number;
+        open.by_number.insert(number, Entry { stream: Arc::downgrade(stream), thread: None });
+        number
+    }
+
+    /// Nothing under this lock can leave it half done, so poison says nothing.
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entered {
+    /// Notes that the calling thread serves it.
+    fn begin(&self) {
+        if let Some(entry) = self.pool.upgraded.open().by_number.get_mut(&self.number) {
+            entry.thread = Some(thread::current().id());
+        }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.pool.upgraded.open().by_number.remove(&self.number);
+    }
+}
+
+impl Socket for Line {
+    fn read(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
+        Socket::read(&*self.stream, buffer, timeout)
+    }
+
+    fn read_until_stop(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
+        let wait = |left| match self.stream.fd() {
+            Some(fd) if !self.stream.holds_input() => match self.bell.wait(fd, Some(left)) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(io::Error::new(io::ErrorKind::TimedOut, "the server stops")),
+                Err(error) => Err(error),
+            },
+            _ => Ok(()),
+        };
+        patiently(timeout, wait, || self.stream.read(buffer))
+    }
+
+    fn write(&self, bytes: &[u8], timeout: Option<Duration>) -> io::Result<usize> {
+        Socket::write(&*self.stream, bytes, timeout)
+    }
+
+    fn flush(&self, timeout: Option<Duration>) -> io::Result<()> {
+        Socket::flush(&*self.stream, timeout)
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.stream.shutdown(how)
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.stream.local_addr()
+    }
+}

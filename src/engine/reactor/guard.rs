@@ -1,0 +1,99 @@
+//! The guard: a thread that runs no handlers, and holds the reactor role whenever no worker does.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Reactor, TICK};
+use crate::engine::pool::Pool;
+use crate::engine::pool::role::Seen;
+use crate::engine::service::desk::Desk;
+
+/// Guards until the server stops.
+pub(in crate::engine) fn run(pool: &Arc<Pool>) {
+    let mut guard = Guard::new(pool);
+    loop {
+        // A defect of ours must not cost the server its I/O.
+        match catch_unwind(AssertUnwindSafe(|| guard.run())) {
+            Ok(()) => return,
+            Err(_) => {
+                log::error!("the guard failed; its connection is lost, it goes on");
+                pool.parking.give_up(guard.reactor.desk.lot);
+                guard = Guard::new(pool);
+            }
+        }
+    }
+}
+
+struct Guard<'p> {
+    pool: &'p Arc<Pool>,
+    reactor: Reactor<'p>,
+    /// The handler that a worker was in at the last look, and since when.
+    seen: Option<(Seen, Instant)>,
+}
+
+impl<'p> Guard<'p> {
+    fn new(pool: &'p Arc<Pool>) -> Self {
+        let desk = Desk::new(Arc::clone(pool.service()), Arc::clone(&pool.staff.others));
+        Self { pool, reactor: Reactor::new(pool, 0, desk), seen: None }
+    }
+
+    fn run(&mut self) {
+        let mut was_seized = None;
+        while !self.pool.is_over() {
+            self.pool.staff.join_gone();
+            if self.pool.role.is_held_by(0) {
+                match was_seized.take() {
+                    Some((number, now)) => self.reactor.begin_seized(number, now),
+                    None => self.reactor.begin(),
+                }
+                self.react();
+                self.pool.role.watch();
+                self.seen = None;
+            } else {
+                was_seized = self.watch();
+            }
+        }
+    }
+
+    /// Holds the role until a worker has it.
+    fn react(&mut self) {
+        while self.pool.role.is_held_by(0) && !self.pool.is_over() {
+            self.reactor.round();
+            self.pool.staff.join_gone();
+        }
+    }
+
+    /// Looks after the worker that holds the role. Returns its number and the time if it has just lost it.
+    fn watch(&mut self) -> Option<(u32, Instant)> {
+        let (seen, now) = (self.pool.role.look(), Instant::now());
+        if !seen.is_in_handler() {
+            self.seen = None;
+            if self.pool.role.stop_watching() {
+                self.wait();
+                // The alarm went off because a handler has been running for a tick.
+                self.seen = Some((self.pool.role.armed(), now));
+            }
+            return None;
+        }
+        match self.seen {
+            Some((before, since)) if before == seen && now - since >= TICK => {
+                if self.pool.role.seize(seen) {
+                    return Some((seen.number(), now));
+                }
+            }
+            Some((before, _)) if before == seen => {}
+            _ => self.seen = Some((seen, now)),
+        }
+        self.pool.call_guard(TICK);
+        self.wait();
+        None
+    }
+
+    fn wait(&self) {
+        if let Err(error) = self.pool.alarm().wait() {
+            log::error!("cannot wait for the alarm: {error}");
+            self.pool.stops_within(TICK);
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Who runs next: the reactor reads requests, workers run handlers, the guard sees to it that neither waits for the other.
+//!
+//! ```text
+//!             new              readable, writable, due            request, if its handler is not known to be short
+//!  accept ─────────► parking ─────────────────────────► reactor ──────────────────────────────► queue ─────► workers
+//!  threads              ▲                                  │ short handlers                                     │
+//!                       │                                  ▼                                                    ▼
+//!                       └──────────────────────────────  answer ◄──────────────────────────────────────────  handler
+//! ```
+//!
+//! **The reactor** is a role, not a thread ([`role`](crate::engine::pool::role)). Its holder owns the poller and the deadlines, which are the
+//! poller's time-out, and does all that can be resumed: TLS handshakes, heads, content that is gathered, answers that wait for their
+//! clients, refusals. It runs a handler itself only if handlers of that route are known to be short ([`costs`](crate::engine::service::costs)): some
+//! microseconds of work cost less than waking another thread for it. Every other request goes into the queue, and a sleeping worker
+//! is woken at once. It polls again after a millisecond at the latest. Clients that were served before come first; of new ones, and
+//! of those that had their share, a few follow in each round.
+//!
+//! **Workers** take requests from the queue, run their handlers, write their answers and park the connections. A worker that finds
+//! the queue empty sleeps, or, if its last handler was short, takes the role from the guard: then short requests are served where
+//! they are read.
+//!
+//! **The guard** ([`guard`](self::guard)) is a thread that runs no handlers. It holds the role whenever no worker does. While a worker
+//! does, it sleeps, with an alarm that the holder sets when it enters a handler: a holder that is still in the same handler a
+//! millisecond later loses the role to the guard. So I/O waits for no handler, also while every worker is in one, and an idle
+//! server wakes no thread.
+//!
+//! **The pool** grows if the first request in the queue has waited for a millisecond and no worker sleeps, by no more workers than
+//! requests wait, up to `thread_pool_max`. There the holder of the role gives it to the guard and becomes one more worker. A request that has
+//! waited for `accepted_queue_timeout` is answered 503. Workers above `thread_pool` leave after `thread_idle_timeout` without work.
+
+pub(in crate::engine) mod guard;
+pub(in crate::engine) mod overload;
+pub(in crate::engine) mod shortage;
+pub(in crate::engine) mod worker;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use self::shortage::Shortage;
+use crate::engine::connection::expiry::Overdue;
+use crate::engine::connection::{Connection, Verdict};
+use crate::engine::parking::Parked;
+use crate::engine::pool::Pool;
+use crate::engine::service::costs::Runs;
+use crate::engine::service::desk::Desk;
+use crate::net::poll::{Batch, Interest, WAKE};
+
+/// One thread's part in the reactor role.
+struct Reactor<'p> {
+    pool: &'p Arc<Pool>,
+    /// The number of the worker; 0: the guard.
+    number: u32,
+    desk: Desk,
+    batch: Batch,
+    shortage: Shortage,
+    lone: Lone,
+    /// When the last round ended.
+    ended: Instant,
+    /// True if the guard's alarm is set for a request that came alone after a pause.
+    is_alarm_idle: bool,
+    /// Short requests wake no worker before then: the worker that lost the role may be back in a moment.
+    patient_until: Option<Instant>,
+}
+
+/// What a round leads to.
+enum Round {
+    /// The next one.
+    On,
+    /// One connection keeps the reactor busy alone.
+    Lone(Box<Connection>),
+    /// The thread does not hold the role any more, or is wanted elsewhere.
+    Over,
+}
+
+/// Which connection was the only one to be ready, and how often in a row.
+#[derive(Default)]
+struct Lone {
+    token: Option<u64>,
+    streak: u32,
+    /// When it had been served.
+    served: Option<Instant>,
+}
+
+impl<'p> Reactor<'p> {
+    fn new(pool: &'p Arc<Pool>, number: u32, desk: Desk) -> Self {
+        let (batch, shortage) = (Batch::new(BATCH), Shortage::default());
+        let (ended, lone) = (Instant::now(), Lone::default());
+        Self { pool, number, desk, batch, shortage, lone, ended, is_alarm_idle: false, patient_until: None }
+    }
+
+    /// Begins to hold the role.
+    fn begin(&mut self) {
+        self.desk.duty.runs = if self.is_guard() { Runs::Nothing } else { Runs::Short };
+        self.desk.meter.rest();
+        self.lone = Lone::default();
+        self.patient_until = None;
+        self.look_at_queue(Instant::now());
+    }
+
+    /// Begins to hold the role of worker `number`, which has been in a handler for too long.
+    fn begin_seized(&mut self, number: u32, now: Instant) {
+        self.begin();
+        if let Some((method, path)) = self.pool.service().costs.overrun() {
+            self.pool.staff.note_task(number, method, &path, now - TICK);
+        }
+        self.patient_until = Some(now + TICK);
+        self.shortage.note(now + TICK);
+    }
+
+    /// Polls, and goes on with what is ready.
+    fn round(&mut self) -> Round {
+        let lone = self.poll();
+        if self.pool.is_over() {
+            self.pool.give_up_role(self.number);
+            return Round::Over;
+        }
+        if !self.is_holder() {
+            lone.into_iter().for_each(|(_, connection)| self.pool.ready.push(connection));
+            self.pool.call_reactor();
+            return Round::Over;
+        }
+        let now = Instant::now();
+        self.desk.renew();
+        self.expire(now);
+        if let Some((token, connection)) = lone {
+            if self.is_lone(token, &connection, now) {
+                return Round::Lone(connection);
+            }
+            let is_held = self.step(connection, now);
+            self.lone.served = Some(now);
+            return self.end(is_held, Instant::now());
+        }
+        self.lone = Lone::default();
+        let (mut before, mut later) = (now, 0);
+        while let Some((connection, is_later)) =
+            self.pool.ready.pop(later == 0 || (later < LATER && before - now < SHARE))
+        {
+            later += u32::from(is_later);
+            let is_held = self.step(connection, before);
+            let after = Instant::now();
+            if !is_held || after - now > TICK {
+                return self.end(is_held, after);
+            }
+            before = after;
+        }
+        self.end(true, before)
+    }
+
+    /// Waits for something to happen. Returns the connection that it happened to, if there is only one and nothing else is ready.
+    fn poll(&mut self) -> Option<(u64, Box<Connection>)> {
+        let is_busy = !self.pool.ready.is_empty();
+        let timeout = if is_busy { Some(Duration::ZERO) } else { self.patience() };
+        if timeout != Some(Duration::ZERO) {
+            if std::mem::take(&mut self.is_alarm_idle) {
+                self.pool.dismiss_guard();
+            }
+            self.desk.tidy();
+            self.desk.meter.rest();
+        }
+        let found = match self.wait(timeout) {
+            Ok(found) => found,
+            Err(error) => {
+                log::error!("cannot wait for connections: {error}");
+                // It is not expected ever; a pause keeps it from eating the processor should it last.
+                self.pool.stops_within(PAUSE);
+                return None;
+            }
+        };
+        let is_called = self.batch.tokens().any(|(token, _)| token == WAKE);
+        if is_called {
+            self.pool.parking.woken();
+            self.look_at_queue(Instant::now());
+        }
+        let mut tokens = self.batch.tokens().filter(|(token, _)| *token != WAKE);
+        if found == 1 && !is_busy && !is_called {
+            let (token, is_ended) = tokens.next()?;
+            return self.pool.parking.fetch(token, is_ended).map(|connection| (token, connection));
+        }
+        let pool = self.pool;
+        pool.ready.extend(tokens.filter_map(|(token, is_ended)| pool.parking.fetch(token, is_ended)));
+        None
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>) -> std::io::Result<usize> {
+        let parking = &self.pool.parking;
+        if !self.is_guard() {
+            return parking.wait(&mut self.batch, BATCH, timeout);
+        }
+        if timeout != Some(Duration::ZERO) && !parking.wait_beside(self.pool.alarm(), timeout)? {
+            self.batch.clear();
+            return Ok(0);
+        }
+        parking.wait(&mut self.batch, BATCH, Some(Duration::ZERO))
+    }
+
+    /// How long to wait for clients: until something is due.
+    fn patience(&self) -> Option<Duration> {
+        let next = [self.pool.parking.next_due(), self.shortage.next()].into_iter().flatten().min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    /// Goes on with a connection as far as this thread may; false if it lost the role meanwhile.
+    fn step(&mut self, mut connection: Box<Connection>, now: Instant) -> bool {
+        self.desk.duty.turn();
+        if self.pool.is_over() {
+            // A connection that a stop has cut does not go on.
+            self.pool.part_with(connection);
+            return true;
+        }
+        if !self.is_guard() && self.pool.role.enter(self.number) {
+            self.pool.call_guard(TICK);
+            // Where requests come one after the other the alarm stays set, and costs no call for each.
+            self.is_alarm_idle = now - self.ended >= TICK;
+        }
+        self.desk.take_up(&connection.stream, connection.lot, now);
+        let verdict = connection.advance(&mut self.desk);
+        // From here on it may become another thread's.
+        self.desk.lay_down();
+        let is_held = if self.is_guard() { self.is_holder() } else { self.pool.role.leave(self.number) };
+        self.desk.duty.leave(now.elapsed());
+        self.settle(connection, verdict, now);
+        is_held
+    }
+
+    fn settle(&mut self, connection: Box<Connection>, verdict: Verdict, now: Instant) {
+        match verdict {
+            Verdict::Park => match self.pool.parking.park(connection) {
+                Parked::Waits { .. } => self.pool.keep_idle_within(&self.desk.config),
+                Parked::Ready(connection) => self.pool.ready.push(connection),
+                Parked::Refused(connection) => self.pool.part_with(connection),
+            },
+            Verdict::Again => self.pool.ready.push(connection),
+            Verdict::Work if self.desk.config.accepted_queue_timeout.is_zero() && self.pool.queue.is_full() => {
+                self.turn_away(connection);
+            }
+            Verdict::Work => {
+                self.pool.queue.push(connection, now);
+                match self.patient_until {
+                    Some(until) if now < until && self.desk.duty.waits_for_short() => self.shortage.note(until),
+                    _ if self.pool.staff.call() => {}
+                    _ => self.shortage.note(now),
+                }
+            }
+            Verdict::Close => self.pool.parking.close_one(connection),
+            Verdict::Upgrade(serve) => self.pool.upgrade(connection, serve),
+        }
+    }
+
+    /// Ends a round: looks after requests that no worker was woken for.
+    fn end(&mut self, is_held: bool, now: Instant) -> Round {
+        self.ended = now;
+        if !is_held {
+            if self.shortage.next().is_some() {
+                // The new holder looks after what is left in the queue.
+                self.pool.call_reactor();
+            }
+            return Round::Over;
+        }
+        for connection in self.pool.ready.take_unwanted() {
+            self.turn_away(connection);
+        }
+        while let Some(connection) = self.shortage.look(self.pool, &self.desk, now) {
+            self.turn_away(connection);
+        }
+        if !self.is_guard() && self.shortage.wants_holder() {
+            self.pool.give_up_role(self.number);
+            return Round::Over;
+        }
+        Round::On
+    }
+
+    /// Goes on with connections whose time is over.
+    fn expire(&mut self, now: Instant) {
+        if self.pool.parking.next_due().is_none_or(|due| due > now) {
+            return;
+        }
+        for mut connection in self.pool.parking.fetch_due(now) {
+            match connection.overdue() {
+                Overdue::Close => {
+                    self.desk.counters.count_late(connection.late());
+                    self.pool.parking.close_one(connection);
+                }
+                Overdue::LastLook => self.pool.ready.push(connection),
+            }
+        }
+    }
+
+    /// Tells a client that there is no room, and lets its connection linger.
+    fn turn_away(&mut self, mut connection: Box<Connection>) {
+        let verdict = connection.turn_away(&mut self.desk);
+        self.settle(connection, verdict, Instant::now());
+    }
+
+    /// True once `connection` was the only one to be ready for long enough, again and again without a pause between.
+    fn is_lone(&mut self, token: u64, connection: &Connection, now: Instant) -> bool {
+        let grace = self.desk.config.keep_alive_grace;
+        let is_next = self.lone.token == Some(token)
+            && connection.interest() == Interest::Read
+            && self.lone.served.is_some_and(|served| now - served < grace);
+        self.lone.streak = if is_next { self.lone.streak + 1 } else { 0 };
+        self.lone.token = Some(token);
+        !self.is_guard() && self.lone.streak >= STAY_AFTER
+    }
+
+    /// Sees to it that requests in the queue are looked after that another holder has left there.
+    fn look_at_queue(&mut self, now: Instant) {
+        if !self.pool.queue.is_empty() {
+            self.shortage.note(now);
+        }
+    }
+
+    fn is_holder(&self) -> bool {
+        self.pool.role.is_held_by(self.number)
+    }
+
+    fn is_guard(&self) -> bool {
+        self.number == 0
+    }
+}
+
+/// How long a handler may keep the role, and a round the poller.
+const TICK: Duration = Duration::from_millis(1);
+/// How many arrivals are fetched at a time.
+const BATCH: usize = 256;
+/// How many connections that have to wait for others are served in a round, and for how long.
+const LATER: u32 = 8;
+const SHARE: Duration = Duration::from_micros(250);
+/// How many requests in a row must have come alone from one connection for a worker to stay with it.
+const STAY_AFTER: u32 = 8;
+/// How long to wait after an error of the poller.
+const PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,85 @@
+//! The warning that all workers are in handlers while requests wait: what holds them.
+
+use std::fmt::{self, Display, Formatter};
+use std::time::{Duration, Instant};
+
+use crate::engine::pool::threads::Staff;
+use crate::engine::service::seat::Task;
+
+/// Warns once a second at most.
+#[derive(Debug, Default)]
+pub(super) struct Overload {
+    warned: Option<Instant>,
+}
+
+impl Overload {
+    /// Warns that `waiting` requests wait, the first since `oldest`, and that there can be no more workers than `staff` has.
+    pub(super) fn warn(&mut self, staff: &Staff, waiting: usize, oldest: Instant, now: Instant) {
+        if self.warned.is_some_and(|warned| now - warned < EVERY) {
+            return;
+        }
+        self.warned = Some(now);
+        let mut tasks = staff.tasks();
+        tasks.sort_by_key(|task| task.since);
+        let first = now.saturating_duration_since(oldest).as_secs_f64();
+        log::warn!(
+            "all {} workers are busy (thread_pool_max): {waiting} requests wait, the first for {first:.1} s; longest at work: {}",
+            staff.len(),
+            Longest { tasks: &tasks, now }
+        );
+    }
+}
+
+/// Shows the tasks that have run for longest.
+struct Longest<'t> {
+    tasks: &'t [Task],
+    now: Instant,
+}
+
+impl Display for Longest<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.tasks.is_empty() {
+            return f.write_str("none in a handler");
+        }
+        for (at, task) in self.tasks.iter().take(SHOWN).enumerate() {
+            let separator = if at == 0 { "" } else { ", " };
+            // A query may hold what does not belong in a log of errors.
+            let path: String = task.target.path().chars().take(LONGEST).collect();
+            let seconds = self.now.saturating_duration_since(task.since).as_secs_f64();
+            write!(f, "{separator}{} {} ({seconds:.1} s)", task.method, path.escape_debug())?;
+        }
+        match self.tasks.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+/// How often it is worth a line.
+const EVERY: Duration = Duration::from_secs(1);
+/// How many tasks are named.
+const SHOWN: usize = 5;
+/// Characters of a path that are shown.
+const LONGEST: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+
+    #[test]
+    fn the_longest_are_named_without_their_query() {
+        let now = Instant::now();
+        let task = |target: &str, millis| Task {
+            method: Method::GET,
+            target: target.parse().unwrap(),
+            since: now - Duration::from_millis(millis),
+        };
+        let shown = |tasks: &[Task]| Longest { tasks, now }.to_string();
+        assert_eq!(shown(&[]), "none in a handler");
+        assert_eq!(shown(&[task("/a?key=secret", 1500), task("/b", 20)]), "GET /a (1.5 s), GET /b (0.0 s)");
+        let many = shown(&vec![task(&format!("/{}", "x".repeat(200)), 0); 7]);
+        assert!(many.ends_with("x (0.0 s) and 2 more") && many.len() < 700, "{many}");
+    }
+}

@@ -1,0 +1,117 @@
+//! Requests that no worker was woken for: how long they wait, and what helps them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::TICK;
+use super::overload::Overload;
+use super::worker;
+use crate::engine::connection::Connection;
+use crate::engine::pool::Pool;
+use crate::engine::service::desk::Desk;
+
+/// What the holder of the reactor role knows of requests in the queue.
+#[derive(Debug, Default)]
+pub(super) struct Shortage {
+    /// When to look at them; `None`: a worker was woken for each.
+    look_at: Option<Instant>,
+    /// Before then no worker can be added.
+    hire_after: Option<Instant>,
+    wants_holder: bool,
+    overload: Overload,
+    /// When it was last logged that no more workers can be started.
+    logged: Option<Instant>,
+}
+
+impl Shortage {
+    /// Notes that a request was queued and no worker woken; it is looked after from `when` on.
+    pub(super) fn note(&mut self, when: Instant) {
+        self.look_at = Some(self.look_at.map_or(when, |at| at.min(when)));
+    }
+
+    /// When to look again.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.look_at
+    }
+
+    /// True if the holder of the role should become a worker: all others are in handlers, and there can be no more.
+    pub(super) fn wants_holder(&self) -> bool {
+        self.wants_holder
+    }
+
+    /// Wakes or adds workers for requests that have waited. Returns one that has waited for `accepted_queue_timeout`, to be refused;
+    /// to be called until there is none.
+    pub(super) fn look(&mut self, pool: &Arc<Pool>, desk: &Desk, now: Instant) -> Option<Box<Connection>> {
+        self.wants_holder = false;
+        if self.look_at.is_none_or(|at| at > now) {
+            return None;
+        }
+        let Some(oldest) = pool.queue.oldest() else {
+            self.look_at = None;
+            pool.service().pressure.set(0);
+            return None;
+        };
+        let patience = match desk.config.accepted_queue_timeout {
+            Duration::ZERO => PATIENCE_OF_NONE,
+            patience => patience.max(LEAST_PATIENCE),
+        };
+        if let Some(since) = now.checked_sub(patience).filter(|since| oldest <= *since) {
+            if let Some(overdue) = pool.queue.take_overdue(since) {
+                return Some(overdue);
+            }
+        }
+        let mut next = oldest + patience;
+        let waiting = pool.queue.len();
+        let called = (0..waiting.saturating_sub(pool.staff.coming())).take_while(|_| pool.staff.call()).count();
+        let most = desk.config.threads_max;
+        if most.is_some_and(|most| pool.staff.len() >= most) {
+            self.wants_holder = called == 0;
+            let is_long = now.saturating_duration_since(oldest) >= LONG;
+            pool.service().pressure.set(if is_long { waiting } else { 0 });
+            if is_long {
+                self.overload.warn(&pool.staff, waiting, oldest, now);
+            }
+            next = next.min(if is_long { now + LONG } else { oldest + LONG });
+        } else if now.saturating_duration_since(oldest) >= GROW_AFTER {
+            self.grow(pool, waiting, now);
+            next = next.min(self.hire_after.map_or(now + GROW_AFTER, |after| after.max(now + GROW_AFTER)));
+        } else {
+            next = next.min(oldest + GROW_AFTER);
+        }
+        self.look_at = Some(next);
+        None
+    }
+
+    /// Adds workers for half of those that wait and no worker is on its way for.
+    fn grow(&mut self, pool: &Arc<Pool>, waiting: usize, now: Instant) {
+        if self.hire_after.is_some_and(|after| now < after) {
+            return;
+        }
+        self.hire_after = None;
+        for _ in 0..waiting.saturating_sub(pool.staff.coming()).div_ceil(2) {
+            match pool.hire(worker::work) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    self.hire_after = Some(now + HIRE_PAUSE);
+                    if self.logged.is_none_or(|logged| now - logged >= Duration::from_secs(1)) {
+                        self.logged = Some(now);
+                        log::warn!("cannot start another worker for now: {error}");
+                    }
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// How long the first in the queue waits before the pool grows.
+const GROW_AFTER: Duration = TICK;
+/// How long it waits before slow clients have to give workers back.
+const LONG: Duration = Duration::from_millis(100);
+/// What a request may wait at the least: a worker that was woken needs a moment to take it.
+const LEAST_PATIENCE: Duration = Duration::from_millis(10);
+/// What a request in the queue may wait if none may wait beside it.
+const PATIENCE_OF_NONE: Duration = Duration::from_secs(10);
+/// How long to do with the workers there are, once the system has refused another.
+const HIRE_PAUSE: Duration = Duration::from_millis(100);

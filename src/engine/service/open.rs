@@ -1,0 +1,92 @@
+//! How many connections are open, wherever they are, and waiting until they have come to their end.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
+
+/// The count of open connections.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Open {
+    count: AtomicUsize,
+    /// Whether anybody waits; only then is there anybody to tell.
+    is_awaited: AtomicBool,
+    /// Whether whoever waits is to wait no longer.
+    is_hurried: Mutex<bool>,
+    changed: Condvar,
+}
+
+/// One of those that are open; dropping it takes it off the count.
+#[derive(Debug)]
+pub(in crate::engine) struct Ticket(Arc<Open>);
+
+impl Open {
+    pub(in crate::engine) fn enter(self: &Arc<Self>) -> Ticket {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        Ticket(Arc::clone(self))
+    }
+
+    pub(in crate::engine) fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    /// Waits until at most `most` are open, at the longest until `deadline` or until hurried; says whether that is so.
+    pub(in crate::engine) fn wait_for(&self, most: usize, deadline: Instant) -> bool {
+        self.is_awaited.store(true, Ordering::SeqCst);
+        let is_hurried = self.is_hurried.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let waits = |is_hurried: &mut bool| self.count() > most && !*is_hurried;
+        drop(self.changed.wait_timeout_while(is_hurried, left, waits).unwrap_or_else(PoisonError::into_inner));
+        self.count() <= most
+    }
+
+    /// Has whoever waits wait no longer, now and later.
+    pub(in crate::engine) fn hurry(&self) {
+        *self.is_hurried.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::SeqCst);
+        if self.0.is_awaited.load(Ordering::SeqCst) {
+            // Under the lock, so that nobody is just between looking and waiting.
+            drop(self.0.is_hurried.lock().unwrap_or_else(PoisonError::into_inner));
+            self.0.changed.notify_all();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn whoever_waits_is_told_of_the_last_one() {
+        let open = Arc::new(Open::default());
+        let tickets: Vec<Ticket> = (0..3).map(|_| open.enter()).collect();
+        assert_eq!(open.count(), 3);
+        assert!(!open.wait_for(0, Instant::now()), "there is no time to wait");
+        let begun = Instant::now();
+        let leaving = thread::spawn(move || drop(tickets));
+        assert!(open.wait_for(0, begun + LONG) && begun.elapsed() < LONG);
+        leaving.join().unwrap();
+    }
+
+    #[test]
+    fn a_wait_can_be_cut_short() {
+        let open = Arc::new(Open::default());
+        let _ticket = open.enter();
+        let begun = Instant::now();
+        thread::scope(|scope| {
+            scope.spawn(|| open.hurry());
+            assert!(!open.wait_for(0, begun + LONG) && begun.elapsed() < LONG);
+        });
+        assert!(open.wait_for(1, begun), "one is not too many");
+    }
+}

@@ -1,0 +1,213 @@
+//! Content of an answer that is at hand, and how much of it is still to be sent.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::framing::GATHER;
+use super::output::{Output, Passed};
+use crate::engine::service::budget::Weight;
+use crate::message::body::{Body, Kind, read_range};
+use crate::message::memory::{InMemory, Kept};
+use crate::message::pieces::{Piece, Pieces};
+
+/// Content that can be sent at any time, a part at a time, by anybody.
+#[derive(Debug)]
+pub(crate) enum Rest {
+    Bytes(InMemory),
+    /// `by_kernel` until it turns out that the kernel cannot.
+    File {
+        file: File,
+        range: Range<u64>,
+        by_kernel: bool,
+    },
+    /// As a file, with text between its ranges.
+    Pieces {
+        pieces: Pieces,
+        by_kernel: bool,
+    },
+}
+
+/// What is left when some has been sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    Nothing,
+    /// The client takes no more for now.
+    More,
+    /// The client may take more, but others have their turn first.
+    Share,
+    /// The file was so many bytes shorter than it had been.
+    Missing(u64),
+}
+
+impl Rest {
+    /// The content of `body` if it is at hand.
+    pub(crate) fn of(body: Body) -> Result<Self, Body> {
+        match body.into_kind() {
+            Kind::Bytes(bytes) => Ok(Self::Bytes(bytes)),
+            Kind::Empty => Ok(Self::Bytes(InMemory::constant(&[]))),
+            Kind::File { file, range } => Ok(Self::File { file, range, by_kernel: true }),
+            Kind::Pieces(pieces) => Ok(Self::Pieces { pieces, by_kernel: true }),
+            kind => Err(kind.into()),
+        }
+    }
+
+    /// Bytes to be sent.
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File { range, .. } => range.end.saturating_sub(range.start),
+            Self::Pieces { pieces, .. } => pieces.len(),
+        }
+    }
+
+    /// Frees what the rest does not need during a long wait.
+    pub(in crate::engine) fn settle(&mut self) {
+        if let Self::Bytes(bytes) = self {
+            bytes.settle();
+        }
+    }
+
+    /// Returns the memory and the descriptors that it keeps.
+    pub(in crate::engine) fn kept(&self) -> Weight {
+        match self {
+            Self::Bytes(bytes) => match bytes.kept() {
+                Kept::Nothing => Weight::default(),
+                Kept::Own(size) => Weight { bytes: size as u64, ..Weight::default() },
+                Kept::Shared { place, size } => Weight { shared: Some((place, size as u64)), ..Weight::default() },
+            },
+            Self::File { .. } => Weight { files: 1, ..Weight::default() },
+            Self::Pieces { pieces, .. } => Weight { bytes: pieces.held() as u64, files: 1, shared: None },
+        }
+    }
+
+    /// Sends what the client takes; small content is only gathered.
+    pub(crate) fn send(&mut self, output: &mut Output<'_>) -> io::Result<Left> {
+        match self {
+            Self::Bytes(bytes) => send_bytes(bytes.bytes(), output),
+            Self::File { file, range, by_kernel } => send_range(file, range, by_kernel, output),
+            Self::Pieces { pieces, by_kernel } => send_pieces(pieces, by_kernel, output),
+        }
+    }
+}
+
+fn send_bytes(bytes: &mut Bytes, output: &mut Output<'_>) -> io::Result<Left> {
+    if output.gathered.len() + bytes.len() <= GATHER {
+        output.gathered.extend_from_slice(bytes);
+        bytes.clear();
+        return Ok(Left::Nothing);
+    }
+    Ok(if output.send_some(bytes)? { Left::Nothing } else { Left::More })
+}
+
+/// Sends `range` of `file`: by the kernel if the kernel can and the range is worth a system call of its own.
+fn send_range(file: &File, range: &mut Range<u64>, by_kernel: &mut bool, output: &mut Output<'_>) -> io::Result<Left> {
+    if *by_kernel && range.end.saturating_sub(range.start) > GATHER as u64 {
+        match output.send_file(file, range)? {
+            Passed::All => return Ok(Left::Nothing),
+            Passed::Some => return Ok(Left::More),
+            Passed::Share => return Ok(Left::Share),
+            Passed::Ended => return Ok(Left::Missing(range.end - range.start)),
+            Passed::Unsupported => *by_kernel = false,
+        }
+    }
+    copy(file, range, output)
+}
+
+fn send_pieces(pieces: &mut Pieces, by_kernel: &mut bool, output: &mut Output<'_>) -> io::Result<Left> {
+    let turn = pieces.len().saturating_sub(SHARE as u64);
+    loop {
+        if (1..=turn).contains(&pieces.len()) && output.may_leave() {
+            return Ok(Left::Share);
+        }
+        let Some((file, piece)) = pieces.first() else { return Ok(Left::Nothing) };
+        let left = match piece {
+            Piece::Text(text) => send_bytes(text, output)?,
+            Piece::Range(range) => send_range(file, range, by_kernel, output)?,
+        };
+        match left {
+            Left::Nothing => {}
+            // The pieces behind the gap are missing as well.
+            Left::Missing(_) => return Ok(Left::Missing(pieces.len())),
+            Left::More | Left::Share => return Ok(left),
+        }
+    }
+}
+
+/// Sends a file by reading it: one that is small, or whose system cannot send it by itself.
+fn copy(file: &File, range: &mut Range<u64>, output: &mut Output<'_>) -> io::Result<Left> {
+    let mut copied = 0;
+    while !range.is_empty() {
+        if copied >= SHARE && output.may_leave() {
+            return Ok(Left::Share);
+        }
+        let begin = output.gathered.len();
+        let room = usize::try_from(range.end - range.start).unwrap_or(usize::MAX).min(COPY);
+        output.gathered.resize(begin + room, 0);
+        let got = read_range(file, range, &mut output.gathered[begin..]);
+        output.gathered.truncate(begin + *got.as_ref().unwrap_or(&0));
+        let got = got?;
+        copied += got;
+        if got == 0 {
+            return Ok(Left::Missing(range.end - range.start));
+        }
+        if output.gathered.len() > GATHER && !output.flush_some()? {
+            // Read again later, rather than held for as long as the client takes nothing.
+            let unsent = output.gathered.len().min(copied);
+            output.gathered.truncate(output.gathered.len() - unsent);
+            range.start -= unsent as u64;
+            return Ok(Left::More);
+        }
+    }
+    Ok(Left::Nothing)
+}
+
+/// How much is read at a time.
+const COPY: usize = 64 * 1024;
+/// How much of a file is copied before others have their turn: a client over TLS may be as quick as we are.
+const SHARE: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::engine::service::desk::{Desk, Service};
+    use crate::engine::wire::pace::Pace;
+    use crate::message::Request;
+    use crate::net::stream::Stream;
+    use crate::settings::Settings;
+
+    #[test]
+    fn bytes_of_a_file_that_the_client_does_not_take_stay_in_the_file() {
+        const LARGE: u64 = 1 << 20;
+        let (_client, mut socket) = UnixStream::pair().unwrap();
+        socket.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
+        while socket.write(&[b'#'; 4096]).is_ok() {}
+        let config = Config::resolve(&Settings::default()).unwrap();
+        let service = Arc::new(Service::new(config, Arc::new(|_: &mut Request| "")));
+        let mut desk = Desk::new(service, Arc::default());
+        let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+        let path = std::env::temp_dir().join(format!("drupe-rest-{}", std::process::id()));
+        let file = File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        file.set_len(LARGE).unwrap();
+
+        let pace = Pace::new(Duration::from_secs(1), None);
+        let mut output = Output::new(&stream, pace, &mut desk).leaving();
+        output.gathered.extend_from_slice(b"head");
+        // As over TLS, where the kernel cannot send a file.
+        let mut rest = Rest::File { file, range: 0..LARGE, by_kernel: false };
+        for _ in 0..3 {
+            assert_eq!(rest.send(&mut output).unwrap(), Left::More);
+            assert_eq!((output.gathered.len(), rest.len()), (4, LARGE));
+        }
+    }
+}

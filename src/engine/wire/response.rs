@@ -1,0 +1,187 @@
+//! Sends a response: its head, then its body as that comes, straight from the worker to the socket.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use http::{Response as Head, StatusCode};
+
+use super::framing::{COPY, Framed, Framing, GATHER, read_patiently};
+use super::output::Output;
+use super::remainder::{Left, Rest};
+use crate::h1::encode::{self, Stamp};
+use crate::h1::error::Error;
+use crate::h1::exchange::{BodyFraming, CloseReason, Exchange};
+use crate::message::body::{Body, Kind};
+use crate::message::response::refusal;
+use crate::message::shutdown::Shutdown;
+use crate::message::writer::BodyWriter;
+
+/// What became of an answer.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    /// It is out, or gathered. The number counts bytes of content.
+    Whole(u64),
+    /// The client is slow to take it: this is left of it, and of what is gathered.
+    Partly(Rest, u64),
+    /// Nothing of it is out: its body failed first, or its framing contradicts itself.
+    Unsent(Error),
+}
+
+/// Sends `head` and `body` as the answer of `exchange`; small ones are only gathered.
+///
+/// `scratch` is memory to use. What goes wrong on the way that the client must be able to tell, such as a body shorter than
+/// declared, is entered in `exchange` as a reason to close.
+///
+/// # Errors
+/// The client is gone or does not read, or the body failed half way: the connection is of no use any more.
+///
+/// # Panics
+/// Where the body does.
+pub(crate) fn send(
+    output: &mut Output<'_>,
+    exchange: &mut Exchange,
+    head: Head<Body>,
+    stamp: &Stamp<'_>,
+    scratch: &mut Vec<u8>,
+    shutdown: &Shutdown,
+) -> io::Result<Sent> {
+    let (head, mut body) = head.into_parts();
+    let length = body.len();
+    let framing = match exchange.answer(head.status, &head.headers, length) {
+        Ok(framing) => framing,
+        Err(error) => return Ok(Sent::Unsent(error)),
+    };
+    let framed = Framed::of(framing);
+    // A body that fails at its first read still gets an honest status, and one that has to send `100 Continue` for it does so
+    // before the head.
+    scratch.clear();
+    if framed.is_some() && body.is_read_first() {
+        let room = length.map_or(GATHER, |length| usize::try_from(length).unwrap_or(usize::MAX).min(COPY));
+        scratch.resize(room, 0);
+        match read_patiently(&mut body, scratch) {
+            Ok(got) => scratch.truncate(got),
+            Err(error) => {
+                log::debug!("a body failed at its first read: {error}");
+                return Ok(Sent::Unsent(
+                    refusal(&error).unwrap_or(Error::HandlerFraming("the body failed at its first read")),
+                ));
+            }
+        }
+    }
+    encode::head(output.gathered, exchange, framing, head.status, &head.headers, stamp);
+    let Some(framed) = framed else { return Ok(Sent::Whole(0)) };
+    let body = match Rest::of(body) {
+        Ok(rest) => return send_known(output, exchange, rest),
+        Err(body) => body,
+    };
+    let writer = Framing::new(output, framed, scratch, 0, shutdown);
+    writer.pass(exchange, |writer| write_body(writer, body)).map(Sent::Whole)
+}
+
+/// Sends `body` behind what has been sent of an answer that began before.
+///
+/// # Errors
+/// As [`send`].
+///
+/// # Panics
+/// Where the body does.
+pub(crate) fn resume(
+    output: &mut Output<'_>,
+    exchange: &mut Exchange,
+    begun: Begun,
+    mut body: Body,
+    scratch: &mut Vec<u8>,
+    shutdown: &Shutdown,
+) -> io::Result<Sent> {
+    let Some(framed) = begun.framed else { return Ok(Sent::Whole(0)) };
+    scratch.clear();
+    let writer = Framing::new(output, framed, scratch, begun.sent, shutdown);
+    let pass = |writer: &mut Framing<'_, '_>| {
+        if body.is_stream() {
+            return write_body(writer, body);
+        }
+        if !body.is_empty() {
+            writer.copy(&mut body)?;
+        }
+        writer.trailers = body.trailers();
+        Ok(())
+    };
+    writer.pass(exchange, pass).map(Sent::Whole)
+}
+
+/// Runs `send`; `None`, and a line in the log, if what is sent panicked.
+pub(in crate::engine) fn caught<T>(send: impl FnOnce() -> T) -> Option<T> {
+    let sent = catch_unwind(AssertUnwindSafe(send)).ok();
+    if sent.is_none() {
+        log::error!("a body panicked; its connection is cut");
+    }
+    sent
+}
+
+/// An answer whose head is settled, and what of its content has been sent.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) status: StatusCode,
+    /// `None`: content is dropped.
+    framed: Option<Framed>,
+    sent: u64,
+}
+
+impl Begun {
+    pub(crate) fn new(status: StatusCode, framing: BodyFraming) -> Self {
+        Self { status, framed: Framed::of(framing), sent: 0 }
+    }
+
+    /// Sends what of `content` is owed at once, and says how much that is.
+    pub(crate) fn send(&mut self, output: &mut Output<'_>, content: &[u8], shutdown: &Shutdown) -> io::Result<usize> {
+        let Some(framed) = self.framed else { return Ok(content.len()) };
+        if framed == Framed::Raw {
+            output.abort();
+        }
+        let (sent, mut pending) = (self.sent, Vec::new());
+        let mut writer = Framing::new(output, framed, &mut pending, sent, shutdown);
+        let done = writer.emit(content).and_then(|()| writer.push());
+        (self.framed, self.sent) = (Some(writer.framed), writer.sent);
+        done.map(|()| usize::try_from(self.sent - sent).unwrap_or(usize::MAX))
+    }
+
+    /// Has the connection end so that the client can tell.
+    pub(crate) fn cut(&self, output: &Output<'_>) {
+        if self.framed == Some(Framed::Raw) {
+            output.abort();
+        }
+    }
+}
+
+fn write_body(writer: &mut Framing<'_, '_>, mut body: Body) -> io::Result<()> {
+    writer.pass_pending()?;
+    if body.is_read_first() {
+        if writer.framed != Framed::Length(0) {
+            // What was read must not wait for what comes: the reader may be a conversation.
+            writer.push()?;
+        }
+        writer.copy(&mut body)?;
+        writer.trailers = body.trailers();
+        return Ok(());
+    }
+    if let Kind::Stream(produce) = body.into_kind() {
+        produce(&mut BodyWriter::new(writer))?;
+    }
+    writer.pass_pending()
+}
+
+/// Sends content that is at hand and whose length is known.
+fn send_known(output: &mut Output<'_>, exchange: &mut Exchange, mut rest: Rest) -> io::Result<Sent> {
+    let length = rest.len();
+    match rest.send(output)? {
+        Left::Nothing => Ok(Sent::Whole(length)),
+        Left::More | Left::Share => Ok(Sent::Partly(rest, length)),
+        Left::Missing(missing) => {
+            log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
+            exchange.close(CloseReason::BodyShort);
+            // What the head has promised will not come: only the end of the connection can say so.
+            output.flush()?;
+            Ok(Sent::Whole(length - missing))
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A stream as an upgraded connection uses it: reads and writes that wait.
+
+use std::io::{self, IoSlice};
+use std::net::{Shutdown, SocketAddr};
+use std::time::{Duration, Instant};
+
+use crate::message::upgrade::Socket;
+use crate::net::poll::Interest;
+use crate::net::stream::{Stream, would_wait};
+
+impl Socket for Stream {
+    fn read(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
+        patiently(timeout, |left| self.wait(Interest::Read, left).map(drop), || self.read(buffer))
+    }
+
+    fn read_until_stop(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
+        Socket::read(self, buffer, timeout)
+    }
+
+    fn write(&self, bytes: &[u8], timeout: Option<Duration>) -> io::Result<usize> {
+        let wait = |left| self.wait(Interest::Write, left).map(drop);
+        let written = patiently(timeout, wait, || self.write(&[IoSlice::new(bytes)]))?;
+        // What has been taken counts as written, though it may not be out yet: whoever writes next, or flushes, hears of it.
+        match Socket::flush(self, timeout) {
+            Err(error) if error.kind() != io::ErrorKind::TimedOut => Err(error),
+            _ => Ok(written),
+        }
+    }
+
+    fn flush(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let wait = |left| self.wait(Interest::Write, left).map(drop);
+        patiently(timeout, wait, || self.flush().map(|()| 0)).map(drop)
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.shutdown(how)
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.local_addr()
+    }
+}
+
+/// Tries until it works or `timeout` is over; `wait` waits for the next attempt, at the longest for as long as it is told.
+pub(in crate::engine) fn patiently(
+    timeout: Option<Duration>,
+    mut wait: impl FnMut(Duration) -> io::Result<()>,
+    mut attempt: impl FnMut() -> io::Result<usize>,
+) -> io::Result<usize> {
+    // One beyond all clocks is none.
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    loop {
+        match attempt() {
+            Err(error) if would_wait(&error) => {}
+            done => return done,
+        }
+        let left = deadline.map_or(LONGEST_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        wait(left)?;
+    }
+}
+
+/// Without a time limit: asked again after so long, to no other end.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
