@@ -165,6 +165,18 @@ impl Pool {
         self.call_guard(Duration::ZERO);
     }
 
+    /// Gives the reactor role of worker `number` to a worker that sleeps, or else to the guard; false if it has lost the role.
+    pub(in crate::engine) fn pass_role(&self, number: u32) -> bool {
+        if self.staff.call_if(|next| self.role.pass(number, next)) {
+            return true;
+        }
+        let is_given = self.role.give_up(number);
+        if is_given {
+            self.call_guard(Duration::ZERO);
+        }
+        is_given
+    }
+
     /// Gives the reactor role to the guard, if worker `number` still holds it.
     pub(in crate::engine) fn give_up_role(&self, number: u32) {
         if self.role.give_up(number) {

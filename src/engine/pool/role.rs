@@ -13,7 +13,8 @@
 //!                         seize: the same handler for a tick
 //! ```
 //!
-//! Only the holder enters, leaves and gives up; only the guard seizes; only a worker that is in no handler takes. `leave` fails for
+//! A holder may also pass it to a worker that sleeps, which is woken for it. Only the holder enters, leaves, passes and gives up; only
+//! the guard seizes; only a worker that is in no handler takes. `leave` fails for
 //! a worker whose role was seized: its handler's answer is its own business still, the poller's events are not.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -79,6 +80,13 @@ impl Role {
     pub(super) fn give_up(&self, number: u32) -> bool {
         let seen = self.look();
         seen.holder() == u64::from(number) && self.turn(seen, seen.0 & !(HOLDER | HANDLER))
+    }
+
+    /// Gives it to worker `to` if worker `from` still holds it; true if so. The caller wakes the other worker.
+    pub(in crate::engine) fn pass(&self, from: u32, to: u32) -> bool {
+        let seen = self.look();
+        let is_held = seen.holder() == u64::from(from) && !seen.is_in_handler();
+        is_held && self.turn(seen, seen.0 & !HOLDER | u64::from(to))
     }
 
     /// Takes it for the guard from a worker that is still in the handler in which it was `seen`.
@@ -158,6 +166,15 @@ mod tests {
         assert!(!role.seize(seen), "it is another handler");
         assert!(role.leave(1) && role.give_up(1) && role.is_held_by(0));
         assert!(!role.give_up(1));
+    }
+
+    #[test]
+    fn a_holder_passes_the_role_to_a_worker_unless_it_has_lost_it() {
+        let role = Role::new();
+        role.take(1);
+        assert!(role.pass(1, 2) && role.is_held_by(2) && !role.pass(1, 3));
+        role.enter(2);
+        assert!(role.seize(role.look()) && !role.pass(2, 3) && role.is_held_by(0));
     }
 
     #[test]

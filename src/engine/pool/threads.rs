@@ -162,6 +162,25 @@ impl Staff {
 
     // ---- looking around ----
 
+    /// Wakes a worker that sleeps if `pass` succeeds with its number; false if none sleeps, or it does not.
+    pub(in crate::engine) fn call_if(&self, pass: impl FnOnce(u32) -> bool) -> bool {
+        let mut roster = self.roster();
+        let Some(seat) = roster.idle.pop() else { return false };
+        if !pass(seat.number) {
+            roster.idle.push(seat);
+            return false;
+        }
+        drop(roster);
+        self.coming.fetch_add(1, Ordering::SeqCst);
+        seat.unpark();
+        true
+    }
+
+    /// True if a worker sleeps.
+    pub(in crate::engine) fn has_sleeper(&self) -> bool {
+        !self.roster().idle.is_empty()
+    }
+
     /// Notes what worker `number` has been at since `since`, if it is still there.
     pub(in crate::engine) fn note_task(&self, number: u32, method: Method, path: &str, since: Instant) {
         let Ok(target) = path.parse() else { return };

@@ -12,12 +12,13 @@
 //! poller's time-out, and does all that can be resumed: TLS handshakes, heads, content that is gathered, answers that wait for their
 //! clients, refusals. It runs a handler itself only if handlers of that route are known to be short ([`costs`](crate::engine::service::costs)): some
 //! microseconds of work cost less than waking another thread for it. Every other request goes into the queue, and a sleeping worker
-//! is woken at once. It polls again after a millisecond at the latest. Clients that were served before come first; of new ones, and
+//! is woken at once; or, if nothing else is ready and no short handlers ran just before, the holder passes the role to that worker and
+//! runs the handler itself, which spares the request the wake-up. It polls again after a millisecond at the latest. Clients that were served before come first; of new ones, and
 //! of those that had their share, a few follow in each round.
 //!
 //! **Workers** take requests from the queue, run their handlers, write their answers and park the connections. A worker that finds
-//! the queue empty sleeps, or, if its last handler was short, takes the role from the guard: then short requests are served where
-//! they are read.
+//! the queue empty sleeps, or takes the role from the guard if its last handler was short, or if another worker sleeps that the role
+//! can be passed to.
 //!
 //! **The guard** ([`guard`](self::guard)) is a thread that runs no handlers. It holds the role whenever no worker does. While a worker
 //! does, it sleeps, with an alarm that the holder sets when it enters a handler: a holder that is still in the same handler a
@@ -58,6 +59,8 @@ struct Reactor<'p> {
     ended: Instant,
     /// True if the guard's alarm is set for a request that came alone after a pause.
     is_alarm_idle: bool,
+    /// True if the connection before had short handlers run here: then the role stays, and others run the slow ones.
+    is_mixed: bool,
     /// Short requests wake no worker before then: the worker that lost the role may be back in a moment.
     patient_until: Option<Instant>,
 }
@@ -66,10 +69,20 @@ struct Reactor<'p> {
 enum Round {
     /// The next one.
     On,
-    /// One connection keeps the reactor busy alone.
+    /// One connection keeps the reactor busy alone: the worker gives up the role and stays with it.
     Lone(Box<Connection>),
+    /// The role is another thread's, and this worker runs the handler of a connection's request.
+    Serve(Box<Connection>),
     /// The thread does not hold the role any more, or is wanted elsewhere.
     Over,
+}
+
+/// What became of the role while the reactor went on with a connection.
+enum Step {
+    Held,
+    Lost,
+    /// It was passed on, for the request of this connection.
+    Passed(Box<Connection>),
 }
 
 /// Which connection was the only one to be ready, and how often in a row.
@@ -85,7 +98,18 @@ impl<'p> Reactor<'p> {
     fn new(pool: &'p Arc<Pool>, number: u32, desk: Desk) -> Self {
         let (batch, shortage) = (Batch::new(BATCH), Shortage::default());
         let (ended, lone) = (Instant::now(), Lone::default());
-        Self { pool, number, desk, batch, shortage, lone, ended, is_alarm_idle: false, patient_until: None }
+        Self {
+            pool,
+            number,
+            desk,
+            batch,
+            shortage,
+            lone,
+            ended,
+            is_alarm_idle: false,
+            is_mixed: false,
+            patient_until: None,
+        }
     }
 
     /// Begins to hold the role.
@@ -126,9 +150,9 @@ impl<'p> Reactor<'p> {
             if self.is_lone(token, &connection, now) {
                 return Round::Lone(connection);
             }
-            let is_held = self.step(connection, now);
+            let step = self.step(connection, now);
             self.lone.served = Some(now);
-            return self.end(is_held, Instant::now());
+            return self.end(step, Instant::now());
         }
         self.lone = Lone::default();
         let (mut before, mut later) = (now, 0);
@@ -136,14 +160,14 @@ impl<'p> Reactor<'p> {
             self.pool.ready.pop(later == 0 || (later < LATER && before - now < SHARE))
         {
             later += u32::from(is_later);
-            let is_held = self.step(connection, before);
+            let step = self.step(connection, before);
             let after = Instant::now();
-            if !is_held || after - now > TICK {
-                return self.end(is_held, after);
+            if !matches!(step, Step::Held) || after - now > TICK {
+                return self.end(step, after);
             }
             before = after;
         }
-        self.end(true, before)
+        self.end(Step::Held, before)
     }
 
     /// Waits for something to happen. Returns the connection that it happened to, if there is only one and nothing else is ready.
@@ -199,13 +223,13 @@ impl<'p> Reactor<'p> {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    /// Goes on with a connection as far as this thread may; false if it lost the role meanwhile.
-    fn step(&mut self, mut connection: Box<Connection>, now: Instant) -> bool {
+    /// Goes on with a connection as far as this thread may.
+    fn step(&mut self, mut connection: Box<Connection>, now: Instant) -> Step {
         self.desk.duty.turn();
         if self.pool.is_over() {
             // A connection that a stop has cut does not go on.
             self.pool.part_with(connection);
-            return true;
+            return Step::Held;
         }
         if !self.is_guard() && self.pool.role.enter(self.number) {
             self.pool.call_guard(TICK);
@@ -218,8 +242,19 @@ impl<'p> Reactor<'p> {
         self.desk.lay_down();
         let is_held = if self.is_guard() { self.is_holder() } else { self.pool.role.leave(self.number) };
         self.desk.duty.leave(now.elapsed());
+        let was_mixed = std::mem::replace(&mut self.is_mixed, self.desk.duty.has_run());
+        if matches!(verdict, Verdict::Work) && is_held && !was_mixed && self.pass_role() {
+            return Step::Passed(connection);
+        }
         self.settle(connection, verdict, now);
-        is_held
+        if is_held { Step::Held } else { Step::Lost }
+    }
+
+    /// Passes the role on, so that this worker can run the handler of the request that it has just read: that costs the request no
+    /// wake-up. Not if there is more to be read, or if requests wait; nor by the guard.
+    fn pass_role(&self) -> bool {
+        let is_alone = !self.is_guard() && self.pool.queue.is_empty() && self.pool.ready.is_empty();
+        is_alone && self.pool.pass_role(self.number)
     }
 
     fn settle(&mut self, connection: Box<Connection>, verdict: Verdict, now: Instant) {
@@ -247,9 +282,12 @@ impl<'p> Reactor<'p> {
     }
 
     /// Ends a round: looks after requests that no worker was woken for.
-    fn end(&mut self, is_held: bool, now: Instant) -> Round {
+    fn end(&mut self, step: Step, now: Instant) -> Round {
         self.ended = now;
-        if !is_held {
+        if let Step::Passed(connection) = step {
+            return Round::Serve(connection);
+        }
+        if let Step::Lost = step {
             if self.shortage.next().is_some() {
                 // The new holder looks after what is left in the queue.
                 self.pool.call_reactor();

@@ -44,6 +44,10 @@ impl<'p> Worker<'p> {
 
     fn run(&mut self) {
         loop {
+            if self.pool.role.is_held_by(self.seat.number) {
+                self.react();
+                continue;
+            }
             self.reactor.desk.duty.runs = Runs::All;
             while let Some(connection) = self.pool.queue.take() {
                 self.serve(connection);
@@ -51,8 +55,9 @@ impl<'p> Worker<'p> {
             if self.pool.is_over() {
                 return;
             }
-            if self.reactor.desk.duty.was_short() && self.pool.role.take(self.seat.number) {
-                self.react();
+            if self.is_to_react() && self.pool.role.take(self.seat.number) {
+                // The guard stops to poll, and begins to watch.
+                self.pool.call_guard(Duration::ZERO);
                 continue;
             }
             let desk = &mut self.reactor.desk;
@@ -67,8 +72,6 @@ impl<'p> Worker<'p> {
 
     /// Holds the reactor role until it is lost, or this worker is wanted elsewhere.
     fn react(&mut self) {
-        // The guard stops to poll, and begins to watch.
-        self.pool.call_guard(Duration::ZERO);
         self.reactor.begin();
         loop {
             match self.reactor.round() {
@@ -78,9 +81,18 @@ impl<'p> Worker<'p> {
                     self.reactor.desk.duty.runs = Runs::All;
                     return self.stay(connection);
                 }
+                Round::Serve(connection) => {
+                    self.reactor.desk.duty.runs = Runs::All;
+                    return self.serve(connection);
+                }
                 Round::Over => return,
             }
         }
+    }
+
+    /// True if the reactor role is better held by this worker than by the guard: it runs short handlers, or passes the role on.
+    fn is_to_react(&self) -> bool {
+        self.pool.role.is_held_by(0) && (self.reactor.desk.duty.was_short() || self.pool.staff.has_sleeper())
     }
 
     /// Stays with a connection that keeps one worker busy alone, now that the guard holds the role: a request costs no more than a

@@ -261,6 +261,11 @@ impl Duty {
         }
     }
 
+    /// True if handlers have run since the thread turned to its connection.
+    pub(in crate::engine) fn has_run(&self) -> bool {
+        self.handled > 0
+    }
+
     /// True if the handler that ran last belongs to a short route.
     pub(in crate::engine) fn was_short(&self) -> bool {
         self.costs.is_known_short(self.route)
