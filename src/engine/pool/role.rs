@@ -18,6 +18,8 @@
 //! a worker whose role was seized: its handler's answer is its own business still, the poller's events are not.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// Which thread holds the role, and whether it is in a handler.
 #[derive(Debug)]
@@ -26,8 +28,8 @@ pub(in crate::engine) struct Role {
     word: AtomicU64,
     /// True while the guard's alarm is set, or the guard is awake.
     is_watched: AtomicBool,
-    /// The role as it was when the alarm was set.
-    armed: AtomicU64,
+    /// The role as it was when the alarm was set for a handler, and when that was.
+    armed: Mutex<Option<(Seen, Instant)>>,
 }
 
 /// The role as it was at one moment.
@@ -37,7 +39,7 @@ pub(in crate::engine) struct Seen(u64);
 impl Role {
     /// A role that the guard holds.
     pub(super) fn new() -> Self {
-        Self { word: AtomicU64::new(GUARD), is_watched: AtomicBool::new(false), armed: AtomicU64::new(0) }
+        Self { word: AtomicU64::new(GUARD), is_watched: AtomicBool::new(false), armed: Mutex::default() }
     }
 
     /// True if worker `number` holds it, or the guard for 0.
@@ -65,7 +67,7 @@ impl Role {
         // The order matters: either this sees that the guard does not watch, or the guard sees the handler.
         let is_unwatched = !self.is_watched.load(Ordering::SeqCst) && !self.is_watched.swap(true, Ordering::SeqCst);
         if is_unwatched {
-            self.armed.store(entered, Ordering::SeqCst);
+            *self.alarmed() = Some((Seen(entered), Instant::now()));
         }
         is_unwatched
     }
@@ -99,9 +101,10 @@ impl Role {
         Seen(self.word.load(Ordering::SeqCst))
     }
 
-    /// The role as it was when the guard's alarm was last set for a handler.
-    pub(in crate::engine) fn armed(&self) -> Seen {
-        Seen(self.armed.load(Ordering::SeqCst))
+    /// The role as it was when the guard's alarm was last set for a handler, and when that was. The alarm may go off earlier than
+    /// a tick after that, for another reason.
+    pub(in crate::engine) fn armed(&self) -> Option<(Seen, Instant)> {
+        *self.alarmed()
     }
 
     /// Notes that the guard is about to sleep without an alarm; false, and it has to look again, if a handler was just entered.
@@ -118,6 +121,11 @@ impl Role {
     /// Notes that the guard is awake.
     pub(in crate::engine) fn watch(&self) {
         self.is_watched.store(true, Ordering::SeqCst);
+    }
+
+    /// A pair is copied under this lock, and nothing else, so poison says nothing.
+    fn alarmed(&self) -> MutexGuard<'_, Option<(Seen, Instant)>> {
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn turn(&self, from: Seen, to: u64) -> bool {
@@ -149,53 +157,4 @@ const HANDLER: u64 = 1 << 32;
 const ONE: u64 = 1 << 33;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_worker_that_comes_back_in_time_keeps_the_role() {
-        let role = Role::new();
-        assert!(role.is_held_by(0) && role.take(1) && !role.take(2));
-        assert!(role.stop_watching());
-        assert!(role.enter(1), "the guard sleeps");
-        let seen = role.look();
-        assert_eq!(role.armed(), seen);
-        assert!(role.leave(1) && role.is_held_by(1));
-        assert!(!role.seize(seen), "it is back");
-        assert!(!role.enter(1), "the alarm is set already");
-        assert!(!role.seize(seen), "it is another handler");
-        assert!(role.leave(1) && role.give_up(1) && role.is_held_by(0));
-        assert!(!role.give_up(1));
-    }
-
-    #[test]
-    fn a_holder_passes_the_role_to_a_worker_unless_it_has_lost_it() {
-        let role = Role::new();
-        role.take(1);
-        assert!(role.pass(1, 2) && role.is_held_by(2) && !role.pass(1, 3));
-        role.enter(2);
-        assert!(role.seize(role.look()) && !role.pass(2, 3) && role.is_held_by(0));
-    }
-
-    #[test]
-    fn a_worker_whose_role_was_seized_finds_out() {
-        let role = Role::new();
-        role.take(7);
-        role.enter(7);
-        assert!(role.seize(role.look()) && role.is_held_by(0));
-        assert!(role.take(8) && !role.leave(7));
-        assert!(!role.seize(role.look()), "the new holder is in no handler");
-        assert!(!role.enter(8) && role.leave(8));
-    }
-
-    #[test]
-    fn the_guard_sleeps_only_while_no_handler_runs() {
-        let role = Role::new();
-        role.take(1);
-        assert!(!role.enter(1), "the guard is awake");
-        assert!(!role.stop_watching(), "it has to look after the handler");
-        role.leave(1);
-        assert!(role.stop_watching());
-        assert!(role.enter(1), "the alarm has to be set again");
-    }
-}
+mod tests;

@@ -71,8 +71,8 @@ impl<'p> Guard<'p> {
             self.seen = None;
             if self.pool.role.stop_watching() {
                 self.wait();
-                // The alarm went off because a handler has been running for a tick.
-                self.seen = Some((self.pool.role.armed(), now));
+                // The alarm went off because a handler has been running for a tick, or because a thread has ended.
+                self.seen = self.pool.role.armed();
             }
             return None;
         }
