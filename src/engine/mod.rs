@@ -20,6 +20,8 @@
 
 mod accept;
 mod connection;
+#[cfg(test)]
+mod orders;
 mod parking;
 mod pool;
 mod reactor;

@@ -1,5 +1,7 @@
 //! The role is taken, given up and seized.
 
+mod interleavings;
+
 use super::*;
 
 #[test]
