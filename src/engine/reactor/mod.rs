@@ -288,10 +288,7 @@ impl<'p> Reactor<'p> {
             return Round::Serve(connection);
         }
         if let Step::Lost = step {
-            if self.shortage.next().is_some() {
-                // The new holder looks after what is left in the queue.
-                self.pool.call_reactor();
-            }
+            self.hand_over();
             return Round::Over;
         }
         for connection in self.pool.ready.take_unwanted() {
@@ -347,6 +344,14 @@ impl<'p> Reactor<'p> {
         }
     }
 
+    /// Wakes the new holder of the role if there is something to be done that this thread may have brought after the new holder had
+    /// looked.
+    pub(super) fn hand_over(&self) {
+        if !self.pool.ready.is_empty() || !self.pool.queue.is_empty() {
+            self.pool.call_reactor();
+        }
+    }
+
     fn is_holder(&self) -> bool {
         self.pool.role.is_held_by(self.number)
     }
@@ -367,3 +372,6 @@ const SHARE: Duration = Duration::from_micros(250);
 const STAY_AFTER: u32 = 8;
 /// How long to wait after an error of the poller.
 const PAUSE: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! What a thread leaves to the next holder of the role, and to the threads that poll beside it.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::sync::{OnceLock, Weak};
+
+use http::Method;
+
+use super::*;
+use crate::config::Config;
+use crate::message::Request;
+use crate::net::stream::Stream;
+use crate::settings::Settings;
+use crate::threaded::costs::Route;
+use crate::threaded::desk::Service;
+
+/// A pool without threads, whose handler does what `act` does with it.
+fn pool(act: impl Fn(&Pool) + Send + Sync + 'static) -> Arc<Pool> {
+    let own: Arc<OnceLock<Weak<Pool>>> = Arc::default();
+    let handlers = Arc::clone(&own);
+    let handler = move |_: &mut Request| act(&handlers.get().and_then(Weak::upgrade).unwrap());
+    let config = Config::resolve(&Settings::default()).unwrap();
+    let pool = Arc::new(Pool::new(Arc::new(Service::new(config, Arc::new(handler)))).unwrap());
+    pool.service().costs.record(Route::new(&Method::GET, "/"), Duration::from_micros(1));
+    own.set(Arc::downgrade(&pool)).unwrap();
+    pool
+}
+
+fn reactor(pool: &Arc<Pool>, number: u32) -> Reactor<'_> {
+    let mut reactor = Reactor::new(pool, number, Desk::new(Arc::clone(pool.service()), Arc::default()));
+    reactor.begin();
+    reactor
+}
+
+/// A connection that is parked, and its client.
+fn parked(pool: &Arc<Pool>) -> UnixStream {
+    let config = pool.service().config.get();
+    let (client, socket) = UnixStream::pair().unwrap();
+    let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+    pool.bring(Box::new(Connection::new(stream, None, Instant::now(), &config)), &config);
+    client
+}
+
+/// Lets the poller report what there is, as a holder that sleeps would see it.
+fn report(pool: &Pool) -> Vec<(u64, bool)> {
+    let mut batch = Batch::new(8);
+    pool.parking.wait(&mut batch, 8, Some(Duration::ZERO)).unwrap();
+    batch.tokens().collect()
+}
+
+fn is_woken(pool: &Pool) -> bool {
+    report(pool).iter().any(|(token, _)| *token == WAKE)
+}
+
+#[test]
+fn a_connection_that_comes_back_to_a_seized_role_is_told_to_the_new_holder() {
+    let client = Arc::new(OnceLock::<UnixStream>::new());
+    let clients = Arc::clone(&client);
+    let pool = pool(move |pool| {
+        assert!(pool.role.seize(pool.role.look()));
+        // The client sends another request, which the new holder finds while the connection is away.
+        clients.get().unwrap().write_all(REQUEST).unwrap();
+        for (token, is_ended) in report(pool) {
+            assert!(pool.parking.fetch(token, is_ended).is_none());
+        }
+    });
+    client.set(parked(&pool)).unwrap();
+    pool.parking.woken();
+    pool.role.take(1);
+    let mut reactor = reactor(&pool, 1);
+    client.get().unwrap().write_all(REQUEST).unwrap();
+    assert!(matches!(reactor.round(), Round::Over));
+    assert!(!pool.ready.is_empty() && pool.role.is_held_by(0));
+    assert!(is_woken(&pool), "the new holder waits for connections, and would not see this one");
+}
+
+#[test]
+fn a_request_that_comes_back_to_a_seized_role_is_told_to_the_new_holder() {
+    let pool = pool(|pool| assert!(pool.role.seize(pool.role.look())));
+    let mut client = parked(&pool);
+    pool.parking.woken();
+    pool.role.take(1);
+    let mut reactor = reactor(&pool, 1);
+    let slow = b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n";
+    pool.service().costs.record(Route::new(&Method::GET, "/slow"), Duration::from_secs(1));
+    client.write_all(&[REQUEST, slow].concat()).unwrap();
+    assert!(matches!(reactor.round(), Round::Over));
+    assert_eq!(pool.queue.len(), 1);
+    assert!(is_woken(&pool), "no worker was woken");
+}
+
+#[test]
+fn what_the_guard_leaves_is_told_to_the_worker_that_took_the_role() {
+    let pool = pool(|_| ());
+    let guard = reactor(&pool, 0);
+    pool.role.take(1);
+    guard.hand_over();
+    assert!(!is_woken(&pool), "there is nothing");
+    let (_client, socket) = UnixStream::pair().unwrap();
+    let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+    let config = pool.service().config.get();
+    pool.ready.push(Box::new(Connection::new(stream, None, Instant::now(), &config)));
+    guard.hand_over();
+    assert!(is_woken(&pool));
+}
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
