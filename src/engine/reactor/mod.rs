@@ -136,6 +136,8 @@ impl<'p> Reactor<'p> {
         let lone = self.poll();
         if self.pool.is_over() {
             self.pool.give_up_role(self.number);
+            // The wake-up that tells of the stop is for every thread that waits for connections, or is about to.
+            self.pool.call_reactor();
             return Round::Over;
         }
         if !self.is_holder() {

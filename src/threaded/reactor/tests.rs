@@ -104,4 +104,20 @@ fn what_the_guard_leaves_is_told_to_the_worker_that_took_the_role() {
     assert!(is_woken(&pool));
 }
 
+#[test]
+fn a_thread_that_sees_the_end_of_a_stop_leaves_its_wake_up_to_the_others() {
+    for number in [0, 1] {
+        let pool = pool(|_| ());
+        let mut late = reactor(&pool, number);
+        // Another worker takes the role between its look at the stop and its first wait.
+        pool.role.take(2);
+        pool.service().over.store(true, std::sync::atomic::Ordering::SeqCst);
+        pool.ring();
+        assert!(matches!(late.round(), Round::Over));
+        assert!(is_woken(&pool), "worker 2 would wait for ever");
+        assert!(matches!(reactor(&pool, 2).round(), Round::Over));
+        assert!(pool.role.is_held_by(0));
+    }
+}
+
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
