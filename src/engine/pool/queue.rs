@@ -67,7 +67,7 @@ impl Queue {
     pub(crate) fn take(&self) -> Option<Box<Connection>> {
         if self.outside.load(Ordering::SeqCst) > 0 {
             let mut aside = self.aside();
-            let first = aside.first.take().or_else(|| self.receiver.try_recv().ok());
+            let first = aside.first.take().or_else(|| self.next(&mut aside));
             self.refill(&mut aside);
             return first.map(|waiting| waiting.connection);
         }
@@ -76,9 +76,6 @@ impl Queue {
 
     /// Since when the first waits.
     pub(crate) fn oldest(&self) -> Option<Instant> {
-        if self.is_empty() {
-            return None;
-        }
         self.first(&mut self.aside()).map(|first| first.since)
     }
 
@@ -93,7 +90,9 @@ impl Queue {
 
     /// How many wait, those beside the queue included.
     pub(crate) fn len(&self) -> usize {
-        self.receiver.len() + self.outside.load(Ordering::SeqCst)
+        // Under the lock, or one that goes from beside the queue into it could be seen in neither.
+        let aside = self.aside();
+        self.receiver.len() + usize::from(aside.first.is_some()) + aside.last.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -103,10 +102,16 @@ impl Queue {
     /// Looks at the first, which leaves the channel for that.
     fn first<'a>(&self, aside: &'a mut Aside) -> Option<&'a Waiting> {
         if aside.first.is_none() {
-            aside.first = self.receiver.try_recv().ok();
+            aside.first = self.next(aside);
             self.refill(aside);
         }
         aside.first.as_ref()
+    }
+
+    /// Takes the first of those behind `aside.first`. The channel may be empty while some wait beside it: a worker that has seen none
+    /// there takes from the channel, and lets none in.
+    fn next(&self, aside: &mut Aside) -> Option<Waiting> {
+        self.receiver.try_recv().ok().or_else(|| aside.last.pop_front())
     }
 
     /// Lets in those that there is room for.
@@ -165,6 +170,16 @@ mod tests {
             queue.push(connection(6), Instant::now());
             assert_eq!(numbers(&queue), [2, 3, 4, 5, 6]);
             assert!(queue.is_empty() && queue.oldest().is_none());
+        }
+    }
+
+    #[test]
+    fn connections_beside_an_empty_channel_are_found() {
+        for look in [|queue: &Queue| queue.oldest().is_some(), |queue: &Queue| queue.take().is_some()] {
+            let (queue, _) = filled(1, 2);
+            // As a worker does that has seen none beside the channel before the second came.
+            queue.receiver.try_recv().unwrap();
+            assert!(!queue.is_empty() && look(&queue));
         }
     }
 
