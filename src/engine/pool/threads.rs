@@ -154,8 +154,11 @@ impl Staff {
 
     /// Wakes a worker that sleeps, to look at the queue; false if none sleeps.
     pub(in crate::engine) fn call(&self) -> bool {
-        let Some(seat) = self.roster().idle.pop() else { return false };
+        let mut roster = self.roster();
+        let Some(seat) = roster.idle.pop() else { return false };
+        // Under the lock: a worker that wakes by itself, and finds that it was called, takes itself off this count at once.
         self.coming.fetch_add(1, Ordering::SeqCst);
+        drop(roster);
         seat.unpark();
         true
     }
@@ -170,8 +173,8 @@ impl Staff {
             roster.idle.push(seat);
             return false;
         }
-        drop(roster);
         self.coming.fetch_add(1, Ordering::SeqCst);
+        drop(roster);
         seat.unpark();
         true
     }
@@ -238,8 +241,10 @@ impl Staff {
     /// Wakes everybody who sleeps or waits here.
     pub(super) fn ring(&self) {
         // Under the lock, so that nobody is just between looking and sleeping; and each once, for who finds nothing to do sleeps again.
-        let asleep = std::mem::take(&mut self.roster().idle);
+        let mut roster = self.roster();
+        let asleep = std::mem::take(&mut roster.idle);
         self.coming.fetch_add(asleep.len(), Ordering::SeqCst);
+        drop(roster);
         self.changed.notify_all();
         asleep.iter().for_each(|seat| seat.unpark());
     }
