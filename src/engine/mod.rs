@@ -233,8 +233,9 @@ impl Engine {
             log::error!("a handler has not returned; its connection is cut, its thread left alone");
         }
         pool.staff.join_gone();
-        // A thread may have brought something back after the cut.
-        pool.ready.drain().into_iter().for_each(|connection| pool.part_with(connection));
+        // A thread may have brought something back after the cut, or queued a request that it was just reading.
+        let late = std::iter::from_fn(|| pool.queue.take()).chain(pool.ready.drain());
+        late.for_each(|connection| pool.part_with(connection));
         if let Some(kept) = kept {
             kept.connections = pool.heritage.end();
         }
