@@ -310,3 +310,6 @@ impl Roster {
         place.map(|place| self.idle.remove(place)).is_some()
     }
 }
+
+#[cfg(test)]
+mod tests;

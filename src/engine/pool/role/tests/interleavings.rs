@@ -592,7 +592,7 @@ fn longest(world: &World, at: usize, known: &mut HashMap<World, Option<u8>>) -> 
             When::Time => 1,
             When::Soon | When::Perhaps => 0,
         };
-        let Some(rest) = longest(&next, at, known) else { return None };
+        let rest = longest(&next, at, known)?;
         found = found.max(Some(wait + rest));
     }
     known.insert(*world, found);

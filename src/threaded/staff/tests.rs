@@ -1,0 +1,3 @@
+//! Workers fall asleep, are called, and leave.
+
+mod interleavings;
