@@ -181,6 +181,16 @@ impl Pool {
     pub(in crate::engine) fn give_up_role(&self, number: u32) {
         if self.role.give_up(number) {
             self.call_guard(Duration::ZERO);
+            // The guard may not have seen that it had lost the role, and so would not begin anew.
+            self.hand_over();
+        }
+    }
+
+    /// Wakes the holder of the reactor role if there is something to be done that the calling thread, which does not hold it any
+    /// more, may have brought after the holder had looked.
+    pub(super) fn hand_over(&self) {
+        if !self.ready.is_empty() || !self.queue.is_empty() {
+            self.call_reactor();
         }
     }
 

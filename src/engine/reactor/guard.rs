@@ -63,7 +63,7 @@ impl<'p> Guard<'p> {
             self.pool.staff.join_gone();
         }
         // A worker may have taken the role, found nothing and begun to wait, in the middle of a round.
-        self.reactor.hand_over();
+        self.pool.hand_over();
     }
 
     /// Looks after the worker that holds the role. Returns its number and the time if it has just lost it.

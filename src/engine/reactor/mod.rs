@@ -290,7 +290,7 @@ impl<'p> Reactor<'p> {
             return Round::Serve(connection);
         }
         if let Step::Lost = step {
-            self.hand_over();
+            self.pool.hand_over();
             return Round::Over;
         }
         for connection in self.pool.ready.take_unwanted() {
@@ -343,14 +343,6 @@ impl<'p> Reactor<'p> {
     fn look_at_queue(&mut self, now: Instant) {
         if !self.pool.queue.is_empty() {
             self.shortage.note(now);
-        }
-    }
-
-    /// Wakes the new holder of the role if there is something to be done that this thread may have brought after the new holder had
-    /// looked.
-    pub(super) fn hand_over(&self) {
-        if !self.pool.ready.is_empty() || !self.pool.queue.is_empty() {
-            self.pool.call_reactor();
         }
     }
 

@@ -90,18 +90,20 @@ fn a_request_that_comes_back_to_a_seized_role_is_told_to_the_new_holder() {
 }
 
 #[test]
-fn what_the_guard_leaves_is_told_to_the_worker_that_took_the_role() {
-    let pool = pool(|_| ());
-    let guard = reactor(&pool, 0);
-    pool.role.take(1);
-    guard.hand_over();
-    assert!(!is_woken(&pool), "there is nothing");
-    let (_client, socket) = UnixStream::pair().unwrap();
-    let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
-    let config = pool.service().config.get();
-    pool.ready.push(Box::new(Connection::new(stream, None, Instant::now(), &config)));
-    guard.hand_over();
-    assert!(is_woken(&pool));
+fn what_a_holder_leaves_is_told_to_the_next() {
+    for give in [Pool::hand_over, |pool: &Pool| pool.give_up_role(1)] {
+        let pool = pool(|_| ());
+        pool.role.take(1);
+        give(&pool);
+        assert!(!is_woken(&pool), "there is nothing");
+        pool.role.take(1);
+        let (_client, socket) = UnixStream::pair().unwrap();
+        let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+        let connection = Connection::new(stream, None, Instant::now(), &pool.service().config.get());
+        pool.queue.push(Box::new(connection), Instant::now());
+        give(&pool);
+        assert!(is_woken(&pool));
+    }
 }
 
 #[test]
