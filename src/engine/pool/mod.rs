@@ -173,6 +173,7 @@ impl Pool {
         let is_given = self.role.give_up(number);
         if is_given {
             self.call_guard(Duration::ZERO);
+            self.hand_over();
         }
         is_given
     }
@@ -188,7 +189,7 @@ impl Pool {
 
     /// Wakes the holder of the reactor role if there is something to be done that the calling thread, which does not hold it any
     /// more, may have brought after the holder had looked.
-    pub(super) fn hand_over(&self) {
+    pub(in crate::engine) fn hand_over(&self) {
         if !self.ready.is_empty() || !self.queue.is_empty() {
             self.call_reactor();
         }

@@ -1,5 +1,7 @@
 //! What a thread leaves to the next holder of the role, and to the threads that poll beside it.
 
+mod interleavings;
+
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::sync::{OnceLock, Weak};
@@ -8,11 +10,11 @@ use http::Method;
 
 use super::*;
 use crate::config::Config;
+use crate::engine::service::costs::Route;
+use crate::engine::service::desk::Service;
 use crate::message::Request;
 use crate::net::stream::Stream;
 use crate::settings::Settings;
-use crate::threaded::costs::Route;
-use crate::threaded::desk::Service;
 
 /// A pool without threads, whose handler does what `act` does with it.
 fn pool(act: impl Fn(&Pool) + Send + Sync + 'static) -> Arc<Pool> {

@@ -5,7 +5,7 @@
 //! the guard. Handlers may run for ever: a request that has to wait for one of them is only fine if the holder is due to look at it.
 
 use super::super::*;
-use crate::threaded::orders::{self, Tried};
+use crate::engine::orders::{self, Tried};
 
 /// What the code would be without one of its measures: the search has to find an order that breaks a rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
