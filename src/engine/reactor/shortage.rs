@@ -34,7 +34,8 @@ impl Shortage {
         self.look_at
     }
 
-    /// True if the holder of the role should become a worker: all others are in handlers, and there can be no more.
+    /// True if the holder of the role should become a worker: all others are in handlers, and there can be no more, or it would be
+    /// of no use: there are as many as connections.
     pub(super) fn wants_holder(&self) -> bool {
         self.wants_holder
     }
@@ -73,7 +74,8 @@ impl Shortage {
             }
             next = next.min(if is_long { now + LONG } else { oldest + LONG });
         } else if now.saturating_duration_since(oldest) >= GROW_AFTER {
-            self.grow(pool, waiting, now);
+            let is_more_to_come = called > 0 || pool.staff.coming() > 0;
+            self.wants_holder = !self.grow(pool, waiting, now) && !is_more_to_come;
             next = next.min(self.hire_after.map_or(now + GROW_AFTER, |after| after.max(now + GROW_AFTER)));
         } else {
             next = next.min(oldest + GROW_AFTER);
@@ -82,26 +84,30 @@ impl Shortage {
         None
     }
 
-    /// Adds workers for half of those that wait and no worker is on its way for.
-    fn grow(&mut self, pool: &Arc<Pool>, waiting: usize, now: Instant) {
+    /// Adds workers for half of the requests that wait and no worker is on its way for; false if it adds none.
+    fn grow(&mut self, pool: &Arc<Pool>, waiting: usize, now: Instant) -> bool {
         if self.hire_after.is_some_and(|after| now < after) {
-            return;
+            return false;
         }
         self.hire_after = None;
-        for _ in 0..waiting.saturating_sub(pool.staff.coming()).div_ceil(2) {
+        let wanted = waiting.saturating_sub(pool.staff.coming()).div_ceil(2);
+        // Each worker serves one connection: more of them than there are connections have nothing to do.
+        let useful = pool.open.count().saturating_sub(pool.staff.len());
+        for added in 0..wanted.min(useful) {
             match pool.hire(worker::work) {
                 Ok(true) => {}
-                Ok(false) => return,
+                Ok(false) => return added > 0,
                 Err(error) => {
                     self.hire_after = Some(now + HIRE_PAUSE);
                     if self.logged.is_none_or(|logged| now - logged >= Duration::from_secs(1)) {
                         self.logged = Some(now);
                         log::warn!("cannot start another worker for now: {error}");
                     }
-                    return;
+                    return added > 0;
                 }
             }
         }
+        wanted.min(useful) > 0
     }
 }
 
