@@ -163,6 +163,7 @@ impl Connection {
 
         let outcome = self.answer_after(early, response, &mut exchange, intake.as_ref(), is_head, desk);
         desk.duty.ran(route, begun.map(|begun| begun.elapsed()));
+        self.was_slow = desk.duty.is_unbounded() && !desk.duty.was_short();
         let content = match intake.map(|intake| intake.end()) {
             None => Unread::Nothing,
             Some(None) => Unread::Elsewhere,

@@ -79,6 +79,8 @@ pub(crate) struct Connection {
     has_ended: bool,
     /// Whether its deadline has passed and somebody has to tell the client.
     is_overdue: bool,
+    /// True if the handler that ran last took long: the next request is a worker's to read.
+    was_slow: bool,
     /// Requests that were answered.
     pub(in crate::engine) answered: u64,
     /// What the last request carried of the connection, for the next one.
@@ -111,6 +113,7 @@ impl Connection {
             is_likely: false,
             has_ended: false,
             is_overdue: false,
+            was_slow: false,
             answered: 0,
             extensions: Extensions::new(),
             below: [0; 2],
@@ -142,6 +145,11 @@ impl Connection {
             Stream::Script(script) => script.answered(),
             Stream::Tcp(_) | Stream::Unix(_) | Stream::Tls(_) => Vec::new(),
         }
+    }
+
+    /// True if its next request can be left to a worker as it is, unread: it most likely is for a handler that takes long.
+    pub(in crate::engine) fn is_for_worker(&self) -> bool {
+        self.was_slow && !self.is_overdue && self.is_idle()
     }
 
     /// Enters that something has arrived since the last read, or may have: what was reported can be what has been read meanwhile.

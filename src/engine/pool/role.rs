@@ -13,7 +13,8 @@
 //!                         seize: the same handler for a tick
 //! ```
 //!
-//! A holder may also pass it to a worker that sleeps, which is woken for it. Only the holder enters, leaves, passes and gives up; only
+//! A holder may also pass it to a worker that sleeps, which is woken for it; a worker that runs already may overtake that one. Only the
+//! holder enters, leaves, passes and gives up; only
 //! the guard seizes; only a worker that is in no handler takes. `leave` fails for
 //! a worker whose role was seized: its handler's answer is its own business still, the poller's events are not.
 
@@ -24,7 +25,7 @@ use std::time::Instant;
 /// Which thread holds the role, and whether it is in a handler.
 #[derive(Debug)]
 pub(in crate::engine) struct Role {
-    /// The holder in the lower 32 bits, the phase in bit 32, above it the number of handlers entered.
+    /// The holder in the lower 32 bits, its phase in the next two, above them the number of handlers entered.
     word: AtomicU64,
     /// True while the guard's alarm is set, or the guard is awake.
     is_watched: AtomicBool,
@@ -81,14 +82,26 @@ impl Role {
     /// Gives it to the guard if worker `number` still holds it; true if so. The caller wakes the guard.
     pub(super) fn give_up(&self, number: u32) -> bool {
         let seen = self.look();
-        seen.holder() == u64::from(number) && self.turn(seen, seen.0 & !(HOLDER | HANDLER))
+        seen.holder() == u64::from(number) && self.turn(seen, seen.0 & !(HOLDER | HANDLER | COMING))
     }
 
     /// Gives it to worker `to` if worker `from` still holds it; true if so. The caller wakes the other worker.
     pub(in crate::engine) fn pass(&self, from: u32, to: u32) -> bool {
         let seen = self.look();
-        let is_held = seen.holder() == u64::from(from) && !seen.is_in_handler();
-        is_held && self.turn(seen, seen.0 & !HOLDER | u64::from(to))
+        let is_held = seen.holder() == u64::from(from) && seen.0 & (HANDLER | COMING) == 0;
+        is_held && self.turn(seen, seen.0 & !HOLDER | u64::from(to) | COMING)
+    }
+
+    /// Notes that worker `number`, which the role was passed to, runs; false if it does not hold it any more.
+    pub(in crate::engine) fn arrive(&self, number: u32) -> bool {
+        let seen = self.look();
+        seen.holder() == u64::from(number) && self.turn(seen, seen.0 & !COMING)
+    }
+
+    /// Takes it for worker `number`, which runs, from one that was woken for it and has not run yet.
+    pub(in crate::engine) fn overtake(&self, number: u32) -> bool {
+        let seen = self.look();
+        seen.0 & COMING != 0 && self.turn(seen, seen.0 & !(HOLDER | COMING) | u64::from(number))
     }
 
     /// Takes it for the guard from a worker that is still in the handler in which it was `seen`.
@@ -153,8 +166,10 @@ impl Seen {
 const GUARD: u64 = 0;
 const HOLDER: u64 = (1 << 32) - 1;
 const HANDLER: u64 = 1 << 32;
+/// The holder was woken for it, and has not run yet.
+const COMING: u64 = 1 << 33;
 /// One handler entered.
-const ONE: u64 = 1 << 33;
+const ONE: u64 = 1 << 34;
 
 #[cfg(test)]
 mod tests;

@@ -1,33 +1,43 @@
-//! Who runs next: the reactor reads requests, workers run handlers, the guard sees to it that neither waits for the other.
+//! Who runs next: the reactor reads requests, workers run handlers, and a guard keeps one from waiting for the other.
 //!
 //! ```text
-//!             new              readable, writable, due            request, if its handler is not known to be short
-//!  accept ─────────► parking ─────────────────────────► reactor ──────────────────────────────► queue ─────► workers
-//!  threads              ▲                                  │ short handlers                                     │
-//!                       │                                  ▼                                                    ▼
-//!                       └──────────────────────────────  answer ◄──────────────────────────────────────────  handler
+//!            new              readable, writable, due         request of a handler not known to be short
+//!  accept ────────► parking ─────────────────────────► reactor ─────────────────► queue ────────► workers
+//!  threads             ▲                                  │ short handlers                           │
+//!                      │                                  ▼                                          ▼
+//!                      └───────────────────────────────  answer ◄──────────────────────────────── handler
 //! ```
 //!
-//! **The reactor** is a role, not a thread ([`role`](crate::engine::pool::role)). Its holder owns the poller and the deadlines, which are the
-//! poller's time-out, and does all that can be resumed: TLS handshakes, heads, content that is gathered, answers that wait for their
-//! clients, refusals. It runs a handler itself only if handlers of that route are known to be short ([`costs`](crate::engine::service::costs)): some
-//! microseconds of work cost less than waking another thread for it. Every other request goes into the queue, and a sleeping worker
-//! is woken at once; or, if nothing else is ready and no short handlers ran just before, the holder passes the role to that worker and
-//! runs the handler itself, which spares the request the wake-up. It polls again after a millisecond at the latest. Clients that were served before come first; of new ones, and
-//! of those that had their share, a few follow in each round.
+//! **The reactor is a role, not a thread** ([`role`](crate::engine::pool::role)); exactly one thread
+//! holds it. The holder waits at the poller, until the next deadline at most, and takes every
+//! connection as far as it goes without a handler: TLS handshakes, heads, gathered content, answers
+//! that wait for their clients, refusals. It polls again after a millisecond at the latest. Clients
+//! that were served before come first; a few new ones, and a few that had their share, follow in
+//! each round.
 //!
-//! **Workers** take requests from the queue, run their handlers, write their answers and park the connections. A worker that finds
-//! the queue empty sleeps, or takes the role from the guard if its last handler was short, or if another worker sleeps that the role
-//! can be passed to.
+//! **A request is at hand: which thread runs its handler?** [`costs`](crate::engine::service::costs)
+//! keeps the average time of each route.
 //!
-//! **The guard** ([`guard`](self::guard)) is a thread that runs no handlers. It holds the role whenever no worker does. While a worker
-//! does, it sleeps, with an alarm that the holder sets when it enters a handler: a holder that is still in the same handler a
-//! millisecond later loses the role to the guard. So I/O waits for no handler, also while every worker is in one, and an idle
-//! server wakes no thread.
+//! 1. Short (up to 50 us): the holder, if it is a worker. Waking another thread would cost more.
+//! 2. Anything else: a sleeping worker, woken at once to take the request from the queue.
+//! 3. As 2, but nothing else is ready and no short handler ran just before: the holder itself, after
+//!    passing the role to the sleeping worker. That spares the request the wake-up.
+//! 4. No worker sleeps: the request waits in the queue for the first worker that is free.
 //!
-//! **The pool** grows if the first request in the queue has waited for a millisecond and no worker sleeps, by no more workers than
-//! requests wait, up to `thread_pool_max`. There the holder of the role gives it to the guard and becomes one more worker. A request that has
-//! waited for `accepted_queue_timeout` is answered 503. Workers above `thread_pool` leave after `thread_idle_timeout` without work.
+//! **Workers** run handlers, write answers and park connections. A worker that finds the queue empty
+//! sleeps; or takes the role from the guard, if its last handler was short or another worker sleeps;
+//! or from a worker that was woken for the role and does not run yet.
+//!
+//! **The guard** ([`guard`]) is one thread more, which runs no handlers. It holds the role whenever no
+//! worker does. While a worker does, the guard sleeps: a holder that enters a handler sets an alarm,
+//! and if it is in the same handler a millisecond later, the guard seizes the role. So I/O waits for
+//! no handler, even with every worker in one, and an idle server wakes no thread.
+//!
+//! **The pool** ([`shortage`]) grows while requests have waited for a millisecond without a break and
+//! no worker sleeps: by half of those that wait, to `thread_pool_max` and to the number of connections
+//! at most. At that size the holder gives the role to the guard and serves too. A request that has
+//! waited for `accepted_queue_timeout` gets a 503. A worker above `thread_pool` leaves after
+//! `thread_idle_timeout` without work.
 
 pub(in crate::engine) mod guard;
 pub(in crate::engine) mod overload;
@@ -231,6 +241,15 @@ impl<'p> Reactor<'p> {
         if self.pool.is_over() {
             // A connection that a stop has cut does not go on.
             self.pool.part_with(connection);
+            return Step::Held;
+        }
+        if connection.is_for_worker()
+            && self.pool.queue.is_empty()
+            && !self.pool.ready.is_empty()
+            && self.pool.staff.has_sleeper()
+        {
+            // Others are waiting to be read.
+            self.settle(connection, Verdict::Work, now);
             return Step::Held;
         }
         if !self.is_guard() && self.pool.role.enter(self.number) {

@@ -15,6 +15,8 @@ use crate::engine::service::desk::Desk;
 pub(super) struct Shortage {
     /// When to look at them; `None`: a worker was woken for each.
     look_at: Option<Instant>,
+    /// Since when there has always been one, and no worker that slept.
+    since: Option<Instant>,
     /// Before then no worker can be added.
     hire_after: Option<Instant>,
     wants_holder: bool,
@@ -44,14 +46,16 @@ impl Shortage {
     /// to be called until there is none.
     pub(super) fn look(&mut self, pool: &Arc<Pool>, desk: &Desk, now: Instant) -> Option<Box<Connection>> {
         self.wants_holder = false;
-        if self.look_at.is_none_or(|at| at > now) {
-            return None;
-        }
-        let Some(oldest) = pool.queue.oldest() else {
-            self.look_at = None;
+        let look_at = self.look_at?;
+        if pool.queue.is_empty() {
+            (self.look_at, self.since) = (None, None);
             pool.service().pressure.set(0);
             return None;
-        };
+        }
+        if look_at > now {
+            return None;
+        }
+        let oldest = pool.queue.oldest().unwrap_or(now);
         let patience = match desk.config.accepted_queue_timeout {
             Duration::ZERO => PATIENCE_OF_NONE,
             patience => patience.max(LEAST_PATIENCE),
@@ -64,6 +68,10 @@ impl Shortage {
         let mut next = oldest + patience;
         let waiting = pool.queue.len();
         let called = (0..waiting.saturating_sub(pool.staff.coming())).take_while(|_| pool.staff.call()).count();
+        if called > 0 {
+            self.since = None;
+        }
+        let since = *self.since.get_or_insert(now);
         let most = desk.config.threads_max;
         if most.is_some_and(|most| pool.staff.len() >= most) {
             self.wants_holder = called == 0;
@@ -73,12 +81,12 @@ impl Shortage {
                 self.overload.warn(&pool.staff, waiting, oldest, now);
             }
             next = next.min(if is_long { now + LONG } else { oldest + LONG });
-        } else if now.saturating_duration_since(oldest) >= GROW_AFTER {
+        } else if now - since >= GROW_AFTER {
             let is_more_to_come = called > 0 || pool.staff.coming() > 0;
             self.wants_holder = !self.grow(pool, waiting, now) && !is_more_to_come;
             next = next.min(self.hire_after.map_or(now + GROW_AFTER, |after| after.max(now + GROW_AFTER)));
         } else {
-            next = next.min(oldest + GROW_AFTER);
+            next = next.min(since + GROW_AFTER);
         }
         self.look_at = Some(next);
         None
@@ -111,7 +119,7 @@ impl Shortage {
     }
 }
 
-/// How long the first in the queue waits before the pool grows.
+/// How long requests have to wait without a break, while no worker sleeps, before the pool grows.
 const GROW_AFTER: Duration = TICK;
 /// How long it waits before slow clients have to give workers back.
 const LONG: Duration = Duration::from_millis(100);

@@ -44,7 +44,7 @@ impl<'p> Worker<'p> {
 
     fn run(&mut self) {
         loop {
-            if self.pool.role.is_held_by(self.seat.number) {
+            if self.pool.role.arrive(self.seat.number) {
                 self.react();
                 continue;
             }
@@ -54,6 +54,10 @@ impl<'p> Worker<'p> {
             }
             if self.pool.is_over() {
                 return;
+            }
+            if self.pool.role.overtake(self.seat.number) {
+                // This one runs already: the other need not be waited for.
+                continue;
             }
             if self.is_to_react() && self.pool.role.take(self.seat.number) {
                 // The guard stops to poll, and begins to watch.
