@@ -6,12 +6,13 @@ use super::{IntoResponse, Request, Response};
 ///
 /// Every `Fn(&mut Request) -> impl IntoResponse` is one. The contract:
 ///
-/// - It is called on a worker thread, by many at once; it may block, and no lock of the server is held meanwhile.
+/// - It is called on a worker thread, by at most `thread_pool_max` at once; it may block, and no lock of the server is held
+///   meanwhile.
 /// - It gets the request by `&mut`, so that it can take the content away with
 ///   `std::mem::take(request.body_mut())`. Content it leaves unread is read and dropped within bounds, or the
 ///   connection closes.
-/// - Answers to requests that a client has sent ahead (pipelining) are gathered while more of them are there to be handled, so one
-///   that takes long also holds back the answers before it, of the same client.
+/// - Answers to requests that a client has sent ahead (pipelining) are gathered and sent before a handler runs that is not known to
+///   be short.
 /// - A panic costs this one connection: the client gets a `500`, the worker lives on.
 ///
 /// ```

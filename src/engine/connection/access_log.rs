@@ -34,6 +34,8 @@ struct Begun {
     peer: Option<Address>,
     /// Who it is over a Unix socket: the user's name, or the number if there is none.
     user: Option<String>,
+    /// Whose name has not been looked up yet.
+    nameless: Option<Credentials>,
     at: Instant,
 }
 
@@ -61,7 +63,11 @@ impl Line {
         }
         let asked = Asked::of(head);
         let at = begun.unwrap_or_else(Instant::now);
-        let record = Begun { asked: Some(asked), peer: address(peer), user: user(peer, name), at };
+        let nameless = match peer {
+            Some(Peer::Unix(Some(who))) => Some(*who),
+            _ => None,
+        };
+        let record = Begun { asked: Some(asked), peer: address(peer), user: user(peer, |_| None), nameless, at };
         Self { record: Some(Box::new(record)), begun }
     }
 
@@ -71,8 +77,17 @@ impl Line {
             return Self { record: None, begun: None };
         }
         // Not by name: a thread that others wait for must not look one up.
-        let record = Begun { asked: None, peer: address(peer), user: user(peer, |_| None), at: Instant::now() };
+        let user = user(peer, |_| None);
+        let record = Begun { asked: None, peer: address(peer), user, nameless: None, at: Instant::now() };
         Self { record: Some(Box::new(record)), begun: None }
+    }
+
+    /// Looks the name of the user up, which may take as long as a handler: by a thread that may run one.
+    pub(super) fn name_user(&mut self) {
+        let Some(record) = &mut self.record else { return };
+        if let Some(name) = record.nameless.take().as_ref().and_then(name) {
+            record.user = Some(name);
+        }
     }
 
     /// How much memory it keeps, about.

@@ -123,7 +123,8 @@ impl Connection {
 
     /// Runs the handler and sends its answer.
     fn serve(&mut self, pending: Pending, route: Route, desk: &mut Desk) -> Next {
-        let Pending { head, mut exchange, mut reception, line } = pending;
+        let Pending { head, mut exchange, mut reception, mut line } = pending;
+        line.name_user();
         let begun = desk.duty.is_precise().then(Instant::now);
         if desk.duty.is_unbounded() {
             desk.note_task(&head);

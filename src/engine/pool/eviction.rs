@@ -29,7 +29,7 @@ impl Pool {
         false
     }
 
-    /// Has the reactor look at a connection in whose socket something was found.
+    /// Gives a connection in whose socket something was found to the reactor.
     pub(super) fn look_again(&self, mut connection: Box<Connection>) {
         connection.note_input();
         self.ready.push(connection);
@@ -37,5 +37,5 @@ impl Pool {
     }
 }
 
-/// How many connections are looked at for one that can be closed. Each look is a system call of the thread that accepts.
+/// Connections looked at for one that can be closed. Each look is a system call of the thread that accepts.
 const LOOKS: usize = 64;

@@ -1,4 +1,4 @@
-//! What all threads of one running server share: its connections, wherever they are, and its workers.
+//! The state that all threads of a running server share: its connections, wherever they are, and its workers.
 
 pub(in crate::engine) mod eviction;
 pub(in crate::engine) mod handover;
@@ -29,7 +29,7 @@ use crate::engine::service::open::Open;
 use crate::engine::service::seat::Seat;
 use crate::net::poll::Alarm;
 
-/// What all threads of one running server share.
+/// The state that all threads of a running server share.
 pub(in crate::engine) struct Pool {
     service: Arc<Service>,
     /// Connections that wait for their clients.

@@ -17,7 +17,7 @@ use crate::engine::connection::Connection;
 pub(crate) struct Queue {
     sender: Sender<Waiting>,
     receiver: Receiver<Waiting>,
-    /// How many are in `aside`, so that its lock is touched only when there are some.
+    /// The number of requests in `aside`, so that its lock is taken only if there are some.
     outside: AtomicUsize,
     aside: Mutex<Aside>,
 }
@@ -74,7 +74,7 @@ impl Queue {
         self.receiver.try_recv().ok().map(|waiting| waiting.connection)
     }
 
-    /// Since when the first waits.
+    /// The time since which the first waits.
     pub(crate) fn oldest(&self) -> Option<Instant> {
         self.first(&mut self.aside()).map(|first| first.since)
     }
@@ -88,7 +88,7 @@ impl Queue {
         overdue.map(|waiting| waiting.connection)
     }
 
-    /// How many wait, those beside the queue included.
+    /// The number of requests that wait, those beside the queue included.
     pub(crate) fn len(&self) -> usize {
         // Under the lock, or one that goes from beside the queue into it could be seen in neither.
         let aside = self.aside();

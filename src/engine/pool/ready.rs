@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::engine::connection::Connection;
 
-/// What is to be done next.
+/// The connections to go on with next.
 #[derive(Default)]
 pub(in crate::engine) struct Ready(Mutex<Lists>);
 

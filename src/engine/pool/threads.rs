@@ -19,7 +19,7 @@ pub(in crate::engine) struct Staff {
     roster: Mutex<Roster>,
     /// Rings when somebody has left, and when the server stops.
     changed: Condvar,
-    /// What the guard counts.
+    /// The counters of the guard.
     pub(in crate::engine) others: Arc<Counters>,
     /// Workers that were woken, or added, and have not looked at the queue yet.
     coming: AtomicUsize,
@@ -33,7 +33,7 @@ struct Roster {
     threads: HashMap<ThreadId, JoinHandle<()>>,
     /// Threads that have left and can be joined.
     gone: Vec<JoinHandle<()>>,
-    /// What those who left have counted.
+    /// The counts of workers that have left.
     past: Counters,
     last_number: u32,
     /// Workers whose thread is being started.
@@ -101,7 +101,7 @@ impl Staff {
         self.coming.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// How many workers were woken, or added, and have not looked at the queue yet.
+    /// The number of workers that were woken, or added, and have not looked at the queue yet.
     pub(in crate::engine) fn coming(&self) -> usize {
         self.coming.load(Ordering::SeqCst)
     }
@@ -128,7 +128,7 @@ impl Staff {
         roster.seats.len() > least
     }
 
-    /// Whether nobody has called `seat` out of its sleep yet.
+    /// True if `seat` sleeps and no thread has called it yet.
     pub(super) fn is_asleep(&self, seat: &Seat) -> bool {
         self.roster().idle.iter().any(|idle| idle.number == seat.number)
     }
@@ -197,12 +197,12 @@ impl Staff {
         self.roster().seats.iter().filter_map(|seat| seat.task()).collect()
     }
 
-    /// How many workers there are.
+    /// The number of workers.
     pub(in crate::engine) fn len(&self) -> usize {
         self.roster().seats.len()
     }
 
-    /// What all have counted, those who left included.
+    /// The sum of all counters, of workers that have left too.
     pub(in crate::engine) fn counted(&self) -> Counters {
         let (seats, sum) = self.accounts();
         seats.iter().for_each(|seat| sum.absorb(&seat.counters));
@@ -219,12 +219,12 @@ impl Staff {
         (roster.seats.clone(), others)
     }
 
-    /// Whether `thread` is one of them.
+    /// True if `thread` belongs to the server.
     pub(in crate::engine) fn includes(&self, thread: ThreadId) -> bool {
         self.roster().threads.contains_key(&thread)
     }
 
-    /// Whether everybody has left.
+    /// True if all threads have left.
     pub(in crate::engine) fn is_deserted(&self) -> bool {
         self.roster().threads.is_empty()
     }
@@ -285,7 +285,7 @@ impl Staff {
     }
 }
 
-/// What became of a worker that was to be dismissed.
+/// The outcome of dismissing a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dismissed {
     /// It leaves.

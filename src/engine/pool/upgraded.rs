@@ -90,7 +90,7 @@ impl Sockets {
         Ok(Self { bell: Arc::new(Bell::new()?), open: Mutex::default() })
     }
 
-    /// How many threads serve upgraded connections.
+    /// The number of threads that serve upgraded connections.
     pub(super) fn len(&self) -> usize {
         self.open().by_number.len()
     }

@@ -1,43 +1,51 @@
-//! Who runs next: the reactor reads requests, workers run handlers, and a guard keeps one from waiting for the other.
+//! The decision which thread runs next: one does the I/O of all clients, workers run handlers, and a guard
+//! takes the I/O over if a handler holds it up.
 //!
 //! ```text
-//!            new              readable, writable, due         request of a handler not known to be short
-//!  accept ────────► parking ─────────────────────────► reactor ─────────────────► queue ────────► workers
-//!  threads             ▲                                  │ short handlers                           │
-//!                      │                                  ▼                                          ▼
-//!                      └───────────────────────────────  answer ◄──────────────────────────────── handler
+//!            new              readable, writable, due           longer and unknown handlers
+//!  accept ────────► parking ─────────────────────────► reactor ────────────► queue ───────► workers
+//!  threads             ▲                                  │ short handlers                     │
+//!                      │                                  ▼                                    ▼
+//!                      └──────────────────────────────  answer ◄──────────────────────────  handler
 //! ```
 //!
-//! **The reactor is a role, not a thread** ([`role`](crate::engine::pool::role)); exactly one thread
-//! holds it. The holder waits at the poller, until the next deadline at most, and takes every
-//! connection as far as it goes without a handler: TLS handshakes, heads, gathered content, answers
-//! that wait for their clients, refusals. It polls again after a millisecond at the latest. Clients
-//! that were served before come first; a few new ones, and a few that had their share, follow in
-//! each round.
+//! Parking owns the connections that wait for their clients; no thread does.
 //!
-//! **A request is at hand: which thread runs its handler?** [`costs`](crate::engine::service::costs)
-//! keeps the average time of each route.
+//! **The reactor is a role** ([`role`](crate::engine::pool::role)), held by one thread at any time: a
+//! worker, or the guard. The holder sleeps in the poller until a client or a deadline needs it. It takes
+//! each connection as far as it goes without a handler: TLS handshakes, heads, gathered content, answers
+//! whose client reads slowly, refusals. While it has work it looks at the poller again at least every
+//! millisecond. Each round takes the clients first that have had an answer before, then a few new ones
+//! and a few that have used up their share of the round, so that a flood holds up no known client.
 //!
-//! 1. Short (up to 50 us): the holder, if it is a worker. Waking another thread would cost more.
-//! 2. Anything else: a sleeping worker, woken at once to take the request from the queue.
-//! 3. As 2, but nothing else is ready and no short handler ran just before: the holder itself, after
-//!    passing the role to the sleeping worker. That spares the request the wake-up.
-//! 4. No worker sleeps: the request waits in the queue for the first worker that is free.
+//! **Which thread runs a handler?** [`costs`](crate::engine::service::costs) keeps a moving average for
+//! each route, and one for routes it does not know. Short means up to 100 us; a handler caught by the
+//! guard makes its route long at once. The first rule that applies:
 //!
-//! **Workers** run handlers, write answers and park connections. A worker that finds the queue empty
-//! sleeps; or takes the role from the guard, if its last handler was short or another worker sleeps;
-//! or from a worker that was woken for the role and does not run yet.
+//! 1. The holder is a worker and the handler short: the holder runs it and keeps the role. Waking another
+//!    thread would take longer.
+//! 2. The holder is a worker, no other connection is ready or queued, and the connection before ran no
+//!    short handler: the holder passes the role to a sleeping worker, or to the guard if none sleeps, and
+//!    runs the handler. A thread is woken all the same, but the request does not wait for it.
+//! 3. A worker sleeps: it is woken, and takes the request from the queue.
+//! 4. Otherwise the request waits in the queue for the first worker that is back from its handler.
+//!
+//! **A worker that finds the queue empty** takes the role (a) from a worker that was woken for it and
+//! does not run yet, which goes back to sleep; or (b) from the guard, if its last handler was short, or
+//! if another worker sleeps that the role can be passed to. Otherwise it sleeps.
 //!
 //! **The guard** ([`guard`]) is one thread more, which runs no handlers. It holds the role whenever no
-//! worker does. While a worker does, the guard sleeps: a holder that enters a handler sets an alarm,
-//! and if it is in the same handler a millisecond later, the guard seizes the role. So I/O waits for
-//! no handler, even with every worker in one, and an idle server wakes no thread.
+//! worker does; short requests are then queued too. A worker that enters a handler with the role sets the
+//! guard's alarm. If it is in that handler a millisecond later, the guard seizes the role, and the worker
+//! goes on without it. So I/O waits for a handler a millisecond at most, even with every worker in one;
+//! and without requests no thread wakes but for deadlines.
 //!
-//! **The pool** ([`shortage`]) grows while requests have waited for a millisecond without a break and
-//! no worker sleeps: by half of those that wait, to `thread_pool_max` and to the number of connections
-//! at most. At that size the holder gives the role to the guard and serves too. A request that has
-//! waited for `accepted_queue_timeout` gets a 503. A worker above `thread_pool` leaves after
-//! `thread_idle_timeout` without work.
+//! **The pool** ([`shortage`]) grows when the queue has not been empty for a millisecond and no worker
+//! sleeps: by a worker for every other request that waits, each millisecond anew. It never exceeds
+//! `thread_pool_max`, nor the number of connections. If it cannot grow, a worker that holds the role gives
+//! it to the guard and takes requests from the queue. A request that has waited for
+//! `accepted_queue_timeout` gets a 503. While there are more workers than `thread_pool`, one that has
+//! slept for `thread_idle_timeout` leaves.
 
 pub(in crate::engine) mod guard;
 pub(in crate::engine) mod overload;
@@ -65,7 +73,7 @@ struct Reactor<'p> {
     batch: Batch,
     shortage: Shortage,
     lone: Lone,
-    /// When the last round ended.
+    /// The end of the last round.
     ended: Instant,
     /// True if the guard's alarm is set for a request that came alone after a pause.
     is_alarm_idle: bool,
@@ -75,7 +83,7 @@ struct Reactor<'p> {
     patient_until: Option<Instant>,
 }
 
-/// What a round leads to.
+/// The outcome of a round.
 enum Round {
     /// The next one.
     On,
@@ -87,7 +95,7 @@ enum Round {
     Over,
 }
 
-/// What became of the role while the reactor went on with a connection.
+/// The outcome for the role of going on with a connection.
 enum Step {
     Held,
     Lost,
@@ -100,7 +108,7 @@ enum Step {
 struct Lone {
     token: Option<u64>,
     streak: u32,
-    /// When it had been served.
+    /// The time at which it had been served.
     served: Option<Instant>,
 }
 
@@ -229,7 +237,7 @@ impl<'p> Reactor<'p> {
         parking.wait(&mut self.batch, BATCH, Some(Duration::ZERO))
     }
 
-    /// How long to wait for clients: until something is due.
+    /// Returns the time until something is due; `None`: nothing is.
     fn patience(&self) -> Option<Duration> {
         let next = [self.pool.parking.next_due(), self.shortage.next()].into_iter().flatten().min()?;
         Some(next.saturating_duration_since(Instant::now()))
@@ -262,7 +270,7 @@ impl<'p> Reactor<'p> {
         // From here on it may become another thread's.
         self.desk.lay_down();
         let is_held = if self.is_guard() { self.is_holder() } else { self.pool.role.leave(self.number) };
-        self.desk.duty.leave(now.elapsed());
+        self.desk.duty.leave(now.elapsed(), now - self.ended >= TICK);
         let was_mixed = std::mem::replace(&mut self.is_mixed, self.desk.duty.has_run());
         if matches!(verdict, Verdict::Work) && is_held && !was_mixed && self.pass_role() {
             return Step::Passed(connection);
@@ -374,16 +382,16 @@ impl<'p> Reactor<'p> {
     }
 }
 
-/// How long a handler may keep the role, and a round the poller.
+/// The time for which a handler may keep the role, and a round put the poller off.
 const TICK: Duration = Duration::from_millis(1);
-/// How many arrivals are fetched at a time.
+/// Arrivals fetched at a time.
 const BATCH: usize = 256;
-/// How many connections that have to wait for others are served in a round, and for how long.
+/// Connections of the second rank served in a round, and the time after which no further one is.
 const LATER: u32 = 8;
 const SHARE: Duration = Duration::from_micros(250);
-/// How many requests in a row must have come alone from one connection for a worker to stay with it.
+/// Requests in a row that must have come alone from one connection for a worker to stay with it.
 const STAY_AFTER: u32 = 8;
-/// How long to wait after an error of the poller.
+/// The pause after an error of the poller.
 const PAUSE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]

@@ -55,9 +55,9 @@ impl Display for Longest<'_> {
     }
 }
 
-/// How often it is worth a line.
+/// The least time between two warnings.
 const EVERY: Duration = Duration::from_secs(1);
-/// How many tasks are named.
+/// Tasks named in a warning.
 const SHOWN: usize = 5;
 /// Characters of a path that are shown.
 const LONGEST: usize = 100;

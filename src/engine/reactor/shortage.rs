@@ -10,18 +10,18 @@ use crate::engine::connection::Connection;
 use crate::engine::pool::Pool;
 use crate::engine::service::desk::Desk;
 
-/// What the holder of the reactor role knows of requests in the queue.
+/// Requests in the queue, as the holder of the reactor role sees them.
 #[derive(Debug, Default)]
 pub(super) struct Shortage {
-    /// When to look at them; `None`: a worker was woken for each.
+    /// The time of the next look; `None`: a worker was woken for each request.
     look_at: Option<Instant>,
-    /// Since when there has always been one, and no worker that slept.
+    /// The time since which the queue has not been empty and no worker slept.
     since: Option<Instant>,
     /// Before then no worker can be added.
     hire_after: Option<Instant>,
     wants_holder: bool,
     overload: Overload,
-    /// When it was last logged that no more workers can be started.
+    /// The time of the last warning that no more workers can be started.
     logged: Option<Instant>,
 }
 
@@ -31,7 +31,7 @@ impl Shortage {
         self.look_at = Some(self.look_at.map_or(when, |at| at.min(when)));
     }
 
-    /// When to look again.
+    /// The time of the next look.
     pub(super) fn next(&self) -> Option<Instant> {
         self.look_at
     }
@@ -119,13 +119,13 @@ impl Shortage {
     }
 }
 
-/// How long requests have to wait without a break, while no worker sleeps, before the pool grows.
+/// The time that requests wait without a break, while no worker sleeps, before the pool grows.
 const GROW_AFTER: Duration = TICK;
-/// How long it waits before slow clients have to give workers back.
+/// The wait of the first request after which slow clients have to give workers back.
 const LONG: Duration = Duration::from_millis(100);
-/// What a request may wait at the least: a worker that was woken needs a moment to take it.
+/// The least time limit of a request in the queue: a worker that was woken needs a moment to take it.
 const LEAST_PATIENCE: Duration = Duration::from_millis(10);
-/// What a request in the queue may wait if none may wait beside it.
+/// The time limit of a request in the queue if none may wait beside it.
 const PATIENCE_OF_NONE: Duration = Duration::from_secs(10);
-/// How long to do with the workers there are, once the system has refused another.
+/// The pause after the system has refused a thread.
 const HIRE_PAUSE: Duration = Duration::from_millis(100);

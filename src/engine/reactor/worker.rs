@@ -1,4 +1,4 @@
-//! What a worker does, from its first request to its last.
+//! The life of a worker, from its first request to its last.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! How long handlers take, by route: short ones run where their request was read, all others on a worker of their own.
+//! The time that handlers take, by route: short ones run where their request was read, all others on a worker.
 //!
 //! A route is a method and a path. The averages lie in a small fixed table, a word for each route; routes that share a place
 //! displace each other, and a route that is not in the table counts as the average of those that were not. So the table has no
@@ -23,7 +23,7 @@ pub(crate) struct Costs {
     names: Mutex<Box<[Option<Name>]>>,
 }
 
-/// What a route is called.
+/// The name of a route.
 #[derive(Clone, Debug)]
 struct Name {
     route: Route,
@@ -142,7 +142,7 @@ pub(crate) enum Runs {
     Nothing,
 }
 
-/// What a thread may run of the connection that it has turned to, and what it has run.
+/// The handlers that a thread may run of the connection it has turned to, and those that it has run.
 #[derive(Debug)]
 pub(crate) struct Duty {
     pub(in crate::engine) runs: Runs,
@@ -150,15 +150,15 @@ pub(crate) struct Duty {
     /// The route that was run last, and how many were since the thread turned to the connection.
     route: Route,
     handled: u32,
-    /// What they cost by their averages, in nanoseconds.
+    /// The sum of their averages, in nanoseconds.
     spent: u64,
-    /// How many more handlers are measured each by itself: pipelined requests of which one was slow.
+    /// Handlers still to be measured each by itself: pipelined requests of which one was slow.
     precise: u32,
     /// True if the request that a worker is asked for is known to be short.
     waits_for_short: bool,
 }
 
-/// What becomes of a request that is at hand.
+/// The decision on a request that is at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     /// Its handler runs here and now.
@@ -250,10 +250,12 @@ impl Duty {
         }
     }
 
-    /// Enters that the thread has been at the connection for `time`, and is done with it for now.
-    pub(in crate::engine) fn leave(&mut self, time: Duration) {
+    /// Enters that the thread has been at the connection for `time`, and is done with it for now. A request that `is_alone`, after a
+    /// pause, costs more than it would under load: short times of such say nothing.
+    pub(in crate::engine) fn leave(&mut self, time: Duration, is_alone: bool) {
         match self.handled {
             0 => {}
+            _ if is_alone && time < Duration::from_nanos(LONGEST) => {}
             1 => self.costs.record(self.route, time),
             // One of them was slow, nobody knows which.
             handled if time > handled * Duration::from_nanos(SHORT) => self.precise = PRECISE,
@@ -272,15 +274,16 @@ impl Duty {
     }
 }
 
-/// Nanoseconds up to which a handler is short: a worker's wake-up costs a good part of that.
-const SHORT: u64 = 50_000;
+/// Nanoseconds up to which a handler is short, with its answer: a worker's wake-up costs a good part of that, and so does code that
+/// comes out of no cache.
+const SHORT: u64 = 100_000;
 /// Nanoseconds that count at the most; two such in a row make a short route slow.
-const LONGEST: u64 = 4 * SHORT;
-/// What a handler counts for at the least, with its request read and answered.
+const LONGEST: u64 = 5 * SHORT;
+/// The least cost of a handler, with its request read and answered, in nanoseconds.
 const LEAST: u64 = 2_000;
 /// Nanoseconds of handlers that one connection may have run by the reactor before others have their turn.
 const SHARE: u64 = 200_000;
-/// How many handlers are measured by themselves once pipelined ones took long.
+/// Handlers measured each by itself once pipelined ones took long.
 const PRECISE: u32 = 64;
 const PLACES: usize = 512;
 /// Bytes of a path that count.
@@ -367,6 +370,9 @@ mod tests {
     fn a_connection_has_its_share_and_then_waits_for_others() {
         let (costs, mut duty) = reactor();
         costs.record(route("/a"), 40 * MICROS);
+        duty.ran(route("/a"), None);
+        duty.leave(400 * MICROS, true);
+        duty.turn();
         let here = |duty: &mut Duty| (0..).take_while(|_| admit(duty, "/a") == Admission::Here).count();
         assert_eq!((here(&mut duty), here(&mut duty)), (6, 0));
         duty.turn();
@@ -380,7 +386,7 @@ mod tests {
         costs.record(route("/mixed"), 5 * MICROS);
         duty.ran(route("/mixed"), None);
         duty.ran(route("/fast"), None);
-        duty.leave(600 * MICROS);
+        duty.leave(600 * MICROS, false);
         assert!(duty.is_precise() && costs.is_known_short(route("/fast")));
         (0..2).for_each(|_| duty.ran(route("/mixed"), Some(600 * MICROS)));
         assert!(!costs.is_known_short(route("/mixed")) && costs.is_known_short(route("/fast")));

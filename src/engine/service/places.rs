@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many connections have left HTTP, or are about to.
+/// The number of connections that have left HTTP, or are about to.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Places(Arc<AtomicUsize>);
 

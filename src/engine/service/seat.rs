@@ -9,7 +9,7 @@ use http::{Method, Uri};
 use super::counters::Counters;
 use crate::net::stream::Stream;
 
-/// What is known of one worker.
+/// One worker: its thread, its counters, its present request.
 pub(in crate::engine) struct Seat {
     /// From 1 on, never given twice.
     pub(in crate::engine) number: u32,
@@ -18,7 +18,7 @@ pub(in crate::engine) struct Seat {
     pub(in crate::engine) counters: Arc<Counters>,
 }
 
-/// What a worker is at.
+/// The present work of a worker.
 #[derive(Default)]
 struct Current {
     /// The connection, so that a stop can cut it.
@@ -32,7 +32,7 @@ struct Current {
 pub(in crate::engine) struct Task {
     pub(in crate::engine) method: Method,
     pub(in crate::engine) target: Uri,
-    /// When the worker turned to its connection.
+    /// The time at which the worker turned to its connection.
     pub(in crate::engine) since: Instant,
 }
 
