@@ -3,6 +3,7 @@
 pub(in crate::engine) mod eviction;
 pub(in crate::engine) mod handover;
 pub(in crate::engine) mod queue;
+pub(in crate::engine) mod rate;
 pub(in crate::engine) mod ready;
 pub(in crate::engine) mod role;
 pub(in crate::engine) mod snapshot;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use self::handover::Heritage;
 use self::queue::Queue;
+use self::rate::OnceASecond;
 use self::ready::Ready;
 use self::role::Role;
 use self::threads::{Dismissed, Staff};
@@ -48,6 +50,9 @@ pub(in crate::engine) struct Pool {
     pub(in crate::engine) accepted: AtomicU64,
     /// Connections for the engine that comes after.
     pub(in crate::engine) heritage: Heritage,
+    /// Warnings that all workers are busy, and that the system refuses threads.
+    pub(in crate::engine) overload_warning: OnceASecond,
+    pub(in crate::engine) thread_warning: OnceASecond,
     /// Errors while accepting.
     pub(in crate::engine) socket_errors: AtomicU64,
 }
@@ -65,6 +70,8 @@ impl Pool {
             open: Arc::default(),
             accepted: AtomicU64::new(0),
             heritage: Heritage::default(),
+            overload_warning: OnceASecond::default(),
+            thread_warning: OnceASecond::default(),
             socket_errors: AtomicU64::new(0),
             service,
         })

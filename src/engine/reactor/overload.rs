@@ -1,33 +1,21 @@
 //! The warning that all workers are in handlers while requests wait: what holds them.
 
 use std::fmt::{self, Display, Formatter};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::engine::pool::threads::Staff;
 use crate::engine::service::seat::Task;
 
-/// Warns once a second at most.
-#[derive(Debug, Default)]
-pub(super) struct Overload {
-    warned: Option<Instant>,
-}
-
-impl Overload {
-    /// Warns that `waiting` requests wait, the first since `oldest`, and that there can be no more workers than `staff` has.
-    pub(super) fn warn(&mut self, staff: &Staff, waiting: usize, oldest: Instant, now: Instant) {
-        if self.warned.is_some_and(|warned| now - warned < EVERY) {
-            return;
-        }
-        self.warned = Some(now);
-        let mut tasks = staff.tasks();
-        tasks.sort_by_key(|task| task.since);
-        let first = now.saturating_duration_since(oldest).as_secs_f64();
-        log::warn!(
-            "all {} workers are busy (thread_pool_max): {waiting} requests wait, the first for {first:.1} s; longest at work: {}",
-            staff.len(),
-            Longest { tasks: &tasks, now }
-        );
-    }
+/// Warns that `waiting` requests wait, the first since `oldest`, and that there can be no more workers than `staff` has.
+pub(super) fn warn(staff: &Staff, waiting: usize, oldest: Instant, now: Instant) {
+    let mut tasks = staff.tasks();
+    tasks.sort_by_key(|task| task.since);
+    let first = now.saturating_duration_since(oldest).as_secs_f64();
+    log::warn!(
+        "all {} workers are busy (thread_pool_max): {waiting} requests wait, the first for {first:.1} s; longest at work: {}",
+        staff.len(),
+        Longest { tasks: &tasks, now }
+    );
 }
 
 /// Shows the tasks that have run for longest.
@@ -55,8 +43,6 @@ impl Display for Longest<'_> {
     }
 }
 
-/// The least time between two warnings.
-const EVERY: Duration = Duration::from_secs(1);
 /// Tasks named in a warning.
 const SHOWN: usize = 5;
 /// Characters of a path that are shown.
@@ -64,6 +50,8 @@ const LONGEST: usize = 100;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use http::Method;
 
     use super::*;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::TICK;
-use super::overload::Overload;
+use super::overload;
 use super::worker;
 use crate::engine::connection::Connection;
 use crate::engine::pool::Pool;
@@ -20,9 +20,6 @@ pub(super) struct Shortage {
     /// Before then no worker can be added.
     hire_after: Option<Instant>,
     wants_holder: bool,
-    overload: Overload,
-    /// The time of the last warning that no more workers can be started.
-    logged: Option<Instant>,
 }
 
 impl Shortage {
@@ -77,8 +74,8 @@ impl Shortage {
             self.wants_holder = called == 0;
             let is_long = now.saturating_duration_since(oldest) >= LONG;
             pool.service().pressure.set(if is_long { waiting } else { 0 });
-            if is_long {
-                self.overload.warn(&pool.staff, waiting, oldest, now);
+            if is_long && pool.overload_warning.is_due(now) {
+                overload::warn(&pool.staff, waiting, oldest, now);
             }
             next = next.min(if is_long { now + LONG } else { oldest + LONG });
         } else if now - since >= GROW_AFTER {
@@ -107,8 +104,7 @@ impl Shortage {
                 Ok(false) => return added > 0,
                 Err(error) => {
                     self.hire_after = Some(now + HIRE_PAUSE);
-                    if self.logged.is_none_or(|logged| now - logged >= Duration::from_secs(1)) {
-                        self.logged = Some(now);
+                    if pool.thread_warning.is_due(now) {
                         log::warn!("cannot start another worker for now: {error}");
                     }
                     return added > 0;

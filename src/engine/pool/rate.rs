@@ -1,0 +1,36 @@
+//! A limit on how often something is logged, whichever thread logs it.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Once a second at most.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct OnceASecond(Mutex<Option<Instant>>);
+
+impl OnceASecond {
+    /// True if the last time that this was true lies a second back.
+    pub(in crate::engine) fn is_due(&self, now: Instant) -> bool {
+        // An instant is copied under this lock, and nothing else, so poison says nothing.
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| now.saturating_duration_since(last) >= SECOND);
+        if is_due {
+            *last = Some(now);
+        }
+        is_due
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_due_at_first_and_then_once_a_second() {
+        let (limit, start) = (OnceASecond::default(), Instant::now());
+        let due = [0, 1, 999, 1000, 1001, 2500].map(|millis| limit.is_due(start + Duration::from_millis(millis)));
+        assert_eq!(due, [true, false, false, true, false, true]);
+        assert!(!limit.is_due(start), "another thread has read its clock before");
+    }
+}
