@@ -82,10 +82,11 @@ impl Staff {
 
     /// Adds a thread that runs `serve` for an upgraded connection.
     pub(super) fn hire_for_upgrade(&self, stack_size: usize, serve: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let mut roster = self.roster();
         let builder = thread::Builder::new().name("drupe-upgrade".to_owned()).stack_size(stack_size);
+        // It waits until it is entered.
         let thread = builder.spawn(serve)?;
-        roster.threads.insert(thread.thread().id(), thread);
+        self.roster().threads.insert(thread.thread().id(), thread);
+        self.changed.notify_all();
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The role is taken, given up and seized.
 
 mod interleavings;
+mod passing;
 
 use super::*;
 
