@@ -2,7 +2,7 @@
 //! takes the I/O over if a handler holds it up.
 //!
 //! ```text
-//!            new              readable, writable, due           longer and unknown handlers
+//!            new              readable, writable, due           handlers not known to be short
 //!  accept ────────► parking ─────────────────────────► reactor ────────────► queue ───────► workers
 //!  threads             ▲                                  │ short handlers                     │
 //!                      │                                  ▼                                    ▼
@@ -19,31 +19,37 @@
 //! and a few that have used up their share of the round, so that a flood holds up no known client.
 //!
 //! **Which thread runs a handler?** [`costs`](crate::engine::service::costs) keeps a moving average for
-//! each route, and one for routes it does not know. Short means up to 100 us; a handler caught by the
-//! guard makes its route long at once. The first rule that applies:
+//! each route, and one for all routes it does not know. Short means an average of up to 100 us, answer
+//! included. The first rule that applies:
 //!
 //! 1. The holder is a worker and the handler short: the holder runs it and keeps the role. Waking another
 //!    thread would take longer.
-//! 2. The holder is a worker, no other connection is ready or queued, and the connection before ran no
-//!    short handler: the holder passes the role to a sleeping worker, or to the guard if none sleeps, and
-//!    runs the handler. A thread is woken all the same, but the request does not wait for it.
-//! 3. A worker sleeps: it is woken, and takes the request from the queue.
+//! 2. The holder is a worker, nothing else is ready or waits in the queue, and the connection served
+//!    before ran no short handler: the holder passes the role to a sleeping worker, or to the guard if none
+//!    sleeps, and runs the handler. A thread is woken all the same, but the request does not wait for it.
+//!    (Among short requests the holder stays: it runs the next one at once.)
+//! 3. A worker sleeps: it is woken, and takes the request from the queue. So does a short request while
+//!    the guard holds the role.
 //! 4. Otherwise the request waits in the queue for the first worker that is back from its handler.
 //!
+//! The thread that runs a handler writes its answer; the reactor sends the rest of it if the client is
+//! slow to take it.
+//!
 //! **A worker that finds the queue empty** takes the role (a) from a worker that was woken for it and
-//! does not run yet, which goes back to sleep; or (b) from the guard, if its last handler was short, or
-//! if another worker sleeps that the role can be passed to. Otherwise it sleeps.
+//! does not run yet, which goes back to sleep; or (b) from the guard, if the worker's last handler was
+//! short, as the next may be; or if another worker sleeps, to pass the role to before a longer one.
+//! Otherwise it sleeps.
 //!
 //! **The guard** ([`guard`]) is one thread more, which runs no handlers. It holds the role whenever no
-//! worker does; short requests are then queued too. A worker that enters a handler with the role sets the
-//! guard's alarm. If it is in that handler a millisecond later, the guard seizes the role, and the worker
-//! goes on without it. So I/O waits for a handler a millisecond at most, even with every worker in one;
+//! worker does, at the start too. A worker that enters a handler with the role sets the guard's alarm. If
+//! it is in that handler a millisecond later, the guard seizes the role, and the worker goes on without it;
+//! the route counts as long until its average has come down again. So I/O waits for a handler a millisecond at most, even with every worker in one;
 //! and without requests no thread wakes but for deadlines.
 //!
 //! **The pool** ([`shortage`]) grows when the queue has not been empty for a millisecond and no worker
-//! sleeps: by a worker for every other request that waits, each millisecond anew. It never exceeds
-//! `thread_pool_max`, nor the number of connections. If it cannot grow, a worker that holds the role gives
-//! it to the guard and takes requests from the queue. A request that has waited for
+//! sleeps: by half as many workers as requests wait, at least one, each millisecond anew. It does not grow
+//! beyond `thread_pool_max`, nor beyond the number of connections. If it cannot grow, a worker that holds
+//! the role gives the role to the guard and takes requests from the queue. A request that has waited for
 //! `accepted_queue_timeout` gets a 503. While there are more workers than `thread_pool`, one that has
 //! slept for `thread_idle_timeout` leaves.
 
