@@ -125,7 +125,7 @@ impl Connection {
     fn serve(&mut self, pending: Pending, route: Route, desk: &mut Desk) -> Next {
         let Pending { head, mut exchange, mut reception, mut line } = pending;
         line.name_user();
-        let begun = desk.duty.is_precise().then(Instant::now);
+        let begun = desk.duty.is_precise(route).then(Instant::now);
         if desk.duty.is_unbounded() {
             desk.note_task(&head);
         }
