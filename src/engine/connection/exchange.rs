@@ -125,7 +125,9 @@ impl Connection {
     fn serve(&mut self, pending: Pending, route: Route, desk: &mut Desk) -> Next {
         let Pending { head, mut exchange, mut reception, mut line } = pending;
         line.name_user();
-        let begun = desk.duty.is_precise(route).then(Instant::now);
+        // If answers wait behind this handler, it had better be known soon whether it is short.
+        let holds_up = desk.duty.is_unbounded() && !desk.gathered.is_empty();
+        let begun = (desk.duty.is_precise(route) || holds_up).then(Instant::now);
         if desk.duty.is_unbounded() {
             desk.note_task(&head);
         }

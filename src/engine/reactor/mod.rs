@@ -54,6 +54,7 @@
 //! slept for `thread_idle_timeout` leaves.
 
 pub(in crate::engine) mod guard;
+mod lone;
 pub(in crate::engine) mod overload;
 pub(in crate::engine) mod shortage;
 pub(in crate::engine) mod worker;
@@ -61,6 +62,7 @@ pub(in crate::engine) mod worker;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::lone::Lone;
 use self::shortage::Shortage;
 use crate::engine::connection::expiry::Overdue;
 use crate::engine::connection::{Connection, Verdict};
@@ -68,7 +70,7 @@ use crate::engine::parking::Parked;
 use crate::engine::pool::Pool;
 use crate::engine::service::costs::Runs;
 use crate::engine::service::desk::Desk;
-use crate::net::poll::{Batch, Interest, WAKE};
+use crate::net::poll::{Batch, WAKE};
 
 /// One thread's part in the reactor role.
 struct Reactor<'p> {
@@ -107,15 +109,6 @@ enum Step {
     Lost,
     /// It was passed on, for the request of this connection.
     Passed(Box<Connection>),
-}
-
-/// Which connection was the only one to be ready, and how often in a row.
-#[derive(Default)]
-struct Lone {
-    token: Option<u64>,
-    streak: u32,
-    /// The time at which it had been served.
-    served: Option<Instant>,
 }
 
 impl<'p> Reactor<'p> {
@@ -173,11 +166,11 @@ impl<'p> Reactor<'p> {
         self.desk.renew();
         self.expire(now);
         if let Some((token, connection)) = lone {
-            if self.is_lone(token, &connection, now) {
+            let is_lone = self.lone.note(token, &connection, now, self.desk.config.keep_alive_grace);
+            if is_lone && !self.is_guard() {
                 return Round::Lone(connection);
             }
             let step = self.step(connection, now);
-            self.lone.served = Some(now);
             return self.end(step, Instant::now());
         }
         self.lone = Lone::default();
@@ -361,17 +354,6 @@ impl<'p> Reactor<'p> {
         self.settle(connection, verdict, Instant::now());
     }
 
-    /// True once `connection` was the only one to be ready for long enough, again and again without a pause between.
-    fn is_lone(&mut self, token: u64, connection: &Connection, now: Instant) -> bool {
-        let grace = self.desk.config.keep_alive_grace;
-        let is_next = self.lone.token == Some(token)
-            && connection.interest() == Interest::Read
-            && self.lone.served.is_some_and(|served| now - served < grace);
-        self.lone.streak = if is_next { self.lone.streak + 1 } else { 0 };
-        self.lone.token = Some(token);
-        !self.is_guard() && self.lone.streak >= STAY_AFTER
-    }
-
     /// Sees to it that requests in the queue are looked after that another holder has left there.
     fn look_at_queue(&mut self, now: Instant) {
         if !self.pool.queue.is_empty() {
@@ -395,8 +377,6 @@ const BATCH: usize = 256;
 /// Connections of the second rank served in a round, and the time after which no further one is.
 const LATER: u32 = 8;
 const SHARE: Duration = Duration::from_micros(250);
-/// Requests in a row that must have come alone from one connection for a worker to stay with it.
-const STAY_AFTER: u32 = 8;
 /// The pause after an error of the poller.
 const PAUSE: Duration = Duration::from_millis(100);
 
