@@ -1,68 +1,91 @@
-//! Which parked connections have been idle, or silent, for longest: a list through their places, every step of constant cost.
+//! Which parked connections have been idle, or silent, for longest: two lists through their places, every step of constant cost.
 
-/// Places in the order in which they became idle.
+/// Places in the order in which they became idle, and in which they became silent.
 #[derive(Debug, Default)]
 pub(super) struct Idle {
-    /// By place; `None` for one that is not in the list.
-    links: Vec<Option<Link>>,
-    ends: Link,
+    /// By place: one of ten thousand costs twelve bytes here.
+    links: Vec<Link>,
+    lists: [List; 2],
+}
+
+/// A list that a place can be in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// Nothing has come yet.
+    Silent,
+    /// Between two requests.
+    Idle,
+}
+
+/// The ends of a list.
+#[derive(Debug)]
+struct List {
+    oldest: u32,
+    newest: u32,
     count: usize,
 }
 
-/// The neighbours of a place, `None` at the ends; for the list itself its two ends.
-#[derive(Clone, Copy, Debug, Default)]
+/// The neighbours of a place, and the list that it is in.
+#[derive(Clone, Copy, Debug)]
 struct Link {
-    older: Option<u32>,
-    newer: Option<u32>,
+    older: u32,
+    newer: u32,
+    rank: Option<Rank>,
 }
 
 impl Idle {
-    /// Adds a place as the newest. It must not be in the list.
-    pub(super) fn push(&mut self, place: u32) {
+    /// Adds a place as the newest of a list. It must be in none.
+    pub(super) fn push(&mut self, rank: Rank, place: u32) {
         let at = place as usize;
         if self.links.len() <= at {
-            self.links.resize(at + 1, None);
+            self.links.resize(at + 1, Link { older: NONE, newer: NONE, rank: None });
         }
-        self.links[at] = Some(Link::default());
-        self.join(self.ends.newer, Some(place));
-        self.ends.newer = Some(place);
-        self.count += 1;
+        let newest = self.lists[rank as usize].newest;
+        self.links[at] = Link { older: NONE, newer: NONE, rank: Some(rank) };
+        self.join(rank, newest, place);
+        self.join(rank, place, NONE);
+        self.lists[rank as usize].count += 1;
     }
 
-    /// Takes a place out, if it is in the list.
+    /// Takes a place out of its list, if it is in one.
     pub(super) fn remove(&mut self, place: u32) {
-        let Some(link) = self.links.get_mut(place as usize).and_then(Option::take) else { return };
-        self.join(link.older, link.newer);
-        self.count -= 1;
+        let Some(link) = self.links.get_mut(place as usize) else { return };
+        let Some(rank) = link.rank.take() else { return };
+        let Link { older, newer, .. } = *link;
+        self.join(rank, older, newer);
+        self.lists[rank as usize].count -= 1;
     }
 
-    /// The one that has been in the list for longest.
-    pub(super) fn oldest(&self) -> Option<u32> {
-        self.ends.older
+    /// The place that has been in a list for longest.
+    pub(super) fn oldest(&self, rank: Rank) -> Option<u32> {
+        Some(self.lists[rank as usize].oldest).filter(|place| *place != NONE)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.count
+    pub(super) fn len(&self, rank: Rank) -> usize {
+        self.lists[rank as usize].count
     }
 
-    /// Makes two places neighbours; where there is none, the other is an end of the list.
-    fn join(&mut self, older: Option<u32>, newer: Option<u32>) {
-        match older {
-            Some(older) => self.link(older, |link| link.newer = newer),
-            None => self.ends.older = newer,
+    /// Makes two places neighbours; beside [`NONE`], the other is an end of the list.
+    fn join(&mut self, rank: Rank, older: u32, newer: u32) {
+        match self.links.get_mut(older as usize) {
+            Some(link) => link.newer = newer,
+            None => self.lists[rank as usize].oldest = newer,
         }
-        match newer {
-            Some(newer) => self.link(newer, |link| link.older = older),
-            None => self.ends.newer = older,
-        }
-    }
-
-    fn link(&mut self, place: u32, change: impl FnOnce(&mut Link)) {
-        if let Some(Some(link)) = self.links.get_mut(place as usize) {
-            change(link);
+        match self.links.get_mut(newer as usize) {
+            Some(link) => link.older = older,
+            None => self.lists[rank as usize].newest = older,
         }
     }
 }
+
+impl Default for List {
+    fn default() -> Self {
+        Self { oldest: NONE, newest: NONE, count: 0 }
+    }
+}
+
+/// No place.
+const NONE: u32 = u32::MAX;
 
 #[cfg(test)]
 mod tests {
@@ -82,15 +105,15 @@ mod tests {
                 idle.remove(place);
                 plain.retain(|other| *other != place);
             } else if !plain.contains(&place) {
-                idle.push(place);
+                idle.push(Rank::Idle, place);
                 plain.push_back(place);
             }
-            assert_eq!((idle.oldest(), idle.len()), (plain.front().copied(), plain.len()));
+            assert_eq!((idle.oldest(Rank::Idle), idle.len(Rank::Idle)), (plain.front().copied(), plain.len()));
         }
         while let Some(place) = plain.pop_front() {
-            assert_eq!(idle.oldest(), Some(place));
+            assert_eq!(idle.oldest(Rank::Idle), Some(place));
             idle.remove(place);
         }
-        assert_eq!((idle.oldest(), idle.len()), (None, 0));
+        assert_eq!((idle.oldest(Rank::Idle), idle.len(Rank::Idle)), (None, 0));
     }
 }

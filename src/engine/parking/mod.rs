@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use self::idle::Idle;
+use self::idle::{Idle, Rank};
 use crate::engine::connection::Connection;
 use crate::net::deadline::Deadlines;
 use crate::net::poll::{Alarm, Batch, Interest, Poller};
@@ -30,10 +30,8 @@ struct Lots {
     lots: Vec<Lot>,
     free: Vec<u32>,
     deadlines: Deadlines,
-    /// The connections that are parked between two requests.
+    /// The connections that are parked between two requests, and those that have never sent a byte.
     idle: Idle,
-    /// The connections that are parked and have never sent a byte.
-    silent: Idle,
     /// How many connections are parked.
     parked: usize,
     admits: Admits,
@@ -117,7 +115,7 @@ impl Parking {
         if !lots.admits(&connection) {
             return Parked::Refused(connection);
         }
-        let Lots { lots: places, deadlines, idle, silent, parked, .. } = &mut *lots;
+        let Lots { lots: places, deadlines, idle, parked, .. } = &mut *lots;
         let Some(lot) = places.get_mut(index(token)) else { return Parked::Refused(connection) };
         // Of who waits for room, the end of the other direction is not the end.
         let is_ended = lot.is_ended && interest == Interest::Read;
@@ -129,9 +127,9 @@ impl Parking {
         lot.state = State::Parked(connection);
         *parked += 1;
         if is_idle {
-            idle.push(place(token));
+            idle.push(Rank::Idle, place(token));
         } else if is_silent {
-            silent.push(place(token));
+            idle.push(Rank::Silent, place(token));
         }
         let is_listed = lot.listed.is_some_and(|listed| listed <= deadline);
         let mut is_earliest = false;
@@ -194,7 +192,7 @@ impl Parking {
     /// Fetches the connection that has been idle for longest, if more than `most` are.
     pub(in crate::engine) fn fetch_idlest(&self, most: usize) -> Option<Box<Connection>> {
         let mut lots = self.lots();
-        let oldest = lots.idle.oldest().filter(|_| lots.idle.len() > most)?;
+        let oldest = lots.idle.oldest(Rank::Idle).filter(|_| lots.idle.len(Rank::Idle) > most)?;
         lots.fetch(oldest)
     }
 
@@ -202,7 +200,7 @@ impl Parking {
     /// there is none, of the idle ones.
     pub(in crate::engine) fn fetch_first_to_go(&self) -> Option<Box<Connection>> {
         let mut lots = self.lots();
-        let first = lots.silent.oldest().or_else(|| lots.idle.oldest())?;
+        let first = lots.idle.oldest(Rank::Silent).or_else(|| lots.idle.oldest(Rank::Idle))?;
         lots.fetch(first)
     }
 
@@ -336,7 +334,6 @@ impl Lots {
         };
         self.parked -= 1;
         self.idle.remove(place);
-        self.silent.remove(place);
         Some(connection)
     }
 
