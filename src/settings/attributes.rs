@@ -120,7 +120,7 @@ pub struct Settings {
 
     /// Time that a request waits for a worker thread, in the queue or beside a full one, before it is answered with 503.
     ///
-    /// Default 10 s, from 0. With 0 a request that finds the queue full is answered at once, and one in the queue waits for 10 s.
+    /// Default 10 s; less than 10 ms counts as that. With 0 a request that finds the queue full is answered at once; one in it waits 10 s.
     /// CherryPy: `accepted_queue_timeout`, which counts only the time beside a full queue.
     pub accepted_queue_timeout: Duration,
 

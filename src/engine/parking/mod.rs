@@ -229,7 +229,7 @@ impl Parking {
             let how = if connection.stream.is_aborted() { Shutdown::Read } else { Shutdown::Both };
             let _ = connection.stream.shutdown(how);
         } else if let Some(token) = connection.lot.take() {
-            // Closing the descriptor ends the watch.
+            // Closing the descriptor ends its registration with the poller.
             self.lots().vacate(token);
         }
         // What a parked answer is made of is the handler's own, and so is what happens when it is dropped.

@@ -149,7 +149,7 @@ impl Pool {
     /// Wakes the guard, now or after `time`.
     pub(in crate::engine) fn call_guard(&self, time: Duration) {
         if let Err(error) = self.alarm.set(time) {
-            log::error!("cannot set the alarm of the guard: {error}");
+            log::error!("setting the guard's alarm failed: {error}");
         }
     }
 
@@ -157,7 +157,7 @@ impl Pool {
     pub(in crate::engine) fn dismiss_guard(&self) {
         self.role.unwatch();
         if let Err(error) = self.alarm.unset() {
-            log::error!("cannot unset the alarm of the guard: {error}");
+            log::error!("unsetting the guard's alarm failed: {error}");
         }
     }
 

@@ -17,7 +17,7 @@ pub(in crate::engine) fn run(pool: &Arc<Pool>) {
         match catch_unwind(AssertUnwindSafe(|| guard.run())) {
             Ok(()) => return,
             Err(_) => {
-                log::error!("the guard failed; its connection is lost, it goes on");
+                log::error!("the guard thread panicked; its connection is lost, the thread goes on");
                 pool.parking.give_up(guard.reactor.desk.lot);
                 guard = Guard::new(pool);
             }
@@ -94,7 +94,7 @@ impl<'p> Guard<'p> {
 
     fn wait(&self) {
         if let Err(error) = self.pool.alarm().wait() {
-            log::error!("cannot wait for the alarm: {error}");
+            log::error!("waiting for the guard's alarm failed: {error}; trying again");
             self.pool.stops_within(TICK);
         }
     }

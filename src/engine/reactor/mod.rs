@@ -203,7 +203,7 @@ impl<'p> Reactor<'p> {
         let found = match self.wait(timeout) {
             Ok(found) => found,
             Err(error) => {
-                log::error!("cannot wait for connections: {error}");
+                log::error!("waiting for connections failed: {error}; trying again in 100 ms");
                 // It is not expected ever; a pause keeps it from eating the processor should it last.
                 self.pool.stops_within(PAUSE);
                 return None;

@@ -1,4 +1,4 @@
-//! Every order in which a client, the leader at the poller, the watch and the worker that has the connection can come in between each other.
+//! Every order in which a client, the reactor at the poller, a deadline and the worker that has the connection can come in between each other.
 //!
 //! Each step is one that the others cannot divide: a system call, or a call under the lock of the lots. So whatever can happen between
 //! threads happens between these steps, and all of it is tried, one order after the other, over a real socket and with the real
@@ -32,13 +32,13 @@ enum Act {
 #[derive(Clone, Copy, Debug)]
 enum Turn {
     Client,
-    /// The leader asks the poller.
+    /// The reactor asks the poller.
     Look,
-    /// The leader fetches the connection of what was reported.
+    /// The reactor fetches the connection of what was reported.
     Fetch,
     /// The worker takes the connection up, serves it, or parks it.
     Work,
-    /// The watch finds its deadline passed.
+    /// The reactor finds its deadline passed.
     Expire,
 }
 
@@ -57,7 +57,7 @@ struct World {
     asked: usize,
     has_ended: bool,
     reported: VecDeque<(u64, bool)>,
-    /// How often the leader may still look before the others have done what they want.
+    /// How often the reactor may still look before the others have done what they want.
     looks: usize,
     ready: VecDeque<Box<Connection>>,
     hand: Hand,
