@@ -86,9 +86,11 @@ fn process_that_is_stopped_and_continued_under_load_loses_no_request() {
     Client::connect(service.address()).assert_in_step("/after", "/after");
     let counts = service.counts();
     assert_eq!(counts.of("requests"), asked.load(Ordering::SeqCst) + 1);
-    for name in ["turned_away", "timed_out", "refused", "broken_off", "panics", "queue"] {
+    for name in ["turned_away", "timed_out", "refused", "broken_off", "panics"] {
         assert_eq!(counts.of(name), 0, "{name}");
     }
+    // A connection that has been answered may wait there for a last look.
+    wait_until("the queue is empty", || service.counts().of("queue") == 0);
     assert!(counts.of("threads") <= 8);
     // The pool is full now and then, and says so.
     let logged = service.logged();
