@@ -182,11 +182,13 @@ impl Alarm {
         Ok(self.timer.unset()?)
     }
 
-    /// Waits until it goes off.
-    pub(crate) fn wait(&self) -> io::Result<()> {
-        wait(self.timer.as_fd(), Interest::Read, None)?;
-        self.clear();
-        Ok(())
+    /// Waits until it goes off, at the longest for `timeout` (`None`: for ever). Returns true if it has.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> io::Result<bool> {
+        let has_gone_off = wait(self.timer.as_fd(), Interest::Read, timeout)?;
+        if has_gone_off {
+            self.clear();
+        }
+        Ok(has_gone_off)
     }
 
     /// Forgets that it has gone off.
@@ -212,6 +214,11 @@ impl Batch {
     /// Forgets what was found.
     pub(crate) fn clear(&mut self) {
         self.found = 0;
+    }
+
+    /// How many the last wait found.
+    pub(crate) fn len(&self) -> usize {
+        self.found
     }
 
     /// The tokens that were found, each with whether its peer has ended or is lost: after that nothing more is ever reported.
@@ -255,7 +262,7 @@ mod tests {
         assert!(!poller.wait_beside(&alarm, Some(Duration::ZERO)).unwrap());
         alarm.set(Duration::from_secs(3600)).unwrap();
         alarm.set(Duration::from_millis(1)).unwrap();
-        alarm.wait().unwrap();
+        assert!(alarm.wait(None).unwrap());
         assert!(!poller.wait_beside(&alarm, Some(Duration::ZERO)).unwrap());
     }
 

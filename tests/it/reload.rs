@@ -60,8 +60,8 @@ fn there_are_as_many_workers_as_is_asked_for() {
     let server = serving();
     let threads = || server.server().statistics().threads;
     assert_eq!(threads(), 2);
-    reload(&server, |settings| settings.thread_pool = 6).unwrap();
-    assert_eq!(threads(), 6);
+    reload(&server, |settings| settings.thread_pool = 60).unwrap();
+    assert_eq!(threads(), 60);
     reload(&server, |settings| settings.thread_pool = 3).unwrap();
     wait_until("three are left", || threads() == 3);
     Client::connect(server.address()).assert_in_step("/", "served");

@@ -9,6 +9,7 @@ pub(in crate::engine) mod role;
 pub(in crate::engine) mod snapshot;
 pub(in crate::engine) mod threads;
 pub(in crate::engine) mod upgraded;
+pub(in crate::engine) mod waiters;
 
 use std::io;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use self::ready::Ready;
 use self::role::Role;
 use self::threads::{Dismissed, Staff};
 use self::upgraded::Sockets;
+use self::waiters::Waiters;
 use crate::config::Config;
 use crate::engine::connection::Connection;
 use crate::engine::parking::{Parked, Parking};
@@ -44,6 +46,7 @@ pub(in crate::engine) struct Pool {
     /// Wakes the guard.
     alarm: Alarm,
     pub(in crate::engine) staff: Staff,
+    pub(in crate::engine) waiters: Waiters,
     pub(in crate::engine) upgraded: Sockets,
     /// Connections that are open, wherever they are.
     pub(in crate::engine) open: Arc<Open>,
@@ -66,6 +69,7 @@ impl Pool {
             role: Role::new(),
             alarm: Alarm::new()?,
             staff: Staff::default(),
+            waiters: Waiters::default(),
             upgraded: Sockets::new()?,
             open: Arc::default(),
             accepted: AtomicU64::new(0),
@@ -105,8 +109,20 @@ impl Pool {
         self.park(connection, config);
     }
 
-    /// Parks a connection, gives it to the reactor if something has arrived already, or closes it if it cannot be parked.
-    pub(in crate::engine) fn park(&self, connection: Box<Connection>, config: &Config) {
+    /// Parks a connection, or gives it to the reactor if something has arrived already.
+    fn park(&self, connection: Box<Connection>, config: &Config) {
+        if let Some(connection) = self.park_unless_ready(connection, config) {
+            self.ready.push(connection);
+            self.call_reactor();
+        }
+    }
+
+    /// Parks a connection, or closes it if it cannot be parked. Returns it if something has arrived already.
+    pub(in crate::engine) fn park_unless_ready(
+        &self,
+        connection: Box<Connection>,
+        config: &Config,
+    ) -> Option<Box<Connection>> {
         match self.parking.park(connection) {
             Parked::Waits { is_earliest } => {
                 if is_earliest {
@@ -114,12 +130,10 @@ impl Pool {
                 }
                 self.keep_idle_within(config);
             }
-            Parked::Ready(connection) => {
-                self.ready.push(connection);
-                self.call_reactor();
-            }
+            Parked::Ready(connection) => return Some(connection),
             Parked::Refused(connection) => self.part_with(connection),
         }
+        None
     }
 
     /// Closes those that have been idle for longest while more are idle than may be.
@@ -134,7 +148,8 @@ impl Pool {
         let config = self.service.config.get();
         while config.idle_connections.is_some_and(|most| self.evict_idle(most)) {}
         while self.staff.len() < config.threads_min && self.hire(work)? {}
-        // Those that sleep are to find out whether they are too many now.
+        // Those that sleep are to find out whether they are too many now, and those that wait at the poller.
+        self.clear_poller();
         self.ring();
         Ok(())
     }
@@ -143,7 +158,23 @@ impl Pool {
 
     /// Wakes the holder of the reactor role, to look at what has changed.
     pub(in crate::engine) fn call_reactor(&self) {
-        self.parking.wake();
+        if self.role.is_held_by(0) {
+            // It may wait for its alarm alone. Whoever takes the role from it looks at everything.
+            self.call_guard(Duration::ZERO);
+        } else {
+            self.parking.wake();
+        }
+    }
+
+    /// Wakes a worker that sleeps, to look at the queue; true if one does, and is on its way. If none does, one that waits at the poller
+    /// is called: it may be on its way to something else.
+    pub(in crate::engine) fn call_worker(&self) -> bool {
+        let is_coming = self.staff.call();
+        // Under a worker's role the call would be the holder's.
+        if !is_coming && self.role.is_held_by(0) && self.waiters.is_any() {
+            self.parking.wake();
+        }
+        is_coming
     }
 
     /// Wakes the guard, now or after `time`.
@@ -168,18 +199,18 @@ impl Pool {
     /// Wakes all threads, to see that the server stops or is over.
     pub(in crate::engine) fn ring(&self) {
         self.staff.ring();
-        self.call_reactor();
+        self.parking.wake();
         self.call_guard(Duration::ZERO);
     }
 
-    /// Gives the reactor role of worker `number` to a worker that sleeps, or else to the guard; false if it has lost the role.
+    /// Gives the reactor role of worker `number` to the guard, and sees to it that a worker waits at the poller; false if it has lost
+    /// the role. If none can, the guard polls at once.
     pub(in crate::engine) fn pass_role(&self, number: u32) -> bool {
-        if self.staff.call_if(|next| self.role.pass(number, next)) {
-            return true;
-        }
         let is_given = self.role.give_up(number);
         if is_given {
-            self.call_guard(Duration::ZERO);
+            self.role.watch();
+            let is_attended = self.waiters.is_any() || self.staff.call();
+            self.call_guard(if is_attended { TICK } else { Duration::ZERO });
             self.hand_over();
         }
         is_given
@@ -189,8 +220,6 @@ impl Pool {
     pub(in crate::engine) fn give_up_role(&self, number: u32) {
         if self.role.give_up(number) {
             self.call_guard(Duration::ZERO);
-            // The guard may not have seen that it had lost the role, and so would not begin anew.
-            self.hand_over();
         }
     }
 
@@ -277,3 +306,6 @@ impl Pool {
         self.staff.wait(time, || self.is_stopping())
     }
 }
+
+/// The time for which a handler may keep the reactor role, and arrivals wait at a poller that nobody waits at.
+pub(in crate::engine) const TICK: Duration = Duration::from_millis(1);

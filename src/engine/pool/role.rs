@@ -13,9 +13,7 @@
 //!                         seize: the same handler for a tick
 //! ```
 //!
-//! A holder may also pass it to a worker that sleeps, which is woken for it; a worker that runs already may overtake that one. Only the
-//! holder enters, leaves, passes and gives up; only
-//! the guard seizes; only a worker that is in no handler takes. `leave` fails for
+//! Only the holder enters, leaves and gives up; only the guard seizes; only a worker that is in no handler takes. `leave` fails for
 //! a worker whose role was seized: its handler's answer is its own business still, the poller's events are not.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,7 +23,7 @@ use std::time::Instant;
 /// Which thread holds the role, and whether it is in a handler.
 #[derive(Debug)]
 pub(in crate::engine) struct Role {
-    /// The holder in the lower 32 bits, its phase in the next two, above them the number of handlers entered.
+    /// The holder in the lower 32 bits, in the next whether it is in a handler, above that the number of handlers entered.
     word: AtomicU64,
     /// True while the guard's alarm is set, or the guard is awake.
     is_watched: AtomicBool,
@@ -66,11 +64,16 @@ impl Role {
         let entered = (seen.0 | HANDLER).wrapping_add(ONE);
         self.turn(seen, entered);
         // The order matters: either this sees that the guard does not watch, or the guard sees the handler.
-        let is_unwatched = !self.is_watched.load(Ordering::SeqCst) && !self.is_watched.swap(true, Ordering::SeqCst);
+        let is_unwatched = self.expects_guard();
         if is_unwatched {
             *self.alarmed() = Some((Seen(entered), Instant::now()));
         }
         is_unwatched
+    }
+
+    /// Notes that the guard is to look within a tick. Returns true if its alarm has to be set for that.
+    pub(super) fn expects_guard(&self) -> bool {
+        !self.is_watched.load(Ordering::SeqCst) && !self.is_watched.swap(true, Ordering::SeqCst)
     }
 
     /// Notes that worker `number` is back from there; false if the role was seized meanwhile.
@@ -82,26 +85,7 @@ impl Role {
     /// Gives it to the guard if worker `number` still holds it; true if so. The caller wakes the guard.
     pub(super) fn give_up(&self, number: u32) -> bool {
         let seen = self.look();
-        seen.holder() == u64::from(number) && self.turn(seen, seen.0 & !(HOLDER | HANDLER | COMING))
-    }
-
-    /// Gives it to worker `to` if worker `from` still holds it; true if so. The caller wakes the other worker.
-    pub(in crate::engine) fn pass(&self, from: u32, to: u32) -> bool {
-        let seen = self.look();
-        let is_held = seen.holder() == u64::from(from) && seen.0 & (HANDLER | COMING) == 0;
-        is_held && self.turn(seen, seen.0 & !HOLDER | u64::from(to) | COMING)
-    }
-
-    /// Notes that worker `number`, which the role was passed to, runs; false if it does not hold it any more.
-    pub(in crate::engine) fn arrive(&self, number: u32) -> bool {
-        let seen = self.look();
-        seen.holder() == u64::from(number) && self.turn(seen, seen.0 & !COMING)
-    }
-
-    /// Takes it for worker `number`, which runs, from one that was woken for it and has not run yet.
-    pub(in crate::engine) fn overtake(&self, number: u32) -> bool {
-        let seen = self.look();
-        seen.0 & COMING != 0 && self.turn(seen, seen.0 & !(HOLDER | COMING) | u64::from(number))
+        seen.holder() == u64::from(number) && self.turn(seen, seen.0 & !(HOLDER | HANDLER))
     }
 
     /// Takes it for the guard from a worker that is still in the handler in which it was `seen`.
@@ -127,7 +111,7 @@ impl Role {
     }
 
     /// Notes that the guard's alarm is no longer set; the next handler sets it again.
-    pub(super) fn unwatch(&self) {
+    pub(in crate::engine) fn unwatch(&self) {
         self.is_watched.store(false, Ordering::SeqCst);
     }
 
@@ -166,10 +150,8 @@ impl Seen {
 const GUARD: u64 = 0;
 const HOLDER: u64 = (1 << 32) - 1;
 const HANDLER: u64 = 1 << 32;
-/// The holder was woken for it, and has not run yet.
-const COMING: u64 = 1 << 33;
 /// One handler entered.
-const ONE: u64 = 1 << 34;
+const ONE: u64 = 1 << 33;
 
 #[cfg(test)]
 mod tests;

@@ -146,11 +146,12 @@ impl Staff {
         if !roster.get_up(seat) {
             return Dismissed::Called;
         }
-        if roster.seats.len() <= least {
-            return Dismissed::Stays;
-        }
-        roster.strike(seat);
-        Dismissed::Goes
+        if roster.dismiss(seat, least) { Dismissed::Goes } else { Dismissed::Stays }
+    }
+
+    /// Takes `seat`, whose worker is awake, off the list for good if there are more than `least`; true if so.
+    pub(in crate::engine) fn dismiss_awake(&self, seat: &Seat, least: usize) -> bool {
+        self.roster().dismiss(seat, least)
     }
 
     /// Wakes a worker that sleeps, to look at the queue; false if none sleeps.
@@ -165,20 +166,6 @@ impl Staff {
     }
 
     // ---- looking around ----
-
-    /// Wakes a worker that sleeps if `pass` succeeds with its number; false if none sleeps, or it does not.
-    pub(in crate::engine) fn call_if(&self, pass: impl FnOnce(u32) -> bool) -> bool {
-        let mut roster = self.roster();
-        let Some(seat) = roster.idle.pop() else { return false };
-        if !pass(seat.number) {
-            roster.idle.push(seat);
-            return false;
-        }
-        self.coming.fetch_add(1, Ordering::SeqCst);
-        drop(roster);
-        seat.unpark();
-        true
-    }
 
     /// True if a worker sleeps.
     pub(in crate::engine) fn has_sleeper(&self) -> bool {
@@ -304,6 +291,15 @@ impl Roster {
             self.seats.remove(place);
             self.past.absorb(&seat.counters);
         }
+    }
+
+    /// Takes a seat off the list for good if there are more than `least`; true if so.
+    fn dismiss(&mut self, seat: &Seat, least: usize) -> bool {
+        let is_extra = self.seats.len() > least;
+        if is_extra {
+            self.strike(seat);
+        }
+        is_extra
     }
 
     fn get_up(&mut self, seat: &Seat) -> bool {

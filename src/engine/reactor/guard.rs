@@ -4,9 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Reactor, TICK};
-use crate::engine::pool::Pool;
+use super::Reactor;
 use crate::engine::pool::role::Seen;
+use crate::engine::pool::{Pool, TICK};
 use crate::engine::service::desk::Desk;
 
 /// Guards until the server stops.
@@ -93,7 +93,7 @@ impl<'p> Guard<'p> {
     }
 
     fn wait(&self) {
-        if let Err(error) = self.pool.alarm().wait() {
+        if let Err(error) = self.pool.alarm().wait(None) {
             log::error!("waiting for the guard's alarm failed: {error}; trying again");
             self.pool.stops_within(TICK);
         }

@@ -2,61 +2,69 @@
 //! takes the I/O over if a handler holds it up.
 //!
 //! ```text
-//!            new              readable, writable, due           handlers not known to be short
-//!  accept ────────► parking ─────────────────────────► reactor ────────────► queue ───────► workers
-//!  threads             ▲                                  │ short handlers                     │
-//!                      │                                  ▼                                    ▼
-//!                      └──────────────────────────────  answer ◄──────────────────────────  handler
+//!           new              readable, writable, due
+//!  accept ───────► parking ──────────────┬────► reactor: short handlers ─────┐
+//!  threads            ▲                  │         │ long handlers           │
+//!                     │                  │         ▼                         ▼
+//!                     │                  │       queue ────► worker ─────► answer
+//!                     │                  │                                   ▲ │
+//!                     │                  └────► worker that waits ───────────┘ │
+//!                     └───────────────────────────────────────────────────────┘
 //! ```
 //!
 //! Parking owns the connections that wait for their clients; no thread does.
 //!
 //! **The reactor is a role** ([`role`](crate::engine::pool::role)), held by one thread at any time: a
-//! worker, or the guard. The holder sleeps in the poller until a client or a deadline needs it. It takes
-//! each connection as far as it goes without a handler: TLS handshakes, heads, gathered content, answers
+//! worker, or the guard. A worker that holds it sleeps in the poller until a client or a deadline needs it. It
+//! takes each connection as far as it goes without a handler: TLS handshakes, heads, gathered content, answers
 //! whose client reads slowly, refusals. While it has work it looks at the poller again at least every
 //! millisecond. Each round takes the clients first that have had an answer before, then a few new ones
 //! and a few that have used up their share of the round, so that a flood holds up no known client.
 //!
-//! **Which thread runs a handler?** [`costs`](crate::engine::service::costs) keeps a moving average for
-//! each route, and one for all routes it does not know. Short means an average of up to 100 us, answer
-//! included. The first rule that applies:
+//! **Short or long?** [`costs`](crate::engine::service::costs) keeps a moving average for each route, and
+//! one for all routes it does not know. Short means an average of up to 100 us, answer included.
 //!
-//! 1. The holder is a worker and the handler short: the holder runs it and keeps the role. Waking another
-//!    thread would take longer.
-//! 2. The holder is a worker, nothing else is ready or waits in the queue, and the connection served
-//!    before ran no short handler: the holder passes the role to a sleeping worker, or to the guard if none
-//!    sleeps, and runs the handler. A thread is woken all the same, but the request does not wait for it.
-//!    (Among short requests the holder stays: it runs the next one at once.)
-//! 3. A worker sleeps: it is woken, and takes the request from the queue. So does a short request while
-//!    the guard holds the role.
-//! 4. Otherwise the request waits in the queue for the first worker that is back from its handler.
+//! **While handlers are short** a worker holds the role and runs them itself: waking another thread would take
+//! longer. The request of a long one goes
+//!
+//! 1. to the queue, and a sleeping worker is woken for it, if the holder has more to do: other connections are
+//!    ready, or the one before ran a short handler; the holder keeps the role;
+//! 2. else the holder gives the role to the guard and runs the handler. The request does not wait for a thread
+//!    to wake.
+//!
+//! **While handlers are long** the guard holds the role, and idle workers wait at the poller themselves
+//! ([`waiters`](crate::engine::pool::waiters)), each for one arrival. The system wakes one of them for each; it takes
+//! the connection as far as it goes, runs the handler and answers: one wake-up for a request, as a
+//! thread for each connection would need. The guard leaves the poller to them and keeps the deadlines. The last
+//! worker that leaves the poller wakes a sleeping one to wait in its place; if none sleeps, the guard looks
+//! within a millisecond ([`standby`]). It polls itself once no worker has got to work for that long. If
+//! workers come and go, but none waits at the poller, it queues what has come each millisecond, as long as there
+//! are fewer workers than connections. A worker looks at the queue before it goes to the poller.
+//!
+//! A worker whose last handler was short takes the role from the guard: the next may be short, too. Then the
+//! others sleep once they have nothing to do; one that still waits at the poller leaves it after its next arrival.
 //!
 //! The thread that runs a handler writes its answer; the reactor sends the rest of it if the client is
 //! slow to take it.
 //!
-//! **A worker that finds the queue empty** takes the role (a) from a worker that was woken for it and
-//! does not run yet, which goes back to sleep; or (b) from the guard, if the worker's last handler was
-//! short, as the next may be; or if another worker sleeps, to pass the role to before a longer one.
-//! Otherwise it sleeps.
-//!
 //! **The guard** ([`guard`]) is one thread more, which runs no handlers. It holds the role whenever no
 //! worker does, at the start too. A worker that enters a handler with the role sets the guard's alarm. If
 //! it is in that handler a millisecond later, the guard seizes the role, and the worker goes on without it;
-//! the route counts as long until its average has come down again. So I/O waits for a handler a millisecond at most, even with every worker in one;
-//! and without requests no thread wakes but for deadlines.
+//! the route counts as long until its average has come down again. So I/O waits for handlers two milliseconds at
+//! most, even with every worker in one; and without requests no thread wakes but for deadlines.
 //!
 //! **The pool** ([`shortage`]) grows when the queue has not been empty for a millisecond and no worker
-//! sleeps: by half as many workers as requests wait, at least one, each millisecond anew. It does not grow
+//! is idle: by half as many workers as requests wait, at least one, each millisecond anew. It does not grow
 //! beyond `thread_pool_max`, nor beyond the number of connections. If it cannot grow, a worker that holds
 //! the role gives the role to the guard and takes requests from the queue. A request that has waited for
 //! `accepted_queue_timeout` gets a 503. While there are more workers than `thread_pool`, one that has
-//! slept for `thread_idle_timeout` leaves.
+//! been idle for `thread_idle_timeout` leaves.
 
 pub(in crate::engine) mod guard;
 mod lone;
 pub(in crate::engine) mod overload;
 pub(in crate::engine) mod shortage;
+mod standby;
 pub(in crate::engine) mod worker;
 
 use std::sync::Arc;
@@ -64,10 +72,11 @@ use std::time::{Duration, Instant};
 
 use self::lone::Lone;
 use self::shortage::Shortage;
+use self::standby::Standby;
 use crate::engine::connection::expiry::Overdue;
 use crate::engine::connection::{Connection, Verdict};
 use crate::engine::parking::Parked;
-use crate::engine::pool::Pool;
+use crate::engine::pool::{Pool, TICK};
 use crate::engine::service::costs::Runs;
 use crate::engine::service::desk::Desk;
 use crate::net::poll::{Batch, WAKE};
@@ -80,6 +89,7 @@ struct Reactor<'p> {
     desk: Desk,
     batch: Batch,
     shortage: Shortage,
+    standby: Standby,
     lone: Lone,
     /// The end of the last round.
     ended: Instant,
@@ -115,12 +125,14 @@ impl<'p> Reactor<'p> {
     fn new(pool: &'p Arc<Pool>, number: u32, desk: Desk) -> Self {
         let (batch, shortage) = (Batch::new(BATCH), Shortage::default());
         let (ended, lone) = (Instant::now(), Lone::default());
+        let standby = Standby::new(ended);
         Self {
             pool,
             number,
             desk,
             batch,
             shortage,
+            standby,
             lone,
             ended,
             is_alarm_idle: false,
@@ -153,13 +165,13 @@ impl<'p> Reactor<'p> {
         let lone = self.poll();
         if self.pool.is_over() {
             self.pool.give_up_role(self.number);
-            // The wake-up that tells of the stop is for every thread that waits for connections, or is about to.
-            self.pool.call_reactor();
             return Round::Over;
         }
         if !self.is_holder() {
             lone.into_iter().for_each(|(_, connection)| self.pool.ready.push(connection));
-            self.pool.call_reactor();
+            if self.batch.len() > 0 {
+                self.pool.call_reactor();
+            }
             return Round::Over;
         }
         let now = Instant::now();
@@ -211,7 +223,10 @@ impl<'p> Reactor<'p> {
         };
         let is_called = self.batch.tokens().any(|(token, _)| token == WAKE);
         if is_called {
-            self.pool.parking.woken();
+            self.pool.notice_call();
+        }
+        // The guard is called by its alarm.
+        if is_called || self.is_guard() {
             self.look_at_queue(Instant::now());
         }
         let mut tokens = self.batch.tokens().filter(|(token, _)| *token != WAKE);
@@ -225,15 +240,14 @@ impl<'p> Reactor<'p> {
     }
 
     fn wait(&mut self, timeout: Option<Duration>) -> std::io::Result<usize> {
-        let parking = &self.pool.parking;
         if !self.is_guard() {
-            return parking.wait(&mut self.batch, BATCH, timeout);
+            return self.pool.parking.wait(&mut self.batch, BATCH, timeout);
         }
-        if timeout != Some(Duration::ZERO) && !parking.wait_beside(self.pool.alarm(), timeout)? {
-            self.batch.clear();
-            return Ok(0);
+        let found = self.standby.wait(self.pool, &mut self.batch, timeout)?;
+        if let Some(since) = self.standby.short_since().filter(|_| found > 0) {
+            self.shortage.began(since);
         }
-        parking.wait(&mut self.batch, BATCH, Some(Duration::ZERO))
+        Ok(found)
     }
 
     /// Returns the time until something is due; `None`: nothing is.
@@ -271,18 +285,23 @@ impl<'p> Reactor<'p> {
         let is_held = if self.is_guard() { self.is_holder() } else { self.pool.role.leave(self.number) };
         self.desk.duty.leave(now.elapsed(), now - self.ended >= TICK);
         let was_mixed = std::mem::replace(&mut self.is_mixed, self.desk.duty.has_run());
-        if matches!(verdict, Verdict::Work) && is_held && !was_mixed && self.pass_role() {
+        let is_to_pass = is_held && matches!(verdict, Verdict::Work) && self.is_to_pass(was_mixed);
+        if is_to_pass && self.pool.pass_role(self.number) {
             return Step::Passed(connection);
         }
         self.settle(connection, verdict, now);
         if is_held { Step::Held } else { Step::Lost }
     }
 
-    /// Passes the role on, so that this worker can run the handler of the request that it has just read: that costs the request no
-    /// wake-up. Not if there is more to be read, or if requests wait; nor by the guard.
-    fn pass_role(&self) -> bool {
-        let is_alone = !self.is_guard() && self.pool.queue.is_empty() && self.pool.ready.is_empty();
-        is_alone && self.pool.pass_role(self.number)
+    /// True if the role is to be passed on, so that this worker can run the handler of the request that it has just read: that costs
+    /// the request no wake-up.
+    fn is_to_pass(&self, was_mixed: bool) -> bool {
+        if self.is_guard() {
+            return false;
+        }
+        let is_alone = || self.pool.queue.is_empty() && self.pool.ready.is_empty();
+        // Workers that wait at the poller are woken by arrivals, and by the guard.
+        !was_mixed && is_alone() || self.pool.waiters.is_any() && !self.pool.staff.has_sleeper()
     }
 
     fn settle(&mut self, connection: Box<Connection>, verdict: Verdict, now: Instant) {
@@ -300,7 +319,7 @@ impl<'p> Reactor<'p> {
                 self.pool.queue.push(connection, now);
                 match self.patient_until {
                     Some(until) if now < until && self.desk.duty.waits_for_short() => self.shortage.note(until),
-                    _ if self.pool.staff.call() => {}
+                    _ if self.pool.call_worker() => {}
                     _ => self.shortage.note(now),
                 }
             }
@@ -370,8 +389,6 @@ impl<'p> Reactor<'p> {
     }
 }
 
-/// The time for which a handler may keep the role, and a round put the poller off.
-const TICK: Duration = Duration::from_millis(1);
 /// Arrivals fetched at a time.
 const BATCH: usize = 256;
 /// Connections of the second rank served in a round, and the time after which no further one is.

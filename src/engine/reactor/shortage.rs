@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::TICK;
 use super::overload;
 use super::worker;
 use crate::engine::connection::Connection;
-use crate::engine::pool::Pool;
+use crate::engine::pool::{Pool, TICK};
 use crate::engine::service::desk::Desk;
 
 /// Requests in the queue, as the holder of the reactor role sees them.
@@ -26,6 +25,11 @@ impl Shortage {
     /// Notes that a request was queued and no worker woken; it is looked after from `when` on.
     pub(super) fn note(&mut self, when: Instant) {
         self.look_at = Some(self.look_at.map_or(when, |at| at.min(when)));
+    }
+
+    /// Notes that too few workers have been free since `since`.
+    pub(super) fn began(&mut self, since: Instant) {
+        self.since.get_or_insert(since);
     }
 
     /// The time of the next look.
@@ -64,7 +68,7 @@ impl Shortage {
         }
         let mut next = oldest + patience;
         let waiting = pool.queue.len();
-        let called = (0..waiting.saturating_sub(pool.staff.coming())).take_while(|_| pool.staff.call()).count();
+        let called = (0..waiting.saturating_sub(pool.staff.coming())).take_while(|_| pool.call_worker()).count();
         if called > 0 {
             self.since = None;
         }

@@ -43,6 +43,13 @@ fn parked(pool: &Arc<Pool>) -> UnixStream {
     client
 }
 
+fn queue_one(pool: &Pool) {
+    let (_client, socket) = UnixStream::pair().unwrap();
+    let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+    let connection = Connection::new(stream, None, Instant::now(), &pool.service().config.get());
+    pool.queue.push(Box::new(connection), Instant::now());
+}
+
 /// Lets the poller report what there is, as a holder that sleeps would see it.
 fn report(pool: &Pool) -> Vec<(u64, bool)> {
     let mut batch = Batch::new(8);
@@ -52,6 +59,11 @@ fn report(pool: &Pool) -> Vec<(u64, bool)> {
 
 fn is_woken(pool: &Pool) -> bool {
     report(pool).iter().any(|(token, _)| *token == WAKE)
+}
+
+/// True if the guard's alarm goes off now, or has.
+fn is_guard_called(pool: &Pool) -> bool {
+    pool.alarm().wait(Some(Duration::from_millis(20))).unwrap()
 }
 
 #[test]
@@ -67,20 +79,20 @@ fn a_connection_that_comes_back_to_a_seized_role_is_told_to_the_new_holder() {
         }
     });
     client.set(parked(&pool)).unwrap();
-    pool.parking.woken();
+    assert!(is_guard_called(&pool), "a connection was parked");
     pool.role.take(1);
     let mut reactor = reactor(&pool, 1);
     client.get().unwrap().write_all(REQUEST).unwrap();
     assert!(matches!(reactor.round(), Round::Over));
     assert!(!pool.ready.is_empty() && pool.role.is_held_by(0));
-    assert!(is_woken(&pool), "the new holder waits for connections, and would not see this one");
+    assert!(is_guard_called(&pool), "the new holder would not see this one");
 }
 
 #[test]
 fn a_request_that_comes_back_to_a_seized_role_is_told_to_the_new_holder() {
     let pool = pool(|pool| assert!(pool.role.seize(pool.role.look())));
     let mut client = parked(&pool);
-    pool.parking.woken();
+    assert!(is_guard_called(&pool), "a connection was parked");
     pool.role.take(1);
     let mut reactor = reactor(&pool, 1);
     let slow = b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -88,24 +100,32 @@ fn a_request_that_comes_back_to_a_seized_role_is_told_to_the_new_holder() {
     client.write_all(&[REQUEST, slow].concat()).unwrap();
     assert!(matches!(reactor.round(), Round::Over));
     assert_eq!(pool.queue.len(), 1);
-    assert!(is_woken(&pool), "no worker was woken");
+    assert!(is_guard_called(&pool), "no worker was woken");
 }
 
 #[test]
 fn what_a_holder_leaves_is_told_to_the_next() {
-    for give in [Pool::hand_over, |pool: &Pool| pool.give_up_role(1)] {
+    for next in [0, 2] {
         let pool = pool(|_| ());
-        pool.role.take(1);
-        give(&pool);
-        assert!(!is_woken(&pool), "there is nothing");
-        pool.role.take(1);
-        let (_client, socket) = UnixStream::pair().unwrap();
-        let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
-        let connection = Connection::new(stream, None, Instant::now(), &pool.service().config.get());
-        pool.queue.push(Box::new(connection), Instant::now());
-        give(&pool);
-        assert!(is_woken(&pool));
+        pool.role.take(next);
+        pool.hand_over();
+        assert!(!is_woken(&pool) && !is_guard_called(&pool), "there is nothing");
+        queue_one(&pool);
+        pool.hand_over();
+        assert_eq!((is_guard_called(&pool), is_woken(&pool)), (next == 0, next != 0));
     }
+}
+
+#[test]
+fn a_role_that_is_given_up_or_passed_on_is_told_to_the_guard() {
+    let pool = pool(|_| ());
+    for give in [|pool: &Pool| pool.give_up_role(1), |pool: &Pool| assert!(pool.pass_role(1))] {
+        pool.role.take(1);
+        give(&pool);
+        assert!(pool.role.is_held_by(0) && is_guard_called(&pool));
+    }
+    assert!(!pool.pass_role(1), "it is the guard's");
+    assert!(!is_guard_called(&pool));
 }
 
 #[test]

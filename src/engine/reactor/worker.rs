@@ -10,6 +10,7 @@ use crate::engine::pool::Pool;
 use crate::engine::service::costs::Runs;
 use crate::engine::service::desk::Desk;
 use crate::engine::service::seat::Seat;
+use crate::net::poll::WAKE;
 
 /// Works until there is nothing to do for it any more.
 pub(in crate::engine) fn work(pool: &Arc<Pool>, seat: &Arc<Seat>) {
@@ -35,6 +36,16 @@ struct Worker<'p> {
     reactor: Reactor<'p>,
 }
 
+/// The outcome of waiting at the poller.
+enum Attended {
+    /// The worker looks for work again.
+    Again,
+    /// It has to sleep.
+    Sleeps,
+    /// It leaves: there was nothing to do for long, and there are more workers than need be.
+    Leaves,
+}
+
 impl<'p> Worker<'p> {
     fn new(pool: &'p Arc<Pool>, seat: &'p Arc<Seat>) -> Self {
         let mut desk = Desk::new(Arc::clone(pool.service()), Arc::clone(&seat.counters));
@@ -44,25 +55,24 @@ impl<'p> Worker<'p> {
 
     fn run(&mut self) {
         loop {
-            if self.pool.role.arrive(self.seat.number) {
-                self.react();
-                continue;
-            }
             self.reactor.desk.duty.runs = Runs::All;
             while let Some(connection) = self.pool.queue.take() {
+                self.pool.waiters.turn();
                 self.serve(connection);
             }
             if self.pool.is_over() {
                 return;
             }
-            if self.pool.role.overtake(self.seat.number) {
-                // This one runs already: the other need not be waited for.
-                continue;
-            }
-            if self.is_to_react() && self.pool.role.take(self.seat.number) {
+            if self.takes_role() {
                 // The guard stops to poll, and begins to watch.
                 self.pool.call_guard(Duration::ZERO);
+                self.react();
                 continue;
+            }
+            match self.attend() {
+                Attended::Again => continue,
+                Attended::Leaves => return,
+                Attended::Sleeps => {}
             }
             let desk = &mut self.reactor.desk;
             desk.tidy();
@@ -72,6 +82,62 @@ impl<'p> Worker<'p> {
                 return;
             }
         }
+    }
+
+    /// Takes the reactor role from the guard if this worker is likely to run the next handler as well: its last one was short.
+    fn takes_role(&self) -> bool {
+        let is_guards = self.pool.role.is_held_by(0);
+        is_guards && self.reactor.desk.duty.was_short() && self.pool.role.take(self.seat.number)
+    }
+
+    /// Waits at the poller for one arrival, if the guard holds the role, and goes on with the connection that it happened to.
+    fn attend(&mut self) -> Attended {
+        let pool = self.pool;
+        if !pool.role.is_held_by(0) || !pool.come_to_poller() {
+            return Attended::Sleeps;
+        }
+        let desk = &mut self.reactor.desk;
+        desk.tidy();
+        desk.meter.rest();
+        desk.renew();
+        let least = desk.config.threads_min;
+        let timeout = (pool.staff.len() > least).then_some(desk.config.thread_idle_timeout);
+        let waited = pool.parking.wait(&mut self.reactor.batch, 1, timeout);
+        pool.leave_poller();
+        if let Err(error) = waited {
+            log::error!("waiting for a connection failed: {error}; the worker sleeps until it is called");
+            return Attended::Sleeps;
+        }
+        let first = self.reactor.batch.tokens().next();
+        match first {
+            _ if pool.is_over() => Attended::Again,
+            None if timeout.is_some() && pool.staff.dismiss_awake(self.seat, least) => Attended::Leaves,
+            None => Attended::Again,
+            Some((WAKE, _)) => self.heed_call(),
+            Some((token, is_ended)) => {
+                if let Some(connection) = pool.parking.fetch(token, is_ended) {
+                    self.serve(connection);
+                }
+                Attended::Again
+            }
+        }
+    }
+
+    /// Looks at what this worker was called from the poller for.
+    fn heed_call(&mut self) -> Attended {
+        let pool = self.pool;
+        if pool.waiters.is_barred() || !pool.role.is_held_by(0) {
+            // It is for all that wait there, or for the holder of the role, and stays.
+            return Attended::Sleeps;
+        }
+        pool.notice_call();
+        if let Some(connection) = pool.queue.take() {
+            if !pool.queue.is_empty() {
+                pool.call_worker();
+            }
+            self.serve(connection);
+        }
+        Attended::Again
     }
 
     /// Holds the reactor role until it is lost, or this worker is wanted elsewhere.
@@ -92,11 +158,6 @@ impl<'p> Worker<'p> {
                 Round::Over => return,
             }
         }
-    }
-
-    /// True if the reactor role is better held by this worker than by the guard: it runs short handlers, or passes the role on.
-    fn is_to_react(&self) -> bool {
-        self.pool.role.is_held_by(0) && (self.reactor.desk.duty.was_short() || self.pool.staff.has_sleeper())
     }
 
     /// Stays with a connection that keeps one worker busy alone, now that the guard holds the role: a request costs no more than a
@@ -138,7 +199,12 @@ impl<'p> Worker<'p> {
 
     fn settle(&mut self, connection: Box<Connection>, verdict: Verdict) {
         match verdict {
-            Verdict::Park => self.pool.park(connection, &self.reactor.desk.config),
+            Verdict::Park => {
+                if let Some(connection) = self.pool.park_unless_ready(connection, &self.reactor.desk.config) {
+                    // This worker looks at the queue next, and need not be woken.
+                    self.pool.queue.push(connection, Instant::now());
+                }
+            }
             // It comes back behind those that wait; this worker is about to look at the queue.
             Verdict::Again | Verdict::Work => self.pool.queue.push(connection, Instant::now()),
             Verdict::Close => self.pool.parking.close_one(connection),

@@ -77,3 +77,25 @@ fn request_that_comes_alone_wakes_few_threads() {
     println!("{woken} wake-ups for {REQUESTS} requests");
     assert!(woken < 3 * REQUESTS, "{woken} wake-ups for {REQUESTS} requests");
 }
+
+/// The handler's own sleep, and the wait for the next request: what a thread for each connection would take.
+#[test]
+fn handlers_that_block_wake_one_thread_for_each_request() {
+    const CLIENTS: u64 = 8;
+    let counted = Counted::start();
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::connect(counted.service.address())).collect();
+    let mut ask = |requests| {
+        thread::scope(|scope| {
+            for client in &mut clients {
+                scope.spawn(move || (0..requests).for_each(|_| client.assert_in_step("/block/2", "/block/2")));
+            }
+        });
+    };
+    // Until the server knows the handler, and has started as many threads as it needs.
+    ask(20);
+    let before = counted.at_rest();
+    ask(REQUESTS);
+    let (woken, requests) = (counted.at_rest() - before, CLIENTS * REQUESTS);
+    println!("{woken} wake-ups for {requests} requests");
+    assert!(2 * woken < 5 * requests, "{woken} wake-ups for {requests} requests");
+}

@@ -1,0 +1,3 @@
+//! Workers come to the poller, and leave it.
+
+mod interleavings;

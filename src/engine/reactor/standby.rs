@@ -1,0 +1,70 @@
+//! The guard as holder of the reactor role: it leaves the poller to the workers that wait there, as long as there are enough.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::{BATCH, TICK};
+use crate::engine::pool::Pool;
+use crate::net::poll::Batch;
+
+/// The workers at the poller, as the guard sees them.
+#[derive(Debug)]
+pub(super) struct Standby {
+    /// How often workers had got to work at the last look, and since when no more often.
+    turns: u64,
+    turned: Instant,
+    /// The time since which no worker has waited at the poller whenever the guard looked.
+    short_since: Option<Instant>,
+}
+
+impl Standby {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { turns: 0, turned: now, short_since: None }
+    }
+
+    /// Waits at the longest for `timeout` (`None`: for ever): for arrivals if no worker does, and for the guard's alarm. Returns how
+    /// many arrivals there are in `batch`.
+    pub(super) fn wait(&mut self, pool: &Pool, batch: &mut Batch, timeout: Option<Duration>) -> io::Result<usize> {
+        batch.clear();
+        if timeout == Some(Duration::ZERO) {
+            return pool.parking.wait(batch, BATCH, timeout);
+        }
+        // From here on the last worker that leaves the poller sets the alarm.
+        pool.role.unwatch();
+        if pool.waiters.is_any() {
+            self.short_since = None;
+            let waited = pool.alarm().wait(timeout);
+            pool.role.watch();
+            return waited.map(|_| 0);
+        }
+        pool.role.watch();
+        let now = Instant::now();
+        let since = *self.short_since.get_or_insert(now);
+        if !self.are_at_work(pool, now) {
+            let is_ready = pool.parking.wait_beside(pool.alarm(), timeout)?;
+            return if is_ready { pool.parking.wait(batch, BATCH, Some(Duration::ZERO)) } else { Ok(0) };
+        }
+        // The next worker to be done reads what has come; no thread has to be woken for that. But one that waits in
+        // the poller for longer is not seen to wait.
+        let may_grow = pool.staff.len() < pool.open.count();
+        if may_grow && now - since >= TICK && pool.parking.wait(batch, BATCH, Some(Duration::ZERO))? > 0 {
+            return Ok(batch.len());
+        }
+        let tick = timeout.map_or(TICK, |timeout| timeout.min(TICK));
+        pool.alarm().wait(Some(tick)).map(|_| 0)
+    }
+
+    /// The time since which there have been too few workers, if there are.
+    pub(super) fn short_since(&self) -> Option<Instant> {
+        self.short_since
+    }
+
+    /// True if a worker has got to work within the last tick.
+    fn are_at_work(&mut self, pool: &Pool, now: Instant) -> bool {
+        let turns = pool.waiters.turns();
+        if turns != self.turns {
+            (self.turns, self.turned) = (turns, now);
+        }
+        now - self.turned < TICK
+    }
+}
