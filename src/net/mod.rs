@@ -7,6 +7,7 @@ pub(crate) mod descriptors;
 mod inherited;
 pub(crate) mod listener;
 pub(crate) mod poll;
+pub(crate) mod processor;
 pub(crate) mod script;
 pub(crate) mod socket_file;
 pub(crate) mod stream;

@@ -63,6 +63,7 @@
 pub(in crate::engine) mod guard;
 mod lone;
 pub(in crate::engine) mod overload;
+mod share;
 pub(in crate::engine) mod shortage;
 mod standby;
 pub(in crate::engine) mod worker;

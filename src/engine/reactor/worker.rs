@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::share::Share;
 use super::{Reactor, Round};
 use crate::engine::connection::{Connection, Verdict};
 use crate::engine::pool::Pool;
@@ -34,6 +35,7 @@ struct Worker<'p> {
     pool: &'p Arc<Pool>,
     seat: &'p Arc<Seat>,
     reactor: Reactor<'p>,
+    share: Share,
 }
 
 /// The outcome of waiting at the poller.
@@ -50,7 +52,7 @@ impl<'p> Worker<'p> {
     fn new(pool: &'p Arc<Pool>, seat: &'p Arc<Seat>) -> Self {
         let mut desk = Desk::new(Arc::clone(pool.service()), Arc::clone(&seat.counters));
         desk.seat = Some(Arc::clone(seat));
-        Self { pool, seat, reactor: Reactor::new(pool, seat.number, desk) }
+        Self { pool, seat, reactor: Reactor::new(pool, seat.number, desk), share: Share::new() }
     }
 
     fn run(&mut self) {
@@ -93,6 +95,8 @@ impl<'p> Worker<'p> {
     /// Waits at the poller for one arrival, if the guard holds the role, and goes on with the connection that it happened to.
     fn attend(&mut self) -> Attended {
         let pool = self.pool;
+        let begun = Instant::now();
+        self.share.end(begun);
         if !pool.role.is_held_by(0) || !pool.come_to_poller() {
             return Attended::Sleeps;
         }
@@ -103,6 +107,8 @@ impl<'p> Worker<'p> {
         let least = desk.config.threads_min;
         let timeout = (pool.staff.len() > least).then_some(desk.config.thread_idle_timeout);
         let waited = pool.parking.wait(&mut self.reactor.batch, 1, timeout);
+        let now = Instant::now();
+        self.share.waited(now - begun, now);
         pool.leave_poller();
         if let Err(error) = waited {
             log::error!("waiting for a connection failed: {error}; the worker sleeps until it is called");
