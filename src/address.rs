@@ -47,11 +47,11 @@ pub struct Credentials {
     /// The group it acted as.
     pub gid: u32,
     /// Who knows the names, where [`peercreds_resolve`](crate::Settings::peercreds_resolve) asks for them.
-    pub(crate) names: Option<&'static Names>,
+    pub(crate) names: Option<&'static NameService>,
 }
 
 /// Who knows names: this file asks nobody.
-pub(crate) struct Names {
+pub(crate) struct NameService {
     /// The name of a user.
     pub(crate) user: fn(u32) -> Option<String>,
     /// The name of a group.
@@ -177,13 +177,13 @@ mod tests {
         assert_eq!(Peer::Unix(Some(credentials(None))).to_string(), "unix:pid=7,uid=3000000000,gid=0");
     }
 
-    fn credentials(names: Option<&'static Names>) -> Credentials {
+    fn credentials(names: Option<&'static NameService>) -> Credentials {
         Credentials { pid: 7, uid: 3_000_000_000, gid: 0, names }
     }
 
     #[test]
     fn names_are_asked_for_only_where_there_is_somebody_to_ask() {
-        static NAMES: Names = Names {
+        static NAMES: NameService = NameService {
             user: |uid| (uid < 7).then(|| format!("user{uid}")),
             group: |gid| (gid < 7).then(|| format!("group{gid}")),
             groups: |_, gid| vec!["more".to_owned(), format!("group{gid}")],

@@ -24,7 +24,7 @@ use crate::proxy::trust::Trust;
 use crate::settings::Settings;
 use crate::wsgi;
 
-pub(crate) use self::tls::Tls;
+pub(crate) use self::tls::TlsConfig;
 
 /// Everything that the engine needs to know, as of one start; shared in an `Arc`.
 #[derive(Clone, Debug)]
@@ -100,12 +100,12 @@ pub(crate) struct Config {
     /// Value of the `Server` field, if it is sent; not empty.
     pub(crate) software: Option<HeaderValue>,
     /// Version of the gateway, for applications.
-    pub(crate) wsgi: wsgi::Version,
+    pub(crate) wsgi: wsgi::WsgiVersion,
     /// Status for a head above `head_bytes` or `fields`.
     pub(crate) overflow: StatusCode,
 
     /// How TLS is spoken; `None`: it is not.
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<TlsConfig>,
 
     /// Bytes of a request line and header section together.
     pub(crate) head_bytes: usize,
@@ -175,7 +175,7 @@ impl Config {
             software: s.software.as_deref().map(software).transpose()?,
             wsgi: wsgi::find(&s.wsgi_version)?,
             overflow: overflow(s.header_overflow_status)?,
-            tls: Tls::resolve(s)?,
+            tls: TlsConfig::resolve(s)?,
             head_bytes: within("max_request_header_size", s.max_request_header_size, 64..=GIB)?,
             target_bytes: within("max_request_target_size", s.max_request_target_size, 1..=LONGEST_TARGET)?,
             fields: within("max_request_header_fields", s.max_request_header_fields, 1..=MOST_FIELDS)?,

@@ -99,7 +99,7 @@ pub enum Error {
     /// [`quickstart`](crate::Server::quickstart).
     Bus {
         /// Who has failed, and for what; or that another thread is in the middle of a change.
-        source: bus::Error,
+        source: bus::BusError,
     },
     /// The server was told to stop before its start, or its restart, was complete.
     Stopped,
@@ -215,7 +215,7 @@ mod tests {
             true,
         );
         check(Error::System { what: "epoll", source: denied() }, "cannot set up epoll", true);
-        check(Error::Bus { source: bus::Error::Exited }, "the bus has failed", true);
+        check(Error::Bus { source: bus::BusError::Exited }, "the bus has failed", true);
         check(Error::Stopped, "server was stopped while it started", false);
     }
 

@@ -34,17 +34,17 @@ use drupe::process::Bus;
 use drupe::settings::SslContext;
 use drupe::{Error, Files, Server, Settings};
 
-use self::arguments::{Options, Task, task};
+use self::arguments::{Command, ServeOptions, task};
 use self::logger::Logger;
 use self::own::Own;
 use self::process::Process;
 
 fn main() -> ExitCode {
     let done = match task(lexopt::Parser::from_env()) {
-        Ok(Task::Help) => print(&help::text()),
-        Ok(Task::Version) => print(concat!("drupe ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Task::Check(options)) => check(*options),
-        Ok(Task::Serve(options)) => serve(*options),
+        Ok(Command::Help) => print(&help::text()),
+        Ok(Command::Version) => print(concat!("drupe ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::Check(options)) => check(*options),
+        Ok(Command::Serve(options)) => serve(*options),
         Err(failure) => Err(failure),
     };
     match done {
@@ -122,7 +122,7 @@ fn is_of_settings(error: &Error) -> bool {
 }
 
 /// Prints what it would go by, if it can go by it.
-fn check(options: Options) -> Result<(), Failure> {
+fn check(options: ServeOptions) -> Result<(), Failure> {
     let text = check::text(&options);
     server(&options)?.check()?;
     Process::new(&options.own)?;
@@ -130,7 +130,7 @@ fn check(options: Options) -> Result<(), Failure> {
 }
 
 /// What serves as it was asked for; it reads and opens nothing yet but the directory.
-fn server(options: &Options) -> Result<Server, Failure> {
+fn server(options: &ServeOptions) -> Result<Server, Failure> {
     let directory = options.own.directory();
     let files = Files::new(&directory)
         .map_err(|error| options.own.refuse("directory", &format!("cannot serve {}: {error}", directory.display())))?;
@@ -146,7 +146,7 @@ fn server(options: &Options) -> Result<Server, Failure> {
     Ok(server)
 }
 
-fn serve(options: Options) -> Result<(), Failure> {
+fn serve(options: ServeOptions) -> Result<(), Failure> {
     let mut server = server(&options)?;
     let page = options.own.statistics().filter(|_| server.settings.statistics);
     let is_shown = page.is_some();
@@ -198,7 +198,7 @@ fn announce(own: &Own, is_shown: bool, server: &Arc<Server>, bus: &Bus) {
 /// Reads all settings again, as they were read at the start.
 fn again(own: &Own, context: Option<SslContext>) -> Result<Settings, String> {
     let options = match task(lexopt::Parser::from_env()) {
-        Ok(Task::Serve(options)) => options,
+        Ok(Command::Serve(options)) => options,
         // The arguments are those that it was started with.
         Ok(_) => return Err("the arguments ask for something else".to_owned()),
         Err(failure) => return Err(failure.reason().to_owned()),

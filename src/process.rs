@@ -17,7 +17,7 @@
 #[cfg(feature = "signals")]
 pub use crate::bus::SignalHandler;
 pub use crate::bus::{
-    BoxError, Bus, DropPrivileges, Error, Failures, Message, Monitor, PidFile, Plugin, State, Subscription,
+    BoxError, Bus, BusError, DropPrivileges, Failures, Message, Monitor, PidFile, Plugin, State, Subscription,
     Subscriptions,
 };
 pub use crate::http_server::{HttpServer, Ready, Stopped};

@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use self::driven::Driven;
-use self::life::{Shared, State};
+use self::life::{LifeState, Shared};
 use self::served::Served;
 use crate::bus::{Subscriptions, WeakBus};
 use crate::config::Config;
@@ -104,7 +104,7 @@ impl Server {
     /// As [`start`](Self::start); [`Error::Stopped`] if somebody has asked for a stop meanwhile. Then the server is stopped.
     pub fn restart(&self) -> Result<(), Error> {
         // Without a moment in between in which it is stopped: others would take that for the end.
-        if self.shared.stop_for(State::Paused).is_none() {
+        if self.shared.stop_for(LifeState::Paused).is_none() {
             return self.start();
         }
         if self.shared.go_on(&self.settings)? {
@@ -196,7 +196,7 @@ impl ServerHandle {
     /// Whether connections are accepted.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        self.shared.life().state == State::Running
+        self.shared.life().state == LifeState::Running
     }
 
     /// Waits until connections are accepted; see [`Server::wait`].

@@ -26,8 +26,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::Config;
-use crate::engine::{Connection, Verdict};
-use crate::engine::{Desk, Service};
+use crate::engine::{ClientConnection, Verdict};
+use crate::engine::{Service, WorkerContext};
 use crate::error::Error;
 use crate::message::{Handler, Request, Response};
 use crate::net::script::Script;
@@ -85,10 +85,10 @@ impl Conversation {
     /// It must go on piece by piece exactly as over a socket; time does not pass in it, so nothing is ever late.
     pub fn run(&self, pieces: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
         let stream = self.stream(Script::new(pieces));
-        let mut desk = Desk::new(Arc::clone(&self.service), Arc::default());
-        let mut connection = Connection::new(stream, None, Instant::now(), &desk.config);
+        let mut context = WorkerContext::new(Arc::clone(&self.service), Arc::default());
+        let mut connection = ClientConnection::new(stream, None, Instant::now(), &context.config);
         // Each turn reads a piece or the end; a connection that went on without would never end.
-        while matches!(connection.advance(&mut desk), Verdict::Park | Verdict::Again) {
+        while matches!(connection.advance(&mut context), Verdict::Park | Verdict::Again) {
             connection.expect_input();
         }
         connection.answered_in_memory()

@@ -1,30 +1,30 @@
 //! From one state to the next: one thread at a time, and no listener under a lock.
 
 use super::Bus;
-use super::error::{Error, Failures};
+use super::error::{BusError, Failures};
 use super::state::State;
 
 /// What comes of a wish in a state.
-pub(super) enum Step {
+pub(super) enum BusStep {
     /// It is as wished.
     Done,
-    Do(fn(&Bus) -> Result<(), Error>),
+    Do(fn(&Bus) -> Result<(), BusError>),
     Refuse,
 }
 
 impl Bus {
     /// Runs a change of state as the only thread that does, and the exit that others have asked for meanwhile.
-    pub(super) fn change(&self, wish: &'static str, judge: impl FnOnce(State) -> Step) -> Result<(), Error> {
+    pub(super) fn change(&self, wish: &'static str, judge: impl FnOnce(State) -> BusStep) -> Result<(), BusError> {
         let work = {
             let mut life = self.life();
             let state = life.state;
             match judge(state) {
-                Step::Done if !life.is_changing => return Ok(()),
-                Step::Do(work) if !life.is_changing => {
+                BusStep::Done if !life.is_changing => return Ok(()),
+                BusStep::Do(work) if !life.is_changing => {
                     life.is_changing = true;
                     work
                 }
-                _ => return Err(Error::Refused { wish, state }),
+                _ => return Err(BusError::Refused { wish, state }),
             }
         };
         let result = work(self);
@@ -42,7 +42,7 @@ impl Bus {
         result
     }
 
-    pub(super) fn end(&self, cause: Option<Failures>) -> Result<(), Error> {
+    pub(super) fn end(&self, cause: Option<Failures>) -> Result<(), BusError> {
         {
             let mut life = self.life();
             // The first cause is that of the others; what has ended needs none.
@@ -55,22 +55,22 @@ impl Bus {
             }
         }
         let ended = self.change("exit", |state| match state {
-            State::Exiting => Step::Done,
-            _ => Step::Do(Self::do_exit),
+            State::Exiting => BusStep::Done,
+            _ => BusStep::Do(Self::do_exit),
         });
         match ended {
             // Another has begun a change in between.
-            Err(Error::Refused { .. }) => self.end(None),
+            Err(BusError::Refused { .. }) => self.end(None),
             ended => ended,
         }
     }
 
-    pub(super) fn do_start(&self) -> Result<(), Error> {
+    pub(super) fn do_start(&self) -> Result<(), BusError> {
         self.life().cause = None;
         self.start_as(false)
     }
 
-    fn start_as(&self, is_restart: bool) -> Result<(), Error> {
+    fn start_as(&self, is_restart: bool) -> Result<(), BusError> {
         self.enter(State::Starting);
         let Err(failures) = self.tell("start", "", is_restart) else {
             self.enter(State::Started);
@@ -79,7 +79,7 @@ impl Bus {
         self.life().cause = Some(failures.clone());
         // What could not be stopped is logged; what could not be started is what matters.
         let _ = self.do_exit();
-        Err(Error::Failed(failures))
+        Err(BusError::Failed(failures))
     }
 
     pub(super) fn do_stop(&self, is_restart: bool) -> Result<(), Failures> {
@@ -89,14 +89,14 @@ impl Bus {
         told
     }
 
-    pub(super) fn do_restart(&self) -> Result<(), Error> {
+    pub(super) fn do_restart(&self) -> Result<(), BusError> {
         let stopped = self.do_stop(true);
         let told = self.tell("restart", "", true);
         self.start_as(true)?;
         Ok(stopped.and(told)?)
     }
 
-    fn do_exit(&self) -> Result<(), Error> {
+    fn do_exit(&self) -> Result<(), BusError> {
         let stopped = match self.state() {
             State::Exiting => return Ok(()),
             State::Starting | State::Started => self.do_stop(false),

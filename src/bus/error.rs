@@ -14,7 +14,7 @@ pub type BoxError = Box<dyn error::Error + Send + Sync>;
 /// Why something was not done, or not all of it.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Error {
+pub enum BusError {
     /// It cannot be done in this state, or while another thread is in the middle of a change.
     Refused {
         /// What was asked for, such as `start`.
@@ -99,39 +99,39 @@ impl fmt::Display for Failures {
 
 impl error::Error for Failures {}
 
-impl fmt::Display for Error {
+impl fmt::Display for BusError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Refused { wish, state } => write!(f, "cannot {wish}: the bus is {state}"),
-            Error::Failed(failures) => failures.fmt(f),
-            Error::TimedOut { state } => write!(f, "waited in vain: the bus is {state}"),
-            Error::Exited => f.write_str("waited in vain: the bus has exited"),
-            Error::Held { path, by } => {
+            BusError::Refused { wish, state } => write!(f, "cannot {wish}: the bus is {state}"),
+            BusError::Failed(failures) => failures.fmt(f),
+            BusError::TimedOut { state } => write!(f, "waited in vain: the bus is {state}"),
+            BusError::Exited => f.write_str("waited in vain: the bus has exited"),
+            BusError::Held { path, by } => {
                 write!(f, "PID file {} is held by another process, {by:?} says the file", path.display())
             }
-            Error::File { path, .. } => write!(f, "cannot use {}", path.display()),
-            Error::Unknown { kind, name } => write!(f, "there is no {kind} {name:?}"),
-            Error::System { what, .. } => write!(f, "cannot {what}"),
+            BusError::File { path, .. } => write!(f, "cannot use {}", path.display()),
+            BusError::Unknown { kind, name } => write!(f, "there is no {kind} {name:?}"),
+            BusError::System { what, .. } => write!(f, "cannot {what}"),
         }
     }
 }
 
-impl error::Error for Error {
+impl error::Error for BusError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Error::File { source, .. } | Error::System { source, .. } => Some(source),
-            Error::Refused { .. }
-            | Error::Failed(_)
-            | Error::TimedOut { .. }
-            | Error::Exited
-            | Error::Held { .. }
-            | Error::Unknown { .. } => None,
+            BusError::File { source, .. } | BusError::System { source, .. } => Some(source),
+            BusError::Refused { .. }
+            | BusError::Failed(_)
+            | BusError::TimedOut { .. }
+            | BusError::Exited
+            | BusError::Held { .. }
+            | BusError::Unknown { .. } => None,
         }
     }
 }
 
-impl From<Failures> for Error {
+impl From<Failures> for BusError {
     fn from(failures: Failures) -> Self {
-        Error::Failed(failures)
+        BusError::Failed(failures)
     }
 }

@@ -26,10 +26,10 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use self::change::Step;
+use self::change::BusStep;
 use self::channels::Channels;
 pub use self::channels::{Message, Subscription};
-pub use self::error::{BoxError, Error, Failures};
+pub use self::error::{BoxError, BusError, Failures};
 pub use self::monitor::Monitor;
 pub use self::pid_file::PidFile;
 pub use self::plugins::{Plugin, Subscriptions};
@@ -67,7 +67,7 @@ pub use self::state::State;
 /// assert_eq!(bus.state(), State::Started);
 /// bus.exit()?;
 /// bus.block()?;
-/// # Ok::<(), drupe::process::Error>(())
+/// # Ok::<(), drupe::process::BusError>(())
 /// ```
 #[derive(Clone)]
 pub struct Bus {
@@ -182,11 +182,11 @@ impl Bus {
     /// # Errors
     /// `Failed` if a listener has failed: then `stop` and `exit` have been told as well, so that nothing is left, and who waits or blocks is
     /// told why. `Refused` in the middle of another change.
-    pub fn start(&self) -> Result<(), Error> {
+    pub fn start(&self) -> Result<(), BusError> {
         self.change("start", |state| match state {
-            State::Started => Step::Done,
-            State::Stopped | State::Exiting => Step::Do(Self::do_start),
-            _ => Step::Refuse,
+            State::Started => BusStep::Done,
+            State::Stopped | State::Exiting => BusStep::Do(Self::do_start),
+            _ => BusStep::Refuse,
         })
     }
 
@@ -194,11 +194,11 @@ impl Bus {
     ///
     /// # Errors
     /// `Failed` if a listener has failed; it is stopped nevertheless. `Refused` in the middle of another change.
-    pub fn stop(&self) -> Result<(), Error> {
+    pub fn stop(&self) -> Result<(), BusError> {
         self.change("stop", |state| match state {
-            State::Stopped | State::Exiting => Step::Done,
-            State::Started => Step::Do(|bus| Ok(bus.do_stop(false)?)),
-            _ => Step::Refuse,
+            State::Stopped | State::Exiting => BusStep::Done,
+            State::Started => BusStep::Do(|bus| Ok(bus.do_stop(false)?)),
+            _ => BusStep::Refuse,
         })
     }
 
@@ -206,11 +206,11 @@ impl Bus {
     ///
     /// # Errors
     /// As [`stop`](Self::stop), whose failures do not keep it from being started again, and [`start`](Self::start).
-    pub fn restart(&self) -> Result<(), Error> {
+    pub fn restart(&self) -> Result<(), BusError> {
         self.change("restart", |state| match state {
-            State::Started => Step::Do(Self::do_restart),
-            State::Stopped | State::Exiting => Step::Do(Self::do_start),
-            _ => Step::Refuse,
+            State::Started => BusStep::Do(Self::do_restart),
+            State::Stopped | State::Exiting => BusStep::Do(Self::do_start),
+            _ => BusStep::Refuse,
         })
     }
 
@@ -221,7 +221,7 @@ impl Bus {
     ///
     /// # Errors
     /// `Failed` if a listener has failed; it has ended nevertheless.
-    pub fn exit(&self) -> Result<(), Error> {
+    pub fn exit(&self) -> Result<(), BusError> {
         self.end(None)
     }
 
@@ -248,7 +248,7 @@ impl Bus {
     ///
     /// # Errors
     /// `TimedOut`; `Exited`, or `Failed` with the cause, if the bus has ended and that is not what is waited for.
-    pub fn wait(&self, states: &[State], timeout: Option<Duration>) -> Result<State, Error> {
+    pub fn wait(&self, states: &[State], timeout: Option<Duration>) -> Result<State, BusError> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut life = self.life();
         loop {
@@ -257,11 +257,11 @@ impl Bus {
                 return Ok(life.state);
             }
             if life.has_ended() {
-                return Err(life.cause.clone().map_or(Error::Exited, Error::Failed));
+                return Err(life.cause.clone().map_or(BusError::Exited, BusError::Failed));
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
-                return Err(Error::TimedOut { state: life.state });
+                return Err(BusError::TimedOut { state: life.state });
             }
             life = self.changed(life, left).0;
         }
@@ -273,7 +273,7 @@ impl Bus {
     ///
     /// # Errors
     /// `Failed` with what it has ended for, if that was no [`exit`](Self::exit).
-    pub fn block(&self) -> Result<(), Error> {
+    pub fn block(&self) -> Result<(), BusError> {
         let mut life = self.life();
         while !life.has_ended() {
             let tick = self.shared.channels.has(MAIN).then_some(TICK);
@@ -286,7 +286,7 @@ impl Bus {
                 life = self.life();
             }
         }
-        life.cause.clone().map_or(Ok(()), |cause| Err(Error::Failed(cause)))
+        life.cause.clone().map_or(Ok(()), |cause| Err(BusError::Failed(cause)))
     }
 
     /// Waits for a change, at the longest for `time`; says whether that is over.

@@ -23,7 +23,7 @@ use super::{BoxError, Bus};
 /// bus.start()?;
 /// assert_eq!(ticks.recv(), Ok("tick"));
 /// bus.exit()?;
-/// # Ok::<(), drupe::process::Error>(())
+/// # Ok::<(), drupe::process::BusError>(())
 /// ```
 #[derive(Debug)]
 pub struct Monitor {

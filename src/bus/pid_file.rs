@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
-use super::error::Error;
+use super::error::BusError;
 use super::plugins::{Plugin, Subscriptions};
 use super::{BoxError, Bus};
 
@@ -32,7 +32,7 @@ use super::{BoxError, Bus};
 /// assert_eq!(std::fs::read_to_string(path).unwrap(), format!("{}\n", std::process::id()));
 /// bus.exit()?;
 /// assert!(!path.exists());
-/// # Ok::<(), drupe::process::Error>(())
+/// # Ok::<(), drupe::process::BusError>(())
 /// ```
 #[derive(Debug)]
 pub struct PidFile {
@@ -71,7 +71,7 @@ impl Plugin for PidFile {
 
 impl Inner {
     /// Locks the file and writes into it; nothing if it is ours already.
-    fn take(&self) -> Result<(), Error> {
+    fn take(&self) -> Result<(), BusError> {
         if self.held().is_some() {
             return Ok(());
         }
@@ -80,7 +80,7 @@ impl Inner {
         Ok(())
     }
 
-    fn give_back(&self) -> Result<(), Error> {
+    fn give_back(&self) -> Result<(), BusError> {
         let held = self.held().take();
         held.map_or(Ok(()), |file| give_back(&self.path, &file))
     }
@@ -98,8 +98,8 @@ impl Drop for Inner {
     }
 }
 
-fn take(path: &Path) -> Result<Flock<File>, Error> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
+fn take(path: &Path) -> Result<Flock<File>, BusError> {
+    let failed = |source| BusError::File { path: path.to_owned(), source };
     loop {
         let mut options = OpenOptions::new();
         // What is at the end of a symbolic link would be another's file, and opening a pipe would wait.
@@ -115,7 +115,7 @@ fn take(path: &Path) -> Result<Flock<File>, Error> {
                 let mut by = String::new();
                 // Whatever is in there, a number is short.
                 let _ = (&mut file).take(20).read_to_string(&mut by);
-                return Err(Error::Held { path: path.to_owned(), by: by.trim().to_owned() });
+                return Err(BusError::Held { path: path.to_owned(), by: by.trim().to_owned() });
             }
             Err((_, errno)) => return Err(failed(errno.into())),
         };
@@ -133,8 +133,8 @@ fn write(file: &mut File) -> io::Result<()> {
     file.write_all(format!("{}\n", std::process::id()).as_bytes())
 }
 
-fn give_back(path: &Path, file: &File) -> Result<(), Error> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
+fn give_back(path: &Path, file: &File) -> Result<(), BusError> {
+    let failed = |source| BusError::File { path: path.to_owned(), source };
     let removed = match is_at(file, path) {
         // Somebody has put another in its place, or has removed it.
         Ok(false) => return Ok(()),

@@ -32,7 +32,7 @@ use super::channels::Subscription;
 /// greeter.subscribe(&bus);
 /// bus.start()?;
 /// greeter.unsubscribe(&bus);
-/// # Ok::<(), drupe::process::Error>(())
+/// # Ok::<(), drupe::process::BusError>(())
 /// ```
 pub trait Plugin {
     /// Listens on the channels it needs. Twice is once too often, and up to the caller.

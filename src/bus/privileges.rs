@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Group, Uid, User, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid};
 
-use super::error::Error;
+use super::error::BusError;
 use super::plugins::{Plugin, Subscriptions};
 use super::{BoxError, Bus};
 
@@ -29,7 +29,7 @@ use super::{BoxError, Bus};
 ///
 /// let unknown = DropPrivileges::new().user("no such user").unwrap_err();
 /// assert_eq!(unknown.to_string(), "there is no user \"no such user\"");
-/// # Ok::<(), drupe::process::Error>(())
+/// # Ok::<(), drupe::process::BusError>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct DropPrivileges {
@@ -58,8 +58,8 @@ impl DropPrivileges {
     ///
     /// # Errors
     /// `Unknown` with the name; for a number without a name, too, unless the group has been set before. `System` if nobody can say.
-    pub fn user(mut self, name: &str) -> Result<Self, Error> {
-        let failed = |errno: Errno| Error::System { what: format!("look up user {name:?}"), source: errno.into() };
+    pub fn user(mut self, name: &str) -> Result<Self, BusError> {
+        let failed = |errno: Errno| BusError::System { what: format!("look up user {name:?}"), source: errno.into() };
         let number = name.parse().ok().map(Uid::from_raw);
         let found = match found(User::from_name(name)).map_err(failed)? {
             Some(user) => Some(user),
@@ -71,7 +71,7 @@ impl DropPrivileges {
                 self.wanted.gid.get_or_insert(user.gid);
             }
             (None, Some(uid)) if self.wanted.gid.is_some() => self.wanted.uid = Some(uid),
-            _ => return Err(Error::Unknown { kind: "user", name: name.to_owned() }),
+            _ => return Err(BusError::Unknown { kind: "user", name: name.to_owned() }),
         }
         Ok(self)
     }
@@ -80,11 +80,11 @@ impl DropPrivileges {
     ///
     /// # Errors
     /// `Unknown` with the name; `System` if nobody can say.
-    pub fn group(mut self, name: &str) -> Result<Self, Error> {
-        let failed = |errno: Errno| Error::System { what: format!("look up group {name:?}"), source: errno.into() };
+    pub fn group(mut self, name: &str) -> Result<Self, BusError> {
+        let failed = |errno: Errno| BusError::System { what: format!("look up group {name:?}"), source: errno.into() };
         let found = found(Group::from_name(name)).map_err(failed)?.map(|group| group.gid);
         let Some(gid) = found.or_else(|| name.parse().ok().map(Gid::from_raw)) else {
-            return Err(Error::Unknown { kind: "group", name: name.to_owned() });
+            return Err(BusError::Unknown { kind: "group", name: name.to_owned() });
         };
         self.wanted.gid = Some(gid);
         Ok(self)
@@ -116,7 +116,7 @@ impl Plugin for DropPrivileges {
 }
 
 impl Wanted {
-    fn enter(self) -> Result<(), Error> {
+    fn enter(self) -> Result<(), BusError> {
         if let Some(mask) = self.umask {
             umask(mask);
         }
@@ -134,8 +134,8 @@ impl Wanted {
         self.verify()
     }
 
-    fn verify(self) -> Result<(), Error> {
-        let failed = |what: &str| Error::System {
+    fn verify(self) -> Result<(), BusError> {
+        let failed = |what: &str| BusError::System {
             what: what.to_owned(),
             source: io::Error::other("the system says it has been done, and it has not"),
         };
@@ -155,7 +155,7 @@ impl Wanted {
         // Capabilities that were kept would let it: better try than trust.
         let root = Uid::from_raw(0);
         if self.uid.is_some_and(|uid| uid != root) && setresuid(root, root, root).is_ok() {
-            return Err(Error::System {
+            return Err(BusError::System {
                 what: "give up root for good".to_owned(),
                 source: io::Error::other("it can be had again"),
             });
@@ -165,8 +165,8 @@ impl Wanted {
 }
 
 /// Says what was refused.
-fn refused(what: &str) -> impl FnOnce(Errno) -> Error {
-    move |errno| Error::System { what: what.to_owned(), source: errno.into() }
+fn refused(what: &str) -> impl FnOnce(Errno) -> BusError {
+    move |errno| BusError::System { what: what.to_owned(), source: errno.into() }
 }
 
 /// What was looked up. Databases have several ways to say that there is no such name (`getpwnam(3)`), and where there is none nobody has one.
@@ -181,9 +181,9 @@ fn found<T>(result: nix::Result<Option<T>>) -> nix::Result<Option<T>> {
 mod tests {
     use super::*;
 
-    fn unknown(result: Result<DropPrivileges, Error>) -> String {
+    fn unknown(result: Result<DropPrivileges, BusError>) -> String {
         match result {
-            Err(error @ Error::Unknown { .. }) => error.to_string(),
+            Err(error @ BusError::Unknown { .. }) => error.to_string(),
             other => panic!("{other:?}"),
         }
     }

@@ -26,7 +26,7 @@ use super::{Bus, WeakBus};
 /// ```
 /// use drupe::process::{Bus, Plugin, SignalHandler};
 ///
-/// # fn main() -> Result<(), drupe::process::Error> {
+/// # fn main() -> Result<(), drupe::process::BusError> {
 /// let (bus, signals) = (Bus::new(), SignalHandler::new());
 /// signals.subscribe(&bus);
 /// bus.subscribe("SIGHUP", 50, "report", |message| {
@@ -111,7 +111,7 @@ fn catch(bus: &Bus, is_asked: &Arc<AtomicBool>) -> std::io::Result<[Caught; 3]> 
 }
 
 /// Tells that a signal has come, then does what it is for. Who fails has been logged by the bus.
-fn tell(bus: &WeakBus, name: &str, act: impl FnOnce(&Bus) -> Result<(), super::Error>) {
+fn tell(bus: &WeakBus, name: &str, act: impl FnOnce(&Bus) -> Result<(), super::BusError>) {
     let Some(bus) = bus.upgrade() else { return };
     bus.log(&format!("caught {name}"));
     let _ = bus.publish(name, "");

@@ -58,7 +58,7 @@ fn all_run_whatever_some_do_and_each_that_fails_is_named() {
     bus.subscribe("custom", 20, "second", |message| panic!("at {} {}", message.channel(), message.has_failures()));
     bus.subscribe("custom", 30, "third", |_| std::panic::panic_any(7));
     bus.subscribe("custom", 40, "fourth", |_| {
-        Err(Error::System { what: "sing".to_owned(), source: std::io::ErrorKind::PermissionDenied.into() }.into())
+        Err(BusError::System { what: "sing".to_owned(), source: std::io::ErrorKind::PermissionDenied.into() }.into())
     });
     bus.subscribe("custom", 50, "last", move |message| {
         last.note(message.has_failures().to_string());
@@ -139,7 +139,7 @@ fn a_start_that_fails_leaves_nothing_and_says_why_to_everybody() {
     bus.start().unwrap();
     bus.exit().unwrap();
     bus.block().unwrap();
-    assert!(matches!(bus.wait(&[State::Started], None), Err(Error::Exited)));
+    assert!(matches!(bus.wait(&[State::Started], None), Err(BusError::Exited)));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_listener_may_use_the_bus_in_every_way() {
         bus.publish("custom", bus.state().to_string().as_str())?;
         assert!(bus.unsubscribe(id));
         for refused in [bus.start(), bus.stop(), bus.restart()] {
-            assert!(matches!(refused, Err(Error::Refused { state: State::Starting, .. })));
+            assert!(matches!(refused, Err(BusError::Refused { state: State::Starting, .. })));
         }
         bus.exit()?;
         assert_eq!(bus.state(), State::Starting, "it is done later");
@@ -261,7 +261,7 @@ fn of_many_threads_one_makes_a_change() {
                 scope.spawn(|| {
                     barrier.wait();
                     match bus.start() {
-                        Ok(()) | Err(Error::Refused { wish: "start", .. }) => {}
+                        Ok(()) | Err(BusError::Refused { wish: "start", .. }) => {}
                         other => panic!("{other:?}"),
                     }
                 });

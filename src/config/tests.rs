@@ -96,7 +96,7 @@ fn values_on_the_edge_resolve() {
     accepts("header_overflow_status", "413", |c| c.overflow == 413);
     accepts("reuse_port", "on", |c| c.reuse_port);
     accepts("nodelay", "off", |c| !c.nodelay);
-    accepts("wsgi_version", "u.0", |c| format!("{:?}", c.wsgi) == "Version(u.0)");
+    accepts("wsgi_version", "u.0", |c| format!("{:?}", c.wsgi) == "WsgiVersion(u.0)");
 }
 
 #[test]

@@ -11,14 +11,14 @@ use crate::tls::{self, Adapter, CertificateFiles, Identity, Options, Verify, Ver
 
 /// How TLS is done.
 #[derive(Clone, Debug)]
-pub(crate) struct Tls {
+pub(crate) struct TlsConfig {
     /// What the adapter is to follow.
     pub(crate) options: Options,
     /// Who does it; `None`: the adapter that is built in.
     pub(crate) adapter: Option<Arc<dyn Adapter>>,
 }
 
-impl Tls {
+impl TlsConfig {
     /// Whether clients whom one lets in have shown what the other asks for, as far as that can be seen from here.
     pub(crate) fn admits_as(&self, other: &Self) -> bool {
         let is_same_adapter = match (&self.adapter, &other.adapter) {

@@ -34,12 +34,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-pub(crate) use self::accept::kept::Kept;
+pub(crate) use self::accept::kept::KeptListeners;
 use self::accept::listening::Entrance;
 pub(crate) use self::accept::listening::Report;
-pub(crate) use self::connection::{Connection, Verdict};
+pub(crate) use self::connection::{ClientConnection, Verdict};
 use self::pool::Pool;
-pub(crate) use self::service::desk::{Desk, Service};
+pub(crate) use self::service::context::{Service, WorkerContext};
 use crate::address::BindAddr;
 use crate::config::Config;
 use crate::error::Error;
@@ -70,7 +70,7 @@ impl Engine {
     pub(crate) fn prepare(
         config: Config,
         handler: Arc<dyn Handler>,
-        kept: &mut Kept,
+        kept: &mut KeptListeners,
         report: &Report,
     ) -> Result<Self, Error> {
         warn_of_descriptors(&config);
@@ -96,7 +96,7 @@ impl Engine {
     ///
     /// # Errors
     /// `Thread` if one could not be started; then it is stopped.
-    pub(crate) fn open(&self, mut kept: Kept) -> Result<(), Error> {
+    pub(crate) fn open(&self, mut kept: KeptListeners) -> Result<(), Error> {
         for entrance in self.entrances() {
             entrance.open(&self.pool).inspect_err(|_| {
                 self.stop();
@@ -186,14 +186,14 @@ impl Engine {
     }
 
     /// As [`stop`](Self::stop), with the listeners left open and what waits for a request left alone: for the engine that comes after.
-    pub(crate) fn pause(&self) -> (Stopped, Kept) {
-        let mut kept = Kept::default();
+    pub(crate) fn pause(&self) -> (Stopped, KeptListeners) {
+        let mut kept = KeptListeners::default();
         kept.from = Some(Arc::clone(self.pool.service()));
         let stopped = self.stop_and_keep(Some(&mut kept));
         (stopped, kept)
     }
 
-    fn stop_and_keep(&self, kept: Option<&mut Kept>) -> Stopped {
+    fn stop_and_keep(&self, kept: Option<&mut KeptListeners>) -> Stopped {
         let begun = Instant::now();
         let pool = &self.pool;
         self.announce_stop();
@@ -202,7 +202,7 @@ impl Engine {
         let entrances = std::mem::take(&mut *self.entrances.lock().unwrap_or_else(PoisonError::into_inner));
         if kept.is_some() {
             entrances.iter().for_each(|entrance| entrance.shut());
-            pool.heritage.begin();
+            pool.handover.begin();
         } else {
             entrances.iter().for_each(|entrance| entrance.close());
         }
@@ -223,21 +223,21 @@ impl Engine {
         let is_quiet = pool.open.wait_for(own, begun + pool.service().config.get().shutdown_timeout);
         // From here on nothing counts as answered: it is finished by now, or cut.
         pool.service().over.store(true, Ordering::SeqCst);
-        let finished = pool.staff.counted().answered.get().saturating_sub(answered);
+        let finished = pool.threads.counted().answered.get().saturating_sub(answered);
         let cut = if is_quiet { 0 } else { self.cut_all() };
         // One may be left that is not under way: the calling thread's own.
         let cut = cut + pool.upgraded.end();
         pool.ring();
         join(&self.watching);
-        if !pool.staff.wait_for_leaving(Instant::now() + LAST_CALL) {
+        if !pool.threads.wait_for_leaving(Instant::now() + LAST_CALL) {
             log::error!("a handler has not returned; its connection is cut, its thread left alone");
         }
-        pool.staff.join_gone();
+        pool.threads.join_gone();
         // A thread may have brought something back after the cut, or queued a request that it was just reading.
         let late = std::iter::from_fn(|| pool.queue.take()).chain(pool.ready.drain());
         late.for_each(|connection| pool.part_with(connection));
         if let Some(kept) = kept {
-            kept.connections = pool.heritage.end();
+            kept.connections = pool.handover.end();
         }
         Stopped { finished: usize::try_from(finished).unwrap_or(usize::MAX), cut, took: begun.elapsed() }
     }
@@ -246,7 +246,7 @@ impl Engine {
     /// answered from now on is finished, in the words of the report.
     pub(crate) fn announce_stop(&self) {
         // Looked at before: who waits to be told may be done with its answer at once.
-        let answered = self.pool.staff.counted().answered.get();
+        let answered = self.pool.threads.counted().answered.get();
         if !self.pool.service().shutdown.tell() {
             self.answered.store(answered, Ordering::SeqCst);
         }
@@ -259,8 +259,8 @@ impl Engine {
         let parked = pool.parking.close_for_good();
         // Who only lingers has had his answer.
         let parked_cut = parked.iter().filter(|connection| connection.is_under_way()).count();
-        pool.service().pressure.cut();
-        let cut = parked_cut + pool.staff.cut();
+        pool.service().preemption.cut();
+        let cut = parked_cut + pool.threads.cut();
         // Nobody will look at what is queued any more.
         let queued = std::iter::from_fn(|| pool.queue.take()).chain(pool.ready.drain());
         // What is left of an answer must not look like its end.
@@ -271,13 +271,13 @@ impl Engine {
 
     /// Joins what has ended since [`stop`](Self::stop), such as the worker that called it.
     pub(crate) fn join_rest(&self) {
-        self.pool.staff.wait_for_leaving(Instant::now() + LAST_CALL);
-        self.pool.staff.join_gone();
+        self.pool.threads.wait_for_leaving(Instant::now() + LAST_CALL);
+        self.pool.threads.join_gone();
     }
 
     /// Whether none of its threads runs any more.
     pub(crate) fn is_over(&self) -> bool {
-        self.pool.staff.is_deserted()
+        self.pool.threads.is_deserted()
     }
 
     /// Has a stop that is waiting wait no longer.
@@ -287,7 +287,7 @@ impl Engine {
 
     /// Whether the calling thread is one of its workers.
     pub(crate) fn is_ours(&self) -> bool {
-        self.pool.staff.includes(thread::current().id())
+        self.pool.threads.includes(thread::current().id())
     }
 
     /// Has the time of requests measured, or not, from now on.

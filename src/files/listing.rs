@@ -12,7 +12,7 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use super::root::{self, Root};
 use super::target::encode;
 use super::with;
-use crate::message::places::{Place, Places};
+use crate::message::permits::{Permit, Permits};
 use crate::message::{Body, IntoResponse, Response};
 
 /// What is in a directory, in the order in which it is shown.
@@ -22,7 +22,7 @@ pub(super) struct Entries {
     /// Whether there is more than [`MAX_ENTRIES`].
     is_cut: bool,
     /// There are more than [`MANY`] only with one.
-    place: Option<Place>,
+    place: Option<Permit>,
 }
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ struct Entry {
 /// A page that keeps its place until it has gone.
 struct Page {
     text: String,
-    _place: Option<Place>,
+    _place: Option<Permit>,
 }
 
 impl AsRef<[u8]> for Page {
@@ -51,7 +51,7 @@ impl AsRef<[u8]> for Page {
 ///
 /// # Errors
 /// As [`root::status`] says, where the directory cannot be read; `SERVICE_UNAVAILABLE` where it is large and all `places` are taken.
-pub(super) fn read(root: &Root, real: &Path, places: &Places) -> Result<Entries, StatusCode> {
+pub(super) fn read(root: &Root, real: &Path, places: &Permits) -> Result<Entries, StatusCode> {
     let mut entries = Entries { list: Vec::new(), is_cut: false, place: None };
     for found in fs::read_dir(real).map_err(|error| root::status(&error))? {
         let found = found.map_err(|error| root::status(&error))?;

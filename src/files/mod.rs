@@ -29,10 +29,10 @@ use http::header::{
 use http::{Method, StatusCode};
 
 use self::range::Wanted;
-use self::root::{Found, Root};
-use self::target::Target;
-use self::validators::{Validators, Verdict};
-use crate::message::places::Places;
+use self::root::{Lookup, Root};
+use self::target::FilePath;
+use self::validators::{Precondition, Validators};
+use crate::message::permits::Permits;
 use crate::message::{Body, Handler, IntoResponse, Request, Response};
 
 /// Serves the files below a directory.
@@ -63,10 +63,10 @@ use crate::message::{Body, Handler, IntoResponse, Request, Response};
 pub struct Files {
     root: Root,
     /// What a target's path begins with; never part of a file's name.
-    prefix: Target,
+    prefix: FilePath,
     index: Vec<String>,
     has_listing: bool,
-    places: Places,
+    places: Permits,
 }
 
 impl Files {
@@ -77,10 +77,10 @@ impl Files {
     pub fn new(root: impl AsRef<Path>) -> io::Result<Self> {
         Ok(Self {
             root: Root::new(root.as_ref())?,
-            prefix: Target::default(),
+            prefix: FilePath::default(),
             index: vec!["index.html".to_owned()],
             has_listing: true,
-            places: Places::default(),
+            places: Permits::default(),
         })
     }
 
@@ -90,7 +90,7 @@ impl Files {
     /// have, such as one with `..`, hides everything.
     #[must_use]
     pub fn prefix(mut self, prefix: &str) -> Self {
-        self.prefix = Target::of(prefix).unwrap_or_else(|_| Target::unreachable());
+        self.prefix = FilePath::of(prefix).unwrap_or_else(|_| FilePath::unreachable());
         self
     }
 
@@ -126,28 +126,28 @@ impl Files {
     }
 
     fn look_up(&self, request: &Request, now: SystemTime) -> Result<Response, StatusCode> {
-        let target = Target::of(request.uri().path())?;
+        let target = FilePath::of(request.uri().path())?;
         let below = target.below(&self.prefix).ok_or(StatusCode::NOT_FOUND)?;
         match self.root.find(&below.to_path())? {
-            Found::File(..) if target.is_directory() => Err(StatusCode::NOT_FOUND),
-            Found::File(file, facts) => Ok(send(request, file, &facts, &below.to_path(), now)),
-            Found::Directory(_) if !target.is_canonical() => Ok(redirect(&target, request.uri().query())),
-            Found::Directory(real) => self.directory(request, &below, &real, now),
+            Lookup::File(..) if target.is_directory() => Err(StatusCode::NOT_FOUND),
+            Lookup::File(file, facts) => Ok(send(request, file, &facts, &below.to_path(), now)),
+            Lookup::Directory(_) if !target.is_canonical() => Ok(redirect(&target, request.uri().query())),
+            Lookup::Directory(real) => self.directory(request, &below, &real, now),
         }
     }
 
     fn directory(
         &self,
         request: &Request,
-        below: &Target,
+        below: &FilePath,
         real: &Path,
         now: SystemTime,
     ) -> Result<Response, StatusCode> {
         for name in &self.index {
             let path = below.to_path().join(name);
             match self.root.find(&path) {
-                Ok(Found::File(file, facts)) => return Ok(send(request, file, &facts, &path, now)),
-                Ok(Found::Directory(_)) | Err(StatusCode::NOT_FOUND) => {}
+                Ok(Lookup::File(file, facts)) => return Ok(send(request, file, &facts, &path, now)),
+                Ok(Lookup::Directory(_)) | Err(StatusCode::NOT_FOUND) => {}
                 Err(status) => return Err(status),
             }
         }
@@ -171,9 +171,9 @@ fn send(request: &Request, file: File, facts: &Metadata, path: &Path, now: Syste
     let validators = Validators::of(facts, now);
     let fields = request.headers();
     let mut response = match validators.judge(fields) {
-        Verdict::Failed => return refuse(StatusCode::PRECONDITION_FAILED),
-        Verdict::NotModified => StatusCode::NOT_MODIFIED.into_response(),
-        Verdict::Send => {
+        Precondition::Failed => return refuse(StatusCode::PRECONDITION_FAILED),
+        Precondition::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+        Precondition::Send => {
             // Ranges are defined for GET alone (RFC 9110 §14.2).
             let wanted = if request.method() == Method::GET && validators.permits_range(fields) {
                 range::of(fields, facts.len())
@@ -208,7 +208,7 @@ fn content(file: File, length: u64, wanted: Wanted, content_type: &'static str) 
 /// Sends the client to the one name of a directory, which ends in a slash: relative links work from there only.
 ///
 /// The location is written anew from the decoded segments, so `//elsewhere` or `/\elsewhere` cannot name another host.
-fn redirect(target: &Target, query: Option<&str>) -> Response {
+fn redirect(target: &FilePath, query: Option<&str>) -> Response {
     let mut location = target.href();
     if let Some(query) = query {
         location.push('?');

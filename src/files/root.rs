@@ -20,7 +20,7 @@ pub(super) struct Root {
 
 /// What a path leads to.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum Lookup {
     File(File, Metadata),
     /// Where it really lies.
     Directory(PathBuf),
@@ -47,7 +47,7 @@ impl Root {
     /// # Errors
     /// `NOT_FOUND` for what is not there, lies outside, is hidden or is neither file nor directory; `FORBIDDEN` where the system
     /// denies access; `SERVICE_UNAVAILABLE` where descriptors or memory have run out; else `INTERNAL_SERVER_ERROR`, logged.
-    pub(super) fn find(&self, relative: &Path) -> Result<Found, StatusCode> {
+    pub(super) fn find(&self, relative: &Path) -> Result<Lookup, StatusCode> {
         let found = self.open(&self.path.join(relative)).map_err(|error| status(&error))?;
         found.ok_or(StatusCode::NOT_FOUND)
     }
@@ -58,7 +58,7 @@ impl Root {
         self.serves_dotfiles || !inside.iter().any(|name| name.as_bytes().starts_with(b"."))
     }
 
-    fn open(&self, path: &Path) -> io::Result<Option<Found>> {
+    fn open(&self, path: &Path) -> io::Result<Option<Lookup>> {
         // Where the name itself is hidden, what it leads to does not matter.
         if !self.shows(path) {
             return Ok(None);
@@ -66,7 +66,7 @@ impl Root {
         let expected = fs::metadata(path)?;
         if expected.is_dir() {
             let real = fs::canonicalize(path)?;
-            return Ok(self.shows(&real).then_some(Found::Directory(real)));
+            return Ok(self.shows(&real).then_some(Lookup::Directory(real)));
         }
         if !expected.is_file() {
             return Ok(None);
@@ -76,7 +76,7 @@ impl Root {
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
         let facts = file.metadata()?;
         let real = location(&file, &facts, path)?;
-        Ok((facts.is_file() && self.shows(&real)).then_some(Found::File(file, facts)))
+        Ok((facts.is_file() && self.shows(&real)).then_some(Lookup::File(file, facts)))
     }
 }
 

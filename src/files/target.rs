@@ -8,7 +8,7 @@ use http::StatusCode;
 
 /// A path taken apart: decoded names, none of them empty, `.` or `..`, none with a slash or NUL in it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Target {
+pub(super) struct FilePath {
     names: Vec<OsString>,
     /// The path ended in a slash.
     is_directory: bool,
@@ -16,7 +16,7 @@ pub(super) struct Target {
     has_empty: bool,
 }
 
-impl Target {
+impl FilePath {
     /// Takes `path` apart.
     ///
     /// Empty segments are passed over. A backslash is a byte like any other.

@@ -26,7 +26,7 @@ pub(super) struct Validators {
 
 /// What the conditions of a request come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Precondition {
     Send,
     NotModified,
     Failed,
@@ -51,14 +51,14 @@ impl Validators {
     }
 
     /// Weighs the conditions, in the order of RFC 9110 §13.2.2; `If-Range` is [`permits_range`](Self::permits_range)'s.
-    pub(super) fn judge(&self, fields: &HeaderMap) -> Verdict {
+    pub(super) fn judge(&self, fields: &HeaderMap) -> Precondition {
         if fields.contains_key(IF_MATCH) {
             if !self.is_listed(fields, IF_MATCH, Comparison::Strong) {
-                return Verdict::Failed;
+                return Precondition::Failed;
             }
         } else if let (Some(modified), Some(limit)) = (self.modified, date(fields, IF_UNMODIFIED_SINCE)) {
             if modified > limit {
-                return Verdict::Failed;
+                return Precondition::Failed;
             }
         }
         let is_known = if fields.contains_key(IF_NONE_MATCH) {
@@ -66,7 +66,7 @@ impl Validators {
         } else {
             matches!((self.modified, date(fields, IF_MODIFIED_SINCE)), (Some(modified), Some(limit)) if modified <= limit)
         };
-        if is_known { Verdict::NotModified } else { Verdict::Send }
+        if is_known { Precondition::NotModified } else { Precondition::Send }
     }
 
     /// Whether a range may be sent: there is no `If-Range`, or it names exactly this state of the file, beyond doubt.

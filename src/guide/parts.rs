@@ -33,7 +33,7 @@
 //! # bus.exit()?;
 //! bus.block()?; // until something ends it
 //! # assert!(!place.exists());
-//! # Ok::<(), drupe::process::Error>(())
+//! # Ok::<(), drupe::process::BusError>(())
 //! ```
 //!
 //! With the feature `signals` a `process::SignalHandler` on the same bus has it exit at SIGTERM and SIGINT, and tell `graceful` at SIGHUP and

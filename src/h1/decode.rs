@@ -5,11 +5,11 @@
 
 use http::HeaderMap;
 
-use super::{error::Error, extension::Extension, framing::Framing, grammar, trailers::Trailers};
+use super::{error::ProtocolError, extension::Extension, framing::Framing, grammar, trailers::Trailers};
 
 /// What a body may cost.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub(crate) struct ContentLimits {
     /// Bytes of content; `None`: no limit. Exactly this many pass.
     pub(crate) content: Option<u64>,
     /// Bytes of all chunk extensions of one body together (413), from each `;` to the end of its line.
@@ -22,7 +22,7 @@ pub(crate) struct Limits {
 
 /// What one call of [`Decoder::decode`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Step {
+pub(crate) struct DecodeStep {
     pub(crate) consumed: usize,
     pub(crate) produced: usize,
 }
@@ -63,7 +63,7 @@ enum State {
     DataLf,
     Trailers,
     Ended,
-    Failed(Error),
+    Failed(ProtocolError),
 }
 
 impl Decoder {
@@ -71,7 +71,7 @@ impl Decoder {
     ///
     /// # Errors
     /// `ContentTooLarge` at once when a declared length is over the limit.
-    pub(crate) fn new(framing: Framing, limits: Limits) -> Result<Self, Error> {
+    pub(crate) fn new(framing: Framing, limits: ContentLimits) -> Result<Self, ProtocolError> {
         let state = match framing {
             Framing::None | Framing::Length(0) => State::Ended,
             Framing::Length(length) => State::Length(length),
@@ -94,8 +94,8 @@ impl Decoder {
     /// # Errors
     /// `ContentTooLarge`, `ExtensionsTooLarge` (413), `TrailersTooLarge` (431) and whatever breaks RFC 9112 §7.1 (400). The
     /// content that the same call had met before is not to be used.
-    pub(crate) fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Error> {
-        let mut step = Step { consumed: 0, produced: 0 };
+    pub(crate) fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeStep, ProtocolError> {
+        let mut step = DecodeStep { consumed: 0, produced: 0 };
         loop {
             let rest = input.get(step.consumed..).unwrap_or_default();
             let room = output.get_mut(step.produced..).unwrap_or_default();
@@ -121,7 +121,7 @@ impl Decoder {
     ///
     /// # Errors
     /// `ContentTooLarge` when the content is over it already, or is known to become so.
-    pub(crate) fn set_content_limit(&mut self, limit: u64) -> Result<(), Error> {
+    pub(crate) fn set_content_limit(&mut self, limit: u64) -> Result<(), ProtocolError> {
         self.content_limit = Some(limit);
         let known = match self.state {
             State::Length(left) | State::Data(left) => left,
@@ -194,7 +194,7 @@ impl Decoder {
     }
 
     /// Goes over framing bytes as far as they reach, and tells how many they were.
-    fn framing_bytes(&mut self, input: &[u8]) -> Result<usize, Error> {
+    fn framing_bytes(&mut self, input: &[u8]) -> Result<usize, ProtocolError> {
         let mut consumed = 0_usize;
         for byte in input {
             if matches!(self.state, State::Data(_) | State::Ended) {
@@ -207,7 +207,7 @@ impl Decoder {
     }
 
     /// `chunked-body = *chunk last-chunk trailer-section CRLF`, `chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF`.
-    fn next(&mut self, byte: u8) -> Result<State, Error> {
+    fn next(&mut self, byte: u8) -> Result<State, ProtocolError> {
         match (self.state, byte) {
             (State::Size { size, digits }, _) => self.size(size, digits, byte),
             (State::Extension { size, .. }, b'\r') if self.ends_extension() => Ok(State::SizeLf { size }),
@@ -217,29 +217,29 @@ impl Decoder {
             (State::DataCr, b'\r') => Ok(State::DataLf),
             (State::DataLf, b'\n') => Ok(FIRST_SIZE),
             (State::Trailers, _) => Ok(if self.trailers.push(byte)? { State::Ended } else { State::Trailers }),
-            _ => Err(Error::ChunkEnd),
+            _ => Err(ProtocolError::ChunkEnd),
         }
     }
 
     /// `chunk-size = 1*HEXDIG`; at most 16 of them, so that it fits.
-    fn size(&mut self, size: u64, digits: u8, byte: u8) -> Result<State, Error> {
+    fn size(&mut self, size: u64, digits: u8, byte: u8) -> Result<State, ProtocolError> {
         if let Some(digit) = grammar::hex_digit(byte) {
             if digits == MOST_DIGITS {
-                return Err(Error::ContentTooLarge);
+                return Err(ProtocolError::ContentTooLarge);
             }
             return Ok(State::Size { size: size << 4 | u64::from(digit), digits: digits.saturating_add(1) });
         }
         match byte {
-            _ if digits == 0 => return Err(Error::ChunkSize),
+            _ if digits == 0 => return Err(ProtocolError::ChunkSize),
             b'\r' | b';' => self.check_content(size)?,
-            _ => return Err(Error::ChunkSize),
+            _ => return Err(ProtocolError::ChunkSize),
         }
         if byte == b'\r' { Ok(State::SizeLf { size }) } else { self.extension(size, Extension::Before, byte) }
     }
 
-    fn extension(&mut self, size: u64, part: Extension, byte: u8) -> Result<State, Error> {
-        let part = part.next(byte).ok_or(Error::ChunkExtension)?;
-        self.extension_room = self.extension_room.checked_sub(1).ok_or(Error::ExtensionsTooLarge)?;
+    fn extension(&mut self, size: u64, part: Extension, byte: u8) -> Result<State, ProtocolError> {
+        let part = part.next(byte).ok_or(ProtocolError::ChunkExtension)?;
+        self.extension_room = self.extension_room.checked_sub(1).ok_or(ProtocolError::ExtensionsTooLarge)?;
         Ok(State::Extension { size, part })
     }
 
@@ -248,10 +248,10 @@ impl Decoder {
     }
 
     /// Refuses content that would be over the limit, before any of it is read.
-    fn check_content(&self, coming: u64) -> Result<(), Error> {
-        let total = self.produced.checked_add(coming).ok_or(Error::ContentTooLarge)?;
+    fn check_content(&self, coming: u64) -> Result<(), ProtocolError> {
+        let total = self.produced.checked_add(coming).ok_or(ProtocolError::ContentTooLarge)?;
         match self.content_limit {
-            Some(limit) if total > limit => Err(Error::ContentTooLarge),
+            Some(limit) if total > limit => Err(ProtocolError::ContentTooLarge),
             _ => Ok(()),
         }
     }

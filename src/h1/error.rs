@@ -7,7 +7,7 @@ use http::StatusCode;
 /// A request that is refused. It never echoes bytes of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub(crate) enum Error {
+pub(crate) enum ProtocolError {
     /// A second empty line before the request line (400).
     EmptyLines,
     /// CR without LF, or LF without CR (400).
@@ -94,7 +94,7 @@ pub(crate) enum Error {
     HandlerFraming(&'static str),
 }
 
-impl Error {
+impl ProtocolError {
     /// The status of the answer.
     pub(crate) fn status(self) -> StatusCode {
         match self {
@@ -143,7 +143,7 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::EmptyLines => "more than one empty line before the request line",
@@ -189,7 +189,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for ProtocolError {}
 
 #[cfg(test)]
 mod tests {
@@ -198,45 +198,45 @@ mod tests {
     #[test]
     fn every_error_is_a_refusal_with_a_section_and_one_plain_line() {
         let all = [
-            (Error::EmptyLines, 400),
-            (Error::LineEnd, 400),
-            (Error::Control, 400),
-            (Error::RequestLine, 400),
-            (Error::Method, 400),
-            (Error::Target, 400),
-            (Error::VersionText, 400),
-            (Error::Folded, 400),
-            (Error::FieldName, 400),
-            (Error::FieldValue, 400),
-            (Error::HostMissing, 400),
-            (Error::HostRepeated, 400),
-            (Error::Host, 400),
-            (Error::Forwarded, 400),
-            (Error::Length, 400),
-            (Error::LengthRepeated, 400),
-            (Error::Ambiguous, 400),
-            (Error::CodingVersion, 400),
-            (Error::ChunkSize, 400),
-            (Error::ChunkExtension, 400),
-            (Error::ChunkEnd, 400),
-            (Error::TrailerForbidden, 400),
-            (Error::CodingEnd, 400),
-            (Error::NotText, 400),
-            (Error::Truncated, 400),
-            (Error::NotTls, 400),
-            (Error::Connect, 405),
-            (Error::Timeout, 408),
-            (Error::ContentTooLarge, 413),
-            (Error::ExtensionsTooLarge, 413),
-            (Error::HeadTooLarge { status: StatusCode::PAYLOAD_TOO_LARGE }, 413),
-            (Error::TargetTooLong, 414),
-            (Error::Expectation, 417),
-            (Error::TooManyFields { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE }, 431),
-            (Error::TrailersTooLarge, 431),
-            (Error::HandlerFraming("two lengths"), 500),
-            (Error::Coding, 501),
-            (Error::MethodTooLong, 501),
-            (Error::Version, 505),
+            (ProtocolError::EmptyLines, 400),
+            (ProtocolError::LineEnd, 400),
+            (ProtocolError::Control, 400),
+            (ProtocolError::RequestLine, 400),
+            (ProtocolError::Method, 400),
+            (ProtocolError::Target, 400),
+            (ProtocolError::VersionText, 400),
+            (ProtocolError::Folded, 400),
+            (ProtocolError::FieldName, 400),
+            (ProtocolError::FieldValue, 400),
+            (ProtocolError::HostMissing, 400),
+            (ProtocolError::HostRepeated, 400),
+            (ProtocolError::Host, 400),
+            (ProtocolError::Forwarded, 400),
+            (ProtocolError::Length, 400),
+            (ProtocolError::LengthRepeated, 400),
+            (ProtocolError::Ambiguous, 400),
+            (ProtocolError::CodingVersion, 400),
+            (ProtocolError::ChunkSize, 400),
+            (ProtocolError::ChunkExtension, 400),
+            (ProtocolError::ChunkEnd, 400),
+            (ProtocolError::TrailerForbidden, 400),
+            (ProtocolError::CodingEnd, 400),
+            (ProtocolError::NotText, 400),
+            (ProtocolError::Truncated, 400),
+            (ProtocolError::NotTls, 400),
+            (ProtocolError::Connect, 405),
+            (ProtocolError::Timeout, 408),
+            (ProtocolError::ContentTooLarge, 413),
+            (ProtocolError::ExtensionsTooLarge, 413),
+            (ProtocolError::HeadTooLarge { status: StatusCode::PAYLOAD_TOO_LARGE }, 413),
+            (ProtocolError::TargetTooLong, 414),
+            (ProtocolError::Expectation, 417),
+            (ProtocolError::TooManyFields { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE }, 431),
+            (ProtocolError::TrailersTooLarge, 431),
+            (ProtocolError::HandlerFraming("two lengths"), 500),
+            (ProtocolError::Coding, 501),
+            (ProtocolError::MethodTooLong, 501),
+            (ProtocolError::Version, 505),
         ];
         for (error, status) in all {
             assert_eq!(error.status(), status, "{error}");

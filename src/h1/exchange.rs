@@ -8,7 +8,7 @@ use http::{
 };
 
 use super::{
-    error::Error,
+    error::ProtocolError,
     framing::{self, Framing},
     grammar,
     head::RequestHead,
@@ -82,7 +82,7 @@ impl Exchange {
     /// # Errors
     /// Those of [`framing::of_request`], and `Expectation` (417) for one that is not `100-continue`. HTTP/1.0 knows no
     /// expectations: there they are ignored (RFC 9110 §10.1.1), and so they are under a policy of HTTP/1.0.
-    pub(crate) fn begin(head: &RequestHead, policy: Policy) -> Result<Self, Error> {
+    pub(crate) fn begin(head: &RequestHead, policy: Policy) -> Result<Self, ProtocolError> {
         let framing = framing::of_request(head.version, &head.fields)?;
         let version = if policy.version == Version::HTTP_10 { policy.version } else { head.version };
         let is_1_1 = version == Version::HTTP_11;
@@ -126,9 +126,9 @@ impl Exchange {
         status: StatusCode,
         fields: &HeaderMap,
         length: Option<u64>,
-    ) -> Result<BodyFraming, Error> {
+    ) -> Result<BodyFraming, ProtocolError> {
         if grammar::values(fields, TRANSFER_ENCODING).next().is_some() {
-            return Err(Error::HandlerFraming("the handler set Transfer-Encoding, which is not its own"));
+            return Err(ProtocolError::HandlerFraming("the handler set Transfer-Encoding, which is not its own"));
         }
         let declared = framing::length(fields).map_err(handler_length)?;
         if has_member(fields, CONNECTION, b"close") {
@@ -136,21 +136,23 @@ impl Exchange {
         }
         match status {
             StatusCode::SWITCHING_PROTOCOLS if self.version != Version::HTTP_11 || !fields.contains_key(UPGRADE) => {
-                return Err(Error::HandlerFraming("the handler switched protocols without Upgrade or in HTTP/1.0"));
+                return Err(ProtocolError::HandlerFraming(
+                    "the handler switched protocols without Upgrade or in HTTP/1.0",
+                ));
             }
             StatusCode::SWITCHING_PROTOCOLS | StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => {
                 return Ok(BodyFraming::None);
             }
             StatusCode::RESET_CONTENT => return Ok(BodyFraming::Length { length: 0, send: false }),
             _ if status.is_informational() => {
-                return Err(Error::HandlerFraming("the handler gave an interim status as its answer"));
+                return Err(ProtocolError::HandlerFraming("the handler gave an interim status as its answer"));
             }
             _ => {}
         }
         let send = !self.is_head;
         match (declared, length) {
             (Some(declared), Some(length)) if declared != length && (send || length != 0) => {
-                Err(Error::HandlerFraming("the handler's Content-Length contradicts its body"))
+                Err(ProtocolError::HandlerFraming("the handler's Content-Length contradicts its body"))
             }
             (Some(length), _) | (None, Some(length)) => Ok(BodyFraming::Length { length, send }),
             (None, None) if self.version == Version::HTTP_11 => Ok(BodyFraming::Chunked { send }),
@@ -215,20 +217,20 @@ fn has_member(fields: &HeaderMap, name: HeaderName, member: &[u8]) -> bool {
     grammar::members(fields, name).any(|found| found.eq_ignore_ascii_case(member))
 }
 
-fn expects_continue(fields: &HeaderMap) -> Result<bool, Error> {
+fn expects_continue(fields: &HeaderMap) -> Result<bool, ProtocolError> {
     let mut expects = false;
     for member in grammar::members(fields, EXPECT) {
         if !member.eq_ignore_ascii_case(b"100-continue") {
-            return Err(Error::Expectation);
+            return Err(ProtocolError::Expectation);
         }
         expects = true;
     }
     Ok(expects)
 }
 
-fn handler_length(error: Error) -> Error {
-    Error::HandlerFraming(match error {
-        Error::LengthRepeated => "the handler gave more than one Content-Length",
+fn handler_length(error: ProtocolError) -> ProtocolError {
+    ProtocolError::HandlerFraming(match error {
+        ProtocolError::LengthRepeated => "the handler gave more than one Content-Length",
         _ => "the handler gave a Content-Length that is no number",
     })
 }

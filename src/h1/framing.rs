@@ -5,7 +5,7 @@ use http::{
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 
-use super::{error::Error, grammar};
+use super::{error::ProtocolError, grammar};
 
 /// Where the body of a request ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +30,14 @@ pub(crate) enum Framing {
 ///   not one `chunked` (rule 4): then nobody can say where the body ends.
 /// * `LengthRepeated` (400) for two lines, even if they agree; `Length` (400) for all but digits, lists included (rule 5).
 /// * `ContentTooLarge` (413) for a length beyond `u64`, which is over any limit.
-pub(crate) fn of_request(version: Version, fields: &HeaderMap) -> Result<Framing, Error> {
+pub(crate) fn of_request(version: Version, fields: &HeaderMap) -> Result<Framing, ProtocolError> {
     let mut codings = grammar::values(fields, TRANSFER_ENCODING);
     if let Some(coding) = codings.next() {
         if version == Version::HTTP_10 {
-            return Err(Error::CodingVersion);
+            return Err(ProtocolError::CodingVersion);
         }
         if fields.contains_key(CONTENT_LENGTH) {
-            return Err(Error::Ambiguous);
+            return Err(ProtocolError::Ambiguous);
         }
         let is_chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
         return if is_chunked { Ok(Framing::Chunked) } else { Err(coding_refusal(fields)) };
@@ -47,37 +47,37 @@ pub(crate) fn of_request(version: Version, fields: &HeaderMap) -> Result<Framing
 
 /// Why codings that are not one plain `chunked` are refused.
 #[cold]
-fn coding_refusal(fields: &HeaderMap) -> Error {
+fn coding_refusal(fields: &HeaderMap) -> ProtocolError {
     let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
     let mut before = 0_usize;
     let mut last = false;
     for coding in grammar::members(fields, TRANSFER_ENCODING) {
         if last {
-            return Error::CodingEnd;
+            return ProtocolError::CodingEnd;
         }
         last = is_chunked(coding);
         before = before.saturating_add(usize::from(!last));
     }
-    if last && before > 0 { Error::Coding } else { Error::CodingEnd }
+    if last && before > 0 { ProtocolError::Coding } else { ProtocolError::CodingEnd }
 }
 
 /// The Content-Length among `fields`, if there is one (RFC 9110 §8.6).
 ///
 /// # Errors
 /// `LengthRepeated`, `Length`, `ContentTooLarge` as above.
-pub(crate) fn length(fields: &HeaderMap) -> Result<Option<u64>, Error> {
+pub(crate) fn length(fields: &HeaderMap) -> Result<Option<u64>, ProtocolError> {
     let mut lengths = grammar::values(fields, CONTENT_LENGTH);
     let Some(length) = lengths.next() else {
         return Ok(None);
     };
     if lengths.next().is_some() {
-        return Err(Error::LengthRepeated);
+        return Err(ProtocolError::LengthRepeated);
     }
     let digits = length.as_bytes();
     if digits.is_empty() || !grammar::DIGIT.spans(digits) {
-        return Err(Error::Length);
+        return Err(ProtocolError::Length);
     }
-    grammar::decimal(digits).map(Some).ok_or(Error::ContentTooLarge)
+    grammar::decimal(digits).map(Some).ok_or(ProtocolError::ContentTooLarge)
 }
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    fn check(version: Version, lines: &[(&'static str, &'static str)], expected: Result<Framing, Error>) {
+    fn check(version: Version, lines: &[(&'static str, &'static str)], expected: Result<Framing, ProtocolError>) {
         let mut fields = HeaderMap::new();
         for (name, value) in lines {
             fields.append(*name, HeaderValue::from_static(value));
@@ -116,24 +116,29 @@ mod tests {
             check(Version::HTTP_11, &[("content-length", value)], Err(error));
             check(Version::HTTP_10, &[("content-length", value)], Err(error));
         };
-        bad("", Error::Length);
-        bad("+5", Error::Length);
-        bad("-5", Error::Length);
-        bad("-0", Error::Length);
-        bad("abc", Error::Length);
-        bad("5 5", Error::Length);
-        bad("5,5", Error::Length);
-        bad("5, 5", Error::Length);
-        bad("5,", Error::Length);
-        bad("0x5", Error::Length);
-        bad("1_000", Error::Length);
-        bad("5.0", Error::Length);
-        bad("5e3", Error::Length);
-        bad("\"5\"", Error::Length);
-        bad("18446744073709551616", Error::ContentTooLarge);
-        bad("99999999999999999999999999999999", Error::ContentTooLarge);
-        let twice =
-            |a, b| check(Version::HTTP_11, &[("content-length", a), ("content-length", b)], Err(Error::LengthRepeated));
+        bad("", ProtocolError::Length);
+        bad("+5", ProtocolError::Length);
+        bad("-5", ProtocolError::Length);
+        bad("-0", ProtocolError::Length);
+        bad("abc", ProtocolError::Length);
+        bad("5 5", ProtocolError::Length);
+        bad("5,5", ProtocolError::Length);
+        bad("5, 5", ProtocolError::Length);
+        bad("5,", ProtocolError::Length);
+        bad("0x5", ProtocolError::Length);
+        bad("1_000", ProtocolError::Length);
+        bad("5.0", ProtocolError::Length);
+        bad("5e3", ProtocolError::Length);
+        bad("\"5\"", ProtocolError::Length);
+        bad("18446744073709551616", ProtocolError::ContentTooLarge);
+        bad("99999999999999999999999999999999", ProtocolError::ContentTooLarge);
+        let twice = |a, b| {
+            check(
+                Version::HTTP_11,
+                &[("content-length", a), ("content-length", b)],
+                Err(ProtocolError::LengthRepeated),
+            );
+        };
         twice("5", "0");
         twice("5", "5");
         twice("5", "");
@@ -141,12 +146,12 @@ mod tests {
 
     #[test]
     fn a_coding_before_chunked_is_not_implemented_and_any_other_end_is_refused() {
-        let unknown = |value| check(Version::HTTP_11, &[("transfer-encoding", value)], Err(Error::Coding));
+        let unknown = |value| check(Version::HTTP_11, &[("transfer-encoding", value)], Err(ProtocolError::Coding));
         unknown("gzip, chunked");
         unknown("identity,chunked");
         unknown("a, b;c=d, CHUNKED");
         unknown(", gzip,, chunked,");
-        let bad = |value| check(Version::HTTP_11, &[("transfer-encoding", value)], Err(Error::CodingEnd));
+        let bad = |value| check(Version::HTTP_11, &[("transfer-encoding", value)], Err(ProtocolError::CodingEnd));
         bad("");
         bad(",");
         bad("identity");
@@ -164,10 +169,10 @@ mod tests {
         bad("chun ked");
         let twice =
             |a, b, error| check(Version::HTTP_11, &[("transfer-encoding", a), ("transfer-encoding", b)], Err(error));
-        twice("chunked", "chunked", Error::CodingEnd);
-        twice("chunked", "identity", Error::CodingEnd);
-        twice("gzip", "chunked", Error::Coding);
-        twice("", "chunked", Error::CodingEnd);
+        twice("chunked", "chunked", ProtocolError::CodingEnd);
+        twice("chunked", "identity", ProtocolError::CodingEnd);
+        twice("gzip", "chunked", ProtocolError::Coding);
+        twice("", "chunked", ProtocolError::CodingEnd);
     }
 
     #[test]
@@ -176,11 +181,11 @@ mod tests {
             check(version, &[("content-length", length), ("transfer-encoding", coding)], Err(error));
             check(version, &[("transfer-encoding", coding), ("content-length", length)], Err(error));
         };
-        both(Version::HTTP_11, "5", "chunked", Error::Ambiguous);
-        both(Version::HTTP_11, "0", "chunked", Error::Ambiguous);
-        both(Version::HTTP_11, "x", "gzip", Error::Ambiguous);
-        both(Version::HTTP_10, "5", "chunked", Error::CodingVersion);
-        check(Version::HTTP_10, &[("transfer-encoding", "chunked")], Err(Error::CodingVersion));
-        check(Version::HTTP_10, &[("transfer-encoding", "identity")], Err(Error::CodingVersion));
+        both(Version::HTTP_11, "5", "chunked", ProtocolError::Ambiguous);
+        both(Version::HTTP_11, "0", "chunked", ProtocolError::Ambiguous);
+        both(Version::HTTP_11, "x", "gzip", ProtocolError::Ambiguous);
+        both(Version::HTTP_10, "5", "chunked", ProtocolError::CodingVersion);
+        check(Version::HTTP_10, &[("transfer-encoding", "chunked")], Err(ProtocolError::CodingVersion));
+        check(Version::HTTP_10, &[("transfer-encoding", "identity")], Err(ProtocolError::CodingVersion));
     }
 }

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header::HOST};
 use httparse::{Header, Status};
 
-use super::{error::Error, grammar, target};
+use super::{error::ProtocolError, grammar, target};
 
 /// What a head may cost.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub(crate) struct HeadLimits {
     /// Bytes of the start line and the header section together, its closing empty line included; exactly this many pass.
     pub(crate) head_bytes: usize,
     /// Bytes of the request target (414). No more than 65,534 pass: `http` holds no longer ones.
@@ -78,7 +78,7 @@ impl Scan {
     /// # Errors
     /// Bare LF, bare CR, NUL, folded lines, a request line of too few or too many parts (400), and what is over a limit (414, 501,
     /// `overflow`), each as soon as it is certain.
-    pub(crate) fn advance(&mut self, unread: &[u8], limits: &Limits) -> Result<Option<usize>, Error> {
+    pub(crate) fn advance(&mut self, unread: &[u8], limits: &HeadLimits) -> Result<Option<usize>, ProtocolError> {
         loop {
             let bound = self.begin.saturating_add(limits.head_bytes);
             let window = unread.get(..bound).unwrap_or(unread);
@@ -93,7 +93,11 @@ impl Scan {
                 Next::Nothing => return Ok(Some(self.seen)),
             };
             if !moved {
-                return if self.seen < bound { Ok(None) } else { Err(Error::HeadTooLarge { status: limits.overflow }) };
+                return if self.seen < bound {
+                    Ok(None)
+                } else {
+                    Err(ProtocolError::HeadTooLarge { status: limits.overflow })
+                };
             }
         }
     }
@@ -104,11 +108,11 @@ impl Scan {
     }
 
     /// One empty line before the request line is passed over (RFC 9112 §2.2); the next is no mistake of an old client.
-    fn message(&mut self, window: &[u8]) -> Result<bool, Error> {
+    fn message(&mut self, window: &[u8]) -> Result<bool, ProtocolError> {
         match window.get(self.seen) {
             None => return Ok(false),
             Some(b'\r') if self.seen == 0 => return Ok(self.accept(Next::EmptyLf)),
-            Some(b'\r') => return Err(Error::EmptyLines),
+            Some(b'\r') => return Err(ProtocolError::EmptyLines),
             Some(_) => {}
         }
         self.begin = self.seen;
@@ -117,24 +121,24 @@ impl Scan {
         Ok(true)
     }
 
-    fn request_line(&mut self, window: &[u8], limits: &Limits) -> Result<bool, Error> {
+    fn request_line(&mut self, window: &[u8], limits: &HeadLimits) -> Result<bool, ProtocolError> {
         let stop = self.run(window, b'!');
         let length = self.seen.saturating_sub(self.part);
         match self.next {
             Next::Method if length > METHOD_BYTES => return Err(self.long_method(window)),
-            Next::Target if length > limits.target_bytes.min(TARGET_BYTES) => return Err(Error::TargetTooLong),
-            Next::Version if length > VERSION_BYTES => return Err(Error::VersionText),
+            Next::Target if length > limits.target_bytes.min(TARGET_BYTES) => return Err(ProtocolError::TargetTooLong),
+            Next::Version if length > VERSION_BYTES => return Err(ProtocolError::VersionText),
             _ => {}
         }
         let next = match (stop, self.next) {
             (None, _) => return Ok(false),
-            (Some(b'\n'), _) => return Err(Error::LineEnd),
-            (Some(b' ' | b'\r'), _) if length == 0 => return Err(Error::RequestLine),
+            (Some(b'\n'), _) => return Err(ProtocolError::LineEnd),
+            (Some(b' ' | b'\r'), _) if length == 0 => return Err(ProtocolError::RequestLine),
             (Some(b' '), Next::Method) => Next::Target,
             (Some(b' '), Next::Target) => Next::Version,
             (Some(b'\r'), Next::Version) => Next::LineLf,
-            (Some(b' ' | b'\r'), _) => return Err(Error::RequestLine),
-            (Some(_), _) => return Err(Error::Control),
+            (Some(b' ' | b'\r'), _) => return Err(ProtocolError::RequestLine),
+            (Some(_), _) => return Err(ProtocolError::Control),
         };
         self.accept(next);
         self.part = self.seen;
@@ -143,42 +147,42 @@ impl Scan {
 
     /// A method that is longer than any is not implemented; a word that is none is a mistake. So many bytes of it are there.
     #[cold]
-    fn long_method(&self, window: &[u8]) -> Error {
+    fn long_method(&self, window: &[u8]) -> ProtocolError {
         let word = window.get(self.part..).unwrap_or_default();
         let is_method = grammar::METHOD.spans(word.get(..=METHOD_BYTES).unwrap_or(word));
-        if is_method { Error::MethodTooLong } else { Error::Method }
+        if is_method { ProtocolError::MethodTooLong } else { ProtocolError::Method }
     }
 
-    fn line(&mut self, window: &[u8], limits: &Limits) -> Result<bool, Error> {
+    fn line(&mut self, window: &[u8], limits: &HeadLimits) -> Result<bool, ProtocolError> {
         match window.get(self.seen) {
             None => return Ok(false),
             Some(b'\r') => return Ok(self.accept(Next::LastLf)),
-            Some(b' ' | b'\t') => return Err(Error::Folded),
+            Some(b' ' | b'\t') => return Err(ProtocolError::Folded),
             Some(_) => {}
         }
         if self.fields >= limits.fields {
-            return Err(Error::TooManyFields { status: limits.overflow });
+            return Err(ProtocolError::TooManyFields { status: limits.overflow });
         }
         self.fields = self.fields.saturating_add(1);
         self.next = Next::Field;
         Ok(true)
     }
 
-    fn field(&mut self, window: &[u8]) -> Result<bool, Error> {
+    fn field(&mut self, window: &[u8]) -> Result<bool, ProtocolError> {
         match self.run(window, b' ') {
             None => Ok(false),
             Some(b'\t') => Ok(self.accept(Next::Field)),
             Some(b'\r') => Ok(self.accept(Next::LineLf)),
-            Some(b'\n') => Err(Error::LineEnd),
-            Some(_) => Err(Error::Control),
+            Some(b'\n') => Err(ProtocolError::LineEnd),
+            Some(_) => Err(ProtocolError::Control),
         }
     }
 
-    fn lf(&mut self, window: &[u8], next: Next) -> Result<bool, Error> {
+    fn lf(&mut self, window: &[u8], next: Next) -> Result<bool, ProtocolError> {
         match window.get(self.seen) {
             None => Ok(false),
             Some(b'\n') => Ok(self.accept(next)),
-            Some(_) => Err(Error::LineEnd),
+            Some(_) => Err(ProtocolError::LineEnd),
         }
     }
 
@@ -202,7 +206,7 @@ impl Scan {
 ///
 /// # Errors
 /// Every rule of RFC 9112 §2 to §5 that the scan could not judge (400, 405, 414, 431, 505).
-pub(crate) fn parse(head: Bytes, limits: &Limits, mut fields: HeaderMap) -> Result<RequestHead, Error> {
+pub(crate) fn parse(head: Bytes, limits: &HeadLimits, mut fields: HeaderMap) -> Result<RequestHead, ProtocolError> {
     let text = head.strip_prefix(b"\r\n").unwrap_or(&head);
     let mut near = [const { MaybeUninit::<Header<'_>>::uninit() }; ORDINARY_FIELDS];
     let mut far = Vec::new();
@@ -214,30 +218,31 @@ pub(crate) fn parse(head: Bytes, limits: &Limits, mut fields: HeaderMap) -> Resu
     let mut request = httparse::Request::new(&mut []);
     match request.parse_with_uninit_headers(text, room) {
         Ok(Status::Complete(length)) if length == text.len() => {}
-        Ok(_) => return Err(Error::LineEnd),
+        Ok(_) => return Err(ProtocolError::LineEnd),
         Err(error) => return Err(refusal(error, text, limits)),
     }
     let (Some(method), Some(path), Some(minor)) = (request.method, request.path, request.version) else {
-        return Err(Error::RequestLine);
+        return Err(ProtocolError::RequestLine);
     };
     if !grammar::METHOD.spans(method.as_bytes()) {
         // Methods are case-sensitive (RFC 9110 §9.1); a `get` that something behind us takes for GET is a confusion.
-        return Err(Error::Method);
+        return Err(ProtocolError::Method);
     }
-    let method = Method::from_bytes(method.as_bytes()).map_err(|_| Error::Method)?;
+    let method = Method::from_bytes(method.as_bytes()).map_err(|_| ProtocolError::Method)?;
     let target = target::read(&head, &method, path)?;
     let version = if minor == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
 
-    let too_large = Error::TooManyFields { status: limits.overflow };
+    let too_large = ProtocolError::TooManyFields { status: limits.overflow };
     fields.try_reserve(request.headers.len()).map_err(|_| too_large)?;
     for line in request.headers.iter() {
-        let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| Error::FieldName)?;
-        let value = HeaderValue::from_maybe_shared(head.slice_ref(line.value)).map_err(|_| Error::FieldValue)?;
+        let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| ProtocolError::FieldName)?;
+        let value =
+            HeaderValue::from_maybe_shared(head.slice_ref(line.value)).map_err(|_| ProtocolError::FieldValue)?;
         fields.try_append(name, value).map_err(|_| too_large)?;
     }
     check_host(&fields, version)?;
     if let Some(authority) = target.authority {
-        let value = HeaderValue::from_maybe_shared(authority).map_err(|_| Error::Target)?;
+        let value = HeaderValue::from_maybe_shared(authority).map_err(|_| ProtocolError::Target)?;
         fields.try_insert(HOST, value).map_err(|_| too_large)?;
     }
     Ok(RequestHead { method, target: target.uri, version, fields, length: head.len() })
@@ -263,47 +268,47 @@ pub(crate) fn is_of_head(text: &[u8]) -> bool {
 }
 
 /// Host once and valid; in HTTP/1.0 it may be missing (RFC 9112 §3.2).
-fn check_host(fields: &HeaderMap, version: Version) -> Result<(), Error> {
+fn check_host(fields: &HeaderMap, version: Version) -> Result<(), ProtocolError> {
     let mut hosts = fields.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) if version == Version::HTTP_10 => Ok(()),
-        (None, _) => Err(Error::HostMissing),
-        (Some(_), Some(_)) => Err(Error::HostRepeated),
+        (None, _) => Err(ProtocolError::HostMissing),
+        (Some(_), Some(_)) => Err(ProtocolError::HostRepeated),
         (Some(host), None) if host.is_empty() || target::is_authority(host.as_bytes()) => Ok(()),
-        (Some(_), None) => Err(Error::Host),
+        (Some(_), None) => Err(ProtocolError::Host),
     }
 }
 
 /// Says what `httparse` objected to, for the status and for the log.
 #[cold]
-fn refusal(error: httparse::Error, text: &[u8], limits: &Limits) -> Error {
+fn refusal(error: httparse::Error, text: &[u8], limits: &HeadLimits) -> ProtocolError {
     match error {
-        httparse::Error::TooManyHeaders => Error::TooManyFields { status: limits.overflow },
-        httparse::Error::HeaderName => Error::FieldName,
-        httparse::Error::HeaderValue => Error::FieldValue,
+        httparse::Error::TooManyHeaders => ProtocolError::TooManyFields { status: limits.overflow },
+        httparse::Error::HeaderName => ProtocolError::FieldName,
+        httparse::Error::HeaderValue => ProtocolError::FieldValue,
         _ => request_line_refusal(text),
     }
 }
 
-fn request_line_refusal(text: &[u8]) -> Error {
+fn request_line_refusal(text: &[u8]) -> ProtocolError {
     let line = text.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let mut parts = line.split(|byte| *byte == b' ');
     let (method, target, version) = (parts.next(), parts.next(), parts.next());
     match (method, target, version) {
-        (Some(method), ..) if !grammar::METHOD.spans(method) => Error::Method,
-        (_, Some(target), _) if !grammar::QUERY.spans(target) => Error::Target,
+        (Some(method), ..) if !grammar::METHOD.spans(method) => ProtocolError::Method,
+        (_, Some(target), _) if !grammar::QUERY.spans(target) => ProtocolError::Target,
         (_, _, Some(version)) if parts.next().is_none() => version_refusal(version),
-        _ => Error::RequestLine,
+        _ => ProtocolError::RequestLine,
     }
 }
 
 /// A version we do not speak is 505; what is no version at all is 400 (RFC 9112 §2.3).
-fn version_refusal(version: &[u8]) -> Error {
+fn version_refusal(version: &[u8]) -> ProtocolError {
     let numbers = version.strip_prefix(b"HTTP/").unwrap_or_default();
     let mut numbers = numbers.split(|byte| *byte == b'.');
     let is_number = |part: Option<&[u8]>| part.is_some_and(|part| !part.is_empty() && grammar::DIGIT.spans(part));
     let is_version = is_number(numbers.next()) && is_number(numbers.next()) && numbers.next().is_none();
-    if is_version { Error::Version } else { Error::VersionText }
+    if is_version { ProtocolError::Version } else { ProtocolError::VersionText }
 }
 
 /// No registered method is longer than 17; waiting for the end of a much longer one is waste.

@@ -9,10 +9,10 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use super::{
     decode::{self, Decoder},
     encode::{self, Stamp},
-    error::Error,
+    error::ProtocolError,
     exchange::{BodyFraming, Exchange, Policy},
     framing::{self, Framing},
-    head::{Limits, RequestHead, Scan, parse},
+    head::{HeadLimits, RequestHead, Scan, parse},
 };
 
 pub(crate) mod talk;
@@ -75,7 +75,7 @@ pub fn decode(bytes: &[u8]) {
     let [kind, limit, body @ ..] = bytes else { return };
     let framing = if kind % 4 == 0 { Framing::Length(u64::from(*limit)) } else { Framing::Chunked };
     let content = (kind % 2 == 0).then(|| u64::from(*limit) * 2);
-    let limits = decode::Limits { content, extension_bytes: 64, trailer_bytes: 128, trailer_fields: 4 };
+    let limits = decode::ContentLimits { content, extension_bytes: 64, trailer_bytes: 128, trailer_fields: 4 };
     let whole = decoded(framing, limits, body, usize::MAX, 4096);
     for (piece, room) in [(1, 1), (1, 64), (3, 2), (7, 5), (usize::MAX, 1)] {
         assert_eq!(decoded(framing, limits, body, piece, room), whole, "{piece} in, {room} out");
@@ -99,7 +99,7 @@ pub fn decode(bytes: &[u8]) {
     fields.remove("content-length");
     let end = written.len();
     written.extend_from_slice(b"GET ");
-    let limits = decode::Limits { content: Some(body.len() as u64), ..limits };
+    let limits = decode::ContentLimits { content: Some(body.len() as u64), ..limits };
     let expected = Decoded { content: body.to_vec(), consumed: end, ended: true, trailers: fields };
     assert_eq!(decoded(Framing::Chunked, limits, &written, usize::MAX, 4096), Ok(expected));
 }
@@ -107,7 +107,8 @@ pub fn decode(bytes: &[u8]) {
 /// A whole conversation: the same answers however the bytes come, and nothing after the one that closes.
 pub fn exchange(bytes: &[u8]) {
     for policy in [Version::HTTP_11, Version::HTTP_10] {
-        let settings = talk::Settings { head: NARROW, version: policy, content: Some(64), ..talk::Settings::default() };
+        let settings =
+            talk::TalkSettings { head: NARROW, version: policy, content: Some(64), ..talk::TalkSettings::default() };
         let whole = talk::Talk::over(&settings, [bytes]);
         assert_eq!(talk::Talk::over(&settings, bytes.chunks(1)), whole, "byte by byte");
         for cut in cuts(bytes.len()) {
@@ -171,7 +172,7 @@ pub fn encode(bytes: &[u8]) {
     assert!(values("upgrade").is_empty() || has("upgrade"));
 }
 
-fn scan_bytewise(bytes: &[u8], limits: &Limits) -> Result<Option<usize>, Error> {
+fn scan_bytewise(bytes: &[u8], limits: &HeadLimits) -> Result<Option<usize>, ProtocolError> {
     let mut scan = Scan::default();
     for length in 0..=bytes.len() {
         let found = scan.advance(&bytes[..length], limits);
@@ -182,7 +183,7 @@ fn scan_bytewise(bytes: &[u8], limits: &Limits) -> Result<Option<usize>, Error> 
     Ok(None)
 }
 
-fn scan_in_two(bytes: &[u8], cut: usize, limits: &Limits) -> Result<Option<usize>, Error> {
+fn scan_in_two(bytes: &[u8], cut: usize, limits: &HeadLimits) -> Result<Option<usize>, ProtocolError> {
     let mut scan = Scan::default();
     match scan.advance(&bytes[..cut], limits) {
         Ok(None) => scan.advance(bytes, limits),
@@ -215,7 +216,13 @@ struct Decoded {
     trailers: HeaderMap,
 }
 
-fn decoded(framing: Framing, limits: decode::Limits, body: &[u8], piece: usize, room: usize) -> Result<Decoded, Error> {
+fn decoded(
+    framing: Framing,
+    limits: decode::ContentLimits,
+    body: &[u8],
+    piece: usize,
+    room: usize,
+) -> Result<Decoded, ProtocolError> {
     let mut decoder = Decoder::new(framing, limits)?;
     let mut content = Vec::new();
     let (mut consumed, mut seen) = (0, 0);
@@ -234,7 +241,7 @@ fn decoded(framing: Framing, limits: decode::Limits, body: &[u8], piece: usize, 
     }
     let ended = decoder.is_ended();
     let idle = decoder.decode(&body[consumed..], &mut output);
-    assert!(!ended || matches!(idle, Ok(decode::Step { consumed: 0, produced: 0 })));
+    assert!(!ended || matches!(idle, Ok(decode::DecodeStep { consumed: 0, produced: 0 })));
     Ok(Decoded { content, consumed, ended, trailers: decoder.take_trailers() })
 }
 
@@ -291,10 +298,10 @@ fn cuts(length: usize) -> impl Iterator<Item = usize> {
     (0..length).step_by((length / 16).max(1))
 }
 
-const NARROW: Limits =
-    Limits { head_bytes: 256, target_bytes: 32, fields: 6, overflow: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE };
-const WIDE: Limits =
-    Limits { head_bytes: 1 << 20, target_bytes: 1 << 16, fields: 1024, overflow: StatusCode::PAYLOAD_TOO_LARGE };
+const NARROW: HeadLimits =
+    HeadLimits { head_bytes: 256, target_bytes: 32, fields: 6, overflow: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE };
+const WIDE: HeadLimits =
+    HeadLimits { head_bytes: 1 << 20, target_bytes: 1 << 16, fields: 1024, overflow: StatusCode::PAYLOAD_TOO_LARGE };
 const STATUSES: [u16; 12] = [200, 404, 204, 304, 205, 101, 100, 103, 206, 500, 426, 599];
 const FIELDS: [(&str, &str); 20] = [
     ("content-length", "0"),

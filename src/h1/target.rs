@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::{Method, Uri};
 
 use super::{
-    error::Error,
+    error::ProtocolError,
     grammar::{self, PATH, QUERY, REG_NAME},
 };
 
@@ -23,10 +23,10 @@ pub(crate) struct Target {
 ///
 /// # Errors
 /// `Connect` (405) for CONNECT, whose authority-form belongs to proxies; `Target` (400) for whatever fits no form.
-pub(crate) fn read(head: &Bytes, method: &Method, text: &str) -> Result<Target, Error> {
+pub(crate) fn read(head: &Bytes, method: &Method, text: &str) -> Result<Target, ProtocolError> {
     let bytes = text.as_bytes();
     if *method == Method::CONNECT {
-        return Err(Error::Connect);
+        return Err(ProtocolError::Connect);
     }
     match bytes.first() {
         Some(b'/') => Ok(Target { uri: path_and_query(head.slice_ref(bytes))?, authority: None }),
@@ -55,14 +55,14 @@ pub(crate) fn is_authority(value: &[u8]) -> bool {
 }
 
 /// `absolute-form = absolute-URI` with the schemes http and https (RFC 9112 §3.2.2).
-fn absolute(head: &Bytes, method: &Method, bytes: &[u8]) -> Result<Target, Error> {
+fn absolute(head: &Bytes, method: &Method, bytes: &[u8]) -> Result<Target, ProtocolError> {
     let hierarchy =
-        strip_scheme(bytes, b"http://").or_else(|| strip_scheme(bytes, b"https://")).ok_or(Error::Target)?;
+        strip_scheme(bytes, b"http://").or_else(|| strip_scheme(bytes, b"https://")).ok_or(ProtocolError::Target)?;
     let end = hierarchy.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(hierarchy.len());
-    let (authority, rest) = hierarchy.split_at_checked(end).ok_or(Error::Target)?;
+    let (authority, rest) = hierarchy.split_at_checked(end).ok_or(ProtocolError::Target)?;
     // User information is refused with it: `@` is in no host (RFC 9110 §4.2.4).
     if !is_authority(authority) {
-        return Err(Error::Target);
+        return Err(ProtocolError::Target);
     }
     let uri = match rest.first() {
         Some(b'/') => path_and_query(head.slice_ref(rest))?,
@@ -80,13 +80,13 @@ fn absolute(head: &Bytes, method: &Method, bytes: &[u8]) -> Result<Target, Error
 }
 
 /// `origin-form = absolute-path [ "?" query ]` (RFC 9112 §3.2.1).
-fn path_and_query(bytes: Bytes) -> Result<Uri, Error> {
+fn path_and_query(bytes: Bytes) -> Result<Uri, ProtocolError> {
     let (path, query) = split_at_byte(&bytes, b'?');
     let is_path = PATH.spans(path) && grammar::has_whole_escapes(path);
     if !is_path || !query.is_none_or(|query| QUERY.spans(query)) {
-        return Err(Error::Target);
+        return Err(ProtocolError::Target);
     }
-    Uri::from_maybe_shared(bytes).map_err(|_| Error::Target)
+    Uri::from_maybe_shared(bytes).map_err(|_| ProtocolError::Target)
 }
 
 fn asterisk() -> Uri {

@@ -11,7 +11,7 @@ use http::{
 };
 
 use super::{
-    error::Error,
+    error::ProtocolError,
     grammar::{TEXT, TOKEN},
     head::held_by,
 };
@@ -47,26 +47,26 @@ impl Trailers {
     ///
     /// # Errors
     /// `TrailersTooLarge` (431), `TrailerForbidden` and all that is wrong with field lines (400).
-    pub(crate) fn push(&mut self, byte: u8) -> Result<bool, Error> {
+    pub(crate) fn push(&mut self, byte: u8) -> Result<bool, ProtocolError> {
         self.next = match (self.next, byte) {
             (Next::Line, b'\r') => Next::LastLf,
             (Next::LastLf, b'\n') => {
                 self.read()?;
                 return Ok(true);
             }
-            (Next::Line, b' ' | b'\t') => return Err(Error::Folded),
+            (Next::Line, b' ' | b'\t') => return Err(ProtocolError::Folded),
             (Next::LineLf, b'\n') => Next::Line,
             (Next::Field, b'\r') => Next::LineLf,
-            (Next::LineLf | Next::LastLf, _) | (_, b'\n') => return Err(Error::LineEnd),
-            (Next::Line | Next::Field, _) if !TEXT.has(byte) => return Err(Error::Control),
+            (Next::LineLf | Next::LastLf, _) | (_, b'\n') => return Err(ProtocolError::LineEnd),
+            (Next::Line | Next::Field, _) if !TEXT.has(byte) => return Err(ProtocolError::Control),
             (Next::Line, _) => {
-                self.lines = self.lines.checked_sub(1).ok_or(Error::TrailersTooLarge)?;
+                self.lines = self.lines.checked_sub(1).ok_or(ProtocolError::TrailersTooLarge)?;
                 Next::Field
             }
             (Next::Field, _) => Next::Field,
         };
         if !matches!(self.next, Next::LastLf) {
-            self.room = self.room.checked_sub(1).ok_or(Error::TrailersTooLarge)?;
+            self.room = self.room.checked_sub(1).ok_or(ProtocolError::TrailersTooLarge)?;
             self.text.push(byte);
         }
         Ok(false)
@@ -87,30 +87,30 @@ impl Trailers {
         core::mem::take(&mut self.fields)
     }
 
-    fn read(&mut self) -> Result<(), Error> {
+    fn read(&mut self) -> Result<(), ProtocolError> {
         let text = Bytes::from(core::mem::take(&mut self.text));
         for line in text.split(|byte| *byte == b'\n') {
             // Each line ended in CRLF; behind the last there is nothing.
             let Some(line) = line.strip_suffix(b"\r") else { continue };
             let (name, value) = split_line(line)?;
             if is_forbidden(&name) {
-                return Err(Error::TrailerForbidden);
+                return Err(ProtocolError::TrailerForbidden);
             }
-            let value = HeaderValue::from_maybe_shared(text.slice_ref(value)).map_err(|_| Error::FieldValue)?;
-            self.fields.try_append(name, value).map_err(|_| Error::TrailersTooLarge)?;
+            let value = HeaderValue::from_maybe_shared(text.slice_ref(value)).map_err(|_| ProtocolError::FieldValue)?;
+            self.fields.try_append(name, value).map_err(|_| ProtocolError::TrailersTooLarge)?;
         }
         Ok(())
     }
 }
 
 /// `field-line = field-name ":" OWS field-value OWS` (RFC 9112 §5).
-fn split_line(line: &[u8]) -> Result<(HeaderName, &[u8]), Error> {
+fn split_line(line: &[u8]) -> Result<(HeaderName, &[u8]), ProtocolError> {
     let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-    let value = line.get(name.len()..).and_then(|rest| rest.strip_prefix(b":")).ok_or(Error::FieldName)?;
+    let value = line.get(name.len()..).and_then(|rest| rest.strip_prefix(b":")).ok_or(ProtocolError::FieldName)?;
     if name.is_empty() || !TOKEN.spans(name) {
-        return Err(Error::FieldName);
+        return Err(ProtocolError::FieldName);
     }
-    Ok((HeaderName::from_bytes(name).map_err(|_| Error::FieldName)?, value.trim_ascii()))
+    Ok((HeaderName::from_bytes(name).map_err(|_| ProtocolError::FieldName)?, value.trim_ascii()))
 }
 
 /// Whether a field has to be known before the content, so that coming after it can only confuse (RFC 9110 §6.5.1): framing,
@@ -157,7 +157,7 @@ mod tests {
     const ROOM: usize = 64;
     const LINES: usize = 3;
 
-    fn check(text: &str, expected: Result<&[(&str, &str)], Error>) {
+    fn check(text: &str, expected: Result<&[(&str, &str)], ProtocolError>) {
         let mut trailers = Trailers::new(ROOM, LINES);
         let mut ended = Ok(false);
         for (at, byte) in text.bytes().enumerate() {
@@ -185,23 +185,23 @@ mod tests {
 
     #[test]
     fn malformed_lines_are_refused() {
-        check("a\r\n\r\n", Err(Error::FieldName));
-        check(": b\r\n\r\n", Err(Error::FieldName));
-        check("a : b\r\n\r\n", Err(Error::FieldName));
-        check("a\t: b\r\n\r\n", Err(Error::FieldName));
-        check("a(: b\r\n\r\n", Err(Error::FieldName));
-        check("\u{e9}: b\r\n\r\n", Err(Error::FieldName));
-        check(" a: b\r\n\r\n", Err(Error::Folded));
-        check("a: b\r\n c\r\n\r\n", Err(Error::Folded));
-        check("a: b\r\n\t\r\n\r\n", Err(Error::Folded));
-        check("a: b\n\r\n", Err(Error::LineEnd));
-        check("\n", Err(Error::LineEnd));
-        check("\rx", Err(Error::LineEnd));
-        check("a: b\rc\r\n\r\n", Err(Error::LineEnd));
-        check("a: b\r\n\r\r\n", Err(Error::LineEnd));
-        check("a: \0\r\n\r\n", Err(Error::Control));
-        check("a: \u{7f}\r\n\r\n", Err(Error::Control));
-        check("\u{b}: b\r\n\r\n", Err(Error::Control));
+        check("a\r\n\r\n", Err(ProtocolError::FieldName));
+        check(": b\r\n\r\n", Err(ProtocolError::FieldName));
+        check("a : b\r\n\r\n", Err(ProtocolError::FieldName));
+        check("a\t: b\r\n\r\n", Err(ProtocolError::FieldName));
+        check("a(: b\r\n\r\n", Err(ProtocolError::FieldName));
+        check("\u{e9}: b\r\n\r\n", Err(ProtocolError::FieldName));
+        check(" a: b\r\n\r\n", Err(ProtocolError::Folded));
+        check("a: b\r\n c\r\n\r\n", Err(ProtocolError::Folded));
+        check("a: b\r\n\t\r\n\r\n", Err(ProtocolError::Folded));
+        check("a: b\n\r\n", Err(ProtocolError::LineEnd));
+        check("\n", Err(ProtocolError::LineEnd));
+        check("\rx", Err(ProtocolError::LineEnd));
+        check("a: b\rc\r\n\r\n", Err(ProtocolError::LineEnd));
+        check("a: b\r\n\r\r\n", Err(ProtocolError::LineEnd));
+        check("a: \0\r\n\r\n", Err(ProtocolError::Control));
+        check("a: \u{7f}\r\n\r\n", Err(ProtocolError::Control));
+        check("\u{b}: b\r\n\r\n", Err(ProtocolError::Control));
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
             "X-Forwarded-For",
             "Forwarded",
         ] {
-            check(&format!("{name}: 1\r\n\r\n"), Err(Error::TrailerForbidden));
+            check(&format!("{name}: 1\r\n\r\n"), Err(ProtocolError::TrailerForbidden));
         }
     }
 
@@ -242,8 +242,8 @@ mod tests {
     fn exactly_as_much_as_the_limits_say_passes() {
         let value = "v".repeat(ROOM - "a: \r\n".len());
         check(&format!("a: {value}\r\n\r\n"), Ok(&[("a", &value)]));
-        check(&format!("a: v{value}\r\n\r\n"), Err(Error::TrailersTooLarge));
+        check(&format!("a: v{value}\r\n\r\n"), Err(ProtocolError::TrailersTooLarge));
         check("a:1\r\nb:2\r\nc:3\r\n\r\n", Ok(&[("a", "1"), ("b", "2"), ("c", "3")]));
-        check("a:1\r\nb:2\r\nc:3\r\nd:4\r\n\r\n", Err(Error::TrailersTooLarge));
+        check("a:1\r\nb:2\r\nc:3\r\nd:4\r\n\r\n", Err(ProtocolError::TrailersTooLarge));
     }
 }

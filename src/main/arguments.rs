@@ -14,16 +14,16 @@ use super::own::{self, Own};
 
 /// What the arguments ask for.
 #[derive(Debug)]
-pub(super) enum Task {
+pub(super) enum Command {
     Help,
     Version,
-    Check(Box<Options>),
-    Serve(Box<Options>),
+    Check(Box<ServeOptions>),
+    Serve(Box<ServeOptions>),
 }
 
 /// Everything that can be set.
 #[derive(Debug, Default)]
-pub(super) struct Options {
+pub(super) struct ServeOptions {
     pub(super) settings: Settings,
     pub(super) own: Own,
 }
@@ -40,12 +40,12 @@ struct Given {
 }
 
 /// Finds out what to do.
-pub(super) fn task(parser: Parser) -> Result<Task, Failure> {
+pub(super) fn task(parser: Parser) -> Result<Command, Failure> {
     let given = match read(parser)? {
         Ok(given) => given,
         Err(task) => return Ok(task),
     };
-    let mut options = Options::default();
+    let mut options = ServeOptions::default();
     let mut environment = Layer::from_environment(PREFIX)?;
     let of_environment = environment.take("config", "PATH")?.map(|(path, _)| PathBuf::from(path));
     let is_check = given.is_check;
@@ -58,11 +58,11 @@ pub(super) fn task(parser: Parser) -> Result<Task, Failure> {
     options.settings.merge(environment)?;
     options.take_flags(given)?;
     let options = Box::new(options);
-    Ok(if is_check { Task::Check(options) } else { Task::Serve(options) })
+    Ok(if is_check { Command::Check(options) } else { Command::Serve(options) })
 }
 
 /// Reads all arguments; the error is a task that needs none of them.
-fn read(mut parser: Parser) -> Result<Result<Given, Task>, Failure> {
+fn read(mut parser: Parser) -> Result<Result<Given, Command>, Failure> {
     let mut given = Given::default();
     let mut is_first = true;
     while let Some(argument) = parser.next()? {
@@ -87,8 +87,8 @@ fn read(mut parser: Parser) -> Result<Result<Given, Task>, Failure> {
             }
         };
         match name.as_str() {
-            "help" => return Ok(Err(Task::Help)),
-            "version" => return Ok(Err(Task::Version)),
+            "help" => return Ok(Err(Command::Help)),
+            "version" => return Ok(Err(Command::Version)),
             "config" => given.config = Some(PathBuf::from(parser.value()?)),
             "no-listing" => given.flags.push(("listing".to_owned(), Some("false".into()))),
             _ => {
@@ -114,7 +114,7 @@ fn config(given: &Given) -> Result<Option<PathBuf>, Failure> {
     }
 }
 
-impl Options {
+impl ServeOptions {
     fn take_flags(&mut self, given: Given) -> Result<(), Failure> {
         for (flag, value) in given.flags {
             // A switch without a value is switched on.
@@ -166,7 +166,7 @@ fn unit(flag: &str) -> Option<&'static str> {
     own_row(flag).map(|row| row.unit).or(row.map(drupe::settings::Row::unit))
 }
 
-fn own_row(flag: &str) -> Option<&'static own::Row> {
+fn own_row(flag: &str) -> Option<&'static own::OwnRow> {
     own::TABLE.iter().find(|row| row.name == name(flag))
 }
 

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use drupe::Settings;
 use drupe::settings::Origin;
 
-use super::arguments::Options;
+use super::arguments::ServeOptions;
 use super::help::heading;
 use super::own;
 
-pub(super) fn text(options: &Options) -> String {
+pub(super) fn text(options: &ServeOptions) -> String {
     let mut text = "[drupe]\n".to_owned();
     for row in own::TABLE {
         let value = options.own.value(row.name).to_string_lossy();

@@ -56,7 +56,7 @@ impl Logger {
                 return Ok(());
             }
             let opened = access.open(" with the rights that it serves with");
-            opened.map_err(|reason| Refused(own.refuse("access_log", &reason)).into())
+            opened.map_err(|reason| AccessLogRefused(own.refuse("access_log", &reason)).into())
         });
     }
 
@@ -126,15 +126,15 @@ impl Access {
 
 /// Why a bus did not start: the access log cannot be opened.
 #[derive(Debug)]
-pub(super) struct Refused(Failure);
+pub(super) struct AccessLogRefused(Failure);
 
-impl fmt::Display for Refused {
+impl fmt::Display for AccessLogRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.reason())
     }
 }
 
-impl Error for Refused {}
+impl Error for AccessLogRefused {}
 
 impl Log for Logger {
     fn enabled(&self, facts: &Metadata<'_>) -> bool {

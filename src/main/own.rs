@@ -10,7 +10,7 @@ use drupe::statistics::Page;
 use super::{Failure, access, process};
 
 /// What is known about one of them.
-pub(super) struct Row {
+pub(super) struct OwnRow {
     pub(super) name: &'static str,
     /// As [`drupe::settings::Row::unit`] has it.
     pub(super) unit: &'static str,
@@ -18,50 +18,50 @@ pub(super) struct Row {
     pub(super) help: &'static str,
 }
 
-pub(super) const TABLE: &[Row] = &[
-    Row { name: "directory", unit: "PATH", default: ".", help: "what to serve, as DIR" },
-    Row { name: "dotfiles", unit: "BOOL", default: "false", help: "serve names that begin with a dot" },
-    Row {
+pub(super) const TABLE: &[OwnRow] = &[
+    OwnRow { name: "directory", unit: "PATH", default: ".", help: "what to serve, as DIR" },
+    OwnRow { name: "dotfiles", unit: "BOOL", default: "false", help: "serve names that begin with a dot" },
+    OwnRow {
         name: "listing",
         unit: "BOOL",
         default: "true",
         help: "list a directory without index.html instead of refusing it (403)",
     },
-    Row {
+    OwnRow {
         name: "quiet",
         unit: "BOOL",
         default: "false",
         help: "show no requests, only where it serves and what is wrong",
     },
-    Row {
+    OwnRow {
         name: "access_log",
         unit: "PATH",
         default: "",
         help: "file for requests instead of showing them; opened anew on SIGUSR1 and SIGHUP",
     },
-    Row { name: "access_log_format", unit: "NAME", default: "combined", help: "common, combined or json" },
-    Row {
+    OwnRow { name: "access_log_format", unit: "NAME", default: "combined", help: "common, combined or json" },
+    OwnRow {
         name: "pid_file",
         unit: "PATH",
         default: "",
         help: "file for the number of the process, held by one at a time",
     },
-    Row { name: "user", unit: "NAME", default: "", help: "whom to become once the addresses are bound" },
-    Row { name: "group", unit: "NAME", default: "", help: "which group to be in then, instead of the user's" },
-    Row { name: "umask", unit: "MODE", default: "", help: "what new files are not to allow" },
-    Row {
+    OwnRow { name: "user", unit: "NAME", default: "", help: "whom to become once the addresses are bound" },
+    OwnRow { name: "group", unit: "NAME", default: "", help: "which group to be in then, instead of the user's" },
+    OwnRow { name: "umask", unit: "MODE", default: "", help: "what new files are not to allow" },
+    OwnRow {
         name: "ssl_self_signed",
         unit: "BOOL",
         default: "false",
         help: "speak TLS with a key and a certificate made for this run, for development",
     },
-    Row {
+    OwnRow {
         name: "statistics_path",
         unit: "NAME",
         default: "/statistics",
         help: "where --statistics shows them, in front of the directory; empty for nowhere",
     },
-    Row {
+    OwnRow {
         name: "statistics_access",
         unit: "NAME",
         default: "local",
@@ -85,7 +85,7 @@ impl Own {
     }
 
     /// Sets what `row` is about, if `value` makes sense for it.
-    pub(super) fn set(&mut self, row: &Row, value: OsString, origin: Origin) -> Result<(), Failure> {
+    pub(super) fn set(&mut self, row: &OwnRow, value: OsString, origin: Origin) -> Result<(), Failure> {
         let checked = match (row.name, value.to_str()) {
             ("directory", _) if value.is_empty() => Err("\"\" is no directory".to_owned()),
             ("directory" | "access_log" | "pid_file", _) => Ok(value),

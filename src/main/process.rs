@@ -1,8 +1,8 @@
 //! The process around the server: its PID file, and whom it runs as.
 
-use drupe::process::{Bus, DropPrivileges, Error, PidFile, Plugin};
+use drupe::process::{Bus, BusError, DropPrivileges, PidFile, Plugin};
 
-use super::logger::Refused;
+use super::logger::AccessLogRefused;
 use super::own::Own;
 use super::{Failure, chain, is_of_settings};
 
@@ -18,7 +18,7 @@ impl Process {
         let text = |name: &'static str| {
             own.value(name).to_str().filter(|text| !text.is_empty()).map(|text| (name, text.to_owned()))
         };
-        let refused = |name| move |error: Error| own.refuse(name, &chain(&error));
+        let refused = |name| move |error: BusError| own.refuse(name, &chain(&error));
         let mut privileges = DropPrivileges::new();
         // The group first: a user without a name has none of his own.
         if let Some((name, group)) = text("group") {
@@ -50,13 +50,13 @@ pub(super) fn umask(text: &str) -> Option<u32> {
 }
 
 /// Why a bus did not start, in the words of those who failed.
-pub(super) fn failure(error: &Error) -> Failure {
-    let Error::Failed(failures) = error else { return Failure::Serve(chain(error)) };
+pub(super) fn failure(error: &BusError) -> Failure {
+    let BusError::Failed(failures) = error else { return Failure::Serve(chain(error)) };
     let reasons: Vec<String> = failures.iter().map(|(_, error)| chain(error)).collect();
     let is_of_settings = failures.iter().all(|(_, error)| {
         error.downcast_ref::<drupe::Error>().is_some_and(is_of_settings)
-            || matches!(error.downcast_ref::<Error>(), Some(Error::Held { .. }))
-            || error.is::<Refused>()
+            || matches!(error.downcast_ref::<BusError>(), Some(BusError::Held { .. }))
+            || error.is::<AccessLogRefused>()
     });
     let reason = reasons.join("; ");
     if is_of_settings { Failure::Settings(reason) } else { Failure::Serve(reason) }

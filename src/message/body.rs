@@ -13,7 +13,7 @@ use super::memory::InMemory;
 use super::pieces::Pieces;
 use super::upgrade::Upgraded;
 use super::writer::{BodyWriter, Gathered};
-use crate::h1::error::Error;
+use crate::h1::error::ProtocolError;
 
 /// The content of a message: something to read, owned, without a lifetime.
 ///
@@ -55,19 +55,19 @@ use crate::h1::error::Error;
 /// ```
 #[derive(Default)]
 pub struct Body {
-    kind: Kind,
+    kind: BodyKind,
     /// Fields behind the content, where they are known.
     trailers: Option<Box<HeaderMap>>,
 }
 
 /// Where content comes from.
 #[derive(Default)]
-pub(crate) enum Kind {
+pub(crate) enum BodyKind {
     #[default]
     Empty,
     Bytes(InMemory),
     /// The content of a request that is still on its way.
-    Incoming(Arc<dyn Incoming>),
+    Incoming(Arc<dyn IncomingContent>),
     /// Ends where it ends, or after `length` bytes, whichever comes first.
     Reader {
         reader: Box<dyn Read + Send>,
@@ -90,7 +90,7 @@ pub(crate) type Producer = Box<dyn FnOnce(&mut BodyWriter<'_>) -> io::Result<()>
 pub(crate) type Upgrade = Box<dyn FnOnce(Upgraded) + Send>;
 
 /// A request's content as `engine` reads it from the connection.
-pub(crate) trait Incoming: Send + Sync {
+pub(crate) trait IncomingContent: Send + Sync {
     /// Reads decoded content; `Ok(0)` is its end.
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
     /// Content bytes to come, where the framing says so.
@@ -110,7 +110,7 @@ impl Body {
 
     /// What `reader` yields until its end. Its length is not known, so it goes out in chunks.
     pub fn from_reader(reader: impl Read + Send + 'static) -> Self {
-        Kind::Reader { reader: Box::new(reader), length: None }.into()
+        BodyKind::Reader { reader: Box::new(reader), length: None }.into()
     }
 
     /// The next `length` bytes of `reader`.
@@ -118,7 +118,7 @@ impl Body {
     /// A reader that yields fewer makes the connection close, so that the client can tell; what it would yield beyond is
     /// left in it.
     pub fn sized(reader: impl Read + Send + 'static, length: u64) -> Self {
-        Kind::Reader { reader: Box::new(reader), length: Some(length) }.into()
+        BodyKind::Reader { reader: Box::new(reader), length: Some(length) }.into()
     }
 
     /// What of `file` lies behind its position, sent by the kernel (`sendfile`) where it can.
@@ -138,12 +138,12 @@ impl Body {
     /// The bytes of `file` in `range`, which the caller knows to be there, sent by the kernel where it can.
     #[must_use]
     pub fn from_file_range(file: File, range: Range<u64>) -> Self {
-        Kind::File { file, range }.into()
+        BodyKind::File { file, range }.into()
     }
 
     /// Text and ranges of a file, which the caller knows to be there.
     pub(crate) fn from_pieces(pieces: Pieces) -> Self {
-        Kind::Pieces(pieces).into()
+        BodyKind::Pieces(pieces).into()
     }
 
     /// What `produce` writes, while it writes it: server-sent events, reports, proxies.
@@ -169,7 +169,7 @@ impl Body {
     where
         F: FnOnce(&mut BodyWriter<'_>) -> io::Result<()> + Send + 'static,
     {
-        Kind::Stream(Box::new(produce)).into()
+        BodyKind::Stream(Box::new(produce)).into()
     }
 
     /// The bytes of `owner`, which holds `held` bytes of memory and is dropped when they have been sent, or will not be.
@@ -178,11 +178,11 @@ impl Body {
     }
 
     pub(crate) fn upgrade(serve: Upgrade) -> Self {
-        Kind::Upgrade(serve).into()
+        BodyKind::Upgrade(serve).into()
     }
 
-    pub(crate) fn incoming(source: Arc<dyn Incoming>) -> Self {
-        Kind::Incoming(source).into()
+    pub(crate) fn incoming(source: Arc<dyn IncomingContent>) -> Self {
+        BodyKind::Incoming(source).into()
     }
 
     /// Reads all that is left.
@@ -192,7 +192,7 @@ impl Body {
     /// # Errors
     /// As [`Body`] says.
     pub fn into_vec(mut self) -> io::Result<Vec<u8>> {
-        if let Kind::Bytes(bytes) = self.kind {
+        if let BodyKind::Bytes(bytes) = self.kind {
             return Ok(bytes.into());
         }
         let mut content = Vec::new();
@@ -212,13 +212,13 @@ impl Body {
     #[must_use]
     pub fn len(&self) -> Option<u64> {
         match &self.kind {
-            Kind::Empty | Kind::Upgrade(_) => Some(0),
-            Kind::Bytes(bytes) => Some(bytes.len() as u64),
-            Kind::Incoming(source) => source.remaining(),
-            Kind::Reader { length, .. } => *length,
-            Kind::File { range, .. } => Some(range.end.saturating_sub(range.start)),
-            Kind::Pieces(pieces) => Some(pieces.len()),
-            Kind::Stream(_) => None,
+            BodyKind::Empty | BodyKind::Upgrade(_) => Some(0),
+            BodyKind::Bytes(bytes) => Some(bytes.len() as u64),
+            BodyKind::Incoming(source) => source.remaining(),
+            BodyKind::Reader { length, .. } => *length,
+            BodyKind::File { range, .. } => Some(range.end.saturating_sub(range.start)),
+            BodyKind::Pieces(pieces) => Some(pieces.len()),
+            BodyKind::Stream(_) => None,
         }
     }
 
@@ -231,32 +231,32 @@ impl Body {
     /// The fields behind the content (RFC 9110 §6.5), once its end has been read; they are handed out once.
     pub fn trailers(&mut self) -> Option<HeaderMap> {
         match &self.kind {
-            Kind::Incoming(source) => source.trailers(),
+            BodyKind::Incoming(source) => source.trailers(),
             _ => self.trailers.take().map(|fields| *fields),
         }
     }
 
     pub(crate) fn set_limit(&mut self, bytes: u64) {
-        if let Kind::Incoming(source) = &self.kind {
+        if let BodyKind::Incoming(source) = &self.kind {
             source.set_limit(bytes);
         }
     }
 
     /// Whether it is to be read piece by piece, so that its first read may fail or wait.
     pub(crate) fn is_read_first(&self) -> bool {
-        matches!(self.kind, Kind::Incoming(_) | Kind::Reader { .. })
+        matches!(self.kind, BodyKind::Incoming(_) | BodyKind::Reader { .. })
     }
 
     pub(crate) fn is_stream(&self) -> bool {
-        matches!(self.kind, Kind::Stream(_))
+        matches!(self.kind, BodyKind::Stream(_))
     }
 
     pub(crate) fn is_incoming(&self) -> bool {
-        matches!(self.kind, Kind::Incoming(_))
+        matches!(self.kind, BodyKind::Incoming(_))
     }
 
     pub(crate) fn is_upgrade(&self) -> bool {
-        matches!(self.kind, Kind::Upgrade(_))
+        matches!(self.kind, BodyKind::Upgrade(_))
     }
 
     /// Takes out what serves an upgraded connection, which leaves no content.
@@ -265,12 +265,12 @@ impl Body {
             return None;
         }
         match std::mem::take(&mut self.kind) {
-            Kind::Upgrade(serve) => Some(serve),
+            BodyKind::Upgrade(serve) => Some(serve),
             _ => None,
         }
     }
 
-    pub(crate) fn into_kind(self) -> Kind {
+    pub(crate) fn into_kind(self) -> BodyKind {
         self.kind
     }
 
@@ -279,7 +279,7 @@ impl Body {
         let mut gathered = Gathered::default();
         produce(&mut BodyWriter::new(&mut gathered))?;
         self.trailers = gathered.trailers.map(Box::new);
-        self.kind = Kind::Bytes(gathered.content.into());
+        self.kind = BodyKind::Bytes(gathered.content.into());
         Ok(())
     }
 }
@@ -287,19 +287,19 @@ impl Body {
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.kind {
-            Kind::Empty | Kind::Upgrade(_) => Ok(0),
-            Kind::Bytes(bytes) => Ok(bytes.read(buffer)),
-            Kind::Incoming(source) => source.read(buffer),
-            Kind::Reader { reader, length: None } => reader.read(buffer),
-            Kind::Reader { reader, length: Some(left) } => {
+            BodyKind::Empty | BodyKind::Upgrade(_) => Ok(0),
+            BodyKind::Bytes(bytes) => Ok(bytes.read(buffer)),
+            BodyKind::Incoming(source) => source.read(buffer),
+            BodyKind::Reader { reader, length: None } => reader.read(buffer),
+            BodyKind::Reader { reader, length: Some(left) } => {
                 let got = reader.take(*left).read(buffer)?;
                 *left -= got as u64;
                 Ok(got)
             }
-            Kind::File { file, range } => read_range(file, range, buffer),
-            Kind::Pieces(pieces) => pieces.read(buffer),
-            Kind::Stream(_) => {
-                let Kind::Stream(produce) = std::mem::take(&mut self.kind) else { return Ok(0) };
+            BodyKind::File { file, range } => read_range(file, range, buffer),
+            BodyKind::Pieces(pieces) => pieces.read(buffer),
+            BodyKind::Stream(_) => {
+                let BodyKind::Stream(produce) = std::mem::take(&mut self.kind) else { return Ok(0) };
                 self.gather(produce)?;
                 self.read(buffer)
             }
@@ -329,7 +329,7 @@ pub(crate) fn append(content: Vec<u8>, buffer: &mut String) -> io::Result<usize>
 /// # Errors
 /// `InvalidData` where it is no UTF-8: one that is known for the client's mistake wherever it is passed on.
 pub(crate) fn text(content: Vec<u8>) -> io::Result<String> {
-    String::from_utf8(content).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, Error::NotText))
+    String::from_utf8(content).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, ProtocolError::NotText))
 }
 
 /// Reads what of `range` fits, and takes it off its front; `Ok(0)` also where the file ends early.
@@ -341,8 +341,8 @@ pub(crate) fn read_range(file: &File, range: &mut Range<u64>, buffer: &mut [u8])
     Ok(got)
 }
 
-impl From<Kind> for Body {
-    fn from(kind: Kind) -> Self {
+impl From<BodyKind> for Body {
+    fn from(kind: BodyKind) -> Self {
         Self { kind, trailers: None }
     }
 }
@@ -382,14 +382,14 @@ impl From<Vec<u8>> for Body {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &self.kind {
-            Kind::Empty => "empty",
-            Kind::Bytes(_) => "bytes",
-            Kind::Incoming(_) => "incoming",
-            Kind::Reader { .. } => "reader",
-            Kind::File { .. } => "file",
-            Kind::Pieces(_) => "pieces",
-            Kind::Stream(_) => "stream",
-            Kind::Upgrade(_) => "upgrade",
+            BodyKind::Empty => "empty",
+            BodyKind::Bytes(_) => "bytes",
+            BodyKind::Incoming(_) => "incoming",
+            BodyKind::Reader { .. } => "reader",
+            BodyKind::File { .. } => "file",
+            BodyKind::Pieces(_) => "pieces",
+            BodyKind::Stream(_) => "stream",
+            BodyKind::Upgrade(_) => "upgrade",
         };
         f.debug_struct("Body").field("kind", &kind).field("len", &self.len()).finish()
     }
@@ -454,7 +454,7 @@ mod tests {
         let whole = no_text().into_string().unwrap_err();
         let added = no_text().read_to_string(&mut text).unwrap_err();
         for error in [whole, added] {
-            assert_eq!((error.kind(), refusal(&error)), (io::ErrorKind::InvalidData, Some(Error::NotText)));
+            assert_eq!((error.kind(), refusal(&error)), (io::ErrorKind::InvalidData, Some(ProtocolError::NotText)));
         }
         assert_eq!(text, "kept");
         assert_eq!(Body::from("caf\u{e9}").read_to_string(&mut text).unwrap(), 5);

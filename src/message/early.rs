@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 /// among its extensions, as `Arc<dyn Early>`.
 ///
 /// Once the answer has begun the head of what the handler returns counts for nothing, and its body follows what was sent.
-pub(crate) trait Early: Send + Sync + fmt::Debug {
+pub(crate) trait EarlyOutput: Send + Sync + fmt::Debug {
     /// Settles the head. It goes out with the first content.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes};
 
-use super::body::{Body, Kind};
+use super::body::{Body, BodyKind};
 
 /// Bytes to send, and the memory that is freed with them.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ enum Origin {
 
 /// Memory that bytes keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
+pub(crate) enum Retained {
     Nothing,
     /// An allocation of this size.
     Own(usize),
@@ -101,13 +101,13 @@ impl InMemory {
     }
 
     /// Returns the memory that the bytes keep from being freed.
-    pub(crate) fn kept(&self) -> Kept {
+    pub(crate) fn kept(&self) -> Retained {
         match self.origin {
-            Origin::Static => Kept::Nothing,
-            Origin::Owned(held) => Kept::Own(held),
+            Origin::Static => Retained::Nothing,
+            Origin::Owned(held) => Retained::Own(held),
             Origin::Unknown => {
                 let sent = self.whole - self.bytes.len();
-                Kept::Shared { place: (self.bytes.as_ptr() as usize).wrapping_sub(sent), size: self.whole }
+                Retained::Shared { place: (self.bytes.as_ptr() as usize).wrapping_sub(sent), size: self.whole }
             }
         }
     }
@@ -128,7 +128,7 @@ impl From<Bytes> for InMemory {
 
 impl From<InMemory> for Body {
     fn from(content: InMemory) -> Self {
-        Kind::Bytes(content).into()
+        BodyKind::Bytes(content).into()
     }
 }
 

@@ -119,8 +119,8 @@ impl IntoResponse for io::Error {
 }
 
 /// What the client did wrong, if that is why reading its content failed.
-pub(crate) fn refusal(error: &io::Error) -> Option<h1::error::Error> {
-    error.get_ref()?.downcast_ref::<h1::error::Error>().copied()
+pub(crate) fn refusal(error: &io::Error) -> Option<h1::error::ProtocolError> {
+    error.get_ref()?.downcast_ref::<h1::error::ProtocolError>().copied()
 }
 
 fn typed(content_type: HeaderValue, body: Body) -> Response {
@@ -138,9 +138,9 @@ mod tests {
 
     #[test]
     fn a_failure_of_the_content_keeps_its_status() {
-        let error = io::Error::new(io::ErrorKind::FileTooLarge, h1::error::Error::ContentTooLarge);
+        let error = io::Error::new(io::ErrorKind::FileTooLarge, h1::error::ProtocolError::ContentTooLarge);
         assert_eq!(error.into_response().status(), StatusCode::PAYLOAD_TOO_LARGE);
-        let error = io::Error::new(io::ErrorKind::TimedOut, h1::error::Error::Timeout);
+        let error = io::Error::new(io::ErrorKind::TimedOut, h1::error::ProtocolError::Timeout);
         assert_eq!(error.into_response().status(), StatusCode::REQUEST_TIMEOUT);
     }
 

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::{Group, User};
 
-use crate::address::{Credentials, Names};
+use crate::address::{Credentials, NameService};
 
 /// Who the client was when it connected (`SO_PEERCRED`); its names can be asked for if `is_resolved`.
 pub(crate) fn of(socket: &UnixStream, is_resolved: bool) -> Option<Credentials> {
@@ -69,7 +69,7 @@ fn number(text: &str) -> Option<u32> {
 }
 
 /// The system's databases, remembered.
-static NAMES: Names = Names { user, group, groups };
+static NAMES: NameService = NameService { user, group, groups };
 
 fn user(uid: u32) -> Option<String> {
     static USERS: Memory<u32, Option<String>> = Memory::new();

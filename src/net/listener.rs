@@ -23,7 +23,7 @@ use crate::error::Error;
 
 /// How to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Options {
+pub(crate) struct ListenOptions {
     /// How many connections may wait in the kernel to be accepted.
     pub(crate) backlog: i32,
     /// Whether other sockets may bind the same address (`SO_REUSEPORT`); TCP only.
@@ -60,13 +60,13 @@ enum Kind {
 
 /// A connection as it is accepted.
 #[derive(Debug)]
-pub(crate) enum Incoming {
+pub(crate) enum Accepted {
     /// With the address of the client.
     Tcp(TcpStream, SocketAddr),
     Unix(UnixStream),
 }
 
-impl Incoming {
+impl Accepted {
     fn prepared(&self, send_patience: Option<Duration>) -> io::Result<()> {
         match self {
             Self::Tcp(socket, _) if send_patience.is_some() => socket.set_write_timeout(send_patience),
@@ -84,7 +84,7 @@ impl Listener {
     /// # Errors
     /// `Resolve` for a host that has no address; `Bind` with the address that could not be had; `Setting` where a setting of Unix
     /// sockets is at fault.
-    pub(crate) fn bind(address: &BindAddr, options: &Options) -> Result<Vec<Self>, Error> {
+    pub(crate) fn bind(address: &BindAddr, options: &ListenOptions) -> Result<Vec<Self>, Error> {
         match address {
             BindAddr::Tcp { host, port } => bind_tcp(host, *port, options),
             BindAddr::Unix(path) => Ok(vec![bind_unix(path, options)?]),
@@ -96,7 +96,7 @@ impl Listener {
     }
 
     /// Takes over a socket that listens already; what kind it is, it says itself.
-    fn inherited(socket: Socket, options: &Options) -> io::Result<Self> {
+    fn inherited(socket: Socket, options: &ListenOptions) -> io::Result<Self> {
         let mut listener = if socket.domain()? == Domain::UNIX {
             let socket = UnixListener::from(socket);
             let address = BindAddr::Unix(path_of(&socket.local_addr()?));
@@ -135,18 +135,18 @@ impl Listener {
     ///
     /// # Errors
     /// What `accept` says, told apart by what is to be done about it; `Closed` once [`Listener::close`] was called.
-    pub(crate) fn accept(&self) -> Result<Incoming, Refusal> {
+    pub(crate) fn accept(&self) -> Result<Accepted, AcceptError> {
         let mut has_looked = false;
         loop {
             match &self.adopted {
-                Some(adopted) if !adopted.wait(self.fd()).map_err(Refusal::Closed)? => {
-                    return Err(Refusal::Closed(io::ErrorKind::ConnectionAborted.into()));
+                Some(adopted) if !adopted.wait(self.fd()).map_err(AcceptError::Closed)? => {
+                    return Err(AcceptError::Closed(io::ErrorKind::ConnectionAborted.into()));
                 }
                 _ => {}
             }
             let accepted = match &self.socket {
-                Kind::Tcp(socket, _) => socket.accept().map(|(stream, peer)| Incoming::Tcp(stream, peer)),
-                Kind::Unix(socket) => socket.accept().map(|(stream, _)| Incoming::Unix(stream)),
+                Kind::Tcp(socket, _) => socket.accept().map(|(stream, peer)| Accepted::Tcp(stream, peer)),
+                Kind::Unix(socket) => socket.accept().map(|(stream, _)| Accepted::Unix(stream)),
             };
             match (accepted, &self.adopted) {
                 // Another owner was faster.
@@ -154,13 +154,13 @@ impl Listener {
                 (Ok(incoming), _) => match incoming.prepared(self.send_patience) {
                     Ok(()) => return Ok(incoming),
                     // The client has left between the two calls.
-                    Err(_) => return Err(Refusal::Passing),
+                    Err(_) => return Err(AcceptError::Passing),
                 },
                 (Err(error), None) if descriptors::are_lacking(&error) && !has_looked => {
                     has_looked = true;
-                    poll::wait(self.fd(), Interest::Read, None).map_err(Refusal::Closed)?;
+                    poll::wait(self.fd(), Interest::Read, None).map_err(AcceptError::Closed)?;
                 }
-                (Err(error), _) => return Err(Refusal::of(error)),
+                (Err(error), _) => return Err(AcceptError::of(error)),
             }
         }
     }
@@ -196,7 +196,7 @@ impl Drop for Listener {
 
 /// Why there is no connection, by what is to be done about it.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+pub(crate) enum AcceptError {
     /// It was the business of that one connection, or of a signal: go on.
     Passing,
     /// Something has run out that may come back: pause.
@@ -205,7 +205,7 @@ pub(crate) enum Refusal {
     Closed(io::Error),
 }
 
-impl Refusal {
+impl AcceptError {
     /// Follows `accept(2)`: what was pending on the new connection is its own business, what the machine lacks may come back.
     fn of(error: io::Error) -> Self {
         match error.raw_os_error().map(Errno::from_raw) {
@@ -226,14 +226,14 @@ fn path_of(address: &unix::net::SocketAddr) -> PathBuf {
     }
 }
 
-fn bind_unix(path: &Path, options: &Options) -> Result<Listener, Error> {
+fn bind_unix(path: &Path, options: &ListenOptions) -> Result<Listener, Error> {
     let (socket, file) = socket_file::listen(path, options.backlog, &options.rights, options.setting)?;
     let address = BindAddr::Unix(path.to_owned());
     let send_patience = Some(options.send_patience);
     Ok(Listener { file, socket: Kind::Unix(socket), address, adopted: None, send_patience })
 }
 
-fn bind_tcp(host: &str, port: u16, options: &Options) -> Result<Vec<Listener>, Error> {
+fn bind_tcp(host: &str, port: u16, options: &ListenOptions) -> Result<Vec<Listener>, Error> {
     let candidates = resolve(host, port)?;
     let mut attempts = if port == 0 && candidates.len() > 1 { EPHEMERAL_ATTEMPTS } else { 1 };
     loop {
@@ -264,7 +264,7 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
 /// Binds them all, those after the first to the port the first got.
 ///
 /// A family that the machine does not have (IPv6 switched off, but in the hosts file) is left out where another serves.
-fn bind_all(candidates: &[SocketAddr], options: &Options) -> Result<Vec<Listener>, (SocketAddr, io::Error)> {
+fn bind_all(candidates: &[SocketAddr], options: &ListenOptions) -> Result<Vec<Listener>, (SocketAddr, io::Error)> {
     let mut listeners: Vec<Listener> = Vec::new();
     let mut missing = None;
     for candidate in candidates {
@@ -291,7 +291,7 @@ fn is_missing_family(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32)
 }
 
-fn bind_one(address: SocketAddr, options: &Options) -> io::Result<Listener> {
+fn bind_one(address: SocketAddr, options: &ListenOptions) -> io::Result<Listener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if let SocketAddr::V6(v6) = address {
         // `::` is dual-stack wherever the system's default says otherwise; any other address is itself only.
@@ -330,7 +330,7 @@ mod tests {
     use super::*;
 
     const RIGHTS: Rights = Rights { mode: 0o600, user: None, group: None };
-    const PLAIN: Options = Options {
+    const PLAIN: ListenOptions = ListenOptions {
         backlog: 16,
         reuse_port: false,
         nodelay: true,
@@ -378,7 +378,7 @@ mod tests {
 
     #[test]
     fn a_port_can_be_shared_when_asked() {
-        let shared = Options { reuse_port: true, ..PLAIN };
+        let shared = ListenOptions { reuse_port: true, ..PLAIN };
         let first = Listener::bind(&tcp("127.0.0.1", 0), &shared).unwrap();
         Listener::bind(&tcp("127.0.0.1", first[0].tcp_addr().unwrap().port()), &shared).unwrap();
     }
@@ -389,7 +389,7 @@ mod tests {
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| listener.accept().map(|_| ()));
             listener.close().unwrap();
-            assert!(matches!(waiting.join().unwrap(), Err(Refusal::Closed(_))));
+            assert!(matches!(waiting.join().unwrap(), Err(AcceptError::Closed(_))));
         });
     }
 
@@ -432,7 +432,7 @@ mod tests {
             }
             listener.close().unwrap();
             let (first, second) = accepting.join().unwrap();
-            assert!(first.is_ok() && matches!(second, Err(Refusal::Closed(_))), "{first:?} {second:?}");
+            assert!(first.is_ok() && matches!(second, Err(AcceptError::Closed(_))), "{first:?} {second:?}");
         });
         drop(listener);
         assert!(is_blocking(&other));
@@ -444,7 +444,7 @@ mod tests {
         let listener = inherit(&other);
         let _client = TcpStream::connect(other.local_addr().unwrap()).unwrap();
         listener.close().unwrap();
-        assert!(matches!(listener.accept(), Err(Refusal::Closed(_))), "once closed nothing is accepted any more");
+        assert!(matches!(listener.accept(), Err(AcceptError::Closed(_))), "once closed nothing is accepted any more");
     }
 
     #[test]
@@ -460,10 +460,10 @@ mod tests {
             (Errno::EINVAL, "closed"),
             (Errno::EBADF, "closed"),
         ] {
-            let found = match Refusal::of(errno.into()) {
-                Refusal::Passing => "passing",
-                Refusal::Exhausted(_) => "exhausted",
-                Refusal::Closed(_) => "closed",
+            let found = match AcceptError::of(errno.into()) {
+                AcceptError::Passing => "passing",
+                AcceptError::Exhausted(_) => "exhausted",
+                AcceptError::Closed(_) => "closed",
             };
             assert_eq!(found, expected, "{errno}");
         }
@@ -472,9 +472,9 @@ mod tests {
     #[test]
     fn accepted_sockets_inherit_nodelay() {
         for nodelay in [true, false] {
-            let listener = Listener::bind(&tcp("127.0.0.1", 0), &Options { nodelay, ..PLAIN }).unwrap().remove(0);
+            let listener = Listener::bind(&tcp("127.0.0.1", 0), &ListenOptions { nodelay, ..PLAIN }).unwrap().remove(0);
             let _client = TcpStream::connect(listener.tcp_addr().unwrap()).unwrap();
-            let Ok(Incoming::Tcp(accepted, _)) = listener.accept() else { panic!("no connection over TCP") };
+            let Ok(Accepted::Tcp(accepted, _)) = listener.accept() else { panic!("no connection over TCP") };
             assert_eq!(accepted.nodelay().unwrap(), nodelay);
         }
     }
@@ -483,7 +483,7 @@ mod tests {
     fn a_connection_waits_for_room_as_long_as_its_listener_says() {
         let listener = Listener::bind(&tcp("127.0.0.1", 0), &PLAIN).unwrap().remove(0);
         let _client = TcpStream::connect(listener.tcp_addr().unwrap()).unwrap();
-        let Ok(Incoming::Tcp(socket, _)) = listener.accept() else { panic!("no connection of TCP") };
+        let Ok(Accepted::Tcp(socket, _)) = listener.accept() else { panic!("no connection of TCP") };
         let told = socket.write_timeout().unwrap().unwrap();
         assert!((PLAIN.send_patience..3 * PLAIN.send_patience).contains(&told), "{told:?}");
     }

@@ -8,14 +8,14 @@ use std::collections::VecDeque;
 use http::{HeaderMap, header::FORWARDED};
 
 use super::node::{self, Brackets, Claims};
-use crate::h1::{error::Error, grammar};
+use crate::h1::{error::ProtocolError, grammar};
 
 /// Reads what the last `hops` elements say. Where the outermost of them is silent, the next one's word counts.
 ///
 /// # Errors
 /// `Forwarded` (400) for a field that breaks the grammar anywhere, for an empty element (it would be a matter of taste whether it counts),
 /// and where an element that counts says what is no node, no scheme or no host.
-pub(super) fn read(fields: &HeaderMap, hops: usize) -> Result<Claims, Error> {
+pub(super) fn read(fields: &HeaderMap, hops: usize) -> Result<Claims, ProtocolError> {
     let mut last = VecDeque::new();
     for line in fields.get_all(FORWARDED) {
         let mut rest = Rest(line.as_bytes());
@@ -29,7 +29,7 @@ pub(super) fn read(fields: &HeaderMap, hops: usize) -> Result<Claims, Error> {
             match rest.next() {
                 None => break,
                 Some(b',') => {}
-                Some(_) => return Err(Error::Forwarded),
+                Some(_) => return Err(ProtocolError::Forwarded),
             }
         }
     }
@@ -62,13 +62,13 @@ struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {
     /// `[ forwarded-pair ] *( ";" [ forwarded-pair ] )`, at least one pair.
-    fn element(&mut self) -> Result<Element<'a>, Error> {
+    fn element(&mut self) -> Result<Element<'a>, ProtocolError> {
         let (mut element, mut by, mut pairs) = (Element::default(), None, 0_usize);
         loop {
             let name = self.token();
             if !name.is_empty() {
                 if self.next() != Some(b'=') {
-                    return Err(Error::Forwarded);
+                    return Err(ProtocolError::Forwarded);
                 }
                 let value = self.value()?;
                 let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
@@ -80,42 +80,42 @@ impl<'a> Rest<'a> {
                     () => None,
                 };
                 if place.is_some_and(|place| place.replace(value).is_some()) {
-                    return Err(Error::Forwarded);
+                    return Err(ProtocolError::Forwarded);
                 }
                 pairs = pairs.saturating_add(1);
             }
             match self.0.split_first() {
                 Some((b';', rest)) => self.0 = rest,
-                _ if pairs == 0 => return Err(Error::Forwarded),
+                _ if pairs == 0 => return Err(ProtocolError::Forwarded),
                 _ => return Ok(element),
             }
         }
     }
 
     /// `token / quoted-string`
-    fn value(&mut self) -> Result<Cow<'a, [u8]>, Error> {
+    fn value(&mut self) -> Result<Cow<'a, [u8]>, ProtocolError> {
         if self.0.first() == Some(&b'"') {
             return self.quoted();
         }
         match self.token() {
-            [] => Err(Error::Forwarded),
+            [] => Err(ProtocolError::Forwarded),
             token => Ok(Cow::Borrowed(token)),
         }
     }
 
-    fn quoted(&mut self) -> Result<Cow<'a, [u8]>, Error> {
+    fn quoted(&mut self) -> Result<Cow<'a, [u8]>, ProtocolError> {
         self.next();
         let mut text = Cow::Borrowed(self.run(grammar::QUOTED));
         loop {
             match self.next() {
                 Some(b'"') => return Ok(text),
                 Some(b'\\') => {
-                    let byte = self.next().filter(|byte| grammar::TEXT.has(*byte)).ok_or(Error::Forwarded)?;
+                    let byte = self.next().filter(|byte| grammar::TEXT.has(*byte)).ok_or(ProtocolError::Forwarded)?;
                     let text = text.to_mut();
                     text.push(byte);
                     text.extend_from_slice(self.run(grammar::QUOTED));
                 }
-                _ => return Err(Error::Forwarded),
+                _ => return Err(ProtocolError::Forwarded),
             }
         }
     }
@@ -237,9 +237,9 @@ mod tests {
             "f\u{e9}r=10.0.0.1",
             "for=\"a, for=10.0.0.1",
         ] {
-            assert_eq!(read(&fields(&[line]), 1), Err(Error::Forwarded), "{line:?}");
+            assert_eq!(read(&fields(&[line]), 1), Err(ProtocolError::Forwarded), "{line:?}");
         }
         // A mark left open by a client is not closed by the line of a proxy.
-        assert_eq!(read(&fields(&["for=\"a", "for=10.0.0.1\""]), 1), Err(Error::Forwarded));
+        assert_eq!(read(&fields(&["for=\"a", "for=10.0.0.1\""]), 1), Err(ProtocolError::Forwarded));
     }
 }

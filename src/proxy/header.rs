@@ -12,14 +12,14 @@ use super::{v1, v2};
 pub(crate) struct Header {
     /// Its bytes; what follows is the client's.
     pub(crate) length: usize,
-    pub(crate) source: Source,
+    pub(crate) source: ProxiedSource,
     /// Whether the client came to the proxy over TLS; only version 2 can say so.
     pub(crate) is_secure: bool,
 }
 
 /// For whom a proxy has opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum ProxiedSource {
     /// For itself, such as to see whether the server is well: there is no client (`LOCAL`).
     Proxy,
     /// For a client of whom it does not say more: `UNKNOWN`, `UNSPEC`, or a protocol without connections.
@@ -42,14 +42,14 @@ pub(crate) enum Source {
 ///
 /// # Errors
 /// Whatever is no header, to the letter: the protocol leaves nothing to be guessed (§2).
-pub(crate) fn read(unread: &[u8]) -> Result<Option<Header>, Refusal> {
+pub(crate) fn read(unread: &[u8]) -> Result<Option<Header>, HeaderRefusal> {
     if begins(unread, v1::SIGNATURE) {
         return if unread.len() < v1::SIGNATURE.len() { Ok(None) } else { v1::read(unread) };
     }
     if begins(unread, v2::SIGNATURE) {
         return if unread.len() < v2::SIGNATURE.len() { Ok(None) } else { v2::read(unread) };
     }
-    Err(Refusal::Missing)
+    Err(HeaderRefusal::Missing)
 }
 
 /// Whether `unread` begins with `signature`, as far as it goes.
@@ -59,7 +59,7 @@ fn begins(unread: &[u8], signature: &[u8]) -> bool {
 
 /// Why a connection does not begin with a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum HeaderRefusal {
     /// It comes from somewhere else than a trusted proxy.
     Untrusted,
     /// It begins with something else.
@@ -88,7 +88,7 @@ pub(crate) enum Refusal {
     Checksum,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for HeaderRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Untrusted => "it is not among trusted_proxies",

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::FORWARDED};
 
-use super::header::{self, Header, Refusal};
+use super::header::{self, Header, HeaderRefusal};
 use super::legacy;
 use super::network::Networks;
 use super::node::{Claims, Node};
@@ -26,7 +26,9 @@ pub fn proxy_header(bytes: &[u8]) {
             assert_eq!(header::read(&bytes[..length]), whole, "what follows");
         }
         Ok(None) => assert!(bytes.len() < header::LONGEST),
-        Err(refusal) => assert!(!matches!(refusal, Refusal::Untrusted | Refusal::Truncated | Refusal::Late)),
+        Err(refusal) => {
+            assert!(!matches!(refusal, HeaderRefusal::Untrusted | HeaderRefusal::Truncated | HeaderRefusal::Late));
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 use http::{HeaderMap, HeaderName};
 
 use super::node::{self, Brackets, Claims};
-use crate::h1::error::Error;
+use crate::h1::error::ProtocolError;
 
 /// Where the client's address stands.
 pub(crate) const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -20,7 +20,7 @@ pub(crate) const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 ///
 /// # Errors
 /// `Forwarded` (400) where an entry that counts is none.
-pub(super) fn read(fields: &HeaderMap, hops: usize, believed: &[HeaderName]) -> Result<Claims, Error> {
+pub(super) fn read(fields: &HeaderMap, hops: usize, believed: &[HeaderName]) -> Result<Claims, ProtocolError> {
     let lists = Lists { fields, hops, believed };
     Ok(Claims {
         client: lists.outermost(&FOR, |text| node::node(text, Brackets::Optional))?,
@@ -38,7 +38,11 @@ struct Lists<'a> {
 
 impl Lists<'_> {
     /// The entry of the outermost proxy of ours; of all that are ours, if there are fewer than there should be.
-    fn outermost<T>(&self, name: &HeaderName, read: fn(&[u8]) -> Result<T, Error>) -> Result<Option<T>, Error> {
+    fn outermost<T>(
+        &self,
+        name: &HeaderName,
+        read: fn(&[u8]) -> Result<T, ProtocolError>,
+    ) -> Result<Option<T>, ProtocolError> {
         if !self.believed.contains(name) {
             return Ok(None);
         }
@@ -59,7 +63,7 @@ mod tests {
     use crate::proxy::node::Node;
 
     /// Each line of text is a field line.
-    fn read(lines: &str, hops: usize) -> Result<Claims, Error> {
+    fn read(lines: &str, hops: usize) -> Result<Claims, ProtocolError> {
         let mut fields = HeaderMap::new();
         for line in lines.lines() {
             let (name, value) = line.split_once(':').unwrap();
@@ -119,7 +123,7 @@ mod tests {
         assert_eq!(read(lines, 2), Ok(claims("http", "outer.example:8443")));
         assert_eq!(read("Accept:x", 1), Ok(Claims::default()));
         for lines in ["X-Forwarded-Proto:gopher", "X-Forwarded-Host:a b", "X-Forwarded-Host:", "X-Forwarded-Proto:"] {
-            assert_eq!(read(lines, 1), Err(Error::Forwarded), "{lines}");
+            assert_eq!(read(lines, 1), Err(ProtocolError::Forwarded), "{lines}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::h1::{error::Error, grammar, target};
+use crate::h1::{error::ProtocolError, grammar, target};
 
 /// What is said of a request's client: what is not said is not known, but for what the connection tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,8 +35,8 @@ pub(super) enum Brackets {
 ///
 /// # Errors
 /// `Forwarded` (400) for anything else.
-pub(super) fn node(text: &[u8], brackets: Brackets) -> Result<Node, Error> {
-    let text = core::str::from_utf8(text).map_err(|_| Error::Forwarded)?;
+pub(super) fn node(text: &[u8], brackets: Brackets) -> Result<Node, ProtocolError> {
+    let text = core::str::from_utf8(text).map_err(|_| ProtocolError::Forwarded)?;
     if brackets == Brackets::Optional {
         // nginx calls a client so that came over a Unix socket.
         if text == "unix:" {
@@ -48,33 +48,34 @@ pub(super) fn node(text: &[u8], brackets: Brackets) -> Result<Node, Error> {
     }
     let (node, rest) = match text.strip_prefix('[') {
         Some(text) => {
-            let (address, rest) = text.split_once(']').ok_or(Error::Forwarded)?;
-            (Node::At(address.parse::<Ipv6Addr>().map_err(|_| Error::Forwarded)?.into()), rest)
+            let (address, rest) = text.split_once(']').ok_or(ProtocolError::Forwarded)?;
+            (Node::At(address.parse::<Ipv6Addr>().map_err(|_| ProtocolError::Forwarded)?.into()), rest)
         }
         None => {
-            let (name, rest) = text.split_at_checked(text.find(':').unwrap_or(text.len())).ok_or(Error::Forwarded)?;
+            let (name, rest) =
+                text.split_at_checked(text.find(':').unwrap_or(text.len())).ok_or(ProtocolError::Forwarded)?;
             let node = match name.parse::<Ipv4Addr>() {
                 Ok(address) => Node::At(address.into()),
                 Err(_) if name.eq_ignore_ascii_case("unknown") || is_obfuscated(name) => Node::Hidden,
-                Err(_) => return Err(Error::Forwarded),
+                Err(_) => return Err(ProtocolError::Forwarded),
             };
             (node, rest)
         }
     };
     let is_whole = rest.is_empty() || rest.strip_prefix(':').is_some_and(|port| is_port(port) || is_obfuscated(port));
-    if is_whole { Ok(node) } else { Err(Error::Forwarded) }
+    if is_whole { Ok(node) } else { Err(ProtocolError::Forwarded) }
 }
 
 /// Reads a scheme. `ws` and `wss`, as some say for what begins as HTTP and becomes a WebSocket, are its two as well.
 ///
 /// # Errors
 /// `Forwarded` (400) for another: nothing else can have come by way of HTTP.
-pub(super) fn scheme(text: &[u8]) -> Result<&'static str, Error> {
+pub(super) fn scheme(text: &[u8]) -> Result<&'static str, ProtocolError> {
     let is = |scheme: &[u8]| text.eq_ignore_ascii_case(scheme);
     match () {
         () if is(b"http") || is(b"ws") => Ok("http"),
         () if is(b"https") || is(b"wss") => Ok("https"),
-        () => Err(Error::Forwarded),
+        () => Err(ProtocolError::Forwarded),
     }
 }
 
@@ -82,9 +83,9 @@ pub(super) fn scheme(text: &[u8]) -> Result<&'static str, Error> {
 ///
 /// # Errors
 /// `Forwarded` (400) for what would be none there.
-pub(super) fn host(text: &[u8]) -> Result<Box<str>, Error> {
-    let host = core::str::from_utf8(text).map_err(|_| Error::Forwarded)?;
-    if target::is_authority(text) { Ok(host.into()) } else { Err(Error::Forwarded) }
+pub(super) fn host(text: &[u8]) -> Result<Box<str>, ProtocolError> {
+    let host = core::str::from_utf8(text).map_err(|_| ProtocolError::Forwarded)?;
+    if target::is_authority(text) { Ok(host.into()) } else { Err(ProtocolError::Forwarded) }
 }
 
 /// `"_" 1*( ALPHA / DIGIT / "." / "_" / "-")` (RFC 7239 §6.3).
@@ -163,7 +164,7 @@ mod tests {
         }
         check("2001:db8:cafe::17", Brackets::Demanded, None);
         check("unix:", Brackets::Demanded, None);
-        assert_eq!(node(b"\xff", Brackets::Optional), Err(Error::Forwarded));
+        assert_eq!(node(b"\xff", Brackets::Optional), Err(ProtocolError::Forwarded));
     }
 
     #[test]
@@ -174,13 +175,13 @@ mod tests {
             assert_eq!(scheme(text.as_bytes()).ok(), expected);
         }
         for text in ["", "ftp", "https ", "httpss", "https,http"] {
-            assert_eq!(scheme(text.as_bytes()), Err(Error::Forwarded), "{text:?}");
+            assert_eq!(scheme(text.as_bytes()), Err(ProtocolError::Forwarded), "{text:?}");
         }
         for text in ["example.org", "example.org:8443", "[::1]:80", "192.0.2.1"] {
             assert_eq!(host(text.as_bytes()).as_deref(), Ok(text));
         }
         for text in ["", "a b", "a,b", "a/b", "user@a", "a:b", "a:70000", "::1", "\u{e9}"] {
-            assert_eq!(host(text.as_bytes()), Err(Error::Forwarded), "{text:?}");
+            assert_eq!(host(text.as_bytes()), Err(ProtocolError::Forwarded), "{text:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, header::FORWARDED};
 use super::network::Networks;
 use super::node::Claims;
 use super::{forwarded, legacy};
-use crate::h1::error::Error;
+use crate::h1::error::ProtocolError;
 
 /// Trusted proxies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Trust {
     ///
     /// # Errors
     /// `Forwarded` (400) if a trusted proxy says what cannot be understood. Better no answer than one to somebody else.
-    pub(crate) fn judge(&self, is_trusted: bool, fields: &mut HeaderMap) -> Result<Claims, Error> {
+    pub(crate) fn judge(&self, is_trusted: bool, fields: &mut HeaderMap) -> Result<Claims, ProtocolError> {
         let proxys: Vec<HeaderName> = fields.keys().filter(|name| self.is_proxys(name.as_str())).cloned().collect();
         let is_relayed = !proxys.is_empty();
         for name in proxys {
@@ -132,7 +132,7 @@ mod tests {
         }
         // Nonsense is refused of those only who would have been believed.
         let nonsense = || request(&["forwarded"]);
-        assert_eq!(trust(&["forwarded"]).judge(true, &mut nonsense()), Err(Error::Forwarded));
+        assert_eq!(trust(&["forwarded"]).judge(true, &mut nonsense()), Err(ProtocolError::Forwarded));
         let nothing = Ok(Claims { is_relayed: true, ..Claims::default() });
         assert_eq!(trust(&["forwarded"]).judge(false, &mut nonsense()), nothing);
         assert_eq!(trust(&["x-forwarded-for"]).judge(true, &mut nonsense()), nothing);

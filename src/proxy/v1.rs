@@ -2,35 +2,35 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::header::{Header, Refusal, Source};
+use super::header::{Header, HeaderRefusal, ProxiedSource};
 
 /// How it begins.
 pub(super) const SIGNATURE: &[u8] = b"PROXY ";
 
 /// Reads a header that begins with [`SIGNATURE`]; `None` while it is not all there.
-pub(super) fn read(unread: &[u8]) -> Result<Option<Header>, Refusal> {
+pub(super) fn read(unread: &[u8]) -> Result<Option<Header>, HeaderRefusal> {
     let window = unread.get(..LONGEST).unwrap_or(unread);
     let end = window.iter().position(|byte| !matches!(byte, b' '..=b'~')).unwrap_or(window.len());
-    let (line, rest) = window.split_at_checked(end).ok_or(Refusal::Line)?;
+    let (line, rest) = window.split_at_checked(end).ok_or(HeaderRefusal::Line)?;
     // Whatever comes next: with its end it would be longer.
     if end.saturating_add(CRLF) > LONGEST {
-        return Err(Refusal::LineTooLong);
+        return Err(HeaderRefusal::LineTooLong);
     }
     match rest {
         [b'\r', b'\n', ..] => {}
         [] | [b'\r'] => return Ok(None),
-        _ => return Err(Refusal::Line),
+        _ => return Err(HeaderRefusal::Line),
     }
     let text = line.strip_prefix(SIGNATURE).and_then(|text| core::str::from_utf8(text).ok());
-    let source = text.and_then(source).ok_or(Refusal::Line)?;
+    let source = text.and_then(source).ok_or(HeaderRefusal::Line)?;
     Ok(Some(Header { length: end.saturating_add(CRLF), source, is_secure: false }))
 }
 
 /// Reads what stands behind `PROXY `. Behind `UNKNOWN` anything may stand, and means nothing.
-fn source(text: &str) -> Option<Source> {
+fn source(text: &str) -> Option<ProxiedSource> {
     let mut parts = text.split(' ');
     let ip: fn(&str) -> Option<IpAddr> = match parts.next()? {
-        "UNKNOWN" => return Some(Source::Unknown),
+        "UNKNOWN" => return Some(ProxiedSource::Unknown),
         "TCP4" => |text| text.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
         "TCP6" => |text| text.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
         _ => return None,
@@ -40,7 +40,10 @@ fn source(text: &str) -> Option<Source> {
     if parts.next().is_some() {
         return None;
     }
-    Some(Source::Tcp { client: SocketAddr::new(client, client_port), server: SocketAddr::new(server, server_port) })
+    Some(ProxiedSource::Tcp {
+        client: SocketAddr::new(client, client_port),
+        server: SocketAddr::new(server, server_port),
+    })
 }
 
 /// Digits without a needless zero.

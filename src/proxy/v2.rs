@@ -4,7 +4,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::header::{Header, Refusal, Source};
+use super::header::{Header, HeaderRefusal, ProxiedSource};
 
 /// How it begins.
 pub(super) const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -14,10 +14,10 @@ pub(super) const FIXED: usize = 16;
 pub(super) const MOST: usize = 4096;
 
 /// Reads a header that begins with [`SIGNATURE`]; `None` while it is not all there.
-pub(super) fn read(unread: &[u8]) -> Result<Option<Header>, Refusal> {
+pub(super) fn read(unread: &[u8]) -> Result<Option<Header>, HeaderRefusal> {
     match unread.get(SIGNATURE.len()) {
-        Some(byte) if byte >> 4 != 2 => return Err(Refusal::Version),
-        Some(byte) if byte & 15 > PROXY => return Err(Refusal::Command),
+        Some(byte) if byte >> 4 != 2 => return Err(HeaderRefusal::Version),
+        Some(byte) if byte & 15 > PROXY => return Err(HeaderRefusal::Command),
         _ => {}
     }
     let Some((fixed, rest)) = unread.split_first_chunk::<FIXED>() else { return Ok(None) };
@@ -26,13 +26,13 @@ pub(super) fn read(unread: &[u8]) -> Result<Option<Header>, Refusal> {
     let is_local = command & 15 != PROXY;
     let addresses = if is_local { Addresses::Ignored } else { Addresses::of(family)? };
     if count > MOST {
-        return Err(Refusal::TooLong);
+        return Err(HeaderRefusal::TooLong);
     }
     if count < addresses.length() {
-        return Err(Refusal::TooShort);
+        return Err(HeaderRefusal::TooShort);
     }
     let Some(body) = rest.get(..count) else { return Ok(None) };
-    let source = if is_local { Source::Proxy } else { addresses.read(body).ok_or(Refusal::TooShort)? };
+    let source = if is_local { ProxiedSource::Proxy } else { addresses.read(body).ok_or(HeaderRefusal::TooShort)? };
     let length = FIXED.saturating_add(count);
     // What belongs to addresses that are not looked at is not looked at either.
     let is_secure = match addresses {
@@ -58,13 +58,13 @@ enum Addresses {
 impl Addresses {
     /// Those of a family (high half) and a protocol. A protocol without connections is let pass as the unspecified one, as the
     /// specification has it for all that a receiver does not implement.
-    fn of(family: u8) -> Result<Self, Refusal> {
+    fn of(family: u8) -> Result<Self, HeaderRefusal> {
         match family {
             0x00 | 0x12 | 0x22 | 0x32 => Ok(Self::Ignored),
             0x11 => Ok(Self::Inet),
             0x21 => Ok(Self::Inet6),
             0x31 => Ok(Self::Unix),
-            _ => Err(Refusal::Family),
+            _ => Err(HeaderRefusal::Family),
         }
     }
 
@@ -77,10 +77,10 @@ impl Addresses {
         }
     }
 
-    fn read(self, body: &[u8]) -> Option<Source> {
+    fn read(self, body: &[u8]) -> Option<ProxiedSource> {
         let (client, server) = match self {
-            Self::Ignored => return Some(Source::Unknown),
-            Self::Unix => return Some(Source::Unix),
+            Self::Ignored => return Some(ProxiedSource::Unknown),
+            Self::Unix => return Some(ProxiedSource::Unix),
             Self::Inet => {
                 let (client, rest) = body.split_first_chunk::<4>()?;
                 let (server, rest) = rest.split_first_chunk::<4>()?;
@@ -100,7 +100,7 @@ impl Addresses {
                 )
             }
         };
-        Some(Source::Tcp { client, server })
+        Some(ProxiedSource::Tcp { client, server })
     }
 }
 
@@ -110,27 +110,27 @@ fn ports(bytes: &[u8]) -> Option<(u16, u16)> {
 }
 
 /// Goes through the extensions of `header`, which begin at `at`; says whether the client came over TLS.
-fn extensions(header: &[u8], mut at: usize) -> Result<bool, Refusal> {
+fn extensions(header: &[u8], mut at: usize) -> Result<bool, HeaderRefusal> {
     let (mut checksum, mut tls) = (None, None);
     while let Some(rest) = header.get(at..).filter(|rest| !rest.is_empty()) {
-        let (kind, value) = extension(rest).ok_or(Refusal::Extension)?;
+        let (kind, value) = extension(rest).ok_or(HeaderRefusal::Extension)?;
         let begin = at.saturating_add(EXTENSION_HEAD);
         let before = match kind {
             CHECKSUM => checksum.replace((begin, value)).map(|_| ()),
-            TLS => tls.replace(*value.first().ok_or(Refusal::Extension)? & OVER_TLS != 0).map(|_| ()),
+            TLS => tls.replace(*value.first().ok_or(HeaderRefusal::Extension)? & OVER_TLS != 0).map(|_| ()),
             _ => None,
         };
         if before.is_some() {
-            return Err(Refusal::Extension);
+            return Err(HeaderRefusal::Extension);
         }
         at = begin.saturating_add(value.len());
     }
     if let Some((begin, value)) = checksum {
-        let stated = u32::from_be_bytes(value.try_into().map_err(|_| Refusal::Extension)?);
-        let (before, rest) = header.split_at_checked(begin).ok_or(Refusal::Extension)?;
+        let stated = u32::from_be_bytes(value.try_into().map_err(|_| HeaderRefusal::Extension)?);
+        let (before, rest) = header.split_at_checked(begin).ok_or(HeaderRefusal::Extension)?;
         let after = rest.get(value.len()..).unwrap_or_default();
         if stated != crc32c(&[before, &[0; 4], after]) {
-            return Err(Refusal::Checksum);
+            return Err(HeaderRefusal::Checksum);
         }
     }
     Ok(tls.unwrap_or(false))

@@ -8,7 +8,7 @@ use super::Server;
 use crate::address::BindAddr;
 use crate::config::Config;
 use crate::engine::Report;
-use crate::engine::{Engine, Kept};
+use crate::engine::{Engine, KeptListeners};
 use crate::error::Error;
 use crate::http_server::{HttpServer, Ready};
 use crate::message::Handler;
@@ -65,7 +65,7 @@ impl HttpServer for BuiltIn {
             course.state().failure = Some(Error::Bind { address: address.to_string(), source });
             course.changed.notify_all();
         });
-        let mut kept = Kept::default();
+        let mut kept = KeptListeners::default();
         let engine = Arc::new(Engine::prepare(self.config.clone(), Arc::clone(&self.handler), &mut kept, &report)?);
         engine.open(kept)?;
         self.course.state().engine = Some(Arc::clone(&engine));

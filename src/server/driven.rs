@@ -2,7 +2,7 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::life::{Shared, State};
+use super::life::{LifeState, Shared};
 use crate::bus::{self, Bus, WeakBus};
 use crate::error::Error;
 
@@ -28,7 +28,7 @@ impl Driven {
     pub(super) fn by(shared: &Shared) -> Self {
         let buses = {
             let life = shared.settled();
-            if life.state == State::Stopped { life.buses.clone() } else { Vec::new() }
+            if life.state == LifeState::Stopped { life.buses.clone() } else { Vec::new() }
         };
         let is_at_rest = |bus: &Bus| matches!(bus.state(), bus::State::Stopped | bus::State::Exiting);
         let buses: Vec<Bus> = buses.iter().filter_map(WeakBus::upgrade).filter(is_at_rest).collect();

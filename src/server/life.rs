@@ -10,10 +10,10 @@ use super::graceful::Listeners;
 use super::reload::Reloading;
 use super::running::{Prepared, Running};
 use super::served::Served;
-use super::told::Told;
+use super::told::ErrorText;
 use crate::address::BindAddr;
 use crate::bus::{WeakBus, notify};
-use crate::engine::Kept;
+use crate::engine::KeptListeners;
 use crate::engine::Report;
 use crate::error::Error;
 use crate::http_server::Stopped;
@@ -34,13 +34,13 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 pub(super) struct Life {
-    pub(super) state: State,
+    pub(super) state: LifeState,
     /// What runs, or the last one for as long as it has a thread left to join.
     pub(super) running: Option<Arc<Running>>,
     /// What is to open, in `Prepared`.
     pub(super) prepared: Option<Prepared>,
     /// What the next start goes on with, in `Paused`.
-    pub(super) kept: Kept,
+    pub(super) kept: KeptListeners,
     /// Whether somebody has asked for a stop while another was at it: a restart goes no further then.
     is_unwanted: bool,
     stopped: Stopped,
@@ -57,7 +57,7 @@ pub(super) struct Life {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum LifeState {
     #[default]
     Stopped,
     Starting,
@@ -79,29 +79,29 @@ impl Shared {
     }
 
     pub(super) fn stop(&self) -> Stopped {
-        self.stop_for(State::Stopped).unwrap_or_else(|| self.life().stopped)
+        self.stop_for(LifeState::Stopped).unwrap_or_else(|| self.life().stopped)
     }
 
     /// Stops what runs, and enters `next`; `None` if it was not this call that stopped it. In `Paused` the listeners stay open; a stop that
     /// is asked for meanwhile ends that.
-    pub(super) fn stop_for(&self, next: State) -> Option<Stopped> {
+    pub(super) fn stop_for(&self, next: LifeState) -> Option<Stopped> {
         let (running, is_main) = {
             let mut life = self.life();
-            while life.state == State::Starting {
+            while life.state == LifeState::Starting {
                 life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
             }
             match (life.state, &life.running) {
-                (State::Running, _) => life.begin_stop()?,
-                (State::Stopping, running) => {
+                (LifeState::Running, _) => life.begin_stop()?,
+                (LifeState::Stopping, running) => {
                     // Another is at it. Who is waited for himself must not wait for him.
                     let waits = running.as_ref().is_some_and(|running| !running.is_ours());
-                    life.is_unwanted |= next == State::Stopped;
-                    while waits && life.state == State::Stopping {
+                    life.is_unwanted |= next == LifeState::Stopped;
+                    while waits && life.state == LifeState::Stopping {
                         life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
                     }
                     return None;
                 }
-                (State::Prepared | State::Paused, _) => {
+                (LifeState::Prepared | LifeState::Paused, _) => {
                     self.give_up(life, next);
                     return None;
                 }
@@ -112,17 +112,18 @@ impl Shared {
     }
 
     /// Goes through with a stop that has begun.
-    fn finish_stop(&self, running: &Arc<Running>, is_main: bool, next: State) -> Stopped {
+    fn finish_stop(&self, running: &Arc<Running>, is_main: bool, next: LifeState) -> Stopped {
         match next {
             _ if !is_main => {}
-            State::Paused => notify::reloading(),
+            LifeState::Paused => notify::reloading(),
             _ => notify::stopping(),
         }
-        let (stopped, kept) = if next == State::Paused { running.pause() } else { (running.stop(), Kept::default()) };
+        let (stopped, kept) =
+            if next == LifeState::Paused { running.pause() } else { (running.stop(), KeptListeners::default()) };
         let mut unwanted = None;
         self.let_go(running, |life| {
             life.stopped = stopped;
-            if std::mem::take(&mut life.is_unwanted) && next == State::Paused {
+            if std::mem::take(&mut life.is_unwanted) && next == LifeState::Paused {
                 unwanted = Some(kept);
             } else {
                 (life.state, life.kept) = (next, kept);
@@ -133,7 +134,7 @@ impl Shared {
                 notify::stopping();
             }
             drop(kept);
-            self.life().state = State::Stopped;
+            self.life().state = LifeState::Stopped;
         }
         self.changed.notify_all();
         log::info!("stopped: {} finished, {} cut", stopped.finished, stopped.cut);
@@ -141,18 +142,18 @@ impl Shared {
     }
 
     /// Gives up what has been bound and does not serve.
-    fn give_up(&self, mut life: MutexGuard<'_, Life>, next: State) {
-        if next == State::Paused {
+    fn give_up(&self, mut life: MutexGuard<'_, Life>, next: LifeState) {
+        if next == LifeState::Paused {
             return;
         }
         let (prepared, kept) = (life.prepared.take(), std::mem::take(&mut life.kept));
-        life.state = State::Stopping;
+        life.state = LifeState::Stopping;
         drop(life);
         if let Some(prepared) = prepared {
             prepared.give_up();
         }
         drop(kept);
-        self.life().state = State::Stopped;
+        self.life().state = LifeState::Stopped;
         self.changed.notify_all();
     }
 
@@ -162,7 +163,7 @@ impl Shared {
             let mut life = self.life();
             // At once: another who stops it meanwhile would wait for this thread, and this one for him.
             let Some((running, is_main)) = life.begin_stop() else {
-                if life.state != State::Stopped {
+                if life.state != LifeState::Stopped {
                     // Whoever is at it finds it, and does not have to be waited for.
                     life.broken = Some(cause);
                 }
@@ -172,7 +173,7 @@ impl Shared {
             (running, is_main, life.buses.clone())
         };
         log::error!("the server cannot go on: {cause}");
-        self.finish_stop(&running, is_main, State::Stopped);
+        self.finish_stop(&running, is_main, LifeState::Stopped);
         for bus in buses.iter().filter_map(WeakBus::upgrade) {
             bus.fail("HTTP server", Error::Serving { source: Arc::clone(&cause) });
         }
@@ -192,7 +193,7 @@ impl Shared {
         let is_running = {
             let mut life = self.life();
             life.is_main = is_main;
-            life.state == State::Running
+            life.state == LifeState::Running
         };
         if is_main && is_running {
             notify::ready();
@@ -204,8 +205,8 @@ impl Shared {
         let mut life = self.life();
         loop {
             match (life.state, &life.failure) {
-                (State::Running, _) => return Ok(()),
-                (State::Stopped, Some(cause)) => return Err(Error::Serving { source: Arc::clone(cause) }),
+                (LifeState::Running, _) => return Ok(()),
+                (LifeState::Stopped, Some(cause)) => return Err(Error::Serving { source: Arc::clone(cause) }),
                 _ => life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner),
             }
         }
@@ -215,7 +216,7 @@ impl Shared {
     pub(super) fn block(&self) -> Result<(), Error> {
         let failure = {
             let mut life = self.life();
-            while life.state != State::Stopped {
+            while life.state != LifeState::Stopped {
                 life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
             }
             life.failure.clone()
@@ -245,7 +246,7 @@ impl Shared {
     /// Waits while it is in the middle of a start.
     pub(super) fn wait_for_start(&self) {
         let mut life = self.life();
-        while life.state == State::Starting {
+        while life.state == LifeState::Starting {
             life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -253,7 +254,7 @@ impl Shared {
     /// What runs, as opposed to what has.
     pub(super) fn serving(&self) -> Option<Arc<Running>> {
         let life = self.life();
-        life.running.clone().filter(|_| life.state == State::Running)
+        life.running.clone().filter(|_| life.state == LifeState::Running)
     }
 
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
@@ -268,7 +269,7 @@ impl Shared {
     pub(super) fn cut(&self) {
         let running = {
             let life = self.life();
-            life.running.clone().filter(|_| life.state == State::Stopping)
+            life.running.clone().filter(|_| life.state == LifeState::Stopping)
         };
         if let Some(running) = running {
             running.cut();
@@ -282,7 +283,7 @@ impl Shared {
     /// The life once nobody is in the middle of changing it.
     pub(super) fn settled(&self) -> MutexGuard<'_, Life> {
         let mut life = self.life();
-        while matches!(life.state, State::Starting | State::Stopping) {
+        while matches!(life.state, LifeState::Starting | LifeState::Stopping) {
             life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
         }
         life
@@ -297,18 +298,18 @@ impl Shared {
 impl Life {
     /// Enters `Stopping`, if it runs; gives what does, and whether systemd is to be told.
     fn begin_stop(&mut self) -> Option<(Arc<Running>, bool)> {
-        let running = self.running.clone().filter(|_| self.state == State::Running)?;
+        let running = self.running.clone().filter(|_| self.state == LifeState::Running)?;
         // Whoever sees that it is stopping may rely on it.
         running.announce_stop();
-        self.state = State::Stopping;
+        self.state = LifeState::Stopping;
         self.is_unwanted = false;
         Some((running, self.is_main))
     }
 
     /// Enters that a start has failed; who waits for it is told in words, as the error itself is the starter's.
     pub(super) fn fail_to_start(&mut self, error: Error) -> Error {
-        self.state = State::Stopped;
-        self.failure = Some(Arc::new(Told::of(&error)));
+        self.state = LifeState::Stopped;
+        self.failure = Some(Arc::new(ErrorText::of(&error)));
         error
     }
 }
@@ -392,7 +393,7 @@ mod tests {
         let running = server.shared.serving().unwrap();
         let Running::Engine(engine) = &*running else { unreachable!("there is no instance") };
         let entrances = engine.entrances();
-        server.shared.stop_for(State::Paused);
+        server.shared.stop_for(LifeState::Paused);
         entrances.iter().for_each(|entrance| entrance.break_down());
         let mut life = server.shared.life();
         while life.broken.is_none() {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use super::Server;
-use super::life::{Shared, State};
+use super::life::{LifeState, Shared};
 use crate::bus::{BoxError, Bus, Message, Plugin};
 use crate::settings::Settings;
 
@@ -33,7 +33,7 @@ impl Server {
     /// bus.start()?;
     /// assert!(server.handle().is_running());
     /// bus.exit()?;
-    /// # Ok::<(), drupe::process::Error>(())
+    /// # Ok::<(), drupe::process::BusError>(())
     /// ```
     pub fn subscribe(&self, bus: &Bus) {
         let name = "HTTP server";
@@ -97,7 +97,7 @@ fn open(shared: &Weak<Shared>, settings: &Settings, message: &Message<'_>) -> Re
 
 fn stop(shared: &Weak<Shared>, _: &Settings, message: &Message<'_>) -> Result<(), BoxError> {
     if let Some(shared) = shared.upgrade() {
-        shared.stop_for(if message.is_restart() { State::Paused } else { State::Stopped });
+        shared.stop_for(if message.is_restart() { LifeState::Paused } else { LifeState::Stopped });
     }
     Ok(())
 }

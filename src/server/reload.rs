@@ -4,7 +4,7 @@ use std::error::Error as Cause;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::life::Shared;
-use super::told::Told;
+use super::told::ErrorText;
 use super::{Server, ServerHandle};
 use crate::config::Config;
 use crate::error::Error;
@@ -116,7 +116,7 @@ impl Shared {
                 log::info!("settings have been read again");
             }
             Err(error) => {
-                let error = Told::of(&*error);
+                let error = ErrorText::of(&*error);
                 log::error!("settings could not be read again, those there are stay in force: {error}");
             }
         }
@@ -168,7 +168,7 @@ mod tests {
     use crate::address::BindAddr;
     use crate::http_server::{HttpServer, Ready};
     use crate::message::Request;
-    use crate::server::life::State;
+    use crate::server::life::LifeState;
     use crate::server::running::Prepared;
 
     type End = Result<(), Box<dyn Cause + Send + Sync>>;
@@ -209,7 +209,7 @@ mod tests {
         });
         thread::scope(|scope| {
             scope.spawn(|| server.start().unwrap());
-            while server.shared.life().state != State::Starting {
+            while server.shared.life().state != LifeState::Starting {
                 thread::yield_now();
             }
             let reading = scope.spawn(|| server.shared.read_again());

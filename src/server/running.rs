@@ -8,7 +8,7 @@ use super::life::Shared;
 use crate::address::BindAddr;
 use crate::config::Config;
 use crate::engine::Report;
-use crate::engine::{Engine, Kept};
+use crate::engine::{Engine, KeptListeners};
 use crate::error::Error;
 use crate::http_server::Stopped;
 use crate::message::Handler;
@@ -23,7 +23,7 @@ pub(super) enum Running {
 
 /// What has bound its addresses and accepts nobody yet. An instance does both at once, when it is opened.
 pub(super) enum Prepared {
-    Engine(Engine, Kept),
+    Engine(Engine, KeptListeners),
     Instance(Controlled),
 }
 
@@ -36,7 +36,7 @@ impl Prepared {
         settings: &Settings,
         config: Config,
         handler: Arc<dyn Handler>,
-        mut kept: Kept,
+        mut kept: KeptListeners,
         report: &Report,
     ) -> Result<Self, Error> {
         match &settings.instance {
@@ -87,10 +87,10 @@ impl Running {
     }
 
     /// Stops, but for what a next start can go on with.
-    pub(super) fn pause(&self) -> (Stopped, Kept) {
+    pub(super) fn pause(&self) -> (Stopped, KeptListeners) {
         match self {
             Self::Engine(engine) => engine.pause(),
-            Self::Instance(instance) => (instance.stop(), Kept::default()),
+            Self::Instance(instance) => (instance.stop(), KeptListeners::default()),
         }
     }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::life::{Life, Shared, State};
+use super::life::{Life, LifeState, Shared};
 use super::running::Prepared;
 use crate::bus::notify;
 use crate::config::Config;
-use crate::engine::Kept;
+use crate::engine::KeptListeners;
 use crate::error::Error;
 use crate::settings::Settings;
 
@@ -21,7 +21,7 @@ impl Shared {
     pub(super) fn go_on(self: &Arc<Self>, settings: &Settings) -> Result<bool, Error> {
         let claimed = {
             let mut life = self.settled();
-            if life.state == State::Stopped {
+            if life.state == LifeState::Stopped {
                 return Err(Error::Stopped);
             }
             life.claim()
@@ -31,7 +31,7 @@ impl Shared {
     }
 
     /// Goes on from a claim.
-    pub(super) fn start_claimed(self: &Arc<Self>, settings: &Settings, kept: Kept) -> Result<(), Error> {
+    pub(super) fn start_claimed(self: &Arc<Self>, settings: &Settings, kept: KeptListeners) -> Result<(), Error> {
         let prepared = self.bind(settings, kept)?;
         self.accept(settings, prepared)
     }
@@ -42,7 +42,7 @@ impl Shared {
         let prepared = self.bind(settings, kept)?;
         let mut life = self.life();
         life.prepared = Some(prepared);
-        life.state = State::Prepared;
+        life.state = LifeState::Prepared;
         drop(life);
         self.changed.notify_all();
         Ok(())
@@ -53,9 +53,9 @@ impl Shared {
         let prepared = {
             let mut life = self.settled();
             let Some(prepared) = life.prepared.take() else {
-                return if life.state == State::Running { Ok(false) } else { Err(Error::Stopped) };
+                return if life.state == LifeState::Running { Ok(false) } else { Err(Error::Stopped) };
             };
-            life.state = State::Starting;
+            life.state = LifeState::Starting;
             prepared
         };
         self.accept(settings, prepared).map(|()| true)
@@ -63,18 +63,18 @@ impl Shared {
 
     /// Enters `Starting`, once nobody else is in the middle of anything, and gives what there is to go on with; `None` if it runs or
     /// listens already.
-    pub(super) fn claim_start(&self) -> Option<Kept> {
+    pub(super) fn claim_start(&self) -> Option<KeptListeners> {
         self.settled().claim()
     }
 
     /// Gives up what has been claimed.
     #[cfg(feature = "signals")]
     pub(super) fn give_up_start(&self) {
-        self.life().state = State::Stopped;
+        self.life().state = LifeState::Stopped;
         self.changed.notify_all();
     }
 
-    fn bind(self: &Arc<Self>, settings: &Settings, kept: Kept) -> Result<Prepared, Error> {
+    fn bind(self: &Arc<Self>, settings: &Settings, kept: KeptListeners) -> Result<Prepared, Error> {
         let report = self.report();
         let prepared = Config::resolve(settings).and_then(|config| {
             let handler = self.with_page(self.served.handler(&config));
@@ -87,7 +87,7 @@ impl Shared {
     pub(super) fn refuse_to_start(&self) {
         let mut life = self.settled();
         let kept = std::mem::take(&mut life.kept);
-        if matches!(life.state, State::Stopped | State::Paused) {
+        if matches!(life.state, LifeState::Stopped | LifeState::Paused) {
             life.fail_to_start(Error::Stopped);
         }
         drop(life);
@@ -107,7 +107,7 @@ impl Shared {
             return Err(self.fail_to_start(settings, Error::Serving { source: cause }));
         }
         in_force.clone_from(settings);
-        life.state = State::Running;
+        life.state = LifeState::Running;
         life.running = Some(Arc::clone(&running));
         let is_main = life.is_main;
         drop(life);
@@ -137,13 +137,13 @@ impl Shared {
 
 impl Life {
     /// Enters `Starting`, and gives what there is to go on with; `None` if it runs or listens already.
-    fn claim(&mut self) -> Option<Kept> {
+    fn claim(&mut self) -> Option<KeptListeners> {
         match self.state {
-            State::Running | State::Prepared => return None,
-            State::Stopped => self.broken = None,
+            LifeState::Running | LifeState::Prepared => return None,
+            LifeState::Stopped => self.broken = None,
             _ => {}
         }
-        self.state = State::Starting;
+        self.state = LifeState::Starting;
         self.failure = None;
         Some(std::mem::take(&mut self.kept))
     }

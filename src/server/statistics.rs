@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use super::life::Shared;
 use super::{Server, ServerHandle};
 use crate::message::{Handler, Request, Response};
-use crate::statistics::{Page, Source, Statistics, not_found};
+use crate::statistics::{Page, Statistics, StatisticsSource, not_found};
 
 impl Server {
     /// What it has done since its last start; all zero if there was none.
@@ -77,7 +77,7 @@ impl ServerHandle {
     /// # }
     /// ```
     pub fn statistics_page(&self, page: Page) -> impl Handler + use<> {
-        let source = Arc::clone(&self.shared) as Arc<dyn Source>;
+        let source = Arc::clone(&self.shared) as Arc<dyn StatisticsSource>;
         move |request: &mut Request| page.answer(request, &source).unwrap_or_else(not_found)
     }
 }
@@ -91,7 +91,7 @@ struct Mounted {
 
 impl Handler for Mounted {
     fn handle(&self, request: &mut Request) -> Response {
-        let source = self.shared.upgrade().map(|shared| shared as Arc<dyn Source>);
+        let source = self.shared.upgrade().map(|shared| shared as Arc<dyn StatisticsSource>);
         match source.and_then(|source| self.page.answer(request, &source)) {
             Some(response) => response,
             None => self.handler.handle(request),
@@ -103,7 +103,7 @@ impl Handler for Mounted {
     }
 }
 
-impl Source for Shared {
+impl StatisticsSource for Shared {
     fn statistics(&self) -> Statistics {
         let running = self.running();
         running.map_or_else(|| self.life().counted.clone(), |running| running.statistics())

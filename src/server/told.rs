@@ -5,9 +5,9 @@ use std::fmt;
 
 /// What an error has said, with its causes.
 #[derive(Debug)]
-pub(super) struct Told(String);
+pub(super) struct ErrorText(String);
 
-impl Told {
+impl ErrorText {
     pub(super) fn of(error: &dyn error::Error) -> Self {
         let mut text = error.to_string();
         let mut cause = error.source();
@@ -19,10 +19,10 @@ impl Told {
     }
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for ErrorText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl error::Error for Told {}
+impl error::Error for ErrorText {}

@@ -1,6 +1,6 @@
 //! How addresses to listen on are written as text.
 
-use super::text::{Kind, SocketPath};
+use super::text::{SocketPath, ValueKind};
 use crate::address::BindAddr;
 
 /// Addresses with commas between them: `tcp://host:port`, `unix:/path`, `unix:@name`, `fd:3`; nothing at all for none.
@@ -8,7 +8,7 @@ use crate::address::BindAddr;
 /// A path with a comma in it can only be set by a program.
 pub(super) struct Addresses;
 
-impl Kind for Addresses {
+impl ValueKind for Addresses {
     type Value = Vec<BindAddr>;
     const UNIT: &'static str = "ADDRESSES";
 

@@ -4,9 +4,9 @@ use std::env;
 use std::ffi::OsString;
 
 use super::Settings;
-use super::layer::{Entry, Layer, Place};
+use super::layer::{Layer, LayerEntry, LayerPlace};
 use super::table::row;
-use super::value::Value;
+use super::value::FileValue;
 use crate::error::{Error, Origin};
 
 impl Layer {
@@ -43,14 +43,14 @@ fn of(prefix: &str, variables: impl IntoIterator<Item = (OsString, OsString)>) -
         let origin = Origin::Environment { variable: variable.clone() };
         match value.into_string() {
             Ok(value) if is_of_a_service(name, &value) => {}
-            Ok(value) => entries.push(Entry { key, value: Value::Plain(value), origin }),
+            Ok(value) => entries.push(LayerEntry { key, value: FileValue::Plain(value), origin }),
             // Which is not shown: it may be a password.
             Err(_) => return Err(Error::malformed("the value is not UTF-8".to_owned()).at(origin)),
         }
     }
     // The environment has no order; the first error is to be the same each time.
     entries.sort_by(|a, b| a.key.cmp(&b.key));
-    Ok(Layer::new(Place::Environment { prefix: prefix.to_owned() }, entries))
+    Ok(Layer::new(LayerPlace::Environment { prefix: prefix.to_owned() }, entries))
 }
 
 /// Whether Kubernetes, or Docker for links, says so where another service is: one that has the name of the prefix, or one that begins with

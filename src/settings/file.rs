@@ -9,8 +9,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Settings;
-use super::layer::{Entry, Layer, Place};
-use super::value::Value;
+use super::layer::{Layer, LayerEntry, LayerPlace};
+use super::value::FileValue;
 use crate::error::{Error, Origin};
 
 impl Layer {
@@ -77,24 +77,24 @@ pub(super) fn of(path: &Path, content: &[u8]) -> Result<Layer, Error> {
     flatten("", table.get_ref(), &mut found).map_err(|at| not_toml(at, "not a number"))?;
     // As they stand in the file: so do the errors.
     found.sort_by_key(|(_, span, _)| span.start);
-    let mut entries: Vec<Entry> = Vec::new();
+    let mut entries: Vec<LayerEntry> = Vec::new();
     for (key, span, value) in found {
-        if let Some(Entry { origin: Origin::File { line: first, .. }, .. }) =
+        if let Some(LayerEntry { origin: Origin::File { line: first, .. }, .. }) =
             entries.iter().find(|entry| entry.key == key)
         {
             let reason = format!("{} is set twice, first in line {first}", key.escape_debug());
             return Err(Error::malformed(reason).at(origin(span.start)));
         }
-        entries.push(Entry { key, value, origin: origin(span.start) });
+        entries.push(LayerEntry { key, value, origin: origin(span.start) });
     }
-    Ok(Layer::new(Place::File, entries))
+    Ok(Layer::new(LayerPlace::File, entries))
 }
 
 /// Collects what is not a table, with its dotted key, and where that key stands.
 ///
 /// # Errors
 /// Those of [`read_value`].
-fn flatten(stem: &str, table: &DeTable<'_>, found: &mut Vec<(String, Range<usize>, Value)>) -> Result<(), usize> {
+fn flatten(stem: &str, table: &DeTable<'_>, found: &mut Vec<(String, Range<usize>, FileValue)>) -> Result<(), usize> {
     for (key, value) in table {
         let span = key.span();
         let key = if stem.is_empty() { key.get_ref().to_string() } else { format!("{stem}.{}", key.get_ref()) };
@@ -117,7 +117,7 @@ fn flatten(stem: &str, table: &DeTable<'_>, found: &mut Vec<(String, Range<usize
 ///
 /// # Errors
 /// Where a number stands that is none: the parser takes what begins like one, and leaves it to others to look at the rest.
-fn read_value(value: &Spanned<DeValue<'_>>) -> Result<Value, usize> {
+fn read_value(value: &Spanned<DeValue<'_>>) -> Result<FileValue, usize> {
     let is_sound = match value.get_ref() {
         DeValue::Integer(number) => {
             let digits = number.as_str().strip_prefix(['+', '-']).unwrap_or(number.as_str());
@@ -130,13 +130,13 @@ fn read_value(value: &Spanned<DeValue<'_>>) -> Result<Value, usize> {
         return Err(value.span().start);
     }
     Ok(match value.get_ref() {
-        DeValue::String(text) => Value::Text(text.to_string()),
-        DeValue::Integer(number) => Value::Integer { digits: number.as_str().to_owned(), radix: number.radix() },
-        DeValue::Float(number) => Value::Float(number.as_str().to_owned()),
-        DeValue::Boolean(value) => Value::Bool(*value),
-        DeValue::Array(parts) => Value::List(parts.iter().map(read_value).collect::<Result<_, _>>()?),
-        DeValue::Datetime(_) => Value::Other("a date or a time"),
-        DeValue::Table(_) => Value::Table,
+        DeValue::String(text) => FileValue::Text(text.to_string()),
+        DeValue::Integer(number) => FileValue::Integer { digits: number.as_str().to_owned(), radix: number.radix() },
+        DeValue::Float(number) => FileValue::Float(number.as_str().to_owned()),
+        DeValue::Boolean(value) => FileValue::Bool(*value),
+        DeValue::Array(parts) => FileValue::List(parts.iter().map(read_value).collect::<Result<_, _>>()?),
+        DeValue::Datetime(_) => FileValue::Other("a date or a time"),
+        DeValue::Table(_) => FileValue::Table,
     })
 }
 

@@ -3,7 +3,7 @@
 use super::Settings;
 use super::nearest::nearest_of;
 use super::table::{OBJECTS, row};
-use super::value::Value;
+use super::value::FileValue;
 use crate::error::{Error, Origin};
 
 /// Everything that one place says: a file, or the environment.
@@ -26,30 +26,30 @@ use crate::error::{Error, Origin};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Layer {
-    place: Place,
-    entries: Vec<Entry>,
+    place: LayerPlace,
+    entries: Vec<LayerEntry>,
     /// What was asked for, so that it can have been meant.
     asked: Vec<String>,
 }
 
 /// One setting as it was written.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct LayerEntry {
     /// In a file `server.socket_port`, in the environment `socket_port`.
     pub(super) key: String,
-    pub(super) value: Value,
+    pub(super) value: FileValue,
     pub(super) origin: Origin,
 }
 
 /// What kind of place it is, which says how names are written there.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum LayerPlace {
     File,
     Environment { prefix: String },
 }
 
 impl Layer {
-    pub(super) fn new(place: Place, entries: Vec<Entry>) -> Layer {
+    pub(super) fn new(place: LayerPlace, entries: Vec<LayerEntry>) -> Layer {
         Layer { place, entries, asked: Vec::new() }
     }
 
@@ -63,16 +63,16 @@ impl Layer {
     pub fn take(&mut self, key: &str, unit: &str) -> Result<Option<(String, Origin)>, Error> {
         self.asked.push(key.to_owned());
         // A table without a key says nothing, if its name is that of one that may be there.
-        self.entries.retain(|entry| entry.value != Value::Table || !is_within(key, &entry.key));
+        self.entries.retain(|entry| entry.value != FileValue::Table || !is_within(key, &entry.key));
         let Some(at) = self.entries.iter().position(|entry| entry.key == key) else { return Ok(None) };
-        let Entry { value, origin, .. } = self.entries.remove(at);
+        let LayerEntry { value, origin, .. } = self.entries.remove(at);
         match value.text_for(unit) {
             Ok(text) => Ok(Some((text, origin))),
             Err(reason) => Err(Error::malformed(format!("{key}: {reason}")).at(origin)),
         }
     }
 
-    fn apply(&self, entry: &Entry, settings: &mut Settings) -> Result<(), Error> {
+    fn apply(&self, entry: &LayerEntry, settings: &mut Settings) -> Result<(), Error> {
         let located = |error: Error| error.at(entry.origin.clone());
         let Some(name) = self.setting(&entry.key).filter(|name| row(name).is_some() || OBJECTS.contains(name)) else {
             return Err(located(Error::UnknownSetting { name: entry.key.clone(), nearest: self.nearest(&entry.key) }));
@@ -85,8 +85,8 @@ impl Layer {
     /// The setting that `key` stands for, if it is one of the server's.
     fn setting<'k>(&self, key: &'k str) -> Option<&'k str> {
         match self.place {
-            Place::File => key.strip_prefix("server."),
-            Place::Environment { .. } => Some(key),
+            LayerPlace::File => key.strip_prefix("server."),
+            LayerPlace::Environment { .. } => Some(key),
         }
     }
 
@@ -94,11 +94,11 @@ impl Layer {
     fn nearest(&self, key: &str) -> Option<String> {
         let own = self.asked.iter().cloned();
         match &self.place {
-            Place::File => {
+            LayerPlace::File => {
                 let known: Vec<String> = names().map(|name| format!("server.{name}")).chain(own).collect();
                 nearest_of(key, known.iter().map(String::as_str)).map(str::to_owned)
             }
-            Place::Environment { prefix } => {
+            LayerPlace::Environment { prefix } => {
                 let known: Vec<String> = names().map(str::to_owned).chain(own).collect();
                 let name = key.strip_prefix(prefix.as_str()).unwrap_or(key).to_lowercase();
                 let nearest = nearest_of(&name, known.iter().map(String::as_str))?;
@@ -135,10 +135,10 @@ impl Settings {
 mod tests {
     use super::*;
 
-    fn layer(place: Place, entries: &[(&str, &str)]) -> Layer {
-        let entry = |(at, (key, text)): (usize, &(&str, &str))| Entry {
+    fn layer(place: LayerPlace, entries: &[(&str, &str)]) -> Layer {
+        let entry = |(at, (key, text)): (usize, &(&str, &str))| LayerEntry {
             key: (*key).to_owned(),
-            value: Value::Plain((*text).to_owned()),
+            value: FileValue::Plain((*text).to_owned()),
             origin: Origin::File { path: "a.toml".into(), line: at + 1 },
         };
         Layer::new(place, entries.iter().enumerate().map(entry).collect())
@@ -147,9 +147,12 @@ mod tests {
     #[test]
     fn one_layer_goes_upon_the_other() {
         let mut settings = Settings::default();
-        settings.merge(layer(Place::File, &[("server.socket_port", "80"), ("server.thread_pool", "3")])).unwrap();
+        settings.merge(layer(LayerPlace::File, &[("server.socket_port", "80"), ("server.thread_pool", "3")])).unwrap();
         settings
-            .merge(layer(Place::Environment { prefix: "X_".to_owned() }, &[("nodelay", "off"), ("thread_pool", "4")]))
+            .merge(layer(
+                LayerPlace::Environment { prefix: "X_".to_owned() },
+                &[("nodelay", "off"), ("thread_pool", "4")],
+            ))
             .unwrap();
         assert_eq!((settings.socket_port, settings.thread_pool, settings.nodelay), (80, 4, false));
         assert_eq!(settings.origin("thread_pool").to_string(), "a.toml:2");
@@ -160,27 +163,27 @@ mod tests {
     fn what_is_wrong_changes_nothing_and_is_located() {
         for (place, key, text) in [
             (
-                Place::File,
+                LayerPlace::File,
                 "server.socket_prt",
                 "unknown setting \"server.socket_prt\"; did you mean server.socket_port?",
             ),
-            (Place::File, "socket_port", "unknown setting \"socket_port\"; did you mean server.socket_port?"),
-            (Place::File, "myapp.color", "unknown setting \"myapp.color\"; did you mean myapp.colour?"),
-            (Place::File, "engine.autoreload.on", "unknown setting \"engine.autoreload.on\""),
-            (Place::File, "server.instance", "setting instance: cannot be written as text, only set by a program"),
+            (LayerPlace::File, "socket_port", "unknown setting \"socket_port\"; did you mean server.socket_port?"),
+            (LayerPlace::File, "myapp.color", "unknown setting \"myapp.color\"; did you mean myapp.colour?"),
+            (LayerPlace::File, "engine.autoreload.on", "unknown setting \"engine.autoreload.on\""),
+            (LayerPlace::File, "server.instance", "setting instance: cannot be written as text, only set by a program"),
             (
-                Place::File,
+                LayerPlace::File,
                 "server.nodelay",
                 "setting nodelay: \"80\" is neither true (yes, on, 1) nor false (no, off, 0)",
             ),
             (
-                Place::Environment { prefix: "X_".to_owned() },
+                LayerPlace::Environment { prefix: "X_".to_owned() },
                 "socket_prt",
                 "unknown setting \"socket_prt\"; did you mean X_SOCKET_PORT?",
             ),
         ] {
             let mut settings = Settings::default();
-            let first = if matches!(place, Place::File) { "server.socket_port" } else { "socket_port" };
+            let first = if matches!(place, LayerPlace::File) { "server.socket_port" } else { "socket_port" };
             let mut layer = layer(place, &[(first, "81"), (key, "80")]);
             assert_eq!(layer.take("myapp.colour", "NAME").unwrap(), None);
             assert_eq!(settings.merge(layer).unwrap_err().to_string(), format!("a.toml:2: {text}"));
@@ -190,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_program_takes_its_own_first() {
-        let mut layer = layer(Place::File, &[("myapp.colour", "red"), ("server.socket_port", "80")]);
+        let mut layer = layer(LayerPlace::File, &[("myapp.colour", "red"), ("server.socket_port", "80")]);
         let (text, origin) = layer.take("myapp.colour", "NAME").unwrap().unwrap();
         assert_eq!((text.as_str(), origin.to_string().as_str()), ("red", "a.toml:1"));
         assert_eq!(layer.take("myapp.colour", "NAME").unwrap(), None);
@@ -201,9 +204,9 @@ mod tests {
 
     #[test]
     fn its_values_have_kinds_as_well() {
-        let mut layer = layer(Place::File, &[]);
+        let mut layer = layer(LayerPlace::File, &[]);
         let origin = Origin::File { path: "a.toml".into(), line: 7 };
-        layer.entries.push(Entry { key: "myapp.colour".to_owned(), value: Value::Bool(true), origin });
+        layer.entries.push(LayerEntry { key: "myapp.colour".to_owned(), value: FileValue::Bool(true), origin });
         let text = layer.take("myapp.colour", "NAME").unwrap_err().to_string();
         assert_eq!(text, "a.toml:7: myapp.colour: true is a boolean; a string is wanted");
     }

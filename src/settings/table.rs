@@ -4,8 +4,8 @@ use super::Settings;
 use super::addresses::Addresses;
 use super::nearest::nearest_of;
 use super::text::{
-    Automatic, Bool, Bytes, Certificates, Count, Kind, Mode, Name, Names, Path, Port, Seconds, Secret, SocketPath,
-    Status, Unlimited, Unset, Version,
+    Automatic, Bool, Bytes, Certificates, Count, GatewayVersion, Mode, NameList, OneName, Path, Port, Seconds, Secret,
+    SocketPath, Status, Unlimited, Unset, ValueKind,
 };
 use crate::error::Error;
 
@@ -105,12 +105,12 @@ macro_rules! table {
 
 table! {
     "listening" {
-        socket_host: Name = "host name or IP address to listen on; 0.0.0.0 or :: for all";
+        socket_host: OneName = "host name or IP address to listen on; 0.0.0.0 or :: for all";
         socket_port: Port = "TCP port to listen on; 0 lets the system choose";
         socket_file: Unset<SocketPath> = "Unix socket to listen on instead; @NAME: an abstract one";
         socket_mode: Mode = "permissions of the Unix socket, in octal";
-        socket_user: Unset<Name> = "name or number of the user whom the Unix socket is given";
-        socket_group: Unset<Name> = "name or number of the group whom the Unix socket is given";
+        socket_user: Unset<OneName> = "name or number of the user whom the Unix socket is given";
+        socket_group: Unset<OneName> = "name or number of the group whom the Unix socket is given";
         listen: Addresses = "tcp://HOST:PORT, unix:PATH, fd:3, with commas, instead of all these";
         socket_queue_size: Count<u32> = "connections that the kernel keeps until they are accepted";
         reuse_port: Bool = "let several processes listen on the same port";
@@ -150,8 +150,8 @@ table! {
         accepted_queue_size: Unlimited<Count<usize>> = "connections that wait for a worker thread; -1: no limit";
     }
     "answers" {
-        protocol_version: Name = "HTTP/1.1 or HTTP/1.0";
-        software: Unset<Name> = "value of the Server field; empty: no such field";
+        protocol_version: OneName = "HTTP/1.1 or HTTP/1.0";
+        software: Unset<OneName> = "value of the Server field; empty: no such field";
         header_overflow_status: Status = "answer to a request head that is too large, 431 or 413";
     }
     "TLS" {
@@ -160,11 +160,11 @@ table! {
         ssl_private_key: Unset<Path> = "PEM file of its private key; empty: in the certificate's file";
         ssl_private_key_password: Unset<Secret> = "of an encrypted private key, or file: and the file it is in";
         ssl_sni: Certificates = "further certificates for the names in them, as in a.pem:a.key,b.pem";
-        ssl_ciphers: Unset<Name> = "cipher suites that may be used, best first; empty: all safe ones";
-        ssl_min_version: Name = "least version of TLS, TLSv1.2 or TLSv1.3";
+        ssl_ciphers: Unset<OneName> = "cipher suites that may be used, best first; empty: all safe ones";
+        ssl_min_version: OneName = "least version of TLS, TLSv1.2 or TLSv1.3";
         ssl_client_ca: Unset<Path> = "PEM file of what clients' certificates must lead to";
-        ssl_verify_mode: Unset<Name> = "none, optional or required; empty: required with ssl_client_ca";
-        ssl_module: Name = "TLS adapter, builtin or one that a program has registered";
+        ssl_verify_mode: Unset<OneName> = "none, optional or required; empty: required with ssl_client_ca";
+        ssl_module: OneName = "TLS adapter, builtin or one that a program has registered";
     }
     "identity" {
         peercreds: Bool = "find out who is at the other end of a Unix socket";
@@ -172,13 +172,13 @@ table! {
     }
     "proxies in front" {
         proxy_protocol: Bool = "each connection begins with a PROXY header, version 1 or 2";
-        trusted_proxies: Names = "addresses, networks or unix, with commas; all others are not believed";
+        trusted_proxies: NameList = "addresses, networks or unix, with commas; all others are not believed";
         trusted_proxy_count: Count<usize> = "proxies of these that a request passes";
-        trusted_proxy_headers: Names = "forwarded, or x-forwarded-for, x-forwarded-proto, x-forwarded-host";
+        trusted_proxy_headers: NameList = "forwarded, or x-forwarded-for, x-forwarded-proto, x-forwarded-host";
     }
     "other" {
         statistics: Bool = "measure how long requests take, beside what is counted in any case";
-        wsgi_version: Version = "version of the WSGI-style gateway: 1.0, u.0 or one of the program's own";
+        wsgi_version: GatewayVersion = "version of the WSGI-style gateway: 1.0, u.0 or one of the program's own";
     }
 }
 

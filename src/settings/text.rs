@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::tls::{CertificateFiles, Password};
 
 /// A kind of value; what `show` writes, `parse` reads back as the same value.
-pub(super) trait Kind {
+pub(super) trait ValueKind {
     type Value;
     /// The word that stands for a value in help.
     const UNIT: &'static str;
@@ -31,9 +31,9 @@ pub(super) struct Status;
 /// Yes or no.
 pub(super) struct Bool;
 /// A name, taken as it is.
-pub(super) struct Name;
+pub(super) struct OneName;
 /// Names with commas between them; blanks around each are no part of it.
-pub(super) struct Names;
+pub(super) struct NameList;
 /// A path of a file; shown with replacement characters if it is not UTF-8.
 pub(super) struct Path;
 /// A path of a Unix socket, or `@` and a name of the abstract namespace, which begins with NUL in truth.
@@ -45,7 +45,7 @@ pub(super) struct Certificates;
 /// A password, or `file:` and the path of a file that has it. Shown as [`HIDDEN`] if it is not in a file.
 pub(super) struct Secret;
 /// A version of the WSGI-style gateway: `1.0`, `u.0`.
-pub(super) struct Version;
+pub(super) struct GatewayVersion;
 /// Another kind, or -1 for `None`: no limit.
 pub(super) struct Unlimited<K>(PhantomData<K>);
 /// A number of things, or nothing at all for `None`, which leaves it to the server, or -1 for the largest number: no limit.
@@ -53,7 +53,7 @@ pub(super) struct Automatic;
 /// Another kind, or nothing at all for `None`.
 pub(super) struct Unset<K>(PhantomData<K>);
 
-impl Kind for Seconds {
+impl ValueKind for Seconds {
     type Value = Duration;
     const UNIT: &'static str = "SECONDS";
 
@@ -75,7 +75,7 @@ impl Kind for Seconds {
     }
 }
 
-impl<T: TryFrom<u64> + Display> Kind for Bytes<T> {
+impl<T: TryFrom<u64> + Display> ValueKind for Bytes<T> {
     type Value = T;
     const UNIT: &'static str = "BYTES";
 
@@ -101,7 +101,7 @@ impl<T: TryFrom<u64> + Display> Kind for Bytes<T> {
     }
 }
 
-impl<T: FromStr + Display> Kind for Count<T> {
+impl<T: FromStr + Display> ValueKind for Count<T> {
     type Value = T;
     const UNIT: &'static str = "COUNT";
 
@@ -114,7 +114,7 @@ impl<T: FromStr + Display> Kind for Count<T> {
     }
 }
 
-impl Kind for Port {
+impl ValueKind for Port {
     type Value = u16;
     const UNIT: &'static str = "PORT";
 
@@ -127,7 +127,7 @@ impl Kind for Port {
     }
 }
 
-impl Kind for Status {
+impl ValueKind for Status {
     type Value = u16;
     const UNIT: &'static str = "STATUS";
 
@@ -140,7 +140,7 @@ impl Kind for Status {
     }
 }
 
-impl Kind for Bool {
+impl ValueKind for Bool {
     type Value = bool;
     const UNIT: &'static str = "BOOL";
 
@@ -157,7 +157,7 @@ impl Kind for Bool {
     }
 }
 
-impl Kind for Name {
+impl ValueKind for OneName {
     type Value = String;
     const UNIT: &'static str = "NAME";
 
@@ -170,7 +170,7 @@ impl Kind for Name {
     }
 }
 
-impl Kind for Names {
+impl ValueKind for NameList {
     type Value = Vec<String>;
     const UNIT: &'static str = "NAMES";
 
@@ -190,7 +190,7 @@ impl Kind for Names {
     }
 }
 
-impl Kind for Path {
+impl ValueKind for Path {
     type Value = PathBuf;
     const UNIT: &'static str = "PATH";
 
@@ -203,7 +203,7 @@ impl Kind for Path {
     }
 }
 
-impl Kind for SocketPath {
+impl ValueKind for SocketPath {
     type Value = PathBuf;
     const UNIT: &'static str = "PATH";
 
@@ -217,7 +217,7 @@ impl Kind for SocketPath {
     }
 }
 
-impl Kind for Mode {
+impl ValueKind for Mode {
     type Value = u32;
     const UNIT: &'static str = "MODE";
 
@@ -232,7 +232,7 @@ impl Kind for Mode {
     }
 }
 
-impl Kind for Certificates {
+impl ValueKind for Certificates {
     type Value = Vec<CertificateFiles>;
     const UNIT: &'static str = "PATHS";
 
@@ -259,7 +259,7 @@ impl Kind for Certificates {
     }
 }
 
-impl Kind for Secret {
+impl ValueKind for Secret {
     type Value = Password;
     const UNIT: &'static str = "PASSWORD";
 
@@ -278,7 +278,7 @@ impl Kind for Secret {
     }
 }
 
-impl Kind for Version {
+impl ValueKind for GatewayVersion {
     type Value = (String, u32);
     const UNIT: &'static str = "VERSION";
 
@@ -293,7 +293,7 @@ impl Kind for Version {
     }
 }
 
-impl<K: Kind> Kind for Unlimited<K> {
+impl<K: ValueKind> ValueKind for Unlimited<K> {
     type Value = Option<K::Value>;
     const UNIT: &'static str = K::UNIT;
 
@@ -306,7 +306,7 @@ impl<K: Kind> Kind for Unlimited<K> {
     }
 }
 
-impl Kind for Automatic {
+impl ValueKind for Automatic {
     type Value = Option<usize>;
     const UNIT: &'static str = Count::<usize>::UNIT;
 
@@ -327,7 +327,7 @@ impl Kind for Automatic {
     }
 }
 
-impl<K: Kind> Kind for Unset<K> {
+impl<K: ValueKind> ValueKind for Unset<K> {
     type Value = Option<K::Value>;
     const UNIT: &'static str = K::UNIT;
 
@@ -355,12 +355,12 @@ mod tests {
     use super::*;
 
     /// What is read is `value`, and what is shown of it is read as the same.
-    fn reads<K: Kind<Value: Debug + PartialEq>>(text: &str, value: K::Value) {
+    fn reads<K: ValueKind<Value: Debug + PartialEq>>(text: &str, value: K::Value) {
         assert_eq!(K::parse(text).as_ref(), Ok(&value), "{text:?}");
         assert_eq!(K::parse(&K::show(&value)), Ok(value), "{text:?}");
     }
 
-    fn refuses<K: Kind<Value: Debug>>(texts: &[&str]) {
+    fn refuses<K: ValueKind<Value: Debug>>(texts: &[&str]) {
         for text in texts {
             let reason = K::parse(text).unwrap_err();
             assert!(reason.starts_with(&format!("{text:?} is ")), "{reason}");
@@ -414,7 +414,7 @@ mod tests {
 
     #[test]
     fn names_and_paths_are_taken_as_they_are() {
-        reads::<Name>(" a name ", " a name ".to_owned());
+        reads::<OneName>(" a name ", " a name ".to_owned());
         reads::<Path>("/run/a b", PathBuf::from("/run/a b"));
     }
 
@@ -435,11 +435,11 @@ mod tests {
 
     #[test]
     fn names_are_parted_by_commas() {
-        reads::<Names>("", vec![]);
-        reads::<Names>("  ", vec![]);
-        reads::<Names>("10.0.0.0/8", vec!["10.0.0.0/8".to_owned()]);
-        reads::<Names>("::1, unix ,a", ["::1", "unix", "a"].map(str::to_owned).to_vec());
-        refuses::<Names>(&[",", "a,", ",a", "a,,b", "a, ,b"]);
+        reads::<NameList>("", vec![]);
+        reads::<NameList>("  ", vec![]);
+        reads::<NameList>("10.0.0.0/8", vec!["10.0.0.0/8".to_owned()]);
+        reads::<NameList>("::1, unix ,a", ["::1", "unix", "a"].map(str::to_owned).to_vec());
+        refuses::<NameList>(&[",", "a,", ",a", "a,,b", "a, ,b"]);
     }
 
     #[test]
@@ -465,9 +465,9 @@ mod tests {
 
     #[test]
     fn a_version_has_two_parts() {
-        reads::<Version>("1.0", ("1".to_owned(), 0));
-        reads::<Version>("u.0", ("u".to_owned(), 0));
-        refuses::<Version>(&["", "1", "1.", "1.x", "1.-1"]);
+        reads::<GatewayVersion>("1.0", ("1".to_owned(), 0));
+        reads::<GatewayVersion>("u.0", ("u".to_owned(), 0));
+        refuses::<GatewayVersion>(&["", "1", "1.", "1.x", "1.-1"]);
     }
 
     #[test]

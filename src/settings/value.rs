@@ -2,7 +2,7 @@
 
 /// A value of a layer.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(super) enum FileValue {
     /// Text of which nobody has said what kind it is, as in the environment: taken as on a command line.
     Plain(String),
     /// A string.
@@ -16,14 +16,14 @@ pub(super) enum Value {
     /// A number with a fraction or an exponent, as it was written.
     Float(String),
     Bool(bool),
-    List(Vec<Value>),
+    List(Vec<FileValue>),
     /// A table without anything in it, or one in a list.
     Table,
     /// What no setting is either: a date.
     Other(&'static str),
 }
 
-impl Value {
+impl FileValue {
     /// Writes it as a setting with `unit` (see [`Row::unit`](super::Row::unit)) reads it.
     ///
     /// A unit that is not mentioned is text, or a list of which the parts stand with commas between them.
@@ -32,36 +32,38 @@ impl Value {
     /// A sentence, for a value of the wrong kind.
     pub(super) fn text_for(&self, unit: &str) -> Result<String, String> {
         match (unit, self) {
-            (_, Value::Plain(text)) => Ok(text.clone()),
+            (_, FileValue::Plain(text)) => Ok(text.clone()),
             // What may be unset is unset with it; what may not refuses it.
-            (_, Value::Text(text)) if text.is_empty() => Ok(String::new()),
-            ("BOOL", Value::Bool(value)) => Ok(value.to_string()),
+            (_, FileValue::Text(text)) if text.is_empty() => Ok(String::new()),
+            ("BOOL", FileValue::Bool(value)) => Ok(value.to_string()),
             ("BOOL", _) => self.refused("true or false"),
-            ("COUNT" | "PORT" | "STATUS", Value::Integer { .. }) => self.decimal(),
+            ("COUNT" | "PORT" | "STATUS", FileValue::Integer { .. }) => self.decimal(),
             ("COUNT" | "PORT" | "STATUS", _) => self.refused("a whole number"),
-            ("BYTES", Value::Integer { .. }) => self.decimal(),
-            ("BYTES", Value::Text(text)) => Ok(text.clone()),
+            ("BYTES", FileValue::Integer { .. }) => self.decimal(),
+            ("BYTES", FileValue::Text(text)) => Ok(text.clone()),
             ("BYTES", _) => self.refused("a whole number or a string such as \"64K\""),
-            ("SECONDS", Value::Integer { .. }) => self.decimal(),
-            ("SECONDS", Value::Float(text)) => Ok(text.clone()),
+            ("SECONDS", FileValue::Integer { .. }) => self.decimal(),
+            ("SECONDS", FileValue::Float(text)) => Ok(text.clone()),
             ("SECONDS", _) => self.refused("a number"),
-            ("MODE", Value::Integer { digits, radix: 8 }) => Ok(digits.clone()),
-            ("MODE", Value::Text(text)) => Ok(text.clone()),
+            ("MODE", FileValue::Integer { digits, radix: 8 }) => Ok(digits.clone()),
+            ("MODE", FileValue::Text(text)) => Ok(text.clone()),
             ("MODE", _) => self.refused("an octal number such as 0o660, or a string of its digits"),
-            ("VERSION", Value::Text(text) | Value::Float(text)) => Ok(text.clone()),
-            ("VERSION", Value::List(parts)) if parts.len() == 2 => {
-                let part = |part: &Value| match part {
-                    Value::Text(text) => Ok(text.clone()),
+            ("VERSION", FileValue::Text(text) | FileValue::Float(text)) => Ok(text.clone()),
+            ("VERSION", FileValue::List(parts)) if parts.len() == 2 => {
+                let part = |part: &FileValue| match part {
+                    FileValue::Text(text) => Ok(text.clone()),
                     part => part.decimal(),
                 };
                 Ok(format!("{}.{}", part(&parts[0])?, part(&parts[1])?))
             }
             ("VERSION", _) => self.refused("a string such as \"1.0\" or a list such as [1, 0]"),
-            (_, Value::Text(text)) => Ok(text.clone()),
+            (_, FileValue::Text(text)) => Ok(text.clone()),
             // It may be a password of digits.
             ("PASSWORD", _) => Err("it is not a string".to_owned()),
             ("NAME" | "PATH", _) => self.refused("a string"),
-            (_, Value::List(parts)) => Ok(parts.iter().map(Value::part).collect::<Result<Vec<_>, _>>()?.join(",")),
+            (_, FileValue::List(parts)) => {
+                Ok(parts.iter().map(FileValue::part).collect::<Result<Vec<_>, _>>()?.join(","))
+            }
             _ => self.refused("a string or a list of strings"),
         }
     }
@@ -69,7 +71,7 @@ impl Value {
     fn decimal(&self) -> Result<String, String> {
         match self {
             // A number too large for this is too large for a setting, which says so.
-            Value::Integer { digits, radix } => {
+            FileValue::Integer { digits, radix } => {
                 Ok(i128::from_str_radix(digits, *radix).map_or_else(|_| digits.clone(), |value| value.to_string()))
             }
             other => other.refused("a whole number"),
@@ -79,18 +81,18 @@ impl Value {
     /// A part of a list.
     fn part(&self) -> Result<String, String> {
         match self {
-            Value::Text(text) if text.contains(',') => {
+            FileValue::Text(text) if text.contains(',') => {
                 Err(format!("{text:?} has a comma in it, which stands between the parts of a list"))
             }
-            Value::Text(text) => Ok(text.clone()),
+            FileValue::Text(text) => Ok(text.clone()),
             other => other.refused("a string"),
         }
     }
 
     fn refused(&self, wanted: &str) -> Result<String, String> {
         let (shown, kind) = match self {
-            Value::Plain(text) | Value::Text(text) => (format!("{text:?}"), "a string"),
-            Value::Integer { digits, radix } => {
+            FileValue::Plain(text) | FileValue::Text(text) => (format!("{text:?}"), "a string"),
+            FileValue::Integer { digits, radix } => {
                 let before = match radix {
                     2 => "0b",
                     8 => "0o",
@@ -99,11 +101,11 @@ impl Value {
                 };
                 (format!("{before}{digits}"), "a whole number")
             }
-            Value::Float(text) => (text.clone(), "a number with a fraction"),
-            Value::Bool(value) => (value.to_string(), "a boolean"),
-            Value::List(_) => ("[...]".to_owned(), "a list"),
-            Value::Table => return Err(format!("it is a table; {wanted} is wanted")),
-            Value::Other(kind) => return Err(format!("it is {kind}; {wanted} is wanted")),
+            FileValue::Float(text) => (text.clone(), "a number with a fraction"),
+            FileValue::Bool(value) => (value.to_string(), "a boolean"),
+            FileValue::List(_) => ("[...]".to_owned(), "a list"),
+            FileValue::Table => return Err(format!("it is a table; {wanted} is wanted")),
+            FileValue::Other(kind) => return Err(format!("it is {kind}; {wanted} is wanted")),
         };
         Err(format!("{shown} is {kind}; {wanted} is wanted"))
     }
@@ -113,30 +115,30 @@ impl Value {
 mod tests {
     use super::*;
 
-    fn text(text: &str) -> Value {
-        Value::Text(text.to_owned())
+    fn text(text: &str) -> FileValue {
+        FileValue::Text(text.to_owned())
     }
 
-    fn integer(digits: &str) -> Value {
-        Value::Integer { digits: digits.to_owned(), radix: 10 }
+    fn integer(digits: &str) -> FileValue {
+        FileValue::Integer { digits: digits.to_owned(), radix: 10 }
     }
 
-    fn octal(digits: &str) -> Value {
-        Value::Integer { digits: digits.to_owned(), radix: 8 }
+    fn octal(digits: &str) -> FileValue {
+        FileValue::Integer { digits: digits.to_owned(), radix: 8 }
     }
 
-    fn float(text: &str) -> Value {
-        Value::Float(text.to_owned())
+    fn float(text: &str) -> FileValue {
+        FileValue::Float(text.to_owned())
     }
 
-    fn list(parts: &[Value]) -> Value {
-        Value::List(parts.to_vec())
+    fn list(parts: &[FileValue]) -> FileValue {
+        FileValue::List(parts.to_vec())
     }
 
     #[test]
     fn each_unit_takes_its_kinds_of_values() {
         for (unit, value, expected) in [
-            ("BOOL", Value::Bool(true), "true"),
+            ("BOOL", FileValue::Bool(true), "true"),
             ("PORT", integer("8080"), "8080"),
             ("COUNT", integer("-1"), "-1"),
             ("COUNT", integer("+7"), "7"),
@@ -158,8 +160,8 @@ mod tests {
             ("ADDRESSES", text("fd:3,fd:4"), "fd:3,fd:4"),
             ("ADDRESSES", list(&[text("fd:3"), text("unix:a b")]), "fd:3,unix:a b"),
             ("ADDRESSES", list(&[]), ""),
-            ("PORT", Value::Plain("8080".to_owned()), "8080"),
-            ("BOOL", Value::Plain("yes".to_owned()), "yes"),
+            ("PORT", FileValue::Plain("8080".to_owned()), "8080"),
+            ("BOOL", FileValue::Plain("yes".to_owned()), "yes"),
         ] {
             assert_eq!(value.text_for(unit).as_deref(), Ok(expected), "{unit} {value:?}");
         }
@@ -172,8 +174,8 @@ mod tests {
             ("BOOL", text("yes"), "\"yes\" is a string; true or false is wanted"),
             ("PORT", text("8080"), "\"8080\" is a string; a whole number is wanted"),
             ("COUNT", float("1.5"), "1.5 is a number with a fraction; a whole number is wanted"),
-            ("COUNT", Value::Bool(true), "true is a boolean; a whole number is wanted"),
-            ("COUNT", Value::Table, "it is a table; a whole number is wanted"),
+            ("COUNT", FileValue::Bool(true), "true is a boolean; a whole number is wanted"),
+            ("COUNT", FileValue::Table, "it is a table; a whole number is wanted"),
             (
                 "BYTES",
                 float("1e3"),

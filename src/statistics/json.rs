@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 /// Something that has a form in JSON.
-pub(super) trait Value {
+pub(super) trait ToJson {
     fn write(&self, text: &mut String);
 }
 
@@ -27,7 +27,7 @@ fn enclosed(text: &mut String, [begin, end]: [char; 2], fill: impl FnOnce(&mut M
 
 impl Members<'_> {
     /// Adds a member to an object.
-    pub(super) fn add(&mut self, name: &str, value: &(impl Value + ?Sized)) {
+    pub(super) fn add(&mut self, name: &str, value: &(impl ToJson + ?Sized)) {
         self.name(name);
         value.write(self.text);
     }
@@ -45,7 +45,7 @@ impl Members<'_> {
     }
 
     /// Adds a pair to a list, itself a list.
-    pub(super) fn pair(&mut self, one: &impl Value, other: &impl Value) {
+    pub(super) fn pair(&mut self, one: &impl ToJson, other: &impl ToJson) {
         self.separate();
         enclosed(self.text, ['[', ']'], |pair| {
             pair.item(one);
@@ -53,7 +53,7 @@ impl Members<'_> {
         });
     }
 
-    fn item(&mut self, value: &impl Value) {
+    fn item(&mut self, value: &impl ToJson) {
         self.separate();
         value.write(self.text);
     }
@@ -71,27 +71,27 @@ impl Members<'_> {
     }
 }
 
-impl Value for bool {
+impl ToJson for bool {
     fn write(&self, text: &mut String) {
         text.push_str(if *self { "true" } else { "false" });
     }
 }
 
-impl Value for u64 {
+impl ToJson for u64 {
     fn write(&self, text: &mut String) {
         // Writing to a string cannot fail.
         let _ = write!(text, "{self}");
     }
 }
 
-impl Value for usize {
+impl ToJson for usize {
     fn write(&self, text: &mut String) {
         (*self as u64).write(text);
     }
 }
 
 /// A number; what is none (0 / 0) has no form in JSON but `null`.
-impl Value for f64 {
+impl ToJson for f64 {
     fn write(&self, text: &mut String) {
         if self.is_finite() {
             let _ = write!(text, "{self}");
@@ -102,13 +102,13 @@ impl Value for f64 {
 }
 
 /// Seconds.
-impl Value for Duration {
+impl ToJson for Duration {
     fn write(&self, text: &mut String) {
         self.as_secs_f64().write(text);
     }
 }
 
-impl<T: Value> Value for Option<T> {
+impl<T: ToJson> ToJson for Option<T> {
     fn write(&self, text: &mut String) {
         match self {
             Some(value) => value.write(text),
@@ -118,7 +118,7 @@ impl<T: Value> Value for Option<T> {
 }
 
 /// Text; what could end a script or a line where JSON stands within something else is escaped too.
-impl Value for str {
+impl ToJson for str {
     fn write(&self, text: &mut String) {
         text.push('"');
         for letter in self.chars() {
@@ -138,7 +138,7 @@ impl Value for str {
 mod tests {
     use super::*;
 
-    fn check(value: &(impl Value + ?Sized), expected: &str) {
+    fn check(value: &(impl ToJson + ?Sized), expected: &str) {
         let mut text = String::new();
         value.write(&mut text);
         assert_eq!(text, expected);

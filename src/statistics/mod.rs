@@ -40,7 +40,7 @@ use std::time::Duration;
 pub use self::latency::Latency;
 pub(crate) use self::latency::{PLACES, place};
 pub use self::page::Page;
-pub(crate) use self::page::{Source, not_found};
+pub(crate) use self::page::{StatisticsSource, not_found};
 use crate::address::BindAddr;
 
 /// What a server has done and is doing, as of one moment.

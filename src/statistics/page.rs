@@ -13,7 +13,7 @@ use http::{Method, StatusCode};
 
 use super::document::{DOCUMENT, POLICY};
 use super::{Statistics, access, prometheus, report};
-use crate::message::places::{Place, Places};
+use crate::message::permits::{Permit, Permits};
 use crate::message::{Body, BodyWriter, Request, Response};
 
 /// Statistics to look at, below a path of one's choice.
@@ -42,12 +42,12 @@ pub struct Page {
     /// Begins with a slash and does not end in one; empty for the root.
     path: String,
     guard: Arc<dyn Fn(&Request) -> bool + Send + Sync>,
-    viewers: Places,
+    viewers: Permits,
     most: usize,
 }
 
 /// Whose statistics they are.
-pub(crate) trait Source: Send + Sync + 'static {
+pub(crate) trait StatisticsSource: Send + Sync + 'static {
     fn statistics(&self) -> Statistics;
     /// Has the time of requests measured, or not, from now on.
     fn measure(&self, is_wanted: bool);
@@ -61,7 +61,7 @@ impl Page {
             "" => String::new(),
             inner => format!("/{inner}"),
         };
-        Self { path, guard: Arc::new(access::is_local), viewers: Places::default(), most: VIEWERS }
+        Self { path, guard: Arc::new(access::is_local), viewers: Permits::default(), most: VIEWERS }
     }
 
     /// Lets those look whom `guard` lets, instead of whoever is on this machine. It is asked for every request, before anything else.
@@ -77,7 +77,7 @@ impl Page {
     }
 
     /// Answers what is asked of it; `None` for what is not below its path.
-    pub(crate) fn answer(&self, request: &Request, source: &Arc<dyn Source>) -> Option<Response> {
+    pub(crate) fn answer(&self, request: &Request, source: &Arc<dyn StatisticsSource>) -> Option<Response> {
         let below = request.uri().path().strip_prefix(self.path.as_str())?;
         if !below.is_empty() && !below.starts_with('/') {
             return None;
@@ -94,7 +94,7 @@ impl Page {
         })
     }
 
-    fn show(&self, below: &str, source: &Arc<dyn Source>) -> Response {
+    fn show(&self, below: &str, source: &Arc<dyn StatisticsSource>) -> Response {
         match below {
             "/json" => with_type("application/json", report::json(&source.statistics()).into()),
             "/metrics" => with_type(prometheus::MEDIA_TYPE, prometheus::text(&source.statistics()).into()),
@@ -117,7 +117,7 @@ impl Page {
         }
     }
 
-    fn events(&self, source: Arc<dyn Source>) -> Response {
+    fn events(&self, source: Arc<dyn StatisticsSource>) -> Response {
         let Some(viewer) = self.viewers.take(self.most) else {
             let mut response = told(StatusCode::SERVICE_UNAVAILABLE, "as many look as may; see /json\n");
             set(&mut response, RETRY_AFTER, "10");
@@ -138,7 +138,7 @@ impl fmt::Debug for Page {
 }
 
 /// Writes an event each second until the client leaves or the server stops.
-fn report_on(source: &dyn Source, _viewer: &Place, writer: &mut BodyWriter<'_>) -> io::Result<()> {
+fn report_on(source: &dyn StatisticsSource, _viewer: &Permit, writer: &mut BodyWriter<'_>) -> io::Result<()> {
     write!(writer, "retry: 2000\n\n")?;
     loop {
         write!(writer, "data: {}\n\n", report::json(&source.statistics()))?;
@@ -150,7 +150,7 @@ fn report_on(source: &dyn Source, _viewer: &Place, writer: &mut BodyWriter<'_>) 
 }
 
 /// Pauses or resumes, unless another site has a browser ask for it.
-fn switch(below: &str, request: &Request, source: &Arc<dyn Source>) -> Response {
+fn switch(below: &str, request: &Request, source: &Arc<dyn StatisticsSource>) -> Response {
     if !access::is_same_origin(request) {
         return told(StatusCode::FORBIDDEN, "that has to come from the page itself\n");
     }
@@ -206,7 +206,7 @@ mod tests {
     #[derive(Default)]
     struct Fake(Mutex<Vec<bool>>);
 
-    impl Source for Fake {
+    impl StatisticsSource for Fake {
         fn statistics(&self) -> Statistics {
             Statistics { accepts: 7, ..Statistics::default() }
         }
@@ -219,7 +219,7 @@ mod tests {
     fn ask(page: &Page, method: Method, target: &str) -> Option<(u16, Response)> {
         let mut request = Request::new(Body::empty());
         (*request.method_mut(), *request.uri_mut()) = (method, target.parse().unwrap());
-        let source = Arc::new(Fake::default()) as Arc<dyn Source>;
+        let source = Arc::new(Fake::default()) as Arc<dyn StatisticsSource>;
         let response = page.answer(&request, &source)?;
         Some((response.status().as_u16(), response))
     }

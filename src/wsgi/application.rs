@@ -90,10 +90,10 @@ where
 }
 
 /// What an application answers with: text, bytes, a [`Body`], a [`FileWrapper`], or [`Chunks`].
-pub struct Content(pub(super) Kind);
+pub struct Content(pub(super) ContentKind);
 
 /// Where content comes from.
-pub(super) enum Kind {
+pub(super) enum ContentKind {
     Body(Body),
     File(File),
     Chunks(Box<dyn Chunks>),
@@ -108,7 +108,7 @@ impl Content {
 
     /// Content that comes block by block.
     pub fn chunks(chunks: impl Chunks) -> Self {
-        Self(Kind::Chunks(Box::new(chunks)))
+        Self(ContentKind::Chunks(Box::new(chunks)))
     }
 
     /// What `reader` yields, sent as it comes.
@@ -157,13 +157,13 @@ pub(super) fn of_file(mut file: File, declared: Option<u64>) -> io::Result<Body>
 
 impl From<Body> for Content {
     fn from(body: Body) -> Self {
-        Self(Kind::Body(body))
+        Self(ContentKind::Body(body))
     }
 }
 
 impl From<FileWrapper> for Content {
     fn from(wrapper: FileWrapper) -> Self {
-        Self(Kind::File(wrapper.0))
+        Self(ContentKind::File(wrapper.0))
     }
 }
 
@@ -195,9 +195,9 @@ impl From<Vec<u8>> for Content {
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &self.0 {
-            Kind::Body(_) => "body",
-            Kind::File(_) => "file",
-            Kind::Chunks(_) => "chunks",
+            ContentKind::Body(_) => "body",
+            ContentKind::File(_) => "file",
+            ContentKind::Chunks(_) => "chunks",
         };
         f.debug_tuple("Content").field(&kind).finish()
     }

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, Version as Protocol};
 
-use super::application::{Application, Chunks, Content, Failure, Kind, of_file};
+use super::application::{Application, Chunks, Content, ContentKind, Failure, of_file};
 use super::environ::Environ;
 use super::errors::escaped;
 use super::keys::{self, Site};
 use super::start_response::{Head, Reply, StartResponse};
-use super::version::{self, Version};
+use super::version::{self, WsgiVersion};
 use crate::error::Error;
-use crate::message::early::Early;
+use crate::message::early::EarlyOutput;
 use crate::message::response::refusal;
 use crate::message::{Body, BodyWriter, Handler, IntoResponse, Request, Response};
 
@@ -35,7 +35,7 @@ use crate::message::{Body, BodyWriter, Handler, IntoResponse, Request, Response}
 #[derive(Clone)]
 pub struct Gateway {
     application: Arc<dyn Application>,
-    version: Version,
+    version: WsgiVersion,
     site: Site,
 }
 
@@ -44,7 +44,7 @@ impl Gateway {
     pub fn new(application: impl Application) -> Self {
         let software = concat!("drupe/", env!("CARGO_PKG_VERSION")).to_owned();
         let site = Site { software, protocol: Protocol::HTTP_11 };
-        Self { application: Arc::new(application), version: Version::default(), site }
+        Self { application: Arc::new(application), version: WsgiVersion::default(), site }
     }
 
     /// Sets the version: `("1", 0)`, `("u", 0)`, or one that is [registered](super::register).
@@ -57,7 +57,7 @@ impl Gateway {
     }
 
     /// As a server has it that is so configured; `software` is the text of its `Server` field, if it has one.
-    pub(crate) fn under(&self, version: &Version, software: Option<&HeaderValue>, protocol: Protocol) -> Self {
+    pub(crate) fn under(&self, version: &WsgiVersion, software: Option<&HeaderValue>, protocol: Protocol) -> Self {
         let software = software.map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned());
         let site = Site { software: software.unwrap_or_else(|| self.site.software.clone()), protocol };
         Self { application: Arc::clone(&self.application), version: version.clone(), site }
@@ -72,7 +72,7 @@ impl Gateway {
 
 impl Handler for Gateway {
     fn handle(&self, request: &mut Request) -> Response {
-        let reply = Reply::by_way_of(request.extensions().get::<Arc<dyn Early>>().map(Arc::clone));
+        let reply = Reply::by_way_of(request.extensions().get::<Arc<dyn EarlyOutput>>().map(Arc::clone));
         let content = self.application.call(self.environ(request), StartResponse::new(&reply));
         content.and_then(|content| respond(content, &reply)).unwrap_or_else(|failure| {
             reply.end();
@@ -94,9 +94,9 @@ impl fmt::Debug for Gateway {
 fn respond(content: Content, reply: &Reply) -> Result<Response, Failure> {
     let sent = reply.sent();
     let body = match content.0 {
-        Kind::Chunks(chunks) => return respond_by_chunks(Open::new(chunks, reply), sent),
-        Kind::Body(body) => body,
-        Kind::File(file) => of_file(file, reply.settle()?.left(sent))?,
+        ContentKind::Chunks(chunks) => return respond_by_chunks(Open::new(chunks, reply), sent),
+        ContentKind::Body(body) => body,
+        ContentKind::File(file) => of_file(file, reply.settle()?.left(sent))?,
     };
     let (head, written) = (reply.settle()?, reply.take_written());
     reply.end();

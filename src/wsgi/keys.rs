@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn who_is_calling_is_told_where_it_is_known() {
-        static NAMES: crate::address::Names = crate::address::Names {
+        static NAMES: crate::address::NameService = crate::address::NameService {
             user: |uid| (uid == 7).then(|| "alice".to_owned()),
             group: |_| None,
             groups: |_, _| vec![],

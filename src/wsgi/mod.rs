@@ -131,4 +131,4 @@ pub use self::input::Input;
 pub use self::start_response::{StartResponse, Write};
 pub use self::value::{Text, Value};
 pub use self::version::register;
-pub(crate) use self::version::{Version, find};
+pub(crate) use self::version::{WsgiVersion, find};

@@ -10,7 +10,7 @@ use http::header::{
 use http::{HeaderMap, StatusCode};
 
 use super::application::Failure;
-use crate::message::early::Early;
+use crate::message::early::EarlyOutput;
 
 /// Begins an answer: `start_response` of PEP 3333.
 ///
@@ -40,7 +40,7 @@ pub struct Write {
 pub(super) struct Reply {
     state: Arc<Mutex<State>>,
     /// The way to the client while the application has not returned, if there is one.
-    early: Option<Arc<dyn Early>>,
+    early: Option<Arc<dyn EarlyOutput>>,
 }
 
 #[derive(Debug, Default)]
@@ -160,13 +160,13 @@ enum Step {
     /// They wait.
     Keep,
     /// They are the first.
-    Begin(Arc<dyn Early>, Head),
-    Send(Arc<dyn Early>),
+    Begin(Arc<dyn EarlyOutput>, Head),
+    Send(Arc<dyn EarlyOutput>),
 }
 
 impl Reply {
     /// An answer that can begin by way of `early`.
-    pub(super) fn by_way_of(early: Option<Arc<dyn Early>>) -> Self {
+    pub(super) fn by_way_of(early: Option<Arc<dyn EarlyOutput>>) -> Self {
         Self { early, ..Self::default() }
     }
 
@@ -207,7 +207,7 @@ impl Reply {
     }
 
     /// No lock is held while the client is waited for.
-    fn send(&self, early: &dyn Early, bytes: &[u8]) -> io::Result<usize> {
+    fn send(&self, early: &dyn EarlyOutput, bytes: &[u8]) -> io::Result<usize> {
         {
             let mut state = self.state();
             state.stage = Stage::Sent;

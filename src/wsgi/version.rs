@@ -10,7 +10,7 @@ use crate::error::Error;
 
 /// A version of the gateway: what it calls itself, and what it makes of an environ.
 #[derive(Clone)]
-pub(crate) struct Version {
+pub(crate) struct WsgiVersion {
     name: String,
     number: u32,
     make: Arc<Make>,
@@ -62,11 +62,11 @@ where
 ///
 /// # Errors
 /// `Setting` with the versions there are.
-pub(crate) fn find(version: &(String, u32)) -> Result<Version, Error> {
+pub(crate) fn find(version: &(String, u32)) -> Result<WsgiVersion, Error> {
     let (name, number) = version;
     let versions = versions();
     match built_in(name, *number).or_else(|| versions.get(version).cloned()) {
-        Some(make) => Ok(Version { name: name.clone(), number: *number, make }),
+        Some(make) => Ok(WsgiVersion { name: name.clone(), number: *number, make }),
         None => {
             let own = versions.keys().map(|(name, number)| format!("{name}.{number}"));
             let known: Vec<String> = ["1.0".to_owned(), "u.0".to_owned()].into_iter().chain(own).collect();
@@ -75,7 +75,7 @@ pub(crate) fn find(version: &(String, u32)) -> Result<Version, Error> {
     }
 }
 
-impl Version {
+impl WsgiVersion {
     /// Makes an environ of this version out of one of version 1.0.
     pub(super) fn apply(&self, environ: &mut Environ) {
         (self.make)(environ);
@@ -84,21 +84,21 @@ impl Version {
 }
 
 /// Version 1.0, as PEP 3333 says.
-impl Default for Version {
+impl Default for WsgiVersion {
     fn default() -> Self {
         Self { name: "1".to_owned(), number: 0, make: Arc::new(|_| {}) }
     }
 }
 
-impl fmt::Debug for Version {
+impl fmt::Debug for WsgiVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Version({}.{})", self.name, self.number)
+        write!(f, "WsgiVersion({}.{})", self.name, self.number)
     }
 }
 
 fn built_in(name: &str, number: u32) -> Option<Arc<Make>> {
     match (name, number) {
-        ("1", 0) => Some(Version::default().make),
+        ("1", 0) => Some(WsgiVersion::default().make),
         ("u", 0) => Some(Arc::new(decode)),
         _ => None,
     }
@@ -131,8 +131,8 @@ mod tests {
     #[test]
     fn versions_are_found_by_name_and_number() {
         let find = |name: &str, number| find(&(name.to_owned(), number));
-        assert_eq!(format!("{:?}", find("1", 0).unwrap()), "Version(1.0)");
-        assert_eq!(format!("{:?}", find("u", 0).unwrap()), "Version(u.0)");
+        assert_eq!(format!("{:?}", find("1", 0).unwrap()), "WsgiVersion(1.0)");
+        assert_eq!(format!("{:?}", find("u", 0).unwrap()), "WsgiVersion(u.0)");
         register(("registry", 2), |environ| {
             environ.insert("mark", "made");
         })

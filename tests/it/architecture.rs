@@ -7,10 +7,11 @@ mod source;
 #[path = "architecture/tried.rs"]
 mod tried;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use self::source::{Named, Source};
+use self::source::{Named, Source, Token};
 
 /// Which units a unit may import. `lib`, `main` and `testing` stand on top.
 const IMPORTS: &[(&str, &[&str])] = &[
@@ -178,7 +179,7 @@ const CLOCKS: &[(&str, &str)] = &[
 
 /// Who may read the clock on the wall, which jumps, and why: nothing that has a deadline.
 const WALL: &[(&str, &str)] = &[
-    ("engine/service/desk.rs", "the Date field"),
+    ("engine/service/context.rs", "the Date field"),
     ("engine/connection/access_log.rs", "the date of a line of the access log"),
     ("engine/mod.rs", "whether certificates are valid"),
     ("testing", "the same, in memory"),
@@ -245,6 +246,11 @@ fn clocks_and_features_are_asked_for_in_few_places() {
 fn files_say_what_they_are_for_and_keep_short() {
     none(each(preface));
     none(each(length));
+}
+
+#[test]
+fn no_two_types_share_a_name() {
+    none(shared_names(&sources()));
 }
 
 #[test]
@@ -490,4 +496,22 @@ fn home() -> &'static Path {
 #[track_caller]
 fn none(wrong: Vec<String>) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Returns the names that several types have, unless all but one of them are private to their files.
+fn shared_names(sources: &[Source]) -> Vec<String> {
+    let mut owners: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for source in sources {
+        let tokens: Vec<&Token> = source.tokens(false).collect();
+        for at in 0..tokens.len().saturating_sub(1) {
+            let is_kind = ["struct", "enum", "trait", "type", "union"].contains(&tokens[at].text.as_str());
+            // `pub`, or the bracket behind `pub(crate`. An associated type has neither.
+            let is_shown = at > 0 && ["pub", ")"].contains(&tokens[at - 1].text.as_str());
+            if is_kind && is_shown {
+                owners.entry(&tokens[at + 1].text).or_default().push(&source.path);
+            }
+        }
+    }
+    let shared = owners.into_iter().filter(|(_, paths)| paths.len() > 1);
+    shared.map(|(name, paths)| format!("{name} is in {}", paths.join(" and "))).collect()
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::thread;
 
-use drupe::process::{Bus, DropPrivileges, Error, PidFile, Plugin, State};
+use drupe::process::{Bus, BusError, DropPrivileges, PidFile, Plugin, State};
 
 use crate::client::PATIENCE;
 use crate::place::{Place, is_root, output, run};
@@ -167,7 +167,7 @@ fn a_number_needs_no_database() {
     }
     run("mount", &["-t", "tmpfs", "none", "/etc"]);
     DropPrivileges::new().group("1000").unwrap().user("1000").unwrap();
-    let unknown = |error: Error| assert!(matches!(error, Error::Unknown { .. }), "{error:?}");
+    let unknown = |error: BusError| assert!(matches!(error, BusError::Unknown { .. }), "{error:?}");
     unknown(DropPrivileges::new().user("1000").unwrap_err());
     unknown(DropPrivileges::new().user("somebody").unwrap_err());
     unknown(DropPrivileges::new().group("somebody").unwrap_err());
@@ -222,7 +222,7 @@ fn privileges_that_cannot_be_laid_down_end_the_start() {
     let (told, seen) = mpsc::channel();
     bus.subscribe("start", 80, "serve", move |message| Ok(told.send(message.has_failures())?));
     match bus.start() {
-        Err(Error::Failed(failures)) => {
+        Err(BusError::Failed(failures)) => {
             // The directory is root's, too.
             let names: Vec<&str> = failures.iter().map(|(name, _)| name).collect();
             assert_eq!(names, ["PID file", "privileges"], "{failures}");

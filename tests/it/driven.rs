@@ -247,7 +247,7 @@ fn a_start_that_fails_says_who_has_failed() {
     told.listen(&first, &["start", "stop", "exit"]);
     let broken = second.subscribe("start", 78, "broken", |_| Err(io::Error::other("no disk").into()));
     let error = server.quickstart().unwrap_err();
-    let Error::Bus { source: process::Error::Failed(failures) } = &error else { panic!("{error:?}") };
+    let Error::Bus { source: process::BusError::Failed(failures) } = &error else { panic!("{error:?}") };
     let failed: Vec<(&str, String)> = failures.iter().map(|(name, error)| (name, error.to_string())).collect();
     assert_eq!(failed, [("broken", "no disk".to_owned())]);
     assert_eq!(error.to_string(), "the bus has failed");

@@ -4,26 +4,26 @@ use std::sync::Arc;
 
 use super::listening::{Entrance, Report};
 use crate::config::Config;
-use crate::engine::connection::Connection;
-use crate::engine::service::desk::Service;
+use crate::engine::connection::ClientConnection;
+use crate::engine::service::context::Service;
 use crate::engine::wire::output;
 use crate::error::Error;
-use crate::net::listener::Options;
+use crate::net::listener::ListenOptions;
 use crate::net::socket_file::Rights;
 
 /// What an engine leaves to the one that comes after it. Dropping it closes everything.
 #[derive(Default)]
-pub(crate) struct Kept {
+pub(crate) struct KeptListeners {
     pub(in crate::engine) entrances: Vec<Arc<Entrance>>,
-    pub(in crate::engine) connections: Vec<Box<Connection>>,
+    pub(in crate::engine) connections: Vec<Box<ClientConnection>>,
     /// What they were accepted under.
     pub(in crate::engine) from: Option<Arc<Service>>,
 }
 
-impl Kept {
+impl KeptListeners {
     /// Binds everything that is asked for, or nothing; what is there already is taken where it is the same, and the rest of it closed.
     pub(in crate::engine) fn listen(&mut self, config: &Config, report: &Report) -> Result<Vec<Arc<Entrance>>, Error> {
-        let options = Options {
+        let options = ListenOptions {
             backlog: config.backlog,
             reuse_port: config.reuse_port,
             nodelay: config.nodelay,
@@ -31,7 +31,7 @@ impl Kept {
             rights: rights(config),
             setting: config.bind_setting,
         };
-        let mut same = Kept::default();
+        let mut same = KeptListeners::default();
         let mut found = Vec::new();
         for address in &config.bind {
             let at = self.entrances.iter().position(|entrance| entrance.is_for(address, &options));
@@ -66,7 +66,7 @@ pub(in crate::engine) fn rights(config: &Config) -> Rights {
     Rights { mode: config.socket_mode, user: config.socket_user.clone(), group: config.socket_group.clone() }
 }
 
-impl Drop for Kept {
+impl Drop for KeptListeners {
     fn drop(&mut self) {
         self.close();
     }

@@ -13,7 +13,7 @@ use super::thread as accepting;
 use crate::address::BindAddr;
 use crate::engine::pool::Pool;
 use crate::error::Error;
-use crate::net::listener::{Listener, Options};
+use crate::net::listener::{ListenOptions, Listener};
 
 /// Told when nobody will be accepted any more, although nobody has said so.
 pub(crate) type Report = Arc<dyn Fn(&BindAddr, io::Error) + Send + Sync>;
@@ -21,7 +21,7 @@ pub(crate) type Report = Arc<dyn Fn(&BindAddr, io::Error) + Send + Sync>;
 /// What listens on one address that was asked for; `localhost` has two listeners.
 pub(crate) struct Entrance {
     asked: BindAddr,
-    options: Options,
+    options: ListenOptions,
     listeners: Vec<Arc<Listener>>,
     gate: Arc<Gate>,
     /// The threads that accept, until they are joined.
@@ -56,14 +56,14 @@ impl Entrance {
     ///
     /// # Errors
     /// Those of [`Listener::bind`].
-    pub(crate) fn bind(asked: &BindAddr, options: &Options, report: &Report) -> Result<Self, Error> {
+    pub(crate) fn bind(asked: &BindAddr, options: &ListenOptions, report: &Report) -> Result<Self, Error> {
         let listeners = Listener::bind(asked, options)?.into_iter().map(Arc::new).collect();
         let (asked, options, report) = (asked.clone(), options.clone(), Arc::clone(report));
         Ok(Self { asked, options, listeners, gate: Arc::default(), threads: Mutex::default(), report })
     }
 
     /// Whether it is what a bind with these would lead to, but for the time it takes.
-    pub(crate) fn is_for(&self, asked: &BindAddr, options: &Options) -> bool {
+    pub(crate) fn is_for(&self, asked: &BindAddr, options: &ListenOptions) -> bool {
         (&self.asked, &self.options) == (asked, options)
     }
 

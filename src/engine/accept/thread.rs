@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use super::listening::{Gate, Report};
 use crate::address::Peer;
-use crate::engine::connection::Connection;
+use crate::engine::connection::ClientConnection;
 use crate::engine::pool::Pool;
 use crate::engine::wire::output::PATIENCE;
-use crate::net::listener::{Incoming, Listener, Refusal};
+use crate::net::listener::{AcceptError, Accepted, Listener};
 use crate::net::stream::Stream;
 use crate::net::tls::secure::Secure;
 use crate::net::{credentials, descriptors};
@@ -26,9 +26,9 @@ pub(crate) fn run(listener: &Listener, gate: &Gate, report: &Report) {
                 let Some(inside) = gate.enter() else { return };
                 admit(incoming, &inside.pool);
             }
-            Err(Refusal::Passing) => count_error(gate),
-            Err(Refusal::Exhausted(_)) if gate.is_closed() => return,
-            Err(Refusal::Exhausted(error)) => {
+            Err(AcceptError::Passing) => count_error(gate),
+            Err(AcceptError::Exhausted(_)) if gate.is_closed() => return,
+            Err(AcceptError::Exhausted(error)) => {
                 count_error(gate);
                 let remedy = if has_made_room(&error, gate) { trouble.ease() } else { trouble.next() };
                 trouble.log(listener, &error, remedy, Instant::now());
@@ -36,7 +36,7 @@ pub(crate) fn run(listener: &Listener, gate: &Gate, report: &Report) {
                     return;
                 }
             }
-            Err(Refusal::Closed(error)) => {
+            Err(AcceptError::Closed(error)) => {
                 if !gate.is_closed() {
                     count_error(gate);
                     log::error!("no more connections on {}: {error}", listener.address());
@@ -48,14 +48,14 @@ pub(crate) fn run(listener: &Listener, gate: &Gate, report: &Report) {
     }
 }
 
-fn admit(incoming: Incoming, pool: &Pool) {
+fn admit(incoming: Accepted, pool: &Pool) {
     pool.accepted.fetch_add(1, Ordering::Relaxed);
     let config = pool.service().config.get();
     // Each read and write is short, so that a deadline is kept and a stop is noticed.
     let grace = config.keep_alive_grace.max(SHORTEST_WAIT);
     let (stream, peer) = match incoming {
-        Incoming::Tcp(socket, address) => (Stream::tcp(socket, grace), Peer::Tcp(address)),
-        Incoming::Unix(socket) => {
+        Accepted::Tcp(socket, address) => (Stream::tcp(socket, grace), Peer::Tcp(address)),
+        Accepted::Unix(socket) => {
             let who = config.peercreds.then(|| credentials::of(&socket, config.peercreds_resolve)).flatten();
             (Stream::unix(socket, grace), Peer::Unix(who))
         }
@@ -66,7 +66,7 @@ fn admit(incoming: Incoming, pool: &Pool) {
     });
     match stream {
         Ok(stream) => {
-            let connection = Connection::new(stream, Some(peer), Instant::now(), &config);
+            let connection = ClientConnection::new(stream, Some(peer), Instant::now(), &config);
             pool.bring(Box::new(connection), &config);
         }
         // The client has left between the two calls.
@@ -141,7 +141,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 mod tests {
     use super::*;
     use crate::address::BindAddr;
-    use crate::net::listener::Options;
+    use crate::net::listener::ListenOptions;
     use crate::net::socket_file::Rights;
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
         let (mut trouble, now, error) = (Trouble::default(), Instant::now(), io::Error::other("no descriptors"));
         let address = BindAddr::Unix("\0drupe-test-trouble".into());
         let rights = Rights { mode: 0o600, user: None, group: None };
-        let options = Options {
+        let options = ListenOptions {
             backlog: 1,
             reuse_port: false,
             nodelay: false,

@@ -237,7 +237,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::address::Names;
+    use crate::address::NameService;
 
     #[test]
     fn nothing_of_the_peer_can_forge_a_line() {
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn the_first_columns_say_who_it_is() {
-        static ODD: Names = Names {
+        static ODD: NameService = NameService {
             user: |uid| (uid < 9).then(|| ["alice", "", "a b", "a\nb", "é"][uid as usize % 5].to_owned()),
             group: |_| None,
             groups: |_, _| Vec::new(),

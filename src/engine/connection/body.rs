@@ -12,16 +12,16 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
-use super::Connection;
-use crate::engine::service::desk::Desk;
-use crate::engine::service::pressure::Waiting;
-use crate::engine::wire::input::{Input, Received};
+use super::ClientConnection;
+use crate::engine::service::context::WorkerContext;
+use crate::engine::service::preemption::Waiting;
+use crate::engine::wire::input::{InputBuffer, Received};
 use crate::engine::wire::output::{MOMENT, RETRY};
 use crate::engine::wire::pace::Pace;
 use crate::h1::decode::Decoder;
 use crate::h1::encode;
-use crate::h1::error::Error;
-use crate::message::body::Incoming;
+use crate::h1::error::ProtocolError;
+use crate::message::body::IncomingContent;
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
 
@@ -42,16 +42,16 @@ impl Reception {
     }
 
     /// Whether all that is still to come is known to be in `input`.
-    pub(super) fn is_within(&self, input: &Input) -> bool {
+    pub(super) fn is_within(&self, input: &InputBuffer) -> bool {
         self.decoder.remaining().is_some_and(|left| left <= input.unread().len() as u64)
     }
 }
 
 /// The receiving half of a connection and how far the content is decoded.
 #[derive(Debug)]
-pub(crate) struct Content {
+pub(crate) struct RequestContent {
     pub(crate) stream: Arc<Stream>,
-    pub(crate) input: Input,
+    pub(crate) input: InputBuffer,
     pub(crate) decoder: Box<Decoder>,
     /// Content that was received before the handler ran, and has not been read.
     pub(crate) ahead: Bytes,
@@ -62,7 +62,7 @@ pub(crate) struct Content {
     /// Whether the last read left nothing behind in the socket.
     pub(crate) is_drained: bool,
     /// What was wrong; then nothing more is read, and the connection closes.
-    pub(crate) failure: Option<Failure>,
+    pub(crate) failure: Option<ContentFailure>,
     /// Bytes received, as on the wire.
     pub(crate) received: u64,
     /// Bytes sent, which are those of `100 Continue`.
@@ -71,24 +71,24 @@ pub(crate) struct Content {
 
 /// Why there will be no more content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub(crate) enum ContentFailure {
     /// The client did something wrong, and has a right to be told.
-    Refused(Error),
+    Refused(ProtocolError),
     /// The client is gone.
     Gone,
 }
 
-impl Connection {
+impl ClientConnection {
     /// Gives the receiving side to the content of a request.
-    pub(super) fn lend_content(&mut self, reception: Reception, desk: &Desk) -> Content {
+    pub(super) fn lend_content(&mut self, reception: Reception, context: &WorkerContext) -> RequestContent {
         let Reception { decoder, ahead, pace, wants_continue } = reception;
-        Content {
+        RequestContent {
             stream: Arc::clone(&self.stream),
             input: mem::take(&mut self.input),
             decoder,
             ahead: ahead.into(),
             pace,
-            waiting: Waiting::new(&desk.service.pressure),
+            waiting: Waiting::new(&context.service.preemption),
             wants_continue,
             is_drained: self.is_drained,
             failure: None,
@@ -98,22 +98,22 @@ impl Connection {
     }
 
     /// Takes the receiving side back.
-    pub(super) fn take_back(&mut self, content: Content, desk: &mut Desk) -> Box<Decoder> {
+    pub(super) fn take_back(&mut self, content: RequestContent, context: &mut WorkerContext) -> Box<Decoder> {
         if content.received > 0 {
             // The next head may have come with it.
-            desk.meter.receive(false);
+            context.meter.receive(false);
         }
-        desk.counters.bytes_read.add(content.received);
-        desk.counters.bytes_written.add(content.sent);
-        desk.counters.content_read.add(content.decoder.produced());
+        context.counters.bytes_read.add(content.received);
+        context.counters.bytes_written.add(content.sent);
+        context.counters.content_read.add(content.decoder.produced());
         self.input = content.input;
         self.is_drained = content.is_drained;
-        self.has_ended = content.failure == Some(Failure::Refused(Error::Truncated));
+        self.has_ended = content.failure == Some(ContentFailure::Refused(ProtocolError::Truncated));
         content.decoder
     }
 }
 
-impl Content {
+impl RequestContent {
     /// Reads decoded content; `Ok(0)` is its end.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
@@ -129,7 +129,7 @@ impl Content {
                 return Ok(count);
             }
             match self.decoder.decode(self.input.unread(), buffer) {
-                Err(error) => self.failure = Some(Failure::Refused(error)),
+                Err(error) => self.failure = Some(ContentFailure::Refused(error)),
                 Ok(step) => {
                     self.input.consume(step.consumed);
                     if step.consumed > 0 {
@@ -142,7 +142,7 @@ impl Content {
                     if self.input.is_empty() && buffer.len() >= DIRECT && self.decoder.plain() >= DIRECT as u64 {
                         return self.receive_directly(buffer);
                     }
-                    self.receive(Input::read);
+                    self.receive(InputBuffer::read);
                 }
             }
         }
@@ -170,13 +170,13 @@ impl Content {
         while let Ok(got @ 1..) = self.read(&mut hole) {
             match most.checked_sub(got as u64) {
                 Some(left) => most = left,
-                None => self.failure = Some(Failure::Refused(Error::ContentTooLarge)),
+                None => self.failure = Some(ContentFailure::Refused(ProtocolError::ContentTooLarge)),
             }
         }
     }
 
     /// Waits for more, as long as the client may keep us waiting; the number of bytes `read` got, or 0 after a failure.
-    fn receive(&mut self, mut read: impl FnMut(&mut Input, &Stream) -> io::Result<Received>) -> usize {
+    fn receive(&mut self, mut read: impl FnMut(&mut InputBuffer, &Stream) -> io::Result<Received>) -> usize {
         if self.wants_continue {
             self.failure = self.send_continue().err();
         }
@@ -192,7 +192,7 @@ impl Content {
                 Err(error) if would_wait(&error) => match self.patience() {
                     Some(left) => self.stream.wait(Interest::Read, left.min(RETRY)).map(|_| None),
                     None => {
-                        self.failure = Some(Failure::Refused(Error::Timeout));
+                        self.failure = Some(ContentFailure::Refused(ProtocolError::Timeout));
                         break;
                     }
                 },
@@ -210,8 +210,8 @@ impl Content {
                     return received.count;
                 }
                 // It may have ended only its sending side, and read on.
-                Ok(Some(_)) => self.failure = Some(Failure::Refused(Error::Truncated)),
-                Err(_) => self.failure = Some(Failure::Gone),
+                Ok(Some(_)) => self.failure = Some(ContentFailure::Refused(ProtocolError::Truncated)),
+                Err(_) => self.failure = Some(ContentFailure::Gone),
             }
         }
         0
@@ -225,7 +225,7 @@ impl Content {
 
     /// Tells the client to go on. While it has not taken an earlier answer there may be no room even for that: it is waited for as for its
     /// content.
-    pub(crate) fn send_continue(&mut self) -> Result<(), Failure> {
+    pub(crate) fn send_continue(&mut self) -> Result<(), ContentFailure> {
         self.wants_continue = false;
         let mut line = Vec::with_capacity(32);
         encode::interim_continue(&mut line);
@@ -242,13 +242,13 @@ impl Content {
                     rest = &rest[count..];
                 }
                 Err(error) if would_wait(&error) => {
-                    let left = self.patience().ok_or(Failure::Refused(Error::Timeout))?;
+                    let left = self.patience().ok_or(ContentFailure::Refused(ProtocolError::Timeout))?;
                     let begun = Instant::now();
-                    self.stream.wait(Interest::Write, left.min(RETRY)).map_err(|_| Failure::Gone)?;
+                    self.stream.wait(Interest::Write, left.min(RETRY)).map_err(|_| ContentFailure::Gone)?;
                     // At least a moment, as with an answer: else a wait that ends without room could go on for ever.
                     self.pace.waited(begun.elapsed().max(MOMENT));
                 }
-                _ => return Err(Failure::Gone),
+                _ => return Err(ContentFailure::Gone),
             }
         }
     }
@@ -256,26 +256,26 @@ impl Content {
 
 /// What is left of a request's content when its handler has returned.
 #[derive(Clone, Copy)]
-pub(super) enum Left {
+pub(super) enum UnreadContent {
     /// So many bytes of the body, as far as is known, or nothing.
     Known(u64),
     /// The client waits for `100 Continue` before it sends any.
     Awaited,
     /// It was malformed, too large or too late.
-    Refused(Error),
+    Refused(ProtocolError),
     /// The client is gone.
     Lost,
 }
 
-impl Left {
+impl UnreadContent {
     /// `None` if a reader on another thread is just using it.
     pub(super) fn of(intake: &Arc<Intake>) -> Option<Self> {
         // Somebody other than us holds on to it: the response's body, or a thread. It is theirs to read, and the client must not be
         // left waiting for leave to send it.
         let is_held = Arc::strong_count(intake) > 1;
         intake.with(|content| match content.failure {
-            Some(Failure::Refused(error)) => Self::Refused(error),
-            Some(Failure::Gone) => Self::Lost,
+            Some(ContentFailure::Refused(error)) => Self::Refused(error),
+            Some(ContentFailure::Gone) => Self::Lost,
             None if content.wants_continue && is_held => {
                 // Should it fail, so will the answer.
                 let _ = content.send_continue();
@@ -288,14 +288,18 @@ impl Left {
     }
 }
 
-impl From<Failure> for io::Error {
-    fn from(failure: Failure) -> Self {
+impl From<ContentFailure> for io::Error {
+    fn from(failure: ContentFailure) -> Self {
         let (kind, error) = match failure {
             // Nobody will see the status; but it was not the handler that failed.
-            Failure::Gone | Failure::Refused(Error::Truncated) => (io::ErrorKind::UnexpectedEof, Error::Truncated),
-            Failure::Refused(Error::Timeout) => (io::ErrorKind::TimedOut, Error::Timeout),
-            Failure::Refused(Error::ContentTooLarge) => (io::ErrorKind::FileTooLarge, Error::ContentTooLarge),
-            Failure::Refused(error) => (io::ErrorKind::InvalidData, error),
+            ContentFailure::Gone | ContentFailure::Refused(ProtocolError::Truncated) => {
+                (io::ErrorKind::UnexpectedEof, ProtocolError::Truncated)
+            }
+            ContentFailure::Refused(ProtocolError::Timeout) => (io::ErrorKind::TimedOut, ProtocolError::Timeout),
+            ContentFailure::Refused(ProtocolError::ContentTooLarge) => {
+                (io::ErrorKind::FileTooLarge, ProtocolError::ContentTooLarge)
+            }
+            ContentFailure::Refused(error) => (io::ErrorKind::InvalidData, error),
         };
         Self::new(kind, error)
     }
@@ -310,25 +314,25 @@ pub(crate) struct Intake {
 #[derive(Debug, Default)]
 struct Place {
     /// `None` while a reader uses it, and before and after the exchange.
-    content: Option<Box<Content>>,
+    content: Option<Box<RequestContent>>,
     /// Whether the exchange is over; what a late reader brings back is dropped.
     is_over: bool,
 }
 
 impl Intake {
-    pub(crate) fn new(content: Box<Content>) -> Self {
+    pub(crate) fn new(content: Box<RequestContent>) -> Self {
         Self { place: Mutex::new(Place { content: Some(content), is_over: false }) }
     }
 
     /// Takes the content back at the end of the exchange; `None` if a reader on another thread is just using it.
-    pub(crate) fn end(&self) -> Option<Box<Content>> {
+    pub(crate) fn end(&self) -> Option<Box<RequestContent>> {
         let mut place = self.place();
         place.is_over = true;
         place.content.take()
     }
 
     /// Runs `use_it` on the content if it is here; `None` also once the exchange is over.
-    pub(crate) fn with<T>(&self, use_it: impl FnOnce(&mut Content) -> T) -> Option<T> {
+    pub(crate) fn with<T>(&self, use_it: impl FnOnce(&mut RequestContent) -> T) -> Option<T> {
         let mut content = self.place().content.take()?;
         let result = use_it(&mut content);
         let mut place = self.place();
@@ -344,7 +348,7 @@ impl Intake {
     }
 }
 
-impl Incoming for Intake {
+impl IncomingContent for Intake {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.with(|content| content.read(buffer))
             .unwrap_or_else(|| Err(io::Error::new(io::ErrorKind::NotConnected, "the exchange is over")))
@@ -374,7 +378,7 @@ impl Incoming for Intake {
     fn set_limit(&self, bytes: u64) {
         self.with(|content| {
             if let Err(error) = content.decoder.set_content_limit(bytes) {
-                content.failure.get_or_insert(Failure::Refused(error));
+                content.failure.get_or_insert(ContentFailure::Refused(error));
             }
         });
     }
@@ -392,13 +396,14 @@ mod tests {
 
     use super::*;
     use crate::engine::wire::output::PATIENCE;
-    use crate::h1::decode::Limits;
+    use crate::h1::decode::ContentLimits;
     use crate::h1::framing::Framing;
 
-    const LIMITS: Limits = Limits { content: None, extension_bytes: 0, trailer_bytes: 0, trailer_fields: 0 };
+    const LIMITS: ContentLimits =
+        ContentLimits { content: None, extension_bytes: 0, trailer_bytes: 0, trailer_fields: 0 };
 
     /// Content of five bytes whose client has been told nothing yet; the client, and all that has been sent to it before.
-    fn awaited(allowance: Duration) -> (Content, UnixStream, usize) {
+    fn awaited(allowance: Duration) -> (RequestContent, UnixStream, usize) {
         let (mut ours, client) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         let mut sent = 0;
@@ -407,9 +412,9 @@ mod tests {
         }
         ours.set_nonblocking(false).unwrap();
         ours.set_write_timeout(Some(PATIENCE)).unwrap();
-        let content = Content {
+        let content = RequestContent {
             stream: Arc::new(Stream::unix(ours, PATIENCE).unwrap()),
-            input: Input::default(),
+            input: InputBuffer::default(),
             decoder: Box::new(Decoder::new(Framing::Length(5), LIMITS).unwrap()),
             ahead: Bytes::new(),
             pace: Pace::new(allowance, None),
@@ -456,12 +461,12 @@ mod tests {
     fn who_makes_no_room_has_had_its_time() {
         let (mut content, client, _) = awaited(5 * PATIENCE);
         assert_eq!(content.read(&mut [0; 5]).unwrap_err().kind(), io::ErrorKind::TimedOut);
-        assert_eq!(content.failure, Some(Failure::Refused(Error::Timeout)));
+        assert_eq!(content.failure, Some(ContentFailure::Refused(ProtocolError::Timeout)));
         drop(client);
         let (mut content, client, _) = awaited(Duration::from_secs(20));
         client.shutdown(Shutdown::Both).unwrap();
         drop(client);
         assert_eq!(content.read(&mut [0; 5]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
-        assert_eq!(content.failure, Some(Failure::Gone));
+        assert_eq!(content.failure, Some(ContentFailure::Gone));
     }
 }

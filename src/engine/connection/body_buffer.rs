@@ -15,16 +15,16 @@ use http::Method;
 use super::access_log::Line;
 use super::body::{DIRECT, Reception};
 use super::exchange::Pending;
-use super::linger::Refused;
+use super::linger::RefusedRequest;
 use super::phase::{Next, Reading, Step};
-use super::{Connection, Phase, Verdict};
+use super::{ClientConnection, Phase, Verdict};
+use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Late;
-use crate::engine::service::desk::Desk;
-use crate::engine::wire::input::{Input, Received};
+use crate::engine::wire::input::{InputBuffer, Received};
 use crate::engine::wire::pace::Pace;
 use crate::h1::decode::Decoder;
 use crate::h1::encode;
-use crate::h1::error::Error;
+use crate::h1::error::ProtocolError;
 use crate::h1::exchange::Exchange;
 use crate::h1::head::{RequestHead, Scan};
 use crate::net::poll::Interest;
@@ -43,7 +43,7 @@ pub(super) struct Gathering {
     below: Option<u64>,
 }
 
-impl Connection {
+impl ClientConnection {
     /// Serves a request, at once if there is nothing to wait for.
     pub(super) fn begin(
         &mut self,
@@ -51,9 +51,9 @@ impl Connection {
         exchange: Exchange,
         decoder: Option<Box<Decoder>>,
         line: Line,
-        desk: &mut Desk,
+        context: &mut WorkerContext,
     ) -> Next {
-        let config = &desk.config;
+        let config = &context.config;
         let reception = decoder.map(|decoder| {
             let pace = Pace::new(config.body_timeout, config.minimum_rate);
             Reception::new(decoder, pace, exchange.wants_continue())
@@ -62,27 +62,27 @@ impl Connection {
             Some(mut reception) if config.body_buffer > 0 && !reception.is_within(&self.input) => {
                 // A client that has begun to send its content does not wait (RFC 9110 §10.1.1).
                 if mem::take(&mut reception.wants_continue) && self.input.is_empty() {
-                    encode::interim_continue(&mut desk.gathered);
+                    encode::interim_continue(&mut context.gathered);
                 }
                 let below = self.stream.moved_below(Interest::Read);
                 Next::Content(Box::new(Gathering { head, exchange, reception, line, since: None, below }))
             }
-            reception => self.admit(Pending { head, exchange, reception, line }, desk),
+            reception => self.admit(Pending { head, exchange, reception, line }, context),
         }
     }
 
     /// Keeps the content that has come, and serves the request once that is all, or as much as may be kept.
-    pub(super) fn gather(&mut self, desk: &mut Desk, reading: &mut Reading) -> Step {
+    pub(super) fn gather(&mut self, context: &mut WorkerContext, reading: &mut Reading) -> Step {
         let Phase::Content(gathering) = &mut self.phase else { return Step::On };
-        let most = desk.config.body_buffer;
+        let most = context.config.body_buffer;
         match gathering.take_in(&mut self.input, most) {
             // It is waited for by this worker.
-            Ok(false) if gathering.is_in_excess(desk) => {}
+            Ok(false) if gathering.is_in_excess(context) => {}
             // The last read was cut off by its buffer: more is there, and comes to its place at once.
             Ok(false) if *reading == Reading::Possible && gathering.is_plain(most) => {
                 match gathering.receive(&self.stream, most) {
                     Ok(received) if received.count > 0 => {
-                        desk.counters.bytes_read.add(received.count as u64);
+                        context.counters.bytes_read.add(received.count as u64);
                         self.is_drained = received.is_all;
                         *reading = Reading::after(self.is_drained);
                         return Step::On;
@@ -93,17 +93,17 @@ impl Connection {
             }
             Ok(false) => return Step::Starved,
             Ok(true) => {}
-            Err(error) => return Step::Verdict(self.refuse_present(error, desk)),
+            Err(error) => return Step::Verdict(self.refuse_present(error, context)),
         }
         let Some(gathering) = self.take_gathering() else { return Step::On };
         let Gathering { head, exchange, reception, line, .. } = *gathering;
-        let next = self.admit(Pending { head, exchange, reception: Some(reception), line }, desk);
+        let next = self.admit(Pending { head, exchange, reception: Some(reception), line }, context);
         *reading = Reading::after(self.is_drained);
-        self.settle(next, desk)
+        self.settle(next, context)
     }
 
     /// Begins to wait for more content; refuses the request instead if its client has had its time.
-    pub(super) fn await_content(&mut self, desk: &mut Desk) -> Verdict {
+    pub(super) fn await_content(&mut self, context: &mut WorkerContext) -> Verdict {
         let Phase::Content(gathering) = &mut self.phase else { return Verdict::Park };
         if let (Some(before), Some(now)) = (&mut gathering.below, self.stream.moved_below(Interest::Read)) {
             gathering.reception.pace.moved_to(now, before);
@@ -115,24 +115,24 @@ impl Connection {
                 self.deadline = now + left;
                 Verdict::Park
             }
-            None => self.refuse_present(Error::Timeout, desk),
+            None => self.refuse_present(ProtocolError::Timeout, context),
         }
     }
 
     /// Refuses what is being received.
-    pub(super) fn refuse_present(&mut self, error: Error, desk: &mut Desk) -> Verdict {
+    pub(super) fn refuse_present(&mut self, error: ProtocolError, context: &mut WorkerContext) -> Verdict {
         match self.take_gathering() {
             Some(gathering) => {
-                desk.counters.count_content(error);
-                desk.counters.content_read.add(gathering.reception.decoder.produced());
+                context.counters.count_content(error);
+                context.counters.content_read.add(gathering.reception.decoder.produced());
                 let is_head = gathering.head.method == Method::HEAD;
-                self.refuse_as(gathering.line, Refused { error, is_head }, desk)
+                self.refuse_as(gathering.line, RefusedRequest { error, is_head }, context)
             }
             None => {
-                if error == Error::Timeout {
-                    desk.counters.count_late(Late::Head);
+                if error == ProtocolError::Timeout {
+                    context.counters.count_late(Late::Head);
                 }
-                self.refuse(error, desk)
+                self.refuse(error, context)
             }
         }
     }
@@ -177,7 +177,7 @@ impl Gathering {
     }
 
     /// Moves content from `input`, to `most` bytes in all; says whether the handler may run.
-    fn take_in(&mut self, input: &mut Input, most: usize) -> Result<bool, Error> {
+    fn take_in(&mut self, input: &mut InputBuffer, most: usize) -> Result<bool, ProtocolError> {
         let Self { reception: Reception { decoder, ahead, pace, .. }, since, below, .. } = self;
         if let Some(since) = since.take() {
             pace.waited(since.elapsed());

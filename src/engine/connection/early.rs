@@ -9,16 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderMap, StatusCode};
 
-use super::Connection;
-use super::body::{Intake, Left};
+use super::ClientConnection;
+use super::body::{Intake, UnreadContent};
 use super::exchange::contained;
 use super::finished::Answer;
 use crate::config::Config;
+use crate::engine::service::context::{Clock, Service, WorkerContext};
 use crate::engine::service::counters::Counter;
-use crate::engine::service::desk::{Clock, Desk, Service};
 use crate::engine::wire::output::Output;
 use crate::engine::wire::pace::Pace;
-use crate::engine::wire::remainder::Rest;
+use crate::engine::wire::remainder::Remainder;
 use crate::engine::wire::response::{self as writing, Begun, Sent};
 use crate::h1::encode;
 use crate::h1::exchange::{CloseReason, Exchange};
@@ -26,7 +26,7 @@ use crate::message::{Request, Response, early};
 use crate::net::stream::Stream;
 
 /// Where the sending side is while a handler runs: here, or with who is just sending.
-pub(super) struct Early {
+pub(super) struct EarlyResponse {
     place: Mutex<Place>,
     /// Bytes sent. Added to only by the thread that holds the side; the worker's counters are not
     /// this thread's to write.
@@ -54,56 +54,56 @@ struct Side {
     failed: Option<io::ErrorKind>,
 }
 
-impl Connection {
+impl ClientConnection {
     /// Lends the sending side to the handler of `request`, if that may want it.
     pub(super) fn lend_output(
         &self,
         request: &mut Request,
         exchange: &Exchange,
         intake: Option<&Arc<Intake>>,
-        desk: &mut Desk,
-    ) -> Option<Arc<Early>> {
-        if !desk.service.handler.begins_early() {
+        context: &mut WorkerContext,
+    ) -> Option<Arc<EarlyResponse>> {
+        if !context.service.handler.begins_early() {
             return None;
         }
-        let config = Arc::clone(&desk.config);
+        let config = Arc::clone(&context.config);
         let side = Side {
             stream: Arc::clone(&self.stream),
             pace: Pace::new(config.write_timeout, config.minimum_rate),
             config,
-            service: Arc::clone(&desk.service),
+            service: Arc::clone(&context.service),
             intake: intake.map(Arc::clone),
-            gathered: mem::take(&mut desk.gathered),
+            gathered: mem::take(&mut context.gathered),
             exchange: exchange.clone(),
             begun: None,
             failed: None,
         };
         let place = Mutex::new(Place { side: Some(Box::new(side)), is_over: false });
-        let early = Arc::new(Early { place, written: Counter::default() });
-        request.extensions_mut().insert(Arc::clone(&early) as Arc<dyn early::Early>);
+        let early = Arc::new(EarlyResponse { place, written: Counter::default() });
+        request.extensions_mut().insert(Arc::clone(&early) as Arc<dyn early::EarlyOutput>);
         Some(early)
     }
 
     /// Sends what a handler has answered with, or the rest of it if it has begun; `None`: it has panicked.
     pub(super) fn answer_after(
         &mut self,
-        early: Option<Arc<Early>>,
+        early: Option<Arc<EarlyResponse>>,
         response: Option<Response>,
         exchange: &mut Exchange,
         intake: Option<&Arc<Intake>>,
         is_head: bool,
-        desk: &mut Desk,
-    ) -> io::Result<(Answer, Option<Rest>)> {
+        context: &mut WorkerContext,
+    ) -> io::Result<(Answer, Option<Remainder>)> {
         let ended = early.map(|early| {
             let side = early.end();
             // A thread that is still sending has broken the rule, and what it sends from now on is not counted.
-            desk.counters.bytes_written.add(early.written.get());
+            context.counters.bytes_written.add(early.written.get());
             side
         });
         let begun = match ended {
             None => None,
             Some(Some(side)) => {
-                desk.gathered = side.gathered;
+                context.gathered = side.gathered;
                 if side.begun.is_some() {
                     let asked = exchange.close_reason();
                     *exchange = side.exchange;
@@ -111,7 +111,7 @@ impl Connection {
                 }
                 match (side.failed, side.begun) {
                     (Some(kind), begun) => {
-                        begun.iter().for_each(|begun| begun.cut(&self.output(desk)));
+                        begun.iter().for_each(|begun| begun.cut(&self.output(context)));
                         Some(Err(kind.into()))
                     }
                     (None, begun) => begun.map(Ok),
@@ -123,14 +123,14 @@ impl Connection {
             }
         };
         match (begun, response) {
-            (None, response) => self.answer(response.unwrap_or_else(panicked), exchange, intake, is_head, desk),
-            (Some(Ok(begun)), Some(response)) => self.resume(begun, response, exchange, desk),
+            (None, response) => self.answer(response.unwrap_or_else(panicked), exchange, intake, is_head, context),
+            (Some(Ok(begun)), Some(response)) => self.resume(begun, response, exchange, context),
             (Some(begun), response) => {
                 if !contained(|| drop(response)) {
-                    desk.counters.panics.add(1);
+                    context.counters.panics.add(1);
                 }
                 begun.and_then(|begun| {
-                    begun.cut(&self.output(desk));
+                    begun.cut(&self.output(context));
                     Err(io::Error::other("a handler panicked in the middle of its answer"))
                 })
             }
@@ -143,18 +143,18 @@ impl Connection {
         begun: Begun,
         response: Response,
         exchange: &mut Exchange,
-        desk: &mut Desk,
-    ) -> io::Result<(Answer, Option<Rest>)> {
+        context: &mut WorkerContext,
+    ) -> io::Result<(Answer, Option<Remainder>)> {
         let status = begun.status;
-        let mut scratch = mem::take(&mut desk.scratch);
-        let shutdown = Arc::clone(&desk.service.shutdown);
-        let mut output = self.output(desk);
+        let mut scratch = mem::take(&mut context.scratch);
+        let shutdown = Arc::clone(&context.service.shutdown);
+        let mut output = self.output(context);
         let sent = writing::caught(|| {
             writing::resume(&mut output, exchange, begun, response.into_body(), &mut scratch, &shutdown)
         });
-        desk.scratch = scratch;
+        context.scratch = scratch;
         let Some(sent) = sent else {
-            desk.counters.panics.add(1);
+            context.counters.panics.add(1);
             return Err(io::Error::other("a body panicked"));
         };
         match sent? {
@@ -172,7 +172,7 @@ fn panicked() -> Response {
     response
 }
 
-impl Early {
+impl EarlyResponse {
     /// Takes the side back when the handler has returned; `None` if another thread is just sending.
     fn end(&self) -> Option<Box<Side>> {
         let mut place = self.place();
@@ -198,13 +198,13 @@ impl Early {
     }
 }
 
-impl fmt::Debug for Early {
+impl fmt::Debug for EarlyResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Early").finish_non_exhaustive()
+        f.debug_struct("EarlyResponse").finish_non_exhaustive()
     }
 }
 
-impl early::Early for Early {
+impl early::EarlyOutput for EarlyResponse {
     fn begin(&self, status: StatusCode, fields: &HeaderMap) -> io::Result<()> {
         self.with(|side| side.begin(status, fields))
     }
@@ -225,7 +225,9 @@ impl Side {
             exchange.close(CloseReason::Shutdown);
         }
         // Content that came well so far may still be read.
-        if let Some(Left::Refused(_) | Left::Awaited | Left::Lost) = self.intake.as_ref().and_then(Left::of) {
+        if let Some(UnreadContent::Refused(_) | UnreadContent::Awaited | UnreadContent::Lost) =
+            self.intake.as_ref().and_then(UnreadContent::of)
+        {
             exchange.close(CloseReason::UnreadContent);
         }
         let framing = exchange.answer(status, fields, None).map_err(io::Error::other)?;
@@ -245,8 +247,8 @@ impl Side {
         }
         let config = &self.config;
         let pace = mem::replace(&mut self.pace, Pace::new(config.write_timeout, config.minimum_rate));
-        let (gathered, pressure) = (&mut self.gathered, &self.service.pressure);
-        let mut output = Output::over(&self.stream, pace, gathered, written, pressure);
+        let (gathered, preemption) = (&mut self.gathered, &self.service.preemption);
+        let mut output = Output::over(&self.stream, pace, gathered, written, preemption);
         let sent = begun.send(&mut output, content, &self.service.shutdown);
         self.pace = output.pace;
         sent.inspect_err(|error| self.failed = Some(error.kind()))
@@ -275,7 +277,7 @@ mod tests {
 
     impl Handler for Foreign {
         fn handle(&self, request: &mut Request) -> Response {
-            let early = Arc::clone(request.extensions().get::<Arc<dyn early::Early>>().unwrap());
+            let early = Arc::clone(request.extensions().get::<Arc<dyn early::EarlyOutput>>().unwrap());
             let sending = thread::spawn(move || {
                 early.begin(StatusCode::OK, &HeaderMap::new())?;
                 early.send(b"from another thread")
@@ -297,11 +299,11 @@ mod tests {
         let handler = Arc::new(Foreign { counters: Arc::clone(&counters), seen: AtomicU64::new(0) });
         let config = Config::resolve(&Settings::default()).unwrap();
         let service = Arc::new(Service::new(config, Arc::clone(&handler) as Arc<dyn Handler>));
-        let mut desk = Desk::new(Arc::clone(&service), Arc::clone(&counters));
+        let mut context = WorkerContext::new(Arc::clone(&service), Arc::clone(&counters));
         let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
-        let mut connection = Connection::new(stream, None, Instant::now(), &service.config.get());
+        let mut connection = ClientConnection::new(stream, None, Instant::now(), &service.config.get());
         io::Write::write_all(&mut client, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
-        while !matches!(connection.advance(&mut desk), Verdict::Close) {}
+        while !matches!(connection.advance(&mut context), Verdict::Close) {}
         drop(connection);
         let mut answer = Vec::new();
         client.read_to_end(&mut answer).unwrap();

@@ -16,25 +16,25 @@ use std::time::Instant;
 use http::Method;
 
 use super::access_log::Line;
-use super::body::{Intake, Left, Reception};
-use super::finished::{Answer, Done, Unread, break_off};
-use super::linger::Refused;
+use super::body::{Intake, Reception, UnreadContent};
+use super::finished::{Answer, FinishedExchange, Unread, break_off};
+use super::linger::RefusedRequest;
 use super::phase::{Next, Reading, Step};
 use super::sending::Then;
 use super::upgrade;
-use super::{Connection, Phase, Verdict};
+use super::{ClientConnection, Phase, Verdict};
+use crate::engine::service::context::WorkerContext;
 use crate::engine::service::costs::{Admission, Route};
 use crate::engine::service::counters::Late;
-use crate::engine::service::desk::Desk;
-use crate::engine::wire::remainder::Rest;
+use crate::engine::wire::remainder::Remainder;
 use crate::engine::wire::response::{self as writing, Sent};
 use crate::h1::decode::Decoder;
-use crate::h1::error::Error;
+use crate::h1::error::ProtocolError;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::h1::framing::Framing;
 use crate::h1::head::{self, RequestHead, Scan};
 use crate::message::body::Body;
-use crate::message::early::Early;
+use crate::message::early::EarlyOutput;
 use crate::message::request::Connection as Facts;
 use crate::message::upgrade::Socket;
 use crate::message::{Request, Response};
@@ -50,54 +50,58 @@ pub(super) struct Pending {
     pub(super) line: Line,
 }
 
-impl Connection {
+impl ClientConnection {
     /// Serves the request whose head is the first `length` bytes of the input.
-    pub(super) fn exchange(&mut self, length: usize, desk: &mut Desk) -> Next {
-        let begun = desk.meter.begin(desk.service.measures());
-        let bytes = desk.keep_head(&self.input.unread()[..length]);
+    pub(super) fn exchange(&mut self, length: usize, context: &mut WorkerContext) -> Next {
+        let begun = context.meter.begin(context.service.measures());
+        let bytes = context.keep_head(&self.input.unread()[..length]);
         self.input.consume(length);
-        let fields = mem::take(&mut desk.fields);
+        let fields = mem::take(&mut context.fields);
         let is_head = head::is_of_head(&bytes);
-        let mut head = match head::parse(bytes, &desk.head_limits(), fields) {
+        let mut head = match head::parse(bytes, &context.head_limits(), fields) {
             Ok(head) => head,
             Err(error) => {
                 let line = Line::refused(self.peer.as_ref());
-                return Next::Verdict(self.refuse_as(line, Refused { error, is_head }, desk));
+                return Next::Verdict(self.refuse_as(line, RefusedRequest { error, is_head }, context));
             }
         };
-        let judged = self.judge_claims(&mut head, desk);
+        let judged = self.judge_claims(&mut head, context);
         let line = Line::begin(self.client().as_ref(), &head, begun);
-        match judged.and_then(|()| self.judge(&head, desk)) {
-            Ok((exchange, decoder)) => self.begin(head, exchange, decoder, line, desk),
-            Err(error) => Next::Verdict(self.refuse_as(line, Refused { error, is_head }, desk)),
+        match judged.and_then(|()| self.judge(&head, context)) {
+            Ok((exchange, decoder)) => self.begin(head, exchange, decoder, line, context),
+            Err(error) => Next::Verdict(self.refuse_as(line, RefusedRequest { error, is_head }, context)),
         }
     }
 
-    fn judge(&self, head: &RequestHead, desk: &Desk) -> Result<(Exchange, Option<Box<Decoder>>), Error> {
-        let exchange = Exchange::begin(head, desk.policy())?;
+    fn judge(
+        &self,
+        head: &RequestHead,
+        context: &WorkerContext,
+    ) -> Result<(Exchange, Option<Box<Decoder>>), ProtocolError> {
+        let exchange = Exchange::begin(head, context.policy())?;
         let decoder = match exchange.framing() {
             Framing::None => None,
-            framing => Some(Box::new(Decoder::new(framing, desk.content_limits())?)),
+            framing => Some(Box::new(Decoder::new(framing, context.content_limits())?)),
         };
         Ok((exchange, decoder))
     }
 
     /// Runs the handler of a request if this thread may, or leaves it to a worker.
-    pub(super) fn admit(&mut self, pending: Pending, desk: &mut Desk) -> Next {
+    pub(super) fn admit(&mut self, pending: Pending, context: &mut WorkerContext) -> Next {
         let RequestHead { method, target, .. } = &pending.head;
         let route = Route::new(method, target.path());
-        match desk.duty.admit(route, method, target.path()) {
+        match context.duty.admit(route, method, target.path()) {
             Admission::Here => {}
             Admission::Worker => return Next::Ready(Box::new(pending), Verdict::Work),
             Admission::Later => return Next::Ready(Box::new(pending), Verdict::Again),
         }
         // Earlier answers must not wait for a handler that may take long.
-        if !desk.gathered.is_empty() && desk.duty.is_to_flush_before(route) {
-            match self.output(desk).flush_some() {
+        if !context.gathered.is_empty() && context.duty.is_to_flush_before(route) {
+            match self.output(context).flush_some() {
                 Ok(true) => {}
                 Ok(false) => {
                     self.phase = Phase::Ready(Box::new(pending));
-                    return Next::Verdict(self.leave_and_resume(desk));
+                    return Next::Verdict(self.leave_and_resume(context));
                 }
                 Err(_) => {
                     pending.line.end(None);
@@ -105,38 +109,38 @@ impl Connection {
                 }
             }
         }
-        self.serve(pending, route, desk)
+        self.serve(pending, route, context)
     }
 
     /// Goes on with a request that a thread was found for.
-    pub(super) fn take_turn(&mut self, desk: &mut Desk, reading: &mut Reading) -> Step {
+    pub(super) fn take_turn(&mut self, context: &mut WorkerContext, reading: &mut Reading) -> Step {
         let next = match mem::replace(&mut self.phase, Phase::Head(Scan::default())) {
-            Phase::Ready(pending) => self.admit(*pending, desk),
+            Phase::Ready(pending) => self.admit(*pending, context),
             other => {
                 self.phase = other;
                 return Step::On;
             }
         };
         *reading = Reading::after(self.is_drained);
-        self.settle(next, desk)
+        self.settle(next, context)
     }
 
     /// Runs the handler and sends its answer.
-    fn serve(&mut self, pending: Pending, route: Route, desk: &mut Desk) -> Next {
+    fn serve(&mut self, pending: Pending, route: Route, context: &mut WorkerContext) -> Next {
         let Pending { head, mut exchange, mut reception, mut line } = pending;
         line.name_user();
         // If answers wait behind this handler, it had better be known soon whether it is short.
-        let holds_up = desk.duty.is_unbounded() && !desk.gathered.is_empty();
-        let begun = (desk.duty.is_precise(route) || holds_up).then(Instant::now);
-        if desk.duty.is_unbounded() {
-            desk.note_task(&head);
+        let holds_up = context.duty.is_unbounded() && !context.gathered.is_empty();
+        let begun = (context.duty.is_precise(route) || holds_up).then(Instant::now);
+        if context.duty.is_unbounded() {
+            context.note_task(&head);
         }
         // Its content may have been waited for.
-        desk.meter.resume(line.begun.is_some());
+        context.meter.resume(line.begun.is_some());
         let is_head = head.method == Method::HEAD;
         let is_to_come = reception.as_ref().is_some_and(|reception| !reception.is_within(&self.input));
         // Earlier answers must not wait for content that may be long in coming.
-        if is_to_come && !desk.gathered.is_empty() && self.output(desk).flush().is_err() {
+        if is_to_come && !context.gathered.is_empty() && self.output(context).flush().is_err() {
             return Next::Verdict(Verdict::Close);
         }
         if let Some(reception) = &mut reception {
@@ -144,58 +148,58 @@ impl Connection {
             // answers that are only gathered.
             reception.wants_continue &= is_to_come;
         }
-        let intake = reception.map(|reception| Arc::new(Intake::new(Box::new(self.lend_content(reception, desk)))));
-        let mut request = self.request(head, intake.clone(), desk);
-        let early = self.lend_output(&mut request, &exchange, intake.as_ref(), desk);
-        let response = self.handle(&mut request, &mut exchange, desk);
-        if desk.duty.is_unbounded() {
-            desk.clock.expire();
+        let intake = reception.map(|reception| Arc::new(Intake::new(Box::new(self.lend_content(reception, context)))));
+        let mut request = self.request(head, intake.clone(), context);
+        let early = self.lend_output(&mut request, &exchange, intake.as_ref(), context);
+        let response = self.handle(&mut request, &mut exchange, context);
+        if context.duty.is_unbounded() {
+            context.clock.expire();
         }
-        if desk.service.is_shutting_down() {
+        if context.service.is_shutting_down() {
             exchange.close(CloseReason::Shutdown);
         }
         // What a handler has left in the request is its own, and so is what happens when it is dropped.
         let is_sound = contained(|| {
-            self.recover(&mut request, desk);
+            self.recover(&mut request, context);
             drop(request);
         });
         if !is_sound {
-            desk.counters.panics.add(1);
+            context.counters.panics.add(1);
             exchange.close(CloseReason::Panicked);
         }
 
-        let outcome = self.answer_after(early, response, &mut exchange, intake.as_ref(), is_head, desk);
-        desk.duty.ran(route, begun.map(|begun| begun.elapsed()));
-        self.was_slow = desk.duty.is_unbounded() && !desk.duty.was_short();
+        let outcome = self.answer_after(early, response, &mut exchange, intake.as_ref(), is_head, context);
+        context.duty.ran(route, begun.map(|begun| begun.elapsed()));
+        self.was_slow = context.duty.is_unbounded() && !context.duty.was_short();
         let content = match intake.map(|intake| intake.end()) {
             None => Unread::Nothing,
             Some(None) => Unread::Elsewhere,
             Some(Some(content)) => {
                 let failed = content.failure.is_some();
-                let decoder = self.take_back(*content, desk);
+                let decoder = self.take_back(*content, context);
                 if failed || !decoder.is_ended() { Unread::Here { decoder, failed } } else { Unread::Nothing }
             }
         };
         match outcome {
             Ok((answer, rest)) => {
-                let done = Done { exchange, content, answer, line };
+                let done = FinishedExchange { exchange, content, answer, line };
                 match rest {
-                    None => self.conclude(done, desk),
-                    Some(rest) => Next::Verdict(self.leave(Some(rest), Then::Conclude(Box::new(done)), desk)),
+                    None => self.conclude(done, context),
+                    Some(rest) => Next::Verdict(self.leave(Some(rest), Then::Conclude(Box::new(done)), context)),
                 }
             }
             Err(error) => {
                 if error.kind() == io::ErrorKind::TimedOut {
-                    desk.counters.count_late(Late::Write);
+                    context.counters.count_late(Late::Write);
                 }
                 log::debug!("an answer broke off: {error}");
-                break_off(line, desk);
+                break_off(line, context);
                 Next::Verdict(Verdict::Close)
             }
         }
     }
 
-    fn request(&mut self, head: RequestHead, intake: Option<Arc<Intake>>, desk: &Desk) -> Request {
+    fn request(&mut self, head: RequestHead, intake: Option<Arc<Intake>>, context: &WorkerContext) -> Request {
         let body = match intake {
             Some(intake) => Body::incoming(intake),
             None => Body::empty(),
@@ -213,7 +217,7 @@ impl Connection {
                 Arc::downgrade(&stream) as Weak<dyn Socket>,
                 self.proxied.announced.clone(),
                 self.stream.secure().and_then(Secure::facts).map(Arc::clone),
-                Arc::clone(&desk.service.shutdown),
+                Arc::clone(&context.service.shutdown),
             );
             request.extensions_mut().insert(Arc::new(facts));
         }
@@ -224,12 +228,12 @@ impl Connection {
     }
 
     /// Runs the handler; a panic (`None`) costs this connection and nothing else.
-    fn handle(&self, request: &mut Request, exchange: &mut Exchange, desk: &Desk) -> Option<Response> {
-        desk.counters.requests.add(1);
-        let handler = &desk.service.handler;
+    fn handle(&self, request: &mut Request, exchange: &mut Exchange, context: &WorkerContext) -> Option<Response> {
+        context.counters.requests.add(1);
+        let handler = &context.service.handler;
         let response = catch_unwind(AssertUnwindSafe(|| handler.handle(request))).ok();
         if response.is_none() {
-            desk.counters.panics.add(1);
+            context.counters.panics.add(1);
             log::error!("a handler panicked; its client gets a 500, or a cut where the answer has begun");
             exchange.close(CloseReason::Panicked);
         }
@@ -237,12 +241,12 @@ impl Connection {
     }
 
     /// Takes back what the next request can use of this one.
-    fn recover(&mut self, request: &mut Request, desk: &mut Desk) {
+    fn recover(&mut self, request: &mut Request, context: &mut WorkerContext) {
         let mut extensions = mem::take(request.extensions_mut());
-        if desk.service.handler.begins_early() {
-            extensions.remove::<Arc<dyn Early>>();
+        if context.service.handler.begins_early() {
+            extensions.remove::<Arc<dyn EarlyOutput>>();
         }
-        if desk.config.trust.is_some() {
+        if context.config.trust.is_some() {
             extensions.remove::<Claims>();
         }
         // What a handler has put beside the connection's facts is this request's alone.
@@ -252,7 +256,7 @@ impl Connection {
         let mut fields = mem::take(request.headers_mut());
         fields.clear();
         if fields.capacity() <= KEPT_FIELDS {
-            desk.fields = fields;
+            context.fields = fields;
         }
     }
 
@@ -263,34 +267,36 @@ impl Connection {
         exchange: &mut Exchange,
         intake: Option<&Arc<Intake>>,
         is_head: bool,
-        desk: &mut Desk,
-    ) -> io::Result<(Answer, Option<Rest>)> {
+        context: &mut WorkerContext,
+    ) -> io::Result<(Answer, Option<Remainder>)> {
         if response.body().is_upgrade() {
-            response = upgrade::admit(response, exchange, desk);
+            response = upgrade::admit(response, exchange, context);
         }
         if response.body().is_upgrade() {
             // What follows the content is the first of the other protocol.
-            intake.and_then(|intake| intake.with(|content| content.skip(desk.config.drain)));
+            intake.and_then(|intake| intake.with(|content| content.skip(context.config.drain)));
         }
-        match intake.and_then(Left::of) {
+        match intake.and_then(UnreadContent::of) {
             // Whatever the handler made of it: what was wrong was the client's content, and that is what it is told.
-            Some(Left::Refused(error)) if !response.status().is_client_error() => {
+            Some(UnreadContent::Refused(error)) if !response.status().is_client_error() => {
                 if !contained(|| drop(response)) {
-                    desk.counters.panics.add(1);
+                    context.counters.panics.add(1);
                 }
-                return self.refuse_instead(error, exchange, is_head, desk);
+                return self.refuse_instead(error, exchange, is_head, context);
             }
-            Some(Left::Refused(error)) => {
-                desk.counters.count_content(error);
+            Some(UnreadContent::Refused(error)) => {
+                context.counters.count_content(error);
                 exchange.close(CloseReason::UnreadContent);
             }
-            Some(Left::Awaited | Left::Lost) => exchange.close(CloseReason::UnreadContent),
-            Some(Left::Known(bytes)) if bytes > desk.config.drain => exchange.close(CloseReason::UnreadContent),
-            Some(Left::Known(_)) | None => {}
+            Some(UnreadContent::Awaited | UnreadContent::Lost) => exchange.close(CloseReason::UnreadContent),
+            Some(UnreadContent::Known(bytes)) if bytes > context.config.drain => {
+                exchange.close(CloseReason::UnreadContent);
+            }
+            Some(UnreadContent::Known(_)) | None => {}
         }
         let upgrade = response.body_mut().take_upgrade();
         let status = response.status();
-        let Desk { gathered, counters, service, config, clock, scratch, .. } = desk;
+        let WorkerContext { gathered, counters, service, config, clock, scratch, .. } = context;
         let stamp = clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
         let mut output = self.output_of(gathered, &counters.bytes_written, service, config);
         let shutdown = &service.shutdown;
@@ -302,11 +308,11 @@ impl Connection {
                 if error.status().is_server_error() {
                     log::error!("an answer could not be sent: {error}");
                 }
-                self.refuse_instead(error, exchange, is_head, desk)
+                self.refuse_instead(error, exchange, is_head, context)
             }
             Some(Err(error)) => Err(error),
             None => {
-                desk.counters.panics.add(1);
+                context.counters.panics.add(1);
                 Err(io::Error::other("a body panicked"))
             }
         }
@@ -314,16 +320,16 @@ impl Connection {
 
     fn refuse_instead(
         &self,
-        error: Error,
+        error: ProtocolError,
         exchange: &mut Exchange,
         is_head: bool,
-        desk: &mut Desk,
-    ) -> io::Result<(Answer, Option<Rest>)> {
+        context: &mut WorkerContext,
+    ) -> io::Result<(Answer, Option<Remainder>)> {
         exchange.close(CloseReason::Refused);
-        desk.counters.refused.add(1);
-        desk.counters.overruled.add(1);
-        desk.counters.count_content(error);
-        self.answer_refusal(error, is_head, desk);
+        context.counters.refused.add(1);
+        context.counters.overruled.add(1);
+        context.counters.count_content(error);
+        self.answer_refusal(error, is_head, context);
         Ok((Answer { status: error.status(), length: 0, upgrade: None }, None))
     }
 }

@@ -1,28 +1,28 @@
 //! What becomes of a connection whose time is over.
 
-use super::{Connection, Phase, Verdict};
+use super::{ClientConnection, Phase, Verdict};
+use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Late;
-use crate::engine::service::desk::Desk;
-use crate::h1::error::Error;
-use crate::proxy::header::Refusal;
+use crate::h1::error::ProtocolError;
+use crate::proxy::header::HeaderRefusal;
 
 /// What is to be done with a connection whose time is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Overdue {
+pub(crate) enum Expired {
     Close,
     /// A worker is to look at it once more, and to judge.
     LastLook,
 }
 
-impl Connection {
+impl ClientConnection {
     /// Enters that its deadline has passed, and says what is to be done about it.
     ///
     /// The idle end of a conversation is no error of anybody's; a head or content that does not come, or not whole, is a `408`.
     /// What has come before a worker had time to look at it has come in time.
-    pub(crate) fn overdue(&mut self) -> Overdue {
+    pub(crate) fn overdue(&mut self) -> Expired {
         let is_optional = self.is_idle() || matches!(self.phase, Phase::Drain { .. } | Phase::Linger { .. });
         self.is_overdue = !is_optional || self.has_unread_input();
-        if self.is_overdue { Overdue::LastLook } else { Overdue::Close }
+        if self.is_overdue { Expired::LastLook } else { Expired::Close }
     }
 
     /// What its client is late with where nobody has to tell it, as [`overdue`](Self::overdue) says.
@@ -31,20 +31,20 @@ impl Connection {
     }
 
     /// Ends what a worker has looked at once more, in vain.
-    pub(super) fn give_up_waiting(&mut self, desk: &mut Desk) -> Verdict {
+    pub(super) fn give_up_waiting(&mut self, context: &mut WorkerContext) -> Verdict {
         match self.phase {
-            Phase::Proxy => self.refuse_header(Refusal::Late, desk),
-            Phase::Handshake(_) => self.give_up_handshake(desk),
+            Phase::Proxy => self.refuse_header(HeaderRefusal::Late, context),
+            Phase::Handshake(_) => self.give_up_handshake(context),
             _ if self.is_idle() => {
-                desk.counters.count_late(Late::Idle);
+                context.counters.count_late(Late::Idle);
                 Verdict::Close
             }
             // Its client has had its answer.
             Phase::Drain { .. } | Phase::Linger { .. } => {
-                desk.counters.count_late(Late::Linger);
+                context.counters.count_late(Late::Linger);
                 Verdict::Close
             }
-            _ => self.refuse_present(Error::Timeout, desk),
+            _ => self.refuse_present(ProtocolError::Timeout, context),
         }
     }
 }
@@ -62,22 +62,22 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::engine::service::desk::Service;
+    use crate::engine::service::context::Service;
     use crate::message::Request;
     use crate::net::stream::Stream;
     use crate::settings::Settings;
 
     /// A connection that has received `sent`, and waits.
-    fn after(sent: &str) -> (Connection, Desk, UnixStream) {
+    fn after(sent: &str) -> (ClientConnection, WorkerContext, UnixStream) {
         let (mut client, socket) = UnixStream::pair().unwrap();
         let config = Config::resolve(&Settings::default()).unwrap();
         let service = Arc::new(Service::new(config, Arc::new(|request: &mut Request| request.uri().path().to_owned())));
-        let mut desk = Desk::new(Arc::clone(&service), Arc::default());
+        let mut context = WorkerContext::new(Arc::clone(&service), Arc::default());
         let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
-        let mut connection = Connection::new(stream, None, Instant::now(), &service.config.get());
+        let mut connection = ClientConnection::new(stream, None, Instant::now(), &service.config.get());
         client.write_all(sent.as_bytes()).unwrap();
-        while !matches!(connection.advance(&mut desk), Verdict::Park) {}
-        (connection, desk, client)
+        while !matches!(connection.advance(&mut context), Verdict::Park) {}
+        (connection, context, client)
     }
 
     /// The head of a request whose content its handler leaves, and the part of it that is received first.
@@ -87,37 +87,38 @@ mod tests {
 
     #[test]
     fn content_that_is_dropped_is_looked_at_once_more() {
-        let (mut connection, mut desk, mut client) = after(&part_of_80_kib());
+        let (mut connection, mut context, mut client) = after(&part_of_80_kib());
         assert!(matches!(connection.phase, Phase::Drain { .. }), "{:?}", connection.phase);
-        assert_eq!(connection.overdue(), Overdue::Close, "nothing has come");
+        assert_eq!(connection.overdue(), Expired::Close, "nothing has come");
         client.write_all("x".repeat(81_920 - 70_000).as_bytes()).unwrap();
         client.write_all(b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
-        assert_eq!(connection.overdue(), Overdue::LastLook);
-        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert_eq!(connection.overdue(), Expired::LastLook);
+        assert!(matches!(connection.advance(&mut context), Verdict::Park));
         assert_eq!((connection.is_idle(), connection.answered), (true, 2));
-        assert_eq!(desk.counters.timeouts().linger, 0);
+        assert_eq!(context.counters.timeouts().linger, 0);
     }
 
     #[test]
     fn content_that_is_dropped_and_still_not_whole_ends_without_another_answer() {
-        let (mut connection, mut desk, mut client) = after(&part_of_80_kib());
+        let (mut connection, mut context, mut client) = after(&part_of_80_kib());
         client.write_all(b"xxx").unwrap();
-        assert_eq!(connection.overdue(), Overdue::LastLook);
-        let written = desk.counters.bytes_written.get();
-        assert!(matches!(connection.advance(&mut desk), Verdict::Close));
-        let seen = (desk.counters.timeouts().linger, desk.counters.refused.get(), desk.counters.bytes_written.get());
+        assert_eq!(connection.overdue(), Expired::LastLook);
+        let written = context.counters.bytes_written.get();
+        assert!(matches!(connection.advance(&mut context), Verdict::Close));
+        let seen =
+            (context.counters.timeouts().linger, context.counters.refused.get(), context.counters.bytes_written.get());
         assert_eq!(seen, (1, 0, written));
     }
 
     #[test]
     fn what_follows_a_last_answer_is_dropped_before_the_end() {
-        let (mut connection, mut desk, mut client) = after("nonsense\r\n\r\n");
+        let (mut connection, mut context, mut client) = after("nonsense\r\n\r\n");
         assert!(matches!(connection.phase, Phase::Linger { .. }), "{:?}", connection.phase);
-        assert_eq!(connection.overdue(), Overdue::Close, "nothing has come");
+        assert_eq!(connection.overdue(), Expired::Close, "nothing has come");
         client.write_all(b"more").unwrap();
-        assert_eq!(connection.overdue(), Overdue::LastLook);
-        assert!(matches!(connection.advance(&mut desk), Verdict::Close));
+        assert_eq!(connection.overdue(), Expired::LastLook);
+        assert!(matches!(connection.advance(&mut context), Verdict::Close));
         assert!(matches!(connection.stream.wait(Interest::Read, Duration::ZERO), Ok(false)), "it has been read");
-        assert_eq!(desk.counters.timeouts().linger, 1);
+        assert_eq!(context.counters.timeouts().linger, 1);
     }
 }

@@ -7,26 +7,26 @@ use http::StatusCode;
 use super::access_log::Line;
 use super::phase::Next;
 use super::sending::Then;
-use super::{Connection, Verdict};
-use crate::engine::service::desk::Desk;
+use super::{ClientConnection, Verdict};
+use crate::engine::service::context::WorkerContext;
 use crate::h1::decode::Decoder;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::body::Upgrade;
 
-impl Connection {
+impl ClientConnection {
     /// Says what follows an answer that is out or gathered.
-    pub(super) fn conclude(&mut self, done: Done, desk: &mut Desk) -> Next {
-        let Done { exchange, content, answer, line } = done;
+    pub(super) fn conclude(&mut self, done: FinishedExchange, context: &mut WorkerContext) -> Next {
+        let FinishedExchange { exchange, content, answer, line } = done;
         self.answered += 1;
-        if !desk.service.is_over() {
-            desk.counters.answered.add(1);
-            desk.counters.count_answer(answer.status);
-            desk.counters.content_written.add(answer.length);
+        if !context.service.is_over() {
+            context.counters.answered.add(1);
+            context.counters.count_answer(answer.status);
+            context.counters.content_written.add(answer.length);
         }
-        desk.meter.made(line.begun);
-        if desk.gathered.is_empty() {
+        context.meter.made(line.begun);
+        if context.gathered.is_empty() {
             // It is out, and what comes next may take its time.
-            desk.meter.settle(&desk.counters);
+            context.meter.settle(&context.counters);
         }
         line.end(Some((answer.status, answer.length)));
         if let Unread::Elsewhere = content {
@@ -36,11 +36,11 @@ impl Connection {
         if let Some(upgrade) = answer.upgrade {
             return Next::Verdict(Verdict::Upgrade(upgrade));
         }
-        self.next(&exchange, content, desk)
+        self.next(&exchange, content, context)
     }
 
     /// Says what follows an exchange that is over.
-    fn next(&mut self, exchange: &Exchange, content: Unread, desk: &mut Desk) -> Next {
+    fn next(&mut self, exchange: &Exchange, content: Unread, context: &mut WorkerContext) -> Next {
         if let Some(reason) = exchange.close_reason() {
             log::trace!("closing after this exchange: {reason:?}");
         }
@@ -51,26 +51,26 @@ impl Connection {
             Unread::Here { decoder, failed: false } if exchange.is_persistent() => Next::Drain(decoder),
             // The client knew that this was the last; nothing lies unread that a close would answer with a reset.
             Unread::Nothing if is_expected && self.input.is_empty() => {
-                Next::Verdict(self.flush_then(Then::Close, desk))
+                Next::Verdict(self.flush_then(Then::Close, context))
             }
-            _ => Next::Verdict(self.begin_linger(desk)),
+            _ => Next::Verdict(self.begin_linger(context)),
         }
     }
 }
 
 /// An exchange whose answer is made, and perhaps not yet out.
 #[derive(Debug)]
-pub(super) struct Done {
+pub(super) struct FinishedExchange {
     pub(super) exchange: Exchange,
     pub(super) content: Unread,
     pub(super) answer: Answer,
     pub(super) line: Line,
 }
 
-impl Done {
+impl FinishedExchange {
     /// Enters that the answer has broken off.
-    pub(super) fn break_off(self, desk: &mut Desk) {
-        break_off(self.line, desk);
+    pub(super) fn break_off(self, context: &mut WorkerContext) {
+        break_off(self.line, context);
     }
 
     /// Has its answer be the last, and keeps nothing of what its client has sent beyond it.
@@ -132,8 +132,8 @@ impl fmt::Debug for Answer {
 }
 
 /// Enters that an answer has broken off.
-pub(super) fn break_off(line: Line, desk: &mut Desk) {
-    desk.counters.broken_off.add(1);
-    desk.meter.made(line.begun);
+pub(super) fn break_off(line: Line, context: &mut WorkerContext) {
+    context.counters.broken_off.add(1);
+    context.meter.made(line.begun);
     line.end(None);
 }

@@ -7,10 +7,10 @@
 use std::time::Instant;
 
 use super::phase::{Reading, Step};
-use super::{Connection, Phase, Verdict};
+use super::{ClientConnection, Phase, Verdict};
+use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Late;
-use crate::engine::service::desk::Desk;
-use crate::h1::error::Error;
+use crate::h1::error::ProtocolError;
 use crate::h1::head::Scan;
 use crate::net::poll::Interest;
 use crate::net::stream::Stream;
@@ -26,7 +26,7 @@ impl Phase {
     }
 }
 
-impl Connection {
+impl ClientConnection {
     /// Begins what the connection is about, behind what a proxy has sent in clear.
     pub(super) fn begin_talk(&mut self) {
         self.phase = Phase::first(&self.stream);
@@ -37,7 +37,7 @@ impl Connection {
     }
 
     /// Goes on with the handshake as far as it gets.
-    pub(super) fn shake_hands(&mut self, desk: &mut Desk, reading: &mut Reading) -> Step {
+    pub(super) fn shake_hands(&mut self, context: &mut WorkerContext, reading: &mut Reading) -> Step {
         let Some(secure) = self.stream.secure() else { return Step::Verdict(Verdict::Close) };
         // Whatever has come with its end will not be reported any more.
         self.is_drained = false;
@@ -46,14 +46,14 @@ impl Connection {
         match stepped {
             Handshake::Done => {
                 self.phase = Phase::Head(Scan::default());
-                self.deadline = Instant::now() + desk.config.header_timeout;
+                self.deadline = Instant::now() + context.config.header_timeout;
                 *reading = Reading::Possible;
                 Step::On
             }
             Handshake::Read => {
                 self.phase = Phase::Handshake(Interest::Read);
                 if has_spoken {
-                    self.restart_handshake(desk);
+                    self.restart_handshake(context);
                 }
                 self.is_drained = true;
                 Step::Verdict(Verdict::Park)
@@ -63,43 +63,43 @@ impl Connection {
                 Step::Verdict(Verdict::Park)
             }
             Handshake::Again => Step::Verdict(Verdict::Again),
-            Handshake::Plain => Step::Verdict(self.refuse(Error::NotTls, desk)),
+            Handshake::Plain => Step::Verdict(self.refuse(ProtocolError::NotTls, context)),
             Handshake::Failed(reason) => {
-                self.note_failed_handshake(&reason, desk);
+                self.note_failed_handshake(&reason, context);
                 // Not closed at once: the alert must not be lost to a reset.
-                Step::Verdict(self.half_close(desk))
+                Step::Verdict(self.half_close(context))
             }
         }
     }
 
     /// Gives the client its time again if the server was late. Bytes of the client alone do not lead here, so a trickle gains
     /// nothing; a handshake has few turns of the server.
-    fn restart_handshake(&mut self, desk: &Desk) {
+    fn restart_handshake(&mut self, context: &WorkerContext) {
         let now = Instant::now();
         if now >= self.deadline {
-            self.deadline = now + desk.config.handshake_timeout;
+            self.deadline = now + context.config.handshake_timeout;
         }
     }
 
     /// Counts what has moved below TLS.
-    pub(super) fn note_below(&mut self, desk: &Desk) {
+    pub(super) fn note_below(&mut self, context: &WorkerContext) {
         let Some(secure) = self.stream.secure() else { return };
         let now = [secure.moved(Interest::Read), secure.moved(Interest::Write)];
         let [read, written] = [now[0] - self.below[0], now[1] - self.below[1]];
-        desk.counters.tls_bytes_read.add(read);
-        desk.counters.tls_bytes_written.add(written);
+        context.counters.tls_bytes_read.add(read);
+        context.counters.tls_bytes_written.add(written);
         self.below = now;
     }
 
     /// Ends a handshake that has had its time. There is nothing that the client could be told.
-    pub(super) fn give_up_handshake(&self, desk: &Desk) -> Verdict {
-        desk.counters.count_late(Late::Handshake);
-        self.note_failed_handshake("it takes too long", desk);
+    pub(super) fn give_up_handshake(&self, context: &WorkerContext) -> Verdict {
+        context.counters.count_late(Late::Handshake);
+        self.note_failed_handshake("it takes too long", context);
         Verdict::Close
     }
 
-    fn note_failed_handshake(&self, reason: &str, desk: &Desk) {
-        desk.counters.handshakes_failed.add(1);
+    fn note_failed_handshake(&self, reason: &str, context: &WorkerContext) {
+        context.counters.handshakes_failed.add(1);
         match &self.peer {
             Some(peer) => log::debug!("no TLS with {peer}: {reason}"),
             None => log::debug!("no TLS: {reason}"),

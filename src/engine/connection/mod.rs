@@ -14,7 +14,7 @@
 //!   └────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Every state but the exchange itself is resumable: when input runs out, [`Connection::advance`] returns and the
+//! Every state but the exchange itself is resumable: when input runs out, [`ClientConnection::advance`] returns and the
 //! connection waits elsewhere, without a thread. A deadline belongs to a state and does not move when a byte arrives.
 
 pub(in crate::engine) mod access_log;
@@ -44,28 +44,28 @@ use self::phase::{Next, Reading, Step};
 use self::proxy::Proxied;
 use crate::address::Peer;
 use crate::config::Config;
-use crate::engine::service::budget::Load;
+use crate::engine::service::budget::Reservation;
+use crate::engine::service::context::{Service, WorkerContext};
 use crate::engine::service::counters::Counter;
-use crate::engine::service::desk::{Desk, Service};
-use crate::engine::service::open::{Open, Ticket};
-use crate::engine::wire::input::Input;
+use crate::engine::service::open::{OpenConnections, Ticket};
+use crate::engine::wire::input::InputBuffer;
 use crate::engine::wire::output::Output;
 use crate::engine::wire::pace::Pace;
-use crate::h1::error::Error;
+use crate::h1::error::ProtocolError;
 use crate::h1::head::Scan;
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
 use crate::net::tls::secure::Secure;
-use crate::proxy::header::Refusal;
+use crate::proxy::header::HeaderRefusal;
 
 /// A connection and where it stands. It has one owner at any time: the queue, a worker, or parking.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub(crate) struct ClientConnection {
     pub(in crate::engine) stream: Arc<Stream>,
     /// Who is at the other end; once a proxy has announced somebody, that one.
     peer: Option<Peer>,
     proxied: Proxied,
-    pub(in crate::engine) input: Input,
+    pub(in crate::engine) input: InputBuffer,
     phase: Phase,
     /// When the present phase must be over.
     pub(in crate::engine) deadline: Instant,
@@ -88,16 +88,16 @@ pub(crate) struct Connection {
     /// Bytes received and sent below TLS that are counted.
     below: [u64; 2],
     /// Where parking knows it, once it has been there.
-    pub(in crate::engine) lot: Option<u64>,
+    pub(in crate::engine) slot: Option<u64>,
     /// What it is watched for there.
     pub(in crate::engine) watched: Interest,
     /// Counts it among the open ones.
     pub(in crate::engine) ticket: Option<Ticket>,
     /// Counts what it holds of a message that has not come whole, while it waits.
-    load: Option<Load>,
+    reservation: Option<Reservation>,
 }
 
-impl Connection {
+impl ClientConnection {
     /// A connection that was accepted at `now`.
     pub(crate) fn new(stream: Stream, peer: Option<Peer>, now: Instant, config: &Config) -> Self {
         let patience = if stream.secure().is_some() { config.handshake_timeout } else { config.header_timeout };
@@ -106,7 +106,7 @@ impl Connection {
             stream: Arc::new(stream),
             proxied: Proxied::new(config.trust.as_ref(), peer.as_ref()),
             peer,
-            input: Input::default(),
+            input: InputBuffer::default(),
             deadline: now + patience,
             is_timed: true,
             is_drained: false,
@@ -117,10 +117,10 @@ impl Connection {
             answered: 0,
             extensions: Extensions::new(),
             below: [0; 2],
-            lot: None,
+            slot: None,
             watched: Interest::Read,
             ticket: None,
-            load: None,
+            reservation: None,
         }
     }
 
@@ -135,7 +135,7 @@ impl Connection {
     }
 
     /// Has it counted in `open` for as long as it lives.
-    pub(in crate::engine) fn count_in(&mut self, open: &Arc<Open>) {
+    pub(in crate::engine) fn count_in(&mut self, open: &Arc<OpenConnections>) {
         self.ticket = Some(open.enter());
     }
 
@@ -182,42 +182,42 @@ impl Connection {
     }
 
     /// Goes on for as long as there is input. What was gathered to send is sent when it returns.
-    pub(crate) fn advance(&mut self, desk: &mut Desk) -> Verdict {
-        desk.meter.turn();
-        self.load = None;
+    pub(crate) fn advance(&mut self, context: &mut WorkerContext) -> Verdict {
+        context.meter.turn();
+        self.reservation = None;
         let is_last_look = mem::take(&mut self.is_overdue);
         if is_last_look {
             self.is_drained = false;
         }
         let deadline = self.deadline;
-        self.input.lend(&mut desk.spare);
-        let mut verdict = self.run(desk);
+        self.input.lend(&mut context.spare);
+        let mut verdict = self.run(context);
         if is_last_look && self.deadline == deadline && matches!(verdict, Verdict::Park) {
-            verdict = self.give_up_waiting(desk);
+            verdict = self.give_up_waiting(context);
         }
-        if !desk.gathered.is_empty() {
-            verdict = self.flush_after(verdict, desk);
+        if !context.gathered.is_empty() {
+            verdict = self.flush_after(verdict, context);
         }
-        desk.meter.leave(&desk.counters);
-        self.note_below(desk);
-        self.tidy(desk);
+        context.meter.leave(&context.counters);
+        self.note_below(context);
+        self.tidy(context);
         if matches!(verdict, Verdict::Park) {
-            verdict = self.find_room(desk);
+            verdict = self.find_room(context);
         }
-        self.weigh(desk);
+        self.weigh(context);
         verdict
     }
 
     /// Keeps no more memory than what is unread needs.
-    fn tidy(&mut self, desk: &mut Desk) {
+    fn tidy(&mut self, context: &mut WorkerContext) {
         if self.input.is_empty() {
-            self.input.give_back(&mut desk.spare);
+            self.input.give_back(&mut context.spare);
         } else {
             self.input.shrink();
         }
     }
 
-    fn run(&mut self, desk: &mut Desk) -> Verdict {
+    fn run(&mut self, context: &mut WorkerContext) -> Verdict {
         let mut reading =
             if mem::take(&mut self.is_likely) { Reading::Expected } else { Reading::after(self.is_drained) };
         if matches!(self.phase, Phase::Send(_)) {
@@ -226,21 +226,21 @@ impl Connection {
         }
         for _ in 0..SHARE {
             let stepped = match &mut self.phase {
-                Phase::Proxy => self.proxy_header(desk),
-                Phase::Handshake(_) => self.shake_hands(desk, &mut reading),
-                Phase::Head(_) => self.head(desk, &mut reading),
-                Phase::Content(_) => self.gather(desk, &mut reading),
-                Phase::Ready(_) => self.take_turn(desk, &mut reading),
-                Phase::Send(_) => self.send(desk),
-                Phase::Drain { .. } => self.drain(desk),
+                Phase::Proxy => self.proxy_header(context),
+                Phase::Handshake(_) => self.shake_hands(context, &mut reading),
+                Phase::Head(_) => self.head(context, &mut reading),
+                Phase::Content(_) => self.gather(context, &mut reading),
+                Phase::Ready(_) => self.take_turn(context, &mut reading),
+                Phase::Send(_) => self.send(context),
+                Phase::Drain { .. } => self.drain(context),
                 Phase::Linger { .. } => self.linger(),
             };
             match stepped {
                 Step::Verdict(verdict) => return verdict,
                 Step::On => {}
                 Step::Starved => {
-                    if let Err(verdict) = self.fill(desk, &mut reading) {
-                        return if let Verdict::Park = verdict { self.pause(desk) } else { verdict };
+                    if let Err(verdict) = self.fill(context, &mut reading) {
+                        return if let Verdict::Park = verdict { self.pause(context) } else { verdict };
                     }
                 }
             }
@@ -249,11 +249,11 @@ impl Connection {
     }
 
     /// Begins to wait for input, and says when it must have come.
-    fn pause(&mut self, desk: &mut Desk) -> Verdict {
+    fn pause(&mut self, context: &mut WorkerContext) -> Verdict {
         match &self.phase {
-            Phase::Content(_) => self.await_content(desk),
+            Phase::Content(_) => self.await_content(context),
             Phase::Head(_) if !self.is_timed => {
-                self.deadline = Instant::now() + desk.config.keep_alive_timeout;
+                self.deadline = Instant::now() + context.config.keep_alive_timeout;
                 self.is_timed = true;
                 Verdict::Park
             }
@@ -262,28 +262,28 @@ impl Connection {
     }
 
     /// Looks for a head, and serves it.
-    fn head(&mut self, desk: &mut Desk, reading: &mut Reading) -> Step {
+    fn head(&mut self, context: &mut WorkerContext, reading: &mut Reading) -> Step {
         let Phase::Head(scan) = &mut self.phase else { return Step::On };
         let had_begun = scan.has_begun();
-        match scan.advance(self.input.unread(), &desk.head_limits()) {
-            Err(error) => Step::Verdict(self.refuse(error, desk)),
+        match scan.advance(self.input.unread(), &context.head_limits()) {
+            Err(error) => Step::Verdict(self.refuse(error, context)),
             Ok(None) => {
                 if scan.has_begun() && !had_begun && self.answered > 0 {
-                    self.deadline = Instant::now() + desk.config.header_timeout;
+                    self.deadline = Instant::now() + context.config.header_timeout;
                     self.is_timed = true;
                 }
                 Step::Starved
             }
             Ok(Some(length)) => {
-                let next = self.exchange(length, desk);
+                let next = self.exchange(length, context);
                 *reading = Reading::after(self.is_drained);
-                self.settle(next, desk)
+                self.settle(next, context)
             }
         }
     }
 
-    fn settle(&mut self, next: Next, desk: &mut Desk) -> Step {
-        let config = &desk.config;
+    fn settle(&mut self, next: Next, context: &mut WorkerContext) -> Step {
+        let config = &context.config;
         match next {
             Next::Head => {
                 self.phase = Phase::Head(Scan::default());
@@ -308,15 +308,15 @@ impl Connection {
     }
 
     /// Reads more; `Err` says what to do if nothing can be had now.
-    fn fill(&mut self, desk: &mut Desk, reading: &mut Reading) -> Result<(), Verdict> {
+    fn fill(&mut self, context: &mut WorkerContext, reading: &mut Reading) -> Result<(), Verdict> {
         if *reading == Reading::Reported {
             return Err(Verdict::Park);
         }
-        if !desk.gathered.is_empty() {
-            match self.output(desk).flush_some() {
+        if !context.gathered.is_empty() {
+            match self.output(context).flush_some() {
                 // What is made is out.
-                Ok(true) => desk.meter.settle(&desk.counters),
-                Ok(false) => return Err(self.leave_and_resume(desk)),
+                Ok(true) => context.meter.settle(&context.counters),
+                Ok(false) => return Err(self.leave_and_resume(context)),
                 Err(_) => return Err(Verdict::Close),
             }
         }
@@ -326,8 +326,8 @@ impl Connection {
         };
         match read {
             Ok(received) if received.count > 0 => {
-                desk.counters.bytes_read.add(received.count as u64);
-                desk.meter.receive(*reading == Reading::Expected);
+                context.counters.bytes_read.add(received.count as u64);
+                context.meter.receive(*reading == Reading::Expected);
                 self.is_drained = received.is_all;
                 *reading = Reading::after(self.is_drained);
                 Ok(())
@@ -339,10 +339,12 @@ impl Connection {
             Ok(_) => {
                 self.has_ended = true;
                 match &self.phase {
-                    Phase::Proxy if !self.input.is_empty() => Err(self.refuse_header(Refusal::Truncated, desk)),
+                    Phase::Proxy if !self.input.is_empty() => {
+                        Err(self.refuse_header(HeaderRefusal::Truncated, context))
+                    }
                     // It has ended its side only, perhaps, and can still be told.
-                    Phase::Head(scan) if scan.has_begun() => Err(self.refuse(Error::Truncated, desk)),
-                    Phase::Content(_) => Err(self.refuse_present(Error::Truncated, desk)),
+                    Phase::Head(scan) if scan.has_begun() => Err(self.refuse(ProtocolError::Truncated, context)),
+                    Phase::Content(_) => Err(self.refuse_present(ProtocolError::Truncated, context)),
                     _ => Err(Verdict::Close),
                 }
             }
@@ -350,8 +352,8 @@ impl Connection {
         }
     }
 
-    fn output<'a>(&'a self, desk: &'a mut Desk) -> Output<'a> {
-        let Desk { gathered, counters, service, config, .. } = desk;
+    fn output<'a>(&'a self, context: &'a mut WorkerContext) -> Output<'a> {
+        let WorkerContext { gathered, counters, service, config, .. } = context;
         self.output_of(gathered, &counters.bytes_written, service, config)
     }
 
@@ -364,8 +366,8 @@ impl Connection {
         config: &Config,
     ) -> Output<'a> {
         let pace = Pace::new(config.write_timeout, config.minimum_rate);
-        let stays = service.is_over() || service.burden.is_full();
-        let output = Output::over(&self.stream, pace, gathered, written, &service.pressure);
+        let stays = service.is_over() || service.answer_memory.is_full();
+        let output = Output::over(&self.stream, pace, gathered, written, &service.preemption);
         if stays { output } else { output.leaving() }
     }
 }

@@ -11,34 +11,34 @@ use super::body::Reception;
 use super::body_buffer::Gathering;
 use super::exchange::Pending;
 use super::sending::{Sending, Then};
-use super::{Connection, Phase, Verdict};
-use crate::engine::service::desk::{Desk, Service};
+use super::{ClientConnection, Phase, Verdict};
+use crate::engine::service::context::{Service, WorkerContext};
 
-impl Connection {
+impl ClientConnection {
     /// Has what it holds counted while it waits.
-    pub(super) fn weigh(&mut self, desk: &Desk) {
+    pub(super) fn weigh(&mut self, context: &WorkerContext) {
         let bytes = self.input.held() + self.phase.held() + self.proxied.held();
-        self.load = (bytes > 0).then(|| desk.service.incoming.add(bytes as u64, 0));
+        self.reservation = (bytes > 0).then(|| context.service.request_memory.add(bytes as u64, 0));
     }
 
     /// Says what becomes of it where it is about to wait with much, and no room is left.
-    pub(super) fn find_room(&mut self, desk: &mut Desk) -> Verdict {
+    pub(super) fn find_room(&mut self, context: &mut WorkerContext) -> Verdict {
         let unread = self.input.held();
         match &mut self.phase {
-            Phase::Head(_) if is_excess(unread, &desk.service) => {
-                let verdict = self.turn_away(desk);
-                self.tidy(desk);
+            Phase::Head(_) if is_excess(unread, &context.service) => {
+                let verdict = self.turn_away(context);
+                self.tidy(context);
                 return verdict;
             }
             // More requests, or content that its handler has left: neither is looked at.
-            Phase::Send(sending) if sending.may_be_last() && is_excess(unread + sending.spares(), &desk.service) => {
+            Phase::Send(sending) if sending.may_be_last() && is_excess(unread + sending.spares(), &context.service) => {
                 sending.be_last();
-                desk.service.turned_away.fetch_add(1, Ordering::Relaxed);
+                context.service.turned_away.fetch_add(1, Ordering::Relaxed);
                 self.input.clear();
-                self.tidy(desk);
+                self.tidy(context);
             }
             // Its client has had its answer.
-            Phase::Drain { decoder, .. } if is_excess(decoder.held(), &desk.service) => return Verdict::Close,
+            Phase::Drain { decoder, .. } if is_excess(decoder.held(), &context.service) => return Verdict::Close,
             _ => {}
         }
         Verdict::Park
@@ -58,8 +58,8 @@ impl Sending {
 
 impl Gathering {
     /// Whether it would have to wait where no room is left.
-    pub(super) fn is_in_excess(&self, desk: &Desk) -> bool {
-        is_excess(self.held(), &desk.service)
+    pub(super) fn is_in_excess(&self, context: &WorkerContext) -> bool {
+        is_excess(self.held(), &context.service)
     }
 
     fn held(&self) -> usize {
@@ -97,7 +97,7 @@ impl Phase {
 }
 
 fn is_excess(bytes: usize, service: &Service) -> bool {
-    bytes > SPARED && service.incoming.is_full()
+    bytes > SPARED && service.request_memory.is_full()
 }
 
 /// What each may hold however many there are: more than most browsers send.
@@ -112,7 +112,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::engine::service::budget::Load;
+    use crate::engine::service::budget::Reservation;
     use crate::message::Request;
     use crate::net::stream::Stream;
     use crate::settings::Settings;
@@ -128,13 +128,13 @@ mod tests {
         let settings = Settings { max_parked_size: Some(100_000), ..Settings::default() };
         let config = Config::resolve(&settings).unwrap();
         let service = Arc::new(Service::new(config, Arc::new(move |_: &mut Request| "served".repeat(n))));
-        let mut desk = Desk::new(Arc::clone(&service), Arc::default());
-        let _others = service.incoming.add(others, 0);
+        let mut context = WorkerContext::new(Arc::clone(&service), Arc::default());
+        let _others = service.request_memory.add(others, 0);
         let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
-        let mut connection = Connection::new(stream, None, Instant::now(), &service.config.get());
+        let mut connection = ClientConnection::new(stream, None, Instant::now(), &service.config.get());
         client.write_all(sent.as_bytes()).unwrap();
-        let verdict = connection.advance(&mut desk);
-        let held = connection.load.as_ref().map_or(0, Load::bytes);
+        let verdict = connection.advance(&mut context);
+        let held = connection.reservation.as_ref().map_or(0, Reservation::bytes);
         (verdict, connection.phase, held)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Connection;
+use super::ClientConnection;
 use super::body_buffer::Gathering;
 use super::exchange::Pending;
 use super::sending::Sending;
@@ -83,7 +83,7 @@ pub(super) enum Step {
     Verdict(Verdict),
 }
 
-impl Connection {
+impl ClientConnection {
     /// True if nothing has come of it at all: no byte of a PROXY header, of a TLS handshake, or of a first head.
     pub(in crate::engine) fn is_silent(&self) -> bool {
         let has_begun = match &self.phase {

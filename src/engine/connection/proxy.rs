@@ -5,14 +5,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::phase::Step;
-use super::{Connection, Verdict};
+use super::{ClientConnection, Verdict};
 use crate::address::Peer;
+use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Late;
-use crate::engine::service::desk::Desk;
-use crate::h1::error::Error;
+use crate::h1::error::ProtocolError;
 use crate::h1::head::RequestHead;
 use crate::message::request::Announced;
-use crate::proxy::header::{self, Header, Refusal, Source};
+use crate::proxy::header::{self, Header, HeaderRefusal, ProxiedSource};
 use crate::proxy::node::{Claims, Node};
 use crate::proxy::trust::Trust;
 
@@ -41,13 +41,13 @@ impl Proxied {
     }
 }
 
-impl Connection {
+impl ClientConnection {
     /// Looks for a PROXY header, and takes its word for who the client is. The time that is left is that of the first head, or of
     /// the TLS handshake.
-    pub(super) fn proxy_header(&mut self, desk: &mut Desk) -> Step {
-        let trust = desk.config.trust.as_ref();
+    pub(super) fn proxy_header(&mut self, context: &mut WorkerContext) -> Step {
+        let trust = context.config.trust.as_ref();
         if trust.is_some() && !self.proxied.is_trusted {
-            return Step::Verdict(self.refuse_header(Refusal::Untrusted, desk));
+            return Step::Verdict(self.refuse_header(HeaderRefusal::Untrusted, context));
         }
         match header::read(self.input.unread()) {
             Ok(None) => Step::Starved,
@@ -57,24 +57,24 @@ impl Connection {
                 self.begin_talk();
                 Step::On
             }
-            Err(refusal) => Step::Verdict(self.refuse_header(refusal, desk)),
+            Err(refusal) => Step::Verdict(self.refuse_header(refusal, context)),
         }
     }
 
     fn believe(&mut self, header: Header, trust: Option<&Trust>) {
         let mut announced = Announced { proxy: self.peer.clone(), local: None, is_secure: header.is_secure };
         match header.source {
-            Source::Proxy => return,
+            ProxiedSource::Proxy => return,
             // Nobody knows who that is; the proxy's address, which stays the peer's, is no reason to believe it.
-            Source::Unknown => {
+            ProxiedSource::Unknown => {
                 self.forget_credentials();
                 self.proxied.is_trusted = false;
             }
-            Source::Unix => {
+            ProxiedSource::Unix => {
                 self.peer = Some(Peer::Unix(None));
                 self.proxied.is_trusted = trust.is_some_and(|trust| trust.has(None));
             }
-            Source::Tcp { client, server } => {
+            ProxiedSource::Tcp { client, server } => {
                 self.peer = Some(Peer::Tcp(client));
                 self.proxied.is_trusted = trust.is_some_and(|trust| trust.has(Some(client.ip())));
                 announced.local = Some(server);
@@ -91,10 +91,10 @@ impl Connection {
     }
 
     /// Closes a connection that does not begin as it has to.
-    pub(super) fn refuse_header(&self, refusal: Refusal, desk: &Desk) -> Verdict {
-        desk.counters.proxy_refused.add(1);
-        if refusal == Refusal::Late {
-            desk.counters.count_late(Late::Proxy);
+    pub(super) fn refuse_header(&self, refusal: HeaderRefusal, context: &WorkerContext) -> Verdict {
+        context.counters.proxy_refused.add(1);
+        if refusal == HeaderRefusal::Late {
+            context.counters.count_late(Late::Proxy);
         }
         match &self.peer {
             Some(peer) => log::debug!("closing {peer}: {refusal}"),
@@ -104,8 +104,12 @@ impl Connection {
     }
 
     /// Takes out of `head` what its sender is not believed, and keeps what a trusted proxy says.
-    pub(super) fn judge_claims(&mut self, head: &mut RequestHead, desk: &Desk) -> Result<(), Error> {
-        let Some(trust) = &desk.config.trust else { return Ok(()) };
+    pub(super) fn judge_claims(
+        &mut self,
+        head: &mut RequestHead,
+        context: &WorkerContext,
+    ) -> Result<(), ProtocolError> {
+        let Some(trust) = &context.config.trust else { return Ok(()) };
         // It is not the last request's in any case.
         self.proxied.claims = None;
         let claims = trust.judge(self.proxied.is_trusted, &mut head.fields)?;

@@ -6,15 +6,15 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::finished::Done;
+use super::finished::FinishedExchange;
 use super::phase::Step;
-use super::{Connection, Phase, Verdict};
-use crate::engine::service::budget::{Load, Weight};
+use super::{ClientConnection, Phase, Verdict};
+use crate::engine::service::budget::{Reservation, Weight};
+use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Late;
-use crate::engine::service::desk::Desk;
 use crate::engine::wire::output::Output;
 use crate::engine::wire::pace::Pace;
-use crate::engine::wire::remainder::{Left, Rest};
+use crate::engine::wire::remainder::{Progress, Remainder};
 use crate::h1::head::Scan;
 use crate::net::stream::Stream;
 
@@ -23,20 +23,20 @@ use crate::net::stream::Stream;
 pub(super) struct Sending {
     /// Comes before `rest`.
     gathered: Vec<u8>,
-    rest: Option<Rest>,
+    rest: Option<Remainder>,
     pace: Pace,
     /// Since when it waits.
     since: Instant,
     then: Then,
     /// Counts what it holds.
-    load: Load,
+    reservation: Reservation,
 }
 
 /// What comes once all is sent.
 #[derive(Debug)]
 pub(super) enum Then {
     /// The end of an exchange.
-    Conclude(Box<Done>),
+    Conclude(Box<FinishedExchange>),
     /// What the connection was about, and when that had to be over.
     Resume(Box<Phase>, Instant),
     /// The end of our side.
@@ -45,30 +45,30 @@ pub(super) enum Then {
     Close,
 }
 
-impl Connection {
+impl ClientConnection {
     /// Sends what is gathered, and then does what `then` says; or leaves both for later.
-    pub(super) fn flush_then(&mut self, then: Then, desk: &mut Desk) -> Verdict {
-        let mut output = self.output(desk);
+    pub(super) fn flush_then(&mut self, then: Then, context: &mut WorkerContext) -> Verdict {
+        let mut output = self.output(context);
         match if then.is_end() { output.finish_some() } else { output.flush_some() } {
             Ok(true) => match then {
-                Then::Linger => self.half_close(desk),
+                Then::Linger => self.half_close(context),
                 Then::Conclude(_) | Then::Resume(..) | Then::Close => Verdict::Close,
             },
-            Ok(false) => self.leave(None, then, desk),
+            Ok(false) => self.leave(None, then, context),
             Err(_) => self.lose(),
         }
     }
 
     /// Sends what is gathered when a worker is about to let go of the connection.
-    pub(super) fn flush_after(&mut self, verdict: Verdict, desk: &mut Desk) -> Verdict {
+    pub(super) fn flush_after(&mut self, verdict: Verdict, context: &mut WorkerContext) -> Verdict {
         match verdict {
-            Verdict::Park | Verdict::Again | Verdict::Work => match self.output(desk).flush_some() {
+            Verdict::Park | Verdict::Again | Verdict::Work => match self.output(context).flush_some() {
                 Ok(true) => verdict,
-                Ok(false) => self.leave_and_resume(desk),
+                Ok(false) => self.leave_and_resume(context),
                 Err(_) => self.lose(),
             },
             // It gets no other chance.
-            Verdict::Close | Verdict::Upgrade(_) => match self.output(desk).flush() {
+            Verdict::Close | Verdict::Upgrade(_) => match self.output(context).flush() {
                 Ok(()) => verdict,
                 Err(_) => self.lose(),
             },
@@ -82,90 +82,90 @@ impl Connection {
     }
 
     /// Leaves what is gathered for later, to go on afterwards with what it is about now.
-    pub(super) fn leave_and_resume(&mut self, desk: &mut Desk) -> Verdict {
+    pub(super) fn leave_and_resume(&mut self, context: &mut WorkerContext) -> Verdict {
         let phase = mem::replace(&mut self.phase, Phase::Head(Scan::default()));
         let then = Then::Resume(Box::new(phase), self.deadline);
-        self.leave(None, then, desk)
+        self.leave(None, then, context)
     }
 
     /// Has it wait for room, and for nothing else.
     #[cfg(test)]
-    pub(in crate::engine) fn wait_for_room(&mut self, desk: &mut Desk) {
-        self.leave(None, Then::Close, desk);
+    pub(in crate::engine) fn wait_for_room(&mut self, context: &mut WorkerContext) {
+        self.leave(None, Then::Close, context);
     }
 
     /// Leaves what is gathered and `rest` for later.
-    pub(super) fn leave(&mut self, rest: Option<Rest>, then: Then, desk: &mut Desk) -> Verdict {
-        let config = &desk.config;
+    pub(super) fn leave(&mut self, rest: Option<Remainder>, then: Then, context: &mut WorkerContext) -> Verdict {
+        let config = &context.config;
         let pace = Pace::new(config.write_timeout, config.minimum_rate);
         // Of its own size: the worker keeps its buffer.
-        let gathered = desk.gathered.as_slice().to_vec();
-        desk.gathered.clear();
+        let gathered = context.gathered.as_slice().to_vec();
+        context.gathered.clear();
         // What was reported until now may be input, and will not be again.
         self.is_drained = false;
         let now = Instant::now();
         self.deadline = now + config.write_timeout.min(RETRY);
-        let load = desk.service.burden.add(0, 0);
-        let mut sending = Box::new(Sending { gathered, rest, pace, since: now, then, load });
-        sending.settle(&self.stream, desk);
+        let reservation = context.service.answer_memory.add(0, 0);
+        let mut sending = Box::new(Sending { gathered, rest, pace, since: now, then, reservation });
+        sending.settle(&self.stream, context);
         self.phase = Phase::Send(sending);
         Verdict::Park
     }
 
     /// Sends what the client takes now.
-    pub(super) fn send(&mut self, desk: &mut Desk) -> Step {
+    pub(super) fn send(&mut self, context: &mut WorkerContext) -> Step {
         let Phase::Send(mut sending) = mem::replace(&mut self.phase, Phase::Head(Scan::default())) else {
             return Step::Verdict(Verdict::Close);
         };
-        desk.meter.resume(desk.service.measures());
+        context.meter.resume(context.service.measures());
         let now = Instant::now();
         sending.pace.waited(now - sending.since);
-        mem::swap(&mut desk.gathered, &mut sending.gathered);
+        mem::swap(&mut context.gathered, &mut sending.gathered);
         let pace = mem::replace(&mut sending.pace, Pace::new(Duration::ZERO, None));
-        let mut output = Output::new(&self.stream, pace, desk).leaving();
+        let mut output = Output::new(&self.stream, pace, context).leaving();
         let left = sending.send(&mut output);
         sending.pace = output.pace;
-        mem::swap(&mut desk.gathered, &mut sending.gathered);
+        mem::swap(&mut context.gathered, &mut sending.gathered);
         // What the storage of a file has cost is not the client's.
         let now = Instant::now();
         match left {
-            Ok(Left::Nothing) => self.go_on(sending.then, desk),
-            Ok(Left::More) => match sending.pace.left() {
+            Ok(Progress::Nothing) => self.go_on(sending.then, context),
+            Ok(Progress::More) => match sending.pace.left() {
                 Some(left) => {
-                    sending.settle(&self.stream, desk);
+                    sending.settle(&self.stream, context);
                     sending.since = now;
                     self.deadline = now + left.min(RETRY);
                     self.phase = Phase::Send(sending);
                     Step::Verdict(Verdict::Park)
                 }
                 None => {
-                    desk.counters.count_late(Late::Write);
-                    Step::Verdict(self.give_up(*sending, "its client has had its time", desk))
+                    context.counters.count_late(Late::Write);
+                    Step::Verdict(self.give_up(*sending, "its client has had its time", context))
                 }
             },
             // Nobody would report room that there has been all along.
-            Ok(Left::Share) => {
+            Ok(Progress::Share) => {
                 sending.since = now;
                 self.phase = Phase::Send(sending);
                 Step::Verdict(Verdict::Again)
             }
-            Ok(Left::Missing(missing)) => {
+            Ok(Progress::Missing(missing)) => {
                 log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
                 // Whole answers may stand before it, and are sent.
                 sending.rest = None;
-                mem::replace(&mut sending.then, Then::Close).break_off(desk);
+                mem::replace(&mut sending.then, Then::Close).break_off(context);
                 self.phase = Phase::Send(sending);
                 Step::On
             }
-            Err(error) => Step::Verdict(self.give_up(*sending, &error.to_string(), desk)),
+            Err(error) => Step::Verdict(self.give_up(*sending, &error.to_string(), context)),
         }
     }
 
-    fn go_on(&mut self, then: Then, desk: &mut Desk) -> Step {
+    fn go_on(&mut self, then: Then, context: &mut WorkerContext) -> Step {
         match then {
             Then::Conclude(done) => {
-                let next = self.conclude(*done, desk);
-                self.settle(next, desk)
+                let next = self.conclude(*done, context);
+                self.settle(next, context)
             }
             Then::Resume(phase, deadline) => {
                 self.phase = *phase;
@@ -175,22 +175,22 @@ impl Connection {
                 // A client's time to think begins when it has its answer, and so does its time for content that is dropped.
                 let now = Instant::now();
                 self.deadline = match self.phase {
-                    Phase::Drain { .. } => now + desk.config.linger_timeout,
-                    _ if self.is_idle() => now + desk.config.keep_alive_timeout,
+                    Phase::Drain { .. } => now + context.config.linger_timeout,
+                    _ if self.is_idle() => now + context.config.keep_alive_timeout,
                     _ => deadline,
                 };
                 Step::On
             }
-            Then::Linger => Step::Verdict(self.half_close(desk)),
+            Then::Linger => Step::Verdict(self.half_close(context)),
             Then::Close => Step::Verdict(Verdict::Close),
         }
     }
 
     /// Cuts a client off in the middle of its answer, in a way that it can tell and that frees what the kernel keeps for it.
-    fn give_up(&self, sending: Sending, why: &str, desk: &mut Desk) -> Verdict {
+    fn give_up(&self, sending: Sending, why: &str, context: &mut WorkerContext) -> Verdict {
         log::debug!("an answer broke off: {why}");
         self.stream.abort();
-        sending.then.break_off(desk);
+        sending.then.break_off(context);
         Verdict::Close
     }
 }
@@ -201,16 +201,16 @@ impl Then {
         matches!(self, Self::Linger | Self::Close)
     }
 
-    fn break_off(self, desk: &mut Desk) {
+    fn break_off(self, context: &mut WorkerContext) {
         if let Self::Conclude(done) = self {
-            done.break_off(desk);
+            done.break_off(context);
         }
     }
 }
 
 impl Sending {
     /// Frees what it need not keep while it waits, and counts the memory that it does keep.
-    fn settle(&mut self, stream: &Stream, desk: &Desk) {
+    fn settle(&mut self, stream: &Stream, context: &WorkerContext) {
         if self.gathered.capacity() > 2 * self.gathered.len() {
             self.gathered.shrink_to_fit();
         }
@@ -221,8 +221,8 @@ impl Sending {
         }
         let of_tls = if stream.secure().is_some() { KEPT_BY_TLS } else { 0 };
         weight.bytes += self.gathered.capacity() as u64 + of_tls;
-        if weight != self.load.weight() {
-            self.load = desk.service.burden.take(weight);
+        if weight != self.reservation.weight() {
+            self.reservation = context.service.answer_memory.take(weight);
         }
     }
 
@@ -252,15 +252,15 @@ impl Sending {
     }
 
     /// Sends what the client takes; a part may be left of what is gathered, of the rest, or of both.
-    fn send(&mut self, output: &mut Output<'_>) -> std::io::Result<Left> {
+    fn send(&mut self, output: &mut Output<'_>) -> std::io::Result<Progress> {
         if let Some(rest) = &mut self.rest {
             match rest.send(output)? {
-                Left::Nothing => self.rest = None,
+                Progress::Nothing => self.rest = None,
                 left => return Ok(left),
             }
         }
         let is_out = if self.then.is_end() { output.finish_some()? } else { output.flush_some()? };
-        Ok(if is_out { Left::Nothing } else { Left::More })
+        Ok(if is_out { Progress::Nothing } else { Progress::More })
     }
 }
 
@@ -282,49 +282,49 @@ mod tests {
     use bytes::{Bytes, BytesMut};
     use http::Method;
 
+    use crate::engine::service::context::Service;
     use crate::engine::service::costs::Route;
-    use crate::engine::service::desk::Service;
     use crate::message::{Body, Handler, Request};
     use crate::net::poll::Interest;
     use crate::net::stream::Stream;
     use crate::settings::Settings;
 
     /// A connection that has asked for `/a` and `/b`, and whose client has not read what fills the socket already.
-    fn full() -> (Connection, Desk, UnixStream) {
-        let (mut connection, desk, mut client) = asked("/a", |request| request.uri().path().to_owned().into());
+    fn full() -> (ClientConnection, WorkerContext, UnixStream) {
+        let (mut connection, context, mut client) = asked("/a", |request| request.uri().path().to_owned().into());
         // Answers are gathered where the next handler is known to be short.
-        let short = |path| desk.service.costs.record(Route::new(&Method::GET, path), Duration::from_micros(1));
+        let short = |path| context.service.costs.record(Route::new(&Method::GET, path), Duration::from_micros(1));
         ["/a", "/b", "/c"].into_iter().for_each(short);
         client.write_all(b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         fill(&mut connection);
-        (connection, desk, client)
+        (connection, context, client)
     }
 
-    fn full_by(handler: Arc<dyn Handler>) -> (Connection, Desk, UnixStream) {
+    fn full_by(handler: Arc<dyn Handler>) -> (ClientConnection, WorkerContext, UnixStream) {
         let (mut client, mut socket) = UnixStream::pair().unwrap();
         socket.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
         while socket.write(&[b'#'; 4096]).is_ok() {}
         let config = Config::resolve(&Settings::default()).unwrap();
         let service = Arc::new(Service::new(config, handler));
-        let desk = Desk::new(Arc::clone(&service), Arc::default());
+        let context = WorkerContext::new(Arc::clone(&service), Arc::default());
         let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
         client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-        (Connection::new(stream, None, Instant::now(), &service.config.get()), desk, client)
+        (ClientConnection::new(stream, None, Instant::now(), &service.config.get()), context, client)
     }
 
     /// A connection that has asked for `path`. A write that waits has no time limit.
-    fn asked(path: &str, handler: fn(&Request) -> Body) -> (Connection, Desk, UnixStream) {
+    fn asked(path: &str, handler: fn(&Request) -> Body) -> (ClientConnection, WorkerContext, UnixStream) {
         let (mut client, socket) = UnixStream::pair().unwrap();
         let config = Config::resolve(&Settings::default()).unwrap();
         let service = Arc::new(Service::new(config, Arc::new(move |request: &mut Request| handler(request))));
-        let desk = Desk::new(Arc::clone(&service), Arc::default());
+        let context = WorkerContext::new(Arc::clone(&service), Arc::default());
         let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
         client.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
-        (Connection::new(stream, None, Instant::now(), &service.config.get()), desk, client)
+        (ClientConnection::new(stream, None, Instant::now(), &service.config.get()), context, client)
     }
 
     /// Leaves no room in the socket.
-    fn fill(connection: &mut Connection) {
+    fn fill(connection: &mut ClientConnection) {
         let Stream::Unix(socket) = &*connection.stream else { panic!("it is a Unix socket") };
         socket.set_nonblocking(true).unwrap();
         while (&*socket).write(&[b'#'; 4096]).is_ok() {}
@@ -352,13 +352,13 @@ mod tests {
                 if kind == "small" && !is_full {
                     continue;
                 }
-                let (mut connection, mut desk, client) = asked("/", handler);
+                let (mut connection, mut context, client) = asked("/", handler);
                 if is_full {
                     fill(&mut connection);
                 }
                 let (tell, told) = mpsc::channel();
                 thread::spawn(move || {
-                    let verdict = connection.advance(&mut desk);
+                    let verdict = connection.advance(&mut context);
                     tell.send((matches!(verdict, Verdict::Park), connection.is_sending()))
                 });
                 let parked = told.recv_timeout(Duration::from_secs(20));
@@ -370,15 +370,15 @@ mod tests {
 
     #[test]
     fn answers_that_were_gathered_wait_for_room_and_what_follows_goes_on() {
-        let (mut connection, mut desk, mut client) = full();
-        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        let (mut connection, mut context, mut client) = full();
+        assert!(matches!(connection.advance(&mut context), Verdict::Park));
         assert!(connection.is_under_way() && connection.interest() == Interest::Write);
-        assert!(desk.gathered.is_empty(), "it is the connection's own");
+        assert!(context.gathered.is_empty(), "it is the connection's own");
         client.set_nonblocking(true).unwrap();
         let mut all = Vec::new();
         let mut read = |all: &mut Vec<u8>| drop(client.read_to_end(all));
         read(&mut all);
-        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(matches!(connection.advance(&mut context), Verdict::Park));
         assert!(connection.is_idle() && connection.interest() == Interest::Read);
         read(&mut all);
         let answers = String::from_utf8(all.into_iter().filter(|byte| *byte != b'#').collect()).unwrap();
@@ -388,65 +388,65 @@ mod tests {
 
     #[test]
     fn leave_to_send_content_waits_for_room_behind_the_answers_before_it() {
-        let (mut connection, mut desk, mut client) = full();
+        let (mut connection, mut context, mut client) = full();
         client.write_all(b"POST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").unwrap();
-        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
-        assert!(connection.is_sending() && desk.gathered.is_empty());
+        assert!(matches!(connection.advance(&mut context), Verdict::Park));
+        assert!(connection.is_sending() && context.gathered.is_empty());
         client.set_nonblocking(true).unwrap();
         let mut all = Vec::new();
         let mut read = |all: &mut Vec<u8>| drop(client.read_to_end(all));
         read(&mut all);
-        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(matches!(connection.advance(&mut context), Verdict::Park));
         assert!(matches!(connection.phase, Phase::Content(_)), "{:?}", connection.phase);
         read(&mut all);
         let sent = String::from_utf8(all.into_iter().filter(|byte| *byte != b'#').collect()).unwrap();
         assert!(sent.ends_with("/bHTTP/1.1 100 Continue\r\n\r\n"), "{sent}");
-        assert_eq!(desk.counters.requests.get(), 2);
+        assert_eq!(context.counters.requests.get(), 2);
         client.write_all(b"hello").unwrap();
         connection.note_input();
-        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(matches!(connection.advance(&mut context), Verdict::Park));
         assert!(connection.is_idle());
     }
 
     #[test]
     fn time_in_which_leave_waits_for_room_is_not_that_of_the_content() {
-        let (mut connection, mut desk, mut client) = full();
+        let (mut connection, mut context, mut client) = full();
         client.write_all(b"POST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").unwrap();
-        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(matches!(connection.advance(&mut context), Verdict::Park));
         let Phase::Send(sending) = &mut connection.phase else { panic!("it waits for room") };
         let Then::Resume(phase, _) = &mut sending.then else { panic!("content comes then") };
         let Phase::Content(gathering) = &mut **phase else { panic!("content comes then") };
         gathering.since = gathering.since.and_then(|since| since.checked_sub(Duration::from_secs(3600)));
         client.set_nonblocking(true).unwrap();
         drop(client.read_to_end(&mut Vec::new()));
-        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        assert!(matches!(connection.advance(&mut context), Verdict::Park));
         assert!(matches!(connection.phase, Phase::Content(_)), "{:?}", connection.phase);
     }
 
     #[test]
     fn a_client_that_leaves_meanwhile_ends_it() {
-        let (mut connection, mut desk, client) = full();
-        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        let (mut connection, mut context, client) = full();
+        assert!(matches!(connection.advance(&mut context), Verdict::Park));
         drop(client);
-        assert!(matches!(connection.advance(&mut desk), Verdict::Close));
+        assert!(matches!(connection.advance(&mut context), Verdict::Close));
     }
 
     #[test]
     fn a_client_that_reads_nothing_for_too_long_is_cut() {
-        let (mut connection, mut desk, _client) = full();
-        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+        let (mut connection, mut context, _client) = full();
+        assert!(matches!(connection.advance(&mut context), Verdict::Park));
         let Phase::Send(sending) = &mut connection.phase else { panic!("it waits for room") };
         sending.since -= Duration::from_secs(3600);
-        assert!(matches!(connection.advance(&mut desk), Verdict::Close));
-        assert_eq!(desk.counters.timeouts().write, 1);
+        assert!(matches!(connection.advance(&mut context), Verdict::Close));
+        assert_eq!(context.counters.timeouts().write, 1);
     }
 
     /// The bytes that count for an answer of `make` whose client has taken nothing, and the connection that waits with it.
-    fn parked(make: impl Fn() -> Body + Send + Sync + 'static) -> (u64, Connection, Desk, UnixStream) {
-        let (mut connection, mut desk, client) = full_by(Arc::new(move |_: &mut Request| make()));
-        assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+    fn parked(make: impl Fn() -> Body + Send + Sync + 'static) -> (u64, ClientConnection, WorkerContext, UnixStream) {
+        let (mut connection, mut context, client) = full_by(Arc::new(move |_: &mut Request| make()));
+        assert!(matches!(connection.advance(&mut context), Verdict::Park));
         let Phase::Send(sending) = &connection.phase else { panic!("it waits for room") };
-        (sending.load.bytes(), connection, desk, client)
+        (sending.reservation.bytes(), connection, context, client)
     }
 
     const LARGE: usize = 1 << 20;
@@ -481,7 +481,7 @@ mod tests {
         static TEXT: [u8; LARGE] = [b'x'; LARGE];
         assert!(parked(|| TEXT[..].into()).0 < BESIDE);
         let shared = Bytes::from(vec![b'x'; LARGE]);
-        let (mut connection, mut desk, _client) = full_by({
+        let (mut connection, mut context, _client) = full_by({
             let shared = shared.clone();
             Arc::new(move |_: &mut Request| Body::from(shared.clone()))
         });
@@ -491,14 +491,14 @@ mod tests {
             others.push((other, client));
         }
         for connection in [&mut connection].into_iter().chain(others.iter_mut().map(|(other, _)| other)) {
-            assert!(matches!(connection.advance(&mut desk), Verdict::Park));
+            assert!(matches!(connection.advance(&mut context), Verdict::Park));
         }
-        let held = desk.service.burden.bytes();
+        let held = context.service.answer_memory.bytes();
         assert!((LARGE as u64..LARGE as u64 + 4 * BESIDE).contains(&held), "{held}");
         drop(connection);
-        assert!(desk.service.burden.bytes() >= LARGE as u64, "three clients still wait for it");
+        assert!(context.service.answer_memory.bytes() >= LARGE as u64, "three clients still wait for it");
         drop(others);
-        assert_eq!(desk.service.burden.bytes(), 0);
+        assert_eq!(context.service.answer_memory.bytes(), 0);
     }
 
     #[test]
@@ -512,20 +512,20 @@ mod tests {
             }
         }
         let make = move || Body::owned(Owner(vec![b'x'; LARGE], Arc::clone(&holds)), LARGE);
-        let (counted, mut connection, mut desk, mut client) = parked(make);
+        let (counted, mut connection, mut context, mut client) = parked(make);
         assert!(counted >= LARGE as u64 && Arc::strong_count(&dropped) == 3);
         client.set_nonblocking(true).unwrap();
         let (mut taken, mut room) = (0, vec![0; 64 * 1024]);
         while let Phase::Send(sending) = &connection.phase {
-            let (left, counted) = (sending.rest.as_ref().map_or(0, Rest::len), sending.load.bytes());
+            let (left, counted) = (sending.rest.as_ref().map_or(0, Remainder::len), sending.reservation.bytes());
             let is_small = left < LARGE as u64 / 8;
             assert_eq!(Arc::strong_count(&dropped) == 2, is_small, "{left} bytes are left");
             assert_eq!(counted < LARGE as u64 / 8 + BESIDE, is_small, "{left} bytes are left, {counted} count");
             while let Ok(count @ 1..) = client.read(&mut room) {
                 taken += count;
             }
-            assert!(matches!(connection.advance(&mut desk), Verdict::Park), "after {taken} bytes");
+            assert!(matches!(connection.advance(&mut context), Verdict::Park), "after {taken} bytes");
         }
-        assert_eq!(desk.service.burden.bytes(), 0);
+        assert_eq!(context.service.answer_memory.bytes(), 0);
     }
 }

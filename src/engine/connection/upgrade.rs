@@ -6,25 +6,25 @@ use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
 
 use super::exchange::contained;
-use crate::engine::service::desk::Desk;
+use crate::engine::service::context::WorkerContext;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::body::Body;
 use crate::message::{IntoResponse, Response};
 
 /// Takes a place for the connection that `response` has leave HTTP, or makes a 503 of it if there is none.
-pub(super) fn admit(mut response: Response, exchange: &mut Exchange, desk: &Desk) -> Response {
+pub(super) fn admit(mut response: Response, exchange: &mut Exchange, context: &WorkerContext) -> Response {
     let Some(serve) = response.body_mut().take_upgrade() else { return response };
-    if let Some(place) = desk.service.upgraded.take(desk.config.upgraded) {
+    if let Some(place) = context.service.upgraded.take(context.config.upgraded.unwrap_or(usize::MAX)) {
         *response.body_mut() = Body::upgrade(Box::new(move |stream| {
             let _place = place;
             serve(stream);
         }));
         return response;
     }
-    desk.service.turned_away.fetch_add(1, Ordering::Relaxed);
+    context.service.turned_away.fetch_add(1, Ordering::Relaxed);
     exchange.close(CloseReason::Refused);
     if !contained(|| drop((serve, response))) {
-        desk.counters.panics.add(1);
+        context.counters.panics.add(1);
     }
     let mut refusal = (StatusCode::SERVICE_UNAVAILABLE, "too many connections have left HTTP\n").into_response();
     refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -1,4 +1,4 @@
-//! Lots are given, watched, given up and given again.
+//! Slots are given, watched, given up and given again.
 
 mod interleavings;
 
@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use super::*;
 use crate::config::Config;
-use crate::engine::service::desk::{Desk, Service};
+use crate::engine::service::context::{Service, WorkerContext};
 use crate::message::Request;
 use crate::net::stream::Stream;
 use crate::settings::Settings;
 
 /// A connection whose deadline is `patience` away, and its client.
-fn connection(patience: Duration) -> (Box<Connection>, TcpStream) {
+fn connection(patience: Duration) -> (Box<ClientConnection>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     client.set_nodelay(true).unwrap();
@@ -22,17 +22,17 @@ fn connection(patience: Duration) -> (Box<Connection>, TcpStream) {
     let settings = Settings { header_timeout: Some(patience), ..Settings::default() };
     let config = Config::resolve(&settings).unwrap();
     let stream = Stream::tcp(socket, Duration::from_millis(1)).unwrap();
-    (Box::new(Connection::new(stream, None, Instant::now(), &config)), client)
+    (Box::new(ClientConnection::new(stream, None, Instant::now(), &config)), client)
 }
 
-fn desk() -> Desk {
+fn context() -> WorkerContext {
     let config = Config::resolve(&Settings::default()).unwrap();
-    Desk::new(Arc::new(Service::new(config, Arc::new(|_: &mut Request| ()))), Arc::default())
+    WorkerContext::new(Arc::new(Service::new(config, Arc::new(|_: &mut Request| ()))), Arc::default())
 }
 
 const LONG: Duration = Duration::from_secs(600);
 
-fn park(parking: &Parking, connection: Box<Connection>) -> bool {
+fn park(parking: &Parking, connection: Box<ClientConnection>) -> bool {
     match parking.park(connection) {
         Parked::Waits { is_earliest } => is_earliest,
         Parked::Ready(_) => panic!("something had arrived"),
@@ -55,7 +55,7 @@ fn what_arrives_fetches_the_connection_out() {
     assert_eq!((parking.len(), reported(&parking, 0).len()), (1, 0));
     client.write_all(b"x").unwrap();
     let token = reported(&parking, 5000)[0];
-    assert_eq!(parking.fetch(token, false).unwrap().lot, Some(token));
+    assert_eq!(parking.fetch(token, false).unwrap().slot, Some(token));
     assert_eq!(parking.len(), 0);
     assert!(parking.fetch(token, false).is_none(), "it is away");
 }
@@ -64,8 +64,8 @@ fn what_arrives_fetches_the_connection_out() {
 fn who_waits_for_room_waits_for_it_again_after_a_worker_has_stayed_with_it() {
     let parking = Parking::new().unwrap();
     let (mut connection, _client) = connection(LONG);
-    let mut desk = desk();
-    connection.wait_for_room(&mut desk);
+    let mut context = context();
+    connection.wait_for_room(&mut context);
     park(&parking, connection);
     let token = reported(&parking, 5000)[0];
     let mut connection = parking.fetch(token, false).unwrap();
@@ -104,11 +104,11 @@ fn a_lot_that_was_given_up_is_not_taken_for_the_next() {
     let (first, _first_client) = connection(LONG);
     park(&parking, first);
     let first = parking.close().pop().unwrap();
-    let old = first.lot.unwrap();
+    let old = first.slot.unwrap();
 
     let parking = Parking::new().unwrap();
     let (mut second, _second_client) = connection(LONG);
-    second.lot = None;
+    second.slot = None;
     park(&parking, second);
     assert!(parking.fetch(old + (1 << 32), false).is_none(), "another generation");
     assert_eq!(parking.len(), 1);
@@ -203,7 +203,7 @@ fn the_one_that_has_been_idle_for_longest_goes_first() {
 fn silent_connections_make_room_before_idle_ones_and_those_that_have_begun_never_do() {
     let parking = Parking::new().unwrap();
     let mut clients = Vec::new();
-    let mut add = |change: &dyn Fn(&mut Connection)| {
+    let mut add = |change: &dyn Fn(&mut ClientConnection)| {
         let (mut connection, client) = connection(LONG);
         change(&mut connection);
         park(&parking, connection);
@@ -212,7 +212,7 @@ fn silent_connections_make_room_before_idle_ones_and_those_that_have_begun_never
     add(&|idle| idle.answered = 1);
     add(&|silent| silent.deadline += LONG);
     add(&|sending| {
-        sending.wait_for_room(&mut desk());
+        sending.wait_for_room(&mut context());
     });
     add(&|idle| idle.answered = 2);
     add(&|silent| silent.deadline += 2 * LONG);
@@ -236,7 +236,7 @@ fn entries_do_not_pile_up_as_places_change_hands() {
         let token = reported(&parking, 5000)[0];
         parking.close_one(parking.fetch(token, false).unwrap());
     }
-    assert_eq!(parking.lots().deadlines.len(), 1);
+    assert_eq!(parking.slots().deadlines.len(), 1);
 }
 
 #[test]
@@ -248,13 +248,13 @@ fn entries_do_not_pile_up_as_deadlines_come_nearer() {
         // Idle for long, and fetched out; then with an answer that waits for its client, until that is due.
         connection.deadline = begun + LONG + Duration::from_millis(round);
         park(&parking, connection);
-        let mut fetched = parking.lots().fetch(0).unwrap();
+        let mut fetched = parking.slots().fetch(0).unwrap();
         fetched.deadline = begun + Duration::from_millis(round);
         park(&parking, fetched);
         let mut due = parking.fetch_due(begun + Duration::from_millis(round));
         connection = due.pop().unwrap();
     }
-    let count = parking.lots().deadlines.len();
+    let count = parking.slots().deadlines.len();
     assert!(count <= 2 * SPARE, "{count} entries for one place");
     connection.deadline = begun + LONG;
     park(&parking, connection);

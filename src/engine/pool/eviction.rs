@@ -1,7 +1,7 @@
 //! Connections that give way for others: silent ones first, then those that have been idle between two requests for longest.
 
 use super::Pool;
-use crate::engine::connection::Connection;
+use crate::engine::connection::ClientConnection;
 
 impl Pool {
     /// Closes one connection so that another has room: the one that has never sent a byte for longest, or, if there is none, the one that
@@ -17,7 +17,7 @@ impl Pool {
 
     /// Closes the first connection of `candidates` that has nothing to read. The others are given to the reactor, which would have been
     /// told of their input anyway: a request that has come is answered.
-    fn evict(&self, mut candidates: impl FnMut() -> Option<Box<Connection>>) -> bool {
+    fn evict(&self, mut candidates: impl FnMut() -> Option<Box<ClientConnection>>) -> bool {
         for _ in 0..LOOKS {
             let Some(candidate) = candidates() else { return false };
             if !candidate.has_unread_input() {
@@ -30,7 +30,7 @@ impl Pool {
     }
 
     /// Gives a connection in whose socket something was found to the reactor.
-    pub(super) fn look_again(&self, mut connection: Box<Connection>) {
+    pub(super) fn look_again(&self, mut connection: Box<ClientConnection>) {
         connection.note_input();
         self.ready.push(connection);
         self.call_reactor();

@@ -17,20 +17,20 @@ use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use self::handover::Heritage;
+use self::handover::Handover;
 use self::queue::Queue;
 use self::rate::OnceASecond;
-use self::ready::Ready;
+use self::ready::ReadyConnections;
 use self::role::Role;
-use self::threads::{Dismissed, Staff};
+use self::threads::{Dismissed, Threads};
 use self::upgraded::Sockets;
 use self::waiters::Waiters;
 use crate::config::Config;
-use crate::engine::connection::Connection;
+use crate::engine::connection::ClientConnection;
 use crate::engine::parking::{Parked, Parking};
-use crate::engine::service::desk::Service;
-use crate::engine::service::open::Open;
-use crate::engine::service::seat::Seat;
+use crate::engine::service::context::Service;
+use crate::engine::service::handle::WorkerHandle;
+use crate::engine::service::open::OpenConnections;
 use crate::net::poll::Alarm;
 
 /// The state that all threads of a running server share.
@@ -39,20 +39,20 @@ pub(in crate::engine) struct Pool {
     /// Connections that wait for their clients.
     pub(in crate::engine) parking: Parking,
     /// Connections that the reactor can go on with.
-    pub(in crate::engine) ready: Ready,
+    pub(in crate::engine) ready: ReadyConnections,
     /// Connections whose request waits for a worker.
     pub(in crate::engine) queue: Queue,
     pub(in crate::engine) role: Role,
     /// Wakes the guard.
     alarm: Alarm,
-    pub(in crate::engine) staff: Staff,
+    pub(in crate::engine) threads: Threads,
     pub(in crate::engine) waiters: Waiters,
     pub(in crate::engine) upgraded: Sockets,
     /// Connections that are open, wherever they are.
-    pub(in crate::engine) open: Arc<Open>,
+    pub(in crate::engine) open: Arc<OpenConnections>,
     pub(in crate::engine) accepted: AtomicU64,
     /// Connections for the engine that comes after.
-    pub(in crate::engine) heritage: Heritage,
+    pub(in crate::engine) handover: Handover,
     /// Warnings that all workers are busy, and that the system refuses threads.
     pub(in crate::engine) overload_warning: OnceASecond,
     pub(in crate::engine) thread_warning: OnceASecond,
@@ -65,15 +65,15 @@ impl Pool {
         Ok(Self {
             queue: Queue::new(service.config.get().queue),
             parking: Parking::new()?,
-            ready: Ready::default(),
+            ready: ReadyConnections::default(),
             role: Role::new(),
             alarm: Alarm::new()?,
-            staff: Staff::default(),
+            threads: Threads::default(),
             waiters: Waiters::default(),
             upgraded: Sockets::new()?,
             open: Arc::default(),
             accepted: AtomicU64::new(0),
-            heritage: Heritage::default(),
+            handover: Handover::default(),
             overload_warning: OnceASecond::default(),
             thread_warning: OnceASecond::default(),
             socket_errors: AtomicU64::new(0),
@@ -100,7 +100,7 @@ impl Pool {
     ///
     /// If there are as many as there may be, it takes the place of one that [gives way](Self::make_room); if none does, it is turned
     /// away.
-    pub(in crate::engine) fn bring(&self, mut connection: Box<Connection>, config: &Config) {
+    pub(in crate::engine) fn bring(&self, mut connection: Box<ClientConnection>, config: &Config) {
         connection.count_in(&self.open);
         if config.connections.is_some_and(|most| self.open.count() > most) && !self.make_room() {
             self.ready.refuse(connection);
@@ -110,7 +110,7 @@ impl Pool {
     }
 
     /// Parks a connection, or gives it to the reactor if something has arrived already.
-    fn park(&self, connection: Box<Connection>, config: &Config) {
+    fn park(&self, connection: Box<ClientConnection>, config: &Config) {
         if let Some(connection) = self.park_unless_ready(connection, config) {
             self.ready.push(connection);
             self.call_reactor();
@@ -120,9 +120,9 @@ impl Pool {
     /// Parks a connection, or closes it if it cannot be parked. Returns it if something has arrived already.
     pub(in crate::engine) fn park_unless_ready(
         &self,
-        connection: Box<Connection>,
+        connection: Box<ClientConnection>,
         config: &Config,
-    ) -> Option<Box<Connection>> {
+    ) -> Option<Box<ClientConnection>> {
         match self.parking.park(connection) {
             Parked::Waits { is_earliest } => {
                 if is_earliest {
@@ -144,10 +144,10 @@ impl Pool {
     }
 
     /// Does at once what a config that was just put in force asks of what is there already.
-    pub(in crate::engine) fn reshape(self: &Arc<Self>, work: fn(&Arc<Self>, &Arc<Seat>)) -> io::Result<()> {
+    pub(in crate::engine) fn reshape(self: &Arc<Self>, work: fn(&Arc<Self>, &Arc<WorkerHandle>)) -> io::Result<()> {
         let config = self.service.config.get();
         while config.idle_connections.is_some_and(|most| self.evict_idle(most)) {}
-        while self.staff.len() < config.threads_min && self.hire(work)? {}
+        while self.threads.len() < config.threads_min && self.hire(work)? {}
         // Those that sleep are to find out whether they are too many now, and those that wait at the poller.
         self.clear_poller();
         self.ring();
@@ -169,7 +169,7 @@ impl Pool {
     /// Wakes a worker that sleeps, to look at the queue; true if one does, and is on its way. If none does, one that waits at the poller
     /// is called: it may be on its way to something else.
     pub(in crate::engine) fn call_worker(&self) -> bool {
-        let is_coming = self.staff.call();
+        let is_coming = self.threads.call();
         // Under a worker's role the call would be the holder's.
         if !is_coming && self.role.is_held_by(0) && self.waiters.is_any() {
             self.parking.wake();
@@ -198,7 +198,7 @@ impl Pool {
 
     /// Wakes all threads, to see that the server stops or is over.
     pub(in crate::engine) fn ring(&self) {
-        self.staff.ring();
+        self.threads.ring();
         self.parking.wake();
         self.call_guard(Duration::ZERO);
     }
@@ -209,7 +209,7 @@ impl Pool {
         let is_given = self.role.give_up(number);
         if is_given {
             self.role.watch();
-            let is_attended = self.waiters.is_any() || self.staff.call();
+            let is_attended = self.waiters.is_any() || self.threads.call();
             self.call_guard(if is_attended { TICK } else { Duration::ZERO });
             self.hand_over();
         }
@@ -232,19 +232,19 @@ impl Pool {
     }
 
     /// Sleeps until there is work. False: there was none for `thread_idle_timeout`, and there are more workers than need be.
-    pub(in crate::engine) fn sleep(&self, seat: &Arc<Seat>, config: &Config) -> bool {
-        let is_extra = self.staff.fall_asleep(seat, config.threads_min);
+    pub(in crate::engine) fn sleep(&self, handle: &Arc<WorkerHandle>, config: &Config) -> bool {
+        let is_extra = self.threads.fall_asleep(handle, config.threads_min);
         // A request may have been queued, or a stop begun, before it could be seen that this worker sleeps.
         if !self.queue.is_empty() || self.is_over() {
-            if !self.staff.get_up(seat) {
-                self.staff.come();
+            if !self.threads.get_up(handle) {
+                self.threads.come();
             }
             return true;
         }
         let until = Instant::now() + config.thread_idle_timeout;
         loop {
-            if !self.staff.is_asleep(seat) {
-                self.staff.come();
+            if !self.threads.is_asleep(handle) {
+                self.threads.come();
                 return true;
             }
             if !is_extra {
@@ -253,19 +253,19 @@ impl Pool {
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return self.leave_or_stay(seat, config);
+                return self.leave_or_stay(handle, config);
             }
             thread::park_timeout(left);
         }
     }
 
     /// Dismisses a worker that sleeps, if there are more than need be. True: it stays, awake.
-    fn leave_or_stay(&self, seat: &Seat, config: &Config) -> bool {
-        match self.staff.dismiss(seat, config.threads_min) {
+    fn leave_or_stay(&self, handle: &WorkerHandle, config: &Config) -> bool {
+        match self.threads.dismiss(handle, config.threads_min) {
             Dismissed::Goes => false,
             Dismissed::Stays => true,
             Dismissed::Called => {
-                self.staff.come();
+                self.threads.come();
                 true
             }
         }
@@ -274,18 +274,18 @@ impl Pool {
     // ---- who comes and goes ----
 
     /// Adds a worker that runs `work`; `Ok(false)` if there are as many as there may be.
-    pub(in crate::engine) fn hire(self: &Arc<Self>, work: fn(&Arc<Self>, &Arc<Seat>)) -> io::Result<bool> {
+    pub(in crate::engine) fn hire(self: &Arc<Self>, work: fn(&Arc<Self>, &Arc<WorkerHandle>)) -> io::Result<bool> {
         if self.is_over() {
             return Ok(false);
         }
         let config = self.service.config.get();
         let pool = Arc::clone(self);
-        self.staff.hire(config.threads_max, config.stack_size, move |seat| {
-            pool.staff.arrive();
-            pool.staff.come();
-            work(&pool, seat);
-            pool.give_up_role(seat.number);
-            pool.staff.leave(Some(seat));
+        self.threads.hire(config.threads_max, config.stack_size, move |handle| {
+            pool.threads.arrive();
+            pool.threads.come();
+            work(&pool, handle);
+            pool.give_up_role(handle.number);
+            pool.threads.leave(Some(handle));
             pool.call_guard(Duration::ZERO);
         })
     }
@@ -293,17 +293,17 @@ impl Pool {
     /// Runs `serve` on a thread of its own that belongs to the server.
     fn hire_for_upgrade(self: &Arc<Self>, serve: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let pool = Arc::clone(self);
-        self.staff.hire_for_upgrade(self.service.config.get().stack_size, move || {
-            pool.staff.arrive();
+        self.threads.hire_for_upgrade(self.service.config.get().stack_size, move || {
+            pool.threads.arrive();
             serve();
-            pool.staff.leave(None);
+            pool.threads.leave(None);
             pool.call_guard(Duration::ZERO);
         })
     }
 
     /// Waits for `time`, or until the server stops; says whether it does.
     pub(in crate::engine) fn stops_within(&self, time: Duration) -> bool {
-        self.staff.wait(time, || self.is_stopping())
+        self.threads.wait(time, || self.is_stopping())
     }
 }
 

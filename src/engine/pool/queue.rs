@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 
-use crate::engine::connection::Connection;
+use crate::engine::connection::ClientConnection;
 
 /// Connections whose request waits for a worker, the longest waiting first.
 pub(crate) struct Queue {
@@ -25,7 +25,7 @@ pub(crate) struct Queue {
 /// A connection, and since when it waits.
 struct Waiting {
     since: Instant,
-    connection: Box<Connection>,
+    connection: Box<ClientConnection>,
 }
 
 /// Those that are not in the channel.
@@ -45,7 +45,7 @@ impl Queue {
     }
 
     /// Puts a connection at the end.
-    pub(crate) fn push(&self, connection: Box<Connection>, now: Instant) {
+    pub(crate) fn push(&self, connection: Box<ClientConnection>, now: Instant) {
         let mut waiting = Waiting { since: now, connection };
         if self.outside.load(Ordering::SeqCst) == 0 {
             match self.sender.try_send(waiting) {
@@ -64,7 +64,7 @@ impl Queue {
     }
 
     /// Takes the first.
-    pub(crate) fn take(&self) -> Option<Box<Connection>> {
+    pub(crate) fn take(&self) -> Option<Box<ClientConnection>> {
         if self.outside.load(Ordering::SeqCst) > 0 {
             let mut aside = self.aside();
             let first = aside.first.take().or_else(|| self.next(&mut aside));
@@ -80,7 +80,7 @@ impl Queue {
     }
 
     /// Takes the first if it has waited since `since` or longer.
-    pub(crate) fn take_overdue(&self, since: Instant) -> Option<Box<Connection>> {
+    pub(crate) fn take_overdue(&self, since: Instant) -> Option<Box<ClientConnection>> {
         let mut aside = self.aside();
         let is_overdue = self.first(&mut aside).is_some_and(|first| first.since <= since);
         let overdue = if is_overdue { aside.first.take() } else { None };
@@ -142,10 +142,10 @@ mod tests {
     use crate::settings::Settings;
 
     /// A connection that is known by what `answered` says.
-    fn connection(number: u64) -> Box<Connection> {
+    fn connection(number: u64) -> Box<ClientConnection> {
         let config = Config::resolve(&Settings::default()).unwrap();
         let stream = Stream::Script(Script::default());
-        let mut connection = Box::new(Connection::new(stream, None, Instant::now(), &config));
+        let mut connection = Box::new(ClientConnection::new(stream, None, Instant::now(), &config));
         connection.answered = number;
         connection
     }

@@ -5,25 +5,25 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::engine::connection::Connection;
+use crate::engine::connection::ClientConnection;
 
 /// The connections to go on with next.
 #[derive(Default)]
-pub(in crate::engine) struct Ready(Mutex<Lists>);
+pub(in crate::engine) struct ReadyConnections(Mutex<Lists>);
 
 #[derive(Default)]
 struct Lists {
     /// Clients that have been served before, and have something new.
-    first: VecDeque<Box<Connection>>,
+    first: VecDeque<Box<ClientConnection>>,
     /// New clients, and those that had their share and have more.
-    later: VecDeque<Box<Connection>>,
+    later: VecDeque<Box<ClientConnection>>,
     /// Clients that there is no room for.
-    unwanted: Vec<Box<Connection>>,
+    unwanted: Vec<Box<ClientConnection>>,
 }
 
-impl Ready {
+impl ReadyConnections {
     /// Adds connections that something was reported of.
-    pub(in crate::engine) fn extend(&self, reported: impl Iterator<Item = Box<Connection>>) {
+    pub(in crate::engine) fn extend(&self, reported: impl Iterator<Item = Box<ClientConnection>>) {
         let mut lists = self.lists();
         for connection in reported {
             if connection.answered > 0 {
@@ -35,17 +35,17 @@ impl Ready {
     }
 
     /// Adds a connection behind those that have not had their share.
-    pub(in crate::engine) fn push(&self, connection: Box<Connection>) {
+    pub(in crate::engine) fn push(&self, connection: Box<ClientConnection>) {
         self.lists().later.push_back(connection);
     }
 
     /// Adds a connection that is to be told that there is no room.
-    pub(super) fn refuse(&self, connection: Box<Connection>) {
+    pub(super) fn refuse(&self, connection: Box<ClientConnection>) {
         self.lists().unwanted.push(connection);
     }
 
     /// Takes the next; one of those that come later only if `any`. Returns with it whether it was one of those.
-    pub(in crate::engine) fn pop(&self, any: bool) -> Option<(Box<Connection>, bool)> {
+    pub(in crate::engine) fn pop(&self, any: bool) -> Option<(Box<ClientConnection>, bool)> {
         let mut lists = self.lists();
         if let Some(connection) = lists.first.pop_front() {
             return Some((connection, false));
@@ -55,12 +55,12 @@ impl Ready {
     }
 
     /// Takes those that there is no room for.
-    pub(in crate::engine) fn take_unwanted(&self) -> Vec<Box<Connection>> {
+    pub(in crate::engine) fn take_unwanted(&self) -> Vec<Box<ClientConnection>> {
         std::mem::take(&mut self.lists().unwanted)
     }
 
     /// Takes all.
-    pub(in crate::engine) fn drain(&self) -> Vec<Box<Connection>> {
+    pub(in crate::engine) fn drain(&self) -> Vec<Box<ClientConnection>> {
         let Lists { first, later, unwanted } = std::mem::take(&mut *self.lists());
         first.into_iter().chain(later).chain(unwanted).collect()
     }

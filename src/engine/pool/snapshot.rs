@@ -9,11 +9,11 @@ use crate::statistics::{Serving, Statistics, Worker};
 
 /// Adds up what everybody at `pool` has counted.
 pub(in crate::engine) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Duration) -> Statistics {
-    let (seats, sum) = pool.staff.accounts();
+    let (handles, sum) = pool.threads.accounts();
     let now = Instant::now();
-    let rows = seats.iter().map(|seat| {
-        let mut row = seat.counters.row(seat.name(), seat.serving().is_some());
-        row.serving = seat.task().map(|task| Serving {
+    let rows = handles.iter().map(|handle| {
+        let mut row = handle.counters.row(handle.name(), handle.serving().is_some());
+        row.serving = handle.task().map(|task| Serving {
             method: task.method.to_string(),
             target: task.target.to_string(),
             time: now.saturating_duration_since(task.since),
@@ -23,7 +23,7 @@ pub(in crate::engine) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Dur
     let mut workers: Vec<Worker> = rows.collect();
     let busy = workers.iter().filter(|worker| worker.is_busy).count();
     workers.push(sum.row("others".to_owned(), false));
-    seats.iter().for_each(|seat| sum.absorb(&seat.counters));
+    handles.iter().for_each(|handle| sum.absorb(&handle.counters));
     let timeouts = sum.timeouts();
     Statistics {
         enabled: pool.service().measures(),
@@ -37,8 +37,8 @@ pub(in crate::engine) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Dur
         connections: pool.open.count(),
         queue: pool.queue.len(),
         parked: pool.parking.len(),
-        parked_answer_bytes: pool.service().burden.bytes(),
-        parked_request_bytes: pool.service().incoming.bytes(),
+        parked_answer_bytes: pool.service().answer_memory.bytes(),
+        parked_request_bytes: pool.service().request_memory.bytes(),
         upgraded: pool.upgraded.len(),
         requests: sum.requests.get(),
         refused: sum.refused.get(),
@@ -55,8 +55,8 @@ pub(in crate::engine) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Dur
         content_written: sum.content_written.get(),
         tls_bytes_read: sum.tls_bytes_read.get(),
         tls_bytes_written: sum.tls_bytes_written.get(),
-        threads: seats.len(),
-        threads_idle: seats.len() - busy,
+        threads: handles.len(),
+        threads_idle: handles.len() - busy,
         work_time: sum.work_time(),
         latency: sum.latency(),
         workers,

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use http::Method;
 
 use crate::engine::service::counters::Counters;
-use crate::engine::service::seat::{Seat, Task};
+use crate::engine::service::handle::{Task, WorkerHandle};
 use crate::net::stream::Stream;
 
 /// All workers of a server, and the threads of its upgraded connections.
 #[derive(Default)]
-pub(in crate::engine) struct Staff {
+pub(in crate::engine) struct Threads {
     roster: Mutex<Roster>,
     /// Rings when somebody has left, and when the server stops.
     changed: Condvar,
@@ -27,9 +27,9 @@ pub(in crate::engine) struct Staff {
 
 #[derive(Default)]
 struct Roster {
-    seats: Vec<Arc<Seat>>,
+    handles: Vec<Arc<WorkerHandle>>,
     /// Those who sleep, the last to fall asleep at the end: it is called first, its memory being the warmest.
-    idle: Vec<Arc<Seat>>,
+    idle: Vec<Arc<WorkerHandle>>,
     threads: HashMap<ThreadId, JoinHandle<()>>,
     /// Threads that have left and can be joined.
     gone: Vec<JoinHandle<()>>,
@@ -40,25 +40,25 @@ struct Roster {
     starting: usize,
 }
 
-impl Staff {
+impl Threads {
     /// Adds a worker that runs `work`; `Ok(false)` if there are `most` already.
     pub(super) fn hire(
         &self,
         most: Option<usize>,
         stack_size: usize,
-        work: impl FnOnce(&Arc<Seat>) + Send + 'static,
+        work: impl FnOnce(&Arc<WorkerHandle>) + Send + 'static,
     ) -> io::Result<bool> {
-        let seat = {
+        let handle = {
             let mut roster = self.roster();
-            if most.is_some_and(|most| roster.seats.len() + roster.starting >= most) {
+            if most.is_some_and(|most| roster.handles.len() + roster.starting >= most) {
                 return Ok(false);
             }
             roster.starting += 1;
             roster.last_number += 1;
-            Arc::new(Seat::new(roster.last_number))
+            Arc::new(WorkerHandle::new(roster.last_number))
         };
-        let own = Arc::clone(&seat);
-        let builder = thread::Builder::new().name(seat.name()).stack_size(stack_size);
+        let own = Arc::clone(&handle);
+        let builder = thread::Builder::new().name(handle.name()).stack_size(stack_size);
         // Not under the lock: starting a thread takes a while, and workers go to sleep and are woken under it.
         self.coming.fetch_add(1, Ordering::SeqCst);
         let spawned = builder.spawn(move || work(&own));
@@ -66,8 +66,8 @@ impl Staff {
         roster.starting -= 1;
         match spawned {
             Ok(thread) => {
-                seat.take(thread.thread().clone());
-                roster.seats.push(seat);
+                handle.take(thread.thread().clone());
+                roster.handles.push(handle);
                 roster.threads.insert(thread.thread().id(), thread);
                 drop(roster);
                 self.changed.notify_all();
@@ -107,11 +107,11 @@ impl Staff {
         self.coming.load(Ordering::SeqCst)
     }
 
-    /// Enters that the calling thread leaves, and gives up its seat if it has one.
-    pub(super) fn leave(&self, seat: Option<&Seat>) {
+    /// Enters that the calling thread leaves, and gives up its handle if it has one.
+    pub(super) fn leave(&self, handle: Option<&WorkerHandle>) {
         let mut roster = self.roster();
-        if let Some(seat) = seat {
-            roster.strike(seat);
+        if let Some(handle) = handle {
+            roster.strike(handle);
         }
         let id = thread::current().id();
         let thread = roster.threads.remove(&id);
@@ -122,46 +122,46 @@ impl Staff {
 
     // ---- asleep ----
 
-    /// Enters that `seat` falls asleep; says whether there are more than `least`.
-    pub(super) fn fall_asleep(&self, seat: &Arc<Seat>, least: usize) -> bool {
+    /// Enters that `handle` falls asleep; says whether there are more than `least`.
+    pub(super) fn fall_asleep(&self, handle: &Arc<WorkerHandle>, least: usize) -> bool {
         let mut roster = self.roster();
-        roster.idle.push(Arc::clone(seat));
-        roster.seats.len() > least
+        roster.idle.push(Arc::clone(handle));
+        roster.handles.len() > least
     }
 
-    /// True if `seat` sleeps and no thread has called it yet.
-    pub(super) fn is_asleep(&self, seat: &Seat) -> bool {
-        self.roster().idle.iter().any(|idle| idle.number == seat.number)
+    /// True if `handle` sleeps and no thread has called it yet.
+    pub(super) fn is_asleep(&self, handle: &WorkerHandle) -> bool {
+        self.roster().idle.iter().any(|idle| idle.number == handle.number)
     }
 
-    /// Enters that `seat` gets up by itself; false if it was called already.
-    pub(super) fn get_up(&self, seat: &Seat) -> bool {
-        self.roster().get_up(seat)
+    /// Enters that `handle` gets up by itself; false if it was called already.
+    pub(super) fn get_up(&self, handle: &WorkerHandle) -> bool {
+        self.roster().get_up(handle)
     }
 
-    /// Takes `seat` off the list for good if it is still asleep and there are more than `least`.
-    pub(super) fn dismiss(&self, seat: &Seat, least: usize) -> Dismissed {
+    /// Takes `handle` off the list for good if it is still asleep and there are more than `least`.
+    pub(super) fn dismiss(&self, handle: &WorkerHandle, least: usize) -> Dismissed {
         let mut roster = self.roster();
         // Under one lock, or two would go where there is one too many.
-        if !roster.get_up(seat) {
+        if !roster.get_up(handle) {
             return Dismissed::Called;
         }
-        if roster.dismiss(seat, least) { Dismissed::Goes } else { Dismissed::Stays }
+        if roster.dismiss(handle, least) { Dismissed::Goes } else { Dismissed::Stays }
     }
 
-    /// Takes `seat`, whose worker is awake, off the list for good if there are more than `least`; true if so.
-    pub(in crate::engine) fn dismiss_awake(&self, seat: &Seat, least: usize) -> bool {
-        self.roster().dismiss(seat, least)
+    /// Takes `handle`, whose worker is awake, off the list for good if there are more than `least`; true if so.
+    pub(in crate::engine) fn dismiss_awake(&self, handle: &WorkerHandle, least: usize) -> bool {
+        self.roster().dismiss(handle, least)
     }
 
     /// Wakes a worker that sleeps, to look at the queue; false if none sleeps.
     pub(in crate::engine) fn call(&self) -> bool {
         let mut roster = self.roster();
-        let Some(seat) = roster.idle.pop() else { return false };
+        let Some(handle) = roster.idle.pop() else { return false };
         // Under the lock: a worker that wakes by itself, and finds that it was called, takes itself off this count at once.
         self.coming.fetch_add(1, Ordering::SeqCst);
         drop(roster);
-        seat.unpark();
+        handle.unpark();
         true
     }
 
@@ -175,36 +175,36 @@ impl Staff {
     /// Notes what worker `number` has been at since `since`, if it is still there.
     pub(in crate::engine) fn note_task(&self, number: u32, method: Method, path: &str, since: Instant) {
         let Ok(target) = path.parse() else { return };
-        if let Some(seat) = self.roster().seats.iter().find(|seat| seat.number == number) {
-            seat.note(Task { method, target, since });
+        if let Some(handle) = self.roster().handles.iter().find(|handle| handle.number == number) {
+            handle.note(Task { method, target, since });
         }
     }
 
     /// The requests whose handlers run.
     pub(in crate::engine) fn tasks(&self) -> Vec<Task> {
-        self.roster().seats.iter().filter_map(|seat| seat.task()).collect()
+        self.roster().handles.iter().filter_map(|handle| handle.task()).collect()
     }
 
     /// The number of workers.
     pub(in crate::engine) fn len(&self) -> usize {
-        self.roster().seats.len()
+        self.roster().handles.len()
     }
 
     /// The sum of all counters, of workers that have left too.
     pub(in crate::engine) fn counted(&self) -> Counters {
-        let (seats, sum) = self.accounts();
-        seats.iter().for_each(|seat| sum.absorb(&seat.counters));
+        let (handles, sum) = self.accounts();
+        handles.iter().for_each(|handle| sum.absorb(&handle.counters));
         sum
     }
 
     /// The workers there are, and what all others have counted.
-    pub(super) fn accounts(&self) -> (Vec<Arc<Seat>>, Counters) {
+    pub(super) fn accounts(&self) -> (Vec<Arc<WorkerHandle>>, Counters) {
         let others = Counters::default();
         others.absorb(&self.others);
         // Both at one moment: who leaves goes from one to the other.
         let roster = self.roster();
         others.absorb(&roster.past);
-        (roster.seats.clone(), others)
+        (roster.handles.clone(), others)
     }
 
     /// True if `thread` belongs to the server.
@@ -234,7 +234,7 @@ impl Staff {
         self.coming.fetch_add(asleep.len(), Ordering::SeqCst);
         drop(roster);
         self.changed.notify_all();
-        asleep.iter().for_each(|seat| seat.unpark());
+        asleep.iter().for_each(|handle| handle.unpark());
     }
 
     /// Waits until all have left but the calling thread, at the longest until `deadline`; says whether they have.
@@ -250,9 +250,9 @@ impl Staff {
     /// Cuts the connections that are being served, and says how many there were.
     pub(in crate::engine) fn cut(&self) -> usize {
         // Whoever asks for it, from a handler, still has its own answer to give.
-        let others = |seat: &&Arc<Seat>| !seat.is_ours();
+        let others = |handle: &&Arc<WorkerHandle>| !handle.is_ours();
         let serving: Vec<Arc<Stream>> =
-            self.roster().seats.iter().filter(others).filter_map(|seat| seat.serving()).collect();
+            self.roster().handles.iter().filter(others).filter_map(|handle| handle.serving()).collect();
         serving.iter().filter(|stream| stream.cut().is_ok()).count()
     }
 
@@ -285,25 +285,25 @@ pub(super) enum Dismissed {
 }
 
 impl Roster {
-    /// Takes a seat off the list, its counts kept; once only.
-    fn strike(&mut self, seat: &Seat) {
-        if let Some(place) = self.seats.iter().position(|other| other.number == seat.number) {
-            self.seats.remove(place);
-            self.past.absorb(&seat.counters);
+    /// Takes a handle off the list, its counts kept; once only.
+    fn strike(&mut self, handle: &WorkerHandle) {
+        if let Some(place) = self.handles.iter().position(|other| other.number == handle.number) {
+            self.handles.remove(place);
+            self.past.absorb(&handle.counters);
         }
     }
 
-    /// Takes a seat off the list for good if there are more than `least`; true if so.
-    fn dismiss(&mut self, seat: &Seat, least: usize) -> bool {
-        let is_extra = self.seats.len() > least;
+    /// Takes a handle off the list for good if there are more than `least`; true if so.
+    fn dismiss(&mut self, handle: &WorkerHandle, least: usize) -> bool {
+        let is_extra = self.handles.len() > least;
         if is_extra {
-            self.strike(seat);
+            self.strike(handle);
         }
         is_extra
     }
 
-    fn get_up(&mut self, seat: &Seat) -> bool {
-        let place = self.idle.iter().position(|idle| idle.number == seat.number);
+    fn get_up(&mut self, handle: &WorkerHandle) -> bool {
+        let place = self.idle.iter().position(|idle| idle.number == handle.number);
         place.map(|place| self.idle.remove(place)).is_some()
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Pool;
-use crate::engine::connection::Connection;
+use crate::engine::connection::ClientConnection;
 use crate::engine::wire::socket::patiently;
 use crate::message::body::Upgrade;
 use crate::message::upgrade::{Socket, Upgraded};
@@ -57,7 +57,7 @@ struct Line {
 
 impl Pool {
     /// Serves a connection that has left HTTP by `serve`, on a thread of its own.
-    pub(in crate::engine) fn upgrade(self: &Arc<Self>, mut connection: Box<Connection>, serve: Upgrade) {
+    pub(in crate::engine) fn upgrade(self: &Arc<Self>, mut connection: Box<ClientConnection>, serve: Upgrade) {
         self.parking.detach(&mut connection);
         let stream = Arc::clone(&connection.stream);
         let received = Bytes::copy_from_slice(connection.input.unread());

@@ -67,7 +67,7 @@ impl Pool {
         if self.waiters.is_barred.swap(false, Ordering::SeqCst) && self.role.is_held_by(0) {
             self.parking.woken();
         }
-        if self.role.is_held_by(0) && !self.staff.call() && self.role.expects_guard() {
+        if self.role.is_held_by(0) && !self.threads.call() && self.role.expects_guard() {
             self.call_guard(TICK);
         }
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Reactor;
 use crate::engine::pool::role::Seen;
 use crate::engine::pool::{Pool, TICK};
-use crate::engine::service::desk::Desk;
+use crate::engine::service::context::WorkerContext;
 
 /// Guards until the server stops.
 pub(in crate::engine) fn run(pool: &Arc<Pool>) {
@@ -18,7 +18,7 @@ pub(in crate::engine) fn run(pool: &Arc<Pool>) {
             Ok(()) => return,
             Err(_) => {
                 log::error!("the guard thread panicked; its connection is lost, the thread goes on");
-                pool.parking.give_up(guard.reactor.desk.lot);
+                pool.parking.give_up(guard.reactor.context.slot);
                 guard = Guard::new(pool);
             }
         }
@@ -34,14 +34,14 @@ struct Guard<'p> {
 
 impl<'p> Guard<'p> {
     fn new(pool: &'p Arc<Pool>) -> Self {
-        let desk = Desk::new(Arc::clone(pool.service()), Arc::clone(&pool.staff.others));
-        Self { pool, reactor: Reactor::new(pool, 0, desk), seen: None }
+        let context = WorkerContext::new(Arc::clone(pool.service()), Arc::clone(&pool.threads.others));
+        Self { pool, reactor: Reactor::new(pool, 0, context), seen: None }
     }
 
     fn run(&mut self) {
         let mut was_seized = None;
         while !self.pool.is_over() {
-            self.pool.staff.join_gone();
+            self.pool.threads.join_gone();
             if self.pool.role.is_held_by(0) {
                 match was_seized.take() {
                     Some((number, now)) => self.reactor.begin_seized(number, now),
@@ -60,7 +60,7 @@ impl<'p> Guard<'p> {
     fn react(&mut self) {
         while self.pool.role.is_held_by(0) && !self.pool.is_over() {
             self.reactor.round();
-            self.pool.staff.join_gone();
+            self.pool.threads.join_gone();
         }
         // A worker may have taken the role, found nothing and begun to wait, in the middle of a round.
         self.pool.hand_over();

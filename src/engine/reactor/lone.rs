@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::engine::connection::Connection;
+use crate::engine::connection::ClientConnection;
 use crate::net::poll::Interest;
 
 /// The connection that was the only one to be ready, and how often in a row.
@@ -16,7 +16,7 @@ pub(super) struct Lone {
 
 impl Lone {
     /// Notes that `connection` is the only one to be ready. True once it has been for long enough, again and again within `grace`.
-    pub(super) fn note(&mut self, token: u64, connection: &Connection, now: Instant, grace: Duration) -> bool {
+    pub(super) fn note(&mut self, token: u64, connection: &ClientConnection, now: Instant, grace: Duration) -> bool {
         let is_next = self.token == Some(token)
             && connection.interest() == Interest::Read
             && self.seen.is_some_and(|seen| now - seen < grace);

@@ -74,12 +74,12 @@ use std::time::{Duration, Instant};
 use self::lone::Lone;
 use self::shortage::Shortage;
 use self::standby::Standby;
-use crate::engine::connection::expiry::Overdue;
-use crate::engine::connection::{Connection, Verdict};
+use crate::engine::connection::expiry::Expired;
+use crate::engine::connection::{ClientConnection, Verdict};
 use crate::engine::parking::Parked;
 use crate::engine::pool::{Pool, TICK};
+use crate::engine::service::context::WorkerContext;
 use crate::engine::service::costs::Runs;
-use crate::engine::service::desk::Desk;
 use crate::net::poll::{Batch, WAKE};
 
 /// One thread's part in the reactor role.
@@ -87,7 +87,7 @@ struct Reactor<'p> {
     pool: &'p Arc<Pool>,
     /// The number of the worker; 0: the guard.
     number: u32,
-    desk: Desk,
+    context: WorkerContext,
     batch: Batch,
     shortage: Shortage,
     standby: Standby,
@@ -107,9 +107,9 @@ enum Round {
     /// The next one.
     On,
     /// One connection keeps the reactor busy alone: the worker gives up the role and stays with it.
-    Lone(Box<Connection>),
+    Lone(Box<ClientConnection>),
     /// The role is another thread's, and this worker runs the handler of a connection's request.
-    Serve(Box<Connection>),
+    Serve(Box<ClientConnection>),
     /// The thread does not hold the role any more, or is wanted elsewhere.
     Over,
 }
@@ -119,18 +119,18 @@ enum Step {
     Held,
     Lost,
     /// It was passed on, for the request of this connection.
-    Passed(Box<Connection>),
+    Passed(Box<ClientConnection>),
 }
 
 impl<'p> Reactor<'p> {
-    fn new(pool: &'p Arc<Pool>, number: u32, desk: Desk) -> Self {
+    fn new(pool: &'p Arc<Pool>, number: u32, context: WorkerContext) -> Self {
         let (batch, shortage) = (Batch::new(BATCH), Shortage::default());
         let (ended, lone) = (Instant::now(), Lone::default());
         let standby = Standby::new(ended);
         Self {
             pool,
             number,
-            desk,
+            context,
             batch,
             shortage,
             standby,
@@ -144,8 +144,8 @@ impl<'p> Reactor<'p> {
 
     /// Begins to hold the role.
     fn begin(&mut self) {
-        self.desk.duty.runs = if self.is_guard() { Runs::Nothing } else { Runs::Short };
-        self.desk.meter.rest();
+        self.context.duty.runs = if self.is_guard() { Runs::Nothing } else { Runs::Short };
+        self.context.meter.rest();
         self.lone = Lone::default();
         self.patient_until = None;
         self.look_at_queue(Instant::now());
@@ -155,7 +155,7 @@ impl<'p> Reactor<'p> {
     fn begin_seized(&mut self, number: u32, now: Instant) {
         self.begin();
         if let Some((method, path)) = self.pool.service().costs.overrun() {
-            self.pool.staff.note_task(number, method, &path, now - TICK);
+            self.pool.threads.note_task(number, method, &path, now - TICK);
         }
         self.patient_until = Some(now + TICK);
         self.shortage.note(now + TICK);
@@ -176,10 +176,10 @@ impl<'p> Reactor<'p> {
             return Round::Over;
         }
         let now = Instant::now();
-        self.desk.renew();
+        self.context.renew();
         self.expire(now);
         if let Some((token, connection)) = lone {
-            let is_lone = self.lone.note(token, &connection, now, self.desk.config.keep_alive_grace);
+            let is_lone = self.lone.note(token, &connection, now, self.context.config.keep_alive_grace);
             if is_lone && !self.is_guard() {
                 return Round::Lone(connection);
             }
@@ -203,15 +203,15 @@ impl<'p> Reactor<'p> {
     }
 
     /// Waits for something to happen. Returns the connection that it happened to, if there is only one and nothing else is ready.
-    fn poll(&mut self) -> Option<(u64, Box<Connection>)> {
+    fn poll(&mut self) -> Option<(u64, Box<ClientConnection>)> {
         let is_busy = !self.pool.ready.is_empty();
         let timeout = if is_busy { Some(Duration::ZERO) } else { self.patience() };
         if timeout != Some(Duration::ZERO) {
             if std::mem::take(&mut self.is_alarm_idle) {
                 self.pool.dismiss_guard();
             }
-            self.desk.tidy();
-            self.desk.meter.rest();
+            self.context.tidy();
+            self.context.meter.rest();
         }
         let found = match self.wait(timeout) {
             Ok(found) => found,
@@ -258,8 +258,8 @@ impl<'p> Reactor<'p> {
     }
 
     /// Goes on with a connection as far as this thread may.
-    fn step(&mut self, mut connection: Box<Connection>, now: Instant) -> Step {
-        self.desk.duty.turn();
+    fn step(&mut self, mut connection: Box<ClientConnection>, now: Instant) -> Step {
+        self.context.duty.turn();
         if self.pool.is_over() {
             // A connection that a stop has cut does not go on.
             self.pool.part_with(connection);
@@ -268,7 +268,7 @@ impl<'p> Reactor<'p> {
         if connection.is_for_worker()
             && self.pool.queue.is_empty()
             && !self.pool.ready.is_empty()
-            && self.pool.staff.has_sleeper()
+            && self.pool.threads.has_sleeper()
         {
             // Others are waiting to be read.
             self.settle(connection, Verdict::Work, now);
@@ -279,13 +279,13 @@ impl<'p> Reactor<'p> {
             // Where requests come one after the other the alarm stays set, and costs no call for each.
             self.is_alarm_idle = now - self.ended >= TICK;
         }
-        self.desk.take_up(&connection.stream, connection.lot, now);
-        let verdict = connection.advance(&mut self.desk);
+        self.context.take_up(&connection.stream, connection.slot, now);
+        let verdict = connection.advance(&mut self.context);
         // From here on it may become another thread's.
-        self.desk.lay_down();
+        self.context.lay_down();
         let is_held = if self.is_guard() { self.is_holder() } else { self.pool.role.leave(self.number) };
-        self.desk.duty.leave(now.elapsed(), now - self.ended >= TICK);
-        let was_mixed = std::mem::replace(&mut self.is_mixed, self.desk.duty.has_run());
+        self.context.duty.leave(now.elapsed(), now - self.ended >= TICK);
+        let was_mixed = std::mem::replace(&mut self.is_mixed, self.context.duty.has_run());
         let is_to_pass = is_held && matches!(verdict, Verdict::Work) && self.is_to_pass(was_mixed);
         if is_to_pass && self.pool.pass_role(self.number) {
             return Step::Passed(connection);
@@ -302,24 +302,24 @@ impl<'p> Reactor<'p> {
         }
         let is_alone = || self.pool.queue.is_empty() && self.pool.ready.is_empty();
         // Workers that wait at the poller are woken by arrivals, and by the guard.
-        !was_mixed && is_alone() || self.pool.waiters.is_any() && !self.pool.staff.has_sleeper()
+        !was_mixed && is_alone() || self.pool.waiters.is_any() && !self.pool.threads.has_sleeper()
     }
 
-    fn settle(&mut self, connection: Box<Connection>, verdict: Verdict, now: Instant) {
+    fn settle(&mut self, connection: Box<ClientConnection>, verdict: Verdict, now: Instant) {
         match verdict {
             Verdict::Park => match self.pool.parking.park(connection) {
-                Parked::Waits { .. } => self.pool.keep_idle_within(&self.desk.config),
+                Parked::Waits { .. } => self.pool.keep_idle_within(&self.context.config),
                 Parked::Ready(connection) => self.pool.ready.push(connection),
                 Parked::Refused(connection) => self.pool.part_with(connection),
             },
             Verdict::Again => self.pool.ready.push(connection),
-            Verdict::Work if self.desk.config.accepted_queue_timeout.is_zero() && self.pool.queue.is_full() => {
+            Verdict::Work if self.context.config.accepted_queue_timeout.is_zero() && self.pool.queue.is_full() => {
                 self.turn_away(connection);
             }
             Verdict::Work => {
                 self.pool.queue.push(connection, now);
                 match self.patient_until {
-                    Some(until) if now < until && self.desk.duty.waits_for_short() => self.shortage.note(until),
+                    Some(until) if now < until && self.context.duty.waits_for_short() => self.shortage.note(until),
                     _ if self.pool.call_worker() => {}
                     _ => self.shortage.note(now),
                 }
@@ -342,7 +342,7 @@ impl<'p> Reactor<'p> {
         for connection in self.pool.ready.take_unwanted() {
             self.turn_away(connection);
         }
-        while let Some(connection) = self.shortage.look(self.pool, &self.desk, now) {
+        while let Some(connection) = self.shortage.look(self.pool, &self.context, now) {
             self.turn_away(connection);
         }
         if !self.is_guard() && self.shortage.wants_holder() {
@@ -359,18 +359,18 @@ impl<'p> Reactor<'p> {
         }
         for mut connection in self.pool.parking.fetch_due(now) {
             match connection.overdue() {
-                Overdue::Close => {
-                    self.desk.counters.count_late(connection.late());
+                Expired::Close => {
+                    self.context.counters.count_late(connection.late());
                     self.pool.parking.close_one(connection);
                 }
-                Overdue::LastLook => self.pool.ready.push(connection),
+                Expired::LastLook => self.pool.ready.push(connection),
             }
         }
     }
 
     /// Tells a client that there is no room, and lets its connection linger.
-    fn turn_away(&mut self, mut connection: Box<Connection>) {
-        let verdict = connection.turn_away(&mut self.desk);
+    fn turn_away(&mut self, mut connection: Box<ClientConnection>) {
+        let verdict = connection.turn_away(&mut self.context);
         self.settle(connection, verdict, Instant::now());
     }
 

@@ -3,17 +3,17 @@
 use std::fmt::{self, Display, Formatter};
 use std::time::Instant;
 
-use crate::engine::pool::threads::Staff;
-use crate::engine::service::seat::Task;
+use crate::engine::pool::threads::Threads;
+use crate::engine::service::handle::Task;
 
-/// Warns that `waiting` requests wait, the first since `oldest`, and that there can be no more workers than `staff` has.
-pub(super) fn warn(staff: &Staff, waiting: usize, oldest: Instant, now: Instant) {
-    let mut tasks = staff.tasks();
+/// Warns that `waiting` requests wait, the first since `oldest`, and that there can be no more workers than `threads` has.
+pub(super) fn warn(threads: &Threads, waiting: usize, oldest: Instant, now: Instant) {
+    let mut tasks = threads.tasks();
     tasks.sort_by_key(|task| task.since);
     let first = now.saturating_duration_since(oldest).as_secs_f64();
     log::warn!(
         "all {} workers are busy (thread_pool_max): {waiting} requests wait, the first for {first:.1} s; longest at work: {}",
-        staff.len(),
+        threads.len(),
         Longest { tasks: &tasks, now }
     );
 }

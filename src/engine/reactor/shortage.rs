@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::overload;
 use super::worker;
-use crate::engine::connection::Connection;
+use crate::engine::connection::ClientConnection;
 use crate::engine::pool::{Pool, TICK};
-use crate::engine::service::desk::Desk;
+use crate::engine::service::context::WorkerContext;
 
 /// Requests in the queue, as the holder of the reactor role sees them.
 #[derive(Debug, Default)]
@@ -45,19 +45,24 @@ impl Shortage {
 
     /// Wakes or adds workers for requests that have waited. Returns one that has waited for `accepted_queue_timeout`, to be refused;
     /// to be called until there is none.
-    pub(super) fn look(&mut self, pool: &Arc<Pool>, desk: &Desk, now: Instant) -> Option<Box<Connection>> {
+    pub(super) fn look(
+        &mut self,
+        pool: &Arc<Pool>,
+        context: &WorkerContext,
+        now: Instant,
+    ) -> Option<Box<ClientConnection>> {
         self.wants_holder = false;
         let look_at = self.look_at?;
         if pool.queue.is_empty() {
             (self.look_at, self.since) = (None, None);
-            pool.service().pressure.set(0);
+            pool.service().preemption.set(0);
             return None;
         }
         if look_at > now {
             return None;
         }
         let oldest = pool.queue.oldest().unwrap_or(now);
-        let patience = match desk.config.accepted_queue_timeout {
+        let patience = match context.config.accepted_queue_timeout {
             Duration::ZERO => PATIENCE_OF_NONE,
             patience => patience.max(LEAST_PATIENCE),
         };
@@ -68,22 +73,22 @@ impl Shortage {
         }
         let mut next = oldest + patience;
         let waiting = pool.queue.len();
-        let called = (0..waiting.saturating_sub(pool.staff.coming())).take_while(|_| pool.call_worker()).count();
+        let called = (0..waiting.saturating_sub(pool.threads.coming())).take_while(|_| pool.call_worker()).count();
         if called > 0 {
             self.since = None;
         }
         let since = *self.since.get_or_insert(now);
-        let most = desk.config.threads_max;
-        if most.is_some_and(|most| pool.staff.len() >= most) {
+        let most = context.config.threads_max;
+        if most.is_some_and(|most| pool.threads.len() >= most) {
             self.wants_holder = called == 0;
             let is_long = now.saturating_duration_since(oldest) >= LONG;
-            pool.service().pressure.set(if is_long { waiting } else { 0 });
+            pool.service().preemption.set(if is_long { waiting } else { 0 });
             if is_long && pool.overload_warning.is_due(now) {
-                overload::warn(&pool.staff, waiting, oldest, now);
+                overload::warn(&pool.threads, waiting, oldest, now);
             }
             next = next.min(if is_long { now + LONG } else { oldest + LONG });
         } else if now - since >= GROW_AFTER {
-            let is_more_to_come = called > 0 || pool.staff.coming() > 0;
+            let is_more_to_come = called > 0 || pool.threads.coming() > 0;
             self.wants_holder = !self.grow(pool, waiting, now) && !is_more_to_come;
             next = next.min(self.hire_after.map_or(now + GROW_AFTER, |after| after.max(now + GROW_AFTER)));
         } else {
@@ -99,9 +104,9 @@ impl Shortage {
             return false;
         }
         self.hire_after = None;
-        let wanted = waiting.saturating_sub(pool.staff.coming()).div_ceil(2);
+        let wanted = waiting.saturating_sub(pool.threads.coming()).div_ceil(2);
         // Each worker serves one connection: more of them than there are connections have nothing to do.
-        let useful = pool.open.count().saturating_sub(pool.staff.len());
+        let useful = pool.open.count().saturating_sub(pool.threads.len());
         for added in 0..wanted.min(useful) {
             match pool.hire(worker::work) {
                 Ok(true) => {}

@@ -46,7 +46,7 @@ impl Standby {
         }
         // The next worker to be done reads what has come; no thread has to be woken for that. But one that waits in
         // the poller for longer is not seen to wait.
-        let may_grow = pool.staff.len() < pool.open.count();
+        let may_grow = pool.threads.len() < pool.open.count();
         if may_grow && now - since >= TICK && pool.parking.wait(batch, BATCH, Some(Duration::ZERO))? > 0 {
             return Ok(batch.len());
         }

@@ -10,8 +10,8 @@ use http::Method;
 
 use super::*;
 use crate::config::Config;
+use crate::engine::service::context::Service;
 use crate::engine::service::costs::Route;
-use crate::engine::service::desk::Service;
 use crate::message::Request;
 use crate::net::stream::Stream;
 use crate::settings::Settings;
@@ -29,7 +29,7 @@ fn pool(act: impl Fn(&Pool) + Send + Sync + 'static) -> Arc<Pool> {
 }
 
 fn reactor(pool: &Arc<Pool>, number: u32) -> Reactor<'_> {
-    let mut reactor = Reactor::new(pool, number, Desk::new(Arc::clone(pool.service()), Arc::default()));
+    let mut reactor = Reactor::new(pool, number, WorkerContext::new(Arc::clone(pool.service()), Arc::default()));
     reactor.begin();
     reactor
 }
@@ -39,14 +39,14 @@ fn parked(pool: &Arc<Pool>) -> UnixStream {
     let config = pool.service().config.get();
     let (client, socket) = UnixStream::pair().unwrap();
     let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
-    pool.bring(Box::new(Connection::new(stream, None, Instant::now(), &config)), &config);
+    pool.bring(Box::new(ClientConnection::new(stream, None, Instant::now(), &config)), &config);
     client
 }
 
 fn queue_one(pool: &Pool) {
     let (_client, socket) = UnixStream::pair().unwrap();
     let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
-    let connection = Connection::new(stream, None, Instant::now(), &pool.service().config.get());
+    let connection = ClientConnection::new(stream, None, Instant::now(), &pool.service().config.get());
     pool.queue.push(Box::new(connection), Instant::now());
 }
 

@@ -6,26 +6,26 @@ use std::time::{Duration, Instant};
 
 use super::share::Share;
 use super::{Reactor, Round};
-use crate::engine::connection::{Connection, Verdict};
+use crate::engine::connection::{ClientConnection, Verdict};
 use crate::engine::pool::Pool;
+use crate::engine::service::context::WorkerContext;
 use crate::engine::service::costs::Runs;
-use crate::engine::service::desk::Desk;
-use crate::engine::service::seat::Seat;
+use crate::engine::service::handle::WorkerHandle;
 use crate::net::poll::WAKE;
 
 /// Works until there is nothing to do for it any more.
-pub(in crate::engine) fn work(pool: &Arc<Pool>, seat: &Arc<Seat>) {
-    let mut worker = Worker::new(pool, seat);
+pub(in crate::engine) fn work(pool: &Arc<Pool>, handle: &Arc<WorkerHandle>) {
+    let mut worker = Worker::new(pool, handle);
     loop {
         // A defect of ours must not cost the server a worker, nor the next connection its memory's sanity.
         match catch_unwind(AssertUnwindSafe(|| worker.run())) {
             Ok(()) => return,
             Err(_) => {
                 log::error!("a worker failed; its connection is lost, it goes on");
-                seat.serve(None);
-                pool.parking.give_up(worker.reactor.desk.lot);
-                pool.give_up_role(seat.number);
-                worker = Worker::new(pool, seat);
+                handle.serve(None);
+                pool.parking.give_up(worker.reactor.context.slot);
+                pool.give_up_role(handle.number);
+                worker = Worker::new(pool, handle);
             }
         }
     }
@@ -33,7 +33,7 @@ pub(in crate::engine) fn work(pool: &Arc<Pool>, seat: &Arc<Seat>) {
 
 struct Worker<'p> {
     pool: &'p Arc<Pool>,
-    seat: &'p Arc<Seat>,
+    handle: &'p Arc<WorkerHandle>,
     reactor: Reactor<'p>,
     share: Share,
 }
@@ -49,15 +49,15 @@ enum Attended {
 }
 
 impl<'p> Worker<'p> {
-    fn new(pool: &'p Arc<Pool>, seat: &'p Arc<Seat>) -> Self {
-        let mut desk = Desk::new(Arc::clone(pool.service()), Arc::clone(&seat.counters));
-        desk.seat = Some(Arc::clone(seat));
-        Self { pool, seat, reactor: Reactor::new(pool, seat.number, desk), share: Share::new() }
+    fn new(pool: &'p Arc<Pool>, handle: &'p Arc<WorkerHandle>) -> Self {
+        let mut context = WorkerContext::new(Arc::clone(pool.service()), Arc::clone(&handle.counters));
+        context.handle = Some(Arc::clone(handle));
+        Self { pool, handle, reactor: Reactor::new(pool, handle.number, context), share: Share::new() }
     }
 
     fn run(&mut self) {
         loop {
-            self.reactor.desk.duty.runs = Runs::All;
+            self.reactor.context.duty.runs = Runs::All;
             while let Some(connection) = self.pool.queue.take() {
                 self.pool.waiters.turn();
                 self.serve(connection);
@@ -76,11 +76,11 @@ impl<'p> Worker<'p> {
                 Attended::Leaves => return,
                 Attended::Sleeps => {}
             }
-            let desk = &mut self.reactor.desk;
-            desk.tidy();
-            desk.meter.rest();
-            desk.renew();
-            if !self.pool.sleep(self.seat, &desk.config) {
+            let context = &mut self.reactor.context;
+            context.tidy();
+            context.meter.rest();
+            context.renew();
+            if !self.pool.sleep(self.handle, &context.config) {
                 return;
             }
         }
@@ -89,7 +89,7 @@ impl<'p> Worker<'p> {
     /// Takes the reactor role from the guard if this worker is likely to run the next handler as well: its last one was short.
     fn takes_role(&self) -> bool {
         let is_guards = self.pool.role.is_held_by(0);
-        is_guards && self.reactor.desk.duty.was_short() && self.pool.role.take(self.seat.number)
+        is_guards && self.reactor.context.duty.was_short() && self.pool.role.take(self.handle.number)
     }
 
     /// Waits at the poller for one arrival, if the guard holds the role, and goes on with the connection that it happened to.
@@ -100,12 +100,12 @@ impl<'p> Worker<'p> {
         if !pool.role.is_held_by(0) || !pool.come_to_poller() {
             return Attended::Sleeps;
         }
-        let desk = &mut self.reactor.desk;
-        desk.tidy();
-        desk.meter.rest();
-        desk.renew();
-        let least = desk.config.threads_min;
-        let timeout = (pool.staff.len() > least).then_some(desk.config.thread_idle_timeout);
+        let context = &mut self.reactor.context;
+        context.tidy();
+        context.meter.rest();
+        context.renew();
+        let least = context.config.threads_min;
+        let timeout = (pool.threads.len() > least).then_some(context.config.thread_idle_timeout);
         let waited = pool.parking.wait(&mut self.reactor.batch, 1, timeout);
         let now = Instant::now();
         self.share.waited(now - begun, now);
@@ -117,7 +117,7 @@ impl<'p> Worker<'p> {
         let first = self.reactor.batch.tokens().next();
         match first {
             _ if pool.is_over() => Attended::Again,
-            None if timeout.is_some() && pool.staff.dismiss_awake(self.seat, least) => Attended::Leaves,
+            None if timeout.is_some() && pool.threads.dismiss_awake(self.handle, least) => Attended::Leaves,
             None => Attended::Again,
             Some((WAKE, _)) => self.heed_call(),
             Some((token, is_ended)) => {
@@ -153,12 +153,12 @@ impl<'p> Worker<'p> {
             match self.reactor.round() {
                 Round::On => {}
                 Round::Lone(connection) => {
-                    self.pool.give_up_role(self.seat.number);
-                    self.reactor.desk.duty.runs = Runs::All;
+                    self.pool.give_up_role(self.handle.number);
+                    self.reactor.context.duty.runs = Runs::All;
                     return self.stay(connection);
                 }
                 Round::Serve(connection) => {
-                    self.reactor.desk.duty.runs = Runs::All;
+                    self.reactor.context.duty.runs = Runs::All;
                     return self.serve(connection);
                 }
                 Round::Over => return,
@@ -168,45 +168,45 @@ impl<'p> Worker<'p> {
 
     /// Stays with a connection that keeps one worker busy alone, now that the guard holds the role: a request costs no more than a
     /// read that waits and a write.
-    fn stay(&mut self, mut connection: Box<Connection>) {
+    fn stay(&mut self, mut connection: Box<ClientConnection>) {
         self.pool.parking.detach(&mut connection);
-        let desk = &mut self.reactor.desk;
-        desk.take_up(&connection.stream, connection.lot, Instant::now());
+        let context = &mut self.reactor.context;
+        context.take_up(&connection.stream, connection.slot, Instant::now());
         let verdict = loop {
             let answered = connection.answered;
-            desk.renew();
-            desk.duty.turn();
+            context.renew();
+            context.duty.turn();
             connection.expect_input();
-            let verdict = connection.advance(desk);
+            let verdict = connection.advance(context);
             let stays = matches!(verdict, Verdict::Park) && connection.answered > answered;
             if !stays || !self.pool.queue.is_empty() || self.pool.is_stopping() {
                 break verdict;
             }
         };
-        desk.lay_down();
+        context.lay_down();
         self.settle(connection, verdict);
     }
 
     /// Runs the handler of a connection's request, and of those behind it.
-    fn serve(&mut self, mut connection: Box<Connection>) {
+    fn serve(&mut self, mut connection: Box<ClientConnection>) {
         if self.pool.is_over() {
             // A request that a stop has cut is not begun any more.
             return self.pool.part_with(connection);
         }
-        let desk = &mut self.reactor.desk;
-        desk.renew();
-        desk.duty.turn();
-        desk.take_up(&connection.stream, connection.lot, Instant::now());
-        let verdict = connection.advance(desk);
+        let context = &mut self.reactor.context;
+        context.renew();
+        context.duty.turn();
+        context.take_up(&connection.stream, connection.slot, Instant::now());
+        let verdict = connection.advance(context);
         // From here on it may become another thread's.
-        desk.lay_down();
+        context.lay_down();
         self.settle(connection, verdict);
     }
 
-    fn settle(&mut self, connection: Box<Connection>, verdict: Verdict) {
+    fn settle(&mut self, connection: Box<ClientConnection>, verdict: Verdict) {
         match verdict {
             Verdict::Park => {
-                if let Some(connection) = self.pool.park_unless_ready(connection, &self.reactor.desk.config) {
+                if let Some(connection) = self.pool.park_unless_ready(connection, &self.reactor.context.config) {
                     // This worker looks at the queue next, and need not be woken.
                     self.pool.queue.push(connection, Instant::now());
                 }

@@ -15,7 +15,7 @@ use crate::net::descriptors;
 
 /// What all of them hold together.
 #[derive(Debug)]
-pub(crate) struct Burden {
+pub(crate) struct MemoryBudget {
     bytes: AtomicU64,
     files: AtomicUsize,
     /// All that there are: no limit.
@@ -27,8 +27,8 @@ pub(crate) struct Burden {
 
 /// What one of them holds; dropping it takes it off.
 #[derive(Debug)]
-pub(in crate::engine) struct Load {
-    burden: Arc<Burden>,
+pub(in crate::engine) struct Reservation {
+    budget: Arc<MemoryBudget>,
     weight: Weight,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Weight {
 /// The place and the size of an allocation.
 type Shared = (usize, u64);
 
-impl Burden {
+impl MemoryBudget {
     /// At most `most_bytes`, and a quarter of the descriptors that the process may have.
     pub(super) fn new(most_bytes: Option<u64>) -> Self {
         let most_files = descriptors::limit() / 4;
@@ -72,12 +72,12 @@ impl Burden {
     }
 
     /// Adds memory and files of a connection's own.
-    pub(in crate::engine) fn add(self: &Arc<Self>, bytes: u64, files: usize) -> Load {
+    pub(in crate::engine) fn add(self: &Arc<Self>, bytes: u64, files: usize) -> Reservation {
         self.take(Weight { bytes, files, shared: None })
     }
 
     /// Adds `weight`. Memory that several hold counts once, for as long as it has a load.
-    pub(in crate::engine) fn take(self: &Arc<Self>, weight: Weight) -> Load {
+    pub(in crate::engine) fn take(self: &Arc<Self>, weight: Weight) -> Reservation {
         let mut bytes = weight.bytes;
         if let Some(shared) = weight.shared {
             let mut all = self.shared();
@@ -89,7 +89,7 @@ impl Burden {
         }
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.files.fetch_add(weight.files, Ordering::Relaxed);
-        Load { burden: Arc::clone(self), weight }
+        Reservation { budget: Arc::clone(self), weight }
     }
 
     /// Nothing under this lock can leave it half done, so poison says nothing.
@@ -98,24 +98,24 @@ impl Burden {
     }
 }
 
-impl Load {
+impl Reservation {
     pub(in crate::engine) fn weight(&self) -> Weight {
         self.weight
     }
 }
 
 #[cfg(test)]
-impl Load {
+impl Reservation {
     pub(in crate::engine) fn bytes(&self) -> u64 {
         self.weight.bytes + self.weight.shared.map_or(0, |(_, size)| size)
     }
 }
 
-impl Drop for Load {
+impl Drop for Reservation {
     fn drop(&mut self) {
         let Weight { mut bytes, files, shared } = self.weight;
         if let Some(shared) = shared {
-            let mut all = self.burden.shared();
+            let mut all = self.budget.shared();
             let loads = all.get(&shared).copied().unwrap_or(1);
             if loads > 1 {
                 all.insert(shared, loads - 1);
@@ -124,8 +124,8 @@ impl Drop for Load {
                 bytes += shared.1;
             }
         }
-        self.burden.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.burden.files.fetch_sub(files, Ordering::Relaxed);
+        self.budget.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.budget.files.fetch_sub(files, Ordering::Relaxed);
     }
 }
 
@@ -135,31 +135,31 @@ mod tests {
 
     #[test]
     fn shared_memory_counts_once_until_nothing_holds_it() {
-        let burden = Arc::new(Burden::new(None));
-        let of = |place| burden.take(Weight { bytes: 1, files: 0, shared: Some((place, 100)) });
+        let budget = Arc::new(MemoryBudget::new(None));
+        let of = |place| budget.take(Weight { bytes: 1, files: 0, shared: Some((place, 100)) });
         let (first, second, other) = (of(1), of(1), of(2));
-        assert_eq!(burden.bytes(), 203);
+        assert_eq!(budget.bytes(), 203);
         drop(first);
-        assert_eq!(burden.bytes(), 202);
+        assert_eq!(budget.bytes(), 202);
         drop((second, other));
-        assert_eq!(burden.bytes(), 0);
-        assert!(burden.shared().is_empty());
+        assert_eq!(budget.bytes(), 0);
+        assert!(budget.shared().is_empty());
     }
 
     #[test]
     fn it_is_full_for_as_long_as_too_much_is_held() {
-        let burden = Arc::new(Burden { most_files: 2, ..Burden::new(Some(100)) });
-        let first = burden.add(60, 0);
-        assert!(!burden.is_full());
-        let second = burden.add(60, 1);
-        assert!(burden.is_full(), "bytes");
+        let budget = Arc::new(MemoryBudget { most_files: 2, ..MemoryBudget::new(Some(100)) });
+        let first = budget.add(60, 0);
+        assert!(!budget.is_full());
+        let second = budget.add(60, 1);
+        assert!(budget.is_full(), "bytes");
         drop(first);
-        assert!(!burden.is_full());
-        let third = burden.add(0, 1);
-        assert!(burden.is_full(), "files");
+        assert!(!budget.is_full());
+        let third = budget.add(0, 1);
+        assert!(budget.is_full(), "files");
         drop((second, third));
-        assert!(!burden.is_full());
-        let endless = Arc::new(Burden::new(None));
+        assert!(!budget.is_full());
+        let endless = Arc::new(MemoryBudget::new(None));
         let _load = endless.add(u64::MAX / 2, 0);
         assert!(!endless.is_full());
     }

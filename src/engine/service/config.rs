@@ -11,7 +11,7 @@ use crate::config::Config;
 
 /// Where the config in force is kept.
 #[derive(Debug)]
-pub(crate) struct Live {
+pub(crate) struct SharedConfig {
     /// How often it has been replaced.
     edition: AtomicU64,
     /// The lock is held only to clone or to replace it.
@@ -20,12 +20,12 @@ pub(crate) struct Live {
 
 /// A config as somebody knows it.
 #[derive(Clone, Debug)]
-pub(crate) struct Known {
+pub(crate) struct ConfigView {
     edition: u64,
     config: Arc<Config>,
 }
 
-impl Live {
+impl SharedConfig {
     pub(crate) fn new(config: Config) -> Self {
         Self { edition: AtomicU64::new(0), current: Mutex::new(Arc::new(config)) }
     }
@@ -36,10 +36,10 @@ impl Live {
     }
 
     /// The config in force now, for somebody who goes on with it and will look again.
-    pub(crate) fn know(&self) -> Known {
+    pub(crate) fn know(&self) -> ConfigView {
         // Read first: if it is replaced in between, the next look finds out.
         let edition = self.edition.load(Ordering::Acquire);
-        Known { edition, config: self.get() }
+        ConfigView { edition, config: self.get() }
     }
 
     /// Puts `config` in force for whoever looks from now on.
@@ -49,16 +49,16 @@ impl Live {
     }
 }
 
-impl Known {
+impl ConfigView {
     /// Looks whether it is still in force, and takes the one that is.
-    pub(crate) fn look(&mut self, live: &Live) {
+    pub(crate) fn look(&mut self, live: &SharedConfig) {
         if self.edition != live.edition.load(Ordering::Relaxed) {
             *self = live.know();
         }
     }
 }
 
-impl Deref for Known {
+impl Deref for ConfigView {
     type Target = Arc<Config>;
 
     fn deref(&self) -> &Arc<Config> {
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn what_is_known_stays_until_it_is_looked_at_again() {
-        let live = Live::new(config(1));
+        let live = SharedConfig::new(config(1));
         let mut known = live.know();
         live.replace(config(2));
         live.replace(config(3));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::h1::error::Error;
+use crate::h1::error::ProtocolError;
 use crate::statistics::{Answers, Latency, PLACES, Timeouts, Worker, place};
 
 /// A number that one thread adds to and any thread reads: a plain load and store, no locked instruction.
@@ -87,8 +87,8 @@ impl Counters {
     }
 
     /// Counts content that went wrong, if it was for being late.
-    pub(crate) fn count_content(&self, error: Error) {
-        if error == Error::Timeout {
+    pub(crate) fn count_content(&self, error: ProtocolError) {
+        if error == ProtocolError::Timeout {
             self.count_late(Late::Body);
         }
     }
@@ -250,8 +250,8 @@ mod tests {
         for (times, late) in (1..).zip(kinds) {
             (0..times).for_each(|_| counters.count_late(late));
         }
-        counters.count_content(Error::Truncated);
-        counters.count_content(Error::Timeout);
+        counters.count_content(ProtocolError::Truncated);
+        counters.count_content(ProtocolError::Timeout);
         let Timeouts { handshake, proxy, head, body, write, idle, linger } = counters.timeouts();
         assert_eq!([handshake, proxy, head, body, write, idle, linger], [1, 2, 3, 5, 5, 6, 7]);
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 /// The count of open connections.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Open {
+pub(in crate::engine) struct OpenConnections {
     count: AtomicUsize,
     /// Whether anybody waits; only then is there anybody to tell.
     is_awaited: AtomicBool,
@@ -17,9 +17,9 @@ pub(in crate::engine) struct Open {
 
 /// One of those that are open; dropping it takes it off the count.
 #[derive(Debug)]
-pub(in crate::engine) struct Ticket(Arc<Open>);
+pub(in crate::engine) struct Ticket(Arc<OpenConnections>);
 
-impl Open {
+impl OpenConnections {
     pub(in crate::engine) fn enter(self: &Arc<Self>) -> Ticket {
         self.count.fetch_add(1, Ordering::SeqCst);
         Ticket(Arc::clone(self))
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn whoever_waits_is_told_of_the_last_one() {
-        let open = Arc::new(Open::default());
+        let open = Arc::new(OpenConnections::default());
         let tickets: Vec<Ticket> = (0..3).map(|_| open.enter()).collect();
         assert_eq!(open.count(), 3);
         assert!(!open.wait_for(0, Instant::now()), "there is no time to wait");
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_wait_can_be_cut_short() {
-        let open = Arc::new(Open::default());
+        let open = Arc::new(OpenConnections::default());
         let _ticket = open.enter();
         let begun = Instant::now();
         thread::scope(|scope| {

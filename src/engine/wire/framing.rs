@@ -36,7 +36,7 @@ impl Framed {
 }
 
 /// Frames content on its way out.
-pub(super) struct Framing<'o, 'a> {
+pub(super) struct FramedWriter<'o, 'a> {
     output: &'o mut Output<'a>,
     pub(super) framed: Framed,
     /// Content that is gathered into one chunk or segment.
@@ -51,7 +51,7 @@ pub(super) struct Framing<'o, 'a> {
     shutdown: &'o Shutdown,
 }
 
-impl<'o, 'a> Framing<'o, 'a> {
+impl<'o, 'a> FramedWriter<'o, 'a> {
     pub(super) fn new(
         output: &'o mut Output<'a>,
         framed: Framed,
@@ -190,7 +190,7 @@ impl<'o, 'a> Framing<'o, 'a> {
     }
 }
 
-impl Write for Framing<'_, '_> {
+impl Write for FramedWriter<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let Some(kind) = self.failed {
             return Err(kind.into());
@@ -212,7 +212,7 @@ impl Write for Framing<'_, '_> {
     }
 }
 
-impl Sink for Framing<'_, '_> {
+impl Sink for FramedWriter<'_, '_> {
     fn set_trailers(&mut self, fields: HeaderMap) {
         self.trailers = Some(fields);
     }

@@ -8,7 +8,7 @@ use crate::net::stream::Stream;
 
 /// A buffer that is read into at one end and used up at the other.
 #[derive(Debug, Default)]
-pub(crate) struct Input {
+pub(crate) struct InputBuffer {
     /// All of it initialised; only `start..end` means anything. Empty where none is needed: a parked connection has none.
     buffer: Vec<u8>,
     /// `start <= end <= buffer.len()`.
@@ -16,7 +16,7 @@ pub(crate) struct Input {
     end: usize,
 }
 
-impl Input {
+impl InputBuffer {
     /// What is there to use.
     pub(crate) fn unread(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn bytes_are_used_in_order_and_room_follows_what_came() {
         let stream = Stream::Script(Script::new([b"abcdef".to_vec(), vec![b'x'; 3 * ROOM]]));
-        let mut input = Input::default();
+        let mut input = InputBuffer::default();
         let received = input.read(&stream).unwrap();
         assert_eq!((received.count, received.is_all), (6, true));
         input.consume(4);
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn an_empty_input_holds_no_buffer_and_a_part_only_a_small_one() {
         let stream = Stream::Script(Script::new([b"GET".to_vec()]));
-        let (mut input, mut spare) = (Input::default(), vec![0; ROOM]);
+        let (mut input, mut spare) = (InputBuffer::default(), vec![0; ROOM]);
         input.lend(&mut spare);
         input.give_back(&mut spare);
         assert_eq!((input.buffer.capacity(), spare.len()), (0, ROOM));

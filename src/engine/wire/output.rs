@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 
 use super::pace::Pace;
+use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Counter;
-use crate::engine::service::desk::Desk;
-use crate::engine::service::pressure::{Pressure, Waiting};
+use crate::engine::service::preemption::{Preemption, Waiting};
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
 
@@ -26,7 +26,7 @@ pub(crate) struct Output<'a> {
     pub(crate) pace: Pace,
     /// Counts the bytes that the stream has taken.
     written: &'a Counter,
-    pressure: &'a Arc<Pressure>,
+    preemption: &'a Arc<Preemption>,
     /// There once the client has been waited for.
     waiting: Option<Waiting>,
     /// Whether what the client is slow to take may be left for later.
@@ -36,21 +36,21 @@ pub(crate) struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    pub(crate) fn new(stream: &'a Stream, pace: Pace, desk: &'a mut Desk) -> Self {
-        let Desk { gathered, counters, service, .. } = desk;
-        Self::over(stream, pace, gathered, &counters.bytes_written, &service.pressure)
+    pub(crate) fn new(stream: &'a Stream, pace: Pace, context: &'a mut WorkerContext) -> Self {
+        let WorkerContext { gathered, counters, service, .. } = context;
+        Self::over(stream, pace, gathered, &counters.bytes_written, &service.preemption)
     }
 
-    /// The way out where there is no desk.
+    /// The way out where there is no context.
     pub(crate) fn over(
         stream: &'a Stream,
         pace: Pace,
         gathered: &'a mut Vec<u8>,
         written: &'a Counter,
-        pressure: &'a Arc<Pressure>,
+        preemption: &'a Arc<Preemption>,
     ) -> Self {
         let below = stream.moved_below(Interest::Write);
-        Self { stream, gathered, pace, written, pressure, waiting: None, leaves: false, below }
+        Self { stream, gathered, pace, written, preemption, waiting: None, leaves: false, below }
     }
 
     /// Leaves for later, from now on, what the client is slow to take.
@@ -236,19 +236,19 @@ impl<'a> Output<'a> {
 
     /// Fails where a stop has cut the connection. Its socket does not say so: an end of our side would look like that of the answer.
     fn check(&self) -> io::Result<()> {
-        if self.pressure.is_cut() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+        if self.preemption.is_cut() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
 
     /// The client does not read: waits for it, as long as it may keep us waiting.
     fn wait(&mut self) -> io::Result<()> {
         self.check()?;
         let Some(left) = self.pace.left() else { return Err(io::ErrorKind::TimedOut.into()) };
-        let waiting = self.waiting.get_or_insert_with(|| Waiting::new(self.pressure));
+        let waiting = self.waiting.get_or_insert_with(|| Waiting::new(self.preemption));
         if waiting.gives_way(self.pace.rate()) {
             return Err(io::ErrorKind::TimedOut.into());
         }
         let begun = Instant::now();
-        // Linux reports room only when there is a lot of it; less is found by trying again.
+        // Linux reports room only when there is a slot of it; less is found by trying again.
         self.stream.wait(Interest::Write, left.min(LOOK))?;
         // At least a moment is entered, so that a wait that ends at once without room cannot go on for ever.
         self.pace.waited(begun.elapsed().max(MOMENT));

@@ -9,13 +9,13 @@ use bytes::Bytes;
 use super::framing::GATHER;
 use super::output::{Output, Passed};
 use crate::engine::service::budget::Weight;
-use crate::message::body::{Body, Kind, read_range};
-use crate::message::memory::{InMemory, Kept};
+use crate::message::body::{Body, BodyKind, read_range};
+use crate::message::memory::{InMemory, Retained};
 use crate::message::pieces::{Piece, Pieces};
 
 /// Content that can be sent at any time, a part at a time, by anybody.
 #[derive(Debug)]
-pub(crate) enum Rest {
+pub(crate) enum Remainder {
     Bytes(InMemory),
     /// `by_kernel` until it turns out that the kernel cannot.
     File {
@@ -32,7 +32,7 @@ pub(crate) enum Rest {
 
 /// What is left when some has been sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Left {
+pub(crate) enum Progress {
     Nothing,
     /// The client takes no more for now.
     More,
@@ -42,14 +42,14 @@ pub(crate) enum Left {
     Missing(u64),
 }
 
-impl Rest {
+impl Remainder {
     /// The content of `body` if it is at hand.
     pub(crate) fn of(body: Body) -> Result<Self, Body> {
         match body.into_kind() {
-            Kind::Bytes(bytes) => Ok(Self::Bytes(bytes)),
-            Kind::Empty => Ok(Self::Bytes(InMemory::constant(&[]))),
-            Kind::File { file, range } => Ok(Self::File { file, range, by_kernel: true }),
-            Kind::Pieces(pieces) => Ok(Self::Pieces { pieces, by_kernel: true }),
+            BodyKind::Bytes(bytes) => Ok(Self::Bytes(bytes)),
+            BodyKind::Empty => Ok(Self::Bytes(InMemory::constant(&[]))),
+            BodyKind::File { file, range } => Ok(Self::File { file, range, by_kernel: true }),
+            BodyKind::Pieces(pieces) => Ok(Self::Pieces { pieces, by_kernel: true }),
             kind => Err(kind.into()),
         }
     }
@@ -74,9 +74,9 @@ impl Rest {
     pub(in crate::engine) fn kept(&self) -> Weight {
         match self {
             Self::Bytes(bytes) => match bytes.kept() {
-                Kept::Nothing => Weight::default(),
-                Kept::Own(size) => Weight { bytes: size as u64, ..Weight::default() },
-                Kept::Shared { place, size } => Weight { shared: Some((place, size as u64)), ..Weight::default() },
+                Retained::Nothing => Weight::default(),
+                Retained::Own(size) => Weight { bytes: size as u64, ..Weight::default() },
+                Retained::Shared { place, size } => Weight { shared: Some((place, size as u64)), ..Weight::default() },
             },
             Self::File { .. } => Weight { files: 1, ..Weight::default() },
             Self::Pieces { pieces, .. } => Weight { bytes: pieces.held() as u64, files: 1, shared: None },
@@ -84,7 +84,7 @@ impl Rest {
     }
 
     /// Sends what the client takes; small content is only gathered.
-    pub(crate) fn send(&mut self, output: &mut Output<'_>) -> io::Result<Left> {
+    pub(crate) fn send(&mut self, output: &mut Output<'_>) -> io::Result<Progress> {
         match self {
             Self::Bytes(bytes) => send_bytes(bytes.bytes(), output),
             Self::File { file, range, by_kernel } => send_range(file, range, by_kernel, output),
@@ -93,55 +93,60 @@ impl Rest {
     }
 }
 
-fn send_bytes(bytes: &mut Bytes, output: &mut Output<'_>) -> io::Result<Left> {
+fn send_bytes(bytes: &mut Bytes, output: &mut Output<'_>) -> io::Result<Progress> {
     if output.gathered.len() + bytes.len() <= GATHER {
         output.gathered.extend_from_slice(bytes);
         bytes.clear();
-        return Ok(Left::Nothing);
+        return Ok(Progress::Nothing);
     }
-    Ok(if output.send_some(bytes)? { Left::Nothing } else { Left::More })
+    Ok(if output.send_some(bytes)? { Progress::Nothing } else { Progress::More })
 }
 
 /// Sends `range` of `file`: by the kernel if the kernel can and the range is worth a system call of its own.
-fn send_range(file: &File, range: &mut Range<u64>, by_kernel: &mut bool, output: &mut Output<'_>) -> io::Result<Left> {
+fn send_range(
+    file: &File,
+    range: &mut Range<u64>,
+    by_kernel: &mut bool,
+    output: &mut Output<'_>,
+) -> io::Result<Progress> {
     if *by_kernel && range.end.saturating_sub(range.start) > GATHER as u64 {
         match output.send_file(file, range)? {
-            Passed::All => return Ok(Left::Nothing),
-            Passed::Some => return Ok(Left::More),
-            Passed::Share => return Ok(Left::Share),
-            Passed::Ended => return Ok(Left::Missing(range.end - range.start)),
+            Passed::All => return Ok(Progress::Nothing),
+            Passed::Some => return Ok(Progress::More),
+            Passed::Share => return Ok(Progress::Share),
+            Passed::Ended => return Ok(Progress::Missing(range.end - range.start)),
             Passed::Unsupported => *by_kernel = false,
         }
     }
     copy(file, range, output)
 }
 
-fn send_pieces(pieces: &mut Pieces, by_kernel: &mut bool, output: &mut Output<'_>) -> io::Result<Left> {
+fn send_pieces(pieces: &mut Pieces, by_kernel: &mut bool, output: &mut Output<'_>) -> io::Result<Progress> {
     let turn = pieces.len().saturating_sub(SHARE as u64);
     loop {
         if (1..=turn).contains(&pieces.len()) && output.may_leave() {
-            return Ok(Left::Share);
+            return Ok(Progress::Share);
         }
-        let Some((file, piece)) = pieces.first() else { return Ok(Left::Nothing) };
+        let Some((file, piece)) = pieces.first() else { return Ok(Progress::Nothing) };
         let left = match piece {
             Piece::Text(text) => send_bytes(text, output)?,
             Piece::Range(range) => send_range(file, range, by_kernel, output)?,
         };
         match left {
-            Left::Nothing => {}
+            Progress::Nothing => {}
             // The pieces behind the gap are missing as well.
-            Left::Missing(_) => return Ok(Left::Missing(pieces.len())),
-            Left::More | Left::Share => return Ok(left),
+            Progress::Missing(_) => return Ok(Progress::Missing(pieces.len())),
+            Progress::More | Progress::Share => return Ok(left),
         }
     }
 }
 
 /// Sends a file by reading it: one that is small, or whose system cannot send it by itself.
-fn copy(file: &File, range: &mut Range<u64>, output: &mut Output<'_>) -> io::Result<Left> {
+fn copy(file: &File, range: &mut Range<u64>, output: &mut Output<'_>) -> io::Result<Progress> {
     let mut copied = 0;
     while !range.is_empty() {
         if copied >= SHARE && output.may_leave() {
-            return Ok(Left::Share);
+            return Ok(Progress::Share);
         }
         let begin = output.gathered.len();
         let room = usize::try_from(range.end - range.start).unwrap_or(usize::MAX).min(COPY);
@@ -151,17 +156,17 @@ fn copy(file: &File, range: &mut Range<u64>, output: &mut Output<'_>) -> io::Res
         let got = got?;
         copied += got;
         if got == 0 {
-            return Ok(Left::Missing(range.end - range.start));
+            return Ok(Progress::Missing(range.end - range.start));
         }
         if output.gathered.len() > GATHER && !output.flush_some()? {
             // Read again later, rather than held for as long as the client takes nothing.
             let unsent = output.gathered.len().min(copied);
             output.gathered.truncate(output.gathered.len() - unsent);
             range.start -= unsent as u64;
-            return Ok(Left::More);
+            return Ok(Progress::More);
         }
     }
-    Ok(Left::Nothing)
+    Ok(Progress::Nothing)
 }
 
 /// How much is read at a time.
@@ -179,7 +184,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::engine::service::desk::{Desk, Service};
+    use crate::engine::service::context::{Service, WorkerContext};
     use crate::engine::wire::pace::Pace;
     use crate::message::Request;
     use crate::net::stream::Stream;
@@ -193,7 +198,7 @@ mod tests {
         while socket.write(&[b'#'; 4096]).is_ok() {}
         let config = Config::resolve(&Settings::default()).unwrap();
         let service = Arc::new(Service::new(config, Arc::new(|_: &mut Request| "")));
-        let mut desk = Desk::new(service, Arc::default());
+        let mut context = WorkerContext::new(service, Arc::default());
         let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
         let path = std::env::temp_dir().join(format!("drupe-rest-{}", std::process::id()));
         let file = File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
@@ -201,12 +206,12 @@ mod tests {
         file.set_len(LARGE).unwrap();
 
         let pace = Pace::new(Duration::from_secs(1), None);
-        let mut output = Output::new(&stream, pace, &mut desk).leaving();
+        let mut output = Output::new(&stream, pace, &mut context).leaving();
         output.gathered.extend_from_slice(b"head");
         // As over TLS, where the kernel cannot send a file.
-        let mut rest = Rest::File { file, range: 0..LARGE, by_kernel: false };
+        let mut rest = Remainder::File { file, range: 0..LARGE, by_kernel: false };
         for _ in 0..3 {
-            assert_eq!(rest.send(&mut output).unwrap(), Left::More);
+            assert_eq!(rest.send(&mut output).unwrap(), Progress::More);
             assert_eq!((output.gathered.len(), rest.len()), (4, LARGE));
         }
     }

@@ -5,13 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use http::{Response as Head, StatusCode};
 
-use super::framing::{COPY, Framed, Framing, GATHER, read_patiently};
+use super::framing::{COPY, Framed, FramedWriter, GATHER, read_patiently};
 use super::output::Output;
-use super::remainder::{Left, Rest};
+use super::remainder::{Progress, Remainder};
 use crate::h1::encode::{self, Stamp};
-use crate::h1::error::Error;
+use crate::h1::error::ProtocolError;
 use crate::h1::exchange::{BodyFraming, CloseReason, Exchange};
-use crate::message::body::{Body, Kind};
+use crate::message::body::{Body, BodyKind};
 use crate::message::response::refusal;
 use crate::message::shutdown::Shutdown;
 use crate::message::writer::BodyWriter;
@@ -22,9 +22,9 @@ pub(crate) enum Sent {
     /// It is out, or gathered. The number counts bytes of content.
     Whole(u64),
     /// The client is slow to take it: this is left of it, and of what is gathered.
-    Partly(Rest, u64),
+    Partly(Remainder, u64),
     /// Nothing of it is out: its body failed first, or its framing contradicts itself.
-    Unsent(Error),
+    Unsent(ProtocolError),
 }
 
 /// Sends `head` and `body` as the answer of `exchange`; small ones are only gathered.
@@ -63,18 +63,18 @@ pub(crate) fn send(
             Err(error) => {
                 log::debug!("a body failed at its first read: {error}");
                 return Ok(Sent::Unsent(
-                    refusal(&error).unwrap_or(Error::HandlerFraming("the body failed at its first read")),
+                    refusal(&error).unwrap_or(ProtocolError::HandlerFraming("the body failed at its first read")),
                 ));
             }
         }
     }
     encode::head(output.gathered, exchange, framing, head.status, &head.headers, stamp);
     let Some(framed) = framed else { return Ok(Sent::Whole(0)) };
-    let body = match Rest::of(body) {
+    let body = match Remainder::of(body) {
         Ok(rest) => return send_known(output, exchange, rest),
         Err(body) => body,
     };
-    let writer = Framing::new(output, framed, scratch, 0, shutdown);
+    let writer = FramedWriter::new(output, framed, scratch, 0, shutdown);
     writer.pass(exchange, |writer| write_body(writer, body)).map(Sent::Whole)
 }
 
@@ -95,8 +95,8 @@ pub(crate) fn resume(
 ) -> io::Result<Sent> {
     let Some(framed) = begun.framed else { return Ok(Sent::Whole(0)) };
     scratch.clear();
-    let writer = Framing::new(output, framed, scratch, begun.sent, shutdown);
-    let pass = |writer: &mut Framing<'_, '_>| {
+    let writer = FramedWriter::new(output, framed, scratch, begun.sent, shutdown);
+    let pass = |writer: &mut FramedWriter<'_, '_>| {
         if body.is_stream() {
             return write_body(writer, body);
         }
@@ -139,7 +139,7 @@ impl Begun {
             output.abort();
         }
         let (sent, mut pending) = (self.sent, Vec::new());
-        let mut writer = Framing::new(output, framed, &mut pending, sent, shutdown);
+        let mut writer = FramedWriter::new(output, framed, &mut pending, sent, shutdown);
         let done = writer.emit(content).and_then(|()| writer.push());
         (self.framed, self.sent) = (Some(writer.framed), writer.sent);
         done.map(|()| usize::try_from(self.sent - sent).unwrap_or(usize::MAX))
@@ -153,7 +153,7 @@ impl Begun {
     }
 }
 
-fn write_body(writer: &mut Framing<'_, '_>, mut body: Body) -> io::Result<()> {
+fn write_body(writer: &mut FramedWriter<'_, '_>, mut body: Body) -> io::Result<()> {
     writer.pass_pending()?;
     if body.is_read_first() {
         if writer.framed != Framed::Length(0) {
@@ -164,19 +164,19 @@ fn write_body(writer: &mut Framing<'_, '_>, mut body: Body) -> io::Result<()> {
         writer.trailers = body.trailers();
         return Ok(());
     }
-    if let Kind::Stream(produce) = body.into_kind() {
+    if let BodyKind::Stream(produce) = body.into_kind() {
         produce(&mut BodyWriter::new(writer))?;
     }
     writer.pass_pending()
 }
 
 /// Sends content that is at hand and whose length is known.
-fn send_known(output: &mut Output<'_>, exchange: &mut Exchange, mut rest: Rest) -> io::Result<Sent> {
+fn send_known(output: &mut Output<'_>, exchange: &mut Exchange, mut rest: Remainder) -> io::Result<Sent> {
     let length = rest.len();
     match rest.send(output)? {
-        Left::Nothing => Ok(Sent::Whole(length)),
-        Left::More | Left::Share => Ok(Sent::Partly(rest, length)),
-        Left::Missing(missing) => {
+        Progress::Nothing => Ok(Sent::Whole(length)),
+        Progress::More | Progress::Share => Ok(Sent::Partly(rest, length)),
+        Progress::Missing(missing) => {
             log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
             exchange.close(CloseReason::BodyShort);
             // What the head has promised will not come: only the end of the connection can say so.

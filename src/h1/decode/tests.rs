@@ -2,14 +2,15 @@
 
 use super::*;
 
-const LIMITS: Limits = Limits { content: None, extension_bytes: 32, trailer_bytes: 64, trailer_fields: 4 };
+const LIMITS: ContentLimits =
+    ContentLimits { content: None, extension_bytes: 32, trailer_bytes: 64, trailer_fields: 4 };
 
 fn chunked() -> Decoder {
     Decoder::new(Framing::Chunked, LIMITS).unwrap()
 }
 
 /// What is decoded, and what is left behind the body; in one piece, byte by byte, and into one byte of room.
-fn check(framing: Framing, body: &str, expected: Result<(&str, &str), Error>) {
+fn check(framing: Framing, body: &str, expected: Result<(&str, &str), ProtocolError>) {
     for (piece, room) in [(usize::MAX, 256), (1, 256), (usize::MAX, 1), (1, 1), (2, 3)] {
         let found = decode(framing, body.as_bytes(), piece, room);
         let expected = expected.map(|(content, rest)| (content.as_bytes().to_vec(), rest.as_bytes().to_vec()));
@@ -17,7 +18,7 @@ fn check(framing: Framing, body: &str, expected: Result<(&str, &str), Error>) {
     }
 }
 
-fn decode(framing: Framing, body: &[u8], piece: usize, room: usize) -> Result<(Vec<u8>, Vec<u8>), Error> {
+fn decode(framing: Framing, body: &[u8], piece: usize, room: usize) -> Result<(Vec<u8>, Vec<u8>), ProtocolError> {
     let mut decoder = Decoder::new(framing, LIMITS)?;
     let (mut content, mut at, mut seen) = (Vec::new(), 0, 0);
     let mut output = vec![0; room];
@@ -47,45 +48,45 @@ fn a_body_ends_where_its_framing_says() {
 #[test]
 fn each_fault_has_its_name() {
     let bad = |body, error| check(Framing::Chunked, body, Err(error));
-    bad("\r\n", Error::ChunkSize);
-    bad("g\r\n", Error::ChunkSize);
-    bad("+1\r\n", Error::ChunkSize);
-    bad(";x\r\n", Error::ChunkSize);
-    bad("1 \r\n", Error::ChunkSize);
-    bad("1\n", Error::ChunkSize);
-    bad("1\r1", Error::ChunkEnd);
-    bad("1\r\nab", Error::ChunkEnd);
-    bad("1\r\na\n", Error::ChunkEnd);
-    bad("1\r\na\ra", Error::ChunkEnd);
-    bad("1;\r\n", Error::ChunkExtension);
-    bad("1;x\n", Error::ChunkExtension);
-    bad("1;x \r\n", Error::ChunkExtension);
-    bad("1;x=\"\n\"", Error::ChunkExtension);
-    bad("1;x\rx", Error::ChunkEnd);
-    bad("1;xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", Error::ExtensionsTooLarge);
-    bad("11111111111111111\r\n", Error::ContentTooLarge);
-    bad("2\r\nab\r\nfffffffffffffffe\r\n", Error::ContentTooLarge);
-    bad("0\r\n\n", Error::LineEnd);
-    bad("0\r\n a: b\r\n\r\n", Error::Folded);
-    bad("0\r\na b\r\n\r\n", Error::FieldName);
-    bad("0\r\nhost: b\r\n\r\n", Error::TrailerForbidden);
-    bad("0\r\na:1\r\nb:2\r\nc:3\r\nd:4\r\ne:5\r\n\r\n", Error::TrailersTooLarge);
+    bad("\r\n", ProtocolError::ChunkSize);
+    bad("g\r\n", ProtocolError::ChunkSize);
+    bad("+1\r\n", ProtocolError::ChunkSize);
+    bad(";x\r\n", ProtocolError::ChunkSize);
+    bad("1 \r\n", ProtocolError::ChunkSize);
+    bad("1\n", ProtocolError::ChunkSize);
+    bad("1\r1", ProtocolError::ChunkEnd);
+    bad("1\r\nab", ProtocolError::ChunkEnd);
+    bad("1\r\na\n", ProtocolError::ChunkEnd);
+    bad("1\r\na\ra", ProtocolError::ChunkEnd);
+    bad("1;\r\n", ProtocolError::ChunkExtension);
+    bad("1;x\n", ProtocolError::ChunkExtension);
+    bad("1;x \r\n", ProtocolError::ChunkExtension);
+    bad("1;x=\"\n\"", ProtocolError::ChunkExtension);
+    bad("1;x\rx", ProtocolError::ChunkEnd);
+    bad("1;xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", ProtocolError::ExtensionsTooLarge);
+    bad("11111111111111111\r\n", ProtocolError::ContentTooLarge);
+    bad("2\r\nab\r\nfffffffffffffffe\r\n", ProtocolError::ContentTooLarge);
+    bad("0\r\n\n", ProtocolError::LineEnd);
+    bad("0\r\n a: b\r\n\r\n", ProtocolError::Folded);
+    bad("0\r\na b\r\n\r\n", ProtocolError::FieldName);
+    bad("0\r\nhost: b\r\n\r\n", ProtocolError::TrailerForbidden);
+    bad("0\r\na:1\r\nb:2\r\nc:3\r\nd:4\r\ne:5\r\n\r\n", ProtocolError::TrailersTooLarge);
 }
 
 #[test]
 fn an_error_is_final() {
     let mut decoder = chunked();
     let mut room = [0; 8];
-    assert_eq!(decoder.decode(b"x", &mut room), Err(Error::ChunkSize));
-    assert_eq!(decoder.decode(b"0\r\n\r\n", &mut room), Err(Error::ChunkSize));
-    assert_eq!(decoder.set_content_limit(5), Err(Error::ChunkSize));
+    assert_eq!(decoder.decode(b"x", &mut room), Err(ProtocolError::ChunkSize));
+    assert_eq!(decoder.decode(b"0\r\n\r\n", &mut room), Err(ProtocolError::ChunkSize));
+    assert_eq!(decoder.set_content_limit(5), Err(ProtocolError::ChunkSize));
     assert!(!decoder.is_ended());
 }
 
 #[test]
 fn framing_is_consumed_without_room_and_content_is_not() {
     let mut decoder = chunked();
-    let step = |consumed, produced| Ok(Step { consumed, produced });
+    let step = |consumed, produced| Ok(DecodeStep { consumed, produced });
     assert_eq!(decoder.decode(b"3\r\nabc\r\n0\r\n\r\n", &mut []), step(3, 0));
     assert_eq!(decoder.decode(b"abc\r\n0\r\n\r\n", &mut []), step(0, 0));
     assert_eq!(decoder.decode(b"abc\r\n0\r\n\r\n", &mut [0; 2]), step(2, 2));
@@ -99,7 +100,7 @@ fn several_chunks_are_taken_in_one_step() {
     let mut room = [0; 8];
     let mut decoder = chunked();
     let step = decoder.decode(b"1\r\na\r\n2\r\nbc\r\n0\r\n\r\n", &mut room);
-    assert_eq!(step, Ok(Step { consumed: 18, produced: 3 }));
+    assert_eq!(step, Ok(DecodeStep { consumed: 18, produced: 3 }));
     assert_eq!(&room[..3], b"abc");
     assert!(decoder.is_ended());
 }
@@ -121,34 +122,34 @@ fn what_is_still_to_come_is_known_by_length_only() {
 
 #[test]
 fn a_declared_length_is_held_against_the_limit_at_once() {
-    let with = |content| Limits { content, ..LIMITS };
+    let with = |content| ContentLimits { content, ..LIMITS };
     assert!(Decoder::new(Framing::Length(5), with(Some(5))).is_ok());
     assert!(Decoder::new(Framing::Length(u64::MAX), with(None)).is_ok());
-    assert_eq!(Decoder::new(Framing::Length(6), with(Some(5))).unwrap_err(), Error::ContentTooLarge);
+    assert_eq!(Decoder::new(Framing::Length(6), with(Some(5))).unwrap_err(), ProtocolError::ContentTooLarge);
     assert!(Decoder::new(Framing::Length(0), with(Some(0))).is_ok());
     let mut decoder = Decoder::new(Framing::Chunked, with(Some(5))).unwrap();
     decoder.decode(b"5\r\nhello\r\n", &mut [0; 8]).unwrap();
-    assert_eq!(decoder.decode(b"1\r", &mut []), Err(Error::ContentTooLarge));
+    assert_eq!(decoder.decode(b"1\r", &mut []), Err(ProtocolError::ContentTooLarge));
 }
 
 #[test]
 fn a_limit_that_changes_holds_from_then_on() {
     let mut decoder = Decoder::new(Framing::Length(5), LIMITS).unwrap();
     assert_eq!(decoder.set_content_limit(5), Ok(()));
-    assert_eq!(decoder.set_content_limit(4), Err(Error::ContentTooLarge));
-    assert_eq!(decoder.decode(b"hello", &mut [0; 8]), Err(Error::ContentTooLarge));
+    assert_eq!(decoder.set_content_limit(4), Err(ProtocolError::ContentTooLarge));
+    assert_eq!(decoder.decode(b"hello", &mut [0; 8]), Err(ProtocolError::ContentTooLarge));
 
     let mut decoder = chunked();
     assert_eq!(decoder.set_content_limit(4), Ok(()));
     decoder.decode(b"3\r\nab", &mut [0; 8]).unwrap();
     assert_eq!(decoder.set_content_limit(3), Ok(()));
-    assert_eq!(decoder.set_content_limit(2), Err(Error::ContentTooLarge));
+    assert_eq!(decoder.set_content_limit(2), Err(ProtocolError::ContentTooLarge));
 
-    let mut decoder = Decoder::new(Framing::Length(3), Limits { content: Some(3), ..LIMITS }).unwrap();
+    let mut decoder = Decoder::new(Framing::Length(3), ContentLimits { content: Some(3), ..LIMITS }).unwrap();
     decoder.decode(b"abc", &mut [0; 8]).unwrap();
-    assert_eq!(decoder.set_content_limit(2), Err(Error::ContentTooLarge), "what has come counts");
+    assert_eq!(decoder.set_content_limit(2), Err(ProtocolError::ContentTooLarge), "what has come counts");
 
-    let mut decoder = Decoder::new(Framing::Chunked, Limits { content: Some(1), ..LIMITS }).unwrap();
+    let mut decoder = Decoder::new(Framing::Chunked, ContentLimits { content: Some(1), ..LIMITS }).unwrap();
     assert_eq!(decoder.set_content_limit(5), Ok(()), "a limit may be raised");
     assert!(decoder.decode(b"5\r\nhello\r\n0\r\n\r\n", &mut [0; 8]).is_ok());
 }
@@ -166,7 +167,7 @@ fn trailers_are_taken_once() {
 
 #[test]
 fn content_may_pass_by_the_decoder() {
-    let limits = Limits { content: None, extension_bytes: 64, trailer_bytes: 64, trailer_fields: 4 };
+    let limits = ContentLimits { content: None, extension_bytes: 64, trailer_bytes: 64, trailer_fields: 4 };
     let mut output = [0; 16];
     let mut decoder = Decoder::new(Framing::Length(10), limits).unwrap();
     assert_eq!(decoder.plain(), 10);

@@ -96,13 +96,13 @@ fn what_cannot_be_expected_is_refused() {
     let check = |kind, lines: &[_], expected| {
         assert_eq!(Exchange::begin(&head(kind, lines), POLICY).unwrap_err(), expected, "{kind} {lines:?}");
     };
-    check("GET 1.1", &[("expect", "x")], Error::Expectation);
-    check("GET 1.1", &[("expect", "100-continue, x")], Error::Expectation);
-    check("GET 1.1", &[("expect", "100-continue"), ("expect", "x")], Error::Expectation);
-    check("GET 1.1", &[("expect", "100-continue;x")], Error::Expectation);
-    check("GET 1.1", &[("expect", "x"), ("content-length", "x")], Error::Length);
-    check("GET 1.1", &[("transfer-encoding", "x")], Error::CodingEnd);
-    check("GET 1.0", &[("transfer-encoding", "chunked")], Error::CodingVersion);
+    check("GET 1.1", &[("expect", "x")], ProtocolError::Expectation);
+    check("GET 1.1", &[("expect", "100-continue, x")], ProtocolError::Expectation);
+    check("GET 1.1", &[("expect", "100-continue"), ("expect", "x")], ProtocolError::Expectation);
+    check("GET 1.1", &[("expect", "100-continue;x")], ProtocolError::Expectation);
+    check("GET 1.1", &[("expect", "x"), ("content-length", "x")], ProtocolError::Length);
+    check("GET 1.1", &[("transfer-encoding", "x")], ProtocolError::CodingEnd);
+    check("GET 1.0", &[("transfer-encoding", "chunked")], ProtocolError::CodingVersion);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn answer(
     status: u16,
     lines: &[(&'static str, &'static str)],
     length: Option<u64>,
-) -> (Result<BodyFraming, Error>, Option<CloseReason>) {
+) -> (Result<BodyFraming, ProtocolError>, Option<CloseReason>) {
     let mut exchange = begin(kind, &[("connection", "keep-alive")], POLICY);
     let framing = exchange.answer(StatusCode::from_u16(status).unwrap(), &fields(lines), length);
     (framing, exchange.close_reason())

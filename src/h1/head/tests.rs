@@ -2,16 +2,20 @@
 
 use super::*;
 
-const LIMITS: Limits =
-    Limits { head_bytes: 1000, target_bytes: 100, fields: 10, overflow: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE };
+const LIMITS: HeadLimits = HeadLimits {
+    head_bytes: 1000,
+    target_bytes: 100,
+    fields: 10,
+    overflow: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+};
 
-fn read(text: &str) -> Result<RequestHead, Error> {
+fn read(text: &str) -> Result<RequestHead, ProtocolError> {
     let length = Scan::default().advance(text.as_bytes(), &LIMITS)?.expect("a whole head");
     parse(Bytes::copy_from_slice(&text.as_bytes()[..length]), &LIMITS, HeaderMap::new())
 }
 
 /// The outcome, and how many bytes it took to reach it.
-fn check_scan(text: &str, expected: Result<Option<usize>, Error>, at: usize) {
+fn check_scan(text: &str, expected: Result<Option<usize>, ProtocolError>, at: usize) {
     let whole = Scan::default().advance(text.as_bytes(), &LIMITS);
     assert_eq!(whole, expected, "{text:?}");
     let mut scan = Scan::default();
@@ -37,35 +41,35 @@ fn the_end_is_found_with_its_last_byte() {
 
 #[test]
 fn a_fault_is_seen_with_the_byte_that_makes_it_certain() {
-    check_scan("\r\n\r\n", Err(Error::EmptyLines), 3);
-    check_scan("\rG", Err(Error::LineEnd), 2);
-    check_scan("\n", Err(Error::LineEnd), 1);
-    check_scan(" GET", Err(Error::RequestLine), 1);
-    check_scan("GET\r\n", Err(Error::RequestLine), 4);
-    check_scan("GET  /", Err(Error::RequestLine), 5);
-    check_scan("GET /\r\n", Err(Error::RequestLine), 6);
-    check_scan("GET / \r\n", Err(Error::RequestLine), 7);
-    check_scan("GET / HTTP/1.1 ", Err(Error::RequestLine), 15);
-    check_scan("GET /\t", Err(Error::Control), 6);
-    check_scan("GET / HTTP/1.1\n", Err(Error::LineEnd), 15);
-    check_scan("GET / HTTP/1.1\rX", Err(Error::LineEnd), 16);
-    check_scan("GET / HTTP/1.1\r\n X", Err(Error::Folded), 17);
-    check_scan("GET / HTTP/1.1\r\nX: a\r\n\tb", Err(Error::Folded), 23);
-    check_scan("GET / HTTP/1.1\r\nX: \0", Err(Error::Control), 20);
-    check_scan("GET / HTTP/1.1\r\nX: \n", Err(Error::LineEnd), 20);
-    check_scan("GET / HTTP/1.1\r\n\rX", Err(Error::LineEnd), 18);
-    check_scan("\x16\x03\x01", Err(Error::Control), 1);
+    check_scan("\r\n\r\n", Err(ProtocolError::EmptyLines), 3);
+    check_scan("\rG", Err(ProtocolError::LineEnd), 2);
+    check_scan("\n", Err(ProtocolError::LineEnd), 1);
+    check_scan(" GET", Err(ProtocolError::RequestLine), 1);
+    check_scan("GET\r\n", Err(ProtocolError::RequestLine), 4);
+    check_scan("GET  /", Err(ProtocolError::RequestLine), 5);
+    check_scan("GET /\r\n", Err(ProtocolError::RequestLine), 6);
+    check_scan("GET / \r\n", Err(ProtocolError::RequestLine), 7);
+    check_scan("GET / HTTP/1.1 ", Err(ProtocolError::RequestLine), 15);
+    check_scan("GET /\t", Err(ProtocolError::Control), 6);
+    check_scan("GET / HTTP/1.1\n", Err(ProtocolError::LineEnd), 15);
+    check_scan("GET / HTTP/1.1\rX", Err(ProtocolError::LineEnd), 16);
+    check_scan("GET / HTTP/1.1\r\n X", Err(ProtocolError::Folded), 17);
+    check_scan("GET / HTTP/1.1\r\nX: a\r\n\tb", Err(ProtocolError::Folded), 23);
+    check_scan("GET / HTTP/1.1\r\nX: \0", Err(ProtocolError::Control), 20);
+    check_scan("GET / HTTP/1.1\r\nX: \n", Err(ProtocolError::LineEnd), 20);
+    check_scan("GET / HTTP/1.1\r\n\rX", Err(ProtocolError::LineEnd), 18);
+    check_scan("\x16\x03\x01", Err(ProtocolError::Control), 1);
 }
 
 #[test]
 fn a_limit_is_seen_as_soon_as_it_is_certain() {
-    let too_large = Error::HeadTooLarge { status: LIMITS.overflow };
-    let too_many = Error::TooManyFields { status: LIMITS.overflow };
-    check_scan(&"A".repeat(50), Err(Error::MethodTooLong), 33);
-    check_scan(&format!("{}x{}", "A".repeat(30), "A".repeat(20)), Err(Error::Method), 33);
-    check_scan(&format!("GET /{}", "a".repeat(200)), Err(Error::TargetTooLong), 105);
+    let too_large = ProtocolError::HeadTooLarge { status: LIMITS.overflow };
+    let too_many = ProtocolError::TooManyFields { status: LIMITS.overflow };
+    check_scan(&"A".repeat(50), Err(ProtocolError::MethodTooLong), 33);
+    check_scan(&format!("{}x{}", "A".repeat(30), "A".repeat(20)), Err(ProtocolError::Method), 33);
+    check_scan(&format!("GET /{}", "a".repeat(200)), Err(ProtocolError::TargetTooLong), 105);
     check_scan(&format!("GET /{} H", "a".repeat(99)), Ok(None), 106);
-    check_scan(&format!("GET / {}", "1".repeat(50)), Err(Error::VersionText), 39);
+    check_scan(&format!("GET / {}", "1".repeat(50)), Err(ProtocolError::VersionText), 39);
     check_scan(&format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(2000)), Err(too_large), 1000);
     check_scan(&format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(977)), Ok(Some(1000)), 1000);
     check_scan(&format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(978)), Err(too_large), 1000);
@@ -76,7 +80,7 @@ fn a_limit_is_seen_as_soon_as_it_is_certain() {
 
 #[test]
 fn the_status_of_an_overflow_is_the_one_that_was_asked_for() {
-    let limits = Limits { overflow: StatusCode::PAYLOAD_TOO_LARGE, fields: 1, ..LIMITS };
+    let limits = HeadLimits { overflow: StatusCode::PAYLOAD_TOO_LARGE, fields: 1, ..LIMITS };
     let long = format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(2000));
     let many = b"GET / HTTP/1.1\r\nX:\r\nX:\r\n\r\n";
     assert_eq!(Scan::default().advance(long.as_bytes(), &limits).unwrap_err().status(), 413);
@@ -125,41 +129,41 @@ fn a_head_is_read_into_its_parts() {
 fn what_is_wrong_is_said() {
     let check = |text: &str, expected| assert_eq!(read(text).unwrap_err(), expected, "{text:?}");
     let line = |line: &str| format!("{line}\r\nHost: a\r\n\r\n");
-    check(&line("get / HTTP/1.1"), Error::Method);
-    check(&line("G(T / HTTP/1.1"), Error::Method);
-    check(&line("G\u{e9}T / HTTP/1.1"), Error::Method);
-    check(&line("GET /\u{e9} HTTP/1.1"), Error::Target);
-    check(&line("GET /\u{7f} HTTP/1.1"), Error::Target);
-    check(&line("GET /# HTTP/1.1"), Error::Target);
-    check(&line("GET x HTTP/1.1"), Error::Target);
-    check(&line("GET * HTTP/1.1"), Error::Target);
-    check(&line("CONNECT a:1 HTTP/1.1"), Error::Connect);
-    check(&line("GET / HTTP/1.2"), Error::Version);
-    check(&line("GET / HTTP/10.0"), Error::Version);
-    check(&line("GET / HTTP/2.0"), Error::Version);
-    check(&line("GET / HTTP/1"), Error::VersionText);
-    check(&line("GET / HTTP/"), Error::VersionText);
-    check(&line("GET / HTTP/."), Error::VersionText);
-    check(&line("GET / HTTP/1."), Error::VersionText);
-    check(&line("GET / HTTP/.1"), Error::VersionText);
-    check(&line("GET / HTTP/1.1.1"), Error::VersionText);
-    check(&line("GET / http/1.1"), Error::VersionText);
-    check(&line("GET / HTTP/1.1x"), Error::VersionText);
-    check(&line("GET / xHTTP/1.1"), Error::VersionText);
-    check(&line("GET / \u{7f}"), Error::VersionText);
-    check(&line("GET / HTTP/1.1\r\nX : 1"), Error::FieldName);
-    check(&line("GET / HTTP/1.1\r\nX"), Error::FieldName);
-    check(&line("GET / HTTP/1.1\r\n: 1"), Error::FieldName);
-    check(&line("GET / HTTP/1.1\r\nX: \u{7f}"), Error::FieldValue);
-    check(&line("GET / HTTP/1.1\r\nHost: b"), Error::HostRepeated);
-    check("GET / HTTP/1.1\r\n\r\n", Error::HostMissing);
-    check("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", Error::Host);
+    check(&line("get / HTTP/1.1"), ProtocolError::Method);
+    check(&line("G(T / HTTP/1.1"), ProtocolError::Method);
+    check(&line("G\u{e9}T / HTTP/1.1"), ProtocolError::Method);
+    check(&line("GET /\u{e9} HTTP/1.1"), ProtocolError::Target);
+    check(&line("GET /\u{7f} HTTP/1.1"), ProtocolError::Target);
+    check(&line("GET /# HTTP/1.1"), ProtocolError::Target);
+    check(&line("GET x HTTP/1.1"), ProtocolError::Target);
+    check(&line("GET * HTTP/1.1"), ProtocolError::Target);
+    check(&line("CONNECT a:1 HTTP/1.1"), ProtocolError::Connect);
+    check(&line("GET / HTTP/1.2"), ProtocolError::Version);
+    check(&line("GET / HTTP/10.0"), ProtocolError::Version);
+    check(&line("GET / HTTP/2.0"), ProtocolError::Version);
+    check(&line("GET / HTTP/1"), ProtocolError::VersionText);
+    check(&line("GET / HTTP/"), ProtocolError::VersionText);
+    check(&line("GET / HTTP/."), ProtocolError::VersionText);
+    check(&line("GET / HTTP/1."), ProtocolError::VersionText);
+    check(&line("GET / HTTP/.1"), ProtocolError::VersionText);
+    check(&line("GET / HTTP/1.1.1"), ProtocolError::VersionText);
+    check(&line("GET / http/1.1"), ProtocolError::VersionText);
+    check(&line("GET / HTTP/1.1x"), ProtocolError::VersionText);
+    check(&line("GET / xHTTP/1.1"), ProtocolError::VersionText);
+    check(&line("GET / \u{7f}"), ProtocolError::VersionText);
+    check(&line("GET / HTTP/1.1\r\nX : 1"), ProtocolError::FieldName);
+    check(&line("GET / HTTP/1.1\r\nX"), ProtocolError::FieldName);
+    check(&line("GET / HTTP/1.1\r\n: 1"), ProtocolError::FieldName);
+    check(&line("GET / HTTP/1.1\r\nX: \u{7f}"), ProtocolError::FieldValue);
+    check(&line("GET / HTTP/1.1\r\nHost: b"), ProtocolError::HostRepeated);
+    check("GET / HTTP/1.1\r\n\r\n", ProtocolError::HostMissing);
+    check("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", ProtocolError::Host);
 }
 
 #[test]
 fn the_version_is_judged_before_the_rest() {
-    assert_eq!(read("CONNECT * HTTP/2.0\r\nX Y\r\n\r\n").unwrap_err(), Error::Version);
-    assert_eq!(read("GET x HTTP/1.2\r\nHost: \r\n\r\n").unwrap_err(), Error::Version);
+    assert_eq!(read("CONNECT * HTTP/2.0\r\nX Y\r\n\r\n").unwrap_err(), ProtocolError::Version);
+    assert_eq!(read("GET x HTTP/1.2\r\nHost: \r\n\r\n").unwrap_err(), ProtocolError::Version);
 }
 
 #[test]
@@ -196,7 +200,7 @@ fn what_no_scan_has_seen_is_refused_and_not_trusted() {
     check("GET / HTTP/1.1\r\nHost: a\r\n\r\nmore");
     check("GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n");
     let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X:\r\n".repeat(200));
-    assert!(matches!(parse(Bytes::from(many), &LIMITS, HeaderMap::new()), Err(Error::TooManyFields { .. })));
+    assert!(matches!(parse(Bytes::from(many), &LIMITS, HeaderMap::new()), Err(ProtocolError::TooManyFields { .. })));
 }
 
 #[test]

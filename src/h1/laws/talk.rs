@@ -6,15 +6,15 @@ use http::{HeaderMap, StatusCode, Version, header::HOST};
 use crate::h1::{
     decode::{self, Decoder},
     encode::{self, Stamp},
-    error::Error,
+    error::ProtocolError,
     exchange::{BodyFraming, Exchange, Policy},
-    head::{Limits, RequestHead, Scan, parse},
+    head::{HeadLimits, RequestHead, Scan, parse},
 };
 
 /// What a case may set.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    pub(crate) head: Limits,
+pub(crate) struct TalkSettings {
+    pub(crate) head: HeadLimits,
     pub(crate) content: Option<u64>,
     pub(crate) extension_bytes: usize,
     pub(crate) trailer_bytes: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Settings {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Talk {
     pub(crate) unread: Vec<u8>,
-    pub(crate) answers: Vec<Told>,
+    pub(crate) answers: Vec<TalkAnswer>,
     pub(crate) is_closed: bool,
     /// Whether the end of a message that has begun is awaited.
     pub(crate) is_amid: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Talk {
 
 /// One answer, and what the handler saw.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Told {
+pub(crate) struct TalkAnswer {
     pub(crate) status: u16,
     pub(crate) request: Option<(String, String)>,
     pub(crate) host: Option<Vec<u8>>,
@@ -55,7 +55,7 @@ struct Begun {
 
 impl Talk {
     /// The conversation over these pieces.
-    pub(crate) fn over<'a>(settings: &Settings, pieces: impl IntoIterator<Item = &'a [u8]>) -> Self {
+    pub(crate) fn over<'a>(settings: &TalkSettings, pieces: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut talk = Self { unread: Vec::new(), answers: Vec::new(), is_closed: false, is_amid: false };
         let mut scan = Scan::default();
         let mut begun = None;
@@ -77,7 +77,12 @@ impl Talk {
         talk
     }
 
-    fn step(&mut self, settings: &Settings, scan: &mut Scan, begun: &mut Option<Begun>) -> Result<bool, Error> {
+    fn step(
+        &mut self,
+        settings: &TalkSettings,
+        scan: &mut Scan,
+        begun: &mut Option<Begun>,
+    ) -> Result<bool, ProtocolError> {
         if self.is_closed {
             return Ok(false);
         }
@@ -102,10 +107,10 @@ impl Talk {
         Ok(true)
     }
 
-    fn begin(&mut self, settings: &Settings, head: Bytes) -> Result<Begun, Error> {
+    fn begin(&mut self, settings: &TalkSettings, head: Bytes) -> Result<Begun, ProtocolError> {
         let head = parse(head, &settings.head, HeaderMap::new())?;
         let exchange = Exchange::begin(&head, Policy { version: settings.version })?;
-        let limits = decode::Limits {
+        let limits = decode::ContentLimits {
             content: settings.content,
             extension_bytes: settings.extension_bytes,
             trailer_bytes: settings.trailer_bytes,
@@ -113,23 +118,23 @@ impl Talk {
         };
         let decoder = Decoder::new(exchange.framing(), limits)?;
         if exchange.wants_continue() {
-            let mut told = Told { status: 100, ..Told::default() };
+            let mut told = TalkAnswer { status: 100, ..TalkAnswer::default() };
             encode::interim_continue(&mut told.written);
             self.answers.push(told);
         }
         Ok(Begun { head, exchange, decoder, content: Vec::new() })
     }
 
-    fn answer(&mut self, mut request: Begun) -> Result<(), Error> {
+    fn answer(&mut self, mut request: Begun) -> Result<(), ProtocolError> {
         let fields = HeaderMap::new();
         let length = request.content.len() as u64;
         let framing = request.exchange.answer(StatusCode::OK, &fields, Some(length))?;
-        let mut told = Told {
+        let mut told = TalkAnswer {
             status: 200,
             request: Some((request.head.method.to_string(), request.head.target.to_string())),
             host: request.head.fields.get(HOST).map(|host| host.as_bytes().to_vec()),
             trailers: request.decoder.take_trailers(),
-            ..Told::default()
+            ..TalkAnswer::default()
         };
         encode::head(&mut told.written, &request.exchange, framing, StatusCode::OK, &fields, &STAMP);
         if let BodyFraming::Length { send: true, .. } = framing {
@@ -141,19 +146,19 @@ impl Talk {
         Ok(())
     }
 
-    fn refuse(&mut self, settings: &Settings, error: Error) {
-        let mut told = Told { status: error.status().as_u16(), ..Told::default() };
+    fn refuse(&mut self, settings: &TalkSettings, error: ProtocolError) {
+        let mut told = TalkAnswer { status: error.status().as_u16(), ..TalkAnswer::default() };
         encode::refusal(&mut told.written, settings.version, error.status(), &error.to_string(), None, false, &STAMP);
         self.answers.push(told);
         self.is_closed = true;
     }
 }
 
-impl Default for Settings {
+impl Default for TalkSettings {
     fn default() -> Self {
         let overflow = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         Self {
-            head: Limits { head_bytes: 8192, target_bytes: 4096, fields: 100, overflow },
+            head: HeadLimits { head_bytes: 8192, target_bytes: 4096, fields: 100, overflow },
             content: None,
             extension_bytes: 1024,
             trailer_bytes: 1024,

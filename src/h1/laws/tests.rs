@@ -2,7 +2,7 @@
 
 use super::{
     reader::{self, Answer, Case, End},
-    talk::{Settings, Talk, Told},
+    talk::{Talk, TalkAnswer, TalkSettings},
     *,
 };
 
@@ -32,7 +32,7 @@ fn check(file: &str, case: &Case) {
 }
 
 /// However the bytes come, the same comes of them.
-fn check_cut(place: &str, settings: &Settings, input: &[u8], whole: &Talk) {
+fn check_cut(place: &str, settings: &TalkSettings, input: &[u8], whole: &Talk) {
     assert_eq!(Talk::over(settings, input.chunks(1)), *whole, "{place} byte by byte");
     // What is long is long by repeating a byte: few cuts see all there is.
     let cuts = if input.len() > 4096 { 32 } else { 512 };
@@ -44,7 +44,7 @@ fn check_cut(place: &str, settings: &Settings, input: &[u8], whole: &Talk) {
 
 /// The request behind a case is the next one where the connection is open, and is not read where it is closed. Where the end of a
 /// message is awaited, it would be part of that.
-fn check_next(place: &str, settings: &Settings, case: &Case, whole: &Talk) {
+fn check_next(place: &str, settings: &TalkSettings, case: &Case, whole: &Talk) {
     let input = [&case.input[..], NEXT.as_bytes()].concat();
     let followed = Talk::over(settings, [&input[..]]);
     let (before, next) = followed.answers.split_at(whole.answers.len().min(followed.answers.len()));
@@ -61,7 +61,7 @@ fn check_next(place: &str, settings: &Settings, case: &Case, whole: &Talk) {
     check_cut(place, settings, &input, &followed);
 }
 
-fn check_answer(place: &str, told: &Told, answer: &Answer) {
+fn check_answer(place: &str, told: &TalkAnswer, answer: &Answer) {
     let written = String::from_utf8_lossy(&told.written).to_ascii_lowercase();
     let head = written.split("\r\n\r\n").next().unwrap();
     if let Some(request) = &answer.request {
@@ -85,8 +85,8 @@ fn check_answer(place: &str, told: &Told, answer: &Answer) {
     }
 }
 
-fn settings(case: &Case) -> Settings {
-    let mut settings = Settings::default();
+fn settings(case: &Case) -> TalkSettings {
+    let mut settings = TalkSettings::default();
     for (name, value) in &case.settings {
         let size = usize::try_from(*value).unwrap();
         match name.as_str() {

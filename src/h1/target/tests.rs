@@ -48,7 +48,7 @@ fn hosts_are_names_or_addresses_with_a_port_that_can_exist() {
     check("", false);
 }
 
-fn check(method: Method, text: &'static str, expected: Result<(&str, Option<&str>), Error>) {
+fn check(method: Method, text: &'static str, expected: Result<(&str, Option<&str>), ProtocolError>) {
     let head = Bytes::from_static(text.as_bytes());
     let found = read(&head, &method, core::str::from_utf8(&head).unwrap());
     let found = found.map(|target| (target.uri.to_string(), target.authority));
@@ -79,7 +79,7 @@ fn origin_form_is_a_path_and_a_query_as_they_came() {
 
 #[test]
 fn anything_else_in_a_path_or_query_is_refused() {
-    let bad = |text| check(Method::GET, text, Err(Error::Target));
+    let bad = |text| check(Method::GET, text, Err(ProtocolError::Target));
     bad("");
     bad("a");
     bad("a/b");
@@ -126,7 +126,7 @@ fn absolute_form_leaves_its_path_and_its_authority() {
 
 #[test]
 fn absolute_form_without_a_plain_http_authority_is_refused() {
-    let bad = |text| check(Method::GET, text, Err(Error::Target));
+    let bad = |text| check(Method::GET, text, Err(ProtocolError::Target));
     bad("http:///a");
     bad("http://");
     bad("http://:80/");
@@ -154,9 +154,9 @@ fn the_other_forms_belong_to_their_methods() {
     check(Method::OPTIONS, "http://a", Ok(("*", Some("a"))));
     check(Method::OPTIONS, "http://a/", Ok(("/", Some("a"))));
     check(Method::OPTIONS, "http://a?b", Ok(("/?b", Some("a"))));
-    check(Method::OPTIONS, "**", Err(Error::Target));
-    check(Method::POST, "*", Err(Error::Target));
-    check(Method::CONNECT, "example.com:443", Err(Error::Connect));
-    check(Method::CONNECT, "/anything", Err(Error::Connect));
-    check(Method::CONNECT, "*", Err(Error::Connect));
+    check(Method::OPTIONS, "**", Err(ProtocolError::Target));
+    check(Method::POST, "*", Err(ProtocolError::Target));
+    check(Method::CONNECT, "example.com:443", Err(ProtocolError::Connect));
+    check(Method::CONNECT, "/anything", Err(ProtocolError::Connect));
+    check(Method::CONNECT, "*", Err(ProtocolError::Connect));
 }

@@ -18,7 +18,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientCertVerifierBuilder, NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig, version};
 
-use self::pem::Text;
+use self::pem::PemText;
 use self::session::RustlsSession;
 use self::sni::Shelf;
 use crate::error::Error;
@@ -104,7 +104,7 @@ fn clients(options: &Options, provider: &Arc<CryptoProvider>) -> Result<Option<C
 }
 
 fn roots(path: &Path) -> Result<RootCertStore, Error> {
-    let text = Text::read("ssl_client_ca", path)?;
+    let text = PemText::read("ssl_client_ca", path)?;
     let mut roots = RootCertStore::empty();
     for certificate in text.certificates()? {
         roots.add(certificate).map_err(|error| text.refuse(format_args!("has a certificate that is none: {error}")))?;

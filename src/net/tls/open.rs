@@ -8,7 +8,7 @@ use crate::tls::Session;
 
 /// A session, and whether it has come to a bad end.
 #[derive(Debug)]
-pub(super) struct Open {
+pub(super) struct OpenSession {
     pub(super) session: Box<dyn Session>,
     /// Why nothing more can be read.
     failure: Option<String>,
@@ -16,7 +16,7 @@ pub(super) struct Open {
     has_end: bool,
 }
 
-impl Open {
+impl OpenSession {
     pub(super) fn new(session: Box<dyn Session>) -> Self {
         Self { session, failure: None, has_end: false }
     }

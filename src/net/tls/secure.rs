@@ -12,7 +12,7 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use super::Tls;
-use super::open::{Open, transmit};
+use super::open::{OpenSession, transmit};
 use super::wire::{Below, Wire};
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
@@ -61,7 +61,7 @@ enum Phase {
     /// Nothing has come, but for these bytes that were read in clear. A connection that stays silent costs no session.
     Fresh(Vec<u8>),
     Handshaking(Box<dyn Session>),
-    Open(Open),
+    Open(OpenSession),
     /// Past TLS, see [`Handshake::Plain`].
     Clear,
 }
@@ -172,7 +172,7 @@ impl Secure {
         if let Phase::Handshaking(session) = std::mem::replace(&mut state.phase, Phase::Clear) {
             // It happens once.
             let _ = self.facts.set(Arc::new(session.facts()));
-            state.phase = Phase::Open(Open::new(session));
+            state.phase = Phase::Open(OpenSession::new(session));
         }
     }
 

@@ -4,7 +4,7 @@ use super::super::v2::{CHECKSUM, TLS, crc32c};
 use super::*;
 
 /// What comes of `bytes`, however they are cut: as much as is needed decides, and what follows changes nothing.
-fn read_in_every_way(bytes: &[u8]) -> Result<Option<Header>, Refusal> {
+fn read_in_every_way(bytes: &[u8]) -> Result<Option<Header>, HeaderRefusal> {
     let whole = read(bytes);
     let shown = String::from_utf8_lossy(bytes);
     let decided = (0..=bytes.len()).map(|length| read(&bytes[..length])).find(|found| *found != Ok(None));
@@ -16,13 +16,13 @@ fn read_in_every_way(bytes: &[u8]) -> Result<Option<Header>, Refusal> {
 }
 
 #[track_caller]
-fn reads(bytes: &[u8], source: Source, is_secure: bool) {
+fn reads(bytes: &[u8], source: ProxiedSource, is_secure: bool) {
     let header = Header { length: bytes.len(), source, is_secure };
     assert_eq!(read_in_every_way(bytes), Ok(Some(header)), "{:?}", String::from_utf8_lossy(bytes));
 }
 
 #[track_caller]
-fn refuses(bytes: &[u8], refusal: Refusal) {
+fn refuses(bytes: &[u8], refusal: HeaderRefusal) {
     assert_eq!(read_in_every_way(bytes), Err(refusal), "{:?}", String::from_utf8_lossy(bytes));
 }
 
@@ -31,8 +31,8 @@ fn waits(bytes: &[u8]) {
     assert_eq!(read_in_every_way(bytes), Ok(None), "{:?}", String::from_utf8_lossy(bytes));
 }
 
-fn tcp(client: &str, server: &str) -> Source {
-    Source::Tcp { client: client.parse().unwrap(), server: server.parse().unwrap() }
+fn tcp(client: &str, server: &str) -> ProxiedSource {
+    ProxiedSource::Tcp { client: client.parse().unwrap(), server: server.parse().unwrap() }
 }
 
 /// A header of version 2, its length right.
@@ -76,12 +76,12 @@ fn lines_of_version_1_are_read() {
     let end = format!("[{longest}]:65535");
     reads(line.as_bytes(), tcp(&end, &end), false);
     for line in ["UNKNOWN", "UNKNOWN ", "UNKNOWN whatever  it says", "UNKNOWN TCP4 1.2.3.4 1.2.3.4 1 1"] {
-        reads(format!("PROXY {line}\r\n").as_bytes(), Source::Unknown, false);
+        reads(format!("PROXY {line}\r\n").as_bytes(), ProxiedSource::Unknown, false);
     }
     // The longest that the specification knows, with its CR LF.
     let unknown = format!("PROXY UNKNOWN {}\r\n", "f".repeat(107 - 16));
     assert_eq!(unknown.len(), 107);
-    reads(unknown.as_bytes(), Source::Unknown, false);
+    reads(unknown.as_bytes(), ProxiedSource::Unknown, false);
 }
 
 #[test]
@@ -92,10 +92,10 @@ fn lines_of_version_1_are_awaited_for_107_bytes_and_no_longer() {
     let line = format!("PROXY {}", "x".repeat(99));
     waits(line.as_bytes());
     waits(format!("{line}\r").as_bytes());
-    refuses(format!("{line}xx").as_bytes(), Refusal::LineTooLong);
-    refuses(format!("{line}x\r").as_bytes(), Refusal::LineTooLong);
-    refuses(format!("{line}x\r\n").as_bytes(), Refusal::LineTooLong);
-    refuses(format!("{line}x\x7f").as_bytes(), Refusal::LineTooLong);
+    refuses(format!("{line}xx").as_bytes(), HeaderRefusal::LineTooLong);
+    refuses(format!("{line}x\r").as_bytes(), HeaderRefusal::LineTooLong);
+    refuses(format!("{line}x\r\n").as_bytes(), HeaderRefusal::LineTooLong);
+    refuses(format!("{line}x\x7f").as_bytes(), HeaderRefusal::LineTooLong);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn lines_of_version_1_are_refused_for_whatever_is_not_as_it_should_be() {
         "TCP6 fe80::1%1 ::1 1 1",
         "TCP6 ::g ::1 1 1",
     ] {
-        refuses(format!("PROXY {line}\r\n").as_bytes(), Refusal::Line);
+        refuses(format!("PROXY {line}\r\n").as_bytes(), HeaderRefusal::Line);
     }
     for line in [
         "PROXY UNKNOWN\n",
@@ -141,7 +141,7 @@ fn lines_of_version_1_are_refused_for_whatever_is_not_as_it_should_be() {
         "PROXY UNKNOWN \t\r\n",
         "PROXY UNKNOWN \u{e9}\r\n",
     ] {
-        refuses(line.as_bytes(), Refusal::Line);
+        refuses(line.as_bytes(), HeaderRefusal::Line);
     }
 }
 
@@ -158,12 +158,12 @@ fn what_begins_otherwise_is_no_header() {
         b"\x16\x03\x01",
         b"\xff",
     ] {
-        refuses(bytes, Refusal::Missing);
+        refuses(bytes, HeaderRefusal::Missing);
     }
     for (at, _) in v2::SIGNATURE.iter().enumerate() {
         let mut header = v2(0x21, 0x11, INET);
         header[at] ^= 0x80;
-        refuses(&header, Refusal::Missing);
+        refuses(&header, HeaderRefusal::Missing);
     }
 }
 
@@ -177,16 +177,16 @@ fn headers_of_version_2_are_read() {
         tcp("[2020:2020:2020:2020:2020:2020:2020:2020]:1", "[fefe:fefe:fefe:fefe:fefe:fefe:fefe:fefe]:80"),
         false,
     );
-    reads(&v2(0x21, 0x31, &[b'/'; 216]), Source::Unix, false);
-    reads(&v2(0x21, 0x31, &[&[0; 216][..], &tls(1)].concat()), Source::Unix, true);
+    reads(&v2(0x21, 0x31, &[b'/'; 216]), ProxiedSource::Unix, false);
+    reads(&v2(0x21, 0x31, &[&[0; 216][..], &tls(1)].concat()), ProxiedSource::Unix, true);
     for family in [0x00, 0x12, 0x22, 0x32] {
         for body in [&b""[..], INET, b"whatever it says"] {
-            reads(&v2(0x21, family, body), Source::Unknown, false);
+            reads(&v2(0x21, family, body), ProxiedSource::Unknown, false);
         }
     }
     // For itself: whatever else it says is not looked at.
     for (family, body) in [(0x00, &b""[..]), (0x11, INET), (0x11, b"short"), (0xff, b"\xff\xff\xff\xff")] {
-        reads(&v2(0x20, family, body), Source::Proxy, false);
+        reads(&v2(0x20, family, body), ProxiedSource::Proxy, false);
     }
 }
 
@@ -201,25 +201,25 @@ fn headers_of_version_2_are_awaited_only_within_the_limit() {
     reads(&v2(0x21, 0x11, &most), tcp("192.0.2.1:56324", "192.0.2.9:443"), false);
     // Told by the length alone, before any of it is there.
     for command in [0x20, 0x21] {
-        refuses(&[v2::SIGNATURE, &[command, 0x11, 0x10, 0x01]].concat(), Refusal::TooLong);
-        refuses(&[v2::SIGNATURE, &[command, 0x11, 0xff, 0xff]].concat(), Refusal::TooLong);
+        refuses(&[v2::SIGNATURE, &[command, 0x11, 0x10, 0x01]].concat(), HeaderRefusal::TooLong);
+        refuses(&[v2::SIGNATURE, &[command, 0x11, 0xff, 0xff]].concat(), HeaderRefusal::TooLong);
     }
 }
 
 #[test]
 fn headers_of_version_2_are_refused_for_whatever_is_not_as_it_should_be() {
     for command in [0x00, 0x01, 0x11, 0x31, 0xf1] {
-        refuses(&v2(command, 0x11, INET), Refusal::Version);
+        refuses(&v2(command, 0x11, INET), HeaderRefusal::Version);
     }
     for command in [0x22, 0x2f] {
-        refuses(&v2(command, 0x11, INET), Refusal::Command);
+        refuses(&v2(command, 0x11, INET), HeaderRefusal::Command);
     }
     for family in [0x01, 0x02, 0x03, 0x10, 0x13, 0x20, 0x23, 0x30, 0x33, 0x41, 0xf1, 0xff] {
-        refuses(&v2(0x21, family, INET), Refusal::Family);
+        refuses(&v2(0x21, family, INET), HeaderRefusal::Family);
     }
     for (family, least) in [(0x11, 12), (0x21, 36), (0x31, 216)] {
         for length in [0, 1, least - 1] {
-            refuses(&v2(0x21, family, &vec![0; length]), Refusal::TooShort);
+            refuses(&v2(0x21, family, &vec![0; length]), HeaderRefusal::TooShort);
         }
     }
 }
@@ -235,11 +235,11 @@ fn extensions_are_passed_over_but_for_two() {
     reads(&with(&[tls(0)]), client, false);
     reads(&with(&[tls(6)]), client, false);
     for wrong in [vec![0x04], vec![0x04, 0], vec![0x04, 0, 1], extension(TLS, b""), vec![0x20, 0xff, 0xff, 1]] {
-        refuses(&with(std::slice::from_ref(&wrong)), Refusal::Extension);
-        refuses(&with(&[tls(1), wrong]), Refusal::Extension);
+        refuses(&with(std::slice::from_ref(&wrong)), HeaderRefusal::Extension);
+        refuses(&with(&[tls(1), wrong]), HeaderRefusal::Extension);
     }
-    refuses(&with(&[tls(1), tls(1)]), Refusal::Extension);
-    refuses(&with(&[extension(CHECKSUM, b"abc")]), Refusal::Extension);
+    refuses(&with(&[tls(1), tls(1)]), HeaderRefusal::Extension);
+    refuses(&with(&[extension(CHECKSUM, b"abc")]), HeaderRefusal::Extension);
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn the_checksum_is_over_all_of_it_and_has_to_be_right() {
         assert!(read_in_every_way(&header).is_err(), "byte {at}");
     }
     let mut twice = summed(&extension(CHECKSUM, &[0; 4]));
-    refuses(&twice, Refusal::Extension);
+    refuses(&twice, HeaderRefusal::Extension);
     twice.truncate(twice.len() - 7);
     waits(&twice);
 }

@@ -83,11 +83,23 @@ fn clocks_and_features_are_seen() {
     tried(clocks, "files/validators.rs", "SystemTime::now()", 1);
     tried(clocks, "files/mod.rs", "SystemTime::now()", 0);
     tried(clocks, "engine/pool.rs", "Instant::now()", 0);
-    tried(wall_clocks, "engine/service/desk.rs", "SystemTime::now()", 0);
+    tried(wall_clocks, "engine/service/context.rs", "SystemTime::now()", 0);
     tried(wall_clocks, "engine/watch.rs", "let a = Instant::now(); let b = SystemTime::now();", 1);
     tried(features, "engine/pool.rs", "#[cfg(feature = \"tls\")] fn f() {}", 1);
     tried(features, "engine/pool.rs", "fn f() { cfg!(all(unix, feature = \"tls\")) }", 1);
     tried(features, "server.rs", "#[cfg(feature = \"signals\")] fn f() {}", 0);
+}
+
+#[test]
+fn shared_names_are_seen() {
+    let shared = |texts: [&str; 2]| {
+        let sources: Vec<Source> = texts.iter().map(|text| Source::new("a.rs", text)).collect();
+        shared_names(&sources).len()
+    };
+    assert_eq!(shared(["pub struct Name;", "pub(crate) enum Name {}"]), 1);
+    assert_eq!(shared(["pub struct Name;", "enum Name {}"]), 0);
+    assert_eq!(shared(["pub(in crate::engine) struct Name;", "pub trait Other { type Name; }"]), 0);
+    assert_eq!(shared(["pub struct Name;", "#[cfg(test)] mod tests { pub struct Name; }"]), 0);
 }
 
 #[test]
@@ -122,10 +134,10 @@ fn names_and_lines_are_counted() {
 #[test]
 fn a_room_imports_rooms_below_it_and_nothing_else_of_the_engine() {
     for (path, text, broken) in [
-        ("engine/wire/output.rs", "use crate::engine::service::desk::Desk; use super::pace;", 0),
-        ("engine/wire/output.rs", "use crate::engine::connection::Connection;", 1),
+        ("engine/wire/output.rs", "use crate::engine::service::context::WorkerContext; use super::pace;", 0),
+        ("engine/wire/output.rs", "use crate::engine::connection::ClientConnection;", 1),
         ("engine/wire/output.rs", "use crate::engine::Engine;", 1),
-        ("engine/wire/output.rs", "#[cfg(test)] mod tests { use crate::engine::connection::Connection; }", 0),
+        ("engine/wire/output.rs", "#[cfg(test)] mod tests { use crate::engine::connection::ClientConnection; }", 0),
         ("engine/attic/mod.rs", "", 1),
         ("engine/mod.rs", "use self::wire::output;", 0),
     ] {

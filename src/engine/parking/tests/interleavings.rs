@@ -1,6 +1,6 @@
 //! Every order in which a client, the reactor at the poller, a deadline and the worker that has the connection can come in between each other.
 //!
-//! Each step is one that the others cannot divide: a system call, or a call under the lock of the lots. So whatever can happen between
+//! Each step is one that the others cannot divide: a system call, or a call under the lock of the slots. So whatever can happen between
 //! threads happens between these steps, and all of it is tried, one order after the other, over a real socket and with the real
 //! connection. What is lost on the way is a request that is never answered, or an end that nobody notices.
 
@@ -12,8 +12,8 @@ use std::sync::Arc;
 use super::*;
 use crate::config::Config;
 use crate::engine::connection::Verdict;
-use crate::engine::connection::expiry::Overdue;
-use crate::engine::service::desk::{Desk, Service};
+use crate::engine::connection::expiry::Expired;
+use crate::engine::service::context::{Service, WorkerContext};
 use crate::message::Request;
 use crate::net::stream::Stream;
 use crate::settings::Settings;
@@ -45,13 +45,13 @@ enum Turn {
 /// What the worker has in hand.
 enum Hand {
     Empty,
-    Served(Box<Connection>),
-    Waiting(Box<Connection>),
+    Served(Box<ClientConnection>),
+    Waiting(Box<ClientConnection>),
 }
 
 struct World {
     parking: Parking,
-    desk: Desk,
+    context: WorkerContext,
     client: UnixStream,
     acts: VecDeque<Act>,
     asked: usize,
@@ -59,7 +59,7 @@ struct World {
     reported: VecDeque<(u64, bool)>,
     /// How often the reactor may still look before the others have done what they want.
     looks: usize,
-    ready: VecDeque<Box<Connection>>,
+    ready: VecDeque<Box<ClientConnection>>,
     hand: Hand,
     may_expire: bool,
     /// How many had been asked when it did.
@@ -71,10 +71,10 @@ impl World {
     fn new(service: &Arc<Service>, acts: &[Act], looks: usize, may_expire: bool) -> Self {
         let (client, socket) = UnixStream::pair().unwrap();
         let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
-        let connection = Box::new(Connection::new(stream, None, Instant::now(), &service.config.get()));
+        let connection = Box::new(ClientConnection::new(stream, None, Instant::now(), &service.config.get()));
         Self {
             parking: Parking::new().unwrap(),
-            desk: Desk::new(Arc::clone(service), Arc::default()),
+            context: WorkerContext::new(Arc::clone(service), Arc::default()),
             client,
             acts: acts.iter().copied().collect(),
             asked: 0,
@@ -142,7 +142,7 @@ impl World {
     fn work(&mut self) {
         self.hand = match std::mem::replace(&mut self.hand, Hand::Empty) {
             Hand::Empty => Hand::Served(self.ready.pop_front().unwrap()),
-            Hand::Served(mut connection) => match connection.advance(&mut self.desk) {
+            Hand::Served(mut connection) => match connection.advance(&mut self.context) {
                 Verdict::Park => Hand::Waiting(connection),
                 Verdict::Again => Hand::Served(connection),
                 Verdict::Close => {
@@ -168,8 +168,8 @@ impl World {
         for mut connection in due {
             self.due = Some(self.asked);
             match connection.overdue() {
-                Overdue::LastLook => self.ready.push_back(connection),
-                Overdue::Close => {
+                Expired::LastLook => self.ready.push_back(connection),
+                Expired::Close => {
                     self.parking.close_one(connection);
                     self.is_closed = true;
                 }

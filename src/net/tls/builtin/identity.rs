@@ -11,20 +11,24 @@ use rustls_pki_types::CertificateDer;
 
 use super::certificate;
 use super::keys;
-use super::pem::Text;
-use super::sni::Entry;
+use super::pem::PemText;
+use super::sni::NamedCertificate;
 use crate::error::Error;
 use crate::tls::{Certificate, CertificateFiles, Identity, Options, Password};
 
 /// Reads every certificate that `options` names, the first one first.
-pub(super) fn entries(options: &Options, provider: &CryptoProvider, now: SystemTime) -> Result<Vec<Entry>, Error> {
+pub(super) fn entries(
+    options: &Options,
+    provider: &CryptoProvider,
+    now: SystemTime,
+) -> Result<Vec<NamedCertificate>, Error> {
     let password = options.password.as_ref();
     let first = match &options.identity {
         Identity::Files { files, chain } => of_files(files, chain.as_deref(), ["ssl_certificate", "ssl_private_key"])?,
         Identity::Pem { certificate, private_key } => {
-            let certificate = Text::of("ssl_context", "its certificate", certificate);
+            let certificate = PemText::of("ssl_context", "its certificate", certificate);
             let chain = certificate.certificates()?;
-            Material { chain, certificate, key: Text::of("ssl_context", "its private key", private_key) }
+            Material { chain, certificate, key: PemText::of("ssl_context", "its private key", private_key) }
         }
         Identity::Context(_) => return Ok(Vec::new()),
     };
@@ -42,19 +46,19 @@ pub(super) fn entries(options: &Options, provider: &CryptoProvider, now: SystemT
 
 /// A certificate and its key, read and not yet compared.
 struct Material {
-    certificate: Text,
+    certificate: PemText,
     /// What is sent, the certificate itself first; not empty.
     chain: Vec<CertificateDer<'static>>,
     /// Where the key is.
-    key: Text,
+    key: PemText,
 }
 
 /// Reads files; `settings` are those that name the certificate and the key.
 fn of_files(files: &CertificateFiles, chain: Option<&Path>, settings: [&'static str; 2]) -> Result<Material, Error> {
-    let certificate = Text::read(settings[0], &files.certificate)?;
+    let certificate = PemText::read(settings[0], &files.certificate)?;
     let mut sent = certificate.certificates()?;
     if let Some(path) = chain {
-        for further in Text::read("ssl_certificate_chain", path)?.certificates()? {
+        for further in PemText::read("ssl_certificate_chain", path)?.certificates()? {
             // A chain file often begins with the certificate itself, which must not be sent twice.
             if !sent.contains(&further) {
                 sent.push(further);
@@ -62,14 +66,19 @@ fn of_files(files: &CertificateFiles, chain: Option<&Path>, settings: [&'static 
         }
     }
     let key = match &files.private_key {
-        Some(path) => Text::read(settings[1], path)?,
+        Some(path) => PemText::read(settings[1], path)?,
         None => certificate.also_for(settings[1]),
     };
     Ok(Material { certificate, chain: sent, key })
 }
 
 impl Material {
-    fn entry(&self, provider: &CryptoProvider, password: Option<&Password>, now: SystemTime) -> Result<Entry, Error> {
+    fn entry(
+        &self,
+        provider: &CryptoProvider,
+        password: Option<&Password>,
+        now: SystemTime,
+    ) -> Result<NamedCertificate, Error> {
         let found = keys::find(&self.key, password)?;
         let is_exposed = self.key.is_open() && found.as_ref().is_some_and(|found| !found.was_encrypted);
         let key =
@@ -103,7 +112,7 @@ impl Material {
             }
         }
         let certificate = Arc::new(certificate::read(&self.chain[0]));
-        Ok(Entry::new(Arc::new(certified), certificate))
+        Ok(NamedCertificate::new(Arc::new(certified), certificate))
     }
 }
 

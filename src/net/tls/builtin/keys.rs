@@ -3,18 +3,18 @@
 use rustls_pki_types::pem::SectionKind;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 
-use super::pem::Text;
+use super::pem::PemText;
 use crate::error::Error;
 use crate::tls::Password;
 
 /// A private key.
-pub(super) struct Found {
+pub(super) struct FoundKey {
     pub(super) key: PrivateKeyDer<'static>,
     pub(super) was_encrypted: bool,
 }
 
 /// Finds the one private key in `text`; `None` if there is none.
-pub(super) fn find(text: &Text, password: Option<&Password>) -> Result<Option<Found>, Error> {
+pub(super) fn find(text: &PemText, password: Option<&Password>) -> Result<Option<FoundKey>, Error> {
     if holds(text.bytes(), b"Proc-Type: 4,ENCRYPTED") {
         return Err(text.refuse(format_args!(
             "has a private key encrypted in OpenSSL's old format; openssl pkcs8 -topk8 makes one of it that can be used"
@@ -28,10 +28,10 @@ pub(super) fn find(text: &Text, password: Option<&Password>) -> Result<Option<Fo
             SectionKind::EcPrivateKey => PrivateSec1KeyDer::from(der).into(),
             _ => continue,
         };
-        found.push(Found { key, was_encrypted: false });
+        found.push(FoundKey { key, was_encrypted: false });
     }
     for section in encrypted(text.bytes()) {
-        found.push(Found { key: decrypt(text, section, password)?, was_encrypted: true });
+        found.push(FoundKey { key: decrypt(text, section, password)?, was_encrypted: true });
     }
     if found.len() > 1 {
         return Err(text.refuse(format_args!("has {} private keys in it: which one is meant?", found.len())));
@@ -40,7 +40,7 @@ pub(super) fn find(text: &Text, password: Option<&Password>) -> Result<Option<Fo
 }
 
 #[cfg(feature = "tls-encrypted-keys")]
-fn decrypt(text: &Text, section: &[u8], password: Option<&Password>) -> Result<PrivateKeyDer<'static>, Error> {
+fn decrypt(text: &PemText, section: &[u8], password: Option<&Password>) -> Result<PrivateKeyDer<'static>, Error> {
     use pkcs8::EncryptedPrivateKeyInfoRef;
     use pkcs8::der::SecretDocument;
 
@@ -63,7 +63,7 @@ fn decrypt(text: &Text, section: &[u8], password: Option<&Password>) -> Result<P
 }
 
 #[cfg(not(feature = "tls-encrypted-keys"))]
-fn decrypt(text: &Text, _: &[u8], _: Option<&Password>) -> Result<PrivateKeyDer<'static>, Error> {
+fn decrypt(text: &PemText, _: &[u8], _: Option<&Password>) -> Result<PrivateKeyDer<'static>, Error> {
     Err(text.refuse(format_args!("is encrypted, which needs the feature tls-encrypted-keys")))
 }
 

@@ -12,7 +12,7 @@ use rustls_pki_types::pem::{PemObject, SectionKind};
 use crate::error::Error;
 
 /// What was read, and its name for errors.
-pub(super) struct Text {
+pub(super) struct PemText {
     /// The setting that names it.
     setting: &'static str,
     /// The file, in quotes, or words.
@@ -22,7 +22,7 @@ pub(super) struct Text {
     is_open: bool,
 }
 
-impl Text {
+impl PemText {
     /// Reads the file `path`.
     pub(super) fn read(setting: &'static str, path: &Path) -> Result<Self, Error> {
         let read = || -> io::Result<_> {

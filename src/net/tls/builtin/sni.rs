@@ -10,7 +10,7 @@ use crate::tls::Certificate;
 
 /// A certificate with its key, and the names it is for.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct NamedCertificate {
     certified: Arc<CertifiedKey>,
     certificate: Arc<Certificate>,
 }
@@ -18,7 +18,7 @@ pub(super) struct Entry {
 /// All certificates there are, at least one. The first is for whoever asks for no name, or for one that nobody knows.
 #[derive(Debug)]
 pub(super) struct Shelf {
-    entries: Vec<Entry>,
+    entries: Vec<NamedCertificate>,
 }
 
 /// The choice for one connection, kept so that it can be told afterwards.
@@ -29,7 +29,7 @@ pub(super) struct Choice {
     made: OnceLock<usize>,
 }
 
-impl Entry {
+impl NamedCertificate {
     pub(super) fn new(certified: Arc<CertifiedKey>, certificate: Arc<Certificate>) -> Self {
         Self { certified, certificate }
     }
@@ -49,7 +49,7 @@ impl Entry {
 
 impl Shelf {
     /// `entries` has at least one.
-    pub(super) fn new(entries: Vec<Entry>) -> Self {
+    pub(super) fn new(entries: Vec<NamedCertificate>) -> Self {
         Self { entries }
     }
 

@@ -1,6 +1,6 @@
 //! Every order in which workers that sleep, the holder of the reactor role, a reload and a stop can come in between each other.
 //!
-//! The staff is the real one, and a step is a call under its lock, or one access to the words of the queue and to its channel. What a
+//! The threads is the real one, and a step is a call under its lock, or one access to the words of the queue and to its channel. What a
 //! thread does between these steps is that of `pool.rs`, `worker.rs`, `shortage.rs`, `queue.rs` and `mod.rs`. The holder of the role is
 //! the guard. Handlers may run for ever: a request that has to wait for one of them is only fine if the holder is due to look at it.
 
@@ -132,9 +132,9 @@ struct World {
     last: u8,
     outside: u8,
     is_locked: bool,
-    // The staff.
+    // The threads.
     idle: [u8; 2],
-    seats: [bool; 2],
+    handles: [bool; 2],
     coming: usize,
     is_over: bool,
     // The threads.
@@ -174,7 +174,7 @@ impl World {
             outside: 0,
             is_locked: false,
             idle: [0; 2],
-            seats: present,
+            handles: present,
             coming: 0,
             is_over: false,
             workers: present.map(step),
@@ -190,24 +190,25 @@ impl World {
         }
     }
 
-    /// Does one step with the real staff.
-    fn staff<T>(&mut self, act: impl FnOnce(&Staff, &[Arc<Seat>]) -> T) -> T {
-        let seats = [1, 2].map(|number| Arc::new(Seat::new(number)));
-        let staff = Staff::default();
-        let seat = |number: u8| Arc::clone(&seats[usize::from(number) - 1]);
+    /// Does one step with the real threads.
+    fn threads<T>(&mut self, act: impl FnOnce(&Threads, &[Arc<WorkerHandle>]) -> T) -> T {
+        let handles = [1, 2].map(|number| Arc::new(WorkerHandle::new(number)));
+        let threads = Threads::default();
+        let handle = |number: u8| Arc::clone(&handles[usize::from(number) - 1]);
         {
-            let mut roster = staff.roster();
-            roster.seats = [1, 2].into_iter().filter(|number| self.seats[usize::from(*number) - 1]).map(seat).collect();
-            roster.idle = self.idle.into_iter().filter(|number| *number > 0).map(seat).collect();
+            let mut roster = threads.roster();
+            roster.handles =
+                [1, 2].into_iter().filter(|number| self.handles[usize::from(*number) - 1]).map(handle).collect();
+            roster.idle = self.idle.into_iter().filter(|number| *number > 0).map(handle).collect();
         }
-        staff.coming.store(self.coming, Ordering::SeqCst);
-        let result = act(&staff, &seats);
-        let number = |seat: &Arc<Seat>| u8::try_from(seat.number).unwrap();
-        let roster = staff.roster();
+        threads.coming.store(self.coming, Ordering::SeqCst);
+        let result = act(&threads, &handles);
+        let number = |handle: &Arc<WorkerHandle>| u8::try_from(handle.number).unwrap();
+        let roster = threads.roster();
         self.idle = [0, 1].map(|at| roster.idle.get(at).map_or(0, number));
-        self.seats = [1, 2].map(|of| roster.seats.iter().any(|seat| seat.number == of));
+        self.handles = [1, 2].map(|of| roster.handles.iter().any(|handle| handle.number == of));
         drop(roster);
-        self.coming = staff.coming();
+        self.coming = threads.coming();
         result
     }
 
@@ -276,10 +277,10 @@ impl World {
         match step {
             W::Absent | W::Gone => return false,
             // It waits until it is entered.
-            W::Arrive if !self.seats[at] => return false,
+            W::Arrive if !self.handles[at] => return false,
             W::Arrive => add(&|_| W::Come),
             W::Come => add(&|next| {
-                next.staff(|staff, _| staff.come());
+                next.threads(|threads, _| threads.come());
                 W::Take(Take::Outside)
             }),
             W::Take(Take::Lock) if self.is_locked => return false,
@@ -295,7 +296,7 @@ impl World {
             }
             W::LookForStop => add(&|next| if next.is_over { W::Leave } else { W::FallAsleep }),
             W::FallAsleep => add(&|next| {
-                let may_leave = next.staff(|staff, seats| staff.fall_asleep(&seats[at], LEAST));
+                let may_leave = next.threads(|threads, handles| threads.fall_asleep(&handles[at], LEAST));
                 if self.without == Without::LookAtQueue { W::IsAsleep(may_leave) } else { W::LookAtQueue }
             }),
             W::LookAtQueue if self.without == Without::LockOfQueue => {
@@ -306,15 +307,19 @@ impl World {
             W::LookOutside => add(&|next| if next.outside > 0 { W::GetUp } else { W::LookForStopAgain }),
             W::LookForStopAgain => add(&|next| {
                 // That there are more than need be was found out with falling asleep; it does not change here but by leaving.
-                let may_leave = next.seats == [true; 2];
+                let may_leave = next.handles == [true; 2];
                 if next.is_over && self.without != Without::LookForStop { W::GetUp } else { W::IsAsleep(may_leave) }
             }),
             W::GetUp => add(&|next| {
-                let is_up = next.staff(|staff, seats| staff.get_up(&seats[at]));
+                let is_up = next.threads(|threads, handles| threads.get_up(&handles[at]));
                 if is_up || self.without == Without::Come { W::Take(Take::Outside) } else { W::Come }
             }),
             W::IsAsleep(may_leave) => add(&|next| {
-                if next.staff(|staff, seats| staff.is_asleep(&seats[at])) { W::Park(may_leave) } else { W::Come }
+                if next.threads(|threads, handles| threads.is_asleep(&handles[at])) {
+                    W::Park(may_leave)
+                } else {
+                    W::Come
+                }
             }),
             W::Park(may_leave) => {
                 if self.unparked[at] {
@@ -338,14 +343,14 @@ impl World {
                 }
                 return self.unparked[at];
             }
-            W::Dismiss => add(&|next| match next.staff(|staff, seats| staff.dismiss(&seats[at], LEAST)) {
+            W::Dismiss => add(&|next| match next.threads(|threads, handles| threads.dismiss(&handles[at], LEAST)) {
                 Dismissed::Goes => W::Leave,
                 Dismissed::Stays => W::Take(Take::Outside),
                 Dismissed::Called if self.without == Without::Dismissal => W::Leave,
                 Dismissed::Called => W::Come,
             }),
             W::Leave => add(&|next| {
-                next.staff(|staff, seats| staff.leave(Some(&seats[at])));
+                next.threads(|threads, handles| threads.leave(Some(&handles[at])));
                 W::Gone
             }),
         }
@@ -447,7 +452,7 @@ impl World {
             H::Len => add(&|next| H::Coming(next.waiting())),
             H::Coming(waiting) => add(&|next| H::LookCall(missing(waiting, next.coming), waiting)),
             H::LookCall(0, waiting) => add(&|next| {
-                let is_full = next.seats.iter().filter(|seat| **seat).count() >= usize::from(next.most);
+                let is_full = next.handles.iter().filter(|handle| **handle).count() >= usize::from(next.most);
                 if is_full { H::Rest } else { H::Grow(waiting) }
             }),
             H::LookCall(left, waiting) => add(&|next| match next.call() {
@@ -481,7 +486,7 @@ impl World {
                 }
             }),
             H::Hired(left, at) => add(&|next| {
-                next.seats[usize::from(at)] = true;
+                next.handles[usize::from(at)] = true;
                 H::Hire(left)
             }),
         }
@@ -529,7 +534,7 @@ impl World {
                     next.idle = [0; 2];
                     return R::Count(called);
                 }
-                next.staff(|staff, _| staff.ring());
+                next.threads(|threads, _| threads.ring());
                 R::Unpark(called)
             }),
             R::Count(called) => add(&|next| {
@@ -565,10 +570,10 @@ impl World {
         let called = self.last_idle();
         if self.without == Without::CountUnderLock {
             let coming = self.coming;
-            self.staff(|staff, _| staff.call());
+            self.threads(|threads, _| threads.call());
             self.coming = coming;
         } else {
-            self.staff(|staff, _| staff.call());
+            self.threads(|threads, _| threads.call());
         }
         called
     }

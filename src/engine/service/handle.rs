@@ -10,7 +10,7 @@ use super::counters::Counters;
 use crate::net::stream::Stream;
 
 /// One worker: its thread, its counters, its present request.
-pub(in crate::engine) struct Seat {
+pub(in crate::engine) struct WorkerHandle {
     /// From 1 on, never given twice.
     pub(in crate::engine) number: u32,
     thread: OnceLock<Thread>,
@@ -36,7 +36,7 @@ pub(in crate::engine) struct Task {
     pub(in crate::engine) since: Instant,
 }
 
-impl Seat {
+impl WorkerHandle {
     pub(in crate::engine) fn new(number: u32) -> Self {
         Self { number, thread: OnceLock::new(), current: Mutex::default(), counters: Arc::default() }
     }

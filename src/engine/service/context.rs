@@ -7,27 +7,28 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 
-use super::budget::Burden;
-use super::config::{Known, Live};
+use super::budget::MemoryBudget;
+use super::config::{ConfigView, SharedConfig};
 use super::costs::{Costs, Duty};
 use super::counters::Counters;
 use super::meter::Meter;
-use super::places::Places;
-use super::pressure::Pressure;
-use super::seat::{Seat, Task};
+
+use super::handle::{Task, WorkerHandle};
+use super::preemption::Preemption;
 use crate::config::Config;
 use crate::h1::encode::{self, Stamp};
 use crate::h1::exchange::Policy;
 use crate::h1::head::RequestHead;
 use crate::h1::{decode, head};
 use crate::message::Handler;
+use crate::message::permits::Permits;
 use crate::message::shutdown::Shutdown;
 use crate::net::stream::Stream;
 use crate::net::tls::Tls;
 
 /// What is served and how; the same for all workers.
 pub(crate) struct Service {
-    pub(crate) config: Live,
+    pub(crate) config: SharedConfig,
     pub(crate) handler: Arc<dyn Handler>,
     /// What new connections do TLS with; `None`: they are served in clear.
     pub(crate) tls: Option<Arc<Tls>>,
@@ -40,23 +41,23 @@ pub(crate) struct Service {
     /// Whether the time of requests is measured.
     pub(crate) measures: AtomicBool,
     pub(crate) costs: Arc<Costs>,
-    pub(crate) pressure: Arc<Pressure>,
+    pub(crate) preemption: Arc<Preemption>,
     /// What answers hold that wait.
-    pub(crate) burden: Arc<Burden>,
+    pub(crate) answer_memory: Arc<MemoryBudget>,
     /// What is held of requests that have not come whole.
-    pub(crate) incoming: Arc<Burden>,
+    pub(crate) request_memory: Arc<MemoryBudget>,
     /// Connections that have left HTTP, or are about to.
-    pub(in crate::engine) upgraded: Places,
+    pub(in crate::engine) upgraded: Permits,
     /// Connections that found no room.
     pub(crate) turned_away: AtomicU64,
 }
 
 impl Service {
     pub(crate) fn new(config: Config, handler: Arc<dyn Handler>) -> Self {
-        let [burden, incoming] = [config.parked; 2].map(|most| Arc::new(Burden::new(most)));
+        let [answer_memory, request_memory] = [config.parked; 2].map(|most| Arc::new(MemoryBudget::new(most)));
         let measures = AtomicBool::new(config.statistics);
         Self {
-            config: Live::new(config),
+            config: SharedConfig::new(config),
             handler,
             tls: None,
             shutdown: Arc::default(),
@@ -64,10 +65,10 @@ impl Service {
             is_mixed: AtomicBool::new(false),
             measures,
             costs: Arc::new(Costs::new()),
-            pressure: Arc::default(),
-            burden,
-            incoming,
-            upgraded: Places::default(),
+            preemption: Arc::default(),
+            answer_memory,
+            request_memory,
+            upgraded: Permits::default(),
             turned_away: AtomicU64::new(0),
         }
     }
@@ -91,8 +92,8 @@ impl Service {
         if !admit_alike(&self.config.get(), &config) {
             self.is_mixed.store(true, Ordering::SeqCst);
         }
-        self.burden.bound(config.parked);
-        self.incoming.bound(config.parked);
+        self.answer_memory.bound(config.parked);
+        self.request_memory.bound(config.parked);
         self.config.replace(config);
     }
 
@@ -111,10 +112,10 @@ fn admit_alike(one: &Config, other: &Config) -> bool {
 }
 
 /// A worker's own.
-pub(crate) struct Desk {
+pub(crate) struct WorkerContext {
     pub(crate) service: Arc<Service>,
     /// What it goes by until it looks again.
-    pub(crate) config: Known,
+    pub(crate) config: ConfigView,
     pub(crate) counters: Arc<Counters>,
     pub(crate) meter: Meter,
     /// A buffer to read into, lent to the connection that is served.
@@ -128,21 +129,21 @@ pub(crate) struct Desk {
     pub(crate) clock: Clock,
     pub(in crate::engine) duty: Duty,
     /// The worker that this belongs to; `None`: the guard, or no thread of the server's.
-    pub(in crate::engine) seat: Option<Arc<Seat>>,
-    /// The lot of the connection at hand, should it be lost.
-    pub(in crate::engine) lot: Option<u64>,
+    pub(in crate::engine) handle: Option<Arc<WorkerHandle>>,
+    /// The slot of the connection at hand, should it be lost.
+    pub(in crate::engine) slot: Option<u64>,
     /// When the thread turned to that connection.
     turned: Instant,
     heads: BytesMut,
 }
 
-impl Desk {
+impl WorkerContext {
     pub(crate) fn new(service: Arc<Service>, counters: Arc<Counters>) -> Self {
         Self {
             config: service.config.know(),
             duty: Duty::new(Arc::clone(&service.costs)),
-            seat: None,
-            lot: None,
+            handle: None,
+            slot: None,
             turned: Instant::now(),
             service,
             counters,
@@ -161,34 +162,34 @@ impl Desk {
         self.config.look(&self.service.config);
     }
 
-    /// Notes that the thread turns to the connection over `stream`, which parking knows by `lot`.
-    pub(in crate::engine) fn take_up(&mut self, stream: &Arc<Stream>, lot: Option<u64>, now: Instant) {
-        (self.lot, self.turned) = (lot, now);
+    /// Notes that the thread turns to the connection over `stream`, which parking knows by `slot`.
+    pub(in crate::engine) fn take_up(&mut self, stream: &Arc<Stream>, slot: Option<u64>, now: Instant) {
+        (self.slot, self.turned) = (slot, now);
         self.clock.expire();
-        if let Some(seat) = &self.seat {
-            seat.serve(Some(Arc::clone(stream)));
+        if let Some(handle) = &self.handle {
+            handle.serve(Some(Arc::clone(stream)));
         }
     }
 
     /// Notes that the thread is done with its connection for now.
     pub(in crate::engine) fn lay_down(&mut self) {
-        self.lot = None;
-        if let Some(seat) = &self.seat {
-            seat.serve(None);
+        self.slot = None;
+        if let Some(handle) = &self.handle {
+            handle.serve(None);
         }
     }
 
     /// Notes that the handler of the request with `head` is about to run.
     pub(in crate::engine) fn note_task(&self, head: &RequestHead) {
-        if let Some(seat) = &self.seat {
+        if let Some(handle) = &self.handle {
             let (method, target) = (head.method.clone(), head.target.clone());
-            seat.run(Task { method, target, since: self.turned });
+            handle.run(Task { method, target, since: self.turned });
         }
     }
 
-    pub(crate) fn head_limits(&self) -> head::Limits {
+    pub(crate) fn head_limits(&self) -> head::HeadLimits {
         let config = &self.config;
-        head::Limits {
+        head::HeadLimits {
             head_bytes: config.head_bytes,
             target_bytes: config.target_bytes,
             fields: config.fields,
@@ -196,8 +197,8 @@ impl Desk {
         }
     }
 
-    pub(crate) fn content_limits(&self) -> decode::Limits {
-        decode::Limits {
+    pub(crate) fn content_limits(&self) -> decode::ContentLimits {
+        decode::ContentLimits {
             content: self.config.content,
             extension_bytes: EXTENSION_BYTES,
             trailer_bytes: self.config.head_bytes.min(TRAILER_BYTES),

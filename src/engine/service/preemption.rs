@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// How many workers are wanted back, and the clients that workers wait for.
 #[derive(Debug, Default)]
-pub(crate) struct Pressure {
+pub(crate) struct Preemption {
     /// Changed only under the lock of `waits`.
     wanted: AtomicUsize,
     /// Once what is left is cut: by which thread, which may be a handler's and has its own answer to give.
@@ -42,17 +42,17 @@ struct Seen {
     at: Instant,
 }
 
-/// A worker's wait for one client, entered in [`Pressure`] once the client's rate is known.
+/// A worker's wait for one client, entered in [`Preemption`] once the client's rate is known.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    pressure: Arc<Pressure>,
+    preemption: Arc<Preemption>,
     /// Its number there, once it is entered.
     number: Option<u64>,
     /// The earliest time of the next look.
     next: Option<Instant>,
 }
 
-impl Pressure {
+impl Preemption {
     /// Enters how many connections wait although there can be no more workers; 0 once that is over.
     pub(in crate::engine) fn set(&self, wanted: usize) {
         if wanted > 0 || self.wanted.load(Ordering::Relaxed) > 0 {
@@ -106,8 +106,8 @@ impl Pressure {
 }
 
 impl Waiting {
-    pub(in crate::engine) fn new(pressure: &Arc<Pressure>) -> Self {
-        Self { pressure: Arc::clone(pressure), number: None, next: None }
+    pub(in crate::engine) fn new(preemption: &Arc<Preemption>) -> Self {
+        Self { preemption: Arc::clone(preemption), number: None, next: None }
     }
 
     /// True if the client, which moves `rate` bytes a second, has to give way. Without a rate it has
@@ -121,14 +121,14 @@ impl Waiting {
             return false;
         }
         self.next = Some(now + PAUSE);
-        self.pressure.look(&mut self.number, rate, now)
+        self.preemption.look(&mut self.number, rate, now)
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            self.pressure.waits().clients.remove(&number);
+            self.preemption.waits().clients.remove(&number);
         }
     }
 }
@@ -146,8 +146,8 @@ mod tests {
     use super::*;
 
     /// Clients of these rates, all looked at once.
-    fn waiting(rates: &[u64], pressure: &Arc<Pressure>, now: Instant) -> Vec<(Waiting, u64)> {
-        let mut clients: Vec<_> = rates.iter().map(|rate| (Waiting::new(pressure), *rate)).collect();
+    fn waiting(rates: &[u64], preemption: &Arc<Preemption>, now: Instant) -> Vec<(Waiting, u64)> {
+        let mut clients: Vec<_> = rates.iter().map(|rate| (Waiting::new(preemption), *rate)).collect();
         assert_eq!(told(&mut clients, now), [], "no worker is wanted");
         clients
     }
@@ -164,9 +164,9 @@ mod tests {
     fn the_slowest_give_way_whatever_their_rate_and_no_more_than_are_wanted() {
         for (wanted, expected) in [(0, &[][..]), (1, &[7]), (2, &[9, 7]), (3, &[5000, 9, 7]), (9, &[6000, 5000, 9, 7])]
         {
-            let (pressure, now) = (Arc::default(), Instant::now());
-            let mut clients = waiting(&[6000, 5000, 9, 7], &pressure, now);
-            pressure.set_at(wanted, now);
+            let (preemption, now) = (Arc::default(), Instant::now());
+            let mut clients = waiting(&[6000, 5000, 9, 7], &preemption, now);
+            preemption.set_at(wanted, now);
             let mut all = Vec::new();
             for turn in 1..4 {
                 all.extend(told(&mut clients, now + turn * PAUSE));
@@ -180,40 +180,40 @@ mod tests {
 
     #[test]
     fn clients_that_gave_way_count_until_their_workers_are_back() {
-        let (pressure, now) = (Arc::default(), Instant::now());
-        let mut clients = waiting(&[3, 2, 1], &pressure, now);
-        pressure.set_at(1, now);
+        let (preemption, now) = (Arc::default(), Instant::now());
+        let mut clients = waiting(&[3, 2, 1], &preemption, now);
+        preemption.set_at(1, now);
         assert_eq!(told(&mut clients, now + PAUSE), [1]);
         // The scheduler still sees the same connection wait.
-        pressure.set_at(1, now + 2 * PAUSE);
+        preemption.set_at(1, now + 2 * PAUSE);
         assert_eq!(told(&mut clients, now + 2 * PAUSE), []);
-        pressure.set_at(1, now + 2 * RETURN);
+        preemption.set_at(1, now + 2 * RETURN);
         assert_eq!(told(&mut clients, now + 2 * RETURN), [2]);
-        pressure.set_at(3, now + 3 * RETURN);
-        pressure.set_at(0, now + 3 * RETURN);
+        preemption.set_at(3, now + 3 * RETURN);
+        preemption.set_at(0, now + 3 * RETURN);
         assert_eq!(told(&mut clients, now + 3 * RETURN), [], "no connection waits any more");
     }
 
     #[test]
     fn clients_that_are_not_waited_for_any_more_stand_before_none() {
-        let (pressure, now) = (Arc::default(), Instant::now());
-        let mut clients = waiting(&[3, 2, 1], &pressure, now);
+        let (preemption, now) = (Arc::default(), Instant::now());
+        let mut clients = waiting(&[3, 2, 1], &preemption, now);
         // One has come to its end, and the handler of another computes.
         clients.pop();
         let busy = clients.pop();
-        pressure.set_at(1, now);
+        preemption.set_at(1, now);
         assert_eq!(told(&mut clients, now + PAUSE), []);
         assert_eq!(told(&mut clients, now + FRESH), [3]);
         drop(busy);
         drop(clients);
-        assert!(pressure.waits().clients.is_empty());
+        assert!(preemption.waits().clients.is_empty());
     }
 
     #[test]
     fn a_client_without_a_rate_stays() {
-        let pressure = Arc::default();
-        let mut waiting = Waiting::new(&pressure);
-        pressure.set(1);
+        let preemption = Arc::default();
+        let mut waiting = Waiting::new(&preemption);
+        preemption.set(1);
         assert!(!waiting.gives_way(None));
         assert!(waiting.gives_way(Some(1 << 30)));
         assert!(!waiting.gives_way(Some(1)), "it was the only one");
@@ -221,10 +221,10 @@ mod tests {
 
     #[test]
     fn who_cuts_is_spared() {
-        let pressure = Pressure::default();
-        assert!(!pressure.is_cut());
-        pressure.cut();
-        assert!(!pressure.is_cut());
-        thread::scope(|scope| assert!(scope.spawn(|| pressure.is_cut()).join().unwrap()));
+        let preemption = Preemption::default();
+        assert!(!preemption.is_cut());
+        preemption.cut();
+        assert!(!preemption.is_cut());
+        thread::scope(|scope| assert!(scope.spawn(|| preemption.is_cut()).join().unwrap()));
     }
 }

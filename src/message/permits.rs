@@ -3,24 +3,24 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Counts the places that are taken; clones share them.
+/// Counts the permits that are taken; clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Places(Arc<AtomicUsize>);
+pub(crate) struct Permits(Arc<AtomicUsize>);
 
 /// A place that is taken; dropping it gives it back.
 #[derive(Debug)]
-pub(crate) struct Place(Places);
+pub(crate) struct Permit(Permits);
 
-impl Places {
+impl Permits {
     /// Takes a place; `None` if `most` are taken.
-    pub(crate) fn take(&self, most: usize) -> Option<Place> {
+    pub(crate) fn take(&self, most: usize) -> Option<Permit> {
         let more = |taken: usize| (taken < most).then_some(taken + 1);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        Some(Place(self.clone()))
+        Some(Permit(self.clone()))
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -32,13 +32,13 @@ mod tests {
 
     #[test]
     fn no_more_are_taken_than_allowed_at_a_time() {
-        let places = Places::default();
-        let first = places.take(2).unwrap();
-        let second = places.clone().take(2);
-        assert!(second.is_some() && places.take(2).is_none());
+        let permits = Permits::default();
+        let first = permits.take(2).unwrap();
+        let second = permits.clone().take(2);
+        assert!(second.is_some() && permits.take(2).is_none());
         drop(first);
-        let third = places.take(2);
-        assert!(third.is_some() && places.take(2).is_none());
-        assert!(places.take(0).is_none());
+        let third = permits.take(2);
+        assert!(third.is_some() && permits.take(2).is_none());
+        assert!(permits.take(0).is_none());
     }
 }
