@@ -2,9 +2,46 @@
 
 use std::time::Duration;
 
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
 
 /// Returns the processor time that the calling thread has used; zero if the system does not tell.
 pub(crate) fn time_of_this_thread() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+}
+
+/// How often a thread has left its processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Switches {
+    /// To wait for something.
+    pub(crate) own: i64,
+    /// Because the system gave the processor to another.
+    pub(crate) forced: i64,
+}
+
+impl Switches {
+    /// Returns those of the calling thread; none if the system does not tell.
+    pub(crate) fn of_this_thread() -> Self {
+        getrusage(UsageWho::RUSAGE_THREAD).map_or(Self { own: 0, forced: 0 }, |usage| Self {
+            own: usage.voluntary_context_switches(),
+            forced: usage.involuntary_context_switches(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn sleep_is_a_switch_of_its_own_and_work_is_none() {
+        let before = Switches::of_this_thread();
+        let used = time_of_this_thread();
+        while time_of_this_thread() - used < Duration::from_millis(1) {}
+        assert_eq!(Switches::of_this_thread().own, before.own);
+        thread::sleep(Duration::from_millis(1));
+        assert!(Switches::of_this_thread().own > before.own);
+    }
 }

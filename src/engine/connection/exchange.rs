@@ -11,7 +11,6 @@ use std::io;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 
 use http::Method;
 
@@ -26,6 +25,7 @@ use super::{ClientConnection, Phase, Verdict};
 use crate::engine::service::context::WorkerContext;
 use crate::engine::service::costs::{Admission, Route};
 use crate::engine::service::counters::Late;
+use crate::engine::service::stopwatch::Stopwatch;
 use crate::engine::wire::remainder::Remainder;
 use crate::engine::wire::response::{self as writing, Sent};
 use crate::h1::decode::Decoder;
@@ -131,7 +131,7 @@ impl ClientConnection {
         line.name_user();
         // If answers wait behind this handler, it had better be known soon whether it is short.
         let holds_up = context.duty.is_unbounded() && !context.gathered.is_empty();
-        let begun = (context.duty.is_precise(route) || holds_up).then(Instant::now);
+        let watch = (context.duty.is_precise(route) || holds_up).then(Stopwatch::start);
         if context.duty.is_unbounded() {
             context.note_task(&head);
         }
@@ -169,7 +169,7 @@ impl ClientConnection {
         }
 
         let outcome = self.answer_after(early, response, &mut exchange, intake.as_ref(), is_head, context);
-        context.duty.ran(route, begun.map(|begun| begun.elapsed()));
+        context.duty.ran(route, watch.map(|watch| watch.time()));
         self.was_slow = context.duty.is_unbounded() && !context.duty.was_short();
         let content = match intake.map(|intake| intake.end()) {
             None => Unread::Nothing,

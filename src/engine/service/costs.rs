@@ -246,12 +246,14 @@ impl Duty {
         self.unmeasured == 0 || !self.costs.is_known_short(route)
     }
 
-    /// Enters that a handler of `route` has run, for `time` if that was measured.
-    pub(in crate::engine) fn ran(&mut self, route: Route, time: Option<Duration>) {
+    /// Enters that a handler of `route` has run, and its [time](super::stopwatch::Stopwatch::time) if that was measured.
+    pub(in crate::engine) fn ran(&mut self, route: Route, measured: Option<Option<Duration>>) {
         self.route = route;
-        match time {
+        match measured {
             Some(time) => {
-                self.costs.record(route, time);
+                if let Some(time) = time {
+                    self.costs.record(route, time);
+                }
                 self.precise = self.precise.saturating_sub(1);
             }
             None => self.handled += 1,
@@ -264,8 +266,7 @@ impl Duty {
         match self.handled {
             0 => {}
             _ if is_alone && time < Duration::from_nanos(LONGEST) => {}
-            1 => self.costs.record(self.route, time),
-            // One of them was slow, nobody knows which.
+            // One of them was slow, nobody knows which, or none: the thread may have lost its processor.
             handled if time > handled * Duration::from_nanos(SHORT) => self.precise = PRECISE,
             handled => self.costs.record(self.route, time / handled),
         }
@@ -368,7 +369,7 @@ mod tests {
         let (costs, mut duty) = reactor();
         duty.runs = Runs::All;
         assert_eq!(admit(&mut duty, "/a"), Admission::Here);
-        duty.ran(route("/a"), Some(5 * MICROS));
+        duty.ran(route("/a"), Some(Some(5 * MICROS)));
         duty.runs = Runs::Short;
         for path in ["/a", "/new"] {
             assert_eq!(admit(&mut duty, path), Admission::Here);
@@ -407,7 +408,7 @@ mod tests {
         duty.ran(route("/fast"), None);
         duty.leave(600 * MICROS, false);
         assert!(duty.is_precise(route("/fast")) && costs.is_known_short(route("/fast")));
-        (0..2).for_each(|_| duty.ran(route("/mixed"), Some(600 * MICROS)));
+        (0..2).for_each(|_| duty.ran(route("/mixed"), Some(Some(600 * MICROS))));
         assert!(!costs.is_known_short(route("/mixed")) && costs.is_known_short(route("/fast")));
     }
 }

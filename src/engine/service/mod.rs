@@ -9,6 +9,7 @@
 //! | [`budget`] | the memory and the files that parked connections hold |
 //! | [`preemption`] | which slow clients give a worker back |
 //! | [`open`] | how many connections are open |
+//! | [`stopwatch`] | how long one handler takes |
 //! | [`counters`], [`meter`] | what each thread counts, and how long requests take |
 
 pub(in crate::engine) mod budget;
@@ -20,3 +21,4 @@ pub(in crate::engine) mod handle;
 pub(in crate::engine) mod meter;
 pub(in crate::engine) mod open;
 pub(in crate::engine) mod preemption;
+pub(in crate::engine) mod stopwatch;
