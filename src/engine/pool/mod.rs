@@ -186,10 +186,11 @@ impl Pool {
 
     /// Lets the guard sleep: no handler runs that it has to look after.
     pub(in crate::engine) fn dismiss_guard(&self) {
-        self.role.unwatch();
+        // In this order: an alarm that another thread sets in between stays set, and is set anew if need be.
         if let Err(error) = self.alarm.unset() {
             log::error!("unsetting the guard's alarm failed: {error}");
         }
+        self.role.unwatch();
     }
 
     pub(in crate::engine) fn alarm(&self) -> &Alarm {

@@ -64,19 +64,22 @@ impl Pool {
         if !self.waiters.leave() {
             return;
         }
-        if self.waiters.is_barred.swap(false, Ordering::SeqCst) && self.role.is_held_by(0) {
-            self.parking.woken();
+        if self.waiters.is_barred.swap(false, Ordering::SeqCst) {
+            self.notice_call(0);
         }
         if self.role.is_held_by(0) && !self.threads.call() && self.role.expects_guard() {
             self.call_guard(TICK);
         }
     }
 
-    /// Takes a wake-up of the poller as noticed, unless it is for all that wait there.
-    pub(in crate::engine) fn notice_call(&self) {
+    /// Takes a wake-up of the poller as noticed by thread `number`, unless it is for all that wait there, or for a worker that holds
+    /// the reactor role.
+    pub(in crate::engine) fn notice_call(&self, number: u32) {
         self.parking.woken();
         // In this order, or one that comes in between would be lost to the others.
-        if self.is_over() || self.waiters.is_barred() && self.waiters.is_any() {
+        let holder = self.role.look().number();
+        let is_the_holders = holder != 0 && holder != number;
+        if is_the_holders || self.is_over() || self.waiters.is_barred() && self.waiters.is_any() {
             self.parking.wake();
         }
     }

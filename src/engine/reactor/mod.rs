@@ -14,51 +14,51 @@
 //!
 //! Parking owns the connections that wait for their clients; no thread does.
 //!
-//! **The reactor is a role** ([`role`](crate::engine::pool::role)), held by one thread at any time: a
-//! worker, or the guard. A worker that holds it sleeps in the poller until a client or a deadline needs it. It
-//! takes each connection as far as it goes without a handler: TLS handshakes, heads, gathered content, answers
-//! whose client reads slowly, refusals. While it has work it looks at the poller again at least every
-//! millisecond. Each round takes the clients first that have had an answer before, then a few new ones
-//! and a few that have used up their share of the round, so that a flood holds up no known client.
+//! **The reactor is a role** ([`role`](crate::engine::pool::role)), held by one thread at any time: a worker, or
+//! the guard. A worker that holds it sleeps in the poller until a client or a deadline needs it. It takes each
+//! connection as far as it goes without a handler: TLS handshakes, heads, gathered content, answers whose client
+//! reads slowly, refusals. While it has work it looks at the poller again at least every millisecond. Each round
+//! takes first the clients that have been answered before, then a few new ones and a few that have used up their
+//! share of the round, so that a flood holds up no known client.
 //!
-//! **Short or long?** [`costs`](crate::engine::service::costs) keeps a moving average for each route, and
-//! one for all routes it does not know. Short means an average of up to 100 us, answer included.
+//! **Short or long?** [`costs`](crate::engine::service::costs) keeps a moving average for each route, and one for
+//! all routes it does not know. Short means an average of up to 100 us, answer included; a route is long until
+//! something has been measured.
 //!
 //! **While handlers are short** a worker holds the role and runs them itself: waking another thread would take
-//! longer. The request of a long one goes
+//! longer. If one connection alone keeps it busy, the worker gives up the role and waits for that connection
+//! only. The request of a long handler goes
 //!
-//! 1. to the queue, and a sleeping worker is woken for it, if the holder has more to do: other connections are
-//!    ready, or the one before ran a short handler; the holder keeps the role;
-//! 2. else the holder gives the role to the guard and runs the handler. The request does not wait for a thread
-//!    to wake.
+//! 1. to the queue, for a sleeping worker that is woken, if other connections are ready or the connection before
+//!    ran a short handler; the holder keeps the role;
+//! 2. otherwise nowhere: the holder gives the role to the guard and runs the handler. So it does if no worker
+//!    sleeps, but some wait at the poller.
 //!
-//! **While handlers are long** the guard holds the role, and idle workers wait at the poller themselves
-//! ([`waiters`](crate::engine::pool::waiters)), each for one arrival. The system wakes one of them for each; it takes
-//! the connection as far as it goes, runs the handler and answers: one wake-up for a request, as a
-//! thread for each connection would need. The guard leaves the poller to them and keeps the deadlines. The last
-//! worker that leaves the poller wakes a sleeping one to wait in its place; if none sleeps, the guard looks
-//! within a millisecond ([`standby`]). It polls itself once no worker has got to work for that long. If
-//! workers come and go, but none waits at the poller, it queues what has come each millisecond, as long as there
-//! are fewer workers than connections. A worker looks at the queue before it goes to the poller.
+//! **While handlers are long** the guard holds the role, and a worker without work waits at the poller itself
+//! ([`waiters`](crate::engine::pool::waiters)), for one arrival. The system wakes one waiting worker for each
+//! arrival; the worker takes the connection as far as it goes, runs the handler and answers: one wake-up per
+//! request, as with a thread per connection. The guard leaves the poller to them and keeps the deadlines. The
+//! last worker to leave the poller wakes a sleeping one to wait in its place; if none sleeps, the guard looks
+//! within a millisecond ([`standby`]). If no worker starts work in that time, the guard polls. While workers are
+//! busy and none waits, the guard queues arrivals every millisecond, if workers are fewer than connections.
+//! Workers look at the queue before they go to the poller.
 //!
-//! A worker whose last handler was short takes the role from the guard: the next may be short, too. Then the
-//! others sleep once they have nothing to do; one that still waits at the poller leaves it after its next arrival.
+//! A worker whose last route is short takes the role from the guard: the next handler may be short, too. From
+//! then on workers without work sleep; one that still waits at the poller leaves it after its next arrival.
+//! The thread that runs a handler writes its answer; the reactor sends the rest of it to a slow client.
 //!
-//! The thread that runs a handler writes its answer; the reactor sends the rest of it if the client is
-//! slow to take it.
+//! **The guard** ([`guard`]) is one thread more, which runs no handlers. It holds the role whenever no worker
+//! does, at the start too. A worker that goes on with a connection while it holds the role sees to it that the
+//! guard's alarm is set. If it is at it a millisecond later, the guard seizes the role, and the worker goes on
+//! without it; the route counts as long until its average has come down again. So I/O waits for handlers a few
+//! milliseconds at most, even with every worker in one; without requests, threads wake only for deadlines.
 //!
-//! **The guard** ([`guard`]) is one thread more, which runs no handlers. It holds the role whenever no
-//! worker does, at the start too. A worker that enters a handler with the role sets the guard's alarm. If
-//! it is in that handler a millisecond later, the guard seizes the role, and the worker goes on without it;
-//! the route counts as long until its average has come down again. So I/O waits for handlers two milliseconds at
-//! most, even with every worker in one; and without requests no thread wakes but for deadlines.
-//!
-//! **The pool** ([`shortage`]) grows when the queue has not been empty for a millisecond and no worker
-//! is idle: by half as many workers as requests wait, at least one, each millisecond anew. It does not grow
-//! beyond `thread_pool_max`, nor beyond the number of connections. If it cannot grow, a worker that holds
-//! the role gives the role to the guard and takes requests from the queue. A request that has waited for
-//! `accepted_queue_timeout` gets a 503. While there are more workers than `thread_pool`, one that has
-//! been idle for `thread_idle_timeout` leaves.
+//! **The pool** ([`shortage`]) grows when for a millisecond requests have been queued, or arrivals have waited,
+//! and no worker was free: by half the number of queued requests, at least one, each millisecond anew. It does
+//! not grow beyond `thread_pool_max`, nor beyond the number of connections. If it cannot grow, a worker that
+//! holds the role gives it to the guard and takes requests from the queue. A request that has waited for
+//! `accepted_queue_timeout` gets a 503. While there are more workers than `thread_pool`, one that has had nothing
+//! to do for `thread_idle_timeout` leaves.
 
 pub(in crate::engine) mod guard;
 mod lone;
@@ -124,18 +124,15 @@ enum Step {
 
 impl<'p> Reactor<'p> {
     fn new(pool: &'p Arc<Pool>, number: u32, context: WorkerContext) -> Self {
-        let (batch, shortage) = (Batch::new(BATCH), Shortage::default());
-        let (ended, lone) = (Instant::now(), Lone::default());
-        let standby = Standby::new(ended);
         Self {
             pool,
             number,
             context,
-            batch,
-            shortage,
-            standby,
-            lone,
-            ended,
+            batch: Batch::new(BATCH),
+            shortage: Shortage::default(),
+            standby: Standby::new(pool),
+            lone: Lone::default(),
+            ended: Instant::now(),
             is_alarm_idle: false,
             is_mixed: false,
             patient_until: None,
@@ -147,7 +144,8 @@ impl<'p> Reactor<'p> {
         self.context.duty.runs = if self.is_guard() { Runs::Nothing } else { Runs::Short };
         self.context.meter.rest();
         self.lone = Lone::default();
-        self.patient_until = None;
+        self.standby = Standby::new(self.pool);
+        (self.is_alarm_idle, self.is_mixed, self.patient_until) = (false, false, None);
         self.look_at_queue(Instant::now());
     }
 
@@ -224,7 +222,7 @@ impl<'p> Reactor<'p> {
         };
         let is_called = self.batch.tokens().any(|(token, _)| token == WAKE);
         if is_called {
-            self.pool.notice_call();
+            self.pool.notice_call(self.number);
         }
         // The guard is called by its alarm.
         if is_called || self.is_guard() {

@@ -5,39 +5,32 @@ use std::time::{Duration, Instant};
 
 use crate::net::processor;
 
-/// The processor time that a worker has had since it last slept.
+/// The processor time that a worker has had since it last let others run.
 ///
 /// A worker for which a request has always come already never sleeps, and keeps its processor for as long as the system lets it: some
 /// milliseconds. Others, which lost theirs in the middle of a request, wait for that long, each for all others in turn.
 #[derive(Debug)]
 pub(super) struct Share {
-    since: Instant,
-    /// The processor time of the thread by then.
+    /// The time of the last look, and the processor time of the thread by the last yield.
+    looked: Instant,
     used: Duration,
 }
 
 impl Share {
     pub(super) fn new() -> Self {
-        Self { since: Instant::now(), used: Duration::ZERO }
+        Self { looked: Instant::now(), used: Duration::ZERO }
     }
 
-    /// Notes how long the worker has waited for a request until `now`.
-    pub(super) fn waited(&mut self, time: Duration, now: Instant) {
-        if time >= ASLEEP {
-            self.since = now;
-        }
-    }
-
-    /// Lets others run if the worker has had its share by `now`, in which its handlers have not slept; true if so.
+    /// Lets others run if the worker has had its share by `now`; true if so.
     pub(super) fn end(&mut self, now: Instant) -> bool {
-        let passed = now - self.since;
-        if passed < SHARE {
+        if now - self.looked < SHARE {
             return false;
         }
+        self.looked = now;
         let used = processor::time_of_this_thread();
-        let is_used_up = used - self.used > passed / 2;
-        (self.since, self.used) = (now, used);
+        let is_used_up = used - self.used >= SHARE;
         if is_used_up {
+            self.used = used;
             thread::yield_now();
         }
         is_used_up
@@ -46,26 +39,20 @@ impl Share {
 
 /// What a worker has of a processor: one or two requests that need it.
 const SHARE: Duration = Duration::from_micros(200);
-/// A wait of so long is a sleep.
-const ASLEEP: Duration = Duration::from_micros(20);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_share_ends_by_work_and_not_by_sleep() {
+    fn share_ends_by_work_and_not_by_sleep() {
         let mut share = Share::new();
-        assert!(!share.end(share.since + SHARE / 2));
-        share.end(Instant::now() + SHARE);
+        assert!(!share.end(share.looked + SHARE / 2), "it is too early to look");
+        share.end(share.looked + SHARE);
         let before = processor::time_of_this_thread();
-        thread::sleep(Duration::from_millis(20));
-        assert!(!share.end(Instant::now()), "it slept");
-        while processor::time_of_this_thread() - before < Duration::from_millis(20) {}
-        // The test may lose its processor meanwhile: what it has used counts against the time from here.
-        let now = share.since + Duration::from_millis(20);
-        assert!(share.end(now), "it worked");
-        share.waited(ASLEEP, now + SHARE);
-        assert!(!share.end(now + SHARE), "it has just slept");
+        thread::sleep(Duration::from_millis(5));
+        assert!(!share.end(share.looked + SHARE), "it slept");
+        while processor::time_of_this_thread() - before < SHARE {}
+        assert!(share.end(share.looked + SHARE), "it worked");
     }
 }

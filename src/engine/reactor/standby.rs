@@ -10,16 +10,17 @@ use crate::net::poll::Batch;
 /// The workers at the poller, as the guard sees them.
 #[derive(Debug)]
 pub(super) struct Standby {
-    /// How often workers had got to work at the last look, and since when no more often.
+    /// How often workers had got to work at the last look, and the time of the first look that found it so; `None`: the guard has
+    /// just begun to hold the role.
     turns: u64,
-    turned: Instant,
+    turned: Option<Instant>,
     /// The time since which no worker has waited at the poller whenever the guard looked.
     short_since: Option<Instant>,
 }
 
 impl Standby {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { turns: 0, turned: now, short_since: None }
+    pub(super) fn new(pool: &Pool) -> Self {
+        Self { turns: pool.waiters.turns(), turned: None, short_since: None }
     }
 
     /// Waits at the longest for `timeout` (`None`: for ever): for arrivals if no worker does, and for the guard's alarm. Returns how
@@ -63,8 +64,8 @@ impl Standby {
     fn are_at_work(&mut self, pool: &Pool, now: Instant) -> bool {
         let turns = pool.waiters.turns();
         if turns != self.turns {
-            (self.turns, self.turned) = (turns, now);
+            (self.turns, self.turned) = (turns, Some(now));
         }
-        now - self.turned < TICK
+        self.turned.is_some_and(|turned| now - turned < TICK)
     }
 }

@@ -95,8 +95,6 @@ impl<'p> Worker<'p> {
     /// Waits at the poller for one arrival, if the guard holds the role, and goes on with the connection that it happened to.
     fn attend(&mut self) -> Attended {
         let pool = self.pool;
-        let begun = Instant::now();
-        self.share.end(begun);
         if !pool.role.is_held_by(0) || !pool.come_to_poller() {
             return Attended::Sleeps;
         }
@@ -106,9 +104,10 @@ impl<'p> Worker<'p> {
         context.renew();
         let least = context.config.threads_min;
         let timeout = (pool.threads.len() > least).then_some(context.config.thread_idle_timeout);
+        let begun = Instant::now();
         let waited = pool.parking.wait(&mut self.reactor.batch, 1, timeout);
-        let now = Instant::now();
-        self.share.waited(now - begun, now);
+        // A signal may end a wait as well.
+        let is_idle = timeout.is_some_and(|timeout| begun.elapsed() >= timeout);
         pool.leave_poller();
         if let Err(error) = waited {
             log::error!("waiting for a connection failed: {error}; the worker sleeps until it is called");
@@ -117,7 +116,7 @@ impl<'p> Worker<'p> {
         let first = self.reactor.batch.tokens().next();
         match first {
             _ if pool.is_over() => Attended::Again,
-            None if timeout.is_some() && pool.threads.dismiss_awake(self.handle, least) => Attended::Leaves,
+            None if is_idle && pool.threads.dismiss_awake(self.handle, least) => Attended::Leaves,
             None => Attended::Again,
             Some((WAKE, _)) => self.heed_call(),
             Some((token, is_ended)) => {
@@ -136,7 +135,7 @@ impl<'p> Worker<'p> {
             // It is for all that wait there, or for the holder of the role, and stays.
             return Attended::Sleeps;
         }
-        pool.notice_call();
+        pool.notice_call(self.handle.number);
         if let Some(connection) = pool.queue.take() {
             if !pool.queue.is_empty() {
                 pool.call_worker();
@@ -201,6 +200,7 @@ impl<'p> Worker<'p> {
         // From here on it may become another thread's.
         context.lay_down();
         self.settle(connection, verdict);
+        self.share.end(Instant::now());
     }
 
     fn settle(&mut self, connection: Box<ClientConnection>, verdict: Verdict) {

@@ -24,6 +24,8 @@ enum Without {
     Return,
     /// `dismiss_guard` unsets the alarm, and notes nothing.
     Note,
+    /// `dismiss_guard` notes it before it unsets the alarm.
+    Order,
     /// `leave` stores what it has seen, unconditionally.
     Comparison,
     /// A worker that gives up does not wake the guard.
@@ -130,9 +132,10 @@ struct World {
     /// How often connections may still be reported to the guard, and threads of upgraded connections end.
     reports: u8,
     ends: u8,
-    /// How often a worker that has no part in the role may leave the poller as the last; true: it is to set the alarm.
+    /// How often a worker that has no part in the role may leave the poller as the last; the next step of one that has: 1: it
+    /// notes so, 2: it sets the alarm.
     partings: u8,
-    is_parting: bool,
+    parting: u8,
     /// True if workers may leave.
     may_leave: bool,
     broken: Option<&'static str>,
@@ -197,7 +200,7 @@ impl World {
             reports,
             ends,
             partings,
-            is_parting: false,
+            parting: 0,
             may_leave,
             broken: None,
         }
@@ -249,11 +252,16 @@ impl World {
         if self.partings > 0 && Seen(self.word).holder() == GUARD {
             let mut next = *self;
             next.partings -= 1;
-            next.is_parting = next.role(Role::expects_guard);
+            next.parting = 1;
             steps.push((When::Perhaps, Step::Part, next));
         }
-        if self.is_parting {
-            let next = Self { is_parting: false, alarm: Alarm::In(TICK), ..*self };
+        if self.parting == 1 {
+            let mut next = *self;
+            next.parting = if next.role(Role::expects_guard) { 2 } else { 0 };
+            steps.push((When::Soon, Step::Part, next));
+        }
+        if self.parting == 2 {
+            let next = Self { parting: 0, alarm: Alarm::In(TICK), ..*self };
             steps.push((When::Soon, Step::Part, next));
         }
         (0..2).for_each(|at| self.worker(at, &mut steps));
@@ -444,7 +452,7 @@ impl World {
                     // Another round may come without a pause as well.
                     add(When::Perhaps, &|next| {
                         next.workers[at].is_alarm_idle = false;
-                        W::Unwatch
+                        if self.without == Without::Order { W::Unwatch } else { W::Unset }
                     });
                 }
                 add(When::Perhaps, &|_| W::GiveLook(false));
@@ -453,15 +461,15 @@ impl World {
                     add(When::Perhaps, &|_| W::LastCall);
                 }
             }
+            W::Unset => add(When::Soon, &|next| {
+                next.alarm = Alarm::Off;
+                if self.without == Without::Order { W::Hold } else { W::Unwatch }
+            }),
             W::Unwatch => add(When::Soon, &|next| {
                 if self.without != Without::Note {
                     next.role(Role::unwatch);
                 }
-                W::Unset
-            }),
-            W::Unset => add(When::Soon, &|next| {
-                next.alarm = Alarm::Off;
-                W::Hold
+                if self.without == Without::Order { W::Unset } else { W::Hold }
             }),
             W::EnterLook => add(When::Soon, &|next| {
                 let seen = next.role(Role::look).0;
@@ -690,6 +698,8 @@ fn check(without: Without, plan: Plan) -> Result<(Tried, u8), String> {
 }
 
 const PLAN: Plan = Plan { takes: [1, 0], handlers: [2, 0], reports: 0, ends: 0, partings: 0, may_leave: false };
+/// Another worker has part in the role.
+const TWO: Plan = Plan { takes: [1, 1], handlers: [2, 0], ..PLAN };
 const CAUGHT: &str = "a holder that stays in a handler loses the role";
 
 #[test]
@@ -705,13 +715,14 @@ fn no_order_lets_a_holder_keep_the_role_in_a_handler_or_lose_it_early() {
         (Plan { takes: [1, 1], handlers: [1, 0], ..PLAN }, 2 * TICK),
         (Plan { handlers: [1, 0], may_leave: true, ..PLAN }, 2 * TICK + 1),
         (Plan { partings: 1, ..PLAN }, 2 * TICK),
+        (TWO, 2 * TICK),
     ] {
         let (tried, most) = check(Without::Nothing, plan).unwrap();
         assert_eq!(most, longest, "{plan:?}");
         sum = (sum.0 + tried.states, sum.1 + tried.steps);
     }
     // TESTING.md tells it.
-    assert_eq!(sum, (1_170_753, 3_793_820));
+    assert_eq!(sum, (2_013_656, 6_983_903));
 }
 
 #[test]
@@ -722,11 +733,13 @@ fn without_one_of_its_measures_an_order_breaks_a_rule() {
         (Without::EarlyNote, CAUGHT),
         (Without::Note, CAUGHT),
         (Without::TimeOfAlarm, "only a handler that has been running for a tick loses the role"),
+        (Without::Order, CAUGHT),
         (Without::Comparison, "a worker whose role was seized finds out"),
         (Without::Call, "the guard does not sleep while the role is its own"),
         (Without::GivingUp, "the role is never with a worker that has left"),
     ] {
-        let broken = check(without, PLAN).unwrap_err();
+        let plan = if without == Without::Order { TWO } else { PLAN };
+        let broken = check(without, plan).unwrap_err();
         assert!(broken.starts_with(rule), "{without:?}: {broken}");
     }
 }
