@@ -106,7 +106,11 @@ fn input_and_output_go_on_where_more_threads_are_refused() {
     let service = Service::start_after("ulimit -v 800000 && exec \"$0\" \"$@\"", settings);
     let mut download = Client::connect(service.address());
     download.send(get("/large"));
-    wait_until("the answer is parked", || service.counts().of("parked") == 1);
+    // A connection that has sent nothing is parked as well.
+    wait_until("the answer is parked", || {
+        let counts = service.counts();
+        (counts.of("requests"), counts.of("parked")) == (1, 1)
+    });
     let mut holding: Vec<Client> = (0..HOLDING).map(|_| Client::connect(service.address())).collect();
     holding.iter_mut().for_each(|client| client.send(get("/hold")));
     wait_until("every worker blocks and another is refused", || {
