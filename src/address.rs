@@ -1,6 +1,6 @@
-//! Plain data about the two ends of a connection and about where a server listens.
+//! Addresses of both ends of a connection and of listeners, as plain data.
 //!
-//! Not for looking anything up: no function here asks the system.
+//! No function in this module makes a lookup in the system.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Where a server listens, as it was asked to: a host is not yet resolved, a port may be 0.
+/// A listening address as configured: a host is not resolved yet, and a port may be 0.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BindAddr {
@@ -17,68 +17,74 @@ pub enum BindAddr {
     Tcp {
         /// The host.
         host: String,
-        /// The port; 0 leaves the choice to the system.
+        /// The port; with 0, the system chooses a port.
         port: u16,
     },
-    /// The file of a Unix socket; a name of Linux' abstract namespace begins with NUL.
+    /// The path of a Unix socket; a name in Linux' abstract namespace begins with NUL.
     Unix(PathBuf),
-    /// Sockets that systemd has opened (feature `systemd`): the number of a descriptor, a name of `LISTEN_FDNAMES`, or `*` for all.
+    /// Sockets opened by systemd (feature `systemd`): the number of a descriptor, a name in
+    /// `LISTEN_FDNAMES`, or `*` for all.
     Inherited(String),
 }
 
-/// Who is at the other end of a connection.
+/// The other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Peer {
-    /// A client that came over TCP.
+    /// A client over TCP.
     Tcp(SocketAddr),
-    /// A client that came over a Unix socket, and who it is where [`peercreds`](crate::Settings::peercreds) asks for that.
+    /// A client over a Unix socket, with credentials if [`peercreds`](crate::Settings::peercreds)
+    /// is on.
     Unix(Option<Credentials>),
 }
 
-/// Who a client over a Unix socket was when it connected, as the kernel says.
+/// The credentials of a client over a Unix socket at the time of its connection, from the kernel.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Credentials {
-    /// The process; 0 for one that this process cannot see, in another namespace.
+    /// The process ID; 0 for a process not visible from here, in another namespace.
     pub pid: u32,
-    /// The user it acted as.
+    /// The effective user ID.
     pub uid: u32,
-    /// The group it acted as.
+    /// The effective group ID.
     pub gid: u32,
-    /// Who knows the names, where [`peercreds_resolve`](crate::Settings::peercreds_resolve) asks for them.
+    /// The lookup of names, if [`peercreds_resolve`](crate::Settings::peercreds_resolve) is on.
     pub(crate) names: Option<&'static NameService>,
 }
 
-/// Who knows names: this file asks nobody.
+/// A lookup of names, injected because this module makes no lookups.
 pub(crate) struct NameService {
-    /// The name of a user.
+    /// Returns the name of a user.
     pub(crate) user: fn(u32) -> Option<String>,
-    /// The name of a group.
+    /// Returns the name of a group.
     pub(crate) group: fn(u32) -> Option<String>,
-    /// The names of the groups of a user, beside the one given.
+    /// Returns the names of the groups of a user, beside the given group.
     pub(crate) groups: fn(u32, u32) -> Vec<String>,
 }
 
 impl Credentials {
-    /// The name of the user; `None` for a number without one, and without [`peercreds_resolve`](crate::Settings::peercreds_resolve).
+    /// The name of the user; `None` if the number has no name, or without
+    /// [`peercreds_resolve`](crate::Settings::peercreds_resolve).
     ///
-    /// The system's database is asked now, which takes its time where that is a server elsewhere; what it says is kept for a few seconds.
+    /// The name is looked up in the system's database, which can be slow if the database is remote.
+    /// Results are cached for a few seconds.
     #[must_use]
     pub fn user(&self) -> Option<String> {
         (self.names?.user)(self.uid)
     }
 
-    /// The name of the group it acted as; otherwise as [`user`](Self::user).
+    /// The name of the group; otherwise as [`user`](Self::user).
     #[must_use]
     pub fn group(&self) -> Option<String> {
         (self.names?.group)(self.gid)
     }
 
-    /// The names of all groups: the one it acted as first, then those that the system's database gives its user. Empty for a user without a
-    /// name in a group without one; otherwise as [`user`](Self::user).
+    /// The names of all groups: first the effective group, then the groups of the user in the
+    /// system's database. Empty if neither the user nor the group has a name; otherwise as
+    /// [`user`](Self::user).
     ///
-    /// It is what the user may be, not what the process was: one that has laid down a group is still counted in.
+    /// The result shows the groups of the user, not of the process: it includes groups that the
+    /// process has dropped.
     #[must_use]
     pub fn groups(&self) -> Vec<String> {
         let Some(names) = self.names else { return Vec::new() };
@@ -131,7 +137,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// By the numbers alone.
+/// Compares the numbers alone.
 impl PartialEq for Credentials {
     fn eq(&self, other: &Self) -> bool {
         self.ids() == other.ids()

@@ -1,6 +1,7 @@
-//! Settings as the server uses them: checked, complete, never changed again.
+//! Checked and complete settings, as the server uses them; immutable.
 //!
-//! The only reader of `Settings`. Every check stands here, so that a start fails before anything is opened.
+//! The only reader of `Settings`. All checks are made here, so that a start fails before anything
+//! is opened.
 
 mod bind;
 mod check;
@@ -26,112 +27,112 @@ use crate::wsgi;
 
 pub(crate) use self::tls::TlsConfig;
 
-/// Everything that the engine needs to know, as of one start; shared in an `Arc`.
+/// The checked settings of one start or reload; shared in an `Arc`.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// Where to listen, not resolved; at least one.
+    /// Addresses to listen on, not resolved; at least one.
     pub(crate) bind: Vec<BindAddr>,
-    /// The setting that says so.
+    /// The setting that names the addresses.
     pub(crate) bind_setting: &'static str,
     /// Permissions of a Unix socket's file.
     pub(crate) socket_mode: u32,
-    /// Name or number of the user it belongs to; `None`: whoever runs the server.
+    /// Name or number of the user to own the file; `None`: the user of the process.
     pub(crate) socket_user: Option<String>,
-    /// Name or number of its group; `None`: as the system chooses.
+    /// Name or number of the group of the file; `None`: as the system chooses.
     pub(crate) socket_group: Option<String>,
-    /// What `listen` is told to keep; at least 1.
+    /// Length of the kernel's backlog; at least 1.
     pub(crate) backlog: i32,
-    /// Whether `SO_REUSEPORT` is set before bind.
+    /// True to set `SO_REUSEPORT` before bind.
     pub(crate) reuse_port: bool,
-    /// Whether `TCP_NODELAY` is set on each connection.
+    /// True to set `TCP_NODELAY` on each connection.
     pub(crate) nodelay: bool,
 
-    /// Whether it is found out who comes over a Unix socket.
+    /// True to look up the credentials of clients on a Unix socket.
     pub(crate) peercreds: bool,
-    /// Whether the names of that user and group can be asked for; only with `peercreds`.
+    /// True if the names of a client's user and groups can be asked for; only with `peercreds`.
     pub(crate) peercreds_resolve: bool,
 
-    /// Whether every connection begins with a PROXY header.
+    /// True if every connection begins with a PROXY header.
     pub(crate) proxy_protocol: bool,
-    /// Who else is believed, in what; `None`: nobody, and then nothing is looked at.
+    /// Trusted proxies and their fields; `None`: no proxy is trusted, no field is removed.
     pub(crate) trust: Option<Trust>,
 
-    /// From the first byte of a head to its last.
+    /// From a head's first byte to its last; for the first head from the accept or handshake.
     pub(crate) header_timeout: Duration,
-    /// For each stretch of a body.
+    /// The longest stall while reading a request body.
     pub(crate) body_timeout: Duration,
-    /// For each stretch of an answer.
+    /// The longest stall while sending an answer.
     pub(crate) write_timeout: Duration,
     /// From the accept to the end of a TLS handshake.
     pub(crate) handshake_timeout: Duration,
     /// From the end of an answer to the first byte of the next head.
     pub(crate) keep_alive_timeout: Duration,
-    /// How much of `keep_alive_timeout` a worker spends on waiting; never more than it, may be zero.
+    /// Part of `keep_alive_timeout` to wait in a worker; at most all of it, may be zero.
     pub(crate) keep_alive_grace: Duration,
     /// For discarding input after an early answer.
     pub(crate) linger_timeout: Duration,
-    /// From finding the queue full to the 503; may be zero.
+    /// From the queueing of a request to the 503; may be zero.
     pub(crate) accepted_queue_timeout: Duration,
     /// From the stop to the cut; may be zero.
     pub(crate) shutdown_timeout: Duration,
-    /// For a worker above `threads_min` to be without work.
+    /// Idle timeout of a worker above `threads_min`.
     pub(crate) thread_idle_timeout: Duration,
 
-    /// Whether the time of requests is measured from the start.
+    /// True to measure the time of requests from the start.
     pub(crate) statistics: bool,
 
-    /// Connections that may be open; `None`: no limit.
+    /// Maximum number of open connections; `None`: no limit.
     pub(crate) connections: Option<usize>,
-    /// Connections that may be idle between requests; `None`: no limit.
+    /// Maximum number of connections idle between requests; `None`: no limit.
     pub(crate) idle_connections: Option<usize>,
-    /// Connections that may have left HTTP; `None`: no limit.
+    /// Maximum number of connections that have left HTTP; `None`: no limit.
     pub(crate) upgraded: Option<usize>,
-    /// Connections that may wait for a worker; `None`: no limit.
+    /// Length of the queue of requests for a worker; `None`: no limit.
     pub(crate) queue: Option<usize>,
-    /// Workers that are always there; at least 1.
+    /// Number of workers always kept; at least 1.
     pub(crate) threads_min: usize,
-    /// Workers that there may be, at least `threads_min`; `None`: no limit.
+    /// Maximum number of workers, at least `threads_min`; `None`: no limit.
     pub(crate) threads_max: Option<usize>,
-    /// Bytes of stack of a worker.
+    /// Stack size of a worker, in bytes.
     pub(crate) stack_size: usize,
 
     /// HTTP/1.1 or HTTP/1.0.
     pub(crate) protocol: Version,
-    /// Value of the `Server` field, if it is sent; not empty.
+    /// Value of the `Server` field, if sent; not empty.
     pub(crate) software: Option<HeaderValue>,
     /// Version of the gateway, for applications.
     pub(crate) wsgi: wsgi::WsgiVersion,
     /// Status for a head above `head_bytes` or `fields`.
     pub(crate) overflow: StatusCode,
 
-    /// How TLS is spoken; `None`: it is not.
+    /// The TLS configuration; `None`: no TLS.
     pub(crate) tls: Option<TlsConfig>,
 
-    /// Bytes of a request line and header section together.
+    /// Maximum bytes of a request line and header section together.
     pub(crate) head_bytes: usize,
-    /// Bytes of a request target; may be more than `head_bytes`, which then comes first.
+    /// Maximum bytes of a request target; may exceed `head_bytes`, which then applies first.
     pub(crate) target_bytes: usize,
-    /// Field lines of a header section.
+    /// Maximum number of field lines of a header section.
     pub(crate) fields: usize,
-    /// Bytes of content; `None`: no limit.
+    /// Maximum bytes of content; `None`: no limit.
     pub(crate) content: Option<u64>,
-    /// Bytes of content that are received before the handler runs; may be zero.
+    /// Bytes of content received before the handler runs; may be zero.
     pub(crate) body_buffer: usize,
-    /// Bytes of answers that may wait for their clients without a worker; `None`: no limit.
+    /// Maximum bytes of answers waiting for clients without a worker; `None`: no limit.
     pub(crate) parked: Option<u64>,
-    /// Bytes of unread content that are dropped so as to keep a connection.
+    /// Maximum bytes of unread content to drop so as to keep a connection.
     pub(crate) drain: u64,
-    /// Bytes of input that are dropped after an early answer.
+    /// Maximum bytes of input to drop after an early answer.
     pub(crate) linger_bytes: u64,
-    /// Bytes a second that a peer must move to be waited for; `None`: any byte will do.
+    /// Minimum rate of a peer in bytes a second; `None`: any byte restores the whole time limit.
     pub(crate) minimum_rate: Option<u64>,
 }
 
 impl Config {
-    /// Checks `settings` and completes what they leave open.
+    /// Checks `settings` and fills in the derived defaults.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first value that cannot be used.
+    /// [`Error::Setting`] or [`Error::Contradiction`] for the first unusable value.
     pub(crate) fn resolve(settings: &Settings) -> Result<Config, Error> {
         let s = settings;
         let patience = time("socket_timeout", s.socket_timeout)?;

@@ -1,6 +1,6 @@
-//! What can go wrong with a server as a whole.
+//! Errors of a server as a whole.
 //!
-//! Not for what goes wrong with one request or one connection: that is answered or logged, and the server goes on.
+//! Errors of one request or connection are answered or logged instead, and the server goes on.
 
 mod origin;
 
@@ -13,9 +13,9 @@ use std::sync::Arc;
 pub use self::origin::Origin;
 use crate::bus;
 
-/// Why a server was not started, or could not go on.
+/// The reason a server was not started, or could not go on.
 ///
-/// The text names the thing concerned; what the operating system said about it is the
+/// The text names the affected item. The error of the operating system is the
 /// [`source`](error::Error::source), so a report should print the whole chain.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -24,104 +24,105 @@ pub enum Error {
     Setting {
         /// The name of the setting.
         name: &'static str,
-        /// The value, what is wrong with it and what would do.
+        /// The value, the problem and the valid values.
         reason: String,
     },
     /// Two settings have values that cannot be used together.
     Contradiction {
-        /// The name of the one that has to give way.
+        /// The name of the setting to change.
         name: &'static str,
-        /// The name of the other.
+        /// The name of the other setting.
         with: &'static str,
-        /// What is wrong about them.
+        /// The conflict.
         reason: String,
     },
-    /// A setting was named that does not exist.
+    /// A setting does not exist.
     UnknownSetting {
-        /// The name as it was written.
+        /// The name as written.
         name: String,
-        /// The one that was probably meant, as it would be written in that place.
+        /// The most similar name, in the notation of its origin.
         nearest: Option<String>,
     },
-    /// Any of these, or [`Malformed`](Error::Malformed), about something that was written in a file, the environment or a flag.
+    /// An error about a file, a variable or a flag: any of the above,
+    /// [`Malformed`](Error::Malformed) or [`Unreadable`](Error::Unreadable).
     Located {
-        /// Where it was written.
+        /// The origin of the setting.
         origin: Origin,
-        /// What is wrong with it.
+        /// The error.
         error: Box<Error>,
     },
-    /// What is there to be settings is none.
+    /// The source of settings is malformed.
     Malformed {
-        /// What is wrong with it: not TOML, the same setting twice.
+        /// The problem: not TOML, the same setting twice.
         reason: String,
     },
     /// A file of settings cannot be read.
     Unreadable {
-        /// The file as it was given.
+        /// The path as given.
         path: PathBuf,
-        /// The reason, such as a file that is not there.
+        /// The reason, such as a missing file.
         source: io::Error,
     },
     /// A host to listen on has no address.
     Resolve {
-        /// The host as it was set.
+        /// The host as set.
         host: String,
-        /// What the resolver said.
+        /// The error of the resolver.
         source: io::Error,
     },
-    /// An address cannot be listened on.
+    /// The server cannot listen on an address.
     Bind {
-        /// The address, as [`BindAddr`](crate::BindAddr) writes it.
+        /// The address, as written by [`BindAddr`](crate::BindAddr).
         address: String,
         /// The reason, such as an address in use or a lack of privilege.
         source: io::Error,
     },
     /// A thread could not be started.
     Thread {
-        /// The name the thread was to have.
+        /// The intended name of the thread.
         name: String,
         /// The reason, such as a limit of the system.
         source: io::Error,
     },
-    /// The operating system refused something else that the server needs.
+    /// The operating system refused another resource of the server.
     System {
-        /// What was asked for: `epoll`, `eventfd`, `signals`.
+        /// The resource: `epoll`, `eventfd`, `signals`.
         what: &'static str,
         /// The reason.
         source: io::Error,
     },
-    /// The server could not be started or could not go on serving: told to those who wait for it.
+    /// The server could not start or go on serving; returned to all waiting callers.
     Serving {
-        /// The reason, shared by all of them.
+        /// The reason, shared by all callers.
         source: Arc<dyn error::Error + Send + Sync>,
     },
-    /// A bus that the server was to start and end with could not be started, or could not go on: told by
+    /// A bus that drives the server could not be started, or could not go on; returned by
     /// [`quickstart`](crate::Server::quickstart).
     Bus {
-        /// Who has failed, and for what; or that another thread is in the middle of a change.
+        /// The failed listeners, or a refusal because another thread is changing the bus.
         source: bus::BusError,
     },
-    /// The server was told to stop before its start, or its restart, was complete.
+    /// The server was stopped before its start or restart was complete.
     Stopped,
 }
 
 impl Error {
-    /// Refuses the setting `name` for `reason`.
+    /// Creates an error that refuses the setting `name` for `reason`.
     pub(crate) fn setting(name: &'static str, reason: impl Into<String>) -> Error {
         Error::Setting { name, reason: reason.into() }
     }
 
-    /// Refuses the setting `name` because of `with`, for `reason`.
+    /// Creates an error that refuses the setting `name` because of `with`, for `reason`.
     pub(crate) fn contradiction(name: &'static str, with: &'static str, reason: impl Into<String>) -> Error {
         Error::Contradiction { name, with, reason: reason.into() }
     }
 
-    /// Refuses what is there to be settings for `reason`.
+    /// Creates an error that refuses malformed settings for `reason`.
     pub(crate) fn malformed(reason: impl Into<String>) -> Error {
         Error::Malformed { reason: reason.into() }
     }
 
-    /// Adds where it was written.
+    /// Adds the origin of the setting.
     pub(crate) fn at(self, origin: Origin) -> Error {
         Error::Located { origin, error: Box::new(self) }
     }
@@ -238,7 +239,7 @@ mod tests {
         check(unknown(None).at(variable()), "unknown environment variable DRUPE_THREAD_POOL", false);
         check(unknown(Some("--x")).at(flag()), "unknown option --thread-pool; did you mean --x?", false);
 
-        // The origin may be that of the other setting, so the first is named.
+        // The origin may belong to the other setting, so the text names the first.
         let both = Error::contradiction("thread_pool_max", "thread_pool", "5 is below thread_pool, which is 10");
         let text = "option --thread-pool: setting thread_pool_max: 5 is below thread_pool, which is 10";
         check(both.at(flag()), text, false);

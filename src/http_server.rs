@@ -1,4 +1,4 @@
-//! What a server is to those who control it: what it has to do, and how it has stopped.
+//! The interface of an HTTP server under a controller, and the result of a stop.
 
 use std::error;
 use std::fmt;
@@ -7,14 +7,19 @@ use std::time::Duration;
 use crate::address::BindAddr;
 use crate::statistics::Statistics;
 
-/// An HTTP server that a [`Server`](crate::Server) can control, in place of the one that is built in; CherryPy's `instance`.
+/// An HTTP server that a [`Server`](crate::Server) can control in place of the built-in one;
+/// CherryPy's `instance`.
 ///
 /// The contract:
-/// * [`serve`](Self::serve) is called once a start, on a thread of its own, and serves until [`stop`](Self::stop) is called or it cannot go
-///   on. It calls [`Ready::accepting`] as soon as connections are accepted: that is what `Server::start` waits for.
-/// * What it returns is the end: `Ok` if it was stopped, else why it cannot go on, which whoever waits is told. A panic counts as an error.
-/// * [`stop`](Self::stop) is called from another thread and does not wait. It may come at any time, also before `serve` has got far, and has
-///   `serve` return. What takes longer than `shutdown_timeout` is told to [`cut`](Self::cut); who does not come back after that is left alone.
+/// * [`serve`](Self::serve) is called once per start, on a separate thread, and serves until
+///   [`stop`](Self::stop) is called or an error occurs. `serve` must call [`Ready::accepting`] as
+///   soon as connections are accepted; `Server::start` waits for this call.
+/// * `serve` returns `Ok` after a stop, and otherwise an error, which is passed to all waiting
+///   callers. A panic counts as an error.
+/// * [`stop`](Self::stop) is called from another thread, does not wait, and makes `serve` return. A
+///   call may come at any time, even at the beginning of `serve`.
+/// * If the stop takes longer than `shutdown_timeout`, [`cut`](Self::cut) is called. If `serve`
+///   still does not return, its thread is abandoned.
 ///
 /// ```
 /// use std::sync::mpsc::{Receiver, Sender, channel};
@@ -48,47 +53,49 @@ use crate::statistics::Statistics;
 /// # Ok::<(), drupe::Error>(())
 /// ```
 pub trait HttpServer: Send + Sync + 'static {
-    /// Serves until it is stopped. `address` is where the settings of its controller would listen; it may have its own.
+    /// Serves until stopped. `address` is the address in the controller's settings; the server may
+    /// use another.
     ///
     /// # Errors
-    /// Why it could not start, or cannot go on.
+    /// The reason why the server could not start, or cannot go on.
     fn serve(&self, address: &BindAddr, ready: Ready) -> Result<(), Box<dyn error::Error + Send + Sync>>;
 
-    /// Has [`serve`](Self::serve) return once what is under way is finished. May be called more than once.
+    /// Makes [`serve`](Self::serve) return after the current requests. May be called more than
+    /// once.
     fn stop(&self);
 
-    /// Has a stop wait for nothing any more. By default nothing happens.
+    /// Makes a stop return without waiting. Does nothing by default.
     fn cut(&self) {}
 
-    /// Opens files anew, such as logs and certificates, and goes on. By default nothing happens.
+    /// Reopens files, such as logs and certificates, while serving. Does nothing by default.
     ///
     /// # Errors
-    /// What could not be opened; what was open before stays in use.
+    /// The failure to open a file; the previous file stays in use.
     fn graceful(&self) -> Result<(), Box<dyn error::Error + Send + Sync>> {
         Ok(())
     }
 
-    /// Whether it speaks TLS. By default it does not.
+    /// True if the server speaks TLS. False by default.
     fn is_secure(&self) -> bool {
         false
     }
 
-    /// What it has done since its last start; by default nothing is known.
+    /// The statistics since the last start; empty by default.
     fn statistics(&self) -> Statistics {
         Statistics::default()
     }
 }
 
-/// Tells that a server accepts connections; see [`HttpServer::serve`].
+/// Reports that a server accepts connections; see [`HttpServer::serve`].
 pub struct Ready(Box<dyn FnOnce(Vec<BindAddr>) + Send>);
 
 impl Ready {
-    /// One that hands on where connections are accepted.
+    /// Creates a reporter that passes the listening addresses to `tell`.
     pub(crate) fn new(tell: impl FnOnce(Vec<BindAddr>) + Send + 'static) -> Self {
         Self(Box::new(tell))
     }
 
-    /// Tells it, and on which addresses, with their real ports.
+    /// Reports that connections are accepted on `addresses`, with the actual ports.
     pub fn accepting(self, addresses: Vec<BindAddr>) {
         (self.0)(addresses);
     }
@@ -100,14 +107,14 @@ impl fmt::Debug for Ready {
     }
 }
 
-/// How a stop went.
+/// The result of a stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stopped {
-    /// Requests that were under way and were answered.
+    /// Requests in progress that were answered.
     pub finished: usize,
-    /// Connections that were in the middle of a request and had to be cut.
+    /// Connections that were cut in the middle of a request.
     pub cut: usize,
-    /// How long it took.
+    /// The duration of the stop.
     pub took: Duration,
 }

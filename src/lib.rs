@@ -1,7 +1,8 @@
-//! An embeddable, synchronous HTTP/1.1 server for programs that have no async runtime.
+//! An embeddable, synchronous HTTP/1.1 server for programs without an async runtime.
 //!
-//! A handler is a plain, blocking function. The server around it is bounded in bytes, threads and time, reads RFC 9112 strictly,
-//! and keeps its threads for handlers: a connection that is idle, silent or slow to send its head costs a descriptor, not a thread.
+//! A handler is a plain, blocking function. The server is bounded in bytes, threads and time, reads
+//! RFC 9112 strictly, and keeps its threads for handlers. A connection that is idle, silent or slow
+//! to send its head costs a descriptor, not a thread.
 //!
 //! ```no_run
 //! use drupe::{Request, Server};
@@ -13,41 +14,41 @@
 //! }
 //! ```
 //!
-//! # What to look at
+//! # Overview
 //!
 //! | for | see |
 //! |---|---|
-//! | starting, stopping, restarting | [`Server`], [`ServerHandle`], [`process::HttpServer`] for one of one's own |
-//! | what can be set, with units, ranges and defaults | [`Settings`] |
+//! | starting, stopping, restarting | [`Server`], [`ServerHandle`], [`process::HttpServer`] for a custom server |
+//! | all settings, with units, ranges and defaults | [`Settings`] |
 //! | settings from files, the environment and flags | [`settings`], [`Settings::from_file`](settings/struct.Settings.html#method.from_file) |
 //! | writing handlers | [`Handler`], [`IntoResponse`], [`Request`], [`RequestExt`] |
 //! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`] |
-//! | who is calling, over a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
+//! | the user and process of a client on a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
 //! | a directory of files | [`Files`] |
 //! | applications in the style of WSGI, CGI programs | [`wsgi`], [`Server::wsgi`] |
 //! | HTTPS | [`Settings::ssl_certificate`], [`Connection::tls`], [`ServerHandle::reload_tls`], [`tls`] |
-//! | what a process lives by: start, stop, PID file, fewer rights | [`process`] |
-//! | what it has done and is doing: numbers, a live page, JSON, Prometheus | [`statistics`], [`Server::mount_statistics`] |
-//! | how a stop went | [`process::Stopped`] |
+//! | the lifecycle of a process: start, stop, PID file, dropping privileges | [`process`] |
+//! | statistics: numbers, a live page, JSON, Prometheus | [`statistics`], [`Server::mount_statistics`] |
+//! | the result of a stop | [`process::Stopped`] |
 //! | testing handlers | [`testing`] |
-//! | what can go wrong at a start | [`Error`] |
-//! | settings one by one, coming from other servers, proxies, systemd, Kubernetes, security | [`guide`] |
+//! | errors at a start | [`Error`] |
+//! | settings one by one, migration from other servers, proxies, systemd, Kubernetes, security | [`guide`] |
 //!
 //! # Features
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `signals` | yes | [`Server::quickstart`] ends on SIGTERM and SIGINT, does on SIGHUP what [`Server::on_reload`] says, on SIGUSR1 what [`Server::on_graceful`] says |
-//! | `systemd` | | [`listen`](Settings::listen) takes sockets that systemd has opened: `fd:3` |
+//! | `signals` | yes | ends [`Server::quickstart`] on SIGTERM and SIGINT; enables [`Server::on_reload`] and [`Server::on_graceful`] on SIGHUP and SIGUSR1 |
+//! | `systemd` | | [`listen`](Settings::listen) takes sockets opened by systemd: `fd:3` |
 //! | `config` | | settings from TOML files |
 //! | `cli` | | the program `drupe`, which serves a directory, with `systemd`, `config` and `tls` |
 //! | `tls` | | TLS by rustls, with the cryptography of ring |
-//! | `tls-aws-lc` | | the same with that of AWS-LC, which goes before ring where both are on |
-//! | `tls-encrypted-keys` | | private keys that are encrypted |
+//! | `tls-aws-lc` | | TLS by rustls, with the cryptography of AWS-LC, preferred over ring if both are on |
+//! | `tls-encrypted-keys` | | encrypted private keys |
 //! | `full` | | all of them but `tls-aws-lc` |
 //!
-//! # How a request travels
+//! # The path of a request
 //!
 //! ```text
 //! Settings ─► Config          checked once, at start
@@ -57,33 +58,45 @@
 //!                         └ parking┘ nothing to read: it waits here, without a thread
 //! ```
 //!
-//! [`guide::travel`] has it step by step.
+//! [`guide::travel`] describes each step.
 //!
-//! A worker belongs to one connection while its handler runs and its answer is written, and to nobody in between. So a handler may block,
-//! and a stream of events that stays open holds one worker: [`thread_pool_max`](Settings::thread_pool_max) says how many there can be.
-//! Every wait for a client, until it has left HTTP, has a deadline, every queue and buffer a bound; [`Settings`] has them all.
+//! A worker belongs to one connection while the handler runs and the answer is written, and is free
+//! in between. A handler may therefore block. An open stream of events holds one worker;
+//! [`thread_pool_max`](Settings::thread_pool_max) limits the number of workers. Every wait for a
+//! client has a deadline until the connection leaves HTTP, and every queue and buffer has a bound.
+//! [`Settings`] lists all of them.
 //!
-//! In the source: `h1` is the protocol, pure and without I/O, and `proxy` what proxies say of a client, likewise; `net` has the sockets and
-//! knows no HTTP; `message` is what a handler sees; `engine` joins them into an engine; `server` is the door. `tests/it/architecture.rs` holds who may import whom.
+//! The source has these modules; `tests/it/architecture.rs` checks the allowed imports.
+//!
+//! * `h1`: the protocol, pure and without I/O.
+//! * `proxy`: client data reported by proxies, pure and without I/O.
+//! * `net`: sockets, without HTTP.
+//! * `message`: the interface of handlers.
+//! * `engine`: joins the modules above into an engine.
+//! * `server`: the entry point.
 //!
 //! # Logging
 //!
-//! Through the `log` crate: what goes wrong as `error` and `warn`, starts and stops as `info`, refused requests as `debug`, and one line an
-//! exchange under the target `drupe::access` as `info`, which costs nothing while nobody listens. Its text is in the Combined Log Format, with
-//! the seconds it took at the end; nothing of a peer's in it can forge a line. For other forms, such as JSON, the record has its parts as
-//! key-values: `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` and `seconds`, not
-//! escaped, the two long ones of 4 KiB at the most, and null if there is none.
+//! The server logs through the `log` crate: errors as `error` and `warn`, starts and stops as
+//! `info`, refused requests as `debug`. Each exchange is one `info` line under the target
+//! `drupe::access`, at no cost if this target is disabled.
 //!
-//! The first two words of a target stay what they are; what follows them, the file that says it, does not.
+//! The text of an exchange is in the Combined Log Format, followed by the duration in seconds. Data
+//! of a peer cannot forge a line. For other formats, such as JSON, the record has key-values:
+//! `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` and
+//! `seconds`. The values are not escaped, and missing values are null. The two long ones, `referer`
+//! and `user_agent`, have at most 4 KiB.
 //!
-//! | target | what is said under it |
+//! The first two segments of a target are stable. The rest is the source file, and may change.
+//!
+//! | target | what is logged |
 //! |---|---|
 //! | `drupe::access` | exchanges |
-//! | `drupe::wsgi` | what applications write to `wsgi.errors`, and how they have failed |
+//! | `drupe::wsgi` | the output of applications to `wsgi.errors`, and their failures |
 //! | `drupe::message`, `drupe::files` | handlers that return an error; directories that cannot be read |
-//! | `drupe::engine` | connections, requests that are refused, handlers that panic, a lack of threads or descriptors |
+//! | `drupe::engine` | connections, refused requests, handlers that panic, a lack of threads or descriptors |
 //! | `drupe::net` | sockets, their files, certificates |
-//! | `drupe::server`, `drupe::bus` | starts and stops; signals, and what systemd is told |
+//! | `drupe::server`, `drupe::bus` | starts and stops; signals, and notifications to systemd |
 
 mod address;
 mod bus;
@@ -129,7 +142,7 @@ pub use message::{
 pub use server::{Server, ServerHandle};
 pub use settings::Settings;
 
-/// The README, whose code is tested with that of the documentation.
+/// The README; its code is tested with the documentation.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

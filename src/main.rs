@@ -1,6 +1,7 @@
-//! The command line: serves a directory; every setting is a flag, a variable and a line of a file.
+//! The command line: serves a directory; each setting is a flag, a variable and a line of a file.
 //!
-//! Ends with 0 when it was told to stop, 1 when it could not start or go on serving, 2 when an argument or a setting is wrong.
+//! Exits with 0 after a requested stop, 1 if the server could not start or go on, 2 for a wrong
+//! argument or setting.
 
 #[path = "main/access.rs"]
 mod access;
@@ -64,12 +65,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Why the program ends, in a sentence.
+/// The reason for the end of the program, in one sentence.
 #[derive(Debug)]
 enum Failure {
-    /// What was asked for makes no sense.
+    /// The arguments make no sense.
     Usage(String),
-    /// A setting is wrong, wherever it was written.
+    /// A setting from any source is wrong.
     Settings(String),
     Serve(String),
 }
@@ -97,7 +98,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// What an error says, with its causes.
+/// The message of an error, followed by those of its causes.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut reason = error.to_string();
     let mut cause = error.source();
@@ -121,7 +122,7 @@ fn is_of_settings(error: &Error) -> bool {
     )
 }
 
-/// Prints what it would go by, if it can go by it.
+/// Prints the effective settings if they are valid.
 fn check(options: ServeOptions) -> Result<(), Failure> {
     let text = check::text(&options);
     server(&options)?.check()?;
@@ -129,7 +130,7 @@ fn check(options: ServeOptions) -> Result<(), Failure> {
     print(&text)
 }
 
-/// What serves as it was asked for; it reads and opens nothing yet but the directory.
+/// Creates the configured server; opens only the directory so far.
 fn server(options: &ServeOptions) -> Result<Server, Failure> {
     let directory = options.own.directory();
     let files = Files::new(&directory)
@@ -153,7 +154,7 @@ fn serve(options: ServeOptions) -> Result<(), Failure> {
     if let Some(page) = page {
         server.mount_statistics(page);
     }
-    // Nothing is opened, no log file either, for settings that are wrong.
+    // With wrong settings, no file is opened, not even a log file.
     server.check()?;
     let process = Process::new(&options.own)?;
     let logger = Logger::install(&options.own)?;
@@ -171,7 +172,7 @@ fn serve(options: ServeOptions) -> Result<(), Failure> {
     Ok(done?)
 }
 
-/// Has it said what is served and where, once that is so: signals are obeyed by then.
+/// Prints the directory and the address after the start. Signals are handled by then.
 fn announce(own: &Own, is_shown: bool, server: &Arc<Server>, bus: &Bus) {
     let shown = own.directory().display().to_string();
     let mut rest = String::new();
@@ -183,11 +184,11 @@ fn announce(own: &Own, is_shown: bool, server: &Arc<Server>, bus: &Bus) {
         rest.push_str(&format!("drupe: statistics at /{}/\n", path.trim_matches('/')));
     }
     let server = Arc::clone(server);
-    // After the server's own 80.
+    // After the server's own priority, 80.
     bus.subscribe("start", 90, "announcement", move |message| {
         if !message.has_failures() {
             let base = if server.settings.listen.is_empty() { server.base() } else { server.description() };
-            // A Unix socket has a path and no resources to show.
+            // The path of a Unix socket takes no trailing slash.
             let slash = if base.starts_with("http") && !base.contains(',') && !base.ends_with('/') { "/" } else { "" };
             say(format_args!("drupe: serving {shown} at {base}{slash}\n{rest}drupe: press Ctrl-C to stop\n"));
         }
@@ -195,11 +196,11 @@ fn announce(own: &Own, is_shown: bool, server: &Arc<Server>, bus: &Bus) {
     });
 }
 
-/// Reads all settings again, as they were read at the start.
+/// Reads all settings again, from the same sources as at the start.
 fn again(own: &Own, context: Option<SslContext>) -> Result<Settings, String> {
     let options = match task(lexopt::Parser::from_env()) {
         Ok(Command::Serve(options)) => options,
-        // The arguments are those that it was started with.
+        // The arguments are the same as at the start.
         Ok(_) => return Err("the arguments ask for something else".to_owned()),
         Err(failure) => return Err(failure.reason().to_owned()),
     };
@@ -211,7 +212,7 @@ fn again(own: &Own, context: Option<SslContext>) -> Result<Settings, String> {
     Ok(settings)
 }
 
-/// Prints to standard output; whoever closes it early, as `head` does, has read enough.
+/// Prints to standard output. A reader that closes early, such as `head`, is not an error.
 fn print(text: &str) -> Result<(), Failure> {
     let mut output = io::stdout().lock();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
@@ -222,7 +223,7 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Writes to standard error in one go; there is nowhere to report that it is closed.
+/// Writes to standard error in one call. An error is ignored, because it cannot be reported.
 fn say(text: Arguments<'_>) {
     let _ = io::stderr().lock().write_all(text.to_string().as_bytes());
 }

@@ -1,18 +1,19 @@
-//! What a process lives by: a bus of states and channels, and what is plugged into it; CherryPy's `cherrypy.process`.
+//! The lifecycle of a process: a bus of states and channels, and its plugins; CherryPy's
+//! `cherrypy.process`.
 //!
-//! [`Bus`] stands by itself: nothing here needs a server. [`PidFile`], [`DropPrivileges`] and [`Monitor`] are plugins for it, and `SignalHandler`
-//! (feature `signals`); [`Plugin`] is what others have to be.
+//! [`Bus`] needs no server. Its plugins are [`PidFile`], [`DropPrivileges`], [`Monitor`] and
+//! `SignalHandler` (feature `signals`). Implement [`Plugin`] for a custom plugin.
 //!
-//! | channel | told | CherryPy's priorities |
+//! | channel | published | CherryPy's priorities |
 //! |---|---|---|
-//! | `start` | when it starts | 50 what others need, 70 [`PidFile`] and [`Monitor`], 75 a server binds, 77 [`DropPrivileges`], 80 a server accepts |
-//! | `stop` | when it stops | 25 a server, 50 everything else |
+//! | `start` | at a start | 50 dependencies of other parts, 70 [`PidFile`] and [`Monitor`], 75 a server binds, 77 [`DropPrivileges`], 80 a server accepts |
+//! | `stop` | at a stop | 25 a server, 50 everything else |
 //! | `restart` | between the two halves of a restart | |
-//! | `exit` | when it ends | 50 [`PidFile`] |
-//! | `graceful` | when files are to be opened anew | 50 |
-//! | `cut` | when a stop is to wait for nobody any more | 50 a server |
-//! | `log` | what the bus has to say | 50 what hands it to the `log` crate |
-//! | `main` | ten times a second, in the thread that blocks | |
+//! | `exit` | at the end | 50 [`PidFile`] |
+//! | `graceful` | when files are to be reopened | 50 |
+//! | `cut` | when a stop is to wait no longer | 50 a server |
+//! | `log` | for each log message of the bus | 50 the listener for the `log` crate |
+//! | `main` | ten times a second, in the blocked thread | |
 
 #[cfg(feature = "signals")]
 pub use crate::bus::SignalHandler;

@@ -1,4 +1,4 @@
-//! The server as its user holds it: CherryPy's server adapter.
+//! The server for users: CherryPy's server adapter.
 
 mod address;
 mod built_in;
@@ -42,34 +42,36 @@ use crate::settings::Settings;
 /// }
 /// ```
 ///
-/// [`start`](Self::start) and [`stop`](Self::stop) take `&self`: they may be called from any thread, twice, and a handler may stop its
-/// own server through a [`ServerHandle`]. Dropping a server stops it.
+/// [`start`](Self::start) and [`stop`](Self::stop) take `&self`: any thread may call them,
+/// repeatedly, and a handler may stop its own server through a [`ServerHandle`]. Dropping a server
+/// stops it.
 #[derive(Debug)]
 pub struct Server {
-    /// What the next start goes by; CherryPy's attributes, under their names.
+    /// The settings for the next start; CherryPy's attributes, under CherryPy's names.
     pub settings: Settings,
     shared: Arc<Shared>,
-    /// On buses, which are to forget it when it is dropped.
+    /// Subscriptions to buses, ended when the server is dropped.
     subscriptions: Subscriptions,
 }
 
-/// A server as others may hold it: to look at it and to stop it.
+/// A handle to observe and to stop a server.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
     shared: Arc<Shared>,
 }
 
 impl Server {
-    /// A server with default settings that answers with `handler`.
+    /// Makes a server with default settings that answers with `handler`.
     pub fn new(handler: impl Handler) -> Self {
         Self::serving(Served::Handler(Arc::new(handler)))
     }
 
-    /// Binds and starts; returns once connections are accepted. Nothing happens if it runs already.
+    /// Binds and starts; returns once connections are accepted. Does nothing if the server runs
+    /// already.
     ///
     /// # Errors
-    /// A setting that is out of range, a host without an address, an address that cannot be had, a thread that cannot be started: each
-    /// names what it is about, and nothing is left behind.
+    /// A setting out of range, a host without an address, an address that cannot be bound, a thread
+    /// that cannot be started. Each error names the subject; a failed start leaves nothing open.
     pub fn start(&self) -> Result<(), Error> {
         if self.shared.start(&self.settings)? {
             log::info!("serving on {}", self.description());
@@ -77,33 +79,46 @@ impl Server {
         Ok(())
     }
 
-    /// Checks the settings as [`start`](Self::start) does, files of certificates and keys included, and listens nowhere.
+    /// Checks the settings as [`start`](Self::start) does, including files of certificates and
+    /// keys, without listening.
     ///
     /// # Errors
-    /// The first setting that is out of range, contradicts another or names a file that will not do; with where it was written, if it was.
+    /// The first setting that is out of range, contradicts another or names an unusable file; with
+    /// the setting's origin in a file or the environment.
     pub fn check(&self) -> Result<(), Error> {
         let checked = Config::resolve(&self.settings).and_then(|config| Engine::check(&config));
         checked.map_err(|error| self.settings.locate(error))
     }
 
-    /// Stops: accepts no more, closes idle connections at once, lets running requests finish for `shutdown_timeout`, cuts what is left, and
-    /// joins every thread. Nothing happens if it does not run.
+    /// Stops the server. Does nothing if the server does not run.
     ///
-    /// From a handler it does not wait for that handler, whose answer is still sent.
+    /// A stop:
+    /// - accepts no more connections and closes idle ones at once,
+    /// - lets running requests finish for `shutdown_timeout`, and cuts the rest,
+    /// - joins every thread.
+    ///
+    /// A stop called by a handler does not wait for that handler; the handler's answer is still
+    /// sent.
     pub fn stop(&self) -> Stopped {
         self.shared.stop()
     }
 
-    /// Stops and starts again, with the settings as they are now. Who [`block`](Self::block)s goes on blocking.
+    /// Stops and starts again, with the current settings. Callers of [`block`](Self::block) stay
+    /// blocked.
     ///
-    /// Where address and socket settings stay the same, so do the listening sockets, port 0 with the port it got: connections wait meanwhile,
-    /// and none is refused. Those that wait for a request stay open and are served afterwards, unless TLS is switched on or off, or proxies
-    /// or what clients have to show (`ssl_client_ca`, `ssl_verify_mode`, an `ssl_context` of an adapter) change.
+    /// If address and socket settings stay the same, the listening sockets stay open, with the same
+    /// port for port 0. New connections then wait in the backlog, and none is refused. Connections
+    /// waiting for a request stay open and are served afterwards, unless one of these changes:
+    /// - TLS on or off,
+    /// - the proxies,
+    /// - the demands on clients (`ssl_client_ca`, `ssl_verify_mode`, an `ssl_context` of an
+    ///   adapter).
     ///
     /// # Errors
-    /// As [`start`](Self::start); [`Error::Stopped`] if somebody has asked for a stop meanwhile. Then the server is stopped.
+    /// The errors of [`start`](Self::start); [`Error::Stopped`] if another caller has requested a
+    /// stop meanwhile. After an error the server is stopped.
     pub fn restart(&self) -> Result<(), Error> {
-        // Without a moment in between in which it is stopped: others would take that for the end.
+        // Without an intermediate `Stopped` state, which callers of `block` would take for the end.
         if self.shared.stop_for(LifeState::Paused).is_none() {
             return self.start();
         }
@@ -113,45 +128,55 @@ impl Server {
         Ok(())
     }
 
-    /// Waits until connections are accepted: at once if it runs, else until another thread has started it.
+    /// Waits until connections are accepted; returns at once if the server runs.
     ///
     /// # Errors
-    /// [`Error::Serving`] if it does not run because its last start has failed, or because it could not go on.
+    /// [`Error::Serving`] if the server does not run because the last start has failed, or because
+    /// of a failure while serving.
     pub fn wait(&self) -> Result<(), Error> {
         self.shared.wait()
     }
 
-    /// Waits until it is stopped; returns at once if it does not run.
+    /// Waits until the server is stopped; returns at once if the server does not run.
     ///
     /// # Errors
-    /// [`Error::Serving`] if nobody has stopped it: it could not go on, or its last start has failed.
+    /// [`Error::Serving`] if the server ended without a stop: a failure while serving, or a failed
+    /// start.
     pub fn block(&self) -> Result<(), Error> {
         self.shared.block()
     }
 
-    /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature `signals`), or by
-    /// [`ServerHandle::stop`]. A second signal ends it at once, cutting what runs.
+    /// Starts, then blocks until the process is told to end: by SIGTERM or SIGINT (feature
+    /// `signals`), or by [`ServerHandle::stop`]. A second signal ends the server at once, cutting
+    /// running requests.
     ///
-    /// A server that is on buses ([`subscribe`](Self::subscribe)) is started by them: it starts those that do not run, and when it has
-    /// stopped, whoever has stopped it, has them exit and waits until they have. SIGTERM and SIGINT have them exit, and with them what else
-    /// is there; one that comes in the middle of their start is obeyed as soon as that is through. A bus that runs already is left to
-    /// whoever has started it. SIGHUP and SIGUSR1 are for the server alone.
+    /// A server on buses ([`subscribe`](Self::subscribe)) is started by the buses:
+    /// - `quickstart` starts the buses that do not run; a running bus is left to the starter.
+    /// - After the server has stopped, for any reason, `quickstart` exits these buses and waits for
+    ///   the end.
+    /// - SIGTERM and SIGINT exit the buses, and thereby all parts of the process. A signal during
+    ///   the start of the buses takes effect after the start.
+    /// - SIGHUP and SIGUSR1 apply to the server only.
     ///
-    /// Where systemd asks for it (`Type=notify`, `notify-reload`) it is told when connections are accepted, when the server restarts, and when
-    /// it stops. A server that was only started tells nothing: it may be a part of something larger.
+    /// Under systemd (`Type=notify`, `notify-reload`) the server notifies when connections are
+    /// accepted, when the server restarts, and when it stops. A server started by
+    /// [`start`](Self::start) does not notify: it may be a part of a larger process.
     ///
-    /// SIGHUP puts in force what [`on_reload`](Self::on_reload) says, SIGUSR1 has certificates loaded again, as
-    /// [`ServerHandle::reload_tls`] does; both have files opened anew for [`on_graceful`](Self::on_graceful). What goes wrong is logged. A
-    /// signal that nothing was asked for is left alone: with TLS there always is something.
+    /// SIGHUP applies the settings of [`on_reload`](Self::on_reload). SIGUSR1 reloads certificates,
+    /// as [`ServerHandle::reload_tls`] does. Both call the listeners of
+    /// [`on_graceful`](Self::on_graceful). Errors are logged. `quickstart` does not catch a signal
+    /// if there is nothing to reload or reopen; with TLS there always is.
     ///
     /// # Errors
-    /// As [`start`](Self::start) and [`block`](Self::block), and `System` if the signals cannot be had. `Bus` if a bus cannot be started, be
-    /// it for the server's own reasons, or ends because another of its parts cannot go on.
+    /// The errors of [`start`](Self::start) and [`block`](Self::block). `System` if the signals
+    /// cannot be caught. `Bus` if a bus cannot be started, even because of the server itself, or
+    /// ends because of a failure of another part.
     pub fn quickstart(&self) -> Result<(), Error> {
         let driven = Arc::new(Driven::by(&self.shared));
-        // It is not for a server to start that is started by its buses.
+        // A server on buses is started by the buses.
         let claimed = if driven.is_empty() { self.shared.claim_start() } else { None };
-        // Before anybody can see that it serves: a signal from then on is to be obeyed. One that comes before waits for the start.
+        // Before the server is seen to serve: signals from then on must be obeyed. An earlier
+        // signal waits for the start.
         #[cfg(feature = "signals")]
         let _caught = self.obey_all_signals(claimed.is_some(), &driven)?;
         if let Some(kept) = claimed {
@@ -159,7 +184,7 @@ impl Server {
             log::info!("serving on {}", self.description());
         }
         if driven.start()? {
-            // It may have left its buses meanwhile.
+            // The server may have left the buses meanwhile.
             self.stop();
         }
         self.shared.set_main(true);
@@ -168,7 +193,7 @@ impl Server {
         ended.and(driven.end())
     }
 
-    /// A handle that can be cloned and sent, for handlers and other threads.
+    /// Returns a handle that can be cloned and sent, for handlers and other threads.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         ServerHandle { shared: Arc::clone(&self.shared) }
@@ -177,7 +202,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Handles may outlive it: no bus is to start what nobody owns.
+        // Handles may outlive the server: no bus may start a server without an owner.
         let buses = std::mem::take(&mut self.shared.life().buses);
         for bus in buses.iter().filter_map(WeakBus::upgrade) {
             self.subscriptions.end(&bus);
@@ -193,7 +218,7 @@ impl ServerHandle {
         self.shared.stop()
     }
 
-    /// Whether connections are accepted.
+    /// True if connections are accepted.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.shared.life().state == LifeState::Running
@@ -202,26 +227,27 @@ impl ServerHandle {
     /// Waits until connections are accepted; see [`Server::wait`].
     ///
     /// # Errors
-    /// As there.
+    /// The errors of [`Server::wait`].
     pub fn wait(&self) -> Result<(), Error> {
         self.shared.wait()
     }
 
-    /// Waits until it is stopped; see [`Server::block`].
+    /// Waits until the server is stopped; see [`Server::block`].
     ///
     /// # Errors
-    /// As there.
+    /// The errors of [`Server::block`].
     pub fn block(&self) -> Result<(), Error> {
         self.shared.block()
     }
 
-    /// The addresses of TCP it listens on, with their real ports; empty unless it runs.
+    /// Returns the TCP addresses of the server, with real ports; empty unless the server runs.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.shared.addresses()
     }
 
-    /// Has a stop that is under way wait no longer: what still runs is cut. Nothing happens if none is.
+    /// Ends the wait of a stop under way: running requests are cut. Does nothing without a stop
+    /// under way.
     pub fn cut(&self) {
         self.shared.cut();
     }

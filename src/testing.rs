@@ -1,4 +1,5 @@
-//! For tests of handlers: without a socket, through the real connection loop in memory, or over a real port.
+//! Tests of handlers: without a socket, through the real connection loop in memory, or over a real
+//! port.
 //!
 //! ```
 //! use drupe::{Body, Request, testing};
@@ -37,38 +38,41 @@ use crate::net::tls::secure::Secure;
 use crate::server::{Server, ServerHandle};
 use crate::settings::Settings;
 
-/// Has `handler` answer `request`, and nothing more: no socket, no limits, no fields of the server's.
+/// Calls `handler` with `request` directly: no socket, no limits, no header fields of the server.
 pub fn call(handler: &impl Handler, mut request: Request) -> Response {
     handler.handle(&mut request)
 }
 
-/// What a client that sends `bytes` and then ends its side is answered, with default settings.
+/// Returns the answer to a client that sends `bytes` and then closes its side, under default
+/// settings.
 ///
-/// It goes through the very code that serves a socket. An upgrade ends it with the `101`.
+/// The bytes go through the same code as those of a socket. An upgrade ends the exchange with the
+/// `101`.
 pub fn exchange(handler: impl Handler, bytes: &[u8]) -> Vec<u8> {
     let conversation = Conversation::new(handler, &Settings::default());
     conversation.map(|conversation| conversation.run([bytes.to_vec()])).unwrap_or_default()
 }
 
-/// Connections in memory to one handler under settings of choice.
+/// In-memory connections to one handler under given settings.
 pub struct Conversation {
     service: Arc<Service>,
 }
 
 impl Conversation {
-    /// Prepares them. TLS is left out: there is nothing to be kept secret in memory.
+    /// Prepares connections without TLS.
     ///
     /// # Errors
-    /// `Setting` for one that cannot be used.
+    /// `Setting` if a setting cannot be used.
     pub fn new(handler: impl Handler, settings: &Settings) -> Result<Self, Error> {
         let config = Config::resolve(settings)?;
         Ok(Self { service: Arc::new(Service::new(config, Arc::new(handler))) })
     }
 
-    /// Prepares them over TLS, as `settings` have it: what is sent and answered are the bytes on the wire, records and all.
+    /// Prepares connections with TLS, as set in `settings`: input and output are the TLS records on
+    /// the wire.
     ///
     /// # Errors
-    /// `Setting` for one that cannot be used, and where there is no certificate.
+    /// `Setting` if a setting cannot be used, or without a certificate.
     pub fn encrypted(handler: impl Handler, settings: &Settings) -> Result<Self, Error> {
         let config = Config::resolve(settings)?;
         let Some(asked) = config.tls.clone() else {
@@ -80,14 +84,16 @@ impl Conversation {
         Ok(Self { service: Arc::new(service) })
     }
 
-    /// What a client that sends `pieces`, each as one segment, and then ends its side is answered.
+    /// Returns the answer to a client that sends `pieces`, each as one segment, and then closes its
+    /// side.
     ///
-    /// It must go on piece by piece exactly as over a socket; time does not pass in it, so nothing is ever late.
+    /// The pieces are processed one by one, exactly as over a socket. Time does not pass, so no
+    /// timeout occurs.
     pub fn run(&self, pieces: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
         let stream = self.stream(Script::new(pieces));
         let mut context = WorkerContext::new(Arc::clone(&self.service), Arc::default());
         let mut connection = ClientConnection::new(stream, None, Instant::now(), &context.config);
-        // Each turn reads a piece or the end; a connection that went on without would never end.
+        // Each iteration reads a piece or the end, so the loop ends.
         while matches!(connection.advance(&mut context), Verdict::Park | Verdict::Again) {
             connection.expect_input();
         }
@@ -108,7 +114,7 @@ impl std::fmt::Debug for Conversation {
     }
 }
 
-/// A server on a free port of 127.0.0.1, stopped when it is dropped.
+/// A server on a free port of 127.0.0.1, stopped when dropped.
 #[derive(Debug)]
 pub struct TestServer {
     server: Server,
@@ -119,16 +125,17 @@ impl TestServer {
     /// Starts `handler` with default settings.
     ///
     /// # Panics
-    /// If no port or thread can be had.
+    /// If no port or thread is available.
     #[must_use]
     pub fn new(handler: impl Handler) -> Self {
         Self::with(handler, |_| {})
     }
 
-    /// Starts `handler` with what `change` makes of the default settings; the address is always an ephemeral port of 127.0.0.1.
+    /// Starts `handler` with default settings modified by `change`. The address is always an
+    /// ephemeral port of 127.0.0.1.
     ///
     /// # Panics
-    /// If a setting cannot be used, or no port or thread can be had.
+    /// If a setting cannot be used, or no port or thread is available.
     #[must_use]
     pub fn with(handler: impl Handler, change: impl FnOnce(&mut Settings)) -> Self {
         let mut server = Server::new(handler);
@@ -144,25 +151,25 @@ impl TestServer {
         Self { server, address }
     }
 
-    /// Where it listens.
+    /// The listening address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL of a path on it.
+    /// The URL of a path on the server.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}://{}{path}", self.server.scheme(), self.address)
     }
 
-    /// The server itself.
+    /// The server.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// A handle on it.
+    /// A handle to the server.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         self.server.handle()

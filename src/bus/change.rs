@@ -1,19 +1,19 @@
-//! From one state to the next: one thread at a time, and no listener under a lock.
+//! Changes of state: one thread at a time, and no listener called under a lock.
 
 use super::Bus;
 use super::error::{BusError, Failures};
 use super::state::State;
 
-/// What comes of a wish in a state.
+/// The response to a requested change in a given state.
 pub(super) enum BusStep {
-    /// It is as wished.
+    /// The bus is already in the requested state.
     Done,
     Do(fn(&Bus) -> Result<(), BusError>),
     Refuse,
 }
 
 impl Bus {
-    /// Runs a change of state as the only thread that does, and the exit that others have asked for meanwhile.
+    /// Runs a change of state exclusively, then any exit requested meanwhile by other threads.
     pub(super) fn change(&self, wish: &'static str, judge: impl FnOnce(State) -> BusStep) -> Result<(), BusError> {
         let work = {
             let mut life = self.life();
@@ -35,7 +35,7 @@ impl Bus {
                 break;
             }
             drop(life);
-            // Who asked for it has gone on; failures are logged.
+            // The requester of the exit has already returned; failures are logged.
             let _ = self.do_exit();
         }
         self.shared.changed.notify_all();
@@ -45,7 +45,7 @@ impl Bus {
     pub(super) fn end(&self, cause: Option<Failures>) -> Result<(), BusError> {
         {
             let mut life = self.life();
-            // The first cause is that of the others; what has ended needs none.
+            // Only the first cause is kept, and none if the bus has ended.
             if life.cause.is_none() && !life.has_ended() {
                 life.cause = cause;
             }
@@ -59,7 +59,7 @@ impl Bus {
             _ => BusStep::Do(Self::do_exit),
         });
         match ended {
-            // Another has begun a change in between.
+            // Another thread began a change in between.
             Err(BusError::Refused { .. }) => self.end(None),
             ended => ended,
         }
@@ -77,7 +77,7 @@ impl Bus {
             return Ok(());
         };
         self.life().cause = Some(failures.clone());
-        // What could not be stopped is logged; what could not be started is what matters.
+        // A failure to stop is logged; the failure to start is returned.
         let _ = self.do_exit();
         Err(BusError::Failed(failures))
     }

@@ -1,4 +1,4 @@
-//! Who listens to what, and telling them: in order, all of them, and without a lock.
+//! Listeners and message delivery: in order, to all listeners, without a lock.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Bus;
 use super::error::{BoxError, Failures};
 
-/// Something that is told to the listeners of a channel.
+/// A message for the listeners of a channel.
 #[derive(Debug)]
 pub struct Message<'a> {
     pub(super) bus: &'a Bus,
@@ -20,14 +20,14 @@ pub struct Message<'a> {
     pub(super) has_failures: bool,
 }
 
-/// Names one subscription, to end it by with [`Bus::unsubscribe`].
+/// Identifies one subscription for [`Bus::unsubscribe`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Subscription(u64);
 
-/// What a listener is.
+/// The function of a listener.
 type Listen = dyn Fn(&Message<'_>) -> Result<(), BoxError> + Send + Sync;
 
-/// All listeners.
+/// The listeners of all channels.
 #[derive(Default)]
 pub(super) struct Channels(Mutex<HashMap<String, Vec<Listener>>>);
 
@@ -40,38 +40,39 @@ struct Listener {
 }
 
 impl Message<'_> {
-    /// The bus it came over.
+    /// The bus of the message.
     #[must_use]
     pub fn bus(&self) -> &Bus {
         self.bus
     }
 
-    /// The channel it came by.
+    /// The channel of the message.
     #[must_use]
     pub fn channel(&self) -> &str {
         self.channel
     }
 
-    /// What is said; empty on the channels of states.
+    /// The text of the message; empty on channels of states.
     #[must_use]
     pub fn text(&self) -> &str {
         self.text
     }
 
-    /// Whether something has gone wrong: on the channel `log`.
+    /// True if the message reports an error; only on the channel `log`.
     #[must_use]
     pub fn is_trouble(&self) -> bool {
         self.is_trouble
     }
 
-    /// Whether a `stop` is going to be followed by a `start`, or that `start` follows: what is wanted again need not be given up.
+    /// True if the message is part of a restart: resources needed at the next `start` may be kept.
     #[must_use]
     pub fn is_restart(&self) -> bool {
         self.is_restart
     }
 
-    /// Whether a listener before this one has failed at this message. What must not be done then, such as serving when privileges could
-    /// not be dropped, is left undone by who asks; what has been begun is undone by the `stop` that follows.
+    /// True if an earlier listener has failed at this message. A listener should check this value
+    /// before a step that must not follow a failure, such as serving with undropped privileges. The
+    /// `stop` that follows undoes steps already done.
     #[must_use]
     pub fn has_failures(&self) -> bool {
         self.has_failures
@@ -84,7 +85,7 @@ impl Channels {
         let listener = Listener { priority, id, name: name.into(), listen };
         let mut channels = self.channels();
         let listeners = channels.entry(channel.to_owned()).or_default();
-        // After its equals.
+        // After listeners of the same priority.
         let at = listeners.partition_point(|other| other.priority <= priority);
         listeners.insert(at, listener);
         id
@@ -100,7 +101,7 @@ impl Channels {
         }
         channels.retain(|_, listeners| !listeners.is_empty());
         drop(channels);
-        // What a listener holds is dropped without the lock: that is foreign code, too.
+        // The listener is dropped outside the lock, because dropping it can run foreign code.
         removed.is_some()
     }
 
@@ -108,7 +109,7 @@ impl Channels {
         self.channels().contains_key(channel)
     }
 
-    /// Tells all those who listen at this moment; those who are added by one of them are told the next time.
+    /// Calls all current listeners. Listeners added meanwhile get the next message.
     pub(super) fn tell(&self, message: &Message<'_>) -> Result<(), Failures> {
         let listeners = self.channels().get(message.channel).cloned().unwrap_or_default();
         let mut failed = Vec::new();
@@ -123,17 +124,17 @@ impl Channels {
         if failed.is_empty() { Ok(()) } else { Err(Failures { channel: message.channel.to_owned(), failed }) }
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn channels(&self) -> MutexGuard<'_, HashMap<String, Vec<Listener>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a panic says.
+/// The text of a panic.
 fn text(panic: &(dyn Any + Send)) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
     owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why")
 }
 
-/// Subscriptions differ between buses, too: none can be ended by another's.
+/// The next subscription number, unique across all buses, so no bus can end a foreign subscription.
 static NEXT: AtomicU64 = AtomicU64::new(0);

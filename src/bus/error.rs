@@ -1,4 +1,4 @@
-//! What can go wrong with a bus and what is plugged into it.
+//! Errors of a bus and of its plugins.
 
 use std::error;
 use std::fmt;
@@ -8,39 +8,39 @@ use std::sync::Arc;
 
 use super::state::State;
 
-/// Whatever a listener fails for.
+/// Any error of a listener.
 pub type BoxError = Box<dyn error::Error + Send + Sync>;
 
-/// Why something was not done, or not all of it.
+/// The reason a request to a bus failed, completely or in part.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BusError {
-    /// It cannot be done in this state, or while another thread is in the middle of a change.
+    /// The request is not allowed in this state, or during a change by another thread.
     Refused {
-        /// What was asked for, such as `start`.
+        /// The request, such as `start`.
         wish: &'static str,
-        /// What the bus was doing.
+        /// The state of the bus.
         state: State,
     },
-    /// Listeners have failed; all the others have run.
+    /// Listeners have failed; all others have run.
     Failed(Failures),
-    /// What was waited for did not come in time.
+    /// The awaited state was not reached in time.
     TimedOut {
-        /// What the bus was doing instead.
+        /// The state of the bus instead.
         state: State,
     },
-    /// What was waited for will not come: the bus has exited.
+    /// The awaited state cannot be reached: the bus has exited.
     Exited,
-    /// A PID file is another's.
+    /// Another process holds the PID file.
     Held {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is in it, cut short: the number of a process, as a rule.
+        /// The content of the file, truncated; usually a PID.
         by: String,
     },
     /// A file cannot be used.
     File {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// The reason.
         source: io::Error,
@@ -49,19 +49,19 @@ pub enum BusError {
     Unknown {
         /// `user` or `group`.
         kind: &'static str,
-        /// The name as it was given.
+        /// The name as given.
         name: String,
     },
-    /// The operating system refused something, or did not do it.
+    /// The operating system refused an operation, or did not perform it.
     System {
-        /// What was asked for.
+        /// The operation.
         what: String,
         /// The reason.
         source: io::Error,
     },
 }
 
-/// Who has failed at one message, and for what; never empty.
+/// The listeners that failed at one message, with their errors; never empty.
 #[derive(Clone, Debug)]
 pub struct Failures {
     pub(super) channel: String,
@@ -69,20 +69,20 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// The channel that the message was published on.
+    /// The channel of the message.
     #[must_use]
     pub fn channel(&self) -> &str {
         &self.channel
     }
 
-    /// The names of the listeners, in the order they ran in, with the reasons.
+    /// Iterates over the names and errors of the failed listeners, in the order of execution.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &(dyn error::Error + Send + Sync + 'static))> {
         self.failed.iter().map(|(name, error)| (name.as_str(), &**error))
     }
 }
 
 impl fmt::Display for Failures {
-    /// Writes each with its whole chain of causes, in one line.
+    /// Writes each failure with its chain of causes, on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.channel)?;
         for (at, (name, error)) in self.failed.iter().enumerate() {

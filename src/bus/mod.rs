@@ -1,12 +1,12 @@
-//! The life of a process, standing apart from any server: CherryPy's process bus and what can be plugged into it.
+//! The lifecycle of a process, independent of any server: CherryPy's process bus and its plugins.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | [`state`], [`change`] | what a bus does; from one to the next, by one thread at a time |
-//! | [`channels`], [`error`] | who listens; what goes wrong |
-//! | [`plugins`] | what a plugin is |
-//! | [`pid_file`], [`privileges`], [`monitor`] | plugins: one process at a time; no more rights than needed; something at intervals |
-//! | [`notify`], `signals`, `signal_handler` | systemd; signals; those on a bus |
+//! | [`state`], [`change`] | the states of a bus; changes of state, by one thread at a time |
+//! | [`channels`], [`error`] | listeners; errors |
+//! | [`plugins`] | the interface of a plugin |
+//! | [`pid_file`], [`privileges`], [`monitor`] | plugins: PID file; drop privileges; periodic calls |
+//! | [`notify`], `signals`, `signal_handler` | systemd; signals; signals as messages on a bus |
 
 mod change;
 mod channels;
@@ -38,18 +38,26 @@ pub use self::privileges::DropPrivileges;
 pub use self::signal_handler::SignalHandler;
 pub use self::state::State;
 
-/// What the parts of a process start, stop and end by; CherryPy's process bus.
+/// Starts, stops and ends the parts of a process; CherryPy's process bus.
 ///
-/// Parts listen on channels. `start`, `stop` and `exit` are told at changes of state, `restart` between the two halves of one, `graceful` when
-/// files are to be opened anew, `log` has what the bus says, `main` ticks while a thread [`block`](Self::block)s; any other name will do for
-/// what is one's own. Listeners run one after the other in the thread that publishes: those of a lower priority first, those of the same in
-/// the order they came in. No lock is held meanwhile, so a listener may use the bus. All of them run, whatever the others do: who fails or
-/// panics is named in the error.
+/// Parts listen on channels:
 ///
-/// A change of state is one thread's at a time. Another that asks for a change meanwhile is refused, except for [`exit`](Self::exit). The bus
-/// never ends the process, nor runs it anew: that is for `main` to do.
+/// * `start`, `stop` and `exit` get a message at changes of state.
+/// * `restart` gets a message between the two halves of a restart.
+/// * `graceful` gets a message when files are to be reopened.
+/// * `log` gets the log messages of the bus.
+/// * `main` ticks while a thread [`block`](Self::block)s.
+/// * Any other name is free for the program.
 ///
-/// A clone is the same bus.
+/// Listeners run in sequence on the publishing thread, by ascending priority, then in order of
+/// subscription. No lock is held meanwhile, so a listener may use the bus. All listeners run, even
+/// after a failure. The error names each listener that fails or panics.
+///
+/// Only one thread at a time can change the state. A request from another thread is refused
+/// meanwhile, except for [`exit`](Self::exit). The bus never ends or re-executes the process;
+/// `main` must do so.
+///
+/// A clone is a handle to the same bus.
 ///
 /// ```
 /// use drupe::process::{Bus, State};
@@ -78,46 +86,47 @@ pub struct Bus {
 struct Shared {
     channels: Channels,
     life: Mutex<Life>,
-    /// Rings when the state changes, or whether anybody changes it.
+    /// Notified when the state changes, or when a change begins or ends.
     changed: Condvar,
 }
 
 #[derive(Default)]
 struct Life {
     state: State,
-    /// Whether a thread is in the middle of a change.
+    /// True if a thread is in the middle of a change.
     is_changing: bool,
-    /// Whether an exit is to follow that change.
+    /// True if an exit is to follow the current change.
     wants_exit: bool,
-    /// What it exits for, until somebody is told.
+    /// The cause of the exit, reset at the next start.
     cause: Option<Failures>,
 }
 
-/// A bus that is known of and not kept: for what it itself keeps.
+/// A weak reference to a bus, for objects that the bus owns.
 #[derive(Clone)]
 pub(crate) struct WeakBus(Weak<Shared>);
 
 impl WeakBus {
-    /// The bus, if anybody else still has it.
+    /// Returns the bus, if a strong reference still exists.
     pub(crate) fn upgrade(&self) -> Option<Bus> {
         self.0.upgrade().map(|shared| Bus { shared })
     }
 
-    /// Whether it is `bus`.
+    /// True if the reference is to `bus`.
     pub(crate) fn is(&self, bus: &Bus) -> bool {
         std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&bus.shared))
     }
 }
 
 impl Life {
-    /// Whether it has ended, and everybody has been told.
+    /// True if the bus has exited and all listeners have run.
     fn has_ended(&self) -> bool {
         self.state == State::Exiting && !self.is_changing
     }
 }
 
 impl Bus {
-    /// A bus that is stopped and that nobody listens to, except that what is told on `log` goes to the `log` crate, as target `drupe::bus`.
+    /// Creates a stopped bus. Its only listener sends messages on `log` to the `log` crate, with
+    /// the target `drupe::bus`.
     #[must_use]
     pub fn new() -> Self {
         let bus = Self { shared: Arc::default() };
@@ -129,10 +138,12 @@ impl Bus {
         bus
     }
 
-    /// Has `listener` called for each message of `channel`, after those of lower `priority` (CherryPy's own are from 25 to 77, 50 where it does
-    /// not matter). `name` is what failures are reported under.
+    /// Calls `listener` for each message of `channel`, after listeners of lower `priority`.
+    /// CherryPy's priorities are from 25 to 77, with 50 as the default. Failures are reported under
+    /// `name`.
     ///
-    /// A listener should hold no clone of its bus, which would then never be dropped: [`Message::bus`] has it.
+    /// A listener should hold no clone of the bus, or the bus would never be dropped. Use
+    /// [`Message::bus`] instead.
     pub fn subscribe(
         &self,
         channel: &str,
@@ -142,27 +153,29 @@ impl Bus {
     ) -> Subscription {
         let subscription = self.shared.channels.add(channel, priority, name, Arc::new(listener));
         if channel == MAIN {
-            // Whoever blocks is to tick from now on; under the lock, so that he is not just between looking and waiting.
+            // A blocked thread must tick from now on. The lock is taken so that the thread is not
+            // between its check and its wait.
             drop(self.life());
             self.shared.changed.notify_all();
         }
         subscription
     }
 
-    /// Ends a subscription; false if there is none of that name. A message that is being published may still reach it.
+    /// Ends a subscription. Returns false if there is none. A message being published may still
+    /// arrive.
     pub fn unsubscribe(&self, subscription: Subscription) -> bool {
         self.shared.channels.remove(subscription)
     }
 
-    /// Tells `text` to all listeners of `channel`; nothing happens if there are none.
+    /// Publishes `text` to all listeners of `channel`, if any.
     ///
     /// # Errors
-    /// Those who have failed, after all have run; they are logged as well.
+    /// The listeners that failed, after all have run. Failures are logged as well.
     pub fn publish(&self, channel: &str, text: &str) -> Result<(), Failures> {
         self.tell(channel, text, false)
     }
 
-    /// Says `text` on the channel `log`.
+    /// Publishes `text` on the channel `log`.
     pub fn log(&self, text: &str) {
         self.say(text, false);
     }
@@ -171,17 +184,17 @@ impl Bus {
         WeakBus(Arc::downgrade(&self.shared))
     }
 
-    /// What it is doing.
+    /// The current state.
     #[must_use]
     pub fn state(&self) -> State {
         self.life().state
     }
 
-    /// Starts: tells `start`. Nothing happens if it is started.
+    /// Starts the bus: publishes `start`. Does nothing if the bus is started.
     ///
     /// # Errors
-    /// `Failed` if a listener has failed: then `stop` and `exit` have been told as well, so that nothing is left, and who waits or blocks is
-    /// told why. `Refused` in the middle of another change.
+    /// `Failed` if a listener fails. The bus then publishes `stop` and `exit` to clean up, and
+    /// waiting or blocked threads get the error. `Refused` in the middle of another change.
     pub fn start(&self) -> Result<(), BusError> {
         self.change("start", |state| match state {
             State::Started => BusStep::Done,
@@ -190,10 +203,11 @@ impl Bus {
         })
     }
 
-    /// Stops: tells `stop`. Nothing happens if it does not run.
+    /// Stops the bus: publishes `stop`. Does nothing if the bus does not run.
     ///
     /// # Errors
-    /// `Failed` if a listener has failed; it is stopped nevertheless. `Refused` in the middle of another change.
+    /// `Failed` if a listener fails; the bus is stopped nevertheless. `Refused` in the middle of
+    /// another change.
     pub fn stop(&self) -> Result<(), BusError> {
         self.change("stop", |state| match state {
             State::Stopped | State::Exiting => BusStep::Done,
@@ -202,10 +216,12 @@ impl Bus {
         })
     }
 
-    /// Stops and starts again, in this process: tells `stop`, `restart` and `start`. If it does not run it is started.
+    /// Stops and starts the bus again in this process: publishes `stop`, `restart` and `start`. A
+    /// bus that does not run is started.
     ///
     /// # Errors
-    /// As [`stop`](Self::stop), whose failures do not keep it from being started again, and [`start`](Self::start).
+    /// As [`stop`](Self::stop) and [`start`](Self::start). A failed stop does not prevent the
+    /// start.
     pub fn restart(&self) -> Result<(), BusError> {
         self.change("restart", |state| match state {
             State::Started => BusStep::Do(Self::do_restart),
@@ -214,27 +230,29 @@ impl Bus {
         })
     }
 
-    /// Ends: stops if it runs, then tells `exit`; who blocks goes on. Nothing happens if it has ended.
+    /// Ends the bus: stops it if it runs, then publishes `exit`; blocked threads return. Does
+    /// nothing if the bus has ended.
     ///
-    /// In the middle of a change, by whatever thread, it is noted and done by that thread right afterwards: then this returns at once. So a
-    /// listener may ask for it, and so may whoever is being stopped.
+    /// In the middle of a change, the request is recorded and this function returns at once. The
+    /// changing thread exits the bus right after the change. A listener may therefore call `exit`,
+    /// and so may a thread being stopped.
     ///
     /// # Errors
-    /// `Failed` if a listener has failed; it has ended nevertheless.
+    /// `Failed` if a listener fails; the bus has ended nevertheless.
     pub fn exit(&self) -> Result<(), BusError> {
         self.end(None)
     }
 
-    /// Has it end because the part called `name` cannot go on: an [`exit`](Self::exit) whose cause [`block`](Self::block) and
-    /// [`wait`](Self::wait) return as an error.
+    /// Ends the bus because the part called `name` cannot go on. Acts as [`exit`](Self::exit), but
+    /// [`block`](Self::block) and [`wait`](Self::wait) return `error`.
     pub fn fail(&self, name: &str, error: impl Into<BoxError>) {
         let cause = Failures { channel: "failed".to_owned(), failed: vec![(name.to_owned(), error.into().into())] };
         self.say(&cause.to_string(), true);
-        // Those who fail at it are logged, and nobody here to be told.
+        // Failures of listeners are logged, and no caller is left to receive them.
         let _ = self.end(Some(cause));
     }
 
-    /// Tells `graceful`: files are opened anew, everything goes on.
+    /// Publishes `graceful`: listeners reopen their files, and the bus keeps running.
     ///
     /// # Errors
     /// As [`publish`](Self::publish).
@@ -243,11 +261,13 @@ impl Bus {
         self.publish("graceful", "")
     }
 
-    /// Waits until it is in one of `states`, at the longest for `timeout`; says in which. In the middle of a restart it is not taken for
-    /// stopped, nor for having ended before the listeners of `exit` have run.
+    /// Waits up to `timeout` for one of `states`, and returns the state. A bus in the middle of a
+    /// restart does not count as stopped. A bus has exited only after the listeners of `exit` have
+    /// run.
     ///
     /// # Errors
-    /// `TimedOut`; `Exited`, or `Failed` with the cause, if the bus has ended and that is not what is waited for.
+    /// `TimedOut`. If the bus has ended and `Exiting` is not in `states`: `Exited`, or `Failed`
+    /// with the cause.
     pub fn wait(&self, states: &[State], timeout: Option<Duration>) -> Result<State, BusError> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut life = self.life();
@@ -267,12 +287,13 @@ impl Bus {
         }
     }
 
-    /// Waits until it has ended. While anybody listens on `main`, that is told every tenth of a second, in this thread.
+    /// Waits until the bus has ended. While `main` has listeners, publishes `main` every 100 ms on
+    /// the current thread.
     ///
-    /// Not for listeners, which it would wait for.
+    /// A listener must not call this function: the bus would wait for the listener.
     ///
     /// # Errors
-    /// `Failed` with what it has ended for, if that was no [`exit`](Self::exit).
+    /// `Failed` with the cause, if the bus ended for a reason other than [`exit`](Self::exit).
     pub fn block(&self) -> Result<(), BusError> {
         let mut life = self.life();
         while !life.has_ended() {
@@ -281,7 +302,7 @@ impl Bus {
             (life, is_time) = self.changed(life, tick);
             if is_time {
                 drop(life);
-                // Who fails is logged, and the next tick is the next chance.
+                // Failures are logged, and the next tick is the next attempt.
                 let _ = self.publish(MAIN, "");
                 life = self.life();
             }
@@ -289,7 +310,7 @@ impl Bus {
         life.cause.clone().map_or(Ok(()), |cause| Err(BusError::Failed(cause)))
     }
 
-    /// Waits for a change, at the longest for `time`; says whether that is over.
+    /// Waits up to `time` for a change. Returns true if the time has elapsed.
     fn changed<'a>(&'a self, life: MutexGuard<'a, Life>, time: Option<Duration>) -> (MutexGuard<'a, Life>, bool) {
         let changed = &self.shared.changed;
         match time {
@@ -305,7 +326,8 @@ impl Bus {
         let message = Message { bus: self, channel, text, is_trouble: false, is_restart, has_failures: false };
         let told = self.shared.channels.tell(&message);
         if let Err(failures) = &told {
-            // Who fails to log cannot be logged by those who do; who fails to start is told to the starter, and to all who wait.
+            // A failed `log` listener cannot log its own failure. A failure at `start` is returned
+            // to the caller and to all waiting threads.
             if channel != LOG && channel != START {
                 self.say(&failures.to_string(), true);
             }
@@ -320,7 +342,7 @@ impl Bus {
         }
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn life(&self) -> MutexGuard<'_, Life> {
         self.shared.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -341,9 +363,9 @@ impl fmt::Debug for Bus {
 const LOG: &str = "log";
 const START: &str = "start";
 const MAIN: &str = "main";
-/// Where it does not matter.
+/// The priority of listeners without an order.
 const DEFAULT_PRIORITY: i32 = 50;
-/// How often `main` is told.
+/// The interval between messages on `main`.
 const TICK: Duration = Duration::from_millis(100);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Something that is done again and again while a bus runs.
+//! Periodic calls while a bus runs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use super::plugins::{Plugin, Subscriptions};
 use super::{BoxError, Bus};
 
-/// Calls a function at intervals from `start` (70) to `stop` (50), on a thread of its own; CherryPy's `Monitor`.
+/// Calls a function at intervals from `start` (70) to `stop` (50), on a separate thread; CherryPy's
+/// `Monitor`.
 ///
-/// The first call comes after one interval. A call that takes longer puts off the next, and they are not made up for. A panic is logged and
-/// the next call comes all the same. A stop does not wait for an interval to end, only for a call.
+/// The first call comes after one interval. A slow call delays the next one, and missed calls are
+/// dropped. A panic is logged, and the next call comes as usual. A stop waits for a running call,
+/// but not for the end of an interval.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,7 +46,7 @@ struct Run {
     thread: JoinHandle<()>,
 }
 
-/// Whether a run is to end.
+/// The request to end a run.
 #[derive(Default)]
 struct End {
     has_come: Mutex<bool>,
@@ -52,7 +54,8 @@ struct End {
 }
 
 impl Monitor {
-    /// One that calls `call` each `interval`, of at least a millisecond. `name` is that of its thread, and what is reported.
+    /// Creates a monitor that calls `call` every `interval`, at least 1 ms. `name` is the name of
+    /// the thread and of the listener.
     #[must_use]
     pub fn new(name: &str, interval: Duration, call: impl Fn() + Send + Sync + 'static) -> Self {
         let interval = interval.max(SHORTEST);
@@ -72,7 +75,7 @@ impl Plugin for Monitor {
         }));
     }
 
-    /// It is stopped if it runs.
+    /// Ends the subscriptions, and stops the thread if it runs.
     fn unsubscribe(&self, bus: &Bus) {
         self.subscriptions.end(bus);
         self.inner.stop();
@@ -81,7 +84,7 @@ impl Plugin for Monitor {
 
 impl Inner {
     fn start(self: &Arc<Self>) -> Result<(), BoxError> {
-        // What has stopped itself is still to be joined.
+        // A run stopped by its own thread has yet to be joined.
         self.stop();
         let end = Arc::new(End::default());
         let (inner, until) = (Arc::downgrade(self), Arc::clone(&end));
@@ -99,7 +102,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Ends a run, and waits for it unless it is the one who asks.
+    /// Ends the run and joins its thread, unless called on that thread.
     fn stop(&self) {
         let run = self.run().take();
         let Some(run) = run else { return };
@@ -128,9 +131,9 @@ impl End {
         self.comes.notify_all();
     }
 
-    /// Waits for it, at the longest for `time`; says whether it has come.
+    /// Waits up to `time` for the request to end. Returns true if the request has come.
     fn comes_within(&self, time: Duration) -> bool {
-        // A time beyond all clocks is for ever.
+        // A deadline beyond the range of the clock means no deadline.
         let until = Instant::now().checked_add(time);
         let has_come = self.has_come.lock().unwrap_or_else(PoisonError::into_inner);
         let left = until.map_or(time, |until| until.saturating_duration_since(Instant::now()));
@@ -170,7 +173,7 @@ mod tests {
             assert_eq!(ticks.recv_timeout(LONG).unwrap().as_deref(), Some("often"));
         }
         bus.stop().unwrap();
-        // It is joined: what it has told by now is all.
+        // The thread is joined, so no tick can follow these.
         let _ = ticks.try_iter().count();
         assert!(ticks.recv_timeout(Duration::from_millis(20)).is_err());
         bus.start().unwrap();

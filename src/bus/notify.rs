@@ -1,7 +1,7 @@
-//! What systemd wants to know of a service (`sd_notify`): that it is ready, that it reloads, that it ends.
+//! Notifications to systemd (`sd_notify`): ready, reloading, stopping.
 //!
-//! One datagram each to the socket that `NOTIFY_SOCKET` names; where it names none, nothing happens. What cannot be told is logged, and
-//! nobody waits for long.
+//! Each notification is one datagram to the socket in `NOTIFY_SOCKET`; without the variable, none
+//! is sent. A failure is logged, and a send blocks for at most one second.
 
 use std::env;
 use std::io;
@@ -12,19 +12,19 @@ use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
-/// The service is up, or has reloaded.
+/// Reports that the service is up, or has reloaded.
 pub(crate) fn ready() {
     tell("READY=1");
 }
 
-/// The service is going down.
+/// Reports that the service is going down.
 pub(crate) fn stopping() {
     tell("STOPPING=1");
 }
 
-/// The service is taking its settings anew; [`ready`] follows.
+/// Reports that the service is reloading its settings; [`ready`] follows.
 pub(crate) fn reloading() {
-    // systemd tells by the time which message is about which reload.
+    // systemd matches notifications with reloads by this time.
     let Ok(now) = clock_gettime(ClockId::CLOCK_MONOTONIC) else { return };
     tell(&format!("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec() * 1_000_000 + now.tv_nsec() / 1000));
 }
@@ -36,7 +36,7 @@ fn tell(state: &str) {
     }
 }
 
-/// `name` is a path, or `@` and a name of the abstract namespace.
+/// Sends `state` to `name`, a path, or `@` and a name in the abstract namespace.
 fn send(name: &[u8], state: &[u8]) -> io::Result<()> {
     let address = match name {
         [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
@@ -48,7 +48,7 @@ fn send(name: &[u8], state: &[u8]) -> io::Result<()> {
     socket.send_to_addr(state, &address).map(|_| ())
 }
 
-/// For a receiver that has no room.
+/// The send timeout, for a receiver with a full buffer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

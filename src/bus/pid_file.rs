@@ -1,4 +1,4 @@
-//! A file with the number of the process in it, which only one process at a time can have.
+//! A PID file, locked by one process at a time.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -13,13 +13,18 @@ use super::error::BusError;
 use super::plugins::{Plugin, Subscriptions};
 use super::{BoxError, Bus};
 
-/// Writes the number of the process into a file at `start` (70), and removes that at `exit` (50); CherryPy's `PIDFile`.
+/// Writes the PID into a file at `start` (70), and removes the file at `exit` (50); CherryPy's
+/// `PIDFile`.
 ///
-/// The file is locked meanwhile (`flock`), so a second process that wants it is refused, and one that was killed leaves nothing but a file
-/// that the next takes over: it is the lock that counts, not the file. It is removed only if it is still the one that was locked. Where the
-/// directory may no longer be written, or not even looked into, since privileges have been dropped, it is emptied instead.
+/// The file is locked meanwhile with `flock`, so a second process is refused. A killed process
+/// leaves the file unlocked, and the next process takes over the file.
 ///
-/// It is made for its owner alone (0600): whoever can read a file can lock it, and could keep every start from what a killed process has left.
+/// At `exit`, the file is removed only if the path still names the locked file. If privileges have
+/// been dropped and the directory can no longer be written or searched, the file is emptied
+/// instead.
+///
+/// The file is created with mode 0600. Any user who can read a file can lock it, and could so block
+/// every start after a crash.
 ///
 /// ```
 /// use drupe::process::{Bus, PidFile, Plugin};
@@ -43,12 +48,12 @@ pub struct PidFile {
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    /// The file while it is ours.
+    /// The file, while this process holds it.
     held: Mutex<Option<Flock<File>>>,
 }
 
 impl PidFile {
-    /// One at `path`. Nothing is opened before `start`.
+    /// Creates a PID file plugin for `path`. The file is first opened at `start`.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let inner = Inner { path: path.into(), held: Mutex::default() };
@@ -63,14 +68,15 @@ impl Plugin for PidFile {
         self.subscriptions.add(bus.subscribe("exit", 50, "PID file", move |_| Ok::<_, BoxError>(last.give_back()?)));
     }
 
-    /// It keeps the file until it is dropped or, once more subscribed, at `exit`.
+    /// Ends the subscriptions. The file is kept until the plugin is dropped, or until `exit` if the
+    /// plugin is subscribed again.
     fn unsubscribe(&self, bus: &Bus) {
         self.subscriptions.end(bus);
     }
 }
 
 impl Inner {
-    /// Locks the file and writes into it; nothing if it is ours already.
+    /// Locks and writes the file. Does nothing if this process already holds the file.
     fn take(&self) -> Result<(), BusError> {
         if self.held().is_some() {
             return Ok(());
@@ -102,7 +108,7 @@ fn take(path: &Path) -> Result<Flock<File>, BusError> {
     let failed = |source| BusError::File { path: path.to_owned(), source };
     loop {
         let mut options = OpenOptions::new();
-        // What is at the end of a symbolic link would be another's file, and opening a pipe would wait.
+        // A symbolic link could lead to a foreign file, and opening a pipe would block.
         let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
         let file = file.open(path).map_err(failed)?;
@@ -113,13 +119,13 @@ fn take(path: &Path) -> Result<Flock<File>, BusError> {
             Ok(file) => file,
             Err((mut file, Errno::EWOULDBLOCK)) => {
                 let mut by = String::new();
-                // Whatever is in there, a number is short.
+                // The content may be arbitrary; a PID is short.
                 let _ = (&mut file).take(20).read_to_string(&mut by);
                 return Err(BusError::Held { path: path.to_owned(), by: by.trim().to_owned() });
             }
             Err((_, errno)) => return Err(failed(errno.into())),
         };
-        // Its last holder may have removed it between the two.
+        // The previous holder may have removed the file between opening and locking.
         if is_at(&file, path).map_err(failed)? {
             write(&mut file).map_err(failed)?;
             return Ok(file);
@@ -136,7 +142,7 @@ fn write(file: &mut File) -> io::Result<()> {
 fn give_back(path: &Path, file: &File) -> Result<(), BusError> {
     let failed = |source| BusError::File { path: path.to_owned(), source };
     let removed = match is_at(file, path) {
-        // Somebody has put another in its place, or has removed it.
+        // The file at the path was replaced or removed.
         Ok(false) => return Ok(()),
         Ok(true) => std::fs::remove_file(path),
         Err(error) => Err(error),
@@ -150,7 +156,7 @@ fn give_back(path: &Path, file: &File) -> Result<(), BusError> {
     }
 }
 
-/// Whether `file` is what is at `path`.
+/// True if `file` is the file at `path`.
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let ours = file.metadata()?;
     match std::fs::symlink_metadata(path) {
@@ -207,7 +213,7 @@ mod tests {
     #[test]
     fn what_is_held_is_refused_and_what_was_left_is_taken_over() {
         let place = Place::new("held");
-        // Longer than our own number, of which nothing may be left.
+        // The old content is longer than a PID; none of it may remain.
         fs::write(place.file(), "99999999999\nand more").unwrap();
         let first = take(&place.file()).unwrap();
         assert_eq!(fs::read_to_string(place.file()).unwrap(), number());
@@ -228,7 +234,7 @@ mod tests {
         bus.exit().unwrap();
     }
 
-    /// Who can open it, to read it only, can lock it.
+    /// Any user who can open the file, even read-only, can lock it.
     #[test]
     fn nobody_else_can_keep_us_from_it() {
         let place = Place::new("mode");

@@ -1,11 +1,11 @@
-//! What can be plugged into a bus.
+//! The interface of a plugin for a bus.
 
 use std::sync::{Mutex, PoisonError};
 
 use super::Bus;
 use super::channels::Subscription;
 
-/// A part of a process that lives by a bus: it listens for as long as it is subscribed.
+/// A part of a process driven by a bus; listens while subscribed.
 ///
 /// ```
 /// use drupe::process::{Bus, Plugin, Subscriptions};
@@ -35,24 +35,24 @@ use super::channels::Subscription;
 /// # Ok::<(), drupe::process::BusError>(())
 /// ```
 pub trait Plugin {
-    /// Listens on the channels it needs. Twice is once too often, and up to the caller.
+    /// Subscribes to the channels of the plugin. The caller must not subscribe a plugin twice.
     fn subscribe(&self, bus: &Bus);
 
-    /// Listens no more. What it has begun and nobody will tell it to end, it ends now.
+    /// Ends the subscriptions, and any work that no later message would end.
     fn unsubscribe(&self, bus: &Bus);
 }
 
-/// The subscriptions of one plugin, to be ended together.
+/// The subscriptions of one plugin, ended together.
 #[derive(Debug, Default)]
 pub struct Subscriptions(Mutex<Vec<Subscription>>);
 
 impl Subscriptions {
-    /// Adds one.
+    /// Adds a subscription.
     pub fn add(&self, subscription: Subscription) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(subscription);
     }
 
-    /// Ends those that are of `bus`.
+    /// Ends the subscriptions on `bus`.
     pub fn end(&self, bus: &Bus) {
         let subscriptions = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for subscription in subscriptions {

@@ -1,4 +1,4 @@
-//! Laying down the rights of root once they are no longer needed.
+//! Drops root privileges once they are no longer needed.
 
 use std::io;
 use std::sync::Arc;
@@ -12,13 +12,16 @@ use super::error::BusError;
 use super::plugins::{Plugin, Subscriptions};
 use super::{BoxError, Bus};
 
-/// Becomes another user, another group, and sets the umask, at `start` (77): after a server has bound its sockets (75), and before it accepts
-/// the first connection (80). CherryPy's `DropPrivileges`.
+/// Changes the user, the group and the umask at `start` (77); CherryPy's `DropPrivileges`. The
+/// change comes after a server has bound its sockets (75), and before the first connection is
+/// accepted (80).
 ///
-/// With a user or a group, supplementary groups are given up. What has been done is verified, and also that root cannot be had again; should
-/// anything be amiss, the start fails. It is done for the whole process, once: there is no way back, and a restart finds it done.
+/// With a user or a group, supplementary groups are dropped. The result is verified, including that
+/// root cannot be regained; the start fails if a check fails. The change applies to the whole
+/// process, once. It cannot be undone, and a restart does not repeat it.
 ///
-/// What the process is to open later, such as certificates on a reload and log files, the user must be allowed to.
+/// The new user needs access to all files that the process opens later, such as certificates at a
+/// reload and log files.
 ///
 /// ```
 /// use drupe::process::{Bus, DropPrivileges, Plugin};
@@ -34,7 +37,7 @@ use super::{BoxError, Bus};
 #[derive(Debug, Default)]
 pub struct DropPrivileges {
     wanted: Wanted,
-    /// Whether it is done.
+    /// True if privileges have been dropped.
     done: Arc<AtomicBool>,
     subscriptions: Subscriptions,
 }
@@ -42,22 +45,24 @@ pub struct DropPrivileges {
 #[derive(Clone, Copy, Debug, Default)]
 struct Wanted {
     uid: Option<Uid>,
-    /// That of the user, unless another is asked for.
+    /// The group of the user, unless another group is set.
     gid: Option<Gid>,
     umask: Option<Mode>,
 }
 
 impl DropPrivileges {
-    /// One that changes nothing.
+    /// Creates a plugin that changes nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whom to become, by name or number, with the group that the system's database gives him unless [`group`](Self::group) says otherwise.
+    /// Sets the user to become, by name or number. The group is the user's group in the system's
+    /// database, unless [`group`](Self::group) sets another.
     ///
     /// # Errors
-    /// `Unknown` with the name; for a number without a name, too, unless the group has been set before. `System` if nobody can say.
+    /// `Unknown` if the name does not exist, or if a number has no name and no group has been set
+    /// before. `System` if the lookup fails.
     pub fn user(mut self, name: &str) -> Result<Self, BusError> {
         let failed = |errno: Errno| BusError::System { what: format!("look up user {name:?}"), source: errno.into() };
         let number = name.parse().ok().map(Uid::from_raw);
@@ -76,10 +81,10 @@ impl DropPrivileges {
         Ok(self)
     }
 
-    /// Which group to be in, by name or number.
+    /// Sets the group to become, by name or number.
     ///
     /// # Errors
-    /// `Unknown` with the name; `System` if nobody can say.
+    /// `Unknown` if the name does not exist; `System` if the lookup fails.
     pub fn group(mut self, name: &str) -> Result<Self, BusError> {
         let failed = |errno: Errno| BusError::System { what: format!("look up group {name:?}"), source: errno.into() };
         let found = found(Group::from_name(name)).map_err(failed)?.map(|group| group.gid);
@@ -90,7 +95,8 @@ impl DropPrivileges {
         Ok(self)
     }
 
-    /// What new files are not to allow: `0o027` keeps others out. Only the nine bits of permissions count.
+    /// Sets the umask of new files: `0o027` denies all access to others. Only the nine permission
+    /// bits count.
     #[must_use]
     pub fn umask(mut self, mask: u32) -> Self {
         self.wanted.umask = Some(Mode::from_bits_truncate(mask & 0o777));
@@ -123,7 +129,7 @@ impl Wanted {
         if self.uid.is_none() && self.gid.is_none() {
             return Ok(());
         }
-        // The user last: nobody else may do the rest.
+        // The user comes last, because only root may do the rest.
         setgroups(&[]).map_err(refused("give up supplementary groups"))?;
         if let Some(gid) = self.gid {
             setresgid(gid, gid, gid).map_err(refused(&format!("become group {gid}")))?;
@@ -152,7 +158,7 @@ impl Wanted {
         if !self.gid.is_none_or(is_group) {
             return Err(failed("become another group"));
         }
-        // Capabilities that were kept would let it: better try than trust.
+        // Retained capabilities could still allow the call, so the call is tried.
         let root = Uid::from_raw(0);
         if self.uid.is_some_and(|uid| uid != root) && setresuid(root, root, root).is_ok() {
             return Err(BusError::System {
@@ -164,12 +170,13 @@ impl Wanted {
     }
 }
 
-/// Says what was refused.
+/// Returns a function that builds the error for the refused operation `what`.
 fn refused(what: &str) -> impl FnOnce(Errno) -> BusError {
     move |errno| BusError::System { what: what.to_owned(), source: errno.into() }
 }
 
-/// What was looked up. Databases have several ways to say that there is no such name (`getpwnam(3)`), and where there is none nobody has one.
+/// Converts the result of a lookup. Databases report an unknown name in several ways
+/// (`getpwnam(3)`); without a database, no name exists.
 fn found<T>(result: nix::Result<Option<T>>) -> nix::Result<Option<T>> {
     match result {
         Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Ok(None),

@@ -10,18 +10,21 @@ use super::plugins::{Plugin, Subscriptions};
 use super::signals::{self, Caught};
 use super::{Bus, WeakBus};
 
-/// Has a bus obey signals, from `start` (10) until it is unsubscribed or dropped (feature `signals`); CherryPy's `SignalHandler`.
+/// Lets a bus obey signals, from `start` (10) until it is unsubscribed or dropped (feature
+/// `signals`); CherryPy's `SignalHandler`.
 ///
 /// | signal | what it does |
 /// |---|---|
-/// | SIGTERM, SIGINT | the bus exits; the second one is told on the channel `cut`, which has servers wait for nobody any more |
-/// | SIGHUP, SIGUSR1 | tells `graceful` |
+/// | SIGTERM, SIGINT | the bus exits; a second one publishes `cut`, and servers stop waiting for requests |
+/// | SIGHUP, SIGUSR1 | publishes `graceful` |
 ///
-/// Each is first told on a channel of its own name, such as `SIGHUP`. It is obeyed on a thread of its own, where listeners may take their
-/// time. It works as process 1 of a container as well, where a signal that nobody catches would be lost.
+/// Each signal is first published on a channel of the same name, such as `SIGHUP`. Listeners run on
+/// a separate thread and may block. The handler also works as process 1 of a container, where an
+/// uncaught signal would be lost.
 ///
-/// Not to be dropped by a listener on one of these channels. Afterwards the signals do what they do by default: what the program had
-/// installed before is called all the time, but that a signal was ignored cannot be had back without unsafe code.
+/// A listener on one of these channels must not drop the handler. After the drop, signals have
+/// their default action. Handlers installed earlier by the program are called throughout, but an
+/// earlier `SIG_IGN` cannot be restored without unsafe code.
 ///
 /// ```
 /// use drupe::process::{Bus, Plugin, SignalHandler};
@@ -47,12 +50,12 @@ pub struct SignalHandler {
 #[derive(Debug, Default)]
 struct Inner {
     caught: Mutex<Vec<Caught>>,
-    /// Whether an exit has been asked for since the last start.
+    /// True if an exit has been requested since the last start.
     is_asked: Arc<AtomicBool>,
 }
 
 impl SignalHandler {
-    /// One that catches nothing yet.
+    /// Creates a handler that catches no signals yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -74,7 +77,7 @@ impl Plugin for SignalHandler {
         }));
     }
 
-    /// Nothing is caught any more.
+    /// Ends the subscriptions and stops catching signals.
     fn unsubscribe(&self, bus: &Bus) {
         self.subscriptions.end(bus);
         let caught = std::mem::take(&mut *self.inner.caught.lock().unwrap_or_else(PoisonError::into_inner));
@@ -93,7 +96,7 @@ fn catch(bus: &Bus, is_asked: &Arc<AtomicBool>) -> std::io::Result<[Caught; 3]> 
                 tell(&exiting, name, |bus| bus.publish("cut", "").map_err(Into::into));
             } else {
                 join(first.take());
-                // On another thread, so that a second signal is heard while the first is obeyed.
+                // On another thread, so that a second signal is handled during the exit.
                 let bus = exiting.clone();
                 let run = move || tell(&bus, name, Bus::exit);
                 match thread::Builder::new().name("drupe-exit".to_owned()).spawn(run) {
@@ -110,7 +113,7 @@ fn catch(bus: &Bus, is_asked: &Arc<AtomicBool>) -> std::io::Result<[Caught; 3]> 
     Ok([exit, hangup, graceful])
 }
 
-/// Tells that a signal has come, then does what it is for. Who fails has been logged by the bus.
+/// Logs and publishes a caught signal, then runs `act`. The bus logs failures.
 fn tell(bus: &WeakBus, name: &str, act: impl FnOnce(&Bus) -> Result<(), super::BusError>) {
     let Some(bus) = bus.upgrade() else { return };
     bus.log(&format!("caught {name}"));

@@ -1,4 +1,4 @@
-//! Signals that ask the process to end or to look at its files again, as calls on a thread of our own.
+//! Callbacks for signals that end the process or reopen its files, on a separate thread.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
 
-/// Signals are caught for as long as this lives; afterwards they end the process again, as by default.
+/// A guard that keeps signals caught. Without a guard, the signals end the process, as by default.
 #[derive(Debug)]
 pub(crate) struct Caught {
     group: &'static Group,
@@ -16,10 +16,11 @@ pub(crate) struct Caught {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Calls `on_first` on a thread of its own at the first SIGTERM or SIGINT, and `on_more` at each that follows.
+/// Calls `on_first` on a separate thread at the first SIGTERM or SIGINT, and `on_more` at each
+/// later one.
 ///
 /// # Errors
-/// The system's, if a signal cannot be caught or a thread not be started.
+/// The system error, if a signal cannot be caught or a thread cannot be started.
 pub(crate) fn on_exit(
     on_first: impl FnOnce() + Send + 'static,
     on_more: impl Fn() + Send + 'static,
@@ -30,7 +31,7 @@ pub(crate) fn on_exit(
         for signal in &mut signals {
             log::info!("caught {}", if signal == SIGINT { "SIGINT" } else { "SIGTERM" });
             match on_first.take() {
-                // On another thread, so that a second signal is heard while the first is obeyed.
+                // On another thread, so that a second signal is handled during the exit.
                 Some(on_first) => match thread::Builder::new().name("drupe-exit".to_owned()).spawn(on_first) {
                     Ok(thread) => first = Some(thread),
                     Err(error) => log::error!("cannot obey: {error}"),
@@ -77,10 +78,12 @@ pub(super) struct Group {
     listeners: Mutex<Listeners>,
 }
 
-/// Who has the signals of a group caught; one lock for both, or who goes could undo what who comes has done.
+/// The listeners of a group. One lock guards both fields, so a leaving listener cannot undo the
+/// registration of a new one.
 #[derive(Debug)]
 struct Listeners {
-    /// Whether the signals do what they do by default: while nobody listens. `None` until somebody has.
+    /// True while the signals have their default action, without listeners. `None` until the first
+    /// listener.
     default: Option<Arc<AtomicBool>>,
     living: usize,
 }
@@ -90,12 +93,12 @@ impl Group {
         Self { signals, listeners: Mutex::new(Listeners { default: None, living: 0 }) }
     }
 
-    /// Has the signals do what they do by default while nobody listens. A caught signal can never quite be given back to the system, so this
-    /// is set up once for the process.
+    /// Registers the default action of the signals for times without listeners. A caught signal
+    /// cannot be fully returned to the system, so registration happens once per process.
     fn set_up(&self) -> io::Result<()> {
         let mut listeners = self.listeners();
         if listeners.default.is_none() {
-            // True until somebody listens: a signal that comes in between must not be swallowed.
+            // True until a listener registers: a signal in between must not be swallowed.
             let default = Arc::new(AtomicBool::new(true));
             for signal in self.signals {
                 signal_hook::flag::register_conditional_default(*signal, Arc::clone(&default))?;
@@ -105,7 +108,7 @@ impl Group {
         Ok(())
     }
 
-    /// Counts one more who listens, or one less.
+    /// Changes the number of listeners.
     fn count(&self, change: impl FnOnce(usize) -> usize) {
         let mut listeners = self.listeners();
         listeners.living = change(listeners.living);
@@ -123,7 +126,7 @@ pub(super) fn catch(group: &'static Group, listen: impl FnOnce(Signals) + Send +
     group.set_up()?;
     let signals = Signals::new(group.signals)?;
     let handle = signals.handle();
-    // From here on none is lost, though nobody has heard it yet.
+    // From here on no signal is lost, although no thread reads them yet.
     group.count(|living| living + 1);
     let mut caught = Caught { group, handle, thread: None };
     caught.thread = Some(thread::Builder::new().name("drupe-signals".to_owned()).spawn(move || listen(signals))?);

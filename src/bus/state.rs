@@ -1,8 +1,8 @@
-//! The states of a bus, and what may follow what.
+//! The states of a bus and the allowed transitions.
 
 use std::fmt;
 
-/// What a [`Bus`](super::Bus) is doing; CherryPy's states.
+/// The state of a [`Bus`](super::Bus); CherryPy's states.
 ///
 /// ```text
 /// Stopped ──► Starting ──► Started ──► Stopping ──► Stopped ──► Exiting
@@ -11,7 +11,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
-    /// Nothing runs; so it begins.
+    /// Nothing runs; the initial state.
     #[default]
     Stopped,
     /// Listeners of `start` are running.
@@ -20,12 +20,12 @@ pub enum State {
     Started,
     /// Listeners of `stop` are running.
     Stopping,
-    /// It is over: who blocks goes on. It may be started again.
+    /// The bus has ended, and blocked threads return. The bus may be started again.
     Exiting,
 }
 
 impl State {
-    /// Whether a bus goes from this state to `next` in one step.
+    /// True if a bus goes from this state to `next` in one step.
     #[must_use]
     pub fn may_become(self, next: State) -> bool {
         use State::{Exiting, Started, Starting, Stopped, Stopping};
@@ -41,7 +41,7 @@ impl State {
 }
 
 impl fmt::Display for State {
-    /// Writes it in capitals, as CherryPy does.
+    /// Writes the state in capitals, as CherryPy does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             State::Stopped => "STOPPED",

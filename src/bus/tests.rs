@@ -1,4 +1,4 @@
-//! The bus by itself: who is told, in what order, and what comes of those who fail.
+//! The bus alone: delivery, order and failures of listeners.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, mpsc};
@@ -8,7 +8,7 @@ use super::*;
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// What listeners were told, in order.
+/// The messages received by listeners, in order.
 #[derive(Clone, Default)]
 struct Told(Arc<Mutex<Vec<String>>>);
 
@@ -21,7 +21,7 @@ impl Told {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 
-    /// Has each of `channels` noted.
+    /// Records each message of `channels`.
     fn listen(&self, bus: &Bus, channels: &[&str]) {
         for channel in channels {
             let told = self.clone();
@@ -188,7 +188,7 @@ fn an_exit_from_another_thread_never_waits_for_a_change() {
     let bus = Bus::new();
     let other = bus.clone();
     bus.subscribe("stop", 50, "join", move |_| {
-        // Whoever is joined here asks for an exit first.
+        // The joined thread asks for an exit first.
         let other = other.clone();
         thread::spawn(move || other.exit().unwrap()).join().unwrap();
         Ok(())
@@ -217,7 +217,7 @@ fn waiting_ends_with_the_state_the_time_or_the_end() {
             assert_eq!(told.to_string(), "failed: server: its listener is gone");
         }
     });
-    // What fails later changes nothing, and the next start begins anew.
+    // A later failure changes nothing, and the next start resets the cause.
     bus.start().unwrap();
     bus.exit().unwrap();
     bus.fail("server", "too late");

@@ -1,4 +1,5 @@
-//! Where to listen and who may connect: which of the settings count, and whether what they say can be.
+//! Addresses to listen on and owners of socket files: the choice among the settings, and their
+//! checks.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -7,7 +8,8 @@ use crate::address::BindAddr;
 use crate::error::Error;
 use crate::settings::Settings;
 
-/// The addresses to listen on, and the setting that says so: `listen` where it is set, else `socket_file`, else host and port.
+/// Returns the setting that applies and its addresses: `listen` if set, else `socket_file`, else
+/// host and port.
 pub(super) fn bind(settings: &Settings) -> Result<(&'static str, Vec<BindAddr>), Error> {
     if !settings.listen.is_empty() {
         several(&settings.listen).map_err(|reason| Error::setting("listen", reason))?;
@@ -36,7 +38,8 @@ pub(super) fn owner(name: &'static str, owner: Option<&str>) -> Result<Option<St
     }
 }
 
-/// CherryPy takes it for off; here nothing that is asked for is silently not done.
+/// Checks `peercreds_resolve`. CherryPy ignores the setting without `peercreds`; here it is
+/// refused.
 pub(super) fn resolve(is_resolved: bool, is_known: bool) -> Result<bool, Error> {
     if is_resolved && !is_known {
         let reason = "there is nobody to find the names of while peercreds is off";
@@ -93,5 +96,6 @@ fn unix(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// What fits into an address, beside the NUL that ends a path and begins an abstract name.
+/// Maximum bytes of a socket path or abstract name, besides the NUL that ends a path and begins a
+/// name.
 const LONGEST_PATH: usize = 107;

@@ -1,4 +1,4 @@
-//! What a single setting may be, and the words it is refused with.
+//! Checks of single settings, and their error messages.
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
@@ -25,7 +25,8 @@ pub(super) fn threads_max(most: Option<usize>, threads_min: usize) -> Result<Opt
     }
 }
 
-/// How many connections there may be where the process may have `descriptors`; `None`: no limit.
+/// Returns the maximum number of connections for a process limit of `descriptors`; `None`: no
+/// limit.
 pub(super) fn connections(most: Option<usize>, descriptors: usize) -> Result<Option<usize>, Error> {
     match most {
         None => {
@@ -76,12 +77,12 @@ pub(super) fn time(name: &'static str, value: Duration) -> Result<Duration, Erro
     within(name, value, Duration::from_millis(1)..=LONGEST_TIME)
 }
 
-/// As `time`, for what zero has a meaning for.
+/// Checks like `time`, but accepts zero.
 pub(super) fn time_or_zero(name: &'static str, value: Duration) -> Result<Duration, Error> {
     within(name, value, Duration::ZERO..=LONGEST_TIME)
 }
 
-/// As `within`, for what may have no limit; the error recalls how that is written.
+/// Checks like `within`, but accepts `None`; the error names the notation of no limit.
 pub(super) fn limit<T: PartialOrd + Debug>(
     name: &'static str,
     value: Option<T>,
@@ -105,25 +106,26 @@ pub(super) fn within<T: PartialOrd + Debug>(
     Err(out_of_range(name, &value, range.start(), range.end()))
 }
 
-/// Writes numbers plain and times with their unit, as `Debug` does for both.
+/// Makes the error. `Debug` writes numbers plain and times with their unit.
 fn out_of_range(name: &'static str, value: &dyn Debug, least: &dyn Debug, most: &dyn Debug) -> Error {
     Error::setting(name, format!("{value:?} is out of range: from {least:?} to {most:?}"))
 }
 
 pub(super) const KIB: usize = 1 << 10;
 pub(super) const GIB: usize = 1 << 30;
-/// A year: beyond it a time is a slip of the pen, and sums of instants might not be.
+/// A year: a longer time is a typing error, and could overflow sums of instants.
 pub(super) const LONGEST_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-/// A worker that waits so long is kept from others, and from noticing a stop.
+/// The longest wait of a worker; a longer wait would delay other connections and a stop.
 pub(super) const LONGEST_GRACE: Duration = Duration::from_millis(100);
-/// Above what any system can start.
+/// A number above the limit of any system.
 pub(super) const MOST_THREADS: usize = 1_000_000;
 pub(super) const MOST_CONNECTIONS: usize = 1 << 24;
-/// What there may be unless a number is set, however many descriptors there are: each connection may also cost memory.
+/// Default maximum of connections for any number of descriptors: each connection may also cost
+/// memory.
 const USUAL_CONNECTIONS: usize = 65_536;
-/// The queue's places are made beforehand.
+/// The limit of a queue that is allocated in advance.
 pub(super) const LONGEST_QUEUE: usize = 1_000_000;
-/// `http::Uri` holds no more.
+/// The maximum of `http::Uri`.
 pub(super) const LONGEST_TARGET: usize = 65_534;
-/// The parser needs a place for each.
+/// The parser's table has one entry for each field.
 pub(super) const MOST_FIELDS: usize = 1024;

@@ -1,4 +1,5 @@
-//! Whom the settings about proxies trust, and in what; nothing that would leave a client's word in a proxy's place.
+//! The trust in proxies, from the settings about proxies; a setting that would pass a client's
+//! value off as a proxy's is refused.
 
 use http::HeaderName;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
@@ -10,7 +11,7 @@ use crate::proxy::network::Networks;
 use crate::proxy::trust::Trust;
 use crate::settings::Settings;
 
-/// Checks `trusted_proxies` and what belongs to it; `None` if it is empty.
+/// Checks `trusted_proxies` and the settings for it; `None` if empty.
 pub(super) fn trust(settings: &Settings) -> Result<Option<Trust>, Error> {
     let hops = within("trusted_proxy_count", settings.trusted_proxy_count, 1..=MOST_PROXIES)?;
     let fields = fields(&settings.trusted_proxy_headers)?;
@@ -51,9 +52,9 @@ fn refused(reason: impl Into<String>) -> Error {
     Error::setting("trusted_proxy_headers", reason)
 }
 
-/// What requests are framed, routed and kept by: no matter of trust.
+/// Fields for framing, routing and persistence, read by the server only.
 const OURS: [HeaderName; 8] = [CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
-/// Nobody has a longer chain, and each is an entry to keep.
+/// The limit of a proxy chain; each proxy is an entry to keep.
 const MOST_PROXIES: usize = 64;
 const NOBODY: &str = "is set, but trusted_proxies is empty: nobody would be believed";
 const NOTHING: &str = "is empty, so trusted_proxies would be believed nothing: name what they set, forwarded, or x-forwarded-for, \

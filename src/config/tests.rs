@@ -7,14 +7,14 @@ use super::*;
 use crate::settings::SslContext;
 use crate::tls::{self, Identity, Verify};
 
-/// Gives what becomes of the default settings with one of them changed, as text would.
+/// Resolves the default settings with one setting changed, as by text.
 fn resolve(name: &str, value: &str) -> Result<Config, Error> {
     let mut settings = Settings::default();
     settings.set(name, value)?;
     Config::resolve(&settings)
 }
 
-/// Each line is a name, a value and what the error says about it.
+/// Checks refusals: each line is a name, a value and the reason.
 fn refuses(cases: &str) {
     for case in cases.lines() {
         let [name, value, reason] = case.splitn(3, " | ").collect::<Vec<_>>()[..] else {
@@ -25,7 +25,7 @@ fn refuses(cases: &str) {
     }
 }
 
-/// The config that comes of a value holds what `check` looks for.
+/// Checks that the resolved config satisfies `check`.
 fn accepts(name: &str, value: &str, check: fn(&Config) -> bool) {
     let config = resolve(name, value).unwrap();
     assert!(check(&config), "{name} {value:?} gives {config:?}");
@@ -349,7 +349,7 @@ fn a_context_stands_alone() {
     }
 }
 
-/// Each line is `trusted_proxies`, `trusted_proxy_headers`, and what the error says.
+/// Checks refusals: each line is `trusted_proxies`, `trusted_proxy_headers`, and the reason.
 fn refuses_trust(cases: &str) {
     for case in cases.lines() {
         let [proxies, headers, reason] = case.splitn(3, " | ").collect::<Vec<_>>()[..] else {
@@ -396,7 +396,7 @@ fn trust_resolves_to_what_was_said() {
     let trust = Config::resolve(&settings).unwrap().trust.unwrap();
     assert!(trust.has(None) && !trust.has(Some("::1".parse().unwrap())));
     assert_eq!((trust.hops, trust.fields.len()), (64, 2));
-    // With the PROXY protocol there is something to believe in any case.
+    // With the PROXY protocol, trusted proxies need no trusted field.
     settings.set("trusted_proxy_headers", "").unwrap();
     settings.proxy_protocol = true;
     assert!(Config::resolve(&settings).unwrap().trust.unwrap().fields.is_empty());

@@ -1,6 +1,8 @@
-//! Whether TLS is spoken, and how: the settings about it, checked against each other. Files are not read here.
+//! The TLS configuration: the settings about TLS, checked against each other. Files are not read
+//! here.
 //!
-//! A setting about TLS where there is none is refused: what was meant to be encrypted must not be served in clear.
+//! A setting about TLS without TLS is refused: content meant to be encrypted must not be served in
+//! clear.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,17 +11,17 @@ use crate::error::Error;
 use crate::settings::Settings;
 use crate::tls::{self, Adapter, CertificateFiles, Identity, Options, Verify, Version};
 
-/// How TLS is done.
+/// The TLS configuration of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsConfig {
-    /// What the adapter is to follow.
+    /// The options for the adapter.
     pub(crate) options: Options,
-    /// Who does it; `None`: the adapter that is built in.
+    /// The adapter; `None`: the built-in adapter.
     pub(crate) adapter: Option<Arc<dyn Adapter>>,
 }
 
 impl TlsConfig {
-    /// Whether clients whom one lets in have shown what the other asks for, as far as that can be seen from here.
+    /// True if both configurations demand the same of clients, as far as the settings show.
     pub(crate) fn admits_as(&self, other: &Self) -> bool {
         let is_same_adapter = match (&self.adapter, &other.adapter) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
@@ -28,7 +30,7 @@ impl TlsConfig {
         is_same_adapter && self.options.admits_as(&other.options)
     }
 
-    /// Gives `None` if no TLS is asked for.
+    /// Checks the settings about TLS; `None` if TLS is off.
     pub(super) fn resolve(settings: &Settings) -> Result<Option<Self>, Error> {
         let s = settings;
         let adapter = tls::find(&s.ssl_module)?;
@@ -63,7 +65,7 @@ impl TlsConfig {
     }
 }
 
-/// Our certificate and key, wherever they are to come from.
+/// Returns the server's certificate and key, or the source of both.
 fn identity(s: &Settings) -> Result<Option<Identity>, Error> {
     let Some(context) = &s.ssl_context else {
         return Ok(s.ssl_certificate.clone().map(|certificate| Identity::Files {
@@ -82,7 +84,7 @@ fn identity(s: &Settings) -> Result<Option<Identity>, Error> {
     }
 }
 
-/// The first setting that asks for TLS, though there is no certificate.
+/// Returns the first setting that needs TLS, for a server without a certificate.
 fn needing_a_certificate(s: &Settings) -> Option<&'static str> {
     let default = Settings::default();
     let asking = [

@@ -6,16 +6,17 @@
 //!                └───────────┴────────────────────────────────────────────┘
 //! ```
 //!
-//! One room a step; each has a page at its head, and imports only rooms below it:
+//! There is one module per step. Each module describes itself at the head, and imports only modules
+//! below it in this table:
 //!
-//! | room | what it does |
+//! | module | purpose |
 //! |---|---|
 //! | [`accept`] | listens, and accepts connections |
 //! | [`reactor`] | decides which thread runs next: the reactor, its guard, the workers |
-//! | [`pool`] | holds what these threads share: the queue, the role, the roster |
-//! | [`parking`] | keeps connections that wait for their clients, without a thread |
-//! | [`connection`] | takes one connection from its first byte to its last |
-//! | [`wire`] | moves bytes in and out, within their time |
+//! | [`pool`] | holds the state shared by these threads: the queue, the role, the list of workers |
+//! | [`parking`] | keeps connections waiting for their clients, without a thread |
+//! | [`connection`] | serves one connection from the first byte to the last |
+//! | [`wire`] | moves bytes in and out, within their deadlines |
 //! | [`service`] | configuration, bounds and counters |
 
 mod accept;
@@ -49,24 +50,26 @@ use crate::net::descriptors;
 use crate::net::tls::Tls;
 use crate::statistics::Statistics;
 
-/// A server that runs: its listeners and all its threads.
+/// A running server, with all listeners and threads.
 pub(crate) struct Engine {
     pool: Arc<Pool>,
-    /// Until they are closed: who starts again needs their names, and a thread may be left that does not end.
+    /// The open entrances. A stop takes them out, because a restart needs the addresses while a
+    /// thread of this engine may live on.
     entrances: Mutex<Vec<Arc<Entrance>>>,
     watching: Mutex<Vec<JoinHandle<()>>>,
     started: Instant,
-    /// Requests that had been answered when a stop was announced.
+    /// The number of requests answered before a stop was announced.
     answered: AtomicU64,
 }
 
 impl Engine {
-    /// Binds and starts every thread but those that accept; listens on what is kept where nothing about it has changed. What is kept and
-    /// not wanted is closed.
+    /// Binds, and starts every thread except the accepting ones. Unchanged listeners in `kept` are
+    /// used again, all others are closed.
     ///
     /// # Errors
-    /// Those of [`Tls::load`] and [`Listener::bind`](crate::net::listener::Listener::bind); `System` without a poller; `Thread` if one could
-    /// not be started. Nothing is left behind.
+    /// Those of [`Tls::load`] and [`Listener::bind`](crate::net::listener::Listener::bind);
+    /// `System` without a poller; `Thread` if a thread could not be started. After an error nothing
+    /// is left behind.
     pub(crate) fn prepare(
         config: Config,
         handler: Arc<dyn Handler>,
@@ -77,7 +80,7 @@ impl Engine {
         let tls = tls(&config)?.map(Arc::new);
         let service = Arc::new(Service { tls, ..Service::new(config, handler) });
         let pool = Pool::new(service).map_err(|source| Error::System { what: "epoll", source })?;
-        // Last: what is kept has threads, which only an engine that is stopped lets go of.
+        // Last: kept listeners have threads, which only a stopped engine releases.
         let entrances = Mutex::new(kept.listen(&pool.service().config.get(), report)?);
         let engine = Self {
             pool: Arc::new(pool),
@@ -92,10 +95,10 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Accepts connections from now on, and goes on with those that are kept.
+    /// Starts to accept connections, and continues with the kept ones.
     ///
     /// # Errors
-    /// `Thread` if one could not be started; then it is stopped.
+    /// `Thread` if an accepting thread could not be started; the engine is then stopped.
     pub(crate) fn open(&self, mut kept: KeptListeners) -> Result<(), Error> {
         for entrance in self.entrances() {
             entrance.open(&self.pool).inspect_err(|_| {
@@ -113,10 +116,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Reads what a start reads, and opens nothing that others could see.
+    /// Reads everything a start would read, and opens nothing visible outside the process.
     ///
     /// # Errors
-    /// Those of [`Tls::load`], and `Setting` for a user or a group that there is none of.
+    /// Those of [`Tls::load`], and `Setting` for an unknown user or group.
     pub(crate) fn check(config: &Config) -> Result<(), Error> {
         if config.bind.iter().any(|address| matches!(address, BindAddr::Unix(_))) {
             accept::kept::rights(config).check()?;
@@ -133,12 +136,12 @@ impl Engine {
         spawn(&self.watching, "drupe-guard", move || reactor::guard::run(&pool))
     }
 
-    /// The addresses of TCP it accepts connections on.
+    /// The TCP addresses on which the engine accepts connections.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.entrances().iter().flat_map(|entrance| entrance.tcp_addrs()).collect()
     }
 
-    /// Everything it accepts connections on.
+    /// All addresses on which the engine accepts connections.
     pub(crate) fn listening(&self) -> Vec<BindAddr> {
         self.entrances().iter().flat_map(|entrance| entrance.addresses()).collect()
     }
@@ -147,10 +150,11 @@ impl Engine {
         self.entrances.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Goes by `config` from now on, as far as that is possible while it runs; certificates and keys are loaded again.
+    /// Applies `config`, as far as possible in a running engine, and reloads certificates and keys.
     ///
     /// # Errors
-    /// Those of [`Tls::load`], then nothing is changed; `Thread` if there are to be more workers and none can be started.
+    /// Those of [`Tls::load`], then nothing is changed; `Thread` if more workers are needed and
+    /// none can be started.
     pub(crate) fn reload(&self, config: Config) -> Result<(), Error> {
         let service = self.pool.service();
         if let (Some(tls), Some(asked)) = (&service.tls, config.tls.clone()) {
@@ -160,10 +164,10 @@ impl Engine {
         self.pool.reshape(reactor::worker::work).map_err(|source| Error::Thread { name: "worker".to_owned(), source })
     }
 
-    /// Loads certificates and keys again, for the handshakes that begin from now on; nothing without TLS.
+    /// Reloads certificates and keys, for later handshakes. Does nothing without TLS.
     ///
     /// # Errors
-    /// Those of [`Tls::load`]; then those there are stay in use.
+    /// Those of [`Tls::load`]; the previous certificates and keys then stay in use.
     pub(crate) fn reload_tls(&self) -> Result<(), Error> {
         match &self.pool.service().tls {
             Some(tls) => tls.reload(SystemTime::now()),
@@ -171,21 +175,26 @@ impl Engine {
         }
     }
 
-    /// Whether it speaks TLS.
+    /// True if the engine speaks TLS.
     pub(crate) fn is_secure(&self) -> bool {
         self.pool.service().tls.is_some()
     }
 
-    /// Stops: no new connections, idle ones closed at once, what is under way finished within `shutdown_timeout`, upgraded connections and
-    /// refused clients that still send included, what is left cut, every thread joined that ends.
+    /// Stops the engine:
     ///
-    /// To be called once. From a worker, that is from a handler, the calling thread is not waited for; it ends after its
-    /// answer.
+    /// - New connections are not accepted, and idle ones are closed at once.
+    /// - Exchanges under way, upgraded connections and refused clients still sending have until
+    ///   `shutdown_timeout` to finish.
+    /// - The remaining connections are cut, and every ending thread is joined.
+    ///
+    /// Must be called only once. A worker calling `stop` from a handler is not waited for, and ends
+    /// after the handler's answer.
     pub(crate) fn stop(&self) -> Stopped {
         self.stop_and_keep(None)
     }
 
-    /// As [`stop`](Self::stop), with the listeners left open and what waits for a request left alone: for the engine that comes after.
+    /// Stops like [`stop`](Self::stop), but keeps the listeners and the connections waiting for a
+    /// request, for the next engine.
     pub(crate) fn pause(&self) -> (Stopped, KeptListeners) {
         let mut kept = KeptListeners::default();
         kept.from = Some(Arc::clone(self.pool.service()));
@@ -214,18 +223,19 @@ impl Engine {
                 Some(kept)
             }
             None => {
-                // Dropped here: nobody else holds them, and an abstract name or an inherited socket is free for the next start.
+                // Dropped here as the last references, so that an abstract name or an inherited
+                // socket is free for the next start.
                 entrances.into_iter().for_each(|entrance| entrance.join());
                 None
             }
         };
 
         let is_quiet = pool.open.wait_for(own, begun + pool.service().config.get().shutdown_timeout);
-        // From here on nothing counts as answered: it is finished by now, or cut.
+        // From here on no request counts as finished: each is answered by now, or cut.
         pool.service().over.store(true, Ordering::SeqCst);
         let finished = pool.threads.counted().answered.get().saturating_sub(answered);
         let cut = if is_quiet { 0 } else { self.cut_all() };
-        // One may be left that is not under way: the calling thread's own.
+        // Ends the calling thread's own socket as well, without counting it.
         let cut = cut + pool.upgraded.end();
         pool.ring();
         join(&self.watching);
@@ -233,7 +243,7 @@ impl Engine {
             log::error!("a handler has not returned; its connection is cut, its thread left alone");
         }
         pool.threads.join_gone();
-        // A thread may have brought something back after the cut, or queued a request that it was just reading.
+        // A thread may have returned a connection after the cut, or queued a request just read.
         let late = std::iter::from_fn(|| pool.queue.take()).chain(pool.ready.drain());
         late.for_each(|connection| pool.part_with(connection));
         if let Some(kept) = kept {
@@ -242,10 +252,10 @@ impl Engine {
         Stopped { finished: usize::try_from(finished).unwrap_or(usize::MAX), cut, took: begun.elapsed() }
     }
 
-    /// Has handlers know that the server stops, and every answer say so; to be called before anybody can see it elsewhere. What is
-    /// answered from now on is finished, in the words of the report.
+    /// Announces the stop to handlers and in every answer. Must be called before the stop is
+    /// visible elsewhere. Requests answered from now on count as finished in the report.
     pub(crate) fn announce_stop(&self) {
-        // Looked at before: who waits to be told may be done with its answer at once.
+        // Read first: a handler waiting for the announcement may answer at once.
         let answered = self.pool.threads.counted().answered.get();
         if !self.pool.service().shutdown.tell() {
             self.answered.store(answered, Ordering::SeqCst);
@@ -253,49 +263,50 @@ impl Engine {
         self.pool.upgraded.announce_stop();
     }
 
-    /// Cuts what is still under way; says how many connections that were.
+    /// Cuts everything still under way. Returns the number of connections cut.
     fn cut_all(&self) -> usize {
         let pool = &self.pool;
         let parked = pool.parking.close_for_good();
-        // Who only lingers has had his answer.
+        // A lingering client has already got the answer.
         let parked_cut = parked.iter().filter(|connection| connection.is_under_way()).count();
         pool.service().preemption.cut();
         let cut = parked_cut + pool.threads.cut();
-        // Nobody will look at what is queued any more.
+        // No thread takes requests from the queue any more.
         let queued = std::iter::from_fn(|| pool.queue.take()).chain(pool.ready.drain());
-        // What is left of an answer must not look like its end.
+        // A truncated answer must not look complete.
         parked.iter().filter(|connection| connection.is_sending()).for_each(|connection| connection.stream.abort());
         parked.into_iter().chain(queued).for_each(|connection| pool.part_with(connection));
         cut
     }
 
-    /// Joins what has ended since [`stop`](Self::stop), such as the worker that called it.
+    /// Joins threads ended since [`stop`](Self::stop), such as a worker whose handler called
+    /// `stop`.
     pub(crate) fn join_rest(&self) {
         self.pool.threads.wait_for_leaving(Instant::now() + LAST_CALL);
         self.pool.threads.join_gone();
     }
 
-    /// Whether none of its threads runs any more.
+    /// True if none of the engine's threads runs any more.
     pub(crate) fn is_over(&self) -> bool {
         self.pool.threads.is_deserted()
     }
 
-    /// Has a stop that is waiting wait no longer.
+    /// Makes a waiting stop proceed at once.
     pub(crate) fn cut(&self) {
         self.pool.open.hurry();
     }
 
-    /// Whether the calling thread is one of its workers.
+    /// True if the calling thread is a worker or serves an upgraded connection.
     pub(crate) fn is_ours(&self) -> bool {
         self.pool.threads.includes(thread::current().id())
     }
 
-    /// Has the time of requests measured, or not, from now on.
+    /// Turns the measurement of request times on or off.
     pub(crate) fn measure(&self, is_wanted: bool) {
         self.pool.service().measures.store(is_wanted, Ordering::Relaxed);
     }
 
-    /// What has been counted so far.
+    /// Returns the counters so far.
     pub(crate) fn statistics(&self) -> Statistics {
         pool::snapshot::of(&self.pool, self.listening(), self.started.elapsed())
     }
@@ -308,7 +319,7 @@ fn spawn(threads: &Mutex<Vec<JoinHandle<()>>>, name: &str, run: impl FnOnce() + 
     Ok(())
 }
 
-/// Says so if there may be more connections than descriptors.
+/// Warns if connections may outnumber descriptors.
 fn warn_of_descriptors(config: &Config) {
     let limit = descriptors::limit();
     if let Some(most) = config.connections.filter(|most| *most >= limit) {
@@ -319,13 +330,13 @@ fn warn_of_descriptors(config: &Config) {
     }
 }
 
-/// What is needed to speak TLS, if it is to be spoken.
+/// Loads certificates and keys, if TLS is configured.
 fn tls(config: &Config) -> Result<Option<Tls>, Error> {
     let asked = config.tls.clone();
     asked.map(|asked| Tls::load(asked.options, asked.adapter, SystemTime::now())).transpose()
 }
 
-/// Joins threads that have ended or are about to; never the calling one.
+/// Joins threads that have ended or are about to end, except the calling one.
 fn join(threads: &Mutex<Vec<JoinHandle<()>>>) {
     let me = thread::current().id();
     let threads = std::mem::take(&mut *threads.lock().unwrap_or_else(PoisonError::into_inner));
@@ -336,5 +347,5 @@ fn join(threads: &Mutex<Vec<JoinHandle<()>>>) {
     }
 }
 
-/// How long cut handlers may take to notice.
+/// The time for handlers to notice that their connections were cut.
 const LAST_CALL: Duration = Duration::from_millis(300);

@@ -1,36 +1,37 @@
-//! A search through every order in which threads can come in between each other; for tests.
+//! An exhaustive search of thread interleavings, for tests.
 //!
-//! A test describes its threads as a [`World`]: a state, and the steps that can be next. A step is one that no other thread can
-//! divide: an access to an atomic, a system call, or what is done under one lock. Orders that lead to the same state go on in the
-//! same ways, so each state is tried once, and the orders are counted without being walked one by one.
+//! A test describes the threads as a [`World`]: a state, and the possible next steps. A step is
+//! indivisible for other threads: an access to an atomic, a system call, or the work under one
+//! lock. Orders leading to the same state continue alike, so each state is tried once, and the
+//! orders are counted without being walked one by one.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 
-/// What some threads share, and where each of them is.
+/// The shared state of some threads, and the position of each.
 pub(super) trait World: Clone + Eq + Hash {
-    /// A step, as a broken order is told by.
+    /// A step, as named in a broken order.
     type Step: Copy + Debug;
 
-    /// The steps that can be next, each with what it leads to.
+    /// The possible next steps, each with the resulting state.
     fn next(&self) -> Vec<(Self::Step, Self)>;
 
-    /// The rule that this state breaks; `is_last`: no step can be next.
+    /// The rule broken by this state; `is_last`: there is no next step.
     fn broken(&self, is_last: bool) -> Option<&'static str>;
 }
 
-/// How much there was to try.
+/// The size of a search.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Tried {
     pub(super) states: usize,
-    /// How many steps lead from one of these states to another.
+    /// The number of steps between these states.
     pub(super) steps: usize,
-    /// How many orders of steps there are, about: there may be more than an integer holds.
+    /// The approximate number of orders, possibly more than an integer holds.
     pub(super) orders: f64,
 }
 
-/// A rule, and an order of steps that breaks it.
+/// A rule, and an order of steps breaking it.
 #[derive(Debug)]
 pub(super) struct Broken<S> {
     pub(super) rule: &'static str,
@@ -40,7 +41,7 @@ pub(super) struct Broken<S> {
 /// Tries every order from `start` on.
 ///
 /// # Errors
-/// The first order found that breaks a rule, or that comes back to a state it has been in.
+/// The first order found to break a rule, or to come back to an earlier state.
 pub(super) fn search<W: World>(start: W) -> Result<(Tried, Vec<W>), Broken<W::Step>> {
     let mut search = Search { orders: HashMap::new(), steps: 0, order: Vec::new() };
     let orders = search.visit(start)?;
@@ -49,7 +50,7 @@ pub(super) fn search<W: World>(start: W) -> Result<(Tried, Vec<W>), Broken<W::St
 }
 
 struct Search<W: World> {
-    /// How many orders there are from a state on; `None`: the present order has come through it.
+    /// The number of orders from a state on; `None`: the state is part of the present order.
     orders: HashMap<W, Option<f64>>,
     steps: usize,
     order: Vec<W::Step>,

@@ -1,39 +1,40 @@
-//! Where a setting was written down.
+//! The origin of a setting.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where the value of a setting comes from.
+/// The source of the value of a setting.
 ///
-/// Its text is what a message begins with: `drupe.toml:3`, `environment variable DRUPE_SOCKET_PORT`, `option --socket-port`.
+/// The text begins a message: `drupe.toml:3`, `environment variable DRUPE_SOCKET_PORT`, `option
+/// --socket-port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// Nobody: it is as [`Settings::default`](crate::Settings::default) has it.
+    /// Not set: the default of [`Settings::default`](crate::Settings::default).
     Default,
-    /// The program itself, in a way that left no trace.
+    /// Set by the program, without a recorded origin.
     Program,
     /// A file.
     File {
-        /// The path as it was given.
+        /// The path as given.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
     },
     /// The environment.
     Environment {
-        /// The whole name of the variable.
+        /// The full name of the variable.
         variable: String,
     },
     /// The command line.
     Flag {
-        /// The option as it is written there, such as `--socket-port`.
+        /// The option as written there, such as `--socket-port`.
         flag: String,
     },
 }
 
 impl Origin {
-    /// Whether its text says by itself which setting it is about.
+    /// True if the text of the origin already names the setting.
     pub(super) fn names_the_setting(&self) -> bool {
         matches!(self, Origin::Environment { .. } | Origin::Flag { .. })
     }

@@ -1,10 +1,11 @@
-//! What a file is, by the extension of its name.
+//! The media type of a file, from the extension of its name.
 
 use std::path::Path;
 
-/// The media type for the name at the end of `path`; text is said to be UTF-8, the unknown is `application/octet-stream`.
+/// Returns the media type of the file at `path`. Text is declared as UTF-8; an unknown extension is
+/// `application/octet-stream`.
 ///
-/// XML says its own encoding and JSON has but one, so neither gets a parameter.
+/// XML declares its own encoding and JSON has only one, so neither has a charset parameter.
 pub(super) fn of(path: &Path) -> &'static str {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_ascii_lowercase();
     match TABLE.binary_search_by(|(known, _)| known.cmp(&extension.as_str())) {

@@ -1,4 +1,4 @@
-//! A directory as a page for people: one document, without scripts, that asks nobody for anything.
+//! The listing of a directory: one HTML document, without scripts or external resources.
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -15,13 +15,13 @@ use super::with;
 use crate::message::permits::{Permit, Permits};
 use crate::message::{Body, IntoResponse, Response};
 
-/// What is in a directory, in the order in which it is shown.
+/// The entries of a directory, in the order shown.
 #[derive(Debug)]
 pub(super) struct Entries {
     list: Vec<Entry>,
-    /// Whether there is more than [`MAX_ENTRIES`].
+    /// True if reading stopped at [`MAX_ENTRIES`].
     is_cut: bool,
-    /// There are more than [`MANY`] only with one.
+    /// Always present with more than [`MANY`] entries.
     place: Option<Permit>,
 }
 
@@ -33,7 +33,7 @@ struct Entry {
     modified: Option<SystemTime>,
 }
 
-/// A page that keeps its place until it has gone.
+/// A page holding its permit until it has been sent.
 struct Page {
     text: String,
     _place: Option<Permit>,
@@ -47,10 +47,12 @@ impl AsRef<[u8]> for Page {
 
 /// Reads the directory at `real`.
 ///
-/// What could not be served is left out: hidden names, links out of `root` or to nothing, pipes and devices.
+/// Entries that cannot be served are left out: hidden names, links out of `root`, dangling links,
+/// pipes and devices.
 ///
 /// # Errors
-/// As [`root::status`] says, where the directory cannot be read; `SERVICE_UNAVAILABLE` where it is large and all `places` are taken.
+/// As [`root::status`], if the directory cannot be read; `SERVICE_UNAVAILABLE` if the directory is
+/// large and all permits of `places` are in use.
 pub(super) fn read(root: &Root, real: &Path, places: &Permits) -> Result<Entries, StatusCode> {
     let mut entries = Entries { list: Vec::new(), is_cut: false, place: None };
     for found in fs::read_dir(real).map_err(|error| root::status(&error))? {
@@ -88,7 +90,7 @@ fn entry(root: &Root, found: &fs::DirEntry) -> Option<Entry> {
     Some(Entry { name: found.file_name(), size, modified: facts.modified().ok() })
 }
 
-/// The page; `names` lead from the top to the directory.
+/// Writes the page; `names` are the path from the top to the directory.
 pub(super) fn page(names: &[String], entries: Entries) -> Response {
     let mut text = String::with_capacity(4096 + 320 * entries.list.len());
     write_page(&mut text, names, &entries);
@@ -96,7 +98,7 @@ pub(super) fn page(names: &[String], entries: Entries) -> Response {
     let page = Page { text, _place: entries.place };
     let response = with(Body::owned(page, held).into_response(), CONTENT_TYPE, "text/html; charset=utf-8");
     let response = with(response, CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'");
-    // Nothing says when a directory has changed.
+    // There is no validator for the contents of a directory.
     with(response, CACHE_CONTROL, "no-cache")
 }
 
@@ -118,7 +120,8 @@ fn write_page(page: &mut String, names: &[String], entries: &Entries) {
     page.push_str("</main>\n</html>\n");
 }
 
-/// The way from the top, each directory on it a link; relative, so that it holds behind a proxy that renames the top.
+/// Writes the path from the top, with a link for each directory. Links are relative, to work behind
+/// a proxy that renames the top.
 fn write_trail(page: &mut String, names: &[String]) {
     let Some((current, above)) = names.split_last() else {
         page.push_str("Files");
@@ -200,10 +203,10 @@ fn symbol(content_type: &str) -> &'static str {
     }
 }
 
-/// Appends `text` so that it is text, in an element as in an attribute.
+/// Appends `text`, escaped for element content and for attributes.
 ///
-/// Control characters and those that turn the direction of writing are shown as the replacement character: a name must not
-/// disguise itself or its neighbours.
+/// Control characters and bidirectional controls become the replacement character, so that a name
+/// cannot disguise itself or neighbouring text.
 fn escape(text: &str, out: &mut String) {
     for character in text.chars() {
         match character {
@@ -219,7 +222,7 @@ fn escape(text: &str, out: &mut String) {
     }
 }
 
-/// A key under which names sort as people expect: without regard to case, `9` before `10`.
+/// A natural sort key: case-insensitive, `9` before `10`.
 fn natural(name: &str) -> String {
     let mut key = String::with_capacity(name.len() + 8);
     let lower = name.to_lowercase();
@@ -228,7 +231,7 @@ fn natural(name: &str) -> String {
         let (text, number) = rest.split_at(start);
         let end = number.find(|character: char| !character.is_ascii_digit()).unwrap_or(number.len());
         let digits = number[..end].trim_start_matches('0');
-        // A number stands where a digit would, then the longer one is the greater.
+        // A number sorts like a digit, then by length, then by digits.
         key.push_str(text);
         key.push('0');
         key.extend(u32::try_from(digits.len()).ok().and_then(char::from_u32));
@@ -239,7 +242,7 @@ fn natural(name: &str) -> String {
     key
 }
 
-/// A size in at most four characters and a unit.
+/// Formats a size in at most four characters and a unit.
 fn human(bytes: u64) -> String {
     if bytes < 1024 {
         return format!("{bytes} B");
@@ -255,23 +258,24 @@ fn human(bytes: u64) -> String {
     if tenths < 100 { format!("{}.{} {unit}", tenths / 10, tenths % 10) } else { format!("{} {unit}", tenths / 10) }
 }
 
-/// `2026-03-21 14:05`, in UTC; `None` where the year is not within 1970 and 9998.
+/// Formats a time as `2026-03-21 14:05`, in UTC; `None` before 1970. Years after 9998 become the
+/// end of 9998.
 fn minute(time: SystemTime) -> Option<String> {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-    // `Sat, 21 Mar 2026 14:05:09 GMT`: each part has its fixed place.
+    // `Sat, 21 Mar 2026 14:05:09 GMT`: each part is at a fixed offset.
     let date = httpdate::fmt_http_date(super::validators::at(seconds));
     let month = "JanFebMarAprMayJunJulAugSepOctNovDec".find(&date[8..11])? / 3 + 1;
     Some(format!("{}-{month:02}-{} {}", &date[12..16], &date[5..7], &date[17..22]))
 }
 
-/// A listing is made in memory.
+/// The most entries of a listing, because listings are made in memory.
 const MAX_ENTRIES: usize = 10_000;
-/// More than these make it a large one.
+/// A listing is large with more entries than this.
 const MANY: usize = 1000;
-/// How many large ones are in memory at a time, of some 5 MB each.
+/// The most large listings in memory at once, of some 5 MB each.
 const MOST: usize = 16;
 
-/// The icons, drawn once and referred to.
+/// The icons, defined once and referenced by each entry.
 const SYMBOLS: &str = r##"<svg style="display:none" aria-hidden="true">
 <symbol id="folder" viewBox="0 0 20 20"><path d="M2.5 5.5a1.5 1.5 0 0 1 1.5-1.5h3.2c.4 0 .8.2 1.1.5l1.2 1.5H16a1.5 1.5 0 0 1 1.5 1.5v7A1.5 1.5 0 0 1 16 16H4a1.5 1.5 0 0 1-1.5-1.5z"/></symbol>
 <symbol id="file" viewBox="0 0 20 20"><path d="M5 2.5h6.5L15.5 6.5v9.5a1.5 1.5 0 0 1-1.5 1.5H5A1.5 1.5 0 0 1 3.5 16V4A1.5 1.5 0 0 1 5 2.5zM11.5 2.5v4h4"/></symbol>

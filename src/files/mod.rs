@@ -1,13 +1,13 @@
-//! Static files: what lies below one directory, and nothing else.
+//! Static files from one directory.
 //!
-//! | step | file | what it does |
+//! | step | file | task |
 //! |---|---|---|
-//! | read the path | [`target`] | percent-decoding; `..`, NUL and hidden slashes are refused |
-//! | find and open | [`root`] | the file that was opened is the file that was checked |
-//! | may it be sent? | [`validators`] | `ETag`, `Last-Modified` and the conditions of RFC 9110 §13 |
-//! | how much of it? | [`range`], [`parts`] | RFC 9110 §14: whole, one range, several |
-//! | what is it? | [`content_type`] | by the extension of its name |
-//! | a directory | [`listing`] | a page for people; few large ones at a time |
+//! | parse the path | [`target`] | percent-decoding; `..`, NUL and hidden slashes are refused |
+//! | find and open | [`root`] | checks the real path after opening |
+//! | conditions | [`validators`] | `ETag`, `Last-Modified` and the conditions of RFC 9110 §13 |
+//! | ranges | [`range`], [`parts`] | RFC 9110 §14: the whole file, one range, several ranges |
+//! | media type | [`content_type`] | from the extension of the name |
+//! | a directory | [`listing`] | an HTML page; few large ones in memory at once |
 
 mod content_type;
 mod listing;
@@ -37,17 +37,22 @@ use crate::message::{Body, Handler, IntoResponse, Request, Response};
 
 /// Serves the files below a directory.
 ///
-/// Answers `GET` and `HEAD` with validators, conditions and ranges (RFC 9110 §13 and §14). Files, ranges
-/// and the ranges of a multipart answer are sent by the kernel. A directory shows its index file, else a listing.
+/// Answers `GET` and `HEAD` with validators, conditions and ranges (RFC 9110 §13 and §14). Files,
+/// ranges and the ranges of a multipart response are sent with `sendfile`. A directory shows its
+/// index file, else a listing.
 ///
-/// What can be seen is decided by where a file really lies, not by how it is called: `..`, encoded or not, and links that
-/// lead out of the directory are `404`, and so is everything that is neither a regular file nor a directory. Links inside
-/// the directory are followed. Names that begin with a dot do not exist unless [`dotfiles`](Self::dotfiles) asks for them, also
-/// as the target of a link; `/.well-known/` is no exception, but `Files::new(".well-known")` with the
-/// [`prefix`](Self::prefix) `/.well-known` serves it.
+/// Access is decided by the real path of a file, not by the requested name:
 ///
-/// A listing is made in memory. It shows at most 10,000 entries, and says so where there are more; of listings of more than 1000 entries,
-/// some 5 MB each, 16 are in memory at a time, until the last byte has gone: the next is a `503` with `Retry-After`. Clones share that.
+/// - `..`, encoded or not, is `404`. So are links leading out of the directory, and anything that
+///   is neither a regular file nor a directory.
+/// - Links inside the directory are followed.
+/// - Names beginning with a dot are `404` unless enabled with [`dotfiles`](Self::dotfiles), also as
+///   the target of a link. `/.well-known/` is no exception; `Files::new(".well-known")` with the
+///   [`prefix`](Self::prefix) `/.well-known` serves it.
+///
+/// A listing is made in memory. It shows at most 10,000 entries, and a note if there are more. At
+/// most 16 listings of more than 1000 entries, some 5 MB each, are in memory at once, each until
+/// its last byte is sent. The next one is a `503` with `Retry-After`. Clones share this limit.
 ///
 /// ```
 /// use drupe::{Files, Handler, Request};
@@ -62,7 +67,7 @@ use crate::message::{Body, Handler, IntoResponse, Request, Response};
 #[derive(Clone, Debug)]
 pub struct Files {
     root: Root,
-    /// What a target's path begins with; never part of a file's name.
+    /// The path prefix of targets, not part of a file's name.
     prefix: FilePath,
     index: Vec<String>,
     has_listing: bool,
@@ -70,10 +75,12 @@ pub struct Files {
 }
 
 impl Files {
-    /// Serves what is below `root`, with listings, without dotfiles, `index.html` as the index file.
+    /// Serves the directory `root`, with listings, without dotfiles, with `index.html` as the index
+    /// file.
     ///
     /// # Errors
-    /// As of the file system where `root` cannot be found; `NotADirectory` where it is none.
+    /// Those of the file system if `root` cannot be found; `NotADirectory` if `root` is not a
+    /// directory.
     pub fn new(root: impl AsRef<Path>) -> io::Result<Self> {
         Ok(Self {
             root: Root::new(root.as_ref())?,
@@ -86,36 +93,38 @@ impl Files {
 
     /// Sets the path below which the files appear, such as `/static`; the default is `/`.
     ///
-    /// It is written as in a request target, percent-encoded where need be. Targets outside are `404`. A prefix that no target can
-    /// have, such as one with `..`, hides everything.
+    /// The prefix is percent-encoded if necessary, as in a request target. Targets outside the
+    /// prefix are `404`. If no target can have the prefix, as with `..`, every target is `404`.
     #[must_use]
     pub fn prefix(mut self, prefix: &str) -> Self {
         self.prefix = FilePath::of(prefix).unwrap_or_else(|_| FilePath::unreachable());
         self
     }
 
-    /// Sets whether names that begin with a dot are served and listed; the default is not.
+    /// Sets whether names beginning with a dot are served and listed; the default is false.
     #[must_use]
     pub fn dotfiles(mut self, serve: bool) -> Self {
         self.root.set_dotfiles(serve);
         self
     }
 
-    /// Sets whether a directory without an index file shows what is in it; the default is yes. Without, it is `403`.
+    /// Sets whether a directory without an index file shows a listing, else `403`; the default is
+    /// true.
     #[must_use]
     pub fn listing(mut self, show: bool) -> Self {
         self.has_listing = show;
         self
     }
 
-    /// Sets the names of index files, the first that exists in a directory being sent; the default is `index.html`.
+    /// Sets the names of index files; the default is `index.html`. The first one found in a
+    /// directory is sent.
     #[must_use]
     pub fn index(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.index = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Answers at the time `now`.
+    /// Answers `request` at the time `now`.
     fn answer(&self, request: &Request, now: SystemTime) -> Response {
         let allowed = match *request.method() {
             Method::GET | Method::HEAD => return self.look_up(request, now).unwrap_or_else(refuse),
@@ -166,7 +175,7 @@ impl Handler for Files {
     }
 }
 
-/// Sends `file`, or what its validators and the request's conditions leave of it.
+/// Sends `file`, according to the request's conditions and `Range`.
 fn send(request: &Request, file: File, facts: &Metadata, path: &Path, now: SystemTime) -> Response {
     let validators = Validators::of(facts, now);
     let fields = request.headers();
@@ -187,7 +196,7 @@ fn send(request: &Request, file: File, facts: &Metadata, path: &Path, now: Syste
     response
 }
 
-/// The `wanted` part of `file`, which is `length` bytes long.
+/// Responds with the `wanted` part of `file`, which is `length` bytes long.
 fn content(file: File, length: u64, wanted: Wanted, content_type: &'static str) -> Response {
     let response = match wanted {
         Wanted::Whole => with(Body::from_file_range(file, 0..length).into_response(), CONTENT_TYPE, content_type),
@@ -205,9 +214,10 @@ fn content(file: File, length: u64, wanted: Wanted, content_type: &'static str) 
     with(response, ACCEPT_RANGES, "bytes")
 }
 
-/// Sends the client to the one name of a directory, which ends in a slash: relative links work from there only.
+/// Redirects to the canonical path of a directory, ending in a slash, so that relative links work.
 ///
-/// The location is written anew from the decoded segments, so `//elsewhere` or `/\elsewhere` cannot name another host.
+/// The location is built from the decoded segments, so that `//elsewhere` or `/\elsewhere` cannot
+/// name another host.
 fn redirect(target: &FilePath, query: Option<&str>) -> Response {
     let mut location = target.href();
     if let Some(query) = query {
@@ -221,7 +231,7 @@ fn redirect(target: &FilePath, query: Option<&str>) -> Response {
     )
 }
 
-/// A small answer that says `status` and nothing of what is on the disk.
+/// A short response naming `status`, without any details of the file system.
 fn refuse(status: StatusCode) -> Response {
     let reason = status.canonical_reason().unwrap_or("error");
     let response = (status, format!("{} {reason}\n", status.as_u16())).into_response();
@@ -236,7 +246,7 @@ fn with(mut response: Response, name: HeaderName, value: &'static str) -> Respon
     response
 }
 
-/// As [`with`], for a value that was composed; one that cannot stand in a field is left out.
+/// As [`with`], for a composed value; a value not allowed in a field is left out.
 fn with_text(mut response: Response, name: HeaderName, value: &str) -> Response {
     if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
         response.headers_mut().insert(name, value);

@@ -12,9 +12,9 @@ use super::{range, with_text};
 use crate::message::pieces::{Piece, Pieces};
 use crate::message::{Body, IntoResponse, Response};
 
-/// Answers with `ranges` of `file`; `length` is the file's.
+/// Responds with `ranges` of `file`; `length` is the length of the file.
 pub(super) fn response(file: File, length: u64, ranges: Vec<Range<u64>>, content_type: &str) -> Response {
-    // Seeded by the system, so that nobody can write a file that has it in it.
+    // Seeded by the system, so that no file can be prepared to contain the boundary.
     let boundary = format!("{:016x}{:016x}", RandomState::new().hash_one(0), RandomState::new().hash_one(1));
     let mut pieces = Vec::with_capacity(2 * ranges.len() + 1);
     for range in ranges {

@@ -5,33 +5,33 @@ use std::ops::Range;
 use http::HeaderMap;
 use http::header::RANGE;
 
-/// What of a file is asked for.
+/// The requested part of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     Whole,
     One(Range<u64>),
-    /// At least two, as they were asked for, together no longer than the file.
+    /// At least two ranges, in the order requested, together no longer than the file.
     Several(Vec<Range<u64>>),
     Unsatisfiable,
 }
 
-/// Tells what `fields` ask of a file of `length` bytes.
+/// Returns the part of a file of `length` bytes requested by `fields`.
 ///
-/// The field is ignored where it is malformed, given twice or in another unit (RFC 9110 §14.2), and also where it asks for more
-/// than [`MAX_RANGES`] ranges or for more bytes than there are: such a request is an attack or a mistake (RFC 9110
-/// §17.15, CVE-2011-3192).
+/// The field is ignored if it is malformed, repeated or in another unit (RFC 9110 §14.2). It is
+/// also ignored with more than [`MAX_RANGES`] ranges, or if several ranges together are longer than
+/// the file: such a request is an attack or a mistake (RFC 9110 §17.15, CVE-2011-3192).
 pub(super) fn of(fields: &HeaderMap, length: u64) -> Wanted {
     let mut values = fields.get_all(RANGE).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Wanted::Whole };
     value.to_str().ok().and_then(|text| parse(text, length)).unwrap_or(Wanted::Whole)
 }
 
-/// A range as `Content-Range` says it.
+/// Formats a range for `Content-Range`.
 pub(super) fn describe(range: &Range<u64>, length: u64) -> String {
     format!("bytes {}-{}/{length}", range.start, range.end.saturating_sub(1))
 }
 
-/// `None` is for what is to be ignored.
+/// Parses the field; `None` if the field is to be ignored.
 fn parse(text: &str, length: u64) -> Option<Wanted> {
     let (unit, set) = text.split_once('=')?;
     if !unit.eq_ignore_ascii_case("bytes") {
@@ -55,7 +55,8 @@ fn parse(text: &str, length: u64) -> Option<Wanted> {
     match ranges.as_slice() {
         [] if count == 0 => None,
         [] => Some(Wanted::Unsatisfiable),
-        // The end of an empty file is all of it, and no Content-Range can say so.
+        // A suffix of an empty file is the whole file, and Content-Range cannot express an empty
+        // range.
         [range] if range.is_empty() => None,
         [range] => Some(Wanted::One(range.clone())),
         _ if total > length || length == 0 => None,
@@ -63,7 +64,8 @@ fn parse(text: &str, length: u64) -> Option<Wanted> {
     }
 }
 
-/// The outer `None` is for what is no range, the inner one for a range of which the file has nothing.
+/// Parses one range. The outer `None` is for a malformed range, the inner one for a range outside
+/// the file.
 fn satisfiable(element: &str, length: u64) -> Option<Option<Range<u64>>> {
     let (first, last) = element.split_once('-')?;
     if first.is_empty() {
@@ -79,7 +81,7 @@ fn satisfiable(element: &str, length: u64) -> Option<Option<Range<u64>>> {
     Some((first < length).then(|| first..end.min(length)))
 }
 
-/// Digits and nothing else; a number beyond all files is as good as the greatest.
+/// Parses digits only; a number too large for `u64` becomes the maximum.
 fn number(digits: &str) -> Option<u64> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -87,5 +89,5 @@ fn number(digits: &str) -> Option<u64> {
     Some(digits.parse().unwrap_or(u64::MAX))
 }
 
-/// What a download manager or a viewer of documents asks for at most.
+/// The most ranges that a download manager or document viewer requests.
 const MAX_RANGES: usize = 16;

@@ -1,4 +1,4 @@
-//! The directory that is served: what is in it, what may be seen, and opening it.
+//! The served directory: lookup, access rules, and opening files.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -10,19 +10,19 @@ use std::path::{Path, PathBuf};
 use http::StatusCode;
 use nix::libc;
 
-/// A directory and who may look at what in it.
+/// A directory with its access rules.
 #[derive(Clone, Debug)]
 pub(super) struct Root {
-    /// Without a link in it.
+    /// The canonical path, without links.
     path: PathBuf,
     serves_dotfiles: bool,
 }
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Debug)]
 pub(super) enum Lookup {
     File(File, Metadata),
-    /// Where it really lies.
+    /// The real path of the directory.
     Directory(PathBuf),
 }
 
@@ -39,27 +39,31 @@ impl Root {
         self.serves_dotfiles = serve;
     }
 
-    /// Finds what `relative` leads to; a file is opened.
+    /// Looks up `relative`, and opens the target if it is a file.
     ///
-    /// A file is judged by where it lies once it is open, so that exchanging a directory for a link at the wrong moment gains
-    /// nothing. A directory is judged by its path; each file in it is judged again.
+    /// A file is checked by its real path after opening, so that swapping a directory for a link
+    /// between check and open has no effect. A directory is checked by its path; each file in the
+    /// directory is checked again.
     ///
     /// # Errors
-    /// `NOT_FOUND` for what is not there, lies outside, is hidden or is neither file nor directory; `FORBIDDEN` where the system
-    /// denies access; `SERVICE_UNAVAILABLE` where descriptors or memory have run out; else `INTERNAL_SERVER_ERROR`, logged.
+    /// - `NOT_FOUND` if the target does not exist, lies outside, is hidden, or is neither a file
+    ///   nor a directory.
+    /// - `FORBIDDEN` if the system denies access.
+    /// - `SERVICE_UNAVAILABLE` if descriptors or memory have run out.
+    /// - `INTERNAL_SERVER_ERROR` otherwise, logged.
     pub(super) fn find(&self, relative: &Path) -> Result<Lookup, StatusCode> {
         let found = self.open(&self.path.join(relative)).map_err(|error| status(&error))?;
         found.ok_or(StatusCode::NOT_FOUND)
     }
 
-    /// Whether what really lies at `path` may be seen.
+    /// True if the real path `path` may be served.
     pub(super) fn shows(&self, path: &Path) -> bool {
         let Ok(inside) = path.strip_prefix(&self.path) else { return false };
         self.serves_dotfiles || !inside.iter().any(|name| name.as_bytes().starts_with(b"."))
     }
 
     fn open(&self, path: &Path) -> io::Result<Option<Lookup>> {
-        // Where the name itself is hidden, what it leads to does not matter.
+        // A hidden name is refused without following the link.
         if !self.shows(path) {
             return Ok(None);
         }
@@ -71,7 +75,7 @@ impl Root {
         if !expected.is_file() {
             return Ok(None);
         }
-        // Should a pipe take the file's place in this moment, opening it must not wait for a writer.
+        // If a pipe has replaced the file by now, opening it must not wait for a writer.
         let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
         let facts = file.metadata()?;
@@ -80,10 +84,11 @@ impl Root {
     }
 }
 
-/// Where `file`, opened as `path`, lies in truth.
+/// Returns the real path of `file`, opened as `path`.
 ///
-/// Linux knows. Where `/proc` is not mounted, the path is followed once more and must lead to the same file; then a file can
-/// be exchanged unnoticed by who renames inside the directory three times within microseconds.
+/// Linux gives the path in `/proc`. If `/proc` is not mounted, the path is resolved again and must
+/// lead to the same file. An attacker could then swap the file unnoticed, with three renames inside
+/// the directory within microseconds.
 fn location(file: &File, facts: &Metadata, path: &Path) -> io::Result<PathBuf> {
     if let Ok(real) = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())) {
         return Ok(real);
@@ -97,7 +102,7 @@ fn location(file: &File, facts: &Metadata, path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// What to answer where the file system says no.
+/// The status for an error of the file system.
 pub(super) fn status(error: &io::Error) -> StatusCode {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG | libc::ELOOP) => StatusCode::NOT_FOUND,

@@ -1,4 +1,4 @@
-//! The path of a request target as names below a directory.
+//! The path of a request target, parsed into names below a directory.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -6,24 +6,25 @@ use std::path::PathBuf;
 
 use http::StatusCode;
 
-/// A path taken apart: decoded names, none of them empty, `.` or `..`, none with a slash or NUL in it.
+/// A parsed path: decoded names, none empty, `.` or `..`, none with a slash or NUL.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FilePath {
     names: Vec<OsString>,
-    /// The path ended in a slash.
+    /// True if the path ended in a slash.
     is_directory: bool,
-    /// The path had empty segments, as in `/a//b`.
+    /// True if the path had empty segments, as in `/a//b`.
     has_empty: bool,
 }
 
 impl FilePath {
-    /// Takes `path` apart.
+    /// Parses `path`.
     ///
-    /// Empty segments are passed over. A backslash is a byte like any other.
+    /// Empty segments are skipped. A backslash is an ordinary byte.
     ///
     /// # Errors
-    /// `BAD_REQUEST` for a `%` without two hexadecimal digits or an encoded NUL; `NOT_FOUND` for what is no path, for `.` and `..`
-    /// however written, and for an encoded slash, which names nothing a file can be called.
+    /// - `BAD_REQUEST` for a `%` without two hexadecimal digits, and for an encoded NUL.
+    /// - `NOT_FOUND` for text without a leading slash, for `.` and `..` in any encoding, and for an
+    ///   encoded slash, because no file name has one.
     pub(super) fn of(path: &str) -> Result<Self, StatusCode> {
         let path = path.strip_prefix('/').ok_or(StatusCode::NOT_FOUND)?;
         let is_directory = path.is_empty() || path.ends_with('/');
@@ -45,38 +46,38 @@ impl FilePath {
         Ok(target)
     }
 
-    /// A prefix that no target has: an empty name is in none.
+    /// A prefix that no target has, because of its empty name.
     pub(super) fn unreachable() -> Self {
         Self { names: vec![OsString::new()], ..Self::default() }
     }
 
-    /// What follows `prefix`, if this begins with it.
+    /// Returns the path after `prefix`, or `None` if the path does not begin with `prefix`.
     pub(super) fn below(&self, prefix: &Self) -> Option<Self> {
         let names = self.names.strip_prefix(prefix.names.as_slice())?.to_vec();
         Some(Self { names, ..*self })
     }
 
-    /// Whether the path ended in a slash.
+    /// True if the path ended in a slash.
     pub(super) fn is_directory(&self) -> bool {
         self.is_directory
     }
 
-    /// Whether this is the one way to write the path of a directory.
+    /// True if the path is the canonical one of a directory.
     pub(super) fn is_canonical(&self) -> bool {
         self.is_directory && !self.has_empty
     }
 
-    /// A relative path; empty for the root.
+    /// Returns a relative path; empty for the root.
     pub(super) fn to_path(&self) -> PathBuf {
         self.names.iter().collect()
     }
 
-    /// The names for people: bytes that are no text become the replacement character.
+    /// Returns the names as text: invalid UTF-8 becomes the replacement character.
     pub(super) fn names(&self) -> Vec<String> {
         self.names.iter().map(|name| name.to_string_lossy().into_owned()).collect()
     }
 
-    /// The path of a directory, from a single slash to its last.
+    /// Returns the path of a directory, from a single slash to the last one.
     pub(super) fn href(&self) -> String {
         let mut href = "/".to_owned();
         for name in &self.names {
@@ -87,7 +88,7 @@ impl FilePath {
     }
 }
 
-/// Undoes percent-encoding; `None` where a `%` lacks its digits. A plus sign stays one.
+/// Decodes percent-encoding; `None` for a `%` without two digits. A plus sign is left unchanged.
 fn decode(segment: &str) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(segment.len());
     let mut bytes = segment.bytes();
@@ -109,7 +110,8 @@ fn hexadecimal(digit: u8) -> Option<u8> {
     }
 }
 
-/// Appends `name` with all but the unreserved characters of RFC 3986 §2.3 encoded: safe in a path, a field and an attribute.
+/// Appends `name`, with all but the unreserved characters of RFC 3986 §2.3 encoded. The result is
+/// safe in a path, a field and an attribute.
 pub(super) fn encode(name: &OsStr, out: &mut String) {
     for &byte in name.as_bytes() {
         match byte {

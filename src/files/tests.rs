@@ -1,4 +1,4 @@
-//! Every claim about what is served, over directories made for it.
+//! Tests of the file handler, over directories made for them.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -13,7 +13,7 @@ use nix::libc;
 
 use super::*;
 
-/// A directory of its own for a test, removed with it: `site` is served, `outside` lies beside it.
+/// A temporary directory of a test, removed on drop: `site` is served, `outside` lies beside it.
 struct Place {
     path: PathBuf,
 }
@@ -54,7 +54,7 @@ impl Drop for Place {
     }
 }
 
-/// A response that has been read.
+/// A response read to its end.
 struct Answer {
     status: u16,
     fields: HeaderMap,
@@ -91,7 +91,7 @@ fn get(files: &Files, path: &str) -> Answer {
     Answer::of(files.handle(&mut request("GET", path, &[])))
 }
 
-/// Asks when every file has settled, so that its validators are strong.
+/// Requests at a time when all files have settled, so that the validators are strong.
 fn ask(files: &Files, method: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
     Answer::of(files.answer(&request(method, path, fields), settled()))
 }
@@ -212,7 +212,7 @@ fn no_link_leads_out() {
     for (path, status) in cases {
         assert_eq!(get(&files, path).status, status, "{path}");
     }
-    // An index file that leads out is none: the listing shows what may be seen.
+    // An index file that leads out is ignored: the listing shows the visible entries.
     let page = get(&files, "/").text();
     for (name, is_shown) in [
         ("file-out", false),
@@ -754,7 +754,7 @@ fn a_large_directory_is_listed_whole() {
     let place = Place::new();
     fs::create_dir(place.path.join("site/many")).unwrap();
     for number in 0..10_000 {
-        // A further name costs less than a further file.
+        // A hard link costs less than a new file.
         fs::hard_link(place.path.join("site/empty"), place.path.join(format!("site/many/{number}"))).unwrap();
     }
     let page = get(&place.files(), "/many/").text();
@@ -778,13 +778,13 @@ fn few_large_listings_are_in_memory_at_a_time() {
     let files = place.files();
     let mut kept: Vec<Response> = (0..16).map(|_| files.handle(&mut request("GET", "/many/", &[]))).collect();
     assert!(kept.iter().all(|response| response.status() == 200));
-    // They are the same directory's under another name.
+    // Clones share the permits.
     let refused = get(&files.clone(), "/many/");
     assert_eq!((refused.status, refused.field("retry-after")), (503, "1"));
     assert_eq!((get(&files, "/some/").status, get(&files, "/many/1").status), (200, 200));
     kept.pop();
     assert_eq!(get(&files, "/many/").status, 200);
-    // What is left of one that is being sent still counts.
+    // The rest of a listing being sent still counts.
     let body = files.handle(&mut request("GET", "/many/", &[])).into_body();
     assert_eq!(get(&files, "/many/").status, 503);
     drop(body);

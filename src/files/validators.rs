@@ -1,4 +1,4 @@
-//! What a file is known by, and the conditions a request makes about it (RFC 9110 §8.8 and §13).
+//! Validators of a file, and the conditions of a request (RFC 9110 §8.8 and §13).
 
 use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,17 +14,17 @@ use http::header::{
 /// The validators of one state of a file.
 #[derive(Clone, Debug)]
 pub(super) struct Validators {
-    /// What stands between the quotes.
+    /// The entity tag without quotes.
     tag: String,
-    /// Whether a change of the file cannot have left its time of modification as it is.
+    /// True if every later change of the file is sure to change the modification time.
     is_strong: bool,
-    /// Whole seconds; `None` before 1970, which no date field can say.
+    /// In whole seconds; `None` before 1970, because no date field can express it.
     modified: Option<SystemTime>,
     /// As `modified`, but never later than now (RFC 9110 §8.8.2.1).
     announced: Option<SystemTime>,
 }
 
-/// What the conditions of a request come to.
+/// The result of a request's conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Precondition {
     Send,
@@ -33,10 +33,11 @@ pub(super) enum Precondition {
 }
 
 impl Validators {
-    /// Those of the file that `facts` are about, at the time `now`.
+    /// Computes the validators of a file with the metadata `facts`, at the time `now`.
     ///
-    /// The tag is made of size, time of modification, time of change and inode: a file that was replaced has another tag even where
-    /// size and time were kept, as by an archive that gives all its files one time. It is not comparable between machines.
+    /// The tag is a hash of size, modification time, change time, device and inode. A replaced file
+    /// has another tag even if size and modification time are the same, as after unpacking an
+    /// archive with one time for all files. Tags are not comparable between machines.
     pub(super) fn of(facts: &Metadata, now: SystemTime) -> Self {
         let mut hasher = DefaultHasher::new();
         (facts.len(), facts.mtime(), facts.mtime_nsec(), facts.ctime(), facts.ctime_nsec()).hash(&mut hasher);
@@ -50,7 +51,8 @@ impl Validators {
         }
     }
 
-    /// Weighs the conditions, in the order of RFC 9110 §13.2.2; `If-Range` is [`permits_range`](Self::permits_range)'s.
+    /// Evaluates the conditions in the order of RFC 9110 §13.2.2, except `If-Range`: see
+    /// [`permits_range`](Self::permits_range).
     pub(super) fn judge(&self, fields: &HeaderMap) -> Precondition {
         if fields.contains_key(IF_MATCH) {
             if !self.is_listed(fields, IF_MATCH, Comparison::Strong) {
@@ -69,7 +71,7 @@ impl Validators {
         if is_known { Precondition::NotModified } else { Precondition::Send }
     }
 
-    /// Whether a range may be sent: there is no `If-Range`, or it names exactly this state of the file, beyond doubt.
+    /// True if a range may be sent: without `If-Range`, or if `If-Range` strongly matches the file.
     pub(super) fn permits_range(&self, fields: &HeaderMap) -> bool {
         if !fields.contains_key(IF_RANGE) {
             return true;
@@ -81,7 +83,7 @@ impl Validators {
         }
     }
 
-    /// Writes the fields that tell the client.
+    /// Writes the validator fields of the response.
     pub(super) fn describe(&self, fields: &mut HeaderMap) {
         let weak = if self.is_strong { "" } else { "W/" };
         if let Ok(tag) = HeaderValue::try_from(format!("{weak}\"{}\"", self.tag)) {
@@ -92,7 +94,7 @@ impl Validators {
         }
     }
 
-    /// Whether the list in `name` has a tag that matches, or is `*`, which every file matches.
+    /// True if the list in `name` has a matching tag, or is `*`.
     fn is_listed(&self, fields: &HeaderMap, name: HeaderName, comparison: Comparison) -> bool {
         let mut lines = fields.get_all(name).iter().map(|value| value.as_bytes().trim_ascii());
         lines.any(|line| line == b"*" || tags(line).any(|tag| self.matches(&tag, comparison)))
@@ -104,21 +106,21 @@ impl Validators {
     }
 }
 
-/// RFC 9110 §8.8.3.2.
+/// The comparisons of RFC 9110 §8.8.3.2.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Comparison {
     Strong,
     Weak,
 }
 
-/// An entity tag of the client.
+/// An entity tag sent by the client.
 struct Tag<'a> {
     is_weak: bool,
     opaque: &'a [u8],
 }
 
 impl<'a> Tag<'a> {
-    /// Reads the tag that `text` begins with, and says what follows it.
+    /// Reads the tag at the beginning of `text`, and returns the tag and the rest of `text`.
     fn read(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (is_weak, quoted) = match text.strip_prefix(b"W/") {
             Some(rest) => (true, rest),
@@ -130,7 +132,7 @@ impl<'a> Tag<'a> {
     }
 }
 
-/// The tags of a list, up to the first thing that is none; a comma within quotes separates nothing.
+/// The tags of a list, up to the first malformed one. A comma within quotes is no separator.
 fn tags(line: &[u8]) -> impl Iterator<Item = Tag<'_>> {
     let mut rest = line;
     std::iter::from_fn(move || {
@@ -141,7 +143,7 @@ fn tags(line: &[u8]) -> impl Iterator<Item = Tag<'_>> {
     })
 }
 
-/// The date in `name`; one that is malformed or given twice counts as absent (RFC 9110 §13.1.3, §13.1.4).
+/// The date in `name`; a malformed or repeated date counts as absent (RFC 9110 §13.1.3, §13.1.4).
 fn date(fields: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
     httpdate::parse_http_date(only(fields, name)?.to_str().ok()?).ok()
 }
@@ -151,13 +153,13 @@ fn only(fields: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     values.next().filter(|_| values.next().is_none())
 }
 
-/// A time that a date field can say; what lies beyond its four-digit years becomes the last of them.
+/// A time that a date field can express, limited to [`LAST_SECOND`].
 pub(super) fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.min(LAST_SECOND))
 }
 
-/// How long ago a file was changed for its next change to be sure to show in its time of modification. RFC 9110 §8.8.2.2 asks for
-/// a second; there are file systems that count in twos.
+/// The age at which a modification is settled: any later change gets another modification time. RFC
+/// 9110 §8.8.2.2 requires one second; some file systems have a resolution of two.
 const SETTLED: Duration = Duration::from_secs(2);
-/// The end of the year 9998, the last that `httpdate` writes.
+/// The end of the year 9998, the last written by `httpdate`.
 const LAST_SECOND: u64 = 253_370_764_799;

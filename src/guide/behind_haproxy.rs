@@ -1,4 +1,5 @@
-//! Behind HAProxy: several servers, one of which may be gone at any time. The files below are run by the tests.
+//! Behind HAProxy: several servers, any of which may be down at any time. The tests run the files
+//! below.
 //!
 //! `examples/deploy/haproxy.cfg`:
 //!
@@ -14,12 +15,16 @@
 //!
 //! # Two ways to say who the client is
 //!
-//! **The PROXY protocol** (`send-proxy-v2`, above) announces it once, before the first request of a connection. It works for any protocol and
-//! leaves requests as they are; [`peer`](crate::Connection::peer) is the client and [`proxy`](crate::Connection::proxy) is HAProxy. Every
-//! connection has to begin with it: what does not is closed without an answer and counted as
-//! [`proxy_refused`](crate::statistics::Statistics::proxy_refused). HAProxy's own checks send it too.
+//! **The PROXY protocol** (`send-proxy-v2`, above) sends the client's address once, before the
+//! first request of a connection. The PROXY protocol works for any protocol and leaves requests
+//! unchanged. [`peer`](crate::Connection::peer) returns the client and
+//! [`proxy`](crate::Connection::proxy) returns HAProxy. Every connection must begin with the PROXY
+//! header: drupe closes any other without an answer and counts it as
+//! [`proxy_refused`](crate::statistics::Statistics::proxy_refused). HAProxy's own checks send the
+//! header too.
 //!
-//! **Fields** tell it with each request, so connections to the servers are shared by all clients:
+//! **Fields** carry the address in each request, so all clients share the connections to the
+//! servers:
 //!
 //! ```text
 //! backend drupe
@@ -36,23 +41,26 @@
 //! trusted_proxy_headers = ["x-forwarded-for", "x-forwarded-proto"]
 //! ```
 //!
-//! `option forwardfor` adds a line behind what the client has sent. That is safe with `trusted_proxy_count` at 1, since the last entry is the one
-//! that counts.
+//! `option forwardfor` adds a line after the lines that the client has sent. This is safe with
+//! `trusted_proxy_count` at 1, since only the last entry counts.
 //!
 //! # Restarting without a lost request
 //!
-//! A server that stops closes its port first, so new connections are refused and HAProxy tries another (`retry-on conn-failure`,
-//! `redispatch`). A request sent into a connection that is being closed comes back empty and is tried again (`empty-response`). HAProxy
-//! would do that whatever the method, hence `disable-l7-retry` for POST; name others there that must not happen twice.
+//! A stopping server closes its port first. New connections are refused, and HAProxy tries another
+//! server (`retry-on conn-failure`, `redispatch`). If HAProxy sends a request into a closing
+//! connection, HAProxy receives no answer and sends the request again (`empty-response`). HAProxy
+//! repeats requests of any method, hence `disable-l7-retry` for POST. List further methods there if
+//! your requests must not run twice.
 //!
-//! To take one out before, tell HAProxy through its socket (`set server drupe/one state drain`), or let a check fail: a handler that answers its
-//! check with 503 from some moment on, and a stop a few checks later.
+//! To drain a server before its stop, use HAProxy's socket (`set server drupe/one state drain`), or
+//! let a check fail: answer the check with 503 from some moment on, and stop the server a few
+//! checks later.
 //!
 //! # What goes wrong otherwise
 //!
 //! | seen | why | instead |
 //! |---|---|---|
-//! | every request fails, `proxy_refused` rises | drupe expects a PROXY header that HAProxy does not send, or HAProxy's address is not in `trusted_proxies` | `send-proxy-v2`; its address |
-//! | every request fails with 400 | HAProxy sends a PROXY header and drupe does not expect one | `proxy_protocol = true` |
-//! | `Cannot raise FD limit` when HAProxy starts | `maxconn` needs more than twice as many descriptors | less, or a higher `ulimit -n` |
-//! | WebSockets end after a minute | `timeout server` holds until `timeout tunnel` is set | set it |
+//! | every request fails, `proxy_refused` rises | drupe expects a PROXY header that HAProxy does not send, or HAProxy's address is not in `trusted_proxies` | set `send-proxy-v2`, or add the address |
+//! | every request fails with 400 | HAProxy sends a PROXY header that drupe does not expect | `proxy_protocol = true` |
+//! | `Cannot raise FD limit` when HAProxy starts | `maxconn` needs more than twice as many descriptors | a lower `maxconn`, or a higher `ulimit -n` |
+//! | WebSockets end after a minute | `timeout server` applies until `timeout tunnel` is set | set `timeout tunnel` |

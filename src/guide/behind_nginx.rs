@@ -1,4 +1,5 @@
-//! Behind nginx: HTTP/2 and compression at the front, plain functions at the back. The files below are run by the tests.
+//! Behind nginx: HTTP/2 and compression at the front, plain functions at the back. The tests run
+//! the files below.
 //!
 //! `examples/deploy/nginx.conf`, a site:
 //!
@@ -6,19 +7,20 @@
 #![doc = include_str!("../../examples/deploy/nginx.conf")]
 //! ```
 //!
-//! `examples/deploy/nginx.toml`, what drupe is started with (`drupe --config nginx.toml DIR`, or
-//! [`Settings::from_file`](crate::settings) in a program of your own):
+//! `examples/deploy/nginx.toml`, the configuration of drupe (`drupe --config nginx.toml DIR`, or
+//! [`Settings::from_file`](crate::settings) in your own program):
 //!
 //! ```text
 #![doc = include_str!("../../examples/deploy/nginx.toml")]
 //! ```
 //!
-//! Handlers then have the client: [`client`](crate::RequestExt::client), [`scheme`](crate::RequestExt::scheme) and
-//! [`host`](crate::RequestExt::host), and the access log too. `connection().peer()` is nginx.
+//! Your handlers then get the client's data from [`client`](crate::RequestExt::client),
+//! [`scheme`](crate::RequestExt::scheme) and [`host`](crate::RequestExt::host), and the access log
+//! shows the client. `connection().peer()` is nginx.
 //!
 //! # Over a Unix socket
 //!
-//! No port to protect, and who may connect is a matter of file permissions:
+//! With a Unix socket there is no port to protect, and file permissions control the access:
 //!
 //! ```toml
 //! [server]
@@ -28,19 +30,20 @@
 //! trusted_proxy_headers = ["x-forwarded-for", "x-forwarded-proto"]
 //! ```
 //!
-//! and `server unix:/run/drupe/drupe.sock;` in nginx. `unix` means whoever can open the socket, so the group should have nobody else in it.
+//! In nginx, write `server unix:/run/drupe/drupe.sock;`. `unix` trusts every process able to open
+//! the socket, so keep other users out of the group.
 //!
 //! # What goes wrong otherwise
 //!
 //! | seen | why | instead |
 //! |---|---|---|
-//! | a new connection for each request | nginx before 1.29.7 speaks HTTP/1.0 to servers behind it and closes | `proxy_http_version 1.1`, an empty `Connection`, `keepalive` |
-//! | 502 now and then, on quiet sites | drupe has closed a connection that nginx was about to use | `keep_alive_timeout` above nginx' `keepalive_timeout` of the upstream, 60 s; the defaults are right |
-//! | 413 for uploads above 1 MB that drupe would take | nginx' own limit | `client_max_body_size` |
-//! | events come all at once, or end after a minute | nginx gathers answers, and waits 60 s for the next piece | `proxy_buffering off`, `proxy_read_timeout`; or a field `X-Accel-Buffering: no` in the answer |
+//! | a new connection for each request | nginx before 1.29.7 speaks HTTP/1.0 to upstream servers and closes the connection | `proxy_http_version 1.1`, an empty `Connection`, `keepalive` |
+//! | 502 now and then, on quiet sites | drupe closes a connection just as nginx reuses it | `keep_alive_timeout` above the `keepalive_timeout` of nginx' upstream, 60 s; the defaults are right |
+//! | 413 for uploads above 1 MB that drupe would accept | the limit of nginx | `client_max_body_size` |
+//! | events arrive all at once, or end after a minute | nginx buffers answers, and waits 60 s for the next piece | `proxy_buffering off`, `proxy_read_timeout`; or a field `X-Accel-Buffering: no` in the answer |
 //! | all clients have the address 127.0.0.1 | the fields are not set, or not trusted | `X-Forwarded-For` in nginx *and* `trusted_proxies` here |
-//! | clients can choose their address | a field is trusted that nginx passes on | `proxy_set_header` for each name in `trusted_proxy_headers` |
-//! | 400 from drupe | nginx has let something through that RFC 9112 forbids; the line with `refused` at level debug says what | mend the client |
+//! | clients can choose their address | nginx passes on a trusted field unchanged | `proxy_set_header` for each name in `trusted_proxy_headers` |
+//! | 400 from drupe | nginx has accepted a request that RFC 9112 forbids; the line with `refused` at level debug has the reason | correct the client |
 //!
-//! nginx takes whole requests before it passes them on, and takes answers quickly whoever reads them, so slow clients are its own affair.
-//! drupe's limits stay on behind it: they cost nothing.
+//! nginx buffers whole requests before passing them on, and reads answers fast, so slow clients
+//! occupy nginx only. Leave drupe's limits on behind nginx: the limits cost nothing.

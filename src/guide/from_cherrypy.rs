@@ -1,7 +1,9 @@
-//! Coming from CherryPy's server adapter, or from cheroot beneath it. What is said of them is of CherryPy 18.10 and cheroot 11.1.
+//! From CherryPy's server adapter, or from cheroot beneath it, to drupe. The statements about them
+//! apply to CherryPy 18.10 and cheroot 11.1.
 //!
-//! This takes their place as a server. Applications have to be Rust: an application in the style of WSGI is carried over nearly word by word, CGI
-//! programs in any language run by `examples/cgi.rs`, and everything else becomes a handler.
+//! drupe replaces both as a server. Your application must be in Rust. Port a WSGI application
+//! nearly word by word, run CGI programs in any language with `examples/cgi.rs`, and turn
+//! everything else into a handler.
 //!
 //! # An application
 //!
@@ -97,7 +99,8 @@
 //! server.socket_file: None
 //! ```
 //!
-//! After, they are TOML: `=`, quotes, small `true` and `false`, and an empty string for None:
+//! After, values are TOML: `=`, quotes, lower-case `true` and `false`, and an empty string for
+//! None:
 //!
 //! ```toml
 //! [global]
@@ -109,26 +112,29 @@
 //! server.socket_file = ""
 //! ```
 //!
-//! [`Settings::merge_file`](crate::settings) takes it, so does `drupe --config`. Keys of applications (`tools.`, `request.`, `log.`) are not the server's: the
-//! program refuses them by name, so leave them out. [`Settings::cherrypy`](crate::Settings::cherrypy) has CherryPy's defaults
-//! where drupe has others.
+//! Load the file with [`Settings::merge_file`](crate::settings) or `drupe --config`. Leave out the
+//! keys of applications (`tools.`, `request.`, `log.`): the program refuses each by name.
+//! [`Settings::cherrypy`](crate::Settings::cherrypy) returns CherryPy's defaults, even for settings
+//! with another default in drupe.
 //!
 //! # One for the other
+//!
+//! For example, `cherrypy.server.thread_pool = 30` becomes `server.settings.thread_pool = 30`:
 //!
 //! | CherryPy, cheroot | drupe |
 //! |---|---|
 //! | `cherrypy.server.X = value` | `server.settings.X = value`, for each of the documented attributes |
 //! | `cherrypy.quickstart(app)` | [`Server::quickstart`](crate::Server::quickstart) |
 //! | `engine.start()`, `engine.block()`, `engine.exit()` | [`start`](crate::Server::start), [`block`](crate::Server::block), [`stop`](crate::Server::stop) |
-//! | `server.restart()` | [`restart`](crate::Server::restart), which takes changed settings |
+//! | `server.restart()` | [`restart`](crate::Server::restart), which applies changed settings |
 //! | `server.wait()` | [`wait`](crate::Server::wait), without connecting to its own port |
 //! | `server.base()`, `description`, `bound_addr` | [`base`](crate::Server::base), [`description`](crate::Server::description), [`bound_addr`](crate::Server::bound_addr) |
 //! | `wsgi.Server(bind_addr, app, numthreads, max=..)` | `Server::wsgi(app)`, `thread_pool`, `thread_pool_max` |
 //! | `request_queue_size`, `timeout` | `socket_queue_size`, `socket_timeout` |
 //! | `keep_alive_conn_limit`, `reuse_port`, `private_key_password` | `keep_alive_conn_limit`, `reuse_port`, `ssl_private_key_password` |
 //! | `peercreds_enabled`, `peercreds_resolve_enabled` | `peercreds`, `peercreds_resolve` |
-//! | `server_name` | not there: `SERVER_NAME` is the host that the client asked for, as PEP 3333 has it |
-//! | `expiration_interval` | not there: deadlines are kept to the millisecond without looking around |
+//! | `server_name` | absent: `SERVER_NAME` is the host that the client asked for, as in PEP 3333 |
+//! | `expiration_interval` | absent: deadlines are exact to the millisecond without polling |
 //! | `ssl.builtin.BuiltinSSLAdapter` | rustls; [`tls::register`](crate::tls::register) for another |
 //! | `wsgi_version = ('u', 0)` | works |
 //! | `environ[key]` | [`Environ::text`](crate::wsgi::Environ::text), [`bytes`](crate::wsgi::Environ::bytes); the keys are those of cheroot |
@@ -138,15 +144,21 @@
 //!
 //! # What behaves differently
 //!
-//! - Values are looked at with every start and restart, and checked. There, most are copied once and a misspelt name makes a new attribute;
-//!   here it is refused, with the nearest name.
-//! - `socket_timeout` is absolute: there each byte starts it anew. Idle connections have `keep_alive_timeout`, 75 s, of their own.
-//! - `thread_pool_max` has an effect: threads are added while handlers block.
-//! - A client that is slow to send a head or the first 64 KiB of its content, or to take an answer of bytes or a file, holds no thread; there one in the middle of its head does. Idle ones hold none in either.
-//! - `keep_alive_conn_limit` is not set; there it is 10.
-//! - A full queue is a 503 with `Retry-After`.
-//! - `max_request_body_size = 0` is refused, because there it means no limit; write `-1`.
-//! - `ssl_certificate_chain` is what is sent after the certificate. The authority that clients are verified with is `ssl_client_ca`.
-//! - A key without a certificate is an error; there it is plain HTTP.
-//! - `socket_file`: its permissions are 0660, not what the umask leaves of 0777, and no file but a dead socket is removed for it.
-//! - The autoreloader, tools, sessions and the rest of the framework are CherryPy's and not here.
+//! - drupe reads and checks the settings at every start and restart. CherryPy copies most values
+//!   once, and a misspelt name creates a new attribute. drupe refuses the name and suggests the
+//!   nearest one.
+//! - `socket_timeout` is absolute. In CherryPy each byte restarts the timeout. Idle connections
+//!   have a separate `keep_alive_timeout` of 75 s.
+//! - `thread_pool_max` has an effect: drupe adds threads while handlers block.
+//! - A slow client holds no thread while sending a head or the first 64 KiB of its content, or
+//!   while reading an answer of bytes or a file. In cheroot, a client in the middle of its head
+//!   holds a thread. Idle clients hold none in either.
+//! - `keep_alive_conn_limit` is not set; cheroot's is 10.
+//! - A request gets 503 with `Retry-After` after `accepted_queue_timeout` without a worker.
+//! - drupe refuses `max_request_body_size = 0`, because 0 means no limit in CherryPy; write `-1`.
+//! - `ssl_certificate_chain` is sent after the certificate. The authority for verifying clients is
+//!   `ssl_client_ca`.
+//! - A key without a certificate is an error; in CherryPy the server then speaks plain HTTP.
+//! - `socket_file`: the permissions are 0660, not 0777 less the umask, and drupe removes only a
+//!   dead socket at the path, no other file.
+//! - drupe has no autoreloader, tools, sessions or other parts of the CherryPy framework.

@@ -1,7 +1,9 @@
-//! Coming from rouille: the same small programs, before and after. What is said of rouille is of 3.6.
+//! From rouille to drupe: the same small programs, before and after. The statements about rouille
+//! apply to 3.6.
 //!
-//! Both take a blocking function. rouille brings routes, forms, sessions and assets; drupe is a server, and leaves those to small crates of your
-//! choice. Routes are often a `match`, as below.
+//! Both take a blocking function. rouille includes routes, forms, sessions and assets. drupe is a
+//! server, and leaves these to small crates of your choice. Write your routes as a `match`, as
+//! below.
 //!
 //! # Routes, parameters, content
 //!
@@ -149,21 +151,23 @@
 //!
 //! # One for the other
 //!
+//! For example, `request.data()` becomes `std::mem::take(request.body_mut())`:
+//!
 //! | rouille | drupe |
 //! |---|---|
-//! | `start_server(address, handler)`, which never returns | [`quickstart`](crate::Server::quickstart), which returns when it is told to end |
-//! | `start_server_with_pool(address, Some(n), handler)` | `settings.thread_pool_max = Some(n)`, and `thread_pool` no more than that |
+//! | `start_server(address, handler)`, which never returns | [`quickstart`](crate::Server::quickstart), which returns after a stop |
+//! | `start_server_with_pool(address, Some(n), handler)` | `settings.thread_pool_max = Some(n)`, and `thread_pool` at most that |
 //! | `Server::new_ssl(address, handler, certificate, key)` | `settings.ssl_certificate`, `ssl_private_key`; in memory [`ssl_context`](crate::Settings::ssl_context) |
-//! | `&Request`, without lifetimes of its own | `&mut Request`: the content can be taken out of it |
-//! | `request.url()`, decoded | `request.uri().path()`, as it came |
+//! | `&Request`, without lifetimes of its own | `&mut Request`: the handler can take the content out of it |
+//! | `request.url()`, decoded | `request.uri().path()`, not decoded |
 //! | `request.raw_query_string()`, `get_param` | `request.uri().query()` |
 //! | `request.header("Accept")` | `request.headers().get("accept")` |
 //! | `request.data()` | `std::mem::take(request.body_mut())` |
-//! | `input::plain_text_body`, up to 1 MiB, `text/plain` only | `body_limit(1 << 20)` and `into_string()`; the type is for you to look at |
+//! | `input::plain_text_body`, up to 1 MiB, `text/plain` only | `body_limit(1 << 20)` and `into_string()`; check the type yourself |
 //! | `post_input!`, multipart, JSON | crates such as form_urlencoded, multer, serde_json, over `Body`, which is a `Read` |
-//! | `Response::text`, `html`, `json`, `from_file` | `String` and so on, with a `Content-Type` where it is not text or bytes |
+//! | `Response::text`, `html`, `json`, `from_file` | `String` and so on, with a `Content-Type` for other content than text or bytes |
 //! | `Response::redirect_303(target)` | a [`Response`](crate::Response) with its status and `Location` |
-//! | `content_encoding::apply` | not there: let the proxy compress |
+//! | `content_encoding::apply` | absent: let the proxy compress |
 //! | `rouille::log` | one line a request through the `log` crate, target `drupe::access` |
 //! | `rouille::websocket` | [`upgrade`](crate::upgrade()), and a crate such as tungstenite |
 //! | `rouille::cgi`, `rouille::proxy` | `examples/cgi.rs`, over [`wsgi`](crate::wsgi); no proxy |
@@ -171,5 +175,7 @@
 //!
 //! # What behaves differently
 //!
-//! rouille stands on tiny_http, so all of [what is said there](super::from_tiny_http#what-behaves-differently) holds. A handler that panics is a
-//! 500 in both. rouille's pool has as many threads as it is told, or eight for each processor, and does not grow; drupe's has ten, and grows while handlers block.
+//! rouille is based on tiny_http, so the [differences from
+//! tiny_http](super::from_tiny_http#what-behaves-differently) apply. In both, a handler that panics
+//! gives a 500. rouille's pool has the configured number of threads, or eight for each processor,
+//! and does not grow. drupe's pool has ten, and grows while handlers block.

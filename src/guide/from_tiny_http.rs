@@ -1,7 +1,10 @@
-//! Coming from tiny_http: the same small programs, before and after. What is said of tiny_http is of 0.12.
+//! From tiny_http to drupe: the same small programs, before and after. The statements about
+//! tiny_http apply to 0.12.
 //!
-//! There you ask for requests in a loop and give each an answer. Here you give the server a function, and it calls it. It runs on many
-//! threads, so it is `Fn + Send + Sync`: what was a `mut` variable beside the loop becomes a `Mutex` or an atomic.
+//! With tiny_http you ask for requests in a loop and answer each one. With drupe you give the
+//! server a function, and the server calls the function. The calls come from many threads, so the
+//! function is `Fn + Send + Sync`: turn each `mut` variable beside the loop into a `Mutex` or an
+//! atomic.
 //!
 //! # Routes and content
 //!
@@ -87,7 +90,7 @@
 //! }
 //! ```
 //!
-//! After; the threads are the server's, and a whole directory is no more work than one file:
+//! After; the server owns the threads, and a whole directory is no more work than one file:
 //!
 //! ```no_run
 //! use drupe::{Files, Server};
@@ -99,7 +102,7 @@
 //! }
 //! ```
 //!
-//! One file by hand is `Body::from_file(File::open(path)?)`, with a `Content-Type` of your own.
+//! To serve one file by hand, use `Body::from_file(File::open(path)?)`, and set a `Content-Type`.
 //!
 //! # A port of the system's choice, and a stop
 //!
@@ -148,35 +151,41 @@
 //!
 //! # One for the other
 //!
+//! For example, `request.url()` becomes `request.uri()`:
+//!
 //! | tiny_http | drupe |
 //! |---|---|
 //! | `Server::http(address)` | `settings.socket_host`, `settings.socket_port`, then `start` or `quickstart` |
 //! | `Server::https(address, SslConfig { .. })` | `settings.ssl_certificate`, `ssl_private_key`; or [`ssl_context`](crate::Settings::ssl_context) for bytes in memory |
 //! | `Server::http_unix(path)` | `settings.socket_file` |
-//! | `Server::from_listener` | `settings.listen` with `fd:3`, for sockets that were inherited |
+//! | `Server::from_listener` | `settings.listen` with `fd:3`, for inherited sockets |
 //! | `server.incoming_requests()`, `recv()` | the handler |
-//! | `recv_timeout`, `try_recv` | not needed: `start` does not block, and a timer of yours runs on its own thread |
+//! | `recv_timeout`, `try_recv` | not needed: `start` does not block, and your timer runs on its own thread |
 //! | `request.url()` | `request.uri()`: `.path()` and `.query()` apart |
 //! | `request.headers()`, `Header` | `request.headers()`, a map of the `http` crate: `request.headers().get("accept")` |
 //! | `request.body_length()` | `request.body().len()` |
 //! | `request.as_reader()` | `request.body_mut()`, which is a `Read`; `std::mem::take(request.body_mut())` to keep it |
 //! | `request.remote_addr()` | `request.connection().peer()`; behind a proxy `request.client()` |
-//! | `request.respond(response)` | return it |
-//! | a request that is dropped: 500 | a panic: 500; everything else has to be returned |
+//! | `request.respond(response)` | return the response |
+//! | a request that is dropped: 500 | a panic: 500; the handler returns every other answer |
 //! | `Response::from_string`, `from_data`, `from_file` | `String`, `Vec<u8>`, [`Body::from_file`](crate::Body::from_file); all [`IntoResponse`](crate::IntoResponse) |
 //! | `Response::new(.., reader, None, ..)` | [`Body::from_reader`](crate::Body::from_reader), or [`Body::stream`](crate::Body::stream) to write it |
 //! | `with_status_code(404)` | `(StatusCode::NOT_FOUND, content)` |
 //! | `with_header(..)` | `response.headers_mut().insert(..)` |
 //! | `request.upgrade(protocol, response)` | [`upgrade`](crate::upgrade()) |
-//! | `request.into_writer()` | not there: framing is the server's |
+//! | `request.into_writer()` | absent: the server does the framing |
 //! | `TestRequest` | [`testing::call`](crate::testing::call), [`TestServer`](crate::testing::TestServer) |
 //!
 //! # What behaves differently
 //!
-//! - tiny_http waits for a slow client as long as it likes, with a thread for each connection. Here every wait has a limit
-//!   ([`settings`](super::settings)), and a connection that waits for its next request, or for a slow client's head, has no thread.
-//! - tiny_http takes any amount of content. Here more than 100 MiB is a 413, and so on: each limit is a setting.
-//! - There, requests wait in a list without a bound for whoever calls `recv`. Here the queue is bounded, and what finds no room is told 503.
-//! - There is no `Server` field unless `settings.software` is set.
-//! - What RFC 9112 calls ambiguous is refused. A client that has sent bare line feeds or two lengths all along is told 400 now.
+//! - tiny_http waits for a slow client without a limit, with a thread for each connection. In drupe
+//!   every wait has a limit ([`settings`](super::settings)). A connection that waits for its next
+//!   request, or for a slow client's head, holds no thread.
+//! - tiny_http accepts any amount of content. drupe answers more than 100 MiB with 413, and each
+//!   further limit is a setting too.
+//! - tiny_http keeps waiting requests in an unbounded list for the callers of `recv`. drupe bounds
+//!   the time in the queue, and answers late requests with 503.
+//! - There is no `Server` field unless you set `settings.software`.
+//! - drupe refuses requests that RFC 9112 calls ambiguous. A client that has always sent bare line
+//!   feeds or two lengths now gets 400.
 //! - Linux only.

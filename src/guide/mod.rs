@@ -1,21 +1,25 @@
-//! The guide: how to set it up, move to it, run it, and what it does and does not protect from.
+//! The guide: set up a server, migrate to it, operate it, and know the limits of its protection.
+//!
+//! For example, to run drupe behind nginx, read [`behind_nginx`] for the files of both, then look
+//! up single settings in [`settings`].
 //!
 //! | page | for |
 //! |---|---|
-//! | [`settings`] | each setting, and why its default is what it is |
+//! | [`settings`] | each setting, and the reason for its default |
 //! | [`from_tiny_http`] | programs that use tiny_http |
 //! | [`from_rouille`] | programs that use rouille |
 //! | [`from_cherrypy`] | applications that run under CherryPy or cheroot |
 //! | [`behind_nginx`] | nginx in front |
 //! | [`behind_haproxy`] | HAProxy in front |
 //! | [`under_systemd`] | a service and a socket unit |
-//! | [`in_kubernetes`] | a deployment: probes, and an end that loses no request |
-//! | [`parts`] | a process of several parts: a bus, a PID file, fewer rights |
-//! | [`operating`] | signals, certificates, logs, restarts, numbers |
-//! | [`security`] | what is defended, by which default, and what is not |
-//! | [`travel`] | how a request travels through the threads |
+//! | [`in_kubernetes`] | a deployment: probes, and a stop that loses no request |
+//! | [`parts`] | a process of several parts: a bus, a PID file, dropped privileges |
+//! | [`operating`] | signals, certificates, logs, restarts, statistics |
+//! | [`security`] | the attacks defended against, each default, and the limits |
+//! | [`travel`] | the path of a request through the threads |
 //!
-//! Start with the [tour](crate) if you have not written a handler yet. It is there in the documentation only; a program cannot name it.
+//! If you have not written a handler yet, start with the [tour](crate). The guide exists in the
+//! documentation only; a program cannot name this module.
 
 pub mod behind_haproxy;
 pub mod behind_nginx;

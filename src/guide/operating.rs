@@ -1,66 +1,79 @@
-//! Operating: what it says, what signals do, certificates, restarts, and what to look at when something is wrong.
+//! Operating: signals, restarts, certificates, logs, error messages and statistics.
 //!
 //! # Signals
 //!
-//! Under [`Server::quickstart`](crate::Server::quickstart), so in the program too (feature `signals`, on by default):
+//! [`Server::quickstart`](crate::Server::quickstart) handles signals, and so does the program
+//! (feature `signals`, on by default). For example, `kill -HUP` on the program reloads its
+//! settings:
 //!
 //! | signal | what happens |
 //! |---|---|
-//! | SIGTERM, SIGINT | stops: no new connections, what runs may end within `shutdown_timeout`; a second one cuts what still runs |
-//! | SIGHUP | what [`Server::on_reload`](crate::Server::on_reload) says is put in force, with certificates and keys; then as SIGUSR1 |
-//! | SIGUSR1 | what [`Server::on_graceful`](crate::Server::on_graceful) was given is called, to open log files anew; with TLS, certificates and keys are loaded again |
+//! | SIGTERM, SIGINT | stops: no new connections; requests in progress may end within `shutdown_timeout`; a second signal cuts the rest |
+//! | SIGHUP | applies the settings returned by the function given to [`Server::on_reload`](crate::Server::on_reload), with certificates and keys; then as SIGUSR1 |
+//! | SIGUSR1 | calls the function given to [`Server::on_graceful`](crate::Server::on_graceful), to reopen log files; with TLS, loads certificates and keys again |
 //!
-//! The program `drupe` reads its file and the environment again at SIGHUP, and opens its access log anew at both. In a program of your own
-//! both are caught if there is a call of `on_graceful` or TLS, SIGHUP also if there is one of `on_reload`: else they end the process, as they do
-//! by default.
+//! The program `drupe` reads its file and the environment again at SIGHUP, and reopens its access
+//! log at both. Your own program catches both signals after a call of `on_graceful` or with TLS,
+//! and SIGHUP also after a call of `on_reload`. Otherwise both signals end the process, as is the
+//! default.
 //!
-//! They are caught from before `quickstart` starts anything until it returns, and do afterwards what they do by default. A program that has its own
-//! signal handling calls `start` and `block` instead, and [`ServerHandle::stop`](crate::ServerHandle::stop) from wherever it likes.
+//! `quickstart` catches the signals before starting anything, and restores the default actions at
+//! its return. If your program handles signals itself, call `start` and `block` instead, and
+//! [`ServerHandle::stop`](crate::ServerHandle::stop) from any thread.
 //!
 //! # A stop, and restarts without a refused connection
 //!
-//! A stop ends idle connections and lets requests finish; [`travel`](super::travel) has it step by step. A request that a client sends
-//! into an idle connection at that very moment is lost to it, as with any HTTP server; clients and proxies ask again for methods that may
-//! be repeated. Between the stop of one process and the start of the next the port is closed. Nobody is refused where
+//! A stop ends idle connections and lets requests finish; [`travel`](super::travel) has the steps.
+//! As with any HTTP server, a request sent into an idle connection at that very moment is lost.
+//! Clients and proxies repeat such a request if the method permits. The port is closed from the
+//! stop of one process to the start of the next. Use one of these setups to refuse no connection:
 //!
-//! - systemd owns the socket ([`under_systemd`](super::under_systemd)): connections wait in it meanwhile;
-//! - two servers stand behind a proxy and are restarted in turn ([`behind_haproxy`](super::behind_haproxy));
-//! - two processes share the port (`reuse_port`), and the old one is stopped once the new one serves. Connections that the old one's kernel
-//!   queue still holds when it stops are reset, so this is the weakest of the three.
+//! - systemd owns the socket ([`under_systemd`](super::under_systemd)), and connections wait in the
+//!   socket;
+//! - two servers run behind a proxy and restart one after the other
+//!   ([`behind_haproxy`](super::behind_haproxy));
+//! - two processes listen on one port (`reuse_port`), and you stop the old process once the new one
+//!   serves. The kernel resets connections that are still in the backlog of the old process, so
+//!   this setup is the weakest of the three.
 //!
 //! # Changed settings
 //!
-//! SIGHUP puts them in force while connections go on. A file with a mistake in it changes nothing and is reported, so `drupe check FILE` first is
-//! only polite. Where and how it listens, `accepted_queue_size`, `statistics`, `wsgi_version`, whether there is TLS at all, and, in the
-//! program, what stands under `[drupe]` need a restart; the log names what was changed and has to wait:
+//! Send SIGHUP to apply new settings without closing connections. A file with a mistake changes
+//! nothing and is reported, so running `drupe check FILE` first is optional. Some settings need a
+//! restart: all listening settings, `accepted_queue_size`, `statistics`, `wsgi_version`, turning
+//! TLS on or off, and, in the program, the table `[drupe]`. The log names each changed one:
 //!
 //! ```text
 //! drupe: warning: setting socket_port has been changed and needs a restart: the old value stays in force
 //! ```
 //!
-//! In a program, [`ServerHandle::reload`](crate::ServerHandle::reload) does the same and returns those names;
-//! [`Server::restart`](crate::Server::restart) takes everything, by the settings of the `Server`, not by what was reloaded since: what runs is
-//! finished, listening sockets whose address stays the same are kept, with the connections that wait for a request, and nobody is refused.
+//! In your own program, [`ServerHandle::reload`](crate::ServerHandle::reload) does the same and
+//! returns those names. [`Server::restart`](crate::Server::restart) applies every setting.
+//! `restart` uses the settings of the `Server`, not the reloaded ones. Requests in progress finish.
+//! Listening sockets with an unchanged address stay open, and so do connections that wait for their
+//! next request. No client is refused.
 //!
-//! Whom a connection comes from is settled when it comes: who is taken off `trusted_proxies` is believed over connections that are open
-//! already until they close. `restart` closes them.
+//! The client address of a connection is determined when the connection arrives. If you remove a
+//! proxy from `trusted_proxies`, drupe still trusts the proxy's open connections until they close.
+//! A `restart` with the new list closes such connections.
 //!
 //! # Certificates
 //!
-//! Let whoever renews the certificate write the new files under the same names, then send SIGHUP or
-//! SIGUSR1:
+//! Let the renewal tool write the new files under the same names, then send SIGHUP or SIGUSR1:
 //!
 //! ```sh
 //! certbot renew --deploy-hook 'systemctl kill --signal=HUP --kill-whom=main drupe.service'
 //! ```
 //!
-//! New handshakes have the new certificate, connections go on as they are. If the files will not do, an error is logged and the old ones stay.
-//! In a program: [`ServerHandle::reload_tls`](crate::ServerHandle::reload_tls).
+//! New handshakes use the new certificate; open connections are unchanged. If the new files are
+//! unusable, the server logs an error and keeps the old certificate. In your own program, call
+//! [`ServerHandle::reload_tls`](crate::ServerHandle::reload_tls).
 //!
 //! # Logs
 //!
-//! The library says everything through the `log` crate and nothing on its own. The program shows warnings and errors on standard error,
-//! the same one no more than once in ten seconds, and requests too, or in a file:
+//! The library logs only through the `log` crate. The program writes warnings and errors to
+//! standard error, each message at most once in ten seconds. The program logs requests there too,
+//! or in a file:
 //!
 //! ```toml
 //! [drupe]
@@ -75,27 +88,32 @@
 #![doc = include_str!("../../examples/deploy/logrotate.conf")]
 //! ```
 //!
-//! In a program of your own any logger does, for instance `env_logger` with `RUST_LOG=info`; the target `drupe::access` has the requests, with
-//! their parts as key-values.
+//! In your own program use any logger, for instance `env_logger` with `RUST_LOG=info`. The target
+//! `drupe::access` has the requests, with their parts as key-values.
 //!
 //! # What it says when something is wrong
 //!
+//! For example, `cannot start another worker for now` in the log means that the system allows no
+//! more threads.
+//!
 //! | message | what it means | what to do |
 //! |---|---|---|
-//! | `accept failed on ...: Too many open files` | descriptors have run out; an idle connection is closed for the new one, or, if there is none, accepting pauses and goes on | raise `ulimit -n` (`LimitNOFILE`), or lower `max_connections` below it |
-//! | `all 10 workers are busy (thread_pool_max): 3 requests wait, the first for 0.5 s; longest at work: GET /report (4.1 s)` | handlers take longer than requests can wait; at most once a second | look at the handlers that are named; raise `thread_pool_max` if they wait for something else than this machine |
+//! | `accept failed on ...: Too many open files` | descriptors have run out; the server closes an idle connection for the new one, or, if there is none, pauses accepting | raise `ulimit -n` (`LimitNOFILE`), or lower `max_connections` below it |
+//! | `all 10 workers are busy (thread_pool_max): 3 requests wait, the first for 0.5 s; longest at work: GET /report (4.1 s)` | handlers run longer than requests can wait; at most once a second | examine the named handlers; raise `thread_pool_max` if they wait for another machine |
 //! | `cannot start another worker for now` | the system allows no more threads | raise the limit of processes, or lower `thread_pool_max` |
-//! | `a handler has not returned; its connection is cut, its thread left alone` | at a stop: a handler neither read nor wrote nor looked at `is_shutting_down` | give it a time limit of its own |
-//! | `a worker failed; its connection is lost, it goes on` | a defect of drupe | report it, please |
-//! | 503 in the access log | the request waited for a worker for `accepted_queue_timeout` | handlers are too slow or `thread_pool_max` is too small; or many clients send large heads slowly (`max_parked_size`), or `max_connections` is reached and nobody idle |
+//! | `a handler has not returned; its connection is cut, its thread left alone` | at a stop: a handler neither read nor wrote nor checked `is_shutting_down` | give the handler a time limit of its own |
+//! | `a worker failed; its connection is lost, it goes on` | a defect of drupe | please report it |
+//! | 503 in the access log | the request waited for a worker for `accepted_queue_timeout` | handlers are too slow or `thread_pool_max` is too small; or many clients send large heads slowly (`max_parked_size`), or `max_connections` is reached and no connection is idle |
 //! | 408 in the access log | clients too slow for `header_timeout` or `body_timeout` | mostly nothing: scanners and dead connections |
 //!
 //! # Numbers
 //!
-//! `drupe --statistics` shows them at `/statistics/`, as does [`Server::mount_statistics`](crate::Server::mount_statistics) in a program: a page with
-//! charts, `json` with CherryPy's names, and `metrics` for Prometheus. By default only this machine sees them, over a loopback address or a Unix
-//! socket; to have Prometheus ask from elsewhere, show them by [another server](crate::ServerHandle::statistics_page) on an address that only
-//! it reaches.
+//! `drupe --statistics` serves the statistics at `/statistics/`;
+//! [`Server::mount_statistics`](crate::Server::mount_statistics) does the same in your own program.
+//! The path has a page with charts, `json` with CherryPy's names, and `metrics` for Prometheus. By
+//! default only clients on the same machine have access, over a loopback address or a Unix socket.
+//! To let Prometheus connect from another machine, serve the page by [another
+//! server](crate::ServerHandle::statistics_page) on an address that only Prometheus can reach.
 //!
 //! ```text
 //! scrape_configs:
@@ -104,7 +122,7 @@
 //!     static_configs: [{ targets: ["localhost:8080"] }]
 //! ```
 //!
-//! [`Server::statistics`](crate::Server::statistics) can be asked at any time:
+//! Call [`Server::statistics`](crate::Server::statistics) at any time:
 //!
 //! ```
 //! use std::sync::OnceLock;
@@ -129,10 +147,10 @@
 //!
 //! | number | look at it when |
 //! |---|---|
-//! | `queue` above 0 for long, `threads_idle` at 0 | all workers are busy: see 503 above; `workers` has the request that each serves, and for how long |
-//! | `turned_away` | the queue is full, `max_connections` or `max_upgraded` is reached, or, with large heads and with clients that ask on and take no answer, `max_parked_size` is; but for the last they are told 503, before a TLS handshake nothing |
-//! | `timed_out`, `refused` | hostile or broken clients; a rise after a deployment of your own client is your bug |
-//! | `parked` | connections that cost no thread; what they hold of requests and answers is bounded by `max_parked_size` each |
-//! | `parked_answer_bytes`, `parked_request_bytes` | the memory they hold; at `max_parked_size` slow clients begin to hold threads |
-//! | `panics` | handlers panic; the log says where |
-//! | `proxy_refused` | somebody connects past the proxy, or the proxy sends no PROXY header |
+//! | `queue` above 0 for long, `threads_idle` at 0 | all workers are busy: see 503 above; `workers` has the request of each worker, and its time |
+//! | `turned_away` | a request has waited too long for a worker (`accepted_queue_timeout`), `max_connections` or `max_upgraded` is reached, or `max_parked_size` is reached by large heads or by clients that send requests and read no answer; the last are closed, all others get 503, or a close before a TLS handshake |
+//! | `timed_out`, `refused` | hostile or broken clients; a rise after you deploy your own client is a bug of that client |
+//! | `parked` | connections without a thread; `max_parked_size` bounds the memory of their requests, and as much again that of their answers |
+//! | `parked_answer_bytes`, `parked_request_bytes` | the memory of these connections; at `max_parked_size` slow clients begin to hold threads |
+//! | `panics` | handlers panic; the log has the place |
+//! | `proxy_refused` | a client bypasses the proxy, or the proxy sends no PROXY header |

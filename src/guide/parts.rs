@@ -1,8 +1,10 @@
-//! A process of several parts: one bus that starts and stops them, a PID file, fewer rights, something at intervals.
+//! A process of several parts: one bus that starts and stops them, a PID file, dropped privileges,
+//! periodic tasks.
 //!
-//! A program that is one server needs none of this: [`Server::quickstart`](crate::Server::quickstart) is enough. With two servers, or a cache that is to
-//! be saved at the end, somebody has to say in what order things start and stop, and what happens if one of them fails. That is what
-//! [`process::Bus`](crate::process::Bus) does, in the words of CherryPy's process bus.
+//! If your program is one server, use [`Server::quickstart`](crate::Server::quickstart) and skip
+//! this page. With two servers, or a cache to save at the end, you need an order of starts and
+//! stops, and a rule for failures. [`process::Bus`](crate::process::Bus) gives you both, with the
+//! names of CherryPy's process bus.
 //!
 //! ```
 //! use std::time::Duration;
@@ -36,36 +38,41 @@
 //! # Ok::<(), drupe::process::BusError>(())
 //! ```
 //!
-//! With the feature `signals` a `process::SignalHandler` on the same bus has it exit at SIGTERM and SIGINT, and tell `graceful` at SIGHUP and
-//! SIGUSR1. Or one server is what the process is for: its [`quickstart`](crate::Server::quickstart), in place of the last lines, starts the bus,
-//! has it exit at SIGTERM and SIGINT, and tells systemd.
+//! With the feature `signals`, subscribe a `process::SignalHandler` to the same bus: the bus then
+//! exits at SIGTERM and SIGINT, and publishes `graceful` at SIGHUP and SIGUSR1. If the process
+//! exists for one server, call its [`quickstart`](crate::Server::quickstart) instead of the last
+//! lines: `quickstart` starts the bus, exits the bus at SIGTERM and SIGINT, and notifies systemd.
 //!
 //! # What comes when
 //!
 //! | at `start` | |
 //! |---|---|
 //! | 10 | signals are caught |
-//! | 50 | what others need |
+//! | 50 | dependencies of other parts |
 //! | 70 | PID file, monitors |
 //! | 75 | servers read their settings and files, and bind |
-//! | 77 | rights are given up |
-//! | 78 | the program `drupe` opens its access log, if it has given up any |
-//! | 80 | servers accept: nobody is ever served with the rights that a port below 1024 asks for |
+//! | 77 | privileges are dropped |
+//! | 78 | the program `drupe` opens its access log, if it has dropped any |
+//! | 80 | servers accept: no client is ever served with the privileges that a port below 1024 needs |
 //!
-//! At `stop` servers come at 25, and at `exit` the PID file at 50. Every listener runs, whatever the others do: who fails or panics is named in the error. If a
-//! `start` fails what has started is stopped again. If a server cannot go on, its bus exits and [`Bus::block`](crate::process::Bus::block) says why.
+//! At `stop`, servers stop at 25; at `exit`, the PID file is removed at 50. Every listener runs,
+//! even after a failure of another; the error names each listener that fails or panics. If a
+//! `start` fails, the bus stops the started parts. If a server fails later, its bus exits and
+//! [`Bus::block`](crate::process::Bus::block) returns the reason.
 //!
 //! # Rights
 //!
-//! What is opened later must be open to the new user: certificates when they are loaded again, log files, the directory of the PID file, which is
-//! removed at the end. The program opens its access log only then: its directory has to be the new user's, as for logrotate, and root would follow
-//! whatever symbolic link is put there. There is no way back, so a restart cannot bind a port below 1024 anew; it does not have to, as long as the
-//! address stays the same.
-//! Under systemd leave all this to the unit (`User=`, a socket unit, no PID file).
+//! Give the new user access to everything opened later: certificates for a reload, log files, and
+//! the directory of the PID file, which is removed at the end. The program opens its access log as
+//! the new user. The log's directory must belong to this user, as for logrotate, and root would
+//! follow any symbolic link there. Privileges cannot be regained, so a restart cannot bind a port
+//! below 1024 again. A restart with an unchanged address keeps its socket and needs no privileges.
+//! Under systemd, leave all of this to the unit (`User=`, a socket unit, no PID file).
 //!
 //! # A server of one's own
 //!
-//! What implements [`process::HttpServer`](crate::process::HttpServer) can stand in place of the built-in one, under the same settings and life cycle:
+//! You can replace the built-in server by an implementation of
+//! [`process::HttpServer`](crate::process::HttpServer), under the same settings and life cycle: see
 //! [`Server::set_instance`](crate::Server::set_instance), and `examples/instance.rs`.
 //!
 //! # The program
@@ -74,5 +81,6 @@
 //! drupe --socket-host :: --socket-port 80 --pid-file /run/drupe/pid --user www-data --umask 027 /srv/www
 //! ```
 //!
-//! `/run/drupe` has to be www-data's, or the file could not be removed at the end. A second one with the same PID file is
-//! refused with status 2, as are users and groups that there are none of. A file that a killed process has left is taken over.
+//! `/run/drupe` must belong to www-data, or the program cannot remove the file at the end. A second
+//! process with the same PID file exits with status 2, as do unknown users and groups. A PID file
+//! left by a killed process is taken over.

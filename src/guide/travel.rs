@@ -1,4 +1,5 @@
-//! How a request travels: from the accept thread through parking, the reactor and a worker to its answer, and through a stop.
+//! The path of a request: from the accept thread through parking, the reactor and a worker to the
+//! answer, and through a stop.
 //!
 //! ```text
 //!            new              readable, writable, due         request of a handler not known to be short
@@ -10,75 +11,97 @@
 //!
 //! # Threads
 //!
+//! For example, with the default settings and one listener, an idle server has one accept thread,
+//! the workers `drupe-1` to `drupe-10` and the guard.
+//!
 //! | thread | how many | what it does |
 //! |---|---|---|
-//! | `drupe-accept` | one a listener | accepts, and nothing else: no read, no handshake |
+//! | `drupe-accept` | one a listener | only accepts: no read, no handshake |
 //! | `drupe-1`, `drupe-2`, ... | `thread_pool` to `thread_pool_max` | workers: run handlers; one of them may hold the reactor role |
 //! | `drupe-guard` | one | runs no handlers; holds the reactor role whenever no worker does |
 //! | `drupe-upgrade` | one a connection that has left HTTP | runs the function given to [`upgrade`](crate::upgrade()) |
-//! | `drupe-signals`, `drupe-exit` | under `quickstart` | do what signals ask for |
+//! | `drupe-signals`, `drupe-exit` | under `quickstart` | carry out signals |
 //!
 //! # One connection
 //!
-//! A connection has one owner at any time: parking, the reactor, the queue, or a worker. It is moved from one to the next and never
-//! shared.
+//! A connection has one owner at any time: parking, the reactor, the queue, or a worker. The owner
+//! moves the connection to the next owner and never shares it.
 //!
-//! 1. **Accepted.** The time for its first head begins, or for its TLS handshake. It is parked until its first bytes come.
-//! 2. **With the reactor.** The reactor reads what there is. If that is not a whole head, the connection is parked again: a client that
-//!    trickles costs microseconds for each piece, and no thread in between. The same holds for a PROXY header and for TLS. The memory
-//!    of all these parts is counted; above `max_parked_size` a head of more than 8 KiB is answered with 503.
-//! 3. **The head is whole.** Its framing is judged, once; ambiguous framing is answered with 400 and closed. Fields that only a proxy
-//!    should set are believed or removed.
-//! 4. **Content.** Up to `body_buffer_size` bytes are received before the handler runs, again without a thread. A client that waits for
-//!    `100 Continue` is sent it first. The handler reads the rest. With a `body_buffer_size` of 0 the handler reads all of it, and its
-//!    first read sends `100 Continue`.
-//! 5. **Queued**, unless the handler is known to be short. At most `accepted_queue_size` requests wait in the queue, more beside it. A
-//!    request that has waited for `accepted_queue_timeout` is answered with 503 and `Retry-After: 1`.
-//! 6. **The handler runs** on a worker, and may block. A panic in it costs this connection (500 if nothing has been sent) and nothing
-//!    else.
-//! 7. **The answer.** Text, bytes and files are sent as far as the client takes them; the rest is parked with the connection,
-//!    `max_parked_size` bytes for all. An answer that is made while it is sent ([`Body::stream`](crate::Body::stream),
-//!    [`from_reader`](crate::Body::from_reader)) holds its worker until the end.
-//! 8. **After it.** Content that the handler has not read is dropped, up to `max_drain_size` and for `linger_timeout`; with more, the
-//!    connection closes. A next request that is there already is served at once, a bounded number of times, and its answer waits for
-//!    those of short handlers behind it, never for a slow one. Then the connection is parked, idle, for `keep_alive_timeout`.
-//! 9. **Closed.** After an answer to an error the server ends its side only, drops what still comes for `linger_timeout`, and then
-//!    closes, so that the client can read the reason.
+//! 1. **Accepted.** The deadline for the first head, or for the TLS handshake, begins. The
+//!    connection is parked until its first bytes arrive.
+//! 2. **With the reactor.** The reactor reads the available bytes. If the head is incomplete, the
+//!    reactor parks the connection again: a slow client costs microseconds for each piece, and no
+//!    thread in between. PROXY headers and TLS handshakes are read in the same way. The server
+//!    counts the memory of all these parts; above `max_parked_size`, a head of more than 8 KiB gets
+//!    503.
+//! 3. **The head is whole.** The server checks the framing once; ambiguous framing gets 400 and a
+//!    close. Fields reserved for proxies are trusted or removed.
+//! 4. **Content.** The server receives up to `body_buffer_size` bytes before the handler runs,
+//!    again without a thread. If the client waits for `100 Continue`, the server sends it first.
+//!    The handler reads the rest. With a `body_buffer_size` of 0 the handler reads all content, and
+//!    its first read sends `100 Continue`.
+//! 5. **Queued**, unless the handler is known to be short. At most `accepted_queue_size` requests
+//!    wait in the queue, more beside the queue. After `accepted_queue_timeout` in the queue, a
+//!    request gets 503 and `Retry-After: 1`.
+//! 6. **The handler runs** on a worker, and may block. A panic costs this connection only (500 if
+//!    nothing has been sent).
+//! 7. **The answer.** The server sends text, bytes and files as far as the client reads, and parks
+//!    the rest with the connection, `max_parked_size` bytes for all. A streamed answer
+//!    ([`Body::stream`](crate::Body::stream), [`from_reader`](crate::Body::from_reader)) holds its
+//!    worker until the end.
+//! 8. **After it.** The server drops content unread by the handler, up to `max_drain_size` and for
+//!    `linger_timeout`; with more content, the connection closes. A next request already received
+//!    is served at once, a bounded number of times. Its answer waits for the answers of further
+//!    short handlers, never for a slow handler. Then the connection is parked, idle, for
+//!    `keep_alive_timeout`.
+//! 9. **Closed.** After an error answer the server half-closes the connection, drops further input
+//!    for `linger_timeout`, and then closes, so that the client can read the reason.
 //!
 //! # Which thread runs next
 //!
-//! The *reactor* is a role that one thread holds at any time. Its holder waits for all clients at once and does all I/O that needs no
-//! handler. It also runs handlers that are known to be short, up to some 100 microseconds by method and path: waking another thread
-//! would cost more. Every other request goes to a worker at once.
+//! The *reactor* is a role held by one thread at a time. The holder waits for all clients at once
+//! and does all I/O that needs no handler. The holder also runs handlers known to be short, up to
+//! some 100 microseconds by method and path: waking another thread would cost more. Every other
+//! request goes to a worker at once.
 //!
-//! The *guard* keeps a handler from holding up the rest. A handler that suddenly takes longer than a millisecond loses the reactor role
-//! to the guard and goes on as any worker's. So I/O goes on with every worker in a handler: connections are accepted, heads read, slow
-//! answers sent, deadlines kept, and waiting requests answered with 503 in time.
+//! The *guard* prevents a handler from blocking the rest. If a handler suddenly takes longer than a
+//! millisecond, the guard takes over the reactor role, and the handler continues as on any worker.
+//! So I/O continues with every worker in a handler: the server accepts connections, reads heads,
+//! sends slow answers, keeps deadlines, and answers waiting requests with 503 in time.
 //!
-//! While requests wait and no worker sleeps, workers are added, up to `thread_pool_max`; they leave after `thread_idle_timeout`
-//! without work. At the maximum a warning names the requests that hold the workers, once a second at most, and the slowest of the
-//! clients that a worker has waited for, a second or more, give way, one for each request that waits: content ends with 408, an answer
-//! in the middle.
+//! While requests wait and no worker is idle, the server adds workers, up to `thread_pool_max`;
+//! workers end after `thread_idle_timeout` without work. At the maximum, a warning names the
+//! requests that hold the workers, once a second at most. The slowest of the clients that a worker
+//! has waited for, a second or more, are then cut, one for each waiting request: content ends with
+//! 408, an answer in the middle.
 //!
-//! A lone client that asks without a pause is given a worker of its own, which waits `keep_alive_grace` for the next request.
+//! A lone client that sends requests without a pause gets a dedicated worker, which waits
+//! `keep_alive_grace` for the next request.
 //!
 //! # Time
 //!
-//! Each wait for a client, until it has left HTTP, has a deadline that no byte moves. For content and answers it is an account: waiting is paid out of
-//! `body_timeout` or `write_timeout`, what moves pays back at `minimum_rate`, and time in which the server was busy costs the client nothing.
-//! When a deadline is over the reactor reads once more, since data that came before the deadline came in time; then it is 408
-//! for a head or content, and a plain close for an idle connection, a PROXY header or a handshake.
+//! Until a connection leaves HTTP, each wait for the client has a deadline that no byte extends.
+//! For content and answers, the deadline is a budget: waiting consumes `body_timeout` or
+//! `write_timeout`, transferred bytes refill the budget at `minimum_rate`, and time with a busy
+//! server costs the client nothing. When a deadline expires, the reactor reads once more, since
+//! data that arrived before the deadline counts as in time. If nothing has arrived, a head or
+//! content gets 408; an idle connection, a PROXY header or a handshake gets a plain close.
 //!
 //! # A stop
 //!
-//! 1. [`is_shutting_down`](crate::RequestExt::is_shutting_down) becomes true for handlers and writers, and answers say `Connection: close`.
-//! 2. The listeners are closed, and the connections that nothing has come from. A request that has come is answered.
-//!    Clients that have just been refused may still read why, for what is left of `linger_timeout`.
-//! 3. Requests under way go on, for `shutdown_timeout` at the most: handlers, content that is still received, answers still taken, and
-//!    connections that have left HTTP, whose waiting reads fail once with `TimedOut` so that they can say goodbye.
-//! 4. What is left is cut: its connection, not its thread, since a thread cannot be ended from outside. A handler that reads or writes notices;
-//!    one that only computes or sleeps is waited for a moment longer and then left alone, with a line in the log.
-//! 5. Every thread that has ended is joined. [`Stopped`](crate::process::Stopped) says how many requests were finished, how many connections cut, and
-//!    how long it took.
+//! 1. [`is_shutting_down`](crate::RequestExt::is_shutting_down) becomes true for handlers and
+//!    writers, and answers contain `Connection: close`.
+//! 2. The server closes the listeners, and the connections that have sent nothing. A request
+//!    already received is answered. Clients refused just before may still read the reason, for the
+//!    rest of `linger_timeout`.
+//! 3. Requests in progress continue, for `shutdown_timeout` at most: handlers, incoming content,
+//!    outgoing answers, and connections that have left HTTP. Waiting reads of the last fail once
+//!    with `TimedOut`, so that the function can say goodbye.
+//! 4. The server cuts the remaining connections, not their threads, since a thread cannot be ended
+//!    from outside. A handler notices at its next read or write. If a handler only computes or
+//!    sleeps, the server waits a moment longer, then abandons the thread with a line in the log.
+//! 5. The server joins every thread that has ended. [`Stopped`](crate::process::Stopped) has the
+//!    number of finished requests, the number of cut connections, and the duration.
 //!
-//! Where to read on: `src/engine/mod.rs` has a table of the rooms, `src/engine/reactor/mod.rs` the page that tells which thread runs next.
+//! To read on: `src/engine/mod.rs` has a table of the modules, and `src/engine/reactor/mod.rs`
+//! explains the choice of the next thread.

@@ -1,6 +1,8 @@
-//! Under systemd: a socket that outlives restarts, readiness, and a process that can do little else than serve.
+//! Under systemd: a socket that outlives restarts, readiness, and a process with few rights beyond
+//! serving.
 //!
-//! Needs the feature `systemd` for the socket; the program `drupe` has it. `Type=notify` needs no feature.
+//! The socket needs the feature `systemd`; the program `drupe` includes the feature. `Type=notify`
+//! needs no feature.
 //!
 //! `examples/deploy/drupe.socket`:
 //!
@@ -20,7 +22,7 @@
 #![doc = include_str!("../../examples/deploy/drupe.toml")]
 //! ```
 //!
-//! Then:
+//! Then run:
 //!
 //! ```sh
 //! systemctl enable --now drupe.socket     # from now on the first connection starts the service
@@ -43,27 +45,35 @@
 //! }
 //! ```
 //!
-//! `fd:www` is the socket with `FileDescriptorName=www`, `fd:3` the first whatever its name, `fd:*` all of them. Messages to systemd are sent by
-//! `quickstart` only: a server that a program starts and stops as a part of something larger is not the service.
+//! `fd:www` is the socket with `FileDescriptorName=www`, `fd:3` the first socket of any name,
+//! `fd:*` all sockets. Only `quickstart` sends messages to systemd: a server started and stopped as
+//! a part of a larger program is not the service.
 //!
 //! # Why these lines
 //!
-//! - **`Type=notify`**: what comes `After=` this unit starts once connections are accepted. A wrong setting is a failed start, not a service that
-//!   dies a moment later.
-//! - **`TimeoutStopSec`** above `shutdown_timeout`, or systemd kills what the server would have finished.
-//! - **`RestartPreventExitStatus=2`**: the program ends with 2 for settings that are wrong. Another start finds the same.
-//! - **`ExecReload`** sends SIGHUP: settings and certificates are read again, the access log is opened anew. From systemd 253 on `Type=notify-reload`
-//!   does it without this line, and waits until it is done.
-//! - **`LimitNOFILE`** above `max_connections`. The program raises the soft limit, systemd's 1024, to the hard one, which this line
-//!   sets too; a server in a program of your own leaves it alone.
-//! - **`PrivateNetwork`** works because the socket comes from outside. A handler that itself connects to something, such as a database over TCP, needs it
-//!   off, and `AF_INET AF_INET6` in `RestrictAddressFamilies`. Over a Unix socket it stays on.
-//! - **`MemoryDenyWriteExecute`, `SystemCallFilter`**: the program uses no call outside of `@system-service` less those two groups; handlers may.
+//! - **`Type=notify`**: units with `After=` this one start once the server accepts connections. A
+//!   wrong setting makes the start fail, instead of a service that dies a moment later.
+//! - **`TimeoutStopSec`** above `shutdown_timeout`, or systemd kills requests that the server would
+//!   have finished.
+//! - **`RestartPreventExitStatus=2`**: the program exits with 2 on wrong settings. Another start
+//!   would fail in the same way.
+//! - **`ExecReload`** sends SIGHUP: the program reads settings and certificates again and reopens
+//!   the access log. From systemd 253 on, `Type=notify-reload` replaces this line, and waits until
+//!   the reload is done.
+//! - **`LimitNOFILE`** above `max_connections`. The program raises the soft limit, systemd's 1024,
+//!   to the hard limit, which this line also sets. A server in your own program leaves the soft
+//!   limit alone.
+//! - **`PrivateNetwork`** works because the socket comes from outside. If a handler connects over
+//!   TCP, for example to a database, turn `PrivateNetwork` off, and add `AF_INET AF_INET6` to
+//!   `RestrictAddressFamilies`. For a Unix socket, leave `PrivateNetwork` on.
+//! - **`MemoryDenyWriteExecute`, `SystemCallFilter`**: the program uses only calls of
+//!   `@system-service` without those two groups; your handlers may use others.
 //!
 //! `systemd-analyze security drupe.service` rates the unit 0.7 ("safe") on systemd 252.
 //!
 //! # What was tried
 //!
-//! The tests have `systemd-analyze verify` read the units, compare their numbers and names with those of `drupe.toml`, and start the program at a
-//! socket that `systemd-socket-activate` has opened under that name. System calls were compared with the filter by strace. The hardening as a whole was
-//! not run under a systemd that is process 1.
+//! The tests verify the units with `systemd-analyze verify`, compare their numbers and names with
+//! those of `drupe.toml`, and start the program at a socket opened by `systemd-socket-activate`
+//! under that name. The system calls were compared with the filter by strace. The hardening as a
+//! whole was not run under systemd as process 1.

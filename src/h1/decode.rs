@@ -1,50 +1,52 @@
-//! Takes a request body apart: content out, framing and trailers kept.
+//! Decodes a request body: content out, framing removed, trailers kept apart.
 //!
-//! The chunked coding is read to the letter (RFC 9112 §7.1): wherever a recipient is free to be lenient, two recipients can
-//! disagree about where the next request begins.
+//! The chunked coding is read strictly (RFC 9112 §7.1): two lenient recipients can disagree about
+//! the start of the next request.
 
 use http::HeaderMap;
 
 use super::{error::ProtocolError, extension::Extension, framing::Framing, grammar, trailers::Trailers};
 
-/// What a body may cost.
+/// The limits of a request body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ContentLimits {
-    /// Bytes of content; `None`: no limit. Exactly this many pass.
+    /// The most bytes of content; `None`: no limit.
     pub(crate) content: Option<u64>,
-    /// Bytes of all chunk extensions of one body together (413), from each `;` to the end of its line.
+    /// The most bytes of all chunk extensions of one body together (413), from each `;` to the end
+    /// of its line.
     pub(crate) extension_bytes: usize,
-    /// Bytes of the trailer section (431), each line with its CRLF, the closing empty line not counted.
+    /// The most bytes of the trailer section (431): each line with its CRLF, without the closing
+    /// empty line.
     pub(crate) trailer_bytes: usize,
-    /// Field lines of the trailer section (431).
+    /// The most field lines of the trailer section (431).
     pub(crate) trailer_fields: usize,
 }
 
-/// What one call of [`Decoder::decode`] did.
+/// The result of one call of [`Decoder::decode`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DecodeStep {
     pub(crate) consumed: usize,
     pub(crate) produced: usize,
 }
 
-/// Takes one body apart, resumable at every byte.
+/// Decodes one body, resumable at every byte.
 ///
-/// An error is final: whatever is asked afterwards gives the same one.
+/// An error is final: every later call of `decode` returns the same error.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     state: State,
-    /// Content bytes handed out so far.
+    /// Content bytes returned so far.
     produced: u64,
     content_limit: Option<u64>,
-    /// What is left for chunk extensions.
+    /// Bytes still allowed for chunk extensions.
     extension_room: usize,
     trailers: Trailers,
 }
 
-/// What the next byte is part of.
+/// The syntax element of the next byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// So many more bytes of content, which the end of the body follows.
+    /// The number of content bytes left in the body.
     Length(u64),
     Size {
         size: u64,
@@ -57,7 +59,7 @@ enum State {
     SizeLf {
         size: u64,
     },
-    /// So many more bytes of content in this chunk.
+    /// The number of content bytes left in this chunk.
     Data(u64),
     DataCr,
     DataLf,
@@ -67,10 +69,10 @@ enum State {
 }
 
 impl Decoder {
-    /// A decoder for a body framed in this way.
+    /// Creates a decoder for a body with this framing.
     ///
     /// # Errors
-    /// `ContentTooLarge` at once when a declared length is over the limit.
+    /// `ContentTooLarge` if the declared length is over the limit.
     pub(crate) fn new(framing: Framing, limits: ContentLimits) -> Result<Self, ProtocolError> {
         let state = match framing {
             Framing::None | Framing::Length(0) => State::Ended,
@@ -88,12 +90,15 @@ impl Decoder {
         Ok(decoder)
     }
 
-    /// Moves as much content as there is from `input` to `output`. (0, 0) with more input and room means: nothing to do (ended).
-    /// Consumes framing bytes even with an empty `output`. Never consumes a byte behind the body.
+    /// Moves as much content as possible from `input` to `output`.
+    ///
+    /// Returns (0, 0) despite more input and room if the body has ended. Consumes framing bytes
+    /// even with an empty `output`. Never consumes a byte after the body.
     ///
     /// # Errors
-    /// `ContentTooLarge`, `ExtensionsTooLarge` (413), `TrailersTooLarge` (431) and whatever breaks RFC 9112 §7.1 (400). The
-    /// content that the same call had met before is not to be used.
+    /// `ContentTooLarge`, `ExtensionsTooLarge` (413), `TrailersTooLarge` (431) and every violation
+    /// of RFC 9112 §7.1 (400). The caller must discard any content written to `output` by the
+    /// failing call.
     pub(crate) fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeStep, ProtocolError> {
         let mut step = DecodeStep { consumed: 0, produced: 0 };
         loop {
@@ -117,10 +122,10 @@ impl Decoder {
         }
     }
 
-    /// Lowers or sets the content limit, from now on.
+    /// Sets the content limit from now on.
     ///
     /// # Errors
-    /// `ContentTooLarge` when the content is over it already, or is known to become so.
+    /// `ContentTooLarge` if the content is over the limit already, or is known to exceed the limit.
     pub(crate) fn set_content_limit(&mut self, limit: u64) -> Result<(), ProtocolError> {
         self.content_limit = Some(limit);
         let known = match self.state {
@@ -131,32 +136,33 @@ impl Decoder {
         self.check_content(known).inspect_err(|error| self.state = State::Failed(*error))
     }
 
-    /// The trailer section, once ended; empty if there was none. Taking it leaves an empty one.
+    /// Takes the trailer section once the body has ended; empty if there was none, or after the
+    /// first call.
     pub(crate) fn take_trailers(&mut self) -> HeaderMap {
         self.trailers.take()
     }
 
-    /// Whether fields of a trailer section wait to be taken.
+    /// True if there are trailer fields to take.
     pub(crate) fn has_trailers(&self) -> bool {
         !self.trailers.is_empty()
     }
 
-    /// How much memory it keeps beside itself, about.
+    /// The approximate memory outside the struct, in bytes.
     pub(crate) fn held(&self) -> usize {
         self.trailers.held()
     }
 
-    /// The body, trailer section included, has been consumed.
+    /// True if the body, trailer section included, has been consumed.
     pub(crate) fn is_ended(&self) -> bool {
         self.state == State::Ended
     }
 
-    /// Content bytes handed out so far, or received past the decoder.
+    /// Content bytes returned so far, those received past the decoder included.
     pub(crate) fn produced(&self) -> u64 {
         self.produced
     }
 
-    /// Content bytes still to come where that is known (Content-Length, or the end of the body).
+    /// Content bytes still to come, if known: with Content-Length, or at the end of the body.
     pub(crate) fn remaining(&self) -> Option<u64> {
         match self.state {
             State::Length(left) => Some(left),
@@ -165,8 +171,8 @@ impl Decoder {
         }
     }
 
-    /// How many bytes of content come next, whatever they are: they may be received straight to where they are wanted, and then
-    /// entered with [`pass`](Self::pass).
+    /// The number of content bytes before the next framing byte. The caller may receive these bytes
+    /// directly into another buffer, and then count them with [`pass`](Self::pass).
     pub(crate) fn plain(&self) -> u64 {
         match self.state {
             State::Length(left) | State::Data(left) => left,
@@ -174,7 +180,8 @@ impl Decoder {
         }
     }
 
-    /// Enters bytes of content that were received past the decoder; what is more than [`plain`](Self::plain) does not count.
+    /// Counts content bytes received past the decoder; a count above [`plain`](Self::plain) is
+    /// clamped.
     pub(crate) fn pass(&mut self, count: usize) {
         let left = self.plain();
         if left > 0 {
@@ -193,7 +200,7 @@ impl Decoder {
         };
     }
 
-    /// Goes over framing bytes as far as they reach, and tells how many they were.
+    /// Consumes framing bytes up to the next content and returns their number.
     fn framing_bytes(&mut self, input: &[u8]) -> Result<usize, ProtocolError> {
         let mut consumed = 0_usize;
         for byte in input {
@@ -206,7 +213,8 @@ impl Decoder {
         Ok(consumed)
     }
 
-    /// `chunked-body = *chunk last-chunk trailer-section CRLF`, `chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF`.
+    /// Steps over one byte of `chunked-body = *chunk last-chunk trailer-section CRLF`,
+    /// `chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF`.
     fn next(&mut self, byte: u8) -> Result<State, ProtocolError> {
         match (self.state, byte) {
             (State::Size { size, digits }, _) => self.size(size, digits, byte),
@@ -221,7 +229,7 @@ impl Decoder {
         }
     }
 
-    /// `chunk-size = 1*HEXDIG`; at most 16 of them, so that it fits.
+    /// Reads `chunk-size = 1*HEXDIG`; at most 16 digits, so the size fits in a `u64`.
     fn size(&mut self, size: u64, digits: u8, byte: u8) -> Result<State, ProtocolError> {
         if let Some(digit) = grammar::hex_digit(byte) {
             if digits == MOST_DIGITS {
@@ -247,7 +255,7 @@ impl Decoder {
         matches!(self.state, State::Extension { part, .. } if part.is_whole())
     }
 
-    /// Refuses content that would be over the limit, before any of it is read.
+    /// Refuses content over the limit before reading any of it.
     fn check_content(&self, coming: u64) -> Result<(), ProtocolError> {
         let total = self.produced.checked_add(coming).ok_or(ProtocolError::ContentTooLarge)?;
         match self.content_limit {

@@ -1,6 +1,7 @@
-//! Writes protocol bytes: heads, chunks, trailers, interim and server-made answers. Nothing else does.
+//! Writes protocol bytes: heads, chunks, trailers, interim and server-made answers. No other module
+//! does.
 //!
-//! CR and LF cannot get into a field: `http` makes no value or name of them.
+//! A field cannot contain CR or LF: `http` refuses such names and values.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -14,21 +15,23 @@ use super::{
     grammar, trailers,
 };
 
-/// What the server adds to every head.
+/// The fields added by the server to every head.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stamp<'a> {
     /// IMF-fixdate, formatted once a second by the caller with [`date`].
     pub(crate) date: &'a [u8],
     /// The `Server` field, if configured.
     pub(crate) software: Option<&'a HeaderValue>,
-    /// Seconds announced as `Keep-Alive: timeout=` to an HTTP/1.0 client that asked to keep the connection.
+    /// Seconds announced as `Keep-Alive: timeout=` to an HTTP/1.0 client that asked to keep the
+    /// connection.
     pub(crate) keep_alive_secs: u64,
 }
 
 /// Appends the head of an answer.
 ///
-/// Writes Content-Length or Transfer-Encoding by `framing`, Connection by `exchange`, Date and Server unless `fields` has them, and
-/// leaves the handler's own framing, Keep-Alive and `close` out in favour of its own. The status line carries the policy's version.
+/// Content-Length or Transfer-Encoding follow `framing`, Connection follows `exchange`. Date and
+/// Server are added unless `fields` has them. The handler's own framing fields, Keep-Alive and
+/// `close` are replaced. The status line carries the policy's version.
 pub(crate) fn head(
     out: &mut Vec<u8>,
     exchange: &Exchange,
@@ -37,7 +40,7 @@ pub(crate) fn head(
     fields: &HeaderMap,
     stamp: &Stamp,
 ) {
-    // One growth at most for ordinary heads, where `out` is not warm already.
+    // At most one reallocation for ordinary heads.
     out.reserve(ORDINARY_HEAD.saturating_add(fields.len().saturating_mul(ORDINARY_LINE)));
     status_line(out, exchange.status_version(), status);
     let mut seen = Seen::default();
@@ -66,8 +69,10 @@ pub(crate) fn interim_continue(out: &mut Vec<u8>) {
     out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
 }
 
-/// Appends a whole server-made answer: Date, Server, a line of text with its type and length (not sent for HEAD), and
-/// `Connection: close`; 405 has Allow, and Retry-After is there if given. Says how many bytes of content that makes.
+/// Appends a whole server-made answer and returns its number of content bytes.
+///
+/// The answer has Date, Server, `Connection: close` and a line of text with its type and length
+/// (text not sent for HEAD). A 405 has Allow; Retry-After is present if given.
 pub(crate) fn refusal(
     out: &mut Vec<u8>,
     version: Version,
@@ -101,7 +106,8 @@ pub(crate) fn refusal(
     length
 }
 
-/// Appends the line of a chunk's size. Never called with 0, which would end the body; that is left out.
+/// Appends the line of a chunk's size. Writes nothing for 0, because a size of 0 would end the
+/// body.
 pub(crate) fn chunk_head(out: &mut Vec<u8>, size: usize) {
     if size == 0 {
         return;
@@ -127,7 +133,7 @@ pub(crate) fn chunk_end(out: &mut Vec<u8>) {
     out.extend_from_slice(CRLF);
 }
 
-/// Appends the last chunk and the trailer section. Forbidden trailer fields (RFC 9110 §6.5.1) are left out.
+/// Appends the last chunk and the trailer section without the forbidden fields (RFC 9110 §6.5.1).
 pub(crate) fn last_chunk(out: &mut Vec<u8>, fields: &HeaderMap) {
     out.extend_from_slice(b"0\r\n");
     for (name, value) in fields {
@@ -138,7 +144,8 @@ pub(crate) fn last_chunk(out: &mut Vec<u8>, fields: &HeaderMap) {
     out.extend_from_slice(CRLF);
 }
 
-/// The IMF-fixdate of a second since the epoch; those beyond the year 9999 give its last one.
+/// The IMF-fixdate of a second since the epoch; a time after the year 9999 gives the last second of
+/// 9999.
 pub(crate) fn date(unix_secs: u64) -> [u8; 29] {
     let time = UNIX_EPOCH.checked_add(Duration::from_secs(unix_secs.min(LAST_SECOND))).unwrap_or(UNIX_EPOCH);
     let text = httpdate::fmt_http_date(time);
@@ -149,7 +156,7 @@ pub(crate) fn date(unix_secs: u64) -> [u8; 29] {
     date
 }
 
-/// What of the handler's fields has come by.
+/// The handler's fields seen so far.
 #[derive(Debug, Default)]
 struct Seen {
     date: bool,
@@ -159,7 +166,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Whether a field of the handler goes out as it is; notes those that matter.
+    /// True if the handler's field goes out unchanged; records the fields needed later.
     fn passes(&mut self, name: &HeaderName, framing: BodyFraming, status: StatusCode) -> bool {
         let first = |seen: &mut bool| !core::mem::replace(seen, true);
         if *name == DATE {
@@ -176,7 +183,8 @@ impl Seen {
             self.upgrade = true;
         }
         if *name == CONTENT_LENGTH {
-            // The length of what was not sent may be told (RFC 9110 §15.4.5); all others are written from `framing`.
+            // A 304 may state the length of the content not sent (RFC 9110 §15.4.5); other lengths
+            // follow `framing`.
             return status == StatusCode::NOT_MODIFIED;
         }
         if *name == TRAILER {
@@ -186,7 +194,8 @@ impl Seen {
     }
 }
 
-/// Connection: what the handler listed, what Upgrade needs, and what follows this exchange (RFC 9110 §7.6.1, RFC 9112 §9.3).
+/// Writes Connection: the handler's options, Upgrade if needed, and the persistence after this
+/// exchange (RFC 9110 §7.6.1, RFC 9112 §9.3).
 fn connection(
     out: &mut Vec<u8>,
     exchange: &Exchange,
@@ -243,7 +252,7 @@ fn is_ours(member: &[u8]) -> bool {
     member.eq_ignore_ascii_case(b"close") || member.eq_ignore_ascii_case(b"keep-alive")
 }
 
-/// `status-line = HTTP-version SP status-code SP [ reason-phrase ]` (RFC 9112 §4).
+/// Writes `status-line = HTTP-version SP status-code SP [ reason-phrase ]` (RFC 9112 §4).
 fn status_line(out: &mut Vec<u8>, version: Version, status: StatusCode) {
     out.extend_from_slice(if version == Version::HTTP_10 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
     out.extend_from_slice(status.as_str().as_bytes());
@@ -266,7 +275,7 @@ fn number_line(out: &mut Vec<u8>, name: &[u8], value: u64) {
     out.extend_from_slice(CRLF);
 }
 
-/// Decimal digits, without the machinery of `fmt`: this is on the path of every answer.
+/// Writes decimal digits. Avoids `fmt`, because every answer goes through here.
 fn number(out: &mut Vec<u8>, value: u64) {
     let mut digits = [0; 20];
     let mut rest = value;
@@ -283,12 +292,13 @@ fn number(out: &mut Vec<u8>, value: u64) {
 }
 
 const CRLF: &[u8] = b"\r\n";
-/// What a handler may be asked for. Which of them it answers is its own; CONNECT is not among them.
+/// The methods that a handler may receive: all but CONNECT. Each handler decides which methods to
+/// answer.
 const ALLOW: &[u8] = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE";
-/// Status line, Date, Server, framing and Connection.
+/// Bytes for the status line, Date, Server, framing and Connection.
 const ORDINARY_HEAD: usize = 192;
 const ORDINARY_LINE: usize = 48;
-/// The last second that IMF-fixdate can write.
+/// The last second that IMF-fixdate can express.
 const LAST_SECOND: u64 = 253_402_300_799;
 
 #[cfg(test)]

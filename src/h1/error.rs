@@ -1,10 +1,10 @@
-//! What can be wrong with a request, which status says so, and where the rule stands.
+//! The reasons to refuse a request, with the status and the RFC section of each.
 
 use std::fmt;
 
 use http::StatusCode;
 
-/// A request that is refused. It never echoes bytes of the peer.
+/// The reason for refusing a request. Never echoes bytes of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub(crate) enum ProtocolError {
@@ -14,7 +14,7 @@ pub(crate) enum ProtocolError {
     LineEnd,
     /// NUL or another control character in the head or the trailers (400).
     Control,
-    /// Not three parts with one blank between them (400).
+    /// A request line of other than three parts with one blank between them (400).
     RequestLine,
     /// A method that is no token or has a lower-case letter (400).
     Method,
@@ -22,75 +22,75 @@ pub(crate) enum ProtocolError {
     MethodTooLong,
     /// A request target in none of the four forms (400).
     Target,
-    /// A longer request target than the limit (414).
+    /// A request target over the limit (414).
     TargetTooLong,
-    /// Not `HTTP/` and a version (400).
+    /// A version not of the form `HTTP/` number `.` number (400).
     VersionText,
     /// A version that is neither HTTP/1.0 nor HTTP/1.1 (505).
     Version,
     /// CONNECT (405).
     Connect,
-    /// A line that continues the one before it (400).
+    /// A line that continues the previous line (400).
     Folded,
     /// A field name that is no token, a blank before the colon, or no colon (400).
     FieldName,
     /// A field value with a forbidden byte (400).
     FieldValue,
-    /// More head bytes than the limit. `status` is 431, or 413 where CherryPy's own is asked for.
+    /// More head bytes than the limit. `status` is 431, or 413 if configured as in CherryPy.
     HeadTooLarge {
-        /// What the limits say.
+        /// The status from the limits.
         status: StatusCode,
     },
     /// More field lines than the limit. `status` as above.
     TooManyFields {
-        /// What the limits say.
+        /// The status from the limits.
         status: StatusCode,
     },
     /// No Host in HTTP/1.1 (400).
     HostMissing,
     /// More than one Host (400).
     HostRepeated,
-    /// A Host that is no `uri-host [":" port]` (400).
+    /// A Host other than `uri-host [":" port]` (400).
     Host,
-    /// What a trusted proxy says of the client, in a form that leaves it open (400).
+    /// An ambiguous or malformed description of the client by a trusted proxy (400).
     Forwarded,
-    /// A Content-Length that is not digits alone (400).
+    /// A Content-Length with anything but digits (400).
     Length,
-    /// More than one Content-Length, alike or not (400).
+    /// More than one Content-Length, equal or not (400).
     LengthRepeated,
     /// Content-Length and Transfer-Encoding together (400).
     Ambiguous,
     /// Transfer-Encoding in HTTP/1.0 (400).
     CodingVersion,
-    /// A transfer coding before the last, which is `chunked` (501).
+    /// A transfer coding before the final `chunked` (501).
     Coding,
-    /// Transfer codings that do not end in `chunked`, or have it twice (400).
+    /// Transfer codings without a final `chunked`, or with two (400).
     CodingEnd,
     /// An expectation other than `100-continue` (417).
     Expectation,
     /// More content than the limit (413).
     ContentTooLarge,
-    /// A chunk size that is not hexadecimal digits alone (400).
+    /// A chunk size with anything but hexadecimal digits (400).
     ChunkSize,
-    /// A chunk extension outside its grammar (400).
+    /// A malformed chunk extension (400).
     ChunkExtension,
     /// More bytes of chunk extensions than the limit (413).
     ExtensionsTooLarge,
-    /// A chunk, or the line of its size, that does not end in CRLF (400).
+    /// A chunk or a chunk-size line that does not end in CRLF (400).
     ChunkEnd,
     /// More trailer bytes or fields than the limit (431).
     TrailersTooLarge,
-    /// A trailer field that must not come that late (400).
+    /// A field not allowed in trailers (400).
     TrailerForbidden,
-    /// Content that is not UTF-8 where the handler asks for text (400).
+    /// Content that is not UTF-8 although the handler asks for text (400).
     NotText,
-    /// The peer ended in the middle of a message (400).
+    /// The peer closed in the middle of a message (400).
     Truncated,
-    /// Not TLS, but HTTP in clear (400).
+    /// Plain HTTP instead of TLS (400).
     NotTls,
     /// A deadline for the head or the content passed (408).
     Timeout,
-    /// The handler's own framing fields make no message (500); the text says why.
+    /// Invalid framing fields from the handler (500); the text gives the reason.
     HandlerFraming(&'static str),
 }
 
@@ -112,7 +112,7 @@ impl ProtocolError {
         }
     }
 
-    /// The rule that was broken, for the log: `RFC 9112 §6.3`.
+    /// The RFC section of the broken rule, for the log: `RFC 9112 §6.3`.
     pub(crate) fn section(self) -> &'static str {
         match self {
             Self::EmptyLines | Self::LineEnd => "RFC 9112 §2.2",

@@ -1,6 +1,7 @@
-//! One request and its final response: what may be asked, what may follow.
+//! One request and its final response: expectations, framing and persistence.
 //!
-//! The law: reasons to close accumulate and none is ever cleared; in doubt about framing, answer once and close.
+//! Reasons to close accumulate and are never cleared. In doubt about framing, the server answers
+//! once and closes.
 
 use http::{
     HeaderMap, HeaderName, Method, StatusCode, Version,
@@ -14,14 +15,15 @@ use super::{
     head::RequestHead,
 };
 
-/// What the server as a whole allows.
+/// The server-wide policy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
-    /// `protocol_version`: HTTP/1.0 limits the features of every answer (no chunked, no persistence unless asked).
+    /// `protocol_version`: HTTP/1.0 limits every answer (no chunked coding, no persistence unless
+    /// requested).
     pub(crate) version: Version,
 }
 
-/// Why a connection ends after an exchange.
+/// The reason for closing a connection after an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub(crate) enum CloseReason {
@@ -33,13 +35,13 @@ pub(crate) enum CloseReason {
     HandlerAsked,
     /// The policy is HTTP/1.0 and the request did not ask to keep the connection.
     ServerVersion,
-    /// The server stops.
+    /// The server shuts down.
     Shutdown,
-    /// Content of the request was left on the wire.
+    /// Content of the request was left unread.
     UnreadContent,
-    /// The answer had less content than it said.
+    /// The answer had less content than declared.
     BodyShort,
-    /// Only the end of the connection ends the answer.
+    /// Only closing the connection ends the answer.
     BodyUnframed,
     /// The request was refused.
     Refused,
@@ -47,16 +49,16 @@ pub(crate) enum CloseReason {
     Panicked,
 }
 
-/// How the body of the answer is framed.
+/// The framing of an answer's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyFraming {
-    /// No body and no framing field: 1xx, 204, 304.
+    /// No body and no framing field: 101, 204, 304.
     None,
     /// Content-Length; `send` is false for HEAD and for 205.
     Length { length: u64, send: bool },
     /// Chunks; `send` is false for HEAD.
     Chunked { send: bool },
-    /// Until the connection closes (HTTP/1.0, unknown length); `send` is false for HEAD.
+    /// Content until the connection closes (HTTP/1.0, unknown length); `send` is false for HEAD.
     Close { send: bool },
 }
 
@@ -64,24 +66,25 @@ pub(crate) enum BodyFraming {
 #[derive(Clone, Debug)]
 pub(crate) struct Exchange {
     framing: Framing,
-    /// What the server speaks.
+    /// The server's version.
     policy: Policy,
-    /// What both sides speak: the lower of the request's and the policy's.
+    /// The lower version of the request's and the policy's.
     version: Version,
     is_head: bool,
     asked_keep_alive: bool,
     wants_continue: bool,
     wants_trailers: bool,
-    /// The first reason to close that came up; never cleared.
+    /// The first reason to close; never cleared.
     close: Option<CloseReason>,
 }
 
 impl Exchange {
-    /// Judges the head: framing, Expect, Connection (any case, any list, several lines), TE.
+    /// Evaluates the head: framing, Expect, Connection (any case, any list, several lines), TE.
     ///
     /// # Errors
-    /// Those of [`framing::of_request`], and `Expectation` (417) for one that is not `100-continue`. HTTP/1.0 knows no
-    /// expectations: there they are ignored (RFC 9110 §10.1.1), and so they are under a policy of HTTP/1.0.
+    /// Those of [`framing::of_request`], and `Expectation` (417) for an expectation other than
+    /// `100-continue`. HTTP/1.0 has no expectations: Expect is ignored if the request or the policy
+    /// is HTTP/1.0 (RFC 9110 §10.1.1).
     pub(crate) fn begin(head: &RequestHead, policy: Policy) -> Result<Self, ProtocolError> {
         let framing = framing::of_request(head.version, &head.fields)?;
         let version = if policy.version == Version::HTTP_10 { policy.version } else { head.version };
@@ -107,20 +110,27 @@ impl Exchange {
         })
     }
 
-    /// Has the connection end after this exchange. The first reason is the one that is kept.
+    /// Closes the connection after this exchange. Keeps the first reason only.
     pub(crate) fn close(&mut self, reason: CloseReason) {
         self.close.get_or_insert(reason);
     }
 
-    /// Settles how the answer is framed. `length` is what the body knows of itself; `fields` are the handler's.
+    /// Settles the framing of the answer. `length` is the length known to the body; `fields` are
+    /// the handler's.
     ///
-    /// The handler may give a Content-Length for HEAD or 304 with an empty body, one that equals `length`, or one for a body that
-    /// does not know its length: then it is promised, and whoever writes the body must count. `Connection: close` asks to close; other
-    /// options of Connection are the handler's own. A body for 1xx, 204, 205 or 304 is not sent.
+    /// The handler may give a Content-Length in three cases:
+    ///
+    /// - for HEAD or 304 with an empty body;
+    /// - if it equals `length`;
+    /// - if the body does not know its length: then the writer of the body must count.
+    ///
+    /// The handler's `Connection: close` closes the connection; other options of Connection are
+    /// kept. A body for 101, 204, 205 or 304 is not sent.
     ///
     /// # Errors
-    /// `HandlerFraming` (500) for two lengths, for one that is no number or contradicts `length`, for Transfer-Encoding, for an
-    /// interim status as the final one, and for a 101 without Upgrade or in HTTP/1.0.
+    /// `HandlerFraming` (500) for two lengths, for a length that is no number or contradicts
+    /// `length`, for Transfer-Encoding, for an interim status as the final one, and for a 101
+    /// without Upgrade or in HTTP/1.0.
     pub(crate) fn answer(
         &mut self,
         status: StatusCode,
@@ -165,49 +175,51 @@ impl Exchange {
         }
     }
 
-    /// How the body of the request ends.
+    /// The framing of the request's body.
     pub(crate) fn framing(&self) -> Framing {
         self.framing
     }
 
-    /// Whether the client waits for `100 Continue` before it sends its content. Who reads the content keeps track of it from there.
+    /// True if the client waits for `100 Continue` before sending its content. The value never
+    /// changes; the reader of the content tracks the state.
     pub(crate) fn wants_continue(&self) -> bool {
         self.wants_continue
     }
 
-    /// Whether the client said that it reads trailers (RFC 9110 §10.1.4).
+    /// True if the client accepts trailers (RFC 9110 §10.1.4).
     pub(crate) fn wants_trailers(&self) -> bool {
         self.wants_trailers
     }
 
-    /// Whether another request may follow.
+    /// True if another request may follow.
     pub(crate) fn is_persistent(&self) -> bool {
         self.close.is_none()
     }
 
-    /// The first reason to close, if there is any.
+    /// The first reason to close, if any.
     pub(crate) fn close_reason(&self) -> Option<CloseReason> {
         self.close
     }
 
-    /// `Connection: upgrade` and an `Upgrade` field that lists `protocol` (any case), in HTTP/1.1 (RFC 9110 §7.8).
+    /// True for `Connection: upgrade` and an `Upgrade` field with `protocol` (any case), in
+    /// HTTP/1.1 (RFC 9110 §7.8).
     pub(crate) fn offers_upgrade(fields: &HeaderMap, version: Version, protocol: &str) -> bool {
         version == Version::HTTP_11
             && has_member(fields, CONNECTION, b"upgrade")
             && has_member(fields, UPGRADE, protocol.as_bytes())
     }
 
-    /// The version of the status line: the highest that the server speaks (RFC 9110 §6.2).
+    /// The version of the status line: the highest of the server (RFC 9110 §6.2).
     pub(super) fn status_version(&self) -> Version {
         self.policy.version
     }
 
-    /// Whether an HTTP/1.0 client (or one that is treated so) asked to keep the connection.
+    /// True if an HTTP/1.0 client, or a client treated as such, asked to keep the connection.
     pub(super) fn asked_keep_alive(&self) -> bool {
         self.asked_keep_alive
     }
 
-    /// Whether both sides take a connection for persistent unless told otherwise.
+    /// True if both sides treat a connection as persistent by default.
     pub(super) fn persists_by_default(&self) -> bool {
         self.version == Version::HTTP_11
     }

@@ -1,22 +1,22 @@
 //! The grammar of chunk extensions (RFC 9112 §7.1.1), one byte at a time.
 //!
-//! No extension means anything to us. They are still read by their grammar, because what one side takes for an extension and the
-//! other for the end of the line is where the next request is smuggled in.
+//! The server ignores all extensions, but still checks the grammar: a request is smuggled in if one
+//! side reads an extension and the other side the end of the line.
 
 use super::grammar::{QUOTED, TEXT, TOKEN};
 
-/// What of `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )` has been read.
+/// The part of `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )` read so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extension {
-    /// Nothing; the `;` comes.
+    /// Nothing; `;` must follow.
     Before,
-    /// The `;`; the name comes, blanks before it.
+    /// The `;`; blanks and the name follow.
     Start,
     /// A part of the name.
     Name,
-    /// The name and a blank, which `=` or `;` must follow.
+    /// The name and a blank; `=` or `;` must follow.
     AfterName,
-    /// The `=`; the value comes, blanks before it.
+    /// The `=`; blanks and the value follow.
     Equals,
     /// A part of a value that is a token.
     Value,
@@ -24,14 +24,14 @@ pub(crate) enum Extension {
     Quoted,
     /// A backslash in a quoted string.
     Escape,
-    /// A quoted string to its end.
+    /// A complete quoted string.
     QuotedEnd,
-    /// The value and a blank, which `;` must follow.
+    /// The value and a blank; `;` must follow.
     AfterValue,
 }
 
 impl Extension {
-    /// What has been read with this byte; none if the grammar has no such byte here.
+    /// The state after this byte; `None` if the grammar forbids the byte here.
     pub(crate) fn next(self, byte: u8) -> Option<Self> {
         let next = match (self, byte) {
             (Self::Before | Self::Name | Self::AfterName | Self::Value | Self::QuotedEnd | Self::AfterValue, b';') => {
@@ -54,7 +54,7 @@ impl Extension {
         Some(next)
     }
 
-    /// Whether the line may end here.
+    /// True if the line may end here.
     pub(crate) fn is_whole(self) -> bool {
         matches!(self, Self::Name | Self::Value | Self::QuotedEnd)
     }

@@ -1,4 +1,4 @@
-//! How the body of a request ends: RFC 9112 §6.3 in rule order.
+//! The framing of a request body: RFC 9112 §6.3 in rule order.
 
 use http::{
     HeaderMap, Version,
@@ -7,29 +7,32 @@ use http::{
 
 use super::{error::ProtocolError, grammar};
 
-/// Where the body of a request ends.
+/// The end of a request body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// There is no body.
     None,
-    /// After so many bytes.
+    /// After this many bytes.
     Length(u64),
     /// After the last chunk and the trailer section.
     Chunked,
 }
 
-/// Tells how the body of a request with these fields ends, following RFC 9112 §6.3 from rule 3 on (1 and 2 are about responses).
-/// The method does not matter.
+/// Determines the framing of a request with these fields by RFC 9112 §6.3, from rule 3 on (1 and 2
+/// are about responses). The method does not matter.
 ///
-/// Contradictory framing is refused rather than repaired: a guess here is a smuggled request.
+/// Contradictory framing is refused rather than repaired: a guess allows request smuggling.
 ///
 /// # Errors
-/// * `CodingVersion` (400) for Transfer-Encoding in HTTP/1.0: some peers ignore it there (§6.1).
+/// * `CodingVersion` (400) for Transfer-Encoding in HTTP/1.0: some peers ignore the field there
+///   (§6.1).
 /// * `Ambiguous` (400) for a length *and* a coding (rule 3 allows to refuse).
-/// * `Coding` (501) for codings that we do not have before a last `chunked` (§6.1), and `CodingEnd` (400) for whatever else is
-///   not one `chunked` (rule 4): then nobody can say where the body ends.
-/// * `LengthRepeated` (400) for two lines, even if they agree; `Length` (400) for all but digits, lists included (rule 5).
-/// * `ContentTooLarge` (413) for a length beyond `u64`, which is over any limit.
+/// * `Coding` (501) for unsupported codings before a final `chunked` (§6.1).
+/// * `CodingEnd` (400) for other codings than one `chunked` (rule 4): the end of the body is
+///   unknown.
+/// * `LengthRepeated` (400) for two lines, even if equal.
+/// * `Length` (400) for anything but digits, lists included (rule 5).
+/// * `ContentTooLarge` (413) for a length beyond `u64`.
 pub(crate) fn of_request(version: Version, fields: &HeaderMap) -> Result<Framing, ProtocolError> {
     let mut codings = grammar::values(fields, TRANSFER_ENCODING);
     if let Some(coding) = codings.next() {
@@ -45,7 +48,7 @@ pub(crate) fn of_request(version: Version, fields: &HeaderMap) -> Result<Framing
     Ok(length(fields)?.map_or(Framing::None, Framing::Length))
 }
 
-/// Why codings that are not one plain `chunked` are refused.
+/// The error for codings other than one plain `chunked`.
 #[cold]
 fn coding_refusal(fields: &HeaderMap) -> ProtocolError {
     let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
@@ -61,7 +64,7 @@ fn coding_refusal(fields: &HeaderMap) -> ProtocolError {
     if last && before > 0 { ProtocolError::Coding } else { ProtocolError::CodingEnd }
 }
 
-/// The Content-Length among `fields`, if there is one (RFC 9110 §8.6).
+/// The Content-Length among `fields`, if any (RFC 9110 §8.6).
 ///
 /// # Errors
 /// `LengthRepeated`, `Length`, `ContentTooLarge` as above.

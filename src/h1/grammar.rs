@@ -1,20 +1,22 @@
-//! The byte classes of RFC 9110 §5.6, RFC 9112 and RFC 3986 as one table, the grammar beside each.
+//! The byte classes of RFC 9110 §5.6, RFC 9112 and RFC 3986 as one table, with the grammar of each.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// A set of bytes; asking costs one look into a table.
+/// A set of bytes; a test costs one table lookup.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Class(u8);
 
-/// `tchar`: what tokens are made of (RFC 9110 §5.6.2).
+/// `tchar`: the bytes of tokens (RFC 9110 §5.6.2).
 pub(crate) const TOKEN: Class = Class(1);
-/// `tchar` without the lower-case letters: what we take as a method.
+/// `tchar` without the lower-case letters: the bytes of accepted methods.
 pub(crate) const METHOD: Class = Class(1 << 1);
-/// `pchar / "/"` (RFC 3986 §3.3) and `[ ] ^ |`, which browsers send as they are.
+/// `pchar / "/"` (RFC 3986 §3.3) and `[ ] ^ |`, sent unescaped by browsers.
 pub(crate) const PATH: Class = Class(1 << 2);
-/// What the query state of the WHATWG URL standard lets through: visible ASCII without `" # < >`.
+/// The bytes allowed by the query state of the WHATWG URL standard: visible ASCII without
+/// `" # < >`.
 pub(crate) const QUERY: Class = Class(1 << 3);
-/// `unreserved / pct-encoded / sub-delims` (RFC 3986 §3.2.2) without the comma, which joins two Hosts.
+/// `unreserved / pct-encoded / sub-delims` (RFC 3986 §3.2.2) without the comma, the separator of
+/// two Hosts.
 pub(crate) const REG_NAME: Class = Class(1 << 4);
 /// `qdtext` (RFC 9110 §5.6.4).
 pub(crate) const QUOTED: Class = Class(1 << 5);
@@ -24,38 +26,40 @@ pub(crate) const TEXT: Class = Class(1 << 6);
 pub(crate) const DIGIT: Class = Class(1 << 7);
 
 impl Class {
-    /// Whether the byte belongs to the class.
+    /// True if the byte belongs to the class.
     #[inline]
     pub(crate) fn has(self, byte: u8) -> bool {
         CLASSES[usize::from(byte)] & self.0 != 0
     }
 
-    /// Whether every byte belongs to the class; true for none at all.
+    /// True if every byte belongs to the class; true for an empty slice.
     #[inline]
     pub(crate) fn spans(self, bytes: &[u8]) -> bool {
         bytes.iter().all(|byte| self.has(*byte))
     }
 }
 
-/// Whether each `%` is followed by two hexadecimal digits (RFC 3986 §2.1).
+/// True if two hexadecimal digits follow each `%` (RFC 3986 §2.1).
 pub(crate) fn has_whole_escapes(bytes: &[u8]) -> bool {
     let mut pieces = bytes.split(|byte| *byte == b'%');
     pieces.next();
     pieces.all(|after| matches!(after, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()))
 }
 
-/// The values of the lines of this name.
+/// The values of the field lines of this name.
 ///
-/// Most names that are asked for are absent, and most messages have few fields: looking at each is faster than hashing the name.
+/// Most requested names are absent, and most messages have few fields: comparing every name is
+/// faster than hashing one.
 pub(crate) fn values(fields: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &HeaderValue> {
     let is_absent = fields.keys_len() <= FEW && fields.keys().all(|key| *key != name);
     let lines = if is_absent { None } else { Some(fields.get_all(name)) };
     lines.into_iter().flatten()
 }
 
-/// The members of a list-based field, over all its lines, blanks around them and empty ones left out (RFC 9110 §5.6.1).
+/// The members of a list-based field over all its lines, trimmed and without empty members (RFC
+/// 9110 §5.6.1).
 ///
-/// Made for lists of tokens: a comma in a quoted string is not seen as part of it.
+/// For lists of tokens only: a comma in a quoted string splits the string.
 pub(crate) fn members(fields: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     values(fields, name)
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
@@ -63,10 +67,10 @@ pub(crate) fn members(fields: &HeaderMap, name: HeaderName) -> impl Iterator<Ite
         .filter(|member| !member.is_empty())
 }
 
-/// How many fields are looked at one by one.
+/// The most fields compared one by one.
 const FEW: usize = 4;
 
-/// The number that digits write; none if it does not fit (or if there is anything but digits).
+/// Parses decimal digits; `None` for an overflow or for any other byte.
 pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0_u64, |number, byte| {
         let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
@@ -85,9 +89,9 @@ pub(crate) fn hex_digit(byte: u8) -> Option<u8> {
     }
 }
 
-/// The length of the run of bytes at the start that are not below `least`.
+/// The number of leading bytes that are not below `least`.
 ///
-/// Sixteen at a time, in a shape that compilers turn into vector instructions.
+/// Compares sixteen bytes at a time, in a form that compilers vectorize.
 #[inline]
 pub(crate) fn run_of(bytes: &[u8], least: u8) -> usize {
     let mut rest = bytes;
@@ -160,7 +164,7 @@ mod tests {
 
     fn check(class: Class, count: usize, within: &[u8], without: &[u8]) {
         assert_eq!((0..=255_u8).filter(|byte| class.has(*byte)).count(), count, "{class:?}");
-        // The table was made by the compiler; made now, it is the same.
+        // The table is built at compile time; building it at run time gives the same.
         assert_eq!(classes().map(|classes| classes & class.0 != 0), CLASSES.map(|classes| classes & class.0 != 0));
         assert!(class.spans(within), "{class:?}");
         assert!(!without.iter().any(|byte| class.has(*byte)), "{class:?}");

@@ -1,7 +1,8 @@
-//! Finds the end of a request head and reads it.
+//! Finds the end of a request head and reads the head.
 //!
-//! [`Scan`] looks at each byte once, however the bytes arrive, so a head that trickles in costs no more than one that comes whole.
-//! It also refuses what `httparse` would let pass: bare LF, folded lines, empty lines without end. [`parse`] then reads the whole.
+//! [`Scan`] looks at each byte once, so a head that trickles in costs no more than a head in one
+//! piece. The scan also refuses bare LF and repeated empty lines, both accepted by `httparse`, and
+//! reports folded lines as such. [`parse`] then reads the whole head.
 
 use core::mem::MaybeUninit;
 
@@ -11,48 +12,50 @@ use httparse::{Header, Status};
 
 use super::{error::ProtocolError, grammar, target};
 
-/// What a head may cost.
+/// The limits of a request head.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeadLimits {
-    /// Bytes of the start line and the header section together, its closing empty line included; exactly this many pass.
+    /// The most bytes of the start line and the header section together, the closing empty line
+    /// included.
     pub(crate) head_bytes: usize,
-    /// Bytes of the request target (414). No more than 65,534 pass: `http` holds no longer ones.
+    /// The most bytes of the request target (414); at most 65,534, the limit of `http`.
     pub(crate) target_bytes: usize,
-    /// Field lines (431); at most 1024.
+    /// The most field lines (431); at most 1024.
     pub(crate) fields: usize,
-    /// The status of a head over `head_bytes` or `fields`: 431, or 413 as CherryPy answers.
+    /// The status for a head over `head_bytes` or `fields`: 431, or 413 as in CherryPy.
     pub(crate) overflow: StatusCode,
 }
 
-/// A search for the end of the head that looks at each byte once, however it arrives.
+/// A resumable search for the end of the head; looks at each byte once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Scan {
-    /// Bytes looked at; never more than there are.
+    /// Bytes looked at; at most the length of the input.
     seen: usize,
-    /// Where the message begins: 0, or 2 behind an empty line.
+    /// The offset of the message: 0, or 2 after an empty line.
     begin: usize,
-    /// Where the part of the request line that is being read begins.
+    /// The offset of the current part of the request line.
     part: usize,
     /// Field lines begun.
     fields: usize,
     next: Next,
 }
 
-/// A request head, read and checked.
+/// A parsed and validated request head.
 #[derive(Debug)]
 pub(crate) struct RequestHead {
     pub(crate) method: Method,
-    /// Origin-form (path and query) or `*`; an absolute-form target has become its path and query, and its authority the
-    /// value of Host (RFC 9112 §3.2.2).
+    /// Origin-form (path and query) or `*`. An absolute-form target is reduced to its path and
+    /// query, and its authority becomes the value of Host (RFC 9112 §3.2.2).
     pub(crate) target: Uri,
     /// HTTP/1.0 or HTTP/1.1.
     pub(crate) version: Version,
     pub(crate) fields: HeaderMap,
-    /// How many bytes it came in: target and values are parts of them, and keep them all.
+    /// The length of the head in bytes. The target and the values are slices of the head and keep
+    /// all of its memory.
     pub(crate) length: usize,
 }
 
-/// What the next byte is part of.
+/// The syntax element of the next byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Next {
     #[default]
@@ -69,15 +72,15 @@ enum Next {
 }
 
 impl Scan {
-    /// Looks at what of `unread` it has not seen; `unread` is everything from the first byte of the message on and
-    /// only ever grows between calls. Returns the length of the head (its last CRLF included, a leading empty line
-    /// too) once its end is there.
+    /// Scans the new part of `unread`; returns the length of the head once the head is complete.
     ///
-    /// The outcome depends on the bytes alone, never on how they were cut.
+    /// `unread` starts at the first byte of the message and only grows between calls. The length
+    /// includes the last CRLF and a leading empty line. The outcome depends on the bytes alone,
+    /// never on how they were cut.
     ///
     /// # Errors
-    /// Bare LF, bare CR, NUL, folded lines, a request line of too few or too many parts (400), and what is over a limit (414, 501,
-    /// `overflow`), each as soon as it is certain.
+    /// Bare LF, bare CR, NUL, folded lines, a request line of too few or too many parts (400), and
+    /// anything over a limit (414, 501, `overflow`), each as soon as the error is certain.
     pub(crate) fn advance(&mut self, unread: &[u8], limits: &HeadLimits) -> Result<Option<usize>, ProtocolError> {
         loop {
             let bound = self.begin.saturating_add(limits.head_bytes);
@@ -102,12 +105,14 @@ impl Scan {
         }
     }
 
-    /// Whether any byte of a message has been seen (an empty line before it is none).
+    /// True if any byte of a message has been seen. A leading empty line is not part of the
+    /// message.
     pub(crate) fn has_begun(&self) -> bool {
         !matches!(self.next, Next::Message | Next::EmptyLf)
     }
 
-    /// One empty line before the request line is passed over (RFC 9112 §2.2); the next is no mistake of an old client.
+    /// Skips one empty line before the request line (RFC 9112 §2.2) and refuses a second: old
+    /// clients send only one.
     fn message(&mut self, window: &[u8]) -> Result<bool, ProtocolError> {
         match window.get(self.seen) {
             None => return Ok(false),
@@ -145,7 +150,8 @@ impl Scan {
         Ok(true)
     }
 
-    /// A method that is longer than any is not implemented; a word that is none is a mistake. So many bytes of it are there.
+    /// The error for a word longer than any method: `MethodTooLong` if its first bytes are valid in
+    /// a method, else `Method`.
     #[cold]
     fn long_method(&self, window: &[u8]) -> ProtocolError {
         let word = window.get(self.part..).unwrap_or_default();
@@ -186,7 +192,7 @@ impl Scan {
         }
     }
 
-    /// Passes over bytes that are not below `least` and shows the one they end at.
+    /// Skips bytes not below `least` and returns the byte after them.
     fn run(&mut self, window: &[u8], least: u8) -> Option<u8> {
         let rest = window.get(self.seen..)?;
         let run = grammar::run_of(rest, least);
@@ -201,11 +207,12 @@ impl Scan {
     }
 }
 
-/// Reads the head that [`Scan`] found the end of. `fields` is an empty map whose memory is used again.
-/// Values and target are slices of `head`: nothing is copied.
+/// Reads the head found by [`Scan`], reusing the memory of the empty map `fields`.
+///
+/// Values and target are slices of `head`, not copies.
 ///
 /// # Errors
-/// Every rule of RFC 9112 §2 to §5 that the scan could not judge (400, 405, 414, 431, 505).
+/// Every rule of RFC 9112 §2 to §5 not covered by the scan (400, 405, 414, 431, 505).
 pub(crate) fn parse(head: Bytes, limits: &HeadLimits, mut fields: HeaderMap) -> Result<RequestHead, ProtocolError> {
     let text = head.strip_prefix(b"\r\n").unwrap_or(&head);
     let mut near = [const { MaybeUninit::<Header<'_>>::uninit() }; ORDINARY_FIELDS];
@@ -225,7 +232,8 @@ pub(crate) fn parse(head: Bytes, limits: &HeadLimits, mut fields: HeaderMap) -> 
         return Err(ProtocolError::RequestLine);
     };
     if !grammar::METHOD.spans(method.as_bytes()) {
-        // Methods are case-sensitive (RFC 9110 §9.1); a `get` that something behind us takes for GET is a confusion.
+        // Methods are case-sensitive (RFC 9110 §9.1); an application behind us might take `get` for
+        // GET.
         return Err(ProtocolError::Method);
     }
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| ProtocolError::Method)?;
@@ -249,25 +257,26 @@ pub(crate) fn parse(head: Bytes, limits: &HeadLimits, mut fields: HeaderMap) -> 
 }
 
 impl RequestHead {
-    /// How much memory it keeps, about.
+    /// The approximate memory of the head, in bytes.
     pub(crate) fn held(&self) -> usize {
         self.length + held_by(&self.fields)
     }
 }
 
-/// How much memory a map keeps beside its values, about.
+/// The approximate memory of a map without its values, in bytes.
 pub(super) fn held_by(fields: &HeaderMap) -> usize {
     const EACH: usize = 112;
     const REPEATED: usize = 80;
     fields.capacity() * EACH + (fields.len() - fields.keys_len()) * REPEATED
 }
 
-/// Whether a head, however wrong it is otherwise, is that of a HEAD: its refusal has no content then (RFC 9110 §9.3.2).
+/// True if a head, even a malformed one, has the method HEAD: its refusal has no content (RFC 9110
+/// §9.3.2).
 pub(crate) fn is_of_head(text: &[u8]) -> bool {
     text.strip_prefix(b"\r\n").unwrap_or(text).starts_with(b"HEAD ")
 }
 
-/// Host once and valid; in HTTP/1.0 it may be missing (RFC 9112 §3.2).
+/// Checks for exactly one valid Host; HTTP/1.0 may omit Host (RFC 9112 §3.2).
 fn check_host(fields: &HeaderMap, version: Version) -> Result<(), ProtocolError> {
     let mut hosts = fields.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -279,7 +288,7 @@ fn check_host(fields: &HeaderMap, version: Version) -> Result<(), ProtocolError>
     }
 }
 
-/// Says what `httparse` objected to, for the status and for the log.
+/// Maps an error of `httparse` to ours, for the status and for the log.
 #[cold]
 fn refusal(error: httparse::Error, text: &[u8], limits: &HeadLimits) -> ProtocolError {
     match error {
@@ -302,7 +311,8 @@ fn request_line_refusal(text: &[u8]) -> ProtocolError {
     }
 }
 
-/// A version we do not speak is 505; what is no version at all is 400 (RFC 9112 §2.3).
+/// The error for a bad version: 505 for an unsupported version, 400 for anything else (RFC 9112
+/// §2.3).
 fn version_refusal(version: &[u8]) -> ProtocolError {
     let numbers = version.strip_prefix(b"HTTP/").unwrap_or_default();
     let mut numbers = numbers.split(|byte| *byte == b'.');
@@ -311,13 +321,13 @@ fn version_refusal(version: &[u8]) -> ProtocolError {
     if is_version { ProtocolError::Version } else { ProtocolError::VersionText }
 }
 
-/// No registered method is longer than 17; waiting for the end of a much longer one is waste.
+/// Bytes of the longest accepted method. No registered method is longer than 17.
 const METHOD_BYTES: usize = 32;
-/// What `http::Uri` can hold.
+/// The most bytes of an `http::Uri`.
 const TARGET_BYTES: usize = 65_534;
-/// Room for every version text that deserves 505.
+/// The most bytes of a version, enough for any version that deserves 505.
 const VERSION_BYTES: usize = 32;
-/// Field lines that are read without an allocation.
+/// Field lines read without an allocation.
 const ORDINARY_FIELDS: usize = 128;
 /// The most that the setting allows.
 const MOST_FIELDS: usize = 1024;

@@ -1,7 +1,8 @@
-//! What must hold for any bytes whatever.
+//! Invariants of the protocol code for any input.
 //!
-//! Each law is a function that panics where it does not hold. The tests run them over the cases of `tests/data` and over noise, the
-//! fuzzers over whatever they think of. The law above all others is that the outcome never depends on how the bytes were cut.
+//! Each law is a function that panics if its invariant is broken. The tests run the laws over the
+//! cases of `tests/data` and over noise, the fuzzers over their own input. The first law: the
+//! outcome never depends on how the bytes are cut into pieces.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
@@ -17,7 +18,8 @@ use super::{
 
 pub(crate) mod talk;
 
-/// Scanning and reading a request head: whatever passes is one message, and reads the same when it is written again.
+/// Checks scanning and reading a head: an accepted head is one message, and reads the same after
+/// being written again.
 pub fn head(bytes: &[u8]) {
     for limits in [NARROW, WIDE] {
         let whole = Scan::default().advance(bytes, &limits);
@@ -45,7 +47,8 @@ pub fn head(bytes: &[u8]) {
     }
 }
 
-/// Framing: a body only where exactly one field, in exactly one form, says so.
+/// Checks framing: a request has a body only if exactly one field declares one, in exactly one
+/// form.
 pub fn framing(bytes: &[u8]) {
     for version in ["0", "1"] {
         let text = [b"POST / HTTP/1.", version.as_bytes(), b"\r\nHost: a\r\n", bytes, b"\r\n\r\n"].concat();
@@ -70,7 +73,8 @@ pub fn framing(bytes: &[u8]) {
     }
 }
 
-/// Taking bodies apart: the same however cut, within the limits, as a simple-minded decoder reads it, and what was written is read.
+/// Checks decoding of bodies: the result is the same for every cut, within the limits and equal to
+/// that of a simple decoder; a written body is read back.
 pub fn decode(bytes: &[u8]) {
     let [kind, limit, body @ ..] = bytes else { return };
     let framing = if kind % 4 == 0 { Framing::Length(u64::from(*limit)) } else { Framing::Chunked };
@@ -104,7 +108,8 @@ pub fn decode(bytes: &[u8]) {
     assert_eq!(decoded(Framing::Chunked, limits, &written, usize::MAX, 4096), Ok(expected));
 }
 
-/// A whole conversation: the same answers however the bytes come, and nothing after the one that closes.
+/// Checks a whole connection: the same answers for every cut of the input, and no answer after a
+/// closing one.
 pub fn exchange(bytes: &[u8]) {
     for policy in [Version::HTTP_11, Version::HTTP_10] {
         let settings =
@@ -123,7 +128,8 @@ pub fn exchange(bytes: &[u8]) {
     }
 }
 
-/// Writing heads: whatever the handler says, the head is one head, with the framing that was settled and no other.
+/// Checks writing heads: any answer of a handler becomes exactly one head, with the settled framing
+/// only.
 pub fn encode(bytes: &[u8]) {
     let [request, status, length, fields @ ..] = bytes else { return };
     let policy = if request & 1 == 0 { Version::HTTP_11 } else { Version::HTTP_10 };
@@ -207,7 +213,7 @@ fn reads_the_same_again(head: &RequestHead) {
     assert_eq!(again.fields, head.fields);
 }
 
-/// What came of a body.
+/// The result of decoding a body.
 #[derive(Debug, PartialEq)]
 struct Decoded {
     content: Vec<u8>,
@@ -245,7 +251,7 @@ fn decoded(
     Ok(Decoded { content, consumed, ended, trailers: decoder.take_trailers() })
 }
 
-/// A chunked body that is known to be well-formed and whole.
+/// Decodes a chunked body known to be well-formed and whole.
 fn simple_minded(body: &[u8]) -> Option<(Vec<u8>, usize)> {
     let mut content = Vec::new();
     let mut at = 0;
@@ -293,7 +299,8 @@ fn some_fields(choices: &[u8]) -> HeaderMap {
     fields
 }
 
-/// Every place for short texts, a few for long ones: each costs a whole run, and the fuzzers have many texts to try.
+/// Every cut position of a short input, and a few of a long one: each position costs a whole run,
+/// and the fuzzers try many inputs.
 fn cuts(length: usize) -> impl Iterator<Item = usize> {
     (0..length).step_by((length / 16).max(1))
 }

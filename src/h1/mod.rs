@@ -6,15 +6,15 @@
 //! |---|---|---|
 //! | find the end of the head | [`head`] | a resumable scan that looks at each byte once |
 //! | read the head | [`head`], [`target`] | request line, target form, Host, fields |
-//! | how does the body end | [`framing`] | RFC 9112 §6.3, the only reader of Content-Length and Transfer-Encoding |
-//! | take the body apart | [`decode`], [`extension`], [`trailers`] | content out of chunks, trailers kept apart |
-//! | what may follow | [`exchange`] | 100-continue, persistence, the framing of the answer |
+//! | frame the body | [`framing`] | RFC 9112 §6.3, the only reader of Content-Length and Transfer-Encoding |
+//! | decode the body | [`decode`], [`extension`], [`trailers`] | content out of chunks, trailers kept apart |
+//! | settle the exchange | [`exchange`] | 100-continue, persistence, the framing of the answer |
 //! | write | [`encode`] | the only writer of protocol bytes |
 //!
-//! [`grammar`] holds the byte tables, [`error`] what can be wrong and which status says so, `laws` what must hold for
-//! any bytes whatever (run by the tests and by the fuzzers).
+//! [`grammar`] holds the byte tables, and [`error`] the reasons for a refusal with their statuses.
+//! `laws` holds the invariants for any input; the tests and the fuzzers run them.
 //!
-//! Nothing here reads a clock, takes a lock or can panic.
+//! No code here reads a clock, takes a lock or can panic.
 
 pub(crate) mod decode;
 pub(crate) mod encode;

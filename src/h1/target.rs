@@ -8,21 +8,23 @@ use super::{
     grammar::{self, PATH, QUERY, REG_NAME},
 };
 
-/// A request target, read and checked.
+/// A validated request target.
 #[derive(Debug)]
 pub(crate) struct Target {
     /// Path and query, or `*`.
     pub(crate) uri: Uri,
-    /// The authority of an absolute-form target, which overrides Host.
+    /// The authority of an absolute-form target; overrides Host.
     pub(crate) authority: Option<Bytes>,
 }
 
 /// Reads the request target `text`, a slice of `head`.
 ///
-/// The scheme of an absolute-form target is checked and forgotten: whether a connection is secure is not for the client to say.
+/// The scheme of an absolute-form target is checked and dropped: the client does not decide if a
+/// connection is secure.
 ///
 /// # Errors
-/// `Connect` (405) for CONNECT, whose authority-form belongs to proxies; `Target` (400) for whatever fits no form.
+/// `Connect` (405) for CONNECT, whose authority-form is for proxies; `Target` (400) for a target in
+/// none of the forms.
 pub(crate) fn read(head: &Bytes, method: &Method, text: &str) -> Result<Target, ProtocolError> {
     let bytes = text.as_bytes();
     if *method == Method::CONNECT {
@@ -35,10 +37,13 @@ pub(crate) fn read(head: &Bytes, method: &Method, text: &str) -> Result<Target, 
     }
 }
 
-/// Whether `value` is `uri-host [ ":" port ]` with a host (RFC 9110 §7.2, RFC 3986 §3.2.2).
+/// True if `value` is `uri-host [ ":" port ]` with a host (RFC 9110 §7.2, RFC 3986 §3.2.2).
 ///
-/// Stricter than the grammar in three points: an http URI has no empty host (RFC 9110 §4.2.1), a comma is how two Hosts are
-/// joined, and nobody has defined an `IPvFuture`.
+/// Stricter than the grammar in three points:
+///
+/// - an http URI has no empty host (RFC 9110 §4.2.1);
+/// - a comma would join two Hosts;
+/// - no `IPvFuture` is defined.
 pub(crate) fn is_authority(value: &[u8]) -> bool {
     let (is_host, rest) = match value.strip_prefix(b"[") {
         Some(literal) => match split_at_byte(literal, b']') {
@@ -54,19 +59,19 @@ pub(crate) fn is_authority(value: &[u8]) -> bool {
     is_host && (rest.is_empty() || rest.strip_prefix(b":").is_some_and(is_port))
 }
 
-/// `absolute-form = absolute-URI` with the schemes http and https (RFC 9112 §3.2.2).
+/// Reads `absolute-form = absolute-URI` with the schemes http and https (RFC 9112 §3.2.2).
 fn absolute(head: &Bytes, method: &Method, bytes: &[u8]) -> Result<Target, ProtocolError> {
     let hierarchy =
         strip_scheme(bytes, b"http://").or_else(|| strip_scheme(bytes, b"https://")).ok_or(ProtocolError::Target)?;
     let end = hierarchy.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(hierarchy.len());
     let (authority, rest) = hierarchy.split_at_checked(end).ok_or(ProtocolError::Target)?;
-    // User information is refused with it: `@` is in no host (RFC 9110 §4.2.4).
+    // Refuses user information too: no host contains `@` (RFC 9110 §4.2.4).
     if !is_authority(authority) {
         return Err(ProtocolError::Target);
     }
     let uri = match rest.first() {
         Some(b'/') => path_and_query(head.slice_ref(rest))?,
-        // As the last proxy would have written it (RFC 9112 §3.2.4).
+        // The form that the last proxy would send (RFC 9112 §3.2.4).
         None if *method == Method::OPTIONS => asterisk(),
         None => Uri::default(),
         Some(_) => {
@@ -79,7 +84,7 @@ fn absolute(head: &Bytes, method: &Method, bytes: &[u8]) -> Result<Target, Proto
     Ok(Target { uri, authority: Some(head.slice_ref(authority)) })
 }
 
-/// `origin-form = absolute-path [ "?" query ]` (RFC 9112 §3.2.1).
+/// Reads `origin-form = absolute-path [ "?" query ]` (RFC 9112 §3.2.1).
 fn path_and_query(bytes: Bytes) -> Result<Uri, ProtocolError> {
     let (path, query) = split_at_byte(&bytes, b'?');
     let is_path = PATH.spans(path) && grammar::has_whole_escapes(path);
@@ -98,7 +103,7 @@ fn strip_scheme<'a>(bytes: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
     start.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
-/// What stands before the first such byte, and behind it if it is there.
+/// Splits at the first `byte`; the second part is `None` if there is no such byte.
 fn split_at_byte(bytes: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
     let mut parts = bytes.splitn(2, |other| *other == byte);
     (parts.next().unwrap_or_default(), parts.next())
@@ -108,7 +113,7 @@ fn is_ipv6(address: &[u8]) -> bool {
     core::str::from_utf8(address).is_ok_and(|text| text.parse::<core::net::Ipv6Addr>().is_ok())
 }
 
-/// `port = *DIGIT`, and a port that can exist.
+/// True for `port = *DIGIT` up to 65,535.
 fn is_port(digits: &[u8]) -> bool {
     grammar::decimal(digits).is_some_and(|port| port <= 65_535)
 }

@@ -1,4 +1,4 @@
-//! The trailer section of a chunked body (RFC 9112 §7.1.2), and which fields may not stand in it.
+//! The trailer section of a chunked body (RFC 9112 §7.1.2), and the fields forbidden in it.
 
 use bytes::Bytes;
 use http::{
@@ -16,20 +16,20 @@ use super::{
     head::held_by,
 };
 
-/// Gathers the trailer section, a byte at a time, and reads it when it is whole.
+/// Collects the trailer section byte by byte, and reads the section at its end.
 #[derive(Debug)]
 pub(crate) struct Trailers {
-    /// The section as it came; never longer than `room` was at first. Nothing is allocated before there is a line.
+    /// The raw section, bounded by the initial `room`. Allocated with the first line.
     text: Vec<u8>,
-    /// Bytes that may still come.
+    /// Bytes still allowed.
     room: usize,
-    /// Field lines that may still come.
+    /// Field lines still allowed.
     lines: usize,
     next: Next,
     fields: HeaderMap,
 }
 
-/// What the next byte is part of.
+/// The syntax element of the next byte.
 #[derive(Clone, Copy, Debug)]
 enum Next {
     Line,
@@ -43,10 +43,10 @@ impl Trailers {
         Self { text: Vec::new(), room: bytes, lines, next: Next::Line, fields: HeaderMap::new() }
     }
 
-    /// Takes one byte; true when it was the last of the section.
+    /// Takes one byte; returns true after the last byte of the section.
     ///
     /// # Errors
-    /// `TrailersTooLarge` (431), `TrailerForbidden` and all that is wrong with field lines (400).
+    /// `TrailersTooLarge` (431), `TrailerForbidden` and every error of field lines (400).
     pub(crate) fn push(&mut self, byte: u8) -> Result<bool, ProtocolError> {
         self.next = match (self.next, byte) {
             (Next::Line, b'\r') => Next::LastLf,
@@ -72,17 +72,17 @@ impl Trailers {
         Ok(false)
     }
 
-    /// Whether there are none, or none any more.
+    /// True if there are no fields, or none left.
     pub(crate) fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
 
-    /// How much memory it keeps, about.
+    /// The approximate memory, in bytes.
     pub(crate) fn held(&self) -> usize {
         self.text.capacity() + held_by(&self.fields)
     }
 
-    /// The fields, once; then none.
+    /// Takes the fields; later calls return an empty map.
     pub(crate) fn take(&mut self) -> HeaderMap {
         core::mem::take(&mut self.fields)
     }
@@ -90,7 +90,7 @@ impl Trailers {
     fn read(&mut self) -> Result<(), ProtocolError> {
         let text = Bytes::from(core::mem::take(&mut self.text));
         for line in text.split(|byte| *byte == b'\n') {
-            // Each line ended in CRLF; behind the last there is nothing.
+            // Each line ends in CRLF; the piece after the last LF is empty.
             let Some(line) = line.strip_suffix(b"\r") else { continue };
             let (name, value) = split_line(line)?;
             if is_forbidden(&name) {
@@ -103,7 +103,7 @@ impl Trailers {
     }
 }
 
-/// `field-line = field-name ":" OWS field-value OWS` (RFC 9112 §5).
+/// Splits `field-line = field-name ":" OWS field-value OWS` (RFC 9112 §5).
 fn split_line(line: &[u8]) -> Result<(HeaderName, &[u8]), ProtocolError> {
     let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
     let value = line.get(name.len()..).and_then(|rest| rest.strip_prefix(b":")).ok_or(ProtocolError::FieldName)?;
@@ -113,8 +113,8 @@ fn split_line(line: &[u8]) -> Result<(HeaderName, &[u8]), ProtocolError> {
     Ok((HeaderName::from_bytes(name).map_err(|_| ProtocolError::FieldName)?, value.trim_ascii()))
 }
 
-/// Whether a field has to be known before the content, so that coming after it can only confuse (RFC 9110 §6.5.1): framing,
-/// routing, authentication, request modifiers, response control, the description of the content, what belongs to the connection.
+/// True if a field must come before the content (RFC 9110 §6.5.1): framing, routing,
+/// authentication, request modifiers, response control, content description, connection options.
 pub(crate) fn is_forbidden(name: &HeaderName) -> bool {
     FORBIDDEN.contains(name) || FORBIDDEN_STARTS.iter().any(|start| name.as_str().starts_with(start))
 }
@@ -147,7 +147,8 @@ static FORBIDDEN: [HeaderName; 25] = [
     header::FORWARDED,
 ];
 
-/// `content-` covers Content-Length, -Type, -Encoding, -Range; `if-` the preconditions; `x-forwarded-` routing by another name.
+/// `content-` covers Content-Length, -Type, -Encoding, -Range; `if-` the preconditions;
+/// `x-forwarded-` routing.
 static FORBIDDEN_STARTS: [&str; 5] = ["content-", "if-", "x-forwarded-", "keep-alive", "proxy-"];
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The forms in which a line of the access log is written.
+//! The formats of the access log.
 
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,19 +6,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use log::Record;
 use log::kv::{Error, Key, Value, VisitSource, VisitValue};
 
-/// How a request becomes a line.
+/// The format of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// NCSA's.
+    /// The Common Log Format of NCSA.
     Common,
-    /// The same, with `Referer` and `User-Agent`.
+    /// The Combined Log Format: common, with `Referer` and `User-Agent`.
     Combined,
-    /// An object a line, with the time it took.
+    /// One JSON object per line, with the duration.
     Json,
 }
 
 impl Form {
-    /// The form called `name`.
+    /// Returns the format called `name`.
     pub(super) fn of(name: &str) -> Option<Form> {
         match name {
             "common" => Some(Form::Common),
@@ -28,7 +28,7 @@ impl Form {
         }
     }
 
-    /// Writes a record of the library's, with the line end.
+    /// Formats a record of the library, with a line feed.
     pub(super) fn line(self, record: &Record<'_>, now: SystemTime) -> String {
         let mut line = match self {
             Form::Json => json(record, now),
@@ -43,17 +43,18 @@ impl Form {
     }
 }
 
-/// Where the Combined Log Format ends in what the library says: before the last column, the time it took.
+/// The end of the Combined Log Format in a record: before the last column, the duration.
 fn combined(text: &str) -> usize {
     text.rfind(' ').unwrap_or(text.len())
 }
 
-/// Where the Common Log Format ends: two columns behind the request, the first that stands in quotation marks.
+/// The end of the Common Log Format in a record: two columns after the request, which is the first
+/// quoted column.
 fn common(text: &str) -> usize {
     let bytes = text.as_bytes();
     let Some(begin) = text.find('"') else { return text.len() };
     let mut at = begin + 1;
-    // What is quoted has a backslash before each quotation mark and each backslash.
+    // Quoted text has a backslash before each quotation mark and each backslash.
     while at < bytes.len() && bytes[at] != b'"' {
         at += if bytes[at] == b'\\' { 2 } else { 1 };
     }
@@ -63,13 +64,13 @@ fn common(text: &str) -> usize {
 
 fn json(record: &Record<'_>, now: SystemTime) -> String {
     let mut object = Object(format!("{{\"time\":\"{}\"", rfc3339(now)));
-    // Its visitor refuses nothing.
+    // The visitor never returns an error.
     let _ = record.key_values().visit(&mut object);
     object.0.push('}');
     object.0
 }
 
-/// An object that is being written.
+/// A JSON object being written.
 struct Object(String);
 
 impl<'v> VisitSource<'v> for Object {
@@ -110,7 +111,8 @@ impl VisitValue<'_> for &mut Object {
 }
 
 impl Object {
-    /// Appends a string in visible ASCII alone, so that nothing in it can forge a line or move a terminal.
+    /// Appends a string in visible ASCII, so that the content cannot forge a line or control a
+    /// terminal.
     fn string(&mut self, value: &str) {
         self.0.push('"');
         for letter in value.chars() {
@@ -128,7 +130,7 @@ impl Object {
     }
 }
 
-/// `2026-11-22T15:04:05.678Z`, by way of the HTTP date, which has the same parts in another order.
+/// Formats a time as `2026-11-22T15:04:05.678Z`, by reordering the parts of an HTTP date.
 fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     // `Sun, 22 Nov 2026 15:04:05 GMT`
@@ -170,7 +172,7 @@ mod tests {
             assert_eq!(line(Form::Combined, text, &[]), format!("{before}\n"));
             assert_eq!(line(Form::Common, text, &[]), format!("{common}\n"));
         }
-        // What it never says does no harm.
+        // The library never writes such text, but the code must not panic.
         for text in ["", "no quotes", "\"", "\"\\", "\"a\" b", "\u{e9}\"\u{e9}"] {
             assert_eq!(line(Form::Common, text, &[]), format!("{text}\n"));
         }

@@ -1,6 +1,7 @@
-//! From arguments, the environment and a file to what is to be done.
+//! Parses the arguments, the environment and a file into a command.
 //!
-//! A flag goes before the environment, and that before the file, whatever the order in which they are read.
+//! A flag takes precedence over the environment, and the environment over the file, in any order of
+//! reading.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use lexopt::{Arg, Parser};
 use super::Failure;
 use super::own::{self, Own};
 
-/// What the arguments ask for.
+/// The command requested by the arguments.
 #[derive(Debug)]
 pub(super) enum Command {
     Help,
@@ -21,25 +22,25 @@ pub(super) enum Command {
     Serve(Box<ServeOptions>),
 }
 
-/// Everything that can be set.
+/// All options of the program.
 #[derive(Debug, Default)]
 pub(super) struct ServeOptions {
     pub(super) settings: Settings,
     pub(super) own: Own,
 }
 
-/// Arguments as they were given.
+/// The arguments as given.
 #[derive(Default)]
 struct Given {
     is_check: bool,
     config: Option<PathBuf>,
-    /// What is to be served, or to be checked.
+    /// The directory to serve, or the file to check.
     place: Option<OsString>,
-    /// Names without dashes in front, and values if there are any.
+    /// Names without leading dashes, with values, if any.
     flags: Vec<(String, Option<OsString>)>,
 }
 
-/// Finds out what to do.
+/// Determines the command.
 pub(super) fn task(parser: Parser) -> Result<Command, Failure> {
     let given = match read(parser)? {
         Ok(given) => given,
@@ -61,7 +62,7 @@ pub(super) fn task(parser: Parser) -> Result<Command, Failure> {
     Ok(if is_check { Command::Check(options) } else { Command::Serve(options) })
 }
 
-/// Reads all arguments; the error is a task that needs none of them.
+/// Reads all arguments. The inner error is a command that needs no arguments.
 fn read(mut parser: Parser) -> Result<Result<Given, Command>, Failure> {
     let mut given = Given::default();
     let mut is_first = true;
@@ -95,7 +96,7 @@ fn read(mut parser: Parser) -> Result<Result<Given, Command>, Failure> {
                 let value = match unit(&name) {
                     Some("BOOL") => parser.optional_value(),
                     Some(_) => Some(parser.value()?),
-                    // None of either table: saying so comes later.
+                    // An unknown flag, reported later.
                     None => None,
                 };
                 given.flags.push((name, value));
@@ -105,7 +106,7 @@ fn read(mut parser: Parser) -> Result<Result<Given, Command>, Failure> {
     Ok(Ok(given))
 }
 
-/// The file that the arguments name.
+/// The configuration file named by the arguments.
 fn config(given: &Given) -> Result<Option<PathBuf>, Failure> {
     match (&given.config, given.place.as_ref().filter(|_| given.is_check)) {
         (Some(_), Some(file)) => Err(Failure::Usage(format!("{file:?} is one file too many: there is --config"))),
@@ -117,7 +118,7 @@ fn config(given: &Given) -> Result<Option<PathBuf>, Failure> {
 impl ServeOptions {
     fn take_flags(&mut self, given: Given) -> Result<(), Failure> {
         for (flag, value) in given.flags {
-            // A switch without a value is switched on.
+            // A flag without a value is switched on.
             let value = value.unwrap_or_else(|| "true".into());
             let origin = Origin::Flag { flag: format!("--{flag}") };
             match own_row(&flag) {
@@ -136,7 +137,7 @@ impl ServeOptions {
 
     fn set(&mut self, flag: &str, value: &OsStr, origin: Origin) -> Result<(), Failure> {
         let Some(text) = value.to_str() else {
-            // The value is not shown: it may be a password.
+            // The value is hidden, because it may be a password.
             return Err(Failure::Settings(format!("{origin}: the value is not UTF-8")));
         };
         match self.settings.set_from(&name(flag), text, origin) {
@@ -149,7 +150,7 @@ impl ServeOptions {
     }
 }
 
-/// Says that `flag` is unknown, and which one was probably meant.
+/// Creates an error for the unknown `flag`, with the most similar flag.
 fn unknown(flag: &str, nearest: Option<String>) -> Failure {
     let mut own = own::TABLE.iter().map(|row| self::flag(row.name)).chain(OTHERS.map(str::to_owned));
     let similar = own
@@ -160,7 +161,7 @@ fn unknown(flag: &str, nearest: Option<String>) -> Failure {
     })
 }
 
-/// What kind of value a flag has, if there is such a flag.
+/// The unit of the value of a flag, if the flag exists.
 fn unit(flag: &str) -> Option<&'static str> {
     let row = Settings::table().iter().find(|row| row.name() == name(flag));
     own_row(flag).map(|row| row.unit).or(row.map(drupe::settings::Row::unit))
@@ -170,17 +171,17 @@ fn own_row(flag: &str) -> Option<&'static own::OwnRow> {
     own::TABLE.iter().find(|row| row.name == name(flag))
 }
 
-/// A setting's name as a flag.
+/// The flag of a setting.
 pub(super) fn flag(name: &str) -> String {
     name.replace('_', "-")
 }
 
-/// The name of the setting that a flag is for.
+/// The name of the setting of a flag.
 fn name(flag: &str) -> String {
     flag.replace('-', "_")
 }
 
-/// What names of variables begin with.
+/// The prefix of environment variables.
 pub(super) const PREFIX: &str = "DRUPE_";
-/// Flags that stand for no setting.
+/// Flags without a setting.
 const OTHERS: [&str; 4] = ["help", "version", "config", "no-listing"];

@@ -1,4 +1,4 @@
-//! What `drupe check` prints: all that is set, as a file that says the same, and where each value comes from.
+//! The output of `drupe check`: all settings as an equivalent file, with the origin of each value.
 
 use std::fmt::Write as _;
 
@@ -37,7 +37,7 @@ fn line(text: &mut String, name: &str, unit: &str, value: &str, origin: &Origin)
     let _ = writeln!(text, "{:WIDTH$} # {origin}", format!("{name} = {value}"));
 }
 
-/// A string of TOML.
+/// Formats a TOML string.
 fn quoted(value: &str) -> String {
     let mut text = String::from("\"");
     for letter in value.chars() {
@@ -53,7 +53,7 @@ fn quoted(value: &str) -> String {
     text
 }
 
-/// How wide a setting usually is.
+/// The usual width of a setting.
 const WIDTH: usize = 43;
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
-//! How many descriptors the process may have open.
+//! The limit of open descriptors of the process.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Raises the soft limit to the hard one: the soft limit that systems set, often 1024, is for programs that use `select`.
+/// Raises the soft limit to the hard limit. The usual soft limit, often 1024, is meant for programs
+/// that use `select`.
 ///
-/// What cannot be raised stays as it is; the server goes by what there is.
+/// If the limit cannot be raised, the server uses the current one.
 pub(super) fn raise_limit() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(soft, hard)| if soft < hard { setrlimit(Resource::RLIMIT_NOFILE, hard, hard) } else { Ok(()) });

@@ -1,4 +1,4 @@
-//! What `--help` says, made of the tables.
+//! The text of `--help`, generated from the tables.
 
 use std::fmt::Write as _;
 
@@ -30,7 +30,7 @@ pub(super) fn text() -> String {
     text
 }
 
-/// A subject as a heading.
+/// Formats a group as a heading.
 pub(super) fn heading(group: &str) -> String {
     let first = group.chars().next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(group.chars().skip(1)).collect()
@@ -46,7 +46,7 @@ fn option(text: &mut String, name: &str, unit: &str, help: &str, default: &str) 
     describe(text, &option, &format!("{help}{default}"));
 }
 
-/// Appends an option and its help, in two columns of a terminal 80 wide.
+/// Appends an option and its help, in two columns within 80 characters.
 fn describe(text: &mut String, option: &str, help: &str) {
     // Writing to a string cannot fail.
     let _ = write!(text, "  {option}");
@@ -73,7 +73,7 @@ fn describe(text: &mut String, option: &str, help: &str) {
     text.push('\n');
 }
 
-/// Where help begins.
+/// The column of the help text.
 const COLUMN: usize = 36;
 
 const HEAD: &str = "\
@@ -91,7 +91,7 @@ and where each value comes from, and starts nothing.
 Options, with the value each has if not set in brackets:
 ";
 
-/// What stands for no setting.
+/// The options without a setting.
 const OPTIONS: &[(&str, &str)] = &[
     ("-h, --help", "show this help"),
     ("-V, --version", "show the version"),

@@ -1,4 +1,4 @@
-//! A file that lines are appended to and that others may move away.
+//! A log file that other programs may move away.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -8,9 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::libc;
 
-/// Lines of one file; each is written at once and whole, or counted as lost.
+/// A file of lines; each line is written whole in one call, or counted as lost.
 ///
-/// Nothing here waits for a reader: of a pipe that nobody empties, lines are lost.
+/// No write waits for a reader: lines for a full pipe are lost.
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
@@ -20,23 +20,24 @@ pub(super) struct LogFile {
 #[derive(Debug)]
 struct State {
     file: File,
-    /// Whether the last line may have been cut off.
+    /// True if the last line may be incomplete.
     is_torn: bool,
-    /// Lines that are missing since the last one that is not.
+    /// Lines lost since the last complete line.
     lost: u64,
 }
 
-/// How a line fared.
+/// The result of writing a line.
 #[derive(Debug)]
 pub(super) enum Written {
     Whole,
-    /// The first one again, after so many that are missing.
+    /// The first complete line after this number of lost lines.
     Again(u64),
     Lost(io::Error),
 }
 
 impl LogFile {
-    /// Opens the file at `path`, which is made if it is not there: for its owner to write and its group to read.
+    /// Opens the file at `path`, creating it if needed: writable by its owner, readable by its
+    /// group.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let state = State { file: open(path)?, is_torn: false, lost: 0 };
         Ok(Self { path: path.to_owned(), state: Mutex::new(state) })
@@ -46,9 +47,9 @@ impl LogFile {
         &self.path
     }
 
-    /// Opens it anew at its path; lines go there from now on. If that fails they go where they went.
+    /// Reopens the file at its path for all later lines. After an error, the old file stays in use.
     pub(super) fn reopen(&self) -> io::Result<()> {
-        // Outside the lock: no line waits for it.
+        // Outside the lock, so that no line waits for the open.
         let file = open(&self.path)?;
         let mut state = self.state();
         (state.file, state.is_torn) = (file, false);
@@ -58,7 +59,7 @@ impl LogFile {
     /// Appends `line`, which ends in a line feed.
     pub(super) fn write(&self, line: &str) -> Written {
         let mut state = self.state();
-        // A line that was cut off must not take this one with it.
+        // An incomplete line must not be joined with this one.
         let done = if state.is_torn { state.file.write_all(b"\n") } else { Ok(()) };
         match done.and_then(|()| state.file.write_all(line.as_bytes())) {
             Ok(()) => {
@@ -82,7 +83,7 @@ impl LogFile {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    // Of a pipe: opening it must not wait for a reader, nor writing for one that is slow.
+    // For a pipe: neither the open nor a write may wait for a reader.
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(flags).open(path)
 }

@@ -1,4 +1,4 @@
-//! Where the library's reports go: to standard error, requests to the access log if there is one.
+//! The destination of log records: standard error, or for requests the access log, if set.
 
 use std::error::Error;
 use std::fmt;
@@ -15,7 +15,7 @@ use super::own::Own;
 use super::repeats::Repeats;
 use super::{Failure, say};
 
-/// The one logger of the program.
+/// The logger of the program.
 pub(super) struct Logger {
     is_quiet: bool,
     access: Option<Access>,
@@ -26,32 +26,34 @@ pub(super) struct Logger {
 struct Access {
     path: PathBuf,
     form: Form,
-    /// The file from when it is opened: before anybody is served.
+    /// The file, once opened; always before the first connection is accepted.
     file: OnceLock<LogFile>,
 }
 
 impl Logger {
-    /// Opens the access log, unless that is for another user to do, and has everything logged from now on.
+    /// Opens the access log, unless another user must open it, and installs the logger.
     pub(super) fn install(own: &Own) -> Result<&'static Logger, Failure> {
         let access = own.access_log().map(|(path, form)| Access { path, form, file: OnceLock::new() });
         if let Some(access) = access.as_ref().filter(|access| !access.is_of_another_user(own)) {
             access.open("").map_err(|reason| own.refuse("access_log", &reason))?;
         }
         let logger = Logger { is_quiet: own.is("quiet"), access, repeats: Mutex::default() };
-        // The library says requests at the level of information, what is wrong above it.
+        // The library logs requests at the level `info`, and problems above it.
         log::set_max_level(if logger.wants_requests() { LevelFilter::Info } else { LevelFilter::Warn });
-        // It lives as long as the program.
+        // The logger lives as long as the program.
         let logger: &'static Logger = Box::leak(Box::new(logger));
         log::set_logger(logger).map_err(|error| Failure::Serve(error.to_string()))?;
         Ok(logger)
     }
 
-    /// Has the access log opened at `start`, if it is not yet: after privileges have been dropped (77), and before anybody is served (80).
+    /// Opens the access log at `start`, if not open yet: after privileges have been dropped (77),
+    /// and before connections are accepted (80).
     pub(super) fn subscribe(&'static self, own: &Own, bus: &Bus) {
         let Some(access) = self.access.as_ref().filter(|access| access.file.get().is_none()) else { return };
         let own = own.clone();
         bus.subscribe("start", 78, "access log", move |message| {
-            // After a failure we may be root still; and a restart finds it open.
+            // After a failure the process may still be root; after a restart the file is already
+            // open.
             if message.has_failures() || access.file.get().is_some() {
                 return Ok(());
             }
@@ -60,9 +62,9 @@ impl Logger {
         });
     }
 
-    /// Opens the access log anew, because others have moved it.
+    /// Reopens the access log after another program has moved it.
     pub(super) fn reopen(&self) {
-        // Before it has been opened at all nothing is to be done, least of all by root.
+        // A file not opened yet needs no reopening, least of all by root.
         let Some(file) = self.access.as_ref().and_then(|access| access.file.get()) else { return };
         if let Err(error) = file.reopen() {
             let path = file.path().display();
@@ -93,7 +95,7 @@ impl Logger {
         }
     }
 
-    /// Says what is wrong, unless it was said a moment ago, in one line whatever is in it.
+    /// Prints a problem on one line, unless it was printed a moment ago.
     fn report(&self, text: &str) {
         let text = one_line(text);
         let lines = self.repeats.lock().unwrap_or_else(PoisonError::into_inner).say(&text, Instant::now());
@@ -102,29 +104,30 @@ impl Logger {
 }
 
 impl Access {
-    /// Opens the file, `how` if that has to be said.
+    /// Opens the file. `how` is a text for the error message.
     ///
     /// # Errors
-    /// Why that cannot be, in a sentence.
+    /// The reason, in one sentence.
     fn open(&self, how: &str) -> Result<(), String> {
         let file = LogFile::open(&self.path)
             .map_err(|error| format!("cannot open the access log {}{how}: {error}", self.path.display()))?;
-        // Whoever opened it before has done the same.
+        // A file that is already set stays in use.
         let _ = self.file.set(file);
         Ok(())
     }
 
-    /// Whether whoever serves has to open it, and not root: a directory that a user can write to, as opening it anew takes, may have a
-    /// symbolic link in it to any file.
+    /// True if the serving user must open the file instead of root. A user who can write to the
+    /// directory, as reopening needs, could put a symbolic link to any file there.
     fn is_of_another_user(&self, own: &Own) -> bool {
-        // What the process was given, such as a pipe, may be another's to open; only root can put links there.
+        // Descriptors given to the process, such as a pipe, may belong to another user, and need
+        // root. Only root can put links into these directories.
         let is_of_the_system =
             self.path.parent().is_some_and(|parent| SYSTEM.iter().any(|folder| parent == Path::new(folder)));
         ["user", "group"].iter().any(|name| !own.value(name).is_empty()) && !is_of_the_system
     }
 }
 
-/// Why a bus did not start: the access log cannot be opened.
+/// The error of a bus that did not start because the access log cannot be opened.
 #[derive(Debug)]
 pub(super) struct AccessLogRefused(Failure);
 
@@ -158,7 +161,8 @@ impl Log for Logger {
     }
 }
 
-/// Makes visible what could forge a line or move a terminal: an error may quote what a peer has sent.
+/// Escapes characters that could forge a line or control a terminal, because an error may quote a
+/// peer.
 fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -167,10 +171,10 @@ fn one_line(text: &str) -> String {
     line
 }
 
-/// Directories that nobody but root can write to, on any system.
+/// Directories writable by root alone, on any system.
 const SYSTEM: [&str; 3] = ["/dev", "/dev/fd", "/proc/self/fd"];
 
-/// Where the library says one record for each exchange.
+/// The target of one record per exchange.
 const ACCESS: &str = "drupe::access";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What can be set about the program beside its server: the same ways, under names of its own (`[drupe]` in a file).
+//! The settings of the program beside its server, from the same sources (`[drupe]` in a file).
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,10 +9,10 @@ use drupe::statistics::Page;
 
 use super::{Failure, access, process};
 
-/// What is known about one of them.
+/// The description of one setting.
 pub(super) struct OwnRow {
     pub(super) name: &'static str,
-    /// As [`drupe::settings::Row::unit`] has it.
+    /// The unit, as in [`drupe::settings::Row::unit`].
     pub(super) unit: &'static str,
     pub(super) default: &'static str,
     pub(super) help: &'static str,
@@ -69,12 +69,12 @@ pub(super) const TABLE: &[OwnRow] = &[
     },
 ];
 
-/// Values that were set, and where; what is not there has its default.
+/// The values set so far, with their origins. A missing setting has its default.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Own(BTreeMap<&'static str, (OsString, Origin)>);
 
 impl Own {
-    /// Takes what is the program's out of `layer`, where its names begin with `stem`.
+    /// Takes the program's settings out of `layer`, with names that begin with `stem`.
     pub(super) fn take(&mut self, layer: &mut Layer, stem: &str) -> Result<(), Failure> {
         for row in TABLE {
             if let Some((text, origin)) = layer.take(&format!("{stem}{}", row.name), row.unit)? {
@@ -84,7 +84,7 @@ impl Own {
         Ok(())
     }
 
-    /// Sets what `row` is about, if `value` makes sense for it.
+    /// Sets the setting of `row`, if `value` is valid.
     pub(super) fn set(&mut self, row: &OwnRow, value: OsString, origin: Origin) -> Result<(), Failure> {
         let checked = match (row.name, value.to_str()) {
             ("directory", _) if value.is_empty() => Err("\"\" is no directory".to_owned()),
@@ -122,12 +122,12 @@ impl Own {
         }
     }
 
-    /// Says that the value of what is called `name` is of no use.
+    /// Creates an error for the value of the setting `name`.
     pub(super) fn refuse(&self, name: &str, reason: &str) -> Failure {
         refused(name, &self.origin(name), reason)
     }
 
-    /// Whether what is called `name` is on.
+    /// True if the setting `name` is on.
     pub(super) fn is(&self, name: &str) -> bool {
         self.value(name) == "true"
     }
@@ -136,38 +136,38 @@ impl Own {
         PathBuf::from(self.value("directory"))
     }
 
-    /// Where requests are logged, and how; `None`: they are shown.
+    /// The path and format of the access log; `None` if requests are printed.
     pub(super) fn access_log(&self) -> Option<(PathBuf, access::Form)> {
         let path = Some(self.value("access_log")).filter(|path| !path.is_empty())?;
         let form = self.value("access_log_format").to_str().and_then(access::Form::of)?;
         Some((PathBuf::from(path), form))
     }
 
-    /// Where statistics are shown, and to whom; `None`: nowhere.
+    /// The statistics page and its access rule; `None` if the page is off.
     pub(super) fn statistics(&self) -> Option<Page> {
         let path = self.value("statistics_path").to_str().filter(|path| !path.is_empty())?;
         let page = Page::at(path);
         Some(if self.value("statistics_access") == "all" { page.allow(|_| true) } else { page })
     }
 
-    /// The value of what is called `name`.
+    /// The value of the setting `name`.
     pub(super) fn value(&self, name: &str) -> &OsStr {
         let default = || TABLE.iter().find(|row| row.name == name).map_or("", |row| row.default);
         self.0.get(name).map_or_else(|| OsStr::new(default()), |(value, _)| value)
     }
 
-    /// The names of those whose value is another in `other`.
+    /// The names of the settings with another value in `other`.
     pub(super) fn changed(&self, other: &Own) -> impl Iterator<Item = &'static str> {
         TABLE.iter().map(|row| row.name).filter(|name| self.value(name) != other.value(name))
     }
 
-    /// Where that comes from.
+    /// The origin of the value of the setting `name`.
     pub(super) fn origin(&self, name: &str) -> Origin {
         self.0.get(name).map_or(Origin::Default, |(_, origin)| origin.clone())
     }
 }
 
-/// Says what is wrong, and where it was written.
+/// Creates an error with the reason and the origin.
 fn refused(name: &str, origin: &Origin, reason: &str) -> Failure {
     Failure::Settings(match origin {
         Origin::File { .. } => format!("{origin}: setting drupe.{name}: {reason}"),
@@ -176,7 +176,8 @@ fn refused(name: &str, origin: &Origin, reason: &str) -> Failure {
     })
 }
 
-/// Whether statistics can be shown at `path`: nothing in it is written in two ways, and it leaves the directory in sight.
+/// True if statistics can be shown at `path`: the path has only one spelling, and does not hide the
+/// directory.
 fn is_path(path: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"%?#\"<>\\^`{|}".contains(&byte);
     path.is_empty() || (path.starts_with('/') && !path.trim_matches('/').is_empty() && path.bytes().all(is_plain))

@@ -1,4 +1,4 @@
-//! The process around the server: its PID file, and whom it runs as.
+//! The process around the server: its PID file, its user and group.
 
 use drupe::process::{Bus, BusError, DropPrivileges, PidFile, Plugin};
 
@@ -6,21 +6,21 @@ use super::logger::AccessLogRefused;
 use super::own::Own;
 use super::{Failure, chain, is_of_settings};
 
-/// What is plugged into the bus, beside the server.
+/// The plugins of the bus, beside the server.
 pub(super) struct Process {
     pid_file: Option<PidFile>,
     privileges: DropPrivileges,
 }
 
 impl Process {
-    /// What `own` asks for; nothing is opened or given up yet.
+    /// Creates the plugins configured in `own`; opens and drops nothing yet.
     pub(super) fn new(own: &Own) -> Result<Self, Failure> {
         let text = |name: &'static str| {
             own.value(name).to_str().filter(|text| !text.is_empty()).map(|text| (name, text.to_owned()))
         };
         let refused = |name| move |error: BusError| own.refuse(name, &chain(&error));
         let mut privileges = DropPrivileges::new();
-        // The group first: a user without a name has none of his own.
+        // The group comes first, because a user without a name has no default group.
         if let Some((name, group)) = text("group") {
             privileges = privileges.group(&group).map_err(refused(name))?;
         }
@@ -42,14 +42,14 @@ impl Process {
     }
 }
 
-/// Nine bits of permissions in octal digits.
+/// Parses nine permission bits in octal digits.
 pub(super) fn umask(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("0o").unwrap_or(text);
     let mask = u32::from_str_radix(digits, 8).ok()?;
     (mask <= 0o777 && !digits.starts_with('+')).then_some(mask)
 }
 
-/// Why a bus did not start, in the words of those who failed.
+/// The reason why a bus did not start, from the errors of its listeners.
 pub(super) fn failure(error: &BusError) -> Failure {
     let BusError::Failed(failures) = error else { return Failure::Serve(chain(error)) };
     let reasons: Vec<String> = failures.iter().map(|(_, error)| chain(error)).collect();

@@ -1,9 +1,9 @@
-//! Messages that come again and again, said once in a while.
+//! Limits the rate of repeated messages.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// What was said lately, and how often it was to be said again.
+/// Recent messages, with the number of suppressed repeats.
 #[derive(Debug, Default)]
 pub(super) struct Repeats(HashMap<String, Said>);
 
@@ -14,8 +14,8 @@ struct Said {
 }
 
 impl Repeats {
-    /// Gives the lines to say now that there is `text` to be said: itself unless it was said within [`INTERVAL`], and how often others
-    /// were left out whose interval is over.
+    /// Returns the lines to print for `text`: `text` itself unless printed within [`INTERVAL`], and
+    /// the repeat counts of messages whose interval is over.
     pub(super) fn say(&mut self, text: &str, now: Instant) -> Vec<String> {
         let is_over = |said: &Said| now.saturating_duration_since(said.at) >= INTERVAL;
         let mut lines = self.left_out(is_over);
@@ -30,12 +30,13 @@ impl Repeats {
         lines
     }
 
-    /// Gives what is to be said of all that was left out.
+    /// Returns the repeat counts of all suppressed messages.
     pub(super) fn rest(&mut self) -> Vec<String> {
         self.left_out(|_| true)
     }
 
-    /// Forgets what `is_over`, in the order in which it was said.
+    /// Removes the messages for which `is_over` is true, and returns their repeat counts, oldest
+    /// first.
     fn left_out(&mut self, is_over: impl Fn(&Said) -> bool) -> Vec<String> {
         let (over, kept) = std::mem::take(&mut self.0).into_iter().partition(|(_, said)| is_over(said));
         self.0 = kept;
@@ -59,9 +60,9 @@ fn again(text: &str, more: u64) -> String {
     format!("{text} (again, {more} times)")
 }
 
-/// How long a message is not said again.
+/// The interval in which a message is printed only once.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// How many different messages are remembered.
+/// The maximum number of remembered messages.
 const MOST: usize = 64;
 
 #[cfg(test)]

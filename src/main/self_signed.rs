@@ -1,15 +1,15 @@
-//! A key and a certificate made on the spot, for development.
+//! A key and a certificate generated for development.
 
 use drupe::Settings;
 use drupe::settings::SslContext;
 
 use super::Failure;
 
-/// What is said of a certificate that was made on the spot.
+/// The warning about a generated certificate.
 pub(super) const WARNING: &str =
     "the certificate was made for this run alone and is trusted by nobody: use it for development only";
 
-/// Makes a key and a certificate for this machine, which nobody trusts and which end with the program.
+/// Generates a key and an untrusted certificate for this machine, for this run of the program only.
 pub(super) fn context(settings: &Settings) -> Result<SslContext, Failure> {
     let failed = |error: rcgen::Error| Failure::Serve(format!("cannot make a certificate: {error}"));
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];

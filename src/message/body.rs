@@ -1,4 +1,4 @@
-//! Content on its way in or out.
+//! Content of requests and responses.
 
 use std::fmt;
 use std::fs::File;
@@ -15,27 +15,27 @@ use super::upgrade::Upgraded;
 use super::writer::{BodyWriter, Gathered};
 use crate::h1::error::ProtocolError;
 
-/// The content of a message: something to read, owned, without a lifetime.
+/// The content of a message: an owned reader without a lifetime.
 ///
-/// **In a request** it is decoded content under the server's limits. Up to `body_buffer_size` bytes of it have been received before
-/// the handler runs; the rest is read from the connection on demand. A client that waits for
-/// `100 Continue` gets it before the handler runs, or, with a `body_buffer_size` of 0, by the
-/// handler's first read. `std::mem::take(request.body_mut())` takes it away, for
-/// [`into_vec`](Self::into_vec) and [`into_string`](Self::into_string) or to give it back as the body of the response, which
-/// then streams at constant memory. It is valid until the exchange ends; later reads fail.
+/// **In a request** the body is decoded content under the server's limits. Up to `body_buffer_size`
+/// bytes are received before the handler runs; the rest is read from the connection on demand. A
+/// client waiting for `100 Continue` gets it before the handler runs or, with a `body_buffer_size`
+/// of 0, at the handler's first read. `std::mem::take(request.body_mut())` takes the body, for
+/// [`into_vec`](Self::into_vec), for [`into_string`](Self::into_string), or to return it as the
+/// response's body, streamed in constant memory. Reads after the exchange fail.
 ///
-/// **In a response** it is written by the worker itself, straight to the socket. Its framing follows from what it knows of
-/// its length: `Content-Length` where it is known, else chunks, else (HTTP/1.0) the end of the connection.
+/// **In a response** the worker writes the body straight to the socket. The framing is
+/// `Content-Length` if the length is known, else chunks, else (HTTP/1.0) the end of the connection.
 ///
 /// # Errors of reading a request's content
-/// | kind | what happened | status if returned from a handler |
+/// | kind | cause | status if returned from a handler |
 /// |---|---|---|
-/// | `FileTooLarge` | more than the limit | 413 |
+/// | `FileTooLarge` | content over the limit | 413 |
 /// | `TimedOut` | the client took too long | 408 |
-/// | `InvalidData` | malformed chunks, or no UTF-8 where text was asked for (`into_string`, `read_to_string`) | 400 |
-/// | `UnexpectedEof` | the client ended in the middle | 400 if it still listens |
+/// | `InvalidData` | malformed chunks, or invalid UTF-8 (`into_string`, `read_to_string`) | 400 |
+/// | `UnexpectedEof` | the client ended early | 400 if the client still reads |
 ///
-/// The status is that of these very errors: of others, whatever their kind, the client learns no more than a 500.
+/// These statuses apply to errors of this body only. Other errors of the same kinds become a 500.
 ///
 /// ```
 /// use drupe::{Body, Request};
@@ -56,19 +56,19 @@ use crate::h1::error::ProtocolError;
 #[derive(Default)]
 pub struct Body {
     kind: BodyKind,
-    /// Fields behind the content, where they are known.
+    /// The trailer fields, if known.
     trailers: Option<Box<HeaderMap>>,
 }
 
-/// Where content comes from.
+/// The source of content.
 #[derive(Default)]
 pub(crate) enum BodyKind {
     #[default]
     Empty,
     Bytes(InMemory),
-    /// The content of a request that is still on its way.
+    /// Request content, read from the connection on demand.
     Incoming(Arc<dyn IncomingContent>),
-    /// Ends where it ends, or after `length` bytes, whichever comes first.
+    /// Ends at the reader's end or after `length` bytes, whichever comes first.
     Reader {
         reader: Box<dyn Read + Send>,
         length: Option<u64>,
@@ -80,7 +80,7 @@ pub(crate) enum BodyKind {
     /// Text and ranges of a file.
     Pieces(Pieces),
     Stream(Producer),
-    /// Not content: what serves the connection after a `101`.
+    /// No content: the function serving the connection after a `101`.
     Upgrade(Upgrade),
 }
 
@@ -89,13 +89,13 @@ pub(crate) type Producer = Box<dyn FnOnce(&mut BodyWriter<'_>) -> io::Result<()>
 /// Serves an upgraded connection.
 pub(crate) type Upgrade = Box<dyn FnOnce(Upgraded) + Send>;
 
-/// A request's content as `engine` reads it from the connection.
+/// Request content, as `engine` reads it from the connection.
 pub(crate) trait IncomingContent: Send + Sync {
-    /// Reads decoded content; `Ok(0)` is its end.
+    /// Reads decoded content; `Ok(0)` at the end.
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
-    /// Content bytes to come, where the framing says so.
+    /// The number of content bytes still to come, if the framing gives it.
     fn remaining(&self) -> Option<u64>;
-    /// The trailer section, once the end has been read.
+    /// The trailer section, once the content has been read to its end.
     fn trailers(&self) -> Option<HeaderMap>;
     /// Lowers the limit.
     fn set_limit(&self, bytes: u64);
@@ -108,25 +108,26 @@ impl Body {
         Self::default()
     }
 
-    /// What `reader` yields until its end. Its length is not known, so it goes out in chunks.
+    /// The bytes of `reader` until its end, sent in chunks because the length is not known.
     pub fn from_reader(reader: impl Read + Send + 'static) -> Self {
         BodyKind::Reader { reader: Box::new(reader), length: None }.into()
     }
 
     /// The next `length` bytes of `reader`.
     ///
-    /// A reader that yields fewer makes the connection close, so that the client can tell; what it would yield beyond is
-    /// left in it.
+    /// If `reader` yields fewer, the connection is closed, so that the client can detect the
+    /// truncation. Bytes beyond `length` are left in `reader`.
     pub fn sized(reader: impl Read + Send + 'static, length: u64) -> Self {
         BodyKind::Reader { reader: Box::new(reader), length: Some(length) }.into()
     }
 
-    /// What of `file` lies behind its position, sent by the kernel (`sendfile`) where it can.
+    /// The bytes of `file` from its position to its end, sent with `sendfile` if possible.
     ///
-    /// What is no regular file is read like any reader, its length unknown.
+    /// Anything but a regular file is read like any reader, with an unknown length.
     ///
-    /// `sendfile` raises SIGPIPE when the client has left. Rust's runtime ignores that signal; a program that has put it back
-    /// to its default should use [`from_reader`](Self::from_reader) or [`sized`](Self::sized) instead.
+    /// `sendfile` raises SIGPIPE if the client has disconnected. Rust programs ignore SIGPIPE by
+    /// default; a program that does not should use [`from_reader`](Self::from_reader) or
+    /// [`sized`](Self::sized).
     #[must_use]
     pub fn from_file(mut file: File) -> Self {
         match (file.metadata(), file.stream_position()) {
@@ -135,22 +136,22 @@ impl Body {
         }
     }
 
-    /// The bytes of `file` in `range`, which the caller knows to be there, sent by the kernel where it can.
+    /// The bytes of `file` in `range`, which must exist, sent with `sendfile` if possible.
     #[must_use]
     pub fn from_file_range(file: File, range: Range<u64>) -> Self {
         BodyKind::File { file, range }.into()
     }
 
-    /// Text and ranges of a file, which the caller knows to be there.
+    /// Text and ranges of a file. The caller ensures that the file has the ranges.
     pub(crate) fn from_pieces(pieces: Pieces) -> Self {
         BodyKind::Pieces(pieces).into()
     }
 
-    /// What `produce` writes, while it writes it: server-sent events, reports, proxies.
+    /// The output of `produce`, sent while `produce` runs: server-sent events, reports, proxies.
     ///
-    /// It runs on the worker after the head has been composed. What it writes is gathered and sent when a buffer is full and
-    /// on [`flush`](io::Write::flush). Where the client has left, writing fails. An error it returns cuts the connection, so that the
-    /// client can tell.
+    /// `produce` runs on the worker after the head is composed. Output is sent when the buffer is
+    /// full or on [`flush`](io::Write::flush). Writes fail once the client has disconnected. An
+    /// error of `produce` cuts the connection, so that the client can detect the truncation.
     ///
     /// ```
     /// use std::io::Write;
@@ -172,7 +173,7 @@ impl Body {
         BodyKind::Stream(Box::new(produce)).into()
     }
 
-    /// The bytes of `owner`, which holds `held` bytes of memory and is dropped when they have been sent, or will not be.
+    /// The bytes of `owner`, dropped once sent or discarded. `owner` holds `held` bytes of memory.
     pub(crate) fn owned(owner: impl AsRef<[u8]> + Send + 'static, held: usize) -> Self {
         InMemory::owned(owner, held).into()
     }
@@ -185,12 +186,12 @@ impl Body {
         BodyKind::Incoming(source).into()
     }
 
-    /// Reads all that is left.
+    /// Reads the rest of the content.
     ///
     /// A request's content is bounded by `max_request_body_size`, or by `RequestExt::body_limit`.
     ///
     /// # Errors
-    /// As [`Body`] says.
+    /// See [`Body`].
     pub fn into_vec(mut self) -> io::Result<Vec<u8>> {
         if let BodyKind::Bytes(bytes) = self.kind {
             return Ok(bytes.into());
@@ -200,15 +201,15 @@ impl Body {
         Ok(content)
     }
 
-    /// Reads all that is left as UTF-8.
+    /// Reads the rest of the content as UTF-8.
     ///
     /// # Errors
-    /// As [`Body`] says; `InvalidData` where it is no UTF-8.
+    /// See [`Body`]; `InvalidData` if the content is not UTF-8.
     pub fn into_string(self) -> io::Result<String> {
         text(self.into_vec()?)
     }
 
-    /// Bytes still to come, where that is known: a `Content-Length`, bytes in memory, a file.
+    /// The number of bytes to come, if known: `Content-Length`, bytes in memory, or a file.
     #[must_use]
     pub fn len(&self) -> Option<u64> {
         match &self.kind {
@@ -222,13 +223,13 @@ impl Body {
         }
     }
 
-    /// Whether it is known that nothing is to come.
+    /// True if the body is known to be empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == Some(0)
     }
 
-    /// The fields behind the content (RFC 9110 §6.5), once its end has been read; they are handed out once.
+    /// The trailer fields (RFC 9110 §6.5), after the end of the content; returned once.
     pub fn trailers(&mut self) -> Option<HeaderMap> {
         match &self.kind {
             BodyKind::Incoming(source) => source.trailers(),
@@ -242,7 +243,7 @@ impl Body {
         }
     }
 
-    /// Whether it is to be read piece by piece, so that its first read may fail or wait.
+    /// True if the body is read in pieces, so that the first read may fail or block.
     pub(crate) fn is_read_first(&self) -> bool {
         matches!(self.kind, BodyKind::Incoming(_) | BodyKind::Reader { .. })
     }
@@ -259,7 +260,7 @@ impl Body {
         matches!(self.kind, BodyKind::Upgrade(_))
     }
 
-    /// Takes out what serves an upgraded connection, which leaves no content.
+    /// Takes the function serving an upgraded connection, and leaves an empty body.
     pub(crate) fn take_upgrade(&mut self) -> Option<Upgrade> {
         if !self.is_upgrade() {
             return None;
@@ -274,7 +275,7 @@ impl Body {
         self.kind
     }
 
-    /// Runs a producer, its output gathered in memory: for who reads a response instead of sending it.
+    /// Runs a producer and buffers the output, for a caller that reads the response.
     fn gather(&mut self, produce: Producer) -> io::Result<()> {
         let mut gathered = Gathered::default();
         produce(&mut BodyWriter::new(&mut gathered))?;
@@ -306,7 +307,7 @@ impl Read for Body {
         }
     }
 
-    /// As the standard library's, but what is no UTF-8 is the client's mistake: a 400 if the error is passed on.
+    /// Like the standard library's; invalid UTF-8 is the client's error (400 if returned).
     fn read_to_string(&mut self, buffer: &mut String) -> io::Result<usize> {
         let mut content = Vec::new();
         self.read_to_end(&mut content)?;
@@ -314,25 +315,25 @@ impl Read for Body {
     }
 }
 
-/// Adds content to `buffer`, as text; says how many bytes that were.
+/// Appends content to `buffer` as text, and returns the number of bytes.
 ///
 /// # Errors
-/// As [`text`]; then nothing is added.
+/// As [`text`]; `buffer` is then unchanged.
 pub(crate) fn append(content: Vec<u8>, buffer: &mut String) -> io::Result<usize> {
     let content = text(content)?;
     buffer.push_str(&content);
     Ok(content.len())
 }
 
-/// Content as text.
+/// Converts content to text.
 ///
 /// # Errors
-/// `InvalidData` where it is no UTF-8: one that is known for the client's mistake wherever it is passed on.
+/// `InvalidData` if the content is not UTF-8, recognised as the client's error everywhere.
 pub(crate) fn text(content: Vec<u8>) -> io::Result<String> {
     String::from_utf8(content).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, ProtocolError::NotText))
 }
 
-/// Reads what of `range` fits, and takes it off its front; `Ok(0)` also where the file ends early.
+/// Reads from the front of `range` and shortens `range`; `Ok(0)` also if the file ends early.
 pub(crate) fn read_range(file: &File, range: &mut Range<u64>, buffer: &mut [u8]) -> io::Result<usize> {
     let left = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
     let room = buffer.len().min(left);
@@ -347,8 +348,8 @@ impl From<BodyKind> for Body {
     }
 }
 
-/// Bytes that several answers share count once for [`max_parked_size`](crate::Settings::max_parked_size), however many clients are slow
-/// to take them.
+/// Bytes shared by several responses count once for
+/// [`max_parked_size`](crate::Settings::max_parked_size), however many slow clients receive them.
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         InMemory::from(bytes).into()

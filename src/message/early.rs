@@ -1,24 +1,30 @@
-//! An answer that begins before its handler has returned.
+//! The output of responses that begin before the handler returns.
 
 use std::fmt;
 use std::io;
 
 use http::{HeaderMap, StatusCode};
 
-/// The way to the client as `engine` lends it to a handler that [begins early](super::Handler::begins_early); a request carries it
-/// among its extensions, as `Arc<dyn Early>`.
+/// The output to the client, lent by `engine` to a handler that [begins
+/// early](super::Handler::begins_early). A request carries it in its extensions, as
+/// `Arc<dyn EarlyOutput>`.
 ///
-/// Once the answer has begun the head of what the handler returns counts for nothing, and its body follows what was sent.
+/// Once the response has begun, the head of the handler's returned response is ignored, and the
+/// body is sent after the content already sent.
 pub(crate) trait EarlyOutput: Send + Sync + fmt::Debug {
-    /// Settles the head. It goes out with the first content.
+    /// Settles the head. The head is sent with the first content.
     ///
     /// # Errors
-    /// If it contradicts itself, so that nothing has begun; if there was another before, or the exchange is over.
+    /// - The head contradicts itself: the response has not begun.
+    /// - The response has begun before.
+    /// - The exchange is over.
     fn begin(&self, status: StatusCode, fields: &HeaderMap) -> io::Result<()>;
 
-    /// Sends what of `content` is owed, and says how much that is; it has gone out then.
+    /// Sends `content` up to the declared length, and returns the number of bytes sent.
     ///
     /// # Errors
-    /// If nothing has begun, the client is gone or does not read, or the exchange is over.
+    /// - The response has not begun.
+    /// - The client has disconnected or does not read.
+    /// - The exchange is over.
     fn send(&self, content: &[u8]) -> io::Result<usize>;
 }

@@ -1,19 +1,19 @@
-//! The one thing a user has to write.
+//! The trait that a user implements.
 
 use super::{IntoResponse, Request, Response};
 
 /// Answers requests: a plain, blocking function.
 ///
-/// Every `Fn(&mut Request) -> impl IntoResponse` is one. The contract:
+/// Every `Fn(&mut Request) -> impl IntoResponse` is a handler. The contract:
 ///
-/// - It is called on a worker thread, by at most `thread_pool_max` at once; it may block, and no lock of the server is held
-///   meanwhile.
-/// - It gets the request by `&mut`, so that it can take the content away with
-///   `std::mem::take(request.body_mut())`. Content it leaves unread is read and dropped within bounds, or the
-///   connection closes.
-/// - Answers to requests that a client has sent ahead (pipelining) are gathered and sent before a handler runs that is not known to
-///   be short.
-/// - A panic costs this one connection: the client gets a `500`, the worker lives on.
+/// - The handler runs on a worker thread, on at most `thread_pool_max` at once. It may block; the
+///   server holds no lock meanwhile.
+/// - The request is passed by `&mut`, so that the handler can take the content with
+///   `std::mem::take(request.body_mut())`. Unread content is read and dropped within bounds, or the
+///   connection is closed.
+/// - Responses to pipelined requests are buffered, and sent before a handler runs that is not known
+///   to be short.
+/// - A panic affects only this connection: the client gets a `500`, and the worker survives.
 ///
 /// ```
 /// use drupe::{Handler, IntoResponse, Request, Response};
@@ -34,10 +34,12 @@ pub trait Handler: Send + Sync + 'static {
     /// Answers `request`.
     fn handle(&self, request: &mut Request) -> Response;
 
-    /// Whether answers may begin before [`handle`](Self::handle) returns: a [`Gateway`](crate::wsgi::Gateway) does that for applications
-    /// that call `write`. No, if not said otherwise; a handler of your own that holds a gateway passes on what that says.
+    /// True if responses may begin before [`handle`](Self::handle) returns, as a
+    /// [`Gateway`](crate::wsgi::Gateway) does for applications calling `write`. The default is
+    /// false.
     ///
-    /// Of a response whose head has gone out already only the body is sent.
+    /// A handler wrapping a gateway must return the gateway's value. If the head has already been
+    /// sent, only the body of the returned response is sent.
     fn begins_early(&self) -> bool {
         false
     }

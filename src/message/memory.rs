@@ -1,36 +1,36 @@
-//! Content in memory, and how much memory it keeps.
+//! Content in memory, and the amount of memory held by it.
 
 use bytes::{Buf, Bytes};
 
 use super::body::{Body, BodyKind};
 
-/// Bytes to send, and the memory that is freed with them.
+/// Bytes to send, with the size of the memory freed with them.
 #[derive(Debug)]
 pub(crate) struct InMemory {
     bytes: Bytes,
-    /// The number of bytes before any were sent: `whole >= bytes.len()`.
+    /// The number of bytes before sending began: `whole >= bytes.len()`.
     whole: usize,
     origin: Origin,
 }
 
-/// Where bytes come from.
+/// The origin of bytes.
 #[derive(Debug)]
 enum Origin {
-    /// The program itself: no memory is freed with them.
+    /// The program's static data: no memory is freed.
     Static,
-    /// An allocation of this size that is freed with them.
+    /// An allocation of this size, freed with the bytes.
     Owned(usize),
-    /// A [`Bytes`] of the handler's, which other parts of the program may hold as well.
+    /// The handler's [`Bytes`]. Other parts of the program may hold the same allocation.
     Unknown,
 }
 
-/// Memory that bytes keep.
+/// Memory held by bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retained {
     Nothing,
     /// An allocation of this size.
     Own(usize),
-    /// An allocation that begins at `place`. Other parts of the program may hold it as well.
+    /// An allocation starting at `place`. Other parts of the program may hold it too.
     Shared {
         place: usize,
         size: usize,
@@ -38,12 +38,12 @@ pub(crate) enum Retained {
 }
 
 impl InMemory {
-    /// Bytes that are part of the program.
+    /// Static bytes of the program.
     pub(crate) fn constant(bytes: &'static [u8]) -> Self {
         Self::new(Bytes::from_static(bytes), Origin::Static)
     }
 
-    /// The bytes of `owner`, which is dropped with them and holds `held` bytes of memory.
+    /// The bytes of `owner`. `owner` holds `held` bytes of memory, and is dropped with the bytes.
     pub(crate) fn owned(owner: impl AsRef<[u8]> + Send + 'static, held: usize) -> Self {
         Self::new(Bytes::from_owner(owner), Origin::Owned(held))
     }
@@ -52,7 +52,7 @@ impl InMemory {
         Self { whole: bytes.len(), bytes, origin }
     }
 
-    /// The bytes that are not sent yet. Removing from the front is the only change that callers may make.
+    /// The unsent bytes. Callers may only remove bytes from the front.
     pub(crate) fn bytes(&mut self) -> &mut Bytes {
         &mut self.bytes
     }
@@ -61,16 +61,18 @@ impl InMemory {
         self.bytes.len()
     }
 
-    /// Copies what fits into `buffer`, removes it, and returns its length.
+    /// Moves bytes from the front into `buffer`, and returns their number.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> usize {
         let length = buffer.len().min(self.bytes.len());
         self.bytes.copy_to_slice(&mut buffer[..length]);
         length
     }
 
-    /// Prepares the bytes for a long wait: copies a small rest of a large allocation, so that the allocation is freed.
+    /// Prepares the bytes for a long wait: copies a small rest of a large allocation, to free the
+    /// allocation.
     ///
-    /// Bytes that other parts of the program hold as well stay as they are: a copy would free nothing.
+    /// Bytes also held by other parts of the program are not copied, because the copy would free
+    /// nothing.
     pub(crate) fn settle(&mut self) {
         if matches!(self.origin, Origin::Unknown) && self.bytes.is_unique() {
             self.claim();
@@ -83,14 +85,14 @@ impl InMemory {
         }
     }
 
-    /// Finds the size of the allocation of bytes that belong to nobody else.
+    /// Finds the size of the allocation of unshared bytes.
     ///
-    /// A range of a handler's buffer does not show what lies before it unless that is as long as the range itself, so up to half of such an
-    /// allocation may be missing.
+    /// For a range of a handler's buffer, the memory before the range is visible only if it is at
+    /// least as long as the range, so up to half of the allocation may be missing.
     fn claim(&mut self) {
         self.bytes = match std::mem::take(&mut self.bytes).try_into_mut() {
             Ok(mut own) => {
-                // What was sent lies before them, what was never written behind them.
+                // The sent bytes lie before the unsent ones, spare capacity behind them.
                 let held = self.whole - own.len() + own.capacity();
                 let _ = own.try_reclaim(own.capacity() - own.len() + 1);
                 self.origin = Origin::Owned(held.max(own.capacity()));
@@ -100,7 +102,7 @@ impl InMemory {
         };
     }
 
-    /// Returns the memory that the bytes keep from being freed.
+    /// Returns the memory held by the bytes.
     pub(crate) fn kept(&self) -> Retained {
         match self.origin {
             Origin::Static => Retained::Nothing,
@@ -138,5 +140,6 @@ impl From<InMemory> for Vec<u8> {
     }
 }
 
-/// A rest that is copied if it is less than half of its allocation; a larger rest is copied if it is less than an eighth.
+/// A rest up to this size is copied if it is less than half of its allocation; a larger rest, if it
+/// is less than an eighth.
 const SMALL: usize = 16 * 1024;

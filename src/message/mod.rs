@@ -1,8 +1,11 @@
-//! What a handler sees: requests, responses, bodies, and the handler itself.
+//! The handler's interface: requests, responses, bodies, and the handler trait.
 //!
-//! Messages are the `http` crate's, with a [`Body`] of ours. Nothing here knows of sockets or threads: where content
-//! comes from the network it is read through [`body::IncomingContent`], and what an upgraded connection does goes through
-//! [`upgrade::Socket`], and what begins early through [`early::EarlyOutput`]; `engine` stands behind all of them.
+//! Messages are the `http` crate's, with drupe's [`Body`]. This module has no sockets and no
+//! threads. `engine` implements the traits that connect it to the network:
+//!
+//! - [`body::IncomingContent`]: reads request content.
+//! - [`upgrade::Socket`]: reads and writes upgraded connections.
+//! - [`early::EarlyOutput`]: sends responses that begin before the handler returns.
 
 pub(crate) mod body;
 pub(crate) mod early;

@@ -1,18 +1,18 @@
-//! How many answers of a costly kind there are at a time.
+//! A limit on the number of concurrent costly responses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Counts the permits that are taken; clones share them.
+/// A counter of the permits in use, shared by all clones.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Permits(Arc<AtomicUsize>);
 
-/// A place that is taken; dropping it gives it back.
+/// A permit in use, released on drop.
 #[derive(Debug)]
 pub(crate) struct Permit(Permits);
 
 impl Permits {
-    /// Takes a place; `None` if `most` are taken.
+    /// Takes a permit; `None` if `most` are in use.
     pub(crate) fn take(&self, most: usize) -> Option<Permit> {
         let more = |taken: usize| (taken < most).then_some(taken + 1);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;

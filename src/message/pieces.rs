@@ -1,4 +1,4 @@
-//! Content put together of text and ranges of one file.
+//! Content composed of text and ranges of one file.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -9,11 +9,11 @@ use bytes::{Buf, Bytes};
 
 use super::body::read_range;
 
-/// Text and ranges of one file, in the order in which they are sent.
+/// Text and ranges of one file, in the order of sending.
 #[derive(Debug)]
 pub(crate) struct Pieces {
     file: File,
-    /// The pieces that are not sent yet; of the first a part may be.
+    /// The unsent pieces. The first may be partly sent.
     left: VecDeque<Piece>,
 }
 
@@ -29,7 +29,7 @@ impl Pieces {
         Self { file, left: pieces.into_iter().collect() }
     }
 
-    /// Removes the pieces at the front that are sent, and returns the file and the first piece that is left.
+    /// Removes the sent pieces at the front, and returns the file and the first unsent piece.
     pub(crate) fn first(&mut self) -> Option<(&File, &mut Piece)> {
         while self.left.front().is_some_and(|piece| piece.len() == 0) {
             self.left.pop_front();
@@ -37,12 +37,12 @@ impl Pieces {
         self.left.front_mut().map(|piece| (&self.file, piece))
     }
 
-    /// The number of bytes that are left.
+    /// The number of unsent bytes.
     pub(crate) fn len(&self) -> u64 {
         self.left.iter().map(Piece::len).fold(0, u64::saturating_add)
     }
 
-    /// The number of bytes of memory that the pieces take.
+    /// The number of bytes of memory held by the pieces.
     pub(crate) fn held(&self) -> usize {
         let text = self.left.iter().map(|piece| match piece {
             Piece::Text(text) => text.len(),
@@ -62,8 +62,8 @@ impl Piece {
 }
 
 impl Read for Pieces {
-    /// Reads at most to the end of a piece. A file that has become shorter ends the content: behind the gap, the next piece would be
-    /// taken for the missing bytes.
+    /// Reads at most to the end of a piece. If the file has been truncated the content ends there:
+    /// the client would take the next piece for the missing bytes.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.first() {
             None => Ok(0),

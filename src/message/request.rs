@@ -1,4 +1,4 @@
-//! The request as a handler sees it, and the connection it came over.
+//! The handler's view of the request and of the connection.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock, Weak};
@@ -14,11 +14,11 @@ use crate::tls::Facts;
 
 /// A request: the `http` crate's, with content to read.
 ///
-/// The target is in origin-form (path and query) or `*`, whatever the client sent; an absolute-form target has become the
-/// value of `Host` (RFC 9112 §3.2.2).
+/// The target is in origin-form (path and query) or `*`. An absolute-form target is converted: its
+/// authority replaces the value of `Host` (RFC 9112 §3.2.2).
 pub type Request = http::Request<Body>;
 
-/// What a connection is, for as long as it lasts.
+/// The properties of a connection.
 #[derive(Debug)]
 pub struct Connection {
     peer: Option<Peer>,
@@ -29,20 +29,20 @@ pub struct Connection {
     shutdown: Arc<Shutdown>,
 }
 
-/// What a proxy has said of a connection by the PROXY protocol.
+/// The facts about a connection announced by a proxy in the PROXY protocol.
 #[derive(Clone, Debug)]
 pub(crate) struct Announced {
     /// The proxy itself.
     pub(crate) proxy: Option<Peer>,
-    /// The address that the client connected to, if it was said.
+    /// The address that the client connected to, if announced.
     pub(crate) local: Option<SocketAddr>,
-    /// Whether the client came to the proxy over TLS.
+    /// True if the client used TLS to reach the proxy.
     pub(crate) is_secure: bool,
 }
 
 impl Connection {
-    /// `announced` is what stands before `peer` and `socket`, `tls` what a handshake has settled; `shutdown` is told when the server
-    /// stops.
+    /// Describes a connection. `announced` overrides `peer` and `socket`; `tls` has the results of
+    /// the handshake; `shutdown` is set when the server stops.
     pub(crate) fn new(
         peer: Option<Peer>,
         socket: Weak<dyn Socket>,
@@ -53,59 +53,64 @@ impl Connection {
         Self { peer, socket: Some(socket), local: OnceLock::new(), tls, announced, shutdown }
     }
 
-    /// Who is at the other end; `None` for a request that did not come over a socket (`testing::call`).
+    /// The peer; `None` for a request without a socket (`testing::call`).
     ///
-    /// With [`proxy_protocol`](crate::Settings::proxy_protocol) it is whom the proxy has announced. What a proxy says with each request,
-    /// in fields, is not looked at here but by [`RequestExt::client`].
+    /// With [`proxy_protocol`](crate::Settings::proxy_protocol) the peer is the client announced by
+    /// the proxy. Fields added by a proxy to each request are ignored here; see
+    /// [`RequestExt::client`].
     #[must_use]
     pub fn peer(&self) -> Option<&Peer> {
         self.peer.as_ref()
     }
 
-    /// The proxy that has opened the connection for [`peer`](Self::peer), and has said so by the PROXY protocol.
+    /// The proxy that opened the connection for [`peer`](Self::peer), as announced in the PROXY
+    /// protocol.
     ///
-    /// `None` if nobody stands between the two, and for what a proxy sends for itself, such as a check whether the server is well. A proxy
-    /// that does not know its client leaves its own address as the peer's, but not its credentials.
+    /// `None` without a proxy, and for the proxy's own requests, such as health checks. If the
+    /// proxy does not know the client, the peer has the proxy's address, but not the proxy's
+    /// credentials.
     #[must_use]
     pub fn proxy(&self) -> Option<&Peer> {
         self.announced.as_ref()?.proxy.as_ref()
     }
 
-    /// The address the client connected to, its port included, be it a proxy's; `None` where there is none, as on a Unix socket.
+    /// The address and port that the client connected to, possibly a proxy's; `None` without one,
+    /// as on a Unix socket.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
         if let Some(local) = self.announced.as_ref().and_then(|announced| announced.local) {
             return Some(local);
         }
-        // Asked for once and only on demand: it is a system call, and few handlers want it.
+        // Queried once, on demand: it costs a system call, and few handlers need it.
         *self.local.get_or_init(|| self.socket.as_ref()?.upgrade()?.local_addr())
     }
 
-    /// `https` with TLS, or for a client that came over TLS as far as a proxy that has announced it says, else `http`.
+    /// `https` with TLS, or if a proxy has announced that the client used TLS; else `http`.
     ///
-    /// It is a fact of the connection; what the client writes into its request target does not count.
+    /// The scheme is a fact of the connection: the scheme in the request target is ignored.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
         let is_announced = self.announced.as_ref().is_some_and(|announced| announced.is_secure);
         if self.tls.is_some() || is_announced { "https" } else { "http" }
     }
 
-    /// What TLS has settled: version, cipher, names, the client's certificate if it has shown one; `None` without TLS.
+    /// The results of the TLS handshake: version, cipher, names, the client's certificate if sent;
+    /// `None` without TLS.
     ///
-    /// It is that of this very connection: behind a proxy, the proxy's.
+    /// The facts are those of this connection: behind a proxy, the proxy's.
     #[must_use]
     pub fn tls(&self) -> Option<&Facts> {
         self.tls.as_deref()
     }
 
-    /// Whether the server has been told to stop.
+    /// True if the server is shutting down.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
         self.shutdown.is_told()
     }
 }
 
-/// What drupe adds to a request. None of it allocates.
+/// The methods that drupe adds to a request. None allocates.
 ///
 /// ```
 /// use drupe::{Request, RequestExt};
@@ -119,31 +124,38 @@ impl Connection {
 /// }
 /// ```
 pub trait RequestExt: sealed::Sealed {
-    /// The connection the request came over.
+    /// The connection of the request.
     fn connection(&self) -> &Connection;
 
-    /// Lowers the limit for the content of this request to `bytes`; reading more is an error that becomes a `413`.
+    /// Lowers the limit for the content of this request to `bytes`; reading more is an error that
+    /// becomes a `413`.
     ///
-    /// It cannot raise what `max_request_body_size` allows, because a declared length over that has been refused before
-    /// the handler runs. No effect once the body has been taken out of the request.
+    /// The limit cannot be raised above `max_request_body_size`, because a longer declared length
+    /// is refused before the handler runs. The call has no effect once the body has been taken out
+    /// of the request.
     fn body_limit(&mut self, bytes: u64);
 
-    /// Whether the server has been told to stop: what takes long should come to its end.
+    /// True if the server is shutting down; long work should then end.
     fn is_shutting_down(&self) -> bool;
 
-    /// The address of the client, as the outermost of the [`trusted_proxies`](crate::Settings::trusted_proxies) has seen it; where they
-    /// say nothing of it, or there are none, the [`peer`](Connection::peer)'s.
+    /// The address of the client, as seen by the outermost of the
+    /// [`trusted_proxies`](crate::Settings::trusted_proxies). Without a trusted proxy, or if the
+    /// proxies do not give the address, it is the [`peer`](Connection::peer)'s.
     ///
-    /// `None` where it has none (a Unix socket, `testing::call`) and where a trusted proxy keeps it to itself (`unknown`).
+    /// `None` if the peer has no address (a Unix socket, `testing::call`), or if a trusted proxy
+    /// hides the client (`unknown`).
     fn client(&self) -> Option<IpAddr>;
 
-    /// `http` or `https`: what the client used towards the outermost of the trusted proxies; where they say nothing of it, or there are
-    /// none, the connection's own [`scheme`](Connection::scheme).
+    /// The scheme that the client used towards the outermost trusted proxy, `http` or `https`.
+    /// Without a trusted proxy, or if the proxies do not give the scheme, it is the connection's
+    /// [`scheme`](Connection::scheme).
     fn scheme(&self) -> &'static str;
 
-    /// The host that the client asked for, with its port if it gave one: as trusted proxies say, else the field Host.
+    /// The host requested by the client, with the port if given: from the trusted proxies, else
+    /// from `Host`.
     ///
-    /// `None` if there is none, as in HTTP/1.0, and then perhaps empty. It is the client's own word either way.
+    /// `None` if `Host` is absent, as in HTTP/1.0; an empty `Host` gives an empty string. The value
+    /// is chosen by the client in either case.
     fn host(&self) -> Option<&str>;
 }
 
@@ -195,22 +207,23 @@ impl RequestExt for Request {
     }
 }
 
-/// Whether `request` came with what only a proxy has any business with, though it may have been taken out since.
+/// True if `request` came with fields that only a proxy sends, even if the fields have been removed
+/// since.
 pub(crate) fn is_relayed(request: &Request) -> bool {
     request.extensions().get::<Claims>().is_some_and(|claims| claims.is_relayed)
 }
 
-/// What proxies change of what a connection shows.
+/// The properties of a connection overridden by trusted proxies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Claimed {
-    /// Who the client is; its port is known to nobody then.
+    /// The client's address; the client's port is then unknown.
     pub(crate) client: bool,
-    /// The scheme that it used, or the host that it asked for.
+    /// The scheme used by the client, or the requested host.
     pub(crate) origin: bool,
 }
 
 impl Claimed {
-    /// What trusted proxies have said of `request`.
+    /// Returns the properties of `request` given by trusted proxies.
     pub(crate) fn of(request: &Request) -> Self {
         let claims = request.extensions().get::<Claims>();
         Self {

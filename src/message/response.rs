@@ -1,4 +1,4 @@
-//! The response, and what can become one.
+//! The response, and conversions into one.
 
 use std::io;
 
@@ -11,13 +11,13 @@ use crate::h1;
 
 /// A response: the `http` crate's, with a body to send.
 ///
-/// The server adds `Date`, `Content-Length` or `Transfer-Encoding`, and `Connection`; a handler need not.
+/// The server adds `Date`, `Content-Length` or `Transfer-Encoding`, and `Connection`.
 pub type Response = http::Response<Body>;
 
-/// What a handler may return.
+/// A value that a handler may return.
 ///
-/// Text comes with `Content-Type: text/plain; charset=utf-8`, bytes with `application/octet-stream`; a [`Body`] and a
-/// [`Response`] come as they are.
+/// Text gets `Content-Type: text/plain; charset=utf-8`, bytes get `application/octet-stream`. A
+/// [`Body`] gets no type, and a [`Response`] is sent unchanged.
 ///
 /// ```
 /// use drupe::{IntoResponse, http::StatusCode};
@@ -28,7 +28,7 @@ pub type Response = http::Response<Body>;
 /// assert_eq!(result.into_response().status(), StatusCode::FORBIDDEN);
 /// ```
 pub trait IntoResponse {
-    /// Makes the response.
+    /// Converts the value into a response.
     fn into_response(self) -> Response;
 }
 
@@ -44,14 +44,14 @@ impl IntoResponse for Body {
     }
 }
 
-/// `200` without content.
+/// A `200` without content.
 impl IntoResponse for () {
     fn into_response(self) -> Response {
         Response::new(Body::empty())
     }
 }
 
-/// The status without content.
+/// A response of this status without content.
 impl IntoResponse for StatusCode {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
@@ -84,7 +84,7 @@ impl IntoResponse for Bytes {
     }
 }
 
-/// What `T` makes, with this status.
+/// The response of `T`, with this status.
 impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
     fn into_response(self) -> Response {
         let mut response = self.1.into_response();
@@ -102,10 +102,12 @@ impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
     }
 }
 
-/// For a handler that reads with `?`: what was wrong with the request's content gets its own status (`400`, `408`, `413`);
-/// anything else is logged and becomes a `500` that tells the client nothing.
+/// The response to an error returned with `?`.
 ///
-/// It is told by what the error wraps, never by its kind: a file of the handler's own that is no UTF-8 is no fault of the client's.
+/// Errors of the request's content have a status of their own (`400`, `408`, `413`). Any other
+/// error is logged and becomes a `500` without content. An error of the content is recognised by
+/// the wrapped error, not by the kind: if a file of the handler is not UTF-8, the client is not at
+/// fault.
 impl IntoResponse for io::Error {
     fn into_response(self) -> Response {
         match refusal(&self) {
@@ -118,7 +120,7 @@ impl IntoResponse for io::Error {
     }
 }
 
-/// What the client did wrong, if that is why reading its content failed.
+/// Returns the client's error, if `error` wraps one.
 pub(crate) fn refusal(error: &io::Error) -> Option<h1::error::ProtocolError> {
     error.get_ref()?.downcast_ref::<h1::error::ProtocolError>().copied()
 }

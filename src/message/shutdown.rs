@@ -1,23 +1,23 @@
-//! Whether the server has been told to stop, for those who look and for those who wait.
+//! The shutdown flag, to poll or to wait for.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Told once, never taken back.
+/// A flag that is set once and never reset.
 #[derive(Debug, Default)]
 pub(crate) struct Shutdown {
     is_told: AtomicBool,
-    /// Held by whoever is just beginning to wait.
+    /// Held by a thread about to wait.
     waiting: Mutex<()>,
     rings: Condvar,
 }
 
 impl Shutdown {
-    /// Tells everybody; says whether somebody had before.
+    /// Sets the flag and wakes all waiting threads. Returns true if the flag was set before.
     pub(crate) fn tell(&self) -> bool {
         let was_told = self.is_told.swap(true, Ordering::SeqCst);
-        // Under the lock, so that nobody is just between looking and waiting.
+        // Taking the lock ensures that no thread is between checking the flag and waiting.
         drop(self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         self.rings.notify_all();
         was_told
@@ -27,7 +27,8 @@ impl Shutdown {
         self.is_told.load(Ordering::Relaxed)
     }
 
-    /// Waits for `time`, or until it is told; says whether it is.
+    /// Waits for `time` or until the flag is set, whichever comes first. Returns true if the flag
+    /// is set.
     pub(crate) fn wait(&self, time: Duration) -> bool {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let untold = |(): &mut ()| !self.is_told.load(Ordering::SeqCst);
@@ -48,7 +49,7 @@ mod tests {
         let shutdown = Arc::new(Shutdown::default());
         assert!(!shutdown.wait(Duration::from_millis(1)));
         let own = Arc::clone(&shutdown);
-        // An hour: the test would not end if nobody rang.
+        // An hour: without a notification the test would not end.
         let waits = thread::spawn(move || own.wait(Duration::from_secs(3600)));
         assert!(!shutdown.tell() && shutdown.tell());
         assert!(waits.join().unwrap());

@@ -14,35 +14,41 @@ use super::shutdown;
 use super::{Body, IntoResponse, Request, Response};
 use crate::h1::exchange::Exchange;
 
-/// A connected socket as `engine` lends it; every method may be called from several threads.
+/// A connected socket, lent by `engine`. Every method may be called from several threads.
 pub(crate) trait Socket: Send + Sync + fmt::Debug {
-    /// Waits until there is something to read, at the longest for `timeout`, and reads it; `Ok(0)` is the end.
+    /// Waits until the socket is readable, at most for `timeout`, and reads; `Ok(0)` is the end.
     fn read(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize>;
-    /// As [`read`](Self::read), but waits no longer once the server stops: then it fails with `TimedOut`.
+    /// Like [`read`](Self::read), but fails with `TimedOut` once the server is shutting down,
+    /// instead of waiting.
     fn read_until_stop(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize>;
-    /// Waits until something can be written, at the longest for `timeout`, and writes it.
+    /// Waits until the socket is writable, at most for `timeout`, and writes.
     fn write(&self, bytes: &[u8], timeout: Option<Duration>) -> io::Result<usize>;
-    /// Waits until all that was written is out, at the longest for `timeout`.
+    /// Waits until all written bytes are sent, at most for `timeout`.
     fn flush(&self, timeout: Option<Duration>) -> io::Result<()>;
-    /// Ends one direction or both.
+    /// Shuts down one direction or both.
     fn shutdown(&self, how: Shutdown) -> io::Result<()>;
-    /// The address of our end.
+    /// The local address.
     fn local_addr(&self) -> Option<SocketAddr>;
 }
 
-/// Switches the connection of `request` to `protocol` and gives the raw stream to `serve`, on a thread of its own.
+/// Switches the connection of `request` to `protocol`, and runs `serve` with the raw stream on a
+/// separate thread.
 ///
-/// The answer is `101` if the client offers `protocol` (RFC 9110 §7.8: `Connection: upgrade` and an `Upgrade` field that lists
-/// it, in HTTP/1.1); else `426` with the name of the protocol that is wanted. More fields, such as
-/// `Sec-WebSocket-Accept`, may be added to the response that is returned. Bytes the client has sent after its request are
-/// the first that the stream yields. The content of `request`, if any, is read and dropped before.
+/// The response is `101` if the client offers `protocol` (RFC 9110 §7.8: in HTTP/1.1,
+/// `Connection: upgrade` and an `Upgrade` field listing `protocol`); else `426` naming `protocol`.
+/// The caller may add fields to the response, such as `Sec-WebSocket-Accept`. Unread content of
+/// `request` is read and dropped first. The stream begins with the bytes the client has sent after
+/// the request.
 ///
-/// There may be [`max_upgraded`](crate::Settings::max_upgraded) such connections at a time. Where there is no room for another, the client is
-/// answered with `503` and `Retry-After`, its connection is closed, and `serve` is dropped without being called.
+/// At most [`max_upgraded`](crate::Settings::max_upgraded) connections are upgraded at once. Beyond
+/// that limit the client gets `503` with `Retry-After`, the connection is closed, and `serve` is
+/// dropped without a call.
 ///
-/// The thread belongs to the server. A stop is announced to it: [`Upgraded::is_shutting_down`] becomes true, and a read that waits fails once
-/// with `TimedOut`. From then on `serve` has [`shutdown_timeout`](crate::Settings::shutdown_timeout) to say goodbye and return, as requests
-/// have. After that its socket is ended, and its thread joined: it must return once reading or writing fails.
+/// The thread belongs to the server. When the server is told to stop,
+/// [`Upgraded::is_shutting_down`] becomes true, and a waiting read fails once with `TimedOut`.
+/// `serve` then has [`shutdown_timeout`](crate::Settings::shutdown_timeout) to close the protocol
+/// and return, like a request. After that time the socket is shut down and the thread joined:
+/// `serve` must return once reading or writing fails.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -76,21 +82,23 @@ where
     response
 }
 
-/// The raw stream of a connection that has left HTTP.
+/// The raw stream of a connection after an upgrade.
 ///
-/// Reading and writing block, without a time limit unless one is set. Dropping the last handle closes the connection.
+/// Reads and writes block, without a timeout by default. Dropping the last handle closes the
+/// connection.
 ///
-/// When the server is told to stop, a read that waits, or the next one that would have to, fails with
-/// [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut), once for each handle; [`is_shutting_down`](Self::is_shutting_down) tells that from a time
-/// limit. The stream is whole: what comes can still be read, and a protocol's own goodbye be sent. `TimedOut`, not `Interrupted`, because
-/// `read_exact`, `read_until` and others begin anew after the latter.
+/// When the server is told to stop, a waiting read, or else the next read that would have to wait,
+/// fails with [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut), once for each handle.
+/// [`is_shutting_down`](Self::is_shutting_down) distinguishes this from a timeout. The stream stays
+/// usable: `serve` can read on, and can send a closing message. The kind is not `Interrupted`,
+/// because `read_exact`, `read_until` and others retry after `Interrupted`.
 #[derive(Debug)]
 pub struct Upgraded {
     socket: Arc<dyn Socket>,
     shutdown: Arc<shutdown::Shutdown>,
-    /// True once a read has failed because the server stops.
+    /// True once a read has failed because of the shutdown.
     has_told: bool,
-    /// What was received behind the request and not yet read.
+    /// The unread bytes received with the request.
     received: Bytes,
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
@@ -101,18 +109,18 @@ impl Upgraded {
         Self { socket, shutdown, has_told: false, received, read_timeout: None, write_timeout: None }
     }
 
-    /// Sets how long a read may wait; then it fails with `TimedOut`. `None`: for ever.
+    /// Sets the timeout of a read; `None` waits for ever. A read beyond it fails with `TimedOut`.
     pub fn set_read_timeout(&mut self, timeout: Option<Duration>) {
         self.read_timeout = timeout;
     }
 
-    /// Sets how long a write may wait for room; then it fails with `TimedOut`. `None`: for ever.
+    /// Sets the timeout of a write; `None` waits for ever. A write beyond it fails with `TimedOut`.
     pub fn set_write_timeout(&mut self, timeout: Option<Duration>) {
         self.write_timeout = timeout;
     }
 
-    /// Another handle to write with, so that one thread can read while another writes. It reads nothing of what this one
-    /// has buffered.
+    /// Another handle for writing, so that one thread can read while another writes. Bytes buffered
+    /// by this handle cannot be read from the new one.
     #[must_use]
     pub fn writer(&self) -> Self {
         Self {
@@ -124,22 +132,24 @@ impl Upgraded {
         }
     }
 
-    /// True once the server has been told to stop: `shutdown_timeout` later the connection is ended.
+    /// True if the server is shutting down. The connection is closed `shutdown_timeout` after the
+    /// stop.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
         self.shutdown.is_told()
     }
 
-    /// Waits for `time`, or until the server is told to stop, whichever comes first. Returns true if it has been told.
+    /// Waits for `time` or until the server is told to stop, whichever comes first. Returns true if
+    /// the server is shutting down.
     #[must_use]
     pub fn stops_within(&self, time: Duration) -> bool {
         self.shutdown.wait(time)
     }
 
-    /// Ends one direction or both, waking whoever waits there.
+    /// Shuts down one direction or both, and wakes threads waiting there.
     ///
     /// # Errors
-    /// As of the socket: `NotConnected` if the client is gone.
+    /// Those of the socket: `NotConnected` if the client has disconnected.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket.shutdown(how)
     }

@@ -1,4 +1,4 @@
-//! Where a streamed body writes to.
+//! The writer of a streamed body.
 
 use std::fmt;
 use std::io;
@@ -6,19 +6,20 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-/// Where a streamed body writes to.
+/// The writer of a streamed body.
 ///
-/// `write` gathers, `flush` sends what was gathered. Once one of them has failed the client cannot get the rest: every other fails as
-/// well, and the connection ends so that what has come of the answer does not pass for whole, whatever the body makes of the error.
+/// `write` buffers, `flush` sends the buffer. After one call has failed, all later calls fail and
+/// the connection is cut, even if the body ignores the error, so that the client does not take a
+/// truncated response for a complete one.
 pub struct BodyWriter<'a> {
     sink: &'a mut dyn Sink,
 }
 
-/// What stands behind a [`BodyWriter`].
+/// The output behind a [`BodyWriter`].
 pub(crate) trait Sink: io::Write {
     fn set_trailers(&mut self, fields: HeaderMap);
     fn is_shutting_down(&self) -> bool;
-    /// As [`BodyWriter::stops_within`].
+    /// See [`BodyWriter::stops_within`].
     fn stops_within(&self, time: Duration) -> bool;
 }
 
@@ -27,25 +28,28 @@ impl<'a> BodyWriter<'a> {
         Self { sink }
     }
 
-    /// Sets the fields that follow the content.
+    /// Sets the trailer fields.
     ///
-    /// They go out where the content goes in chunks and the client said `TE: trailers` (RFC 9110 §6.5.1); else they are dropped.
-    /// Fields that may not stand there, such as `Content-Length`, are left out.
+    /// Trailers are sent if the content is chunked and the client sent `TE: trailers` (RFC 9110
+    /// §6.5.1), else dropped. Fields not allowed in trailers, such as `Content-Length`, are left
+    /// out.
     pub fn trailers(&mut self, fields: HeaderMap) {
         self.sink.set_trailers(fields);
     }
 
-    /// Whether the server has been told to stop: an endless stream should end now.
+    /// True if the server is shutting down; an endless stream should then end.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
         self.sink.is_shutting_down()
     }
 
-    /// Waits for `time`, or until the server is told to stop, whichever comes first; says whether it has been told.
+    /// Waits for `time` or until the server is told to stop, whichever comes first. Returns true if
+    /// the server is shutting down.
     ///
-    /// For streams that write from time to time: one that sleeps instead would hold up the stop. A client that leaves meanwhile is noticed
-    /// at the next write. Without a server (`testing::call`) nothing is waited for, and it is as if a stop had been told: nobody else would
-    /// ever end an endless stream.
+    /// This is for streams that write from time to time; sleeping instead would delay the shutdown.
+    /// A client disconnecting during the wait is noticed at the next write. Without a server
+    /// (`testing::call`) the method returns true at once, because nothing else would end an endless
+    /// stream.
     #[must_use]
     pub fn stops_within(&self, time: Duration) -> bool {
         self.sink.stops_within(time)

@@ -1,8 +1,10 @@
-//! A listening socket that was inherited: others listen on it, now or later, and share its flags.
+//! An inherited listening socket: other processes may listen on the same socket and share its
+//! flags.
 //!
-//! Whether `accept` waits (`O_NONBLOCK`) is a flag of the socket, not of the descriptor or of the call. A client that another process is
-//! faster to take must not have ours wait, because only a shutdown of the socket could end that. So the flag is set before each call, for
-//! another owner may have cleared it, and cleared at the end if it was this process that has set it.
+//! `O_NONBLOCK` is a flag of the socket, not of the descriptor or of the call. If another process
+//! takes a client first, `accept` must not block, because only a shutdown of the shared socket
+//! could end the call. So the flag is set before each call, in case another owner has cleared the
+//! flag. At the end the flag is cleared if this process has set it.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -12,11 +14,11 @@ use socket2::SockRef;
 
 use super::poll::Bell;
 
-/// How an inherited socket is waited for, and given back.
+/// The state for waiting on an inherited socket and giving it back.
 #[derive(Debug)]
 pub(super) struct Adopted {
     bell: Bell,
-    /// True if the flag was found cleared, and set.
+    /// True if the flag was found cleared, and was set.
     was_blocking: AtomicBool,
 }
 
@@ -25,8 +27,8 @@ impl Adopted {
         Ok(Self { bell: Bell::new()?, was_blocking: AtomicBool::new(false) })
     }
 
-    /// Waits until a connection may wait at `socket`, and sees to it that accepting it does not wait. Returns false once it is
-    /// [closed](Self::close).
+    /// Waits for a connection at `socket` and makes the socket non-blocking. Returns false after
+    /// [`close`](Self::close).
     pub(super) fn wait(&self, socket: BorrowedFd<'_>) -> io::Result<bool> {
         if !self.bell.wait(socket, None)? {
             return Ok(false);
@@ -39,12 +41,12 @@ impl Adopted {
         Ok(true)
     }
 
-    /// Wakes the thread that waits; no later wait finds a connection.
+    /// Wakes the waiting thread; every later wait returns false.
     pub(super) fn close(&self) -> io::Result<()> {
         self.bell.ring()
     }
 
-    /// Leaves the flag of `socket` as it was found; to be called once no thread accepts any more.
+    /// Restores the flag of `socket`. Call only after the last accept.
     pub(super) fn give_back(&self, socket: BorrowedFd<'_>) {
         if !self.was_blocking.load(Ordering::Relaxed) {
             return;

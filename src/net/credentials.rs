@@ -1,7 +1,8 @@
-//! Who is at the other end of a Unix socket, and the names of users and groups.
+//! The peer of a Unix socket, and the names of users and groups.
 //!
-//! The kernel answers at once. Names come from the system's databases (`nsswitch.conf`), which may be a server elsewhere that takes its
-//! time: so they are looked up on the thread of whoever asks, never on one that others wait for, and kept for a few seconds.
+//! The kernel answers immediately. Names come from the system's databases (`nsswitch.conf`),
+//! possibly from a slow remote server. So a name is looked up on the calling thread, never on a
+//! shared one, and cached for a few seconds.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,11 +16,11 @@ use nix::unistd::{Group, User};
 
 use crate::address::{Credentials, NameService};
 
-/// Who the client was when it connected (`SO_PEERCRED`); its names can be asked for if `is_resolved`.
+/// The identity of the client at its connect (`SO_PEERCRED`); with names if `is_resolved`.
 pub(crate) fn of(socket: &UnixStream, is_resolved: bool) -> Option<Credentials> {
     match getsockopt(socket, sockopt::PeerCredentials) {
         Ok(found) => Some(Credentials {
-            // Never negative; 0 is a process that cannot be seen from here.
+            // Never negative; 0 is a process in another PID namespace.
             pid: u32::try_from(found.pid()).unwrap_or(0),
             uid: found.uid(),
             gid: found.gid(),
@@ -32,10 +33,10 @@ pub(crate) fn of(socket: &UnixStream, is_resolved: bool) -> Option<Credentials> 
     }
 }
 
-/// The number of a user, if there is one of that name; digits are one already.
+/// The id of the user `name`, if there is one; digits are taken as the id.
 ///
 /// # Errors
-/// The system cannot look.
+/// The lookup failed.
 pub(super) fn user_id(name: &str) -> io::Result<Option<u32>> {
     match number(name) {
         None => found(User::from_name(name)).map(|user| user.map(|user| user.uid.as_raw())),
@@ -43,10 +44,10 @@ pub(super) fn user_id(name: &str) -> io::Result<Option<u32>> {
     }
 }
 
-/// The number of a group, if there is one of that name; digits are one already.
+/// The id of the group `name`, if there is one; digits are taken as the id.
 ///
 /// # Errors
-/// The system cannot look.
+/// The lookup failed.
 pub(super) fn group_id(name: &str) -> io::Result<Option<u32>> {
     match number(name) {
         None => found(Group::from_name(name)).map(|group| group.map(|group| group.gid.as_raw())),
@@ -54,7 +55,7 @@ pub(super) fn group_id(name: &str) -> io::Result<Option<u32>> {
     }
 }
 
-/// What was looked up. Databases have several ways to say that there is no such name (`getpwnam(3)`).
+/// Maps the result of a lookup. Databases report an unknown name in several ways (`getpwnam(3)`).
 fn found<T>(result: nix::Result<Option<T>>) -> io::Result<Option<T>> {
     match result {
         Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Ok(None),
@@ -62,13 +63,13 @@ fn found<T>(result: nix::Result<Option<T>>) -> io::Result<Option<T>> {
     }
 }
 
-/// The largest number stands for nobody: the system takes it for "leave it as it is".
+/// Parses an id. Refuses the largest `u32`: the system takes that value for "leave unchanged".
 fn number(text: &str) -> Option<u32> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|id| is_number && *id != u32::MAX)
 }
 
-/// The system's databases, remembered.
+/// The cached system databases.
 static NAMES: NameService = NameService { user, group, groups };
 
 fn user(uid: u32) -> Option<String> {
@@ -89,12 +90,12 @@ fn groups(uid: u32, gid: u32) -> Vec<String> {
     })
 }
 
-/// A name that is no text is as good as none: written another way it might be that of somebody else.
+/// Treats a name that is not UTF-8 as absent: a lossy conversion might give another user's name.
 fn text(name: &std::ffi::OsStr) -> Option<String> {
     name.to_str().map(str::to_owned)
 }
 
-/// What was found out in the last seconds, that there is nothing included.
+/// A cache of recent lookups, failed ones included.
 struct Memory<K, V> {
     known: Mutex<BTreeMap<K, (V, Instant)>>,
 }
@@ -108,7 +109,7 @@ impl<K: Copy + Ord, V: Clone> Memory<K, V> {
         if let Some(value) = self.fresh(key, Instant::now()) {
             return value;
         }
-        // Without the lock: others must not wait for what may take long.
+        // Without the lock: a slow lookup must not block other threads.
         let value = find();
         self.keep(key, value.clone(), Instant::now());
         value
@@ -130,7 +131,7 @@ impl<K: Copy + Ord, V: Clone> Memory<K, V> {
         known.insert(key, (value, now));
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn known(&self) -> MutexGuard<'_, BTreeMap<K, (V, Instant)>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,9 +141,9 @@ fn is_fresh(found: Instant, now: Instant) -> bool {
     now.saturating_duration_since(found) < LIFE
 }
 
-/// How long a name is believed: long for a request, short for somebody who has just been shut out.
+/// The lifetime of a cached name: long for a request, but short enough for a revoked account.
 const LIFE: Duration = Duration::from_secs(5);
-/// How many are remembered of each kind.
+/// The most entries of each cache.
 const MOST: usize = 1024;
 
 #[cfg(test)]
@@ -165,7 +166,7 @@ mod tests {
         assert_eq!((credentials.user(), credentials.group()), (Some(printed(&["-un"])), Some(printed(&["-gn"]))));
         let mut groups = credentials.groups();
         assert_eq!(groups[0], printed(&["-gn"]));
-        // Of the user's, not of this process, which may have none.
+        // The groups of the user; this process may have none.
         let user = printed(&["-un"]);
         let mut expected: Vec<String> = printed(&["-Gn", &user]).split(' ').map(str::to_owned).collect();
         groups.sort();

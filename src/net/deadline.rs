@@ -1,8 +1,8 @@
-//! Deadlines of many things, cheap to move.
+//! Deadlines of many items, cheap to extend.
 //!
-//! A binary heap that is allowed to be out of date: a thing whose deadline moves back keeps its old entry, and the entry is
-//! looked at again when its time has come. So the common case, a connection that is parked again and again with a later
-//! deadline each time, touches the heap once in a deadline's length and not once in a request.
+//! A binary heap with stale entries: an item whose deadline is extended keeps its old entry, and
+//! that entry is checked again when due. So a connection parked repeatedly, with a later deadline
+//! each time, touches the heap once per deadline period instead of once per request.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,24 +15,25 @@ pub(crate) struct Deadlines {
 }
 
 impl Deadlines {
-    /// Adds an entry for `key`. Says whether it is now the earliest, so that whoever sleeps until then must wake.
+    /// Adds an entry for `key`. Returns true if the entry is now the earliest, so the waiting
+    /// thread must wake.
     pub(crate) fn add(&mut self, when: Instant, key: u64) -> bool {
         let is_earliest = self.earliest().is_none_or(|earliest| when < earliest);
         self.heap.push(Reverse((when, key)));
         is_earliest
     }
 
-    /// When to look next.
+    /// The time of the earliest entry.
     pub(crate) fn earliest(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((when, _))| *when)
     }
 
-    /// Drops the entries that are not needed.
+    /// Drops every entry that is not needed.
     pub(crate) fn retain(&mut self, is_needed: impl Fn(Instant, u64) -> bool) {
         self.heap.retain(|Reverse((when, key))| is_needed(*when, *key));
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub(crate) fn len(&self) -> usize {
         self.heap.len()
     }

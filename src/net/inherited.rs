@@ -1,8 +1,10 @@
-//! Sockets that were open before this process began: systemd's, or those of another who does as it does.
+//! Sockets opened before this process started, by systemd or a compatible supervisor.
 //!
-//! `LISTEN_PID` says whom they are for, `LISTEN_FDS` how many there are, from descriptor 3 on, `LISTEN_FDNAMES` what they are called. They are taken
-//! over once for the process, all of them, and never closed: a server that starts gets a copy. Taking a descriptor by its number needs a
-//! promise that nobody else has it, which is the environment's and listenfd's; here it is only looked at what it is.
+//! `LISTEN_PID` is the process that the sockets are for, `LISTEN_FDS` their number, starting at
+//! descriptor 3, and `LISTEN_FDNAMES` their names. All sockets are taken over once for the process
+//! and never closed: each server gets a copy. Taking over a descriptor by number requires exclusive
+//! ownership, guaranteed by the environment and listenfd; only the type of the socket is checked
+//! here.
 
 use std::io;
 
@@ -10,22 +12,24 @@ use socket2::Socket;
 
 use crate::error::Error;
 
-/// Copies of the sockets that `which` means: a number, a name, or `*` for all of them. There is at least one.
+/// Copies of the sockets selected by `which`: a number, a name, or `*` for all. Returns at least
+/// one.
 ///
 /// # Errors
-/// `Bind`, with the number of the descriptor, for one that is not there or no listening stream socket.
+/// `Bind`, with the number of the descriptor, for a descriptor that is missing or is no listening
+/// stream socket.
 pub(super) fn sockets(which: &str) -> Result<Vec<Socket>, Error> {
     let found =
         passed::select(which).map_err(|reason| refused(which, io::Error::new(io::ErrorKind::NotFound, reason)))?;
     found.into_iter().map(|(number, socket)| socket.map_err(|error| refused(&number.to_string(), error))).collect()
 }
 
-/// What is said of one that cannot be listened on.
+/// The error for a descriptor that cannot be listened on.
 pub(super) fn refused(which: &str, source: io::Error) -> Error {
     Error::Bind { address: format!("fd:{which}"), source }
 }
 
-/// What the environment says was passed.
+/// The descriptors passed in the environment.
 #[cfg(feature = "systemd")]
 mod passed {
     use std::env;
@@ -36,14 +40,15 @@ mod passed {
     use listenfd::ListenFd;
     use socket2::{SockRef, Socket};
 
-    /// One descriptor.
+    /// One passed descriptor.
     struct Passed {
         number: usize,
         name: String,
         socket: Result<OwnedFd, String>,
     }
 
-    /// Copies of those that `which` means, with their numbers; or why there are none.
+    /// Copies of the sockets selected by `which`, with their numbers; or the reason for having
+    /// none.
     pub(super) fn select(which: &str) -> Result<Vec<(usize, io::Result<Socket>)>, String> {
         static PASSED: OnceLock<Result<Vec<Passed>, String>> = OnceLock::new();
         let passed = PASSED.get_or_init(take).as_ref().map_err(Clone::clone)?;
@@ -63,7 +68,7 @@ mod passed {
         Err(format!("it is not among the sockets that were passed: {known}"))
     }
 
-    /// Takes them over; from then on no child process gets them, and the environment does not speak of them.
+    /// Takes over all sockets; hides them from child processes and from the environment.
     fn take() -> Result<Vec<Passed>, String> {
         let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
         let first = env::var("LISTEN_FDS_FIRST_FD").ok().and_then(|first| first.parse().ok()).unwrap_or(FIRST);
@@ -101,16 +106,16 @@ mod passed {
         match SockRef::from(&socket).is_listener() {
             Ok(true) => Ok(socket),
             _ => {
-                // It may be somebody else's: closing it is not ours.
+                // The descriptor may belong to other code, so it is not closed.
                 std::mem::forget(socket);
                 Err("it is a socket that does not listen".to_owned())
             }
         }
     }
 
-    /// Where systemd begins.
+    /// The first descriptor passed by systemd.
     const FIRST: usize = 3;
-    /// Far more than anybody passes; each takes a thread.
+    /// The most sockets accepted, far above real use; each needs a thread.
     const MOST: usize = 1024;
 
     #[cfg(test)]
@@ -146,7 +151,7 @@ mod passed {
 
     use socket2::Socket;
 
-    /// There are none.
+    /// Fails: there are no passed sockets.
     pub(super) fn select(_which: &str) -> Result<Vec<(usize, io::Result<Socket>)>, String> {
         Err("this program was built without the feature systemd".to_owned())
     }

@@ -1,4 +1,4 @@
-//! Where connections come from: resolve, bind, listen, accept.
+//! Sources of connections: resolve, bind, listen, accept.
 
 use std::ffi::OsString;
 use std::io;
@@ -21,47 +21,48 @@ use super::{descriptors, inherited};
 use crate::address::BindAddr;
 use crate::error::Error;
 
-/// How to listen.
+/// The options of a listening socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListenOptions {
-    /// How many connections may wait in the kernel to be accepted.
+    /// The backlog: connections waiting in the kernel to be accepted.
     pub(crate) backlog: i32,
-    /// Whether other sockets may bind the same address (`SO_REUSEPORT`); TCP only.
+    /// True if other sockets may bind the same address (`SO_REUSEPORT`); TCP only.
     pub(crate) reuse_port: bool,
-    /// Whether small segments go out at once (`TCP_NODELAY`); TCP only.
+    /// True if small segments are sent immediately (`TCP_NODELAY`); TCP only.
     pub(crate) nodelay: bool,
-    /// How long a write to a connection waits for room; Linux hands it on to each accepted socket of TCP.
+    /// The send timeout of a connection. On Linux, accepted TCP sockets inherit the timeout.
     pub(crate) send_patience: Duration,
-    /// Who may connect to a Unix socket.
+    /// The permissions of a Unix socket.
     pub(crate) rights: Rights,
-    /// The setting that names the address, for errors.
+    /// The setting for the address, for errors.
     pub(crate) setting: &'static str,
 }
 
-/// A socket that listens.
+/// A listening socket.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    /// Before the socket: the file goes while it still listens.
+    /// Declared before the socket: the file is removed while the socket still listens.
     file: Option<SocketFile>,
     socket: Kind,
     address: BindAddr,
-    /// How a socket that was inherited is waited for: it is not ours to shut down.
+    /// Present for an inherited socket, because this process must not shut down such a socket.
     adopted: Option<Adopted>,
-    /// What each connection has to be told itself: its kind of socket does not hand it on, or hands it on to others.
+    /// The send timeout to set on each connection, if sockets do not inherit the timeout or the
+    /// listening socket is shared.
     send_patience: Option<Duration>,
 }
 
 #[derive(Debug)]
 enum Kind {
-    /// With its address, the real port included.
+    /// With its address and the actual port.
     Tcp(TcpListener, SocketAddr),
     Unix(UnixListener),
 }
 
-/// A connection as it is accepted.
+/// A newly accepted connection.
 #[derive(Debug)]
 pub(crate) enum Accepted {
-    /// With the address of the client.
+    /// With the client's address.
     Tcp(TcpStream, SocketAddr),
     Unix(UnixStream),
 }
@@ -77,13 +78,15 @@ impl Accepted {
 }
 
 impl Listener {
-    /// Listens on every address that `address` stands for: `localhost` is often two, `::` is IPv6 and IPv4 in one socket.
+    /// Listens on every address of `address`: `localhost` often has two, `::` is IPv6 and IPv4 in
+    /// one socket.
     ///
-    /// Port 0 takes a free one, the same for all of them. All or none: what was bound is released again on failure.
+    /// Port 0 takes one free port for all addresses. On failure, every socket bound before is
+    /// released.
     ///
     /// # Errors
-    /// `Resolve` for a host that has no address; `Bind` with the address that could not be had; `Setting` where a setting of Unix
-    /// sockets is at fault.
+    /// `Resolve` for a host without an address; `Bind` with the address that could not be bound;
+    /// `Setting` for a wrong setting of Unix sockets.
     pub(crate) fn bind(address: &BindAddr, options: &ListenOptions) -> Result<Vec<Self>, Error> {
         match address {
             BindAddr::Tcp { host, port } => bind_tcp(host, *port, options),
@@ -95,7 +98,7 @@ impl Listener {
         }
     }
 
-    /// Takes over a socket that listens already; what kind it is, it says itself.
+    /// Takes over a socket that listens already; asks the socket for its kind.
     fn inherited(socket: Socket, options: &ListenOptions) -> io::Result<Self> {
         let mut listener = if socket.domain()? == Domain::UNIX {
             let socket = UnixListener::from(socket);
@@ -116,12 +119,12 @@ impl Listener {
         Ok(Self { file: None, socket: Kind::Tcp(socket, local), address, adopted: None, send_patience: None })
     }
 
-    /// Where it listens: an address that was resolved, with its real port.
+    /// The resolved address of the socket, with its actual port.
     pub(crate) fn address(&self) -> &BindAddr {
         &self.address
     }
 
-    /// The address of TCP it listens on, with its real port.
+    /// The TCP address of the socket, with its actual port.
     pub(crate) fn tcp_addr(&self) -> Option<SocketAddr> {
         match &self.socket {
             Kind::Tcp(_, local) => Some(*local),
@@ -131,10 +134,12 @@ impl Listener {
 
     /// Waits for the next connection.
     ///
-    /// A lack of descriptors is reported only once a connection waits for one: Linux refuses the call without looking for any.
+    /// A lack of descriptors is reported only if a connection is waiting: Linux fails `accept` even
+    /// without one.
     ///
     /// # Errors
-    /// What `accept` says, told apart by what is to be done about it; `Closed` once [`Listener::close`] was called.
+    /// The failure of `accept`, classified by the action to take; `Closed` after
+    /// [`Listener::close`].
     pub(crate) fn accept(&self) -> Result<Accepted, AcceptError> {
         let mut has_looked = false;
         loop {
@@ -172,8 +177,8 @@ impl Listener {
         }
     }
 
-    /// Stops listening and wakes the thread that waits in `accept`, without a connection to ourselves. The file of a Unix socket is
-    /// removed first.
+    /// Stops listening and wakes the thread in `accept`, without connecting to the socket. The file
+    /// of a Unix socket is removed first.
     pub(crate) fn close(&self) -> io::Result<()> {
         if let Some(file) = &self.file {
             file.remove();
@@ -194,25 +199,27 @@ impl Drop for Listener {
     }
 }
 
-/// Why there is no connection, by what is to be done about it.
+/// The reason for having no connection, by the action to take.
 #[derive(Debug)]
 pub(crate) enum AcceptError {
-    /// It was the business of that one connection, or of a signal: go on.
+    /// Only that connection failed, or a signal arrived: continue.
     Passing,
-    /// Something has run out that may come back: pause.
+    /// A resource is exhausted and may come back: pause.
     Exhausted(io::Error),
-    /// This is no listening socket any more: stop.
+    /// The socket does not listen any more: stop.
     Closed(io::Error),
 }
 
 impl AcceptError {
-    /// Follows `accept(2)`: what was pending on the new connection is its own business, what the machine lacks may come back.
+    /// Classifies an error by `accept(2)`: an error of the new connection is passing, a lack of
+    /// resources may end.
     fn of(error: io::Error) -> Self {
         match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::EINTR | Errno::ECONNABORTED) => Self::Passing,
             Some(Errno::EBADF | Errno::EINVAL | Errno::ENOTSOCK | Errno::EOPNOTSUPP) => Self::Closed(error),
-            // EMFILE, ENFILE, ENOBUFS, ENOMEM; network errors that were pending on the new socket; a firewall's EPERM; and
-            // whatever is not known: should it last, the pause keeps it from eating the processor.
+            // EMFILE, ENFILE, ENOBUFS, ENOMEM; network errors pending on the new socket; EPERM from
+            // a firewall; and unknown errors: if an error lasts, the pause limits the processor
+            // time.
             _ => Self::Exhausted(error),
         }
     }
@@ -239,7 +246,7 @@ fn bind_tcp(host: &str, port: u16, options: &ListenOptions) -> Result<Vec<Listen
     loop {
         attempts -= 1;
         match bind_all(&candidates, options) {
-            // The kernel's free port of the first address is taken on the second: take another.
+            // The free port of the first address is taken on the second: try another port.
             Err((_, error)) if error.kind() == io::ErrorKind::AddrInUse && attempts > 0 => {}
             Err((address, source)) => return Err(Error::Bind { address: address.to_string(), source }),
             Ok(listeners) => return Ok(listeners),
@@ -261,9 +268,10 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
     Ok(found)
 }
 
-/// Binds them all, those after the first to the port the first got.
+/// Binds all candidates, the later ones to the port of the first.
 ///
-/// A family that the machine does not have (IPv6 switched off, but in the hosts file) is left out where another serves.
+/// Skips an unavailable address family (IPv6 disabled but in the hosts file) if another candidate
+/// works.
 fn bind_all(candidates: &[SocketAddr], options: &ListenOptions) -> Result<Vec<Listener>, (SocketAddr, io::Error)> {
     let mut listeners: Vec<Listener> = Vec::new();
     let mut missing = None;
@@ -294,10 +302,12 @@ fn is_missing_family(error: &io::Error) -> bool {
 fn bind_one(address: SocketAddr, options: &ListenOptions) -> io::Result<Listener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if let SocketAddr::V6(v6) = address {
-        // `::` is dual-stack wherever the system's default says otherwise; any other address is itself only.
+        // `::` is dual-stack, regardless of the system's default; any other address stands for
+        // itself only.
         socket.set_only_v6(!v6.ip().is_unspecified())?;
     }
-    // A port whose old connections linger in TIME_WAIT can be had again, if they had this too; on Linux that shares nothing.
+    // Allows a port with old connections in TIME_WAIT, if their socket had this option too; on
+    // Linux no listening port is shared.
     if address.port() != 0 {
         socket.set_reuse_address(true)?;
     }
@@ -305,21 +315,21 @@ fn bind_one(address: SocketAddr, options: &ListenOptions) -> io::Result<Listener
         socket.set_reuse_port(true)?;
     }
     if options.nodelay {
-        // Linux hands it on to each accepted socket.
+        // On Linux, accepted sockets inherit the option.
         socket.set_tcp_nodelay(true)?;
     }
     socket.set_write_timeout(Some(options.send_patience))?;
     socket.bind(&address.into())?;
     if address.port() == 0 {
-        // Only now, or the system might choose a port that somebody has. Connections inherit it, and so do not stand in the way of who asks
-        // for this port by its number next.
+        // Set after `bind`, or the system might choose a port in use. Connections inherit the
+        // option and so do not block a later bind to this port by number.
         socket.set_reuse_address(true)?;
     }
     socket.listen(options.backlog)?;
     Listener::of_tcp(socket.into())
 }
 
-/// How often a free port is asked for that is free on every address.
+/// Attempts to find a port free on every address.
 const EPHEMERAL_ATTEMPTS: u32 = 16;
 
 #[cfg(test)]
@@ -357,7 +367,7 @@ mod tests {
     #[test]
     fn the_unspecified_v6_address_serves_v4_too() {
         let Ok(listeners) = Listener::bind(&tcp("::", 0), &PLAIN) else {
-            // A machine without IPv6 cannot show it.
+            // A machine without IPv6 cannot run this test.
             assert!(TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err());
             return;
         };
@@ -423,7 +433,7 @@ mod tests {
         let listener = inherit(&other);
         std::thread::scope(|scope| {
             let accepting = scope.spawn(|| (listener.accept().map(drop), listener.accept().map(drop)));
-            // Another process that is done with it gives it back as it was before either of them.
+            // Another process gives the socket back with its original flags.
             other.set_nonblocking(false).unwrap();
             let _client = TcpStream::connect(other.local_addr().unwrap()).unwrap();
             let begun = Instant::now();

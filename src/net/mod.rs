@@ -1,4 +1,4 @@
-//! Sockets, and nothing about HTTP: where connections come from, how bytes are moved, how one waits for many.
+//! Sockets, without HTTP: accepting connections, moving bytes, waiting for many descriptors.
 
 mod adopted;
 pub(crate) mod credentials;

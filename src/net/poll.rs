@@ -1,4 +1,4 @@
-//! Waiting: for one descriptor with `poll`, for many with `epoll`.
+//! Waits for one descriptor with `poll`, for many with `epoll`.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -11,16 +11,16 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::time::{TimeSpec, TimeValLike};
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
-/// What to wait for.
+/// The event to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interest {
-    /// Something to read, or the end.
+    /// Input, or the end of the stream.
     Read,
     /// Room to write.
     Write,
 }
 
-/// Waits until `fd` is ready, at the longest for `timeout` (`None`: for ever); says whether it is.
+/// Waits up to `timeout` (`None`: no limit) until `fd` is ready; returns true if `fd` is ready.
 pub(crate) fn wait(fd: BorrowedFd<'_>, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
     let flags = match interest {
         Interest::Read => PollFlags::POLLIN,
@@ -28,19 +28,19 @@ pub(crate) fn wait(fd: BorrowedFd<'_>, interest: Interest, timeout: Option<Durat
     };
     match nix::poll::poll(&mut [PollFd::new(fd, flags)], poll_timeout(timeout)) {
         Ok(ready) => Ok(ready > 0),
-        // The caller keeps the account of time and asks again.
+        // The caller keeps track of the time and waits again.
         Err(Errno::EINTR) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Waits for nothing but the time, or less of it. For what can neither be waited for with a deadline nor wake anybody.
+/// Sleeps for up to `time`. For retries of calls without a deadline and without a wake-up.
 pub(crate) fn pause(time: Duration) {
-    // A signal that cuts it short does no harm: who pauses counts his attempts.
+    // A signal may end the sleep early; the callers count their attempts.
     let _ = nix::poll::poll(&mut [], PollTimeout::try_from(millis_up(time)).unwrap_or(PollTimeout::MAX));
 }
 
-/// Wakes a thread that waits for a descriptor which must not be touched for that.
+/// Wakes a thread that waits for a descriptor, without touching that descriptor.
 #[derive(Debug)]
 pub(crate) struct Bell(EventFd);
 
@@ -49,7 +49,7 @@ impl Bell {
         Ok(Self(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?))
     }
 
-    /// Has every [`Bell::wait`], the present ones and all later ones, return.
+    /// Wakes every present and later [`Bell::wait`].
     pub(crate) fn ring(&self) -> io::Result<()> {
         match self.0.write(1) {
             Ok(_) | Err(Errno::EAGAIN) => Ok(()),
@@ -57,8 +57,8 @@ impl Bell {
         }
     }
 
-    /// Waits until `fd` may have something to read, at the longest for `timeout` (`None`: for ever). Returns false once the bell has been
-    /// rung.
+    /// Waits up to `timeout` (`None`: no limit) until `fd` may have input. Returns false once the
+    /// bell has been rung.
     pub(crate) fn wait(&self, fd: BorrowedFd<'_>, timeout: Option<Duration>) -> io::Result<bool> {
         let mut both = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN), PollFd::new(fd, PollFlags::POLLIN)];
         match nix::poll::poll(&mut both, poll_timeout(timeout)) {
@@ -69,14 +69,14 @@ impl Bell {
     }
 }
 
-/// Many descriptors, each under a token, and a way to wake whoever waits for them.
+/// Many descriptors, each under a token, and a way to wake the waiting thread.
 #[derive(Debug)]
 pub(crate) struct Poller {
     epoll: Epoll,
     waker: EventFd,
 }
 
-/// What [`Poller::wait`] reports for a [`Poller::wake`].
+/// The token reported by [`Poller::wait`] after a [`Poller::wake`].
 pub(crate) const WAKE: u64 = u64::MAX;
 
 impl Poller {
@@ -87,13 +87,14 @@ impl Poller {
         Ok(Self { epoll, waker })
     }
 
-    /// Reports `token` each time more arrives at `fd`, or its end (edge-triggered: once for each arrival, and at once if
-    /// something is there already).
+    /// Registers `fd`: `token` is reported for new input or the end of the stream. Edge-triggered:
+    /// once for each arrival, and immediately if there is input already.
     pub(crate) fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         Ok(self.epoll.add(fd, EpollEvent::new(ARRIVALS, token))?)
     }
 
-    /// Reports `token` from now on also when there is room to write, or (`Read`) no longer; at once if that is so already.
+    /// Registers `fd` for room to write as well (`Write`), or for input only (`Read`). Reports
+    /// `token` immediately if `fd` is ready already.
     pub(crate) fn change(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
         let edges = match interest {
             Interest::Read => ARRIVALS,
@@ -102,13 +103,13 @@ impl Poller {
         Ok(self.epoll.modify(fd, &mut EpollEvent::new(edges, token))?)
     }
 
-    /// Reports `fd` no more.
+    /// Deregisters `fd`.
     pub(crate) fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         Ok(self.epoll.delete(fd)?)
     }
 
-    /// Waits for ready descriptors, at the longest for `timeout` (`None`: for ever), and gives their tokens to `found`.
-    /// Returns how many there were: at most `events.len()`.
+    /// Waits up to `timeout` (`None`: no limit) for ready descriptors, and stores their tokens in
+    /// `batch`. Returns the number of tokens: at most `most`.
     pub(crate) fn wait(&self, batch: &mut Batch, most: usize, timeout: Option<Duration>) -> io::Result<usize> {
         let timeout = timeout
             .map_or(EpollTimeout::NONE, |limit| EpollTimeout::try_from(millis_up(limit)).unwrap_or(EpollTimeout::MAX));
@@ -121,8 +122,9 @@ impl Poller {
         Ok(batch.found)
     }
 
-    /// Waits until a descriptor is ready or `alarm` has gone off, at the longest for `timeout` (`None`: for ever). Returns true if a
-    /// descriptor is; a [`wait`](Self::wait) of no duration then finds it.
+    /// Waits up to `timeout` (`None`: no limit) until a descriptor is ready or `alarm` has expired.
+    /// Returns true if a descriptor is ready: a [`wait`](Self::wait) with a zero timeout then finds
+    /// that descriptor.
     pub(crate) fn wait_beside(&self, alarm: &Alarm, timeout: Option<Duration>) -> io::Result<bool> {
         let timeout = timeout
             .map_or(PollTimeout::NONE, |limit| PollTimeout::try_from(millis_up(limit)).unwrap_or(PollTimeout::MAX));
@@ -140,7 +142,8 @@ impl Poller {
         Ok(is_ready)
     }
 
-    /// Has one `wait`, the present or the next, return with [`WAKE`]; it stays so until [`Poller::woken`].
+    /// Makes one `wait`, the present or the next, return with [`WAKE`]. Stays set until
+    /// [`Poller::woken`].
     pub(crate) fn wake(&self) -> io::Result<()> {
         match self.waker.write(1) {
             Ok(_) | Err(Errno::EAGAIN) => Ok(()),
@@ -148,7 +151,7 @@ impl Poller {
         }
     }
 
-    /// Takes a wake-up as noticed.
+    /// Clears a wake-up.
     pub(crate) fn woken(&self) -> io::Result<()> {
         match self.waker.read() {
             Ok(_) | Err(Errno::EAGAIN) => Ok(()),
@@ -157,32 +160,35 @@ impl Poller {
     }
 }
 
-/// A timer that one thread waits for and any thread may set: a thread is woken later without being woken now.
+/// A timer set by any thread and awaited by one: wakes a thread later without waking that thread
+/// now.
 #[derive(Debug)]
 pub(crate) struct Alarm {
     timer: TimerFd,
 }
 
 impl Alarm {
-    /// An alarm that is not set.
+    /// Creates an alarm that is not set.
     pub(crate) fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
         Ok(Self { timer: TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)? })
     }
 
-    /// Goes off after `time`, in place of any earlier setting; at once for zero.
+    /// Sets the alarm to expire after `time`, replacing any earlier setting; zero expires
+    /// immediately.
     pub(crate) fn set(&self, time: Duration) -> io::Result<()> {
         let nanos = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX).max(1);
         let after = Expiration::OneShot(TimeSpec::nanoseconds(nanos));
         Ok(self.timer.set(after, TimerSetTimeFlags::empty())?)
     }
 
-    /// Does not go off any more.
+    /// Cancels the alarm.
     pub(crate) fn unset(&self) -> io::Result<()> {
         Ok(self.timer.unset()?)
     }
 
-    /// Waits until it goes off, at the longest for `timeout` (`None`: for ever). Returns true if it has.
+    /// Waits up to `timeout` (`None`: no limit) for the alarm. Returns true if the alarm has
+    /// expired.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> io::Result<bool> {
         let has_gone_off = wait(self.timer.as_fd(), Interest::Read, timeout)?;
         if has_gone_off {
@@ -191,18 +197,18 @@ impl Alarm {
         Ok(has_gone_off)
     }
 
-    /// Forgets that it has gone off.
+    /// Clears the expiration.
     fn clear(&self) {
-        // It may have been set anew meanwhile: then there is nothing to read.
+        // There is nothing to read if the alarm was set anew meanwhile.
         let _ = nix::unistd::read(self.timer.as_fd(), &mut [0; 8]);
     }
 }
 
-/// Room for what one [`Poller::wait`] finds.
+/// The buffer for the events of one [`Poller::wait`].
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     events: Vec<EpollEvent>,
-    /// How many of `events` the last wait filled.
+    /// The number of `events` filled by the last wait.
     found: usize,
 }
 
@@ -211,31 +217,33 @@ impl Batch {
         Self { events: vec![EpollEvent::empty(); most.max(1)], found: 0 }
     }
 
-    /// Forgets what was found.
+    /// Discards the events of the last wait.
     pub(crate) fn clear(&mut self) {
         self.found = 0;
     }
 
-    /// How many the last wait found.
+    /// The number of events of the last wait.
     pub(crate) fn len(&self) -> usize {
         self.found
     }
 
-    /// The tokens that were found, each with whether its peer has ended or is lost: after that nothing more is ever reported.
+    /// The tokens found, each with true if its peer has closed or is lost: nothing more is reported
+    /// for such a descriptor.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = (u64, bool)> + '_ {
         let last = EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
         self.events[..self.found].iter().map(move |event| (event.data(), event.events().intersects(last)))
     }
 }
 
-/// What is reported of every descriptor.
+/// The events registered for every descriptor.
 const ARRIVALS: EpollFlags = EpollFlags::EPOLLIN.union(EpollFlags::EPOLLRDHUP).union(EpollFlags::EPOLLET);
 
 fn poll_timeout(limit: Option<Duration>) -> PollTimeout {
     limit.map_or(PollTimeout::NONE, |limit| PollTimeout::try_from(millis_up(limit)).unwrap_or(PollTimeout::MAX))
 }
 
-/// Whole milliseconds, rounded up: a wait must not end before its deadline and start again.
+/// Converts to whole milliseconds, rounded up: a wait must not end before its deadline and start
+/// again.
 fn millis_up(limit: Duration) -> i32 {
     let millis = limit.as_nanos().div_ceil(1_000_000);
     i32::try_from(millis).unwrap_or(i32::MAX)

@@ -1,26 +1,26 @@
-//! What threads take of the processors.
+//! The processor use of threads.
 
 use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
 
-/// Returns the processor time that the calling thread has used; zero if the system does not tell.
+/// Returns the processor time of the calling thread; zero if unknown.
 pub(crate) fn time_of_this_thread() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
-/// How often a thread has left its processor.
+/// The context switches of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Switches {
-    /// To wait for something.
+    /// Voluntary: the thread waited.
     pub(crate) own: i64,
-    /// Because the system gave the processor to another.
+    /// Involuntary: the system preempted the thread.
     pub(crate) forced: i64,
 }
 
 impl Switches {
-    /// Returns those of the calling thread; none if the system does not tell.
+    /// Returns the switches of the calling thread; zero if unknown.
     pub(crate) fn of_this_thread() -> Self {
         getrusage(UsageWho::RUSAGE_THREAD).map_or(Self { own: 0, forced: 0 }, |usage| Self {
             own: usage.voluntary_context_switches(),

@@ -1,10 +1,10 @@
-//! A conversation in memory: what the client will have sent, piece by piece, and what it was answered.
+//! A connection in memory: the client's input, piece by piece, and the server's output.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The server's end of a scripted conversation.
+/// The server's end of a scripted connection.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
     lines: Mutex<Lines>,
@@ -12,20 +12,20 @@ pub(crate) struct Script {
 
 #[derive(Debug, Default)]
 struct Lines {
-    /// What the client says; after the last piece it has closed its side.
+    /// The client's input; the client half-closes after the last piece.
     said: VecDeque<Vec<u8>>,
-    /// What it was answered.
+    /// The server's output.
     answered: Vec<u8>,
 }
 
 impl Script {
-    /// A client that sends `pieces`, each as one segment, and then ends its side.
+    /// Creates a client that sends each of `pieces` as one segment and then half-closes.
     pub(crate) fn new(pieces: impl IntoIterator<Item = Vec<u8>>) -> Self {
         let said = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
         Self { lines: Mutex::new(Lines { said, answered: Vec::new() }) }
     }
 
-    /// All that was written so far.
+    /// All bytes written so far.
     pub(crate) fn answered(&self) -> Vec<u8> {
         self.lines().answered.clone()
     }
@@ -50,7 +50,7 @@ impl Script {
         parts.iter().map(|part| part.len()).sum()
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn lines(&self) -> MutexGuard<'_, Lines> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,5 @@
-//! Unix sockets to listen on: a file that appears with its mode and owner, and is gone when the server is.
+//! Listening Unix sockets: a file created with its mode and owner, and removed when the server
+//! stops.
 //!
 //! ```text
 //! bind ──► owner ──► listen ──► permissions ──► serves ──► remove the file ──► close
@@ -6,10 +7,12 @@
 //!   └──► not a socket, or somebody answers: refused     nobody does: remove it, and again
 //! ```
 //!
-//! The file has no permissions at all until its owner is right, so there is no moment at which somebody gets in who may not. The
-//! process' umask, which is everybody's, has no part in it. A socket without permissions that refuses is one on which somebody is just about
-//! to listen, unless it is old; and servers that find a dead socket replace it one after the other, see [`turn`]. So of those that start at
-//! the same time exactly one serves, and the others know that they do not.
+//! The file has no permissions until its owner is set, so an unauthorized client never gets in. The
+//! process-wide umask is not used.
+//!
+//! A refusing socket without permissions belongs to a server between bind and listen, unless the
+//! file is old. Servers replace a dead socket one at a time, see [`turn`]. So exactly one of
+//! several starting servers serves, and the others fail.
 
 mod turn;
 
@@ -34,42 +37,43 @@ use super::credentials;
 use crate::address::BindAddr;
 use crate::error::Error;
 
-/// Who may connect to the file of a socket.
+/// The permissions of a socket file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rights {
-    /// Permission bits, exactly; whoever may write to the file may connect.
+    /// The exact permission bits; write permission allows a client to connect.
     pub(crate) mode: u32,
-    /// Name or number of the user it belongs to; `None`: whoever runs the server.
+    /// Name or id of the owner; `None`: the user running the server.
     pub(crate) user: Option<String>,
-    /// Name or number of its group; `None`: as the system chooses.
+    /// Name or id of the group; `None`: the system's choice.
     pub(crate) group: Option<String>,
 }
 
 impl Rights {
-    /// Looks for the user and the group.
+    /// Looks up the user and the group.
     ///
     /// # Errors
-    /// `Setting` for one that there is none of.
+    /// `Setting` for an unknown user or group.
     pub(crate) fn check(&self) -> Result<(), Error> {
         Owner::of(self).map(drop)
     }
 }
 
-/// The file of a socket that listens, for as long as it is ours.
+/// The file of a listening socket, as long as this server owns the file.
 #[derive(Debug)]
 pub(super) struct SocketFile {
-    /// Absolute: the program may change its directory.
+    /// Absolute, because the program may change its directory.
     path: PathBuf,
-    /// Device and inode. As long as the socket is open no other file can have them.
+    /// Device and inode: unique as long as the socket is open.
     identity: (u64, u64),
     is_left: AtomicBool,
 }
 
-/// Listens on the Unix socket `path`, or on a name of the abstract namespace, which has no file and lets everybody in.
+/// Listens on the Unix socket `path`, or on an abstract name, without a file and open to every
+/// local user.
 ///
 /// # Errors
-/// `Setting` for a directory that is not there, under the name `setting`, and for an owner who is unknown or cannot be had;
-/// `Bind` for whatever else is in the way. Nothing is left behind.
+/// `Setting` for a missing directory, under the name `setting`, and for an unknown or refused
+/// owner; `Bind` for every other failure. A failed call leaves no file.
 pub(super) fn listen(
     path: &Path,
     backlog: i32,
@@ -84,12 +88,12 @@ pub(super) fn listen(
     }
     let owner = Owner::of(rights)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
-    // Ours until it listens: who is next finds it alive.
+    // Kept until the socket listens: the next server then finds a live socket.
     let _turn = claim(&socket, path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => no_directory(path, setting),
         _ => failed(error),
     })?;
-    // Dropped on any failure from here on, and the file is removed with it.
+    // Dropped, and so removed, on any failure from here on.
     let file = SocketFile::just_bound(path).map_err(failed)?;
     let handle = Handle::open(path, Some(file.identity)).map_err(failed)?;
     owner.receive(&handle, path)?;
@@ -102,7 +106,7 @@ pub(super) fn listen(
 }
 
 impl SocketFile {
-    /// The file that `bind` has just made of `path`. It can be told by its having no permissions: nobody else has one like it.
+    /// The file just created at `path` by `bind`, recognized by having no permissions.
     fn just_bound(path: &Path) -> io::Result<Self> {
         let found = fs::symlink_metadata(path)?;
         if !found.file_type().is_socket() || found.mode() & 0o777 != 0 {
@@ -111,14 +115,14 @@ impl SocketFile {
         Ok(Self { path: std::path::absolute(path)?, identity: identity(&found), is_left: AtomicBool::new(false) })
     }
 
-    /// Whether the path still leads to it.
+    /// True if the path still leads to this file.
     fn is_in_place(&self) -> bool {
         is_at(&self.path, self.identity)
     }
 
-    /// Removes it, if it is still in its place; only ever done once. What stands there in its stead is somebody else's.
+    /// Removes the file once, unless the path leads to a file of another server.
     ///
-    /// To be called while the socket still listens: until then nobody who asks first takes the name.
+    /// Call while the socket still listens: until then no other server takes the name.
     pub(super) fn remove(&self) {
         if self.is_left.swap(true, Ordering::Relaxed) {
             return;
@@ -138,15 +142,16 @@ impl Drop for SocketFile {
     }
 }
 
-/// A file held fast, whatever becomes of its name; it is neither read nor written, and a symbolic link is not followed.
+/// An open file, independent of its name. The file is neither read nor written, and a symbolic link
+/// is not followed.
 struct Handle {
     file: File,
-    /// A path that leads to it alone.
+    /// A path to this file only.
     path: PathBuf,
 }
 
 impl Handle {
-    /// Opens what is at `path`; if it has to be a certain file, nothing else.
+    /// Opens the file at `path`; fails if `meant` is another file.
     fn open(path: &Path, meant: Option<(u64, u64)>) -> io::Result<Self> {
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW;
         let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
@@ -158,14 +163,14 @@ impl Handle {
     }
 }
 
-/// Whom the file is given to.
+/// The new owner of the file.
 struct Owner<'a> {
     user: Option<(&'a str, u32)>,
     group: Option<(&'a str, u32)>,
 }
 
 impl<'a> Owner<'a> {
-    /// Finds the numbers of the names.
+    /// Looks up the ids of the names.
     fn of(rights: &'a Rights) -> Result<Self, Error> {
         let numbered = |setting, what, name, id: io::Result<Option<u32>>| match id {
             Ok(Some(id)) => Ok((name, id)),
@@ -178,7 +183,7 @@ impl<'a> Owner<'a> {
         Ok(Self { user: user.transpose()?, group: group.transpose()? })
     }
 
-    /// One after the other, so that the error can name the right one.
+    /// Sets user and group separately, so that the error names the right setting.
     fn receive(&self, handle: &Handle, path: &Path) -> Result<(), Error> {
         let refused = |setting, name, error| {
             Error::setting(setting, format!("{name:?} cannot be given {}: {error}", path.display()))
@@ -211,8 +216,8 @@ fn bind_abstract(path: &Path, backlog: i32) -> io::Result<UnixListener> {
     Ok(socket.into())
 }
 
-/// Binds `socket` to `path`, in place of a socket that nobody listens on any more if there is one: then the turn to do so is to be kept
-/// until this one listens.
+/// Binds `socket` to `path`, replacing a dead socket. If the name was taken, returns the lock,
+/// which the caller keeps until `socket` listens.
 fn claim(socket: &Socket, path: &Path) -> io::Result<Option<Turn>> {
     // The file gets these permissions, less the umask.
     nix::sys::stat::fchmod(socket, Mode::empty())?;
@@ -220,7 +225,7 @@ fn claim(socket: &Socket, path: &Path) -> io::Result<Option<Turn>> {
     let mut turn = None;
     for attempt in 0..ATTEMPTS {
         match socket.bind(&address) {
-            // Never through a symbolic link, and never over anything.
+            // `bind` never follows a symbolic link and never replaces a file.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 if attempt == 0 {
                     turn = Turn::wait_for(path);
@@ -233,7 +238,7 @@ fn claim(socket: &Socket, path: &Path) -> io::Result<Option<Turn>> {
     Err(Errno::EADDRINUSE.into())
 }
 
-/// Removes the socket at `path` if it is one and a connect proves that nobody listens.
+/// Removes the socket at `path` if a connect proves that no server listens.
 fn remove_dead(path: &Path) -> io::Result<()> {
     let handle = match Handle::open(path, None) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -244,7 +249,7 @@ fn remove_dead(path: &Path) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is not a socket"));
     }
     let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // A listener whose backlog is full must not make this wait.
+    // Do not block on a listener with a full backlog.
     probe.set_nonblocking(true)?;
     match probe.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
@@ -259,11 +264,12 @@ fn remove_dead(path: &Path) -> io::Result<()> {
     if found.mode() & 0o777 == 0 && is_young(found.ctime(), now) {
         return Err(io::Error::new(io::ErrorKind::AddrInUse, "another server is just starting there"));
     }
-    // The handle keeps its inode from being used again: what is removed is what was tried.
+    // The open handle keeps the inode from being reused: the removed file is the tested one.
     if is_at(path, identity(&found)) { remove_exactly(path, identity(&found)) } else { Ok(()) }
 }
 
-/// Removes the file at `path` if it is still the one that is meant. There is no system call for that, so it is moved aside and looked at.
+/// Removes the file at `path` if its identity is `meant`. No system call does both, so the file is
+/// renamed and then checked.
 fn remove_exactly(path: &Path, meant: (u64, u64)) -> io::Result<()> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(format!(".{}-{}", std::process::id(), MOVED.fetch_add(1, Ordering::Relaxed)));
@@ -275,17 +281,18 @@ fn remove_exactly(path: &Path, meant: (u64, u64)) -> io::Result<()> {
         log::info!("{} was left behind by a server that is gone; it is replaced", path.display());
         fs::remove_file(&aside)
     } else {
-        // Somebody else was faster, and this is his.
+        // The file belongs to another server that was faster.
         fs::rename(&aside, path)
     }
 }
 
-/// Whether a file that changed at the second `changed` did so just before `now`. A clock that was set back makes it young.
+/// True if a file changed at the second `changed`, shortly before `now`. A file changed after `now`
+/// is young as well.
 fn is_young(changed: i64, now: u64) -> bool {
     now < u64::try_from(changed).map_or(0, |changed| changed.saturating_add(START_SECS))
 }
 
-/// Whether `path` leads to the file `meant` itself.
+/// True if `path` leads to the file `meant` itself.
 fn is_at(path: &Path, meant: (u64, u64)) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| identity(&found) == meant)
 }
@@ -294,11 +301,11 @@ fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 
-/// How often the name may be taken again by somebody who then gives it up.
+/// Attempts to bind, each after another server took and released the name.
 const ATTEMPTS: u32 = 8;
-/// What a start takes at the very longest between bind and listen.
+/// The longest time of a start between bind and listen.
 const START_SECS: u64 = 10;
-/// Tells the files apart that are moved aside.
+/// Makes the names of renamed files unique.
 static MOVED: AtomicU64 = AtomicU64::new(0);
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! A connected socket: moves bytes, or waits until it could.
+//! A connected socket: moves bytes, or waits for readiness.
 //!
-//! Sockets stay in blocking mode with a short receive timeout and a send timeout, both set once. So a read that is known
-//! to have something, and a write that finds room, are one system call each, and neither can wait for long whatever the
-//! peer does. `try_read` and `try_write` do not wait at all. Longer waits are [`Stream::wait`]'s, and the caller keeps the
-//! account of time.
+//! Sockets stay in blocking mode with a short receive timeout and a send timeout, both set once. So
+//! a read with data ready, or a write with room, is one system call, and neither blocks for long.
+//! `try_read` and `try_write` never block. [`Stream::wait`] waits longer; the caller keeps track of
+//! the time.
 
 use std::fs::File;
 use std::io::{self, IoSlice, Read};
@@ -21,35 +21,35 @@ use super::script::Script;
 use super::tls::Tls;
 use super::tls::secure::Secure;
 
-/// One end of a connection. All methods take `&self`: reading and writing may go on at the same time.
+/// One end of a connection. All methods take `&self`: reading and writing may overlap.
 #[derive(Debug)]
 pub(crate) enum Stream {
     /// A TCP connection.
     Tcp(TcpStream),
     /// A connection over a Unix socket.
     Unix(UnixStream),
-    /// A conversation in memory, for tests and fuzzers.
+    /// A connection in memory, for tests and fuzzers.
     Script(Script),
-    /// Another one, encrypted; see [`Secure`] for how it differs.
+    /// An encrypted connection over another stream; see [`Secure`] for the differences.
     Tls(Box<Secure>),
 }
 
 impl Stream {
-    /// Takes over an accepted connection: `grace` bounds each read that waits. What bounds a write is the listener's.
+    /// Takes over an accepted connection: `grace` limits each blocking read.
     ///
-    /// So is `TCP_NODELAY`.
+    /// The listener sets the send timeout and `TCP_NODELAY`.
     pub(crate) fn tcp(socket: TcpStream, grace: Duration) -> io::Result<Self> {
         socket.set_read_timeout(Some(grace))?;
         Ok(Self::Tcp(socket))
     }
 
-    /// Takes over an accepted connection of a Unix socket, as [`tcp`](Self::tcp) does.
+    /// Takes over an accepted connection of a Unix socket, like [`tcp`](Self::tcp).
     pub(crate) fn unix(socket: UnixStream, grace: Duration) -> io::Result<Self> {
         socket.set_read_timeout(Some(grace))?;
         Ok(Self::Unix(socket))
     }
 
-    /// Reads what is there; `WouldBlock` if nothing came within the receive timeout, `Ok(0)` at the end.
+    /// Reads available bytes; `WouldBlock` after the receive timeout, `Ok(0)` at the end.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(socket) => retry(|| (&*socket).read(buffer)),
@@ -59,7 +59,7 @@ impl Stream {
         }
     }
 
-    /// Reads what is there already; `WouldBlock` if nothing is.
+    /// Reads without waiting; `WouldBlock` if no bytes are available.
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let fd = match self {
             Self::Tcp(socket) => socket.as_raw_fd(),
@@ -72,7 +72,7 @@ impl Stream {
 
     /// Writes some of `parts`; `WouldBlock` if there was no room within the send timeout.
     ///
-    /// Never raises `SIGPIPE`, whatever the host program does with it.
+    /// Never raises `SIGPIPE`, even if the host program has enabled that signal.
     pub(crate) fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Self::Tls(secure) => secure.write(parts),
@@ -80,7 +80,7 @@ impl Stream {
         }
     }
 
-    /// Writes what there is room for now; `WouldBlock` if there is none. Never raises `SIGPIPE` either.
+    /// Writes without waiting; `WouldBlock` if there is no room. Never raises `SIGPIPE`.
     pub(crate) fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Self::Tls(secure) => secure.try_write(parts),
@@ -88,7 +88,7 @@ impl Stream {
         }
     }
 
-    /// Writes in clear.
+    /// Writes unencrypted.
     fn write_with(&self, parts: &[IoSlice<'_>], flags: i32) -> io::Result<usize> {
         let socket = match self {
             Self::Tcp(socket) => SockRef::from(socket),
@@ -102,30 +102,30 @@ impl Stream {
         }
     }
 
-    /// Sends what a write has taken and could not send at once, which only TLS does; `WouldBlock` if not all of it is out within the
+    /// Sends the bytes buffered by earlier writes (TLS only); `WouldBlock` if some remain after the
     /// send timeout.
     pub(crate) fn flush(&self) -> io::Result<()> {
         self.secure().map_or(Ok(()), Secure::flush)
     }
 
-    /// As [`flush`](Self::flush), without a wait for room.
+    /// Flushes as [`flush`](Self::flush), without waiting for room.
     pub(crate) fn try_flush(&self) -> io::Result<()> {
         self.secure().map_or(Ok(()), Secure::try_flush)
     }
 
-    /// Has the end of our side follow what was written, where that is something to be sent: with TLS.
+    /// Queues the end of our side after the written bytes (TLS only).
     pub(crate) fn finish(&self) {
         if let Self::Tls(secure) = self {
             secure.finish();
         }
     }
 
-    /// How many bytes have moved so far where that cannot be told from what is read and written: below TLS.
+    /// The number of bytes moved below TLS so far; `None` without TLS.
     pub(crate) fn moved_below(&self, way: Interest) -> Option<u64> {
         self.secure().map(|secure| secure.moved(way))
     }
 
-    /// The TLS on it, if there is.
+    /// The TLS layer, if any.
     pub(crate) fn secure(&self) -> Option<&Secure> {
         match self {
             Self::Tls(secure) => Some(secure),
@@ -133,14 +133,16 @@ impl Stream {
         }
     }
 
-    /// Has the kernel send up to `count` bytes of `file` from `offset`, which moves on; `Ok(0)` where the file ends.
+    /// Sends up to `count` bytes of `file` with `sendfile` and advances `offset`; `Ok(0)` at the
+    /// end of the file.
     ///
-    /// Unlike [`write`](Self::write) it cannot keep `SIGPIPE` away: a program that has undone what Rust's runtime does, which is to
-    /// ignore it, is told so at `Body::from_file`.
+    /// Unlike [`write`](Self::write), `sendfile` can raise `SIGPIPE` if the program has undone the
+    /// runtime's default of ignoring that signal; `Body::from_file` documents this.
     ///
-    /// `Unsupported` or `InvalidInput` say that this pair cannot be joined so: read and write instead.
+    /// Fails with `Unsupported` or `InvalidInput` if this pair cannot use `sendfile`: the caller
+    /// must read and write instead.
     pub(crate) fn send_file(&self, file: &File, offset: &mut u64, count: usize) -> io::Result<usize> {
-        // What the kernel sends, nobody encrypts.
+        // The kernel sends without encryption.
         let plain = self.fd().filter(|_| self.secure().is_none());
         let Some(socket) = plain else { return Err(io::ErrorKind::Unsupported.into()) };
         let mut position = i64::try_from(*offset).map_err(|_| io::ErrorKind::InvalidInput)?;
@@ -149,19 +151,19 @@ impl Stream {
         Ok(sent)
     }
 
-    /// Has a handshake that has not begun go by `tls`.
+    /// Uses `tls` for a handshake not yet begun.
     pub(crate) fn follow(&mut self, tls: &Arc<Tls>) {
         if let Self::Tls(secure) = self {
             secure.follow(tls);
         }
     }
 
-    /// Whether a read would give something, or the end, though the socket has nothing.
+    /// True if a read would return bytes, or the end, even with an empty socket.
     pub(crate) fn holds_input(&self) -> bool {
         self.secure().is_some_and(Secure::holds_input)
     }
 
-    /// Waits until a read or a write would not, at the longest for `timeout`; says whether that is so.
+    /// Waits up to `timeout` until a read or a write would not block; returns true if ready.
     pub(crate) fn wait(&self, interest: Interest, timeout: Duration) -> io::Result<bool> {
         match self.fd() {
             Some(_) if interest == Interest::Read && self.holds_input() => Ok(true),
@@ -170,7 +172,8 @@ impl Stream {
         }
     }
 
-    /// Sets the mode of the socket, for calls that have no flag for it. The socket below TLS never blocks.
+    /// Sets the mode of the socket, for calls without a flag for it. The socket below TLS never
+    /// blocks.
     pub(crate) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => socket.set_nonblocking(nonblocking),
@@ -179,7 +182,7 @@ impl Stream {
         }
     }
 
-    /// Ends one direction or both, and wakes whoever waits there; that the peer was faster is no error.
+    /// Ends one direction or both, and wakes the threads waiting there.
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => socket.shutdown(how),
@@ -189,8 +192,8 @@ impl Stream {
         }
     }
 
-    /// Has the peer find a reset, not an end, when this is closed: what it has read is not all. Unix sockets know no such thing;
-    /// there only the framing tells.
+    /// Makes closing send a reset, so that the peer knows that the answer is incomplete. Has no
+    /// effect on Unix sockets: only the framing shows the break there.
     pub(crate) fn abort(&self) {
         match self {
             Self::Tcp(socket) => {
@@ -203,7 +206,7 @@ impl Stream {
         }
     }
 
-    /// Has the peer find an end again: what it has read is all.
+    /// Makes closing send a normal end again: the answer is complete.
     pub(crate) fn restore(&self) {
         match self {
             Self::Tcp(socket) => {
@@ -216,13 +219,13 @@ impl Stream {
         }
     }
 
-    /// Ends it from elsewhere, and wakes whoever waits there. Where the end would look like that of an answer, only who reads is woken, and
-    /// the peer finds a reset when this is closed.
+    /// Ends the connection from another thread and wakes the threads waiting on it. If a normal end
+    /// would make a broken answer look complete, only readers are woken, and closing sends a reset.
     pub(crate) fn cut(&self) -> io::Result<()> {
         self.shutdown(if self.is_aborted() && self.secure().is_none() { Shutdown::Read } else { Shutdown::Both })
     }
 
-    /// Whether it has been [aborted](Self::abort).
+    /// True after [`abort`](Self::abort).
     pub(crate) fn is_aborted(&self) -> bool {
         match self {
             Self::Tcp(socket) => matches!(SockRef::from(socket).linger(), Ok(Some(Duration::ZERO))),
@@ -239,7 +242,7 @@ impl Stream {
         }
     }
 
-    /// What to watch; a script needs no watching.
+    /// The descriptor to poll; `None` for a script.
     pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Self::Tcp(socket) => Some(socket.as_fd()),
@@ -250,12 +253,12 @@ impl Stream {
     }
 }
 
-/// Whether an error of a socket only says that it would have had to wait longer.
+/// True if an error of a socket only means that the call would have had to wait longer.
 pub(crate) fn would_wait(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
-/// Does it again for as long as signals get in between.
+/// Repeats a call interrupted by a signal.
 fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {

@@ -1,6 +1,7 @@
-//! `Forwarded`, to the letter of RFC 7239 §4: each proxy adds an element at the right, which says what it has seen.
+//! `Forwarded`, strictly by RFC 7239 §4: each proxy appends an element at the right.
 //!
-//! It is read as a whole, because a quotation mark that a client leaves open could make an element of ours a part of its own.
+//! The field is parsed as a whole, because a quotation mark left open by a client could absorb our
+//! proxy's element.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -10,11 +11,14 @@ use http::{HeaderMap, header::FORWARDED};
 use super::node::{self, Brackets, Claims};
 use crate::h1::{error::ProtocolError, grammar};
 
-/// Reads what the last `hops` elements say. Where the outermost of them is silent, the next one's word counts.
+/// Reads the last `hops` elements. For each parameter, the outermost proxy with a value counts.
 ///
 /// # Errors
-/// `Forwarded` (400) for a field that breaks the grammar anywhere, for an empty element (it would be a matter of taste whether it counts),
-/// and where an element that counts says what is no node, no scheme or no host.
+/// `Forwarded` (400) in three cases:
+///
+/// - a grammar error anywhere in the field;
+/// - an empty element, because implementations count those differently;
+/// - an invalid node, scheme or host in one of the last `hops` elements.
 pub(super) fn read(fields: &HeaderMap, hops: usize) -> Result<Claims, ProtocolError> {
     let mut last = VecDeque::new();
     for line in fields.get_all(FORWARDED) {
@@ -34,7 +38,7 @@ pub(super) fn read(fields: &HeaderMap, hops: usize) -> Result<Claims, ProtocolEr
         }
     }
     let mut claims = Claims::default();
-    // From the nearest proxy outwards: whoever stands further out has seen more of the client.
+    // From the nearest proxy outwards: an outer proxy has seen more of the client.
     for element in last.iter().rev() {
         if let Some(text) = &element.client {
             claims.client = Some(node::node(text, Brackets::Demanded)?);
@@ -49,7 +53,7 @@ pub(super) fn read(fields: &HeaderMap, hops: usize) -> Result<Claims, ProtocolEr
     Ok(claims)
 }
 
-/// What one proxy says, unquoted and not yet judged.
+/// The parameters of one proxy, unquoted and not yet validated.
 #[derive(Default)]
 struct Element<'a> {
     client: Option<Cow<'a, [u8]>>,
@@ -57,11 +61,11 @@ struct Element<'a> {
     proto: Option<Cow<'a, [u8]>>,
 }
 
-/// What is still to be read of a field line.
+/// The unread part of a field line.
 struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {
-    /// `[ forwarded-pair ] *( ";" [ forwarded-pair ] )`, at least one pair.
+    /// Reads `[ forwarded-pair ] *( ";" [ forwarded-pair ] )`, at least one pair.
     fn element(&mut self) -> Result<Element<'a>, ProtocolError> {
         let (mut element, mut by, mut pairs) = (Element::default(), None, 0_usize);
         loop {
@@ -92,7 +96,7 @@ impl<'a> Rest<'a> {
         }
     }
 
-    /// `token / quoted-string`
+    /// Reads `token / quoted-string`.
     fn value(&mut self) -> Result<Cow<'a, [u8]>, ProtocolError> {
         if self.0.first() == Some(&b'"') {
             return self.quoted();
@@ -120,7 +124,7 @@ impl<'a> Rest<'a> {
         }
     }
 
-    /// A token; empty if there is none.
+    /// Reads a token; empty if there is none.
     fn token(&mut self) -> &'a [u8] {
         self.run(grammar::TOKEN)
     }
@@ -152,7 +156,7 @@ mod tests {
         lines.iter().map(|line| (FORWARDED, line.parse().unwrap())).collect()
     }
 
-    /// `client scheme host` as they are expected, `-` for what is not said, `?` for what is hidden.
+    /// Compares with the expected `client scheme host`: `-` for absent, `?` for hidden.
     fn check(lines: &[&str], hops: usize, expected: &str) {
         let claims = read(&fields(lines), hops).unwrap_or_else(|error| panic!("{lines:?}: {error}"));
         let client = match claims.client {
@@ -194,7 +198,7 @@ mod tests {
         check(&["secret=\"a, for=6.6.6.6;\\\"\";for=10.0.0.1"], 1, "10.0.0.1 - -");
         check(&[";for=10.0.0.1;;"], 1, "10.0.0.1 - -");
         check(&["secret=a;secret=b;for=10.0.0.1"], 1, "10.0.0.1 - -");
-        // What does not count has to be sound in form only.
+        // Elements that do not count are checked for their form only.
         check(&["for=anybody;proto=gopher, for=10.0.0.1"], 1, "10.0.0.1 - -");
     }
 
@@ -239,7 +243,7 @@ mod tests {
         ] {
             assert_eq!(read(&fields(&[line]), 1), Err(ProtocolError::Forwarded), "{line:?}");
         }
-        // A mark left open by a client is not closed by the line of a proxy.
+        // A quotation mark left open by a client is not closed by the line of a proxy.
         assert_eq!(read(&fields(&["for=\"a", "for=10.0.0.1\""]), 1), Err(ProtocolError::Forwarded));
     }
 }

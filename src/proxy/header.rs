@@ -1,32 +1,32 @@
-//! The header of the PROXY protocol: its two forms have one meaning.
+//! The header of the PROXY protocol: both versions have the same meaning.
 //!
-//! After `proxy-protocol.txt` of HAProxy, of 2020/03/05; sections as there.
+//! Follows `proxy-protocol.txt` of HAProxy, of 2020/03/05, and cites its sections.
 
 use core::fmt;
 use core::net::SocketAddr;
 
 use super::{v1, v2};
 
-/// What a header says of the connection that it begins.
+/// The contents of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
-    /// Its bytes; what follows is the client's.
+    /// The length of the header in bytes; the client's bytes follow.
     pub(crate) length: usize,
     pub(crate) source: ProxiedSource,
-    /// Whether the client came to the proxy over TLS; only version 2 can say so.
+    /// True if the client used TLS to the proxy; version 2 only.
     pub(crate) is_secure: bool,
 }
 
-/// For whom a proxy has opened a connection.
+/// The origin of a proxied connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProxiedSource {
-    /// For itself, such as to see whether the server is well: there is no client (`LOCAL`).
+    /// The proxy itself, for example for a health check: there is no client (`LOCAL`).
     Proxy,
-    /// For a client of whom it does not say more: `UNKNOWN`, `UNSPEC`, or a protocol without connections.
+    /// A client without details: `UNKNOWN`, `UNSPEC`, or a protocol without connections.
     Unknown,
-    /// For a client that came to it over a Unix socket.
+    /// A client that reached the proxy over a Unix socket.
     Unix,
-    /// For a client that came to it over TCP.
+    /// A client that reached the proxy over TCP.
     Tcp {
         /// The client's address.
         client: SocketAddr,
@@ -35,13 +35,13 @@ pub(crate) enum ProxiedSource {
     },
 }
 
-/// Reads the header that `unread` begins with; `None` while it is not all there.
+/// Reads the header at the start of `unread`; `None` if the header is incomplete.
 ///
-/// The outcome depends on the bytes alone, never on how they were cut. What is wrong is told as soon as it is certain, so that little ever
-/// has to be kept: no more than [`LONGEST`] bytes are waited for.
+/// The outcome depends on the bytes alone, never on how they were cut. An error is reported as soon
+/// as it is certain, so at most [`LONGEST`] bytes are buffered.
 ///
 /// # Errors
-/// Whatever is no header, to the letter: the protocol leaves nothing to be guessed (§2).
+/// Every deviation from the format: the protocol allows no guessing (§2).
 pub(crate) fn read(unread: &[u8]) -> Result<Option<Header>, HeaderRefusal> {
     if begins(unread, v1::SIGNATURE) {
         return if unread.len() < v1::SIGNATURE.len() { Ok(None) } else { v1::read(unread) };
@@ -52,39 +52,39 @@ pub(crate) fn read(unread: &[u8]) -> Result<Option<Header>, HeaderRefusal> {
     Err(HeaderRefusal::Missing)
 }
 
-/// Whether `unread` begins with `signature`, as far as it goes.
+/// True if `unread` and `signature` agree over the shorter length.
 fn begins(unread: &[u8], signature: &[u8]) -> bool {
     unread.iter().zip(signature).all(|(one, other)| one == other)
 }
 
-/// Why a connection does not begin with a header.
+/// The reason for refusing a connection's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeaderRefusal {
-    /// It comes from somewhere else than a trusted proxy.
+    /// The peer is not a trusted proxy.
     Untrusted,
-    /// It begins with something else.
+    /// No signature.
     Missing,
-    /// It ended in the middle.
+    /// The connection ended within the header.
     Truncated,
-    /// It did not come in time.
+    /// The header did not arrive in time.
     Late,
-    /// Of version 1: more than 107 bytes.
+    /// Version 1: more than 107 bytes.
     LineTooLong,
-    /// Of version 1: not the line that §2.1 describes.
+    /// Version 1: not the line of §2.1.
     Line,
-    /// A binary header of another version than 2.
+    /// A binary header of a version other than 2.
     Version,
-    /// A command that is neither `LOCAL` nor `PROXY`.
+    /// A command other than `LOCAL` and `PROXY`.
     Command,
-    /// A family and a protocol that are not assigned to each other.
+    /// An unassigned pair of family and protocol.
     Family,
-    /// Of version 2: a longer one than anybody needs.
+    /// Version 2: a length over the limit.
     TooLong,
-    /// Of version 2: a length that leaves no room for the addresses.
+    /// Version 2: a length too short for the addresses.
     TooShort,
-    /// Of version 2: an extension that is not as long as it says, or is there twice.
+    /// Version 2: an extension that is repeated or has a wrong length.
     Extension,
-    /// Of version 2: a checksum of something else.
+    /// Version 2: a wrong checksum.
     Checksum,
 }
 
@@ -108,7 +108,7 @@ impl fmt::Display for HeaderRefusal {
     }
 }
 
-/// The most that is ever waited for: a header of version 2 with as many extensions as are let pass.
+/// The most bytes waited for: a header of version 2 with the most extensions allowed.
 #[cfg(any(test, fuzzing))]
 pub(super) const LONGEST: usize = v2::FIXED + v2::MOST;
 

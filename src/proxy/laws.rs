@@ -1,4 +1,4 @@
-//! What must hold for any bytes whatever of a proxy, as `h1::laws` has it for those of a client.
+//! Invariants of proxy input for any bytes, as `h1::laws` for client input.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::FORWARDED};
 
@@ -8,7 +8,8 @@ use super::network::Networks;
 use super::node::{Claims, Node};
 use super::trust::Trust;
 
-/// A header of the PROXY protocol: the same however cut, never longer than what is waited for, and not touched by what follows it.
+/// Checks a PROXY header: the same for every cut, never longer than the limit, and independent of
+/// the bytes after it.
 pub fn proxy_header(bytes: &[u8]) {
     let whole = header::read(bytes);
     let mut first = Ok(None);
@@ -32,8 +33,8 @@ pub fn proxy_header(bytes: &[u8]) {
     }
 }
 
-/// What proxies say with a request: never more than is believed, the same for the last lines whatever stands before them, and each claim
-/// one that reads the same when it is written again.
+/// Checks forwarding fields: only trusted fields count, lines before the last `hops` do not matter,
+/// and each claim reads the same after being written again.
 pub fn forwarded(bytes: &[u8]) {
     let Some((choice, text)) = bytes.split_first() else { return };
     let hops = usize::from(choice & 3) + 1;
@@ -123,7 +124,7 @@ mod tests {
             b"\"",
             b"\\",
         ];
-        // The same noise each time: what fails once fails again.
+        // The same noise in each run, so a failure is reproducible.
         let mut state = 7_u64;
         let mut next = |below: usize| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -1,25 +1,26 @@
-//! `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`: lists without a standard, to which each proxy adds at the right.
+//! `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`: lists without a standard; each
+//! proxy appends an entry at the right.
 //!
-//! The last entry is that of the nearest proxy. With so many proxies of ours in front as `hops` says, the last `hops` entries are theirs,
-//! and the first of those is what the outermost of them has seen. What stands further to the left may have come from anybody, and is not even
-//! looked at.
+//! The last entry is from the nearest proxy. With `hops` trusted proxies, the last `hops` entries
+//! are theirs, and the first of those is from the outermost proxy. Entries further left may be
+//! forged by the client and are not parsed.
 
 use http::{HeaderMap, HeaderName};
 
 use super::node::{self, Brackets, Claims};
 use crate::h1::error::ProtocolError;
 
-/// Where the client's address stands.
+/// The field for the client's address.
 pub(crate) const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// Where the scheme stands that the client used.
+/// The field for the scheme used by the client.
 pub(crate) const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-/// Where the host stands that the client asked for.
+/// The field for the host requested by the client.
 pub(crate) const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Reads those of the three that are among `believed`.
+/// Reads those of the three fields that are in `believed`.
 ///
 /// # Errors
-/// `Forwarded` (400) where an entry that counts is none.
+/// `Forwarded` (400) for an invalid entry among the last `hops`.
 pub(super) fn read(fields: &HeaderMap, hops: usize, believed: &[HeaderName]) -> Result<Claims, ProtocolError> {
     let lists = Lists { fields, hops, believed };
     Ok(Claims {
@@ -37,7 +38,8 @@ struct Lists<'a> {
 }
 
 impl Lists<'_> {
-    /// The entry of the outermost proxy of ours; of all that are ours, if there are fewer than there should be.
+    /// The entry of the outermost trusted proxy: the `hops`-th from the right, or the first of
+    /// fewer.
     fn outermost<T>(
         &self,
         name: &HeaderName,
@@ -46,7 +48,7 @@ impl Lists<'_> {
         if !self.believed.contains(name) {
             return Ok(None);
         }
-        // A proxy may add a line of its own instead of an entry.
+        // A proxy may append a line instead of an entry.
         let lines = self.fields.get_all(name).into_iter().rev();
         let entries = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
         let mut outermost = None;
@@ -85,7 +87,7 @@ mod tests {
         let list = "10.0.0.1, 10.0.0.2 ,10.0.0.3,\t10.0.0.4";
         for (hops, expected) in [(1, "10.0.0.4"), (2, "10.0.0.3"), (3, "10.0.0.2"), (4, "10.0.0.1"), (9, "10.0.0.1")] {
             check_client(list, hops, Ok(Some(expected)));
-            // A line for each entry says the same, and so do lines of several.
+            // A line for each entry means the same, and so do lines of several entries.
             check_client(&list.replace(',', "|"), hops, Ok(Some(expected)));
             check_client(&list.replacen(',', "|", 2), hops, Ok(Some(expected)));
         }

@@ -1,15 +1,16 @@
-//! What a proxy says of the client behind it: before the first request of a connection, or with each request. Without any I/O.
+//! A proxy's description of its client, at the start of a connection or with each request. Without
+//! any I/O.
 //!
 //! | what | file |
 //! |---|---|
 //! | a header of the PROXY protocol, before everything else | [`header`], as text [`v1`], as bytes [`v2`] |
-//! | who is believed, and in what | [`trust`], [`network`] |
+//! | trusted proxies and their fields | [`trust`], [`network`] |
 //! | the field `Forwarded` of RFC 7239 | [`forwarded`] |
 //! | the fields `X-Forwarded-For`, `-Proto` and `-Host` | [`legacy`] |
-//! | what either of them calls a client, a scheme, a host | [`node`] |
+//! | the syntax of a client, a scheme, a host | [`node`] |
 //!
-//! Whoever can write these can pass for anybody. So nothing is guessed: it is read where it was said to be, and refused where it could be
-//! read in two ways. Nothing here reads a clock, takes a lock or can panic.
+//! A sender of these headers can impersonate any client. So a header is read only from trusted
+//! proxies, and refused if ambiguous. No code here reads a clock, takes a lock or can panic.
 
 pub(crate) mod forwarded;
 pub(crate) mod header;

@@ -1,4 +1,4 @@
-//! Addresses that are trusted: networks, single addresses, Unix sockets.
+//! Trusted addresses: networks, single addresses, Unix sockets.
 
 use core::net::{IpAddr, Ipv6Addr};
 
@@ -6,25 +6,25 @@ use core::net::{IpAddr, Ipv6Addr};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Networks {
     networks: Vec<Network>,
-    /// Whether what has no address of IP belongs to it.
+    /// True if peers without an IP address belong to the set.
     has_unix: bool,
 }
 
-/// A network, as the IPv6 addresses that stand for its members: those of IPv4 are mapped (RFC 4291 §2.5.5.2).
+/// A network as a range of IPv6 addresses; IPv4 addresses are mapped (RFC 4291 §2.5.5.2).
 ///
-/// So an IPv4 client is known again at a socket for both families.
+/// So an IPv4 client matches at a dual-stack socket too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Network {
     bits: u128,
-    /// Those that count.
+    /// The bits to compare.
     mask: u128,
 }
 
 impl Networks {
-    /// Reads what each of `texts` writes: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`, or `unix`.
+    /// Parses each of `texts`: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`, or `unix`.
     ///
     /// # Errors
-    /// The text that writes none, and why.
+    /// The invalid text, and the reason.
     pub(crate) fn read<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, (&'a str, &'static str)> {
         let mut all = Self::default();
         for text in texts {
@@ -37,7 +37,7 @@ impl Networks {
         Ok(all)
     }
 
-    /// Whether `address` belongs to it; `None`: a peer at a Unix socket, or in memory.
+    /// True if the set contains `address`; `None`: a peer at a Unix socket, or in memory.
     pub(crate) fn has(&self, address: Option<IpAddr>) -> bool {
         match address {
             None => self.has_unix,

@@ -1,44 +1,46 @@
-//! How proxies write a client, a scheme and a host (RFC 7239 §5 and §6).
+//! The syntax of a client, a scheme and a host in forwarding fields (RFC 7239 §5 and §6).
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::h1::{error::ProtocolError, grammar, target};
 
-/// What is said of a request's client: what is not said is not known, but for what the connection tells.
+/// The claims about a request's client; the connection supplies missing values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Claims {
     pub(crate) client: Option<Node>,
     /// `http` or `https`.
     pub(crate) scheme: Option<&'static str>,
-    /// A host, perhaps with a port, as in the field Host.
+    /// A host with an optional port, as in the field Host.
     pub(crate) host: Option<Box<str>>,
-    /// Whether a field came with it that only a proxy has any business with, believed or not: somebody stands between, whoever that is.
+    /// True if the request had a field reserved for proxies, trusted or not: an intermediary is
+    /// likely.
     pub(crate) is_relayed: bool,
 }
 
-/// Who a client is.
+/// The address of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Node {
-    /// The proxy does not know, or does not want to tell: `unknown`, or a name of its own making.
+    /// Not disclosed by the proxy: `unknown`, or an obfuscated name.
     Hidden,
     At(IpAddr),
 }
 
-/// Whether an IPv6 address may stand without brackets, as in `X-Forwarded-For`, whose entries seldom have a port.
+/// The rule for brackets around IPv6 addresses. `X-Forwarded-For` seldom has ports and often omits
+/// brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Brackets {
     Demanded,
     Optional,
 }
 
-/// Reads `nodename [ ":" node-port ]` (RFC 7239 §6). The port is checked and forgotten.
+/// Reads `nodename [ ":" node-port ]` (RFC 7239 §6). The port is checked and dropped.
 ///
 /// # Errors
 /// `Forwarded` (400) for anything else.
 pub(super) fn node(text: &[u8], brackets: Brackets) -> Result<Node, ProtocolError> {
     let text = core::str::from_utf8(text).map_err(|_| ProtocolError::Forwarded)?;
     if brackets == Brackets::Optional {
-        // nginx calls a client so that came over a Unix socket.
+        // nginx writes this for a client at a Unix socket.
         if text == "unix:" {
             return Ok(Node::Hidden);
         }
@@ -66,10 +68,11 @@ pub(super) fn node(text: &[u8], brackets: Brackets) -> Result<Node, ProtocolErro
     if is_whole { Ok(node) } else { Err(ProtocolError::Forwarded) }
 }
 
-/// Reads a scheme. `ws` and `wss`, as some say for what begins as HTTP and becomes a WebSocket, are its two as well.
+/// Reads a scheme. Maps `ws` and `wss`, sent by some proxies for WebSocket requests, to `http` and
+/// `https`.
 ///
 /// # Errors
-/// `Forwarded` (400) for another: nothing else can have come by way of HTTP.
+/// `Forwarded` (400) for any other scheme.
 pub(super) fn scheme(text: &[u8]) -> Result<&'static str, ProtocolError> {
     let is = |scheme: &[u8]| text.eq_ignore_ascii_case(scheme);
     match () {
@@ -82,19 +85,19 @@ pub(super) fn scheme(text: &[u8]) -> Result<&'static str, ProtocolError> {
 /// Reads a host, as in the field Host.
 ///
 /// # Errors
-/// `Forwarded` (400) for what would be none there.
+/// `Forwarded` (400) for an invalid Host value.
 pub(super) fn host(text: &[u8]) -> Result<Box<str>, ProtocolError> {
     let host = core::str::from_utf8(text).map_err(|_| ProtocolError::Forwarded)?;
     if target::is_authority(text) { Ok(host.into()) } else { Err(ProtocolError::Forwarded) }
 }
 
-/// `"_" 1*( ALPHA / DIGIT / "." / "_" / "-")` (RFC 7239 §6.3).
+/// True for `"_" 1*( ALPHA / DIGIT / "." / "_" / "-")` (RFC 7239 §6.3).
 fn is_obfuscated(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     text.strip_prefix('_').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(is_part))
 }
 
-/// `1*5DIGIT`, and a port that can exist.
+/// True for `1*5DIGIT` up to 65,535.
 fn is_port(text: &str) -> bool {
     (1..=5).contains(&text.len()) && grammar::decimal(text.as_bytes()).is_some_and(|port| port <= 65_535)
 }

@@ -1,4 +1,5 @@
-//! Who is believed, and in what; everything else of the kind is taken out of a request.
+//! The trusted proxies and their trusted fields. All other forwarding fields are removed from a
+//! request.
 
 use core::net::IpAddr;
 
@@ -13,24 +14,28 @@ use crate::h1::error::ProtocolError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trust {
     pub(crate) proxies: Networks,
-    /// How many of them a request passes; at least 1.
+    /// The number of trusted proxies in front; at least 1.
     pub(crate) hops: usize,
-    /// The fields that they are believed, and that come from nobody else; never `Forwarded` beside those that say the same in other words.
+    /// The fields accepted from trusted proxies, and from no other peer. Never has both `Forwarded`
+    /// and fields of the same meaning.
     pub(crate) fields: Vec<HeaderName>,
 }
 
 impl Trust {
-    /// Whether `address` is a trusted proxy's; `None`: of a peer at a Unix socket, or in memory.
+    /// True if `address` is a trusted proxy; `None`: a peer at a Unix socket, or in memory.
     pub(crate) fn has(&self, address: Option<IpAddr>) -> bool {
         self.proxies.has(address)
     }
 
-    /// Takes out of `fields` what its sender is not believed, and reads what it is believed if `is_trusted`.
+    /// Removes untrusted forwarding fields from `fields`, and reads the trusted ones if
+    /// `is_trusted`.
     ///
-    /// That something was there is kept (`is_relayed`): who lets only this machine in must not take a proxy on it for it.
+    /// Records their presence in `is_relayed`: a local-only check must not accept requests relayed
+    /// by a local proxy.
     ///
     /// # Errors
-    /// `Forwarded` (400) if a trusted proxy says what cannot be understood. Better no answer than one to somebody else.
+    /// `Forwarded` (400) for malformed claims of a trusted proxy: an error is better than answering
+    /// the wrong client.
     pub(crate) fn judge(&self, is_trusted: bool, fields: &mut HeaderMap) -> Result<Claims, ProtocolError> {
         let proxys: Vec<HeaderName> = fields.keys().filter(|name| self.is_proxys(name.as_str())).cloned().collect();
         let is_relayed = !proxys.is_empty();
@@ -49,20 +54,20 @@ impl Trust {
         Ok(Claims { is_relayed, ..claims })
     }
 
-    /// Whether only a proxy has any business with a field of this name, or one that becomes the same in an environ.
+    /// True for a field name reserved for proxies, or one equal to such a name in a CGI environ.
     fn is_proxys(&self, name: &str) -> bool {
         let is = |known: &HeaderName| name.len() == known.as_str().len() && begins(name, known.as_str());
         begins(name, FAMILY) || is(&FORWARDED) || self.fields.iter().any(is)
     }
 }
 
-/// Whether `name` begins with `known`, an underscore being as good as a hyphen.
+/// True if `name` begins with `known`; an underscore in `name` matches a hyphen.
 fn begins(name: &str, known: &str) -> bool {
     let is_same = |(one, other): (u8, u8)| one == other || (one == b'_' && other == b'-');
     name.len() >= known.len() && name.bytes().zip(known.bytes()).all(is_same)
 }
 
-/// How the names of all begin that proxies have thought of.
+/// The common prefix of the forwarding fields invented by proxies.
 const FAMILY: &str = "x-forwarded-";
 
 #[cfg(test)]
@@ -130,7 +135,7 @@ mod tests {
             let claims = trust(believed).judge(is_trusted, &mut request(&["x-forwarded-for"])).unwrap();
             assert_eq!(claims.client, expected, "{believed:?} {is_trusted}");
         }
-        // Nonsense is refused of those only who would have been believed.
+        // Malformed fields are refused only if they would have been trusted.
         let nonsense = || request(&["forwarded"]);
         assert_eq!(trust(&["forwarded"]).judge(true, &mut nonsense()), Err(ProtocolError::Forwarded));
         let nothing = Ok(Claims { is_relayed: true, ..Claims::default() });

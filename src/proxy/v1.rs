@@ -1,18 +1,19 @@
-//! Version 1: one line of text, `PROXY TCP4 192.0.2.1 192.0.2.9 56324 443`, at most 107 bytes with its CR LF (§2.1).
+//! Version 1: one line of text, `PROXY TCP4 192.0.2.1 192.0.2.9 56324 443`, at most 107 bytes with
+//! its CR LF (§2.1).
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::header::{Header, HeaderRefusal, ProxiedSource};
 
-/// How it begins.
+/// The first bytes of a header.
 pub(super) const SIGNATURE: &[u8] = b"PROXY ";
 
-/// Reads a header that begins with [`SIGNATURE`]; `None` while it is not all there.
+/// Reads a header that begins with [`SIGNATURE`]; `None` if the header is incomplete.
 pub(super) fn read(unread: &[u8]) -> Result<Option<Header>, HeaderRefusal> {
     let window = unread.get(..LONGEST).unwrap_or(unread);
     let end = window.iter().position(|byte| !matches!(byte, b' '..=b'~')).unwrap_or(window.len());
     let (line, rest) = window.split_at_checked(end).ok_or(HeaderRefusal::Line)?;
-    // Whatever comes next: with its end it would be longer.
+    // No end of the line can follow within the limit.
     if end.saturating_add(CRLF) > LONGEST {
         return Err(HeaderRefusal::LineTooLong);
     }
@@ -26,7 +27,7 @@ pub(super) fn read(unread: &[u8]) -> Result<Option<Header>, HeaderRefusal> {
     Ok(Some(Header { length: end.saturating_add(CRLF), source, is_secure: false }))
 }
 
-/// Reads what stands behind `PROXY `. Behind `UNKNOWN` anything may stand, and means nothing.
+/// Reads the text after `PROXY `. Text after `UNKNOWN` is ignored.
 fn source(text: &str) -> Option<ProxiedSource> {
     let mut parts = text.split(' ');
     let ip: fn(&str) -> Option<IpAddr> = match parts.next()? {
@@ -46,12 +47,12 @@ fn source(text: &str) -> Option<ProxiedSource> {
     })
 }
 
-/// Digits without a needless zero.
+/// Parses digits without a leading zero.
 fn port(text: &str) -> Option<u16> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if is_plain { text.parse().ok() } else { None }
 }
 
-/// What the longest line there can be has, its CR LF included.
+/// The length of the longest possible line, its CR LF included.
 const LONGEST: usize = 107;
 const CRLF: usize = 2;

@@ -1,19 +1,22 @@
-//! Version 2: sixteen bytes, the addresses, and extensions of a type, a length and a value each (§2.2).
+//! Version 2: sixteen bytes, the addresses, and extensions of a type, a length and a value each
+//! (§2.2).
 //!
-//! Of the extensions two are read: the checksum, which is checked, and whether the client came over TLS. All others are passed over.
+//! Two extensions are read: the checksum, which is verified, and the client's use of TLS. All
+//! others are skipped.
 
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::header::{Header, HeaderRefusal, ProxiedSource};
 
-/// How it begins.
+/// The first bytes of a header.
 pub(super) const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
-/// The signature, version and command, family and protocol, and the length of the rest.
+/// Bytes of the signature, version and command, family and protocol, and the length of the rest.
 pub(super) const FIXED: usize = 16;
-/// Bytes of addresses and extensions. The addresses are at most 216; the rest is more than a chain of names and a certificate's take.
+/// The most bytes of addresses and extensions. Addresses take up to 216; the rest exceeds a chain
+/// of names plus a certificate.
 pub(super) const MOST: usize = 4096;
 
-/// Reads a header that begins with [`SIGNATURE`]; `None` while it is not all there.
+/// Reads a header that begins with [`SIGNATURE`]; `None` if the header is incomplete.
 pub(super) fn read(unread: &[u8]) -> Result<Option<Header>, HeaderRefusal> {
     match unread.get(SIGNATURE.len()) {
         Some(byte) if byte >> 4 != 2 => return Err(HeaderRefusal::Version),
@@ -34,7 +37,7 @@ pub(super) fn read(unread: &[u8]) -> Result<Option<Header>, HeaderRefusal> {
     let Some(body) = rest.get(..count) else { return Ok(None) };
     let source = if is_local { ProxiedSource::Proxy } else { addresses.read(body).ok_or(HeaderRefusal::TooShort)? };
     let length = FIXED.saturating_add(count);
-    // What belongs to addresses that are not looked at is not looked at either.
+    // The extensions of ignored addresses are ignored too.
     let is_secure = match addresses {
         Addresses::Ignored => false,
         _ => {
@@ -45,10 +48,10 @@ pub(super) fn read(unread: &[u8]) -> Result<Option<Header>, HeaderRefusal> {
     Ok(Some(Header { length, source, is_secure }))
 }
 
-/// What stands behind the fixed part.
+/// The kind of addresses after the fixed part.
 #[derive(Clone, Copy)]
 enum Addresses {
-    /// Nothing that is of use.
+    /// No usable addresses.
     Ignored,
     Inet,
     Inet6,
@@ -56,8 +59,8 @@ enum Addresses {
 }
 
 impl Addresses {
-    /// Those of a family (high half) and a protocol. A protocol without connections is let pass as the unspecified one, as the
-    /// specification has it for all that a receiver does not implement.
+    /// The kind for a family (high half) and a protocol. A connectionless protocol counts as
+    /// unspecified, as the specification requires for all that a receiver does not implement.
     fn of(family: u8) -> Result<Self, HeaderRefusal> {
         match family {
             0x00 | 0x12 | 0x22 | 0x32 => Ok(Self::Ignored),
@@ -109,7 +112,7 @@ fn ports(bytes: &[u8]) -> Option<(u16, u16)> {
     Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
 }
 
-/// Goes through the extensions of `header`, which begin at `at`; says whether the client came over TLS.
+/// Reads the extensions of `header` from `at` on; returns true if the client used TLS.
 fn extensions(header: &[u8], mut at: usize) -> Result<bool, HeaderRefusal> {
     let (mut checksum, mut tls) = (None, None);
     while let Some(rest) = header.get(at..).filter(|rest| !rest.is_empty()) {
@@ -142,7 +145,7 @@ fn extension(bytes: &[u8]) -> Option<(u8, &[u8])> {
     Some((*kind, rest.get(..usize::from(u16::from_be_bytes([*high, *low])))?))
 }
 
-/// The checksum of RFC 4960 appendix B, over `parts` one behind the other.
+/// The checksum of RFC 4960 appendix B over the concatenated `parts`.
 pub(super) fn crc32c(parts: &[&[u8]]) -> u32 {
     let bytes = parts.iter().flat_map(|part| part.iter());
     !bytes.fold(u32::MAX, |sum, byte| {
@@ -150,14 +153,14 @@ pub(super) fn crc32c(parts: &[&[u8]]) -> u32 {
     })
 }
 
-/// The command that is not `LOCAL`.
+/// The command other than `LOCAL`.
 const PROXY: u8 = 1;
 const EXTENSION_HEAD: usize = 3;
 /// `PP2_TYPE_CRC32C`.
 pub(super) const CHECKSUM: u8 = 0x03;
-/// `PP2_TYPE_SSL`, whose first byte is a set of flags.
+/// `PP2_TYPE_SSL`; its first byte is a set of flags.
 pub(super) const TLS: u8 = 0x20;
 /// `PP2_CLIENT_SSL`.
 const OVER_TLS: u8 = 1;
-/// Castagnoli's, its bits turned round.
+/// Castagnoli's polynomial, bit-reversed.
 const POLYNOMIAL: u32 = 0x82f6_3b78;

@@ -1,4 +1,4 @@
-//! Where a server listens: as it is asked to, as it does, and as people would write it.
+//! The addresses of a server: as set, as bound, and in words.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,9 +6,10 @@ use super::Server;
 use crate::address::BindAddr;
 
 impl Server {
-    /// The URL of its root, for people: `http://127.0.0.1:8080`; of a Unix socket the path, or `@` and its name; of several addresses the
-    /// first. With TLS it begins with `https://`. Port 80, or 443, is left out, `0.0.0.0` and `::` become this machine's name, and port 0 the
-    /// real one while it runs.
+    /// Returns the URL of the server's root, for users: `http://127.0.0.1:8080`, or `https://` with
+    /// TLS. Of several addresses the first counts; a Unix socket gives its path, or `@` and its
+    /// name. Port 80, or 443 with TLS, is left out. `0.0.0.0` and `::` become this machine's name,
+    /// and port 0 the real port of a running server.
     #[must_use]
     pub fn base(&self) -> String {
         match self.bind_addr() {
@@ -25,7 +26,8 @@ impl Server {
         }
     }
 
-    /// Where it is asked to listen: the first of `listen`, or `socket_file`, or `socket_host` and `socket_port`.
+    /// Returns the address to listen on, as set: the first of `listen`, or `socket_file`, or
+    /// `socket_host` and `socket_port`.
     #[must_use]
     pub fn bind_addr(&self) -> BindAddr {
         match (self.settings.listen.first(), &self.settings.socket_file) {
@@ -35,7 +37,8 @@ impl Server {
         }
     }
 
-    /// Sets where the next start listens, and nowhere else: a path sets `socket_file`, a host and port clear it, what is inherited sets `listen`.
+    /// Sets the only address for the next start: a path sets `socket_file`, a host and port clear
+    /// `socket_file`, an inherited descriptor sets `listen`.
     pub fn set_bind_addr(&mut self, address: BindAddr) {
         self.settings.listen.clear();
         match address {
@@ -49,19 +52,22 @@ impl Server {
         }
     }
 
-    /// The first address of TCP it listens on, with its real port; `None` unless it runs, and where it listens on Unix sockets only.
+    /// Returns the first TCP address of the server, with the real port; `None` if the server does
+    /// not run, or listens on Unix sockets only.
     #[must_use]
     pub fn bound_addr(&self) -> Option<SocketAddr> {
         self.shared.addresses().first().copied()
     }
 
-    /// Everything it listens on: IP addresses with their real ports, paths and names of Unix sockets; empty unless it runs.
+    /// Returns all addresses of the server: IP addresses with real ports, paths and names of Unix
+    /// sockets; empty unless the server runs.
     #[must_use]
     pub fn listening(&self) -> Vec<BindAddr> {
         self.shared.listening()
     }
 
-    /// What it serves on, in words: each address while it runs, TCP as a URL, else what it is asked for.
+    /// Describes the addresses in words: the bound addresses of a running server, TCP as a URL,
+    /// else the set addresses.
     #[must_use]
     pub fn description(&self) -> String {
         let words: Vec<String> = self.listening().iter().map(|address| self.in_words(address)).collect();
@@ -72,7 +78,7 @@ impl Server {
         if asked.is_empty() { self.bind_addr().to_string() } else { asked.join(", ") }
     }
 
-    /// `https` with TLS, else `http`: as it runs, or as it is asked to.
+    /// Returns `https` with TLS, else `http`; of the running server, or else of the settings.
     pub(crate) fn scheme(&self) -> &'static str {
         let is_asked = self.settings.ssl_certificate.is_some() || self.settings.ssl_context.is_some();
         if self.shared.is_secure().unwrap_or(is_asked) { "https" } else { "http" }
@@ -91,7 +97,7 @@ fn without_kind(address: &BindAddr) -> String {
     text.strip_prefix("unix:").map_or(text.clone(), str::to_owned)
 }
 
-/// The name under which others reach what listens everywhere.
+/// Returns this machine's name for an unspecified address, else `host`.
 fn public_name(host: &str) -> String {
     match host.parse::<IpAddr>() {
         Ok(address) if address.is_unspecified() => match std::fs::read_to_string("/proc/sys/kernel/hostname") {

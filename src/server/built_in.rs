@@ -1,4 +1,4 @@
-//! The built-in HTTP server as others would control it.
+//! The built-in HTTP server, as an instance for another controller.
 
 use std::error;
 use std::io;
@@ -15,7 +15,7 @@ use crate::message::Handler;
 use crate::settings::Instance;
 use crate::statistics::Statistics;
 
-/// The engine, with what it is to serve.
+/// The engine, with its config and handler.
 struct BuiltIn {
     config: Config,
     handler: Arc<dyn Handler>,
@@ -36,11 +36,12 @@ struct State {
 }
 
 impl Server {
-    /// The HTTP server that its settings lead to, and where it is to listen: [`instance`](crate::Settings::instance) if there is one, else a
-    /// new one of the built-in kind with these settings and the same handler. CherryPy: `httpserver_from_self`, the same.
+    /// Returns the HTTP server of these settings, and the address to listen on. The HTTP server is
+    /// [`instance`](crate::Settings::instance) if set, else a new built-in server with these
+    /// settings and the same handler. CherryPy: `httpserver_from_self`, the same.
     ///
     /// # Errors
-    /// The first setting that is out of range, contradicts another or names a file that will not do.
+    /// The first setting that is out of range, contradicts another or names an unusable file.
     pub fn httpserver_from_self(&self) -> Result<(Instance, BindAddr), Error> {
         let instance = match &self.settings.instance {
             Some(instance) => instance.clone(),
@@ -76,7 +77,7 @@ impl HttpServer for BuiltIn {
         engine.stop();
         engine.join_rest();
         let mut state = self.course.state();
-        // The next start begins anew.
+        // Resets the state for the next start.
         *state = State { engine: state.engine.take(), failure: state.failure.take(), is_told: false };
         state.failure.take().map_or(Ok(()), |error| Err(error.into()))
     }

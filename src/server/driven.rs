@@ -1,4 +1,5 @@
-//! The buses that `quickstart` starts, and ends with: the server is what the process is for, and they are the rest of it.
+//! The buses that `quickstart` starts and ends: the server is the purpose of the process, the buses
+//! run the other parts.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -10,21 +11,22 @@ use crate::error::Error;
 pub(super) struct Driven {
     buses: Vec<Bus>,
     course: Mutex<Course>,
-    /// Rings once no more are going to be started.
+    /// Notified when no further bus is going to be started.
     pub(super) settled: Condvar,
 }
 
-/// How far it is.
+/// The progress of `quickstart`.
 pub(super) struct Course {
-    /// How many have been started, or are being so: the first ones.
+    /// Number of buses started or being started, from the first.
     begun: usize,
     pub(super) is_starting: bool,
-    /// Whether an end has been asked for, which those that are being started then put off.
+    /// True if an end was requested; a start under way delays the end.
     is_over: bool,
 }
 
 impl Driven {
-    /// Those that `shared` is on, unless it runs. One that is started, or that others are about to start or stop, is theirs.
+    /// Selects the buses of `shared` that are at rest; none unless the server is stopped. Any other
+    /// bus is left to its starter.
     pub(super) fn by(shared: &Shared) -> Self {
         let buses = {
             let life = shared.settled();
@@ -40,8 +42,8 @@ impl Driven {
         self.buses.is_empty()
     }
 
-    /// Starts one after the other, until one fails or an end is asked for; says whether that was so. Where it does not go well, none is
-    /// left that it has started.
+    /// Starts the buses in order, until one fails or an end is requested. Returns true if an end
+    /// was requested. In both cases all started buses exit.
     pub(super) fn start(&self) -> Result<bool, Error> {
         let mut started = Ok(());
         for bus in &self.buses {
@@ -49,7 +51,7 @@ impl Driven {
             started = bus.start();
             let mut course = self.course();
             if started.is_err() {
-                // It has been ended, or is another's.
+                // The bus has ended, or was started by another caller.
                 course.begun -= 1;
             }
             if started.is_err() || course.is_over {
@@ -63,7 +65,7 @@ impl Driven {
         started.map(|()| is_over).map_err(|source| Error::Bus { source })
     }
 
-    /// Enters that no more are going to be started; says whether an end has been asked for.
+    /// Records that no further bus is going to be started. Returns true if an end was requested.
     pub(super) fn settle(&self) -> bool {
         let mut course = self.course();
         course.is_starting = false;
@@ -73,7 +75,8 @@ impl Driven {
         is_over
     }
 
-    /// Has those exit that have begun, the last one first; says whether that is all, as opposed to that whoever starts them sees to the rest.
+    /// Exits the started buses, the last one first. Returns false during a start; then the starting
+    /// thread ends the rest.
     pub(super) fn exit(&self) -> bool {
         let (begun, is_starting) = {
             let mut course = self.course();
@@ -81,26 +84,26 @@ impl Driven {
             (course.begun, course.is_starting)
         };
         for bus in self.buses[..begun].iter().rev() {
-            // Who fails at it is logged.
+            // The bus logs the failure.
             let _ = bus.exit();
         }
         !is_starting
     }
 
-    /// Ends them, if nobody has, and waits for that.
+    /// Exits the buses, unless done already, and waits for their end.
     pub(super) fn end(&self) -> Result<(), Error> {
         self.exit();
         let ended = self.begun().iter().map(Bus::block).fold(Ok(()), Result::and);
         ended.map_err(|source| Error::Bus { source })
     }
 
-    /// Those that have been started, or are being so.
+    /// Returns the buses started or being started.
     pub(super) fn begun(&self) -> &[Bus] {
         let begun = self.course().begun;
         &self.buses[..begun]
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// Locks the progress. No code under this lock can panic half-way, so poisoning is ignored.
     pub(super) fn course(&self) -> MutexGuard<'_, Course> {
         self.course.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,11 +1,11 @@
-//! What is opened anew while the server runs, such as log files: CherryPy's channel `graceful`.
+//! Reopening of files while the server runs, such as log files: CherryPy's channel `graceful`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Server, ServerHandle};
 
-/// Who wants to know.
+/// The callbacks that reopen files.
 #[derive(Default)]
 pub(super) struct Listeners(Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>);
 
@@ -19,7 +19,7 @@ impl Listeners {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Tells each in turn, whatever the others do.
+    /// Calls the listeners in order; a panic does not stop the others.
     pub(super) fn tell(&self) {
         let listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for listener in listeners {
@@ -31,19 +31,21 @@ impl Listeners {
 }
 
 impl Server {
-    /// Has `listener` called whenever files are to be opened anew because others have moved them, as logrotate does: at SIGUSR1 and SIGHUP
-    /// while [`quickstart`](Self::quickstart) blocks (feature `signals`), and at [`ServerHandle::graceful`].
+    /// Calls `listener` when files are to be reopened because another process has moved them, as
+    /// logrotate does. That is at SIGUSR1 and SIGHUP while [`quickstart`](Self::quickstart) blocks
+    /// (feature `signals`), and at [`ServerHandle::graceful`].
     ///
-    /// The server goes on serving meanwhile. `listener` runs on a thread of the server's or of whoever asks; a panic is logged. Both are
-    /// left alone if no listener was there when `quickstart` began, and no TLS; SIGHUP not if there is [`on_reload`](Self::on_reload).
+    /// The server goes on serving meanwhile. `listener` runs on a thread of the server or of the
+    /// caller; a panic is logged. `quickstart` catches the signals only if there was a listener or
+    /// TLS at the start; for SIGHUP, [`on_reload`](Self::on_reload) is enough.
     pub fn on_graceful(&self, listener: impl Fn() + Send + Sync + 'static) {
         self.shared.graceful.add(Arc::new(listener));
     }
 }
 
 impl ServerHandle {
-    /// Loads certificates anew, as [`reload_tls`](Self::reload_tls) does, logging what goes wrong; then calls everything that was given to
-    /// [`Server::on_graceful`], one after the other, in the order in which it was given.
+    /// Reloads certificates, as [`reload_tls`](Self::reload_tls) does, and logs errors. Then calls
+    /// the listeners of [`Server::on_graceful`], in the order of registration.
     pub fn graceful(&self) {
         self.shared.go_gracefully();
     }

@@ -1,4 +1,5 @@
-//! An HTTP server of the user's own, under the life cycle of ours: on a thread of its own, told when to stop, and asked how it ended.
+//! A user-supplied HTTP server under our life cycle: runs on a thread, is told to stop, and reports
+//! the end.
 
 use std::error;
 use std::net::{IpAddr, SocketAddr};
@@ -14,20 +15,20 @@ use crate::error::Error;
 use crate::http_server::{HttpServer, Ready, Stopped};
 use crate::settings::Instance;
 
-/// Why it has ended.
+/// The cause of an end.
 type Cause = Arc<dyn error::Error + Send + Sync>;
 
-/// An instance that is controlled, for one start.
+/// A controlled instance, for one start.
 pub(super) struct Controlled {
     server: Arc<dyn HttpServer>,
     address: BindAddr,
-    /// How long a stop may take before it is cut.
+    /// Time limit of a stop; then the instance is cut.
     patience: Duration,
     course: Arc<Course>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// How it is going, between the thread that serves and those that control it.
+/// The progress of a run, shared by the serving and the controlling threads.
 #[derive(Default)]
 struct Course {
     state: Mutex<State>,
@@ -36,20 +37,20 @@ struct Course {
 
 #[derive(Default)]
 struct State {
-    /// Where it accepts, once it does.
+    /// The addresses of the instance, once accepting.
     accepts: Option<Vec<BindAddr>>,
-    /// How it has ended, once it has.
+    /// The result of the run, once ended.
     end: Option<Result<(), Cause>>,
-    /// Whether that is as it should be: it was told to stop, or has been reported.
+    /// True if the end was requested, or has been reported.
     is_told: bool,
     is_cut: bool,
     serves: Option<ThreadId>,
-    /// Who is told of an end that nobody has asked for.
+    /// The server to tell of an unexpected end.
     shared: Weak<Shared>,
 }
 
 impl Controlled {
-    /// `instance`, to be told to listen on `address`.
+    /// Prepares a run of `instance`, to listen on `address`.
     pub(super) fn new(instance: &Instance, address: Option<&BindAddr>, patience: Duration) -> Self {
         let nowhere = || BindAddr::Inherited(String::new());
         Self {
@@ -65,10 +66,10 @@ impl Controlled {
         &*self.server
     }
 
-    /// Has it serve, and waits until it accepts.
+    /// Starts the instance, and waits for the accept.
     ///
     /// # Errors
-    /// `Serving` with the reason if it has ended before; `Thread`.
+    /// `Serving` with the reason if the instance ended before; `Thread`.
     pub(super) fn open(&self) -> Result<(), Error> {
         let (server, address, course) = (Arc::clone(&self.server), self.address.clone(), Arc::clone(&self.course));
         let spawned = thread::Builder::new().name(NAME.to_owned()).spawn(move || serve(&*server, &address, &course));
@@ -84,7 +85,7 @@ impl Controlled {
         Err(Error::Serving { source: end.err().unwrap_or_else(|| Arc::from(early())) })
     }
 
-    /// Has `shared` told of an end that nobody has asked for; at once, if that has come.
+    /// Reports an unexpected end to `shared`; at once, if already ended.
     pub(super) fn watch(&self, shared: &Arc<Shared>) {
         let report = {
             let mut state = self.course.state();
@@ -96,7 +97,8 @@ impl Controlled {
         }
     }
 
-    /// Tells it to stop, waits for that, cuts it if need be, and waits once more.
+    /// Tells the instance to stop and waits; if the time is up, cuts the instance and waits once
+    /// more.
     pub(super) fn stop(&self) -> Stopped {
         let begun = Instant::now();
         let has_ended = {
@@ -104,7 +106,7 @@ impl Controlled {
             state.is_told = true;
             state.end.is_some()
         };
-        // What has ended by itself might take it for the next time.
+        // An instance that has already returned might apply the stop to its next run.
         if !has_ended {
             quietly(|| self.server.stop());
         }
@@ -126,7 +128,7 @@ impl Controlled {
         self.course.changed.notify_all();
     }
 
-    /// Whether the calling thread is the one that serves.
+    /// True if the calling thread is the one that serves.
     pub(super) fn is_ours(&self) -> bool {
         self.course.state().serves == Some(thread::current().id())
     }
@@ -135,7 +137,7 @@ impl Controlled {
         self.thread().is_none()
     }
 
-    /// Joins its thread if it has ended.
+    /// Joins the thread if the run has ended.
     pub(super) fn join_rest(&self) {
         if self.is_ours() || !self.ends_within(LAST_CALL, false) {
             return;
@@ -158,7 +160,8 @@ impl Controlled {
         self.listening().iter().filter_map(tcp).collect()
     }
 
-    /// Waits for its end, at the longest for `time`, and if it `yields` until it is cut; says whether it has ended.
+    /// Waits for the end of the run, for at most `time`, and if `yields` until a cut. Returns true
+    /// if the run has ended.
     fn ends_within(&self, time: Duration, yields: bool) -> bool {
         let waits = |state: &mut State| state.end.is_none() && !(yields && state.is_cut);
         let waited = self.course.changed.wait_timeout_while(self.course.state(), time, waits);
@@ -177,7 +180,7 @@ impl Course {
 }
 
 impl State {
-    /// What it has ended for, and whom to tell, if it was not told to; once.
+    /// Returns the cause of an unexpected end and the server to tell; at most once.
     fn take_report(&mut self) -> Option<(Cause, Arc<Shared>)> {
         let shared = self.shared.upgrade().filter(|_| !self.is_told)?;
         let cause = match &self.end {
@@ -191,13 +194,14 @@ impl State {
 }
 
 impl Server {
-    /// Has it control `server` instead of the built-in one from the next start on; CherryPy's `instance`.
+    /// Makes this server control `server` instead of the built-in one from the next start on;
+    /// CherryPy's `instance`.
     pub fn set_instance(&mut self, server: impl HttpServer) {
         self.settings.instance = Some(Instance::new(server));
     }
 }
 
-/// What the thread does.
+/// Runs the instance on its thread.
 fn serve(server: &dyn HttpServer, address: &BindAddr, course: &Arc<Course>) {
     let told = Arc::clone(course);
     let ready = Ready::new(move |addresses| {
@@ -217,18 +221,18 @@ fn serve(server: &dyn HttpServer, address: &BindAddr, course: &Arc<Course>) {
     }
 }
 
-/// Calls what is not ours.
+/// Calls code of the instance; a panic is logged.
 fn quietly(call: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(call)).is_err() {
         log::error!("the HTTP server panicked when it was told to stop");
     }
 }
 
-/// What to say of one that ended without a reason.
+/// The error of an instance that returned without a reason.
 fn early() -> Box<dyn error::Error + Send + Sync> {
     "it has ended by itself".into()
 }
 
 const NAME: &str = "drupe-http";
-/// How long one that was cut may take to notice.
+/// Time for an instance to return after a cut.
 const LAST_CALL: Duration = Duration::from_millis(300);

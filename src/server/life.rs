@@ -1,4 +1,4 @@
-//! The states of a server and how it gets from one to the next, for everybody who holds it.
+//! The states of a server and their transitions, shared by the server and its handles.
 
 use std::error;
 use std::fmt;
@@ -19,40 +19,40 @@ use crate::error::Error;
 use crate::http_server::Stopped;
 use crate::statistics::{Page, Statistics};
 
-/// What a server and its handles share.
+/// The state shared by a server and its handles.
 pub(super) struct Shared {
     pub(super) served: Served,
     pub(super) life: Mutex<Life>,
-    /// Rings when the state changes.
+    /// Notified when the state changes.
     pub(super) changed: Condvar,
-    /// Who opens things anew when asked.
+    /// The callbacks that reopen files.
     pub(super) graceful: Listeners,
     pub(super) reloading: Reloading,
-    /// Where its statistics are shown, if they are.
+    /// The page of the statistics, if mounted.
     pub(super) page: Mutex<Option<Page>>,
 }
 
 #[derive(Default)]
 pub(super) struct Life {
     pub(super) state: LifeState,
-    /// What runs, or the last one for as long as it has a thread left to join.
+    /// The running engine or instance, or the last one while it has a thread to join.
     pub(super) running: Option<Arc<Running>>,
-    /// What is to open, in `Prepared`.
+    /// The bound engine or instance to open, in `Prepared`.
     pub(super) prepared: Option<Prepared>,
-    /// What the next start goes on with, in `Paused`.
+    /// Listeners and connections for the next start, in `Paused`.
     pub(super) kept: KeptListeners,
-    /// Whether somebody has asked for a stop while another was at it: a restart goes no further then.
+    /// True if a stop was requested during another stop; a restart then ends in `Stopped`.
     is_unwanted: bool,
     stopped: Stopped,
-    /// Whether it is what the process is for, so that its state is that of the service: systemd is told.
+    /// True if the server is the purpose of the process; systemd is then told of the state.
     pub(super) is_main: bool,
-    /// What the last engine had counted when it was let go.
+    /// The final statistics of the last engine.
     pub(super) counted: Statistics,
-    /// Why it does not run, if nobody has stopped it.
+    /// The cause of the end, unless stopped by a caller.
     pub(super) failure: Option<Cause>,
-    /// Why it cannot go on, where that came up in the middle of a change.
+    /// The cause of a failure during a state change.
     pub(super) broken: Option<Cause>,
-    /// The buses it is on, to be told of a failure.
+    /// The buses of the server, to be told of a failure.
     pub(super) buses: Vec<WeakBus>,
 }
 
@@ -61,15 +61,15 @@ pub(super) enum LifeState {
     #[default]
     Stopped,
     Starting,
-    /// It listens and accepts nobody yet.
+    /// Listening, but not accepting yet.
     Prepared,
     Running,
     Stopping,
-    /// It is in the middle of a restart: it listens, and nothing runs.
+    /// In the middle of a restart: listening, with no engine running.
     Paused,
 }
 
-/// What a failure is, told to everybody who waits.
+/// The cause of a failure, shared by all waiting callers.
 type Cause = Arc<dyn error::Error + Send + Sync>;
 
 impl Shared {
@@ -82,8 +82,8 @@ impl Shared {
         self.stop_for(LifeState::Stopped).unwrap_or_else(|| self.life().stopped)
     }
 
-    /// Stops what runs, and enters `next`; `None` if it was not this call that stopped it. In `Paused` the listeners stay open; a stop that
-    /// is asked for meanwhile ends that.
+    /// Stops the server, and enters `next`; `None` if another call did. In `Paused` the listeners
+    /// stay open, until a further stop closes them.
     pub(super) fn stop_for(&self, next: LifeState) -> Option<Stopped> {
         let (running, is_main) = {
             let mut life = self.life();
@@ -93,7 +93,8 @@ impl Shared {
             match (life.state, &life.running) {
                 (LifeState::Running, _) => life.begin_stop()?,
                 (LifeState::Stopping, running) => {
-                    // Another is at it. Who is waited for himself must not wait for him.
+                    // Another thread stops the server. A thread joined by the stop must not wait
+                    // for it.
                     let waits = running.as_ref().is_some_and(|running| !running.is_ours());
                     life.is_unwanted |= next == LifeState::Stopped;
                     while waits && life.state == LifeState::Stopping {
@@ -111,7 +112,7 @@ impl Shared {
         Some(self.finish_stop(&running, is_main, next))
     }
 
-    /// Goes through with a stop that has begun.
+    /// Completes a stop that has begun.
     fn finish_stop(&self, running: &Arc<Running>, is_main: bool, next: LifeState) -> Stopped {
         match next {
             _ if !is_main => {}
@@ -141,7 +142,7 @@ impl Shared {
         stopped
     }
 
-    /// Gives up what has been bound and does not serve.
+    /// Closes a bound, idle server, unless `next` is `Paused`.
     fn give_up(&self, mut life: MutexGuard<'_, Life>, next: LifeState) {
         if next == LifeState::Paused {
             return;
@@ -157,14 +158,15 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Stops because the serving side cannot go on: who waits is told why.
+    /// Stops after a failure of the serving side; waiting callers get the cause.
     pub(super) fn fail(&self, cause: Cause) {
         let (running, is_main, buses) = {
             let mut life = self.life();
-            // At once: another who stops it meanwhile would wait for this thread, and this one for him.
+            // Under the same lock: otherwise a thread stopping the server and this thread could
+            // wait for each other.
             let Some((running, is_main)) = life.begin_stop() else {
                 if life.state != LifeState::Stopped {
-                    // Whoever is at it finds it, and does not have to be waited for.
+                    // The thread that changes the state finds the cause; no wait is needed.
                     life.broken = Some(cause);
                 }
                 return;
@@ -179,7 +181,7 @@ impl Shared {
         }
     }
 
-    /// What tells of a listener that has died.
+    /// Returns the callback for a listener that has died.
     pub(super) fn report(self: &Arc<Self>) -> Report {
         let shared = Arc::downgrade(self);
         Arc::new(move |address: &BindAddr, error: io::Error| {
@@ -200,7 +202,7 @@ impl Shared {
         }
     }
 
-    /// Waits until it runs.
+    /// Waits until the server runs.
     pub(super) fn wait(&self) -> Result<(), Error> {
         let mut life = self.life();
         loop {
@@ -212,7 +214,7 @@ impl Shared {
         }
     }
 
-    /// Waits until it is stopped, and joins what is left.
+    /// Waits until the server is stopped, and joins the remaining threads.
     pub(super) fn block(&self) -> Result<(), Error> {
         let failure = {
             let mut life = self.life();
@@ -233,7 +235,8 @@ impl Shared {
         }
     }
 
-    /// Makes a change, then gives up an engine that is over: its listeners and its poller are closed with it.
+    /// Applies `change`, then drops an engine whose threads have ended, which closes listeners and
+    /// poller.
     fn let_go(&self, running: &Arc<Running>, change: impl FnOnce(&mut Life)) {
         let mut life = self.life();
         change(&mut life);
@@ -243,7 +246,7 @@ impl Shared {
         }
     }
 
-    /// Waits while it is in the middle of a start.
+    /// Waits until a start under way is done.
     pub(super) fn wait_for_start(&self) {
         let mut life = self.life();
         while life.state == LifeState::Starting {
@@ -251,7 +254,7 @@ impl Shared {
         }
     }
 
-    /// What runs, as opposed to what has.
+    /// Returns what runs; `None` unless in `Running`.
     pub(super) fn serving(&self) -> Option<Arc<Running>> {
         let life = self.life();
         life.running.clone().filter(|_| life.state == LifeState::Running)
@@ -265,7 +268,7 @@ impl Shared {
         self.serving().map_or_else(Vec::new, |running| running.listening())
     }
 
-    /// Has a stop that is under way wait no longer.
+    /// Ends the wait of a stop under way.
     pub(super) fn cut(&self) {
         let running = {
             let life = self.life();
@@ -280,7 +283,7 @@ impl Shared {
         self.life().running.clone()
     }
 
-    /// The life once nobody is in the middle of changing it.
+    /// Waits until no start or stop is under way, then returns the locked life.
     pub(super) fn settled(&self) -> MutexGuard<'_, Life> {
         let mut life = self.life();
         while matches!(life.state, LifeState::Starting | LifeState::Stopping) {
@@ -289,24 +292,26 @@ impl Shared {
         life
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// Locks the life. No code under this lock can panic half-way, so poisoning is ignored.
     pub(super) fn life(&self) -> MutexGuard<'_, Life> {
         self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Life {
-    /// Enters `Stopping`, if it runs; gives what does, and whether systemd is to be told.
+    /// Enters `Stopping`; returns what ran, and true if systemd is to be told. `None` unless
+    /// running.
     fn begin_stop(&mut self) -> Option<(Arc<Running>, bool)> {
         let running = self.running.clone().filter(|_| self.state == LifeState::Running)?;
-        // Whoever sees that it is stopping may rely on it.
+        // An observer of `Stopping` may rely on this announcement.
         running.announce_stop();
         self.state = LifeState::Stopping;
         self.is_unwanted = false;
         Some((running, self.is_main))
     }
 
-    /// Enters that a start has failed; who waits for it is told in words, as the error itself is the starter's.
+    /// Records a failed start. Waiting callers get the error as text; the error itself goes to the
+    /// starter.
     pub(super) fn fail_to_start(&mut self, error: Error) -> Error {
         self.state = LifeState::Stopped;
         self.failure = Some(Arc::new(ErrorText::of(&error)));
@@ -329,14 +334,14 @@ mod tests {
     use crate::message::Request;
     use crate::server::Server;
 
-    /// A server on a port of its own.
+    /// Makes a server on a free port.
     fn server() -> Server {
         let mut server = Server::new(|_: &mut Request| "hello");
         server.settings.socket_port = 0;
         server
     }
 
-    /// Has the listeners of a server that runs die under it.
+    /// Breaks the listeners of a running server.
     fn break_down(server: &Server) {
         match &*server.shared.serving().unwrap() {
             Running::Engine(engine) => engine.entrances().iter().for_each(|entrance| entrance.break_down()),

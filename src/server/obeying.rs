@@ -11,11 +11,12 @@ use crate::bus::signals::{self, Caught};
 use crate::error::Error;
 
 impl Server {
-    /// Catches all there are to obey, for the server and the buses that it drives; where that fails gives up a start that has `begun`.
+    /// Catches all signals to obey, for the server and the driven buses. On failure, gives up a
+    /// start that has `begun`.
     pub(super) fn obey_all_signals(&self, begun: bool, driven: &Arc<Driven>) -> Result<Vec<Caught>, Error> {
         let caught = self.obey_signals(driven);
         if caught.iter().any(Result::is_err) {
-            // Before the others are let go: what they have heard may wait for the start.
+            // Before the caught signals are released: their handlers may wait for the start.
             if begun {
                 self.shared.give_up_start();
             }
@@ -24,12 +25,12 @@ impl Server {
         caught.into_iter().collect::<Result<_, _>>().map_err(|source| Error::System { what: "signals", source })
     }
 
-    /// Stops at SIGTERM and SIGINT, at once if there is a second one. SIGHUP and SIGUSR1 are caught only where there is anything to read
-    /// anew.
+    /// Stops at SIGTERM and SIGINT; a second signal cuts. SIGHUP and SIGUSR1 are caught only if
+    /// there is anything to reload.
     fn obey_signals(&self, driven: &Arc<Driven>) -> Vec<io::Result<Caught>> {
         let (server, buses) = (self.handle(), Arc::clone(driven));
         let stop = move || {
-            // One that is stopped in the middle of a bus's start would fail that.
+            // A server stopped during the start of a bus would fail that start.
             if buses.exit() {
                 server.stop();
             }
@@ -43,7 +44,8 @@ impl Server {
         let again = |act: fn(&Shared)| {
             let (shared, buses) = (Arc::clone(&self.shared), Arc::clone(driven));
             move || {
-                // Before that nothing runs that could do anything anew, and what was read may be old already.
+                // Before the end of the start nothing can reload, and settings already read may be
+                // outdated.
                 buses.wait_for_start();
                 act(&shared);
             }
@@ -60,10 +62,10 @@ impl Server {
 }
 
 impl Driven {
-    /// Has stops that are under way wait no longer, whoever's they are.
+    /// Ends the waits of all stops under way.
     fn cut(&self) {
         for bus in self.begun() {
-            // Who fails at it is logged.
+            // The bus logs the failure.
             let _ = bus.publish("cut", "");
         }
     }
@@ -77,7 +79,8 @@ impl Driven {
 }
 
 impl Shared {
-    /// Reads settings anew, certificates where there is nobody to ask for settings, and tells those who open files anew.
+    /// Reloads settings, or certificates if there is no source of settings, and calls the graceful
+    /// listeners.
     fn hang_up(&self) {
         let is_main = self.life().is_main;
         if is_main {

@@ -1,4 +1,5 @@
-//! A server as a part of a process: it starts, stops and reloads with a bus, and a failure of its own ends that.
+//! A server as a part of a process: starts, stops and reloads with a bus; a failure of the server
+//! ends the bus.
 
 use std::sync::{Arc, Weak};
 
@@ -8,19 +9,21 @@ use crate::bus::{BoxError, Bus, Message, Plugin};
 use crate::settings::Settings;
 
 impl Server {
-    /// Has it start, stop and reload with `bus`, with the settings as they are now; several servers may be on one bus.
+    /// Makes the server start, stop and reload with `bus`, with the current settings; several
+    /// servers may share a bus.
     ///
     /// | channel | priority | |
     /// |---|---|---|
     /// | `start` | 75 | settings and files are read, addresses bound |
-    /// | `start` | 80 | connections are accepted, unless a listener before has failed; in between privileges can be dropped |
-    /// | `stop` | 25 | as [`stop`](Self::stop); in a restart of the bus the listening sockets stay open, as in [`restart`](Self::restart) |
-    /// | `graceful` | 50 | certificates are loaded again, and whoever asked for it by [`on_graceful`](Self::on_graceful) is told |
-    /// | `SIGHUP` | 50 | settings are read anew by whom [`on_reload`](Self::on_reload) names, and put in force |
-    /// | `cut` | 50 | a stop that is under way waits no longer, as [`ServerHandle::cut`](crate::ServerHandle::cut) |
+    /// | `start` | 80 | connections are accepted unless a listener has failed; drop privileges in between |
+    /// | `stop` | 25 | [`stop`](Self::stop); a restart keeps sockets open, as [`restart`](Self::restart) |
+    /// | `graceful` | 50 | certificates are reloaded, [`on_graceful`](Self::on_graceful) listeners called |
+    /// | `SIGHUP` | 50 | settings of [`on_reload`](Self::on_reload) are read and put in force |
+    /// | `cut` | 50 | a stop under way cuts, as [`ServerHandle::cut`](crate::ServerHandle::cut) |
     ///
-    /// If it cannot go on serving, the bus exits, and [`Bus::block`] says why. Signals are obeyed by a `SignalHandler` on the bus, or by
-    /// [`quickstart`](Self::quickstart), which then starts the bus as well.
+    /// If the server fails while serving, the bus exits, and [`Bus::block`] returns the cause.
+    /// Signals are obeyed by a `SignalHandler` on the bus, or by [`quickstart`](Self::quickstart),
+    /// which then starts the bus as well.
     ///
     /// ```
     /// use drupe::process::Bus;
@@ -39,7 +42,7 @@ impl Server {
         let name = "HTTP server";
         let settings = Arc::new(self.settings.clone());
         let on = |channel: &str, priority: i32, act: Act| {
-            // Not kept by the bus: a server that is dropped is gone, though nobody has unsubscribed it.
+            // A weak reference: the bus must not keep a dropped server alive.
             let (shared, settings) = (Arc::downgrade(&self.shared), Arc::clone(&settings));
             self.subscriptions
                 .add(bus.subscribe(channel, priority, name, move |message| act(&shared, &settings, message)));
@@ -53,7 +56,7 @@ impl Server {
         self.shared.life().buses.push(bus.downgrade());
     }
 
-    /// Has it start and stop with `bus` no more; it goes on as it is.
+    /// Unsubscribes the server from `bus`; a running server goes on serving.
     pub fn unsubscribe(&self, bus: &Bus) {
         self.subscriptions.end(bus);
         self.shared.life().buses.retain(|other| !other.is(bus));
@@ -74,7 +77,7 @@ type Act = fn(&Weak<Shared>, &Settings, &Message<'_>) -> Result<(), BoxError>;
 
 fn prepare(shared: &Weak<Shared>, settings: &Settings, message: &Message<'_>) -> Result<(), BoxError> {
     match shared.upgrade() {
-        // It would only have to be undone.
+        // A start would have to be undone.
         Some(shared) if message.has_failures() => shared.refuse_to_start(),
         Some(shared) => shared.prepare(settings)?,
         None => {}
@@ -84,7 +87,7 @@ fn prepare(shared: &Weak<Shared>, settings: &Settings, message: &Message<'_>) ->
 
 fn open(shared: &Weak<Shared>, settings: &Settings, message: &Message<'_>) -> Result<(), BoxError> {
     match shared.upgrade() {
-        // The stop that follows gives up what is bound.
+        // After a failure, the following stop closes the bound addresses.
         Some(shared) if !message.has_failures() => {
             shared.open(settings)?;
             let addresses: Vec<String> = shared.listening().iter().map(ToString::to_string).collect();

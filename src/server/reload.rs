@@ -1,4 +1,4 @@
-//! What changes while a server runs: settings, certificates and keys.
+//! Changes while a server runs: settings, certificates and keys.
 
 use std::error::Error as Cause;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,10 +10,10 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::settings::Settings;
 
-/// What a server goes by, and where it finds out what it should go by.
+/// The settings in force, and the source of new settings.
 #[derive(Default)]
 pub(super) struct Reloading {
-    /// The settings in force, held for as long as others are being put in force.
+    /// The settings in force; locked while new settings are put in force.
     in_force: Mutex<Settings>,
     source: Mutex<Option<Arc<Source>>>,
 }
@@ -21,8 +21,9 @@ pub(super) struct Reloading {
 pub(super) type Source = dyn Fn() -> Result<Settings, Box<dyn Cause + Send + Sync>> + Send + Sync;
 
 impl Server {
-    /// Has settings read anew by `source` at SIGHUP, while [`quickstart`](Self::quickstart) blocks (feature `signals`), and put in force
-    /// as [`ServerHandle::reload`] does. What goes wrong is logged, and then nothing changes; so is what needs a restart.
+    /// Reads settings from `source` at SIGHUP, while [`quickstart`](Self::quickstart) blocks
+    /// (feature `signals`), and puts the settings in force as [`ServerHandle::reload`] does. An
+    /// error is logged and changes nothing. A changed setting that needs a restart is logged too.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), drupe::Error> {
@@ -46,41 +47,48 @@ impl Server {
 }
 
 impl ServerHandle {
-    /// Has a server that runs go by `settings` from now on; gives the names of those that cannot change while it runs, and have not.
-    /// Connections go on; each goes by what is new from the next that it sends or is sent. Certificates and keys are loaded again.
-    /// What is settled when a connection comes (`proxy_protocol`, `trusted_proxies`, `peercreds`, `peercreds_resolve`, `keep_alive_grace`)
-    /// is new for those that come from now on.
+    /// Puts `settings` in force in a running server; returns the names of changed settings that
+    /// need a restart. Does nothing if the server does not run.
     ///
-    /// Only a restart can change where it listens and how (`socket_*`, `listen`, `reuse_port`, `nodelay`), `accepted_queue_size`,
-    /// `instance`, `statistics`, `wsgi_version`, what an application's environ has of `software` and `protocol_version`, and whether TLS is
-    /// spoken at all. Nothing happens if the server does not run.
+    /// Connections stay open; each uses the new settings from its next message, received or sent.
+    /// Settings fixed at the accept (`proxy_protocol`, `trusted_proxies`, `peercreds`,
+    /// `peercreds_resolve`, `keep_alive_grace`) apply to new connections only. Certificates and
+    /// keys are loaded again.
+    ///
+    /// Only a restart can change:
+    /// - the listening sockets (`socket_*`, `listen`, `reuse_port`, `nodelay`),
+    /// - `accepted_queue_size`, `instance`, `statistics`, `wsgi_version`,
+    /// - the values of `software` and `protocol_version` in an application's environ,
+    /// - TLS on or off.
     ///
     /// # Errors
-    /// As [`Server::start`] for a setting that cannot be used, then nothing has changed; `Thread` if `thread_pool` has grown and a thread
-    /// cannot be started, then all has.
+    /// The errors of [`Server::start`] for an unusable setting; then nothing has changed. `Thread`
+    /// if `thread_pool` has grown and a thread cannot be started; then all settings have changed.
     pub fn reload(&self, settings: &Settings) -> Result<Vec<&'static str>, Error> {
         self.shared.reload(settings)
     }
 
-    /// Reads the files of certificates and keys again, for the handshakes that begin from now on. Connections go on as they are; sessions
-    /// from before are not resumed. Nothing happens without TLS, or if the server does not run.
+    /// Reloads the files of certificates and keys, for new handshakes. Connections stay as they
+    /// are; earlier sessions are not resumed. Does nothing without TLS, or if the server does not
+    /// run.
     ///
-    /// [`Server::quickstart`](super::Server::quickstart) does it at SIGHUP and SIGUSR1.
+    /// [`Server::quickstart`](super::Server::quickstart) calls this at SIGHUP and SIGUSR1.
     ///
     /// # Errors
-    /// [`Error::Setting`] with the setting, the file and the reason; then the certificates there are stay in use.
+    /// [`Error::Setting`] with the setting, the file and the reason; then the previous certificates
+    /// stay in use.
     pub fn reload_tls(&self) -> Result<(), Error> {
         self.shared.reload_tls()
     }
 }
 
 impl Reloading {
-    /// Who says what settings there should be.
+    /// Returns the source of settings, if set.
     pub(super) fn source(&self) -> Option<Arc<Source>> {
         lock(&self.source).clone()
     }
 
-    /// The settings in force. Whoever needs the server's life as well takes this first: a reload does.
+    /// Locks the settings in force. To be locked before the server's life, as a reload does.
     pub(super) fn in_force(&self) -> MutexGuard<'_, Settings> {
         lock(&self.in_force)
     }
@@ -91,7 +99,8 @@ impl Shared {
         Ok(self.put_in_force(settings)?.unwrap_or_default())
     }
 
-    /// Puts them in force as far as that is possible, and names what is not; `None`: nothing runs.
+    /// Puts the settings in force, and returns the names of those that need a restart; `None`
+    /// unless running.
     fn put_in_force(&self, settings: &Settings) -> Result<Option<Vec<&'static str>>, Error> {
         let mut in_force = self.reloading.in_force();
         let Some(running) = self.serving() else { return Ok(None) };
@@ -102,10 +111,11 @@ impl Shared {
         Ok(Some(kept))
     }
 
-    /// Has settings read anew by whoever was asked to, and puts them in force; false if nobody was. What goes wrong is logged.
+    /// Reads settings from the source, and puts them in force; false if there is no source. Errors
+    /// are logged.
     pub(super) fn read_again(&self) -> bool {
         let Some(source) = self.reloading.source() else { return false };
-        // What is just starting may have been given settings that are older than what has been changed.
+        // A start under way may use settings older than the change.
         self.wait_for_start();
         match source().and_then(|settings| Ok(self.put_in_force(&settings)?)) {
             Ok(None) => log::info!("settings are not read again: nothing runs that would go by them"),
@@ -130,7 +140,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Has everything opened anew that there is: of an instance nobody else knows what that would be.
+    /// Reloads certificates. An instance reopens everything, because only the instance knows its
+    /// files.
     pub(super) fn reopen(&self) -> Result<(), Error> {
         match self.serving() {
             Some(running) if running.is_instance() => running.reload_tls(),
@@ -138,7 +149,7 @@ impl Shared {
         }
     }
 
-    /// Loads certificates anew and tells those who open files anew.
+    /// Reloads certificates and calls the graceful listeners.
     pub(super) fn go_gracefully(&self) {
         if let Err(error) = self.reload_tls() {
             log::error!("certificates could not be loaded again, those there are stay in use: {error}");
@@ -146,13 +157,13 @@ impl Shared {
         self.graceful.tell();
     }
 
-    /// Whether it speaks TLS; `None` unless it runs.
+    /// True if the server speaks TLS; `None` unless running.
     pub(super) fn is_secure(&self) -> Option<bool> {
         self.serving().map(|running| running.is_secure())
     }
 }
 
-/// Nothing under these locks can leave them half done, so poison says nothing.
+/// Locks `mutex`. No code under these locks can panic half-way, so poisoning is ignored.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -173,7 +184,7 @@ mod tests {
 
     type End = Result<(), Box<dyn Cause + Send + Sync>>;
 
-    /// Accepts when it is told to, ends when it is told to, and tells when it opens files anew.
+    /// A server that accepts and ends on request, and reports when it reopens files.
     struct Slow {
         accepts: Mutex<Receiver<()>>,
         stops: (Sender<()>, Mutex<Receiver<()>>),
@@ -236,7 +247,7 @@ mod tests {
             let mut client = TcpStream::connect(address).unwrap();
             client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
             client.read_to_end(&mut Vec::new()).unwrap();
-            // It serves, and comes to that lock next, with no other in hand.
+            // The server serves, and takes that lock next, with no other lock held.
             let mut refused = 0;
             for _ in 0..LOOKS {
                 thread::yield_now();

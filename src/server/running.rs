@@ -1,4 +1,4 @@
-//! What runs behind a server: the engine that is built in, or an HTTP server of the user's own.
+//! The engine behind a server: the built-in engine, or a user-supplied HTTP server.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,23 +15,23 @@ use crate::message::Handler;
 use crate::settings::Settings;
 use crate::statistics::Statistics;
 
-/// One of them, from its start to its stop.
+/// An engine or an instance, from its start to its stop.
 pub(super) enum Running {
     Engine(Engine),
     Instance(Controlled),
 }
 
-/// What has bound its addresses and accepts nobody yet. An instance does both at once, when it is opened.
+/// A bound engine that does not accept yet. An instance binds and accepts when opened.
 pub(super) enum Prepared {
     Engine(Engine, KeptListeners),
     Instance(Controlled),
 }
 
 impl Prepared {
-    /// Binds what `config` asks for, unless it is in `kept`.
+    /// Binds the addresses of `config`, except those in `kept`.
     ///
     /// # Errors
-    /// Those of [`Engine::prepare`].
+    /// The errors of [`Engine::prepare`].
     pub(super) fn new(
         settings: &Settings,
         config: Config,
@@ -47,10 +47,10 @@ impl Prepared {
         }
     }
 
-    /// Has it accept.
+    /// Starts to accept.
     ///
     /// # Errors
-    /// Those of [`Engine::open`]; `Serving` for an instance that could not begin; `Thread`.
+    /// The errors of [`Engine::open`]; `Serving` for an instance that could not start; `Thread`.
     pub(super) fn open(self) -> Result<Arc<Running>, Error> {
         match self {
             Self::Engine(engine, kept) => engine.open(kept).map(|()| Arc::new(Running::Engine(engine))),
@@ -66,7 +66,7 @@ impl Prepared {
 }
 
 impl Running {
-    /// Has `shared` told when it cannot go on, which an engine has reported from the first.
+    /// Makes an instance report failures to `shared`; an engine does so from the beginning.
     pub(super) fn watch(&self, shared: &Arc<Shared>) {
         if let Self::Instance(instance) = self {
             instance.watch(shared);
@@ -86,7 +86,7 @@ impl Running {
         }
     }
 
-    /// Stops, but for what a next start can go on with.
+    /// Stops, but keeps listeners and connections for the next start.
     pub(super) fn pause(&self) -> (Stopped, KeptListeners) {
         match self {
             Self::Engine(engine) => engine.pause(),
@@ -94,7 +94,7 @@ impl Running {
         }
     }
 
-    /// Has a stop that is waiting wait no longer.
+    /// Ends the wait of a stop under way.
     pub(super) fn cut(&self) {
         match self {
             Self::Engine(engine) => engine.cut(),
@@ -102,7 +102,7 @@ impl Running {
         }
     }
 
-    /// Whether the calling thread is one of those that a stop waits for.
+    /// True if a stop waits for the calling thread.
     pub(super) fn is_ours(&self) -> bool {
         match self {
             Self::Engine(engine) => engine.is_ours(),
@@ -110,7 +110,7 @@ impl Running {
         }
     }
 
-    /// Whether none of its threads runs any more.
+    /// True if all threads have ended.
     pub(super) fn is_over(&self) -> bool {
         match self {
             Self::Engine(engine) => engine.is_over(),
@@ -118,7 +118,7 @@ impl Running {
         }
     }
 
-    /// Joins what has ended since the stop.
+    /// Joins the threads that have ended since the stop.
     pub(super) fn join_rest(&self) {
         match self {
             Self::Engine(engine) => engine.join_rest(),
@@ -140,7 +140,7 @@ impl Running {
         }
     }
 
-    /// Whether it is the user's own.
+    /// True for a user-supplied server.
     pub(super) fn is_instance(&self) -> bool {
         matches!(self, Self::Instance(_))
     }
@@ -152,7 +152,7 @@ impl Running {
         }
     }
 
-    /// Has it go by `config` from now on. An instance goes by its own, and opens anew what it has.
+    /// Puts `config` in force. An instance keeps its own settings, and reopens its files.
     pub(super) fn reload(&self, config: Config) -> Result<(), Error> {
         match self {
             Self::Engine(engine) => engine.reload(config),
@@ -160,7 +160,7 @@ impl Running {
         }
     }
 
-    /// Has it load certificates, and an instance whatever it opens, again.
+    /// Reloads certificates; an instance reopens its files.
     pub(super) fn reload_tls(&self) -> Result<(), Error> {
         match self {
             Self::Engine(engine) => engine.reload_tls(),
@@ -177,7 +177,7 @@ impl Running {
         }
     }
 
-    /// Has the built-in one measure what takes time, or no longer.
+    /// Makes the built-in engine measure times, or stop measuring.
     pub(super) fn measure(&self, is_wanted: bool) {
         if let Self::Engine(engine) = self {
             engine.measure(is_wanted);

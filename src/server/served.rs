@@ -1,4 +1,4 @@
-//! What answers: a handler, or an application behind the gateway that the settings ask for.
+//! The source of answers: a handler, or an application behind a gateway.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use crate::message::Handler;
 use crate::settings::Settings;
 use crate::wsgi::{Application, Gateway};
 
-/// What answers requests.
+/// The source of answers.
 pub(super) enum Served {
     Handler(Arc<dyn Handler>),
-    /// A gateway, to be made anew for each start.
+    /// A gateway, made anew for each start.
     Application(Gateway),
 }
 
 impl Server {
-    /// A server with default settings that answers with `application`, by the version of the gateway that
-    /// [`wsgi_version`](Settings::wsgi_version) names.
+    /// Makes a server with default settings that answers with `application`, through the gateway
+    /// version of [`wsgi_version`](Settings::wsgi_version).
     ///
     /// ```no_run
     /// use drupe::Server;
@@ -45,7 +45,7 @@ impl Server {
 }
 
 impl Served {
-    /// What answers in a server with this config.
+    /// Returns the handler for a server with `config`.
     pub(super) fn handler(&self, config: &Config) -> Arc<dyn Handler> {
         match self {
             Self::Handler(handler) => Arc::clone(handler),

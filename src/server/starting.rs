@@ -1,4 +1,4 @@
-//! A start in its two steps, binding and accepting, with or without others in between.
+//! The two steps of a start, binding and accepting, together or apart.
 
 use std::sync::Arc;
 
@@ -11,13 +11,14 @@ use crate::error::Error;
 use crate::settings::Settings;
 
 impl Shared {
-    /// Binds and accepts. Nothing happens if it runs; says whether it did not.
+    /// Binds and accepts. Returns false if the server runs already.
     pub(super) fn start(self: &Arc<Self>, settings: &Settings) -> Result<bool, Error> {
         let Some(kept) = self.claim_start() else { return self.open(settings) };
         self.start_claimed(settings, kept).map(|()| true)
     }
 
-    /// Starts after a pause, as [`start`](Self::start) does, unless somebody has stopped it since.
+    /// Starts after a pause, as [`start`](Self::start) does; fails if the server was stopped
+    /// meanwhile.
     pub(super) fn go_on(self: &Arc<Self>, settings: &Settings) -> Result<bool, Error> {
         let claimed = {
             let mut life = self.settled();
@@ -30,13 +31,13 @@ impl Shared {
         self.start_claimed(settings, kept).map(|()| true)
     }
 
-    /// Goes on from a claim.
+    /// Completes a start that was claimed.
     pub(super) fn start_claimed(self: &Arc<Self>, settings: &Settings, kept: KeptListeners) -> Result<(), Error> {
         let prepared = self.bind(settings, kept)?;
         self.accept(settings, prepared)
     }
 
-    /// Binds and reads what a start reads; nobody is accepted yet. Nothing happens if that is done.
+    /// Binds and reads files, without accepting. Does nothing if the server is bound or runs.
     pub(super) fn prepare(self: &Arc<Self>, settings: &Settings) -> Result<(), Error> {
         let Some(kept) = self.claim_start() else { return Ok(()) };
         let prepared = self.bind(settings, kept)?;
@@ -48,7 +49,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Accepts from now on what [`prepare`](Self::prepare) has bound. Says whether there was anything to do.
+    /// Accepts on the addresses bound by [`prepare`](Self::prepare). Returns false if the server
+    /// runs already.
     pub(super) fn open(self: &Arc<Self>, settings: &Settings) -> Result<bool, Error> {
         let prepared = {
             let mut life = self.settled();
@@ -61,13 +63,13 @@ impl Shared {
         self.accept(settings, prepared).map(|()| true)
     }
 
-    /// Enters `Starting`, once nobody else is in the middle of anything, and gives what there is to go on with; `None` if it runs or
-    /// listens already.
+    /// Enters `Starting`, after any change under way, and returns the listeners and connections to
+    /// reuse; `None` if the server runs or listens already.
     pub(super) fn claim_start(&self) -> Option<KeptListeners> {
         self.settled().claim()
     }
 
-    /// Gives up what has been claimed.
+    /// Gives up a claimed start.
     #[cfg(feature = "signals")]
     pub(super) fn give_up_start(&self) {
         self.life().state = LifeState::Stopped;
@@ -83,7 +85,7 @@ impl Shared {
         prepared.map_err(|error| self.fail_to_start(settings, error))
     }
 
-    /// Does not start, because others could not: who waits for it is told.
+    /// Refuses a start because another part failed to start; waiting callers get an error.
     pub(super) fn refuse_to_start(&self) {
         let mut life = self.settled();
         let kept = std::mem::take(&mut life.kept);
@@ -97,7 +99,8 @@ impl Shared {
 
     fn accept(self: &Arc<Self>, settings: &Settings, prepared: Prepared) -> Result<(), Error> {
         let running = prepared.open().map_err(|error| self.fail_to_start(settings, error))?;
-        // Before the other lock, as for who reloads: what is in force changes together with what runs.
+        // In force lock first, as in a reload: the settings in force change together with the
+        // running engine.
         let mut in_force = self.reloading.in_force();
         let mut life = self.life();
         if let Some(cause) = life.broken.take() {
@@ -116,12 +119,12 @@ impl Shared {
         if is_main {
             notify::ready();
         }
-        // Only now: it may have something to report at once, of which the state has to be known.
+        // At the end: the instance may report a failure at once, which needs the new state.
         running.watch(self);
         Ok(())
     }
 
-    /// Enters that a start has failed, and tells all whose business it is.
+    /// Records a failed start, and notifies waiting callers and systemd.
     fn fail_to_start(&self, settings: &Settings, error: Error) -> Error {
         let (error, is_main) = {
             let mut life = self.life();
@@ -136,7 +139,8 @@ impl Shared {
 }
 
 impl Life {
-    /// Enters `Starting`, and gives what there is to go on with; `None` if it runs or listens already.
+    /// Enters `Starting`, and returns the listeners and connections to reuse; `None` if the server
+    /// runs or listens already.
     fn claim(&mut self) -> Option<KeptListeners> {
         match self.state {
             LifeState::Running | LifeState::Prepared => return None,

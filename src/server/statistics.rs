@@ -1,4 +1,4 @@
-//! What a server has done, and who is shown it.
+//! The statistics of a server, and their page.
 
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
@@ -8,13 +8,13 @@ use crate::message::{Handler, Request, Response};
 use crate::statistics::{Page, Statistics, StatisticsSource, not_found};
 
 impl Server {
-    /// What it has done since its last start; all zero if there was none.
+    /// Returns the statistics since the last start; all zero before the first start.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.shared.statistics()
     }
 
-    /// Shows its statistics at `page`, in front of what else it answers with, from the next start on.
+    /// Mounts the statistics at `page`, in front of the handler, from the next start on.
     ///
     /// ```no_run
     /// use drupe::{Request, Server, statistics};
@@ -37,33 +37,34 @@ impl Shared {
         }
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// Locks the page. No code under this lock can panic half-way, so poisoning is ignored.
     fn page(&self) -> MutexGuard<'_, Option<Page>> {
         self.page.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ServerHandle {
-    /// What the server has done since its last start; see [`Server::statistics`].
+    /// Returns the statistics since the last start; see [`Server::statistics`].
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.shared.statistics()
     }
 
-    /// Has [`latency`](Statistics::latency) and [`work_time`](Statistics::work_time) measured no longer, until
-    /// [`resume_statistics`](Self::resume_statistics) or the next start. What is counted in any case goes on.
+    /// Stops measuring [`latency`](Statistics::latency) and [`work_time`](Statistics::work_time),
+    /// until [`resume_statistics`](Self::resume_statistics) or the next start. The other counters
+    /// go on.
     pub fn pause_statistics(&self) {
         self.shared.measure(false);
     }
 
-    /// Has them measured, from now on and until the server stops, whatever [`statistics`](crate::Settings::statistics) is set to. Requests
-    /// that are under way are not among what is measured.
+    /// Measures latency and work time until the server stops, for any value of
+    /// [`statistics`](crate::Settings::statistics). Requests under way are not measured.
     pub fn resume_statistics(&self) {
         self.shared.measure(true);
     }
 
-    /// Makes a handler that shows the statistics of this server, and answers everything that is not below the page's path with a 404: for
-    /// another server, which only administrators reach.
+    /// Makes a handler that shows the statistics of this server, and answers paths outside the
+    /// page's path with a 404. Meant for another server that only administrators reach.
     ///
     /// ```no_run
     /// use drupe::{Request, Server, statistics};
@@ -82,7 +83,7 @@ impl ServerHandle {
     }
 }
 
-/// A page in front of a handler. The server, which holds it, it does not hold.
+/// A page in front of a handler. The server holds the page, so the reference back is weak.
 struct Mounted {
     page: Page,
     shared: Weak<Shared>,

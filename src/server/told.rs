@@ -1,9 +1,9 @@
-//! What an error has said, for those who wait and do not get the error itself.
+//! The text of an error, for waiting callers that do not get the error itself.
 
 use std::error;
 use std::fmt;
 
-/// What an error has said, with its causes.
+/// The text of an error and its causes.
 #[derive(Debug)]
 pub(super) struct ErrorText(String);
 

@@ -1,11 +1,12 @@
-//! How addresses to listen on are written as text.
+//! Text form of the addresses to listen on.
 
 use super::text::{SocketPath, ValueKind};
 use crate::address::BindAddr;
 
-/// Addresses with commas between them: `tcp://host:port`, `unix:/path`, `unix:@name`, `fd:3`; nothing at all for none.
+/// Addresses separated by commas: `tcp://host:port`, `unix:/path`, `unix:@name`, `fd:3`; an empty
+/// text for none.
 ///
-/// A path with a comma in it can only be set by a program.
+/// Only a program can set a path with a comma.
 pub(super) struct Addresses;
 
 impl ValueKind for Addresses {
@@ -36,7 +37,7 @@ fn address(text: &str) -> Result<BindAddr, String> {
     }
 }
 
-/// Reads `host:port`, where an IPv6 address stands in brackets.
+/// Parses `host:port`, with brackets around an IPv6 address.
 fn tcp(text: &str) -> Option<BindAddr> {
     let (host, port) = text.rsplit_once(':')?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));

@@ -1,4 +1,4 @@
-//! The attributes one by one: what each is for, its default, its range, and what CherryPy has in its place.
+//! The attributes of a server: purpose, default, range, and the CherryPy equivalent of each.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,392 +8,471 @@ use super::origins::Origins;
 use crate::address::BindAddr;
 use crate::tls::{CertificateFiles, Password};
 
-/// Everything about a server that can be set, with CherryPy's attribute names where CherryPy has the attribute.
+/// All settings of a server, with CherryPy's attribute names for attributes of CherryPy.
 ///
-/// A value takes effect when the server starts or restarts, and is checked then: one that cannot be used is refused with
-/// an [`Error::Setting`](crate::Error::Setting) that names it. Where `None` means *no limit*, text says `-1`; any other
-/// `None` is an empty text. Unless a field says otherwise, times reach from 1 ms to 365 days, and zero is refused.
+/// A value is checked and takes effect when the server starts or restarts. An unusable value is
+/// refused with an [`Error::Setting`](crate::Error::Setting) that names the setting. A `None` for
+/// *no limit* is written `-1` in text; any other `None` is an empty text. Unless a field says
+/// otherwise, times range from 1 ms to 365 days, and zero is refused.
 ///
-/// [`Settings::default`] has CherryPy's values but for those known to do harm; [`Settings::cherrypy`] has them all.
+/// [`Settings::default`] gives CherryPy's values, except those known to do harm;
+/// [`Settings::cherrypy`] gives all of CherryPy's values.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Host name or IP address to listen on; `0.0.0.0` stands for every IPv4 address, `::` for every address.
+    /// Host name or IP address to listen on; `0.0.0.0` stands for every IPv4 address, `::` for
+    /// every address.
     ///
-    /// Default `127.0.0.1`. Never empty; IPv6 is written without brackets. CherryPy: `socket_host`, the same.
+    /// Default `127.0.0.1`. Never empty; IPv6 is written without brackets. CherryPy: `socket_host`,
+    /// the same.
     pub socket_host: String,
 
-    /// TCP port to listen on; 0 leaves the choice to the system.
+    /// TCP port to listen on; 0 lets the system choose.
     ///
     /// Default 8080. CherryPy: `socket_port`, the same.
     pub socket_port: u16,
 
     /// Unix socket to listen on instead of `socket_host` and `socket_port`, which are then ignored.
     ///
-    /// Default `None`: TCP. At most 107 bytes. A name of Linux' abstract namespace, which has no file and lets everybody in, begins with
-    /// NUL, in text with `@`. A socket that is there already is replaced if nobody answers on it; any other file is left alone, and the
-    /// start fails. The file goes when the server stops. CherryPy: `socket_file`, but there whatever is in its place is removed.
+    /// Default `None`: TCP. At most 107 bytes. A name in Linux' abstract namespace begins with NUL,
+    /// written `@` in text; an abstract socket has no file and admits every local process. An
+    /// existing socket is replaced if no server answers on the socket. Any other existing file is
+    /// kept, and the start fails. The server removes the file when the server stops. CherryPy:
+    /// `socket_file`, but CherryPy removes any existing file.
     pub socket_file: Option<PathBuf>,
 
-    /// Permissions of the file of a Unix socket, whatever the umask; whoever may write to it may connect.
+    /// Permissions of the file of a Unix socket, regardless of the umask. A process needs write
+    /// permission to connect.
     ///
-    /// Default `0o660`, range 0 to `0o777`; text is octal. CherryPy: not there, 0777 less the umask.
+    /// Default `0o660`, range 0 to `0o777`; text is octal. Not in CherryPy, which uses 0777 less
+    /// the umask.
     pub socket_mode: u32,
 
-    /// Name or number of the user whom the file of a Unix socket is given.
+    /// Name or number of the user to own the file of a Unix socket.
     ///
-    /// Default `None`: the one who runs the server. CherryPy: not there.
+    /// Default `None`: the user of the server process. Not in CherryPy.
     pub socket_user: Option<String>,
 
-    /// Name or number of the group whom the file of a Unix socket is given.
+    /// Name or number of the group to own the file of a Unix socket.
     ///
-    /// Default `None`: that of the server, or of the directory where it hands its own on. CherryPy: not there.
+    /// Default `None`: the group of the server process, or of a directory with the setgid bit. Not
+    /// in CherryPy.
     pub socket_group: Option<String>,
 
-    /// Everything to listen on, instead of `socket_file`, `socket_host` and `socket_port`, which are then ignored: several addresses of any
-    /// kind, sockets that systemd has opened among them.
+    /// All addresses to listen on, instead of `socket_file`, `socket_host` and `socket_port`, which
+    /// are then ignored: any number of addresses of any kind, including sockets opened by systemd.
     ///
-    /// Default empty: not instead. In text `tcp://host:port`, `unix:/path`, `unix:@name`, `fd:3`, with commas between them; `fd:NAME` stands
-    /// for the descriptors with a name in `LISTEN_FDNAMES`, `fd:*` for all that were passed. No address twice, but for TCP with port 0.
-    /// The file of a socket that was passed is not removed; its flag `O_NONBLOCK`, which all its owners share, is set while the server
-    /// listens, and cleared again at the end if it was not set before. CherryPy: not there; it takes descriptor 3 unasked if `LISTEN_PID` is set.
+    /// Default empty: the other settings apply. In text `tcp://host:port`, `unix:/path`,
+    /// `unix:@name`, `fd:3`, separated by commas; `fd:NAME` stands for the descriptors with a name
+    /// in `LISTEN_FDNAMES`, `fd:*` for all passed descriptors. Duplicate addresses are refused,
+    /// except TCP with port 0. The server does not remove the file of a passed socket. The server
+    /// sets `O_NONBLOCK`, a flag shared by all owners of the socket, while listening, and clears
+    /// the flag at the end if it was not set before. Not in CherryPy, which takes descriptor 3
+    /// unasked if `LISTEN_PID` is set.
     pub listen: Vec<BindAddr>,
 
-    /// Connections that the kernel keeps until they are accepted; it may cut the number down (`somaxconn`).
+    /// Length of the kernel's backlog of connections to be accepted; the kernel may reduce the
+    /// number (`somaxconn`).
     ///
-    /// Default 1024, range 1 to 2147483647. CherryPy: `socket_queue_size`, 5, at which small bursts are turned away.
+    /// Default 1024, range 1 to 2147483647. CherryPy: `socket_queue_size`, 5, too few for small
+    /// bursts.
     pub socket_queue_size: u32,
 
-    /// Whether several processes may listen on the same port (`SO_REUSEPORT`).
+    /// True if several processes may listen on the same port (`SO_REUSEPORT`).
     ///
-    /// Default `false`. CherryPy: not there; cheroot: `reuse_port`.
+    /// Default `false`. Not in CherryPy; cheroot: `reuse_port`.
     pub reuse_port: bool,
 
-    /// Whether small answers are sent without waiting for more (`TCP_NODELAY`).
+    /// True to send small answers without waiting for more data (`TCP_NODELAY`).
     ///
     /// Default `true`. CherryPy: `nodelay`, the same.
     pub nodelay: bool,
 
-    /// Time limit for everything a peer is waited for, unless one of the next four is set.
+    /// Time limit for every wait for a peer, unless one of the next four is set.
     ///
-    /// Default 10 s. CherryPy: `socket_timeout`, the same, but there each byte starts it anew, and it is also the limit of
-    /// an idle connection, here `keep_alive_timeout`.
+    /// Default 10 s. CherryPy: `socket_timeout`, the same, but each byte restarts CherryPy's limit,
+    /// and the limit also applies to an idle connection, here `keep_alive_timeout`.
     pub socket_timeout: Duration,
 
-    /// Time within which a whole request head arrives, from its first byte; for the first from the accept, or the end of the TLS handshake.
-    /// Then 408.
+    /// Time limit for a whole request head, from the head's first byte; then 408. For the first
+    /// request of a connection, the limit starts at the accept or at the end of the TLS handshake.
     ///
-    /// Default `None`: as `socket_timeout`. CherryPy: not there.
+    /// Default `None`: as `socket_timeout`. Not in CherryPy.
     pub header_timeout: Option<Duration>,
 
-    /// Time within which each stretch of a request body arrives; then 408.
+    /// The longest stall while reading a request body; then 408.
     ///
-    /// Default `None`: as `socket_timeout`. CherryPy: not there.
+    /// Default `None`: as `socket_timeout`. Not in CherryPy.
     pub body_timeout: Option<Duration>,
 
-    /// Time within which the peer takes each stretch of an answer; then the connection is closed.
+    /// The longest stall while the peer receives an answer; then the connection is closed.
     ///
-    /// Default `None`: as `socket_timeout`. CherryPy: not there.
+    /// Default `None`: as `socket_timeout`. Not in CherryPy.
     pub write_timeout: Option<Duration>,
 
-    /// Time within which a TLS handshake is done, from the accept; then the connection is closed.
+    /// Time limit for a TLS handshake, from the accept; then the connection is closed.
     ///
-    /// Default `None`: as `socket_timeout`. CherryPy: `socket_timeout`, while nobody else is served.
+    /// Default `None`: as `socket_timeout`. CherryPy: `socket_timeout`; CherryPy serves no other
+    /// client during a handshake.
     pub handshake_timeout: Option<Duration>,
 
-    /// Time a connection may be idle between two requests before it is closed.
+    /// Idle timeout of a connection between two requests; then the connection is closed.
     ///
-    /// Default 75 s: longer than a load balancer's 60 s, which must be the first to close. CherryPy: `socket_timeout`.
+    /// Default 75 s: longer than the usual 60 s of a load balancer, which must close first.
+    /// CherryPy: `socket_timeout`.
     pub keep_alive_timeout: Duration,
 
-    /// Time a worker waits for the next request of a connection that has kept it busy alone, before it parks the connection. All
-    /// others are parked at once.
+    /// Time a worker waits for the next request of a connection before parking the connection, if
+    /// that connection was the only active one for several requests. All other connections are
+    /// parked at once.
     ///
-    /// Default 2 ms, range 0, which parks at once, to 100 ms; never above `keep_alive_timeout`. CherryPy: not there.
+    /// Default 2 ms, range 0 (parks at once) to 100 ms; never above `keep_alive_timeout`. Not in
+    /// CherryPy.
     pub keep_alive_grace: Duration,
 
-    /// Time for which, at the most, input is discarded: after an early answer, so that the peer can read it, and after any other, of what its
-    /// handler has left unread.
+    /// Time limit for discarding input. Input is discarded after an early answer, so that the peer
+    /// can read the answer, and after any other answer if the handler has left content unread.
     ///
-    /// Default 2 s. CherryPy: not there.
+    /// Default 2 s. Not in CherryPy.
     pub linger_timeout: Duration,
 
-    /// Time that a request waits for a worker thread, in the queue or beside a full one, before it is answered with 503.
+    /// Time a request waits for a worker thread, in the queue or beside a full queue, before a 503.
     ///
-    /// Default 10 s; less than 10 ms counts as that. With 0 a request that finds the queue full is answered at once; one in it waits 10 s.
-    /// CherryPy: `accepted_queue_timeout`, which counts only the time beside a full queue.
+    /// Default 10 s; values below 10 ms count as 10 ms. With 0, a request is refused at once if the
+    /// queue is full; a request in the queue waits up to 10 s. CherryPy: `accepted_queue_timeout`,
+    /// which counts only the time beside a full queue.
     pub accepted_queue_timeout: Duration,
 
-    /// Time that a stop leaves to the requests being served, and to connections that have left HTTP, before their connections are cut.
+    /// Time a stop leaves to running requests, and to connections that have left HTTP, before the
+    /// server cuts their connections.
     ///
-    /// Default 5 s, from 0, which cuts at once. An answer that only the end of its connection would end, as in HTTP/1.0, is cut by a reset.
-    /// CherryPy: `shutdown_timeout`, the same, but there it is no upper bound.
+    /// Default 5 s, from 0 (cuts at once). An answer delimited by the end of the connection, as in
+    /// HTTP/1.0, is cut by a reset. CherryPy: `shutdown_timeout`, the same, but not an upper bound.
     pub shutdown_timeout: Duration,
 
-    /// Bytes of a request head, its request line included; above it, `header_overflow_status`.
+    /// Maximum bytes of a request head, including the request line; above it,
+    /// `header_overflow_status`.
     ///
     /// Default 512000, range 64 to 1 GiB. CherryPy: `max_request_header_size`, the same.
     pub max_request_header_size: usize,
 
-    /// Bytes of a request target; above it, 414.
+    /// Maximum bytes of a request target; above it, 414.
     ///
-    /// Default 8192, range 1 to 65534 (no longer one fits [`http::Uri`]). CherryPy: not there.
+    /// Default 8192, range 1 to 65534 (the maximum of [`http::Uri`]). Not in CherryPy.
     pub max_request_target_size: usize,
 
-    /// Field lines of a request head; above it, `header_overflow_status`.
+    /// Maximum number of field lines of a request head; above it, `header_overflow_status`.
     ///
-    /// Default 100, range 1 to 1024. CherryPy: not there.
+    /// Default 100, range 1 to 1024. Not in CherryPy.
     pub max_request_header_fields: usize,
 
-    /// Bytes of a request's content; above it, 413.
+    /// Maximum bytes of a request's content; above it, 413.
     ///
-    /// Default 104857600 (100 MiB), at least 1; `None`: no limit. CherryPy: `max_request_body_size`, the same; 0 is
-    /// refused here because there it means no limit.
+    /// Default 104857600 (100 MiB), at least 1; `None`: no limit. CherryPy:
+    /// `max_request_body_size`, the same; 0 is refused here because 0 means no limit in CherryPy.
     pub max_request_body_size: Option<u64>,
 
-    /// Bytes of a request's content that are received before its handler runs; what is more is received while the handler reads.
+    /// Bytes of a request's content received before the handler runs; further content is received
+    /// while the handler reads.
     ///
-    /// A client that is slow to send them costs no thread. A client that waits for `100 Continue`
-    /// gets it before the handler runs.
+    /// Buffered content costs no thread while a slow client sends. A client waiting for
+    /// `100 Continue` gets it before the handler runs.
     ///
-    /// With 0, a handler that answers before it has read all, as in a conversation, gets each piece
-    /// as it comes. Its first read sends `100 Continue`, so it can refuse a request before the
-    /// client sends any content. Each upload then holds a thread.
+    /// With 0, a handler that answers before reading all content, as in a conversation, gets each
+    /// piece on arrival. The handler's first read sends `100 Continue`, so the handler can refuse a
+    /// request before the client sends any content. Each upload then holds a thread.
     ///
-    /// Default 65536, range 0 (none) to 1 GiB. CherryPy: not there, always none.
+    /// Default 65536, range 0 (none) to 1 GiB. Not in CherryPy, which buffers none.
     pub body_buffer_size: usize,
 
-    /// Bytes of memory that all answers together hold while they wait for slow clients without a thread. Above it an answer is waited for
-    /// by its thread.
+    /// Bytes of memory for all answers that wait for slow clients without a thread. Above the
+    /// limit, each further answer holds a thread until sent.
     ///
-    /// An answer counts with its whole allocation for as long as that is held, however little is left to send. When less than an eighth is
-    /// left, or 16 KiB, the rest is copied and the allocation freed. Constants count nothing, and [`Bytes`](bytes::Bytes) that several
-    /// answers share count once. On top come at most one answer for each thread, and about 2 KiB for each connection.
+    /// An answer counts with its whole allocation until the allocation is freed, however little is
+    /// left to send. When less than an eighth or 16 KiB is left, the server copies the rest and
+    /// frees the allocation. Constants count nothing; [`Bytes`](bytes::Bytes) shared by several
+    /// answers count once. In addition there is at most one answer for each thread, and about 2 KiB
+    /// for each connection.
     ///
-    /// As many bytes again may be held of requests that slow clients have not sent whole. Above that, content is waited for by its thread; who
-    /// has sent more than 8 KiB of a head that is not whole gets 503 with `Retry-After`, and who has sent so much behind a request whose
-    /// answer he does not take gets no other (`turned_away` in the statistics counts both).
+    /// The same limit applies once more to incomplete requests of slow clients. Above that limit:
+    /// - a thread waits for the content of a request;
+    /// - a client gets 503 with `Retry-After` after more than 8 KiB of an incomplete head;
+    /// - a client gets no further answer after sending as much behind a request without taking the
+    ///   answer.
     ///
-    /// Besides, files that wait so take at most a quarter of the descriptors that the process may have (`RLIMIT_NOFILE`).
+    /// `turned_away` in the statistics counts the last two.
     ///
-    /// Default 268435456 (256 MiB), at least 1; `None`: no limit. CherryPy: not there, every answer has its thread.
+    /// Files that wait for slow clients use at most a quarter of the process's descriptors
+    /// (`RLIMIT_NOFILE`).
+    ///
+    /// Default 268435456 (256 MiB), at least 1; `None`: no limit. Not in CherryPy: every answer
+    /// holds a thread.
     pub max_parked_size: Option<u64>,
 
-    /// Bytes of content left unread by a handler that are read and dropped so as to keep the connection.
+    /// Maximum bytes of content, left unread by a handler, to read and drop so as to keep the
+    /// connection.
     ///
-    /// Default 65536, range 1 to 1 GiB. CherryPy: not there, always everything.
+    /// Default 65536, range 1 to 1 GiB. Not in CherryPy, which reads everything.
     pub max_drain_size: u64,
 
-    /// Bytes a peer may still send after an early answer; what is more cuts the connection before the peer has read it.
+    /// Maximum bytes a peer may still send after an early answer. Above the limit the connection is
+    /// cut, possibly before the peer has read the answer.
     ///
-    /// Default 268435456 (256 MiB), range 1 to 1 TiB: what is dropped costs no memory, and `linger_timeout` bounds the
-    /// time. CherryPy: not there.
+    /// Default 268435456 (256 MiB), range 1 to 1 TiB: dropped bytes cost no memory, and
+    /// `linger_timeout` bounds the time. Not in CherryPy.
     pub max_linger_size: u64,
 
-    /// Bytes a second that a peer must move, on the average, in either direction, to be waited for.
+    /// Minimum average rate of a peer in bytes a second, in either direction.
     ///
-    /// Time that the server spends on waiting is paid out of `body_timeout` or `write_timeout`, and is earned back at this rate.
-    /// Default 240, range 1 to 1 GiB; `None`: any byte earns all of it back. CherryPy: not there.
+    /// Waiting for a peer uses up `body_timeout` or `write_timeout`; transferred bytes restore the
+    /// time at this rate. Default 240, range 1 to 1 GiB; `None`: any byte restores all of the time.
+    /// Not in CherryPy.
     ///
-    /// If all threads are taken and requests wait, the slowest peers that a thread has waited for, a second or more, give way,
-    /// whatever their rate, one for each request: content ends with 408, an answer in the middle.
+    /// If all threads are busy and requests wait, the server ends the slowest transfers, one for
+    /// each waiting request. Only peers that a thread has waited for, a second or more, are chosen,
+    /// regardless of rate. A request body ends with 408, an answer is cut in the middle.
     pub minimum_rate: Option<u64>,
 
-    /// Connections that may be open at a time. One more takes the place of the one that has been silent for longest since it was
-    /// accepted, or else of the one that has been idle between requests for longest; if there is neither, it is answered with 503,
-    /// or, if TLS is spoken, closed. A request that has come is answered first.
+    /// Maximum number of open connections. A further connection evicts another without unread
+    /// input:
+    /// - the connection silent for longest since the accept, or else
+    /// - the connection idle between requests for longest.
     ///
-    /// Default `None`: the limit of descriptors at the start (`RLIMIT_NOFILE`) less a quarter, of 16 to 1024, at most 65536. Range 1
-    /// to 16777216; `usize::MAX`, in text `-1`: no limit. A value above the limit of descriptors is taken with a warning; connections
-    /// give way when they run out. The program `drupe` raises its soft limit to the hard one; an embedded server does not.
+    /// If there is neither, the new connection gets 503, or is closed if TLS is on.
+    ///
+    /// Default `None`: the limit of descriptors at the start (`RLIMIT_NOFILE`) less a quarter, of
+    /// 16 to 1024, at most 65536. Range 1 to 16777216; `usize::MAX`, in text `-1`: no limit. A
+    /// value above the limit of descriptors is accepted with a warning; connections are evicted
+    /// when descriptors run out. The program `drupe` raises its soft limit to the hard limit; an
+    /// embedded server does not.
     pub max_connections: Option<usize>,
 
-    /// Connections that may be idle between two requests; with one more, the one that has been idle for longest is closed.
+    /// Maximum number of connections idle between two requests; above it, the connection idle for
+    /// longest is closed.
     ///
-    /// Default `None`, no limit but `max_connections`: an idle connection costs no thread. Range 0, which keeps none, to 16777216.
-    /// cheroot: `keep_alive_conn_limit`, 10.
+    /// Default `None`, no limit but `max_connections`: an idle connection costs no thread. Range 0
+    /// (keeps none) to 16777216. cheroot: `keep_alive_conn_limit`, 10.
     pub keep_alive_conn_limit: Option<usize>,
 
-    /// Connections that may have left HTTP by [`upgrade`](crate::upgrade()), each with a thread of its own beside `thread_pool_max`; one
-    /// more is answered with 503 and `Retry-After`, and closed. Default 1024, range 0 to 1000000; `None`: no limit but `max_connections`.
+    /// Maximum number of connections that have left HTTP by [`upgrade`](crate::upgrade()), each
+    /// with a thread in addition to `thread_pool_max`. A further upgrade gets 503 with
+    /// `Retry-After`, and the connection is closed. Default 1024, range 0 to 1000000; `None`: no
+    /// limit but `max_connections`.
     pub max_upgraded: Option<usize>,
 
-    /// Worker threads that are started, and kept.
+    /// Number of worker threads that are always kept.
     ///
     /// Default 10, range 1 to 1000000. CherryPy: `thread_pool`, the same.
     pub thread_pool: usize,
 
-    /// Worker threads that there may be when connections have to wait for one.
+    /// Maximum number of worker threads if connections have to wait for a worker.
     ///
-    /// Default 256, range `thread_pool` to 1000000; `None`: no limit. CherryPy: `thread_pool_max`, -1 (no limit), which
-    /// has no effect there.
+    /// Default 256, range `thread_pool` to 1000000; `None`: no limit. CherryPy: `thread_pool_max`,
+    /// -1 (no limit), without effect.
     pub thread_pool_max: Option<usize>,
 
-    /// Time after which a worker thread above `thread_pool` ends when there is nothing to do.
+    /// Idle timeout of worker threads above `thread_pool`; then the thread ends.
     ///
-    /// Default 10 s. CherryPy: not there.
+    /// Default 10 s. Not in CherryPy.
     pub thread_idle_timeout: Duration,
 
-    /// Bytes of stack of each worker thread.
+    /// Stack size of each worker thread, in bytes.
     ///
-    /// Default 2097152 (2 MiB), range 64 KiB to 1 GiB. CherryPy: not there.
+    /// Default 2097152 (2 MiB), range 64 KiB to 1 GiB. Not in CherryPy.
     pub thread_stack_size: usize,
 
-    /// Requests that may wait for a worker thread; the next ones wait beside the queue, for `accepted_queue_timeout` at most.
+    /// Length of the queue of requests for a worker thread; further requests wait beside the queue,
+    /// for `accepted_queue_timeout` at most.
     ///
-    /// Default 1024, range 1 to 1000000; `None`: no limit. CherryPy: `accepted_queue_size`, -1 (no limit).
+    /// Default 1024, range 1 to 1000000; `None`: no limit. CherryPy: `accepted_queue_size`, -1 (no
+    /// limit).
     pub accepted_queue_size: Option<usize>,
 
-    /// HTTP version that answers name and that limits what is used: `HTTP/1.1` or `HTTP/1.0`.
+    /// HTTP version of answers, which limits the features in use: `HTTP/1.1` or `HTTP/1.0`.
     ///
-    /// Default `HTTP/1.1`. With `HTTP/1.0` nothing is chunked and a connection persists only if the client asks.
-    /// CherryPy: `protocol_version`, the same.
+    /// Default `HTTP/1.1`. With `HTTP/1.0` no answer is chunked, and a connection persists only if
+    /// the client asks. CherryPy: `protocol_version`, the same.
     pub protocol_version: String,
 
     /// Value of the `Server` field of answers; visible ASCII.
     ///
-    /// Default `None`: no such field. CherryPy: not there; cheroot: `software`, its name and version.
+    /// Default `None`: no `Server` field. Not in CherryPy; cheroot: `software`, its name and
+    /// version.
     pub software: Option<String>,
 
     /// Status of the answer to a head with too many bytes or field lines: 431 or 413.
     ///
-    /// Default 431 (RFC 6585 §5). CherryPy: not there, 413, or 414 where it is met in the request line.
+    /// Default 431 (RFC 6585 §5). Not in CherryPy, which sends 413, or 414 for the request line.
     pub header_overflow_status: u16,
 
-    /// File of the server's certificate, in PEM: with it, or with `ssl_context`, TLS is spoken, and nothing but TLS.
+    /// File of the server's certificate, in PEM. With this setting or `ssl_context`, the server
+    /// speaks only TLS.
     ///
-    /// The server's own certificate comes first, those above it may follow. A certificate that has expired is used, with a warning.
-    /// The files are read at each start and at each reload, and never in between. Default `None`: no TLS; any of the settings below is
-    /// then refused. Needs the feature `tls` or `tls-aws-lc`. CherryPy: `ssl_certificate`, the same.
+    /// The server's own certificate comes first; the certificates above it may follow. An expired
+    /// certificate is used, with a warning. The files are read only at each start and each reload.
+    /// Default `None`: no TLS; any of the settings below is then refused. Needs the feature `tls`
+    /// or `tls-aws-lc`. CherryPy: `ssl_certificate`, the same.
     pub ssl_certificate: Option<PathBuf>,
 
-    /// File of certificates between the server's and its root, in PEM, to be sent after those of `ssl_certificate`.
+    /// File of the certificates between the server's certificate and its root, in PEM, to be sent
+    /// after those of `ssl_certificate`.
     ///
-    /// Default `None`. CherryPy: `ssl_certificate_chain`, there the certificates that clients are verified with, here `ssl_client_ca`.
+    /// Default `None`. CherryPy: `ssl_certificate_chain`, there the certificates to verify clients
+    /// with, here `ssl_client_ca`.
     pub ssl_certificate_chain: Option<PathBuf>,
 
-    /// File of the certificate's private key, in PEM: PKCS#8, PKCS#1 or SEC 1, of RSA, ECDSA or Ed25519.
+    /// File of the certificate's private key, in PEM: PKCS#8, PKCS#1 or SEC 1, of RSA, ECDSA or
+    /// Ed25519.
     ///
-    /// Default `None`: the key is in the file `ssl_certificate`. A key without a certificate is refused; one that every user may read is
-    /// used, with a warning, unless it is encrypted. CherryPy: `ssl_private_key`, the same, but without a certificate there is no TLS
-    /// there.
+    /// Default `None`: the key is in the file `ssl_certificate`. A key without a certificate is
+    /// refused. An unencrypted key readable by every user is used, with a warning. CherryPy:
+    /// `ssl_private_key`, the same, but without a certificate CherryPy runs without TLS.
     pub ssl_private_key: Option<PathBuf>,
 
-    /// What the private keys are encrypted with (PKCS#8; feature `tls-encrypted-keys`). Where a key is not, it does nothing.
+    /// Password of the encrypted private keys (PKCS#8; feature `tls-encrypted-keys`); ignored for
+    /// unencrypted keys.
     ///
-    /// In text it is the password itself, or `file:` and the path of a file whose first line it is: what stands on a command line
-    /// everybody on the machine can see. Default `None`: an encrypted key is refused, nobody is asked. CherryPy: not there; cheroot:
+    /// In text: the password itself, or `file:` and the path of a file with the password in the
+    /// first line. Every user on the machine can see a password on a command line. Default `None`:
+    /// an encrypted key is refused without a prompt. Not in CherryPy; cheroot:
     /// `private_key_password`.
     pub ssl_private_key_password: Option<Password>,
 
-    /// Further certificates, each for the names that are in it (subjectAltName): a client that asks for one of those (SNI) is shown it,
-    /// any other client the one of `ssl_certificate`.
+    /// Further certificates, each for the names in the certificate (subjectAltName). A client that
+    /// asks for one of those names (SNI) gets that certificate, any other client that of
+    /// `ssl_certificate`.
     ///
-    /// A name itself goes before a `*` in its place. Two certificates may have the same name and keys of different kinds: a client is
-    /// shown the first whose key it understands. In text, files are separated by commas, and a certificate's file from that of its key
-    /// by a colon: `a.pem:a.key,b.pem`. Default empty. CherryPy: not there.
+    /// An exact name is preferred to a name with `*`. Two certificates may have the same name and
+    /// keys of different kinds: a client gets the first certificate with a key of a supported kind.
+    /// In text, entries are separated by commas, and the file of a certificate from the file of its
+    /// key by a colon: `a.pem:a.key,b.pem`. Default empty. Not in CherryPy.
     pub ssl_sni: Vec<CertificateFiles>,
 
-    /// Names of the cipher suites that may be used, the best first; separated by colons, commas or blanks.
+    /// Names of the allowed cipher suites, the best first; separated by colons, commas or blanks.
     ///
-    /// OpenSSL's names and those of IANA, and of OpenSSL's language `ALL`, `DEFAULT`, `HIGH`, `ECDHE`, `ECDSA`, `aRSA`, `AES`,
-    /// `AES128`, `AES256`, `AESGCM`, `CHACHA20`, `TLSv1.2` and `TLSv1.3`, joined by `+`, excluded by `!` or `-`. As there, a list without
-    /// any name of TLS 1.3 leaves the suites of TLS 1.3 as they are. What is not known, or selects nothing, is refused.
-    /// Default `None`: all of them, AES before ChaCha20; the client's order never counts. CherryPy: `ssl_ciphers`, the same; its module for pyOpenSSL ignores it.
+    /// Accepts the names of OpenSSL and IANA, and from OpenSSL's language `ALL`, `DEFAULT`, `HIGH`,
+    /// `ECDHE`, `ECDSA`, `aRSA`, `AES`, `AES128`, `AES256`, `AESGCM`, `CHACHA20`, `TLSv1.2` and
+    /// `TLSv1.3`, joined by `+`, excluded by `!` or `-`. As in OpenSSL, a list without any name of
+    /// TLS 1.3 keeps all suites of TLS 1.3. An unknown name, or a list that selects nothing, is
+    /// refused. Default `None`: all suites, AES before ChaCha20; the client's order never counts.
+    /// CherryPy: `ssl_ciphers`, the same; CherryPy's pyOpenSSL module ignores the setting.
     pub ssl_ciphers: Option<String>,
 
-    /// The least version of TLS that may be used: `TLSv1.2` or `TLSv1.3`.
+    /// The lowest allowed version of TLS: `TLSv1.2` or `TLSv1.3`.
     ///
-    /// Default `TLSv1.2`; nothing below it can be had. CherryPy: not there.
+    /// Default `TLSv1.2`; lower versions are not supported. Not in CherryPy.
     pub ssl_min_version: String,
 
-    /// File of certificates, in PEM, that a client's certificate has to lead to.
+    /// File of CA certificates, in PEM, to verify client certificates with.
     ///
-    /// Default `None`: clients are not asked for one. CherryPy: not there, but see `ssl_certificate_chain`.
+    /// Default `None`: clients are not asked for a certificate. Not in CherryPy, but see
+    /// `ssl_certificate_chain`.
     pub ssl_client_ca: Option<PathBuf>,
 
-    /// What is asked of clients: `none`, `optional` or `required`. A certificate that does not lead to `ssl_client_ca` never gets through.
+    /// Demand for a client certificate: `none`, `optional` or `required`. A certificate that does
+    /// not lead to `ssl_client_ca` is always refused.
     ///
-    /// Default `None`: `required` with `ssl_client_ca`, else `none`. CherryPy: not there.
+    /// Default `None`: `required` with `ssl_client_ca`, else `none`. Not in CherryPy.
     pub ssl_verify_mode: Option<String>,
 
     /// A complete TLS configuration, or a certificate and a key in memory, instead of the files.
     ///
-    /// Default `None`. Not together with `ssl_certificate`. CherryPy: `ssl_context`, the same, but its default module needs the files too.
+    /// Default `None`. Not together with `ssl_certificate`. CherryPy: `ssl_context`, the same, but
+    /// CherryPy's default module needs the files too.
     pub ssl_context: Option<SslContext>,
 
-    /// Name of the TLS adapter: `builtin`, or one that the program has made known by [`tls::register`](crate::tls::register).
+    /// Name of the TLS adapter: `builtin`, or one registered by the program with
+    /// [`tls::register`](crate::tls::register).
     ///
     /// Default `builtin`, which is rustls. CherryPy: `ssl_module`, `builtin` or `pyopenssl`.
     pub ssl_module: String,
 
-    /// Whether it is found out which process, user and group connects to a Unix socket: [`Peer::Unix`](crate::Peer::Unix) then has
-    /// its [`Credentials`](crate::Credentials), and the access log its user.
+    /// True to look up the process, user and group of each client of a Unix socket:
+    /// [`Peer::Unix`](crate::Peer::Unix) then has the client's [`Credentials`](crate::Credentials),
+    /// and the access log the user.
     ///
-    /// It is whoever has connected: where a proxy does, that is the proxy, for whomever it asks, and nothing can be decided by it. For
-    /// clients that `proxy_protocol` announces it is left out.
+    /// The credentials are those of the connecting process. Behind a proxy the credentials are
+    /// always the proxy's, so no access decision may rest on them. Clients announced by
+    /// `proxy_protocol` have no credentials.
     ///
-    /// Default `false`. Of clients over TCP nothing is known either way. CherryPy: `peercreds`, the same.
+    /// Default `false`. No effect on TCP. CherryPy: `peercreds`, the same.
     pub peercreds: bool,
 
-    /// Whether the names of that user and its groups can be asked for; they are looked up when they are, and for the access log.
+    /// True if the names of the client's user and groups can be asked for. The names are looked up
+    /// on request, and for the access log.
     ///
-    /// Default `false`. Needs `peercreds`: refused without it. CherryPy: `peercreds_resolve`, the same, but without `peercreds` it is
-    /// off there, and a number without a name makes each request fail.
+    /// Default `false`. Refused without `peercreds`. CherryPy: `peercreds_resolve`, the same, but
+    /// without `peercreds` CherryPy ignores the setting, and a number without a name makes each
+    /// request fail.
     pub peercreds_resolve: bool,
 
-    /// Whether every connection begins with a header of the PROXY protocol, version 1 or 2, which says who the client is.
+    /// True if every connection begins with a header of the PROXY protocol, version 1 or 2, with
+    /// the address of the client.
     ///
-    /// Nothing is guessed: one without a sound header is closed without an answer, and counted. The header comes out of the time for the
-    /// first head, or for the TLS handshake. It is believed of the `trusted_proxies`, or, if there are none, of whoever can connect: then nobody else must.
+    /// A connection without a valid header is closed without an answer, and counted. The header
+    /// counts towards the time limit of the first head, or of the TLS handshake. The server accepts
+    /// the header from the `trusted_proxies`. If there are none, the server accepts the header from
+    /// every peer; then only proxies must be able to connect.
     ///
-    /// Default `false`. CherryPy: not there.
+    /// Default `false`. Not in CherryPy.
     pub proxy_protocol: bool,
 
-    /// Proxies in front: addresses, networks (`10.0.0.0/8`, `2001:db8::/32`; `::/0` is every address of both families), and `unix` for
-    /// whatever comes over a Unix socket. They are believed what `trusted_proxy_headers` names, and a header of `proxy_protocol`.
+    /// Trusted proxies: addresses, networks (`10.0.0.0/8`, `2001:db8::/32`; `::/0` is every address
+    /// of both families), and `unix` for all peers on a Unix socket. The server trusts the fields
+    /// of `trusted_proxy_headers`, and the header of `proxy_protocol`, from these peers only.
     ///
-    /// From all others, fields that only a proxy has any business with are removed before a handler sees them: `Forwarded`, all that begin
-    /// with `X-Forwarded-`, and whatever else `trusted_proxy_headers` names; with underscores for hyphens too.
+    /// From all other peers, the server removes the fields of proxies before the handler runs:
+    /// `Forwarded`, all fields that begin with `X-Forwarded-`, and all fields in
+    /// `trusted_proxy_headers`; also with underscores for hyphens.
     ///
-    /// Default empty: nobody is believed, and nothing is removed. waitress: `trusted_proxy`, a single one; CherryPy: a tool, for anybody.
+    /// Default empty: no peer is trusted, and no field is removed. waitress: `trusted_proxy`, a
+    /// single one; CherryPy: a tool that trusts every client.
     pub trusted_proxies: Vec<String>,
 
-    /// How many trusted proxies a request passes: so many entries, counted from the last, are theirs.
+    /// Number of trusted proxies on the way of a request: as many entries, counted from the last,
+    /// come from proxies.
     ///
     /// Default 1, range 1 to 64. waitress: `trusted_proxy_count`, the same.
     pub trusted_proxy_count: usize,
 
-    /// Fields that `trusted_proxies` are believed: those that they set, or add to, with each request, whatever the client has sent.
+    /// Fields accepted from `trusted_proxies`: fields that the proxies set, or add to, in each
+    /// request, whatever the client has sent.
     ///
-    /// Either `forwarded` (RFC 7239), or some of `x-forwarded-for`, `x-forwarded-proto` and `x-forwarded-host`, say what
-    /// [`RequestExt`](crate::RequestExt) has as `client`, `scheme` and `host`; both is refused, because they may differ. A field that does so
-    /// and cannot be understood is a 400. Other names, such as `x-real-ip`, only say which fields are left to the handler, and are removed
-    /// where they come from anybody else.
+    /// Either `forwarded` (RFC 7239), or some of `x-forwarded-for`, `x-forwarded-proto` and
+    /// `x-forwarded-host`, set `client`, `scheme` and `host` of [`RequestExt`](crate::RequestExt).
+    /// Both together are refused, because they may differ. A malformed field of these gets a 400.
+    /// Other names, such as `x-real-ip`, are left to the handler, and are removed from requests of
+    /// untrusted peers.
     ///
-    /// Default empty: has to be set where `trusted_proxies` is, unless `proxy_protocol` is. waitress: `trusted_proxy_headers`, the same.
+    /// Default empty: required with `trusted_proxies`, unless `proxy_protocol` is set. waitress:
+    /// `trusted_proxy_headers`, the same.
     pub trusted_proxy_headers: Vec<String>,
 
-    /// The HTTP server to control instead of the built-in one.
+    /// The HTTP server to control instead of the built-in server.
     ///
-    /// It is told where these settings would listen; `shutdown_timeout` is the controller's, and all else its own affair.
+    /// The instance is given the address of these settings. Of the other settings only
+    /// `shutdown_timeout` applies, to stopping the instance.
     ///
     /// Default `None`. CherryPy: `instance`, the same.
     pub instance: Option<Instance>,
 
-    /// Whether it is measured how long requests take, and how long workers are at them; everything else that
-    /// [`Statistics`](crate::statistics::Statistics) has is counted in any case.
+    /// True to measure the time of requests and of workers' work; all other values of
+    /// [`Statistics`](crate::statistics::Statistics) are always counted.
     ///
-    /// Default `false`: it costs reading the clock. It can be switched while the server runs
-    /// ([`ServerHandle::resume_statistics`](crate::ServerHandle::resume_statistics)). CherryPy: `statistics`, without which nothing is counted.
+    /// Default `false`: measuring reads the clock. Can be switched while the server runs
+    /// ([`ServerHandle::resume_statistics`](crate::ServerHandle::resume_statistics)). CherryPy:
+    /// `statistics`, without which CherryPy counts nothing.
     pub statistics: bool,
 
-    /// Version of the gateway that [`Server::wsgi`](crate::Server::wsgi) uses: `("1", 0)`, `("u", 0)`, or one made known by
-    /// [`wsgi::register`](crate::wsgi::register); any other is refused.
+    /// Version of the gateway that [`Server::wsgi`](crate::Server::wsgi) uses: `("1", 0)`,
+    /// `("u", 0)`, or one registered with [`wsgi::register`](crate::wsgi::register); any other is
+    /// refused.
     ///
-    /// Default `("1", 0)`. CherryPy: `wsgi_version`, `(1, 0)` or `('u', 0)`, of which the second fails there.
+    /// Default `("1", 0)`. CherryPy: `wsgi_version`, `(1, 0)` or `('u', 0)`; the latter fails in
+    /// CherryPy.
     pub wsgi_version: (String, u32),
 
-    /// Where the values come from that were not set by the program; the crate's own tests name it by `..`.
+    /// Origins of the values that were not set by the program. Visible in the crate so that the
+    /// crate's tests can write `..`.
     pub(crate) origins: Origins,
 }

@@ -1,4 +1,4 @@
-//! The two sets of values a user can start from.
+//! The two sets of initial values.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use super::Settings;
 use super::origins::Origins;
 
 impl Default for Settings {
-    /// Gives CherryPy's values, but bounded queues and threads, a longer backlog, 75 s for an idle connection, and 431.
+    /// Returns CherryPy's values, but bounded queues and threads, a longer backlog, an idle timeout
+    /// of 75 s, and 431.
     fn default() -> Settings {
         Settings {
             socket_host: "127.0.0.1".to_owned(),
@@ -75,10 +76,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Gives the values that CherryPy documents, to the letter: no limit on queue and threads, a backlog of 5, 10 s for
-    /// an idle connection, 413 for a head too large.
+    /// Returns the values documented by CherryPy: no limit on queue and threads, a backlog of 5, an
+    /// idle timeout of 10 s, 413 for a head too large.
     ///
-    /// Limits that CherryPy does not have, on the target and the number of field lines, are set as high as they go.
+    /// Limits unknown to CherryPy, on the target and the number of field lines, have their maximum.
     pub fn cherrypy() -> Settings {
         let settings = Settings::default();
         Settings {

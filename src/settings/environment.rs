@@ -10,10 +10,12 @@ use super::value::FileValue;
 use crate::error::{Error, Origin};
 
 impl Layer {
-    /// Reads the variables whose names begin with `prefix`, such as `MYAPP_SERVER_`; what follows is the name of a setting in capitals.
+    /// Reads the variables whose names begin with `prefix`, such as `MYAPP_SERVER_`, followed by
+    /// the name of a setting in capitals.
     ///
-    /// Values are written as for [`Settings::set`]. What Kubernetes and Docker put into the environment for a service whose name happens to
-    /// begin with the prefix (`DRUPE_SERVICE_HOST`, `DRUPE_ADMIN_PORT=tcp://...`) is passed over.
+    /// Values are written as for [`Settings::set`]. Variables of Kubernetes and Docker for a
+    /// service with a name that begins with the prefix (`DRUPE_SERVICE_HOST`,
+    /// `DRUPE_ADMIN_PORT=tcp://...`) are ignored.
     ///
     /// # Errors
     /// [`Error::Located`] for a value that is not UTF-8.
@@ -23,10 +25,11 @@ impl Layer {
 }
 
 impl Settings {
-    /// Sets what the environment says in variables whose names begin with `prefix`; see [`Layer::from_environment`].
+    /// Sets the values of the environment variables whose names begin with `prefix`; see
+    /// [`Layer::from_environment`].
     ///
     /// # Errors
-    /// Those of [`Layer::from_environment`] and of [`Settings::merge`].
+    /// The errors of [`Layer::from_environment`] and of [`Settings::merge`].
     pub fn merge_environment(&mut self, prefix: &str) -> Result<(), Error> {
         self.merge(Layer::from_environment(prefix)?)
     }
@@ -35,32 +38,34 @@ impl Settings {
 fn of(prefix: &str, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Layer, Error> {
     let mut entries = Vec::new();
     for (variable, value) in variables {
-        // What begins with the prefix and is not UTF-8 is shown with replacement characters, and is unknown.
+        // A name that begins with the prefix and is not UTF-8 is shown with replacement characters,
+        // and is unknown.
         let variable = variable.to_string_lossy().into_owned();
         let Some(name) = variable.strip_prefix(prefix) else { continue };
-        // In small letters it is no setting: no key has the prefix.
+        // A name in small letters is no setting: no key has the prefix.
         let key = if name.contains(char::is_lowercase) { variable.clone() } else { name.to_lowercase() };
         let origin = Origin::Environment { variable: variable.clone() };
         match value.into_string() {
             Ok(value) if is_of_a_service(name, &value) => {}
             Ok(value) => entries.push(LayerEntry { key, value: FileValue::Plain(value), origin }),
-            // Which is not shown: it may be a password.
+            // The value is not shown: it may be a password.
             Err(_) => return Err(Error::malformed("the value is not UTF-8".to_owned()).at(origin)),
         }
     }
-    // The environment has no order; the first error is to be the same each time.
+    // The environment has no order; sorting makes the first error the same each time.
     entries.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(Layer::new(LayerPlace::Environment { prefix: prefix.to_owned() }, entries))
 }
 
-/// Whether Kubernetes, or Docker for links, says so where another service is: one that has the name of the prefix, or one that begins with
-/// it, such as `DRUPE_ADMIN_SERVICE_HOST`.
+/// True for a variable of Kubernetes, or of Docker for links, about another service. The service
+/// has the name of the prefix, or a name that begins with the prefix, such as
+/// `DRUPE_ADMIN_SERVICE_HOST`.
 fn is_of_a_service(name: &str, value: &str) -> bool {
-    // In capitals, and no setting of ours with a value that is wrong.
+    // Variables of services are in capitals, and have no name of a setting.
     if name.contains(char::is_lowercase) || row(&name.to_lowercase()).is_some() {
         return false;
     }
-    // So that each part that has to be there has something before it.
+    // Lets the patterns below match at the start as well.
     let name = format!("_{name}");
     let is_container = |value: &str| value.starts_with('/') && value.matches('/').count() == 2;
     name.ends_with("_SERVICE_HOST")
@@ -72,7 +77,7 @@ fn is_of_a_service(name: &str, value: &str) -> bool {
         || name.contains("_ENV_")
 }
 
-/// Whether it is `80_TCP`, or that with a part of an address.
+/// True for `80_TCP`, or `80_TCP` followed by a part of an address.
 fn is_of_a_port(rest: &str) -> bool {
     let Some((number, rest)) = rest.split_once('_') else { return false };
     let (protocol, part) = rest.split_once('_').unwrap_or((rest, "ADDR"));
@@ -151,7 +156,7 @@ mod tests {
             ("DRUPE_PORT", "tcp://10.0.0.11:80"),
             ("DRUPE_PORT_80_TCP", "tcp://10.0.0.11:80"),
             ("DRUPE_PORT_80_TCP_ADDR", "10.0.0.11"),
-            // Those of a service drupe-admin.
+            // Variables of a service drupe-admin.
             ("DRUPE_ADMIN_SERVICE_HOST", "10.0.0.12"),
             ("DRUPE_ADMIN_SERVICE_PORT", "80"),
             ("DRUPE_ADMIN_SERVICE_PORT_HTTP_ALT", "80"),
@@ -162,7 +167,7 @@ mod tests {
             ("DRUPE_ADMIN_PORT_80_TCP_ADDR", "10.0.0.12"),
             ("DRUPE_ADMIN_PORT_443_UDP", "udp://10.0.0.12:443"),
             ("DRUPE_ADMIN_PORT_9_SCTP_ADDR", "10.0.0.12"),
-            // Those of a container that is linked.
+            // Variables of a linked container.
             ("DRUPE_NAME", "/web/drupe"),
             ("DRUPE_ENV_PATH", "/bin"),
             ("DRUPE_ADMIN_NAME", "/web/drupe_admin"),

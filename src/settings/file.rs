@@ -16,16 +16,23 @@ use crate::error::{Error, Origin};
 impl Layer {
     /// Reads a TOML file of at most 1 MiB.
     ///
-    /// The server's settings are called `server.socket_port` and so on, dotted or in a table `[server]`; a table `[global]` may stand around
-    /// everything, as CherryPy has it. All other keys are the program's: see [`take`](Self::take).
+    /// The server's settings are called `server.socket_port` and so on, dotted or in a table
+    /// `[server]`; a table `[global]` may enclose everything, as in CherryPy. All other keys belong
+    /// to the program: see [`take`](Self::take).
     ///
-    /// Values are what TOML has for them: numbers for what is counted or measured, `true` and `false`, strings for the rest. Sizes may also
-    /// be strings (`"64K"`), modes octal numbers or strings (`0o660`, `"0660"`), lists arrays or strings with commas, and the version of
-    /// the gateway an array (`[1, 0]`). An empty string unsets what may be unset; `-1` is no limit where there may be none.
+    /// Values have TOML types: numbers for counts and measures, `true` and `false`, strings for the
+    /// rest. Some settings accept further types:
+    /// - sizes: strings (`"64K"`);
+    /// - modes: octal numbers or strings (`0o660`, `"0660"`);
+    /// - lists: arrays, or strings with commas;
+    /// - the version of the gateway: an array (`[1, 0]`).
+    ///
+    /// An empty string unsets an optional setting; `-1` means no limit if the setting allows no
+    /// limit.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] for a file that cannot be read, [`Error::Located`] with [`Error::Malformed`] for one that is not TOML or has
-    /// a setting twice.
+    /// [`Error::Unreadable`] for a file that cannot be read, [`Error::Located`] with
+    /// [`Error::Malformed`] for a file that is not TOML or has a setting twice.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Layer, Error> {
         let path = path.as_ref();
         let content = read(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
@@ -34,20 +41,21 @@ impl Layer {
 }
 
 impl Settings {
-    /// Gives the settings of a file, and defaults for the rest; see [`Layer::from_file`] for how it is written.
+    /// Returns the settings of a file, and defaults for the rest; see [`Layer::from_file`] for the
+    /// format.
     ///
     /// # Errors
-    /// Those of [`Layer::from_file`] and of [`Settings::merge`].
+    /// The errors of [`Layer::from_file`] and of [`Settings::merge`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Settings, Error> {
         let mut settings = Settings::default();
         settings.merge_file(path)?;
         Ok(settings)
     }
 
-    /// Sets what a file says; see [`Layer::from_file`] for how it is written.
+    /// Sets the values of a file; see [`Layer::from_file`] for the format.
     ///
     /// # Errors
-    /// Those of [`Layer::from_file`] and of [`Settings::merge`].
+    /// The errors of [`Layer::from_file`] and of [`Settings::merge`].
     pub fn merge_file(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
         self.merge(Layer::from_file(path)?)
     }
@@ -62,20 +70,20 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Reads the content of the file at `path`.
+/// Parses the content of the file at `path`.
 pub(super) fn of(path: &Path, content: &[u8]) -> Result<Layer, Error> {
     let line = |at: usize| 1 + content[..at.min(content.len())].iter().filter(|byte| **byte == b'\n').count();
     let origin = |at: usize| Origin::File { path: path.to_owned(), line: line(at) };
     let not_toml = |at: usize, reason: &str| Error::malformed(format!("not TOML: {reason}")).at(origin(at));
     let text = std::str::from_utf8(content).map_err(|error| not_toml(error.valid_up_to(), "not UTF-8"))?;
     let table = DeTable::parse(text).map_err(|error| {
-        // It may be about several lines; the first says enough.
+        // The message may have several lines; the first is enough.
         let reason = error.message().lines().next().unwrap_or_default();
         not_toml(error.span().map_or(content.len(), |span| span.start), reason)
     })?;
     let mut found = Vec::new();
     flatten("", table.get_ref(), &mut found).map_err(|at| not_toml(at, "not a number"))?;
-    // As they stand in the file: so do the errors.
+    // Sorts by position in the file, so that errors come in the same order.
     found.sort_by_key(|(_, span, _)| span.start);
     let mut entries: Vec<LayerEntry> = Vec::new();
     for (key, span, value) in found {
@@ -90,22 +98,22 @@ pub(super) fn of(path: &Path, content: &[u8]) -> Result<Layer, Error> {
     Ok(Layer::new(LayerPlace::File, entries))
 }
 
-/// Collects what is not a table, with its dotted key, and where that key stands.
+/// Collects all values except tables, each with its dotted key and the position of the key.
 ///
 /// # Errors
-/// Those of [`read_value`].
+/// The errors of [`read_value`].
 fn flatten(stem: &str, table: &DeTable<'_>, found: &mut Vec<(String, Range<usize>, FileValue)>) -> Result<(), usize> {
     for (key, value) in table {
         let span = key.span();
         let key = if stem.is_empty() { key.get_ref().to_string() } else { format!("{stem}.{}", key.get_ref()) };
-        // CherryPy's name for what belongs to no path.
+        // CherryPy's name for the settings of no path.
         let key = match key.as_str() {
             "global" => String::new(),
             key => key.strip_prefix("global.").unwrap_or(key).to_owned(),
         };
         match value.get_ref() {
             DeValue::Table(table) if !table.is_empty() => flatten(&key, table, found)?,
-            // A table without a key says nothing, if its name may be that of one.
+            // An empty table is ignored if its name is that of a table of settings.
             DeValue::Table(_) if ["", "server"].contains(&key.as_str()) => {}
             _ => found.push((key, span, read_value(value)?)),
         }
@@ -113,10 +121,11 @@ fn flatten(stem: &str, table: &DeTable<'_>, found: &mut Vec<(String, Range<usize
     Ok(())
 }
 
-/// Gives a value as it is written.
+/// Converts a value, in its original notation.
 ///
 /// # Errors
-/// Where a number stands that is none: the parser takes what begins like one, and leaves it to others to look at the rest.
+/// The position of a malformed number: the parser accepts any text that begins like a number,
+/// without a check of the rest.
 fn read_value(value: &Spanned<DeValue<'_>>) -> Result<FileValue, usize> {
     let is_sound = match value.get_ref() {
         DeValue::Integer(number) => {
@@ -140,7 +149,7 @@ fn read_value(value: &Spanned<DeValue<'_>>) -> Result<FileValue, usize> {
     })
 }
 
-/// Nobody writes so many settings; a device or the wrong file may have as much.
+/// The maximum file size. A device or a wrong file may be larger; no file of settings is.
 const MOST_BYTES: u64 = 1 << 20;
 
 #[cfg(test)]
@@ -260,7 +269,7 @@ listen = [
                 "[server]\nsocket_port = 80\n\n[global]\nserver.socket_port = 81",
                 "5: server.socket_port is set twice, first in line 2",
             ),
-            // Two things are wrong: the first is told.
+            // Two values are wrong: the error is about the first.
             ("server.zzz = 1\nserver.aaa = 1", "1: unknown setting \"server.zzz\""),
         ] {
             assert_eq!(merged(text).unwrap_err().to_string(), format!("a.toml:{expected}"), "{text}");
@@ -278,7 +287,7 @@ listen = [
             (b"{\"server\": {}}", 1),
             (b"\x7fELF\0\0", 1),
             (b"\n\nx", 3),
-            // What begins like a number.
+            // Texts that begin like a number.
             (b"\nserver.socket_port = 1_000:'>\0\0:1\"\n", 2),
             (b"server.ssl_ciphers = [\n1_0x]", 2),
             (b"server.socket_timeout = 1_0.5\x01", 1),

@@ -1,12 +1,13 @@
-//! Settings that hold from a start to a stop: what a reload leaves as it is.
+//! Settings that last from a start to a stop: a reload does not change these.
 
 use super::Settings;
 
 impl Settings {
-    /// Takes from `running` all that cannot change while a server runs, and names what would have changed.
+    /// Copies from `running` all settings that cannot change while a server runs, and returns the
+    /// names of those that differed.
     pub(crate) fn keep_lasting(&mut self, running: &Settings) -> Vec<&'static str> {
         let mut kept = self.keep(running);
-        // What speaks TLS goes on to, what does not cannot begin; with what certificate is another matter.
+        // TLS can neither be switched on nor off by a reload; the certificate may change.
         if self.is_secure() != running.is_secure() {
             kept.extend(self.keep_tls(running));
         }
@@ -18,7 +19,7 @@ impl Settings {
     }
 }
 
-/// Makes a method that takes settings from others and names those that were different.
+/// Makes a method that copies settings from `running` and returns the names of those that differed.
 macro_rules! keep {
     ($method:ident: $($name:ident)*) => {
         impl Settings {
@@ -34,7 +35,8 @@ macro_rules! keep {
     };
 }
 
-// Where it listens and how; the queue, whose places are made beforehand; who answers.
+// The listening addresses and their options; the queue, allocated in advance; instance, statistics
+// and gateway.
 keep!(keep:
     socket_host socket_port socket_file socket_mode socket_user socket_group listen socket_queue_size reuse_port nodelay
     accepted_queue_size instance statistics wsgi_version

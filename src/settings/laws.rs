@@ -1,12 +1,12 @@
-//! What must hold for any bytes whatever in a file of settings, as `h1::laws` has it for those of a client.
+//! Properties of settings files of arbitrary bytes, like `h1::laws` for the bytes of a client.
 
 use std::path::Path;
 
 use super::Settings;
 use super::file;
 
-/// A file of settings: what is wrong with it is one line that names a line of the file, and nothing is changed then; what is taken can be
-/// written as text that reads the same again.
+/// Checks a settings file. An error is one line with a line number of the file, and leaves the
+/// settings unchanged. Accepted settings written as text read back the same.
 pub fn file(bytes: &[u8]) {
     let mut settings = Settings::default();
     let merged = file::of(Path::new("a.toml"), bytes).and_then(|layer| settings.merge(layer));
@@ -23,7 +23,7 @@ fn reads_the_same_again(settings: &Settings) {
     let mut again = Settings::default();
     for row in Settings::table() {
         let text = settings.get(row.name()).expect("each row has a value");
-        // What is hidden cannot be read again.
+        // A hidden password cannot be read back.
         if row.unit() != "PASSWORD" || text.starts_with("file:") {
             again.set(row.name(), &text).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(again.get(row.name()), Some(text), "{}", row.name());

@@ -1,4 +1,4 @@
-//! Settings that were written in one place, upon those that were written in others.
+//! Settings from one source, merged over those from other sources.
 
 use super::Settings;
 use super::nearest::nearest_of;
@@ -6,10 +6,11 @@ use super::table::{OBJECTS, row};
 use super::value::FileValue;
 use crate::error::{Error, Origin};
 
-/// Everything that one place says: a file, or the environment.
+/// All settings of one source: a file, or the environment.
 ///
-/// A program with settings of its own in that place [`take`](Self::take)s them, then has [`Settings::merge`] take the server's. What nobody
-/// takes is refused, so that a slip of the pen is no setting left at its default.
+/// A program with settings of its own in that source calls [`take`](Self::take) for them, and then
+/// [`Settings::merge`] for the server's. A setting that is not taken is refused, so that a misspelt
+/// name is not ignored.
 ///
 /// ```
 /// use drupe::Settings;
@@ -28,11 +29,11 @@ use crate::error::{Error, Origin};
 pub struct Layer {
     place: LayerPlace,
     entries: Vec<LayerEntry>,
-    /// What was asked for, so that it can have been meant.
+    /// The requested keys, as candidates for suggestions.
     asked: Vec<String>,
 }
 
-/// One setting as it was written.
+/// One setting, with its origin.
 #[derive(Clone, Debug)]
 pub(super) struct LayerEntry {
     /// In a file `server.socket_port`, in the environment `socket_port`.
@@ -41,7 +42,7 @@ pub(super) struct LayerEntry {
     pub(super) origin: Origin,
 }
 
-/// What kind of place it is, which says how names are written there.
+/// The kind of source, which determines the spelling of names.
 #[derive(Clone, Debug)]
 pub(super) enum LayerPlace {
     File,
@@ -53,16 +54,18 @@ impl Layer {
         Layer { place, entries, asked: Vec::new() }
     }
 
-    /// Takes out the value of a setting of the program's own, as text, and where it was written.
+    /// Removes and returns the value of one of the program's own settings, as text, with its
+    /// origin.
     ///
-    /// `key` is a dotted name in a file (`myapp.colour`), in the environment what follows the prefix, in lower case (`colour`). `unit` says
-    /// which kinds of values there may be in a file; see [`Row::unit`](super::Row::unit).
+    /// `key` is a dotted name in a file (`myapp.colour`); in the environment the part after the
+    /// prefix, in lower case (`colour`). `unit` determines the accepted types of values in a file;
+    /// see [`Row::unit`](super::Row::unit).
     ///
     /// # Errors
-    /// [`Error::Located`] with [`Error::Malformed`] for a value of another kind.
+    /// [`Error::Located`] with [`Error::Malformed`] for a value of another type.
     pub fn take(&mut self, key: &str, unit: &str) -> Result<Option<(String, Origin)>, Error> {
         self.asked.push(key.to_owned());
-        // A table without a key says nothing, if its name is that of one that may be there.
+        // An empty table is ignored if `key` may be in the table.
         self.entries.retain(|entry| entry.value != FileValue::Table || !is_within(key, &entry.key));
         let Some(at) = self.entries.iter().position(|entry| entry.key == key) else { return Ok(None) };
         let LayerEntry { value, origin, .. } = self.entries.remove(at);
@@ -82,7 +85,7 @@ impl Layer {
         settings.set_from(name, &text, entry.origin.clone())
     }
 
-    /// The setting that `key` stands for, if it is one of the server's.
+    /// Returns the name of the server's setting for `key`, if `key` has the form of one.
     fn setting<'k>(&self, key: &'k str) -> Option<&'k str> {
         match self.place {
             LayerPlace::File => key.strip_prefix("server."),
@@ -90,7 +93,7 @@ impl Layer {
         }
     }
 
-    /// What was probably meant by `key`, as it is written in this place.
+    /// Returns the known name most similar to `key`, in the spelling of this source.
     fn nearest(&self, key: &str) -> Option<String> {
         let own = self.asked.iter().cloned();
         match &self.place {
@@ -108,7 +111,7 @@ impl Layer {
     }
 }
 
-/// Whether `key` is in the table called `table`, or in one within.
+/// True if `key` is in the table called `table`, or in a table within it.
 fn is_within(key: &str, table: &str) -> bool {
     key.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
 }
@@ -118,11 +121,13 @@ fn names() -> impl Iterator<Item = &'static str> {
 }
 
 impl Settings {
-    /// Sets what `layer` says, and remembers where each value was written; what it does not mention stays as it is.
+    /// Sets the values of `layer` and remembers the origin of each; other settings stay as they
+    /// are.
     ///
     /// # Errors
-    /// [`Error::Located`] for the first line or variable that is no setting, or whose value cannot be read. Nothing is changed then. Ranges
-    /// are checked when a server starts; what is wrong with one is located as well.
+    /// [`Error::Located`] for the first line or variable that is no setting, or has an unreadable
+    /// value. Then no setting is changed. Ranges are checked when a server starts; the error of a
+    /// range also has the origin.
     pub fn merge(&mut self, layer: Layer) -> Result<(), Error> {
         let mut merged = self.clone();
         layer.entries.iter().try_for_each(|entry| layer.apply(entry, &mut merged))?;

@@ -1,10 +1,10 @@
-//! What a user sets, under CherryPy's names.
+//! The settings of a server, under CherryPy's names.
 //!
-//! Values as they were written: nothing is checked here, so that fields can be set in any order. `config` checks them
-//! when a server starts; `table` reads and shows them as text.
+//! Values are kept as written, without checks, so that fields can be set in any order. `config`
+//! checks them when a server starts; `table` reads and shows them as text.
 //!
-//! Text comes from a file, the environment or a command line, one [`Layer`] upon the other; each value remembers where it was written
-//! ([`Settings::origin`]), and what is wrong with it says so:
+//! Text comes from a file, the environment or a command line, one [`Layer`] over the other. Each
+//! value remembers its origin ([`Settings::origin`]), which an error about the value names:
 //!
 #![cfg_attr(feature = "config", doc = "```no_run")]
 #![cfg_attr(not(feature = "config"), doc = "```ignore")]

@@ -1,7 +1,7 @@
-//! Which known name somebody has probably meant.
+//! Suggestions for unknown names.
 
-/// Finds the name of `known` that was probably meant by `name`: at most a third of its letters are wrong, or else it is the
-/// first that ends in `name`, as `socket_port` does in `port`.
+/// Returns the name of `known` most similar to `name`, with at most a third of the letters wrong,
+/// or else the first that ends in `name`, as `socket_port` does in `port`.
 pub(super) fn nearest_of<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let known: Vec<&str> = known.into_iter().collect();
     let similar = known
@@ -16,7 +16,8 @@ pub(super) fn nearest_of<'a>(name: &str, known: impl IntoIterator<Item = &'a str
     known.into_iter().find(is_end).filter(|_| !name.is_empty())
 }
 
-/// Counts the insertions, deletions and replacements that make `b` of `a` (Levenshtein), one row of the matrix at a time.
+/// Counts the insertions, deletions and replacements between `a` and `b` (Levenshtein), one row of
+/// the matrix at a time.
 fn distance(a: &[u8], b: &[u8]) -> usize {
     let mut costs: Vec<usize> = (0..=b.len()).collect();
     for (i, left) in a.iter().enumerate() {

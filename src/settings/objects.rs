@@ -1,4 +1,4 @@
-//! Settings that only a program can give: text has no way to write them.
+//! Settings that only a program can give, because they have no text form.
 
 use std::any::Any;
 use std::fmt;
@@ -7,16 +7,16 @@ use std::sync::Arc;
 use crate::http_server::HttpServer;
 use crate::tls::Identity;
 
-/// An HTTP server of the user's own, for [`Settings::instance`](crate::Settings::instance).
+/// A user-supplied HTTP server, for [`Settings::instance`](crate::Settings::instance).
 ///
-/// Two are equal if one is a clone of the other.
+/// Clones of one instance are equal; all others differ.
 #[derive(Clone)]
 pub struct Instance {
     server: Arc<dyn HttpServer>,
 }
 
 impl Instance {
-    /// One that is controlled from now on, by one [`Server`](crate::Server) at a time.
+    /// Makes an instance, to be controlled by one [`Server`](crate::Server) at a time.
     pub fn new(server: impl HttpServer) -> Self {
         Self { server: Arc::new(server) }
     }
@@ -41,7 +41,7 @@ impl fmt::Debug for Instance {
 
 /// A ready TLS configuration, for [`Settings::ssl_context`](crate::Settings::ssl_context).
 ///
-/// Two are equal if one is a clone of the other.
+/// Clones of one context are equal; all others differ.
 #[derive(Clone)]
 pub struct SslContext {
     kept: Arc<Kept>,
@@ -53,22 +53,25 @@ enum Kept {
 }
 
 impl SslContext {
-    /// A configuration as the adapter of [`ssl_module`](crate::Settings::ssl_module) knows it. For `builtin` that is a
-    /// `ServerConfig` of rustls 0.23; another object is refused when the server starts.
+    /// Makes a context of a configuration for the adapter of
+    /// [`ssl_module`](crate::Settings::ssl_module). For `builtin` that is a `ServerConfig` of
+    /// rustls 0.23; another object is refused when the server starts.
     ///
-    /// It is used as it is: the other settings about TLS would have no effect and are refused beside it, and a reload changes nothing.
-    /// Protocols it offers by ALPN may not include `h2`, which this server does not speak.
+    /// The configuration is used unchanged. The other settings about TLS would have no effect and
+    /// are refused beside it, and a reload changes nothing. Its ALPN protocols may not include
+    /// `h2`, which this server does not speak.
     pub fn new<C: Any + Send + Sync>(context: Arc<C>) -> Self {
         Self { kept: Arc::new(Kept::Object(context)) }
     }
 
-    /// A certificate, those to be sent after it, and its private key, all in PEM, to be used as if they were in files.
+    /// Makes a context of a certificate, the certificates to be sent after it, and a private key,
+    /// all in PEM; equivalent to files with the same content.
     pub fn from_pem(certificate: impl Into<Vec<u8>>, private_key: impl Into<Vec<u8>>) -> Self {
         let (certificate, private_key) = (certificate.into(), private_key.into());
         Self { kept: Arc::new(Kept::Pem { certificate, private_key }) }
     }
 
-    /// What it means to an adapter.
+    /// Returns the context in the form for an adapter.
     pub(crate) fn identity(&self) -> Identity {
         match &*self.kept {
             Kept::Object(object) => Identity::Context(Arc::clone(object)),
@@ -86,7 +89,7 @@ impl PartialEq for SslContext {
 }
 
 impl fmt::Debug for SslContext {
-    /// Tells nothing of what is in it: that may be a key.
+    /// Hides the content, which may be a key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SslContext").finish_non_exhaustive()
     }

@@ -1,28 +1,28 @@
-//! Where the values of settings come from, for messages that say so.
+//! Origins of the values of settings, for messages.
 
 use std::collections::BTreeMap;
 
 use super::Settings;
 use crate::error::{Error, Origin};
 
-/// For each setting that was written down somewhere: the value it was given then, as it is shown, and where.
+/// The origin of each setting that was read, and the value at that time, as text.
 ///
-/// A value that has been changed since is another's: fields are public, and nobody tells.
+/// A value that differs now has another origin: fields are public, and may be changed at any time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origins(BTreeMap<&'static str, (String, Origin)>);
 
 impl PartialEq for Origins {
-    /// Settings are the same wherever they come from.
+    /// Returns true: the origin makes no difference between settings.
     fn eq(&self, _: &Origins) -> bool {
         true
     }
 }
 
 impl Settings {
-    /// As [`set`](Self::set), for a value that was written at `origin`, which is remembered.
+    /// Sets a value like [`set`](Self::set), and remembers its `origin`.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set), as [`Error::Located`].
+    /// The errors of [`set`](Self::set), as [`Error::Located`].
     pub fn set_from(&mut self, name: &str, value: &str, origin: Origin) -> Result<(), Error> {
         if let Err(error) = self.set(name, value) {
             return Err(error.at(origin));
@@ -33,7 +33,8 @@ impl Settings {
         Ok(())
     }
 
-    /// Tells where the value of the setting called `name` comes from; of one that there is none of, [`Origin::Default`].
+    /// Returns the origin of the value of the setting called `name`; for an unknown name,
+    /// [`Origin::Default`].
     pub fn origin(&self, name: &str) -> Origin {
         let shown = self.get(name);
         match self.origins.0.get(name) {
@@ -43,7 +44,7 @@ impl Settings {
         }
     }
 
-    /// Adds to an error about one of these settings where it was written, unless the program set it.
+    /// Adds the origin of the setting to an error about it, unless the program set the value.
     pub(crate) fn locate(&self, error: Error) -> Error {
         match error {
             Error::Setting { name, .. } => match self.written(name) {
@@ -61,7 +62,7 @@ impl Settings {
         }
     }
 
-    /// Where a setting was written down, if it was.
+    /// Returns the origin of a setting, if it was read from text.
     fn written(&self, name: &str) -> Option<Origin> {
         Some(self.origin(name)).filter(|origin| !matches!(origin, Origin::Default | Origin::Program))
     }

@@ -1,4 +1,4 @@
-//! One row for each setting that text can express: the command line, the environment and files are all read with it.
+//! The table of all settings with a text form, for the command line, the environment and files.
 
 use super::Settings;
 use super::addresses::Addresses;
@@ -9,7 +9,7 @@ use super::text::{
 };
 use crate::error::Error;
 
-/// What is known about one setting that can be written as text.
+/// The description of one setting with a text form.
 #[derive(Debug)]
 pub struct Row {
     name: &'static str,
@@ -21,47 +21,48 @@ pub struct Row {
 }
 
 impl Row {
-    /// Gives the setting's name, that of its field in [`Settings`].
+    /// Returns the setting's name, that of its field in [`Settings`].
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Gives the subject it belongs to; the rows of a subject stand together.
+    /// Returns the setting's group; the rows of a group are adjacent.
     pub fn group(&self) -> &'static str {
         self.group
     }
 
-    /// Gives the word that stands for a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`, `NAME`, `NAMES`, `PATH`, `PATHS`,
-    /// `MODE`, `ADDRESSES`, `PASSWORD`, `VERSION` or `BOOL`.
+    /// Returns the placeholder of a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`,
+    /// `NAME`, `NAMES`, `PATH`, `PATHS`, `MODE`, `ADDRESSES`, `PASSWORD`, `VERSION` or `BOOL`.
     pub fn unit(&self) -> &'static str {
         self.unit
     }
 
-    /// Gives one line of help.
+    /// Returns one line of help.
     pub fn help(&self) -> &'static str {
         self.help
     }
 
-    /// Writes the value that [`Settings::default`] has; empty if none is set.
+    /// Returns the value of [`Settings::default`] as text; empty if none is set.
     pub fn default_text(&self) -> String {
         (self.show)(&Settings::default())
     }
 }
 
 impl Settings {
-    /// Lists every setting that text can express.
+    /// Returns a row for every setting with a text form.
     pub fn table() -> &'static [Row] {
         TABLE
     }
 
-    /// Sets what is called `name` to the value that `value` writes.
+    /// Sets the setting called `name` to the text `value`.
     ///
-    /// Times are seconds (`0.25`), sizes bytes or with K, M or G (`64K`), `-1` means no limit where there may be none, and
-    /// an empty text unsets what may be unset. Ranges are checked when a server starts.
+    /// Times are seconds (`0.25`), sizes bytes or with K, M or G (`64K`). `-1` means no limit if
+    /// the setting allows no limit, and an empty text unsets an optional setting. Ranges are
+    /// checked when a server starts.
     ///
     /// # Errors
-    /// [`Error::UnknownSetting`] for a name that is not in the table; [`Error::Setting`] for a value that cannot be read,
-    /// or a setting that text cannot express. Nothing is changed then.
+    /// [`Error::UnknownSetting`] for a name that is not in the table; [`Error::Setting`] for an
+    /// unreadable value, or a setting without a text form. Then no setting is changed.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         if let Some(row) = row(name) {
             return (row.parse)(self, value).map_err(|reason| Error::setting(row.name, reason));
@@ -72,13 +73,14 @@ impl Settings {
         }
     }
 
-    /// Writes the value of the setting called `name`, in a form that [`Settings::set`] reads; `None` if there is none.
+    /// Returns the value of the setting called `name`, in a form that [`Settings::set`] reads;
+    /// `None` for an unknown name.
     pub fn get(&self, name: &str) -> Option<String> {
         row(name).map(|row| (row.show)(self))
     }
 }
 
-/// Finds the row of the setting called `name`.
+/// Returns the row of the setting called `name`.
 pub(super) fn row(name: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.name == name)
 }
@@ -87,7 +89,7 @@ fn nearest(name: &str) -> Option<&'static str> {
     nearest_of(name, TABLE.iter().map(|row| row.name))
 }
 
-/// Settings that have no row: text cannot express them.
+/// Settings without a row, because they have no text form.
 pub(super) const OBJECTS: &[&str] = &["instance", "ssl_context"];
 
 macro_rules! table {

@@ -1,4 +1,4 @@
-//! How each kind of value is written as text. Syntax only: ranges are the business of `config`.
+//! Text form of each kind of value. Syntax only: `config` checks ranges.
 
 use std::fmt::Display;
 use std::marker::PhantomData;
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use crate::tls::{CertificateFiles, Password};
 
-/// A kind of value; what `show` writes, `parse` reads back as the same value.
+/// A kind of value; `parse` reads the output of `show` back as the same value.
 pub(super) trait ValueKind {
     type Value;
-    /// The word that stands for a value in help.
+    /// The placeholder of a value in help.
     const UNIT: &'static str;
-    /// Reads a value; the error says what is wrong with `text`, which it quotes.
+    /// Parses a value; the error quotes `text` and names the reason.
     fn parse(text: &str) -> Result<Self::Value, String>;
     fn show(value: &Self::Value) -> String;
 }
@@ -32,25 +32,28 @@ pub(super) struct Status;
 pub(super) struct Bool;
 /// A name, taken as it is.
 pub(super) struct OneName;
-/// Names with commas between them; blanks around each are no part of it.
+/// Names separated by commas; blanks around a name are removed.
 pub(super) struct NameList;
-/// A path of a file; shown with replacement characters if it is not UTF-8.
+/// A path of a file; shown with replacement characters unless UTF-8.
 pub(super) struct Path;
-/// A path of a Unix socket, or `@` and a name of the abstract namespace, which begins with NUL in truth.
+/// A path of a Unix socket, or `@` and an abstract name; the value of the latter begins with NUL.
 pub(super) struct SocketPath;
 /// Permissions of a file, in octal.
 pub(super) struct Mode;
-/// Files of certificates: `a.pem:a.key,b.pem`. Names with a comma or a colon in them only a program can set.
+/// Files of certificates: `a.pem:a.key,b.pem`. Only a program can set names with a comma or a
+/// colon.
 pub(super) struct Certificates;
-/// A password, or `file:` and the path of a file that has it. Shown as [`HIDDEN`] if it is not in a file.
+/// A password, or `file:` and the path of a file with the password. Shown as [`HIDDEN`] unless in a
+/// file.
 pub(super) struct Secret;
 /// A version of the WSGI-style gateway: `1.0`, `u.0`.
 pub(super) struct GatewayVersion;
 /// Another kind, or -1 for `None`: no limit.
 pub(super) struct Unlimited<K>(PhantomData<K>);
-/// A number of things, or nothing at all for `None`, which leaves it to the server, or -1 for the largest number: no limit.
+/// A number of things, an empty text for `None` (the server chooses), or -1 for the largest number
+/// (no limit).
 pub(super) struct Automatic;
-/// Another kind, or nothing at all for `None`.
+/// Another kind, or an empty text for `None`.
 pub(super) struct Unset<K>(PhantomData<K>);
 
 impl ValueKind for Seconds {
@@ -265,7 +268,7 @@ impl ValueKind for Secret {
 
     fn parse(text: &str) -> Result<Password, String> {
         match text.strip_prefix("file:") {
-            // Else what `show` has written would become the password.
+            // Otherwise the output of `show` would become the password.
             _ if text == HIDDEN => Err(format!("{text:?} is no password but stands for one that is not shown")),
             Some("") => Err(format!("{text:?} is not followed by the path of a file")),
             Some(path) => Ok(Password::from_file(path)),
@@ -340,10 +343,10 @@ impl<K: ValueKind> ValueKind for Unset<K> {
     }
 }
 
-/// What is shown of a password.
+/// The text shown for a password.
 const HIDDEN: &str = "***";
 
-/// Reads digits only: `str::parse` would let a sign pass.
+/// Parses digits only: `str::parse` would accept a sign.
 fn digits<T: FromStr>(text: &str) -> Option<T> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
@@ -354,7 +357,7 @@ mod tests {
 
     use super::*;
 
-    /// What is read is `value`, and what is shown of it is read as the same.
+    /// Checks that `text` parses as `value`, and that the text shown for `value` does too.
     fn reads<K: ValueKind<Value: Debug + PartialEq>>(text: &str, value: K::Value) {
         assert_eq!(K::parse(text).as_ref(), Ok(&value), "{text:?}");
         assert_eq!(K::parse(&K::show(&value)), Ok(value), "{text:?}");

@@ -1,39 +1,39 @@
-//! A value as a file has it, which knows kinds, and what of it is written as the text of a setting.
+//! Typed values of files, and their conversion to the text of a setting.
 
 /// A value of a layer.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum FileValue {
-    /// Text of which nobody has said what kind it is, as in the environment: taken as on a command line.
+    /// Text of unknown type, as in the environment: read as on a command line.
     Plain(String),
     /// A string.
     Text(String),
     /// A whole number.
     Integer {
-        /// As it was written, without separators and without what says its radix.
+        /// The number as written, without separators and without the prefix of the radix.
         digits: String,
         radix: u32,
     },
-    /// A number with a fraction or an exponent, as it was written.
+    /// A number with a fraction or an exponent, as written.
     Float(String),
     Bool(bool),
     List(Vec<FileValue>),
-    /// A table without anything in it, or one in a list.
+    /// An empty table, or a table in a list.
     Table,
-    /// What no setting is either: a date.
+    /// A type of no setting: a date.
     Other(&'static str),
 }
 
 impl FileValue {
-    /// Writes it as a setting with `unit` (see [`Row::unit`](super::Row::unit)) reads it.
+    /// Returns the value as text for a setting with `unit` (see [`Row::unit`](super::Row::unit)).
     ///
-    /// A unit that is not mentioned is text, or a list of which the parts stand with commas between them.
+    /// A unit without an arm of its own takes a string, or a list to be joined by commas.
     ///
     /// # Errors
-    /// A sentence, for a value of the wrong kind.
+    /// A sentence, for a value of the wrong type.
     pub(super) fn text_for(&self, unit: &str) -> Result<String, String> {
         match (unit, self) {
             (_, FileValue::Plain(text)) => Ok(text.clone()),
-            // What may be unset is unset with it; what may not refuses it.
+            // An empty text unsets an optional setting; any other setting refuses an empty text.
             (_, FileValue::Text(text)) if text.is_empty() => Ok(String::new()),
             ("BOOL", FileValue::Bool(value)) => Ok(value.to_string()),
             ("BOOL", _) => self.refused("true or false"),
@@ -58,7 +58,7 @@ impl FileValue {
             }
             ("VERSION", _) => self.refused("a string such as \"1.0\" or a list such as [1, 0]"),
             (_, FileValue::Text(text)) => Ok(text.clone()),
-            // It may be a password of digits.
+            // The value is not shown: it may be a password of digits.
             ("PASSWORD", _) => Err("it is not a string".to_owned()),
             ("NAME" | "PATH", _) => self.refused("a string"),
             (_, FileValue::List(parts)) => {
@@ -70,7 +70,7 @@ impl FileValue {
 
     fn decimal(&self) -> Result<String, String> {
         match self {
-            // A number too large for this is too large for a setting, which says so.
+            // A number too large for `i128` is too large for a setting, which refuses it.
             FileValue::Integer { digits, radix } => {
                 Ok(i128::from_str_radix(digits, *radix).map_or_else(|_| digits.clone(), |value| value.to_string()))
             }
@@ -78,7 +78,7 @@ impl FileValue {
         }
     }
 
-    /// A part of a list.
+    /// Returns the text of a part of a list.
     fn part(&self) -> Result<String, String> {
         match self {
             FileValue::Text(text) if text.contains(',') => {

@@ -1,4 +1,4 @@
-//! Who may look at statistics, and who may switch them.
+//! Access control for statistics and for switching them.
 
 use std::net::IpAddr;
 
@@ -6,11 +6,12 @@ use crate::address::Peer;
 use crate::message::request::is_relayed;
 use crate::message::{Request, RequestExt};
 
-/// Whether a request comes from this machine, as far as anybody can tell: over a Unix socket, or from a loopback address to a name that is
-/// this machine's own everywhere.
+/// True if a request seems to come from this machine: over a Unix socket, or from a loopback
+/// address and for a host name that always means this machine.
 ///
-/// Who has a browser on this machine ask, by a name that has been made to lead here, has that name in `Host` (DNS rebinding). Who comes by
-/// way of a proxy on this machine is betrayed by the fields that proxies send, also those that nobody is believed and that are gone by now.
+/// A DNS rebinding attack, by a browser on this machine, has a foreign name in `Host`. A proxy on
+/// this machine is detected by the fields that proxies send, even by untrusted fields that have
+/// been removed since.
 pub(super) fn is_local(request: &Request) -> bool {
     let connection = request.connection();
     let has_fields = || PROXIED.iter().any(|name| request.headers().contains_key(*name));
@@ -23,12 +24,12 @@ pub(super) fn is_local(request: &Request) -> bool {
             let is_near = |address: IpAddr| address.to_canonical().is_loopback();
             is_near(address.ip()) && request.client().is_some_and(is_near) && request.host().is_none_or(is_own_name)
         }
-        // In memory there is nobody else.
+        // In memory there is no remote client.
         None => true,
     }
 }
 
-/// Whether `host`, with or without a port, is a name that leads to this machine wherever it is asked for.
+/// True if `host`, with or without a port, means this machine on every machine.
 fn is_own_name(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -41,10 +42,11 @@ fn is_own_name(host: &str) -> bool {
     }
 }
 
-/// Whether nothing speaks against a request's coming from a page of this very server, or from no browser at all.
+/// True if a request comes from a page of this server, or from a program other than a browser.
 ///
-/// A browser says where a POST comes from, by `Sec-Fetch-Site`, older ones by `Origin`; a page cannot change either. What sends neither, a
-/// command line, nobody has been talked into.
+/// A browser reports the origin of a POST in `Sec-Fetch-Site`, older browsers in `Origin`; a page
+/// cannot change either field. A request without both fields comes from a program such as a command
+/// line, not from a page.
 pub(super) fn is_same_origin(request: &Request) -> bool {
     let field = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
     if let Some(site) = field("sec-fetch-site") {
@@ -59,7 +61,7 @@ pub(super) fn is_same_origin(request: &Request) -> bool {
     }
 }
 
-/// Fields that proxies add to what they pass on.
+/// Fields that proxies add to forwarded requests.
 const PROXIED: &[&str] = &["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
 
 #[cfg(test)]

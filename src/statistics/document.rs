@@ -1,6 +1,6 @@
-//! The page, in one piece, and what a browser may do for it.
+//! The statistics page, as one document, and its content security policy.
 
-/// One document: markup, style and script, nothing from elsewhere.
+/// The document: markup, style and script, without external resources.
 pub(super) const DOCUMENT: &str = concat!(
     include_str!("page/head.html"),
     "<style>",
@@ -12,7 +12,8 @@ pub(super) const DOCUMENT: &str = concat!(
     "</script>\n</html>\n",
 );
 
-/// What a browser may do with it: run this style and this script, known by their hashes, and ask this very server.
+/// The policy for browsers: run only this style and this script, by hash, and connect only to this
+/// server.
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; script-src 'sha256-",
     "Cv2DC312sF/AMjacgMt1ytaYHOYVbPUwMnunUK+lLTg=",
@@ -28,7 +29,7 @@ mod tests {
 
     use super::*;
 
-    /// The hash of `text` as OpenSSL has it.
+    /// The hash of `text`, computed by OpenSSL.
     fn hash(text: &str) -> String {
         let mut command = Command::new("sh");
         command.args(["-c", "openssl dgst -sha256 -binary | openssl base64"]);
@@ -52,7 +53,7 @@ mod tests {
     fn nothing_comes_from_elsewhere() {
         for part in ["http:", "https:", "src=", "@import", "url(", " style=", "onclick", "innerHTML", "eval("] {
             let found = DOCUMENT.match_indices(part).map(|(at, _)| &DOCUMENT[at..]);
-            // A name, not a place.
+            // A namespace, not a location.
             let foreign = found.filter(|found| !found.starts_with("http://www.w3.org/2000/svg"));
             let foreign: Vec<String> = foreign.map(|found| found.chars().take(60).collect()).collect();
             assert!(foreign.is_empty(), "{foreign:?}");

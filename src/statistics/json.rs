@@ -1,14 +1,14 @@
-//! Writes JSON (RFC 8259): objects and lists of what statistics are made of.
+//! Writes JSON (RFC 8259): the objects and lists of statistics.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Something that has a form in JSON.
+/// A value with a representation in JSON.
 pub(super) trait ToJson {
     fn write(&self, text: &mut String);
 }
 
-/// An object or a list that is being written.
+/// An object or a list being written.
 pub(super) struct Members<'t> {
     text: &'t mut String,
     is_first: bool,
@@ -90,7 +90,7 @@ impl ToJson for usize {
     }
 }
 
-/// A number; what is none (0 / 0) has no form in JSON but `null`.
+/// A number; JSON has only `null` for a value that is not finite (0 / 0).
 impl ToJson for f64 {
     fn write(&self, text: &mut String) {
         if self.is_finite() {
@@ -117,7 +117,7 @@ impl<T: ToJson> ToJson for Option<T> {
     }
 }
 
-/// Text; what could end a script or a line where JSON stands within something else is escaped too.
+/// Text; characters that could end an enclosing script or line are escaped too.
 impl ToJson for str {
     fn write(&self, text: &mut String) {
         text.push('"');

@@ -1,55 +1,70 @@
-//! How long requests took: a histogram whose buckets are as fine as its numbers are small.
+//! The duration of requests: a histogram with finer buckets for shorter times.
 //!
-//! From 1 µs to 1000 s each power of ten is cut into 90 buckets of equal width: 1.0 to 1.1 µs, ... 9.9 to 10 µs, 10 to 11 µs, and so on. So
-//! every figure is exact to two digits, at most a tenth too high, and a bound such as 2.5 ms is the end of a bucket. A bucket has its upper
-//! bound in it and not its lower one.
+//! From 1 µs to 1000 s, each power of ten has 90 buckets of equal width: 1.0 to 1.1 µs, ... 9.9 to
+//! 10 µs, 10 to 11 µs, and so on. Every figure is exact to two digits and at most a tenth too high.
+//! A bound such as 2.5 ms is the end of a bucket. A bucket includes its upper bound and excludes
+//! its lower bound.
 
 use std::fmt;
 use std::time::Duration;
 
-/// How long requests took, as a distribution.
+/// The distribution of the duration of requests.
 ///
-/// Empty unless [`statistics`](crate::Settings::statistics) is on: the time is not looked at otherwise.
+/// Empty unless [`statistics`](crate::Settings::statistics) is on, because the time is not measured
+/// otherwise.
 ///
-/// The time of a request runs from when a worker turns to it, to read the last of its head, until the last byte of its answer is with the
-/// kernel, or the answer breaks off. In it are receiving content, the handler, waiting for a client that is slow to take a large answer, and
-/// for requests that the same client has sent before. A small answer that its client is slow to take ends when it is set aside. Not in it
-/// are the wait for a worker, requests that the server refused at once, and what follows the `101` of an upgrade.
+/// The time of a request begins when a worker starts to read the last part of the head. The time
+/// ends when the kernel has the last byte of the answer, or when the answer breaks off. For a small
+/// answer to a slow client, the time ends when the answer is set aside.
+///
+/// Included:
+///
+/// * receiving content, and the handler;
+/// * waiting for a client that is slow to take a large answer;
+/// * waiting for earlier requests of the same client.
+///
+/// Excluded:
+///
+/// * the wait for a worker;
+/// * requests refused at once by the server;
+/// * the time after the `101` of an upgrade.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Latency {
-    /// One for each of [`PLACES`], or none at all.
+    /// One counter for each of [`PLACES`], or none.
     counts: Vec<u64>,
     nanos: u64,
     longest: u64,
 }
 
 impl Latency {
-    /// What was measured by others: `counts` by place, their sum and the longest in nanoseconds.
+    /// Creates a distribution from `counts` by bucket, their sum and the longest time in
+    /// nanoseconds.
     pub(crate) fn new(counts: Vec<u64>, nanos: u64, longest: u64) -> Self {
         Self { counts, nanos, longest }
     }
 
-    /// How many requests were measured.
+    /// The number of measured requests.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// What all of them took together.
+    /// The total time of all requests.
     #[must_use]
     pub fn sum(&self) -> Duration {
         Duration::from_nanos(self.nanos)
     }
 
-    /// What the longest took.
+    /// The longest time of a request.
     #[must_use]
     pub fn longest(&self) -> Duration {
         Duration::from_nanos(self.longest)
     }
 
-    /// The time that the given share of requests did not exceed, at most a tenth too high: `quantile(0.99)`. `None` without requests.
+    /// The time not exceeded by the given share of requests: `quantile(0.99)`. At most a tenth too
+    /// high. `None` without requests.
     ///
-    /// `share` is from 0 to 1; what is beyond counts as the end it is beyond.
+    /// `share` is from 0 to 1; values outside are clamped.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         let count = self.count();
@@ -64,8 +79,9 @@ impl Latency {
         Some(Duration::from_nanos(bound(place).unwrap_or(u64::MAX).min(self.longest)))
     }
 
-    /// How many took at most `time`: exact where that is the bound of a bucket, such as 1, 2.5 or 99 of any power of ten of a second from a
-    /// microsecond on; else perhaps some too few.
+    /// The number of requests that took at most `time`. Exact if `time` is the bound of a bucket,
+    /// such as 1, 2.5 or 99 of any power of ten of a second from a microsecond on; otherwise
+    /// possibly too low.
     #[must_use]
     pub fn at_most(&self, time: Duration) -> u64 {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
@@ -73,19 +89,21 @@ impl Latency {
         self.counts.iter().enumerate().take_while(|(place, _)| within(*place)).map(|(_, count)| count).sum()
     }
 
-    /// The buckets that are not empty, the shortest first: upper bound and count. Beyond 1000 s the bound is that of the longest.
+    /// The non-empty buckets in ascending order: upper bound and count. Beyond 1000 s, the bound is
+    /// the longest time.
     pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
         let filled = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
         filled.map(|(place, count)| (Duration::from_nanos(bound(place).unwrap_or(self.longest)), *count))
     }
 
-    /// What was measured since `earlier`, which is of the same server: for the figures of the last second or minute.
+    /// The requests since `earlier`, from the same server: for figures of the last second or
+    /// minute.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let before = earlier.counts.iter().chain(std::iter::repeat(&0));
         let counts: Vec<u64> =
             self.counts.iter().zip(before).map(|(now, before)| now.saturating_sub(*before)).collect();
-        // Nobody knows the longest of a part; it is in the last bucket that is not empty.
+        // The longest time of a part is unknown, but belongs to the last non-empty bucket.
         let last = counts.iter().rposition(|count| *count > 0);
         let longest = last.map_or(0, |place| bound(place).unwrap_or(u64::MAX).min(self.longest));
         Self { counts, nanos: self.nanos.saturating_sub(earlier.nanos), longest }
@@ -100,7 +118,7 @@ impl fmt::Debug for Latency {
     }
 }
 
-/// The bucket that a time belongs to.
+/// The bucket of a time.
 pub(crate) fn place(nanos: u64) -> usize {
     if nanos <= LEAST {
         return 0;
@@ -108,14 +126,14 @@ pub(crate) fn place(nanos: u64) -> usize {
     if nanos > MOST {
         return PLACES - 1;
     }
-    // A bound is in the bucket below it.
+    // A bucket includes its upper bound.
     let below = nanos - 1;
     let power = below.ilog10();
     let place = 1 + EACH * u64::from(power - LEAST.ilog10()) + below / 10_u64.pow(power - 1) - 10;
     usize::try_from(place).unwrap_or(PLACES - 1)
 }
 
-/// The longest time of a bucket in nanoseconds; `None`: it has no end.
+/// The longest time of a bucket in nanoseconds; `None` for the last, unbounded bucket.
 fn bound(place: usize) -> Option<u64> {
     let number = place as u64;
     match number {
@@ -128,20 +146,20 @@ fn bound(place: usize) -> Option<u64> {
     }
 }
 
-/// How many buckets there are.
+/// The number of buckets.
 pub(crate) const PLACES: usize = 9 * 90 + 2;
-/// Buckets of a power of ten.
+/// The number of buckets per power of ten.
 const EACH: u64 = 90;
-/// Below this nothing is told apart: a microsecond.
+/// The upper bound of the first bucket in nanoseconds: a microsecond.
 const LEAST: u64 = 1_000;
-/// Nor above this: nine powers of ten later.
+/// The lower bound of the last bucket: nine powers of ten later.
 const MOST: u64 = 1_000_000_000_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What comes of times in nanoseconds.
+    /// The distribution of times in nanoseconds.
     fn of(times: &[u64]) -> Latency {
         let mut counts = vec![0; PLACES];
         times.iter().for_each(|nanos| counts[place(*nanos)] += 1);
@@ -177,7 +195,7 @@ mod tests {
         }
         assert_eq!(latency.count(), 1000);
         assert_eq!(latency.sum(), Duration::from_millis(500_500));
-        // Never beyond what there was.
+        // Never longer than the longest time.
         assert_eq!(of(&[1_234_567]).quantile(0.5), Some(Duration::from_nanos(1_234_567)));
         assert_eq!(of(&[]).quantile(0.5), None);
         assert_eq!(Latency::default().quantile(0.5), None);

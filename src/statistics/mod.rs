@@ -1,4 +1,4 @@
-//! What a server has done and is doing: as numbers, as JSON, for Prometheus, and as a page to look at.
+//! Statistics of a server: as numbers, as JSON, for Prometheus, and as a web page.
 //!
 //! ```no_run
 //! use drupe::{Request, Server, statistics};
@@ -12,20 +12,23 @@
 //! }
 //! ```
 //!
-//! **What is counted in any case**, and costs an addition by the worker that does it: everything but what stands below.
+//! **Always counted**, at the cost of one addition by the worker: everything except the figures
+//! below.
 //!
-//! **What is measured only while it is wanted**, because the clock has to be read for it:
-//! [`latency`](Statistics::latency) and [`work_time`](Statistics::work_time), that of each worker too. That is so while
-//! [`Settings::statistics`](crate::Settings::statistics) is on and nobody has paused it
-//! ([`ServerHandle::pause_statistics`](crate::ServerHandle::pause_statistics)).
+//! **Measured only if enabled**, because the clock must be read: [`latency`](Statistics::latency)
+//! and [`work_time`](Statistics::work_time), also per worker. The setting
+//! [`Settings::statistics`](crate::Settings::statistics) enables these measurements, and
+//! [`ServerHandle::pause_statistics`](crate::ServerHandle::pause_statistics) pauses them.
 //!
-//! **Each worker counts for itself**, with plain loads and stores; no lock and no locked instruction is on the way of a request. Whoever
-//! looks adds up. So while requests are under way one figure can be a moment ahead of another; once they are over all agree. What a worker
-//! that has ended has counted is kept.
+//! **Each worker has separate counters**, updated by plain loads and stores. No request takes a
+//! lock or a locked instruction for statistics; the reader adds up the counters. While requests are
+//! in progress, one figure can be slightly ahead of another. Once all requests are complete, the
+//! figures agree. The counts of a worker that has ended are kept.
 //!
-//! **All begin at zero** when a server starts, and stay as they are when it stops, until the next start.
+//! **All counters begin at zero** when a server starts. After a stop, the figures are kept until
+//! the next start.
 //!
-//! The requests by which somebody looks, those to a [`Page`], are requests like any other, and counted.
+//! Requests to a [`Page`] are counted like any other requests.
 
 mod access;
 mod document;
@@ -43,128 +46,141 @@ pub use self::page::Page;
 pub(crate) use self::page::{StatisticsSource, not_found};
 use crate::address::BindAddr;
 
-/// What a server has done and is doing, as of one moment.
+/// The statistics of a server at one moment.
 ///
-/// Each number counts from the start, but for those that are said to be of the moment. Bytes are bytes, times are times.
+/// Each number counts from the start of the server, except for those marked "Current". Sizes are in
+/// bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {
-    /// Of the moment: whether the clock is read for [`latency`](Self::latency) and [`work_time`](Self::work_time).
+    /// Current: true if the clock is read for [`latency`](Self::latency) and
+    /// [`work_time`](Self::work_time).
     pub enabled: bool,
-    /// Of the moment: everything it listens on; empty unless it runs.
+    /// Current: all listening addresses; empty unless the server runs.
     pub listening: Vec<BindAddr>,
-    /// Since the start.
+    /// The time since the start.
     pub run_time: Duration,
 
-    /// Connections that were accepted.
+    /// Accepted connections.
     pub accepts: u64,
-    /// Errors of the system while accepting: no descriptors left, a client that had left before it was accepted.
+    /// System errors while accepting, such as a lack of descriptors, or a client that has already
+    /// left.
     pub socket_errors: u64,
-    /// Connections that found the queue full, or too many others, or no room for a large head, and were answered with 503, or, before a TLS
-    /// handshake, closed; upgrades beyond `max_upgraded`, answered with 503; and those that ended because no room was left for what they sent
-    /// while they took no answer.
+    /// Connections and upgrades rejected for lack of capacity:
+    ///
+    /// * connections answered with 503, or closed before a TLS handshake, because of a full queue,
+    ///   too many connections, or no memory for a large head;
+    /// * upgrades beyond `max_upgraded`, answered with 503;
+    /// * connections ended because a client kept sending without reading its answer, and no memory
+    ///   was left.
     pub turned_away: u64,
-    /// Connections that were closed because they did not begin with a sound header of the PROXY protocol, from a trusted proxy, in time
+    /// Connections closed for lack of a valid PROXY protocol header in time from a trusted proxy
     /// (`proxy_protocol`).
     pub proxy_refused: u64,
-    /// TLS handshakes that failed or did not come to their end in time. Who speaks plain HTTP instead is counted in `refused`.
+    /// TLS handshakes that failed or timed out. A client speaking plain HTTP is counted in
+    /// `refused`.
     pub handshakes_failed: u64,
-    /// Of the moment: connections that are open, wherever they are; those that were upgraded too.
+    /// Current: open connections in any state, including upgraded ones.
     pub connections: usize,
-    /// Of the moment: connections that wait for a worker.
+    /// Current: connections waiting for a worker.
     pub queue: usize,
-    /// Of the moment: connections that wait for their client, without a worker.
+    /// Current: connections waiting for the client, without a worker.
     pub parked: usize,
-    /// Of the moment: bytes of memory that answers hold while they wait for their clients, as
-    /// [`max_parked_size`](crate::Settings::max_parked_size) counts them.
+    /// Current: bytes of memory held by answers that wait for a client, as counted for
+    /// [`max_parked_size`](crate::Settings::max_parked_size).
     pub parked_answer_bytes: u64,
-    /// Of the moment: bytes of memory that requests hold while the rest of them is on its way, counted in the same way.
+    /// Current: bytes of memory held by incomplete requests, counted in the same way.
     pub parked_request_bytes: u64,
-    /// Of the moment: connections that have left HTTP, each of which has a thread of its own.
+    /// Current: connections that have left HTTP, each with a thread.
     pub upgraded: usize,
 
-    /// Requests that a handler was asked to answer.
+    /// Requests passed to a handler.
     pub requests: u64,
-    /// Requests that the server refused: malformed, too large, too late.
+    /// Requests refused by the server: malformed, too large, or too late.
     pub refused: u64,
-    /// Requests that are counted in both: a handler was asked, and what was wrong with the content, or with the handler's answer, came out
-    /// then.
+    /// Requests counted in both `requests` and `refused`: after the call of a handler, the content
+    /// or the answer turned out to be invalid.
     pub overruled: u64,
-    /// Of those that a handler was asked to answer: how many were answered; not those whose answer broke off.
+    /// Requests passed to a handler and answered completely.
     pub answered: u64,
-    /// Of those that a handler was asked to answer: how many answers broke off, because the client left or was late, or because what made
-    /// them failed half way.
+    /// Requests passed to a handler whose answer broke off, because the client left or was late, or
+    /// because producing the answer failed half-way.
     pub broken_off: u64,
-    /// Handlers and bodies that panicked.
+    /// Panics of handlers and bodies.
     pub panics: u64,
-    /// Requests whose head or content did not come, or whose answer was not taken, in time.
+    /// Requests timed out while receiving the head or content, or while sending the answer.
     pub timed_out: u64,
-    /// What did not come in time, by what was waited for.
+    /// Timeouts, by cause.
     pub timeouts: Timeouts,
-    /// Final answers, by the class of their status: those of handlers, those of the server itself, and the 503 of `turned_away`; not those
-    /// that broke off.
+    /// Complete final answers, by the class of the status: answers of handlers, answers of the
+    /// server, and the 503 answers of `turned_away`.
     pub answers: Answers,
 
-    /// Bytes received, as on the wire; with TLS those inside of it. Not those of upgraded connections.
+    /// Bytes received, as on the wire or, with TLS, after decryption. Excludes upgraded
+    /// connections.
     pub bytes_read: u64,
-    /// Bytes sent, as on the wire; with TLS those inside of it. Not those of upgraded connections.
+    /// Bytes sent, as on the wire or, with TLS, before encryption. Excludes upgraded connections.
     pub bytes_written: u64,
-    /// Bytes of content of requests, chunks and the like taken off: of those that a handler was asked to answer, as far as it was received.
+    /// Bytes of request content received, without transfer coding, of requests passed to a handler.
     pub content_read: u64,
-    /// Bytes of content of answers, chunks and the like taken off; not those of answers that broke off.
+    /// Bytes of answer content, without transfer coding, of complete answers.
     pub content_written: u64,
-    /// Bytes received of TLS itself, handshakes included; 0 without TLS.
+    /// Encrypted bytes received, TLS handshakes included; 0 without TLS.
     pub tls_bytes_read: u64,
-    /// Bytes sent of TLS itself, handshakes included; 0 without TLS.
+    /// Encrypted bytes sent, TLS handshakes included; 0 without TLS.
     pub tls_bytes_written: u64,
 
-    /// Of the moment: workers.
+    /// Current: workers.
     pub threads: usize,
-    /// Of the moment: workers that serve nobody.
+    /// Current: idle workers.
     pub threads_idle: usize,
-    /// What all workers together have spent on requests, if that is measured; see [`Worker::work_time`].
+    /// The time all workers spent on requests, if measured; see [`Worker::work_time`].
     pub work_time: Duration,
-    /// How long requests took, if that is measured.
+    /// The duration of requests, if measured.
     pub latency: Latency,
-    /// The workers there are, by number, and then one row that has the name `others`: workers that have ended, and the thread that answers
-    /// 503. The sums of the rows are the figures above.
+    /// The current workers by number, then a row named `others` for ended workers and the thread
+    /// that answers 503. The rows add up to the figures above.
     pub workers: Vec<Worker>,
 }
 
 impl Statistics {
-    /// Requests, each counted once: those that a handler was asked to answer, and those that the server refused before.
+    /// The number of requests, each counted once: passed to a handler, or refused earlier.
     ///
-    /// It is what clients count too: as many have had an answer, once nothing is [in progress](Self::in_progress), but for those whose
-    /// answer [broke off](Self::broken_off). Whom the server [turned away](Self::turned_away) has not asked anything whole.
+    /// Clients count the same number of answers once no request is
+    /// [in progress](Self::in_progress), apart from answers that [broke off](Self::broken_off).
+    /// Connections [turned away](Self::turned_away) before a complete request are not counted.
     #[must_use]
     pub fn exchanges(&self) -> u64 {
         self.requests + self.refused.saturating_sub(self.overruled)
     }
 
-    /// Of the moment: requests that a handler was asked to answer and whose answer is neither made nor broken off.
+    /// Current: requests passed to a handler whose answer is neither complete nor broken off.
     #[must_use]
     pub fn in_progress(&self) -> u64 {
         self.requests.saturating_sub(self.answered + self.broken_off)
     }
 }
 
-/// What did not come in time, by what was waited for.
+/// Timeouts, by the awaited event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// TLS handshakes (`handshake_timeout`); they are among `handshakes_failed` too.
+    /// TLS handshakes (`handshake_timeout`); also counted in `handshakes_failed`.
     pub handshake: u64,
-    /// Headers of the PROXY protocol (`header_timeout`, with TLS `handshake_timeout`); they are among `proxy_refused` too.
+    /// PROXY protocol headers (`header_timeout`, with TLS `handshake_timeout`); also counted in
+    /// `proxy_refused`.
     pub proxy: u64,
     /// Request heads (`header_timeout`), answered with 408.
     pub head: u64,
-    /// Content of requests (`body_timeout`, `minimum_rate`), answered with 408 where nothing else was.
+    /// Content of requests (`body_timeout`, `minimum_rate`), answered with 408 unless already
+    /// answered.
     pub body: u64,
-    /// Clients that did not take their answer (`write_timeout`, `minimum_rate`).
+    /// Clients that did not read the answer (`write_timeout`, `minimum_rate`).
     pub write: u64,
-    /// Connections between two requests (`keep_alive_timeout`): no error of anybody's.
+    /// Idle connections between two requests (`keep_alive_timeout`); not an error.
     pub idle: u64,
-    /// Connections that had had their last answer, or whose unread content was being dropped (`linger_timeout`).
+    /// Connections after the last answer, or whose unread content was being dropped
+    /// (`linger_timeout`).
     pub linger: u64,
 }
 
@@ -186,7 +202,7 @@ impl Timeouts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Answers {
-    /// 1xx: upgrades. `100 Continue` is no final answer, and not counted.
+    /// 1xx: upgrades. `100 Continue` is not a final answer, and is not counted.
     pub informational: u64,
     /// 2xx.
     pub success: u64,
@@ -194,12 +210,12 @@ pub struct Answers {
     pub redirection: u64,
     /// 4xx.
     pub client_error: u64,
-    /// 5xx, and above where a handler has chosen such a status.
+    /// 5xx, and any higher status chosen by a handler.
     pub server_error: u64,
 }
 
 impl Answers {
-    /// All of them.
+    /// The total of all classes.
     #[must_use]
     pub fn sum(&self) -> u64 {
         self.by_class().iter().map(|(_, count)| count).sum()
@@ -216,35 +232,36 @@ impl Answers {
     }
 }
 
-/// What one worker has done.
+/// The statistics of one worker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Worker {
-    /// The name of its thread.
+    /// The name of the thread.
     pub name: String,
-    /// Requests, each once; see [`Statistics::exchanges`].
+    /// Requests, each counted once; see [`Statistics::exchanges`].
     pub exchanges: u64,
     /// As [`Statistics::bytes_read`].
     pub bytes_read: u64,
     /// As [`Statistics::bytes_written`].
     pub bytes_written: u64,
-    /// What it has spent on requests, if that is measured: from a whole head, over the handler, until the answer is out. Waiting for a
-    /// client costs none where it costs no thread.
+    /// The time spent on requests, if measured: from a complete head, through the handler, to the
+    /// end of the answer. Waiting for a client without a thread is excluded.
     pub work_time: Duration,
-    /// Of the moment: whether it serves somebody.
+    /// Current: true if the worker serves a connection.
     pub is_busy: bool,
-    /// Of the moment: the request that it serves; `None` if it serves none.
+    /// Current: the request being served; `None` if there is none.
     pub serving: Option<Serving>,
 }
 
-/// A request that a worker serves.
+/// A request being served by a worker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Serving {
     /// The method.
     pub method: String,
-    /// The request target, as its client sent it.
+    /// The request target as sent by the client.
     pub target: String,
-    /// For how long the worker has been at it, with those before it that came in one piece.
+    /// The time spent by the worker so far, including earlier requests that arrived in the same
+    /// read.
     pub time: Duration,
 }

@@ -1,4 +1,4 @@
-//! A handler that shows statistics: a page for people, JSON for programs, Prometheus' format for Prometheus.
+//! A handler for statistics: a page for people, JSON for programs, and Prometheus' format.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -16,45 +16,52 @@ use super::{Statistics, access, prometheus, report};
 use crate::message::permits::{Permit, Permits};
 use crate::message::{Body, BodyWriter, Request, Response};
 
-/// Statistics to look at, below a path of one's choice.
+/// A handler that shows statistics below a configurable path.
 ///
 /// | below the path | method | what it is |
 /// |---|---|---|
-/// | `/` | GET | a page with charts that move: one document, nothing is fetched from elsewhere |
+/// | `/` | GET | a page with live charts: one document without external resources |
 /// | `/json` | GET | an object with CherryPy's names |
 /// | `/metrics` | GET | Prometheus' text format |
 /// | `/events` | GET | the object of `/json` each second, as server-sent events |
 /// | `/pause`, `/resume` | POST | as [`ServerHandle::pause_statistics`](crate::ServerHandle::pause_statistics) and its opposite |
 ///
-/// [`Server::mount_statistics`](crate::Server::mount_statistics) puts it in front of a server's own handler;
-/// [`ServerHandle::statistics_page`](crate::ServerHandle::statistics_page) makes a handler of it, for another server, on a port or a Unix
-/// socket that only administrators reach.
+/// [`Server::mount_statistics`](crate::Server::mount_statistics) puts the page in front of the
+/// handler of a server. [`ServerHandle::statistics_page`](crate::ServerHandle::statistics_page)
+/// makes the page a handler for another server, on a port or Unix socket for administrators only.
 ///
-/// **Who may look**: whoever is on this machine, unless [`allow`](Self::allow) says otherwise; everybody else gets a 403. On this machine is
-/// who comes over a Unix socket, or from a loopback address and asks for `localhost` or a loopback address; not who a
-/// [trusted proxy](crate::Settings::trusted_proxies) says is elsewhere, nor who comes with a field that only proxies send, whether or not
-/// that proxy is trusted. A proxy on this machine that sends no such field looks like this machine itself: have it not pass on the path.
+/// **Access**: clients on this machine, unless [`allow`](Self::allow) sets another rule. Other
+/// clients get a 403. A client is on this machine if the connection is over a Unix socket, or comes
+/// from a loopback address and asks for `localhost` or a loopback address. A client is not on this
+/// machine if:
 ///
-/// **Who looks at `/events` holds a worker**, as every answer does that takes long. No more than [`viewers`](Self::viewers) can; the next
-/// gets a 503, and the page then asks for `/json` every other second instead. They never hold up a stop: it ends them.
+/// * a [trusted proxy](crate::Settings::trusted_proxies) reports another address;
+/// * the request has a field that only proxies send, from a trusted proxy or not.
+///
+/// A proxy on this machine without such a field looks like a local client. Configure such a proxy
+/// not to forward the path.
+///
+/// **A viewer of `/events` holds a worker**, like every slow answer. The limit is
+/// [`viewers`](Self::viewers). Beyond the limit, a client gets a 503, and the page polls `/json`
+/// every other second instead. Viewers never delay a stop: the stop ends their streams.
 #[derive(Clone)]
 pub struct Page {
-    /// Begins with a slash and does not end in one; empty for the root.
+    /// The path begins with a slash and does not end in one; empty for the root.
     path: String,
     guard: Arc<dyn Fn(&Request) -> bool + Send + Sync>,
     viewers: Permits,
     most: usize,
 }
 
-/// Whose statistics they are.
+/// The source of statistics.
 pub(crate) trait StatisticsSource: Send + Sync + 'static {
     fn statistics(&self) -> Statistics;
-    /// Has the time of requests measured, or not, from now on.
+    /// Turns the measurement of request times on or off.
     fn measure(&self, is_wanted: bool);
 }
 
 impl Page {
-    /// A page below `path`; slashes at its ends do not matter, and `/` is everything.
+    /// Creates a page below `path`. Slashes at either end are ignored, and `/` matches every path.
     #[must_use]
     pub fn at(path: &str) -> Self {
         let path = match path.trim_matches('/') {
@@ -64,19 +71,21 @@ impl Page {
         Self { path, guard: Arc::new(access::is_local), viewers: Permits::default(), most: VIEWERS }
     }
 
-    /// Lets those look whom `guard` lets, instead of whoever is on this machine. It is asked for every request, before anything else.
+    /// Allows the requests accepted by `guard`, instead of requests from this machine. The guard is
+    /// called first for every request.
     #[must_use]
     pub fn allow(self, guard: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Self {
         Self { guard: Arc::new(guard), ..self }
     }
 
-    /// Lets `most` look at `/events` at a time, each of whom holds a worker. Default 4; 0 lets nobody, and pages ask for `/json`.
+    /// Sets the limit of concurrent clients of `/events`, each of which holds a worker. Default 4.
+    /// With 0, none is allowed, and pages poll `/json`.
     #[must_use]
     pub fn viewers(self, most: usize) -> Self {
         Self { most, ..self }
     }
 
-    /// Answers what is asked of it; `None` for what is not below its path.
+    /// Answers a request; `None` if the request is not below the path.
     pub(crate) fn answer(&self, request: &Request, source: &Arc<dyn StatisticsSource>) -> Option<Response> {
         let below = request.uri().path().strip_prefix(self.path.as_str())?;
         if !below.is_empty() && !below.starts_with('/') {
@@ -104,11 +113,11 @@ impl Page {
                 set(&mut response, CONTENT_SECURITY_POLICY, POLICY);
                 response
             }
-            // Without the slash its own links would lead elsewhere.
+            // Relative links in the page need the slash.
             _ => {
                 let mut response = told(StatusCode::PERMANENT_REDIRECT, "");
                 let name = self.path.rsplit('/').next().unwrap_or_default();
-                // Of a bare name a colon would make a URL of another scheme (RFC 3986 §4.2).
+                // A colon in a bare name would make a URL of another scheme (RFC 3986 §4.2).
                 if let Ok(place) = HeaderValue::from_str(&format!("./{name}/")) {
                     response.headers_mut().insert(LOCATION, place);
                 }
@@ -125,7 +134,7 @@ impl Page {
         };
         let body = Body::stream(move |writer| report_on(source.as_ref(), &viewer, writer));
         let mut response = with_type("text/event-stream", body);
-        // nginx would keep it until it has a bufferful.
+        // Otherwise nginx would hold events back until its buffer is full.
         set(&mut response, HeaderName::from_static("x-accel-buffering"), "no");
         response
     }
@@ -149,7 +158,7 @@ fn report_on(source: &dyn StatisticsSource, _viewer: &Permit, writer: &mut BodyW
     }
 }
 
-/// Pauses or resumes, unless another site has a browser ask for it.
+/// Pauses or resumes measurement, unless the request comes from a page of another site.
 fn switch(below: &str, request: &Request, source: &Arc<dyn StatisticsSource>) -> Response {
     if !access::is_same_origin(request) {
         return told(StatusCode::FORBIDDEN, "that has to come from the page itself\n");
@@ -158,7 +167,7 @@ fn switch(below: &str, request: &Request, source: &Arc<dyn StatisticsSource>) ->
     told(StatusCode::NO_CONTENT, "")
 }
 
-/// What is answered where there is nothing.
+/// The answer to unknown paths.
 pub(crate) fn not_found() -> Response {
     told(StatusCode::NOT_FOUND, "there are no such statistics\n")
 }
@@ -191,9 +200,9 @@ fn set(response: &mut Response, name: HeaderName, value: &'static str) {
     response.headers_mut().insert(name, HeaderValue::from_static(value));
 }
 
-/// How often there is an event.
+/// The interval between events.
 const PERIOD: Duration = Duration::from_secs(1);
-/// How many look at events at a time, if nothing else is said: few enough that they are no burden to ten threads.
+/// The default limit of concurrent viewers: a small load for ten threads.
 const VIEWERS: usize = 4;
 
 #[cfg(test)]
@@ -202,7 +211,7 @@ mod tests {
 
     use super::*;
 
-    /// What was asked of it.
+    /// Records the calls of `measure`.
     #[derive(Default)]
     struct Fake(Mutex<Vec<bool>>);
 
@@ -275,7 +284,7 @@ mod tests {
         assert_eq!((status, first.headers()[CONTENT_TYPE].to_str().unwrap()), (200, "text/event-stream"));
         let (status, second) = ask(&page, Method::GET, "/events").unwrap();
         assert_eq!((status, second.headers()[RETRY_AFTER].to_str().unwrap()), (503, "10"));
-        // In memory it is as if the server stopped at once.
+        // In memory, the server counts as stopping at once.
         let text = first.into_body().into_string().unwrap();
         assert!(text.starts_with("retry: 2000\n\ndata: {\"Enabled\":false,"), "{text}");
         assert!(text.contains("\"Accepts\":7,") && text.ends_with("}\n\n") && text.lines().count() == 4, "{text}");

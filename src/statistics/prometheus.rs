@@ -1,16 +1,17 @@
 //! Statistics in Prometheus' text format, version 0.0.4.
 //!
-//! Base units: seconds and bytes. What only goes up ends in `_total`; a restart of the server sets it to zero, as Prometheus expects.
+//! Base units: seconds and bytes. Counters end in `_total`; a restart of the server resets them to
+//! zero, as Prometheus expects.
 
 use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use super::Statistics;
 
-/// The media type of it.
+/// The media type of the format.
 pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Writes all of it.
+/// Writes all metrics.
 pub(super) fn text(of: &Statistics) -> String {
     let mut page = Page(String::with_capacity(8192));
     connections(&mut page, of);
@@ -84,7 +85,7 @@ fn durations(page: &mut Page, of: &Statistics) {
     page.sample(&count, &[], of.latency.count());
 }
 
-/// What is being written.
+/// The text being written.
 struct Page(String);
 
 impl Page {
@@ -98,13 +99,13 @@ impl Page {
         self.sample(name, &[], value);
     }
 
-    /// Begins a family. `help` has neither a line feed nor a backslash in it.
+    /// Begins a family. `help` contains neither a line feed nor a backslash.
     fn head(&mut self, name: &str, help: &str, kind: &str) {
         // Writing to a string cannot fail.
         let _ = write!(self.0, "# HELP drupe_{name} {help}\n# TYPE drupe_{name} {kind}\n");
     }
 
-    /// Writes one line. Values of labels are words of ours: nothing in them needs escaping.
+    /// Writes one line. Label values are fixed words that need no escaping.
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
         let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
@@ -112,8 +113,8 @@ impl Page {
     }
 }
 
-/// Bounds of the histogram: as written, in seconds, and in microseconds. Each is a bound of [`Latency`](super::Latency)'s too, so that the
-/// counts are exact.
+/// Bounds of the histogram: as written, in seconds, and in microseconds. Each is also a bound of
+/// [`Latency`](super::Latency), so the counts are exact.
 const BOUNDS: &[(&str, u64)] = &[
     ("0.00001", 10),
     ("0.000025", 25),

@@ -1,13 +1,14 @@
-//! Statistics as JSON, under the names that CherryPy's server gives them; what it has not has names in the same manner.
+//! Statistics as JSON, under the names of CherryPy's server; additional figures have similar names.
 //!
-//! Times are seconds, ratios are per second. Where CherryPy puts -1 while nothing is gathered, what is counted in any case stands here.
+//! Times are seconds, ratios are per second. CherryPy reports -1 while statistics are off; this
+//! report has the figures that are always counted.
 
 use std::time::Duration;
 
 use super::json::{self, Members};
 use super::{Statistics, Worker};
 
-/// Writes one object.
+/// Writes the statistics as one object.
 pub(super) fn json(statistics: &Statistics) -> String {
     let mut text = String::with_capacity(4096);
     json::object(&mut text, |members| fill(members, statistics));
@@ -90,13 +91,13 @@ fn fill_row(row: &mut Members<'_>, of: &Worker) {
     }
 }
 
-/// Where it listens, in words.
+/// The listening addresses, as text.
 fn addresses(of: &Statistics) -> String {
     let words: Vec<String> = of.listening.iter().map(ToString::to_string).collect();
     words.join(", ")
 }
 
-/// A ratio; none yet where no time has passed or been measured.
+/// A rate; zero if no time has passed or been measured.
 #[expect(clippy::cast_precision_loss, reason = "a ratio, not a count")]
 fn per_second(count: u64, time: Duration) -> f64 {
     if time.is_zero() { 0.0 } else { count as f64 / time.as_secs_f64() }

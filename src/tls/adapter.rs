@@ -1,4 +1,4 @@
-//! What does TLS for the server: the contract of `ssl_module`.
+//! The interface between the server and a TLS implementation: the contract of `ssl_module`.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -8,78 +8,86 @@ use super::facts::Facts;
 use super::options::Options;
 use crate::error::Error;
 
-/// A way to do TLS, known under the name that [`register`](super::register) gave it.
+/// A TLS implementation, known under the name given to [`register`](super::register).
 pub trait Adapter: Send + Sync {
-    /// Reads and checks everything that `options` names. Called at each start and at each reload, at the time `now`.
+    /// Reads and checks everything named in `options`. Called at each start and reload, at the time
+    /// `now`.
     ///
-    /// An option that it cannot follow must be refused, never left out of account. What is only worth a remark, such as a certificate
-    /// that has expired, is for the log.
+    /// An adapter must refuse an unsupported option, never ignore it. An adapter should log a
+    /// lesser problem, such as an expired certificate.
     ///
     /// # Errors
-    /// [`Error::Setting`], which names the setting, the file and the reason. After a failed reload what was loaded before stays in use.
+    /// [`Error::Setting`] with the setting, the file and the reason. After a failed reload, the
+    /// previous configuration stays in use.
     fn load(&self, options: &Options, now: SystemTime) -> Result<Box<dyn Acceptor>, Error>;
 }
 
-/// What an [`Adapter`] has loaded: makes a [`Session`] for each connection.
+/// A configuration loaded by an [`Adapter`]: makes a [`Session`] for each connection.
 pub trait Acceptor: Send + Sync {
-    /// Begins the server's side of a session. Must not wait for anything.
+    /// Begins the server side of a session. Must not block.
     ///
     /// # Errors
     /// A reason for the log; the connection is closed.
     fn session(&self) -> Result<Box<dyn Session>, String>;
 }
 
-/// The server's side of TLS on one connection. It has no socket: the server moves the bytes, and nothing here ever waits.
+/// The server side of TLS on one connection. A session has no socket and never blocks: the server
+/// moves the bytes.
 ///
-/// The server calls [`receive`](Self::receive) when the peer has sent something, then [`advance`](Self::advance), then
-/// [`transmit`](Self::transmit) while [`has_outgoing`](Self::has_outgoing), and [`read`](Self::read) and [`write`](Self::write) once
-/// the handshake is over.
+/// The server calls [`receive`](Self::receive) when the peer has sent bytes, then
+/// [`advance`](Self::advance), then [`transmit`](Self::transmit) while
+/// [`has_outgoing`](Self::has_outgoing). After the handshake, the server also calls
+/// [`read`](Self::read) and [`write`](Self::write).
 pub trait Session: Send {
-    /// Takes in what the peer sent, by one read of `source`; the number of bytes, 0 for the end.
+    /// Takes in bytes of the peer by one read of `source`. Returns the number of bytes, 0 at the
+    /// end.
     ///
-    /// Only called when [`read`](Self::read) has given all there was. How much it takes at once is its own business.
+    /// Only called when [`read`](Self::read) has returned all plaintext. A session may take any
+    /// number of bytes at once.
     ///
     /// # Errors
-    /// Those of `source`, `WouldBlock` among them.
+    /// Those of `source`, including `WouldBlock`.
     fn receive(&mut self, source: &mut dyn Read) -> io::Result<usize>;
 
-    /// Goes on with what was taken in: the handshake, decryption.
+    /// Processes the bytes taken in: handshake and decryption.
     ///
     /// # Errors
-    /// A reason for the log, once the session has failed. What [`transmit`](Self::transmit) then has is the alert.
+    /// A reason for the log, if the session has failed. [`transmit`](Self::transmit) then sends the
+    /// alert.
     fn advance(&mut self) -> Result<(), String>;
 
-    /// Whether the handshake is not over yet.
+    /// True if the handshake is not over yet.
     fn is_handshaking(&self) -> bool;
 
-    /// Whether there is something to send to the peer.
+    /// True if there are bytes to send to the peer.
     fn has_outgoing(&self) -> bool;
 
-    /// Sends some of it, by one write to `sink`; the number of bytes.
+    /// Sends outgoing bytes by one write to `sink`. Returns the number of bytes.
     ///
     /// # Errors
-    /// Those of `sink`, `WouldBlock` among them. What was not written is kept.
+    /// Those of `sink`, including `WouldBlock`. Unsent bytes are kept.
     fn transmit(&mut self, sink: &mut dyn Write) -> io::Result<usize>;
 
-    /// Whether [`read`](Self::read) would give bytes.
+    /// True if [`read`](Self::read) would return bytes.
     fn has_plaintext(&mut self) -> bool;
 
-    /// Gives decrypted bytes; `Ok(0)`: the peer has ended its side, by `close_notify`.
+    /// Reads decrypted bytes. Returns `Ok(0)` after a `close_notify` of the peer.
     ///
     /// # Errors
-    /// `WouldBlock` if there are none; `UnexpectedEof` if the connection ended without `close_notify`.
+    /// `WouldBlock` without bytes; `UnexpectedEof` if the connection ended without `close_notify`.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Encrypts some of `bytes`; how many. Only called when nothing is outgoing, and to take no more than some 64 KiB then.
+    /// Encrypts some of `bytes`, at most about 64 KiB, and returns the number of bytes taken. Only
+    /// called when nothing is outgoing.
     ///
     /// # Errors
-    /// Ends the connection.
+    /// Any error ends the connection.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Ends our side: has `close_notify` follow what is outgoing.
+    /// Closes the server side: queues `close_notify` after the outgoing bytes.
     fn close(&mut self);
 
-    /// What the handshake has settled; called once, when it is over.
+    /// The results of the handshake; called once, after the handshake.
     fn facts(&self) -> Facts;
 }
 

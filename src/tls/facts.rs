@@ -1,66 +1,67 @@
-//! What is known about a connection once its handshake is over: plain data.
+//! The results of a TLS handshake: plain data.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// What a handshake has settled.
+/// The results of a handshake.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Facts {
     /// The version in use: `TLSv1.3` or `TLSv1.2`.
     pub protocol: String,
-    /// The cipher suite, under the name OpenSSL has for it.
+    /// The OpenSSL name of the cipher suite.
     pub cipher: String,
-    /// Bits of the key of its cipher.
+    /// The key size of the cipher, in bits.
     pub cipher_bits: Option<u16>,
-    /// The protocol that was agreed on by ALPN.
+    /// The protocol agreed on by ALPN.
     pub alpn: Option<String>,
-    /// The host that the client has asked for (SNI).
+    /// The host name requested by the client (SNI).
     pub server_name: Option<String>,
-    /// What does TLS: a name and a version.
+    /// The name and version of the TLS library.
     pub library: String,
-    /// Our certificate, if it is known which one was shown.
+    /// The server certificate sent to the client, if known.
     pub server_certificate: Option<Arc<Certificate>>,
-    /// The client's certificate. It has been verified: without that there is no connection.
+    /// The client certificate, always verified: the handshake fails otherwise.
     pub client_certificate: Option<Arc<Certificate>>,
 }
 
-/// What a certificate says. Where it could not be read, there is `der` and nothing else.
+/// The parts of a certificate. If the certificate cannot be parsed, only `der` is set.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Certificate {
-    /// The certificate itself.
+    /// The certificate in DER.
     pub der: Vec<u8>,
-    /// The same as text, with its `BEGIN` and `END`.
+    /// The certificate in PEM, with `BEGIN` and `END`.
     pub pem: String,
-    /// The version of its format: 3 nowadays.
+    /// The version of the format; usually 3.
     pub version: u8,
-    /// Its serial number in hexadecimal digits, capitals, as OpenSSL writes it.
+    /// The serial number in hexadecimal, in capitals, as OpenSSL writes it.
     pub serial: String,
-    /// From when it is valid.
+    /// The start of the validity.
     pub not_before: Option<SystemTime>,
-    /// Until when it is valid.
+    /// The end of the validity.
     pub not_after: Option<SystemTime>,
-    /// Whose it is.
+    /// The owner of the certificate.
     pub subject: Name,
-    /// Who has signed it.
+    /// The signer of the certificate.
     pub issuer: Name,
-    /// The hosts it is for (subjectAltName).
+    /// The host names of the certificate (subjectAltName).
     pub dns_names: Vec<String>,
-    /// The mail addresses it is for (subjectAltName).
+    /// The mail addresses of the certificate (subjectAltName).
     pub emails: Vec<String>,
 }
 
 /// A distinguished name: attributes in the order of the certificate.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Name {
-    /// Each attribute's short name, such as `CN` or `O`, or its object identifier in digits, and its value.
+    /// The short name of each attribute, such as `CN` or `O`, or its object identifier, and its
+    /// value.
     pub attributes: Vec<(String, String)>,
 }
 
 impl Certificate {
-    /// How many whole days it is still valid; negative once it has expired.
+    /// The number of whole days until the expiry; negative after the expiry.
     #[must_use]
     pub fn days_left(&self, now: SystemTime) -> Option<i64> {
         let end = self.not_after?;
@@ -73,7 +74,7 @@ impl Certificate {
 }
 
 impl Name {
-    /// Its common name, the last one if it has several.
+    /// The common name, or the last of several.
     #[must_use]
     pub fn common_name(&self) -> Option<&str> {
         self.values("CN").last()
@@ -86,7 +87,8 @@ impl Name {
 }
 
 impl fmt::Display for Name {
-    /// Writes `C=CH,O=Orchard,CN=stone`: the order of the certificate, characters that would mislead escaped with `\`.
+    /// Writes `C=CH,O=Orchard,CN=stone`: in the order of the certificate, special characters
+    /// escaped with `\`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (name, value)) in self.attributes.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };

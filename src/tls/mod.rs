@@ -1,8 +1,9 @@
-//! TLS as the server sees it: what is asked for, who does it, and what came of it.
+//! TLS for the server: options, adapters, and the results of handshakes.
 //!
-//! The server does TLS through an [`Adapter`], which the setting [`ssl_module`](crate::Settings::ssl_module) names. `builtin` is rustls
-//! and needs the feature `tls` or `tls-aws-lc`. A program with needs of its own writes another one and makes it known with [`register`];
-//! no feature is needed for that. Here are no sockets: a [`Session`] turns bytes into bytes.
+//! The server does TLS through an [`Adapter`], named by the setting
+//! [`ssl_module`](crate::Settings::ssl_module). `builtin` is rustls and needs the feature `tls` or
+//! `tls-aws-lc`. A program can implement another adapter and [`register`] it, without any feature.
+//! This module has no sockets: a [`Session`] turns bytes into bytes.
 
 mod adapter;
 mod facts;

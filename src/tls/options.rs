@@ -1,32 +1,33 @@
-//! What is asked of an adapter: the settings about TLS, checked as far as that can be done without reading files.
+//! The options of an adapter: the TLS settings, checked as far as possible without reading files.
 
 use std::any::Any;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Everything that an [`Adapter`](super::Adapter) is to follow.
+/// All options for an [`Adapter`](super::Adapter).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Our certificate and its key.
+    /// The server certificate and its key.
     pub identity: Identity,
-    /// What the private keys are encrypted with (`ssl_private_key_password`).
+    /// The password of the private keys (`ssl_private_key_password`).
     pub password: Option<Password>,
-    /// Further certificates, for the names that are in them (`ssl_sni`).
+    /// Further certificates, selected by the names in them (`ssl_sni`).
     pub sni: Vec<CertificateFiles>,
-    /// Which cipher suites may be used (`ssl_ciphers`).
+    /// The allowed cipher suites (`ssl_ciphers`).
     pub ciphers: Option<String>,
-    /// The least version that may be used (`ssl_min_version`).
+    /// The lowest allowed version (`ssl_min_version`).
     pub min_version: Version,
-    /// File of the certificates that client certificates have to lead to (`ssl_client_ca`).
+    /// The file of the CA certificates for client certificates (`ssl_client_ca`).
     pub client_ca: Option<PathBuf>,
-    /// What is asked of clients (`ssl_verify_mode`); anything but `None` comes with `client_ca`.
+    /// The requirement on client certificates (`ssl_verify_mode`); any value but `None` comes with
+    /// `client_ca`.
     pub verify: Verify,
 }
 
 impl Options {
-    /// Whether both ask the same of clients, as far as that can be seen from here.
+    /// True if both options admit the same clients, as far as is known here.
     pub(crate) fn admits_as(&self, other: &Self) -> bool {
         let is_same_context = match (&self.identity, &other.identity) {
             (Identity::Context(one), Identity::Context(other)) => Arc::ptr_eq(one, other),
@@ -37,38 +38,39 @@ impl Options {
     }
 }
 
-/// Our certificate and its key, in one of three forms.
+/// The server certificate and its key, in one of three forms.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Identity {
     /// Files in PEM (`ssl_certificate`, `ssl_private_key`, `ssl_certificate_chain`).
     Files {
-        /// The certificate, and its key.
+        /// The certificate and its key.
         files: CertificateFiles,
-        /// Certificates to be sent after those of the first file.
+        /// Certificates to send after those of the first file.
         chain: Option<PathBuf>,
     },
     /// Texts in PEM (`ssl_context`, from [`SslContext::from_pem`](crate::settings::SslContext::from_pem)).
     Pem {
-        /// The certificate, and those to be sent after it.
+        /// The certificate, followed by the certificates to send after it.
         certificate: Vec<u8>,
-        /// Its key.
+        /// The private key.
         private_key: Vec<u8>,
     },
-    /// An object that the adapter knows (`ssl_context`): everything but `sni` and the like is in it.
+    /// An object known to the adapter (`ssl_context`), containing everything except for `sni` and
+    /// the like.
     Context(Arc<dyn Any + Send + Sync>),
 }
 
-/// The file of a certificate and that of its key.
+/// The files of a certificate and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFiles {
-    /// PEM: the certificate, then those to be sent after it.
+    /// PEM: the certificate, then the certificates to send after it.
     pub certificate: PathBuf,
-    /// PEM: the private key; `None`: it is in the certificate's file.
+    /// PEM: the private key; `None` if the certificate file contains the key.
     pub private_key: Option<PathBuf>,
 }
 
-/// What a private key is encrypted with. It is not shown by `Debug`.
+/// The password of a private key, hidden by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password {
     kept: Kept,
@@ -90,29 +92,29 @@ pub enum Version {
     Tls13,
 }
 
-/// What is asked of clients.
+/// The requirement on client certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verify {
-    /// Nothing: they are not asked for a certificate.
+    /// No certificate is requested.
     None,
-    /// A certificate that leads to one of `client_ca`, or none at all.
+    /// A certificate issued by one of `client_ca`, or no certificate.
     Optional,
-    /// A certificate that leads to one of `client_ca`.
+    /// A certificate issued by one of `client_ca`.
     Required,
 }
 
 impl Password {
-    /// A password that is known.
+    /// Creates a password from text.
     pub fn new(text: impl Into<String>) -> Self {
         Self { kept: Kept::Text(text.into()) }
     }
 
-    /// A password that is the first line of a file, read at each start and reload.
+    /// Creates a password from the first line of a file, read at each start and reload.
     pub fn from_file(path: impl Into<PathBuf>) -> Self {
         Self { kept: Kept::File(path.into()) }
     }
 
-    /// The file it is in, if it is in one.
+    /// The file of the password, if any.
     #[must_use]
     pub fn file(&self) -> Option<&std::path::Path> {
         match &self.kept {
@@ -121,10 +123,10 @@ impl Password {
         }
     }
 
-    /// The password itself, for an adapter.
+    /// The password in plain text, for an adapter.
     ///
     /// # Errors
-    /// Those of reading its file.
+    /// An I/O error of reading the file.
     pub fn reveal(&self) -> std::io::Result<String> {
         match &self.kept {
             Kept::Text(text) => Ok(text.clone()),
@@ -170,7 +172,7 @@ impl fmt::Debug for Identity {
 }
 
 impl Version {
-    /// The name it has in settings and facts: `TLSv1.2`.
+    /// The name in settings and facts: `TLSv1.2`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Which adapters there are: the names that `ssl_module` may have.
+//! The registered adapters: the possible values of `ssl_module`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::adapter::Adapter;
 use crate::error::Error;
 
-/// Makes `adapter` known under `name`, for the setting [`ssl_module`](crate::Settings::ssl_module) of every server of this process.
+/// Registers `adapter` under `name`, for the setting [`ssl_module`](crate::Settings::ssl_module) of
+/// every server of this process.
 ///
-/// Capitals make no difference. It can be used from the next start on.
+/// The name is case-insensitive. The adapter can be used from the next start on.
 ///
 /// # Errors
-/// [`Error::Setting`] if the name is empty or taken; `builtin` always is.
+/// [`Error::Setting`] if the name is empty or taken; `builtin` is always taken.
 pub fn register(name: &str, adapter: impl Adapter + 'static) -> Result<(), Error> {
     let key = name.to_ascii_lowercase();
     let refuse = |reason| Err(Error::setting("ssl_module", format!("{name:?} {reason}")));
@@ -26,10 +27,10 @@ pub fn register(name: &str, adapter: impl Adapter + 'static) -> Result<(), Error
     Ok(())
 }
 
-/// Finds the adapter called `name`; `None` is the one that is built in.
+/// Finds the adapter called `name`; `None` for the built-in adapter.
 ///
 /// # Errors
-/// `Setting` with the names there are.
+/// `Setting` with the known names.
 pub(crate) fn find(name: &str) -> Result<Option<Arc<dyn Adapter>>, Error> {
     let key = name.to_ascii_lowercase();
     if key == BUILTIN {
@@ -42,12 +43,12 @@ pub(crate) fn find(name: &str) -> Result<Option<Arc<dyn Adapter>>, Error> {
     })
 }
 
-/// Nothing under this lock can leave it half done, so poison says nothing.
+/// No code under this lock can panic half-way, so poisoning is ignored.
 fn adapters() -> MutexGuard<'static, BTreeMap<String, Arc<dyn Adapter>>> {
     ADAPTERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The adapter that is always there.
+/// The name of the built-in adapter.
 pub(crate) const BUILTIN: &str = "builtin";
 
 static ADAPTERS: Mutex<BTreeMap<String, Arc<dyn Adapter>>> = Mutex::new(BTreeMap::new());

@@ -1,4 +1,4 @@
-//! What a user writes: an application, and the content it answers with.
+//! The application trait, and the content of responses.
 
 use std::error::Error;
 use std::fmt;
@@ -9,20 +9,24 @@ use super::environ::Environ;
 use super::start_response::StartResponse;
 use crate::message::Body;
 
-/// Why an application could not answer: any error, so that `?` does for all of them.
+/// The error of an application: any error, for use with `?`.
 pub type Failure = Box<dyn Error + Send + Sync>;
 
-/// Answers requests as PEP 3333 has it: it gets an environ, calls `start_response`, and returns the content.
+/// Answers requests as in PEP 3333: takes an environ, calls `start_response`, and returns the
+/// content.
 ///
-/// Every `Fn(Environ, StartResponse) -> Result<impl Into<Content>, Failure>` is one. The contract:
+/// Every `Fn(Environ, StartResponse) -> Result<impl Into<Content>, Failure>` is an application. The
+/// contract:
 ///
-/// - It is called on a worker thread, by many at once; it may block.
-/// - `start_response` is called before the content has its first byte: by the application, or by the [`Chunks`] it returns.
-/// - Nothing is sent before the first byte is there. A failure until then is a bare `500`, whatever has been started, and so is a panic;
-///   after that it cuts the connection, so that the client can tell.
-/// - A declared `Content-Length` is kept: what is more is not sent and logged, or a `500` where nothing has been sent yet; what is too
-///   little ends the connection.
-/// - To a HEAD it answers as to a GET; its content is dropped.
+/// - The application is called on worker threads, concurrently. It may block.
+/// - `start_response` is called before the first byte of content, by the application or by the
+///   returned [`Chunks`].
+/// - Nothing is sent before the first byte. A failure or panic until then is a bare `500`, even
+///   after `start_response`. A later failure cuts the connection, so that the client can detect the
+///   truncation.
+/// - A declared `Content-Length` is enforced. Surplus bytes are logged and not sent, or become a
+///   `500` if nothing has been sent. Missing bytes cut the connection.
+/// - A HEAD is answered like a GET; the content is dropped.
 ///
 /// ```
 /// use drupe::wsgi::{Content, Environ, Failure, StartResponse};
@@ -38,8 +42,8 @@ pub trait Application: Send + Sync + 'static {
     /// Answers a request.
     ///
     /// # Errors
-    /// Whatever keeps it from answering: it is logged, and the client gets a `500` that tells nothing. Failures of
-    /// [`wsgi.input`](super::Input) that are the client's own get the status they have (400, 408, 413).
+    /// Any failure is logged and becomes a bare `500`. A failure of [`wsgi.input`](super::Input)
+    /// caused by the client gets a status of its own (400, 408, 413).
     fn call(&self, environ: Environ, start_response: StartResponse) -> Result<Content, Failure>;
 }
 
@@ -53,23 +57,27 @@ where
     }
 }
 
-/// Content that comes block by block: the iterable of PEP 3333. Every iterator of `Result<impl Into<Vec<u8>>, Failure>` is one.
+/// Content in blocks: the iterable of PEP 3333. Every iterator of
+/// `Result<impl Into<Vec<u8>>, Failure>` implements the trait.
 pub trait Chunks: Send + 'static {
-    /// The next block; `None` is the end. Each is sent before the next is asked for, but an empty one is passed over.
+    /// Returns the next block; `None` is the end. Each block is sent before the next call; empty
+    /// blocks are skipped.
     ///
     /// # Errors
-    /// Whatever keeps it from going on; nothing more is asked for.
+    /// Any failure; no more blocks are requested.
     fn next(&mut self) -> Option<Result<Vec<u8>, Failure>>;
 
-    /// Whether it is known that no block is to come, so that the length of a single one is that of the content.
+    /// True if no block is known to follow. The length of a single block is then that of the
+    /// content.
     fn has_ended(&self) -> bool {
         false
     }
 
-    /// Is called once and last, whatever has happened: the end, a failure, a panic, a client that has left, a HEAD.
+    /// Closes the content. Called once and last, in every case: end, failure, panic, disconnect,
+    /// HEAD.
     ///
     /// # Errors
-    /// Whatever went wrong; it is logged.
+    /// Any failure; it is logged.
     fn close(&mut self) -> Result<(), Failure> {
         Ok(())
     }
@@ -89,10 +97,10 @@ where
     }
 }
 
-/// What an application answers with: text, bytes, a [`Body`], a [`FileWrapper`], or [`Chunks`].
+/// The content of a response: text, bytes, a [`Body`], a [`FileWrapper`], or [`Chunks`].
 pub struct Content(pub(super) ContentKind);
 
-/// Where content comes from.
+/// The source of content.
 pub(super) enum ContentKind {
     Body(Body),
     File(File),
@@ -106,21 +114,21 @@ impl Content {
         Body::empty().into()
     }
 
-    /// Content that comes block by block.
+    /// Content in blocks.
     pub fn chunks(chunks: impl Chunks) -> Self {
         Self(ContentKind::Chunks(Box::new(chunks)))
     }
 
-    /// What `reader` yields, sent as it comes.
+    /// The bytes of `reader`, sent as they are read.
     pub fn reader(reader: impl Read + Send + 'static) -> Self {
         Body::from_reader(reader).into()
     }
 }
 
-/// A file to be sent by the kernel: `wsgi.file_wrapper`.
+/// A file sent with `sendfile`: `wsgi.file_wrapper`.
 ///
-/// It begins where the file stands, and ends at its end, or at `Content-Length` where the application declares one. What is no regular file is
-/// read.
+/// Sending begins at the file's position, and ends at the end of the file or at the declared
+/// `Content-Length`. Anything but a regular file is read instead.
 ///
 /// ```
 /// use std::fs::File;
@@ -137,14 +145,15 @@ impl Content {
 pub struct FileWrapper(File);
 
 impl FileWrapper {
-    /// Wraps a file; there is no block size to choose.
+    /// Wraps a file; there is no block size.
     #[must_use]
     pub fn new(file: File) -> Self {
         Self(file)
     }
 }
 
-/// The next `declared` bytes of `file`, or all there are: a body that has fewer is a contradiction, which the server refuses.
+/// The next `declared` bytes of `file`, or the rest of the file. The server refuses a body shorter
+/// than declared.
 pub(super) fn of_file(mut file: File, declared: Option<u64>) -> io::Result<Body> {
     let facts = file.metadata()?;
     if !facts.is_file() {

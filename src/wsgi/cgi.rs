@@ -1,4 +1,4 @@
-//! What a CGI program says, as an answer (RFC 3875 §6).
+//! Responses from the output of CGI programs (RFC 3875 §6).
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -6,15 +6,17 @@ use super::application::{Content, Failure};
 use super::start_response::StartResponse;
 
 impl Content {
-    /// Begins an answer with the head that a CGI program says, and returns the rest of its `output`, sent as it comes. With
-    /// [`Environ::variables`](super::Environ::variables) it makes a gateway for such programs; the example `cgi` is one.
+    /// Begins a response with the head in a CGI program's `output`, and returns the rest, sent as
+    /// it is read. With [`Environ::variables`](super::Environ::variables) it makes a CGI gateway;
+    /// see the example `cgi`.
     ///
-    /// `Status` has the status, else it is 302 with a `Location` and 200 without. A `Location` that is only a path is passed on as it is, for the
-    /// client to follow; it is not answered in the client's stead (§6.2.2).
+    /// The status is that of `Status`, else 302 with a `Location` and 200 without. A `Location`
+    /// with only a path is sent to the client unchanged, without a local redirect (§6.2.2).
     ///
     /// # Errors
-    /// If there is no head, or one that is no head: longer than 64 KiB, without an end, with a line that is no field; and as
-    /// [`StartResponse::start`].
+    /// - The head is empty, incomplete, or longer than 64 KiB.
+    /// - A line is no field, or `Status` is repeated.
+    /// - Those of [`StartResponse::start`].
     pub fn from_cgi(output: impl Read + Send + 'static, start_response: &StartResponse) -> Result<Self, Failure> {
         let mut output = BufReader::new(output);
         let (mut status, mut fields) = (None, Vec::new());
@@ -45,7 +47,7 @@ impl Content {
     }
 }
 
-/// A name and what stands behind its colon; `status` however it is written.
+/// Returns the name and value of a field; the name is lowercased if it is `status`.
 fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|byte| *byte == b':')?;
     let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());

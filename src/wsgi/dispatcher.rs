@@ -1,4 +1,4 @@
-//! Several applications, chosen by the beginning of the path.
+//! A dispatcher to several applications, by path prefix.
 
 use std::fmt;
 
@@ -6,10 +6,12 @@ use super::application::{Application, Content, Failure};
 use super::environ::Environ;
 use super::start_response::StartResponse;
 
-/// Several applications, chosen by the beginning of `PATH_INFO`: the longest prefix that ends where a segment ends.
+/// A dispatcher to several applications, by the longest prefix of `PATH_INFO` that ends at a
+/// segment's end.
 ///
-/// What was chosen by moves from `PATH_INFO` to `SCRIPT_NAME`, so that an application sees a path of its own, which may be empty. A prefix `/` is for
-/// what no other one is for; without it that is answered 404.
+/// The matched prefix moves from `PATH_INFO` to `SCRIPT_NAME`, so that the application sees the
+/// rest of the path, possibly empty. The prefix `/` matches every other path; without it such a
+/// path is a 404.
 ///
 /// ```
 /// use drupe::wsgi::{Environ, Failure, PathInfoDispatcher, StartResponse};
@@ -24,19 +26,19 @@ use super::start_response::StartResponse;
 /// ```
 #[derive(Default)]
 pub struct PathInfoDispatcher {
-    /// Longest prefix first; none ends in a slash.
+    /// Longest prefix first; without slashes at the end.
     applications: Vec<(String, Box<dyn Application>)>,
 }
 
 impl PathInfoDispatcher {
-    /// No application yet: everything is 404.
+    /// A dispatcher without applications: every path is a 404.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds `application` for what lies below `prefix`, decoded as `PATH_INFO` is. A slash at its end makes no difference; of two for the same
-    /// prefix the first counts.
+    /// Adds `application` for paths below `prefix`, decoded like `PATH_INFO`. Slashes at the end of
+    /// `prefix` are ignored. If a prefix is mounted twice the first application is used.
     #[must_use]
     pub fn mount(mut self, prefix: &str, application: impl Application) -> Self {
         let prefix = prefix.trim_end_matches('/');

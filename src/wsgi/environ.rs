@@ -9,9 +9,10 @@ use super::errors::Errors;
 use super::input::Input;
 use super::value::{Text, Value};
 
-/// A request as keys and values, in the order of the keys; [the table](super#keys) has them all.
+/// A request as keys and values, in key order; see [the table](super#keys).
 ///
-/// It is the application's own: middleware changes it and hands it on, and whoever answers piece by piece may keep it.
+/// The environ belongs to the application: middleware may change and forward it, and
+/// [`Chunks`](super::Chunks) may keep it.
 ///
 /// ```
 /// use drupe::wsgi::{Content, Environ, Failure, StartResponse};
@@ -35,13 +36,14 @@ impl Environ {
         Self { values: BTreeMap::new(), input }
     }
 
-    /// What `key` stands for.
+    /// Returns the value of `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.values.get(key)
     }
 
-    /// The text that `key` stands for, read as the version has it: in `1.0` each byte is a character.
+    /// Returns the text of `key`, decoded according to the version: in `1.0` each byte is a
+    /// character.
     #[must_use]
     pub fn text(&self, key: &str) -> Option<Cow<'_, str>> {
         match self.get(key)? {
@@ -50,7 +52,7 @@ impl Environ {
         }
     }
 
-    /// The bytes behind the text that `key` stands for; the same in every version.
+    /// Returns the bytes of the text of `key`, the same in every version.
     #[must_use]
     pub fn bytes(&self, key: &str) -> Option<&[u8]> {
         match self.get(key)? {
@@ -59,28 +61,28 @@ impl Environ {
         }
     }
 
-    /// Sets what `key` stands for; hands out what it stood for.
+    /// Sets the value of `key`, and returns the previous value.
     pub fn insert(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Option<Value> {
         self.values.insert(key.into(), value.into())
     }
 
-    /// Takes `key` away.
+    /// Removes `key`, and returns its value.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         self.values.remove(key)
     }
 
-    /// Every key and what it stands for, in the order of the keys.
+    /// Returns all keys and values, in key order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.values.iter().map(|(key, value)| (key.as_ref(), value))
     }
 
-    /// `PATH_INFO`: what of the path the application has still to make something of; empty if nothing is left.
+    /// `PATH_INFO`: the part of the path left for the application; empty if none is left.
     #[must_use]
     pub fn path_info(&self) -> Cow<'_, str> {
         self.text("PATH_INFO").unwrap_or_default()
     }
 
-    /// `CONTENT_LENGTH`; `None` where there is no content, and where its length is not known before its end.
+    /// `CONTENT_LENGTH`; `None` without content, or if the length is not known in advance.
     #[must_use]
     pub fn content_length(&self) -> Option<u64> {
         self.text("CONTENT_LENGTH")?.parse().ok()
@@ -91,21 +93,24 @@ impl Environ {
         &mut self.input
     }
 
-    /// Takes `wsgi.input` away, to be read when the environ is gone; what is left of it is empty.
+    /// Takes `wsgi.input`, for reading after the environ is dropped; leaves an empty input.
     pub fn take_input(&mut self) -> Input {
         std::mem::take(&mut self.input)
     }
 
-    /// `wsgi.errors`: where to report to.
+    /// `wsgi.errors`: the log.
     #[must_use]
     pub fn errors(&self) -> Errors {
         Errors::default()
     }
 
-    /// What a CGI program is given as its environment (RFC 3875 §4.1), `GATEWAY_INTERFACE` included.
+    /// Returns the environment variables of a CGI program (RFC 3875 §4.1), including
+    /// `GATEWAY_INTERFACE`.
     ///
-    /// Only text, and only under names that a shell can use. Left out are `HTTP_AUTHORIZATION` and `HTTP_PROXY_AUTHORIZATION`, which are not
-    /// everybody's to know (§9.2), and `HTTP_PROXY`, which clients of HTTP take for the proxy to use (CVE-2016-5385).
+    /// Only text values are returned, under names usable in a shell. The following are left out:
+    ///
+    /// - `HTTP_AUTHORIZATION` and `HTTP_PROXY_AUTHORIZATION`, because they are secret (§9.2).
+    /// - `HTTP_PROXY`, because HTTP clients use it as the address of a proxy (CVE-2016-5385).
     pub fn variables(&self) -> impl Iterator<Item = (&str, &OsStr)> {
         let texts = self.iter().filter_map(|(key, value)| match value {
             Value::Text(text) if is_variable(key) && !HIDDEN.contains(&key) => Some((key, text.as_bytes())),
@@ -125,7 +130,7 @@ impl Environ {
         }
     }
 
-    /// Moves the first `bytes` of `PATH_INFO` to the end of `SCRIPT_NAME`: that part has been made something of.
+    /// Moves the first `bytes` of `PATH_INFO`, already dispatched on, to the end of `SCRIPT_NAME`.
     pub(super) fn shift(&mut self, bytes: usize) {
         let script = self.take_text("SCRIPT_NAME").unwrap_or_else(|| Text::latin1(&b""[..]));
         let Some(path) = self.take_text("PATH_INFO") else { return };

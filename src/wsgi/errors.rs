@@ -1,11 +1,12 @@
-//! `wsgi.errors`: where an application reports to.
+//! `wsgi.errors`: the error log of applications.
 
 use std::io;
 
-/// Where an application reports to: `wsgi.errors`.
+/// The error log of applications: `wsgi.errors`.
 ///
-/// Each line becomes one record of level `error` under the target `drupe::wsgi`, control characters in it written as escapes. What has
-/// no end of line yet is told on `flush` and in the end.
+/// Each line becomes one record of level `error` with the target `drupe::wsgi`, with control
+/// characters escaped except tabs. A line longer than 8 KiB becomes several records. An incomplete
+/// line is logged on `flush` and on drop.
 #[derive(Debug, Default)]
 pub struct Errors {
     line: Vec<u8>,
@@ -45,7 +46,7 @@ impl Drop for Errors {
     }
 }
 
-/// As text in which nothing can be mistaken for another line.
+/// Escapes control characters, so that a line cannot look like several.
 pub(super) fn escaped(line: &[u8]) -> String {
     let mut text = String::new();
     for character in String::from_utf8_lossy(line).trim_end_matches('\r').chars() {
@@ -58,7 +59,7 @@ pub(super) fn escaped(line: &[u8]) -> String {
     text
 }
 
-/// A longer line becomes several.
+/// The most bytes of a record; a longer line is split.
 const LONGEST_LINE: usize = 8 * 1024;
 
 #[cfg(test)]

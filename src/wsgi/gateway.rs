@@ -1,4 +1,5 @@
-//! Between the server and an application: makes the environ, calls, and turns what comes back into a response.
+//! The handler of an application: makes the environ, calls the application, and builds the
+//! response.
 
 use std::fmt;
 use std::io;
@@ -19,7 +20,8 @@ use crate::message::early::EarlyOutput;
 use crate::message::response::refusal;
 use crate::message::{Body, BodyWriter, Handler, IntoResponse, Request, Response};
 
-/// An application as a [`Handler`], to be one among others; [`Server::wsgi`](crate::Server::wsgi) makes a server of one.
+/// An application as a [`Handler`], for use with other handlers.
+/// [`Server::wsgi`](crate::Server::wsgi) makes a server of one application.
 ///
 /// ```
 /// use drupe::wsgi::{Environ, Failure, Gateway, StartResponse};
@@ -40,23 +42,24 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway of version `1.0`; the application is told that the server is `drupe` and speaks HTTP/1.1.
+    /// A gateway of version `1.0`, presenting the server as `drupe` with HTTP/1.1.
     pub fn new(application: impl Application) -> Self {
         let software = concat!("drupe/", env!("CARGO_PKG_VERSION")).to_owned();
         let site = Site { software, protocol: Protocol::HTTP_11 };
         Self { application: Arc::new(application), version: WsgiVersion::default(), site }
     }
 
-    /// Sets the version: `("1", 0)`, `("u", 0)`, or one that is [registered](super::register).
+    /// Sets the version: `("1", 0)`, `("u", 0)`, or a [registered](super::register) one.
     ///
     /// # Errors
-    /// [`Error::Setting`] with the versions there are.
+    /// [`Error::Setting`], listing the known versions.
     pub fn version(self, name: &str, number: u32) -> Result<Self, Error> {
         let version = version::find(&(name.to_owned(), number))?;
         Ok(Self { version, ..self })
     }
 
-    /// As a server has it that is so configured; `software` is the text of its `Server` field, if it has one.
+    /// Returns a gateway for a server with these settings; `software` is the value of the `Server`
+    /// field, if any.
     pub(crate) fn under(&self, version: &WsgiVersion, software: Option<&HeaderValue>, protocol: Protocol) -> Self {
         let software = software.map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned());
         let site = Site { software: software.unwrap_or_else(|| self.site.software.clone()), protocol };
@@ -100,7 +103,7 @@ fn respond(content: Content, reply: &Reply) -> Result<Response, Failure> {
     };
     let (head, written) = (reply.settle()?, reply.take_written());
     reply.end();
-    // Of an answer that has begun the server knows how much is still owed.
+    // Once the response has begun, the server knows the rest of the declared length.
     if written.is_empty() || sent.is_some() {
         return Ok(with_head(head, body));
     }
@@ -114,8 +117,8 @@ fn respond(content: Content, reply: &Reply) -> Result<Response, Failure> {
     Ok(with_head(head, whole))
 }
 
-/// Asks for blocks until there is a first byte or none is to come: until then the application may change its mind. Of an answer that has begun
-/// so many bytes were `sent`.
+/// Requests blocks until the first byte or the end, because the application may restart the
+/// response until then. `sent` is the number of bytes sent early.
 fn respond_by_chunks(mut open: Open, sent: Option<u64>) -> Result<Response, Failure> {
     open.reply.returned();
     if sent.is_some() {
@@ -133,8 +136,10 @@ fn respond_by_chunks(mut open: Open, sent: Option<u64>) -> Result<Response, Fail
     Ok(with_head(head, Body::stream(move |writer| open.pass(first, declared, writer))))
 }
 
+/// Checks the first content against the declared length, before anything is sent.
+///
 /// # Errors
-/// If it is more than was declared, and nothing has been sent.
+/// If `first` is longer than declared.
 fn within(first: &[u8], declared: Option<u64>) -> Result<(), Failure> {
     match declared {
         Some(declared) if first.len() as u64 > declared => {
@@ -151,7 +156,7 @@ fn with_head(head: Head, body: Body) -> Response {
     response
 }
 
-/// What the client did wrong it is told; anything else is nothing for it to know.
+/// Responds with the status of a client's error; hides any other error behind a 500.
 fn refuse(failure: Failure) -> Response {
     match failure.downcast::<io::Error>() {
         Ok(error) if refusal(&error).is_some() => error.into_response(),
@@ -160,7 +165,7 @@ fn refuse(failure: Failure) -> Response {
     }
 }
 
-/// Too late to tell the client anything but that this is not the end.
+/// Cuts the connection, because the head has been sent already.
 fn break_off(failure: Failure) -> Response {
     Response::new(Body::stream(move |_| Err(broken_off(failure))))
 }
@@ -175,11 +180,11 @@ fn fail(failure: &(dyn std::error::Error + 'static)) -> Response {
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
-/// Chunks that are being asked for; closed when it is dropped.
+/// Chunks in progress, closed on drop.
 struct Open {
     chunks: Box<dyn Chunks>,
     reply: Reply,
-    /// There was an end or a failure: nothing more is asked for.
+    /// True after the end or a failure: no more blocks are requested.
     is_over: bool,
 }
 
@@ -188,7 +193,7 @@ impl Open {
         Self { chunks, reply: reply.clone(), is_over: false }
     }
 
-    /// What is to be sent first; empty: nothing at all.
+    /// Returns the first content to send; empty if there is none.
     fn first(&mut self) -> Result<Vec<u8>, Failure> {
         let written = self.reply.take_written();
         if !written.is_empty() {
@@ -202,7 +207,7 @@ impl Open {
         Ok(Vec::new())
     }
 
-    /// The next block, behind what was written while it was made; `None` is the end.
+    /// Returns the next block, after any bytes written meanwhile; `None` is the end.
     fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         if self.is_over {
             return Ok(None);
@@ -222,7 +227,7 @@ impl Open {
         self.is_over || self.chunks.has_ended()
     }
 
-    /// Sends block by block, never more than was declared.
+    /// Sends the blocks, up to the declared length.
     fn pass(mut self, first: Vec<u8>, declared: Option<u64>, writer: &mut BodyWriter<'_>) -> io::Result<()> {
         let mut left = declared.unwrap_or(u64::MAX);
         let mut block = first;
@@ -246,7 +251,7 @@ impl Open {
     }
 }
 
-/// However it came to it: what was opened is closed, and nothing that goes wrong there reaches further.
+/// Closes the chunks in every case. Failures and panics of `close` are logged only.
 impl Drop for Open {
     fn drop(&mut self) {
         self.reply.end();

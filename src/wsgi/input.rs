@@ -7,18 +7,19 @@ use crate::message::body::{append, text};
 
 /// The content of a request: `wsgi.input`.
 ///
-/// What PEP 3333 asks of it is there under the names of Rust: `read`, and by [`BufRead`] `read_line` and `lines`, a line of bounded length
-/// by `input.by_ref().take(most).read_until(b'\n', ..)`. It ends where the content ends, however that is framed (`wsgi.input_terminated`).
+/// The methods of PEP 3333 have Rust's names: `read`, and from [`BufRead`] `read_line` and `lines`.
+/// To read a line of bounded length, use `input.by_ref().take(most).read_until(b'\n', ..)`. Reading
+/// ends with the content, however the content is framed (`wsgi.input_terminated`).
 ///
 /// # Errors
-/// As [`Body`] says: too large, too late, malformed, or no UTF-8 where text or a line is asked for. Who passes them on (`?`)
-/// has the client told what was wrong.
+/// As [`Body`]: too large, too late, malformed, or invalid UTF-8 in methods returning text. If the
+/// application returns the error with `?`, the client gets the matching status.
 #[derive(Debug, Default)]
 pub struct Input {
     body: Body,
-    /// Read ahead of `read_line`; empty until that is asked for.
+    /// Bytes read ahead, only used by [`BufRead`].
     ahead: Vec<u8>,
-    /// How much of it has been taken.
+    /// The number of bytes of `ahead` already consumed.
     taken: usize,
 }
 
@@ -27,32 +28,32 @@ impl Input {
         Self { body, ahead: Vec::new(), taken: 0 }
     }
 
-    /// Bytes still to come, where that is known: a `Content-Length`, or none at all.
+    /// The number of bytes still to come, if known: from a `Content-Length`, or 0 without content.
     #[must_use]
     pub fn len(&self) -> Option<u64> {
         self.body.len().map(|length| length + self.ahead().len() as u64)
     }
 
-    /// Whether it is known that nothing is to come.
+    /// True if the input is known to be empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == Some(0)
     }
 
-    /// Reads all that is left.
+    /// Reads the rest of the content.
     ///
     /// # Errors
-    /// As of reading.
+    /// As [`Input`].
     pub fn into_vec(mut self) -> io::Result<Vec<u8>> {
         let mut content = Vec::new();
         self.read_to_end(&mut content)?;
         Ok(content)
     }
 
-    /// Reads all that is left as UTF-8.
+    /// Reads the rest of the content as UTF-8.
     ///
     /// # Errors
-    /// As of reading; `InvalidData` where it is no UTF-8.
+    /// As [`Input`]; `InvalidData` if the content is not UTF-8.
     pub fn into_string(self) -> io::Result<String> {
         text(self.into_vec()?)
     }
@@ -72,7 +73,7 @@ impl Read for Input {
         Ok(got)
     }
 
-    /// As [`Body`]'s.
+    /// Like [`Body`]'s.
     fn read_to_string(&mut self, buffer: &mut String) -> io::Result<usize> {
         let mut content = Vec::new();
         self.read_to_end(&mut content)?;
@@ -96,7 +97,8 @@ impl BufRead for Input {
         self.taken = (self.taken + bytes).min(self.ahead.len());
     }
 
-    /// As the standard library's, but what is no UTF-8 is the client's mistake: a 400 if the error is passed on.
+    /// Like the standard library's, but invalid UTF-8 is the client's error: a 400 if the
+    /// application returns the error.
     fn read_line(&mut self, buffer: &mut String) -> io::Result<usize> {
         let mut line = Vec::new();
         self.read_until(b'\n', &mut line)?;
@@ -104,7 +106,7 @@ impl BufRead for Input {
     }
 }
 
-/// How much is read ahead.
+/// The size of the read-ahead buffer.
 const AHEAD: usize = 8 * 1024;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! From a request to the keys of an environ.
+//! The keys of an environ, made from a request.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -15,7 +15,7 @@ use crate::address::{Credentials, Peer};
 use crate::message::request::Claimed;
 use crate::message::{Request, RequestExt};
 
-/// What is known of the server, beside what its connections know.
+/// The facts about the server that are the same for all connections.
 #[derive(Clone, Debug)]
 pub(super) struct Site {
     /// `SERVER_SOFTWARE`.
@@ -24,7 +24,7 @@ pub(super) struct Site {
     pub(super) protocol: Version,
 }
 
-/// Makes the environ of `request`, in version 1.0, and takes its content away.
+/// Makes the environ of `request`, in version 1.0, and takes the content of `request`.
 pub(super) fn of(request: &mut Request, site: &Site) -> Environ {
     let mut environ = Environ::new(Input::new(std::mem::take(request.body_mut())));
     add_gateway(&mut environ, request.scheme());
@@ -42,11 +42,11 @@ pub(super) fn of(request: &mut Request, site: &Site) -> Environ {
     environ
 }
 
-/// Puts what trusted proxies say in the place of what the connection shows.
+/// Replaces values of the connection with those from trusted proxies.
 fn correct(environ: &mut Environ, request: &Request) {
     let claimed = Claimed::of(request);
     if claimed.client {
-        // Empty where the proxy keeps it to itself. The port is that of the proxy's connection, not the client's.
+        // Empty if the proxy hides the client. The known port is the proxy's, not the client's.
         environ.insert("REMOTE_ADDR", request.client().map(|address| address.to_string()).unwrap_or_default());
         environ.insert("REMOTE_PORT", "");
     }
@@ -55,12 +55,12 @@ fn correct(environ: &mut Environ, request: &Request) {
     }
 }
 
-/// The keys of PEP 3333 itself; `wsgi.version` comes with the version.
+/// Adds the keys of PEP 3333, except `wsgi.version`: see [`WsgiVersion`](super::WsgiVersion).
 fn add_gateway(environ: &mut Environ, scheme: &'static str) {
     environ.insert("wsgi.errors", Value::Errors);
     environ.insert("wsgi.file_wrapper", Value::FileWrapper);
     environ.insert("wsgi.input", Value::Input);
-    // However the content is framed, reading ends where it ends.
+    // Reading ends with the content, however the content is framed.
     environ.insert("wsgi.input_terminated", true);
     environ.insert("wsgi.multiprocess", false);
     environ.insert("wsgi.multithread", true);
@@ -72,7 +72,7 @@ fn add_request(environ: &mut Environ, request: &Request) {
     let uri = request.uri();
     let target = uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string);
     let path = decode(uri.path());
-    // A path begins with a slash; `*` (RFC 9112 §3.2.4) has no other place to be told.
+    // A path begins with a slash; no other key could carry `*` (RFC 9112 §3.2.4).
     let path = if path.starts_with(b"/") { path } else { [b"/", path.as_slice()].concat() };
     environ.insert("PATH_INFO", Text::latin1(path));
     environ.insert("QUERY_STRING", latin1(uri.query().unwrap_or_default()));
@@ -83,7 +83,7 @@ fn add_request(environ: &mut Environ, request: &Request) {
 }
 
 fn add_server(environ: &mut Environ, request: &Request, site: &Site) {
-    // Where a proxy says what the client asked for, that has the port; ours is only the proxy's.
+    // The host from a proxy includes the port; the local port is only the proxy's target.
     let local = request.connection().local_addr().filter(|_| !Claimed::of(request).origin);
     let (name, port) = name_and_port(request.host().unwrap_or_default(), local, request.scheme());
     environ.insert("ACTUAL_SERVER_PROTOCOL", protocol(site.protocol));
@@ -104,7 +104,7 @@ fn add_peer(environ: &mut Environ, peer: Option<&Peer>) {
     }
 }
 
-/// A number without a name leaves the name out.
+/// Adds the ids of the peer, and their names if known.
 fn add_credentials(environ: &mut Environ, who: &Credentials) {
     environ.insert("X_REMOTE_PID", who.pid.to_string());
     environ.insert("X_REMOTE_UID", who.uid.to_string());
@@ -118,10 +118,10 @@ fn add_credentials(environ: &mut Environ, who: &Credentials) {
     }
 }
 
-/// Each field under `HTTP_` and its name, but for the two that describe the content.
+/// Adds each field as `HTTP_` and its name, except the two that describe the content.
 ///
-/// Several lines of a field become one (RFC 3875 §4.1.18). A name with `_` in it is left out: it could pass for the one with `-`, which a
-/// proxy in front may have vouched for.
+/// Several lines of a field are joined (RFC 3875 §4.1.18). A name containing `_` is left out,
+/// because it could pass for the name with `-`, possibly set by a trusted proxy.
 fn add_fields(environ: &mut Environ, fields: &HeaderMap) {
     for name in fields.keys().filter(|name| !name.as_str().contains('_')) {
         let mark: &[u8] = if name == COOKIE { b"; " } else { b", " };
@@ -138,8 +138,8 @@ fn key(name: &HeaderName) -> Cow<'static, str> {
     }
 }
 
-/// Whom the client has asked for, as RFC 3875 §4.1.14 and §4.1.15 have it: the name it gave, and the port it came to. What is not known
-/// is made up so that a URL can be made of it: neither may be empty (PEP 3333).
+/// Returns the host and port of the server (RFC 3875 §4.1.14 and §4.1.15): the requested name, and
+/// the local port. Missing values get defaults, because neither may be empty (PEP 3333).
 fn name_and_port(authority: &str, local: Option<SocketAddr>, scheme: &str) -> (String, String) {
     let colon = authority.rfind(':').filter(|at| !authority[*at..].contains(']'));
     let (name, port) = colon.map_or((authority, ""), |at| (&authority[..at], &authority[at + 1..]));
@@ -156,8 +156,8 @@ fn name_and_port(authority: &str, local: Option<SocketAddr>, scheme: &str) -> (S
     )
 }
 
-/// Undoes percent-encoding, but for `%2F`: a slash that was encoded is none between segments (RFC 3986 §2.2). A `%` without its digits
-/// stays.
+/// Decodes percent-encoding except `%2F`, because an encoded slash does not separate segments (RFC
+/// 3986 §2.2). A `%` without two digits is left unchanged.
 fn decode(path: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
@@ -179,7 +179,7 @@ fn decode(path: &str) -> Vec<u8> {
     decoded
 }
 
-/// The value of a hexadecimal digit.
+/// Returns the value of a hexadecimal digit.
 fn hexadecimal(digit: u8) -> u8 {
     match digit {
         b'0'..=b'9' => digit - b'0',
@@ -230,7 +230,7 @@ mod tests {
             ("[::1]:99", v6, "http", "[::1]", "8081"),
             ("", v4, "http", "127.0.0.1", "8080"),
             ("", v6, "http", "[::1]", "8081"),
-            // Over a Unix socket there is only what the client says.
+            // Over a Unix socket only the client's values are known.
             ("tea.example:99", None, "http", "tea.example", "99"),
             ("tea.example", None, "https", "tea.example", "443"),
             ("[::1]", None, "http", "[::1]", "80"),

@@ -1,13 +1,14 @@
-//! What TLS has settled as keys of an environ, under the names of Apache's mod_ssl, which cheroot has too.
+//! The environ keys of a TLS connection, named as in Apache's mod_ssl and in cheroot.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::environ::Environ;
 use crate::tls::{Certificate, Facts, Name};
 
-/// Adds the keys of a connection with TLS; `software` is the server's own name, `now` the time that certificates are judged by.
+/// Adds the keys of a TLS connection; `software` is the server's name, `now` the time for the
+/// remaining validity of certificates.
 ///
-/// What is not known has no key.
+/// Unknown values have no key.
 pub(super) fn add(environ: &mut Environ, facts: &Facts, software: &str, now: SystemTime) {
     let mut add = |key: String, value: String| {
         if !value.is_empty() {
@@ -33,7 +34,8 @@ pub(super) fn add(environ: &mut Environ, facts: &Facts, software: &str, now: Sys
         let described = certificate.iter().flat_map(|certificate| describe(certificate, now));
         described.for_each(|(key, value)| add(format!("{prefix}_{key}"), value));
     }
-    // A cipher that is weak for export has not been in use since TLS 1.1: this is for who asks.
+    // Export ciphers have not been in use since TLS 1.1: the key is only for applications that read
+    // it.
     environ.insert("SSL_CIPHER_EXPORT", "");
 }
 
@@ -56,7 +58,8 @@ fn describe(certificate: &Certificate, now: SystemTime) -> Vec<(String, String)>
     keys
 }
 
-/// A name as a whole and part by part; parts that are there several times also one by one.
+/// Returns the keys of a whole name and of each part; a repeated part also has a key for each
+/// value.
 fn name(key: &str, name: &Name) -> Vec<(String, String)> {
     let mut keys = vec![(key.to_owned(), name.to_string())];
     for part in PARTS {
@@ -70,7 +73,7 @@ fn name(key: &str, name: &Name) -> Vec<(String, String)> {
     keys
 }
 
-/// As OpenSSL writes it: `Jan  2 15:04:05 2026 GMT`; `None` for what lies before 1970 or beyond 9999.
+/// Formats a date like OpenSSL: `Jan  2 15:04:05 2026 GMT`; `None` before 1970 and after 9999.
 fn date(time: SystemTime) -> Option<String> {
     let age = time.duration_since(UNIX_EPOCH).ok().filter(|age| *age < BEYOND)?;
     // `Fri, 02 Jan 2026 15:04:05 GMT`.

@@ -1,4 +1,4 @@
-//! How an application begins its answer, and what is known of that until the answer goes out.
+//! `start_response`, and the state of a response until it is sent.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,34 +12,40 @@ use http::{HeaderMap, StatusCode};
 use super::application::Failure;
 use crate::message::early::EarlyOutput;
 
-/// Begins an answer: `start_response` of PEP 3333.
+/// Begins a response: `start_response` of PEP 3333.
 ///
-/// It may be cloned and kept, by [`Chunks`](super::Chunks) that begin their answer when they are asked for their first block.
+/// The value may be cloned and kept, for [`Chunks`](super::Chunks) that begin the response at their
+/// first block.
 #[derive(Clone, Debug)]
 pub struct StartResponse {
     reply: Reply,
 }
 
-/// Writes content before that which the application returns: the `write` callable of PEP 3333.
+/// Writes content before the content returned by the application: the `write` callable of PEP 3333.
 ///
-/// It is there for applications that cannot do otherwise; blocks that are [yielded](super::Content::chunks) are sent as promptly. What it
-/// takes has gone out, head first, when the call returns; a client that is slow to read is waited for, as long as
-/// [`write_timeout`](crate::Settings::write_timeout) says.
+/// `Write` is for applications that cannot return their content; [yielded](super::Content::chunks)
+/// blocks are sent as promptly. When a call returns, the head and the accepted bytes have been
+/// sent. A slow client blocks the call, at most for
+/// [`write_timeout`](crate::Settings::write_timeout).
 ///
-/// Two cases are not so. What is written while [`Chunks`](super::Chunks) yield a block, which PEP 3333 forbids, goes out just before that
-/// block. And where nobody can send yet, because a [`Gateway`](super::Gateway) is called by a handler that does not pass on its
-/// [`begins_early`](crate::Handler::begins_early), or by a test, what is written goes out when the application has returned; at most 1 MiB can
-/// wait for that.
+/// There are two exceptions:
+///
+/// - Bytes written while [`Chunks`](super::Chunks) yield a block, contrary to PEP 3333, are sent
+///   just before that block.
+/// - If the gateway cannot send early, bytes are buffered, at most 1 MiB, and sent after the
+///   application has returned. This is the case in tests, and in a handler wrapping a
+///   [`Gateway`](super::Gateway) without passing on its
+///   [`begins_early`](crate::Handler::begins_early).
 #[derive(Clone, Debug)]
 pub struct Write {
     reply: Reply,
 }
 
-/// An answer on its way: what the application and the gateway both know of it.
+/// A response in progress, shared by the application and the gateway.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reply {
     state: Arc<Mutex<State>>,
-    /// The way to the client while the application has not returned, if there is one.
+    /// The output to the client until the application has returned, if available.
     early: Option<Arc<dyn EarlyOutput>>,
 }
 
@@ -47,14 +53,14 @@ pub(super) struct Reply {
 struct State {
     head: Option<Head>,
     stage: Stage,
-    /// Taken by `write`, not sent yet.
+    /// Accepted by `write`, not sent yet.
     written: Vec<u8>,
-    /// Bytes that `write` has sent; `None` if the answer has not begun early.
+    /// The number of bytes sent by `write`; `None` if the response has not begun early.
     sent: Option<u64>,
     has_returned: bool,
 }
 
-/// The beginning of an answer.
+/// The head of a response.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     pub(super) status: StatusCode,
@@ -63,25 +69,29 @@ pub(super) struct Head {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
-    /// The head can still be another.
+    /// The head can still be replaced.
     #[default]
     Held,
-    /// There is a first byte: the head is what it is.
+    /// The first byte is there: the head is settled.
     Sent,
-    /// Nothing can be added any more.
+    /// Nothing can be added.
     Over,
 }
 
 impl StartResponse {
-    /// Begins the answer with `status`, such as `404 Not Found`, and `fields`.
+    /// Begins the response with `status`, such as `404 Not Found`, and `fields`.
     ///
-    /// The head is held back until the first byte of content is there. The phrase behind the number is not sent: that is the one RFC 9110
-    /// has. `Content-Length` and `Date` need not be given.
+    /// The head is held back until the first byte of content. The server sends the phrase of RFC
+    /// 9110, not the one given. `Content-Length` and `Date` are optional.
     ///
     /// # Errors
-    /// If it was begun already; for a status that is not three digits, from 200 on; for fields that no message can have, such as a value with
-    /// an end of line; for those that are not an application's to set: `Transfer-Encoding`, `Connection` (but for `close`) and others that
-    /// belong to one connection. Nothing is changed then.
+    /// In all these cases nothing is changed:
+    ///
+    /// - The response has begun before.
+    /// - The status is not a number from 200 to 599, or the phrase has control characters.
+    /// - A field is malformed, for example a value with a line end.
+    /// - A field belongs to the connection, such as `Transfer-Encoding` or `Connection` (except
+    ///   `close`).
     pub fn start<N, V>(&self, status: &str, fields: impl IntoIterator<Item = (N, V)>) -> Result<Write, Failure>
     where
         N: AsRef<[u8]>,
@@ -96,12 +106,13 @@ impl StartResponse {
         Ok(Write { reply: self.reply.clone() })
     }
 
-    /// Begins the answer anew because of `reason`: what PEP 3333 does with `exc_info`.
+    /// Begins the response anew because of `reason`, like PEP 3333 with `exc_info`.
     ///
-    /// It takes the place of what was begun; it may also be the first.
+    /// The new head replaces an earlier one, if any.
     ///
     /// # Errors
-    /// `reason` itself if the head has been sent: to be passed on, so that the client's connection is cut. Else as [`start`](Self::start).
+    /// `reason` itself if the head has been sent; the application should return the error, so that
+    /// the connection is cut. Otherwise as [`start`](Self::start).
     pub fn restart<N, V>(
         &self,
         status: &str,
@@ -129,12 +140,14 @@ impl StartResponse {
 }
 
 impl io::Write for Write {
-    /// Sends all of `bytes`, or as much of it as was declared. From the first byte on the head is settled.
+    /// Sends `bytes`, up to the declared length. The first byte settles the head.
     ///
     /// # Errors
-    /// `InvalidInput` for more than the declared `Content-Length`: of the first bytes, before anything is sent; later, of what is beyond.
-    /// `BrokenPipe` once the answer is over; `TimedOut` and others where the client does not take it; `Other` for a head that contradicts
-    /// itself, and for more than can wait.
+    /// - `InvalidInput` for more than the declared `Content-Length`: in the first call nothing is
+    ///   sent; in later calls the bytes within the length are sent first.
+    /// - `BrokenPipe` once the response is over.
+    /// - `TimedOut` and others if the client does not read.
+    /// - `Other` if the head contradicts itself, or if the buffer is full.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if bytes.is_empty() {
             return Ok(0);
@@ -149,33 +162,33 @@ impl io::Write for Write {
         }
     }
 
-    /// Does nothing: it is sent as soon as can be in any case.
+    /// Does nothing, because `write` does not delay bytes that can be sent.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// What is to be done with bytes that are written.
+/// The next step for written bytes.
 enum Step {
-    /// They wait.
+    /// Buffer the bytes.
     Keep,
-    /// They are the first.
+    /// Send the head first.
     Begin(Arc<dyn EarlyOutput>, Head),
     Send(Arc<dyn EarlyOutput>),
 }
 
 impl Reply {
-    /// An answer that can begin by way of `early`.
+    /// A response that can begin early with `early`.
     pub(super) fn by_way_of(early: Option<Arc<dyn EarlyOutput>>) -> Self {
         Self { early, ..Self::default() }
     }
 
-    /// How many bytes have been sent of an answer that has begun; `None` if nothing has been.
+    /// Returns the number of bytes sent early; `None` if the response has not begun.
     pub(super) fn sent(&self) -> Option<u64> {
         self.state().sent
     }
 
-    /// Enters that the application has returned: from now on what is written waits.
+    /// Records that the application has returned: from now on written bytes are buffered.
     pub(super) fn returned(&self) {
         self.state().has_returned = true;
     }
@@ -206,7 +219,7 @@ impl Reply {
         Ok(bytes.len())
     }
 
-    /// No lock is held while the client is waited for.
+    /// Sends `bytes` without holding the lock while waiting for the client.
     fn send(&self, early: &dyn EarlyOutput, bytes: &[u8]) -> io::Result<usize> {
         {
             let mut state = self.state();
@@ -220,29 +233,29 @@ impl Reply {
         if sent == 0 { Err(io::Error::new(io::ErrorKind::InvalidInput, BEYOND)) } else { Ok(sent) }
     }
 
-    /// Takes the head, which can be no other from now on.
+    /// Settles and returns the head.
     ///
     /// # Errors
-    /// If the application has begun no answer.
+    /// If the application has not begun a response.
     pub(super) fn settle(&self) -> Result<Head, Failure> {
         let mut state = self.state();
         state.stage = Stage::Sent;
         state.head.clone().ok_or_else(|| "the application has not called start_response".into())
     }
 
-    /// Takes what has been written and not sent.
+    /// Takes the written bytes not sent yet.
     pub(super) fn take_written(&self) -> Vec<u8> {
         std::mem::take(&mut self.state().written)
     }
 
-    /// Lets nothing be added.
+    /// Ends the response and drops unsent bytes.
     pub(super) fn end(&self) {
         let mut state = self.state();
         state.stage = Stage::Over;
         state.written = Vec::new();
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -269,18 +282,18 @@ impl Head {
         Ok(head)
     }
 
-    /// What is still owed of the length that the application declares, where so much has been `sent`.
+    /// Returns the rest of the declared length after `sent` bytes.
     pub(super) fn left(&self, sent: Option<u64>) -> Option<u64> {
         self.declared().map(|declared| declared.saturating_sub(sent.unwrap_or(0)))
     }
 
-    /// The length the application declares, if it is one; the server refuses what is none.
+    /// Returns the declared length; `None` also for a malformed one, refused later by the server.
     pub(super) fn declared(&self) -> Option<u64> {
         self.fields.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 }
 
-/// Reads `200 OK`, or the number alone.
+/// Parses `200 OK`, or the number alone.
 fn status_of(text: &str) -> Option<StatusCode> {
     let (number, phrase) = text.split_once(' ').unwrap_or((text, ""));
     let status: StatusCode = number.parse().ok()?;
@@ -288,7 +301,8 @@ fn status_of(text: &str) -> Option<StatusCode> {
     (is_final && !phrase.chars().any(char::is_control)).then_some(status)
 }
 
-/// Whether it is hop-by-hop, which an application has no part in (PEP 3333). That a connection ends it may well wish.
+/// True for hop-by-hop fields, not allowed to applications (PEP 3333). `Connection: close` is
+/// allowed.
 fn is_of_the_connection(name: &HeaderName, value: &HeaderValue) -> bool {
     if name == CONNECTION {
         return !value.as_bytes().eq_ignore_ascii_case(b"close");
@@ -298,7 +312,7 @@ fn is_of_the_connection(name: &HeaderName, value: &HeaderValue) -> bool {
 }
 
 const BEYOND: &str = "it is more than the declared Content-Length";
-/// How much can wait to be sent.
+/// The most bytes buffered by `write`.
 const MOST_WRITTEN: usize = 1 << 20;
 
 #[cfg(test)]

@@ -1,44 +1,44 @@
-//! What a key of an environ stands for.
+//! The values of an environ.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// What a key of an [`Environ`](super::Environ) stands for.
+/// The value of a key of an [`Environ`](super::Environ).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Value {
-    /// Text, and the bytes behind it.
+    /// Text with its bytes.
     Text(Text),
-    /// `wsgi.multithread` and its like.
+    /// `wsgi.multithread` and similar.
     Flag(bool),
     /// `wsgi.version`.
     Version(String, u32),
-    /// `wsgi.input`: [`Environ::input`](super::Environ::input) has it.
+    /// `wsgi.input`: see [`Environ::input`](super::Environ::input).
     Input,
-    /// `wsgi.errors`: [`Environ::errors`](super::Environ::errors) has it.
+    /// `wsgi.errors`: see [`Environ::errors`](super::Environ::errors).
     Errors,
-    /// `wsgi.file_wrapper`: it is [`FileWrapper`](super::FileWrapper).
+    /// `wsgi.file_wrapper`: see [`FileWrapper`](super::FileWrapper).
     FileWrapper,
 }
 
-/// Bytes as they came, and how they are read as text: as ISO-8859-1, where each byte is a character, or as UTF-8.
+/// Received bytes and their encoding: ISO-8859-1, one character per byte, or UTF-8.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Text {
     bytes: Cow<'static, [u8]>,
-    /// Then `bytes` are valid UTF-8.
+    /// True only if `bytes` are valid UTF-8.
     is_utf8: bool,
 }
 
 impl Text {
-    /// Reads each byte as one character. Nothing is lost by it: PEP 3333 has all text so.
+    /// Decodes each byte as one character, without loss, as PEP 3333 does for all text.
     pub fn latin1(bytes: impl Into<Cow<'static, [u8]>>) -> Self {
         Self { bytes: bytes.into(), is_utf8: false }
     }
 
-    /// Reads `bytes` as UTF-8.
+    /// Decodes the bytes as UTF-8.
     ///
     /// # Errors
-    /// The same text, unchanged, where they are none.
+    /// The same text, unchanged, if the bytes are not UTF-8.
     pub fn into_utf8(self) -> Result<Self, Self> {
         if self.is_utf8 || std::str::from_utf8(&self.bytes).is_ok() {
             return Ok(Self { is_utf8: true, ..self });
@@ -46,13 +46,13 @@ impl Text {
         Err(self)
     }
 
-    /// The bytes as they came.
+    /// Returns the bytes as received.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The characters.
+    /// Returns the decoded text.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         match std::str::from_utf8(&self.bytes) {
@@ -61,7 +61,7 @@ impl Text {
         }
     }
 
-    /// Whether the bytes are read as UTF-8.
+    /// True if the bytes are decoded as UTF-8.
     #[must_use]
     pub fn is_utf8(&self) -> bool {
         self.is_utf8
@@ -92,7 +92,8 @@ impl From<bool> for Value {
     }
 }
 
-/// The characters; a flag as `true` or `false`; a version as `1.0`; nothing for what is an object.
+/// Writes text as characters, a flag as `true` or `false`, a version as `1.0`, an object as
+/// nothing.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

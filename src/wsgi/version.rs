@@ -1,4 +1,4 @@
-//! Which versions of the gateway there are: the values that `wsgi_version` may have.
+//! The versions of the gateway, as in the setting `wsgi_version`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use super::environ::Environ;
 use super::value::Value;
 use crate::error::Error;
 
-/// A version of the gateway: what it calls itself, and what it makes of an environ.
+/// A version of the gateway: its name, and its changes to an environ.
 #[derive(Clone)]
 pub(crate) struct WsgiVersion {
     name: String,
@@ -18,13 +18,16 @@ pub(crate) struct WsgiVersion {
 
 type Make = dyn Fn(&mut Environ) + Send + Sync;
 
-/// Makes a version of your own known, for the setting [`wsgi_version`](crate::Settings::wsgi_version) of every server of this process.
+/// Registers a version for the setting [`wsgi_version`](crate::Settings::wsgi_version) of every
+/// server in this process.
 ///
-/// `make` gets each environ as version `1.0` has it, and changes what it likes. `wsgi.version` is set for it. It runs on the worker before the
-/// application; where it panics the client gets a 500.
+/// `make` receives each environ in version `1.0`, and may change it. `wsgi.version` is set
+/// afterwards. `make` runs on the worker before the application; if `make` panics the client gets a
+/// 500.
 ///
 /// # Errors
-/// [`Error::Setting`] if the name is empty or the version is there already; `1.0` and `u.0` always are.
+/// [`Error::Setting`] if the name is empty or has other characters than ASCII letters and digits,
+/// or if the version exists; `1.0` and `u.0` always do.
 ///
 /// ```
 /// use drupe::{Request, Server, wsgi};
@@ -61,7 +64,7 @@ where
 /// Finds a version.
 ///
 /// # Errors
-/// `Setting` with the versions there are.
+/// `Setting`, listing the known versions.
 pub(crate) fn find(version: &(String, u32)) -> Result<WsgiVersion, Error> {
     let (name, number) = version;
     let versions = versions();
@@ -76,14 +79,14 @@ pub(crate) fn find(version: &(String, u32)) -> Result<WsgiVersion, Error> {
 }
 
 impl WsgiVersion {
-    /// Makes an environ of this version out of one of version 1.0.
+    /// Converts an environ of version 1.0 to this version.
     pub(super) fn apply(&self, environ: &mut Environ) {
         (self.make)(environ);
         environ.insert("wsgi.version", Value::Version(self.name.clone(), self.number));
     }
 }
 
-/// Version 1.0, as PEP 3333 says.
+/// Version 1.0, as in PEP 3333.
 impl Default for WsgiVersion {
     fn default() -> Self {
         Self { name: "1".to_owned(), number: 0, make: Arc::new(|_| {}) }
@@ -104,8 +107,9 @@ fn built_in(name: &str, number: u32) -> Option<Arc<Make>> {
     }
 }
 
-/// Version `u.0`: what of the target was encoded becomes UTF-8, or stays as it is where it is none. All of it together: who joins two
-/// parts has to know how both are read.
+/// Version `u.0`: decodes the encoded parts of the target as UTF-8, or leaves all of them unchanged
+/// if one is invalid. All parts have the same encoding, so that an application can join two of
+/// them.
 fn decode(environ: &mut Environ) {
     let parts: Vec<_> = DECODED.iter().filter_map(|key| Some((*key, environ.take_text(key)?))).collect();
     let is_utf8 = parts.iter().all(|(_, text)| text.clone().into_utf8().is_ok());
@@ -115,7 +119,7 @@ fn decode(environ: &mut Environ) {
     environ.insert("wsgi.url_encoding", if is_utf8 { "utf-8" } else { "ISO-8859-1" });
 }
 
-/// Nothing under this lock can leave it half done, so poison says nothing.
+/// No code under this lock can panic half-way, so poisoning is ignored.
 fn versions() -> MutexGuard<'static, BTreeMap<(String, u32), Arc<Make>>> {
     VERSIONS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What an engine leaves to the one that comes after it at a restart.
+//! Listeners and connections kept at a restart, from one engine for the next.
 
 use std::sync::Arc;
 
@@ -11,17 +11,18 @@ use crate::error::Error;
 use crate::net::listener::ListenOptions;
 use crate::net::socket_file::Rights;
 
-/// What an engine leaves to the one that comes after it. Dropping it closes everything.
+/// Listeners and connections kept for the next engine. Dropping the value closes everything.
 #[derive(Default)]
 pub(crate) struct KeptListeners {
     pub(in crate::engine) entrances: Vec<Arc<Entrance>>,
     pub(in crate::engine) connections: Vec<Box<ClientConnection>>,
-    /// What they were accepted under.
+    /// The service that accepted the connections.
     pub(in crate::engine) from: Option<Arc<Service>>,
 }
 
 impl KeptListeners {
-    /// Binds everything that is asked for, or nothing; what is there already is taken where it is the same, and the rest of it closed.
+    /// Binds all configured addresses, or none. Unchanged listeners are used again, and the others
+    /// closed.
     pub(in crate::engine) fn listen(&mut self, config: &Config, report: &Report) -> Result<Vec<Arc<Entrance>>, Error> {
         let options = ListenOptions {
             backlog: config.backlog,
@@ -39,7 +40,7 @@ impl KeptListeners {
             same.entrances.extend(entrance.clone());
             found.push(entrance);
         }
-        // What is left may stand in the way of what is to come.
+        // The remaining listeners may occupy the new addresses.
         self.close();
         let mut entrances = Vec::new();
         for (address, found) in config.bind.iter().zip(found) {
@@ -48,12 +49,12 @@ impl KeptListeners {
                 None => Arc::new(Entrance::bind(address, &options, report)?),
             });
         }
-        // Only now nothing can fail any more, and they are not to be closed by dropping this.
+        // No error is possible any more, so dropping `same` must not close these listeners.
         same.entrances.clear();
         Ok(entrances)
     }
 
-    /// Gives up what listens.
+    /// Closes the kept listeners.
     fn close(&mut self) {
         let entrances = std::mem::take(&mut self.entrances);
         entrances.iter().for_each(|entrance| entrance.close());
@@ -61,7 +62,7 @@ impl KeptListeners {
     }
 }
 
-/// Who may do what with the file of a Unix socket.
+/// The access rights of the file of a Unix socket.
 pub(in crate::engine) fn rights(config: &Config) -> Rights {
     Rights { mode: config.socket_mode, user: config.socket_user.clone(), group: config.socket_group.clone() }
 }

@@ -1,7 +1,7 @@
-//! An address that is listened on, with the threads that accept there, for longer than one engine if need be.
+//! A listening address and the accepting threads, possibly for longer than one engine.
 //!
-//! At a restart the sockets stay open where nothing about them changes: connections wait in the kernel, and one that was accepted just then
-//! waits at the gate, until there is an engine again. So nobody is refused.
+//! At a restart unchanged sockets stay open. New connections wait in the kernel, and a connection
+//! just accepted waits at the gate, until the next engine runs. No client is refused.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,21 +15,21 @@ use crate::engine::pool::Pool;
 use crate::error::Error;
 use crate::net::listener::{ListenOptions, Listener};
 
-/// Told when nobody will be accepted any more, although nobody has said so.
+/// A callback, called if a listener fails without having been closed.
 pub(crate) type Report = Arc<dyn Fn(&BindAddr, io::Error) + Send + Sync>;
 
-/// What listens on one address that was asked for; `localhost` has two listeners.
+/// The listeners of one configured address; `localhost` has two.
 pub(crate) struct Entrance {
     asked: BindAddr,
     options: ListenOptions,
     listeners: Vec<Arc<Listener>>,
     gate: Arc<Gate>,
-    /// The threads that accept, until they are joined.
+    /// The accepting threads, until joined.
     threads: Mutex<Vec<JoinHandle<()>>>,
     report: Report,
 }
 
-/// Where what was accepted is handed to an engine.
+/// The gate between accepted connections and an engine.
 #[derive(Default)]
 pub(crate) struct Gate {
     state: Mutex<State>,
@@ -38,39 +38,36 @@ pub(crate) struct Gate {
 
 #[derive(Default)]
 struct State {
-    /// Whom it leads to.
+    /// The engine behind the gate.
     pool: Option<Arc<Pool>>,
-    /// How many are on their way in.
+    /// The number of [`Inside`] values.
     inside: usize,
     is_closed: bool,
 }
 
-/// The way in to an engine, which does not end while this lives.
+/// Access to an engine. [`Entrance::shut`] waits until the value is dropped.
 pub(crate) struct Inside<'a> {
     gate: &'a Gate,
     pub(crate) pool: Arc<Pool>,
 }
 
 impl Entrance {
-    /// Binds, and accepts nobody yet.
-    ///
-    /// # Errors
-    /// Those of [`Listener::bind`].
+    /// Binds, and does not accept yet.
     pub(crate) fn bind(asked: &BindAddr, options: &ListenOptions, report: &Report) -> Result<Self, Error> {
         let listeners = Listener::bind(asked, options)?.into_iter().map(Arc::new).collect();
         let (asked, options, report) = (asked.clone(), options.clone(), Arc::clone(report));
         Ok(Self { asked, options, listeners, gate: Arc::default(), threads: Mutex::default(), report })
     }
 
-    /// Whether it is what a bind with these would lead to, but for the time it takes.
+    /// True if a bind with these arguments would lead to the same listeners.
     pub(crate) fn is_for(&self, asked: &BindAddr, options: &ListenOptions) -> bool {
         (&self.asked, &self.options) == (asked, options)
     }
 
-    /// Has connections go to `pool` from now on.
+    /// Leads connections to `pool` from now on.
     ///
     /// # Errors
-    /// `Thread` if one that accepts could not be started.
+    /// `Thread` if an accepting thread could not be started.
     pub(in crate::engine) fn open(&self, pool: &Arc<Pool>) -> Result<(), Error> {
         self.gate.state().pool = Some(Arc::clone(pool));
         self.gate.changed.notify_all();
@@ -87,7 +84,7 @@ impl Entrance {
         Ok(())
     }
 
-    /// Has connections wait. Afterwards none is on its way to an engine.
+    /// Makes connections wait at the gate. Afterwards none is on the way to an engine.
     pub(crate) fn shut(&self) {
         let mut state = self.gate.state();
         state.pool = None;
@@ -96,7 +93,7 @@ impl Entrance {
         }
     }
 
-    /// Listens no more, and wakes who accepts; to be followed by [`join`](Self::join).
+    /// Stops listening, and wakes the accepting threads; to be followed by [`join`](Self::join).
     pub(crate) fn close(&self) {
         {
             let mut state = self.gate.state();
@@ -111,7 +108,7 @@ impl Entrance {
         }
     }
 
-    /// Joins those who accepted; one that is calling this leaves later, by itself.
+    /// Joins the accepting threads, except the calling one, which leaves later.
     pub(crate) fn join(&self) {
         let threads = std::mem::take(&mut *self.threads());
         for thread in threads {
@@ -129,10 +126,10 @@ impl Entrance {
         self.listeners.iter().map(|listener| listener.address().clone())
     }
 
-    /// Has the sockets die under those who accept.
+    /// Closes the sockets under the accepting threads.
     #[cfg(test)]
     pub(crate) fn break_down(&self) {
-        // Whoever has died first may have them closed already.
+        // The first thread to fail may have closed the sockets already.
         self.listeners.iter().for_each(|listener| drop(listener.close()));
     }
 
@@ -142,7 +139,7 @@ impl Entrance {
 }
 
 impl Gate {
-    /// Waits for an engine; `None` once it is closed.
+    /// Waits for an engine; `None` once the gate is closed.
     pub(crate) fn enter(&self) -> Option<Inside<'_>> {
         let mut state = self.state();
         loop {
@@ -157,7 +154,7 @@ impl Gate {
         }
     }
 
-    /// Enters the engine there is; `None` between two of them.
+    /// Enters the present engine; `None` between two engines.
     pub(crate) fn try_enter(&self) -> Option<Inside<'_>> {
         let mut state = self.state();
         let pool = state.pool.clone()?;
@@ -165,13 +162,13 @@ impl Gate {
         Some(Inside { gate: self, pool })
     }
 
-    /// Waits until it is closed, at the longest for `time`; says whether it is.
+    /// Waits until the gate is closed, for at most `time`. Returns true if closed.
     pub(crate) fn closes_within(&self, time: Duration) -> bool {
         let waited = self.changed.wait_timeout_while(self.state(), time, |state| !state.is_closed);
         waited.unwrap_or_else(PoisonError::into_inner).0.is_closed
     }
 
-    /// Whom it leads to now.
+    /// The engine now behind the gate.
     pub(crate) fn pool(&self) -> Option<Arc<Pool>> {
         self.state().pool.clone()
     }
@@ -180,7 +177,7 @@ impl Gate {
         self.state().is_closed
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,7 @@
-//! Accepting: the addresses that are listened on, and a thread for each listener that does nothing but accept.
+//! Accepting: the listening addresses, with one thread for each listener that only accepts.
 //!
-//! An accepted connection is parked at once; the reactor hears of its first bytes. Listeners outlive an engine at a restart, so no
-//! client is refused in between.
+//! An accepted connection is parked at once; the first bytes wake the reactor. Listeners outlive an
+//! engine at a restart, so no client is refused in between.
 //!
 //! | file | step |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! Accepts connections, and does nothing else: no read, no handshake, no wait for a peer.
+//! The accepting thread: no read, no handshake, no wait for a peer.
 
 use std::fmt;
 use std::io;
@@ -16,7 +16,7 @@ use crate::net::stream::Stream;
 use crate::net::tls::secure::Secure;
 use crate::net::{credentials, descriptors};
 
-/// Accepts from `listener` until it is closed, and leads everybody through `gate`.
+/// Accepts from `listener` until closed, and leads the connections through `gate`.
 pub(crate) fn run(listener: &Listener, gate: &Gate, report: &Report) {
     let mut trouble = Trouble::default();
     loop {
@@ -51,7 +51,7 @@ pub(crate) fn run(listener: &Listener, gate: &Gate, report: &Report) {
 fn admit(incoming: Accepted, pool: &Pool) {
     pool.accepted.fetch_add(1, Ordering::Relaxed);
     let config = pool.service().config.get();
-    // Each read and write is short, so that a deadline is kept and a stop is noticed.
+    // Each read and write is short, so deadlines are kept and a stop is noticed.
     let grace = config.keep_alive_grace.max(SHORTEST_WAIT);
     let (stream, peer) = match incoming {
         Accepted::Tcp(socket, address) => (Stream::tcp(socket, grace), Peer::Tcp(address)),
@@ -77,30 +77,31 @@ fn admit(incoming: Accepted, pool: &Pool) {
     }
 }
 
-/// Closes a connection whose descriptor can be had for the next, if that is what is lacking. Returns false if there is none.
+/// Closes a connection to free a descriptor, if descriptors are lacking. Returns false if none was
+/// closed.
 fn has_made_room(error: &io::Error, gate: &Gate) -> bool {
     descriptors::are_lacking(error) && gate.try_enter().is_some_and(|inside| inside.pool.make_room())
 }
 
-/// Between two engines nobody counts.
+/// Counts an error, except between two engines.
 fn count_error(gate: &Gate) {
     let Some(pool) = gate.pool() else { return };
     pool.socket_errors.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Errors in a row.
+/// Consecutive errors of `accept`.
 #[derive(Debug, Default)]
 struct Trouble {
     pause: Duration,
     logged: Option<Instant>,
 }
 
-/// What is done about an error of `accept`.
+/// The reaction to an error of `accept`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Remedy {
-    /// A connection was closed, and its descriptor can be had.
+    /// A connection was closed to free a descriptor.
     Evicted,
-    /// Nothing but to try again after a time.
+    /// Try again after a pause.
     Pause(Duration),
 }
 
@@ -117,7 +118,7 @@ impl Trouble {
         Remedy::Evicted
     }
 
-    /// Logs what has failed and what is done about it, at most once a second.
+    /// Logs the error and the remedy, at most once a second.
     fn log(&mut self, listener: &Listener, error: &io::Error, remedy: Remedy, now: Instant) {
         if self.logged.is_none_or(|logged| now - logged >= Duration::from_secs(1)) {
             self.logged = Some(now);

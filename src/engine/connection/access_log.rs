@@ -1,12 +1,13 @@
 //! The access log: one record for each exchange.
 //!
-//! Its text is a line in the Combined Log Format and the time it took. Over a Unix socket the address is `unix:`, and the third column is
-//! the user whom `peercreds` found: the name where `peercreds_resolve` finds one, else the number. Who wants another form finds the same as
-//! key-values: `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` (as they were sent, not escaped,
-//! 4 KiB of each at the most) and `seconds`; what there is not is null.
+//! The text is a line in the Combined Log Format and the duration. Over a Unix socket the address
+//! is `unix:`, and the third column is the user found by `peercreds`: the name if
+//! `peercreds_resolve` finds one, else the number. The same data are key-values for other formats:
+//! `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` (as
+//! sent, not escaped, at most 4 KiB each) and `seconds`. Absent values are null.
 //!
-//! The records are of level `Info` under the target `drupe::access`; nothing is looked at unless somebody listens, and nothing is formatted
-//! that he does not ask for.
+//! Records have level `Info` and target `drupe::access`. No record is made unless the logger
+//! enables the level, and the line is formatted only if the logger writes it.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
@@ -19,27 +20,27 @@ use http::{HeaderName, Method, StatusCode, Version};
 use crate::address::{Credentials, Peer};
 use crate::h1::head::RequestHead;
 
-/// A record that is being made, if somebody listens.
+/// A record being made, if the log is enabled.
 #[derive(Debug)]
 pub(super) struct Line {
     record: Option<Box<Begun>>,
-    /// When its request began, if that is wanted: for the statistics.
+    /// The start of the request, if the statistics want one.
     pub(super) begun: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Begun {
-    /// Everything that the request says, before a handler could change it; `None` for what is refused before there is a request.
+    /// The request as received, before a handler can change it; `None` if refused unparsed.
     asked: Option<Asked>,
     peer: Option<Address>,
-    /// Who it is over a Unix socket: the user's name, or the number if there is none.
+    /// The user of a Unix socket: the name, or the number if there is none.
     user: Option<String>,
-    /// Whose name has not been looked up yet.
+    /// The credentials of a user whose name is still to be looked up.
     nameless: Option<Credentials>,
     at: Instant,
 }
 
-/// What of a request is logged; copied, as it may outlive the request and should not keep its whole head.
+/// The logged parts of a request, copied, because the record may outlive the request's head.
 #[derive(Debug)]
 struct Asked {
     method: Method,
@@ -56,7 +57,7 @@ enum Address {
 }
 
 impl Line {
-    /// Notes what a request asks, and when it began.
+    /// Begins the record of a request.
     pub(super) fn begin(peer: Option<&Peer>, head: &RequestHead, begun: Option<Instant>) -> Self {
         if !log::log_enabled!(target: TARGET, log::Level::Info) {
             return Self { record: None, begun };
@@ -71,18 +72,18 @@ impl Line {
         Self { record: Some(Box::new(record)), begun }
     }
 
-    /// A record for what is refused before there is a request to speak of.
+    /// Begins the record of input refused before parsing.
     pub(super) fn refused(peer: Option<&Peer>) -> Self {
         if !log::log_enabled!(target: TARGET, log::Level::Info) {
             return Self { record: None, begun: None };
         }
-        // Not by name: a thread that others wait for must not look one up.
+        // No lookup of the name: other work may wait for this thread.
         let user = user(peer, |_| None);
         let record = Begun { asked: None, peer: address(peer), user, nameless: None, at: Instant::now() };
         Self { record: Some(Box::new(record)), begun: None }
     }
 
-    /// Looks the name of the user up, which may take as long as a handler: by a thread that may run one.
+    /// Looks up the user's name. A lookup may be slow, so the thread must be a worker.
     pub(super) fn name_user(&mut self) {
         let Some(record) = &mut self.record else { return };
         if let Some(name) = record.nameless.take().as_ref().and_then(name) {
@@ -90,14 +91,14 @@ impl Line {
         }
     }
 
-    /// How much memory it keeps, about.
+    /// Returns the approximate bytes of memory held.
     pub(super) fn held(&self) -> usize {
         let Some(asked) = self.record.as_ref().and_then(|record| record.asked.as_ref()) else { return 0 };
         let fields = [&asked.referer, &asked.user_agent].into_iter().flatten();
         asked.target.capacity() + fields.map(|field| field.len()).sum::<usize>()
     }
 
-    /// Writes it. `answer`: the status and the bytes of content, unless the answer broke off.
+    /// Writes the record. `answer` is the status and the bytes of content, `None` if broken off.
     pub(super) fn end(self, answer: Option<(StatusCode, u64)>) {
         let Some(begun) = self.record else { return };
         let seconds = begun.at.elapsed().as_secs_f64();
@@ -136,7 +137,7 @@ impl Asked {
     }
 }
 
-/// Shows an exchange in the Combined Log Format, and the time it took.
+/// Formats an exchange in the Combined Log Format, with the duration.
 struct Combined<'l> {
     begun: &'l Begun,
     answer: Option<(StatusCode, u64)>,
@@ -192,17 +193,17 @@ fn user(peer: Option<&Peer>, name: impl Fn(&Credentials) -> Option<String>) -> O
     }
 }
 
-/// A user's name, if it can stand in a line as it is.
+/// Returns a user's name if the name is safe in a log line.
 fn name(who: &Credentials) -> Option<String> {
     who.user().filter(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
-/// A field value as text, with replacement characters for what is not UTF-8.
+/// Converts a field value to text, with replacement characters for invalid UTF-8.
 fn lossy(value: Option<&[u8]>) -> Option<Cow<'_, str>> {
     value.map(String::from_utf8_lossy)
 }
 
-/// Shows bytes of the peer in quotation marks, and makes what could forge a line or move a terminal visible.
+/// Formats the peer's bytes in quotation marks, and escapes bytes unsafe in a line or terminal.
 struct Quoted<'b>(&'b [u8]);
 
 impl Display for Quoted<'_> {
@@ -219,7 +220,7 @@ impl Display for Quoted<'_> {
     }
 }
 
-/// `22/Nov/2026:15:04:05 +0000`, by way of the HTTP date, which has the same parts in another order.
+/// Formats a date as `22/Nov/2026:15:04:05 +0000`, by reordering an HTTP date.
 fn common_date(time: SystemTime) -> String {
     let text = httpdate::fmt_http_date(time.max(UNIX_EPOCH));
     // `Sun, 22 Nov 2026 15:04:05 GMT`
@@ -229,7 +230,7 @@ fn common_date(time: SystemTime) -> String {
 }
 
 const TARGET: &str = "drupe::access";
-/// What is kept of a field: more than browsers send, and than a line of a log should have.
+/// The most bytes kept of a field: more than browsers send.
 const LONGEST: usize = 4 * 1024;
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! A request's content, read from its connection while the handler asks for it.
+//! Request content, read from the connection on demand of the handler.
 //!
-//! While a request with content is handled, what can still be received belongs to its [`Intake`]: the body that the handler
-//! holds reads through it, on whatever thread it has been taken to. When the exchange is over the connection takes it back,
-//! and a body that is still held reads nothing more. It is handed over by moving, so no lock is held while anybody waits.
+//! While a handler runs, the request's [`Intake`] owns the receiving side of the connection. The
+//! body reads through the intake, on any thread. At the end of the exchange the connection takes
+//! the receiving side back, and a body still held reads nothing more. The receiving side is moved
+//! between owners, so no lock is held during a wait.
 
 use std::io::{self, IoSlice};
 use std::mem;
@@ -25,14 +26,14 @@ use crate::message::body::IncomingContent;
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
 
-/// How much of some content has been received.
+/// The state of receiving a request's content.
 #[derive(Debug)]
 pub(super) struct Reception {
     pub(super) decoder: Box<Decoder>,
-    /// What was received before the handler ran.
+    /// Content received before the handler ran.
     pub(super) ahead: Vec<u8>,
     pub(super) pace: Pace,
-    /// True while the client waits for `100 Continue` before it sends.
+    /// True while the client waits for `100 Continue` before sending.
     pub(super) wants_continue: bool,
 }
 
@@ -41,45 +42,45 @@ impl Reception {
         Self { decoder, ahead: Vec::new(), pace, wants_continue }
     }
 
-    /// Whether all that is still to come is known to be in `input`.
+    /// True if all remaining content is known to be in `input`.
     pub(super) fn is_within(&self, input: &InputBuffer) -> bool {
         self.decoder.remaining().is_some_and(|left| left <= input.unread().len() as u64)
     }
 }
 
-/// The receiving half of a connection and how far the content is decoded.
+/// The receiving half of a connection and its decoder.
 #[derive(Debug)]
 pub(crate) struct RequestContent {
     pub(crate) stream: Arc<Stream>,
     pub(crate) input: InputBuffer,
     pub(crate) decoder: Box<Decoder>,
-    /// Content that was received before the handler ran, and has not been read.
+    /// Content received before the handler ran and not read yet.
     pub(crate) ahead: Bytes,
     pub(crate) pace: Pace,
     pub(crate) waiting: Waiting,
-    /// Whether the client waits for `100 Continue` before it sends.
+    /// True if the client waits for `100 Continue` before sending.
     pub(crate) wants_continue: bool,
-    /// Whether the last read left nothing behind in the socket.
+    /// True if the last read emptied the socket.
     pub(crate) is_drained: bool,
-    /// What was wrong; then nothing more is read, and the connection closes.
+    /// The failure that ended reading. The connection closes after a failure.
     pub(crate) failure: Option<ContentFailure>,
-    /// Bytes received, as on the wire.
+    /// Bytes received on the wire.
     pub(crate) received: u64,
-    /// Bytes sent, which are those of `100 Continue`.
+    /// Bytes sent, all of them of `100 Continue`.
     pub(crate) sent: u64,
 }
 
-/// Why there will be no more content.
+/// The reason for the early end of content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ContentFailure {
-    /// The client did something wrong, and has a right to be told.
+    /// The client made an error and is answered.
     Refused(ProtocolError),
     /// The client is gone.
     Gone,
 }
 
 impl ClientConnection {
-    /// Gives the receiving side to the content of a request.
+    /// Lends the receiving side to the content of a request.
     pub(super) fn lend_content(&mut self, reception: Reception, context: &WorkerContext) -> RequestContent {
         let Reception { decoder, ahead, pace, wants_continue } = reception;
         RequestContent {
@@ -97,10 +98,10 @@ impl ClientConnection {
         }
     }
 
-    /// Takes the receiving side back.
+    /// Takes the receiving side back from the content.
     pub(super) fn take_back(&mut self, content: RequestContent, context: &mut WorkerContext) -> Box<Decoder> {
         if content.received > 0 {
-            // The next head may have come with it.
+            // The next head may have come with the content.
             context.meter.receive(false);
         }
         context.counters.bytes_read.add(content.received);
@@ -114,7 +115,7 @@ impl ClientConnection {
 }
 
 impl RequestContent {
-    /// Reads decoded content; `Ok(0)` is its end.
+    /// Reads decoded content. `Ok(0)` is the end.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
@@ -133,7 +134,7 @@ impl RequestContent {
                 Ok(step) => {
                     self.input.consume(step.consumed);
                     if step.consumed > 0 {
-                        // It came unasked: there is nothing left to wait for.
+                        // The client has sent content without `100 Continue`.
                         self.wants_continue = false;
                     }
                     if step.produced > 0 || self.decoder.is_ended() {
@@ -148,7 +149,7 @@ impl RequestContent {
         }
     }
 
-    /// Receives content to where it is wanted, without a copy on the way.
+    /// Receives content straight into `buffer`.
     fn receive_directly(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let room = buffer.len().min(usize::try_from(self.decoder.plain()).unwrap_or(usize::MAX));
         let received = self.receive(|_, stream| {
@@ -164,7 +165,7 @@ impl RequestContent {
         }
     }
 
-    /// Reads to the end and drops what is there; more than `most` bytes are a failure.
+    /// Reads to the end and drops the content. More than `most` bytes are a failure.
     pub(crate) fn skip(&mut self, mut most: u64) {
         let mut hole = [0; 4096];
         while let Ok(got @ 1..) = self.read(&mut hole) {
@@ -175,7 +176,7 @@ impl RequestContent {
         }
     }
 
-    /// Waits for more, as long as the client may keep us waiting; the number of bytes `read` got, or 0 after a failure.
+    /// Waits for more input within the client's time. Returns the bytes read, or 0 after a failure.
     fn receive(&mut self, mut read: impl FnMut(&mut InputBuffer, &Stream) -> io::Result<Received>) -> usize {
         if self.wants_continue {
             self.failure = self.send_continue().err();
@@ -188,7 +189,7 @@ impl RequestContent {
                 self.pace.moved_to(now, before);
             }
             let result = match received {
-                // What has come until now has come in time, so the socket is read before the time is judged.
+                // Input received until now is in time, so the socket is read first.
                 Err(error) if would_wait(&error) => match self.patience() {
                     Some(left) => self.stream.wait(Interest::Read, left.min(RETRY)).map(|_| None),
                     None => {
@@ -209,7 +210,7 @@ impl RequestContent {
                     self.received += received.count as u64;
                     return received.count;
                 }
-                // It may have ended only its sending side, and read on.
+                // The client may have half-closed only, and still read.
                 Ok(Some(_)) => self.failure = Some(ContentFailure::Refused(ProtocolError::Truncated)),
                 Err(_) => self.failure = Some(ContentFailure::Gone),
             }
@@ -217,14 +218,14 @@ impl RequestContent {
         0
     }
 
-    /// How long the client may be waited for now; `None` if it has had its time, or has to give way.
+    /// Returns the time left to the client. `None` if it is spent or the worker is wanted.
     fn patience(&mut self) -> Option<Duration> {
         let left = self.pace.left()?;
         if self.waiting.gives_way(self.pace.rate()) { None } else { Some(left) }
     }
 
-    /// Tells the client to go on. While it has not taken an earlier answer there may be no room even for that: it is waited for as for its
-    /// content.
+    /// Sends `100 Continue`. Earlier answers may fill the socket. The wait for room is charged to
+    /// the client like a wait for content.
     pub(crate) fn send_continue(&mut self) -> Result<(), ContentFailure> {
         self.wants_continue = false;
         let mut line = Vec::with_capacity(32);
@@ -245,7 +246,7 @@ impl RequestContent {
                     let left = self.patience().ok_or(ContentFailure::Refused(ProtocolError::Timeout))?;
                     let begun = Instant::now();
                     self.stream.wait(Interest::Write, left.min(RETRY)).map_err(|_| ContentFailure::Gone)?;
-                    // At least a moment, as with an answer: else a wait that ends without room could go on for ever.
+                    // At least `MOMENT` is charged, or waits without room could go on for ever.
                     self.pace.waited(begun.elapsed().max(MOMENT));
                 }
                 _ => return Err(ContentFailure::Gone),
@@ -254,30 +255,30 @@ impl RequestContent {
     }
 }
 
-/// What is left of a request's content when its handler has returned.
+/// The unread content of a request after its handler has returned.
 #[derive(Clone, Copy)]
 pub(super) enum UnreadContent {
-    /// So many bytes of the body, as far as is known, or nothing.
+    /// The number of unread bytes, as far as known, or 0.
     Known(u64),
-    /// The client waits for `100 Continue` before it sends any.
+    /// The client waits for `100 Continue` before sending.
     Awaited,
-    /// It was malformed, too large or too late.
+    /// The content was malformed, too large or too late.
     Refused(ProtocolError),
     /// The client is gone.
     Lost,
 }
 
 impl UnreadContent {
-    /// `None` if a reader on another thread is just using it.
+    /// Returns the state; `None` if a reader on another thread is using the content.
     pub(super) fn of(intake: &Arc<Intake>) -> Option<Self> {
-        // Somebody other than us holds on to it: the response's body, or a thread. It is theirs to read, and the client must not be
-        // left waiting for leave to send it.
+        // The response's body or another thread may hold the content too. That holder may still
+        // read, so the client must not be left waiting for `100 Continue`.
         let is_held = Arc::strong_count(intake) > 1;
         intake.with(|content| match content.failure {
             Some(ContentFailure::Refused(error)) => Self::Refused(error),
             Some(ContentFailure::Gone) => Self::Lost,
             None if content.wants_continue && is_held => {
-                // Should it fail, so will the answer.
+                // If this fails, sending the answer fails too.
                 let _ = content.send_continue();
                 Self::Known(0)
             }
@@ -291,7 +292,7 @@ impl UnreadContent {
 impl From<ContentFailure> for io::Error {
     fn from(failure: ContentFailure) -> Self {
         let (kind, error) = match failure {
-            // Nobody will see the status; but it was not the handler that failed.
+            // The client will not see the status, but the handler is not at fault.
             ContentFailure::Gone | ContentFailure::Refused(ProtocolError::Truncated) => {
                 (io::ErrorKind::UnexpectedEof, ProtocolError::Truncated)
             }
@@ -305,7 +306,7 @@ impl From<ContentFailure> for io::Error {
     }
 }
 
-/// Where the content is while it is read: here, or with the reader that is just using it.
+/// A shared slot for the content of a request. The slot is empty while a reader uses the content.
 #[derive(Debug, Default)]
 pub(crate) struct Intake {
     place: Mutex<Place>,
@@ -313,9 +314,9 @@ pub(crate) struct Intake {
 
 #[derive(Debug, Default)]
 struct Place {
-    /// `None` while a reader uses it, and before and after the exchange.
+    /// `None` while a reader uses the content, and before and after the exchange.
     content: Option<Box<RequestContent>>,
-    /// Whether the exchange is over; what a late reader brings back is dropped.
+    /// True if the exchange is over. Content returned by a late reader is dropped.
     is_over: bool,
 }
 
@@ -324,14 +325,14 @@ impl Intake {
         Self { place: Mutex::new(Place { content: Some(content), is_over: false }) }
     }
 
-    /// Takes the content back at the end of the exchange; `None` if a reader on another thread is just using it.
+    /// Takes the content back at the end of the exchange; `None` if another thread is reading.
     pub(crate) fn end(&self) -> Option<Box<RequestContent>> {
         let mut place = self.place();
         place.is_over = true;
         place.content.take()
     }
 
-    /// Runs `use_it` on the content if it is here; `None` also once the exchange is over.
+    /// Runs `use_it` on the content. Returns `None` if the content is in use or the exchange over.
     pub(crate) fn with<T>(&self, use_it: impl FnOnce(&mut RequestContent) -> T) -> Option<T> {
         let mut content = self.place().content.take()?;
         let result = use_it(&mut content);
@@ -342,7 +343,7 @@ impl Intake {
         Some(result)
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn place(&self) -> MutexGuard<'_, Place> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -355,7 +356,7 @@ impl IncomingContent for Intake {
     }
 
     fn remaining(&self) -> Option<u64> {
-        // Where trailers follow, the content that is given back is to go out in chunks too.
+        // If trailers follow, a body that is echoed must be sent in chunks too.
         self.with(|content| {
             let left = content.decoder.remaining().filter(|_| !content.decoder.has_trailers())?;
             Some(left + content.ahead.len() as u64)
@@ -366,7 +367,7 @@ impl IncomingContent for Intake {
     fn trailers(&self) -> Option<HeaderMap> {
         self.with(|content| {
             if !content.ahead.is_empty() {
-                // Its end has been received, but not yet been read.
+                // The end has been received but not read.
                 return None;
             }
             let trailers = content.decoder.take_trailers();
@@ -384,7 +385,7 @@ impl IncomingContent for Intake {
     }
 }
 
-/// Content is received directly where at least so much of it is wanted, and is to come.
+/// The least content, wanted and still to come, for a direct read.
 pub(super) const DIRECT: usize = 4096;
 
 #[cfg(test)]
@@ -402,7 +403,8 @@ mod tests {
     const LIMITS: ContentLimits =
         ContentLimits { content: None, extension_bytes: 0, trailer_bytes: 0, trailer_fields: 0 };
 
-    /// Content of five bytes whose client has been told nothing yet; the client, and all that has been sent to it before.
+    /// Returns five bytes of content not yet asked for, the client, and the number of bytes already
+    /// sent.
     fn awaited(allowance: Duration) -> (RequestContent, UnixStream, usize) {
         let (mut ours, client) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
@@ -432,7 +434,7 @@ mod tests {
     fn leave_to_go_on_waits_for_room() {
         let (mut content, mut client, earlier) = awaited(Duration::from_secs(20));
         let reading = thread::spawn(move || content.read(&mut [0; 5]).map_err(|error| error.kind()));
-        // It has to find no room, more than once.
+        // The socket must be found full more than once.
         thread::sleep(5 * PATIENCE);
         client.write_all(b"hello").unwrap();
         let mut told = vec![0; earlier + 25];
@@ -441,7 +443,7 @@ mod tests {
         assert!(told.ends_with(b"xHTTP/1.1 100 Continue\r\n\r\n"));
     }
 
-    /// The time of the process, which was stopped or had no processor, is not the client's.
+    /// Time during which the process was stopped or had no processor is not charged to the client.
     #[test]
     fn content_that_is_there_is_read_although_its_time_is_over() {
         for (wants_continue, size) in [(false, 5), (true, 5), (false, DIRECT)] {

@@ -1,10 +1,11 @@
-//! Content that is received before its handler runs, so that a client that is slow to send costs no thread.
+//! Buffers content before the handler runs, so that a slow client costs no thread.
 //!
-//! What there is of it is kept, up to `body_buffer_size` bytes; then the handler runs, reads that first, and waits for the rest
-//! itself. Only what has come takes memory, never what was announced.
+//! Up to `body_buffer_size` bytes are buffered. Then the handler runs, reads the buffer first, and
+//! waits for the rest itself. Memory is taken for received content only, never for announced
+//! content.
 //!
-//! A client that waits for `100 Continue` gets it before the wait, behind the answers that are
-//! gathered. With a `body_buffer_size` of 0 the handler's first read sends it.
+//! `100 Continue` is sent before the wait, after the gathered answers, or by the handler's first
+//! read if `body_buffer_size` is 0.
 
 use std::io;
 use std::mem;
@@ -30,21 +31,21 @@ use crate::h1::head::{RequestHead, Scan};
 use crate::net::poll::Interest;
 use crate::net::stream::Stream;
 
-/// A request whose content is on its way.
+/// A request whose content is being received.
 #[derive(Debug)]
 pub(super) struct Gathering {
     pub(super) head: RequestHead,
     pub(super) exchange: Exchange,
     pub(super) reception: Reception,
     pub(super) line: Line,
-    /// Since when it waits, if it does.
+    /// The start of the present wait.
     pub(super) since: Option<Instant>,
-    /// How much had moved below TLS when that was last looked at; `None` without TLS.
+    /// Bytes moved below TLS at the last check; `None` without TLS.
     below: Option<u64>,
 }
 
 impl ClientConnection {
-    /// Serves a request, at once if there is nothing to wait for.
+    /// Serves a request, at once if no content is to be waited for.
     pub(super) fn begin(
         &mut self,
         head: RequestHead,
@@ -71,14 +72,14 @@ impl ClientConnection {
         }
     }
 
-    /// Keeps the content that has come, and serves the request once that is all, or as much as may be kept.
+    /// Buffers received content, and serves the request once complete or the buffer is full.
     pub(super) fn gather(&mut self, context: &mut WorkerContext, reading: &mut Reading) -> Step {
         let Phase::Content(gathering) = &mut self.phase else { return Step::On };
         let most = context.config.body_buffer;
         match gathering.take_in(&mut self.input, most) {
-            // It is waited for by this worker.
+            // Memory is short: the handler runs, and this worker waits for the content.
             Ok(false) if gathering.is_in_excess(context) => {}
-            // The last read was cut off by its buffer: more is there, and comes to its place at once.
+            // The last read filled its buffer. More input is there, received straight into `ahead`.
             Ok(false) if *reading == Reading::Possible && gathering.is_plain(most) => {
                 match gathering.receive(&self.stream, most) {
                     Ok(received) if received.count > 0 => {
@@ -87,7 +88,7 @@ impl ClientConnection {
                         *reading = Reading::after(self.is_drained);
                         return Step::On;
                     }
-                    // Whatever it is, it comes up again where input is read.
+                    // The next ordinary read meets the same condition.
                     Ok(_) | Err(_) => return Step::Starved,
                 }
             }
@@ -102,7 +103,7 @@ impl ClientConnection {
         self.settle(next, context)
     }
 
-    /// Begins to wait for more content; refuses the request instead if its client has had its time.
+    /// Begins to wait for more content, or refuses the request if the client's time is spent.
     pub(super) fn await_content(&mut self, context: &mut WorkerContext) -> Verdict {
         let Phase::Content(gathering) = &mut self.phase else { return Verdict::Park };
         if let (Some(before), Some(now)) = (&mut gathering.below, self.stream.moved_below(Interest::Read)) {
@@ -119,7 +120,7 @@ impl ClientConnection {
         }
     }
 
-    /// Refuses what is being received.
+    /// Refuses the request being received.
     pub(super) fn refuse_present(&mut self, error: ProtocolError, context: &mut WorkerContext) -> Verdict {
         match self.take_gathering() {
             Some(gathering) => {
@@ -149,18 +150,18 @@ impl ClientConnection {
 }
 
 impl Gathering {
-    /// Begins the wait anew. The time until now was spent on sending, perhaps of `100 Continue`.
+    /// Restarts the wait. The time until now was spent on sending, perhaps of `100 Continue`.
     pub(super) fn restart_wait(&mut self) {
         self.since = None;
     }
 
-    /// Whether content comes next, and a good deal of it.
+    /// True if the next bytes are plain content, and enough for a direct read.
     fn is_plain(&self, most: usize) -> bool {
         let room = most.saturating_sub(self.reception.ahead.len());
         self.reception.decoder.plain().min(room as u64) >= DIRECT as u64
     }
 
-    /// Receives content without a copy on the way.
+    /// Receives content straight into `ahead`.
     fn receive(&mut self, stream: &Stream, most: usize) -> io::Result<Received> {
         let Reception { decoder, ahead, pace, .. } = &mut self.reception;
         let begin = ahead.len();
@@ -176,7 +177,8 @@ impl Gathering {
         read.map(|count| Received::of(stream, count, room))
     }
 
-    /// Moves content from `input`, to `most` bytes in all; says whether the handler may run.
+    /// Decodes content from `input`, up to `most` bytes in all. Returns true if the handler may
+    /// run.
     fn take_in(&mut self, input: &mut InputBuffer, most: usize) -> Result<bool, ProtocolError> {
         let Self { reception: Reception { decoder, ahead, pace, .. }, since, below, .. } = self;
         if let Some(since) = since.take() {
@@ -200,14 +202,14 @@ impl Gathering {
     }
 }
 
-/// Makes `ahead` as long as `end`, which is not over `most`.
+/// Sets the length of `ahead` to `end`, at most `most`.
 fn make_room(ahead: &mut Vec<u8>, end: usize, most: usize) {
     if ahead.capacity() < end {
-        // Twice as much, but never more than may be kept: a trickle must not move for each byte.
+        // Doubled, up to the limit, so that a trickle does not reallocate for each byte.
         ahead.reserve_exact((2 * end).min(most) - ahead.len());
     }
     ahead.resize(end, 0);
 }
 
-/// How much is received directly at a time: room is made, and cleared, before it is known what comes.
+/// The most bytes received directly at a time. Room is zeroed before each read.
 const PIECE: usize = 64 * 1024;

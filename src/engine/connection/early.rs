@@ -1,6 +1,7 @@
-//! An answer that begins before its handler has returned: the sending side of a connection, lent to who asks for it.
+//! Answers that begin before the handler has returned. The sending side is lent to the handler.
 //!
-//! It is handed over by moving, as content is, so no lock is held while anybody waits. What is sent has gone out when the call returns.
+//! Like content, the sending side is moved between owners, so no lock is held during a wait. All
+//! bytes are written before the call returns.
 
 use std::fmt;
 use std::io;
@@ -25,17 +26,17 @@ use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::{Request, Response, early};
 use crate::net::stream::Stream;
 
-/// Where the sending side is while a handler runs: here, or with who is just sending.
+/// A shared slot for the sending side while a handler runs. The slot is empty while a thread sends.
 pub(super) struct EarlyResponse {
     place: Mutex<Place>,
-    /// Bytes sent. Added to only by the thread that holds the side; the worker's counters are not
-    /// this thread's to write.
+    /// Bytes sent. Written only by the holder of the side, because only the worker may write the
+    /// worker's counters.
     written: Counter,
 }
 
 struct Place {
     side: Option<Box<Side>>,
-    /// Whether the handler has returned; what is brought back after that is dropped.
+    /// True if the handler has returned. A side brought back later is dropped.
     is_over: bool,
 }
 
@@ -45,17 +46,17 @@ struct Side {
     service: Arc<Service>,
     config: Arc<Config>,
     intake: Option<Arc<Intake>>,
-    /// What was gathered and not sent.
+    /// Output gathered and not sent.
     gathered: Vec<u8>,
     pace: Pace,
     exchange: Exchange,
     begun: Option<Begun>,
-    /// Why nothing more can be sent.
+    /// The error after which nothing more can be sent.
     failed: Option<io::ErrorKind>,
 }
 
 impl ClientConnection {
-    /// Lends the sending side to the handler of `request`, if that may want it.
+    /// Lends the sending side to the handler of `request`, if the handler may begin early.
     pub(super) fn lend_output(
         &self,
         request: &mut Request,
@@ -84,7 +85,7 @@ impl ClientConnection {
         Some(early)
     }
 
-    /// Sends what a handler has answered with, or the rest of it if it has begun; `None`: it has panicked.
+    /// Sends the handler's response, or the rest of a begun answer. `None` is a panic.
     pub(super) fn answer_after(
         &mut self,
         early: Option<Arc<EarlyResponse>>,
@@ -96,7 +97,7 @@ impl ClientConnection {
     ) -> io::Result<(Answer, Option<Remainder>)> {
         let ended = early.map(|early| {
             let side = early.end();
-            // A thread that is still sending has broken the rule, and what it sends from now on is not counted.
+            // A thread still sending breaks the rule. Later bytes are not counted.
             context.counters.bytes_written.add(early.written.get());
             side
         });
@@ -137,7 +138,7 @@ impl ClientConnection {
         }
     }
 
-    /// Sends the rest of an answer that has begun.
+    /// Sends the rest of a begun answer.
     fn resume(
         &self,
         begun: Begun,
@@ -165,7 +166,7 @@ impl ClientConnection {
     }
 }
 
-/// What a client gets whose handler has panicked.
+/// Returns the answer to a request whose handler has panicked.
 fn panicked() -> Response {
     let mut response = Response::new("internal server error\n".into());
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -173,7 +174,7 @@ fn panicked() -> Response {
 }
 
 impl EarlyResponse {
-    /// Takes the side back when the handler has returned; `None` if another thread is just sending.
+    /// Takes the side back when the handler has returned; `None` if another thread is sending.
     fn end(&self) -> Option<Box<Side>> {
         let mut place = self.place();
         place.is_over = true;
@@ -192,7 +193,7 @@ impl EarlyResponse {
         result
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn place(&self) -> MutexGuard<'_, Place> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -219,12 +220,12 @@ impl Side {
         if self.begun.is_some() {
             return Err(io::Error::other("the answer has begun already"));
         }
-        // The next attempt is to find it as it was.
+        // A failed attempt must leave the exchange unchanged.
         let mut exchange = self.exchange.clone();
         if self.service.is_shutting_down() {
             exchange.close(CloseReason::Shutdown);
         }
-        // Content that came well so far may still be read.
+        // Content without an error so far may still be read.
         if let Some(UnreadContent::Refused(_) | UnreadContent::Awaited | UnreadContent::Lost) =
             self.intake.as_ref().and_then(UnreadContent::of)
         {
@@ -269,7 +270,7 @@ mod tests {
     use crate::message::Handler;
     use crate::settings::Settings;
 
-    /// Sends from another thread, and looks at the worker's counters before it returns.
+    /// Sends from another thread, and reads the worker's counters before returning.
     struct Foreign {
         counters: Arc<Counters>,
         seen: AtomicU64,

@@ -1,4 +1,4 @@
-//! One exchange: from a whole head to an answer that is sent or gathered.
+//! One exchange: from a complete head to a sent or gathered answer.
 //!
 //! ```text
 //! head ─► parse ─► judge ─► request ─► handler ─► response ─► send ─► what of the content is left?
@@ -86,7 +86,7 @@ impl ClientConnection {
         Ok((exchange, decoder))
     }
 
-    /// Runs the handler of a request if this thread may, or leaves it to a worker.
+    /// Runs the handler of a request if this thread may, or leaves the request to a worker.
     pub(super) fn admit(&mut self, pending: Pending, context: &mut WorkerContext) -> Next {
         let RequestHead { method, target, .. } = &pending.head;
         let route = Route::new(method, target.path());
@@ -95,7 +95,7 @@ impl ClientConnection {
             Admission::Worker => return Next::Ready(Box::new(pending), Verdict::Work),
             Admission::Later => return Next::Ready(Box::new(pending), Verdict::Again),
         }
-        // Earlier answers must not wait for a handler that may take long.
+        // Earlier answers must not wait for a slow handler.
         if !context.gathered.is_empty() && context.duty.is_to_flush_before(route) {
             match self.output(context).flush_some() {
                 Ok(true) => {}
@@ -112,7 +112,7 @@ impl ClientConnection {
         self.serve(pending, route, context)
     }
 
-    /// Goes on with a request that a thread was found for.
+    /// Resumes a request after the wait for a thread.
     pub(super) fn take_turn(&mut self, context: &mut WorkerContext, reading: &mut Reading) -> Step {
         let next = match mem::replace(&mut self.phase, Phase::Head(Scan::default())) {
             Phase::Ready(pending) => self.admit(*pending, context),
@@ -125,27 +125,27 @@ impl ClientConnection {
         self.settle(next, context)
     }
 
-    /// Runs the handler and sends its answer.
+    /// Runs the handler and sends the answer.
     fn serve(&mut self, pending: Pending, route: Route, context: &mut WorkerContext) -> Next {
         let Pending { head, mut exchange, mut reception, mut line } = pending;
         line.name_user();
-        // If answers wait behind this handler, it had better be known soon whether it is short.
+        // If answers wait behind this handler, its duration should be known soon.
         let holds_up = context.duty.is_unbounded() && !context.gathered.is_empty();
         let watch = (context.duty.is_precise(route) || holds_up).then(Stopwatch::start);
         if context.duty.is_unbounded() {
             context.note_task(&head);
         }
-        // Its content may have been waited for.
+        // The worker may have waited for the content.
         context.meter.resume(line.begun.is_some());
         let is_head = head.method == Method::HEAD;
         let is_to_come = reception.as_ref().is_some_and(|reception| !reception.is_within(&self.input));
-        // Earlier answers must not wait for content that may be long in coming.
+        // Earlier answers must not wait for slow content.
         if is_to_come && !context.gathered.is_empty() && self.output(context).flush().is_err() {
             return Next::Verdict(Verdict::Close);
         }
         if let Some(reception) = &mut reception {
-            // A client that has sent all content waits for nothing, and the line would overtake
-            // answers that are only gathered.
+            // A client that has sent all content waits for nothing, and `100 Continue` would
+            // overtake gathered answers.
             reception.wants_continue &= is_to_come;
         }
         let intake = reception.map(|reception| Arc::new(Intake::new(Box::new(self.lend_content(reception, context)))));
@@ -158,7 +158,7 @@ impl ClientConnection {
         if context.service.is_shutting_down() {
             exchange.close(CloseReason::Shutdown);
         }
-        // What a handler has left in the request is its own, and so is what happens when it is dropped.
+        // Values that a handler left in the request may panic when dropped.
         let is_sound = contained(|| {
             self.recover(&mut request, context);
             drop(request);
@@ -227,7 +227,7 @@ impl ClientConnection {
         request
     }
 
-    /// Runs the handler; a panic (`None`) costs this connection and nothing else.
+    /// Runs the handler. After a panic (`None`) this connection closes, and no other.
     fn handle(&self, request: &mut Request, exchange: &mut Exchange, context: &WorkerContext) -> Option<Response> {
         context.counters.requests.add(1);
         let handler = &context.service.handler;
@@ -240,7 +240,7 @@ impl ClientConnection {
         response
     }
 
-    /// Takes back what the next request can use of this one.
+    /// Takes back the reusable parts of a request.
     fn recover(&mut self, request: &mut Request, context: &mut WorkerContext) {
         let mut extensions = mem::take(request.extensions_mut());
         if context.service.handler.begins_early() {
@@ -249,7 +249,7 @@ impl ClientConnection {
         if context.config.trust.is_some() {
             extensions.remove::<Claims>();
         }
-        // What a handler has put beside the connection's facts is this request's alone.
+        // Any value that a handler has added belongs to this request only.
         if extensions.len() == 1 && extensions.get::<Arc<Facts>>().is_some() {
             self.extensions = extensions;
         }
@@ -260,7 +260,7 @@ impl ClientConnection {
         }
     }
 
-    /// Sends the response, or what has to take its place.
+    /// Sends the response, or a refusal instead.
     pub(super) fn answer(
         &mut self,
         mut response: Response,
@@ -273,11 +273,11 @@ impl ClientConnection {
             response = upgrade::admit(response, exchange, context);
         }
         if response.body().is_upgrade() {
-            // What follows the content is the first of the other protocol.
+            // The bytes behind the content are the first of the other protocol.
             intake.and_then(|intake| intake.with(|content| content.skip(context.config.drain)));
         }
         match intake.and_then(UnreadContent::of) {
-            // Whatever the handler made of it: what was wrong was the client's content, and that is what it is told.
+            // The client's content was at fault, so the client gets that error instead.
             Some(UnreadContent::Refused(error)) if !response.status().is_client_error() => {
                 if !contained(|| drop(response)) {
                     context.counters.panics.add(1);
@@ -334,7 +334,7 @@ impl ClientConnection {
     }
 }
 
-/// Runs what drops things of the user's; false, and a line in the log, if that panicked.
+/// Runs the drop of a handler's values. Returns false and logs an error if the drop panicked.
 pub(super) fn contained(run: impl FnOnce()) -> bool {
     let is_sound = catch_unwind(AssertUnwindSafe(run)).is_ok();
     if !is_sound {
@@ -343,5 +343,5 @@ pub(super) fn contained(run: impl FnOnce()) -> bool {
     is_sound
 }
 
-/// A map of fields that is larger is not kept for the next request.
+/// The largest map of fields kept for the next request.
 const KEPT_FIELDS: usize = 48;

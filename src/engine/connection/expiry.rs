@@ -1,4 +1,4 @@
-//! What becomes of a connection whose time is over.
+//! The expiry of a connection's deadline.
 
 use super::{ClientConnection, Phase, Verdict};
 use crate::engine::service::context::WorkerContext;
@@ -6,31 +6,31 @@ use crate::engine::service::counters::Late;
 use crate::h1::error::ProtocolError;
 use crate::proxy::header::HeaderRefusal;
 
-/// What is to be done with a connection whose time is over.
+/// The action for a connection whose deadline has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expired {
     Close,
-    /// A worker is to look at it once more, and to judge.
+    /// A worker reads once more and decides.
     LastLook,
 }
 
 impl ClientConnection {
-    /// Enters that its deadline has passed, and says what is to be done about it.
+    /// Notes that the deadline has passed, and returns the action.
     ///
-    /// The idle end of a conversation is no error of anybody's; a head or content that does not come, or not whole, is a `408`.
-    /// What has come before a worker had time to look at it has come in time.
+    /// An idle connection ends without an error. A missing or incomplete head or content is
+    /// answered with `408`. Input received before a worker reads is in time.
     pub(crate) fn overdue(&mut self) -> Expired {
         let is_optional = self.is_idle() || matches!(self.phase, Phase::Drain { .. } | Phase::Linger { .. });
         self.is_overdue = !is_optional || self.has_unread_input();
         if self.is_overdue { Expired::LastLook } else { Expired::Close }
     }
 
-    /// What its client is late with where nobody has to tell it, as [`overdue`](Self::overdue) says.
+    /// Returns the timeout to count if [`overdue`](Self::overdue) says `Close`.
     pub(crate) fn late(&self) -> Late {
         if self.is_idle() { Late::Idle } else { Late::Linger }
     }
 
-    /// Ends what a worker has looked at once more, in vain.
+    /// Ends a connection whose last read found too little.
     pub(super) fn give_up_waiting(&mut self, context: &mut WorkerContext) -> Verdict {
         match self.phase {
             Phase::Proxy => self.refuse_header(HeaderRefusal::Late, context),
@@ -39,7 +39,7 @@ impl ClientConnection {
                 context.counters.count_late(Late::Idle);
                 Verdict::Close
             }
-            // Its client has had its answer.
+            // The client has had its answer.
             Phase::Drain { .. } | Phase::Linger { .. } => {
                 context.counters.count_late(Late::Linger);
                 Verdict::Close
@@ -67,7 +67,7 @@ mod tests {
     use crate::net::stream::Stream;
     use crate::settings::Settings;
 
-    /// A connection that has received `sent`, and waits.
+    /// Returns a waiting connection that has received `sent`.
     fn after(sent: &str) -> (ClientConnection, WorkerContext, UnixStream) {
         let (mut client, socket) = UnixStream::pair().unwrap();
         let config = Config::resolve(&Settings::default()).unwrap();
@@ -80,7 +80,7 @@ mod tests {
         (connection, context, client)
     }
 
-    /// The head of a request whose content its handler leaves, and the part of it that is received first.
+    /// Returns a request head, and the first part of content that the handler does not read.
     fn part_of_80_kib() -> String {
         format!("POST /first HTTP/1.1\r\nHost: a\r\nContent-Length: 81920\r\n\r\n{}", "x".repeat(70_000))
     }

@@ -1,4 +1,4 @@
-//! The end of an exchange: its answer is made, and perhaps not yet out; what becomes of the connection then.
+//! The end of an exchange, and the next step of the connection.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::body::Upgrade;
 
 impl ClientConnection {
-    /// Says what follows an answer that is out or gathered.
+    /// Returns the step after an answer is sent or gathered.
     pub(super) fn conclude(&mut self, done: FinishedExchange, context: &mut WorkerContext) -> Next {
         let FinishedExchange { exchange, content, answer, line } = done;
         self.answered += 1;
@@ -25,12 +25,12 @@ impl ClientConnection {
         }
         context.meter.made(line.begun);
         if context.gathered.is_empty() {
-            // It is out, and what comes next may take its time.
+            // All output is sent, and the next step may take long.
             context.meter.settle(&context.counters);
         }
         line.end(Some((answer.status, answer.length)));
         if let Unread::Elsewhere = content {
-            // Somebody still reads it on another thread; what comes next on this connection cannot be told apart.
+            // Another thread still reads the content, so the next request cannot be found.
             return Next::Verdict(Verdict::Close);
         }
         if let Some(upgrade) = answer.upgrade {
@@ -39,7 +39,7 @@ impl ClientConnection {
         self.next(&exchange, content, context)
     }
 
-    /// Says what follows an exchange that is over.
+    /// Returns the step after the end of an exchange.
     fn next(&mut self, exchange: &Exchange, content: Unread, context: &mut WorkerContext) -> Next {
         if let Some(reason) = exchange.close_reason() {
             log::trace!("closing after this exchange: {reason:?}");
@@ -49,7 +49,7 @@ impl ClientConnection {
         match content {
             Unread::Nothing if exchange.is_persistent() => Next::Head,
             Unread::Here { decoder, failed: false } if exchange.is_persistent() => Next::Drain(decoder),
-            // The client knew that this was the last; nothing lies unread that a close would answer with a reset.
+            // The client expected the close, and a close with no unread input causes no reset.
             Unread::Nothing if is_expected && self.input.is_empty() => {
                 Next::Verdict(self.flush_then(Then::Close, context))
             }
@@ -58,7 +58,7 @@ impl ClientConnection {
     }
 }
 
-/// An exchange whose answer is made, and perhaps not yet out.
+/// An exchange whose answer is complete, but perhaps unsent.
 #[derive(Debug)]
 pub(super) struct FinishedExchange {
     pub(super) exchange: Exchange,
@@ -68,12 +68,12 @@ pub(super) struct FinishedExchange {
 }
 
 impl FinishedExchange {
-    /// Enters that the answer has broken off.
+    /// Counts and logs the answer as broken off.
     pub(super) fn break_off(self, context: &mut WorkerContext) {
         break_off(self.line, context);
     }
 
-    /// Has its answer be the last, and keeps nothing of what its client has sent beyond it.
+    /// Makes the answer the last, and drops any further input of the client.
     pub(super) fn be_last(&mut self) {
         self.exchange.close(CloseReason::UnreadContent);
         if let Unread::Nothing | Unread::Here { .. } = self.content {
@@ -81,19 +81,19 @@ impl FinishedExchange {
         }
     }
 
-    /// Whether its answer begins something else than HTTP.
+    /// True if the answer switches to another protocol.
     pub(super) fn is_upgrade(&self) -> bool {
         self.answer.upgrade.is_some()
     }
 
-    /// How much memory it keeps, about, beside what is to be sent.
+    /// Returns the approximate bytes of memory held, beside the unsent output.
     pub(super) fn held(&self) -> usize {
-        // What the closure owns beyond itself is the handler's.
+        // Memory that the closure points to belongs to the handler.
         let upgrade = self.answer.upgrade.as_ref().map_or(0, |serve| size_of_val(&**serve));
         self.line.held() + self.unread() + upgrade
     }
 
-    /// How much of that is for content that nobody has read.
+    /// Returns the bytes of memory held for unread content.
     pub(super) fn unread(&self) -> usize {
         match &self.content {
             Unread::Here { decoder, .. } => decoder.held(),
@@ -102,22 +102,22 @@ impl FinishedExchange {
     }
 }
 
-/// What of a request's content nobody has read.
+/// The unread content of a request.
 #[derive(Debug)]
 pub(super) enum Unread {
     Nothing,
-    /// It is on its way; `failed` if what came of it was wrong.
+    /// The content is still to come; `failed` if a part was in error.
     Here {
         decoder: Box<Decoder>,
         failed: bool,
     },
-    /// There was no room for it.
+    /// The content was dropped for lack of memory.
     Dropped,
-    /// Somebody still reads it on another thread.
+    /// Another thread still reads the content.
     Elsewhere,
 }
 
-/// What was answered.
+/// The facts of an answer.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// Bytes of content.
@@ -131,7 +131,7 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// Enters that an answer has broken off.
+/// Counts and logs a broken-off answer.
 pub(super) fn break_off(line: Line, context: &mut WorkerContext) {
     context.counters.broken_off.add(1);
     context.meter.made(line.begun);

@@ -1,8 +1,9 @@
-//! The TLS handshake of a connection: a state like any other, which waits without a thread.
+//! The TLS handshake of a connection: a phase that waits without a thread.
 //!
-//! It has one deadline, from the accept on. Where the server takes its turn only after that deadline, its client gets as much time
-//! again for the answer. One that fails is an ordinary event: it is counted, it is a line in the log, and the client
-//! is told as far as TLS has words for it. A client that speaks HTTP instead is told so in HTTP.
+//! The handshake has one deadline, counted from the accept. If the server sends only after the
+//! deadline, the client gets the same time again for the answer. A failed handshake is an ordinary
+//! event, counted and logged, and the client gets an alert if TLS has one. A client of plain HTTP
+//! is answered in HTTP.
 
 use std::time::Instant;
 
@@ -17,7 +18,7 @@ use crate::net::stream::Stream;
 use crate::net::tls::secure::Handshake;
 
 impl Phase {
-    /// What a connection over `stream` begins with.
+    /// Returns the first phase of a connection over `stream`.
     pub(super) fn first(stream: &Stream) -> Self {
         match stream.secure() {
             Some(_) => Self::Handshake(Interest::Read),
@@ -27,7 +28,7 @@ impl Phase {
 }
 
 impl ClientConnection {
-    /// Begins what the connection is about, behind what a proxy has sent in clear.
+    /// Begins TLS or HTTP, after any PROXY header in clear.
     pub(super) fn begin_talk(&mut self) {
         self.phase = Phase::first(&self.stream);
         if let Some(secure) = self.stream.secure() {
@@ -36,10 +37,10 @@ impl ClientConnection {
         }
     }
 
-    /// Goes on with the handshake as far as it gets.
+    /// Advances the handshake as far as possible.
     pub(super) fn shake_hands(&mut self, context: &mut WorkerContext, reading: &mut Reading) -> Step {
         let Some(secure) = self.stream.secure() else { return Step::Verdict(Verdict::Close) };
-        // Whatever has come with its end will not be reported any more.
+        // Input behind the end of the handshake will not be reported again.
         self.is_drained = false;
         let stepped = secure.handshake();
         let has_spoken = secure.moved(Interest::Write) > self.below[1];
@@ -66,14 +67,14 @@ impl ClientConnection {
             Handshake::Plain => Step::Verdict(self.refuse(ProtocolError::NotTls, context)),
             Handshake::Failed(reason) => {
                 self.note_failed_handshake(&reason, context);
-                // Not closed at once: the alert must not be lost to a reset.
+                // Not closed at once: a reset would destroy the alert.
                 Step::Verdict(self.half_close(context))
             }
         }
     }
 
-    /// Gives the client its time again if the server was late. Bytes of the client alone do not lead here, so a trickle gains
-    /// nothing; a handshake has few turns of the server.
+    /// Renews the deadline if the server was late. Only output of the server renews the deadline, a
+    /// few times in a handshake, so a trickle from the client gains nothing.
     fn restart_handshake(&mut self, context: &WorkerContext) {
         let now = Instant::now();
         if now >= self.deadline {
@@ -81,7 +82,7 @@ impl ClientConnection {
         }
     }
 
-    /// Counts what has moved below TLS.
+    /// Counts the bytes moved below TLS.
     pub(super) fn note_below(&mut self, context: &WorkerContext) {
         let Some(secure) = self.stream.secure() else { return };
         let now = [secure.moved(Interest::Read), secure.moved(Interest::Write)];
@@ -91,7 +92,7 @@ impl ClientConnection {
         self.below = now;
     }
 
-    /// Ends a handshake that has had its time. There is nothing that the client could be told.
+    /// Ends a handshake whose time is over. No message to the client is possible.
     pub(super) fn give_up_handshake(&self, context: &WorkerContext) -> Verdict {
         context.counters.count_late(Late::Handshake);
         self.note_failed_handshake("it takes too long", context);

@@ -1,8 +1,9 @@
-//! How a conversation ends early: an answer of the server's own, our end of the stream, and patience with what still comes.
+//! Early ends of a connection: a final answer, a half-close, and a wait while input is dropped.
 //!
-//! Closing at once would make the kernel answer what the client is still sending with a reset, and a reset destroys what the client
-//! has not read yet (RFC 9112 §9.6). So a client that is in the middle of a large upload reads the whole `413`. It costs no
-//! thread: what comes is dropped as it is reported, `max_linger_size` bytes and `linger_timeout` at the most.
+//! Closing at once would make the kernel reset the connection if the client is still sending, and a
+//! reset destroys data not yet read by the client (RFC 9112 §9.6). With the wait, a client in the
+//! middle of a large upload reads the whole `413`. The wait costs no thread: reported input is
+//! dropped, for at most `max_linger_size` bytes and `linger_timeout`.
 
 use std::mem;
 use std::net::Shutdown;
@@ -20,20 +21,20 @@ use crate::h1::encode;
 use crate::h1::error::ProtocolError;
 use crate::h1::head::{self, Scan};
 
-/// What was wrong with a request, and whether its answer has no content.
+/// The error of a request, and whether the method is `HEAD`.
 pub(super) struct RefusedRequest {
     pub(super) error: ProtocolError,
     pub(super) is_head: bool,
 }
 
 impl ClientConnection {
-    /// Answers what stands unread with an error of the client's, and ends the conversation in a way that lets the client read it.
+    /// Answers unread input with a client error, and lingers so that the client can read it.
     pub(super) fn refuse(&mut self, error: ProtocolError, context: &mut WorkerContext) -> Verdict {
         let is_head = head::is_of_head(self.input.unread());
         self.refuse_as(Line::refused(self.peer.as_ref()), RefusedRequest { error, is_head }, context)
     }
 
-    /// Answers so where there is more to be said of the request in the log.
+    /// Refuses as [`refuse`](Self::refuse) does, with a given log record.
     pub(super) fn refuse_as(&mut self, line: Line, refused: RefusedRequest, context: &mut WorkerContext) -> Verdict {
         let RefusedRequest { error, is_head } = refused;
         context.counters.refused.add(1);
@@ -56,7 +57,7 @@ impl ClientConnection {
         context.counters.content_written.add(length);
     }
 
-    /// Tells a connection that there is no room for it, and waits for it to leave. Before a TLS handshake nothing can be told.
+    /// Answers 503 for lack of capacity, and lingers. Before a TLS handshake nothing can be sent.
     pub(crate) fn turn_away(&mut self, context: &mut WorkerContext) -> Verdict {
         context.service.turned_away.fetch_add(1, Ordering::Relaxed);
         if self.stream.secure().is_some() && matches!(self.phase, Phase::Proxy | Phase::Handshake(_)) {
@@ -78,14 +79,14 @@ impl ClientConnection {
         self.begin_linger(context)
     }
 
-    /// Sends what is gathered, ends our side, and waits for the client to end its own.
+    /// Sends the gathered output, half-closes, and waits for the client to close.
     pub(super) fn begin_linger(&mut self, context: &mut WorkerContext) -> Verdict {
-        // Nobody looks at what has come.
+        // The received input is ignored.
         self.input.clear();
         self.flush_then(Then::Linger, context)
     }
 
-    /// Ends our side, now that all is sent.
+    /// Half-closes once all is sent.
     pub(super) fn half_close(&mut self, context: &WorkerContext) -> Verdict {
         if self.has_ended || self.stream.shutdown(Shutdown::Write).is_err() {
             return Verdict::Close;
@@ -94,17 +95,17 @@ impl ClientConnection {
         let config = &context.config;
         self.phase = Phase::Linger { left: config.linger_bytes };
         self.deadline = Instant::now() + config.linger_timeout;
-        // What the socket holds has to be dropped before anything more is reported.
+        // Input in the socket must be dropped before more is reported.
         if self.is_drained { Verdict::Park } else { Verdict::Again }
     }
 
-    /// Whether a stop leaves it time, as it does for what is under way. To be closed now, while its client may still be sending, would be
-    /// a reset like any other.
+    /// True if a stop leaves the connection time to end. Closing now, while the client may still be
+    /// sending, would cause a reset.
     pub(in crate::engine) fn is_to_end_well(&self) -> bool {
         self.is_under_way() || matches!(self.phase, Phase::Linger { .. } | Phase::Drain { .. })
     }
 
-    /// Drops what there is of it; what is too much of it, or malformed, ends the connection.
+    /// Drops received content. Too much or malformed content ends the connection.
     pub(super) fn drain(&mut self, context: &mut WorkerContext) -> Step {
         let Phase::Drain { decoder, left } = &mut self.phase else { return Step::On };
         let mut hole = [0; 4096];
@@ -125,7 +126,7 @@ impl ClientConnection {
         self.settle(Next::Head, context)
     }
 
-    /// Drops what has come.
+    /// Drops received input.
     pub(super) fn linger(&mut self) -> Step {
         let Phase::Linger { left } = &mut self.phase else { return Step::On };
         *left = left.saturating_sub(self.input.unread().len() as u64);
@@ -134,5 +135,5 @@ impl ClientConnection {
     }
 }
 
-/// What a client that was turned away is told.
+/// The `Retry-After` seconds for a client turned away.
 const RETRY_AFTER_SECS: u64 = 1;

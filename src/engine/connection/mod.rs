@@ -1,4 +1,4 @@
-//! One connection, from its first byte to its last: what may come next, and what its worker does about it.
+//! One connection from first byte to last: the states and the steps of the worker.
 //!
 //! ```text
 //!   Proxy (only behind one, only once)
@@ -14,8 +14,9 @@
 //!   └────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Every state but the exchange itself is resumable: when input runs out, [`ClientConnection::advance`] returns and the
-//! connection waits elsewhere, without a thread. A deadline belongs to a state and does not move when a byte arrives.
+//! Every state but the exchange itself is resumable. When input runs out,
+//! [`ClientConnection::advance`] returns and the connection is parked, without a thread. A deadline
+//! belongs to a state and does not move when a byte arrives.
 
 pub(in crate::engine) mod access_log;
 pub(in crate::engine) mod body;
@@ -58,47 +59,47 @@ use crate::net::stream::{Stream, would_wait};
 use crate::net::tls::secure::Secure;
 use crate::proxy::header::HeaderRefusal;
 
-/// A connection and where it stands. It has one owner at any time: the queue, a worker, or parking.
+/// A connection and its state. The one owner at any time is the queue, a worker, or parking.
 #[derive(Debug)]
 pub(crate) struct ClientConnection {
     pub(in crate::engine) stream: Arc<Stream>,
-    /// Who is at the other end; once a proxy has announced somebody, that one.
+    /// The address of the peer, or of the client if a proxy has announced one.
     peer: Option<Peer>,
     proxied: Proxied,
     pub(in crate::engine) input: InputBuffer,
     phase: Phase,
-    /// When the present phase must be over.
+    /// The deadline of the present phase.
     pub(in crate::engine) deadline: Instant,
-    /// Whether that has been set: between two requests it is only once there is a wait.
+    /// True if `deadline` is set. Between two requests the deadline is set only when a wait begins.
     is_timed: bool,
-    /// Whether the last read left nothing behind in the socket, so that the poller will report what comes.
+    /// True if the last read emptied the socket, so that the poller will report new input.
     is_drained: bool,
-    /// Whether something has been reported since.
+    /// True if input has been reported since the last read.
     is_likely: bool,
-    /// Whether the client has ended its side.
+    /// True if the end of the client's input has been read.
     has_ended: bool,
-    /// Whether its deadline has passed and somebody has to tell the client.
+    /// True if the deadline has passed and a worker is to read once more.
     is_overdue: bool,
-    /// True if the handler that ran last took long: the next request is a worker's to read.
+    /// True if the last handler took long: a worker reads the next request.
     was_slow: bool,
-    /// Requests that were answered.
+    /// The number of requests answered.
     pub(in crate::engine) answered: u64,
-    /// What the last request carried of the connection, for the next one.
+    /// The extensions that describe the connection, kept from the last request for the next.
     pub(in crate::engine) extensions: Extensions,
-    /// Bytes received and sent below TLS that are counted.
+    /// Bytes received and sent below TLS, as already counted.
     below: [u64; 2],
-    /// Where parking knows it, once it has been there.
+    /// The slot in parking, once the connection has been parked.
     pub(in crate::engine) slot: Option<u64>,
-    /// What it is watched for there.
+    /// The readiness watched for by parking.
     pub(in crate::engine) watched: Interest,
-    /// Counts it among the open ones.
+    /// Counts the connection among the open ones.
     pub(in crate::engine) ticket: Option<Ticket>,
-    /// Counts what it holds of a message that has not come whole, while it waits.
+    /// Counts the memory held for an incomplete message while the connection waits.
     reservation: Option<Reservation>,
 }
 
 impl ClientConnection {
-    /// A connection that was accepted at `now`.
+    /// Returns a connection accepted at `now`.
     pub(crate) fn new(stream: Stream, peer: Option<Peer>, now: Instant, config: &Config) -> Self {
         let patience = if stream.secure().is_some() { config.handshake_timeout } else { config.header_timeout };
         Self {
@@ -124,22 +125,22 @@ impl ClientConnection {
         }
     }
 
-    /// When it must have got on.
+    /// Returns the deadline of the present phase.
     pub(in crate::engine) fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// Whether it is between two requests: nothing of the next has come.
+    /// True if the connection is between two requests, with no byte of the next received.
     pub(in crate::engine) fn is_idle(&self) -> bool {
         self.answered > 0 && matches!(&self.phase, Phase::Head(scan) if !scan.has_begun())
     }
 
-    /// Has it counted in `open` for as long as it lives.
+    /// Counts the connection in `open` until the connection is dropped.
     pub(in crate::engine) fn count_in(&mut self, open: &Arc<OpenConnections>) {
         self.ticket = Some(open.enter());
     }
 
-    /// All that was written to a connection in memory.
+    /// Returns all output of a connection in memory.
     pub(crate) fn answered_in_memory(&self) -> Vec<u8> {
         match self.stream.secure().map_or(&*self.stream, Secure::inner) {
             Stream::Script(script) => script.answered(),
@@ -147,22 +148,23 @@ impl ClientConnection {
         }
     }
 
-    /// True if its next request can be left to a worker as it is, unread: it most likely is for a handler that takes long.
+    /// True if a worker should read the next request, because the handler is likely to take long.
     pub(in crate::engine) fn is_for_worker(&self) -> bool {
         self.was_slow && !self.is_overdue && self.is_idle()
     }
 
-    /// Enters that something has arrived since the last read, or may have: what was reported can be what has been read meanwhile.
+    /// Notes that input may have arrived since the last read. A report may concern input that has
+    /// been read meanwhile.
     pub(in crate::engine) fn note_input(&mut self) {
         self.is_drained = false;
     }
 
-    /// Enters that something is so likely to arrive that the next read may wait for it a little.
+    /// Notes that input is likely enough for the next read to wait briefly.
     pub(crate) fn expect_input(&mut self) {
         self.is_likely = true;
     }
 
-    /// What it waits for.
+    /// Returns the readiness the connection waits for.
     pub(in crate::engine) fn interest(&self) -> Interest {
         match self.phase {
             Phase::Send(_) => Interest::Write,
@@ -171,17 +173,17 @@ impl ClientConnection {
         }
     }
 
-    /// Whether it is in the middle of an exchange, which a stop lets come to its end.
+    /// True if the connection is in the middle of an exchange. A stop lets the exchange finish.
     pub(in crate::engine) fn is_under_way(&self) -> bool {
         matches!(self.phase, Phase::Content(_) | Phase::Ready(_) | Phase::Send(_))
     }
 
-    /// Whether an answer waits for its client.
+    /// True if an answer waits for the client to read.
     pub(in crate::engine) fn is_sending(&self) -> bool {
         matches!(self.phase, Phase::Send(_))
     }
 
-    /// Goes on for as long as there is input. What was gathered to send is sent when it returns.
+    /// Advances the connection while there is input, then sends the gathered output.
     pub(crate) fn advance(&mut self, context: &mut WorkerContext) -> Verdict {
         context.meter.turn();
         self.reservation = None;
@@ -208,7 +210,7 @@ impl ClientConnection {
         verdict
     }
 
-    /// Keeps no more memory than what is unread needs.
+    /// Frees buffer memory not needed for unread input.
     fn tidy(&mut self, context: &mut WorkerContext) {
         if self.input.is_empty() {
             self.input.give_back(&mut context.spare);
@@ -221,7 +223,7 @@ impl ClientConnection {
         let mut reading =
             if mem::take(&mut self.is_likely) { Reading::Expected } else { Reading::after(self.is_drained) };
         if matches!(self.phase, Phase::Send(_)) {
-            // What was reported may be room, and input all the same.
+            // A report of room to write may come with input.
             reading = Reading::Possible;
         }
         for _ in 0..SHARE {
@@ -248,7 +250,7 @@ impl ClientConnection {
         Verdict::Again
     }
 
-    /// Begins to wait for input, and says when it must have come.
+    /// Begins to wait for input and sets the deadline of the wait.
     fn pause(&mut self, context: &mut WorkerContext) -> Verdict {
         match &self.phase {
             Phase::Content(_) => self.await_content(context),
@@ -261,7 +263,7 @@ impl ClientConnection {
         }
     }
 
-    /// Looks for a head, and serves it.
+    /// Scans for a head and serves the request.
     fn head(&mut self, context: &mut WorkerContext, reading: &mut Reading) -> Step {
         let Phase::Head(scan) = &mut self.phase else { return Step::On };
         let had_begun = scan.has_begun();
@@ -307,14 +309,14 @@ impl ClientConnection {
         }
     }
 
-    /// Reads more; `Err` says what to do if nothing can be had now.
+    /// Reads more input. Returns the verdict as `Err` if no input is available now.
     fn fill(&mut self, context: &mut WorkerContext, reading: &mut Reading) -> Result<(), Verdict> {
         if *reading == Reading::Reported {
             return Err(Verdict::Park);
         }
         if !context.gathered.is_empty() {
             match self.output(context).flush_some() {
-                // What is made is out.
+                // All answers made so far are sent.
                 Ok(true) => context.meter.settle(&context.counters),
                 Ok(false) => return Err(self.leave_and_resume(context)),
                 Err(_) => return Err(Verdict::Close),
@@ -342,7 +344,7 @@ impl ClientConnection {
                     Phase::Proxy if !self.input.is_empty() => {
                         Err(self.refuse_header(HeaderRefusal::Truncated, context))
                     }
-                    // It has ended its side only, perhaps, and can still be told.
+                    // The client may have half-closed only, and still read an answer.
                     Phase::Head(scan) if scan.has_begun() => Err(self.refuse(ProtocolError::Truncated, context)),
                     Phase::Content(_) => Err(self.refuse_present(ProtocolError::Truncated, context)),
                     _ => Err(Verdict::Close),
@@ -357,7 +359,7 @@ impl ClientConnection {
         self.output_of(gathered, &counters.bytes_written, service, config)
     }
 
-    /// The way out for what is `gathered`.
+    /// Returns the output for the `gathered` bytes.
     fn output_of<'a>(
         &'a self,
         gathered: &'a mut Vec<u8>,
@@ -372,5 +374,5 @@ impl ClientConnection {
     }
 }
 
-/// How many steps, such as pipelined requests or reads, a connection may take before others have their turn.
+/// The number of steps, such as pipelined requests or reads, before a connection is requeued.
 const SHARE: u32 = 64;

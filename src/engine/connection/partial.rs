@@ -1,9 +1,13 @@
-//! What connections hold of messages that are still on their way in, while they wait for the rest without a thread.
+//! Memory held for incomplete messages of parked connections.
 //!
-//! Each is bounded by itself, by the limits on heads and on content that is kept. All together they are bounded too, or clients that send
-//! large heads and never end them could fill the memory, however few bytes a second they send. Above the bound content is waited for by its
-//! worker, a client that has sent a large part of a head is turned away, and one that asks on while it takes no answer has had its last
-//! one. What is small waits as ever, so that who fills the rest keeps few others out.
+//! The limits on heads and on buffered content bound each connection. A common bound stops clients
+//! from filling the memory with many large unfinished heads. Above the common bound:
+//!
+//! - A worker waits for content itself.
+//! - A client with a large part of a head is turned away.
+//! - A client that sends requests but reads no answer gets no answer after the present one.
+//!
+//! Small messages still wait as usual, so clients at the bound exclude few others.
 
 use std::sync::atomic::Ordering;
 
@@ -15,13 +19,13 @@ use super::{ClientConnection, Phase, Verdict};
 use crate::engine::service::context::{Service, WorkerContext};
 
 impl ClientConnection {
-    /// Has what it holds counted while it waits.
+    /// Counts the memory held while the connection waits.
     pub(super) fn weigh(&mut self, context: &WorkerContext) {
         let bytes = self.input.held() + self.phase.held() + self.proxied.held();
         self.reservation = (bytes > 0).then(|| context.service.request_memory.add(bytes as u64, 0));
     }
 
-    /// Says what becomes of it where it is about to wait with much, and no room is left.
+    /// Decides whether a connection may wait with much memory while the bound is reached.
     pub(super) fn find_room(&mut self, context: &mut WorkerContext) -> Verdict {
         let unread = self.input.held();
         match &mut self.phase {
@@ -30,14 +34,14 @@ impl ClientConnection {
                 self.tidy(context);
                 return verdict;
             }
-            // More requests, or content that its handler has left: neither is looked at.
+            // The unread input is requests, or content left by the handler. Neither is processed.
             Phase::Send(sending) if sending.may_be_last() && is_excess(unread + sending.spares(), &context.service) => {
                 sending.be_last();
                 context.service.turned_away.fetch_add(1, Ordering::Relaxed);
                 self.input.clear();
                 self.tidy(context);
             }
-            // Its client has had its answer.
+            // The client has had its answer.
             Phase::Drain { decoder, .. } if is_excess(decoder.held(), &context.service) => return Verdict::Close,
             _ => {}
         }
@@ -46,7 +50,7 @@ impl ClientConnection {
 }
 
 impl Sending {
-    /// How much memory it would not keep if nothing followed what is being sent.
+    /// Returns the bytes freed if the present output becomes the last.
     fn spares(&self) -> usize {
         match self.then() {
             Then::Conclude(done) => done.unread(),
@@ -57,7 +61,7 @@ impl Sending {
 }
 
 impl Gathering {
-    /// Whether it would have to wait where no room is left.
+    /// True if waiting would exceed the common bound.
     pub(super) fn is_in_excess(&self, context: &WorkerContext) -> bool {
         is_excess(self.held(), &context.service)
     }
@@ -100,7 +104,7 @@ fn is_excess(bytes: usize, service: &Service) -> bool {
     bytes > SPARED && service.request_memory.is_full()
 }
 
-/// What each may hold however many there are: more than most browsers send.
+/// The bytes allowed to each connection above the bound: more than most browsers send.
 const SPARED: usize = 8 * 1024;
 
 #[cfg(test)]
@@ -117,13 +121,14 @@ mod tests {
     use crate::net::stream::Stream;
     use crate::settings::Settings;
 
-    /// What becomes of a connection that has sent `sent`, where others hold `others` of 100,000 bytes; and how full it is then.
+    /// Returns the outcome for a connection that has sent `sent` while others hold `others` of
+    /// 100,000 bytes, and the bytes the connection holds.
     fn after(sent: &str, others: u64) -> (Verdict, Phase, u64) {
         let (client, socket) = UnixStream::pair().unwrap();
         over(client, socket, sent, others, 1)
     }
 
-    /// The answer is that many times six bytes.
+    /// The answer is six bytes, `n` times.
     fn over(mut client: UnixStream, socket: UnixStream, sent: &str, others: u64, n: usize) -> (Verdict, Phase, u64) {
         let settings = Settings { max_parked_size: Some(100_000), ..Settings::default() };
         let config = Config::resolve(&settings).unwrap();
@@ -155,7 +160,7 @@ mod tests {
             assert!(matches!((verdict, phase), (Verdict::Park, Phase::Head(_))));
             assert_eq!(held, expected, "{} bytes", sent.len());
         }
-        // Blanks before a value are no part of it, and are held as long as it is.
+        // Blanks before a value are not part of the value, but are held as long.
         for filling in ["x", " "] {
             let head = format!("POST / HTTP/1.1\r\nHost: a\r\nX:{}y", filling.repeat(50_000));
             let (_, phase, held) = after(&(head + "\r\nContent-Length: 5000\r\n\r\nhalf"), 0);
@@ -175,12 +180,12 @@ mod tests {
         }
         let (_, phase, _) = after(&(head(3000) + "\r\nContent-Length: 10\r\n\r\nhalf"), 100_000);
         assert!(matches!(phase, Phase::Content(_)), "{phase:?}");
-        // Its handler has run, and left the rest of the content for the drain.
+        // The handler has run, and left the rest of the content to the drain.
         let (_, phase, _) = after(&(head(9000) + "\r\nContent-Length: 10\r\n\r\nhalf"), 100_000);
         assert!(matches!(phase, Phase::Drain { .. }), "{phase:?}");
     }
 
-    /// What becomes of a client that has asked for `/` and sent `more`, and takes no answer.
+    /// Returns the outcome for a client that has asked for `/`, sent `more`, and reads no answer.
     fn beside_an_answer(more: &str, others: u64, n: usize) -> (Verdict, Phase, u64) {
         let (client, mut socket) = UnixStream::pair().unwrap();
         socket.set_write_timeout(Some(Duration::from_millis(1))).unwrap();
@@ -203,7 +208,8 @@ mod tests {
     #[test]
     fn trailers_that_nobody_reads_are_let_go_where_no_room_is_left() {
         let trailers = "\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nY: ".to_owned() + &"y".repeat(12_000);
-        // A small answer is gathered and the content drained; of a large one a rest is left, and the exchange not over.
+        // A small answer is gathered and the content drained. A large one is unfinished, as is its
+        // exchange.
         for (n, is_over) in [(1, true), (10_000, false)] {
             let (verdict, phase, held) = beside_an_answer(&trailers, 100_000, n);
             assert!(matches!(verdict, Verdict::Park), "it is let go");

@@ -1,4 +1,4 @@
-//! The phases of a connection, and what each step of one leads to.
+//! The phases of a connection, and the outcomes of each step.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,60 +12,60 @@ use crate::h1::head::Scan;
 use crate::message::body::Upgrade;
 use crate::net::poll::Interest;
 
-/// What a connection waits for.
+/// The event a connection waits for.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// A PROXY header, or the rest of it.
+    /// A PROXY header, or the rest of one.
     Proxy,
-    /// A TLS handshake, and what it waits for.
+    /// A TLS handshake, and the readiness needed.
     Handshake(Interest),
-    /// A head, or the rest of it.
+    /// A head, or the rest of one.
     Head(Scan),
-    /// Content that is received before the handler runs.
+    /// Content buffered before the handler runs.
     Content(Box<Gathering>),
-    /// A thread that may run its handler.
+    /// A thread to run the handler.
     Ready(Box<Pending>),
-    /// A client that is slow to take its answer.
+    /// A client slow to read the answer.
     Send(Box<Sending>),
-    /// The rest of content that the handler did not want, `left` bytes at the most, to get at the next request.
+    /// The rest of content left by the handler, at most `left` bytes, before the next request.
     Drain { decoder: Box<Decoder>, left: u64 },
-    /// The end of a client that has its last answer, `left` bytes at the most.
+    /// The client's close after the last answer, and at most `left` bytes before.
     Linger { left: u64 },
 }
 
-/// What is to be done with a connection that cannot go on by itself.
+/// The action for a connection unable to advance.
 pub(crate) enum Verdict {
-    /// It waits for input.
+    /// Park until there is input, or room to write.
     Park,
-    /// It could go on, but has had its share.
+    /// Requeue: the connection could go on, but has used up the steps.
     Again,
-    /// Its request waits for a worker.
+    /// Queue the request for a worker.
     Work,
-    /// It is over.
+    /// Close.
     Close,
-    /// It leaves HTTP.
+    /// Leave HTTP.
     Upgrade(Upgrade),
 }
 
-/// What an exchange leads to.
+/// The result of an exchange.
 pub(super) enum Next {
-    /// The next head.
+    /// Read the next head.
     Head,
     Content(Box<Gathering>),
-    /// A request that is at hand, and what is to be done with its connection until its handler runs.
+    /// Wait for a thread to run the handler, with this verdict until then.
     Ready(Box<Pending>, Verdict),
     Drain(Box<Decoder>),
     Verdict(Verdict),
 }
 
-/// What is known of the socket before a read.
+/// The state of the socket before a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// Something has been reported, or is so likely to come that a short wait pays.
+    /// Input was reported, or is so likely that a short wait pays.
     Expected,
-    /// The last read may have left something behind, which will not be reported.
+    /// The last read may have left input. The poller will not report that input.
     Possible,
-    /// The last read left nothing: what comes will be reported.
+    /// The last read emptied the socket: new input will be reported.
     Reported,
 }
 
@@ -75,16 +75,16 @@ impl Reading {
     }
 }
 
-/// How a phase got on.
+/// The outcome of a step.
 pub(super) enum Step {
     On,
-    /// It needs input.
+    /// The phase needs input.
     Starved,
     Verdict(Verdict),
 }
 
 impl ClientConnection {
-    /// True if nothing has come of it at all: no byte of a PROXY header, of a TLS handshake, or of a first head.
+    /// True if no byte of a PROXY header, of a TLS handshake, or of a first head has come.
     pub(in crate::engine) fn is_silent(&self) -> bool {
         let has_begun = match &self.phase {
             Phase::Proxy => !self.input.is_empty(),
@@ -95,15 +95,16 @@ impl ClientConnection {
         self.answered == 0 && !has_begun
     }
 
-    /// True if its socket has something to read, or its end: a request that has come is answered.
+    /// True if the socket has input or the end of input to read.
     pub(in crate::engine) fn has_unread_input(&self) -> bool {
         matches!(self.stream.wait(Interest::Read, Duration::ZERO), Ok(true))
     }
 
-    /// Whether it waits for a request, or the rest of one's head, so that it does not matter who serves it.
+    /// True if the connection waits for a head, or the rest of one, so another engine may take
+    /// over.
     pub(in crate::engine) fn may_move(&self) -> bool {
         let waits = matches!(self.phase, Phase::Proxy | Phase::Handshake(_) | Phase::Head(_));
-        // What a body still holds has another's watch on it.
+        // A body that still holds the stream may be watched elsewhere.
         waits && !self.has_ended && Arc::strong_count(&self.stream) == 1
     }
 }

@@ -1,6 +1,7 @@
-//! Behind a proxy: a header of the PROXY protocol before the first request, and fields of each that only a proxy has any business with.
+//! Connections behind a proxy: the PROXY header before the first request, and forwarding fields.
 //!
-//! A connection whose header is refused is closed without an answer, as the protocol has it: whoever sent it does not speak HTTP yet.
+//! A connection with a refused header is closed without an answer, as the protocol requires: the
+//! sender does not speak HTTP yet.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -16,24 +17,24 @@ use crate::proxy::header::{self, Header, HeaderRefusal, ProxiedSource};
 use crate::proxy::node::{Claims, Node};
 use crate::proxy::trust::Trust;
 
-/// What is known of who stands between a connection and its client.
+/// The proxy state of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Proxied {
-    /// What a proxy has said of the connection.
+    /// The PROXY header's facts about the connection.
     pub(super) announced: Option<Box<Announced>>,
-    /// What is said of the request at hand.
+    /// The forwarding claims of the present request.
     pub(super) claims: Option<Box<Claims>>,
-    /// Whether the peer is a trusted proxy.
+    /// True if the peer is a trusted proxy.
     is_trusted: bool,
 }
 
 impl Proxied {
-    /// What is known of a connection that nothing has come from.
+    /// Returns the state of a connection before any input.
     pub(super) fn new(trust: Option<&Trust>, peer: Option<&Peer>) -> Self {
         Self { is_trusted: trust.is_some_and(|trust| trust.has(ip(peer))), ..Self::default() }
     }
 
-    /// Returns the bytes of memory that it keeps, about.
+    /// Returns the approximate bytes of memory held.
     pub(super) fn held(&self) -> usize {
         let host = self.claims.as_ref().and_then(|claims| claims.host.as_ref()).map_or(0, |host| host.len());
         let claims = self.claims.as_ref().map_or(0, |claims| size_of_val(&**claims));
@@ -42,8 +43,8 @@ impl Proxied {
 }
 
 impl ClientConnection {
-    /// Looks for a PROXY header, and takes its word for who the client is. The time that is left is that of the first head, or of
-    /// the TLS handshake.
+    /// Reads a PROXY header and adopts the client address. The deadline stays, and covers the first
+    /// head or the TLS handshake too.
     pub(super) fn proxy_header(&mut self, context: &mut WorkerContext) -> Step {
         let trust = context.config.trust.as_ref();
         if trust.is_some() && !self.proxied.is_trusted {
@@ -65,7 +66,7 @@ impl ClientConnection {
         let mut announced = Announced { proxy: self.peer.clone(), local: None, is_secure: header.is_secure };
         match header.source {
             ProxiedSource::Proxy => return,
-            // Nobody knows who that is; the proxy's address, which stays the peer's, is no reason to believe it.
+            // The client is unknown. The proxy's address stays, but confers no trust.
             ProxiedSource::Unknown => {
                 self.forget_credentials();
                 self.proxied.is_trusted = false;
@@ -83,14 +84,15 @@ impl ClientConnection {
         self.proxied.announced = Some(Box::new(announced));
     }
 
-    /// Leaves of the proxy where it is, not who: programs decide by the credentials, and its client's they are not.
+    /// Keeps the proxy's address but drops the credentials: programs decide by credentials, and
+    /// these are not the client's.
     fn forget_credentials(&mut self) {
         if let Some(Peer::Unix(who)) = &mut self.peer {
             *who = None;
         }
     }
 
-    /// Closes a connection that does not begin as it has to.
+    /// Closes a connection without a valid header.
     pub(super) fn refuse_header(&self, refusal: HeaderRefusal, context: &WorkerContext) -> Verdict {
         context.counters.proxy_refused.add(1);
         if refusal == HeaderRefusal::Late {
@@ -103,14 +105,14 @@ impl ClientConnection {
         Verdict::Close
     }
 
-    /// Takes out of `head` what its sender is not believed, and keeps what a trusted proxy says.
+    /// Removes claims of an untrusted sender from `head`, and keeps those of a trusted proxy.
     pub(super) fn judge_claims(
         &mut self,
         head: &mut RequestHead,
         context: &WorkerContext,
     ) -> Result<(), ProtocolError> {
         let Some(trust) = &context.config.trust else { return Ok(()) };
-        // It is not the last request's in any case.
+        // The claims of the last request never apply to this one.
         self.proxied.claims = None;
         let claims = trust.judge(self.proxied.is_trusted, &mut head.fields)?;
         if claims != Claims::default() {
@@ -119,7 +121,7 @@ impl ClientConnection {
         Ok(())
     }
 
-    /// Who has sent the request at hand, for the log; `None` if that is not known.
+    /// Returns the sender of the present request for the log; `None` if unknown.
     pub(super) fn client(&self) -> Option<Peer> {
         match self.proxied.claims.as_ref().and_then(|claims| claims.client) {
             Some(Node::At(address)) => Some(Peer::Tcp(SocketAddr::new(address, 0))),

@@ -1,7 +1,8 @@
-//! An answer whose client is slow to take it: the rest waits with the connection, parked, and costs no thread.
+//! Answers to slow clients. The unsent rest waits with the parked connection and costs no thread.
 //!
-//! Linux reports room only once a third of the socket's buffer is free, and a slow client takes long to get there. So besides it is
-//! tried again from time to time: what was taken until then counts for the client, and a client that takes nothing runs out of time.
+//! Linux reports a socket writable only once a third of the buffer is free, and a slow client takes
+//! long to get there. Sending is therefore also retried at intervals: bytes taken since the last
+//! attempt count for the client, and a client without progress times out.
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -18,35 +19,35 @@ use crate::engine::wire::remainder::{Progress, Remainder};
 use crate::h1::head::Scan;
 use crate::net::stream::Stream;
 
-/// What is still to be sent, and what comes then.
+/// The unsent part of an answer, and the step after it.
 #[derive(Debug)]
 pub(super) struct Sending {
-    /// Comes before `rest`.
+    /// Output sent before `rest`.
     gathered: Vec<u8>,
     rest: Option<Remainder>,
     pace: Pace,
-    /// Since when it waits.
+    /// The start of the wait.
     since: Instant,
     then: Then,
-    /// Counts what it holds.
+    /// Counts the memory held.
     reservation: Reservation,
 }
 
-/// What comes once all is sent.
+/// The step after all is sent.
 #[derive(Debug)]
 pub(super) enum Then {
-    /// The end of an exchange.
+    /// Concludes the exchange.
     Conclude(Box<FinishedExchange>),
-    /// What the connection was about, and when that had to be over.
+    /// Resumes the earlier phase, with the earlier deadline.
     Resume(Box<Phase>, Instant),
-    /// The end of our side.
+    /// Half-closes and lingers.
     Linger,
-    /// The end.
+    /// Closes the connection.
     Close,
 }
 
 impl ClientConnection {
-    /// Sends what is gathered, and then does what `then` says; or leaves both for later.
+    /// Sends the gathered output and takes the step `then`, or leaves both for later.
     pub(super) fn flush_then(&mut self, then: Then, context: &mut WorkerContext) -> Verdict {
         let mut output = self.output(context);
         match if then.is_end() { output.finish_some() } else { output.flush_some() } {
@@ -59,7 +60,7 @@ impl ClientConnection {
         }
     }
 
-    /// Sends what is gathered when a worker is about to let go of the connection.
+    /// Sends the gathered output before a worker releases the connection.
     pub(super) fn flush_after(&mut self, verdict: Verdict, context: &mut WorkerContext) -> Verdict {
         match verdict {
             Verdict::Park | Verdict::Again | Verdict::Work => match self.output(context).flush_some() {
@@ -67,7 +68,7 @@ impl ClientConnection {
                 Ok(false) => self.leave_and_resume(context),
                 Err(_) => self.lose(),
             },
-            // It gets no other chance.
+            // The connection gets no other chance to send.
             Verdict::Close | Verdict::Upgrade(_) => match self.output(context).flush() {
                 Ok(()) => verdict,
                 Err(_) => self.lose(),
@@ -75,33 +76,34 @@ impl ClientConnection {
         }
     }
 
-    /// What was gathered is lost: an ordinary end could pass for that of an answer in it.
+    /// Resets a connection whose gathered output is lost. An orderly close could pass for the end
+    /// of an answer.
     fn lose(&self) -> Verdict {
         self.stream.abort();
         Verdict::Close
     }
 
-    /// Leaves what is gathered for later, to go on afterwards with what it is about now.
+    /// Leaves the gathered output for later. The present phase resumes afterwards.
     pub(super) fn leave_and_resume(&mut self, context: &mut WorkerContext) -> Verdict {
         let phase = mem::replace(&mut self.phase, Phase::Head(Scan::default()));
         let then = Then::Resume(Box::new(phase), self.deadline);
         self.leave(None, then, context)
     }
 
-    /// Has it wait for room, and for nothing else.
+    /// Waits for room to write, and for nothing else.
     #[cfg(test)]
     pub(in crate::engine) fn wait_for_room(&mut self, context: &mut WorkerContext) {
         self.leave(None, Then::Close, context);
     }
 
-    /// Leaves what is gathered and `rest` for later.
+    /// Leaves the gathered output and `rest` for later.
     pub(super) fn leave(&mut self, rest: Option<Remainder>, then: Then, context: &mut WorkerContext) -> Verdict {
         let config = &context.config;
         let pace = Pace::new(config.write_timeout, config.minimum_rate);
-        // Of its own size: the worker keeps its buffer.
+        // An exact copy: the worker keeps its buffer.
         let gathered = context.gathered.as_slice().to_vec();
         context.gathered.clear();
-        // What was reported until now may be input, and will not be again.
+        // Earlier reports may have been of input, and will not be repeated.
         self.is_drained = false;
         let now = Instant::now();
         self.deadline = now + config.write_timeout.min(RETRY);
@@ -112,7 +114,7 @@ impl ClientConnection {
         Verdict::Park
     }
 
-    /// Sends what the client takes now.
+    /// Sends as much as the client takes now.
     pub(super) fn send(&mut self, context: &mut WorkerContext) -> Step {
         let Phase::Send(mut sending) = mem::replace(&mut self.phase, Phase::Head(Scan::default())) else {
             return Step::Verdict(Verdict::Close);
@@ -126,7 +128,7 @@ impl ClientConnection {
         let left = sending.send(&mut output);
         sending.pace = output.pace;
         mem::swap(&mut context.gathered, &mut sending.gathered);
-        // What the storage of a file has cost is not the client's.
+        // Time spent on reading a file from storage is not charged to the client.
         let now = Instant::now();
         match left {
             Ok(Progress::Nothing) => self.go_on(sending.then, context),
@@ -143,7 +145,7 @@ impl ClientConnection {
                     Step::Verdict(self.give_up(*sending, "its client has had its time", context))
                 }
             },
-            // Nobody would report room that there has been all along.
+            // The poller would not report room that was there all along.
             Ok(Progress::Share) => {
                 sending.since = now;
                 self.phase = Phase::Send(sending);
@@ -151,7 +153,7 @@ impl ClientConnection {
             }
             Ok(Progress::Missing(missing)) => {
                 log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
-                // Whole answers may stand before it, and are sent.
+                // Complete answers may precede the broken one, and are sent.
                 sending.rest = None;
                 mem::replace(&mut sending.then, Then::Close).break_off(context);
                 self.phase = Phase::Send(sending);
@@ -172,7 +174,7 @@ impl ClientConnection {
                 if let Phase::Content(gathering) = &mut self.phase {
                     gathering.restart_wait();
                 }
-                // A client's time to think begins when it has its answer, and so does its time for content that is dropped.
+                // The keep-alive and drain times begin when the client has its answer.
                 let now = Instant::now();
                 self.deadline = match self.phase {
                     Phase::Drain { .. } => now + context.config.linger_timeout,
@@ -186,7 +188,8 @@ impl ClientConnection {
         }
     }
 
-    /// Cuts a client off in the middle of its answer, in a way that it can tell and that frees what the kernel keeps for it.
+    /// Aborts an answer with a reset, so that the client notices and the kernel frees the send
+    /// buffer.
     fn give_up(&self, sending: Sending, why: &str, context: &mut WorkerContext) -> Verdict {
         log::debug!("an answer broke off: {why}");
         self.stream.abort();
@@ -196,7 +199,7 @@ impl ClientConnection {
 }
 
 impl Then {
-    /// Whether nothing follows that we would send.
+    /// True if no output follows.
     fn is_end(&self) -> bool {
         matches!(self, Self::Linger | Self::Close)
     }
@@ -209,7 +212,7 @@ impl Then {
 }
 
 impl Sending {
-    /// Frees what it need not keep while it waits, and counts the memory that it does keep.
+    /// Frees memory not needed during the wait, and counts the rest.
     fn settle(&mut self, stream: &Stream, context: &WorkerContext) {
         if self.gathered.capacity() > 2 * self.gathered.len() {
             self.gathered.shrink_to_fit();
@@ -230,12 +233,12 @@ impl Sending {
         &self.then
     }
 
-    /// Whether nothing needs to follow what is being sent.
+    /// True if the output being sent may be the last of the connection.
     pub(super) fn may_be_last(&self) -> bool {
         !matches!(&self.then, Then::Conclude(done) if done.is_upgrade())
     }
 
-    /// Has nothing follow what is being sent but the end.
+    /// Makes the output being sent the last of the connection.
     pub(super) fn be_last(&mut self) {
         match &mut self.then {
             Then::Conclude(done) => done.be_last(),
@@ -251,7 +254,7 @@ impl Sending {
         }
     }
 
-    /// Sends what the client takes; a part may be left of what is gathered, of the rest, or of both.
+    /// Sends as much as the client takes. Gathered output, `rest`, or both may remain.
     fn send(&mut self, output: &mut Output<'_>) -> std::io::Result<Progress> {
         if let Some(rest) = &mut self.rest {
             match rest.send(output)? {
@@ -264,9 +267,9 @@ impl Sending {
     }
 }
 
-/// Bytes that TLS may have taken of an answer and not sent: nobody knows how many, but no more than so many.
+/// The most bytes of an answer held unsent by TLS. The exact number is unknown.
 const KEPT_BY_TLS: u64 = 64 * 1024;
-/// How often a client that takes little is looked at.
+/// The interval between attempts to send to a slow client.
 const RETRY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -289,10 +292,10 @@ mod tests {
     use crate::net::stream::Stream;
     use crate::settings::Settings;
 
-    /// A connection that has asked for `/a` and `/b`, and whose client has not read what fills the socket already.
+    /// Returns a connection that has asked for `/a` and `/b`, with a full socket, and its client.
     fn full() -> (ClientConnection, WorkerContext, UnixStream) {
         let (mut connection, context, mut client) = asked("/a", |request| request.uri().path().to_owned().into());
-        // Answers are gathered where the next handler is known to be short.
+        // Answers are gathered if the next handler is known to be short.
         let short = |path| context.service.costs.record(Route::new(&Method::GET, path), Duration::from_micros(1));
         ["/a", "/b", "/c"].into_iter().for_each(short);
         client.write_all(b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
@@ -312,7 +315,7 @@ mod tests {
         (ClientConnection::new(stream, None, Instant::now(), &service.config.get()), context, client)
     }
 
-    /// A connection that has asked for `path`. A write that waits has no time limit.
+    /// Returns a connection that has asked for `path`. A write that waits has no time limit.
     fn asked(path: &str, handler: fn(&Request) -> Body) -> (ClientConnection, WorkerContext, UnixStream) {
         let (mut client, socket) = UnixStream::pair().unwrap();
         let config = Config::resolve(&Settings::default()).unwrap();
@@ -323,7 +326,7 @@ mod tests {
         (ClientConnection::new(stream, None, Instant::now(), &service.config.get()), context, client)
     }
 
-    /// Leaves no room in the socket.
+    /// Fills the socket.
     fn fill(connection: &mut ClientConnection) {
         let Stream::Unix(socket) = &*connection.stream else { panic!("it is a Unix socket") };
         socket.set_nonblocking(true).unwrap();
@@ -343,7 +346,7 @@ mod tests {
             file.set_len(16 << 20).unwrap();
             Body::from_file(file)
         };
-        // The kernel does not send a device.
+        // The kernel cannot send a device.
         let copied = |_: &Request| Body::from_file_range(File::open("/dev/zero").unwrap(), 0..16 << 20);
         let small = |_: &Request| Body::from("small");
         let kinds: [(&str, Make); 4] = [("large", large), ("file", file), ("copied", copied), ("small", small)];
@@ -441,7 +444,8 @@ mod tests {
         assert_eq!(context.counters.timeouts().write, 1);
     }
 
-    /// The bytes that count for an answer of `make` whose client has taken nothing, and the connection that waits with it.
+    /// Returns the bytes counted for an answer of `make` whose client has read nothing, and the
+    /// connection.
     fn parked(make: impl Fn() -> Body + Send + Sync + 'static) -> (u64, ClientConnection, WorkerContext, UnixStream) {
         let (mut connection, mut context, client) = full_by(Arc::new(move |_: &mut Request| make()));
         assert!(matches!(connection.advance(&mut context), Verdict::Park));
@@ -450,7 +454,7 @@ mod tests {
     }
 
     const LARGE: usize = 1 << 20;
-    /// Heads of answers, and memory of small things.
+    /// An allowance for the heads of answers and small allocations.
     const BESIDE: u64 = 4096;
 
     #[test]

@@ -1,4 +1,4 @@
-//! A response that has its connection leave HTTP: `101` if there is a place for it, else a refusal.
+//! Responses that upgrade a connection: `101` within the limit, else a refusal.
 
 use std::sync::atomic::Ordering;
 
@@ -11,7 +11,7 @@ use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::body::Body;
 use crate::message::{IntoResponse, Response};
 
-/// Takes a place for the connection that `response` has leave HTTP, or makes a 503 of it if there is none.
+/// Counts the upgrade in `response` against the limit, or returns a 503 if the limit is reached.
 pub(super) fn admit(mut response: Response, exchange: &mut Exchange, context: &WorkerContext) -> Response {
     let Some(serve) = response.body_mut().take_upgrade() else { return response };
     if let Some(place) = context.service.upgraded.take(context.config.upgraded.unwrap_or(usize::MAX)) {

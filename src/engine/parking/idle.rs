@@ -1,17 +1,18 @@
-//! Which parked connections have been idle, or silent, for longest: two lists through their places, every step of constant cost.
+//! The order of idle and silent parked connections: two lists linked through the slots, with every
+//! operation in constant time.
 
-/// Places in the order in which they became idle, and in which they became silent.
+/// Slots ordered by the time they became idle, or silent.
 #[derive(Debug, Default)]
 pub(super) struct Idle {
-    /// By place: one of ten thousand costs twelve bytes here.
+    /// Indexed by slot, at twelve bytes each.
     links: Vec<Link>,
     lists: [List; 2],
 }
 
-/// A list that a place can be in.
+/// The list of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rank {
-    /// Nothing has come yet.
+    /// No byte has been received yet.
     Silent,
     /// Between two requests.
     Idle,
@@ -25,7 +26,7 @@ struct List {
     count: usize,
 }
 
-/// The neighbours of a place, and the list that it is in.
+/// The neighbours of a slot, and the list of the slot.
 #[derive(Clone, Copy, Debug)]
 struct Link {
     older: u32,
@@ -34,7 +35,7 @@ struct Link {
 }
 
 impl Idle {
-    /// Adds a place as the newest of a list. It must be in none.
+    /// Adds a slot as the newest of a list. The slot must be in no list.
     pub(super) fn push(&mut self, rank: Rank, place: u32) {
         let at = place as usize;
         if self.links.len() <= at {
@@ -47,7 +48,7 @@ impl Idle {
         self.lists[rank as usize].count += 1;
     }
 
-    /// Takes a place out of its list, if it is in one.
+    /// Removes a slot from its list, if any.
     pub(super) fn remove(&mut self, place: u32) {
         let Some(link) = self.links.get_mut(place as usize) else { return };
         let Some(rank) = link.rank.take() else { return };
@@ -56,7 +57,7 @@ impl Idle {
         self.lists[rank as usize].count -= 1;
     }
 
-    /// The place that has been in a list for longest.
+    /// The slot longest in a list.
     pub(super) fn oldest(&self, rank: Rank) -> Option<u32> {
         Some(self.lists[rank as usize].oldest).filter(|place| *place != NONE)
     }
@@ -65,7 +66,7 @@ impl Idle {
         self.lists[rank as usize].count
     }
 
-    /// Makes two places neighbours; beside [`NONE`], the other is an end of the list.
+    /// Makes two slots neighbours. Beside [`NONE`], the other slot is an end of the list.
     fn join(&mut self, rank: Rank, older: u32, newer: u32) {
         match self.links.get_mut(older as usize) {
             Some(link) => link.newer = newer,
@@ -84,7 +85,7 @@ impl Default for List {
     }
 }
 
-/// No place.
+/// No slot.
 const NONE: u32 = u32::MAX;
 
 #[cfg(test)]
@@ -96,7 +97,7 @@ mod tests {
     #[test]
     fn it_orders_as_a_plain_list_does() {
         let (mut idle, mut plain) = (Idle::default(), VecDeque::new());
-        // A small generator of its own: every run is the same.
+        // A small deterministic generator: every run is the same.
         let mut seed = 7_u32;
         for _ in 0..20_000 {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

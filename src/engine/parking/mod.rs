@@ -1,10 +1,13 @@
-//! Where connections wait that need no thread: idle ones, parts of heads, and those whose client has yet to leave.
+//! Connections waiting for their clients without a thread: idle connections, partial requests,
+//! answers to slow readers, and lingering connections.
 //!
-//! A connection is registered with the poller once, edge-triggered, when it is parked for the first time, and keeps its slot
-//! until it closes: parking it again and fetching it out are two short locks and no system call. What arrives while a worker has
-//! it is noted in the slot, and `park` gives such a connection straight back.
+//! A connection is registered with the poller once, edge-triggered, when parked for the first time,
+//! and keeps the slot until closed. Parking again and fetching are two short locks; only a change
+//! of interest costs a system call. While a worker has the connection, events are noted in the
+//! slot, and `park` returns such a connection at once.
 //!
-//! A parked connection may only be one whose last read emptied the socket; then whatever comes later is a new edge.
+//! A connection may be parked only if the last read emptied the socket; later input is then a new
+//! edge.
 
 pub(in crate::engine) mod idle;
 
@@ -19,7 +22,7 @@ use crate::engine::connection::ClientConnection;
 use crate::net::deadline::Deadlines;
 use crate::net::poll::{Alarm, Batch, Interest, Poller};
 
-/// All slots, and the poller that watches them.
+/// All slots, and their poller.
 pub(in crate::engine) struct Parking {
     poller: Poller,
     slots: Mutex<Slots>,
@@ -30,52 +33,55 @@ struct Slots {
     slots: Vec<Slot>,
     free: Vec<u32>,
     deadlines: Deadlines,
-    /// The connections that are parked between two requests, and those that have never sent a byte.
+    /// Connections parked between two requests, and those without a single byte received.
     idle: Idle,
-    /// How many connections are parked.
+    /// The number of parked connections.
     parked: usize,
     admits: Admits,
 }
 
-/// Who may be parked.
+/// The connections that may be parked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Admits {
     #[default]
     All,
-    /// The server stops: only what is under way, and what has its last answer but not its end.
+    /// The server stops: only exchanges under way, and connections not yet closed after their last
+    /// answer.
     UnderWay,
     Nobody,
 }
 
-/// One place.
+/// The slot of one connection.
 struct Slot {
-    /// Goes up each time the place is given away, so that what was reported of the one before is not taken for news.
+    /// Incremented whenever the slot is assigned, so that events of the previous connection are
+    /// ignored.
     generation: u32,
     state: State,
-    /// Whether the end of the peer has been reported; there is no further edge to wait for.
+    /// True if the peer's end was reported; no further edge will come.
     is_ended: bool,
-    /// The earliest entry that `Deadlines` holds for this place; it may be earlier than what is due, and even from a connection
-    /// before: so places may change hands and deadlines move back without an entry more. Later entries count for nothing, and are
-    /// dropped where they are many.
+    /// The earliest entry in `Deadlines` for this slot. The entry may be earlier than the real
+    /// deadline, and even stem from a previous connection. A slot can thus be reassigned, and a
+    /// deadline moved back, without another entry. Later entries are ignored, and dropped once
+    /// there are many.
     listed: Option<Instant>,
 }
 
 enum State {
     Free,
-    /// A worker has the connection; `is_ready` if something has arrived meanwhile.
+    /// A worker has the connection; `is_ready` if an event has come meanwhile.
     Away {
         is_ready: bool,
     },
     Parked(Box<ClientConnection>),
 }
 
-/// What became of a connection that was to be parked.
+/// The outcome of parking a connection.
 pub(in crate::engine) enum Parked {
-    /// It waits. `is_earliest`: nothing is due before it.
+    /// The connection is parked. `is_earliest`: nothing is due before its deadline.
     Waits { is_earliest: bool },
-    /// Something has arrived already.
+    /// An event has come already.
     Ready(Box<ClientConnection>),
-    /// It cannot wait here: the server stops, or the system cannot watch it.
+    /// Parking is impossible: the server stops, or the poller cannot watch the connection.
     Refused(Box<ClientConnection>),
 }
 
@@ -84,14 +90,14 @@ impl Parking {
         Ok(Self { poller: Poller::new()?, slots: Mutex::default() })
     }
 
-    /// Has a connection wait for input or its deadline.
+    /// Parks a connection until input or a deadline.
     pub(in crate::engine) fn park(&self, mut connection: Box<ClientConnection>) -> Parked {
         let token = match connection.slot {
             Some(token) => token,
             None => match self.register(&connection) {
                 Ok(token) => {
                     connection.slot = Some(token);
-                    // Whatever it was watched for in another slot.
+                    // Resets the interest of an earlier slot.
                     connection.watched = Interest::Read;
                     token
                 }
@@ -103,7 +109,7 @@ impl Parking {
         };
         let interest = connection.interest();
         if connection.watched != interest {
-            // Whatever is there already is reported, and noted below, before it is parked.
+            // Pending events are reported and noted in the slot, which is checked below.
             match connection.stream.fd().map(|fd| self.poller.change(fd, token, interest)) {
                 Some(Ok(())) => connection.watched = interest,
                 _ => return Parked::Refused(connection),
@@ -117,7 +123,7 @@ impl Parking {
         }
         let Slots { slots: places, deadlines, idle, parked, .. } = &mut *slots;
         let Some(slot) = places.get_mut(index(token)) else { return Parked::Refused(connection) };
-        // Of who waits for room, the end of the other direction is not the end.
+        // For a connection waiting to write, the end of the read direction is not the end.
         let is_ended = slot.is_ended && interest == Interest::Read;
         if is_ended || matches!(slot.state, State::Away { is_ready: true }) {
             slot.state = State::Away { is_ready: false };
@@ -143,7 +149,7 @@ impl Parking {
         Parked::Waits { is_earliest }
     }
 
-    /// Waits for arrivals, at the longest for `timeout`; see [`Poller::wait`].
+    /// Waits for arrivals, for at most `timeout`; see [`Poller::wait`].
     pub(in crate::engine) fn wait(
         &self,
         batch: &mut Batch,
@@ -158,24 +164,25 @@ impl Parking {
         self.poller.wait_beside(alarm, timeout)
     }
 
-    /// Has whoever waits return.
+    /// Wakes a thread waiting at the poller.
     pub(in crate::engine) fn wake(&self) {
         if let Err(error) = self.poller.wake() {
             log::error!("cannot wake a worker: {error}");
         }
     }
 
-    /// Takes a wake-up as noticed.
+    /// Clears a wake-up.
     pub(in crate::engine) fn woken(&self) {
         if let Err(error) = self.poller.woken() {
             log::error!("cannot take a wake-up: {error}");
         }
     }
 
-    /// Fetches the connection at which something has arrived, `is_ended` if its end has too. If it is away, its slot takes note.
+    /// Fetches the connection with an event; `is_ended` if the peer's end was reported too. If the
+    /// connection is away, the slot notes the event.
     ///
-    /// An end may be reported together with the bytes before it, and then never again: such a connection is not parked any more,
-    /// but read until its end is found.
+    /// An end may be reported together with the bytes before it, and then never again. Such a
+    /// connection is not parked any more, but read up to the end.
     pub(in crate::engine) fn fetch(&self, token: u64, is_ended: bool) -> Option<Box<ClientConnection>> {
         let mut slots = self.slots();
         let slot = slots.current(token)?;
@@ -189,22 +196,22 @@ impl Parking {
         Some(connection)
     }
 
-    /// Fetches the connection that has been idle for longest, if more than `most` are.
+    /// Fetches the connection idle for longest, if more than `most` are idle.
     pub(in crate::engine) fn fetch_idlest(&self, most: usize) -> Option<Box<ClientConnection>> {
         let mut slots = self.slots();
         let oldest = slots.idle.oldest(Rank::Idle).filter(|_| slots.idle.len(Rank::Idle) > most)?;
         slots.fetch(oldest)
     }
 
-    /// Fetches the connection that is the first to give way for another: of the silent ones the one that has been so for longest, or, if
-    /// there is none, of the idle ones.
+    /// Fetches the first connection to evict: the one silent for longest, or, if none is silent,
+    /// the one idle for longest.
     pub(in crate::engine) fn fetch_first_to_go(&self) -> Option<Box<ClientConnection>> {
         let mut slots = self.slots();
         let first = slots.idle.oldest(Rank::Silent).or_else(|| slots.idle.oldest(Rank::Idle))?;
         slots.fetch(first)
     }
 
-    /// Gives up the slot of a connection that goes on without being watched.
+    /// Releases the slot of a connection that goes on without the poller.
     pub(in crate::engine) fn detach(&self, connection: &mut ClientConnection) {
         let Some(token) = connection.slot.take() else { return };
         self.slots().vacate(token);
@@ -213,32 +220,33 @@ impl Parking {
         }
     }
 
-    /// Gives up the slot of a connection that was lost.
+    /// Releases the slot of a lost connection.
     pub(in crate::engine) fn give_up(&self, slot: Option<u64>) {
         if let Some(token) = slot {
             self.slots().vacate(token);
         }
     }
 
-    /// Gives up the slot of a connection and closes it.
+    /// Closes a connection and releases the slot.
     pub(in crate::engine) fn close_one(&self, mut connection: Box<ClientConnection>) {
         if Arc::strong_count(&connection.stream) > 1 {
-            // A body that outlives its exchange holds the socket: what goes on there must not be reported for ever.
+            // A body outliving its exchange holds the socket, whose events must not be reported for
+            // ever.
             self.detach(&mut connection);
-            // An end of our side now would come before the reset that is to tell that it is none.
+            // A FIN now would precede the reset, and look like the end of the answer.
             let how = if connection.stream.is_aborted() { Shutdown::Read } else { Shutdown::Both };
             let _ = connection.stream.shutdown(how);
         } else if let Some(token) = connection.slot.take() {
             // Closing the descriptor ends its registration with the poller.
             self.slots().vacate(token);
         }
-        // What a parked answer is made of is the handler's own, and so is what happens when it is dropped.
+        // A parked answer holds values of the handler, and dropping them may panic.
         if catch_unwind(AssertUnwindSafe(|| drop(connection))).is_err() {
             log::error!("dropping what a handler has made panicked");
         }
     }
 
-    /// When the next deadline may pass.
+    /// The time at which the next deadline may pass.
     pub(in crate::engine) fn next_due(&self) -> Option<Instant> {
         self.slots().deadlines.earliest()
     }
@@ -251,7 +259,7 @@ impl Parking {
             let place = place(key);
             let Some(slot) = slots.slots.get_mut(place as usize) else { continue };
             if slot.listed != Some(when) {
-                // An entry from before the deadline moved forward; there is an earlier one that counts.
+                // A stale entry: the deadline has moved forward, and an earlier entry counts.
                 continue;
             }
             slot.listed = None;
@@ -267,17 +275,17 @@ impl Parking {
         due
     }
 
-    /// Lets nothing be parked any more but what is to end well, and gives out the rest of what is.
+    /// Admits only connections under way or lingering from now on, and returns all others.
     pub(in crate::engine) fn close(&self) -> Vec<Box<ClientConnection>> {
         self.fetch_all(Admits::UnderWay)
     }
 
-    /// Lets nothing at all be parked any more, and gives out what is.
+    /// Admits no connection from now on, and returns all parked ones.
     pub(in crate::engine) fn close_for_good(&self) -> Vec<Box<ClientConnection>> {
         self.fetch_all(Admits::Nobody)
     }
 
-    /// Fetches all those that may no longer be parked.
+    /// Changes the admission, and fetches all connections no longer admitted.
     fn fetch_all(&self, admits: Admits) -> Vec<Box<ClientConnection>> {
         let mut slots = self.slots();
         slots.admits = admits;
@@ -286,7 +294,7 @@ impl Parking {
         places.into_iter().filter_map(|place| slots.fetch(u32::try_from(place).ok()?)).collect()
     }
 
-    /// How many connections are parked.
+    /// The number of parked connections.
     pub(in crate::engine) fn len(&self) -> usize {
         self.slots().parked
     }
@@ -298,7 +306,7 @@ impl Parking {
         Ok(token)
     }
 
-    /// Nothing under this lock can panic half way, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn slots(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -313,7 +321,7 @@ impl Slots {
         }
     }
 
-    /// Gives a place away.
+    /// Assigns a slot. Returns the token.
     fn give(&mut self) -> u64 {
         let place = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { generation: 0, state: State::Free, is_ended: false, listed: None });
@@ -326,7 +334,7 @@ impl Slots {
         u64::from(slot.generation) << 32 | u64::from(place)
     }
 
-    /// Takes the connection off a place, which stays its own.
+    /// Takes the connection out of a slot, which stays assigned.
     fn fetch(&mut self, place: u32) -> Option<Box<ClientConnection>> {
         let slot = self.slots.get_mut(place as usize).filter(|slot| matches!(slot.state, State::Parked(_)))?;
         let State::Parked(connection) = std::mem::replace(&mut slot.state, State::Away { is_ready: false }) else {
@@ -344,14 +352,14 @@ impl Slots {
         }
     }
 
-    /// The slot that `token` was given for, unless it has been given away again.
+    /// The slot `token` was issued for, unless freed or reassigned.
     fn current(&mut self, token: u64) -> Option<&mut Slot> {
         let slot = self.slots.get_mut(index(token))?;
         (u64::from(slot.generation) == token >> 32 && !matches!(slot.state, State::Free)).then_some(slot)
     }
 }
 
-/// The place that a token is for: its lower half.
+/// The slot number of a token: the lower half.
 fn place(token: u64) -> u32 {
     u32::try_from(token & u64::from(u32::MAX)).unwrap_or(u32::MAX)
 }
@@ -360,9 +368,9 @@ fn index(token: u64) -> usize {
     place(token) as usize
 }
 
-/// How many entries that count for nothing there may be besides as many as there are places.
+/// The number of stale deadline entries tolerated, beyond one per slot.
 const SPARE: usize = 64;
-/// Generations stay below the token that stands for a wake-up.
+/// The greatest generation, so that tokens stay below the wake-up token.
 const GENERATIONS: u32 = u32::MAX >> 1;
 
 #[cfg(test)]

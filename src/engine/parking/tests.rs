@@ -1,4 +1,4 @@
-//! Slots are given, watched, given up and given again.
+//! Slots are assigned, watched, released and reassigned.
 
 mod interleavings;
 
@@ -13,7 +13,7 @@ use crate::message::Request;
 use crate::net::stream::Stream;
 use crate::settings::Settings;
 
-/// A connection whose deadline is `patience` away, and its client.
+/// Creates a connection with a deadline `patience` away, and its client.
 fn connection(patience: Duration) -> (Box<ClientConnection>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -40,7 +40,7 @@ fn park(parking: &Parking, connection: Box<ClientConnection>) -> bool {
     }
 }
 
-/// The tokens reported within `millis`, one wait.
+/// Returns the tokens reported within `millis`, in one wait.
 fn reported(parking: &Parking, millis: u64) -> Vec<u64> {
     let mut batch = Batch::new(8);
     parking.wait(&mut batch, 8, Some(Duration::from_millis(millis))).unwrap();
@@ -187,10 +187,11 @@ fn the_one_that_has_been_idle_for_longest_goes_first() {
         park(&parking, connection);
         clients.push(client);
     }
-    // One that has not been served yet is not idle, only silent; one that has begun is neither.
+    // A connection not served yet is silent, not idle; a connection with a request begun is
+    // neither.
     let (silent, _silent_client) = connection(LONG);
     park(&parking, silent);
-    // The first is heard of again, which makes it the last.
+    // The first has a new event, which makes it the last.
     clients[0].write_all(b"x").unwrap();
     let token = reported(&parking, 5000).into_iter().find(|token| index(*token) == 0).unwrap();
     park(&parking, parking.fetch(token, false).unwrap());
@@ -245,7 +246,8 @@ fn entries_do_not_pile_up_as_deadlines_come_nearer() {
     let (mut connection, _client) = connection(LONG);
     let begun = Instant::now();
     for round in 0..1000 {
-        // Idle for long, and fetched out; then with an answer that waits for its client, until that is due.
+        // Idle for long, and fetched; then parked until a deadline, with an answer waiting for the
+        // client.
         connection.deadline = begun + LONG + Duration::from_millis(round);
         park(&parking, connection);
         let mut fetched = parking.slots().fetch(0).unwrap();

@@ -1,22 +1,24 @@
-//! Connections that give way for others: silent ones first, then those that have been idle between two requests for longest.
+//! Eviction of connections to make room: silent ones first, then those idle between two requests
+//! for longest.
 
 use super::Pool;
 use crate::engine::connection::ClientConnection;
 
 impl Pool {
-    /// Closes one connection so that another has room: the one that has never sent a byte for longest, or, if there is none, the one that
-    /// has been idle for longest. Returns false if there is none of either kind.
+    /// Closes one connection to make room: the one without a single byte for longest, or, if there
+    /// is none, the one idle for longest. Returns false if none could be closed.
     pub(in crate::engine) fn make_room(&self) -> bool {
         self.evict(|| self.parking.fetch_first_to_go())
     }
 
-    /// Closes the connection that has been idle for longest, if more than `most` are. Returns true if it has closed one.
+    /// Closes the connection idle for longest, if more than `most` are idle. Returns true if one
+    /// was closed.
     pub(super) fn evict_idle(&self, most: usize) -> bool {
         self.evict(|| self.parking.fetch_idlest(most))
     }
 
-    /// Closes the first connection of `candidates` that has nothing to read. The others are given to the reactor, which would have been
-    /// told of their input anyway: a request that has come is answered.
+    /// Closes the first connection of `candidates` without unread input. The others are given to
+    /// the reactor, which answers their requests.
     fn evict(&self, mut candidates: impl FnMut() -> Option<Box<ClientConnection>>) -> bool {
         for _ in 0..LOOKS {
             let Some(candidate) = candidates() else { return false };
@@ -29,7 +31,7 @@ impl Pool {
         false
     }
 
-    /// Gives a connection in whose socket something was found to the reactor.
+    /// Gives a connection with unread input to the reactor.
     pub(super) fn look_again(&self, mut connection: Box<ClientConnection>) {
         connection.note_input();
         self.ready.push(connection);
@@ -37,5 +39,6 @@ impl Pool {
     }
 }
 
-/// Connections looked at for one that can be closed. Each look is a system call of the thread that accepts.
+/// The number of candidates checked at an eviction. Each check is a system call of the accepting
+/// thread.
 const LOOKS: usize = 64;

@@ -1,6 +1,6 @@
-//! Connections that outlive an engine: at a restart, those that wait for a request are handed from one to the next.
+//! The handover at a restart: connections waiting for a request pass from one engine to the next.
 //!
-//! What is in the middle of an exchange is finished where it began, and told to close.
+//! An exchange under way is finished by its own engine, and the client is told to close.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,17 +10,17 @@ use super::Pool;
 use crate::engine::connection::ClientConnection;
 use crate::net::poll::Interest;
 
-/// Those that wait to be handed on; `None` while nobody is to come after.
+/// Connections waiting for the next engine; `None` unless an engine is to follow.
 #[derive(Default)]
 pub(in crate::engine) struct Handover(Mutex<Option<Vec<Box<ClientConnection>>>>);
 
 impl Handover {
-    /// Keeps from now on.
+    /// Starts to keep connections.
     pub(in crate::engine) fn begin(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
     }
 
-    /// Gives out what was kept, and keeps no more.
+    /// Returns the connections kept, and keeps no more.
     pub(in crate::engine) fn end(&self) -> Vec<Box<ClientConnection>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
@@ -29,7 +29,7 @@ impl Handover {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// Gives it back if nobody wants it any more.
+    /// Keeps a connection, or returns it as an error after the end of the handover.
     fn keep(&self, connection: Box<ClientConnection>) -> Result<(), Box<ClientConnection>> {
         match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(kept) => {
@@ -42,14 +42,15 @@ impl Handover {
 }
 
 impl Pool {
-    /// Closes a connection that cannot stay, or keeps it for the engine that comes after.
+    /// Closes a connection that cannot stay, or keeps it for the next engine.
     pub(in crate::engine) fn part_with(&self, mut connection: Box<ClientConnection>) {
         if !self.handover.is_wanted() || !connection.may_move() {
             return self.parking.close_one(connection);
         }
         self.parking.detach(&mut connection);
         connection.watched = Interest::Read;
-        // It counts no more among those that this engine waits for, and what it carries would tell of this one's end.
+        // This engine no longer waits for the connection, and the extensions would report this
+        // engine's end.
         connection.ticket = None;
         connection.extensions = Extensions::new();
         if let Err(connection) = self.handover.keep(connection) {
@@ -57,10 +58,11 @@ impl Pool {
         }
     }
 
-    /// Goes on with a connection whose client has sent something by the time a stop begins; parts with any other.
+    /// Continues a connection if the client has sent something before the stop; parts with any
+    /// other.
     ///
-    /// A client whose request has come is answered and told `ClientConnection: close`. A reset instead would leave it without knowing
-    /// whether its request was carried out, and a POST must not be repeated then (RFC 9110 §9.2.2).
+    /// A request already sent is answered with `Connection: close`. After a reset the client could
+    /// not know if the request was carried out, and must not repeat a POST then (RFC 9110 §9.2.2).
     pub(in crate::engine) fn dismiss(&self, connection: Box<ClientConnection>) {
         if self.handover.is_wanted() || !connection.has_unread_input() {
             return self.part_with(connection);
@@ -68,17 +70,17 @@ impl Pool {
         self.look_again(connection);
     }
 
-    /// Takes over a connection from the engine before, if there may be one more.
+    /// Takes over a connection from the previous engine, within the limit of connections.
     pub(in crate::engine) fn adopt(&self, mut connection: Box<ClientConnection>) {
         connection.count_in(&self.open);
-        // A handshake that begins from now on goes by the certificates and settings there are now.
+        // Later handshakes use the current certificates and settings.
         if let (Some(stream), Some(tls)) = (Arc::get_mut(&mut connection.stream), &self.service().tls) {
             stream.follow(tls);
         }
         if self.service().config.get().connections.is_some_and(|most| self.open.count() > most) {
             return self.parking.close_one(connection);
         }
-        // Bytes that were received already are not reported once more.
+        // Bytes received already are not reported again.
         self.ready.push(connection);
         self.call_reactor();
     }

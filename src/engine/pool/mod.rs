@@ -1,4 +1,4 @@
-//! The state that all threads of a running server share: its connections, wherever they are, and its workers.
+//! The state shared by all threads of a running server: connections and workers.
 
 pub(in crate::engine) mod eviction;
 pub(in crate::engine) mod handover;
@@ -33,14 +33,14 @@ use crate::engine::service::handle::WorkerHandle;
 use crate::engine::service::open::OpenConnections;
 use crate::net::poll::Alarm;
 
-/// The state that all threads of a running server share.
+/// The state shared by all threads of a running server.
 pub(in crate::engine) struct Pool {
     service: Arc<Service>,
-    /// Connections that wait for their clients.
+    /// Connections waiting for their clients.
     pub(in crate::engine) parking: Parking,
-    /// Connections that the reactor can go on with.
+    /// Connections ready for the reactor.
     pub(in crate::engine) ready: ReadyConnections,
-    /// Connections whose request waits for a worker.
+    /// Connections with a request waiting for a worker.
     pub(in crate::engine) queue: Queue,
     pub(in crate::engine) role: Role,
     /// Wakes the guard.
@@ -48,15 +48,15 @@ pub(in crate::engine) struct Pool {
     pub(in crate::engine) threads: Threads,
     pub(in crate::engine) waiters: Waiters,
     pub(in crate::engine) upgraded: Sockets,
-    /// Connections that are open, wherever they are.
+    /// The counter of open connections.
     pub(in crate::engine) open: Arc<OpenConnections>,
     pub(in crate::engine) accepted: AtomicU64,
-    /// Connections for the engine that comes after.
+    /// Connections for the next engine.
     pub(in crate::engine) handover: Handover,
-    /// Warnings that all workers are busy, and that the system refuses threads.
+    /// The rate limits of two warnings: all workers are busy, and the system refuses threads.
     pub(in crate::engine) overload_warning: OnceASecond,
     pub(in crate::engine) thread_warning: OnceASecond,
-    /// Errors while accepting.
+    /// The number of errors while accepting.
     pub(in crate::engine) socket_errors: AtomicU64,
 }
 
@@ -89,17 +89,17 @@ impl Pool {
         self.service.is_shutting_down()
     }
 
-    /// True if there is nothing more to do.
+    /// True if the stop is complete, and threads have to leave.
     pub(in crate::engine) fn is_over(&self) -> bool {
         self.service.is_over()
     }
 
     // ---- connections ----
 
-    /// Brings in a connection that was just accepted: it waits for its first bytes, without a thread.
+    /// Takes a connection just accepted, and parks it until the first bytes.
     ///
-    /// If there are as many as there may be, it takes the place of one that [gives way](Self::make_room); if none does, it is turned
-    /// away.
+    /// At the limit of connections, another connection [is evicted](Self::make_room). If none can
+    /// be evicted, the new connection is refused.
     pub(in crate::engine) fn bring(&self, mut connection: Box<ClientConnection>, config: &Config) {
         connection.count_in(&self.open);
         if config.connections.is_some_and(|most| self.open.count() > most) && !self.make_room() {
@@ -109,7 +109,7 @@ impl Pool {
         self.park(connection, config);
     }
 
-    /// Parks a connection, or gives it to the reactor if something has arrived already.
+    /// Parks a connection, or gives it to the reactor if an event has come already.
     fn park(&self, connection: Box<ClientConnection>, config: &Config) {
         if let Some(connection) = self.park_unless_ready(connection, config) {
             self.ready.push(connection);
@@ -117,7 +117,8 @@ impl Pool {
         }
     }
 
-    /// Parks a connection, or closes it if it cannot be parked. Returns it if something has arrived already.
+    /// Parks a connection, or closes it if parking is impossible. Returns the connection if an
+    /// event has come already.
     pub(in crate::engine) fn park_unless_ready(
         &self,
         connection: Box<ClientConnection>,
@@ -136,19 +137,19 @@ impl Pool {
         None
     }
 
-    /// Closes those that have been idle for longest while more are idle than may be.
+    /// Closes the connection idle for longest if too many are idle.
     pub(in crate::engine) fn keep_idle_within(&self, config: &Config) {
         if let Some(most) = config.idle_connections {
             self.evict_idle(most);
         }
     }
 
-    /// Does at once what a config that was just put in force asks of what is there already.
+    /// Applies a new config to the existing connections and workers at once.
     pub(in crate::engine) fn reshape(self: &Arc<Self>, work: fn(&Arc<Self>, &Arc<WorkerHandle>)) -> io::Result<()> {
         let config = self.service.config.get();
         while config.idle_connections.is_some_and(|most| self.evict_idle(most)) {}
         while self.threads.len() < config.threads_min && self.hire(work)? {}
-        // Those that sleep are to find out whether they are too many now, and those that wait at the poller.
+        // Sleeping workers, and those at the poller, check again if there is a surplus.
         self.clear_poller();
         self.ring();
         Ok(())
@@ -156,21 +157,21 @@ impl Pool {
 
     // ---- waking ----
 
-    /// Wakes the holder of the reactor role, to look at what has changed.
+    /// Wakes the holder of the reactor role to look for changes.
     pub(in crate::engine) fn call_reactor(&self) {
         if self.role.is_held_by(0) {
-            // It may wait for its alarm alone. Whoever takes the role from it looks at everything.
+            // The guard may wait for the alarm alone. A worker taking the role looks at everything.
             self.call_guard(Duration::ZERO);
         } else {
             self.parking.wake();
         }
     }
 
-    /// Wakes a worker that sleeps, to look at the queue; true if one does, and is on its way. If none does, one that waits at the poller
-    /// is called: it may be on its way to something else.
+    /// Wakes a sleeping worker to look at the queue. Returns true if there was one. Otherwise a
+    /// worker at the poller is called, which may be about to serve an arrival instead.
     pub(in crate::engine) fn call_worker(&self) -> bool {
         let is_coming = self.threads.call();
-        // Under a worker's role the call would be the holder's.
+        // If a worker held the role, the call would reach that worker.
         if !is_coming && self.role.is_held_by(0) && self.waiters.is_any() {
             self.parking.wake();
         }
@@ -184,9 +185,10 @@ impl Pool {
         }
     }
 
-    /// Lets the guard sleep: no handler runs that it has to look after.
+    /// Lets the guard sleep: no handler needs watching.
     pub(in crate::engine) fn dismiss_guard(&self) {
-        // In this order: an alarm that another thread sets in between stays set, and is set anew if need be.
+        // In this order: an alarm set by another thread in between stays set, and is set anew if
+        // needed.
         if let Err(error) = self.alarm.unset() {
             log::error!("unsetting the guard's alarm failed: {error}");
         }
@@ -197,15 +199,15 @@ impl Pool {
         &self.alarm
     }
 
-    /// Wakes all threads, to see that the server stops or is over.
+    /// Wakes all threads to notice that the server stops or is over.
     pub(in crate::engine) fn ring(&self) {
         self.threads.ring();
         self.parking.wake();
         self.call_guard(Duration::ZERO);
     }
 
-    /// Gives the reactor role of worker `number` to the guard, and sees to it that a worker waits at the poller; false if it has lost
-    /// the role. If none can, the guard polls at once.
+    /// Gives the reactor role of worker `number` to the guard, and makes a worker wait at the
+    /// poller. If none can, the guard polls at once. Returns false if the worker has lost the role.
     pub(in crate::engine) fn pass_role(&self, number: u32) -> bool {
         let is_given = self.role.give_up(number);
         if is_given {
@@ -224,18 +226,20 @@ impl Pool {
         }
     }
 
-    /// Wakes the holder of the reactor role if there is something to be done that the calling thread, which does not hold it any
-    /// more, may have brought after the holder had looked.
+    /// Wakes the holder of the reactor role if connections are ready or queued. The calling thread,
+    /// no longer the holder, may have added them after the holder's last look.
     pub(in crate::engine) fn hand_over(&self) {
         if !self.ready.is_empty() || !self.queue.is_empty() {
             self.call_reactor();
         }
     }
 
-    /// Sleeps until there is work. False: there was none for `thread_idle_timeout`, and there are more workers than need be.
+    /// Sleeps until there is work. Returns false after `thread_idle_timeout` without work if the
+    /// worker is surplus.
     pub(in crate::engine) fn sleep(&self, handle: &Arc<WorkerHandle>, config: &Config) -> bool {
         let is_extra = self.threads.fall_asleep(handle, config.threads_min);
-        // A request may have been queued, or a stop begun, before it could be seen that this worker sleeps.
+        // A request may have been queued, or a stop begun, before this worker was registered as
+        // sleeping.
         if !self.queue.is_empty() || self.is_over() {
             if !self.threads.get_up(handle) {
                 self.threads.come();
@@ -260,7 +264,7 @@ impl Pool {
         }
     }
 
-    /// Dismisses a worker that sleeps, if there are more than need be. True: it stays, awake.
+    /// Dismisses a sleeping worker if there is a surplus. Returns true if the worker stays, awake.
     fn leave_or_stay(&self, handle: &WorkerHandle, config: &Config) -> bool {
         match self.threads.dismiss(handle, config.threads_min) {
             Dismissed::Goes => false,
@@ -272,9 +276,9 @@ impl Pool {
         }
     }
 
-    // ---- who comes and goes ----
+    // ---- hiring and leaving ----
 
-    /// Adds a worker that runs `work`; `Ok(false)` if there are as many as there may be.
+    /// Adds a worker running `work`; `Ok(false)` at the maximum, or if the server is over.
     pub(in crate::engine) fn hire(self: &Arc<Self>, work: fn(&Arc<Self>, &Arc<WorkerHandle>)) -> io::Result<bool> {
         if self.is_over() {
             return Ok(false);
@@ -291,7 +295,7 @@ impl Pool {
         })
     }
 
-    /// Runs `serve` on a thread of its own that belongs to the server.
+    /// Runs `serve` on a new thread of the server.
     fn hire_for_upgrade(self: &Arc<Self>, serve: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let pool = Arc::clone(self);
         self.threads.hire_for_upgrade(self.service.config.get().stack_size, move || {
@@ -302,11 +306,12 @@ impl Pool {
         })
     }
 
-    /// Waits for `time`, or until the server stops; says whether it does.
+    /// Waits for `time`, or until the server stops. Returns true if the server stops.
     pub(in crate::engine) fn stops_within(&self, time: Duration) -> bool {
         self.threads.wait(time, || self.is_stopping())
     }
 }
 
-/// The time for which a handler may keep the reactor role, and arrivals wait at a poller that nobody waits at.
+/// The time limit of a handler holding the reactor role, and of arrivals at a poller without a
+/// waiting thread.
 pub(in crate::engine) const TICK: Duration = Duration::from_millis(1);

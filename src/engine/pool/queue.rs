@@ -1,8 +1,10 @@
-//! The bounded queue between the reactor, which reads requests, and the workers, which run their handlers.
+//! The bounded queue between the reactor, which reads requests, and the workers, which run
+//! handlers.
 //!
-//! A request that finds the queue full waits beside it, in order, until there is room. The time of each runs from the moment it came
-//! here: after `accepted_queue_timeout` the reactor takes it out and answers 503. So the waits of many never add up, and neither
-//! the thread that accepts nor the reactor ever waits for a worker.
+//! A request finding the queue full waits beside the queue, in order, until there is room. After
+//! `accepted_queue_timeout`, counted from the arrival here, the reactor takes the request out and
+//! answers 503. Waits therefore never add up, and neither the accepting thread nor the reactor ever
+//! waits for a worker.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,38 +15,38 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 
 use crate::engine::connection::ClientConnection;
 
-/// Connections whose request waits for a worker, the longest waiting first.
+/// Connections with a request waiting for a worker, the longest waiting first.
 pub(crate) struct Queue {
     sender: Sender<Waiting>,
     receiver: Receiver<Waiting>,
-    /// The number of requests in `aside`, so that its lock is taken only if there are some.
+    /// The number of requests in `aside`, so that the lock is taken only if there are some.
     outside: AtomicUsize,
     aside: Mutex<Aside>,
 }
 
-/// A connection, and since when it waits.
+/// A connection, and the start of the wait.
 struct Waiting {
     since: Instant,
     connection: Box<ClientConnection>,
 }
 
-/// Those that are not in the channel.
+/// Connections outside the channel.
 #[derive(Default)]
 struct Aside {
-    /// The first of all, once it was looked at.
+    /// The first of all, once looked at.
     first: Option<Waiting>,
-    /// Those that found no room, behind all others.
+    /// Connections without room in the channel, behind all others.
     last: VecDeque<Waiting>,
 }
 
 impl Queue {
-    /// A queue of `capacity` places; `None`: no limit.
+    /// Creates a queue for `capacity` connections; `None`: no limit.
     pub(crate) fn new(capacity: Option<usize>) -> Self {
         let (sender, receiver) = capacity.map_or_else(unbounded, bounded);
         Self { sender, receiver, outside: AtomicUsize::new(0), aside: Mutex::default() }
     }
 
-    /// Puts a connection at the end.
+    /// Appends a connection.
     pub(crate) fn push(&self, connection: Box<ClientConnection>, now: Instant) {
         let mut waiting = Waiting { since: now, connection };
         if self.outside.load(Ordering::SeqCst) == 0 {
@@ -58,12 +60,12 @@ impl Queue {
         self.refill(&mut aside);
     }
 
-    /// True if a request that comes now would have to wait beside it.
+    /// True if another request would have to wait beside the queue.
     pub(crate) fn is_full(&self) -> bool {
         self.outside.load(Ordering::SeqCst) > 0 || self.sender.is_full()
     }
 
-    /// Takes the first.
+    /// Takes the first connection.
     pub(crate) fn take(&self) -> Option<Box<ClientConnection>> {
         if self.outside.load(Ordering::SeqCst) > 0 {
             let mut aside = self.aside();
@@ -74,12 +76,12 @@ impl Queue {
         self.receiver.try_recv().ok().map(|waiting| waiting.connection)
     }
 
-    /// The time since which the first waits.
+    /// The start of the first connection's wait.
     pub(crate) fn oldest(&self) -> Option<Instant> {
         self.first(&mut self.aside()).map(|first| first.since)
     }
 
-    /// Takes the first if it has waited since `since` or longer.
+    /// Takes the first connection if waiting since `since` or longer.
     pub(crate) fn take_overdue(&self, since: Instant) -> Option<Box<ClientConnection>> {
         let mut aside = self.aside();
         let is_overdue = self.first(&mut aside).is_some_and(|first| first.since <= since);
@@ -88,9 +90,9 @@ impl Queue {
         overdue.map(|waiting| waiting.connection)
     }
 
-    /// The number of requests that wait, those beside the queue included.
+    /// The number of waiting requests, including those beside the queue.
     pub(crate) fn len(&self) -> usize {
-        // Under the lock, or one that goes from beside the queue into it could be seen in neither.
+        // Under the lock, so that a request moving into the channel is not missed.
         let aside = self.aside();
         self.receiver.len() + usize::from(aside.first.is_some()) + aside.last.len()
     }
@@ -99,7 +101,7 @@ impl Queue {
         self.len() == 0
     }
 
-    /// Looks at the first, which leaves the channel for that.
+    /// Returns the first connection, after taking it out of the channel.
     fn first<'a>(&self, aside: &'a mut Aside) -> Option<&'a Waiting> {
         if aside.first.is_none() {
             aside.first = self.next(aside);
@@ -108,13 +110,13 @@ impl Queue {
         aside.first.as_ref()
     }
 
-    /// Takes the first of those behind `aside.first`. The channel may be empty while some wait beside it: a worker that has seen none
-    /// there takes from the channel, and lets none in.
+    /// Takes the first connection behind `aside.first`. The channel may be empty while connections
+    /// wait beside it: a worker reading 0 from `outside` takes from the channel without a refill.
     fn next(&self, aside: &mut Aside) -> Option<Waiting> {
         self.receiver.try_recv().ok().or_else(|| aside.last.pop_front())
     }
 
-    /// Lets in those that there is room for.
+    /// Moves connections into the channel while there is room.
     fn refill(&self, aside: &mut Aside) {
         while let Some(waiting) = aside.last.pop_front() {
             if let Err(TrySendError::Full(back) | TrySendError::Disconnected(back)) = self.sender.try_send(waiting) {
@@ -125,7 +127,7 @@ impl Queue {
         self.outside.store(usize::from(aside.first.is_some()) + aside.last.len(), Ordering::SeqCst);
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn aside(&self) -> MutexGuard<'_, Aside> {
         self.aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -141,7 +143,7 @@ mod tests {
     use crate::net::stream::Stream;
     use crate::settings::Settings;
 
-    /// A connection that is known by what `answered` says.
+    /// Creates a connection identified by `answered`.
     fn connection(number: u64) -> Box<ClientConnection> {
         let config = Config::resolve(&Settings::default()).unwrap();
         let stream = Stream::Script(Script::default());
@@ -150,7 +152,8 @@ mod tests {
         connection
     }
 
-    /// A queue of `capacity` places with connections 1 to `count`, which came a second after each other.
+    /// Creates a queue for `capacity` connections, holding connections 1 to `count`, one second
+    /// apart.
     fn filled(capacity: usize, count: u64) -> (Queue, Instant) {
         let (queue, start) = (Queue::new(Some(capacity)), Instant::now());
         (1..=count).for_each(|number| queue.push(connection(number), start + Duration::from_secs(number)));
@@ -177,7 +180,7 @@ mod tests {
     fn connections_beside_an_empty_channel_are_found() {
         for look in [|queue: &Queue| queue.oldest().is_some(), |queue: &Queue| queue.take().is_some()] {
             let (queue, _) = filled(1, 2);
-            // As a worker does that has seen none beside the channel before the second came.
+            // Like a worker that looked beside the channel before the second connection came.
             queue.receiver.try_recv().unwrap();
             assert!(!queue.is_empty() && look(&queue));
         }

@@ -1,16 +1,16 @@
-//! A limit on how often something is logged, whichever thread logs it.
+//! A rate limit for log messages, across all threads.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Once a second at most.
+/// Allows one message a second.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct OnceASecond(Mutex<Option<Instant>>);
 
 impl OnceASecond {
-    /// True if the last time that this was true lies a second back.
+    /// True at first, then once a second at most.
     pub(in crate::engine) fn is_due(&self, now: Instant) -> bool {
-        // An instant is copied under this lock, and nothing else, so poison says nothing.
+        // Only an instant is copied under this lock, so poisoning is ignored.
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = last.is_none_or(|last| now.saturating_duration_since(last) >= SECOND);
         if is_due {

@@ -1,28 +1,29 @@
-//! Connections that the reactor can go on with, wherever the role is just then.
+//! Connections ready for the reactor, independent of the holder of the role.
 //!
-//! They lie here and not with the holder, so that nothing is held up by a holder that is caught in a handler: the next one goes on.
+//! A holder stuck in a handler therefore delays no ready connection: the next holder continues with
+//! the same list.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::engine::connection::ClientConnection;
 
-/// The connections to go on with next.
+/// The connections to advance next.
 #[derive(Default)]
 pub(in crate::engine) struct ReadyConnections(Mutex<Lists>);
 
 #[derive(Default)]
 struct Lists {
-    /// Clients that have been served before, and have something new.
+    /// Clients served before, with a new event.
     first: VecDeque<Box<ClientConnection>>,
-    /// New clients, and those that had their share and have more.
+    /// New clients, and clients with more input after using up their quota.
     later: VecDeque<Box<ClientConnection>>,
-    /// Clients that there is no room for.
+    /// Clients to be refused for lack of room.
     unwanted: Vec<Box<ClientConnection>>,
 }
 
 impl ReadyConnections {
-    /// Adds connections that something was reported of.
+    /// Adds connections with a reported event.
     pub(in crate::engine) fn extend(&self, reported: impl Iterator<Item = Box<ClientConnection>>) {
         let mut lists = self.lists();
         for connection in reported {
@@ -34,17 +35,18 @@ impl ReadyConnections {
         }
     }
 
-    /// Adds a connection behind those that have not had their share.
+    /// Adds a connection to the second rank.
     pub(in crate::engine) fn push(&self, connection: Box<ClientConnection>) {
         self.lists().later.push_back(connection);
     }
 
-    /// Adds a connection that is to be told that there is no room.
+    /// Adds a connection to be refused for lack of room.
     pub(super) fn refuse(&self, connection: Box<ClientConnection>) {
         self.lists().unwanted.push(connection);
     }
 
-    /// Takes the next; one of those that come later only if `any`. Returns with it whether it was one of those.
+    /// Takes the next connection, one of the second rank only if `any`. The flag is true for a
+    /// connection of the second rank.
     pub(in crate::engine) fn pop(&self, any: bool) -> Option<(Box<ClientConnection>, bool)> {
         let mut lists = self.lists();
         if let Some(connection) = lists.first.pop_front() {
@@ -54,12 +56,12 @@ impl ReadyConnections {
         later.map(|connection| (connection, true))
     }
 
-    /// Takes those that there is no room for.
+    /// Takes the connections to be refused.
     pub(in crate::engine) fn take_unwanted(&self) -> Vec<Box<ClientConnection>> {
         std::mem::take(&mut self.lists().unwanted)
     }
 
-    /// Takes all.
+    /// Takes all connections.
     pub(in crate::engine) fn drain(&self) -> Vec<Box<ClientConnection>> {
         let Lists { first, later, unwanted } = std::mem::take(&mut *self.lists());
         first.into_iter().chain(later).chain(unwanted).collect()
@@ -70,7 +72,7 @@ impl ReadyConnections {
         lists.first.is_empty() && lists.later.is_empty() && lists.unwanted.is_empty()
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn lists(&self) -> MutexGuard<'_, Lists> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

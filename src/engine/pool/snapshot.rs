@@ -1,4 +1,4 @@
-//! What all have counted, as of one moment.
+//! A snapshot of all counters.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use super::Pool;
 use crate::address::BindAddr;
 use crate::statistics::{Serving, Statistics, Worker};
 
-/// Adds up what everybody at `pool` has counted.
+/// Adds up the counters of all threads of `pool`.
 pub(in crate::engine) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Duration) -> Statistics {
     let (handles, sum) = pool.threads.accounts();
     let now = Instant::now();

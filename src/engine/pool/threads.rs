@@ -1,4 +1,4 @@
-//! The threads there are: who has come, who sleeps, who has left and can be joined.
+//! The threads of a server: present, sleeping, or gone and to be joined.
 
 use std::collections::HashMap;
 use std::io;
@@ -17,31 +17,32 @@ use crate::net::stream::Stream;
 #[derive(Default)]
 pub(in crate::engine) struct Threads {
     roster: Mutex<Roster>,
-    /// Rings when somebody has left, and when the server stops.
+    /// Notified when a thread was added or has left, and when the server stops.
     changed: Condvar,
     /// The counters of the guard.
     pub(in crate::engine) others: Arc<Counters>,
-    /// Workers that were woken, or added, and have not looked at the queue yet.
+    /// Workers woken or added that have not looked at the queue yet.
     coming: AtomicUsize,
 }
 
 #[derive(Default)]
 struct Roster {
     handles: Vec<Arc<WorkerHandle>>,
-    /// Those who sleep, the last to fall asleep at the end: it is called first, its memory being the warmest.
+    /// Sleeping workers, the last to fall asleep at the end. The last is woken first, because its
+    /// caches are the warmest.
     idle: Vec<Arc<WorkerHandle>>,
     threads: HashMap<ThreadId, JoinHandle<()>>,
-    /// Threads that have left and can be joined.
+    /// Threads that have left, to be joined.
     gone: Vec<JoinHandle<()>>,
-    /// The counts of workers that have left.
+    /// The counters of workers that have left.
     past: Counters,
     last_number: u32,
-    /// Workers whose thread is being started.
+    /// The number of workers being started.
     starting: usize,
 }
 
 impl Threads {
-    /// Adds a worker that runs `work`; `Ok(false)` if there are `most` already.
+    /// Adds a worker running `work`; `Ok(false)` if there are `most` already.
     pub(super) fn hire(
         &self,
         most: Option<usize>,
@@ -59,7 +60,8 @@ impl Threads {
         };
         let own = Arc::clone(&handle);
         let builder = thread::Builder::new().name(handle.name()).stack_size(stack_size);
-        // Not under the lock: starting a thread takes a while, and workers go to sleep and are woken under it.
+        // Not under the lock, which is needed to sleep and to wake: starting a thread takes a
+        // while.
         self.coming.fetch_add(1, Ordering::SeqCst);
         let spawned = builder.spawn(move || work(&own));
         let mut roster = self.roster();
@@ -80,34 +82,34 @@ impl Threads {
         }
     }
 
-    /// Adds a thread that runs `serve` for an upgraded connection.
+    /// Adds a thread running `serve` for an upgraded connection.
     pub(super) fn hire_for_upgrade(&self, stack_size: usize, serve: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let builder = thread::Builder::new().name("drupe-upgrade".to_owned()).stack_size(stack_size);
-        // It waits until it is entered.
+        // The thread waits for the registration below.
         let thread = builder.spawn(serve)?;
         self.roster().threads.insert(thread.thread().id(), thread);
         self.changed.notify_all();
         Ok(())
     }
 
-    /// Waits until the calling thread, which was just hired, is entered.
+    /// Waits until the calling thread, just hired, is registered.
     pub(super) fn arrive(&self) {
         let id = thread::current().id();
         let is_absent = |roster: &mut Roster| !roster.threads.contains_key(&id);
         drop(self.changed.wait_while(self.roster(), is_absent).unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Notes that a worker that was woken, or added, is about to look at the queue.
+    /// Notes that a worker, woken or added, is about to look at the queue.
     pub(super) fn come(&self) {
         self.coming.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// The number of workers that were woken, or added, and have not looked at the queue yet.
+    /// The number of workers woken or added that have not looked at the queue yet.
     pub(in crate::engine) fn coming(&self) -> usize {
         self.coming.load(Ordering::SeqCst)
     }
 
-    /// Enters that the calling thread leaves, and gives up its handle if it has one.
+    /// Unregisters the calling thread, and its handle if any.
     pub(super) fn leave(&self, handle: Option<&WorkerHandle>) {
         let mut roster = self.roster();
         if let Some(handle) = handle {
@@ -122,43 +124,46 @@ impl Threads {
 
     // ---- asleep ----
 
-    /// Enters that `handle` falls asleep; says whether there are more than `least`.
+    /// Registers `handle` as sleeping. Returns true if there are more than `least` workers.
     pub(super) fn fall_asleep(&self, handle: &Arc<WorkerHandle>, least: usize) -> bool {
         let mut roster = self.roster();
         roster.idle.push(Arc::clone(handle));
         roster.handles.len() > least
     }
 
-    /// True if `handle` sleeps and no thread has called it yet.
+    /// True if `handle` sleeps and no thread has woken the worker yet.
     pub(super) fn is_asleep(&self, handle: &WorkerHandle) -> bool {
         self.roster().idle.iter().any(|idle| idle.number == handle.number)
     }
 
-    /// Enters that `handle` gets up by itself; false if it was called already.
+    /// Removes `handle` from the sleeping workers. Returns false if a thread has already woken the
+    /// worker.
     pub(super) fn get_up(&self, handle: &WorkerHandle) -> bool {
         self.roster().get_up(handle)
     }
 
-    /// Takes `handle` off the list for good if it is still asleep and there are more than `least`.
+    /// Dismisses `handle` if the worker still sleeps and there are more than `least` workers.
     pub(super) fn dismiss(&self, handle: &WorkerHandle, least: usize) -> Dismissed {
         let mut roster = self.roster();
-        // Under one lock, or two would go where there is one too many.
+        // Under one lock, or two workers could leave although only one is surplus.
         if !roster.get_up(handle) {
             return Dismissed::Called;
         }
         if roster.dismiss(handle, least) { Dismissed::Goes } else { Dismissed::Stays }
     }
 
-    /// Takes `handle`, whose worker is awake, off the list for good if there are more than `least`; true if so.
+    /// Dismisses `handle`, whose worker is awake, if there are more than `least` workers. Returns
+    /// true if so.
     pub(in crate::engine) fn dismiss_awake(&self, handle: &WorkerHandle, least: usize) -> bool {
         self.roster().dismiss(handle, least)
     }
 
-    /// Wakes a worker that sleeps, to look at the queue; false if none sleeps.
+    /// Wakes a sleeping worker to look at the queue. Returns false if there is none.
     pub(in crate::engine) fn call(&self) -> bool {
         let mut roster = self.roster();
         let Some(handle) = roster.idle.pop() else { return false };
-        // Under the lock: a worker that wakes by itself, and finds that it was called, takes itself off this count at once.
+        // Under the lock: a worker waking by itself decrements this counter as soon as it finds the
+        // call.
         self.coming.fetch_add(1, Ordering::SeqCst);
         drop(roster);
         handle.unpark();
@@ -172,7 +177,7 @@ impl Threads {
         !self.roster().idle.is_empty()
     }
 
-    /// Notes what worker `number` has been at since `since`, if it is still there.
+    /// Notes the request handled by worker `number` since `since`, if the worker still exists.
     pub(in crate::engine) fn note_task(&self, number: u32, method: Method, path: &str, since: Instant) {
         let Ok(target) = path.parse() else { return };
         if let Some(handle) = self.roster().handles.iter().find(|handle| handle.number == number) {
@@ -180,7 +185,7 @@ impl Threads {
         }
     }
 
-    /// The requests whose handlers run.
+    /// The requests with a running handler.
     pub(in crate::engine) fn tasks(&self) -> Vec<Task> {
         self.roster().handles.iter().filter_map(|handle| handle.task()).collect()
     }
@@ -190,45 +195,46 @@ impl Threads {
         self.roster().handles.len()
     }
 
-    /// The sum of all counters, of workers that have left too.
+    /// The sum of all counters, including those of workers that have left.
     pub(in crate::engine) fn counted(&self) -> Counters {
         let (handles, sum) = self.accounts();
         handles.iter().for_each(|handle| sum.absorb(&handle.counters));
         sum
     }
 
-    /// The workers there are, and what all others have counted.
+    /// The present workers, and the sum of all other counters.
     pub(super) fn accounts(&self) -> (Vec<Arc<WorkerHandle>>, Counters) {
         let others = Counters::default();
         others.absorb(&self.others);
-        // Both at one moment: who leaves goes from one to the other.
+        // Both under one lock: the counters of a leaving worker move from `handles` to `past`.
         let roster = self.roster();
         others.absorb(&roster.past);
         (roster.handles.clone(), others)
     }
 
-    /// True if `thread` belongs to the server.
+    /// True if `thread` is a worker or serves an upgraded connection.
     pub(in crate::engine) fn includes(&self, thread: ThreadId) -> bool {
         self.roster().threads.contains_key(&thread)
     }
 
-    /// True if all threads have left.
+    /// True if all workers and threads of upgraded connections have left.
     pub(in crate::engine) fn is_deserted(&self) -> bool {
         self.roster().threads.is_empty()
     }
 
     // ---- ending ----
 
-    /// Waits for `time`, or until `is_over` when something has changed; says whether it is.
+    /// Waits for `time`, or until a change makes `is_over` true. Returns `is_over`.
     pub(super) fn wait(&self, time: Duration, is_over: impl Fn() -> bool) -> bool {
         let wait = self.changed.wait_timeout_while(self.roster(), time, |_| !is_over());
         drop(wait.unwrap_or_else(PoisonError::into_inner));
         is_over()
     }
 
-    /// Wakes everybody who sleeps or waits here.
+    /// Wakes all threads sleeping or waiting here.
     pub(super) fn ring(&self) {
-        // Under the lock, so that nobody is just between looking and sleeping; and each once, for who finds nothing to do sleeps again.
+        // Under the lock, so that no worker is between the last check and sleep. Each is woken
+        // once, because a worker without work sleeps again.
         let mut roster = self.roster();
         let asleep = std::mem::take(&mut roster.idle);
         self.coming.fetch_add(asleep.len(), Ordering::SeqCst);
@@ -237,7 +243,8 @@ impl Threads {
         asleep.iter().for_each(|handle| handle.unpark());
     }
 
-    /// Waits until all have left but the calling thread, at the longest until `deadline`; says whether they have.
+    /// Waits until all threads except the calling one have left, at most until `deadline`. Returns
+    /// true if so.
     pub(in crate::engine) fn wait_for_leaving(&self, deadline: Instant) -> bool {
         let me = thread::current().id();
         let others = |roster: &Roster| roster.threads.keys().any(|id| *id != me);
@@ -247,16 +254,16 @@ impl Threads {
         !others(&roster)
     }
 
-    /// Cuts the connections that are being served, and says how many there were.
+    /// Cuts the connections served by workers, except the calling one. Returns their number.
     pub(in crate::engine) fn cut(&self) -> usize {
-        // Whoever asks for it, from a handler, still has its own answer to give.
+        // A handler calling this method still has an answer to send.
         let others = |handle: &&Arc<WorkerHandle>| !handle.is_ours();
         let serving: Vec<Arc<Stream>> =
             self.roster().handles.iter().filter(others).filter_map(|handle| handle.serving()).collect();
         serving.iter().filter(|stream| stream.cut().is_ok()).count()
     }
 
-    /// Joins the threads that have left: a thread that nobody joins keeps its stack.
+    /// Joins the threads that have left: an unjoined thread keeps its stack.
     pub(in crate::engine) fn join_gone(&self) {
         let me = thread::current().id();
         let gone = std::mem::take(&mut self.roster().gone);
@@ -267,7 +274,7 @@ impl Threads {
         }
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn roster(&self) -> MutexGuard<'_, Roster> {
         self.roster.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -276,16 +283,16 @@ impl Threads {
 /// The outcome of dismissing a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dismissed {
-    /// It leaves.
+    /// The worker leaves.
     Goes,
-    /// There are no more than need be: it is awake.
+    /// There is no surplus: the worker stays awake.
     Stays,
-    /// It was called meanwhile.
+    /// A thread has woken the worker meanwhile.
     Called,
 }
 
 impl Roster {
-    /// Takes a handle off the list, its counts kept; once only.
+    /// Removes a handle from the list and keeps the counts; effective once only.
     fn strike(&mut self, handle: &WorkerHandle) {
         if let Some(place) = self.handles.iter().position(|other| other.number == handle.number) {
             self.handles.remove(place);
@@ -293,7 +300,7 @@ impl Roster {
         }
     }
 
-    /// Takes a handle off the list for good if there are more than `least`; true if so.
+    /// Removes a handle from the list if there are more than `least`. Returns true if so.
     fn dismiss(&mut self, handle: &WorkerHandle, least: usize) -> bool {
         let is_extra = self.handles.len() > least;
         if is_extra {

@@ -1,8 +1,8 @@
-//! Connections that have left HTTP: how many there may be, their threads, and how a stop reaches them.
+//! Upgraded connections: their limit, their threads and their stop.
 //!
-//! A place is taken before `101` is sent, and given back when the function that serves the connection has returned or was dropped. The
-//! announcement of a stop wakes the reads that wait, by an eventfd that all of them poll beside their sockets; the sockets are ended once
-//! the stop has waited for as long as it may.
+//! A permit is taken before `101` is sent, and released when the function serving the connection
+//! has returned or was dropped. The announcement of a stop wakes waiting reads, by an eventfd
+//! polled beside every socket. The sockets are shut down once the time of the stop is over.
 
 use std::collections::HashMap;
 use std::io;
@@ -22,7 +22,7 @@ use crate::message::upgrade::{Socket, Upgraded};
 use crate::net::poll::Bell;
 use crate::net::stream::Stream;
 
-/// The sockets of upgraded connections, as a stop and the statistics see them.
+/// The sockets of upgraded connections, for a stop and the statistics.
 pub(in crate::engine) struct Sockets {
     /// Rung when a stop is announced.
     bell: Arc<Bell>,
@@ -36,13 +36,13 @@ struct Open {
 }
 
 struct Entry {
-    /// Its thread's: dropping it closes it.
+    /// Owned by the serving thread, which closes the stream by dropping it.
     stream: Weak<Stream>,
-    /// The thread that serves it, once that has begun.
+    /// The serving thread, once started.
     thread: Option<ThreadId>,
 }
 
-/// An entry among the sockets, for as long as it lives.
+/// The registration of a socket, until dropped.
 struct Entered {
     pool: Arc<Pool>,
     number: u64,
@@ -56,12 +56,12 @@ struct Line {
 }
 
 impl Pool {
-    /// Serves a connection that has left HTTP by `serve`, on a thread of its own.
+    /// Serves an upgraded connection by `serve`, on a new thread.
     pub(in crate::engine) fn upgrade(self: &Arc<Self>, mut connection: Box<ClientConnection>, serve: Upgrade) {
         self.parking.detach(&mut connection);
         let stream = Arc::clone(&connection.stream);
         let received = Bytes::copy_from_slice(connection.input.unread());
-        // It counts among the open ones for as long as it is served.
+        // The connection counts as open while served.
         let ticket = connection.ticket.take();
         let line = Arc::new(Line { stream: Arc::clone(&stream), bell: Arc::clone(&self.upgraded.bell) });
         let upgraded = Upgraded::new(line, received, Arc::clone(&self.service().shutdown));
@@ -79,7 +79,7 @@ impl Pool {
             log::error!("no thread for an upgraded connection, which is closed: {error}");
         }
         if self.is_over() {
-            // The stop may have looked before it was entered.
+            // The stop may have looked before the registration.
             self.upgraded.end();
         }
     }
@@ -90,25 +90,26 @@ impl Sockets {
         Ok(Self { bell: Arc::new(Bell::new()?), open: Mutex::default() })
     }
 
-    /// The number of threads that serve upgraded connections.
+    /// The number of upgraded connections.
     pub(super) fn len(&self) -> usize {
         self.open().by_number.len()
     }
 
-    /// Wakes the reads that wait, for a stop has been announced.
+    /// Wakes waiting reads, because a stop was announced.
     pub(in crate::engine) fn announce_stop(&self) {
         if let Err(error) = self.bell.ring() {
             log::error!("cannot tell upgraded connections of the stop: {error}");
         }
     }
 
-    /// Ends the sockets that are left, that of the calling thread too. Returns how many those of other threads were.
+    /// Shuts down the remaining sockets, including the calling thread's. Returns the number of the
+    /// others.
     pub(in crate::engine) fn end(&self) -> usize {
         let own = thread::current().id();
         let left: Vec<(Option<ThreadId>, Arc<Stream>)> =
             self.open().by_number.values().filter_map(|entry| Some((entry.thread, entry.stream.upgrade()?))).collect();
         for (_, stream) in &left {
-            // Its thread notices; a socket that has ended already says so too.
+            // The thread notices; an error means that the socket has ended already.
             let _ = stream.shutdown(Shutdown::Both);
         }
         left.iter().filter(|(thread, _)| *thread != Some(own)).count()
@@ -122,14 +123,14 @@ impl Sockets {
         number
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Entered {
-    /// Notes that the calling thread serves it.
+    /// Notes the calling thread as the serving one.
     fn begin(&self) {
         if let Some(entry) = self.pool.upgraded.open().by_number.get_mut(&self.number) {
             entry.thread = Some(thread::current().id());

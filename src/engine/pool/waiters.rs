@@ -1,35 +1,37 @@
-//! Workers that wait at the poller, while the guard holds the reactor role: the system gives each arrival to one of them.
+//! Workers waiting at the poller while the guard holds the reactor role: the kernel gives each
+//! arrival to one of them.
 //!
-//! The guard leaves the poller to them. The last to leave it wakes a worker that sleeps, to wait in its place, or else has the guard
-//! look within a tick.
+//! The guard does not poll meanwhile. The last worker to leave the poller wakes a sleeping worker
+//! to wait there, or else makes the guard look within a tick.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::{Pool, TICK};
 
-/// How many workers wait at the poller, and how often workers get to work.
+/// The number of workers at the poller, and the number of times a worker started to work.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Waiters {
     count: AtomicUsize,
-    /// How often a worker has left the poller, or taken a request from the queue.
+    /// The number of times a worker has left the poller, or taken a request from the queue.
     turns: AtomicU64,
-    /// True while nobody may come: all are to sleep, to find out how long they may.
+    /// True while no worker may wait at the poller: all must sleep, to learn the idle timeout now
+    /// in force.
     is_barred: AtomicBool,
 }
 
 impl Waiters {
-    /// Enters that a worker is about to wait at the poller.
+    /// Counts a worker about to wait at the poller.
     pub(super) fn come(&self) {
         self.count.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Enters that a worker does not wait there any more; true if none does.
+    /// Counts a worker as no longer waiting. Returns true if none waits any more.
     pub(super) fn leave(&self) -> bool {
         self.turn();
         self.count.fetch_sub(1, Ordering::SeqCst) == 1
     }
 
-    /// Enters that a worker gets to work.
+    /// Counts a worker that starts to work.
     pub(in crate::engine) fn turn(&self) {
         self.turns.fetch_add(1, Ordering::SeqCst);
     }
@@ -49,7 +51,8 @@ impl Waiters {
 }
 
 impl Pool {
-    /// Enters that a worker is about to wait at the poller. False: it must not, and has left.
+    /// Counts a worker about to wait at the poller. Returns false if the worker must not wait; the
+    /// worker is then not counted.
     pub(in crate::engine) fn come_to_poller(&self) -> bool {
         self.waiters.come();
         let is_wanted = self.role.is_held_by(0) && self.queue.is_empty() && !self.waiters.is_barred();
@@ -59,7 +62,7 @@ impl Pool {
         is_wanted
     }
 
-    /// Enters that a worker does not wait at the poller any more.
+    /// Counts a worker as no longer waiting at the poller.
     pub(in crate::engine) fn leave_poller(&self) {
         if !self.waiters.leave() {
             return;
@@ -72,11 +75,11 @@ impl Pool {
         }
     }
 
-    /// Takes a wake-up of the poller as noticed by thread `number`, unless it is for all that wait there, or for a worker that holds
-    /// the reactor role.
+    /// Clears a wake-up of the poller for thread `number`, unless meant for all workers at the
+    /// poller, or for a worker holding the reactor role.
     pub(in crate::engine) fn notice_call(&self, number: u32) {
         self.parking.woken();
-        // In this order, or one that comes in between would be lost to the others.
+        // In this order, or a wake-up in between would be lost.
         let holder = self.role.look().number();
         let is_the_holders = holder != 0 && holder != number;
         if is_the_holders || self.is_over() || self.waiters.is_barred() && self.waiters.is_any() {
@@ -84,9 +87,9 @@ impl Pool {
         }
     }
 
-    /// Has all that wait at the poller sleep instead.
+    /// Makes all workers at the poller sleep instead.
     pub(super) fn clear_poller(&self) {
-        // Until the last has left it; if none is there, until the next has come.
+        // Until the last worker has left the poller; if none is there, until the next has come.
         self.waiters.is_barred.store(true, Ordering::SeqCst);
         self.parking.wake();
     }

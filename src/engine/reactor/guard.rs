@@ -1,4 +1,4 @@
-//! The guard: a thread that runs no handlers, and holds the reactor role whenever no worker does.
+//! The guard: a thread without handlers, holding the reactor role whenever no worker does.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use crate::engine::pool::role::Seen;
 use crate::engine::pool::{Pool, TICK};
 use crate::engine::service::context::WorkerContext;
 
-/// Guards until the server stops.
+/// Runs the guard until the server is over.
 pub(in crate::engine) fn run(pool: &Arc<Pool>) {
     let mut guard = Guard::new(pool);
     loop {
-        // A defect of ours must not cost the server its I/O.
+        // A bug in the engine must not stop all I/O.
         match catch_unwind(AssertUnwindSafe(|| guard.run())) {
             Ok(()) => return,
             Err(_) => {
@@ -28,7 +28,8 @@ pub(in crate::engine) fn run(pool: &Arc<Pool>) {
 struct Guard<'p> {
     pool: &'p Arc<Pool>,
     reactor: Reactor<'p>,
-    /// The handler that a worker was in at the last look, and since when.
+    /// The handler in which the holder was at the last look, and the time from which a tick is
+    /// counted.
     seen: Option<(Seen, Instant)>,
 }
 
@@ -56,24 +57,27 @@ impl<'p> Guard<'p> {
         }
     }
 
-    /// Holds the role until a worker has it.
+    /// Holds the role until a worker takes it.
     fn react(&mut self) {
         while self.pool.role.is_held_by(0) && !self.pool.is_over() {
             self.reactor.round();
             self.pool.threads.join_gone();
         }
-        // A worker may have taken the role, found nothing and begun to wait, in the middle of a round.
+        // In the middle of a round a worker may have taken the role, found nothing and begun to
+        // wait.
         self.pool.hand_over();
     }
 
-    /// Looks after the worker that holds the role. Returns its number and the time if it has just lost it.
+    /// Watches the worker holding the role. Returns the worker's number and the time if the role
+    /// was just seized.
     fn watch(&mut self) -> Option<(u32, Instant)> {
         let (seen, now) = (self.pool.role.look(), Instant::now());
         if !seen.is_in_handler() {
             self.seen = None;
             if self.pool.role.stop_watching() {
                 self.wait();
-                // The alarm went off because a handler has been running for a tick, or because a thread has ended.
+                // The alarm went off because a handler has been running for a tick, or because a
+                // thread has ended.
                 self.seen = self.pool.role.armed();
             }
             return None;

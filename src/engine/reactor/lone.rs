@@ -1,21 +1,22 @@
-//! A connection that keeps the reactor busy alone, so that a worker may stay with it.
+//! A connection keeping the reactor busy alone, so that a worker may stay with it.
 
 use std::time::{Duration, Instant};
 
 use crate::engine::connection::ClientConnection;
 use crate::net::poll::Interest;
 
-/// The connection that was the only one to be ready, and how often in a row.
+/// The last connection to be ready alone, and the length of the streak.
 #[derive(Default)]
 pub(super) struct Lone {
     token: Option<u64>,
     streak: u32,
-    /// The time at which it was ready last.
+    /// The time of the last event.
     seen: Option<Instant>,
 }
 
 impl Lone {
-    /// Notes that `connection` is the only one to be ready. True once it has been for long enough, again and again within `grace`.
+    /// Notes that only `connection` is ready. Returns true after enough such events in a row, each
+    /// within `grace` of the last.
     pub(super) fn note(&mut self, token: u64, connection: &ClientConnection, now: Instant, grace: Duration) -> bool {
         let is_next = self.token == Some(token)
             && connection.interest() == Interest::Read
@@ -25,5 +26,5 @@ impl Lone {
     }
 }
 
-/// Requests in a row that must have come alone from one connection for a worker to stay with it.
+/// Lone events in a row after which a worker stays with a connection.
 const STAY_AFTER: u32 = 8;

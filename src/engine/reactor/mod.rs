@@ -1,5 +1,5 @@
-//! The decision which thread runs next: one does the I/O of all clients, workers run handlers, and a guard
-//! takes the I/O over if a handler holds it up.
+//! The scheduling of threads: one thread does the I/O of all clients, workers run handlers, and a
+//! guard takes over the I/O if a handler blocks the reactor.
 //!
 //! ```text
 //!           new              readable, writable, due
@@ -12,53 +12,58 @@
 //!                     └───────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Parking owns the connections that wait for their clients; no thread does.
+//! Parking owns the connections waiting for their clients. A parked connection needs no thread.
 //!
-//! **The reactor is a role** ([`role`](crate::engine::pool::role)), held by one thread at any time: a worker, or
-//! the guard. A worker that holds it sleeps in the poller until a client or a deadline needs it. It takes each
-//! connection as far as it goes without a handler: TLS handshakes, heads, gathered content, answers whose client
-//! reads slowly, refusals. While it has work it looks at the poller again at least every millisecond. Each round
-//! takes first the clients that have been answered before, then a few new ones and a few that have used up their
-//! share of the round, so that a flood holds up no known client.
+//! **The reactor is a role** ([`role`](crate::engine::pool::role)), held by one thread at any time:
+//! a worker or the guard. A worker holding the role sleeps in the poller until an arrival or a
+//! deadline. The worker takes each connection as far as possible without a handler: TLS handshakes,
+//! heads, gathered content, answers to slow readers, refusals. Under load the worker polls at least
+//! every millisecond. Each round first serves clients that have been answered before. A few new
+//! clients follow, and a few that have used up their quota of the round. A flood therefore delays
+//! no known client.
 //!
-//! **Short or long?** [`costs`](crate::engine::service::costs) keeps a moving average for each route, and one for
-//! all routes it does not know. Short means an average of up to 100 us, answer included; a route is long until
-//! something has been measured.
+//! **Short or long?** [`costs`](crate::engine::service::costs) keeps a moving average for each
+//! route, and one for all unknown routes. A route is short if the average is at most 100 us, answer
+//! included. Before the first measurement every route is long.
 //!
-//! **While handlers are short** a worker holds the role and runs them itself: waking another thread would take
-//! longer. If one connection alone keeps it busy, the worker gives up the role and waits for that connection
-//! only. The request of a long handler goes
+//! **While handlers are short** a worker holds the role and runs the handlers as well, because
+//! waking another thread would take longer. If one connection alone keeps the worker busy, the
+//! worker gives up the role and waits for that connection only. For a request of a long handler,
+//! the holder
 //!
-//! 1. to the queue, for a sleeping worker that is woken, if other connections are ready or the connection before
-//!    ran a short handler; the holder keeps the role;
-//! 2. otherwise nowhere: the holder gives the role to the guard and runs the handler. So it does if no worker
-//!    sleeps, but some wait at the poller.
+//! 1. queues the request, wakes a sleeping worker and keeps the role, if other connections are
+//!    ready or the previous connection ran a short handler;
+//! 2. otherwise gives the role to the guard and runs the handler. The holder does the same if no
+//!    worker sleeps, but some wait at the poller.
 //!
-//! **While handlers are long** the guard holds the role, and a worker without work waits at the poller itself
-//! ([`waiters`](crate::engine::pool::waiters)), for one arrival. The system wakes one waiting worker for each
-//! arrival; the worker takes the connection as far as it goes, runs the handler and answers: one wake-up per
-//! request, as with a thread per connection. The guard leaves the poller to them and keeps the deadlines. The
-//! last worker to leave the poller wakes a sleeping one to wait in its place; if none sleeps, the guard looks
-//! within a millisecond ([`standby`]). If no worker starts work in that time, the guard polls. While workers are
-//! busy and none waits, the guard queues arrivals every millisecond, if workers are fewer than connections.
-//! Workers look at the queue before they go to the poller.
+//! **While handlers are long** the guard holds the role, and an idle worker waits at the poller
+//! ([`waiters`](crate::engine::pool::waiters)) for one arrival. The kernel wakes one waiting worker
+//! for each arrival. The worker takes the connection as far as possible, runs the handler and
+//! answers: one wake-up per request, as with a thread per connection. The guard does not poll
+//! meanwhile, and handles the deadlines. The last worker to leave the poller wakes a sleeping
+//! worker to wait there. If none sleeps, the guard looks within a millisecond ([`standby`]), and
+//! polls if no worker has started work by then. While workers are busy and none waits, the guard
+//! queues arrivals every millisecond, if there are fewer workers than connections. Workers look at
+//! the queue before they go to the poller.
 //!
-//! A worker whose last route is short takes the role from the guard: the next handler may be short, too. From
-//! then on workers without work sleep; one that still waits at the poller leaves it after its next arrival.
-//! The thread that runs a handler writes its answer; the reactor sends the rest of it to a slow client.
+//! A worker whose last route is short takes the role from the guard, because the next handler may
+//! be short, too. From then on idle workers sleep; a worker still at the poller leaves after the
+//! next arrival. The thread running a handler writes the answer; the reactor sends the rest of the
+//! answer to a slow client.
 //!
-//! **The guard** ([`guard`]) is one thread more, which runs no handlers. It holds the role whenever no worker
-//! does, at the start too. A worker that goes on with a connection while it holds the role sees to it that the
-//! guard's alarm is set. If it is at it a millisecond later, the guard seizes the role, and the worker goes on
-//! without it; the route counts as long until its average has come down again. So I/O waits for handlers a few
-//! milliseconds at most, even with every worker in one; without requests, threads wake only for deadlines.
+//! **The guard** ([`guard`]) is an extra thread that runs no handlers. The guard holds the role
+//! whenever no worker does, also at the start. A worker holding the role sets the guard's alarm
+//! before advancing a connection. If the worker is still at that connection a millisecond later,
+//! the guard seizes the role, and the worker goes on without the role. The route counts as long
+//! until the average has come down again. Handlers therefore delay I/O by a few milliseconds at
+//! most, even if every worker is in a handler. Without requests, threads wake only for deadlines.
 //!
-//! **The pool** ([`shortage`]) grows when for a millisecond requests have been queued, or arrivals have waited,
-//! and no worker was free: by half the number of queued requests, at least one, each millisecond anew. It does
-//! not grow beyond `thread_pool_max`, nor beyond the number of connections. If it cannot grow, a worker that
-//! holds the role gives it to the guard and takes requests from the queue. A request that has waited for
-//! `accepted_queue_timeout` gets a 503. While there are more workers than `thread_pool`, one that has had nothing
-//! to do for `thread_idle_timeout` leaves.
+//! **The pool** ([`shortage`]) grows if for a millisecond requests have been queued, or arrivals
+//! have waited, and no worker was free: by half the number of queued requests, at least one, every
+//! millisecond. The limits are `thread_pool_max` and the number of connections. If the pool cannot
+//! grow, a worker holding the role gives the role to the guard and takes requests from the queue. A
+//! request queued for `accepted_queue_timeout` gets a 503. While there are more workers than
+//! `thread_pool`, a worker idle for `thread_idle_timeout` leaves.
 
 pub(in crate::engine) mod guard;
 mod lone;
@@ -82,10 +87,10 @@ use crate::engine::service::context::WorkerContext;
 use crate::engine::service::costs::Runs;
 use crate::net::poll::{Batch, WAKE};
 
-/// One thread's part in the reactor role.
+/// The state of one thread for the reactor role.
 struct Reactor<'p> {
     pool: &'p Arc<Pool>,
-    /// The number of the worker; 0: the guard.
+    /// The worker's number; 0: the guard.
     number: u32,
     context: WorkerContext,
     batch: Batch,
@@ -94,31 +99,34 @@ struct Reactor<'p> {
     lone: Lone,
     /// The end of the last round.
     ended: Instant,
-    /// True if the guard's alarm is set for a request that came alone after a pause.
+    /// True if the guard's alarm is set for a single request after a pause.
     is_alarm_idle: bool,
-    /// True if the connection before had short handlers run here: then the role stays, and others run the slow ones.
+    /// True if the previous connection ran short handlers here. The role then stays, and other
+    /// workers run the long handlers.
     is_mixed: bool,
-    /// Short requests wake no worker before then: the worker that lost the role may be back in a moment.
+    /// The time until which short requests wake no worker, because the worker deprived of the role
+    /// may be back soon.
     patient_until: Option<Instant>,
 }
 
 /// The outcome of a round.
 enum Round {
-    /// The next one.
+    /// Another round follows.
     On,
-    /// One connection keeps the reactor busy alone: the worker gives up the role and stays with it.
+    /// One connection alone keeps the reactor busy: the worker gives up the role and stays with
+    /// that connection.
     Lone(Box<ClientConnection>),
-    /// The role is another thread's, and this worker runs the handler of a connection's request.
+    /// Another thread holds the role, and this worker runs the handler of a connection's request.
     Serve(Box<ClientConnection>),
-    /// The thread does not hold the role any more, or is wanted elsewhere.
+    /// The thread no longer holds the role, or is needed elsewhere.
     Over,
 }
 
-/// The outcome for the role of going on with a connection.
+/// The effect on the role of advancing a connection.
 enum Step {
     Held,
     Lost,
-    /// It was passed on, for the request of this connection.
+    /// The role was passed on, so that this worker can serve this connection.
     Passed(Box<ClientConnection>),
 }
 
@@ -139,7 +147,7 @@ impl<'p> Reactor<'p> {
         }
     }
 
-    /// Begins to hold the role.
+    /// Starts to hold the role.
     fn begin(&mut self) {
         self.context.duty.runs = if self.is_guard() { Runs::Nothing } else { Runs::Short };
         self.context.meter.rest();
@@ -149,7 +157,7 @@ impl<'p> Reactor<'p> {
         self.look_at_queue(Instant::now());
     }
 
-    /// Begins to hold the role of worker `number`, which has been in a handler for too long.
+    /// Starts to hold the role seized from worker `number`, whose handler has run for too long.
     fn begin_seized(&mut self, number: u32, now: Instant) {
         self.begin();
         if let Some((method, path)) = self.pool.service().costs.overrun() {
@@ -159,7 +167,7 @@ impl<'p> Reactor<'p> {
         self.shortage.note(now + TICK);
     }
 
-    /// Polls, and goes on with what is ready.
+    /// Polls, then advances the ready connections.
     fn round(&mut self) -> Round {
         let lone = self.poll();
         if self.pool.is_over() {
@@ -200,7 +208,8 @@ impl<'p> Reactor<'p> {
         self.end(Step::Held, before)
     }
 
-    /// Waits for something to happen. Returns the connection that it happened to, if there is only one and nothing else is ready.
+    /// Waits for events. Returns the connection if exactly one event has come and no other
+    /// connection is ready.
     fn poll(&mut self) -> Option<(u64, Box<ClientConnection>)> {
         let is_busy = !self.pool.ready.is_empty();
         let timeout = if is_busy { Some(Duration::ZERO) } else { self.patience() };
@@ -215,7 +224,7 @@ impl<'p> Reactor<'p> {
             Ok(found) => found,
             Err(error) => {
                 log::error!("waiting for connections failed: {error}; trying again in 100 ms");
-                // It is not expected ever; a pause keeps it from eating the processor should it last.
+                // Not expected; the pause prevents a busy loop if the error persists.
                 self.pool.stops_within(PAUSE);
                 return None;
             }
@@ -224,7 +233,7 @@ impl<'p> Reactor<'p> {
         if is_called {
             self.pool.notice_call(self.number);
         }
-        // The guard is called by its alarm.
+        // The alarm calls the guard, without a `WAKE`.
         if is_called || self.is_guard() {
             self.look_at_queue(Instant::now());
         }
@@ -249,17 +258,17 @@ impl<'p> Reactor<'p> {
         Ok(found)
     }
 
-    /// Returns the time until something is due; `None`: nothing is.
+    /// Returns the time until the next deadline or look at the queue; `None`: there is neither.
     fn patience(&self) -> Option<Duration> {
         let next = [self.pool.parking.next_due(), self.shortage.next()].into_iter().flatten().min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    /// Goes on with a connection as far as this thread may.
+    /// Advances a connection as far as this thread may.
     fn step(&mut self, mut connection: Box<ClientConnection>, now: Instant) -> Step {
         self.context.duty.turn();
         if self.pool.is_over() {
-            // A connection that a stop has cut does not go on.
+            // A stop has cut this connection.
             self.pool.part_with(connection);
             return Step::Held;
         }
@@ -268,18 +277,19 @@ impl<'p> Reactor<'p> {
             && !self.pool.ready.is_empty()
             && self.pool.threads.has_sleeper()
         {
-            // Others are waiting to be read.
+            // Other connections are waiting to be read.
             self.settle(connection, Verdict::Work, now);
             return Step::Held;
         }
         if !self.is_guard() && self.pool.role.enter(self.number) {
             self.pool.call_guard(TICK);
-            // Where requests come one after the other the alarm stays set, and costs no call for each.
+            // Under a steady flow of requests the alarm stays set, without a system call for each
+            // request.
             self.is_alarm_idle = now - self.ended >= TICK;
         }
         self.context.take_up(&connection.stream, connection.slot, now);
         let verdict = connection.advance(&mut self.context);
-        // From here on it may become another thread's.
+        // From here on another thread may take the connection.
         self.context.lay_down();
         let is_held = if self.is_guard() { self.is_holder() } else { self.pool.role.leave(self.number) };
         self.context.duty.leave(now.elapsed(), now - self.ended >= TICK);
@@ -292,14 +302,14 @@ impl<'p> Reactor<'p> {
         if is_held { Step::Held } else { Step::Lost }
     }
 
-    /// True if the role is to be passed on, so that this worker can run the handler of the request that it has just read: that costs
-    /// the request no wake-up.
+    /// True if this worker should pass on the role and run the handler of the request just read.
+    /// The request then costs no wake-up.
     fn is_to_pass(&self, was_mixed: bool) -> bool {
         if self.is_guard() {
             return false;
         }
         let is_alone = || self.pool.queue.is_empty() && self.pool.ready.is_empty();
-        // Workers that wait at the poller are woken by arrivals, and by the guard.
+        // Workers waiting at the poller are woken by arrivals and by the guard.
         !was_mixed && is_alone() || self.pool.waiters.is_any() && !self.pool.threads.has_sleeper()
     }
 
@@ -327,7 +337,7 @@ impl<'p> Reactor<'p> {
         }
     }
 
-    /// Ends a round: looks after requests that no worker was woken for.
+    /// Ends a round: refuses unwanted and overdue clients, and looks after queued requests.
     fn end(&mut self, step: Step, now: Instant) -> Round {
         self.ended = now;
         if let Step::Passed(connection) = step {
@@ -350,7 +360,7 @@ impl<'p> Reactor<'p> {
         Round::On
     }
 
-    /// Goes on with connections whose time is over.
+    /// Handles connections whose deadline has passed.
     fn expire(&mut self, now: Instant) {
         if self.pool.parking.next_due().is_none_or(|due| due > now) {
             return;
@@ -366,13 +376,13 @@ impl<'p> Reactor<'p> {
         }
     }
 
-    /// Tells a client that there is no room, and lets its connection linger.
+    /// Refuses a client for lack of room, and lets the connection linger.
     fn turn_away(&mut self, mut connection: Box<ClientConnection>) {
         let verdict = connection.turn_away(&mut self.context);
         self.settle(connection, verdict, Instant::now());
     }
 
-    /// Sees to it that requests in the queue are looked after that another holder has left there.
+    /// Schedules a look at requests left in the queue by another holder.
     fn look_at_queue(&mut self, now: Instant) {
         if !self.pool.queue.is_empty() {
             self.shortage.note(now);
@@ -388,9 +398,9 @@ impl<'p> Reactor<'p> {
     }
 }
 
-/// Arrivals fetched at a time.
+/// Arrivals fetched per poll.
 const BATCH: usize = 256;
-/// Connections of the second rank served in a round, and the time after which no further one is.
+/// The limit of second-rank connections in a round, by number (`LATER`) and by time (`SHARE`).
 const LATER: u32 = 8;
 const SHARE: Duration = Duration::from_micros(250);
 /// The pause after an error of the poller.

@@ -1,4 +1,4 @@
-//! The warning that all workers are in handlers while requests wait: what holds them.
+//! The overload warning: requests wait, and all workers are in handlers.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Instant;
@@ -6,7 +6,8 @@ use std::time::Instant;
 use crate::engine::pool::threads::Threads;
 use crate::engine::service::handle::Task;
 
-/// Warns that `waiting` requests wait, the first since `oldest`, and that there can be no more workers than `threads` has.
+/// Warns that `waiting` requests wait, the first since `oldest`, and that `threads` can have no
+/// more workers.
 pub(super) fn warn(threads: &Threads, waiting: usize, oldest: Instant, now: Instant) {
     let mut tasks = threads.tasks();
     tasks.sort_by_key(|task| task.since);
@@ -18,7 +19,7 @@ pub(super) fn warn(threads: &Threads, waiting: usize, oldest: Instant, now: Inst
     );
 }
 
-/// Shows the tasks that have run for longest.
+/// Shows the tasks running for longest.
 struct Longest<'t> {
     tasks: &'t [Task],
     now: Instant,
@@ -31,7 +32,7 @@ impl Display for Longest<'_> {
         }
         for (at, task) in self.tasks.iter().take(SHOWN).enumerate() {
             let separator = if at == 0 { "" } else { ", " };
-            // A query may hold what does not belong in a log of errors.
+            // A query may hold secrets, which do not belong in a log of errors.
             let path: String = task.target.path().chars().take(LONGEST).collect();
             let seconds = self.now.saturating_duration_since(task.since).as_secs_f64();
             write!(f, "{separator}{} {} ({seconds:.1} s)", task.method, path.escape_debug())?;
@@ -45,7 +46,7 @@ impl Display for Longest<'_> {
 
 /// Tasks named in a warning.
 const SHOWN: usize = 5;
-/// Characters of a path that are shown.
+/// Characters shown of a path.
 const LONGEST: usize = 100;
 
 #[cfg(test)]

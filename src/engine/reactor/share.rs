@@ -1,17 +1,18 @@
-//! The processor time that a worker has at a stretch, before it lets others run.
+//! The processor time used by a worker at a stretch, before yielding.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::net::processor;
 
-/// The processor time that a worker has had since it last let others run.
+/// The processor time used by a worker since the last yield.
 ///
-/// A worker for which a request has always come already never sleeps, and keeps its processor for as long as the system lets it: some
-/// milliseconds. Others, which lost theirs in the middle of a request, wait for that long, each for all others in turn.
+/// A worker that always finds a request waiting never sleeps, and keeps the processor until
+/// preempted by the system: some milliseconds. Threads preempted in the middle of a request wait
+/// that long for each such worker in turn.
 #[derive(Debug)]
 pub(super) struct Share {
-    /// The time of the last look, and the processor time of the thread by the last yield.
+    /// The time of the last look, and the thread's processor time at the last yield.
     looked: Instant,
     used: Duration,
 }
@@ -21,7 +22,7 @@ impl Share {
         Self { looked: Instant::now(), used: Duration::ZERO }
     }
 
-    /// Lets others run if the worker has had its share by `now`; true if so.
+    /// Yields if the worker has used up the processor time by `now`. Returns true if so.
     pub(super) fn end(&mut self, now: Instant) -> bool {
         if now - self.looked < SHARE {
             return false;
@@ -37,7 +38,7 @@ impl Share {
     }
 }
 
-/// What a worker has of a processor: one or two requests that need it.
+/// The processor time between yields: one or two CPU-bound requests.
 const SHARE: Duration = Duration::from_micros(200);
 
 #[cfg(test)]

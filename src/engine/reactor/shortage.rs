@@ -1,4 +1,4 @@
-//! Requests that no worker was woken for: how long they wait, and what helps them.
+//! Queued requests for which no worker was woken: their wait, and the remedies.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,20 +9,20 @@ use crate::engine::connection::ClientConnection;
 use crate::engine::pool::{Pool, TICK};
 use crate::engine::service::context::WorkerContext;
 
-/// Requests in the queue, as the holder of the reactor role sees them.
+/// The queue, as seen by the holder of the reactor role.
 #[derive(Debug, Default)]
 pub(super) struct Shortage {
     /// The time of the next look; `None`: a worker was woken for each request.
     look_at: Option<Instant>,
-    /// The time since which the queue has not been empty and no worker slept.
+    /// The time since which the queue has not been empty and no worker has slept.
     since: Option<Instant>,
-    /// Before then no worker can be added.
+    /// The time before which no worker can be added.
     hire_after: Option<Instant>,
     wants_holder: bool,
 }
 
 impl Shortage {
-    /// Notes that a request was queued and no worker woken; it is looked after from `when` on.
+    /// Notes that a request was queued without waking a worker; the first look is at `when`.
     pub(super) fn note(&mut self, when: Instant) {
         self.look_at = Some(self.look_at.map_or(when, |at| at.min(when)));
     }
@@ -37,14 +37,14 @@ impl Shortage {
         self.look_at
     }
 
-    /// True if the holder of the role should become a worker: all others are in handlers, and there can be no more, or it would be
-    /// of no use: there are as many as connections.
+    /// True if the holder of the role should become a worker: all others are in handlers, and no
+    /// worker can be added, or none is useful because there are as many as connections.
     pub(super) fn wants_holder(&self) -> bool {
         self.wants_holder
     }
 
-    /// Wakes or adds workers for requests that have waited. Returns one that has waited for `accepted_queue_timeout`, to be refused;
-    /// to be called until there is none.
+    /// Wakes or adds workers for waiting requests. Returns a request that has waited for
+    /// `accepted_queue_timeout`, to be refused; to be called until `None`.
     pub(super) fn look(
         &mut self,
         pool: &Arc<Pool>,
@@ -98,14 +98,15 @@ impl Shortage {
         None
     }
 
-    /// Adds workers for half of the requests that wait and no worker is on its way for; false if it adds none.
+    /// Adds workers for half of the waiting requests without a worker on the way. Returns false if
+    /// none was added.
     fn grow(&mut self, pool: &Arc<Pool>, waiting: usize, now: Instant) -> bool {
         if self.hire_after.is_some_and(|after| now < after) {
             return false;
         }
         self.hire_after = None;
         let wanted = waiting.saturating_sub(pool.threads.coming()).div_ceil(2);
-        // Each worker serves one connection: more of them than there are connections have nothing to do.
+        // Each worker serves one connection, so more workers than connections would be idle.
         let useful = pool.open.count().saturating_sub(pool.threads.len());
         for added in 0..wanted.min(useful) {
             match pool.hire(worker::work) {
@@ -124,13 +125,13 @@ impl Shortage {
     }
 }
 
-/// The time that requests wait without a break, while no worker sleeps, before the pool grows.
+/// The time for which requests wait without a sleeping worker before the pool grows.
 const GROW_AFTER: Duration = TICK;
-/// The wait of the first request after which slow clients have to give workers back.
+/// The wait of the first request after which slow clients give workers back.
 const LONG: Duration = Duration::from_millis(100);
-/// The least time limit of a request in the queue: a worker that was woken needs a moment to take it.
+/// The least time limit of a queued request: a woken worker needs a moment to take the request.
 const LEAST_PATIENCE: Duration = Duration::from_millis(10);
-/// The time limit of a request in the queue if none may wait beside it.
+/// The time limit of a queued request if `accepted_queue_timeout` is 0 (no wait beside the queue).
 const PATIENCE_OF_NONE: Duration = Duration::from_secs(10);
-/// The pause after the system has refused a thread.
+/// The pause after the system refused a thread.
 const HIRE_PAUSE: Duration = Duration::from_millis(100);

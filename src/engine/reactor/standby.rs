@@ -1,4 +1,4 @@
-//! The guard as holder of the reactor role: it leaves the poller to the workers that wait there, as long as there are enough.
+//! The guard as holder of the reactor role: the workers poll, as long as there are enough.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -7,14 +7,14 @@ use super::{BATCH, TICK};
 use crate::engine::pool::Pool;
 use crate::net::poll::Batch;
 
-/// The workers at the poller, as the guard sees them.
+/// The workers at the poller, as seen by the guard.
 #[derive(Debug)]
 pub(super) struct Standby {
-    /// How often workers had got to work at the last look, and the time of the first look that found it so; `None`: the guard has
-    /// just begun to hold the role.
+    /// The number of starts of work at the last look, and the time of the first look with that
+    /// number; `None`: no start was seen since the guard took the role.
     turns: u64,
     turned: Option<Instant>,
-    /// The time since which no worker has waited at the poller whenever the guard looked.
+    /// The time since which the guard has found no worker at the poller.
     short_since: Option<Instant>,
 }
 
@@ -23,14 +23,14 @@ impl Standby {
         Self { turns: pool.waiters.turns(), turned: None, short_since: None }
     }
 
-    /// Waits at the longest for `timeout` (`None`: for ever): for arrivals if no worker does, and for the guard's alarm. Returns how
-    /// many arrivals there are in `batch`.
+    /// Waits for at most `timeout` (`None`: for ever): for the guard's alarm, and for arrivals if
+    /// no worker does. Returns the number of arrivals in `batch`.
     pub(super) fn wait(&mut self, pool: &Pool, batch: &mut Batch, timeout: Option<Duration>) -> io::Result<usize> {
         batch.clear();
         if timeout == Some(Duration::ZERO) {
             return pool.parking.wait(batch, BATCH, timeout);
         }
-        // From here on the last worker that leaves the poller sets the alarm.
+        // From here on the last worker to leave the poller sets the alarm.
         pool.role.unwatch();
         if pool.waiters.is_any() {
             self.short_since = None;
@@ -45,8 +45,8 @@ impl Standby {
             let is_ready = pool.parking.wait_beside(pool.alarm(), timeout)?;
             return if is_ready { pool.parking.wait(batch, BATCH, Some(Duration::ZERO)) } else { Ok(0) };
         }
-        // The next worker to be done reads what has come; no thread has to be woken for that. But one that waits in
-        // the poller for longer is not seen to wait.
+        // The next worker to finish reads the arrivals, without a wake-up. But arrivals left in the
+        // poller cannot be seen waiting, so the guard fetches them after a tick.
         let may_grow = pool.threads.len() < pool.open.count();
         if may_grow && now - since >= TICK && pool.parking.wait(batch, BATCH, Some(Duration::ZERO))? > 0 {
             return Ok(batch.len());
@@ -55,12 +55,12 @@ impl Standby {
         pool.alarm().wait(Some(tick)).map(|_| 0)
     }
 
-    /// The time since which there have been too few workers, if there are.
+    /// The time since which there have been too few workers, if so.
     pub(super) fn short_since(&self) -> Option<Instant> {
         self.short_since
     }
 
-    /// True if a worker has got to work within the last tick.
+    /// True if a worker has started work within the last tick.
     fn are_at_work(&mut self, pool: &Pool, now: Instant) -> bool {
         let turns = pool.waiters.turns();
         if turns != self.turns {

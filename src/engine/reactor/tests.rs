@@ -1,4 +1,5 @@
-//! What a thread leaves to the next holder of the role, and to the threads that poll beside it.
+//! The handover from one holder of the role to the next, and to the threads polling beside the
+//! holder.
 
 mod interleavings;
 
@@ -16,7 +17,7 @@ use crate::message::Request;
 use crate::net::stream::Stream;
 use crate::settings::Settings;
 
-/// A pool without threads, whose handler does what `act` does with it.
+/// Creates a pool without threads; the handler calls `act` with the pool.
 fn pool(act: impl Fn(&Pool) + Send + Sync + 'static) -> Arc<Pool> {
     let own: Arc<OnceLock<Weak<Pool>>> = Arc::default();
     let handlers = Arc::clone(&own);
@@ -34,7 +35,7 @@ fn reactor(pool: &Arc<Pool>, number: u32) -> Reactor<'_> {
     reactor
 }
 
-/// A connection that is parked, and its client.
+/// Creates a parked connection, and its client.
 fn parked(pool: &Arc<Pool>) -> UnixStream {
     let config = pool.service().config.get();
     let (client, socket) = UnixStream::pair().unwrap();
@@ -50,7 +51,7 @@ fn queue_one(pool: &Pool) {
     pool.queue.push(Box::new(connection), Instant::now());
 }
 
-/// Lets the poller report what there is, as a holder that sleeps would see it.
+/// Lets the poller report all events, as a sleeping holder would see them.
 fn report(pool: &Pool) -> Vec<(u64, bool)> {
     let mut batch = Batch::new(8);
     pool.parking.wait(&mut batch, 8, Some(Duration::ZERO)).unwrap();
@@ -61,7 +62,7 @@ fn is_woken(pool: &Pool) -> bool {
     report(pool).iter().any(|(token, _)| *token == WAKE)
 }
 
-/// True if the guard's alarm goes off now, or has.
+/// True if the guard's alarm goes off now, or has gone off.
 fn is_guard_called(pool: &Pool) -> bool {
     pool.alarm().wait(Some(Duration::from_millis(20))).unwrap()
 }
@@ -72,7 +73,7 @@ fn a_connection_that_comes_back_to_a_seized_role_is_told_to_the_new_holder() {
     let clients = Arc::clone(&client);
     let pool = pool(move |pool| {
         assert!(pool.role.seize(pool.role.look()));
-        // The client sends another request, which the new holder finds while the connection is away.
+        // The client sends another request, found by the new holder while the connection is away.
         clients.get().unwrap().write_all(REQUEST).unwrap();
         for (token, is_ended) in report(pool) {
             assert!(pool.parking.fetch(token, is_ended).is_none());
@@ -133,7 +134,7 @@ fn a_thread_that_sees_the_end_of_a_stop_leaves_its_wake_up_to_the_others() {
     for number in [0, 1] {
         let pool = pool(|_| ());
         let mut late = reactor(&pool, number);
-        // Another worker takes the role between its look at the stop and its first wait.
+        // Another worker takes the role between the holder's look at the stop and its first wait.
         pool.role.take(2);
         pool.service().over.store(true, std::sync::atomic::Ordering::SeqCst);
         pool.ring();

@@ -1,4 +1,4 @@
-//! The life of a worker, from its first request to its last.
+//! The life of a worker, from the first request to the last.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,11 +13,12 @@ use crate::engine::service::costs::Runs;
 use crate::engine::service::handle::WorkerHandle;
 use crate::net::poll::WAKE;
 
-/// Works until there is nothing to do for it any more.
+/// Works until the worker is dismissed or the server is over.
 pub(in crate::engine) fn work(pool: &Arc<Pool>, handle: &Arc<WorkerHandle>) {
     let mut worker = Worker::new(pool, handle);
     loop {
-        // A defect of ours must not cost the server a worker, nor the next connection its memory's sanity.
+        // A bug in the engine must not cost a worker, nor pass broken memory on to the next
+        // connection.
         match catch_unwind(AssertUnwindSafe(|| worker.run())) {
             Ok(()) => return,
             Err(_) => {
@@ -42,9 +43,9 @@ struct Worker<'p> {
 enum Attended {
     /// The worker looks for work again.
     Again,
-    /// It has to sleep.
+    /// The worker has to sleep.
     Sleeps,
-    /// It leaves: there was nothing to do for long, and there are more workers than need be.
+    /// The worker leaves: surplus, and idle for `thread_idle_timeout`.
     Leaves,
 }
 
@@ -66,7 +67,7 @@ impl<'p> Worker<'p> {
                 return;
             }
             if self.takes_role() {
-                // The guard stops to poll, and begins to watch.
+                // The guard stops polling and starts watching.
                 self.pool.call_guard(Duration::ZERO);
                 self.react();
                 continue;
@@ -86,13 +87,15 @@ impl<'p> Worker<'p> {
         }
     }
 
-    /// Takes the reactor role from the guard if this worker is likely to run the next handler as well: its last one was short.
+    /// Takes the reactor role from the guard if the last handler was short: this worker is then
+    /// likely to run the next one as well.
     fn takes_role(&self) -> bool {
         let is_guards = self.pool.role.is_held_by(0);
         is_guards && self.reactor.context.duty.was_short() && self.pool.role.take(self.handle.number)
     }
 
-    /// Waits at the poller for one arrival, if the guard holds the role, and goes on with the connection that it happened to.
+    /// Waits at the poller for one arrival, if the guard holds the role, and advances the
+    /// connection.
     fn attend(&mut self) -> Attended {
         let pool = self.pool;
         if !pool.role.is_held_by(0) || !pool.come_to_poller() {
@@ -128,11 +131,12 @@ impl<'p> Worker<'p> {
         }
     }
 
-    /// Looks at what this worker was called from the poller for.
+    /// Handles a call from the poller.
     fn heed_call(&mut self) -> Attended {
         let pool = self.pool;
         if pool.waiters.is_barred() || !pool.role.is_held_by(0) {
-            // It is for all that wait there, or for the holder of the role, and stays.
+            // The call is for all workers at the poller, or for the holder of the role, and stays
+            // pending.
             return Attended::Sleeps;
         }
         pool.notice_call(self.handle.number);
@@ -145,7 +149,7 @@ impl<'p> Worker<'p> {
         Attended::Again
     }
 
-    /// Holds the reactor role until it is lost, or this worker is wanted elsewhere.
+    /// Holds the reactor role until another thread takes it, or this worker is needed elsewhere.
     fn react(&mut self) {
         self.reactor.begin();
         loop {
@@ -165,8 +169,8 @@ impl<'p> Worker<'p> {
         }
     }
 
-    /// Stays with a connection that keeps one worker busy alone, now that the guard holds the role: a request costs no more than a
-    /// read that waits and a write.
+    /// Stays with a connection that keeps one worker busy alone, now that the guard holds the role.
+    /// A request then costs only a blocking read and a write.
     fn stay(&mut self, mut connection: Box<ClientConnection>) {
         self.pool.parking.detach(&mut connection);
         let context = &mut self.reactor.context;
@@ -186,10 +190,10 @@ impl<'p> Worker<'p> {
         self.settle(connection, verdict);
     }
 
-    /// Runs the handler of a connection's request, and of those behind it.
+    /// Runs the handlers of a connection's request and of pipelined ones.
     fn serve(&mut self, mut connection: Box<ClientConnection>) {
         if self.pool.is_over() {
-            // A request that a stop has cut is not begun any more.
+            // A stop has cut this request.
             return self.pool.part_with(connection);
         }
         let context = &mut self.reactor.context;
@@ -197,7 +201,7 @@ impl<'p> Worker<'p> {
         context.duty.turn();
         context.take_up(&connection.stream, connection.slot, Instant::now());
         let verdict = connection.advance(context);
-        // From here on it may become another thread's.
+        // From here on another thread may take the connection.
         context.lay_down();
         self.settle(connection, verdict);
         self.share.end(Instant::now());
@@ -207,11 +211,11 @@ impl<'p> Worker<'p> {
         match verdict {
             Verdict::Park => {
                 if let Some(connection) = self.pool.park_unless_ready(connection, &self.reactor.context.config) {
-                    // This worker looks at the queue next, and need not be woken.
+                    // This worker looks at the queue next, so no thread is woken.
                     self.pool.queue.push(connection, Instant::now());
                 }
             }
-            // It comes back behind those that wait; this worker is about to look at the queue.
+            // Queued behind waiting connections; this worker looks at the queue next.
             Verdict::Again | Verdict::Work => self.pool.queue.push(connection, Instant::now()),
             Verdict::Close => self.pool.parking.close_one(connection),
             Verdict::Upgrade(serve) => self.pool.upgrade(connection, serve),

@@ -1,11 +1,13 @@
-//! What connections hold while they wait for slow clients: memory, and open files.
+//! The resources of connections waiting for slow clients: memory and open files.
 //!
-//! Both are bounded, or a few clients that read nothing could fill the memory with large answers. Above the bounds an answer is waited
-//! for by its worker, as one that is made while it is sent; there are never more of those than workers. What has come of requests is counted
-//! by itself ([`incoming`](crate::engine::connection::partial)), so that neither takes the room of the other.
+//! Both are bounded, or a few clients that read nothing could fill the memory with large answers.
+//! Above the bounds the worker waits for the client, as for an answer made while being sent; such
+//! answers never outnumber the workers. Requests being received have a separate budget
+//! ([`incoming`](crate::engine::connection::partial)), so that neither uses up the room of the
+//! other.
 //!
-//! Memory counts as it was allocated: the bytes that are left of an answer keep all of its allocation. An allocation that several answers
-//! share counts once, from the first that waits to the last.
+//! Memory counts as allocated: the rest of an answer keeps the whole allocation. An allocation
+//! shared by several answers counts once, from the first waiting answer to the last.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -13,41 +15,41 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::net::descriptors;
 
-/// What all of them hold together.
+/// The total of all connections.
 #[derive(Debug)]
 pub(crate) struct MemoryBudget {
     bytes: AtomicU64,
     files: AtomicUsize,
-    /// All that there are: no limit.
+    /// `u64::MAX`: no limit.
     most_bytes: AtomicU64,
     most_files: usize,
-    /// How many loads there are of each allocation that several may hold.
+    /// The number of reservations of each shared allocation.
     shared: Mutex<HashMap<Shared, usize>>,
 }
 
-/// What one of them holds; dropping it takes it off.
+/// The part of one connection; dropping the value releases it.
 #[derive(Debug)]
 pub(in crate::engine) struct Reservation {
     budget: Arc<MemoryBudget>,
     weight: Weight,
 }
 
-/// What a connection holds.
+/// The resources held by a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Weight {
-    /// Bytes of memory that are its own.
+    /// Bytes of unshared memory.
     pub(in crate::engine) bytes: u64,
     /// Open files.
     pub(in crate::engine) files: usize,
-    /// Memory that others may hold as well.
+    /// Memory that other connections may share.
     pub(in crate::engine) shared: Option<Shared>,
 }
 
-/// The place and the size of an allocation.
+/// The address and the size of an allocation.
 type Shared = (usize, u64);
 
 impl MemoryBudget {
-    /// At most `most_bytes`, and a quarter of the descriptors that the process may have.
+    /// Creates a budget of `most_bytes`, and of a quarter of the process's descriptors.
     pub(super) fn new(most_bytes: Option<u64>) -> Self {
         let most_files = descriptors::limit() / 4;
         let most_bytes = AtomicU64::new(most_bytes.unwrap_or(u64::MAX));
@@ -55,28 +57,29 @@ impl MemoryBudget {
         Self { bytes, files, most_bytes, most_files, shared }
     }
 
-    /// Bytes that are held.
+    /// The number of bytes held.
     pub(in crate::engine) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Has another bound from now on.
+    /// Changes the memory bound; `None`: no limit.
     pub(super) fn bound(&self, most_bytes: Option<u64>) {
         self.most_bytes.store(most_bytes.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Whether no more answers should be left to wait. Those that workers are about to leave may still come on top.
+    /// True if no more answers should be parked. Answers about to be parked may still exceed the
+    /// bounds.
     pub(in crate::engine) fn is_full(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) >= self.most_bytes.load(Ordering::Relaxed)
             || self.files.load(Ordering::Relaxed) >= self.most_files
     }
 
-    /// Adds memory and files of a connection's own.
+    /// Reserves unshared memory and files.
     pub(in crate::engine) fn add(self: &Arc<Self>, bytes: u64, files: usize) -> Reservation {
         self.take(Weight { bytes, files, shared: None })
     }
 
-    /// Adds `weight`. Memory that several hold counts once, for as long as it has a load.
+    /// Reserves `weight`. Shared memory counts once, for as long as there is a reservation.
     pub(in crate::engine) fn take(self: &Arc<Self>, weight: Weight) -> Reservation {
         let mut bytes = weight.bytes;
         if let Some(shared) = weight.shared {
@@ -92,7 +95,7 @@ impl MemoryBudget {
         Reservation { budget: Arc::clone(self), weight }
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn shared(&self) -> MutexGuard<'_, HashMap<Shared, usize>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,7 @@
-//! The config in force, which may be replaced while the server runs.
+//! The config in force, replaceable while the server runs.
 //!
-//! Whoever works keeps the one it knows and looks, before each connection it serves, whether that is still the one: a load of a number
-//! that hardly ever changes. So a step of a connection goes by one config from its beginning to its end.
+//! Each thread keeps a view, and checks before each connection that the view is current, by loading
+//! a number that hardly ever changes. A step of a connection therefore uses one config throughout.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,16 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::Config;
 
-/// Where the config in force is kept.
+/// The holder of the config in force.
 #[derive(Debug)]
 pub(crate) struct SharedConfig {
-    /// How often it has been replaced.
+    /// The number of replacements.
     edition: AtomicU64,
-    /// The lock is held only to clone or to replace it.
+    /// The lock is held only to clone or replace the config.
     current: Mutex<Arc<Config>>,
 }
 
-/// A config as somebody knows it.
+/// A thread's view of the config.
 #[derive(Clone, Debug)]
 pub(crate) struct ConfigView {
     edition: u64,
@@ -30,19 +30,19 @@ impl SharedConfig {
         Self { edition: AtomicU64::new(0), current: Mutex::new(Arc::new(config)) }
     }
 
-    /// The config in force now.
+    /// Returns the config in force now.
     pub(crate) fn get(&self) -> Arc<Config> {
         Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The config in force now, for somebody who goes on with it and will look again.
+    /// Returns a view of the config in force now, to be renewed by `look`.
     pub(crate) fn know(&self) -> ConfigView {
-        // Read first: if it is replaced in between, the next look finds out.
+        // Read first: the next look notices a replacement in between.
         let edition = self.edition.load(Ordering::Acquire);
         ConfigView { edition, config: self.get() }
     }
 
-    /// Puts `config` in force for whoever looks from now on.
+    /// Puts `config` in force for all later looks.
     pub(crate) fn replace(&self, config: Config) {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         self.edition.fetch_add(1, Ordering::Release);
@@ -50,7 +50,7 @@ impl SharedConfig {
 }
 
 impl ConfigView {
-    /// Looks whether it is still in force, and takes the one that is.
+    /// Renews the view if the config was replaced.
     pub(crate) fn look(&mut self, live: &SharedConfig) {
         if self.edition != live.edition.load(Ordering::Relaxed) {
             *self = live.know();

@@ -1,4 +1,4 @@
-//! What a worker works with: the service it gives, and memory that is used again for every request.
+//! The context of a worker: the service, and memory reused for every request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,29 +26,30 @@ use crate::message::shutdown::Shutdown;
 use crate::net::stream::Stream;
 use crate::net::tls::Tls;
 
-/// What is served and how; the same for all workers.
+/// The service given by all workers: handler, configuration, bounds.
 pub(crate) struct Service {
     pub(crate) config: SharedConfig,
     pub(crate) handler: Arc<dyn Handler>,
-    /// What new connections do TLS with; `None`: they are served in clear.
+    /// The TLS settings of new connections; `None`: no TLS.
     pub(crate) tls: Option<Arc<Tls>>,
-    /// Told once the server stops: what is under way goes on, nothing else begins.
+    /// Told once the server stops: exchanges under way go on, no others begin.
     pub(crate) shutdown: Arc<Shutdown>,
-    /// Set once nothing is under way any more, or has had its time: whoever works leaves.
+    /// Set once nothing is under way any more, or the time of the stop is over: all threads leave.
     pub(crate) over: AtomicBool,
-    /// Whether there may be connections from before it was decided anew who is a proxy.
+    /// True if connections may exist from before a change of the trusted proxies or of the demands
+    /// on clients.
     pub(crate) is_mixed: AtomicBool,
-    /// Whether the time of requests is measured.
+    /// True if the time of requests is measured.
     pub(crate) measures: AtomicBool,
     pub(crate) costs: Arc<Costs>,
     pub(crate) preemption: Arc<Preemption>,
-    /// What answers hold that wait.
+    /// The memory of waiting answers.
     pub(crate) answer_memory: Arc<MemoryBudget>,
-    /// What is held of requests that have not come whole.
+    /// The memory of incomplete requests.
     pub(crate) request_memory: Arc<MemoryBudget>,
-    /// Connections that have left HTTP, or are about to.
+    /// The permits of upgraded connections, and of those about to be.
     pub(in crate::engine) upgraded: Permits,
-    /// Connections that found no room.
+    /// The number of connections refused for lack of room.
     pub(crate) turned_away: AtomicU64,
 }
 
@@ -81,13 +82,14 @@ impl Service {
         self.over.load(Ordering::SeqCst)
     }
 
-    /// Whether connections that were accepted under this one speak as those of `other` do, as far as that shows before a request.
+    /// True if connections accepted under this service speak as those of `other`, as far as visible
+    /// before a request.
     pub(crate) fn talks_as(&self, other: &Self) -> bool {
         let is_alike = admit_alike(&self.config.get(), &other.config.get());
         is_alike && !self.is_mixed.load(Ordering::SeqCst) && self.tls.is_some() == other.tls.is_some()
     }
 
-    /// Goes by `config` from now on.
+    /// Applies `config` from now on.
     pub(crate) fn replace(&self, config: Config) {
         if !admit_alike(&self.config.get(), &config) {
             self.is_mixed.store(true, Ordering::SeqCst);
@@ -102,7 +104,8 @@ impl Service {
     }
 }
 
-/// Whether both believe the same proxies and ask the same of clients: who was let in by one would have been by the other.
+/// True if both trust the same proxies and demand the same of clients: each would have admitted the
+/// other's clients.
 fn admit_alike(one: &Config, other: &Config) -> bool {
     let ask_alike = match (&one.tls, &other.tls) {
         (Some(one), Some(other)) => one.admits_as(other),
@@ -111,28 +114,28 @@ fn admit_alike(one: &Config, other: &Config) -> bool {
     ask_alike && (one.proxy_protocol, &one.trust) == (other.proxy_protocol, &other.trust)
 }
 
-/// A worker's own.
+/// The private state of a worker.
 pub(crate) struct WorkerContext {
     pub(crate) service: Arc<Service>,
-    /// What it goes by until it looks again.
+    /// The config in use until the next look.
     pub(crate) config: ConfigView,
     pub(crate) counters: Arc<Counters>,
     pub(crate) meter: Meter,
-    /// A buffer to read into, lent to the connection that is served.
+    /// A read buffer, lent to the current connection.
     pub(crate) spare: Vec<u8>,
-    /// What is to be sent and has not been.
+    /// Bytes still to be sent.
     pub(crate) gathered: Vec<u8>,
-    /// Content on its way out.
+    /// Content being sent.
     pub(crate) scratch: Vec<u8>,
-    /// A map whose memory the next request's fields use.
+    /// A map, whose memory is reused for the next request's fields.
     pub(crate) fields: HeaderMap,
     pub(crate) clock: Clock,
     pub(in crate::engine) duty: Duty,
-    /// The worker that this belongs to; `None`: the guard, or no thread of the server's.
+    /// The worker of this context; `None`: the guard, or a thread outside the server.
     pub(in crate::engine) handle: Option<Arc<WorkerHandle>>,
-    /// The slot of the connection at hand, should it be lost.
+    /// The slot of the current connection, in case the connection is lost.
     pub(in crate::engine) slot: Option<u64>,
-    /// When the thread turned to that connection.
+    /// The time at which the thread took up that connection.
     turned: Instant,
     heads: BytesMut,
 }
@@ -157,12 +160,12 @@ impl WorkerContext {
         }
     }
 
-    /// Goes by the config that is in force.
+    /// Switches to the config in force.
     pub(crate) fn renew(&mut self) {
         self.config.look(&self.service.config);
     }
 
-    /// Notes that the thread turns to the connection over `stream`, which parking knows by `slot`.
+    /// Notes that the thread takes up the connection over `stream`, known to parking by `slot`.
     pub(in crate::engine) fn take_up(&mut self, stream: &Arc<Stream>, slot: Option<u64>, now: Instant) {
         (self.slot, self.turned) = (slot, now);
         self.clock.expire();
@@ -171,7 +174,7 @@ impl WorkerContext {
         }
     }
 
-    /// Notes that the thread is done with its connection for now.
+    /// Notes that the thread is done with the connection for now.
     pub(in crate::engine) fn lay_down(&mut self) {
         self.slot = None;
         if let Some(handle) = &self.handle {
@@ -179,7 +182,7 @@ impl WorkerContext {
         }
     }
 
-    /// Notes that the handler of the request with `head` is about to run.
+    /// Notes the request with `head`, whose handler is about to run.
     pub(in crate::engine) fn note_task(&self, head: &RequestHead) {
         if let Some(handle) = &self.handle {
             let (method, target) = (head.method.clone(), head.target.clone());
@@ -210,7 +213,7 @@ impl WorkerContext {
         Policy { version: self.config.protocol }
     }
 
-    /// Gives back memory that was needed for something large, before a longer rest.
+    /// Frees large buffers before a longer pause.
     pub(crate) fn tidy(&mut self) {
         for buffer in [&mut self.spare, &mut self.gathered, &mut self.scratch] {
             if buffer.capacity() > KEPT {
@@ -219,9 +222,9 @@ impl WorkerContext {
         }
     }
 
-    /// Keeps a head for as long as anything holds a part of it; the memory of small ones is used again once nothing does.
+    /// Keeps a head for as long as any part is in use. The memory of small heads is then reused.
     pub(crate) fn keep_head(&mut self, head: &[u8]) -> Bytes {
-        // What is used again is kept whole by the smallest part of it, and grows with the largest.
+        // Reused memory is kept whole by the smallest part in use, and grows with the largest head.
         if head.len() > SMALL_HEAD {
             return Bytes::copy_from_slice(head);
         }
@@ -235,27 +238,28 @@ impl WorkerContext {
 pub(crate) struct Clock {
     second: u64,
     date: [u8; 29],
-    /// True if it was read since the thread turned to its connection, or since the last handler that may have taken long.
+    /// True if the clock was read since the thread took up the connection, or since the last
+    /// possibly long handler.
     is_fresh: bool,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        // A second that never comes: nothing is formatted before it is wanted.
+        // A second that never comes: the first use formats the date.
         Self { second: u64::MAX, date: [b' '; 29], is_fresh: false }
     }
 }
 
 impl Clock {
-    /// Has the next stamp read the clock.
+    /// Makes the next stamp read the clock.
     pub(in crate::engine) fn expire(&mut self) {
         self.is_fresh = false;
     }
 
-    /// What the server adds to a head now.
+    /// The fields added by the server to a head now.
     pub(crate) fn stamp<'a>(&'a mut self, software: Option<&'a HeaderValue>, keep_alive_secs: u64) -> Stamp<'a> {
         if !self.is_fresh {
-            // A clock before 1970 is as good as none.
+            // A clock before 1970 counts as 1970.
             let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
             if second != self.second {
                 (self.second, self.date) = (second, encode::date(second));
@@ -266,11 +270,11 @@ impl Clock {
     }
 }
 
-/// A head that is larger has memory of its own.
+/// The largest head in reused memory, in bytes.
 const SMALL_HEAD: usize = 2 * 1024;
-/// A buffer that is larger is not kept by a worker without work.
+/// The largest buffer kept by an idle worker, in bytes.
 const KEPT: usize = 64 * 1024;
-/// Bytes of all chunk extensions of one body: far more than the few that anybody uses.
+/// The limit of all chunk extensions of one body, in bytes: far more than any client uses.
 const EXTENSION_BYTES: usize = 16 * 1024;
-/// Bytes of a trailer section, where the limit of the head does not ask for less.
+/// The limit of a trailer section, in bytes, unless the limit of the head is lower.
 const TRAILER_BYTES: usize = 16 * 1024;

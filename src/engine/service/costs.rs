@@ -1,8 +1,10 @@
-//! The time that handlers take, by route: short ones run where their request was read, all others on a worker.
+//! The run times of handlers, by route: short handlers run on the thread that read the request, all
+//! others on a worker.
 //!
-//! A route is a method and a path. The averages lie in a small fixed table, a word for each route; routes that share a place
-//! displace each other, and a route that is not in the table counts as the average of those that were not. So the table has no
-//! size that a client chooses, and a wrong guess costs a wake-up, or a tick of the guard.
+//! A route is a method and a path. The averages lie in a small fixed table, with one word for each
+//! route. Routes of the same table slot displace each other. A route missing from the table counts
+//! as the average of all routes once missing. Clients therefore cannot make the table grow. A wrong
+//! guess costs a wake-up, or a tick of the guard.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,13 +15,14 @@ use http::Method;
 /// The averages of all routes of a server.
 #[derive(Debug)]
 pub(crate) struct Costs {
-    /// The route's mark in the upper half, the average in nanoseconds in the lower one; 0: free.
+    /// The route's mark in the upper half, the average in nanoseconds in the lower half; 0: free.
     places: Box<[AtomicU64]>,
-    /// The average of routes that were not in the table, in nanoseconds; [`UNMEASURED`] before the first.
+    /// The average of routes missing from the table, in nanoseconds; [`UNMEASURED`] before the
+    /// first.
     unknown: AtomicU64,
-    /// The route that the reactor's handler serves.
+    /// The route of the handler run by the reactor.
     running: AtomicU64,
-    /// The names of routes that handlers were run for by the reactor, by place.
+    /// The name noted last for each table slot.
     names: Mutex<Box<[Option<Name>]>>,
 }
 
@@ -31,14 +34,14 @@ struct Name {
     path: Box<str>,
 }
 
-/// A method and a path, as a number.
+/// A hash of a method and a path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Route(u64);
 
 impl Route {
     pub(crate) fn new(method: &Method, path: &str) -> Self {
         let bytes = path.as_bytes();
-        // Paths that differ only behind that count as one.
+        // Paths with the same first `HASHED` bytes count as one.
         let bytes = &bytes[..bytes.len().min(HASHED)];
         let mut hash = mix(bytes.len() as u64
             ^ (method.as_str().len() as u64) << 32
@@ -55,7 +58,7 @@ impl Route {
         usize::try_from(self.0 % PLACES as u64).unwrap_or(0)
     }
 
-    /// The upper half of the hash, never 0.
+    /// Returns the upper half of the hash, never 0.
     fn mark(self) -> u64 {
         self.0 >> 32 | 1
     }
@@ -73,7 +76,8 @@ impl Costs {
         Self { places, unknown: AtomicU64::new(UNMEASURED), running: AtomicU64::new(0), names }
     }
 
-    /// The average of `route` in nanoseconds, and whether it is that of the route itself; `None`: nothing was measured yet.
+    /// Returns the average of `route` in nanoseconds, and true if measured for the route itself;
+    /// `None`: nothing was measured yet.
     fn average(&self, route: Route) -> Option<(u64, bool)> {
         let place = self.places[route.place()].load(Ordering::Relaxed);
         if place >> 32 == route.mark() {
@@ -83,14 +87,14 @@ impl Costs {
         (unknown != UNMEASURED).then_some((unknown, false))
     }
 
-    /// True if `route` itself is known to be short.
+    /// True if `route` itself was measured and is short.
     pub(crate) fn is_known_short(&self, route: Route) -> bool {
         self.average(route).is_some_and(|(average, is_own)| is_own && average <= SHORT)
     }
 
-    /// Enters that a handler of `route` took `time`.
+    /// Records the `time` of a handler of `route`.
     pub(crate) fn record(&self, route: Route, time: Duration) {
-        // One outlier, such as a thread that lost its processor, does not make a route slow; two do.
+        // One outlier, such as a preempted thread, does not make a route slow; two do.
         let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).min(LONGEST);
         let place = &self.places[route.place()];
         let before = place.load(Ordering::Relaxed);
@@ -101,11 +105,12 @@ impl Costs {
             self.unknown.store(if unknown == UNMEASURED { time } else { blend(unknown, time) }, Ordering::Relaxed);
             time
         };
-        // A measurement that is lost to another thread's costs nothing.
+        // Losing a measurement to another thread's store does no harm.
         place.store(route.mark() << 32 | average, Ordering::Relaxed);
     }
 
-    /// Enters that the handler that the reactor runs has been at it for too long: its route is slow. Returns the method and path.
+    /// Marks the route of the reactor's handler as slow, because the handler has run for too long.
+    /// Returns the method and path, if noted.
     pub(crate) fn overrun(&self) -> Option<(Method, String)> {
         let route = Route(self.running.load(Ordering::Relaxed));
         self.places[route.place()].store(route.mark() << 32 | LONGEST, Ordering::Relaxed);
@@ -114,13 +119,14 @@ impl Costs {
         Some((name.method.clone(), name.path.to_string()))
     }
 
-    /// Notes the name of a route, should its handler be caught: paths are cut to what counts of them.
+    /// Notes the name of a route, for a handler caught by the guard. The path is cut to the hashed
+    /// part.
     fn name(&self, route: Route, method: &Method, path: &str) {
         let path = path.char_indices().take_while(|(at, _)| *at < HASHED).map(|(_, char)| char).collect();
         self.names()[route.place()] = Some(Name { route, method: method.clone(), path });
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn names(&self) -> MutexGuard<'_, Box<[Option<Name>]>> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,44 +136,45 @@ fn blend(average: u64, time: u64) -> u64 {
     average - average / 8 + time / 8
 }
 
-/// Which handlers a thread may run.
+/// The handlers a thread may run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Runs {
-    /// All: it is a worker.
+    /// All handlers: the thread is a worker.
     #[default]
     All,
-    /// Those that are short: it is a worker that holds the reactor role.
+    /// Short handlers: the thread is a worker holding the reactor role.
     Short,
-    /// None: it is the guard.
+    /// No handlers: the thread is the guard.
     Nothing,
 }
 
-/// The handlers that a thread may run of the connection it has turned to, and those that it has run.
+/// The handlers a thread may run for the current connection, and those already run.
 #[derive(Debug)]
 pub(crate) struct Duty {
     pub(in crate::engine) runs: Runs,
     costs: Arc<Costs>,
-    /// The route that was run last, and how many were since the thread turned to the connection.
+    /// The route run last, and the number of handlers since the thread took up the connection,
+    /// without those measured one by one.
     route: Route,
     handled: u32,
-    /// The sum of their averages, in nanoseconds.
+    /// The sum of the averages of admitted handlers, in nanoseconds.
     spent: u64,
-    /// Handlers still to be measured each by itself: pipelined requests of which one was slow.
+    /// The number of handlers still to be measured one by one, after a slow pipelined request.
     precise: u32,
-    /// True if the request that a worker is asked for is known to be short.
+    /// True if the request left to a worker is known to be short.
     waits_for_short: bool,
-    /// Short handlers that were not measured since the last that was.
+    /// The number of short handlers since the last measured one.
     unmeasured: u8,
 }
 
-/// The decision on a request that is at hand.
+/// The decision on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// Its handler runs here and now.
+    /// The handler runs here and now.
     Here,
-    /// A worker runs it.
+    /// A worker runs the handler.
     Worker,
-    /// It would run here, but other connections have their turn first.
+    /// The handler would run here, but other connections come first.
     Later,
 }
 
@@ -185,17 +192,17 @@ impl Duty {
         }
     }
 
-    /// Enters that the thread turns to another connection.
+    /// Resets the counters for another connection.
     pub(in crate::engine) fn turn(&mut self) {
         (self.handled, self.spent) = (0, 0);
     }
 
-    /// True if the thread may run any handler, for as long as it takes.
+    /// True if the thread may run any handler, without a time limit.
     pub(in crate::engine) fn is_unbounded(&self) -> bool {
         self.runs == Runs::All
     }
 
-    /// Decides on a request of `route`, which is `method` and `path`.
+    /// Decides on a request of `route`, the hash of `method` and `path`.
     pub(in crate::engine) fn admit(&mut self, route: Route, method: &Method, path: &str) -> Admission {
         match self.runs {
             Runs::All => {
@@ -226,18 +233,18 @@ impl Duty {
         }
     }
 
-    /// True if the request that was just left to a worker is known to be short.
+    /// True if the request just left to a worker is known to be short.
     pub(in crate::engine) fn waits_for_short(&self) -> bool {
         self.waits_for_short
     }
 
-    /// True if answers that were made should go out before a handler of `route` runs.
+    /// True if answers already made should go out before a handler of `route` runs.
     pub(in crate::engine) fn is_to_flush_before(&self, route: Route) -> bool {
         !self.costs.is_known_short(route)
     }
 
-    /// True if the next handler, of `route`, is to be measured by itself. That takes two looks at the clock: on a worker, short ones are
-    /// measured one time in eight.
+    /// True if the next handler, of `route`, is to be measured individually. A measurement reads
+    /// the clock twice, so a worker measures one in eight short handlers.
     pub(in crate::engine) fn is_precise(&mut self, route: Route) -> bool {
         if self.precise > 0 || self.runs != Runs::All {
             return self.precise > 0;
@@ -246,7 +253,8 @@ impl Duty {
         self.unmeasured == 0 || !self.costs.is_known_short(route)
     }
 
-    /// Enters that a handler of `route` has run, and its [time](super::stopwatch::Stopwatch::time) if that was measured.
+    /// Records a run of a handler of `route`, and the [time](super::stopwatch::Stopwatch::time) if
+    /// measured.
     pub(in crate::engine) fn ran(&mut self, route: Route, measured: Option<Option<Duration>>) {
         self.route = route;
         match measured {
@@ -260,44 +268,48 @@ impl Duty {
         }
     }
 
-    /// Enters that the thread has been at the connection for `time`, and is done with it for now. A request that `is_alone`, after a
-    /// pause, costs more than it would under load: short times of such say nothing.
+    /// Records that the thread is done with the connection for now, after `time`. If `is_alone`,
+    /// times below `LONGEST` are ignored: a single request after a pause costs more than one under
+    /// load.
     pub(in crate::engine) fn leave(&mut self, time: Duration, is_alone: bool) {
         match self.handled {
             0 => {}
             _ if is_alone && time < Duration::from_nanos(LONGEST) => {}
-            // One of them was slow, nobody knows which, or none: the thread may have lost its processor.
+            // One of the handlers was slow, or the thread was preempted: the next ones are measured
+            // one by one.
             handled if time > handled * Duration::from_nanos(SHORT) => self.precise = PRECISE,
             handled => self.costs.record(self.route, time / handled),
         }
     }
 
-    /// True if handlers have run since the thread turned to its connection.
+    /// True if handlers have run since the thread took up the connection, without those measured
+    /// one by one.
     pub(in crate::engine) fn has_run(&self) -> bool {
         self.handled > 0
     }
 
-    /// True if the handler that ran last belongs to a short route.
+    /// True if the last handler belongs to a short route.
     pub(in crate::engine) fn was_short(&self) -> bool {
         self.costs.is_known_short(self.route)
     }
 }
 
-/// Nanoseconds up to which a handler is short, with its answer: a worker's wake-up costs a good part of that, and so does code that
-/// comes out of no cache.
+/// The longest average of a short handler, answer included, in nanoseconds. Waking a worker, or
+/// running code missing from the caches, costs a good part of that time.
 const SHORT: u64 = 100_000;
-/// Nanoseconds that count at the most; two such in a row make a short route slow.
+/// The longest recorded time, in nanoseconds; two such times in a row make a short route slow.
 const LONGEST: u64 = 5 * SHORT;
-/// The least cost of a handler, with its request read and answered, in nanoseconds.
+/// The least cost of a handler, reading and answering included, in nanoseconds.
 const LEAST: u64 = 2_000;
-/// Nanoseconds of handlers that one connection may have run by the reactor before others have their turn.
+/// Nanoseconds of handlers run by the reactor for one connection before other connections are
+/// served.
 const SHARE: u64 = 200_000;
-/// Of so many short handlers on a worker one is measured.
+/// The sampling of short handlers on a worker: one in `SAMPLE` is measured.
 const SAMPLE: u8 = 8;
-/// Handlers measured each by itself once pipelined ones took long.
+/// The number of handlers measured one by one after slow pipelined requests.
 const PRECISE: u32 = 64;
 const PLACES: usize = 512;
-/// Bytes of a path that count.
+/// The number of path bytes hashed.
 const HASHED: usize = 128;
 const AVERAGE: u64 = u32::MAX as u64;
 const UNMEASURED: u64 = u64::MAX;

@@ -1,4 +1,4 @@
-//! Counters: each worker counts for itself, a snapshot adds up.
+//! Counters: one set for each worker, added up by a snapshot.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,12 +9,12 @@ use http::StatusCode;
 use crate::h1::error::ProtocolError;
 use crate::statistics::{Answers, Latency, PLACES, Timeouts, Worker, place};
 
-/// A number that one thread adds to and any thread reads: a plain load and store, no locked instruction.
+/// A number written by one thread and read by any: a plain load and store, no locked instruction.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds; only ever called by the thread that owns the counter.
+    /// Adds `more`; called only by the thread owning the counter.
     pub(crate) fn add(&self, more: u64) {
         self.0.store(self.get().wrapping_add(more), Ordering::Relaxed);
     }
@@ -23,13 +23,13 @@ impl Counter {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Raises it to `other` if that is more; by the owner too.
+    /// Raises the value to `other` if greater; called only by the owner, too.
     fn raise(&self, other: u64) {
         self.0.store(self.get().max(other), Ordering::Relaxed);
     }
 }
 
-/// What one worker has done. [`Statistics`](crate::statistics::Statistics) says what each counts.
+/// The counts of one worker. [`Statistics`](crate::statistics::Statistics) describes each.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) requests: Counter,
@@ -46,17 +46,17 @@ pub(crate) struct Counters {
     pub(crate) content_written: Counter,
     pub(crate) tls_bytes_read: Counter,
     pub(crate) tls_bytes_written: Counter,
-    /// Nanoseconds spent on requests, while that is measured.
+    /// Nanoseconds spent on requests, if measured.
     work: Counter,
     /// By [`Late`].
     late: [Counter; Late::KINDS],
     /// By the first digit of the status, less one.
     answers: [Counter; 5],
-    /// How long requests took; there only once something was measured.
+    /// The times of requests, present after the first measurement.
     times: OnceLock<Times>,
 }
 
-/// What came too late, or not at all.
+/// The kinds of missed deadlines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Late {
     Handshake,
@@ -68,7 +68,7 @@ pub(crate) enum Late {
     Linger,
 }
 
-/// How long requests took.
+/// The times of requests.
 #[derive(Debug)]
 struct Times {
     counts: Box<[Counter]>,
@@ -81,21 +81,21 @@ impl Late {
 }
 
 impl Counters {
-    /// Counts what was not there in time.
+    /// Counts a missed deadline.
     pub(crate) fn count_late(&self, late: Late) {
         self.late[late as usize].add(1);
     }
 
-    /// Counts content that went wrong, if it was for being late.
+    /// Counts a content error, if a timeout.
     pub(crate) fn count_content(&self, error: ProtocolError) {
         if error == ProtocolError::Timeout {
             self.count_late(Late::Body);
         }
     }
 
-    /// Counts an answer that is made.
+    /// Counts an answer by its status.
     pub(crate) fn count_answer(&self, status: StatusCode) {
-        // There are statuses above 599 that a handler can choose, and none below 100.
+        // A handler can choose statuses above 599, but none below 100.
         let class = usize::from(status.as_u16() / 100).clamp(1, 5);
         self.answers[class - 1].add(1);
     }
@@ -105,7 +105,7 @@ impl Counters {
         self.work.add(nanos(time));
     }
 
-    /// Counts a request that took `time`.
+    /// Counts a request of duration `time`.
     pub(super) fn count_time(&self, time: Duration) {
         let (times, nanos) = (self.times.get_or_init(Times::default), nanos(time));
         times.counts[place(nanos)].add(1);
@@ -113,7 +113,7 @@ impl Counters {
         times.longest.raise(nanos);
     }
 
-    /// Adds what `other` counted; for a worker that ends.
+    /// Adds the counts of `other`.
     pub(crate) fn absorb(&self, other: &Self) {
         for (mine, theirs) in self.all().zip(other.all()) {
             mine.add(theirs.get());
@@ -127,7 +127,7 @@ impl Counters {
         mine.longest.raise(theirs.longest.get());
     }
 
-    /// Requests, each once.
+    /// The number of requests, each counted once.
     pub(crate) fn exchanges(&self) -> u64 {
         self.requests.get() + self.refused.get().saturating_sub(self.overruled.get())
     }
@@ -163,7 +163,7 @@ impl Counters {
         self.times.get().map_or_else(Latency::default, of)
     }
 
-    /// The row of a worker that is called `name`.
+    /// Returns the statistics row of a worker called `name`.
     pub(crate) fn row(&self, name: String, is_busy: bool) -> Worker {
         Worker {
             name,
@@ -176,7 +176,7 @@ impl Counters {
         }
     }
 
-    /// All that are sums, but for `times`.
+    /// Returns all sums except `times`.
     fn all(&self) -> impl Iterator<Item = &Counter> {
         let single = [
             &self.requests,

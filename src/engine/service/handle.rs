@@ -1,4 +1,4 @@
-//! A worker as the others see it.
+//! A worker as seen by other threads.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
@@ -9,16 +9,16 @@ use http::{Method, Uri};
 use super::counters::Counters;
 use crate::net::stream::Stream;
 
-/// One worker: its thread, its counters, its present request.
+/// One worker: thread, counters, current request.
 pub(in crate::engine) struct WorkerHandle {
-    /// From 1 on, never given twice.
+    /// Counted from 1, never reused.
     pub(in crate::engine) number: u32,
     thread: OnceLock<Thread>,
     current: Mutex<Current>,
     pub(in crate::engine) counters: Arc<Counters>,
 }
 
-/// The present work of a worker.
+/// The current work of a worker.
 #[derive(Default)]
 struct Current {
     /// The connection, so that a stop can cut it.
@@ -32,7 +32,7 @@ struct Current {
 pub(in crate::engine) struct Task {
     pub(in crate::engine) method: Method,
     pub(in crate::engine) target: Uri,
-    /// The time at which the worker turned to its connection.
+    /// The time at which the worker took up the connection.
     pub(in crate::engine) since: Instant,
 }
 
@@ -41,12 +41,12 @@ impl WorkerHandle {
         Self { number, thread: OnceLock::new(), current: Mutex::default(), counters: Arc::default() }
     }
 
-    /// The name of its thread.
+    /// Returns the name of the thread.
     pub(in crate::engine) fn name(&self) -> String {
         format!("drupe-{}", self.number)
     }
 
-    /// Enters the thread that sits here; once.
+    /// Sets the thread of the worker, once.
     pub(in crate::engine) fn take(&self, thread: Thread) {
         let _ = self.thread.set(thread);
     }
@@ -56,14 +56,14 @@ impl WorkerHandle {
         self.thread.get().is_some_and(|thread| thread.id() == thread::current().id())
     }
 
-    /// Wakes it.
+    /// Wakes the worker.
     pub(in crate::engine) fn unpark(&self) {
         if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
     }
 
-    /// Takes up a connection, or (`None`) lays it down.
+    /// Sets the current connection, or (`None`) clears it.
     pub(in crate::engine) fn serve(&self, stream: Option<Arc<Stream>>) {
         *self.current() = Current { stream, task: None };
     }
@@ -73,7 +73,7 @@ impl WorkerHandle {
         self.current().task = Some(task);
     }
 
-    /// Notes the request whose handler has been running, unless it is back already.
+    /// Notes the request whose handler has been running, unless the worker is done already.
     pub(in crate::engine) fn note(&self, task: Task) {
         let mut current = self.current();
         if current.stream.is_some() {
@@ -81,17 +81,17 @@ impl WorkerHandle {
         }
     }
 
-    /// The connection that it serves.
+    /// The connection being served.
     pub(in crate::engine) fn serving(&self) -> Option<Arc<Stream>> {
         self.current().stream.clone()
     }
 
-    /// The request whose handler it runs.
+    /// The request whose handler runs.
     pub(in crate::engine) fn task(&self) -> Option<Task> {
         self.current().task.clone()
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn current(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }

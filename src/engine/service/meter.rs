@@ -1,46 +1,49 @@
-//! Times what a worker does, while that is wanted, and reads the clock as seldom as that can be done.
+//! The measurement of a worker's times, if wanted, with as few readings of the clock as possible.
 //!
-//! A reading costs 40 to 70 ns where the processor is a virtual one, a hundredth of a small request. So what was received together begins
-//! together, and the end of one request is the beginning of the next that the worker turns to without waiting in between.
+//! A reading costs 40 to 70 ns on a virtual processor, a hundredth of a small request. Requests
+//! received together therefore begin together. The end of one request is also the beginning of the
+//! next, if the worker does not wait in between.
 //!
-//! **Measured**, two processors shared with the client, processor time of the server for a thousand small requests in milliseconds:
+//! **Measured** on two processors shared with the client: processor time of the server for a
+//! thousand small requests, in milliseconds:
 //!
 //! | | 8 connections | 64 |
 //! |---|---|---|
 //! | off | 7.58 | 7.10 |
 //! | on | 7.62, by pairs of runs 0.5 % more | 7.10, 0.1 % more |
 //!
-//! Two readings for each request were 2.5 % more at 8 connections (6.31, 6.47, in a quieter hour). Beside what it was before there was any of
-//! this, four rounds in turn, medians: 7.19 and 7.20 then, 7.82 and 7.25 off, 7.25 and 6.96 on. Single runs of the same program differ by
-//! 15 % there, so no more can be said than that it does not show.
+//! Two readings for each request cost 2.5 % more at 8 connections (6.31, 6.47, in a quieter hour).
+//! Against the server before any measurement, medians of four alternating rounds: 7.19 and 7.20
+//! before, 7.82 and 7.25 off, 7.25 and 6.96 on. Single runs of the same program differ by 15 %
+//! there, so the cost is within the noise.
 
 use std::time::Instant;
 
 use super::counters::Counters;
 
-/// A worker's stop watch.
+/// A worker's stopwatch.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
-    /// Since when it works on requests without a pause.
+    /// The start of the present work on requests without a pause.
     working: Option<Instant>,
-    /// When what it has at hand was received, once that was asked for.
+    /// The time at which the present input was received, once asked for.
     received: Option<Instant>,
-    /// The last reading, for as long as it passes for now.
+    /// The last reading, while still usable as the present time.
     last: Option<Instant>,
-    /// When the requests began whose answers are made.
+    /// The start times of the requests with a complete answer.
     made: Vec<Instant>,
-    /// Whether anything has been settled since the worker turned to its connection.
+    /// True if anything was settled since the worker took up the connection.
     has_settled: bool,
 }
 
 impl Meter {
-    /// Enters that the worker turns to another connection.
+    /// Resets the meter for another connection.
     pub(in crate::engine) fn turn(&mut self) {
         self.received = None;
         self.has_settled = false;
     }
 
-    /// Enters that more has been received, and whether that was waited for.
+    /// Notes that more input was received; `has_waited` if the worker waited for the input.
     pub(in crate::engine) fn receive(&mut self, has_waited: bool) {
         self.received = None;
         if has_waited {
@@ -48,36 +51,37 @@ impl Meter {
         }
     }
 
-    /// Enters that the worker is about to wait.
+    /// Notes that the worker is about to wait.
     pub(in crate::engine) fn rest(&mut self) {
         self.last = None;
     }
 
-    /// Enters that a request is at hand, and says when it began; `None`: nobody wants to know.
+    /// Notes the beginning of a request. Returns the start time; `None`: not wanted.
     pub(in crate::engine) fn begin(&mut self, is_wanted: bool) -> Option<Instant> {
         if !is_wanted {
             return None;
         }
-        // From here on it is no longer now.
+        // From here on the last reading is outdated.
         let last = self.last.take();
         let begun = *self.received.get_or_insert_with(|| last.unwrap_or_else(Instant::now));
         self.working.get_or_insert(last.map_or(begun, |last| last.max(begun)));
         Some(begun)
     }
 
-    /// Enters that work goes on which has been begun before.
+    /// Notes that work begun earlier goes on.
     pub(in crate::engine) fn resume(&mut self, is_wanted: bool) {
         if is_wanted && self.working.is_none() {
             self.working = Some(self.last.take().unwrap_or_else(Instant::now));
         }
     }
 
-    /// Enters that a request's answer is made, or has broken off; `begun` is what [`begin`](Self::begin) said.
+    /// Notes that a request's answer is made, or has broken off; `begun` comes from
+    /// [`begin`](Self::begin).
     pub(in crate::engine) fn made(&mut self, begun: Option<Instant>) {
         self.made.extend(begun);
     }
 
-    /// Enters that everything made is out, or left for later.
+    /// Counts the times of all answers made, now sent or left for later.
     pub(in crate::engine) fn settle(&mut self, counters: &Counters) {
         let since = self.working.take().or(self.made.first().copied());
         let Some(since) = since else { return };
@@ -88,11 +92,11 @@ impl Meter {
         self.has_settled = true;
     }
 
-    /// As [`settle`](Self::settle), when the worker is done with its connection for now.
+    /// Settles like [`settle`](Self::settle), when the worker is done with the connection for now.
     pub(in crate::engine) fn leave(&mut self, counters: &Counters) {
         self.settle(counters);
         if !self.has_settled {
-            // What has been done took its time, a handshake perhaps.
+            // Other work, such as a handshake, took time.
             self.last = None;
         }
     }
@@ -118,7 +122,7 @@ mod tests {
         assert!(worked >= counters.latency().sum());
         meter.leave(&counters);
         assert_eq!((counters.latency().count(), counters.work_time()), (1, worked), "nobody worked in between");
-        // It was waited for without a worker, and is over now.
+        // The second request was waiting without a worker, and is over now.
         meter.turn();
         meter.rest();
         meter.resume(true);
@@ -137,13 +141,13 @@ mod tests {
         meter.made(first);
         meter.settle(&counters);
         let settled = meter.last.unwrap();
-        // Of what came with it the worker only works from now on.
+        // The worker starts on the second request only now.
         assert_eq!((meter.begin(true), meter.working), (first, Some(settled)));
         meter.leave(&counters);
         let settled = meter.last;
         meter.turn();
         assert_eq!(meter.begin(true), settled);
-        // That handler has run: what is received now begins now.
+        // The handler has run: input received now begins now.
         meter.receive(false);
         assert!(meter.begin(true) > settled);
         meter.leave(&counters);
@@ -154,7 +158,7 @@ mod tests {
             assert!(meter.begin(true) > settled);
             meter.leave(&counters);
         }
-        // Whatever else it was that it did, it was no request, and took its time.
+        // Work without a request takes time, too.
         meter.turn();
         meter.leave(&counters);
         assert_eq!(meter.last, None);

@@ -1,16 +1,17 @@
-//! What all threads of a server share, and what each keeps for itself: configuration, bounds, counters.
+//! The state shared by all threads of a server, and the state of each thread: configuration,
+//! bounds, counters.
 //!
-//! | file | what it holds |
+//! | file | content |
 //! |---|---|
-//! | [`context`] | what is served, and the memory that a thread uses again for each request |
-//! | [`config`] | the configuration in force, which a reload replaces |
-//! | [`costs`] | how long the handlers of a route take, and which a thread may run |
-//! | [`handle`] | a worker as other threads see it: the request that it serves |
-//! | [`budget`] | the memory and the files that parked connections hold |
-//! | [`preemption`] | which slow clients give a worker back |
-//! | [`open`] | how many connections are open |
-//! | [`stopwatch`] | how long one handler takes |
-//! | [`counters`], [`meter`] | what each thread counts, and how long requests take |
+//! | [`context`] | the service, and the memory reused by a thread for each request |
+//! | [`config`] | the configuration in force, replaced by a reload |
+//! | [`costs`] | the run times of handlers by route, and the handlers a thread may run |
+//! | [`handle`] | a worker as seen by other threads: the current request |
+//! | [`budget`] | the memory and the files held by parked connections |
+//! | [`preemption`] | the choice of slow clients to give a worker back |
+//! | [`open`] | the number of open connections |
+//! | [`stopwatch`] | the run time of one handler |
+//! | [`counters`], [`meter`] | the counts of each thread, and the times of requests |
 
 pub(in crate::engine) mod budget;
 pub(in crate::engine) mod config;

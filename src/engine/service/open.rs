@@ -1,21 +1,21 @@
-//! How many connections are open, wherever they are, and waiting until they have come to their end.
+//! The number of open connections, and a wait for their end.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-/// The count of open connections.
+/// The counter of open connections.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct OpenConnections {
     count: AtomicUsize,
-    /// Whether anybody waits; only then is there anybody to tell.
+    /// True if a thread has begun to wait: only then is a notification needed.
     is_awaited: AtomicBool,
-    /// Whether whoever waits is to wait no longer.
+    /// True if waits must return at once.
     is_hurried: Mutex<bool>,
     changed: Condvar,
 }
 
-/// One of those that are open; dropping it takes it off the count.
+/// An open connection; dropping the ticket decrements the counter.
 #[derive(Debug)]
 pub(in crate::engine) struct Ticket(Arc<OpenConnections>);
 
@@ -29,7 +29,8 @@ impl OpenConnections {
         self.count.load(Ordering::SeqCst)
     }
 
-    /// Waits until at most `most` are open, at the longest until `deadline` or until hurried; says whether that is so.
+    /// Waits until at most `most` connections are open, until `deadline`, or until hurried. Returns
+    /// true if at most `most` are open.
     pub(in crate::engine) fn wait_for(&self, most: usize, deadline: Instant) -> bool {
         self.is_awaited.store(true, Ordering::SeqCst);
         let is_hurried = self.is_hurried.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,7 +40,7 @@ impl OpenConnections {
         self.count() <= most
     }
 
-    /// Has whoever waits wait no longer, now and later.
+    /// Ends all waits, now and later.
     pub(in crate::engine) fn hurry(&self) {
         *self.is_hurried.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.changed.notify_all();
@@ -50,7 +51,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         self.0.count.fetch_sub(1, Ordering::SeqCst);
         if self.0.is_awaited.load(Ordering::SeqCst) {
-            // Under the lock, so that nobody is just between looking and waiting.
+            // Under the lock, so that no thread is between check and wait.
             drop(self.0.is_hurried.lock().unwrap_or_else(PoisonError::into_inner));
             self.0.changed.notify_all();
         }

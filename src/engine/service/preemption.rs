@@ -1,12 +1,12 @@
-//! Which clients give way when all threads there may be are taken: the slowest.
+//! Preemption: the slowest clients give their workers back once the pool is exhausted.
 //!
-//! Content beyond what is gathered, and answers that are made while they are sent, hold a worker
-//! while their client is waited for. That is as it should be until connections wait that no worker
-//! can serve. Then the slowest of the clients that have been waited for give their workers back, as
-//! many as connections wait. A fixed rate would not do: clients just above it could hold all workers.
+//! Content beyond the gathered part, and answers made while being sent, hold a worker while the
+//! client is slow. That is acceptable until connections wait and no worker is free. Then the
+//! slowest of these clients give their workers back, as many as connections wait. A fixed minimum
+//! rate would not do: clients just above the minimum could hold all workers.
 //!
-//! A worker enters the rate of its client at each look while it waits, a few times a second, and
-//! finds out then if that client is to go. At the end of a stop every client gives way.
+//! While waiting, a worker records the client's rate at each look, a few times a second, and learns
+//! then if the client has to give way. At the end of a stop every client gives way.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,23 +14,24 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-/// How many workers are wanted back, and the clients that workers wait for.
+/// The number of workers wanted back, and the clients with a waiting worker.
 #[derive(Debug, Default)]
 pub(crate) struct Preemption {
     /// Changed only under the lock of `waits`.
     wanted: AtomicUsize,
-    /// Once what is left is cut: by which thread, which may be a handler's and has its own answer to give.
+    /// Set at the end of a stop to the thread cutting the rest, which may be a handler's and still
+    /// has an answer to send.
     cut: OnceLock<ThreadId>,
     waits: Mutex<Waits>,
 }
 
-/// The clients that workers wait for.
+/// The clients with a waiting worker.
 #[derive(Debug, Default)]
 struct Waits {
     clients: BTreeMap<u64, Seen>,
     /// The number of the next client.
     next: u64,
-    /// When clients gave way whose workers may not be back yet.
+    /// The times at which clients gave way, if their workers may not be back yet.
     given: Vec<Instant>,
 }
 
@@ -42,18 +43,18 @@ struct Seen {
     at: Instant,
 }
 
-/// A worker's wait for one client, entered in [`Preemption`] once the client's rate is known.
+/// A worker's wait for one client, registered in [`Preemption`] once the client's rate is known.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     preemption: Arc<Preemption>,
-    /// Its number there, once it is entered.
+    /// The client's number, once registered.
     number: Option<u64>,
     /// The earliest time of the next look.
     next: Option<Instant>,
 }
 
 impl Preemption {
-    /// Enters how many connections wait although there can be no more workers; 0 once that is over.
+    /// Sets the number of connections waiting while no worker can be added; 0 once that is over.
     pub(in crate::engine) fn set(&self, wanted: usize) {
         if wanted > 0 || self.wanted.load(Ordering::Relaxed) > 0 {
             self.set_at(wanted, Instant::now());
@@ -63,21 +64,22 @@ impl Preemption {
     fn set_at(&self, wanted: usize, now: Instant) {
         let mut waits = self.waits();
         waits.given.retain(|given| now.saturating_duration_since(*given) < RETURN);
-        // Who has given way just now is still on the way back.
+        // Workers of clients that gave way just now are still on the way back.
         self.wanted.store(wanted.saturating_sub(waits.given.len()), Ordering::Relaxed);
     }
 
-    /// Has all but the calling thread give way, for good.
+    /// Makes all threads except the calling one give way, for good.
     pub(in crate::engine) fn cut(&self) {
         let _ = self.cut.set(thread::current().id());
     }
 
-    /// Whether the calling thread is to send nothing more.
+    /// True if the calling thread must send nothing more.
     pub(in crate::engine) fn is_cut(&self) -> bool {
         self.cut.get().is_some_and(|spared| *spared != thread::current().id())
     }
 
-    /// Enters the rate of a client. True if the client is one of the slowest, as many as are wanted.
+    /// Records the rate of a client. Returns true if the client is one of the slowest, as many as
+    /// are wanted.
     fn look(&self, number: &mut Option<u64>, rate: u64, now: Instant) -> bool {
         let mut waits = self.waits();
         let waits = &mut *waits;
@@ -99,7 +101,7 @@ impl Preemption {
         true
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn waits(&self) -> MutexGuard<'_, Waits> {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -110,8 +112,8 @@ impl Waiting {
         Self { preemption: Arc::clone(preemption), number: None, next: None }
     }
 
-    /// True if the client, which moves `rate` bytes a second, has to give way. Without a rate it has
-    /// not been waited for long enough.
+    /// True if the client, moving `rate` bytes a second, has to give way. `None`: the wait was too
+    /// short to tell.
     pub(in crate::engine) fn gives_way(&mut self, rate: Option<u64>) -> bool {
         rate.is_some_and(|rate| self.gives_way_at(rate, Instant::now()))
     }
@@ -135,24 +137,24 @@ impl Drop for Waiting {
 
 /// The least time between two looks at a client: many short waits must not contend for the lock.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long a look counts. A client that was not looked at for longer is not waited for any more:
-/// its handler is busy.
+/// The validity of a look. Without a newer look no worker waits for the client: the handler is
+/// busy.
 const FRESH: Duration = Duration::from_secs(1);
-/// How long a worker may take to come back from a client that gave way.
+/// The time for a worker to come back from a client that gave way.
 const RETURN: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Clients of these rates, all looked at once.
+    /// Creates clients of these rates, each looked at once.
     fn waiting(rates: &[u64], preemption: &Arc<Preemption>, now: Instant) -> Vec<(Waiting, u64)> {
         let mut clients: Vec<_> = rates.iter().map(|rate| (Waiting::new(preemption), *rate)).collect();
         assert_eq!(told(&mut clients, now), [], "no worker is wanted");
         clients
     }
 
-    /// The rates of those that are told to give way, in the order of their looks.
+    /// Returns the rates of the clients told to give way, in the order of their looks.
     fn told(clients: &mut Vec<(Waiting, u64)>, now: Instant) -> Vec<u64> {
         let told = |(waiting, rate): &mut (Waiting, u64)| waiting.gives_way_at(*rate, now).then_some(*rate);
         let told: Vec<u64> = clients.iter_mut().filter_map(told).collect();
@@ -184,7 +186,7 @@ mod tests {
         let mut clients = waiting(&[3, 2, 1], &preemption, now);
         preemption.set_at(1, now);
         assert_eq!(told(&mut clients, now + PAUSE), [1]);
-        // The scheduler still sees the same connection wait.
+        // The scheduler still sees the same connection waiting.
         preemption.set_at(1, now + 2 * PAUSE);
         assert_eq!(told(&mut clients, now + 2 * PAUSE), []);
         preemption.set_at(1, now + 2 * RETURN);
@@ -198,7 +200,7 @@ mod tests {
     fn clients_that_are_not_waited_for_any_more_stand_before_none() {
         let (preemption, now) = (Arc::default(), Instant::now());
         let mut clients = waiting(&[3, 2, 1], &preemption, now);
-        // One has come to its end, and the handler of another computes.
+        // One client has finished, and the handler of another computes.
         clients.pop();
         let busy = clients.pop();
         preemption.set_at(1, now);

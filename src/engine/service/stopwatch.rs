@@ -1,4 +1,4 @@
-//! The time that a handler takes, without that for which others had its processor.
+//! The run time of a handler, without the time lost to preemption.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,9 @@ impl Stopwatch {
         Self { begun: Instant::now(), switches: Switches::of_this_thread() }
     }
 
-    /// Returns the time since the start. `None`: the thread has waited for nothing, but was made to wait for its processor; if every
-    /// handler were held for slow on a busy machine, more threads would run and make it busier.
+    /// Returns the time since the start. `None`: the thread was preempted and never blocked. If
+    /// preempted handlers counted as slow on a busy machine, more threads would run and make the
+    /// machine busier.
     pub(in crate::engine) fn time(&self) -> Option<Duration> {
         let time = self.begun.elapsed();
         if time < WORTH_A_LOOK {
@@ -29,7 +30,7 @@ impl Stopwatch {
     }
 }
 
-/// Shorter times are taken as they are.
+/// The least time for which preemption is checked.
 const WORTH_A_LOOK: Duration = Duration::from_micros(50);
 
 #[cfg(test)]

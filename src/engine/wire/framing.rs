@@ -1,4 +1,4 @@
-//! Frames content on its way out, as long as the client gets it.
+//! Framing of outgoing content.
 
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,18 +13,18 @@ use crate::message::body::Body;
 use crate::message::shutdown::Shutdown;
 use crate::message::writer::Sink;
 
-/// How content goes onto the wire.
+/// The framing of content on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framed {
-    /// This many bytes are still owed.
+    /// Content of a declared length. The number counts the bytes still to be sent.
     Length(u64),
     Chunks,
-    /// Until the connection closes.
+    /// Content that ends when the connection closes.
     Raw,
 }
 
 impl Framed {
-    /// `None`: no content is sent.
+    /// Returns the framing; `None` if no content is sent.
     pub(super) fn of(framing: BodyFraming) -> Option<Self> {
         match framing {
             BodyFraming::None => None,
@@ -35,18 +35,19 @@ impl Framed {
     }
 }
 
-/// Frames content on its way out.
+/// Frames outgoing content.
 pub(super) struct FramedWriter<'o, 'a> {
     output: &'o mut Output<'a>,
     pub(super) framed: Framed,
-    /// Content that is gathered into one chunk or segment.
+    /// A buffer for content that becomes one chunk or segment.
     pending: &'o mut Vec<u8>,
     pub(super) trailers: Option<HeaderMap>,
     /// Bytes of content.
     pub(super) sent: u64,
-    /// Whether there was more than declared.
+    /// True if the body was longer than declared.
     surplus: bool,
-    /// Why the client cannot get the rest, once that is so: what was on its way is lost, whether or not the body heeds it.
+    /// The error after which the client cannot get the rest. Content is lost even if the body
+    /// ignores the error.
     failed: Option<io::ErrorKind>,
     shutdown: &'o Shutdown,
 }
@@ -62,7 +63,7 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
         Self { output, framed, pending, trailers: None, sent, surplus: false, failed: None, shutdown }
     }
 
-    /// Puts content out, cut to what is owed; small content is only gathered.
+    /// Sends content, cut to the declared length. Small content is only gathered.
     pub(super) fn emit(&mut self, content: &[u8]) -> io::Result<()> {
         if let Some(kind) = self.failed {
             return Err(kind.into());
@@ -83,13 +84,13 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
             self.output.send(content).inspect_err(|error| self.failed = Some(error.kind()))?;
         }
         if is_chunk {
-            // Of a chunk that has been sent, this goes out with what follows.
+            // The end of a sent chunk goes out with the next output.
             encode::chunk_end(self.output.gathered);
         }
         Ok(())
     }
 
-    /// Sends what is gathered.
+    /// Sends the gathered output.
     pub(super) fn push(&mut self) -> io::Result<()> {
         match self.failed {
             Some(kind) => Err(kind.into()),
@@ -97,7 +98,7 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
         }
     }
 
-    /// What of `content` is owed.
+    /// Cuts `content` to the declared length.
     fn cut<'c>(&mut self, content: &'c [u8]) -> &'c [u8] {
         let Framed::Length(left) = &mut self.framed else { return content };
         let owed = usize::try_from(*left).unwrap_or(usize::MAX).min(content.len());
@@ -114,7 +115,7 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
         result
     }
 
-    /// Reads `body` to its end and sends it as it comes.
+    /// Reads `body` to the end, and sends each part as it is read.
     pub(super) fn copy(&mut self, body: &mut Body) -> io::Result<()> {
         if self.framed == Framed::Length(0) {
             return self.probe(body);
@@ -139,7 +140,7 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
         result
     }
 
-    /// All that was declared is out. The end of a request's content is read even so: its trailers, its last chunk.
+    /// Reads the end of a request's content, with its trailers, after the declared length is sent.
     fn probe(&mut self, body: &mut Body) -> io::Result<()> {
         if body.is_incoming() {
             let surplus = body.read(&mut [0])?;
@@ -148,14 +149,14 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
         Ok(())
     }
 
-    /// Has `write` put the content out, and ends it. Says how many bytes of content there were.
+    /// Sends the content with `write` and ends the body. Returns the bytes of content sent.
     pub(super) fn pass(
         mut self,
         exchange: &mut Exchange,
         write: impl FnOnce(&mut Self) -> io::Result<()>,
     ) -> io::Result<u64> {
         if self.framed == Framed::Raw {
-            // Until it is whole, an ordinary end would look like that of the content, whoever brings it about.
+            // Until the body is complete, an orderly close by any thread would look like its end.
             self.output.abort();
         }
         let written = catch_unwind(AssertUnwindSafe(|| write(&mut self)))
@@ -167,7 +168,7 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
         self.finish(exchange)
     }
 
-    /// Ends the body and settles what became of it.
+    /// Ends the body, and notes a body that was too short or too long.
     fn finish(self, exchange: &mut Exchange) -> io::Result<u64> {
         match self.framed {
             Framed::Chunks => {
@@ -177,7 +178,7 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
             Framed::Length(left) if left > 0 => {
                 log::error!("a body ended {left} bytes short of its declared length; closing the connection");
                 exchange.close(CloseReason::BodyShort);
-                // What the head has promised will not come: only the end of the connection can say so.
+                // Only a close can report that the declared content will not come.
                 self.output.flush()?;
             }
             Framed::Length(_) => {}
@@ -226,7 +227,7 @@ impl Sink for FramedWriter<'_, '_> {
     }
 }
 
-/// Reads once, again where a signal came in between.
+/// Reads once, and retries after a signal.
 pub(super) fn read_patiently(body: &mut Body, room: &mut [u8]) -> io::Result<usize> {
     loop {
         match body.read(room) {
@@ -236,8 +237,9 @@ pub(super) fn read_patiently(body: &mut Body, room: &mut [u8]) -> io::Result<usi
     }
 }
 
-/// How much is gathered before it is sent: what fits a few segments.
+/// The most bytes gathered before they are sent: a few segments.
 pub(crate) const GATHER: usize = 16 * 1024;
-/// How much is copied at a time. Measured, an echo of 1 MiB over 8 connections: 349 ms of processor time for a thousand with 64 KiB,
-/// 336 with 128, 257 with 256 (a blocking loop that keeps the whole of it in memory: 222).
+/// The most bytes copied at a time. Measured, an echo of 1 MiB over 8 connections: 349 ms of
+/// processor time for a thousand with 64 KiB, 336 with 128, 257 with 256 (a blocking loop with the
+/// whole content in memory: 222).
 pub(super) const COPY: usize = 256 * 1024;

@@ -1,15 +1,16 @@
-//! What has been received and not yet been used.
+//! Input that has been received and not yet consumed.
 //!
-//! The bytes belong to the connection, not to a request: what follows one request is the start of the next.
+//! The bytes belong to the connection, not to a request: the bytes behind a request begin the next.
 
 use std::io;
 
 use crate::net::stream::Stream;
 
-/// A buffer that is read into at one end and used up at the other.
+/// A buffer filled at one end and consumed at the other.
 #[derive(Debug, Default)]
 pub(crate) struct InputBuffer {
-    /// All of it initialised; only `start..end` means anything. Empty where none is needed: a parked connection has none.
+    /// Fully initialised, but only `start..end` is input. A parked connection without input has
+    /// none.
     buffer: Vec<u8>,
     /// `start <= end <= buffer.len()`.
     start: usize,
@@ -17,7 +18,7 @@ pub(crate) struct InputBuffer {
 }
 
 impl InputBuffer {
-    /// What is there to use.
+    /// Returns the unread input.
     pub(crate) fn unread(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
@@ -26,7 +27,7 @@ impl InputBuffer {
         self.start == self.end
     }
 
-    /// Takes the first `count` bytes as used.
+    /// Consumes the first `count` bytes.
     pub(crate) fn consume(&mut self, count: usize) {
         self.start = self.start.saturating_add(count).min(self.end);
         if self.start == self.end {
@@ -34,24 +35,24 @@ impl InputBuffer {
         }
     }
 
-    /// Drops what is there.
+    /// Drops the unread input.
     pub(crate) fn clear(&mut self) {
         (self.start, self.end) = (0, 0);
     }
 
-    /// How much memory it keeps while it waits.
+    /// Returns the bytes of memory held.
     pub(crate) fn held(&self) -> usize {
         self.buffer.len()
     }
 
-    /// Reads once from `stream`. The room grows with what has come, never with what was announced.
+    /// Reads once from `stream`. The buffer grows with received input, never with announced input.
     ///
-    /// Says how many bytes came (0: the end) and whether that was all there was.
+    /// Returns the number of bytes (0: the end), and true if the socket is empty.
     pub(crate) fn read(&mut self, stream: &Stream) -> io::Result<Received> {
         self.read_by(stream, |room| stream.read(room))
     }
 
-    /// Reads once what is there already.
+    /// Reads once without waiting.
     pub(crate) fn try_read(&mut self, stream: &Stream) -> io::Result<Received> {
         self.read_by(stream, |room| stream.try_read(room))
     }
@@ -64,14 +65,14 @@ impl InputBuffer {
         Ok(Received::of(stream, count, room))
     }
 
-    /// Borrows a worker's buffer if there is none yet.
+    /// Borrows a worker's buffer if the input has none.
     pub(crate) fn lend(&mut self, spare: &mut Vec<u8>) {
         if self.buffer.is_empty() {
             self.buffer = std::mem::take(spare);
         }
     }
 
-    /// Gives the buffer back if nothing is in it and it has not grown.
+    /// Returns the buffer to the worker if the buffer is empty and has not grown.
     pub(crate) fn give_back(&mut self, spare: &mut Vec<u8>) {
         if !self.is_empty() || self.buffer.is_empty() {
             return;
@@ -82,11 +83,12 @@ impl InputBuffer {
         }
     }
 
-    /// Keeps what is unread in a buffer of its own size: for the time in which a connection waits with a part of a head.
+    /// Shrinks the buffer to about the unread input, for a connection that waits with a partial
+    /// head.
     pub(crate) fn shrink(&mut self) {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
-        // Room to grow in steps: a head that trickles in must not move for each byte.
+        // Sized in steps, so that a head that trickles in is not moved for each byte.
         self.buffer.truncate((self.end + 1).next_power_of_two().max(PART));
         self.buffer.shrink_to_fit();
     }
@@ -104,26 +106,26 @@ impl InputBuffer {
     }
 }
 
-/// What one read brought.
+/// The result of one read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Received {
-    /// Bytes; 0 is the end of the input.
+    /// The number of bytes; 0 is the end of the input.
     pub(crate) count: usize,
-    /// Whether the socket had no more, so that what comes later is reported anew.
+    /// True if the socket is empty, so that later input is reported anew.
     pub(crate) is_all: bool,
 }
 
 impl Received {
-    /// What a read of `stream` brought that had `room`.
+    /// Returns the result of reading `count` bytes from `stream` into `room` bytes.
     pub(crate) fn of(stream: &Stream, count: usize, room: usize) -> Self {
-        // With TLS the end may have come along, and be reported by nobody.
+        // With TLS the end may have come along, and the poller would not report it.
         Self { count, is_all: count < room && !stream.holds_input() }
     }
 }
 
-/// A worker's buffer: a head with room to spare.
+/// The size of a worker's buffer: more than a usual head.
 const ROOM: usize = 16 * 1024;
-/// What a waiting part of a head keeps at the least, so that trickling does not allocate for each byte.
+/// The least buffer of a waiting head, so that a trickle does not allocate for each byte.
 const PART: usize = 256;
 
 #[cfg(test)]

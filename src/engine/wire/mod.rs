@@ -1,13 +1,13 @@
-//! Bytes in and bytes out of one connection, and how long each may take.
+//! Input and output of one connection, and the time limits of both.
 //!
 //! | file | step |
 //! |---|---|
 //! | [`input`] | receives into a buffer that belongs to the connection |
-//! | [`response`] | sends a response: its head, then its body as it comes |
+//! | [`response`] | sends a response: the head, then the body as it is produced |
 //! | [`framing`] | frames content on its way out, in chunks or by its length |
-//! | [`remainder`] | holds content that is at hand, and sends it a part at a time |
-//! | [`output`] | gathers and writes; leaves for later what the client is slow to take |
-//! | [`pace`] | keeps the account of time that a client may be waited for |
+//! | [`remainder`] | holds complete content, and sends it in parts |
+//! | [`output`] | gathers and writes; leaves output for later if the client is slow |
+//! | [`pace`] | limits the time spent waiting for a client |
 //! | [`socket`] | reads and writes of upgraded connections |
 
 pub(in crate::engine) mod framing;

@@ -1,7 +1,8 @@
-//! Writing to a client: gathered, and never for longer than the client may take.
+//! Buffered output to a client, with a limit on the time the client may take.
 //!
-//! What is at hand as a whole, such as bytes and files, may be left for later where the client is slow to take it: then it waits with
-//! the connection and costs no thread. What is made or read while it is sent is waited for here.
+//! Complete content, such as bytes and files, may be left for later if the client is slow. The rest
+//! then waits with the connection and costs no thread. For content produced or read while it is
+//! sent, the worker waits here.
 
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -18,20 +19,20 @@ use crate::engine::service::preemption::{Preemption, Waiting};
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
 
-/// The way out of one connection while a worker serves it.
+/// The output of one connection while a worker serves the connection.
 pub(crate) struct Output<'a> {
     stream: &'a Stream,
-    /// What is gathered: heads, small content, answers to pipelined requests.
+    /// The buffer of gathered output: heads, small content, answers to pipelined requests.
     pub(crate) gathered: &'a mut Vec<u8>,
     pub(crate) pace: Pace,
-    /// Counts the bytes that the stream has taken.
+    /// Counts the bytes written to the stream.
     written: &'a Counter,
     preemption: &'a Arc<Preemption>,
-    /// There once the client has been waited for.
+    /// `Some` once the worker has waited for the client.
     waiting: Option<Waiting>,
-    /// Whether what the client is slow to take may be left for later.
+    /// True if output may be left for later when the client is slow.
     leaves: bool,
-    /// How much had moved below TLS when that was last looked at; `None` without TLS.
+    /// Bytes moved below TLS at the last check; `None` without TLS.
     below: Option<u64>,
 }
 
@@ -41,7 +42,7 @@ impl<'a> Output<'a> {
         Self::over(stream, pace, gathered, &counters.bytes_written, &service.preemption)
     }
 
-    /// The way out where there is no context.
+    /// Returns an output without a context.
     pub(crate) fn over(
         stream: &'a Stream,
         pace: Pace,
@@ -53,33 +54,34 @@ impl<'a> Output<'a> {
         Self { stream, gathered, pace, written, preemption, waiting: None, leaves: false, below }
     }
 
-    /// Leaves for later, from now on, what the client is slow to take.
+    /// Leaves output for later, from now on, when the client is slow.
     pub(crate) fn leaving(mut self) -> Self {
         self.leaves = true;
         self
     }
 
-    /// Whether anything may be left for later.
+    /// True if output may be left for later.
     pub(crate) fn may_leave(&self) -> bool {
         self.leaves
     }
 
-    /// Sends what is gathered.
+    /// Sends the gathered output.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.send(&[])
     }
 
-    /// Sends what is gathered and then `content`, in one system call if the kernel takes all of it.
+    /// Sends the gathered output and `content`, in one system call if the kernel takes all of it.
     pub(crate) fn send(&mut self, mut content: &[u8]) -> io::Result<()> {
         self.push(&mut content, false).map(drop)
     }
 
-    /// Sends what is gathered; false if some of it is left for later.
+    /// Sends the gathered output. Returns false if some is left for later.
     pub(crate) fn flush_some(&mut self) -> io::Result<bool> {
         self.push(&mut &[][..], self.leaves)
     }
 
-    /// Sends what is gathered and, where that has to be sent, the end of our side; false if some of it is left for later.
+    /// Sends the gathered output and, with TLS, the end of the stream. Returns false if some is
+    /// left for later.
     pub(crate) fn finish_some(&mut self) -> io::Result<bool> {
         if !self.flush_some()? {
             return Ok(false);
@@ -88,7 +90,8 @@ impl<'a> Output<'a> {
         self.flush_some()
     }
 
-    /// Sends what is gathered and then `content`, which it shortens; false if some of either is left for later.
+    /// Sends the gathered output, then `content`, and removes the sent bytes from `content`.
+    /// Returns false if some of either is left for later.
     pub(crate) fn send_some(&mut self, content: &mut Bytes) -> io::Result<bool> {
         let mut rest = &content[..];
         let is_all = self.push(&mut rest, self.leaves)?;
@@ -97,7 +100,8 @@ impl<'a> Output<'a> {
         Ok(is_all)
     }
 
-    /// Sends what is gathered, then what there is of `range` in `file` by the kernel, and takes that off the range.
+    /// Sends the gathered output, then `range` of `file` by the kernel, and removes the sent bytes
+    /// from `range`.
     pub(crate) fn send_file(&mut self, file: &File, range: &mut Range<u64>) -> io::Result<Passed> {
         if !self.flush_some()? {
             return Ok(Passed::Some);
@@ -105,7 +109,7 @@ impl<'a> Output<'a> {
         if !self.leaves {
             return self.pass_file(file, range);
         }
-        // `sendfile` has no flag for it.
+        // `sendfile` has no flag for non-blocking mode.
         self.stream.set_nonblocking(true)?;
         let passed = self.pass_file(file, range);
         self.stream.set_nonblocking(false)?;
@@ -116,7 +120,7 @@ impl<'a> Output<'a> {
         let mut slices = 0;
         while !range.is_empty() {
             self.check()?;
-            // A slice at a time, so that the account of time is kept and a stop is noticed.
+            // One slice at a time, so that waits are counted and a stop is noticed.
             let slice = usize::try_from(range.end - range.start).unwrap_or(usize::MAX).min(FILE_SLICE);
             let begun = Instant::now();
             match self.stream.send_file(file, &mut range.start, slice) {
@@ -130,7 +134,8 @@ impl<'a> Output<'a> {
                     if sent < slice {
                         return Ok(Passed::Some);
                     }
-                    // It was the file that was slow, or the client is quick: there may be room, and nobody would report it.
+                    // The file was slow or the client is quick. There may be room, which the poller
+                    // would not report.
                     if slices == SHARE || begun.elapsed() > PATIENCE {
                         return Ok(Passed::Share);
                     }
@@ -146,7 +151,8 @@ impl<'a> Output<'a> {
         Ok(Passed::All)
     }
 
-    /// Sends what is gathered and then `content`; false, with `content` what is left of it, if `leaves` and the client takes no more.
+    /// Sends the gathered output and `content`. Returns false, with the unsent rest in `content`,
+    /// if `leaves` is set and the client takes no more.
     fn push(&mut self, content: &mut &[u8], leaves: bool) -> io::Result<bool> {
         self.check()?;
         let gathered = std::mem::take(self.gathered);
@@ -162,18 +168,18 @@ impl<'a> Output<'a> {
                 done => break done,
             }
         };
-        // After a failure what was in it is of no use to anybody.
+        // After a failure the unsent output is useless.
         let kept = if pushed.is_ok() { first.len() } else { 0 };
         let used = gathered.len() - kept;
-        // The memory is used again.
+        // The buffer is reused.
         *self.gathered = gathered;
         self.gathered.drain(..used);
         pushed
     }
 
-    /// Writes until all is out (true) or the client takes no more for now.
+    /// Writes until all is sent (true) or the client takes no more for now (false).
     ///
-    /// A call that `leaves` the rest for later waits for no room; any other waits up to [`PATIENCE`].
+    /// A call with `leaves` does not wait for room; any other waits up to [`PATIENCE`].
     fn push_once(&mut self, first: &mut &[u8], second: &mut &[u8], leaves: bool) -> io::Result<bool> {
         let write = if leaves { Stream::try_write } else { Stream::write };
         loop {
@@ -192,7 +198,7 @@ impl<'a> Output<'a> {
                     *first = &first[of_first..];
                     *second = &second[count - of_first..];
                     if is_short {
-                        // There is no more room, or the kernel has waited for it as long as it was told to.
+                        // There is no more room, or the send timeout is over.
                         return Ok(false);
                     }
                 }
@@ -205,7 +211,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Has what was written go out, which needs doing with TLS; false if the client takes no more for now.
+    /// Sends records that TLS has buffered. Returns false if the client takes no more for now.
     fn push_out(&mut self, leaves: bool) -> io::Result<bool> {
         let flushed = if leaves { self.stream.try_flush() } else { self.stream.flush() };
         self.moved(0);
@@ -215,17 +221,18 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Has the connection end with a reset when it is closed.
+    /// Makes the close of the connection a reset.
     pub(crate) fn abort(&self) {
         self.stream.abort();
     }
 
-    /// Has the connection end in order again.
+    /// Makes the close of the connection orderly again.
     pub(crate) fn restore(&self) {
         self.stream.restore();
     }
 
-    /// Enters that `count` bytes were taken, and what has moved. With TLS they are taken before they have moved.
+    /// Counts `count` bytes written, and the progress of the client. TLS takes bytes before they
+    /// are sent.
     fn moved(&mut self, count: usize) {
         self.written.add(count as u64);
         match (&mut self.below, self.stream.moved_below(Interest::Write)) {
@@ -234,12 +241,13 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Fails where a stop has cut the connection. Its socket does not say so: an end of our side would look like that of the answer.
+    /// Fails if a stop has cut the connection. A stop does not shut the socket down, because the
+    /// client could take the shutdown for the end of the answer.
     fn check(&self) -> io::Result<()> {
         if self.preemption.is_cut() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
 
-    /// The client does not read: waits for it, as long as it may keep us waiting.
+    /// Waits for a client that does not read, within the client's time.
     fn wait(&mut self) -> io::Result<()> {
         self.check()?;
         let Some(left) = self.pace.left() else { return Err(io::ErrorKind::TimedOut.into()) };
@@ -248,38 +256,38 @@ impl<'a> Output<'a> {
             return Err(io::ErrorKind::TimedOut.into());
         }
         let begun = Instant::now();
-        // Linux reports room only when there is a slot of it; less is found by trying again.
+        // Linux reports only a large part of the buffer as room; a retry finds less.
         self.stream.wait(Interest::Write, left.min(LOOK))?;
-        // At least a moment is entered, so that a wait that ends at once without room cannot go on for ever.
+        // At least `MOMENT` is counted, or waits that end at once could go on for ever.
         self.pace.waited(begun.elapsed().max(MOMENT));
         Ok(())
     }
 }
 
-/// What became of a file.
+/// The outcome of sending a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Passed {
-    /// All of the range is out.
+    /// All of the range is sent.
     All,
     /// The client takes no more for now; the rest is left for later.
     Some,
-    /// The client may take more, but others have their turn first.
+    /// The client may take more, but other connections come first.
     Share,
     /// The file ended before its range did.
     Ended,
-    /// The kernel does not join the two: read and write instead.
+    /// The kernel cannot send this file to this socket: read and write instead.
     Unsupported,
 }
 
-/// How long a write that a worker waits for may take before the worker looks whether it still may.
+/// The longest blocking write before the worker checks if it must give way.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(10);
-/// How much of a file one system call sends at the most.
+/// The most bytes of a file in one system call.
 const FILE_SLICE: usize = 1 << 20;
-/// How many slices of a file go out before others have their turn.
+/// The number of slices of a file sent before other connections are served.
 const SHARE: u32 = 16;
-/// How long a worker waits for room before it looks whether it still may.
+/// The longest wait for room before the worker checks if it must give way.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long to wait at a time.
+/// The longest single wait for a client.
 pub(in crate::engine) const RETRY: Duration = Duration::from_millis(250);
-/// What a wait counts at the least.
+/// The least time counted for a wait.
 pub(in crate::engine) const MOMENT: Duration = Duration::from_micros(100);

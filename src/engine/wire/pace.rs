@@ -1,23 +1,23 @@
-//! How long a peer may keep us waiting.
+//! Time limits on a slow peer.
 
 use std::mem;
 use std::time::Duration;
 
-/// An account of time: waiting is paid out of an allowance, and bytes that move fill it up again.
+/// A time budget: waits spend an allowance, and bytes that move refill the allowance.
 ///
-/// A peer that trickles runs dry however evenly it trickles; one that moves at least `rate` bytes a second never does. Time in
-/// which it was we who were busy costs the peer nothing, so only waits are entered.
+/// A peer slower than `rate` bytes a second runs out of time even at an even pace; a peer at or
+/// above `rate` never does. Only waits are charged, so a busy server costs the peer nothing.
 #[derive(Debug)]
 pub(crate) struct Pace {
     allowance: Duration,
-    /// Bytes a second; `None`: any byte fills the account up.
+    /// Bytes a second; `None`: any byte refills the allowance.
     rate: Option<u64>,
     /// At most a second more than `allowance`.
     spent: Duration,
-    /// Time that was waited and bytes that moved since the last look at the rate.
+    /// The time waited and the bytes moved since the last measurement of the rate.
     waited: Duration,
     moved: u64,
-    /// Bytes a second between the last two looks.
+    /// The last measured rate, in bytes a second.
     seen: Option<u64>,
 }
 
@@ -26,13 +26,13 @@ impl Pace {
         Self { allowance, rate, spent: Duration::ZERO, waited: Duration::ZERO, moved: 0, seen: None }
     }
 
-    /// How long the next wait may last; `None` once nothing is left.
+    /// Returns the longest next wait; `None` if the allowance is spent.
     pub(crate) fn left(&self) -> Option<Duration> {
         self.allowance.checked_sub(self.spent).filter(|left| !left.is_zero())
     }
 
-    /// Enters a wait. One that lasted far too long, because the process was stopped, costs no more
-    /// than the allowance and a second: what has come meanwhile earns time from there.
+    /// Charges a wait. A wait far too long, because the process was stopped, costs at most the
+    /// allowance and a second, so input received meanwhile soon refills the allowance.
     pub(crate) fn waited(&mut self, time: Duration) {
         self.spent = self.spent.saturating_add(time).min(self.allowance.saturating_add(LOOK));
         self.waited = self.waited.saturating_add(time);
@@ -43,7 +43,7 @@ impl Pace {
         }
     }
 
-    /// Enters bytes that moved.
+    /// Counts bytes that moved.
     pub(crate) fn moved(&mut self, bytes: usize) {
         self.moved = self.moved.saturating_add(bytes as u64);
         if self.spent.is_zero() {
@@ -56,22 +56,22 @@ impl Pace {
         self.spent = self.spent.saturating_sub(earned);
     }
 
-    /// Enters that `now` bytes have moved in all, where it was `before` when that was last entered.
+    /// Counts the bytes from `before` to `now`, both totals, and sets `before` to `now`.
     pub(crate) fn moved_to(&mut self, now: u64, before: &mut u64) {
         let more = now.saturating_sub(mem::replace(before, now));
         self.moved(usize::try_from(more).unwrap_or(usize::MAX));
     }
 
-    /// Bytes a second while it is waited for, lately; `None` before it has been waited for a second in all.
+    /// Returns the recent rate in bytes a second of waiting; `None` in the first second of waiting.
     ///
-    /// Where workers are wanted, the slowest peers give way.
+    /// The slowest peers give way when workers are wanted.
     pub(crate) fn rate(&self) -> Option<u64> {
-        // What has moved in less than the time between two looks may be more already.
+        // The bytes moved since the last measurement may already be more.
         self.seen.map(|seen| seen.max(self.moved / LOOK.as_secs()))
     }
 }
 
-/// How much waiting there is between two looks at the rate.
+/// The time waited between two measurements of the rate.
 const LOOK: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
         pace.waited(2 * SECOND);
         pace.moved(1);
         assert_eq!(pace.rate(), Some(1), "a byte is no speed");
-        // From here on it is hardly waited for, so the next look is far away.
+        // From here on waits are short, so the next measurement is far away.
         pace.moved(1 << 20);
         pace.waited(SECOND / 1000);
         assert!(pace.rate() > Some(1 << 20), "a megabyte in a millisecond");

@@ -1,4 +1,4 @@
-//! Content of an answer that is at hand, and how much of it is still to be sent.
+//! The unsent part of an answer whose content is complete.
 
 use std::fs::File;
 use std::io;
@@ -13,37 +13,37 @@ use crate::message::body::{Body, BodyKind, read_range};
 use crate::message::memory::{InMemory, Retained};
 use crate::message::pieces::{Piece, Pieces};
 
-/// Content that can be sent at any time, a part at a time, by anybody.
+/// Content that any thread can send, in parts, at any time.
 #[derive(Debug)]
 pub(crate) enum Remainder {
     Bytes(InMemory),
-    /// `by_kernel` until it turns out that the kernel cannot.
+    /// `by_kernel` is set until the kernel turns out not to support the file.
     File {
         file: File,
         range: Range<u64>,
         by_kernel: bool,
     },
-    /// As a file, with text between its ranges.
+    /// Ranges of a file with text between them.
     Pieces {
         pieces: Pieces,
         by_kernel: bool,
     },
 }
 
-/// What is left when some has been sent.
+/// The outcome of sending a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
     Nothing,
     /// The client takes no more for now.
     More,
-    /// The client may take more, but others have their turn first.
+    /// The client may take more, but other connections come first.
     Share,
-    /// The file was so many bytes shorter than it had been.
+    /// The file ended this many bytes too early.
     Missing(u64),
 }
 
 impl Remainder {
-    /// The content of `body` if it is at hand.
+    /// Converts `body` if its content is complete.
     pub(crate) fn of(body: Body) -> Result<Self, Body> {
         match body.into_kind() {
             BodyKind::Bytes(bytes) => Ok(Self::Bytes(bytes)),
@@ -54,7 +54,7 @@ impl Remainder {
         }
     }
 
-    /// Bytes to be sent.
+    /// Returns the number of bytes to be sent.
     pub(crate) fn len(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
@@ -63,14 +63,14 @@ impl Remainder {
         }
     }
 
-    /// Frees what the rest does not need during a long wait.
+    /// Frees memory that the rest does not need during a long wait.
     pub(in crate::engine) fn settle(&mut self) {
         if let Self::Bytes(bytes) = self {
             bytes.settle();
         }
     }
 
-    /// Returns the memory and the descriptors that it keeps.
+    /// Returns the memory and the descriptors held.
     pub(in crate::engine) fn kept(&self) -> Weight {
         match self {
             Self::Bytes(bytes) => match bytes.kept() {
@@ -83,7 +83,7 @@ impl Remainder {
         }
     }
 
-    /// Sends what the client takes; small content is only gathered.
+    /// Sends as much as the client takes. Small content is only gathered.
     pub(crate) fn send(&mut self, output: &mut Output<'_>) -> io::Result<Progress> {
         match self {
             Self::Bytes(bytes) => send_bytes(bytes.bytes(), output),
@@ -102,7 +102,8 @@ fn send_bytes(bytes: &mut Bytes, output: &mut Output<'_>) -> io::Result<Progress
     Ok(if output.send_some(bytes)? { Progress::Nothing } else { Progress::More })
 }
 
-/// Sends `range` of `file`: by the kernel if the kernel can and the range is worth a system call of its own.
+/// Sends `range` of `file`: by the kernel if supported and the range is worth a system call, else
+/// by copying.
 fn send_range(
     file: &File,
     range: &mut Range<u64>,
@@ -134,14 +135,14 @@ fn send_pieces(pieces: &mut Pieces, by_kernel: &mut bool, output: &mut Output<'_
         };
         match left {
             Progress::Nothing => {}
-            // The pieces behind the gap are missing as well.
+            // The pieces behind the gap are missing too.
             Progress::Missing(_) => return Ok(Progress::Missing(pieces.len())),
             Progress::More | Progress::Share => return Ok(left),
         }
     }
 }
 
-/// Sends a file by reading it: one that is small, or whose system cannot send it by itself.
+/// Sends a file by reading it: a small file, or one that the kernel cannot send.
 fn copy(file: &File, range: &mut Range<u64>, output: &mut Output<'_>) -> io::Result<Progress> {
     let mut copied = 0;
     while !range.is_empty() {
@@ -159,7 +160,7 @@ fn copy(file: &File, range: &mut Range<u64>, output: &mut Output<'_>) -> io::Res
             return Ok(Progress::Missing(range.end - range.start));
         }
         if output.gathered.len() > GATHER && !output.flush_some()? {
-            // Read again later, rather than held for as long as the client takes nothing.
+            // Read again later, not held in memory while the client takes nothing.
             let unsent = output.gathered.len().min(copied);
             output.gathered.truncate(output.gathered.len() - unsent);
             range.start -= unsent as u64;
@@ -169,9 +170,10 @@ fn copy(file: &File, range: &mut Range<u64>, output: &mut Output<'_>) -> io::Res
     Ok(Progress::Nothing)
 }
 
-/// How much is read at a time.
+/// The most bytes read at a time.
 const COPY: usize = 64 * 1024;
-/// How much of a file is copied before others have their turn: a client over TLS may be as quick as we are.
+/// The bytes of a file copied before other connections are served: a client over TLS may keep up
+/// with the copy.
 const SHARE: usize = 16 << 20;
 
 #[cfg(test)]
@@ -208,7 +210,7 @@ mod tests {
         let pace = Pace::new(Duration::from_secs(1), None);
         let mut output = Output::new(&stream, pace, &mut context).leaving();
         output.gathered.extend_from_slice(b"head");
-        // As over TLS, where the kernel cannot send a file.
+        // As over TLS: the kernel cannot send the file.
         let mut rest = Remainder::File { file, range: 0..LARGE, by_kernel: false };
         for _ in 0..3 {
             assert_eq!(rest.send(&mut output).unwrap(), Progress::More);

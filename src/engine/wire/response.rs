@@ -1,4 +1,4 @@
-//! Sends a response: its head, then its body as that comes, straight from the worker to the socket.
+//! Sends a response from the worker to the socket: the head, then the body as it is produced.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,27 +16,27 @@ use crate::message::response::refusal;
 use crate::message::shutdown::Shutdown;
 use crate::message::writer::BodyWriter;
 
-/// What became of an answer.
+/// The outcome of sending an answer.
 #[derive(Debug)]
 pub(crate) enum Sent {
-    /// It is out, or gathered. The number counts bytes of content.
+    /// The answer is sent or gathered. The number counts bytes of content.
     Whole(u64),
-    /// The client is slow to take it: this is left of it, and of what is gathered.
+    /// The client is slow: the remainder, and possibly gathered output, is unsent.
     Partly(Remainder, u64),
-    /// Nothing of it is out: its body failed first, or its framing contradicts itself.
+    /// No byte is sent: the body failed at its first read, or the framing contradicts itself.
     Unsent(ProtocolError),
 }
 
-/// Sends `head` and `body` as the answer of `exchange`; small ones are only gathered.
+/// Sends `head` and `body` as the answer of `exchange`. Small answers are only gathered.
 ///
-/// `scratch` is memory to use. What goes wrong on the way that the client must be able to tell, such as a body shorter than
-/// declared, is entered in `exchange` as a reason to close.
+/// `scratch` is a buffer to reuse. An error that the client must notice, such as a body shorter
+/// than declared, is noted in `exchange` as a reason to close.
 ///
 /// # Errors
-/// The client is gone or does not read, or the body failed half way: the connection is of no use any more.
+/// The client is gone or does not read, or the body failed half way. The connection is unusable.
 ///
 /// # Panics
-/// Where the body does.
+/// Panics if the body panics.
 pub(crate) fn send(
     output: &mut Output<'_>,
     exchange: &mut Exchange,
@@ -52,8 +52,8 @@ pub(crate) fn send(
         Err(error) => return Ok(Sent::Unsent(error)),
     };
     let framed = Framed::of(framing);
-    // A body that fails at its first read still gets an honest status, and one that has to send `100 Continue` for it does so
-    // before the head.
+    // The first read comes before the head: if it fails, the status can still say so, and `100
+    // Continue` must precede the head.
     scratch.clear();
     if framed.is_some() && body.is_read_first() {
         let room = length.map_or(GATHER, |length| usize::try_from(length).unwrap_or(usize::MAX).min(COPY));
@@ -78,13 +78,13 @@ pub(crate) fn send(
     writer.pass(exchange, |writer| write_body(writer, body)).map(Sent::Whole)
 }
 
-/// Sends `body` behind what has been sent of an answer that began before.
+/// Sends `body` as the rest of an answer that has begun.
 ///
 /// # Errors
 /// As [`send`].
 ///
 /// # Panics
-/// Where the body does.
+/// Panics if the body panics.
 pub(crate) fn resume(
     output: &mut Output<'_>,
     exchange: &mut Exchange,
@@ -109,7 +109,7 @@ pub(crate) fn resume(
     writer.pass(exchange, pass).map(Sent::Whole)
 }
 
-/// Runs `send`; `None`, and a line in the log, if what is sent panicked.
+/// Runs `send`. Returns `None` and logs an error if the body panics.
 pub(in crate::engine) fn caught<T>(send: impl FnOnce() -> T) -> Option<T> {
     let sent = catch_unwind(AssertUnwindSafe(send)).ok();
     if sent.is_none() {
@@ -118,7 +118,7 @@ pub(in crate::engine) fn caught<T>(send: impl FnOnce() -> T) -> Option<T> {
     sent
 }
 
-/// An answer whose head is settled, and what of its content has been sent.
+/// An answer whose head is fixed, and the progress of its content.
 #[derive(Debug)]
 pub(crate) struct Begun {
     pub(crate) status: StatusCode,
@@ -132,7 +132,7 @@ impl Begun {
         Self { status, framed: Framed::of(framing), sent: 0 }
     }
 
-    /// Sends what of `content` is owed at once, and says how much that is.
+    /// Sends `content` at once, cut to the declared length. Returns the number of bytes sent.
     pub(crate) fn send(&mut self, output: &mut Output<'_>, content: &[u8], shutdown: &Shutdown) -> io::Result<usize> {
         let Some(framed) = self.framed else { return Ok(content.len()) };
         if framed == Framed::Raw {
@@ -145,7 +145,7 @@ impl Begun {
         done.map(|()| usize::try_from(self.sent - sent).unwrap_or(usize::MAX))
     }
 
-    /// Has the connection end so that the client can tell.
+    /// Makes the close a reset if the content has no framing, so that the client notices.
     pub(crate) fn cut(&self, output: &Output<'_>) {
         if self.framed == Some(Framed::Raw) {
             output.abort();
@@ -157,7 +157,7 @@ fn write_body(writer: &mut FramedWriter<'_, '_>, mut body: Body) -> io::Result<(
     writer.pass_pending()?;
     if body.is_read_first() {
         if writer.framed != Framed::Length(0) {
-            // What was read must not wait for what comes: the reader may be a conversation.
+            // Bytes already read must not wait for more, because the exchange may be interactive.
             writer.push()?;
         }
         writer.copy(&mut body)?;
@@ -170,7 +170,7 @@ fn write_body(writer: &mut FramedWriter<'_, '_>, mut body: Body) -> io::Result<(
     writer.pass_pending()
 }
 
-/// Sends content that is at hand and whose length is known.
+/// Sends complete content of known length.
 fn send_known(output: &mut Output<'_>, exchange: &mut Exchange, mut rest: Remainder) -> io::Result<Sent> {
     let length = rest.len();
     match rest.send(output)? {
@@ -179,7 +179,7 @@ fn send_known(output: &mut Output<'_>, exchange: &mut Exchange, mut rest: Remain
         Progress::Missing(missing) => {
             log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
             exchange.close(CloseReason::BodyShort);
-            // What the head has promised will not come: only the end of the connection can say so.
+            // Only a close can report that the declared content will not come.
             output.flush()?;
             Ok(Sent::Whole(length - missing))
         }

@@ -1,4 +1,4 @@
-//! A stream as an upgraded connection uses it: reads and writes that wait.
+//! Blocking reads and writes of an upgraded connection.
 
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
@@ -20,7 +20,8 @@ impl Socket for Stream {
     fn write(&self, bytes: &[u8], timeout: Option<Duration>) -> io::Result<usize> {
         let wait = |left| self.wait(Interest::Write, left).map(drop);
         let written = patiently(timeout, wait, || self.write(&[IoSlice::new(bytes)]))?;
-        // What has been taken counts as written, though it may not be out yet: whoever writes next, or flushes, hears of it.
+        // Bytes taken count as written, even if TLS still holds them. The next write or flush
+        // reports an error.
         match Socket::flush(self, timeout) {
             Err(error) if error.kind() != io::ErrorKind::TimedOut => Err(error),
             _ => Ok(written),
@@ -41,13 +42,14 @@ impl Socket for Stream {
     }
 }
 
-/// Tries until it works or `timeout` is over; `wait` waits for the next attempt, at the longest for as long as it is told.
+/// Retries `attempt` until it succeeds or `timeout` is over. `wait` waits at most the given time
+/// between attempts.
 pub(in crate::engine) fn patiently(
     timeout: Option<Duration>,
     mut wait: impl FnMut(Duration) -> io::Result<()>,
     mut attempt: impl FnMut() -> io::Result<usize>,
 ) -> io::Result<usize> {
-    // One beyond all clocks is none.
+    // A deadline beyond the clock's range is no deadline.
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     loop {
         match attempt() {
@@ -62,5 +64,5 @@ pub(in crate::engine) fn patiently(
     }
 }
 
-/// Without a time limit: asked again after so long, to no other end.
+/// The longest single wait without a timeout.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);

@@ -1,4 +1,4 @@
-//! What the cases of `tests/data` cannot see: steps, room, limits that change.
+//! Properties not covered by the cases of `tests/data`: steps, room, changing limits.
 
 use super::*;
 
@@ -9,7 +9,8 @@ fn chunked() -> Decoder {
     Decoder::new(Framing::Chunked, LIMITS).unwrap()
 }
 
-/// What is decoded, and what is left behind the body; in one piece, byte by byte, and into one byte of room.
+/// Checks the decoded content and the bytes after the body; in one piece, byte by byte, and into
+/// one byte of room.
 fn check(framing: Framing, body: &str, expected: Result<(&str, &str), ProtocolError>) {
     for (piece, room) in [(usize::MAX, 256), (1, 256), (usize::MAX, 1), (1, 1), (2, 3)] {
         let found = decode(framing, body.as_bytes(), piece, room);

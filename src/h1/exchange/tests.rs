@@ -1,4 +1,4 @@
-//! Who closes, who waits, how an answer is framed.
+//! Persistence, expectations, and the framing of answers.
 
 use http::{HeaderValue, Uri};
 

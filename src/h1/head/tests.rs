@@ -1,4 +1,5 @@
-//! What the cases of `tests/data` cannot see: where the head ends, when it is refused, what is copied.
+//! Properties not covered by the cases of `tests/data`: the end of the head, the time of a refusal,
+//! copies.
 
 use super::*;
 
@@ -14,7 +15,7 @@ fn read(text: &str) -> Result<RequestHead, ProtocolError> {
     parse(Bytes::copy_from_slice(&text.as_bytes()[..length]), &LIMITS, HeaderMap::new())
 }
 
-/// The outcome, and how many bytes it took to reach it.
+/// Checks the outcome, and the number of bytes needed to reach it.
 fn check_scan(text: &str, expected: Result<Option<usize>, ProtocolError>, at: usize) {
     let whole = Scan::default().advance(text.as_bytes(), &LIMITS);
     assert_eq!(whole, expected, "{text:?}");
@@ -93,7 +94,7 @@ fn no_byte_is_looked_at_twice() {
     for cut in 0..text.len() {
         let mut scan = Scan::default();
         assert_eq!(scan.advance(&text[..cut], &LIMITS), Ok(None));
-        // Were a byte before the cut looked at again, its NUL would be refused.
+        // A second look at a byte before the cut would find a NUL and fail.
         let mut spoilt = text.to_vec();
         spoilt[..cut].fill(0);
         assert_eq!(scan.advance(&spoilt, &LIMITS), Ok(Some(text.len())), "cut at {cut}");

@@ -1,4 +1,5 @@
-//! A connection reduced to its protocol: bytes in, answers out, with the handler of the cases in `tests/data`.
+//! A connection reduced to its protocol: bytes in, answers out, with the handler of the cases in
+//! `tests/data`.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version, header::HOST};
@@ -11,7 +12,7 @@ use crate::h1::{
     head::{HeadLimits, RequestHead, Scan, parse},
 };
 
-/// What a case may set.
+/// The settings of a case.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TalkSettings {
     pub(crate) head: HeadLimits,
@@ -22,30 +23,30 @@ pub(crate) struct TalkSettings {
     pub(crate) version: Version,
 }
 
-/// What has come of the bytes so far.
+/// The state of the connection after the bytes so far.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Talk {
     pub(crate) unread: Vec<u8>,
     pub(crate) answers: Vec<TalkAnswer>,
     pub(crate) is_closed: bool,
-    /// Whether the end of a message that has begun is awaited.
+    /// True if the connection waits for the rest of a message.
     pub(crate) is_amid: bool,
 }
 
-/// One answer, and what the handler saw.
+/// One answer, and the request as the handler saw it.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct TalkAnswer {
     pub(crate) status: u16,
     pub(crate) request: Option<(String, String)>,
     pub(crate) host: Option<Vec<u8>>,
     pub(crate) trailers: HeaderMap,
-    /// All that was written for it.
+    /// All bytes written for this answer.
     pub(crate) written: Vec<u8>,
-    /// What of it is content.
+    /// The content among `written`.
     pub(crate) sent: Vec<u8>,
 }
 
-/// A request whose content comes.
+/// A request whose content is being received.
 struct Begun {
     head: RequestHead,
     exchange: Exchange,
@@ -54,7 +55,7 @@ struct Begun {
 }
 
 impl Talk {
-    /// The conversation over these pieces.
+    /// Runs a connection over `pieces`.
     pub(crate) fn over<'a>(settings: &TalkSettings, pieces: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut talk = Self { unread: Vec::new(), answers: Vec::new(), is_closed: false, is_amid: false };
         let mut scan = Scan::default();
@@ -71,7 +72,7 @@ impl Talk {
         }
         talk.is_amid = !talk.is_closed && (begun.is_some() || scan.has_begun());
         if talk.is_closed {
-            // How much more was sent does not matter.
+            // The amount of further bytes does not matter.
             talk.unread.clear();
         }
         talk

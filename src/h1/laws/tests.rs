@@ -1,4 +1,4 @@
-//! The cases of `tests/data`, cut in every way, and the laws over them and over noise.
+//! The laws over the cases of `tests/data`, cut in every way, and over noise.
 
 use super::{
     reader::{self, Answer, Case, End},
@@ -6,10 +6,11 @@ use super::{
     *,
 };
 
-/// What follows a case, to show that both ends are still in step.
+/// A request sent after a case, to show that both ends are still in step.
 const NEXT: &str = "GET /in-step HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// Runs a case whole, cut at every byte (the longest at every few), and byte by byte; the same with a request behind it.
+/// Runs a case whole, cut at every byte (long cases at every few bytes), and byte by byte; then the
+/// same with a request after it.
 fn check(file: &str, case: &Case) {
     let settings = settings(case);
     let place = format!("{file}:{} {}", case.line, case.name);
@@ -31,10 +32,10 @@ fn check(file: &str, case: &Case) {
     check_next(&place, &settings, case, &whole);
 }
 
-/// However the bytes come, the same comes of them.
+/// Checks that the result is the same for every cut.
 fn check_cut(place: &str, settings: &TalkSettings, input: &[u8], whole: &Talk) {
     assert_eq!(Talk::over(settings, input.chunks(1)), *whole, "{place} byte by byte");
-    // What is long is long by repeating a byte: few cuts see all there is.
+    // Long cases repeat one byte, so a few cuts suffice.
     let cuts = if input.len() > 4096 { 32 } else { 512 };
     for cut in (0..input.len()).step_by((input.len() / cuts).max(1)) {
         let (one, two) = input.split_at(cut);
@@ -42,8 +43,8 @@ fn check_cut(place: &str, settings: &TalkSettings, input: &[u8], whole: &Talk) {
     }
 }
 
-/// The request behind a case is the next one where the connection is open, and is not read where it is closed. Where the end of a
-/// message is awaited, it would be part of that.
+/// Checks the request after a case: answered if the connection is open, not read if closed. If the
+/// case waits for the end of a message, the request would become part of that message.
 fn check_next(place: &str, settings: &TalkSettings, case: &Case, whole: &Talk) {
     let input = [&case.input[..], NEXT.as_bytes()].concat();
     let followed = Talk::over(settings, [&input[..]]);

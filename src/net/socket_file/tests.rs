@@ -1,4 +1,4 @@
-//! What may stand in the way, and what becomes of it.
+//! Obstacles at the path of a socket, and their handling.
 
 use std::os::unix::net::{UnixDatagram, UnixStream};
 
@@ -6,7 +6,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use super::*;
 
-/// A directory of its own, gone with the test.
+/// A directory removed after the test.
 struct Place(PathBuf);
 
 impl Place {
@@ -37,17 +37,17 @@ fn listening(path: &Path) -> Result<(UnixListener, Option<SocketFile>), Error> {
     listen(path, 16, &RIGHTS, "socket_file")
 }
 
-/// The words of the error and its cause.
+/// The text of the error and its cause.
 fn refusal(path: &Path) -> String {
     let error = listening(path).map(|_| ()).unwrap_err();
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("{error}{cause}")
 }
 
-/// What a server leaves behind that was killed.
+/// Leaves a socket file behind, as a killed server does.
 fn leave_behind(path: &Path) {
     drop(UnixListener::bind(path).unwrap());
-    // A process that another test is just starting has it too, until it becomes another program.
+    // A child just forked by another test also has the socket, until its exec.
     while UnixStream::connect(path).is_ok() {
         std::thread::yield_now();
     }
@@ -66,7 +66,7 @@ fn the_file_has_its_mode_and_goes_with_the_listener() {
     }
 }
 
-/// Between bind and listen: nobody gets in, whoever he is.
+/// Between bind and listen no client gets in, whatever its rights.
 #[test]
 fn before_it_listens_it_has_no_permissions_and_refuses() {
     let place = Place::new("before");
@@ -92,7 +92,7 @@ fn a_dead_socket_is_replaced_and_a_live_one_is_not() {
     drop(file);
 }
 
-/// A backlog that is full makes a connect wait: not this one.
+/// A full backlog makes a connect wait, but not the probe.
 #[test]
 fn a_busy_socket_is_a_live_one() {
     let place = Place::new("busy");
@@ -128,7 +128,7 @@ fn what_is_not_a_socket_of_this_kind_is_left_alone() {
     assert!(path.exists());
 }
 
-/// Neither one that leads to a file, nor to a dead socket, nor to nothing.
+/// Neither a link to a file, nor to a dead socket, nor to nothing.
 #[test]
 fn a_symbolic_link_is_never_followed() {
     let place = Place::new("link");
@@ -159,7 +159,7 @@ fn what_took_its_place_is_left_alone() {
     assert_eq!(fs::read_to_string(place.path()).unwrap(), "another's");
 }
 
-/// Even if it has the very name and number: whoever listens there now has removed this one.
+/// Even a file with the same name and inode is kept: the next server's socket replaced this one.
 #[test]
 fn it_is_removed_once() {
     let place = Place::new("once");
@@ -193,7 +193,7 @@ fn what_is_wrong_with_the_place_is_named_with_the_setting() {
     }
 }
 
-/// A start that was killed halfway leaves such a one; it is not in the way for ever.
+/// A start killed halfway leaves such a file, but the file blocks the next start only for a while.
 #[test]
 fn one_without_permissions_is_somebodys_while_it_is_young() {
     let place = Place::new("young");
@@ -208,7 +208,7 @@ fn one_without_permissions_is_somebodys_while_it_is_young() {
     }
 }
 
-/// Over what another has left: one serves, and who does not knows it, however busy the machine is.
+/// Over a dead socket: one server serves and the others get an error, even on a busy machine.
 #[test]
 fn of_those_that_start_at_once_exactly_one_serves() {
     const STARTS: usize = 4;
@@ -232,7 +232,7 @@ fn of_those_that_start_at_once_exactly_one_serves() {
     }
 }
 
-/// Who may read a directory may lock it, and has no more power than that over those who start there.
+/// A process that can read a directory can lock it, but cannot block a start there.
 #[test]
 fn who_keeps_the_directory_locked_keeps_nobody_from_starting() {
     let place = Place::new("locked");

@@ -1,6 +1,8 @@
-//! Whose turn it is to replace a dead socket: of several servers that find one at the same time, one after the other.
+//! The lock for replacing a dead socket: several servers that find one at the same time proceed one
+//! after the other.
 //!
-//! The turn is a lock on the directory of the socket (`flock`): no file is left of it, and it ends with the process that has it.
+//! The lock is on the directory of the socket (`flock`): no file is left behind, and the lock ends
+//! with its process.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,17 +14,22 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use crate::net::poll;
 
-/// The turn, until it is dropped.
+/// The held lock; released on drop.
 #[derive(Debug)]
 pub(super) struct Turn {
     _lock: Flock<File>,
 }
 
 impl Turn {
-    /// Waits until it is our turn in the directory of `path`, which takes as long as others need to start.
+    /// Waits for the lock on the directory of `path`, up to two seconds. Other servers hold the
+    /// lock while starting.
     ///
-    /// `None` where there are no turns: in a directory that may not be read, on a file system without locks, and beside somebody who
-    /// keeps the lock, for whatever reason: who may read the directory must not be able to keep a server from starting.
+    /// Returns `None`:
+    ///
+    /// - if the directory cannot be read;
+    /// - if the file system has no locks;
+    /// - if another process keeps the lock: read access to the directory must not suffice to block
+    ///   a server.
     pub(super) fn wait_for(path: &Path) -> Option<Self> {
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file = OpenOptions::new().read(true).custom_flags(OFlag::O_DIRECTORY.bits()).open(directory).ok()?;
@@ -32,7 +39,7 @@ impl Turn {
                 Err((file, Errno::EWOULDBLOCK | Errno::EINTR)) => file,
                 Err(_) => return None,
             };
-            // To wait for a lock has no deadline, so it is tried again.
+            // Retries, because a blocking lock has no deadline.
             poll::pause(PAUSE);
         }
         log::warn!("somebody keeps a lock on {}; not waiting for it any longer", directory.display());
@@ -40,6 +47,6 @@ impl Turn {
     }
 }
 
-/// Two seconds: a start takes milliseconds between bind and listen.
+/// Two seconds in all; a start takes milliseconds between bind and listen.
 const ATTEMPTS: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(10);

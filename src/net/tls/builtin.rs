@@ -24,14 +24,14 @@ use self::sni::Shelf;
 use crate::error::Error;
 use crate::tls::{Acceptor, Adapter, Identity, Options, Session, Verify, Version};
 
-/// The adapter itself; what it does is in what it loads.
+/// The adapter itself; the loaded acceptor does the work.
 #[derive(Debug)]
 pub(crate) struct Builtin;
 
-/// What was loaded.
+/// The loaded configuration.
 struct Loaded {
     config: Arc<ServerConfig>,
-    /// The certificates there are; `None` if the program has brought a configuration of its own.
+    /// The certificates; `None` if the program has supplied its own configuration.
     shelf: Option<Arc<Shelf>>,
 }
 
@@ -87,16 +87,17 @@ fn configure(provider: CryptoProvider, options: &Options, shelf: &Arc<Shelf>) ->
     };
     let mut config = builder.with_cert_resolver(shelf.resolver());
     config.alpn_protocols = vec![HTTP_11.to_vec()];
-    // Who gives an order wants it kept. Without one any would do, but scanners ask for one, and call it a weakness if there is none.
+    // Follows the server's order. Without a configured order any would do, but scanners report a
+    // missing server order as a weakness.
     config.ignore_client_order = true;
-    // Sessions are resumed from what the client brings: nothing is kept here for clients that may never come back.
+    // Sessions are resumed from the client's ticket; the server stores none.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer =
         provider::ticketer().map_err(|e| Error::setting("ssl_module", format!("no random numbers: {e}")))?;
     Ok(config)
 }
 
-/// What client certificates are verified with; `None`: clients are not asked.
+/// The verifier of client certificates; `None`: clients are not asked for one.
 fn clients(options: &Options, provider: &Arc<CryptoProvider>) -> Result<Option<ClientCertVerifierBuilder>, Error> {
     let Some(path) = options.client_ca.as_deref().filter(|_| options.verify != Verify::None) else { return Ok(None) };
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(path)?), Arc::clone(provider));

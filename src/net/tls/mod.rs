@@ -2,11 +2,11 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | this one | what is loaded, and loaded again while connections go on |
-//! | [`secure`] | one connection: handshake, bytes in and out, none of it waiting |
-//! | [`open`] | its session once the handshake is over: content out of records |
-//! | [`wire`] | its socket, as an adapter sees it |
-//! | `builtin` | the adapter that is rustls (features `tls` and `tls-aws-lc`) |
+//! | this file | loads the configuration, and reloads it while connections continue |
+//! | [`secure`] | one connection: handshake, bytes in and out, all without waiting |
+//! | [`open`] | the session after the handshake: content out of records |
+//! | [`wire`] | the socket, as an adapter sees it |
+//! | `builtin` | the rustls adapter (features `tls` and `tls-aws-lc`) |
 
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod builtin;
@@ -24,14 +24,14 @@ use std::time::SystemTime;
 use crate::error::Error;
 use crate::tls::{Acceptor, Adapter, Options, Session};
 
-/// What new connections do TLS with.
+/// The TLS of new connections.
 #[derive(Debug)]
 pub(crate) struct Tls {
-    /// The lock is held only to clone or to replace it.
+    /// Locked only to clone or to replace the value.
     current: Mutex<Loaded>,
 }
 
-/// What was loaded last, by whom, and from where.
+/// The last load: its result, adapter and options.
 #[derive(Clone, Debug)]
 struct Loaded {
     adapter: Arc<dyn Adapter>,
@@ -40,7 +40,7 @@ struct Loaded {
 }
 
 impl Tls {
-    /// Loads what `options` names, by `adapter` or else by the one that is built in.
+    /// Loads the files in `options` with `adapter`, or with the built-in adapter.
     ///
     /// # Errors
     /// Those of [`Adapter::load`]; `Setting` if there is no adapter.
@@ -48,10 +48,10 @@ impl Tls {
         Ok(Self { current: Mutex::new(Loaded::new(options, adapter, now)?) })
     }
 
-    /// Loads what `options` names instead, for the handshakes that begin from now on. Connections go on as they are.
+    /// Replaces the options for new handshakes. Established connections are not affected.
     ///
     /// # Errors
-    /// As `load`; then nothing is changed.
+    /// As `load`; nothing is changed then.
     pub(crate) fn replace(
         &self,
         options: Options,
@@ -63,10 +63,10 @@ impl Tls {
         Ok(())
     }
 
-    /// Loads everything again, for the handshakes that begin from now on. Connections go on as they are.
+    /// Reloads all files for new handshakes. Established connections are not affected.
     ///
     /// # Errors
-    /// As `load`; then nothing is changed.
+    /// As `load`; nothing is changed then.
     pub(crate) fn reload(&self, now: SystemTime) -> Result<(), Error> {
         let Loaded { adapter, options, .. } = self.current().clone();
         self.replace(options, Some(adapter), now)

@@ -1,4 +1,4 @@
-//! A session whose handshake is over: content out of records.
+//! A session after the handshake: content out of records.
 
 use std::io;
 
@@ -6,13 +6,14 @@ use super::wire::Wire;
 use crate::net::stream::would_wait;
 use crate::tls::Session;
 
-/// A session, and whether it has come to a bad end.
+/// A session, and its failure if any.
 #[derive(Debug)]
 pub(super) struct OpenSession {
     pub(super) session: Box<dyn Session>,
-    /// Why nothing more can be read.
+    /// The reason why no more can be read.
     failure: Option<String>,
-    /// Whether the end, or a failure of the session's, has been seen: behind content as it may be, the socket will not report it again.
+    /// True if the end or a failure of the session was seen. Unread content may precede the end,
+    /// and the socket does not report the end again.
     has_end: bool,
 }
 
@@ -21,15 +22,15 @@ impl OpenSession {
         Self { session, failure: None, has_end: false }
     }
 
-    /// Whether a read would give something, or fail, though the socket has nothing.
+    /// True if a read would return bytes, or fail, even with an empty socket.
     pub(super) fn holds_input(&mut self) -> bool {
         self.has_end || self.failure.is_some() || self.session.has_plaintext()
     }
 
-    /// Reads what has come: the whole buffer full, or everything.
+    /// Reads until the buffer is full or the socket is empty.
     pub(super) fn read(&mut self, buffer: &mut [u8], wire: &mut Wire<'_>) -> io::Result<usize> {
         if buffer.is_empty() {
-            // What a session says to that looks like the end.
+            // A session's result for an empty buffer looks like the end.
             return Ok(0);
         }
         let (mut filled, mut barren) = (0, 0);
@@ -63,7 +64,7 @@ impl OpenSession {
         self.receive(wire).map(|()| filled)
     }
 
-    /// Takes in what the socket has. Once it has failed, it fails again.
+    /// Receives bytes from the socket. After a failure, every call fails.
     fn receive(&mut self, wire: &mut Wire<'_>) -> io::Result<()> {
         if let Some(reason) = &self.failure {
             return Err(io::Error::new(io::ErrorKind::InvalidData, reason.clone()));
@@ -72,21 +73,22 @@ impl OpenSession {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         if self.session.receive(wire)? == 0 {
-            // The session says it better, if it knows; nothing more will come in any case.
+            // The session's own error is better, if there is one; no more bytes will come in any
+            // case.
             self.failure = Some("the connection has ended without close_notify".to_owned());
             return Ok(());
         }
         if let Err(reason) = self.session.advance() {
-            // What was right before it is still to be had.
+            // Content received before the failure can still be read.
             self.failure = Some(reason);
         }
-        // An alert, or an answer to what came; if there is no room for it now it goes with the next write.
+        // Sends an alert or a reply; without room now, either goes out with the next write.
         let _ = transmit(&mut *self.session, wire);
         Ok(())
     }
 }
 
-/// Sends all that is outgoing.
+/// Sends all outgoing bytes.
 pub(super) fn transmit(session: &mut dyn Session, wire: &mut Wire<'_>) -> io::Result<()> {
     while session.has_outgoing() {
         if session.transmit(wire)? == 0 {
@@ -96,5 +98,5 @@ pub(super) fn transmit(session: &mut dyn Session, wire: &mut Wire<'_>) -> io::Re
     Ok(())
 }
 
-/// How many times a read may take something in that brings no content.
+/// The most receives without content in one read.
 const SHARE: u32 = 64;

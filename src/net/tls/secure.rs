@@ -1,8 +1,8 @@
-//! One connection with TLS: what [`Stream`] does for its `Tls`.
+//! One TLS connection: the `Tls` variant of [`Stream`].
 //!
-//! The session stands behind a lock, because content may be read on one thread while an answer is written on another. The lock is
-//! held while bytes are turned into other bytes and while the socket takes or gives what it can at once, never while anybody waits:
-//! the socket is not blocking, and who waits does so with `poll`, outside.
+//! The session is behind a lock, because one thread may read content while another writes an
+//! answer. The lock is held only during encryption and non-blocking socket calls, never while
+//! waiting: the socket is non-blocking, and threads wait with `poll` outside the lock.
 
 use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
@@ -18,56 +18,59 @@ use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
 use crate::tls::{Facts, Session};
 
-/// A connection whose bytes are encrypted.
+/// An encrypted connection.
 #[derive(Debug)]
 pub(crate) struct Secure {
-    /// The connection itself; never another `Secure`.
+    /// The connection below; never another `Secure`.
     below: Below,
     tls: Arc<Tls>,
-    /// How long a read may wait for bytes, and a write for room.
+    /// The timeouts of a read and of a write.
     waits: (Duration, Duration),
     state: Mutex<State>,
-    /// There once the handshake is over.
+    /// Set once the handshake is done.
     facts: OnceLock<Arc<Facts>>,
 }
 
-/// How the handshake is getting on.
+/// The progress of a handshake.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Handshake {
-    /// It is over: bytes may be read and written. Some may have arrived with it, see [`Stream::wait`].
+    /// Done: bytes may be read and written. Some may have arrived with the handshake, see
+    /// [`Stream::wait`].
     Done,
-    /// It goes on when something has come.
+    /// Needs input to continue.
     Read,
-    /// It goes on when there is room to write.
+    /// Needs room to write to continue.
     Write,
-    /// It could go on at once, but has had its share.
+    /// Can continue immediately, but has used up its steps.
     Again,
-    /// The client does not speak TLS but, as it looks, HTTP. From here on bytes go in and out as they are, so that it can be told.
+    /// Plain text instead of TLS, probably HTTP. From here on bytes pass unencrypted, so that the
+    /// server can answer the client.
     Plain,
-    /// It has failed, for a reason that is for the log; the client has been told as far as that was possible at once. From here on bytes
-    /// come in as they are, to be dropped.
+    /// Failed, with the reason for the log. An alert was sent if possible without waiting. From
+    /// here on bytes come in unencrypted, to be discarded.
     Failed(String),
 }
 
 #[derive(Debug)]
 struct State {
     phase: Phase,
-    /// Whether nothing more is to be said: `close_notify` has been, or the end is to look like a break.
+    /// True if `close_notify` is not to be sent: already sent, or the end is to look like a break.
     is_mute: bool,
 }
 
 #[derive(Debug)]
 enum Phase {
-    /// Nothing has come, but for these bytes that were read in clear. A connection that stays silent costs no session.
+    /// No bytes yet, except for these bytes read unencrypted. A silent connection costs no session.
     Fresh(Vec<u8>),
     Handshaking(Box<dyn Session>),
     Open(OpenSession),
-    /// Past TLS, see [`Handshake::Plain`].
+    /// Unencrypted, see [`Handshake::Plain`].
     Clear,
 }
 
 impl Secure {
-    /// Takes over `inner`, whose socket it makes non-blocking: `grace` bounds each read, `send_slice` each write.
+    /// Takes over `inner` and makes its socket non-blocking: `grace` limits each read, `send_slice`
+    /// each write.
     pub(crate) fn new(inner: Stream, tls: Arc<Tls>, grace: Duration, send_slice: Duration) -> io::Result<Self> {
         if let Some(fd) = inner.fd() {
             SockRef::from(&fd).set_nonblocking(true)?;
@@ -77,7 +80,7 @@ impl Secure {
         Ok(Self { below, tls, waits, state, facts: OnceLock::new() })
     }
 
-    /// Has a handshake that has not begun go by `tls`.
+    /// Uses `tls` for a handshake not yet begun.
     pub(crate) fn follow(&mut self, tls: &Arc<Tls>) {
         self.tls = Arc::clone(tls);
     }
@@ -87,24 +90,25 @@ impl Secure {
         &self.below.stream
     }
 
-    /// Bytes that have moved below so far: a client may get on for long before that shows above, where records come whole.
+    /// The number of bytes moved below TLS so far. Records are delivered whole, so a slow client's
+    /// progress shows here first.
     pub(crate) fn moved(&self, way: Interest) -> u64 {
         self.below.moved(way)
     }
 
-    /// What the handshake has settled; `None` before.
+    /// The results of the handshake; `None` before its end.
     pub(crate) fn facts(&self) -> Option<&Arc<Facts>> {
         self.facts.get()
     }
 
-    /// Takes bytes that were read in clear as the first of the handshake.
+    /// Takes bytes read unencrypted as the first bytes of the handshake.
     pub(crate) fn begin_with(&self, bytes: &[u8]) {
         if let Phase::Fresh(ahead) = &mut self.state().phase {
             ahead.extend_from_slice(bytes);
         }
     }
 
-    /// Goes on with the handshake as far as it gets without waiting.
+    /// Continues the handshake as far as possible without waiting.
     pub(crate) fn handshake(&self) -> Handshake {
         let mut state = self.state();
         let mut wire = Wire::new(&self.below);
@@ -124,7 +128,7 @@ impl Secure {
                 Err(Handshake::Done) => self.open(&mut state),
                 Err(end @ (Handshake::Plain | Handshake::Failed(_))) => {
                     if let Phase::Handshaking(session) = &mut state.phase {
-                        // The alert, if there is one; the client may be gone.
+                        // Sends the alert, if any; the client may be gone.
                         let _ = transmit(&mut **session, &mut wire);
                     }
                     state.phase = Phase::Clear;
@@ -136,7 +140,7 @@ impl Secure {
         Handshake::Again
     }
 
-    /// Looks at the first bytes; the session that they begin.
+    /// Checks the first bytes and begins a session with them.
     fn begin(&self, mut first: Vec<u8>, wire: &mut Wire<'_>) -> Result<Option<Box<dyn Session>>, Handshake> {
         if first.is_empty() {
             let mut room = [0; FIRST];
@@ -167,25 +171,28 @@ impl Secure {
         Ok(Some(session))
     }
 
-    /// The handshake is over.
+    /// Opens the session after the handshake.
     fn open(&self, state: &mut State) {
         if let Phase::Handshaking(session) = std::mem::replace(&mut state.phase, Phase::Clear) {
-            // It happens once.
+            // Set only once.
             let _ = self.facts.set(Arc::new(session.facts()));
             state.phase = Phase::Open(OpenSession::new(session));
         }
     }
 
-    /// Reads what has come: the whole buffer full, or everything. So less than a full buffer means, as with a socket, that what comes
-    /// later will be reported. `Ok(0)`: the client has ended its side by `close_notify`. Before the handshake begins, bytes come in clear.
+    /// Reads until the buffer is full or the socket is empty.
+    ///
+    /// After a partly filled buffer, later input will be reported, as with a socket. `Ok(0)`: the
+    /// client has half-closed with `close_notify`. Before the handshake begins, bytes are read
+    /// unencrypted.
     ///
     /// # Errors
-    /// `WouldBlock` if nothing came within the grace, or only a part of a record; `UnexpectedEof` if the connection ended without
-    /// `close_notify`.
+    /// `WouldBlock` if no bytes, or only a part of a record, arrived within the grace;
+    /// `UnexpectedEof` if the connection ended without `close_notify`.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let before = self.moved(Interest::Read);
         match self.try_read(buffer) {
-            // Who sends parts of records is not waited for: each would take the grace.
+            // Does not wait after a part of a record: each part would take the grace.
             Err(error) if would_wait(&error) && self.moved(Interest::Read) == before => {
                 if self.wait(Interest::Read, self.waits.0)? { self.try_read(buffer) } else { Err(error) }
             }
@@ -193,7 +200,7 @@ impl Secure {
         }
     }
 
-    /// Reads what has come already; `WouldBlock` if nothing has.
+    /// Reads without waiting; `WouldBlock` if no bytes are available.
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut state = self.state();
         match &mut state.phase {
@@ -203,16 +210,16 @@ impl Secure {
         }
     }
 
-    /// Takes `parts`, all of them unless the socket takes no more within the send slice. Of what is taken, some 64 KiB may still be
-    /// here: they go with the next write or [`flush`](Self::flush).
+    /// Writes `parts`: all of them unless the socket has no room within the send slice. Up to about
+    /// 64 KiB may stay buffered until the next write or [`flush`](Self::flush).
     ///
     /// # Errors
-    /// `WouldBlock` if something taken before is still there and the socket takes nothing.
+    /// `WouldBlock` if bytes of an earlier write are still buffered and the socket has no room.
     pub(crate) fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         self.write_within(parts, self.waits.1)
     }
 
-    /// As [`write`](Self::write), without a wait for room.
+    /// Writes as [`write`](Self::write), without waiting for room.
     pub(crate) fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         self.write_within(parts, Duration::ZERO)
     }
@@ -227,7 +234,7 @@ impl Secure {
                 Err(error) if would_wait(&error) && !has_waited && self.wait(Interest::Write, time)? => {
                     has_waited = true;
                 }
-                // What is wrong shows again the next time.
+                // The next call reports the error.
                 Err(_) if taken > 0 => break,
                 Err(error) => return Err(error),
             }
@@ -235,14 +242,14 @@ impl Secure {
         Ok(taken)
     }
 
-    /// Takes what comes behind the first `skip` bytes, as far as it gets without waiting and 64 KiB at the most.
+    /// Takes the bytes after the first `skip`, without waiting and up to 64 KiB.
     fn write_now(&self, parts: &[IoSlice<'_>], mut skip: usize) -> io::Result<usize> {
         let mut state = self.state();
         let mut wire = Wire::new(&self.below);
         let session = match &mut state.phase {
             Phase::Open(open) => &mut *open.session,
             Phase::Clear if skip == 0 => return self.below.write(parts),
-            // The rest of it is for the next call.
+            // The next call writes the rest.
             Phase::Clear => return Ok(0),
             Phase::Fresh(_) | Phase::Handshaking(_) => return Err(io::ErrorKind::NotConnected.into()),
         };
@@ -263,10 +270,10 @@ impl Secure {
         }
     }
 
-    /// Sends what was taken and not yet sent.
+    /// Sends the buffered bytes.
     ///
     /// # Errors
-    /// `WouldBlock` if the socket did not take all of it within the send slice.
+    /// `WouldBlock` if some bytes remain after the send slice.
     pub(crate) fn flush(&self) -> io::Result<()> {
         match self.try_flush() {
             Err(error) if would_wait(&error) && self.wait(Interest::Write, self.waits.1)? => self.try_flush(),
@@ -274,7 +281,7 @@ impl Secure {
         }
     }
 
-    /// As [`flush`](Self::flush), without a wait for room.
+    /// Flushes as [`flush`](Self::flush), without waiting for room.
     pub(crate) fn try_flush(&self) -> io::Result<()> {
         match &mut self.state().phase {
             Phase::Open(open) => transmit(&mut *open.session, &mut Wire::new(&self.below)),
@@ -282,12 +289,12 @@ impl Secure {
         }
     }
 
-    /// Waits for up to `time`; true if there is anything to read or any room then.
+    /// Waits for up to `time`; true if there is input or room then.
     fn wait(&self, interest: Interest, time: Duration) -> io::Result<bool> {
         if time.is_zero() { Ok(false) } else { self.inner().wait(interest, time) }
     }
 
-    /// Whether a read would give something though the socket has nothing.
+    /// True if a read would return bytes even with an empty socket.
     pub(crate) fn holds_input(&self) -> bool {
         match &mut self.state().phase {
             Phase::Open(open) => open.holds_input(),
@@ -295,12 +302,13 @@ impl Secure {
         }
     }
 
-    /// Has `close_notify` follow what was written, to go out with it. To be called again does no harm.
+    /// Queues `close_notify` after the written bytes, to be sent with them. Idempotent.
     pub(crate) fn finish(&self) {
         self.state().finish();
     }
 
-    /// Ends one direction or both. Our side ends with `close_notify`; both at once are a break, and the client can tell.
+    /// Ends one direction or both. `Write` sends `close_notify`; `Both` does not, so the client
+    /// sees a break.
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         {
             let mut state = self.state();
@@ -313,19 +321,19 @@ impl Secure {
         self.inner().shutdown(how)
     }
 
-    /// Has the client find a break, not an end.
+    /// Makes the end look like a break to the client.
     pub(crate) fn abort(&self) {
         self.state().is_mute = true;
         self.inner().abort();
     }
 
-    /// As [`Stream::restore`].
+    /// Undoes [`abort`](Self::abort), like [`Stream::restore`].
     pub(crate) fn restore(&self) {
         self.state().is_mute = false;
         self.inner().restore();
     }
 
-    /// Nothing under this lock can leave it half done, so poison says nothing.
+    /// No code under this lock can panic half-way, so poisoning is ignored.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -339,7 +347,7 @@ impl Drop for Secure {
 }
 
 impl State {
-    /// Has `close_notify` come behind what is outgoing; says whether it did just now.
+    /// Queues `close_notify` after the outgoing bytes; returns false if nothing was queued.
     fn finish(&mut self) -> bool {
         match &mut self.phase {
             Phase::Open(open) if !self.is_mute => {
@@ -351,18 +359,18 @@ impl State {
         }
     }
 
-    /// Sends `close_notify`, unless that was done, if it goes at once.
+    /// Sends `close_notify` without waiting, unless queued before.
     fn say_goodbye(&mut self, below: &Below) {
         if self.finish() {
             if let Phase::Open(open) = &mut self.phase {
-                // What does not go out now never will, and the client can tell.
+                // Unsent bytes are lost, and the client sees a break.
                 let _ = transmit(&mut *open.session, &mut Wire::new(below));
             }
         }
     }
 }
 
-/// One step of a handshake; `Err` says where it has come to.
+/// Runs one step of a handshake; `Err` holds the state to return.
 fn step(session: &mut dyn Session, wire: &mut Wire<'_>) -> Result<(), Handshake> {
     transmit(session, wire).map_err(|error| pause_or_fail(&error, Handshake::Write))?;
     if !session.is_handshaking() {
@@ -379,7 +387,7 @@ fn pause_or_fail(error: &io::Error, pause: Handshake) -> Handshake {
     if would_wait(error) { pause } else { Handshake::Failed(error.to_string()) }
 }
 
-/// How many steps a handshake may take before it is somebody else's turn.
+/// The most steps of a handshake before other connections are served.
 const SHARE: u32 = 64;
-/// What is looked at to see who it is.
+/// The most bytes read to detect the protocol.
 const FIRST: usize = 1024;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::net::poll::Interest;
 use crate::net::stream::Stream;
 
-/// The connection below, and how much has moved over it. Its socket is not blocking.
+/// The non-blocking connection below TLS, with counters of the bytes moved.
 #[derive(Debug)]
 pub(super) struct Below {
     pub(super) stream: Stream,
@@ -19,7 +19,7 @@ impl Below {
         Self { stream, received: AtomicU64::new(0), sent: AtomicU64::new(0) }
     }
 
-    /// Bytes that the socket has given or taken so far.
+    /// The number of bytes received from, or sent to, the socket so far.
     pub(super) fn moved(&self, way: Interest) -> u64 {
         match way {
             Interest::Read => self.received.load(Ordering::Relaxed),
@@ -40,10 +40,10 @@ impl Below {
     }
 }
 
-/// What is below as `Read` and `Write`.
+/// The connection below as `Read` and `Write`.
 pub(super) struct Wire<'a> {
     below: &'a Below,
-    /// Whether a read got less than it had room for, or nothing: what comes later will be reported.
+    /// True if the last read did not fill its buffer: later input will be reported.
     pub(super) is_drained: bool,
 }
 

@@ -3,7 +3,8 @@
 use super::super::v2::{CHECKSUM, TLS, crc32c};
 use super::*;
 
-/// What comes of `bytes`, however they are cut: as much as is needed decides, and what follows changes nothing.
+/// Reads `bytes` in every way to cut them: the fewest bytes needed decide, and the bytes after them
+/// change nothing.
 fn read_in_every_way(bytes: &[u8]) -> Result<Option<Header>, HeaderRefusal> {
     let whole = read(bytes);
     let shown = String::from_utf8_lossy(bytes);
@@ -35,7 +36,7 @@ fn tcp(client: &str, server: &str) -> ProxiedSource {
     ProxiedSource::Tcp { client: client.parse().unwrap(), server: server.parse().unwrap() }
 }
 
-/// A header of version 2, its length right.
+/// A header of version 2 with a correct length.
 fn v2(command: u8, family: u8, body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(body.len()).unwrap().to_be_bytes();
     [v2::SIGNATURE, &[command, family], &length, body].concat()
@@ -45,12 +46,13 @@ fn extension(kind: u8, value: &[u8]) -> Vec<u8> {
     [&[kind][..], &u16::try_from(value.len()).unwrap().to_be_bytes(), value].concat()
 }
 
-/// As HAProxy writes it: version, flags, the result of the verification, and a part with a name in it.
+/// The TLS extension as written by HAProxy: version, flags, the result of the verification, and a
+/// part with a name.
 fn tls(flags: u8) -> Vec<u8> {
     extension(TLS, &[&[flags, 0, 0, 0, 0][..], &extension(0x21, b"TLSv1.3")].concat())
 }
 
-/// A header of version 2 with `extensions` and its checksum behind them.
+/// A header of version 2 with `extensions` and then its checksum.
 fn summed(extensions: &[u8]) -> Vec<u8> {
     let mut header = v2(0x21, 0x11, &[INET, extensions, &extension(CHECKSUM, &[0; 4])].concat());
     let sum = crc32c(&[&header]).to_be_bytes();
@@ -78,7 +80,7 @@ fn lines_of_version_1_are_read() {
     for line in ["UNKNOWN", "UNKNOWN ", "UNKNOWN whatever  it says", "UNKNOWN TCP4 1.2.3.4 1.2.3.4 1 1"] {
         reads(format!("PROXY {line}\r\n").as_bytes(), ProxiedSource::Unknown, false);
     }
-    // The longest that the specification knows, with its CR LF.
+    // The longest line of the specification, with its CR LF.
     let unknown = format!("PROXY UNKNOWN {}\r\n", "f".repeat(107 - 16));
     assert_eq!(unknown.len(), 107);
     reads(unknown.as_bytes(), ProxiedSource::Unknown, false);
@@ -184,7 +186,7 @@ fn headers_of_version_2_are_read() {
             reads(&v2(0x21, family, body), ProxiedSource::Unknown, false);
         }
     }
-    // For itself: whatever else it says is not looked at.
+    // A connection of the proxy itself: the rest of the header is ignored.
     for (family, body) in [(0x00, &b""[..]), (0x11, INET), (0x11, b"short"), (0xff, b"\xff\xff\xff\xff")] {
         reads(&v2(0x20, family, body), ProxiedSource::Proxy, false);
     }
@@ -199,7 +201,7 @@ fn headers_of_version_2_are_awaited_only_within_the_limit() {
     let most = [INET, &extension(0xe0, &[0; 4096 - 12 - 3])].concat();
     assert_eq!(v2(0x21, 0x11, &most).len(), LONGEST);
     reads(&v2(0x21, 0x11, &most), tcp("192.0.2.1:56324", "192.0.2.9:443"), false);
-    // Told by the length alone, before any of it is there.
+    // Refused by the length alone, before any of the addresses has arrived.
     for command in [0x20, 0x21] {
         refuses(&[v2::SIGNATURE, &[command, 0x11, 0x10, 0x01]].concat(), HeaderRefusal::TooLong);
         refuses(&[v2::SIGNATURE, &[command, 0x11, 0xff, 0xff]].concat(), HeaderRefusal::TooLong);
@@ -244,14 +246,14 @@ fn extensions_are_passed_over_but_for_two() {
 
 #[test]
 fn the_checksum_is_over_all_of_it_and_has_to_be_right() {
-    // RFC 3720 appendix B.4, and the check value that everybody uses.
+    // RFC 3720 appendix B.4, and the common check value.
     assert_eq!(crc32c(&[&[0; 32]]), 0x8a91_36aa);
     assert_eq!(crc32c(&[b"1234", b"", b"56789"]), 0xe306_9283);
     let client = tcp("192.0.2.1:56324", "192.0.2.9:443");
     reads(&summed(b""), client, false);
     let header = summed(&tls(1));
     reads(&header, client, true);
-    // All but the type of the checksum itself, without which it is an extension like others.
+    // Without the type of the checksum, the extension is an unknown one.
     let own = header.len() - 7;
     for at in (v2::FIXED..header.len()).filter(|at| *at != own) {
         let mut header = header.clone();

@@ -1,17 +1,17 @@
-//! The table against the fields, and text there and back.
+//! Checks of the table against the fields, and of text read back.
 
 use std::collections::HashSet;
 
 use super::*;
 
-/// Lists the fields as `Debug` does: one line each at the first level.
+/// Lists the fields from the output of `Debug`: one line each at the first level.
 fn fields() -> Vec<String> {
     format!("{:#?}", Settings::default())
         .lines()
         .filter_map(|line| line.strip_prefix("    ")?.split_once(": "))
         .filter(|(name, _)| !name.starts_with([' ', '}', ')']))
         .map(|(name, _)| name.to_owned())
-        // Where they come from is no setting.
+        // The origins are no setting.
         .filter(|name| name != "origins")
         .collect()
 }

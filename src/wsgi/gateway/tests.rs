@@ -1,4 +1,4 @@
-//! What an application does, and what comes of it.
+//! Tests of the gateway: what applications do, and the resulting responses.
 
 use std::io::Read;
 use std::sync::Mutex;
@@ -13,14 +13,14 @@ fn answer(application: impl Application) -> Response {
     Gateway::new(application).handle(&mut Request::new("sent".into()))
 }
 
-/// Status and content; a failure while the content is read is told as such.
+/// Status and content, or the failure while reading the content.
 fn told(application: impl Application) -> (u16, String) {
     let response = answer(application);
     let status = response.status().as_u16();
     (status, response.into_body().into_string().unwrap_or_else(|error| format!("failed: {error}")))
 }
 
-/// Blocks that are told as they come, and what has become of them.
+/// Blocks for a test, with counters of their use.
 struct Blocks {
     blocks: std::slice::Iter<'static, Result<&'static str, &'static str>>,
     seen: Arc<Seen>,
@@ -62,7 +62,7 @@ impl Chunks for Blocks {
     }
 }
 
-/// An application that begins with `fields`, unless its blocks do, and then yields `blocks`.
+/// An application yielding `blocks`; begins the response with `fields` unless `blocks` do.
 fn yielding(
     fields: &'static [(&'static str, &'static str)],
     blocks: &'static [Result<&'static str, &'static str>],
@@ -97,7 +97,7 @@ fn blocks_are_the_content() {
     check(&[], &[Ok("")], (200, ""));
     check(&[], &[Ok("a")], (200, "a"));
     check(&[], &[Ok(""), Ok("a"), Ok(""), Ok("bc"), Ok("")], (200, "abc"));
-    // Begun by the chunks when they are asked for the first block.
+    // The chunks begin the response at the first block.
     check(&[], &[Ok("start"), Ok("a")], (201, "a"));
     check(&[], &[Ok("start")], (201, ""));
 }
@@ -115,7 +115,7 @@ fn an_answer_is_begun_anew_until_the_first_byte() {
     check(&[], &[Ok("restart")], (503, "sorry"));
     check(&[], &[Ok(""), Ok("restart"), Ok("!")], (503, "sorry!"));
     check(&[], &[Ok("a"), Ok("restart"), Ok("never")], (200, "failed: the reason"));
-    // A second time without a reason.
+    // A second call without a reason.
     check(&[], &[Ok("start"), Ok("start")], (500, ""));
     check(
         &[],
@@ -129,10 +129,10 @@ fn a_declared_length_is_kept() {
     check(&[("Content-Length", "3")], &[Ok("abc")], (200, "abc"));
     check(&[("Content-Length", "3")], &[Ok("ab"), Ok("c")], (200, "abc"));
     check(&[("Content-Length", "3")], &[Ok("ab"), Ok("cd"), Ok("never")], (200, "abc"));
-    // Nothing has been sent yet: the client gets an honest status.
+    // Nothing has been sent yet: the client gets a 500.
     check(&[("Content-Length", "3")], &[Ok("abcd")], (500, ""));
     check(&[("Content-Length", "0")], &[Ok("a")], (500, ""));
-    // What is too little the server has to tell; here it is only passed on.
+    // The server detects missing bytes; the gateway only passes the content on.
     check(&[("Content-Length", "3")], &[Ok("a")], (200, "a"));
 }
 
@@ -148,7 +148,7 @@ fn blocks_are_asked_for_as_they_are_sent() {
     let (application, seen) = yielding(&[], &[Ok(""), Ok("a"), Ok("b")]);
     let response = answer(application);
     assert_eq!(seen.told(), (2, 0), "up to the first byte");
-    // As for a HEAD, or a client that has left.
+    // As for a HEAD or after a disconnect.
     drop(response);
     assert_eq!(seen.told(), (2, 1));
 }
@@ -305,7 +305,7 @@ fn a_file_goes_from_its_position_to_its_end_or_the_declared_length() {
             Ok(FileWrapper::new(file))
         };
         let response = answer(sending);
-        // Such a body is sent by the kernel.
+        // A file body is sent with `sendfile`.
         assert_eq!(format!("{:?}", response.body()), format!("Body {{ kind: \"file\", len: Some({length}) }}"));
         assert_eq!(response.into_body().into_string().unwrap(), content);
     }

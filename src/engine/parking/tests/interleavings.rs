@@ -1,8 +1,10 @@
-//! Every order in which a client, the reactor at the poller, a deadline and the worker that has the connection can come in between each other.
+//! All interleavings of a client, the reactor at the poller, a deadline and the worker with the
+//! connection.
 //!
-//! Each step is one that the others cannot divide: a system call, or a call under the lock of the slots. So whatever can happen between
-//! threads happens between these steps, and all of it is tried, one order after the other, over a real socket and with the real
-//! connection. What is lost on the way is a request that is never answered, or an end that nobody notices.
+//! Each step is indivisible for other threads: a system call, or a call under the lock of the
+//! slots. Threads can therefore interleave only between these steps. All orders are tried, one
+//! after the other, over a real socket and with the real connection. A lost event would mean a
+//! request without an answer, or an end without a reaction.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -18,31 +20,31 @@ use crate::message::Request;
 use crate::net::stream::Stream;
 use crate::settings::Settings;
 
-/// What a client does, one after the other.
+/// The actions of a client, one after the other.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Ask,
-    /// The first half of a request; the second half is the next one.
+    /// The first half of a request; the second half is the next action.
     AskHalf,
     AskOtherHalf,
     End,
 }
 
-/// Whose turn it is.
+/// The thread to take the next step.
 #[derive(Clone, Copy, Debug)]
 enum Turn {
     Client,
     /// The reactor asks the poller.
     Look,
-    /// The reactor fetches the connection of what was reported.
+    /// The reactor fetches the reported connection.
     Fetch,
-    /// The worker takes the connection up, serves it, or parks it.
+    /// The worker takes up, serves or parks the connection.
     Work,
-    /// The reactor finds its deadline passed.
+    /// The reactor finds the deadline passed.
     Expire,
 }
 
-/// What the worker has in hand.
+/// The connection held by the worker.
 enum Hand {
     Empty,
     Served(Box<ClientConnection>),
@@ -57,12 +59,12 @@ struct World {
     asked: usize,
     has_ended: bool,
     reported: VecDeque<(u64, bool)>,
-    /// How often the reactor may still look before the others have done what they want.
+    /// The number of looks left to the reactor before the others are done.
     looks: usize,
     ready: VecDeque<Box<ClientConnection>>,
     hand: Hand,
     may_expire: bool,
-    /// How many had been asked when it did.
+    /// The number of requests sent when the deadline passed.
     due: Option<usize>,
     is_closed: bool,
 }
@@ -89,7 +91,7 @@ impl World {
         }
     }
 
-    /// Who could go on.
+    /// The threads able to go on.
     fn possible(&self) -> Vec<Turn> {
         let is_idle = matches!(self.hand, Hand::Empty) && self.ready.is_empty();
         let turns = [
@@ -121,7 +123,7 @@ impl World {
     fn act(&mut self) {
         let (one, other) = REQUEST.split_at(20);
         match self.acts.pop_front().unwrap() {
-            // It may have been closed; that is no matter of the client's.
+            // The connection may have been closed already, which does not matter to the client.
             Act::Ask => drop(self.client.write_all(REQUEST)),
             Act::AskHalf => return drop(self.client.write_all(one)),
             Act::AskOtherHalf => drop(self.client.write_all(other)),
@@ -177,7 +179,7 @@ impl World {
         }
     }
 
-    /// Goes on with those who always go on, until nothing happens any more.
+    /// Goes on with everything except the deadline, until nothing happens any more.
     fn settle(&mut self) {
         loop {
             while let Some(turn) = self.possible().into_iter().find(|turn| !matches!(turn, Turn::Expire | Turn::Look)) {
@@ -190,20 +192,20 @@ impl World {
         }
     }
 
-    /// How many answers have come.
+    /// The number of answers received.
     fn answers(&mut self) -> usize {
         self.client.set_nonblocking(true).unwrap();
         let mut all = Vec::new();
-        // It ends with an end, with nothing more to read, or with a reset.
+        // The stream ends with an end, with nothing more to read, or with a reset.
         let _ = self.client.read_to_end(&mut all);
         String::from_utf8(all).unwrap().matches("HTTP/1.1 200 OK").count()
     }
 }
 
-/// The choices of one run, and which will be those of the next.
+/// The choices of one run, and those of the next.
 #[derive(Default)]
 struct Choices {
-    /// Which was chosen, of how many.
+    /// The index chosen, and the number of options.
     taken: Vec<(usize, usize)>,
     at: usize,
 }
@@ -219,7 +221,7 @@ impl Choices {
         chosen
     }
 
-    /// Goes on to the next that have not been tried; false if there are none.
+    /// Goes on to the next choices not tried yet; false if there are none.
     fn next(&mut self) -> bool {
         self.at = 0;
         while let Some((chosen, of)) = self.taken.pop() {
@@ -232,7 +234,7 @@ impl Choices {
     }
 }
 
-/// Tries every order, and says how many there are.
+/// Tries every order. Returns the number of orders.
 fn check(acts: &[Act], looks: usize, may_expire: bool) -> usize {
     let config = Config::resolve(&Settings::default()).unwrap();
     let service = Arc::new(Service::new(config, Arc::new(|_: &mut Request| ())));
@@ -252,7 +254,7 @@ fn check(acts: &[Act], looks: usize, may_expire: bool) -> usize {
         }
         world.settle();
         let answers = world.answers();
-        // What comes once its time is over may be lost; what came before may not.
+        // Requests after the deadline may be lost, earlier ones may not.
         let least = world.due.unwrap_or(world.asked);
         assert!((least..=world.asked).contains(&answers), "{answers} of {least} answers: {acts:?} {turns:?}");
         assert!(world.is_closed || !world.has_ended, "nobody noticed the end: {acts:?} {turns:?}");
@@ -278,7 +280,7 @@ fn no_order_of_events_loses_a_request_or_an_end() {
         count += check(acts, 2, false);
         count += check(acts, 1, true);
     }
-    // TESTING.md tells it.
+    // Stated in TESTING.md.
     assert_eq!(count, 9_659);
 }
 

@@ -1,3 +1,3 @@
-//! Workers fall asleep, are called, and leave.
+//! Workers fall asleep, are woken, and leave.
 
 mod interleavings;

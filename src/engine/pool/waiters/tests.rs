@@ -1,3 +1,3 @@
-//! Workers come to the poller, and leave it.
+//! Workers wait at the poller, and leave.
 
 mod interleavings;

@@ -1,44 +1,47 @@
-//! Every order in which the guard and two workers hand the role to each other, while connections become ready, requests are queued and
-//! the server stops.
+//! All interleavings of the guard and two workers handing over the role, while connections become
+//! ready, requests are queued and the server stops.
 //!
-//! A step is one system call, one access to the role, or what is done under one lock; what a thread does between two steps is that of
-//! `reactor.rs`, `guard.rs` and `worker.rs`. That the guard sees whether the role is its own, and a handler that stays, is tried in
-//! `role`. All other workers are in handlers that run for ever: a queued request is only fine if the holder is due to look at it.
+//! A step is one system call, one access to the role, or the work under one lock. Between two steps
+//! the threads act as in `reactor/mod.rs`, `reactor/guard.rs` and `reactor/worker.rs`. The guard's
+//! check of the role, and a handler that stays, are tried in `role`. All other workers are in
+//! handlers that run for ever: a queued request may wait only if the holder is due to look at the
+//! queue.
 
 use crate::engine::orders::{self, Tried};
 
-/// What the code would be without one of its measures: the search has to find an order that breaks a rule.
+/// A variant of the code without one of its measures: the search has to find an order that breaks a
+/// rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 enum Without {
     #[default]
     Nothing,
-    /// A holder that has lost the role does not wake the next for what is ready.
+    /// A holder that has lost the role does not wake the next for ready connections.
     Ready,
-    /// A holder that has lost the role does not wake the next for what is queued.
+    /// A holder that has lost the role does not wake the next for queued requests.
     Queued,
     /// The guard does not wake the worker that took the role in the middle of a round.
     Round,
-    /// A thread that polls beside the holder keeps the wake-up.
+    /// A thread polling beside the holder keeps the wake-up.
     Beside,
-    /// A thread that takes a wake-up does not look whether it is for a stop.
+    /// A thread clearing a wake-up does not check for a stop.
     Stop,
-    /// A holder does not look at the queue when it begins.
+    /// A holder does not look at the queue at the start.
     Begin,
-    /// A holder does not look at the queue when it is woken.
+    /// A holder does not look at the queue when woken.
     Woken,
 }
 
-/// What may happen in one search, at the most.
+/// The limits of one search.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
-    /// Connections that become ready, and how often one does again at once.
+    /// The number of connections that become ready, and of those becoming ready again at once.
     events: u8,
     again: u8,
-    /// How often each worker takes the role.
+    /// The number of times each worker takes the role.
     takes: [u8; 2],
-    /// How often time passes until a holder looks at the queue again.
+    /// The number of times a holder looks at the queue again after a while.
     looks: u8,
-    /// True if another thread parks a connection that is due before all others.
+    /// True if another thread parks a connection with the earliest deadline.
     may_park: bool,
     may_stop: bool,
 }
@@ -46,17 +49,18 @@ struct Plan {
 /// The next step of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Step {
-    /// Has no part in the role: looks for a stop, and may take or seize it.
+    /// Without the role: looks for a stop, and may take or seize the role.
     Out,
     Take,
-    /// Sets the guard's alarm to now; `true`: having taken the role, else having given it up.
+    /// Sets the guard's alarm to now; `true`: after taking the role, `false`: after giving it up.
     CallGuard(bool),
     Begin,
     /// `poll`: is anything ready?
     Busy,
     /// Waits; `true`: for nothing.
     Wait(bool),
-    /// Fetches what is reported; the guard only, for a worker waits and fetches at once.
+    /// Fetches reported connections; only the guard, because a worker waits and fetches in one
+    /// step.
     Fetch(bool),
     Woken(u8, bool),
     LookForEnd(u8, bool),
@@ -68,14 +72,15 @@ enum Step {
     LookAtRole(bool),
     GiveBack,
     Call,
-    /// Calls the guard, or another holder; `true`: the guard, and: it was a guard's round.
+    /// Calls the guard (first flag true), or another holder; the second flag is true in a round of
+    /// the guard.
     Calls(bool, bool),
     Pop,
-    /// Goes on with a connection; `true`: the only one.
+    /// Advances a connection; `true`: the only one.
     Enter(bool),
     Handler(bool),
     Back(bool),
-    /// Settles; lone, and whether the role was still held.
+    /// Settles; the flags: the only connection, the role still held.
     Settle(bool, bool),
     Note(bool, bool),
     End(bool),
@@ -87,7 +92,7 @@ enum Step {
     Gone,
 }
 
-/// The next step of a thread that parks a connection.
+/// The next step of a thread parking a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Call {
     None,
@@ -108,12 +113,13 @@ struct World {
     queued: u8,
     is_over: bool,
     steps: [Step; 3],
-    /// The threads that are due to look at the queue.
+    /// The threads due to look at the queue.
     noted: [bool; 3],
-    /// True if a connection is parked that is due before all others; the threads that would wait for no longer than that.
+    /// True if a parked connection has the earliest deadline; the threads waiting for no longer
+    /// than that deadline.
     is_due: bool,
     knows: [bool; 3],
-    // What is still to happen.
+    // Events still to come.
     coming: u8,
     again: u8,
     takes: [u8; 3],
@@ -124,7 +130,7 @@ struct World {
     call: Call,
 }
 
-/// A thread by number (0: the guard), a client or a thread that parks, a stop; what they do.
+/// A step of a thread by number (0: the guard), of a client or a parking thread, or of a stop.
 #[derive(Clone, Copy, Debug)]
 #[expect(dead_code, reason = "a test that fails prints them")]
 enum Turn {
@@ -162,7 +168,7 @@ impl World {
         }
     }
 
-    /// Adds the steps of a thread; returns true if one will be taken soon.
+    /// Adds the steps of a thread. Returns true if one will be taken soon.
     #[expect(clippy::too_many_lines, reason = "one arm a step")]
     fn thread(&self, me: usize, turns: &mut Vec<(Turn, Self)>) -> bool {
         let step = self.steps[me];
@@ -221,7 +227,7 @@ impl World {
                 };
                 add(&look);
                 if !is_guard && self.is_called {
-                    // It unsets the alarm, as after a request that came alone.
+                    // The holder unsets the alarm, as after a single request.
                     add(&|next| {
                         next.is_called = false;
                         look(next)
@@ -256,7 +262,7 @@ impl World {
             }),
             Step::LookForEnd(found, _) => add(&|next| {
                 next.is_woken |= next.is_over && self.without != Without::Stop;
-                // A connection that comes with a call is not alone.
+                // A connection arriving with a call is not alone.
                 Step::LookAtQueue(found, true)
             }),
             Step::LookAtQueue(found, is_called) => add(&|next| {
@@ -304,7 +310,7 @@ impl World {
                 Step::Enter(false)
             }),
             Step::Enter(is_lone) => add(&|next| {
-                // A connection that a stop has cut does not go on.
+                // A stop has cut this connection.
                 if next.is_over {
                     return if is_lone { Step::End(true) } else { Step::Pop };
                 }
@@ -367,7 +373,7 @@ impl World {
         true
     }
 
-    /// Wakes the holder: the guard, or else the thread that waits.
+    /// Wakes the holder: the guard, or else the waiting thread.
     fn call(&mut self, is_guards: bool) {
         if is_guards {
             self.is_called = true;
@@ -393,7 +399,7 @@ impl World {
         if found == 1 && !is_busy { Step::LookForStop(true) } else { Step::Extend(found) }
     }
 
-    /// The steps that can be next; true if any of them will be taken soon.
+    /// The possible next steps; true if any will be taken soon.
     fn turns(&self) -> (Vec<(Turn, Self)>, bool) {
         let mut turns = Vec::new();
         let soon = [0, 1, 2].map(|me| self.thread(me, &mut turns));
@@ -440,7 +446,7 @@ impl orders::World for World {
             let is_gone = self.steps.iter().all(|step| *step == Step::Gone);
             return (!is_gone && !runs).then_some("every thread leaves when a stop is over");
         }
-        // The holder waits, or it is in a handler, and the guard is about to see that.
+        // The holder waits, or is in a handler, and the guard is about to see that.
         if self.is_in_handler {
             return None;
         }
@@ -475,7 +481,7 @@ fn no_order_leaves_a_connection_or_a_stop_to_a_holder_that_waits() {
         let tried = check(Without::Nothing, plan).unwrap();
         sum = (sum.0 + tried.states, sum.1 + tried.steps);
     }
-    // TESTING.md tells it.
+    // Stated in TESTING.md.
     assert_eq!(sum, (680_537, 1_991_322));
 }
 

@@ -1,6 +1,6 @@
-//! What a certificate says, read so that it can be told.
+//! The contents of a certificate, for display.
 //!
-//! Not for judging it: that is rustls's business. What cannot be read is left out.
+//! Not for validation, which is done by rustls. Unreadable parts are left out.
 
 use std::time::SystemTime;
 
@@ -15,7 +15,7 @@ use x509_cert::time::Time;
 
 use crate::tls::{Certificate, Name};
 
-/// Reads what `der` says.
+/// Reads the contents of `der`.
 pub(super) fn read(der: &CertificateDer<'_>) -> Certificate {
     let pem = encode_string("CERTIFICATE", LineEnding::LF, der).unwrap_or_default();
     let unread = Certificate { der: der.to_vec(), pem, ..Certificate::default() };
@@ -52,7 +52,7 @@ fn time(time: &Time) -> SystemTime {
     time.to_system_time()
 }
 
-/// Writes a number as OpenSSL does: two digits a byte, no byte for the sign.
+/// Formats a number as OpenSSL does: two digits a byte, no byte for the sign.
 fn hexadecimal(bytes: &[u8]) -> String {
     let digits = match bytes {
         [0, rest @ ..] if !rest.is_empty() => rest,
@@ -66,13 +66,13 @@ fn name(name: &X509Name) -> Name {
     Name { attributes: attributes.collect() }
 }
 
-/// The name that OpenSSL has for an attribute, else its identifier.
+/// OpenSSL's name of an attribute, else its identifier.
 fn short(oid: &ObjectIdentifier) -> String {
     let digits = oid.to_string();
     SHORT_NAMES.iter().find(|(known, _)| *known == digits).map_or(digits, |(_, short)| (*short).to_owned())
 }
 
-/// A value as text, whatever kind of text it is; other kinds as `#` and digits, as RFC 4514 §2.4 has it.
+/// A value as text, for every string type; other types as `#` and digits (RFC 4514 §2.4).
 fn text(value: &Any) -> String {
     let read = match value.tag() {
         Tag::Utf8String => value.decode_as::<Utf8StringRef>().map(|text| text.to_string()),
@@ -90,7 +90,7 @@ fn utf16(bytes: &[u8]) -> String {
     String::from_utf16_lossy(&units)
 }
 
-/// X.520, RFC 4519, PKCS #9.
+/// Attributes of X.520, RFC 4519, PKCS #9.
 const SHORT_NAMES: &[(&str, &str)] = &[
     ("2.5.4.3", "CN"),
     ("2.5.4.4", "S"),

@@ -1,15 +1,15 @@
-//! Cipher suites: their names with OpenSSL and IANA, and the part of OpenSSL's language that makes sense with them.
+//! Cipher suites: their OpenSSL and IANA names, and the applicable part of OpenSSL's list syntax.
 
 use rustls::{CipherSuite, ProtocolVersion, SupportedCipherSuite};
 
-/// A suite that rustls has, and what it is called.
+/// A suite of rustls, with its names.
 struct Known {
     suite: CipherSuite,
     openssl: &'static str,
     iana: &'static str,
-    /// Of the cipher's key.
+    /// The key length of the cipher.
     bits: u16,
-    /// OpenSSL's words that select it, for TLS 1.2; those that exclude it, for TLS 1.3.
+    /// OpenSSL's keywords: select a suite of TLS 1.2, or exclude a suite of TLS 1.3.
     words: &'static [&'static str],
 }
 
@@ -22,16 +22,16 @@ impl Known {
         self.openssl.eq_ignore_ascii_case(word) || self.iana.eq_ignore_ascii_case(word)
     }
 
-    /// Whether every part of `term` holds for it, as in `ECDHE+AESGCM`.
+    /// True if every part of `term` matches the suite, as in `ECDHE+AESGCM`.
     fn is_meant(&self, term: &str) -> bool {
         term.split('+').all(|part| self.is_called(part) || self.words.contains(&part))
     }
 }
 
-/// Chooses among `provided` as `list` says, in its order.
+/// Selects suites of `provided` by `list`, in the order of the list.
 ///
 /// # Errors
-/// The first word that is not known, or selects nothing.
+/// The first word that is unknown or selects nothing; or a list without any suite left.
 pub(super) fn select(list: &str, provided: &[SupportedCipherSuite]) -> Result<Vec<SupportedCipherSuite>, String> {
     let choice = Choice::of(list)?;
     let find = |known: &&Known| provided.iter().find(|suite| suite.suite() == known.suite).copied();
@@ -39,7 +39,8 @@ pub(super) fn select(list: &str, provided: &[SupportedCipherSuite]) -> Result<Ve
     if chosen.is_empty() { Err(format!("{list:?} leaves no cipher suite")) } else { Ok(chosen) }
 }
 
-/// Refuses a list that says nothing about TLS 1.3 where nothing else may be used: it would have no effect.
+/// Refuses a list that neither selects nor excludes suites of TLS 1.3; such a list has no effect if
+/// only TLS 1.3 is allowed.
 pub(super) fn concern_13(list: &str) -> Result<(), String> {
     let choice = Choice::of(list)?;
     let is_concerned = |known: &&Known| known.is_13() && (holds(&choice.selected, known) || choice.is_excluded(known));
@@ -49,13 +50,13 @@ pub(super) fn concern_13(list: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What a list selects.
+/// The selection of a list.
 #[derive(Default)]
 struct Choice {
     selected: Vec<&'static Known>,
-    /// For good (`!`).
+    /// Excluded permanently (`!`).
     banned: Vec<&'static Known>,
-    /// Until selected again (`-`).
+    /// Excluded until selected again (`-`).
     removed: Vec<&'static Known>,
 }
 
@@ -110,7 +111,7 @@ impl Choice {
         Ok(())
     }
 
-    /// Those that may be used. Suites of TLS 1.3 that the list does not name stay, as with OpenSSL.
+    /// The allowed suites. Suites of TLS 1.3 stay unless the list names some, as with OpenSSL.
     fn suites(&self) -> Vec<&'static Known> {
         let names_13 = self.selected.iter().any(|known| known.is_13());
         let rest = SUITES.iter().filter(|known| known.is_13() && !names_13 && !self.is_excluded(known));
@@ -122,7 +123,7 @@ impl Choice {
     }
 }
 
-/// The suites that a term such as `ECDHE+AESGCM` means.
+/// The suites matching a term such as `ECDHE+AESGCM`.
 fn meant(term: &str) -> Vec<&'static Known> {
     SUITES.iter().filter(|known| known.is_meant(term)).collect()
 }
@@ -151,12 +152,12 @@ fn known_names() -> String {
     format!("there is {}", names.join(", "))
 }
 
-/// The name OpenSSL has for `suite`.
+/// OpenSSL's name of `suite`.
 pub(super) fn openssl_name(suite: CipherSuite) -> String {
     find(suite).map_or_else(|| format!("{suite:?}"), |known| known.openssl.to_owned())
 }
 
-/// Bits of the key of its cipher.
+/// The key length of the cipher in bits.
 pub(super) fn bits(suite: CipherSuite) -> Option<u16> {
     find(suite).map(|known| known.bits)
 }
@@ -165,7 +166,7 @@ fn find(suite: CipherSuite) -> Option<&'static Known> {
     SUITES.iter().find(|known| known.suite == suite)
 }
 
-/// The name OpenSSL has for a version.
+/// OpenSSL's name of a version.
 pub(super) fn version_name(version: Option<ProtocolVersion>) -> &'static str {
     match version {
         Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
@@ -174,7 +175,7 @@ pub(super) fn version_name(version: Option<ProtocolVersion>) -> &'static str {
     }
 }
 
-/// OpenSSL's words for what is not there at all: excluding it changes nothing.
+/// OpenSSL's keywords for unsupported ciphers: excluding these changes nothing.
 const ABSENT: &[&str] = &[
     "3DES",
     "ADH",
@@ -266,7 +267,8 @@ mod tests {
     use super::super::provider::provider;
     use super::*;
 
-    /// What a list leaves of TLS 1.2, by OpenSSL's names less what all have in common, and how many of TLS 1.3.
+    /// Checks the suites selected by a list: those of TLS 1.2 by shortened OpenSSL names, those of
+    /// TLS 1.3 by number.
     fn check(list: &str, expected: &str, of_13: usize) {
         let chosen = select(list, &provider().cipher_suites).unwrap();
         let names: Vec<String> = chosen.iter().map(|suite| openssl_name(suite.suite())).collect();

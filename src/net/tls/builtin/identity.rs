@@ -1,4 +1,4 @@
-//! Our certificates: read, compared with their keys, looked at for their time.
+//! The server's certificates: read, compared with their keys, checked for their dates.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::sni::NamedCertificate;
 use crate::error::Error;
 use crate::tls::{Certificate, CertificateFiles, Identity, Options, Password};
 
-/// Reads every certificate that `options` names, the first one first.
+/// Reads every certificate in `options`, the default certificate first.
 pub(super) fn entries(
     options: &Options,
     provider: &CryptoProvider,
@@ -44,22 +44,23 @@ pub(super) fn entries(
     Ok(entries)
 }
 
-/// A certificate and its key, read and not yet compared.
+/// A certificate and its key, read but not compared.
 struct Material {
     certificate: PemText,
-    /// What is sent, the certificate itself first; not empty.
+    /// The certificates to send, the server's own first; not empty.
     chain: Vec<CertificateDer<'static>>,
-    /// Where the key is.
+    /// The source of the key.
     key: PemText,
 }
 
-/// Reads files; `settings` are those that name the certificate and the key.
+/// Reads files; `settings` are the names of the certificate's and the key's setting.
 fn of_files(files: &CertificateFiles, chain: Option<&Path>, settings: [&'static str; 2]) -> Result<Material, Error> {
     let certificate = PemText::read(settings[0], &files.certificate)?;
     let mut sent = certificate.certificates()?;
     if let Some(path) = chain {
         for further in PemText::read("ssl_certificate_chain", path)?.certificates()? {
-            // A chain file often begins with the certificate itself, which must not be sent twice.
+            // A chain file often begins with the certificate itself: do not send the certificate
+            // twice.
             if !sent.contains(&further) {
                 sent.push(further);
             }
@@ -88,7 +89,8 @@ impl Material {
             key.map_err(|error| self.key.refuse(format_args!("has a private key that cannot be used: {error}")))?;
         let certified = CertifiedKey::new(self.chain.clone(), key);
         match certified.keys_match() {
-            // A key that does not tell its public half cannot be compared; a mistake will show at the first handshake.
+            // A key without a known public half cannot be compared; a mismatch will show at the
+            // first handshake.
             Ok(()) | Err(TlsError::InconsistentKeys(InconsistentKeys::Unknown)) => {}
             Err(TlsError::InconsistentKeys(_)) => {
                 let certificate = self.certificate.name();
@@ -101,7 +103,8 @@ impl Material {
             }
         }
         if is_exposed {
-            // It is used nevertheless: whoever could read it has, and there may be nobody else on the machine.
+            // Used nevertheless: the key may have been read already, or the machine may have no
+            // other users.
             let (setting, name) = (self.key.setting(), self.key.name());
             log::warn!("setting {setting}: every user may read {name}, and the private key in it");
         }
@@ -116,8 +119,8 @@ impl Material {
     }
 }
 
-/// What is to be said of a certificate that is not valid at this time. It is used nevertheless: clients will refuse it, or those that
-/// matter will not, and a server that does not start helps nobody.
+/// The warning for a certificate outside its validity period. The certificate is used nevertheless:
+/// clients check the dates, and refusing to start helps no operator.
 fn untimely(certificate: &Certificate, now: SystemTime) -> Option<&'static str> {
     if certificate.not_after.is_some_and(|end| end < now) {
         Some("has expired")

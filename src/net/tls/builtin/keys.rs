@@ -1,4 +1,4 @@
-//! Private keys: found in a text, decrypted if need be.
+//! Private keys: found in a text, decrypted if necessary.
 
 use rustls_pki_types::pem::SectionKind;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
@@ -67,7 +67,8 @@ fn decrypt(text: &PemText, _: &[u8], _: Option<&Password>) -> Result<PrivateKeyD
     Err(text.refuse(format_args!("is encrypted, which needs the feature tls-encrypted-keys")))
 }
 
-/// The sections of encrypted keys, from their `BEGIN` to their `END`; what has no `END` goes to where the text ends.
+/// The sections of encrypted keys, from `BEGIN` to `END`; a section without `END` extends to the
+/// end of the text.
 fn encrypted(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut found = Vec::new();
     while let Some(start) = position(bytes, BEGIN) {

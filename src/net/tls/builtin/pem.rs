@@ -1,4 +1,4 @@
-//! A text in PEM and where it is from, so that what is wrong with it can be said.
+//! A PEM text and its source, for error messages.
 
 use std::fmt::Arguments;
 use std::fs::File;
@@ -11,14 +11,14 @@ use rustls_pki_types::pem::{PemObject, SectionKind};
 
 use crate::error::Error;
 
-/// What was read, and its name for errors.
+/// A text, and its name for errors.
 pub(super) struct PemText {
-    /// The setting that names it.
+    /// The setting for the text.
     setting: &'static str,
-    /// The file, in quotes, or words.
+    /// The quoted file name, or a description.
     name: String,
     bytes: Vec<u8>,
-    /// Whether it is a file that every user of the machine may read.
+    /// True for a file readable by every user of the machine.
     is_open: bool,
 }
 
@@ -36,17 +36,17 @@ impl PemText {
         Ok(Self { setting, name: format!("{path:?}"), bytes, is_open })
     }
 
-    /// A text that the program has brought.
+    /// Takes a text supplied by the program.
     pub(super) fn of(setting: &'static str, name: &str, bytes: &[u8]) -> Self {
         Self { setting, name: name.to_owned(), bytes: bytes.to_vec(), is_open: false }
     }
 
-    /// The same text, as what another setting is to be looked for in.
+    /// The same text under another setting.
     pub(super) fn also_for(&self, setting: &'static str) -> Self {
         Self { setting, name: self.name.clone(), bytes: self.bytes.clone(), is_open: self.is_open }
     }
 
-    /// All certificates in it, at least one.
+    /// All certificates in the text, at least one.
     pub(super) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
         let mut found = Vec::new();
         for (kind, der) in self.sections()? {
@@ -60,7 +60,7 @@ impl PemText {
         Ok(found)
     }
 
-    /// All that PEM marks in it and that is known.
+    /// All PEM sections of known kinds.
     pub(super) fn sections(&self) -> Result<Vec<(SectionKind, Vec<u8>)>, Error> {
         let sections = <(SectionKind, Vec<u8>)>::pem_slice_iter(&self.bytes);
         sections
@@ -72,12 +72,12 @@ impl PemText {
         &self.bytes
     }
 
-    /// The file, in quotes, or words.
+    /// The quoted file name, or a description.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether it is a file that every user of the machine may read.
+    /// True for a file readable by every user of the machine.
     pub(super) fn is_open(&self) -> bool {
         self.is_open
     }
@@ -86,7 +86,7 @@ impl PemText {
         self.setting
     }
 
-    /// Says what is wrong with it.
+    /// The error for this text.
     pub(super) fn refuse(&self, reason: Arguments<'_>) -> Error {
         Error::setting(self.setting, format!("{} {reason}", self.name))
     }

@@ -1,4 +1,5 @@
-//! Whose cryptography rustls uses: AWS-LC's if that is there, else ring's. It is always handed over, never the process's default.
+//! The cryptography for rustls: AWS-LC if built in, else ring. Always passed explicitly, never the
+//! process's default.
 
 use std::sync::Arc;
 
@@ -10,17 +11,17 @@ use rustls::crypto::aws_lc_rs as chosen;
 #[cfg(not(feature = "tls-aws-lc"))]
 use rustls::crypto::ring as chosen;
 
-/// All it can do that is safe.
+/// All safe algorithms of the provider.
 pub(in crate::net::tls) fn provider() -> CryptoProvider {
     chosen::default_provider()
 }
 
-/// Encrypts what clients keep for us, under keys that change every six hours.
+/// The encryption of session tickets, with keys replaced every six hours.
 pub(super) fn ticketer() -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
     chosen::Ticketer::new()
 }
 
-/// What does TLS, for who asks.
+/// The name of the TLS library, for applications.
 #[cfg(feature = "tls-aws-lc")]
 pub(super) const LIBRARY: &str = "rustls/0.23 aws-lc";
 #[cfg(not(feature = "tls-aws-lc"))]

@@ -1,4 +1,4 @@
-//! One connection's TLS, by rustls.
+//! The TLS session of one connection, by rustls.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use super::sni::{Choice, Shelf};
 use super::{certificate, ciphers, provider};
 use crate::tls::{Certificate, Facts, Session};
 
-/// rustls's end of a connection, and which certificate it has shown.
+/// The server's end of a rustls connection, and the certificate shown.
 pub(super) struct RustlsSession {
     connection: ServerConnection,
     shown: Shown,
 }
 
-/// Which certificate a client is shown.
+/// The certificate shown to a client.
 enum Shown {
-    /// There is only one.
+    /// The only certificate.
     Only(Arc<Certificate>),
     Chosen(Arc<Choice>),
-    /// The program's own configuration does not tell.
+    /// Unknown: chosen by the program's own configuration.
     Unknown,
 }
 
@@ -101,5 +101,5 @@ impl Session for RustlsSession {
     }
 }
 
-/// Bytes that may be taken in to be sent: four records, enough for one write.
+/// The most bytes buffered for sending: four records, enough for one write.
 const OUTGOING: usize = 64 * 1024;

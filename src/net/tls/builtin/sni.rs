@@ -1,4 +1,4 @@
-//! Which certificate a client is shown.
+//! The choice of the certificate shown to a client.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,24 +8,25 @@ use rustls::{SignatureScheme, SupportedCipherSuite};
 
 use crate::tls::Certificate;
 
-/// A certificate with its key, and the names it is for.
+/// A certificate with its key and its names.
 #[derive(Debug)]
 pub(super) struct NamedCertificate {
     certified: Arc<CertifiedKey>,
     certificate: Arc<Certificate>,
 }
 
-/// All certificates there are, at least one. The first is for whoever asks for no name, or for one that nobody knows.
+/// All certificates, at least one. The first is the default for clients asking for no name or an
+/// unknown name.
 #[derive(Debug)]
 pub(super) struct Shelf {
     entries: Vec<NamedCertificate>,
 }
 
-/// The choice for one connection, kept so that it can be told afterwards.
+/// The choice for one connection, kept for later queries.
 #[derive(Debug)]
 pub(super) struct Choice {
     shelf: Arc<Shelf>,
-    /// The entry that was shown.
+    /// The index of the certificate shown.
     made: OnceLock<usize>,
 }
 
@@ -48,12 +49,13 @@ impl NamedCertificate {
 }
 
 impl Shelf {
-    /// `entries` has at least one.
+    /// Creates a shelf of `entries`, at least one.
     pub(super) fn new(entries: Vec<NamedCertificate>) -> Self {
         Self { entries }
     }
 
-    /// What a configuration is made with; where there is more than one certificate each connection gets a [`Choice`] of its own.
+    /// The resolver for a new configuration; with several certificates, each connection gets a
+    /// [`Choice`] of its own.
     pub(super) fn resolver(self: &Arc<Self>) -> Arc<dyn ResolvesServerCert> {
         match &self.entries[..] {
             [only] => Arc::new(SingleCertAndKey::from(Arc::clone(&only.certified))),
@@ -86,7 +88,8 @@ impl Shelf {
         Ok(())
     }
 
-    /// Chooses: the name itself, else a `*` in its place, else the first; among those the first that the client understands.
+    /// Chooses an entry by exact name, else by wildcard, else the first; among several, the first
+    /// that the client supports.
     fn choose(&self, host: Option<&str>, schemes: &[SignatureScheme]) -> usize {
         let fitting = |fits: fn(&str, &str) -> bool| -> Vec<usize> {
             let Some(host) = host else { return Vec::new() };
@@ -100,7 +103,7 @@ impl Shelf {
 }
 
 impl Choice {
-    /// The certificate that was shown; `None` before that.
+    /// The certificate shown; `None` before the choice.
     pub(super) fn certificate(&self) -> Option<&Arc<Certificate>> {
         Some(&self.shelf.entries[*self.made.get()?].certificate)
     }
@@ -117,7 +120,7 @@ fn is_same(name: &str, host: &str) -> bool {
     name.eq_ignore_ascii_case(host)
 }
 
-/// Whether `name` is `*.` and what follows the first label of `host` (RFC 9525 §6.3).
+/// True if `name` is `*.` and the rest of `host` after its first label (RFC 9525 §6.3).
 fn is_below(name: &str, host: &str) -> bool {
     match (name.strip_prefix("*."), host.split_once('.')) {
         (Some(domain), Some((label, rest))) => !label.is_empty() && domain.eq_ignore_ascii_case(rest),

@@ -1,4 +1,4 @@
-//! Connections: handshakes that end well and those that do not, bytes in and out, ends and breaks.
+//! Connections: successful and failed handshakes, bytes in and out, ends and breaks.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -11,7 +11,7 @@ use crate::net::poll::Interest;
 use crate::net::stream::would_wait;
 use crate::tls::Facts;
 
-/// A server with one certificate for `a.test`, and a client that trusts it.
+/// A server with one certificate for `a.test`, and a client that trusts the certificate.
 fn one() -> (Arc<Tls>, Manner) {
     let authority = Authority::new("ca");
     let tls = load(in_memory(&authority.issue(&["a.test"]))).unwrap();
@@ -71,7 +71,7 @@ fn a_certificate_is_read_as_openssl_shows_it() {
         .args(["x509", "-noout", "-serial", "-startdate", "-enddate", "-dateopt", "iso_8601", "-in"])
         .arg(data("rsa.pem"))
         .output();
-    // The command line program is there wherever the other outside programs of these tests are.
+    // The `openssl` program is required, like the other external programs of these tests.
     let shown = String::from_utf8(shown.unwrap().stdout).unwrap();
     let lines: Vec<&str> = shown.lines().collect();
     assert_eq!(lines[0], format!("serial={}", ours.serial));
@@ -172,7 +172,7 @@ fn garbage_and_old_versions_get_an_alert() {
     old.extend(hello);
     let (tls, _) = one();
     let no_hello = vec![0x16, 0x03, 0x01, 0, 4, 20, 0, 0, 0];
-    // What is not even a record of TLS is owed nothing.
+    // Input that is not even a TLS record needs no alert.
     for (sent, is_told) in [(old, true), (no_hello, true), (vec![0x80; 64], false), (vec![0; 2000], false)] {
         let (server, mut client) = sockets(&tls);
         client.write_all(&sent).unwrap();
@@ -235,7 +235,7 @@ fn the_least_version_and_the_ciphers_hold() {
 fn less_than_a_full_buffer_is_everything() {
     let (tls, manner) = one();
     let (server, mut client) = connected(&tls, &manner);
-    // Several records, of which a read takes a part.
+    // Several records, larger than one read.
     client.write_all(&[b'x'; 50_000]).unwrap();
     client.write_all(b"end").unwrap();
     let (mut buffer, mut total) = ([0; 1000], 0);
@@ -251,7 +251,7 @@ fn less_than_a_full_buffer_is_everything() {
     assert!(would_wait(&server.read(&mut buffer).unwrap_err()));
     client.write_all(b"12345678").unwrap();
     assert!(server.wait(Interest::Read, PATIENCE).unwrap());
-    // The socket is empty from here on, the session is not.
+    // From here on the socket is empty, but not the session.
     assert_eq!(server.read(&mut buffer[..5]).unwrap(), 5);
     assert!(server.wait(Interest::Read, Duration::ZERO).unwrap());
     assert_eq!(server.read(&mut buffer[..5]).unwrap(), 3);
@@ -271,7 +271,7 @@ fn a_client_that_does_not_read_fills_no_more_than_a_bound() {
         }
     };
     assert!(would_wait(&error), "{error}");
-    // The records of what is kept here are not on their way yet.
+    // The records of the buffered bytes are not sent yet.
     let sent = usize::try_from(server.moved_below(Interest::Write).unwrap()).unwrap();
     assert!(taken > sent && taken - sent <= 64 * 1024 + 1, "{taken} taken, {sent} sent");
     assert!(would_wait(&server.flush().unwrap_err()));
@@ -298,7 +298,7 @@ fn a_write_takes_as_much_as_the_client_does() {
             let mut all = vec![0; ALL];
             client.read_exact(&mut all).map(|()| all)
         });
-        // Parts that end in the middle of what is taken at a time.
+        // Parts that end in the middle of a batch.
         let content: Vec<u8> = (0..=250).cycle().take(ALL).collect();
         let (mut sent, mut calls) = (0, 0);
         while sent < ALL {
@@ -370,7 +370,7 @@ fn one_thread_reads_while_another_writes() {
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| read_exactly(&server, ALL));
         let writer = scope.spawn(|| write_all(&server, &down));
-        // In turns, so that neither side's buffers have to hold it all.
+        // Alternates, so that neither side has to buffer everything.
         let (mut received, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
         for piece in down.chunks(64 << 10) {
             client.write_all(piece).unwrap();
@@ -583,7 +583,7 @@ fn a_reload_is_for_what_comes_and_a_broken_file_changes_nothing() {
 #[test]
 fn a_session_is_resumed_but_not_across_a_reload() {
     let (tls, manner) = one();
-    // One configuration, so that the client remembers.
+    // One configuration, so that the client remembers its session.
     let config = manner.config();
     let kind = |expected: &str| {
         let (server, socket) = sockets(&tls);

@@ -1,4 +1,4 @@
-//! What is loaded, what is refused, and the words for it.
+//! Accepted and refused options, and the error texts.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use rustls::ServerConfig;
 use super::super::builtin::provider::provider;
 use super::*;
 
-/// Refuses `options` with a text that begins and ends as given.
+/// Checks that `options` are refused with a text that begins and ends as given.
 #[track_caller]
 fn refuses(options: Options, begin: &str, end: &str) {
     let text = load(options).map(|_| ()).unwrap_err().to_string();
@@ -47,7 +47,7 @@ fn keys_may_be_encrypted() {
             load(with(Some(password.clone()), "rsa.pem", Some(key))).unwrap_or_else(|error| panic!("{key}: {error}"));
         }
         load(with(Some(password.clone()), "rsa.both.pem", None)).unwrap();
-        // What is not needed does no harm.
+        // An unneeded password does no harm.
         load(with(Some(password), "ec.both.pem", None)).unwrap();
     }
     let wrong = with(Some("plum".into()), "rsa.pem", Some("rsa.aes.key"));

@@ -1,4 +1,4 @@
-//! TLS from both ends: what is loaded and what is refused, and connections with rustls as the client.
+//! TLS from both ends: accepted and refused options, and connections with rustls as the client.
 
 mod connections;
 mod loading;
@@ -40,7 +40,7 @@ impl Authority {
         self.issue_for(names, &KeyPair::generate().unwrap())
     }
 
-    /// A certificate of a key of some kind.
+    /// Issues a certificate for a key of any kind.
     fn issue_for(&self, names: &[&str], key: &KeyPair) -> Made {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
@@ -53,7 +53,7 @@ impl Authority {
     }
 }
 
-/// A folder that goes with the test.
+/// A folder removed after the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -83,12 +83,12 @@ impl Drop for Folder {
     }
 }
 
-/// A file of the repository's own.
+/// A file of the repository.
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls").join(name)
 }
 
-/// What is asked for by a certificate and a key and nothing else.
+/// Options with only a certificate and a key.
 fn options(certificate: PathBuf, private_key: Option<PathBuf>) -> Options {
     Options {
         identity: Identity::Files { files: CertificateFiles { certificate, private_key }, chain: None },
@@ -110,7 +110,7 @@ fn load(options: Options) -> Result<Arc<Tls>, Error> {
     Tls::load(options, None, now()).map(Arc::new)
 }
 
-/// A time at which all certificates here are valid.
+/// A time within the validity of all test certificates.
 fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }

@@ -1,5 +1,5 @@
-//! An adapter that is not rustls: what the contract asks for is enough. It does no cryptography: each side says hello, then every byte is
-//! turned over.
+//! An adapter other than rustls, to show that the contract suffices. There is no cryptography: each
+//! side says hello, then every byte is inverted.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 
@@ -121,7 +121,7 @@ fn it_is_asked_and_no_other() {
     assert_eq!(server.secure().unwrap().facts().unwrap().library, "turner/1");
     assert_eq!(server.write(&[IoSlice::new(b"po"), IoSlice::new(b"ng")]).unwrap(), 4);
     write_all(&server, b"!");
-    // An end that the session takes no notice of is one nevertheless.
+    // The end of the socket counts even if the session ignores it.
     client.shutdown(std::net::Shutdown::Write).unwrap();
     assert!(server.wait(Interest::Read, PATIENCE).unwrap());
     assert_eq!(server.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::InvalidData);

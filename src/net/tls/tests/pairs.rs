@@ -1,4 +1,5 @@
-//! Two ends of a connection: the server's as the engine has it, the client's with rustls, or with nothing but bytes.
+//! Both ends of a connection: the server's as in the engine, the client's with rustls or with raw
+//! bytes.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,17 +16,17 @@ use crate::net::stream::Stream;
 
 pub(super) type Client = StreamOwned<ClientConnection, TcpStream>;
 
-/// How a client goes about it.
+/// The behaviour of a client.
 #[derive(Clone)]
 pub(super) struct Manner {
     pub(super) roots: String,
     pub(super) name: &'static str,
-    /// The only version it speaks; `None`: both.
+    /// The only version supported; `None`: both.
     pub(super) version: Option<Version>,
     pub(super) alpn: &'static [&'static str],
-    /// Its certificate and key, in PEM.
+    /// The client's certificate and key, in PEM.
     pub(super) certificate: Option<(String, String)>,
-    /// The only kind of cipher suite it knows, if not all; a part of its name.
+    /// A part of the names of the supported cipher suites; empty for all.
     pub(super) suites: &'static str,
 }
 
@@ -65,7 +66,7 @@ impl Manner {
     }
 }
 
-/// Both ends of a TCP connection, nothing said yet.
+/// Both ends of a new TCP connection.
 pub(super) fn sockets(tls: &Arc<Tls>) -> (Stream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -85,7 +86,7 @@ pub(super) fn connected(tls: &Arc<Tls>, manner: &Manner) -> (Stream, Client) {
     (server, client.unwrap())
 }
 
-/// A handshake, as both sides found it.
+/// Runs a handshake and returns both results.
 pub(super) fn attempt(tls: &Arc<Tls>, manner: &Manner) -> (Stream, Handshake, std::io::Result<Client>) {
     let (server, socket) = sockets(tls);
     let manner = manner.clone();
@@ -99,7 +100,7 @@ pub(super) fn attempt(tls: &Arc<Tls>, manner: &Manner) -> (Stream, Handshake, st
         });
         let ended = shake(&server);
         if let Handshake::Failed(_) = ended {
-            // As the engine does: our side ends, so that the client reads the alert and stops waiting.
+            // Half-closes as the engine does, so that the client reads the alert and stops waiting.
             server.shutdown(std::net::Shutdown::Write).unwrap();
         }
         let client = client.join().unwrap();
@@ -107,7 +108,7 @@ pub(super) fn attempt(tls: &Arc<Tls>, manner: &Manner) -> (Stream, Handshake, st
     })
 }
 
-/// Goes on with the handshake to its end.
+/// Continues the handshake to its end.
 pub(super) fn shake(server: &Stream) -> Handshake {
     loop {
         let interest = match server.secure().unwrap().handshake() {
@@ -120,7 +121,7 @@ pub(super) fn shake(server: &Stream) -> Handshake {
     }
 }
 
-/// Reads until `count` bytes are there.
+/// Reads exactly `count` bytes.
 pub(super) fn read_exactly(server: &Stream, count: usize) -> Vec<u8> {
     let mut all = vec![0; count];
     let mut filled = 0;
@@ -137,7 +138,7 @@ pub(super) fn read_exactly(server: &Stream, count: usize) -> Vec<u8> {
     all
 }
 
-/// Writes and flushes all of it, waiting for room.
+/// Writes and flushes all `bytes`, waiting for room.
 pub(super) fn write_all(server: &Stream, mut bytes: &[u8]) {
     let retry = |done: std::io::Result<usize>| match done {
         Err(error) if crate::net::stream::would_wait(&error) => {
@@ -154,14 +155,14 @@ pub(super) fn write_all(server: &Stream, mut bytes: &[u8]) {
     while retry(server.flush().map(|()| 0)).is_none() {}
 }
 
-/// All that a raw client is sent until the end.
+/// Reads all bytes sent to a raw client until the end.
 pub(super) fn rest(client: &mut TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
     client.read_to_end(&mut all).unwrap();
     all
 }
 
-/// Has the client say something, and the server hear it; and the other way round.
+/// Sends some bytes from the client to the server, and back.
 pub(super) fn talk(server: &Stream, client: &mut Client) {
     client.write_all(b"ping").unwrap();
     assert_eq!(read_exactly(server, 4), b"ping");

@@ -1,15 +1,17 @@
-//! Every order in which the guard, two workers, the alarm and threads that end can come in between each other.
+//! All interleavings of the guard, two workers, the alarm and ending threads.
 //!
-//! The words of the role are the real ones, and a step is one access to one of them, or one call for the alarm: methods that access
-//! several are tried access by access. What a thread does between these steps is that of `guard.rs`, `reactor.rs`, `worker.rs` and
-//! `pool.rs`. Time is one more thread: it goes on by half a tick, whenever it likes.
+//! The words of the role are the real ones. A step is one access to one of the words, or one call
+//! for the alarm: methods with several accesses are tried access by access. Between these steps the
+//! threads act as in `reactor/guard.rs`, `reactor/mod.rs`, `reactor/worker.rs` and `pool/mod.rs`.
+//! Time is one more thread, which advances by half a tick at any moment.
 
 use std::collections::HashMap;
 
 use super::*;
 use crate::engine::orders::{self, Tried};
 
-/// What the code would be without one of its measures: the search has to find an order that breaks a rule.
+/// A variant of the code without one of its measures: the search has to find an order that breaks a
+/// rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 enum Without {
     #[default]
@@ -18,19 +20,19 @@ enum Without {
     LastLook,
     /// `enter` looks at the guard before it notes the handler.
     EarlyNote,
-    /// The guard takes the time of its own last look for that of the alarm.
+    /// The guard uses the time of its own last look instead of that of the alarm.
     TimeOfAlarm,
     /// `stop_watching` lets the guard sleep although a handler was just entered.
     Return,
     /// `dismiss_guard` unsets the alarm, and notes nothing.
     Note,
-    /// `dismiss_guard` notes it before it unsets the alarm.
+    /// `dismiss_guard` notes so before unsetting the alarm.
     Order,
-    /// `leave` stores what it has seen, unconditionally.
+    /// `leave` stores the state seen before, unconditionally.
     Comparison,
-    /// A worker that gives up does not wake the guard.
+    /// A worker giving up the role does not wake the guard.
     Call,
-    /// A worker that leaves keeps the role.
+    /// A leaving worker keeps the role.
     GivingUp,
 }
 
@@ -52,14 +54,14 @@ enum GuardStep {
     StopStore,
     StopLook,
     StopSwap,
-    /// Sleeps; `true`: without an alarm of its own.
+    /// Sleeps; `true`: without setting an alarm.
     Sleep(bool),
     /// Reads the alarm.
     Clear(bool),
     LoadArmed,
     Seize(u64),
     SetAlarm,
-    /// Has the last worker that leaves the poller set the alarm.
+    /// Makes the last worker to leave the poller set the alarm.
     PollUnwatch,
     /// Waits for connections, and for the alarm.
     Poll,
@@ -72,7 +74,7 @@ enum GuardStep {
 /// The next step of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum WorkerStep {
-    /// Is in no part of the role.
+    /// Does nothing about the role.
     Out,
     TakeLook,
     TakeTurn(u64),
@@ -108,10 +110,10 @@ enum WorkerStep {
 struct Worker {
     step: WorkerStep,
     is_alarm_idle: bool,
-    /// How often it may still take the role, and enter a handler.
+    /// The number of times left to take the role, and to enter a handler.
     takes: u8,
     handlers: u8,
-    /// For how many half ticks it has been in its handler.
+    /// The number of half ticks spent in the handler.
     age: Option<u8>,
     was_seized: bool,
 }
@@ -124,16 +126,17 @@ struct World {
     armed: Option<(u64, u8)>,
     alarm: Alarm,
     guard: GuardStep,
-    /// The handler of the guard's last look, and how many half ticks ago that was.
+    /// The handler of the guard's last look, and the number of half ticks since.
     seen: Option<(u64, u8)>,
-    /// How many half ticks ago the guard began to watch.
+    /// The number of half ticks since the guard began to watch.
     watched: u8,
     workers: [Worker; 2],
-    /// How often connections may still be reported to the guard, and threads of upgraded connections end.
+    /// The number of connections still to be reported to the guard, and of threads of upgraded
+    /// connections still to end.
     reports: u8,
     ends: u8,
-    /// How often a worker that has no part in the role may leave the poller as the last; the next step of one that has: 1: it
-    /// notes so, 2: it sets the alarm.
+    /// The number of times left for a worker without the role to leave the poller as the last; the
+    /// next step of such a worker: 1: it notes so, 2: it sets the alarm.
     partings: u8,
     parting: u8,
     /// True if workers may leave.
@@ -141,7 +144,7 @@ struct World {
     broken: Option<&'static str>,
 }
 
-/// What may happen in one search, at the most.
+/// The limits of one search.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
     takes: [u8; 2],
@@ -152,17 +155,17 @@ struct Plan {
     may_leave: bool,
 }
 
-/// When a step is taken.
+/// The time at which a step is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum When {
     /// As soon as the thread has a processor.
     Soon,
-    /// If it happens so.
+    /// Possibly never.
     Perhaps,
     Time,
 }
 
-/// Guard, worker by number, thread that ends, or time; what they do.
+/// A step of the guard, of a worker by number, of an ending thread, or of time.
 #[derive(Clone, Copy, Debug)]
 #[expect(dead_code, reason = "a test that fails prints them")]
 enum Step {
@@ -387,7 +390,7 @@ impl World {
     }
 
     fn clear(&mut self) {
-        // It may have been set anew meanwhile: then there is nothing to read.
+        // The alarm may have been set anew meanwhile: then there is nothing to read.
         if self.alarm == Alarm::GoneOff {
             self.alarm = Alarm::Off;
         }
@@ -517,7 +520,7 @@ impl World {
             }
             W::Handler => {
                 add(When::Perhaps, &|_| W::LeaveLook);
-                // It panics, past all that keeps a handler's panics in.
+                // The worker panics, outside the handler's own `catch_unwind`.
                 add(When::Perhaps, &|next| {
                     next.workers[at].is_alarm_idle = false;
                     W::GiveLook(false)
@@ -592,7 +595,7 @@ impl World {
         if is_held { WorkerStep::Hold } else { WorkerStep::Out }
     }
 
-    /// A worker has no part in the role any more.
+    /// A worker no longer takes part in the role.
     fn is_out(&mut self, at: usize, leaves: bool) -> WorkerStep {
         self.workers[at].age = None;
         self.workers[at].was_seized = false;
@@ -605,7 +608,7 @@ impl World {
 }
 
 impl WorkerStep {
-    /// True if it relies on holding the role.
+    /// True if the step relies on holding the role.
     fn holds(self) -> bool {
         use WorkerStep as W;
         matches!(self, W::TakeWatch | W::TakeCall | W::Hold | W::Unwatch | W::Unset | W::EnterLook | W::EnterTurn(_))
@@ -651,8 +654,8 @@ impl orders::World for World {
     }
 }
 
-/// The longest time, in half ticks, until worker `at` has lost the role while it stays in its handler, and every other thread has a
-/// processor whenever it needs one; `None`: for ever.
+/// The longest time, in half ticks, until worker `at` has lost the role while staying in a handler,
+/// if every other thread has a processor when needed; `None`: for ever.
 fn longest(world: &World, at: usize, known: &mut HashMap<World, Option<u8>>) -> Option<u8> {
     if !world.is_holder(at) {
         return Some(0);
@@ -660,7 +663,7 @@ fn longest(world: &World, at: usize, known: &mut HashMap<World, Option<u8>>) -> 
     if let Some(longest_yet) = known.get(world) {
         return *longest_yet;
     }
-    // Until it is known: an order that comes back here never ends.
+    // Until the result is known: an order coming back here never ends.
     known.insert(*world, None);
     let steps = world.steps();
     let is_idle = !steps.iter().any(|(when, ..)| *when == When::Soon);
@@ -679,8 +682,8 @@ fn longest(world: &World, at: usize, known: &mut HashMap<World, Option<u8>>) -> 
     found
 }
 
-/// Tries every order. Returns how much there was to try, and the longest time in half ticks until a holder that stays in its handler
-/// has lost the role.
+/// Tries every order. Returns the size of the search, and the longest time in half ticks until a
+/// holder staying in a handler has lost the role.
 fn check(without: Without, plan: Plan) -> Result<(Tried, u8), String> {
     let (tried, states) =
         orders::search(World::new(without, plan)).map_err(|broken| format!("{}: {:?}", broken.rule, broken.order))?;
@@ -698,7 +701,7 @@ fn check(without: Without, plan: Plan) -> Result<(Tried, u8), String> {
 }
 
 const PLAN: Plan = Plan { takes: [1, 0], handlers: [2, 0], reports: 0, ends: 0, partings: 0, may_leave: false };
-/// Another worker has part in the role.
+/// Another worker takes part in the role.
 const TWO: Plan = Plan { takes: [1, 1], handlers: [2, 0], ..PLAN };
 const CAUGHT: &str = "a holder that stays in a handler loses the role";
 
@@ -707,11 +710,12 @@ fn no_order_lets_a_holder_keep_the_role_in_a_handler_or_lose_it_early() {
     let mut sum = (0, 0);
     for (plan, longest) in [
         (Plan { reports: 1, ..PLAN }, 2 * TICK),
-        // The call of a thread that ends comes in place of the alarm, and a tick begins anew: once, for it has been seen by then.
+        // The call of an ending thread replaces the alarm, and a tick begins anew: only once,
+        // because the guard has then seen the handler.
         (Plan { ends: 1, ..PLAN }, 2 * TICK + 1),
         (Plan { handlers: [3, 0], ..PLAN }, 2 * TICK),
         (Plan { takes: [2, 0], ..PLAN }, 2 * TICK),
-        // A worker that has just passed the role on sets the alarm anew.
+        // A worker having just passed on the role sets the alarm anew.
         (Plan { takes: [1, 1], handlers: [1, 0], ..PLAN }, 2 * TICK),
         (Plan { handlers: [1, 0], may_leave: true, ..PLAN }, 2 * TICK + 1),
         (Plan { partings: 1, ..PLAN }, 2 * TICK),
@@ -721,7 +725,7 @@ fn no_order_lets_a_holder_keep_the_role_in_a_handler_or_lose_it_early() {
         assert_eq!(most, longest, "{plan:?}");
         sum = (sum.0 + tried.states, sum.1 + tried.steps);
     }
-    // TESTING.md tells it.
+    // Stated in TESTING.md.
     assert_eq!(sum, (2_013_656, 6_983_903));
 }
 
@@ -744,7 +748,7 @@ fn without_one_of_its_measures_an_order_breaks_a_rule() {
     }
 }
 
-/// Lets worker 1 take its steps from `first` on, undisturbed, up to one of `last`; its end is told by the step.
+/// Lets worker 1 take the steps from `first` on, undisturbed, up to one of `last`.
 fn alone(mut world: World, first: WorkerStep, last: &[WorkerStep]) -> World {
     world.workers[0].step = first;
     while !last.contains(&world.workers[0].step) {

@@ -1,44 +1,47 @@
-//! Every order in which workers that sleep, the holder of the reactor role, a reload and a stop can come in between each other.
+//! All interleavings of sleeping workers, the holder of the reactor role, a reload and a stop.
 //!
-//! The threads is the real one, and a step is a call under its lock, or one access to the words of the queue and to its channel. What a
-//! thread does between these steps is that of `pool.rs`, `worker.rs`, `shortage.rs`, `queue.rs` and `mod.rs`. The holder of the role is
-//! the guard. Handlers may run for ever: a request that has to wait for one of them is only fine if the holder is due to look at it.
+//! `Threads` is the real one. A step is a call under its lock, or one access to the words of the
+//! queue or to the channel. Between two steps the threads act as in `pool/mod.rs`,
+//! `reactor/worker.rs`, `reactor/shortage.rs`, `pool/queue.rs` and `engine/mod.rs`. The guard holds
+//! the role. Handlers may run for ever: a request may wait for a handler only if the holder is due
+//! to look at the queue.
 
 use super::super::*;
 use crate::engine::orders::{self, Tried};
 
-/// What the code would be without one of its measures: the search has to find an order that breaks a rule.
+/// A variant of the code without one of its measures: the search has to find an order that breaks a
+/// rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 enum Without {
     #[default]
     Nothing,
-    /// A worker that is called is counted once the lock is given up.
+    /// A called worker is counted after the lock is released.
     CountUnderLock,
-    /// The queue is looked at without its lock, first at its channel.
+    /// The queue is checked without the lock, beginning with the channel.
     LockOfQueue,
-    /// What waits beside an empty channel is not looked at.
+    /// Requests beside an empty channel are ignored.
     Beside,
-    /// A worker that falls asleep does not look at the queue once more.
+    /// A worker falling asleep does not look at the queue once more.
     LookAtQueue,
-    /// A worker that falls asleep does not look for a stop once more.
+    /// A worker falling asleep does not look for a stop once more.
     LookForStop,
-    /// A worker that has waited for long leaves although it was called.
+    /// A worker leaves after a long wait although called.
     Dismissal,
-    /// The holder does not note a request that no worker was woken for.
+    /// The holder does not note a request for which no worker was woken.
     Note,
-    /// A worker that gets up by itself does not see that it was called.
+    /// A worker waking by itself misses the call.
     Come,
-    /// A stop does not look at the queue when all threads have left.
+    /// A stop does not look at the queue after all threads have left.
     LastDrain,
 }
 
-/// What may happen in one search, at the most.
+/// The limits of one search.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
-    /// Workers that there are, which just look at the queue, and that may be hired.
+    /// The existing workers, about to look at the queue, and those that may be hired.
     workers: usize,
     most: usize,
-    /// Requests that come, and those that have room in the queue.
+    /// The number of requests, and the room in the queue.
     requests: u8,
     room: u8,
     looks: u8,
@@ -62,7 +65,7 @@ enum WorkerStep {
     LookOutside,
     LookForStopAgain,
     GetUp,
-    /// Looks at the list, and then waits; `true`: it may leave.
+    /// Looks at the list, and then waits; `true`: the worker may leave.
     IsAsleep(bool),
     Park(bool),
     Dismiss,
@@ -76,7 +79,7 @@ enum Take {
     Outside,
     Channel,
     Lock,
-    /// Lets in those beside it; `true`: one was taken.
+    /// Moves requests into the channel; `true`: one was taken.
     Refill(bool),
 }
 
@@ -97,7 +100,7 @@ enum HolderStep {
     OverdueRefill(bool),
     Len,
     Coming(u8),
-    /// Calls so many workers; the other number is that of the requests that wait, or of a worker.
+    /// Calls a number of workers; the second number is that of waiting requests, or of a worker.
     LookCall(u8, u8),
     LookCount(u8, u8, u8),
     LookUnpark(u8, u8, u8),
@@ -132,7 +135,7 @@ struct World {
     last: u8,
     outside: u8,
     is_locked: bool,
-    // The threads.
+    // The state of `Threads`.
     idle: [u8; 2],
     handles: [bool; 2],
     coming: usize,
@@ -143,7 +146,7 @@ struct World {
     holder: HolderStep,
     is_noted: bool,
     ring: RingStep,
-    // What is still to happen.
+    // Events still to come.
     requests: u8,
     looks: u8,
     time_outs: u8,
@@ -151,7 +154,7 @@ struct World {
     may_stop: bool,
 }
 
-/// A worker by number, the holder, a reload or a stop; what they do.
+/// A step of a worker by number, of the holder, of a reload or of a stop.
 #[derive(Clone, Copy, Debug)]
 #[expect(dead_code, reason = "a test that fails prints them")]
 enum Step {
@@ -220,7 +223,7 @@ impl World {
         self.channel + u8::from(self.first) + self.last
     }
 
-    /// Goes on with `refill`; true once it is done, and the lock given up.
+    /// Goes on with `refill`. Returns true once done, with the lock released.
     fn refill(&mut self) -> bool {
         if self.last > 0 && self.channel < self.room {
             (self.last, self.channel) = (self.last - 1, self.channel + 1);
@@ -237,14 +240,14 @@ impl World {
         is_one
     }
 
-    /// Receives the next under the lock.
+    /// Receives the next request under the lock.
     fn receive_next(&mut self) -> bool {
         let is_beside = self.channel == 0 && self.last > 0 && self.without != Without::Beside;
         self.last -= u8::from(is_beside);
         is_beside || self.receive()
     }
 
-    /// Goes on to take from the queue; `Ok` with whether one was taken.
+    /// Goes on to take from the queue; `Ok(true)` if a request was taken.
     fn take(&mut self, step: Take) -> Result<bool, Take> {
         match step {
             Take::Outside if self.outside > 0 => Err(Take::Lock),
@@ -265,7 +268,7 @@ impl World {
         }
     }
 
-    /// Adds the steps of a worker; returns true if one will be taken soon.
+    /// Adds the steps of a worker. Returns true if one will be taken soon.
     fn worker(&self, at: usize, steps: &mut Vec<(Step, Self)>) -> bool {
         use WorkerStep as W;
         let step = self.workers[at];
@@ -276,7 +279,7 @@ impl World {
         };
         match step {
             W::Absent | W::Gone => return false,
-            // It waits until it is entered.
+            // The worker waits for the registration.
             W::Arrive if !self.handles[at] => return false,
             W::Arrive => add(&|_| W::Come),
             W::Come => add(&|next| {
@@ -306,7 +309,8 @@ impl World {
             W::LookAtQueue => add(&|next| if next.waiting() > 0 { W::GetUp } else { W::LookForStopAgain }),
             W::LookOutside => add(&|next| if next.outside > 0 { W::GetUp } else { W::LookForStopAgain }),
             W::LookForStopAgain => add(&|next| {
-                // That there are more than need be was found out with falling asleep; it does not change here but by leaving.
+                // The surplus was determined on falling asleep, and changes here only if a worker
+                // leaves.
                 let may_leave = next.handles == [true; 2];
                 if next.is_over && self.without != Without::LookForStop { W::GetUp } else { W::IsAsleep(may_leave) }
             }),
@@ -329,7 +333,7 @@ impl World {
                     });
                 }
                 if self.time_outs > 0 {
-                    // Its time is over, or it wakes for no reason.
+                    // The idle time is over, or the wake-up is spurious.
                     add(&|next| {
                         next.time_outs -= 1;
                         W::IsAsleep(may_leave)
@@ -357,7 +361,7 @@ impl World {
         true
     }
 
-    /// Adds the steps of the holder; returns true if one will be taken soon.
+    /// Adds the steps of the holder. Returns true if one will be taken soon.
     fn holder(&self, steps: &mut Vec<(Step, Self)>) -> bool {
         use HolderStep as H;
         let step = self.holder;
@@ -435,7 +439,7 @@ impl World {
                     false => H::OldestRefill,
                 });
                 if self.requests == 0 {
-                    // It has waited for too long.
+                    // The request has waited for too long.
                     add(&|next| if is_done(next) { H::Overdue } else { H::OldestRefill });
                 }
             }
@@ -444,7 +448,7 @@ impl World {
                 H::OverdueRefill(std::mem::take(&mut next.first))
             }),
             H::OverdueRefill(is_one) => add(&|next| match next.refill() {
-                // It is answered with 503; then the rest is looked at.
+                // The request is answered with 503; then the rest is looked at.
                 true if is_one => H::Oldest,
                 true => H::Len,
                 false => H::OverdueRefill(is_one),
@@ -493,7 +497,7 @@ impl World {
         true
     }
 
-    /// Adds the steps of a reload and a stop; returns true if one will be taken soon.
+    /// Adds the steps of a reload and a stop. Returns true if one will be taken soon.
     fn ring(&self, steps: &mut Vec<(Step, Self)>) -> bool {
         use RingStep as R;
         let step = self.ring;
@@ -552,7 +556,7 @@ impl World {
                     left => R::Unpark(left),
                 }
             }),
-            // It waits until all have left.
+            // The stop waits until all threads have left.
             R::LastDrain(_) if !self.have_all_left() => return false,
             R::LastDrain(_) if self.without == Without::LastDrain => add(&|_| R::Gone),
             R::LastDrain(take) => add(&|next| drained(next, take, R::Gone, R::LastDrain)),
@@ -565,7 +569,7 @@ impl World {
         left && self.holder == HolderStep::Gone
     }
 
-    /// Calls a worker; returns its number, or 0.
+    /// Calls a worker. Returns the worker's number, or 0.
     fn call(&mut self) -> u8 {
         let called = self.last_idle();
         if self.without == Without::CountUnderLock {
@@ -580,11 +584,11 @@ impl World {
 
     fn unpark(&mut self, number: u8) {
         let at = usize::from(number) - 1;
-        // The token of a thread that has left wakes nobody.
+        // The token of a thread that has left has no effect.
         self.unparked[at] = self.workers[at] != WorkerStep::Gone;
     }
 
-    /// The steps that can be next; true if any of them will be taken soon, whatever the handlers and the clients do.
+    /// The possible next steps; true if any will be taken soon, regardless of handlers and clients.
     fn steps(&self) -> (Vec<(Step, Self)>, bool) {
         let mut steps = Vec::new();
         let soon =
@@ -593,7 +597,7 @@ impl World {
     }
 }
 
-/// How many workers are missing for those that wait.
+/// The number of workers missing for the waiting requests.
 fn missing(waiting: u8, coming: usize) -> u8 {
     u8::try_from(usize::from(waiting).saturating_sub(coming)).unwrap()
 }
@@ -642,7 +646,7 @@ const FULL: Plan = Plan { room: 1, time_outs: 0, ..PLAN };
 const GROWS: Plan = Plan { workers: 1, requests: 3, room: 1, ..PLAN };
 const RELOADS: Plan = Plan { requests: 1, time_outs: 0, reloads: 1, ..PLAN };
 const STOPS: Plan = Plan { workers: 1, time_outs: 0, may_stop: true, ..PLAN };
-/// How many workers stay.
+/// The number of workers to stay.
 const LEAST: usize = 1;
 const LEFT: &str = "no request is left to workers that sleep";
 
@@ -653,7 +657,7 @@ fn no_order_leaves_a_request_to_workers_that_sleep_or_a_call_to_one_that_has_lef
         let tried = check(Without::Nothing, plan).unwrap();
         sum = (sum.0 + tried.states, sum.1 + tried.steps);
     }
-    // TESTING.md tells it.
+    // Stated in TESTING.md.
     assert_eq!(sum, (635_664, 1_942_522));
 }
 

@@ -1,47 +1,49 @@
-//! Every order in which two workers, the guard, clients, a reload and a stop can come in between each other while workers wait at the
-//! poller.
+//! All interleavings of two workers, the guard, clients, a reload and a stop while workers wait at
+//! the poller.
 //!
-//! A step is one access to an atomic, one system call, or what is done under one lock; what a thread does between two steps is that of
-//! `waiters.rs`, `worker.rs`, `standby.rs`, `guard.rs` and `pool.rs`. Handlers may run for ever. An arrival is reported to one thread
-//! that waits for it, whichever; a wake-up to all, until it is taken as noticed. How the guard seizes the role is tried in `role`, and
-//! what a holder leaves to the next in `reactor`.
+//! A step is one access to an atomic, one system call, or the work under one lock. Between two
+//! steps the threads act as in `pool/waiters.rs`, `reactor/worker.rs`, `reactor/standby.rs`,
+//! `reactor/guard.rs` and `pool/mod.rs`. Handlers may run for ever. An arrival is reported to any
+//! one thread waiting for it, a wake-up to all until cleared. The guard's seizing of the role is
+//! tried in `role`, and the handover between holders in `reactor`.
 
 use super::super::*;
 use crate::engine::orders::{self, Tried};
 
-/// What the code would be without one of its measures: the search has to find an order that breaks a rule.
+/// A variant of the code without one of its measures: the search has to find an order that breaks a
+/// rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 enum Without {
     #[default]
     Nothing,
-    /// The guard looks for waiters before it notes that it does not look.
+    /// The guard looks for waiters before noting that it does not look.
     LastLook,
-    /// The last worker that leaves the poller does not call the guard.
+    /// The last worker to leave the poller does not call the guard.
     LastCall,
-    /// A worker that passes the role on does not set the alarm if a worker waits.
+    /// A worker passing on the role does not set the alarm if a worker waits.
     Passing,
-    /// The guard does not look after a request that it has called a worker from the poller for.
+    /// The guard does not look after a request for which a worker was called from the poller.
     Note,
-    /// A thread that takes a wake-up does not pass it on to those it is for.
+    /// A thread clearing a wake-up does not pass it on.
     PassingOn,
 }
 
-/// What may happen in one search, at the most.
+/// The limits of one search.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
     /// True if a worker holds the role at first, and another waits at the poller.
     holder_waits: bool,
     arrivals: u8,
-    /// How often workers take the role.
+    /// The number of times workers take the role.
     takes: u8,
     time_outs: u8,
     may_reload: bool,
     may_stop: bool,
-    /// True if another thread parks a connection that is due before all others.
+    /// True if another thread parks a connection with the earliest deadline.
     may_park: bool,
 }
 
-/// The next step of a thread that parks a connection.
+/// The next step of a thread parking a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Call {
     None,
@@ -55,7 +57,7 @@ enum Why {
     Arrival,
     Called,
     Time,
-    /// It was not to wait there.
+    /// The worker must not wait there.
     Refused,
 }
 
@@ -117,7 +119,7 @@ enum GuardStep {
     Sleep,
     LookForWaiters,
     Unwatch,
-    /// Waits for its alarm; `true`: or a tick.
+    /// Waits for the alarm; `true`: or a tick.
     Back(bool),
     Watch,
     Poll,
@@ -143,27 +145,28 @@ struct World {
     /// True if the guard is due to look at the queue.
     is_noted: bool,
     is_over: bool,
-    // The waiters.
+    // The state of the waiters.
     count: usize,
     is_barred: bool,
-    /// True if a worker has got to work since the guard looked.
+    /// True if a worker has started work since the guard looked.
     have_turned: bool,
     // The threads; the last of the workers is a reload.
     workers: [WorkerStep; 3],
     guard: GuardStep,
-    // What is still to happen.
+    // Events still to come.
     coming: u8,
     takes: u8,
     time_outs: u8,
     may_stop: bool,
     may_park: bool,
     call: Call,
-    /// True if a connection is parked that is due before all others, and if the worker that holds the role knows.
+    /// True if a parked connection has the earliest deadline, and if the worker holding the role
+    /// knows.
     is_due: bool,
     is_known: bool,
 }
 
-/// A worker by number, the guard, a client, a stop; what they do.
+/// A step of a worker by number, of the guard, of a client or of a stop.
 #[derive(Clone, Copy, Debug)]
 #[expect(dead_code, reason = "a test that fails prints them")]
 enum Step {
@@ -217,7 +220,7 @@ impl World {
         result
     }
 
-    /// Calls a worker that sleeps; false if none does.
+    /// Calls a sleeping worker. Returns false if none sleeps.
     fn call(&mut self) -> bool {
         let asleep = self.workers.iter().rposition(|step| *step == WorkerStep::Asleep);
         if let Some(at) = asleep {
@@ -226,21 +229,22 @@ impl World {
         asleep.is_some()
     }
 
-    /// The end of `notice_call`. Its looks are one step: a stop or a reload that comes between them wakes by itself.
+    /// The end of `notice_call`. All looks are one step: a stop or a reload in between wakes by
+    /// itself.
     fn pass_call_on(&mut self, me: usize) {
         let is_for_holder = self.holder != 0 && self.holder != me;
         let is_for_all = self.is_over || self.is_barred && self.count > 0;
         self.is_woken |= self.without != Without::PassingOn && (is_for_holder || is_for_all);
     }
 
-    /// Adds the steps of a worker, or of a reload; returns true if one will be taken soon.
+    /// Adds the steps of a worker, or of a reload. Returns true if one will be taken soon.
     #[expect(clippy::too_many_lines, reason = "one arm a step")]
     fn worker(&self, at: usize, steps: &mut Vec<(Step, Self)>) -> bool {
         use WorkerStep as W;
         let (step, me) = (self.workers[at], at + 1);
         let mut add = |act: &dyn Fn(&mut Self) -> W| {
             let mut next = *self;
-            // Before it acts: it may call others, but never itself.
+            // Before acting: a worker may call others, but never itself.
             next.workers[at] = W::Work;
             let then = act(&mut next);
             next.workers[at] = then;
@@ -289,7 +293,8 @@ impl World {
                     return true;
                 }
                 if self.arrivals > 0 {
-                    // Its handler is not short: the role is passed on, or it is run with the role, and the guard seizes it.
+                    // The handler is not short: the worker passes on the role, or runs the handler
+                    // with the role, and the guard seizes the role.
                     add(&|next| {
                         next.arrivals -= 1;
                         W::Give
@@ -426,7 +431,7 @@ impl World {
                 let others = next.workers[..2].iter().filter(|step| **step != W::Gone).count();
                 if others > 1 { W::Gone } else { W::Work }
             }),
-            // How it falls asleep is tried in `threads`.
+            // Falling asleep is tried in `threads`.
             W::FallAsleep => add(&|next| if next.queued > 0 || next.is_over { W::Work } else { W::Asleep }),
             W::Asleep => {
                 if self.is_over {
@@ -454,7 +459,7 @@ impl World {
         true
     }
 
-    /// Adds the steps of the guard; returns true if one will be taken soon.
+    /// Adds the steps of the guard. Returns true if one will be taken soon.
     fn guard(&self, steps: &mut Vec<(Step, Self)>) -> bool {
         use GuardStep as G;
         let step = self.guard;
@@ -544,7 +549,7 @@ impl World {
         true
     }
 
-    /// The steps that can be next; true if any of them will be taken soon, whatever the handlers and the clients do.
+    /// The possible next steps; true if any will be taken soon, regardless of handlers and clients.
     fn steps(&self) -> (Vec<(Step, Self)>, bool) {
         let mut steps = Vec::new();
         let workers = [0, 1, 2].map(|at| self.worker(at, &mut steps));
@@ -624,11 +629,11 @@ const PLAN: Plan = Plan {
     may_stop: false,
     may_park: false,
 };
-/// A worker holds the role at first, and passes it on.
+/// A worker holds the role at first, and passes on the role.
 const PASSES: Plan = Plan { holder_waits: true, arrivals: 3, ..PLAN };
 const ONE: Plan = Plan { arrivals: 1, ..PLAN };
 const RELOADS: Plan = Plan { arrivals: 0, may_reload: true, ..PLAN };
-/// A call for the holder comes while a worker is about to take one from the queue for its own.
+/// A call for the holder comes while a worker is about to clear a call about the queue.
 const PARKS: Plan = Plan { takes: 1, may_park: true, ..ONE };
 const STOPS: Plan = Plan { may_stop: true, ..ONE };
 
@@ -648,7 +653,7 @@ fn no_order_leaves_an_arrival_to_a_poller_that_nobody_waits_at() {
         let tried = check(Without::Nothing, plan).unwrap();
         sum = (sum.0 + tried.states, sum.1 + tried.steps);
     }
-    // TESTING.md tells it.
+    // Stated in TESTING.md.
     assert_eq!(sum, (2_151_526, 6_927_211));
 }
 
