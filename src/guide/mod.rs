@@ -6,6 +6,7 @@
 //! | page | for |
 //! |---|---|
 //! | [`settings`] | each setting, and the reason for its default |
+//! | [`tables`] | all settings, the program's settings, CherryPy's defaults, status codes |
 //! | [`from_tiny_http`] | programs that use tiny_http |
 //! | [`from_rouille`] | programs that use rouille |
 //! | [`from_cherrypy`] | applications that run under CherryPy or cheroot |
@@ -31,5 +32,6 @@ pub mod operating;
 pub mod parts;
 pub mod security;
 pub mod settings;
+pub mod tables;
 pub mod travel;
 pub mod under_systemd;

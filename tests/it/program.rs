@@ -400,7 +400,7 @@ fn what_check_prints_says_the_same_as_a_file() {
     assert_eq!(values(&check(&[&path])), values(&first));
     assert_eq!(
         printed(&first).len(),
-        Settings::table().len() + readme::rows(&readme::read("README.md"), "## The program", 3).len()
+        Settings::table().len() + readme::rows(&readme::reference(), "## The program", 3).len()
     );
 }
 
@@ -413,7 +413,7 @@ fn its_own_settings_are_those_of_the_readme() {
             Some((name.strip_prefix("drupe.")?.to_owned(), value.trim_matches('"').to_owned()))
         })
         .collect();
-    let rows = readme::rows(&readme::read("README.md"), "## The program", 3);
+    let rows = readme::rows(&readme::reference(), "## The program", 3);
     let written: BTreeMap<String, String> = rows.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
     assert_eq!(written, known);
     let help = run(drupe().arg("--help"));
