@@ -15,7 +15,7 @@ use http::{HeaderValue, StatusCode, Version};
 use self::bind::{bind, mode, owner, resolve};
 use self::check::{
     GIB, KIB, LONGEST_GRACE, LONGEST_QUEUE, LONGEST_TARGET, MOST_CONNECTIONS, MOST_FIELDS, MOST_THREADS, backlog,
-    connections, limit, overflow, protocol, software, threads_max, time, time_or_zero, within,
+    connections, limit, overflow, protocol, software, thread_pool_max, time, time_or_zero, within,
 };
 use self::proxies::trust;
 use crate::address::BindAddr;
@@ -41,7 +41,7 @@ pub(crate) struct Config {
     /// Name or number of the group of the file; `None`: as the system chooses.
     pub(crate) socket_group: Option<String>,
     /// Length of the kernel's backlog; at least 1.
-    pub(crate) backlog: i32,
+    pub(crate) socket_queue_size: i32,
     /// True to set `SO_REUSEPORT` before bind.
     pub(crate) reuse_port: bool,
     /// True to set `TCP_NODELAY` on each connection.
@@ -75,55 +75,55 @@ pub(crate) struct Config {
     pub(crate) accepted_queue_timeout: Duration,
     /// From the stop to the cut; may be zero.
     pub(crate) shutdown_timeout: Duration,
-    /// Idle timeout of a worker above `threads_min`.
+    /// Idle timeout of a worker above `thread_pool`.
     pub(crate) thread_idle_timeout: Duration,
 
     /// True to measure the time of requests from the start.
     pub(crate) statistics: bool,
 
     /// Maximum number of open connections; `None`: no limit.
-    pub(crate) connections: Option<usize>,
+    pub(crate) max_connections: Option<usize>,
     /// Maximum number of connections idle between requests; `None`: no limit.
-    pub(crate) idle_connections: Option<usize>,
+    pub(crate) keep_alive_conn_limit: Option<usize>,
     /// Maximum number of connections that have left HTTP; `None`: no limit.
-    pub(crate) upgraded: Option<usize>,
+    pub(crate) max_upgraded: Option<usize>,
     /// Length of the queue of requests for a worker; `None`: no limit.
-    pub(crate) queue: Option<usize>,
+    pub(crate) accepted_queue_size: Option<usize>,
     /// Number of workers always kept; at least 1.
-    pub(crate) threads_min: usize,
-    /// Maximum number of workers, at least `threads_min`; `None`: no limit.
-    pub(crate) threads_max: Option<usize>,
+    pub(crate) thread_pool: usize,
+    /// Maximum number of workers, at least `thread_pool`; `None`: no limit.
+    pub(crate) thread_pool_max: Option<usize>,
     /// Stack size of a worker, in bytes.
-    pub(crate) stack_size: usize,
+    pub(crate) thread_stack_size: usize,
 
     /// HTTP/1.1 or HTTP/1.0.
-    pub(crate) protocol: Version,
+    pub(crate) protocol_version: Version,
     /// Value of the `Server` field, if sent; not empty.
     pub(crate) software: Option<HeaderValue>,
     /// Version of the gateway, for applications.
-    pub(crate) wsgi: wsgi::WsgiVersion,
-    /// Status for a head above `head_bytes` or `fields`.
-    pub(crate) overflow: StatusCode,
+    pub(crate) wsgi_version: wsgi::WsgiVersion,
+    /// Status for a head above `max_request_header_size` or `max_request_header_fields`.
+    pub(crate) header_overflow_status: StatusCode,
 
     /// The TLS configuration; `None`: no TLS.
     pub(crate) tls: Option<TlsConfig>,
 
     /// Maximum bytes of a request line and header section together.
-    pub(crate) head_bytes: usize,
-    /// Maximum bytes of a request target; may exceed `head_bytes`, which then applies first.
-    pub(crate) target_bytes: usize,
+    pub(crate) max_request_header_size: usize,
+    /// Maximum bytes of a request target; may exceed `max_request_header_size`, which then applies first.
+    pub(crate) max_request_target_size: usize,
     /// Maximum number of field lines of a header section.
-    pub(crate) fields: usize,
+    pub(crate) max_request_header_fields: usize,
     /// Maximum bytes of content; `None`: no limit.
-    pub(crate) content: Option<u64>,
+    pub(crate) max_request_body_size: Option<u64>,
     /// Bytes of content received before the handler runs; may be zero.
-    pub(crate) body_buffer: usize,
+    pub(crate) body_buffer_size: usize,
     /// Maximum bytes of answers waiting for clients without a worker; `None`: no limit.
-    pub(crate) parked: Option<u64>,
+    pub(crate) max_parked_size: Option<u64>,
     /// Maximum bytes of unread content to drop so as to keep a connection.
-    pub(crate) drain: u64,
+    pub(crate) max_drain_size: u64,
     /// Maximum bytes of input to drop after an early answer.
-    pub(crate) linger_bytes: u64,
+    pub(crate) max_linger_size: u64,
     /// Minimum rate of a peer in bytes a second; `None`: any byte restores the whole time limit.
     pub(crate) minimum_rate: Option<u64>,
 }
@@ -140,14 +140,14 @@ impl Config {
         let keep_alive_timeout = time("keep_alive_timeout", s.keep_alive_timeout)?;
         let keep_alive_grace = within("keep_alive_grace", s.keep_alive_grace, Duration::ZERO..=LONGEST_GRACE)?;
         let (bind_setting, bind) = bind(s)?;
-        let threads_min = within("thread_pool", s.thread_pool, 1..=MOST_THREADS)?;
+        let thread_pool = within("thread_pool", s.thread_pool, 1..=MOST_THREADS)?;
         Ok(Config {
             bind,
             bind_setting,
             socket_mode: mode(s.socket_mode)?,
             socket_user: owner("socket_user", s.socket_user.as_deref())?,
             socket_group: owner("socket_group", s.socket_group.as_deref())?,
-            backlog: backlog(s.socket_queue_size)?,
+            socket_queue_size: backlog(s.socket_queue_size)?,
             reuse_port: s.reuse_port,
             nodelay: s.nodelay,
             peercreds: s.peercreds,
@@ -165,26 +165,30 @@ impl Config {
             shutdown_timeout: time_or_zero("shutdown_timeout", s.shutdown_timeout)?,
             thread_idle_timeout: time("thread_idle_timeout", s.thread_idle_timeout)?,
             statistics: s.statistics,
-            queue: limit("accepted_queue_size", s.accepted_queue_size, 1..=LONGEST_QUEUE)?,
-            connections: connections(s.max_connections, descriptors::limit())?,
-            idle_connections: limit("keep_alive_conn_limit", s.keep_alive_conn_limit, 0..=MOST_CONNECTIONS)?,
-            upgraded: limit("max_upgraded", s.max_upgraded, 0..=MOST_THREADS)?,
-            threads_min,
-            threads_max: threads_max(s.thread_pool_max, threads_min)?,
-            stack_size: within("thread_stack_size", s.thread_stack_size, 64 * KIB..=GIB)?,
-            protocol: protocol(&s.protocol_version)?,
+            accepted_queue_size: limit("accepted_queue_size", s.accepted_queue_size, 1..=LONGEST_QUEUE)?,
+            max_connections: connections(s.max_connections, descriptors::limit())?,
+            keep_alive_conn_limit: limit("keep_alive_conn_limit", s.keep_alive_conn_limit, 0..=MOST_CONNECTIONS)?,
+            max_upgraded: limit("max_upgraded", s.max_upgraded, 0..=MOST_THREADS)?,
+            thread_pool,
+            thread_pool_max: thread_pool_max(s.thread_pool_max, thread_pool)?,
+            thread_stack_size: within("thread_stack_size", s.thread_stack_size, 64 * KIB..=GIB)?,
+            protocol_version: protocol(&s.protocol_version)?,
             software: s.software.as_deref().map(software).transpose()?,
-            wsgi: wsgi::find(&s.wsgi_version)?,
-            overflow: overflow(s.header_overflow_status)?,
+            wsgi_version: wsgi::find(&s.wsgi_version)?,
+            header_overflow_status: overflow(s.header_overflow_status)?,
             tls: TlsConfig::resolve(s)?,
-            head_bytes: within("max_request_header_size", s.max_request_header_size, 64..=GIB)?,
-            target_bytes: within("max_request_target_size", s.max_request_target_size, 1..=LONGEST_TARGET)?,
-            fields: within("max_request_header_fields", s.max_request_header_fields, 1..=MOST_FIELDS)?,
-            content: limit("max_request_body_size", s.max_request_body_size, 1..=u64::MAX)?,
-            body_buffer: within("body_buffer_size", s.body_buffer_size, 0..=GIB)?,
-            parked: limit("max_parked_size", s.max_parked_size, 1..=u64::MAX)?,
-            drain: within("max_drain_size", s.max_drain_size, 1..=GIB as u64)?,
-            linger_bytes: within("max_linger_size", s.max_linger_size, 1..=(GIB as u64) << 10)?,
+            max_request_header_size: within("max_request_header_size", s.max_request_header_size, 64..=GIB)?,
+            max_request_target_size: within("max_request_target_size", s.max_request_target_size, 1..=LONGEST_TARGET)?,
+            max_request_header_fields: within(
+                "max_request_header_fields",
+                s.max_request_header_fields,
+                1..=MOST_FIELDS,
+            )?,
+            max_request_body_size: limit("max_request_body_size", s.max_request_body_size, 1..=u64::MAX)?,
+            body_buffer_size: within("body_buffer_size", s.body_buffer_size, 0..=GIB)?,
+            max_parked_size: limit("max_parked_size", s.max_parked_size, 1..=u64::MAX)?,
+            max_drain_size: within("max_drain_size", s.max_drain_size, 1..=GIB as u64)?,
+            max_linger_size: within("max_linger_size", s.max_linger_size, 1..=(GIB as u64) << 10)?,
             minimum_rate: limit("minimum_rate", s.minimum_rate, 1..=GIB as u64)?,
         })
     }

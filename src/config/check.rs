@@ -15,10 +15,10 @@ pub(super) fn backlog(size: u32) -> Result<i32, Error> {
         .ok_or_else(|| out_of_range("socket_queue_size", &size, &1, &i32::MAX))
 }
 
-pub(super) fn threads_max(most: Option<usize>, threads_min: usize) -> Result<Option<usize>, Error> {
+pub(super) fn thread_pool_max(most: Option<usize>, thread_pool: usize) -> Result<Option<usize>, Error> {
     match limit("thread_pool_max", most, 1..=MOST_THREADS)? {
-        Some(most) if most < threads_min => {
-            let reason = format!("{most} is below thread_pool, which is {threads_min}");
+        Some(most) if most < thread_pool => {
+            let reason = format!("{most} is below thread_pool, which is {thread_pool}");
             Err(Error::contradiction("thread_pool_max", "thread_pool", reason))
         }
         most => Ok(most),

@@ -35,7 +35,7 @@ fn accepts(name: &str, value: &str, check: fn(&Config) -> bool) {
 fn defaults_resolve_to_the_documented_values() {
     let config = Config::resolve(&Settings::default()).unwrap();
     assert_eq!(config.bind[0].to_string(), "127.0.0.1:8080");
-    assert_eq!(config.backlog, 1024);
+    assert_eq!(config.socket_queue_size, 1024);
     assert!(config.nodelay && !config.reuse_port);
     for patience in [config.header_timeout, config.body_timeout, config.write_timeout] {
         assert_eq!(patience, Duration::from_secs(10));
@@ -46,22 +46,25 @@ fn defaults_resolve_to_the_documented_values() {
     assert_eq!(config.accepted_queue_timeout, Duration::from_secs(10));
     assert_eq!(config.shutdown_timeout, Duration::from_secs(5));
     assert_eq!(config.thread_idle_timeout, Duration::from_secs(10));
-    assert_eq!((config.threads_min, config.threads_max, config.queue), (10, Some(256), Some(1024)));
-    assert_eq!(config.stack_size, 2 << 20);
-    assert_eq!((config.protocol, config.software), (Version::HTTP_11, None));
-    assert_eq!(config.overflow, 431);
-    assert_eq!((config.head_bytes, config.target_bytes, config.fields), (512_000, 8192, 100));
-    assert_eq!((config.content, config.drain), (Some(104_857_600), 65_536));
+    assert_eq!((config.thread_pool, config.thread_pool_max, config.accepted_queue_size), (10, Some(256), Some(1024)));
+    assert_eq!(config.thread_stack_size, 2 << 20);
+    assert_eq!((config.protocol_version, config.software), (Version::HTTP_11, None));
+    assert_eq!(config.header_overflow_status, 431);
+    assert_eq!(
+        (config.max_request_header_size, config.max_request_target_size, config.max_request_header_fields),
+        (512_000, 8192, 100)
+    );
+    assert_eq!((config.max_request_body_size, config.max_drain_size), (Some(104_857_600), 65_536));
 }
 
 #[test]
 fn values_of_cherrypy_resolve() {
     let config = Config::resolve(&Settings::cherrypy()).unwrap();
-    assert_eq!(config.backlog, 5);
-    assert_eq!((config.threads_min, config.threads_max, config.queue), (10, None, None));
+    assert_eq!(config.socket_queue_size, 5);
+    assert_eq!((config.thread_pool, config.thread_pool_max, config.accepted_queue_size), (10, None, None));
     assert_eq!(config.keep_alive_timeout, Duration::from_secs(10));
-    assert_eq!(config.overflow, 413);
-    assert_eq!((config.target_bytes, config.fields), (LONGEST_TARGET, MOST_FIELDS));
+    assert_eq!(config.header_overflow_status, 413);
+    assert_eq!((config.max_request_target_size, config.max_request_header_fields), (LONGEST_TARGET, MOST_FIELDS));
 }
 
 #[test]
@@ -77,26 +80,26 @@ fn values_on_the_edge_resolve() {
     accepts("socket_user", "0", |c| c.socket_user.as_deref() == Some("0"));
     accepts("peercreds", "on", |c| (c.peercreds, c.peercreds_resolve) == (true, false));
     accepts("socket_port", "0", |c| c.bind[0].to_string() == "127.0.0.1:0");
-    accepts("socket_queue_size", "2147483647", |c| c.backlog == i32::MAX);
+    accepts("socket_queue_size", "2147483647", |c| c.socket_queue_size == i32::MAX);
     accepts("socket_timeout", "31536000", |c| c.header_timeout == LONGEST_TIME);
     accepts("socket_timeout", "0.001", |c| c.header_timeout.as_millis() == 1);
     accepts("shutdown_timeout", "0", |c| c.shutdown_timeout.is_zero());
     accepts("accepted_queue_timeout", "0", |c| c.accepted_queue_timeout.is_zero());
     accepts("keep_alive_grace", "0", |c| c.keep_alive_grace.is_zero());
     accepts("keep_alive_grace", "0.1", |c| c.keep_alive_grace == Duration::from_millis(100));
-    accepts("thread_pool", "256", |c| c.threads_min == 256);
-    accepts("thread_pool_max", "10", |c| c.threads_max == Some(10));
-    accepts("thread_pool_max", "-1", |c| c.threads_max.is_none());
-    accepts("accepted_queue_size", "-1", |c| c.queue.is_none());
-    accepts("max_request_body_size", "-1", |c| c.content.is_none());
-    accepts("max_request_header_size", "64", |c| (c.head_bytes, c.target_bytes) == (64, 8192));
-    accepts("protocol_version", "HTTP/1.0", |c| c.protocol == Version::HTTP_10);
+    accepts("thread_pool", "256", |c| c.thread_pool == 256);
+    accepts("thread_pool_max", "10", |c| c.thread_pool_max == Some(10));
+    accepts("thread_pool_max", "-1", |c| c.thread_pool_max.is_none());
+    accepts("accepted_queue_size", "-1", |c| c.accepted_queue_size.is_none());
+    accepts("max_request_body_size", "-1", |c| c.max_request_body_size.is_none());
+    accepts("max_request_header_size", "64", |c| (c.max_request_header_size, c.max_request_target_size) == (64, 8192));
+    accepts("protocol_version", "HTTP/1.0", |c| c.protocol_version == Version::HTTP_10);
     accepts("software", "cherry/1 (tree)", |c| c.software.as_ref().unwrap() == "cherry/1 (tree)");
     accepts("software", "", |c| c.software.is_none());
-    accepts("header_overflow_status", "413", |c| c.overflow == 413);
+    accepts("header_overflow_status", "413", |c| c.header_overflow_status == 413);
     accepts("reuse_port", "on", |c| c.reuse_port);
     accepts("nodelay", "off", |c| !c.nodelay);
-    accepts("wsgi_version", "u.0", |c| format!("{:?}", c.wsgi) == "WsgiVersion(u.0)");
+    accepts("wsgi_version", "u.0", |c| format!("{:?}", c.wsgi_version) == "WsgiVersion(u.0)");
 }
 
 #[test]
@@ -269,12 +272,12 @@ fn connections_leave_descriptors_for_everything_else_unless_a_number_is_set() {
         assert_eq!(connections(Some(70_000), limit).unwrap(), Some(70_000), "of {limit}");
         assert_eq!(connections(Some(usize::MAX), limit).unwrap(), None, "of {limit}");
     }
-    accepts("max_upgraded", "-1", |c| c.upgraded.is_none());
-    accepts("max_upgraded", "0", |c| c.upgraded == Some(0));
-    accepts("max_upgraded", "1000000", |c| c.upgraded == Some(1_000_000));
-    accepts("max_connections", "-1", |c| c.connections.is_none());
-    accepts("max_connections", "16777216", |c| c.connections == Some(1 << 24));
-    accepts("max_connections", "", |c| c.connections == connections(None, descriptors::limit()).unwrap());
+    accepts("max_upgraded", "-1", |c| c.max_upgraded.is_none());
+    accepts("max_upgraded", "0", |c| c.max_upgraded == Some(0));
+    accepts("max_upgraded", "1000000", |c| c.max_upgraded == Some(1_000_000));
+    accepts("max_connections", "-1", |c| c.max_connections.is_none());
+    accepts("max_connections", "16777216", |c| c.max_connections == Some(1 << 24));
+    accepts("max_connections", "", |c| c.max_connections == connections(None, descriptors::limit()).unwrap());
     refuses(
         "\
 max_connections | 0 | 0 is out of range: from 1 to 16777216, or -1 (usize::MAX) for no limit

@@ -128,7 +128,7 @@ impl Engine {
     }
 
     fn start_threads(&self) -> Result<(), Error> {
-        for _ in 0..self.pool.service().config.get().threads_min {
+        for _ in 0..self.pool.service().config.get().thread_pool {
             let hired = self.pool.hire(reactor::worker::work);
             hired.map_err(|source| Error::Thread { name: "worker".to_owned(), source })?;
         }
@@ -322,7 +322,7 @@ fn spawn(threads: &Mutex<Vec<JoinHandle<()>>>, name: &str, run: impl FnOnce() + 
 /// Warns if connections may outnumber descriptors.
 fn warn_of_descriptors(config: &Config) {
     let limit = descriptors::limit();
-    if let Some(most) = config.connections.filter(|most| *most >= limit) {
+    if let Some(most) = config.max_connections.filter(|most| *most >= limit) {
         log::warn!(
             "max_connections is {most}, but the process may have {limit} descriptors open (RLIMIT_NOFILE); \
              idle connections will be closed where they run out"

@@ -11,7 +11,7 @@ use super::{error::ProtocolError, extension::Extension, framing::Framing, gramma
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ContentLimits {
     /// The most bytes of content; `None`: no limit.
-    pub(crate) content: Option<u64>,
+    pub(crate) max_request_body_size: Option<u64>,
     /// The most bytes of all chunk extensions of one body together (413), from each `;` to the end
     /// of its line.
     pub(crate) extension_bytes: usize,
@@ -82,7 +82,7 @@ impl Decoder {
         let decoder = Self {
             state,
             produced: 0,
-            content_limit: limits.content,
+            content_limit: limits.max_request_body_size,
             extension_room: limits.extension_bytes,
             trailers: Trailers::new(limits.trailer_bytes, limits.trailer_fields),
         };

@@ -17,13 +17,13 @@ use super::{error::ProtocolError, grammar, target};
 pub(crate) struct HeadLimits {
     /// The most bytes of the start line and the header section together, the closing empty line
     /// included.
-    pub(crate) head_bytes: usize,
+    pub(crate) max_request_header_size: usize,
     /// The most bytes of the request target (414); at most 65,534, the limit of `http`.
-    pub(crate) target_bytes: usize,
+    pub(crate) max_request_target_size: usize,
     /// The most field lines (431); at most 1024.
-    pub(crate) fields: usize,
-    /// The status for a head over `head_bytes` or `fields`: 431, or 413 as in CherryPy.
-    pub(crate) overflow: StatusCode,
+    pub(crate) max_request_header_fields: usize,
+    /// The status for a head over `max_request_header_size` or `max_request_header_fields`: 431, or 413 as in CherryPy.
+    pub(crate) header_overflow_status: StatusCode,
 }
 
 /// A resumable search for the end of the head; looks at each byte once.
@@ -83,7 +83,7 @@ impl Scan {
     /// anything over a limit (414, 501, `overflow`), each as soon as the error is certain.
     pub(crate) fn advance(&mut self, unread: &[u8], limits: &HeadLimits) -> Result<Option<usize>, ProtocolError> {
         loop {
-            let bound = self.begin.saturating_add(limits.head_bytes);
+            let bound = self.begin.saturating_add(limits.max_request_header_size);
             let window = unread.get(..bound).unwrap_or(unread);
             let moved = match self.next {
                 Next::Message => self.message(window)?,
@@ -99,7 +99,7 @@ impl Scan {
                 return if self.seen < bound {
                     Ok(None)
                 } else {
-                    Err(ProtocolError::HeadTooLarge { status: limits.overflow })
+                    Err(ProtocolError::HeadTooLarge { status: limits.header_overflow_status })
                 };
             }
         }
@@ -131,7 +131,9 @@ impl Scan {
         let length = self.seen.saturating_sub(self.part);
         match self.next {
             Next::Method if length > METHOD_BYTES => return Err(self.long_method(window)),
-            Next::Target if length > limits.target_bytes.min(TARGET_BYTES) => return Err(ProtocolError::TargetTooLong),
+            Next::Target if length > limits.max_request_target_size.min(TARGET_BYTES) => {
+                return Err(ProtocolError::TargetTooLong);
+            }
             Next::Version if length > VERSION_BYTES => return Err(ProtocolError::VersionText),
             _ => {}
         }
@@ -166,8 +168,8 @@ impl Scan {
             Some(b' ' | b'\t') => return Err(ProtocolError::Folded),
             Some(_) => {}
         }
-        if self.fields >= limits.fields {
-            return Err(ProtocolError::TooManyFields { status: limits.overflow });
+        if self.fields >= limits.max_request_header_fields {
+            return Err(ProtocolError::TooManyFields { status: limits.header_overflow_status });
         }
         self.fields = self.fields.saturating_add(1);
         self.next = Next::Field;
@@ -218,8 +220,8 @@ pub(crate) fn parse(head: Bytes, limits: &HeadLimits, mut fields: HeaderMap) -> 
     let mut near = [const { MaybeUninit::<Header<'_>>::uninit() }; ORDINARY_FIELDS];
     let mut far = Vec::new();
     let mut room = near.as_mut_slice();
-    if limits.fields > ORDINARY_FIELDS {
-        far.resize(limits.fields.min(MOST_FIELDS), MaybeUninit::uninit());
+    if limits.max_request_header_fields > ORDINARY_FIELDS {
+        far.resize(limits.max_request_header_fields.min(MOST_FIELDS), MaybeUninit::uninit());
         room = far.as_mut_slice();
     }
     let mut request = httparse::Request::new(&mut []);
@@ -240,7 +242,7 @@ pub(crate) fn parse(head: Bytes, limits: &HeadLimits, mut fields: HeaderMap) -> 
     let target = target::read(&head, &method, path)?;
     let version = if minor == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
 
-    let too_large = ProtocolError::TooManyFields { status: limits.overflow };
+    let too_large = ProtocolError::TooManyFields { status: limits.header_overflow_status };
     fields.try_reserve(request.headers.len()).map_err(|_| too_large)?;
     for line in request.headers.iter() {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| ProtocolError::FieldName)?;
@@ -292,7 +294,7 @@ fn check_host(fields: &HeaderMap, version: Version) -> Result<(), ProtocolError>
 #[cold]
 fn refusal(error: httparse::Error, text: &[u8], limits: &HeadLimits) -> ProtocolError {
     match error {
-        httparse::Error::TooManyHeaders => ProtocolError::TooManyFields { status: limits.overflow },
+        httparse::Error::TooManyHeaders => ProtocolError::TooManyFields { status: limits.header_overflow_status },
         httparse::Error::HeaderName => ProtocolError::FieldName,
         httparse::Error::HeaderValue => ProtocolError::FieldValue,
         _ => request_line_refusal(text),

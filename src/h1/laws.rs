@@ -36,7 +36,7 @@ pub fn head(bytes: &[u8]) {
             }
         };
         let text = &bytes[..length];
-        assert!(length <= limits.head_bytes + 2 && text.ends_with(b"\r\n\r\n"));
+        assert!(length <= limits.max_request_header_size + 2 && text.ends_with(b"\r\n\r\n"));
         assert!(
             !text.contains(&0) && text.split(|byte| *byte == b'\n').rev().skip(1).all(|line| line.ends_with(b"\r"))
         );
@@ -78,14 +78,15 @@ pub fn framing(bytes: &[u8]) {
 pub fn decode(bytes: &[u8]) {
     let [kind, limit, body @ ..] = bytes else { return };
     let framing = if kind % 4 == 0 { Framing::Length(u64::from(*limit)) } else { Framing::Chunked };
-    let content = (kind % 2 == 0).then(|| u64::from(*limit) * 2);
-    let limits = decode::ContentLimits { content, extension_bytes: 64, trailer_bytes: 128, trailer_fields: 4 };
+    let max_request_body_size = (kind % 2 == 0).then(|| u64::from(*limit) * 2);
+    let limits =
+        decode::ContentLimits { max_request_body_size, extension_bytes: 64, trailer_bytes: 128, trailer_fields: 4 };
     let whole = decoded(framing, limits, body, usize::MAX, 4096);
     for (piece, room) in [(1, 1), (1, 64), (3, 2), (7, 5), (usize::MAX, 1)] {
         assert_eq!(decoded(framing, limits, body, piece, room), whole, "{piece} in, {room} out");
     }
     if let Ok(Decoded { content: found, consumed, ended, .. }) = &whole {
-        assert!(*consumed <= body.len() && content.is_none_or(|limit| found.len() as u64 <= limit));
+        assert!(*consumed <= body.len() && max_request_body_size.is_none_or(|limit| found.len() as u64 <= limit));
         if *ended && framing == Framing::Chunked {
             assert_eq!(simple_minded(body), Some((found.clone(), *consumed)));
         }
@@ -103,7 +104,7 @@ pub fn decode(bytes: &[u8]) {
     fields.remove("content-length");
     let end = written.len();
     written.extend_from_slice(b"GET ");
-    let limits = decode::ContentLimits { content: Some(body.len() as u64), ..limits };
+    let limits = decode::ContentLimits { max_request_body_size: Some(body.len() as u64), ..limits };
     let expected = Decoded { content: body.to_vec(), consumed: end, ended: true, trailers: fields };
     assert_eq!(decoded(Framing::Chunked, limits, &written, usize::MAX, 4096), Ok(expected));
 }
@@ -305,10 +306,18 @@ fn cuts(length: usize) -> impl Iterator<Item = usize> {
     (0..length).step_by((length / 16).max(1))
 }
 
-const NARROW: HeadLimits =
-    HeadLimits { head_bytes: 256, target_bytes: 32, fields: 6, overflow: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE };
-const WIDE: HeadLimits =
-    HeadLimits { head_bytes: 1 << 20, target_bytes: 1 << 16, fields: 1024, overflow: StatusCode::PAYLOAD_TOO_LARGE };
+const NARROW: HeadLimits = HeadLimits {
+    max_request_header_size: 256,
+    max_request_target_size: 32,
+    max_request_header_fields: 6,
+    header_overflow_status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+};
+const WIDE: HeadLimits = HeadLimits {
+    max_request_header_size: 1 << 20,
+    max_request_target_size: 1 << 16,
+    max_request_header_fields: 1024,
+    header_overflow_status: StatusCode::PAYLOAD_TOO_LARGE,
+};
 const STATUSES: [u16; 12] = [200, 404, 204, 304, 205, 101, 100, 103, 206, 500, 426, 599];
 const FIELDS: [(&str, &str); 20] = [
     ("content-length", "0"),

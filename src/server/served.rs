@@ -50,7 +50,7 @@ impl Served {
         match self {
             Self::Handler(handler) => Arc::clone(handler),
             Self::Application(gateway) => {
-                Arc::new(gateway.under(&config.wsgi, config.software.as_ref(), config.protocol))
+                Arc::new(gateway.under(&config.wsgi_version, config.software.as_ref(), config.protocol_version))
             }
         }
     }

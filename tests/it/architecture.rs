@@ -518,3 +518,27 @@ fn shared_names(sources: &[Source]) -> Vec<String> {
     let shared = owners.into_iter().filter(|(_, paths)| paths.len() > 1);
     shared.map(|(name, paths)| format!("{name} is in {}", paths.join(" and "))).collect()
 }
+
+/// Settings that `Config` has in another form.
+const COMBINED: &[(&str, &str)] = &[
+    ("socket_host", "bind"),
+    ("socket_port", "bind"),
+    ("socket_file", "bind"),
+    ("listen", "bind"),
+    ("socket_timeout", "the time limits that it stands in for"),
+    ("trusted_proxies", "trust"),
+    ("trusted_proxy_count", "trust"),
+    ("trusted_proxy_headers", "trust"),
+];
+
+/// A search for the name of a setting leads to where it takes effect.
+#[test]
+fn settings_keep_their_names_in_the_config() {
+    let config = fs::read_to_string(home().join("src/config.rs")).unwrap();
+    let fields = config.split("struct Config {").nth(1).unwrap().split("\n}\n").next().unwrap();
+    let is_field = |name: &str| fields.contains(&format!("pub(crate) {name}: "));
+    let is_combined = |name: &str| name.starts_with("ssl_") || COMBINED.iter().any(|(combined, _)| *combined == name);
+    for row in drupe::Settings::table() {
+        assert!(is_field(row.name()) != is_combined(row.name()), "{}", row.name());
+    }
+}

@@ -25,7 +25,7 @@ impl KeptListeners {
     /// closed.
     pub(in crate::engine) fn listen(&mut self, config: &Config, report: &Report) -> Result<Vec<Arc<Entrance>>, Error> {
         let options = ListenOptions {
-            backlog: config.backlog,
+            backlog: config.socket_queue_size,
             reuse_port: config.reuse_port,
             nodelay: config.nodelay,
             send_patience: output::PATIENCE,

@@ -401,7 +401,7 @@ mod tests {
     use crate::h1::framing::Framing;
 
     const LIMITS: ContentLimits =
-        ContentLimits { content: None, extension_bytes: 0, trailer_bytes: 0, trailer_fields: 0 };
+        ContentLimits { max_request_body_size: None, extension_bytes: 0, trailer_bytes: 0, trailer_fields: 0 };
 
     /// Returns five bytes of content not yet asked for, the client, and the number of bytes already
     /// sent.

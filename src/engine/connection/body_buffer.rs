@@ -60,7 +60,7 @@ impl ClientConnection {
             Reception::new(decoder, pace, exchange.wants_continue())
         });
         match reception {
-            Some(mut reception) if config.body_buffer > 0 && !reception.is_within(&self.input) => {
+            Some(mut reception) if config.body_buffer_size > 0 && !reception.is_within(&self.input) => {
                 // A client that has begun to send its content does not wait (RFC 9110 §10.1.1).
                 if mem::take(&mut reception.wants_continue) && self.input.is_empty() {
                     encode::interim_continue(&mut context.gathered);
@@ -75,7 +75,7 @@ impl ClientConnection {
     /// Buffers received content, and serves the request once complete or the buffer is full.
     pub(super) fn gather(&mut self, context: &mut WorkerContext, reading: &mut Reading) -> Step {
         let Phase::Content(gathering) = &mut self.phase else { return Step::On };
-        let most = context.config.body_buffer;
+        let most = context.config.body_buffer_size;
         match gathering.take_in(&mut self.input, most) {
             // Memory is short: the handler runs, and this worker waits for the content.
             Ok(false) if gathering.is_in_excess(context) => {}

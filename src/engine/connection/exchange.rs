@@ -274,7 +274,7 @@ impl ClientConnection {
         }
         if response.body().is_upgrade() {
             // The bytes behind the content are the first of the other protocol.
-            intake.and_then(|intake| intake.with(|content| content.skip(context.config.drain)));
+            intake.and_then(|intake| intake.with(|content| content.skip(context.config.max_drain_size)));
         }
         match intake.and_then(UnreadContent::of) {
             // The client's content was at fault, so the client gets that error instead.
@@ -289,7 +289,7 @@ impl ClientConnection {
                 exchange.close(CloseReason::UnreadContent);
             }
             Some(UnreadContent::Awaited | UnreadContent::Lost) => exchange.close(CloseReason::UnreadContent),
-            Some(UnreadContent::Known(bytes)) if bytes > context.config.drain => {
+            Some(UnreadContent::Known(bytes)) if bytes > context.config.max_drain_size => {
                 exchange.close(CloseReason::UnreadContent);
             }
             Some(UnreadContent::Known(_)) | None => {}

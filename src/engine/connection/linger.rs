@@ -52,7 +52,7 @@ impl ClientConnection {
     pub(super) fn answer_refusal(&self, error: ProtocolError, is_head: bool, context: &mut WorkerContext) {
         let config = &context.config;
         let stamp = context.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
-        let (version, reason) = (config.protocol, error.to_string());
+        let (version, reason) = (config.protocol_version, error.to_string());
         let length = encode::refusal(&mut context.gathered, version, error.status(), &reason, None, is_head, &stamp);
         context.counters.content_written.add(length);
     }
@@ -69,7 +69,7 @@ impl ClientConnection {
         };
         let config = &context.config;
         let stamp = context.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
-        let (status, version) = (StatusCode::SERVICE_UNAVAILABLE, config.protocol);
+        let (status, version) = (StatusCode::SERVICE_UNAVAILABLE, config.protocol_version);
         let reason = "the server is busy";
         let length =
             encode::refusal(&mut context.gathered, version, status, reason, Some(RETRY_AFTER_SECS), is_head, &stamp);
@@ -93,7 +93,7 @@ impl ClientConnection {
         }
         self.input.clear();
         let config = &context.config;
-        self.phase = Phase::Linger { left: config.linger_bytes };
+        self.phase = Phase::Linger { left: config.max_linger_size };
         self.deadline = Instant::now() + config.linger_timeout;
         // Input in the socket must be dropped before more is reported.
         if self.is_drained { Verdict::Park } else { Verdict::Again }

@@ -301,7 +301,7 @@ impl ClientConnection {
                 Step::Verdict(verdict)
             }
             Next::Drain(decoder) => {
-                self.phase = Phase::Drain { decoder, left: config.drain };
+                self.phase = Phase::Drain { decoder, left: config.max_drain_size };
                 self.deadline = Instant::now() + config.linger_timeout;
                 Step::On
             }

@@ -14,7 +14,7 @@ use crate::message::{IntoResponse, Response};
 /// Counts the upgrade in `response` against the limit, or returns a 503 if the limit is reached.
 pub(super) fn admit(mut response: Response, exchange: &mut Exchange, context: &WorkerContext) -> Response {
     let Some(serve) = response.body_mut().take_upgrade() else { return response };
-    if let Some(place) = context.service.upgraded.take(context.config.upgraded.unwrap_or(usize::MAX)) {
+    if let Some(place) = context.service.upgraded.take(context.config.max_upgraded.unwrap_or(usize::MAX)) {
         *response.body_mut() = Body::upgrade(Box::new(move |stream| {
             let _place = place;
             serve(stream);

@@ -77,7 +77,7 @@ impl Pool {
         if let (Some(stream), Some(tls)) = (Arc::get_mut(&mut connection.stream), &self.service().tls) {
             stream.follow(tls);
         }
-        if self.service().config.get().connections.is_some_and(|most| self.open.count() > most) {
+        if self.service().config.get().max_connections.is_some_and(|most| self.open.count() > most) {
             return self.parking.close_one(connection);
         }
         // Bytes received already are not reported again.

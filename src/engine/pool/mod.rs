@@ -63,7 +63,7 @@ pub(in crate::engine) struct Pool {
 impl Pool {
     pub(in crate::engine) fn new(service: Arc<Service>) -> io::Result<Self> {
         Ok(Self {
-            queue: Queue::new(service.config.get().queue),
+            queue: Queue::new(service.config.get().accepted_queue_size),
             parking: Parking::new()?,
             ready: ReadyConnections::default(),
             role: Role::new(),
@@ -102,7 +102,7 @@ impl Pool {
     /// be evicted, the new connection is refused.
     pub(in crate::engine) fn bring(&self, mut connection: Box<ClientConnection>, config: &Config) {
         connection.count_in(&self.open);
-        if config.connections.is_some_and(|most| self.open.count() > most) && !self.make_room() {
+        if config.max_connections.is_some_and(|most| self.open.count() > most) && !self.make_room() {
             self.ready.refuse(connection);
             return self.call_reactor();
         }
@@ -139,7 +139,7 @@ impl Pool {
 
     /// Closes the connection idle for longest if too many are idle.
     pub(in crate::engine) fn keep_idle_within(&self, config: &Config) {
-        if let Some(most) = config.idle_connections {
+        if let Some(most) = config.keep_alive_conn_limit {
             self.evict_idle(most);
         }
     }
@@ -147,8 +147,8 @@ impl Pool {
     /// Applies a new config to the existing connections and workers at once.
     pub(in crate::engine) fn reshape(self: &Arc<Self>, work: fn(&Arc<Self>, &Arc<WorkerHandle>)) -> io::Result<()> {
         let config = self.service.config.get();
-        while config.idle_connections.is_some_and(|most| self.evict_idle(most)) {}
-        while self.threads.len() < config.threads_min && self.hire(work)? {}
+        while config.keep_alive_conn_limit.is_some_and(|most| self.evict_idle(most)) {}
+        while self.threads.len() < config.thread_pool && self.hire(work)? {}
         // Sleeping workers, and those at the poller, check again if there is a surplus.
         self.clear_poller();
         self.ring();
@@ -237,7 +237,7 @@ impl Pool {
     /// Sleeps until there is work. Returns false after `thread_idle_timeout` without work if the
     /// worker is surplus.
     pub(in crate::engine) fn sleep(&self, handle: &Arc<WorkerHandle>, config: &Config) -> bool {
-        let is_extra = self.threads.fall_asleep(handle, config.threads_min);
+        let is_extra = self.threads.fall_asleep(handle, config.thread_pool);
         // A request may have been queued, or a stop begun, before this worker was registered as
         // sleeping.
         if !self.queue.is_empty() || self.is_over() {
@@ -266,7 +266,7 @@ impl Pool {
 
     /// Dismisses a sleeping worker if there is a surplus. Returns true if the worker stays, awake.
     fn leave_or_stay(&self, handle: &WorkerHandle, config: &Config) -> bool {
-        match self.threads.dismiss(handle, config.threads_min) {
+        match self.threads.dismiss(handle, config.thread_pool) {
             Dismissed::Goes => false,
             Dismissed::Stays => true,
             Dismissed::Called => {
@@ -285,7 +285,7 @@ impl Pool {
         }
         let config = self.service.config.get();
         let pool = Arc::clone(self);
-        self.threads.hire(config.threads_max, config.stack_size, move |handle| {
+        self.threads.hire(config.thread_pool_max, config.thread_stack_size, move |handle| {
             pool.threads.arrive();
             pool.threads.come();
             work(&pool, handle);
@@ -298,7 +298,7 @@ impl Pool {
     /// Runs `serve` on a new thread of the server.
     fn hire_for_upgrade(self: &Arc<Self>, serve: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let pool = Arc::clone(self);
-        self.threads.hire_for_upgrade(self.service.config.get().stack_size, move || {
+        self.threads.hire_for_upgrade(self.service.config.get().thread_stack_size, move || {
             pool.threads.arrive();
             serve();
             pool.threads.leave(None);

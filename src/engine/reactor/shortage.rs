@@ -78,7 +78,7 @@ impl Shortage {
             self.since = None;
         }
         let since = *self.since.get_or_insert(now);
-        let most = context.config.threads_max;
+        let most = context.config.thread_pool_max;
         if most.is_some_and(|most| pool.threads.len() >= most) {
             self.wants_holder = called == 0;
             let is_long = now.saturating_duration_since(oldest) >= LONG;

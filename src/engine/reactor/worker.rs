@@ -105,7 +105,7 @@ impl<'p> Worker<'p> {
         context.tidy();
         context.meter.rest();
         context.renew();
-        let least = context.config.threads_min;
+        let least = context.config.thread_pool;
         let timeout = (pool.threads.len() > least).then_some(context.config.thread_idle_timeout);
         let begun = Instant::now();
         let waited = pool.parking.wait(&mut self.reactor.batch, 1, timeout);

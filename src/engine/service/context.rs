@@ -55,7 +55,7 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(config: Config, handler: Arc<dyn Handler>) -> Self {
-        let [answer_memory, request_memory] = [config.parked; 2].map(|most| Arc::new(MemoryBudget::new(most)));
+        let [answer_memory, request_memory] = [config.max_parked_size; 2].map(|most| Arc::new(MemoryBudget::new(most)));
         let measures = AtomicBool::new(config.statistics);
         Self {
             config: SharedConfig::new(config),
@@ -94,8 +94,8 @@ impl Service {
         if !admit_alike(&self.config.get(), &config) {
             self.is_mixed.store(true, Ordering::SeqCst);
         }
-        self.answer_memory.bound(config.parked);
-        self.request_memory.bound(config.parked);
+        self.answer_memory.bound(config.max_parked_size);
+        self.request_memory.bound(config.max_parked_size);
         self.config.replace(config);
     }
 
@@ -193,24 +193,24 @@ impl WorkerContext {
     pub(crate) fn head_limits(&self) -> head::HeadLimits {
         let config = &self.config;
         head::HeadLimits {
-            head_bytes: config.head_bytes,
-            target_bytes: config.target_bytes,
-            fields: config.fields,
-            overflow: config.overflow,
+            max_request_header_size: config.max_request_header_size,
+            max_request_target_size: config.max_request_target_size,
+            max_request_header_fields: config.max_request_header_fields,
+            header_overflow_status: config.header_overflow_status,
         }
     }
 
     pub(crate) fn content_limits(&self) -> decode::ContentLimits {
         decode::ContentLimits {
-            content: self.config.content,
+            max_request_body_size: self.config.max_request_body_size,
             extension_bytes: EXTENSION_BYTES,
-            trailer_bytes: self.config.head_bytes.min(TRAILER_BYTES),
-            trailer_fields: self.config.fields,
+            trailer_bytes: self.config.max_request_header_size.min(TRAILER_BYTES),
+            trailer_fields: self.config.max_request_header_fields,
         }
     }
 
     pub(crate) fn policy(&self) -> Policy {
-        Policy { version: self.config.protocol }
+        Policy { version: self.config.protocol_version }
     }
 
     /// Frees large buffers before a longer pause.

@@ -3,7 +3,7 @@
 use super::*;
 
 const LIMITS: ContentLimits =
-    ContentLimits { content: None, extension_bytes: 32, trailer_bytes: 64, trailer_fields: 4 };
+    ContentLimits { max_request_body_size: None, extension_bytes: 32, trailer_bytes: 64, trailer_fields: 4 };
 
 fn chunked() -> Decoder {
     Decoder::new(Framing::Chunked, LIMITS).unwrap()
@@ -123,7 +123,7 @@ fn what_is_still_to_come_is_known_by_length_only() {
 
 #[test]
 fn a_declared_length_is_held_against_the_limit_at_once() {
-    let with = |content| ContentLimits { content, ..LIMITS };
+    let with = |max_request_body_size| ContentLimits { max_request_body_size, ..LIMITS };
     assert!(Decoder::new(Framing::Length(5), with(Some(5))).is_ok());
     assert!(Decoder::new(Framing::Length(u64::MAX), with(None)).is_ok());
     assert_eq!(Decoder::new(Framing::Length(6), with(Some(5))).unwrap_err(), ProtocolError::ContentTooLarge);
@@ -146,11 +146,13 @@ fn a_limit_that_changes_holds_from_then_on() {
     assert_eq!(decoder.set_content_limit(3), Ok(()));
     assert_eq!(decoder.set_content_limit(2), Err(ProtocolError::ContentTooLarge));
 
-    let mut decoder = Decoder::new(Framing::Length(3), ContentLimits { content: Some(3), ..LIMITS }).unwrap();
+    let mut decoder =
+        Decoder::new(Framing::Length(3), ContentLimits { max_request_body_size: Some(3), ..LIMITS }).unwrap();
     decoder.decode(b"abc", &mut [0; 8]).unwrap();
     assert_eq!(decoder.set_content_limit(2), Err(ProtocolError::ContentTooLarge), "what has come counts");
 
-    let mut decoder = Decoder::new(Framing::Chunked, ContentLimits { content: Some(1), ..LIMITS }).unwrap();
+    let mut decoder =
+        Decoder::new(Framing::Chunked, ContentLimits { max_request_body_size: Some(1), ..LIMITS }).unwrap();
     assert_eq!(decoder.set_content_limit(5), Ok(()), "a limit may be raised");
     assert!(decoder.decode(b"5\r\nhello\r\n0\r\n\r\n", &mut [0; 8]).is_ok());
 }
@@ -168,7 +170,8 @@ fn trailers_are_taken_once() {
 
 #[test]
 fn content_may_pass_by_the_decoder() {
-    let limits = ContentLimits { content: None, extension_bytes: 64, trailer_bytes: 64, trailer_fields: 4 };
+    let limits =
+        ContentLimits { max_request_body_size: None, extension_bytes: 64, trailer_bytes: 64, trailer_fields: 4 };
     let mut output = [0; 16];
     let mut decoder = Decoder::new(Framing::Length(10), limits).unwrap();
     assert_eq!(decoder.plain(), 10);

@@ -4,10 +4,10 @@
 use super::*;
 
 const LIMITS: HeadLimits = HeadLimits {
-    head_bytes: 1000,
-    target_bytes: 100,
-    fields: 10,
-    overflow: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    max_request_header_size: 1000,
+    max_request_target_size: 100,
+    max_request_header_fields: 10,
+    header_overflow_status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
 };
 
 fn read(text: &str) -> Result<RequestHead, ProtocolError> {
@@ -64,8 +64,8 @@ fn a_fault_is_seen_with_the_byte_that_makes_it_certain() {
 
 #[test]
 fn a_limit_is_seen_as_soon_as_it_is_certain() {
-    let too_large = ProtocolError::HeadTooLarge { status: LIMITS.overflow };
-    let too_many = ProtocolError::TooManyFields { status: LIMITS.overflow };
+    let too_large = ProtocolError::HeadTooLarge { status: LIMITS.header_overflow_status };
+    let too_many = ProtocolError::TooManyFields { status: LIMITS.header_overflow_status };
     check_scan(&"A".repeat(50), Err(ProtocolError::MethodTooLong), 33);
     check_scan(&format!("{}x{}", "A".repeat(30), "A".repeat(20)), Err(ProtocolError::Method), 33);
     check_scan(&format!("GET /{}", "a".repeat(200)), Err(ProtocolError::TargetTooLong), 105);
@@ -81,7 +81,8 @@ fn a_limit_is_seen_as_soon_as_it_is_certain() {
 
 #[test]
 fn the_status_of_an_overflow_is_the_one_that_was_asked_for() {
-    let limits = HeadLimits { overflow: StatusCode::PAYLOAD_TOO_LARGE, fields: 1, ..LIMITS };
+    let limits =
+        HeadLimits { header_overflow_status: StatusCode::PAYLOAD_TOO_LARGE, max_request_header_fields: 1, ..LIMITS };
     let long = format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(2000));
     let many = b"GET / HTTP/1.1\r\nX:\r\nX:\r\n\r\n";
     assert_eq!(Scan::default().advance(long.as_bytes(), &limits).unwrap_err().status(), 413);

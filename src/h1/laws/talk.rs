@@ -112,7 +112,7 @@ impl Talk {
         let head = parse(head, &settings.head, HeaderMap::new())?;
         let exchange = Exchange::begin(&head, Policy { version: settings.version })?;
         let limits = decode::ContentLimits {
-            content: settings.content,
+            max_request_body_size: settings.content,
             extension_bytes: settings.extension_bytes,
             trailer_bytes: settings.trailer_bytes,
             trailer_fields: settings.trailer_fields,
@@ -157,9 +157,14 @@ impl Talk {
 
 impl Default for TalkSettings {
     fn default() -> Self {
-        let overflow = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        let header_overflow_status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         Self {
-            head: HeadLimits { head_bytes: 8192, target_bytes: 4096, fields: 100, overflow },
+            head: HeadLimits {
+                max_request_header_size: 8192,
+                max_request_target_size: 4096,
+                max_request_header_fields: 100,
+                header_overflow_status,
+            },
             content: None,
             extension_bytes: 1024,
             trailer_bytes: 1024,

@@ -91,10 +91,12 @@ fn settings(case: &Case) -> TalkSettings {
     for (name, value) in &case.settings {
         let size = usize::try_from(*value).unwrap();
         match name.as_str() {
-            "head" => settings.head.head_bytes = size,
-            "target" => settings.head.target_bytes = size,
-            "fields" => settings.head.fields = size,
-            "overflow" => settings.head.overflow = StatusCode::from_u16(u16::try_from(*value).unwrap()).unwrap(),
+            "head" => settings.head.max_request_header_size = size,
+            "target" => settings.head.max_request_target_size = size,
+            "fields" => settings.head.max_request_header_fields = size,
+            "overflow" => {
+                settings.head.header_overflow_status = StatusCode::from_u16(u16::try_from(*value).unwrap()).unwrap();
+            }
             "content" => settings.content = Some(*value),
             "extension" => settings.extension_bytes = size,
             "trailer" => settings.trailer_bytes = size,
