@@ -149,7 +149,7 @@ table! {
         thread_pool_max: Unlimited<Count<usize>> = "worker threads that there may be; -1: no limit";
         thread_idle_timeout: Seconds = "after which a worker thread that is not needed ends";
         thread_stack_size: Bytes<usize> = "stack of each worker thread";
-        accepted_queue_size: Unlimited<Count<usize>> = "connections that wait for a worker thread; -1: no limit";
+        accepted_queue_size: Unlimited<Count<usize>> = "requests that wait for a worker thread; -1: no limit";
     }
     "answers" {
         protocol_version: OneName = "HTTP/1.1 or HTTP/1.0";

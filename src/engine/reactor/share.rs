@@ -29,7 +29,7 @@ impl Share {
         }
         self.looked = now;
         let used = processor::time_of_this_thread();
-        let is_used_up = used - self.used >= SHARE;
+        let is_used_up = used.saturating_sub(self.used) >= SHARE;
         if is_used_up {
             self.used = used;
             thread::yield_now();
