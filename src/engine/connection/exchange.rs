@@ -128,13 +128,13 @@ impl ClientConnection {
     /// Runs the handler and sends the answer.
     fn serve(&mut self, pending: Pending, route: Route, context: &mut WorkerContext) -> Next {
         let Pending { head, mut exchange, mut reception, mut line } = pending;
-        line.name_user();
         // If answers wait behind this handler, its duration should be known soon.
         let holds_up = context.duty.is_unbounded() && !context.gathered.is_empty();
         let watch = (context.duty.is_precise(route) || holds_up).then(Stopwatch::start);
         if context.duty.is_unbounded() {
             context.note_task(&head);
         }
+        line.name_user();
         // The worker may have waited for the content.
         context.meter.resume(line.begun.is_some());
         let is_head = head.method == Method::HEAD;

@@ -12,6 +12,7 @@ pub(in crate::engine) mod upgraded;
 pub(in crate::engine) mod waiters;
 
 use std::io;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread;
@@ -58,6 +59,8 @@ pub(in crate::engine) struct Pool {
     pub(in crate::engine) thread_warning: OnceASecond,
     /// The number of errors while accepting.
     pub(in crate::engine) socket_errors: AtomicU64,
+    /// The number of processors at the start.
+    pub(in crate::engine) processors: usize,
 }
 
 impl Pool {
@@ -77,6 +80,7 @@ impl Pool {
             overload_warning: OnceASecond::default(),
             thread_warning: OnceASecond::default(),
             socket_errors: AtomicU64::new(0),
+            processors: thread::available_parallelism().map_or(1, NonZero::get),
             service,
         })
     }

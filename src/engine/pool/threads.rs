@@ -190,6 +190,14 @@ impl Threads {
         self.roster().handles.iter().filter_map(|handle| handle.task()).collect()
     }
 
+    /// The number of awake workers outside handlers, except worker `holder`.
+    pub(in crate::engine) fn outside_handlers(&self, holder: u32) -> usize {
+        let roster = self.roster();
+        let is_outside = |handle: &&Arc<WorkerHandle>| handle.number != holder && !handle.is_in_handler();
+        let outside = roster.handles.iter().filter(is_outside).count();
+        outside.saturating_sub(roster.idle.len())
+    }
+
     /// The number of workers.
     pub(in crate::engine) fn len(&self) -> usize {
         self.roster().handles.len()
@@ -203,7 +211,7 @@ impl Threads {
     }
 
     /// The present workers, and the sum of all other counters.
-    pub(super) fn accounts(&self) -> (Vec<Arc<WorkerHandle>>, Counters) {
+    pub(in crate::engine) fn accounts(&self) -> (Vec<Arc<WorkerHandle>>, Counters) {
         let others = Counters::default();
         others.absorb(&self.others);
         // Both under one lock: the counters of a leaving worker move from `handles` to `past`.

@@ -60,10 +60,12 @@
 //!
 //! **The pool** ([`shortage`]) grows if for a millisecond requests have been queued, or arrivals
 //! have waited, and no worker was free: by half the number of queued requests, at least one, every
-//! millisecond. The limits are `thread_pool_max` and the number of connections. If the pool cannot
-//! grow, a worker holding the role gives the role to the guard and takes requests from the queue. A
-//! request queued for `accepted_queue_timeout` gets a 503. While there are more workers than
-//! `thread_pool`, a worker idle for `thread_idle_timeout` leaves.
+//! millisecond. The limits are `thread_pool_max` and the number of connections. The pool does not
+//! grow while as many awake workers as processors are outside handlers: these workers wait for a
+//! processor, as another worker would. If the pool cannot grow, a worker holding the role gives the
+//! role to the guard and takes requests from the queue. A request queued for
+//! `accepted_queue_timeout` gets a 503. While there are more workers than `thread_pool`, a worker
+//! idle for `thread_idle_timeout` leaves.
 
 pub(in crate::engine) mod guard;
 mod lone;

@@ -88,8 +88,14 @@ impl Shortage {
             }
             next = next.min(if is_long { now + LONG } else { oldest + LONG });
         } else if now - since >= GROW_AFTER {
+            let holder = context.handle.as_ref().map_or(0, |handle| handle.number);
             let is_more_to_come = called > 0 || pool.threads.coming() > 0;
-            self.wants_holder = !self.grow(pool, waiting, now) && !is_more_to_come;
+            self.wants_holder = if pool.threads.outside_handlers(holder) >= pool.processors {
+                // These workers wait for a processor, as another worker would.
+                false
+            } else {
+                !self.grow(pool, waiting, now) && !is_more_to_come
+            };
             next = next.min(self.hire_after.map_or(now + GROW_AFTER, |after| after.max(now + GROW_AFTER)));
         } else {
             next = next.min(since + GROW_AFTER);

@@ -13,6 +13,7 @@ use super::*;
 use crate::config::Config;
 use crate::engine::service::context::Service;
 use crate::engine::service::costs::Route;
+use crate::engine::service::handle::{Task, WorkerHandle};
 use crate::message::Request;
 use crate::net::stream::Stream;
 use crate::settings::Settings;
@@ -143,6 +144,50 @@ fn a_thread_that_sees_the_end_of_a_stop_leaves_its_wake_up_to_the_others() {
         assert!(matches!(reactor(&pool, 2).round(), Round::Over));
         assert!(pool.role.is_held_by(0));
     }
+}
+
+#[test]
+fn pool_does_not_grow_while_its_workers_wait_for_a_processor() {
+    let pool = pool(|_| ());
+    let wait = |pool: &Arc<Pool>, _: &Arc<WorkerHandle>| {
+        while !pool.is_over() {
+            pool.stops_within(Duration::from_secs(1));
+        }
+    };
+    let present = pool.processors + 1;
+    let clients: Vec<_> = (0..present + 4).map(|_| parked(&pool)).collect();
+    (0..present).for_each(|_| assert!(pool.hire(wait).unwrap()));
+    while pool.threads.coming() > 0 {
+        std::thread::yield_now();
+    }
+    (0..2).for_each(|_| queue_one(&pool));
+    let (context, begun) = (reactor(&pool, 0).context, Instant::now());
+    let look = || {
+        let mut shortage = Shortage::default();
+        shortage.note(begun);
+        for time in [Duration::ZERO, TICK] {
+            assert!(shortage.look(&pool, &context, begun + time).is_none());
+        }
+        (pool.threads.len(), shortage.wants_holder())
+    };
+    assert_eq!(look(), (present, false));
+
+    // All but two are in handlers now.
+    let (handles, _) = pool.threads.accounts();
+    let (stream, _) = UnixStream::pair().unwrap();
+    let stream = Arc::new(Stream::unix(stream, TICK).unwrap());
+    for handle in &handles[..2] {
+        handle.serve(Some(Arc::clone(&stream)));
+        handle.note(Task { method: Method::GET, target: "/".parse().unwrap(), since: begun });
+    }
+    assert_eq!(pool.threads.outside_handlers(0), pool.processors - 1);
+    assert_eq!(look(), (present + 1, false));
+
+    pool.service().over.store(true, std::sync::atomic::Ordering::SeqCst);
+    pool.service().shutdown.tell();
+    pool.ring();
+    assert!(pool.threads.wait_for_leaving(Instant::now() + Duration::from_secs(10)));
+    drop(clients);
 }
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -86,6 +86,11 @@ impl WorkerHandle {
         self.current().stream.clone()
     }
 
+    /// True if a handler runs on the worker, or its answer is being sent.
+    pub(in crate::engine) fn is_in_handler(&self) -> bool {
+        self.current().task.is_some()
+    }
+
     /// The request whose handler runs.
     pub(in crate::engine) fn task(&self) -> Option<Task> {
         self.current().task.clone()
