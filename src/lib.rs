@@ -115,6 +115,7 @@ mod proxy;
 mod server;
 pub mod settings;
 pub mod statistics;
+mod sync;
 pub mod testing;
 pub mod tls;
 pub mod wsgi;

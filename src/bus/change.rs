@@ -16,7 +16,7 @@ impl Bus {
     /// Runs a change of state exclusively, then any exit requested meanwhile by other threads.
     pub(super) fn change(&self, wish: &'static str, judge: impl FnOnce(State) -> BusStep) -> Result<(), BusError> {
         let work = {
-            let mut life = self.life();
+            let mut life = self.shared.life.lock();
             let state = life.state;
             match judge(state) {
                 BusStep::Done if !life.is_changing => return Ok(()),
@@ -29,7 +29,7 @@ impl Bus {
         };
         let result = work(self);
         loop {
-            let mut life = self.life();
+            let mut life = self.shared.life.lock();
             if !std::mem::take(&mut life.wants_exit) {
                 life.is_changing = false;
                 break;
@@ -44,7 +44,7 @@ impl Bus {
 
     pub(super) fn end(&self, cause: Option<Failures>) -> Result<(), BusError> {
         {
-            let mut life = self.life();
+            let mut life = self.shared.life.lock();
             // Only the first cause is kept, and none if the bus has ended.
             if life.cause.is_none() && !life.has_ended() {
                 life.cause = cause;
@@ -66,7 +66,7 @@ impl Bus {
     }
 
     pub(super) fn do_start(&self) -> Result<(), BusError> {
-        self.life().cause = None;
+        self.shared.life.lock().cause = None;
         self.start_as(false)
     }
 
@@ -76,7 +76,7 @@ impl Bus {
             self.enter(State::Started);
             return Ok(());
         };
-        self.life().cause = Some(failures.clone());
+        self.shared.life.lock().cause = Some(failures.clone());
         // A failure to stop is logged; the failure to start is returned.
         let _ = self.do_exit();
         Err(BusError::Failed(failures))
@@ -115,7 +115,7 @@ impl Bus {
 
     fn enter(&self, next: State) {
         {
-            let mut life = self.life();
+            let mut life = self.shared.life.lock();
             debug_assert!(life.state.may_become(next), "{} cannot become {next}", life.state);
             life.state = next;
         }

@@ -3,11 +3,12 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Bus;
 use super::error::{BoxError, Failures};
+use crate::sync::Mutex;
 
 /// A message for the listeners of a channel.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ impl Channels {
     pub(super) fn add(&self, channel: &str, priority: i32, name: &str, listen: Arc<Listen>) -> Subscription {
         let id = Subscription(NEXT.fetch_add(1, Ordering::Relaxed));
         let listener = Listener { priority, id, name: name.into(), listen };
-        let mut channels = self.channels();
+        let mut channels = self.0.lock();
         let listeners = channels.entry(channel.to_owned()).or_default();
         // After listeners of the same priority.
         let at = listeners.partition_point(|other| other.priority <= priority);
@@ -93,7 +94,7 @@ impl Channels {
 
     pub(super) fn remove(&self, id: Subscription) -> bool {
         let mut removed = None;
-        let mut channels = self.channels();
+        let mut channels = self.0.lock();
         for listeners in channels.values_mut() {
             if let Some(at) = listeners.iter().position(|listener| listener.id == id) {
                 removed = Some(listeners.remove(at));
@@ -106,12 +107,12 @@ impl Channels {
     }
 
     pub(super) fn has(&self, channel: &str) -> bool {
-        self.channels().contains_key(channel)
+        self.0.lock().contains_key(channel)
     }
 
     /// Calls all current listeners. Listeners added meanwhile get the next message.
     pub(super) fn tell(&self, message: &Message<'_>) -> Result<(), Failures> {
-        let listeners = self.channels().get(message.channel).cloned().unwrap_or_default();
+        let listeners = self.0.lock().get(message.channel).cloned().unwrap_or_default();
         let mut failed = Vec::new();
         for listener in listeners {
             let message = Message { has_failures: !failed.is_empty(), ..*message };
@@ -122,11 +123,6 @@ impl Channels {
             }
         }
         if failed.is_empty() { Ok(()) } else { Err(Failures { channel: message.channel.to_owned(), failed }) }
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn channels(&self) -> MutexGuard<'_, HashMap<String, Vec<Listener>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

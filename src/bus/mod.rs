@@ -23,7 +23,7 @@ pub(crate) mod signals;
 mod state;
 
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use self::change::BusStep;
@@ -37,6 +37,7 @@ pub use self::privileges::DropPrivileges;
 #[cfg(feature = "signals")]
 pub use self::signal_handler::SignalHandler;
 pub use self::state::State;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// Starts, stops and ends the parts of a process; CherryPy's process bus.
 ///
@@ -155,7 +156,7 @@ impl Bus {
         if channel == MAIN {
             // A blocked thread must tick from now on. The lock is taken so that the thread is not
             // between its check and its wait.
-            drop(self.life());
+            drop(self.shared.life.lock());
             self.shared.changed.notify_all();
         }
         subscription
@@ -187,7 +188,7 @@ impl Bus {
     /// The current state.
     #[must_use]
     pub fn state(&self) -> State {
-        self.life().state
+        self.shared.life.lock().state
     }
 
     /// Starts the bus: publishes `start`. Does nothing if the bus is started.
@@ -270,7 +271,7 @@ impl Bus {
     /// with the cause.
     pub fn wait(&self, states: &[State], timeout: Option<Duration>) -> Result<State, BusError> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut life = self.life();
+        let mut life = self.shared.life.lock();
         loop {
             let is_passing = matches!(life.state, State::Starting | State::Stopping);
             if states.contains(&life.state) && (is_passing || !life.is_changing) {
@@ -295,7 +296,7 @@ impl Bus {
     /// # Errors
     /// `Failed` with the cause, if the bus ended for a reason other than [`exit`](Self::exit).
     pub fn block(&self) -> Result<(), BusError> {
-        let mut life = self.life();
+        let mut life = self.shared.life.lock();
         while !life.has_ended() {
             let tick = self.shared.channels.has(MAIN).then_some(TICK);
             let is_time;
@@ -304,7 +305,7 @@ impl Bus {
                 drop(life);
                 // Failures are logged, and the next tick is the next attempt.
                 let _ = self.publish(MAIN, "");
-                life = self.life();
+                life = self.shared.life.lock();
             }
         }
         life.cause.clone().map_or(Ok(()), |cause| Err(BusError::Failed(cause)))
@@ -314,9 +315,9 @@ impl Bus {
     fn changed<'a>(&'a self, life: MutexGuard<'a, Life>, time: Option<Duration>) -> (MutexGuard<'a, Life>, bool) {
         let changed = &self.shared.changed;
         match time {
-            None => (changed.wait(life).unwrap_or_else(PoisonError::into_inner), false),
+            None => (changed.wait(life), false),
             Some(time) => {
-                let (life, waited) = changed.wait_timeout(life, time).unwrap_or_else(PoisonError::into_inner);
+                let (life, waited) = changed.wait_timeout(life, time);
                 (life, waited.timed_out())
             }
         }
@@ -340,11 +341,6 @@ impl Bus {
         if let Err(failures) = self.shared.channels.tell(&message) {
             log::error!(target: "drupe::bus", "{failures}");
         }
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn life(&self) -> MutexGuard<'_, Life> {
-        self.shared.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

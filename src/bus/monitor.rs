@@ -1,12 +1,13 @@
 //! Periodic calls while a bus runs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::plugins::{Plugin, Subscriptions};
 use super::{BoxError, Bus};
+use crate::sync::{Condvar, Mutex};
 
 /// Calls a function at intervals from `start` (70) to `stop` (50), on a separate thread; CherryPy's
 /// `Monitor`.
@@ -98,24 +99,20 @@ impl Inner {
             }
         };
         let thread = thread::Builder::new().name(self.name.clone()).spawn(run)?;
-        *self.run() = Some(Run { end, thread });
+        *self.run.lock() = Some(Run { end, thread });
         Ok(())
     }
 
     /// Ends the run and joins its thread, unless called on that thread.
     fn stop(&self) {
-        let run = self.run().take();
+        let run = self.run.lock().take();
         let Some(run) = run else { return };
         run.end.come();
         if run.thread.thread().id() == thread::current().id() {
-            *self.run() = Some(run);
+            *self.run.lock() = Some(run);
         } else if run.thread.join().is_err() {
             log::error!("monitor {:?} has ended by a panic", self.name);
         }
-    }
-
-    fn run(&self) -> MutexGuard<'_, Option<Run>> {
-        self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,7 +124,7 @@ impl Drop for Inner {
 
 impl End {
     fn come(&self) {
-        *self.has_come.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.has_come.lock() = true;
         self.comes.notify_all();
     }
 
@@ -135,9 +132,9 @@ impl End {
     fn comes_within(&self, time: Duration) -> bool {
         // A deadline beyond the range of the clock means no deadline.
         let until = Instant::now().checked_add(time);
-        let has_come = self.has_come.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_come = self.has_come.lock();
         let left = until.map_or(time, |until| until.saturating_duration_since(Instant::now()));
-        *self.comes.wait_timeout_while(has_come, left, |has_come| !*has_come).unwrap_or_else(PoisonError::into_inner).0
+        *self.comes.wait_timeout_while(has_come, left, |has_come| !*has_come).0
     }
 }
 
@@ -190,7 +187,7 @@ mod tests {
         bus.stop().unwrap();
         bus.start().unwrap();
         monitor.unsubscribe(&bus);
-        assert!(monitor.inner.run().is_none());
+        assert!(monitor.inner.run.lock().is_none());
         bus.exit().unwrap();
         assert!(begun.elapsed() < LONG);
     }
@@ -204,6 +201,6 @@ mod tests {
         bus.start().unwrap();
         bus.wait(&[State::Exiting], Some(LONG)).unwrap();
         monitor.unsubscribe(&bus);
-        assert!(monitor.inner.run().is_none(), "it is joined by who drops it");
+        assert!(monitor.inner.run.lock().is_none(), "it is joined by who drops it");
     }
 }

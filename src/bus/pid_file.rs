@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
@@ -12,6 +12,7 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 use super::error::BusError;
 use super::plugins::{Plugin, Subscriptions};
 use super::{BoxError, Bus};
+use crate::sync::Mutex;
 
 /// Writes the PID into a file at `start` (70), and removes the file at `exit` (50); CherryPy's
 /// `PIDFile`.
@@ -78,21 +79,17 @@ impl Plugin for PidFile {
 impl Inner {
     /// Locks and writes the file. Does nothing if this process already holds the file.
     fn take(&self) -> Result<(), BusError> {
-        if self.held().is_some() {
+        if self.held.lock().is_some() {
             return Ok(());
         }
         let file = take(&self.path)?;
-        *self.held() = Some(file);
+        *self.held.lock() = Some(file);
         Ok(())
     }
 
     fn give_back(&self) -> Result<(), BusError> {
-        let held = self.held().take();
+        let held = self.held.lock().take();
         held.map_or(Ok(()), |file| give_back(&self.path, &file))
-    }
-
-    fn held(&self) -> MutexGuard<'_, Option<Flock<File>>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,9 +1,8 @@
 //! The interface of a plugin for a bus.
 
-use std::sync::{Mutex, PoisonError};
-
 use super::Bus;
 use super::channels::Subscription;
+use crate::sync::Mutex;
 
 /// A part of a process driven by a bus; listens while subscribed.
 ///
@@ -49,12 +48,12 @@ pub struct Subscriptions(Mutex<Vec<Subscription>>);
 impl Subscriptions {
     /// Adds a subscription.
     pub fn add(&self, subscription: Subscription) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(subscription);
+        self.0.lock().push(subscription);
     }
 
     /// Ends the subscriptions on `bus`.
     pub fn end(&self, bus: &Bus) {
-        let subscriptions = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let subscriptions = std::mem::take(&mut *self.0.lock());
         for subscription in subscriptions {
             if !bus.unsubscribe(subscription) {
                 self.add(subscription);

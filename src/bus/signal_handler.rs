@@ -1,7 +1,7 @@
 //! Signals as messages on a bus.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use signal_hook::consts::SIGINT;
@@ -9,6 +9,7 @@ use signal_hook::consts::SIGINT;
 use super::plugins::{Plugin, Subscriptions};
 use super::signals::{self, Caught};
 use super::{Bus, WeakBus};
+use crate::sync::Mutex;
 
 /// Lets a bus obey signals, from `start` (10) until it is unsubscribed or dropped (feature
 /// `signals`); CherryPy's `SignalHandler`.
@@ -69,7 +70,7 @@ impl Plugin for SignalHandler {
             if !message.is_restart() {
                 inner.is_asked.store(false, Ordering::SeqCst);
             }
-            let mut caught = inner.caught.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut caught = inner.caught.lock();
             if caught.is_empty() {
                 caught.extend(catch(message.bus(), &inner.is_asked)?);
             }
@@ -80,7 +81,7 @@ impl Plugin for SignalHandler {
     /// Ends the subscriptions and stops catching signals.
     fn unsubscribe(&self, bus: &Bus) {
         self.subscriptions.end(bus);
-        let caught = std::mem::take(&mut *self.inner.caught.lock().unwrap_or_else(PoisonError::into_inner));
+        let caught = std::mem::take(&mut *self.inner.caught.lock());
         drop(caught);
     }
 }

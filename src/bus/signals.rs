@@ -1,12 +1,14 @@
 //! Callbacks for signals that end the process or reopen its files, on a separate thread.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
+
+use crate::sync::Mutex;
 
 /// A guard that keeps signals caught. Without a guard, the signals end the process, as by default.
 #[derive(Debug)]
@@ -96,7 +98,7 @@ impl Group {
     /// Registers the default action of the signals for times without listeners. A caught signal
     /// cannot be fully returned to the system, so registration happens once per process.
     fn set_up(&self) -> io::Result<()> {
-        let mut listeners = self.listeners();
+        let mut listeners = self.listeners.lock();
         if listeners.default.is_none() {
             // True until a listener registers: a signal in between must not be swallowed.
             let default = Arc::new(AtomicBool::new(true));
@@ -110,15 +112,11 @@ impl Group {
 
     /// Changes the number of listeners.
     fn count(&self, change: impl FnOnce(usize) -> usize) {
-        let mut listeners = self.listeners();
+        let mut listeners = self.listeners.lock();
         listeners.living = change(listeners.living);
         if let Some(default) = &listeners.default {
             default.store(listeners.living == 0, Ordering::SeqCst);
         }
-    }
-
-    fn listeners(&self) -> MutexGuard<'_, Listeners> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,7 +152,7 @@ mod tests {
     use super::*;
 
     fn is_at_default(group: &Group) -> bool {
-        group.listeners().default.as_ref().unwrap().load(Ordering::SeqCst)
+        group.listeners.lock().default.as_ref().unwrap().load(Ordering::SeqCst)
     }
 
     #[test]

@@ -14,11 +14,11 @@ struct Told(Arc<Mutex<Vec<String>>>);
 
 impl Told {
     fn note(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
+        self.0.lock().push(what.into());
     }
 
     fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap())
+        std::mem::take(&mut *self.0.lock())
     }
 
     /// Records each message of `channels`.

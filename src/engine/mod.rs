@@ -30,8 +30,8 @@ mod service;
 mod wire;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -49,6 +49,7 @@ use crate::message::Handler;
 use crate::net::descriptors;
 use crate::net::tls::Tls;
 use crate::statistics::Statistics;
+use crate::sync::Mutex;
 
 /// A running server, with all listeners and threads.
 pub(crate) struct Engine {
@@ -147,7 +148,7 @@ impl Engine {
     }
 
     pub(crate) fn entrances(&self) -> Vec<Arc<Entrance>> {
-        self.entrances.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.entrances.lock().clone()
     }
 
     /// Applies `config`, as far as possible in a running engine, and reloads certificates and keys.
@@ -208,7 +209,7 @@ impl Engine {
         self.announce_stop();
         let answered = self.answered.load(Ordering::SeqCst);
         let own = usize::from(self.is_ours());
-        let entrances = std::mem::take(&mut *self.entrances.lock().unwrap_or_else(PoisonError::into_inner));
+        let entrances = std::mem::take(&mut *self.entrances.lock());
         if kept.is_some() {
             entrances.iter().for_each(|entrance| entrance.shut());
             pool.handover.begin();
@@ -315,7 +316,7 @@ impl Engine {
 fn spawn(threads: &Mutex<Vec<JoinHandle<()>>>, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Error> {
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
     let thread = spawned.map_err(|source| Error::Thread { name: name.to_owned(), source })?;
-    threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+    threads.lock().push(thread);
     Ok(())
 }
 
@@ -339,7 +340,7 @@ fn tls(config: &Config) -> Result<Option<Tls>, Error> {
 /// Joins threads that have ended or are about to end, except the calling one.
 fn join(threads: &Mutex<Vec<JoinHandle<()>>>) {
     let me = thread::current().id();
-    let threads = std::mem::take(&mut *threads.lock().unwrap_or_else(PoisonError::into_inner));
+    let threads = std::mem::take(&mut *threads.lock());
     for thread in threads {
         if thread.thread().id() != me && thread.join().is_err() {
             log::error!("a thread of the server panicked");

@@ -1,8 +1,9 @@
 //! The shutdown flag, to poll or to wait for.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::sync::{Condvar, Mutex};
 
 /// A flag that is set once and never reset.
 #[derive(Debug, Default)]
@@ -18,7 +19,7 @@ impl Shutdown {
     pub(crate) fn tell(&self) -> bool {
         let was_told = self.is_told.swap(true, Ordering::SeqCst);
         // Taking the lock ensures that no thread is between checking the flag and waiting.
-        drop(self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(self.waiting.lock());
         self.rings.notify_all();
         was_told
     }
@@ -30,9 +31,9 @@ impl Shutdown {
     /// Waits for `time` or until the flag is set, whichever comes first. Returns true if the flag
     /// is set.
     pub(crate) fn wait(&self, time: Duration) -> bool {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = self.waiting.lock();
         let untold = |(): &mut ()| !self.is_told.load(Ordering::SeqCst);
-        drop(self.rings.wait_timeout_while(waiting, time, untold).unwrap_or_else(PoisonError::into_inner));
+        drop(self.rings.wait_timeout_while(waiting, time, untold));
         self.is_told.load(Ordering::SeqCst)
     }
 }

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -15,6 +14,7 @@ use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::{Group, User};
 
 use crate::address::{Credentials, NameService};
+use crate::sync::Mutex;
 
 /// The identity of the client at its connect (`SO_PEERCRED`); with names if `is_resolved`.
 pub(crate) fn of(socket: &UnixStream, is_resolved: bool) -> Option<Credentials> {
@@ -116,12 +116,12 @@ impl<K: Copy + Ord, V: Clone> Memory<K, V> {
     }
 
     fn fresh(&self, key: K, now: Instant) -> Option<V> {
-        let known = self.known();
+        let known = self.known.lock();
         known.get(&key).filter(|(_, found)| is_fresh(*found, now)).map(|(value, _)| value.clone())
     }
 
     fn keep(&self, key: K, value: V, now: Instant) {
-        let mut known = self.known();
+        let mut known = self.known.lock();
         if known.len() >= MOST {
             known.retain(|_, (_, found)| is_fresh(*found, now));
         }
@@ -129,11 +129,6 @@ impl<K: Copy + Ord, V: Clone> Memory<K, V> {
             known.clear();
         }
         known.insert(key, (value, now));
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn known(&self) -> MutexGuard<'_, BTreeMap<K, (V, Instant)>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -220,10 +215,10 @@ mod tests {
         for key in 1..MOST {
             memory.keep(key, (), now + LIFE / 2);
         }
-        assert_eq!(memory.known().len(), MOST);
+        assert_eq!(memory.known.lock().len(), MOST);
         memory.keep(MOST, (), now + LIFE);
-        assert_eq!(memory.known().len(), MOST, "the stale one has gone");
+        assert_eq!(memory.known.lock().len(), MOST, "the stale one has gone");
         memory.keep(MOST + 1, (), now + LIFE);
-        assert_eq!(memory.known().len(), 1, "all were fresh");
+        assert_eq!(memory.known.lock().len(), 1, "all were fresh");
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::sync::Mutex;
 
 /// The server's end of a scripted connection.
 #[derive(Debug, Default)]
@@ -27,11 +28,11 @@ impl Script {
 
     /// All bytes written so far.
     pub(crate) fn answered(&self) -> Vec<u8> {
-        self.lines().answered.clone()
+        self.lines.lock().answered.clone()
     }
 
     pub(super) fn read(&self, buffer: &mut [u8]) -> usize {
-        let mut lines = self.lines();
+        let mut lines = self.lines.lock();
         let Some(piece) = lines.said.front_mut() else { return 0 };
         let length = piece.len().min(buffer.len());
         buffer[..length].copy_from_slice(&piece[..length]);
@@ -43,16 +44,11 @@ impl Script {
     }
 
     pub(super) fn write(&self, parts: &[IoSlice<'_>]) -> usize {
-        let mut lines = self.lines();
+        let mut lines = self.lines.lock();
         for part in parts {
             lines.answered.extend_from_slice(part);
         }
         parts.iter().map(|part| part.len()).sum()
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn lines(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::error;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::Server;
 use crate::address::BindAddr;
@@ -14,6 +14,7 @@ use crate::http_server::{HttpServer, Ready};
 use crate::message::Handler;
 use crate::settings::Instance;
 use crate::statistics::Statistics;
+use crate::sync::{Condvar, Mutex};
 
 /// The engine, with its config and handler.
 struct BuiltIn {
@@ -73,7 +74,7 @@ impl HttpServer for BuiltIn {
         ready.accepting(engine.listening());
         let waits = |state: &mut State| !state.is_told && state.failure.is_none();
         let ended = self.course.changed.wait_while(self.course.state(), waits);
-        drop(ended.unwrap_or_else(PoisonError::into_inner));
+        drop(ended);
         engine.stop();
         engine.join_rest();
         let mut state = self.course.state();
@@ -114,6 +115,6 @@ impl BuiltIn {
 
 impl Course {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

@@ -1,11 +1,10 @@
 //! The buses that `quickstart` starts and ends: the server is the purpose of the process, the buses
 //! run the other parts.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-
 use super::life::{LifeState, Shared};
 use crate::bus::{self, Bus, WeakBus};
 use crate::error::Error;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// The buses that one call of `quickstart` starts.
 pub(super) struct Driven {
@@ -103,8 +102,8 @@ impl Driven {
         &self.buses[..begun]
     }
 
-    /// Locks the progress. No code under this lock can panic half-way, so poisoning is ignored.
+    /// Locks the progress.
     pub(super) fn course(&self) -> MutexGuard<'_, Course> {
-        self.course.lock().unwrap_or_else(PoisonError::into_inner)
+        self.course.lock()
     }
 }

@@ -1,9 +1,10 @@
 //! Reopening of files while the server runs, such as log files: CherryPy's channel `graceful`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::{Server, ServerHandle};
+use crate::sync::Mutex;
 
 /// The callbacks that reopen files.
 #[derive(Default)]
@@ -11,17 +12,17 @@ pub(super) struct Listeners(Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>);
 
 impl Listeners {
     fn add(&self, listener: Arc<dyn Fn() + Send + Sync>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+        self.0.lock().push(listener);
     }
 
     #[cfg(feature = "signals")]
     pub(super) fn is_empty(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.0.lock().is_empty()
     }
 
     /// Calls the listeners in order; a panic does not stop the others.
     pub(super) fn tell(&self) {
-        let listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let listeners = self.0.lock().clone();
         for listener in listeners {
             if catch_unwind(AssertUnwindSafe(|| listener())).is_err() {
                 log::error!("what was to open something anew panicked");

@@ -4,7 +4,7 @@
 use std::error;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use crate::address::BindAddr;
 use crate::error::Error;
 use crate::http_server::{HttpServer, Ready, Stopped};
 use crate::settings::Instance;
+use crate::sync::{Condvar, Mutex};
 
 /// The cause of an end.
 type Cause = Arc<dyn error::Error + Send + Sync>;
@@ -74,10 +75,10 @@ impl Controlled {
         let (server, address, course) = (Arc::clone(&self.server), self.address.clone(), Arc::clone(&self.course));
         let spawned = thread::Builder::new().name(NAME.to_owned()).spawn(move || serve(&*server, &address, &course));
         let thread = spawned.map_err(|source| Error::Thread { name: NAME.to_owned(), source })?;
-        self.course.state().serves = Some(thread.thread().id());
-        *self.thread() = Some(thread);
+        self.course.state.lock().serves = Some(thread.thread().id());
+        *self.thread.lock() = Some(thread);
         let waits = |state: &mut State| state.accepts.is_none() && state.end.is_none();
-        let state = self.course.changed.wait_while(self.course.state(), waits).unwrap_or_else(PoisonError::into_inner);
+        let state = self.course.changed.wait_while(self.course.state.lock(), waits);
         let end = state.end.clone().filter(|_| state.accepts.is_none());
         drop(state);
         let Some(end) = end else { return Ok(()) };
@@ -88,7 +89,7 @@ impl Controlled {
     /// Reports an unexpected end to `shared`; at once, if already ended.
     pub(super) fn watch(&self, shared: &Arc<Shared>) {
         let report = {
-            let mut state = self.course.state();
+            let mut state = self.course.state.lock();
             state.shared = Arc::downgrade(shared);
             state.take_report()
         };
@@ -102,7 +103,7 @@ impl Controlled {
     pub(super) fn stop(&self) -> Stopped {
         let begun = Instant::now();
         let has_ended = {
-            let mut state = self.course.state();
+            let mut state = self.course.state.lock();
             state.is_told = true;
             state.end.is_some()
         };
@@ -124,17 +125,17 @@ impl Controlled {
     }
 
     pub(super) fn cut(&self) {
-        self.course.state().is_cut = true;
+        self.course.state.lock().is_cut = true;
         self.course.changed.notify_all();
     }
 
     /// True if the calling thread is the one that serves.
     pub(super) fn is_ours(&self) -> bool {
-        self.course.state().serves == Some(thread::current().id())
+        self.course.state.lock().serves == Some(thread::current().id())
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.thread().is_none()
+        self.thread.lock().is_none()
     }
 
     /// Joins the thread if the run has ended.
@@ -142,14 +143,14 @@ impl Controlled {
         if self.is_ours() || !self.ends_within(LAST_CALL, false) {
             return;
         }
-        let thread = self.thread().take();
+        let thread = self.thread.lock().take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             log::error!("the thread of the HTTP server has panicked");
         }
     }
 
     pub(super) fn listening(&self) -> Vec<BindAddr> {
-        self.course.state().accepts.clone().unwrap_or_default()
+        self.course.state.lock().accepts.clone().unwrap_or_default()
     }
 
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
@@ -164,20 +165,12 @@ impl Controlled {
     /// if the run has ended.
     fn ends_within(&self, time: Duration, yields: bool) -> bool {
         let waits = |state: &mut State| state.end.is_none() && !(yields && state.is_cut);
-        let waited = self.course.changed.wait_timeout_while(self.course.state(), time, waits);
-        waited.unwrap_or_else(PoisonError::into_inner).0.end.is_some()
-    }
-
-    fn thread(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
-        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
+        let waited = self.course.changed.wait_timeout_while(self.course.state.lock(), time, waits);
+        waited.0.end.is_some()
     }
 }
 
-impl Course {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+impl Course {}
 
 impl State {
     /// Returns the cause of an unexpected end and the server to tell; at most once.
@@ -205,13 +198,13 @@ impl Server {
 fn serve(server: &dyn HttpServer, address: &BindAddr, course: &Arc<Course>) {
     let told = Arc::clone(course);
     let ready = Ready::new(move |addresses| {
-        told.state().accepts = Some(addresses);
+        told.state.lock().accepts = Some(addresses);
         told.changed.notify_all();
     });
     let end = catch_unwind(AssertUnwindSafe(|| server.serve(address, ready)));
     let end = end.unwrap_or_else(|_| Err("it panicked".into())).map_err(Arc::from);
     let told = {
-        let mut state = course.state();
+        let mut state = course.state.lock();
         state.end = Some(end);
         state.take_report()
     };

@@ -4,7 +4,7 @@ use std::error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::graceful::Listeners;
 use super::reload::Reloading;
@@ -18,6 +18,7 @@ use crate::engine::Report;
 use crate::error::Error;
 use crate::http_server::Stopped;
 use crate::statistics::{Page, Statistics};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// The state shared by a server and its handles.
 pub(super) struct Shared {
@@ -88,7 +89,7 @@ impl Shared {
         let (running, is_main) = {
             let mut life = self.life();
             while life.state == LifeState::Starting {
-                life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
+                life = self.changed.wait(life);
             }
             match (life.state, &life.running) {
                 (LifeState::Running, _) => life.begin_stop()?,
@@ -98,7 +99,7 @@ impl Shared {
                     let waits = running.as_ref().is_some_and(|running| !running.is_ours());
                     life.is_unwanted |= next == LifeState::Stopped;
                     while waits && life.state == LifeState::Stopping {
-                        life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
+                        life = self.changed.wait(life);
                     }
                     return None;
                 }
@@ -209,7 +210,7 @@ impl Shared {
             match (life.state, &life.failure) {
                 (LifeState::Running, _) => return Ok(()),
                 (LifeState::Stopped, Some(cause)) => return Err(Error::Serving { source: Arc::clone(cause) }),
-                _ => life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner),
+                _ => life = self.changed.wait(life),
             }
         }
     }
@@ -219,7 +220,7 @@ impl Shared {
         let failure = {
             let mut life = self.life();
             while life.state != LifeState::Stopped {
-                life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
+                life = self.changed.wait(life);
             }
             life.failure.clone()
         };
@@ -250,7 +251,7 @@ impl Shared {
     pub(super) fn wait_for_start(&self) {
         let mut life = self.life();
         while life.state == LifeState::Starting {
-            life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
+            life = self.changed.wait(life);
         }
     }
 
@@ -287,14 +288,14 @@ impl Shared {
     pub(super) fn settled(&self) -> MutexGuard<'_, Life> {
         let mut life = self.life();
         while matches!(life.state, LifeState::Starting | LifeState::Stopping) {
-            life = self.changed.wait(life).unwrap_or_else(PoisonError::into_inner);
+            life = self.changed.wait(life);
         }
         life
     }
 
-    /// Locks the life. No code under this lock can panic half-way, so poisoning is ignored.
+    /// Locks the life.
     pub(super) fn life(&self) -> MutexGuard<'_, Life> {
-        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+        self.life.lock()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The signals that a server obeys while it blocks.
 
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::Server;
 use super::driven::Driven;
@@ -73,7 +73,7 @@ impl Driven {
     fn wait_for_start(&self) {
         let mut course = self.course();
         while course.is_starting {
-            course = self.settled.wait(course).unwrap_or_else(PoisonError::into_inner);
+            course = self.settled.wait(course);
         }
     }
 }

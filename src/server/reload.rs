@@ -1,7 +1,7 @@
 //! Changes while a server runs: settings, certificates and keys.
 
 use std::error::Error as Cause;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::life::Shared;
 use super::told::ErrorText;
@@ -9,6 +9,7 @@ use super::{Server, ServerHandle};
 use crate::config::Config;
 use crate::error::Error;
 use crate::settings::Settings;
+use crate::sync::{Mutex, MutexGuard};
 
 /// The settings in force, and the source of new settings.
 #[derive(Default)]
@@ -165,7 +166,7 @@ impl Shared {
 
 /// Locks `mutex`. No code under these locks can panic half-way, so poisoning is ignored.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 #[cfg(test)]
@@ -251,7 +252,7 @@ mod tests {
             let mut refused = 0;
             for _ in 0..LOOKS {
                 thread::yield_now();
-                refused = if server.shared.life.try_lock().is_ok() { 0 } else { refused + 1 };
+                refused = if server.shared.life.try_lock().is_some() { 0 } else { refused + 1 };
             }
             drop(reloading);
             assert!(open.join().unwrap().unwrap());

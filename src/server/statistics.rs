@@ -1,6 +1,6 @@
 //! The statistics of a server, and their page.
 
-use std::sync::{Arc, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use super::life::Shared;
 use super::{Server, ServerHandle};
@@ -24,22 +24,17 @@ impl Server {
     /// server.mount_statistics(statistics::Page::at("/statistics"));
     /// ```
     pub fn mount_statistics(&mut self, page: Page) {
-        *self.shared.page() = Some(page);
+        *self.shared.page.lock() = Some(page);
     }
 }
 
 impl Shared {
     /// Puts the page, if there is one, in front of `handler`.
     pub(super) fn with_page(self: &Arc<Self>, handler: Arc<dyn Handler>) -> Arc<dyn Handler> {
-        match self.page().clone() {
+        match self.page.lock().clone() {
             Some(page) => Arc::new(Mounted { page, shared: Arc::downgrade(self), handler }),
             None => handler,
         }
-    }
-
-    /// Locks the page. No code under this lock can panic half-way, so poisoning is ignored.
-    fn page(&self) -> MutexGuard<'_, Option<Page>> {
-        self.page.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -207,9 +207,9 @@ const VIEWERS: usize = 4;
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
 
     use super::*;
+    use crate::sync::Mutex;
 
     /// Records the calls of `measure`.
     #[derive(Default)]
@@ -221,7 +221,7 @@ mod tests {
         }
 
         fn measure(&self, is_wanted: bool) {
-            self.0.lock().unwrap().push(is_wanted);
+            self.0.lock().push(is_wanted);
         }
     }
 

@@ -1,10 +1,11 @@
 //! The registered adapters: the possible values of `ssl_module`.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::adapter::Adapter;
 use crate::error::Error;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Registers `adapter` under `name`, for the setting [`ssl_module`](crate::Settings::ssl_module) of
 /// every server of this process.
@@ -43,9 +44,8 @@ pub(crate) fn find(name: &str) -> Result<Option<Arc<dyn Adapter>>, Error> {
     })
 }
 
-/// No code under this lock can panic half-way, so poisoning is ignored.
 fn adapters() -> MutexGuard<'static, BTreeMap<String, Arc<dyn Adapter>>> {
-    ADAPTERS.lock().unwrap_or_else(PoisonError::into_inner)
+    ADAPTERS.lock()
 }
 
 /// The name of the built-in adapter.

@@ -1,7 +1,7 @@
 //! `start_response`, and the state of a response until it is sent.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use http::header::{
     CONNECTION, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::application::Failure;
 use crate::message::early::EarlyOutput;
+use crate::sync::Mutex;
 
 /// Begins a response: `start_response` of PEP 3333.
 ///
@@ -98,7 +99,7 @@ impl StartResponse {
         V: AsRef<[u8]>,
     {
         let head = Head::new(status, fields)?;
-        let mut state = self.reply.state();
+        let mut state = self.reply.state.lock();
         if state.head.is_some() || state.stage != Stage::Held {
             return Err("start_response was called a second time without an error as the reason".into());
         }
@@ -123,13 +124,13 @@ impl StartResponse {
         N: AsRef<[u8]>,
         V: AsRef<[u8]>,
     {
-        let mut state = self.reply.state();
+        let mut state = self.reply.state.lock();
         if state.stage != Stage::Held {
             return Err(reason.into());
         }
         drop(state);
         let head = Head::new(status, fields)?;
-        state = self.reply.state();
+        state = self.reply.state.lock();
         state.head = Some(head);
         Ok(Write { reply: self.reply.clone() })
     }
@@ -185,16 +186,16 @@ impl Reply {
 
     /// Returns the number of bytes sent early; `None` if the response has not begun.
     pub(super) fn sent(&self) -> Option<u64> {
-        self.state().sent
+        self.state.lock().sent
     }
 
     /// Records that the application has returned: from now on written bytes are buffered.
     pub(super) fn returned(&self) {
-        self.state().has_returned = true;
+        self.state.lock().has_returned = true;
     }
 
     fn next_for(&self, length: u64) -> io::Result<Step> {
-        let state = self.state();
+        let state = self.state.lock();
         let Some(head) = &state.head else { return Err(io::ErrorKind::BrokenPipe.into()) };
         if state.stage == Stage::Over {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -210,7 +211,7 @@ impl Reply {
     }
 
     fn keep(&self, bytes: &[u8]) -> io::Result<usize> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if bytes.len() > MOST_WRITTEN - state.written.len() {
             return Err(io::Error::other("more was written than can wait; return it as content instead"));
         }
@@ -222,12 +223,12 @@ impl Reply {
     /// Sends `bytes` without holding the lock while waiting for the client.
     fn send(&self, early: &dyn EarlyOutput, bytes: &[u8]) -> io::Result<usize> {
         {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             state.stage = Stage::Sent;
             state.sent.get_or_insert(0);
         }
         let sent = early.send(bytes)?;
-        if let Some(before) = &mut self.state().sent {
+        if let Some(before) = &mut self.state.lock().sent {
             *before += sent as u64;
         }
         if sent == 0 { Err(io::Error::new(io::ErrorKind::InvalidInput, BEYOND)) } else { Ok(sent) }
@@ -238,26 +239,21 @@ impl Reply {
     /// # Errors
     /// If the application has not begun a response.
     pub(super) fn settle(&self) -> Result<Head, Failure> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.stage = Stage::Sent;
         state.head.clone().ok_or_else(|| "the application has not called start_response".into())
     }
 
     /// Takes the written bytes not sent yet.
     pub(super) fn take_written(&self) -> Vec<u8> {
-        std::mem::take(&mut self.state().written)
+        std::mem::take(&mut self.state.lock().written)
     }
 
     /// Ends the response and drops unsent bytes.
     pub(super) fn end(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.stage = Stage::Over;
         state.written = Vec::new();
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::environ::Environ;
 use super::value::Value;
 use crate::error::Error;
+use crate::sync::{Mutex, MutexGuard};
 
 /// A version of the gateway: its name, and its changes to an environ.
 #[derive(Clone)]
@@ -119,9 +120,8 @@ fn decode(environ: &mut Environ) {
     environ.insert("wsgi.url_encoding", if is_utf8 { "utf-8" } else { "ISO-8859-1" });
 }
 
-/// No code under this lock can panic half-way, so poisoning is ignored.
 fn versions() -> MutexGuard<'static, BTreeMap<(String, u32), Arc<Make>>> {
-    VERSIONS.lock().unwrap_or_else(PoisonError::into_inner)
+    VERSIONS.lock()
 }
 
 const DECODED: [&str; 3] = ["PATH_INFO", "QUERY_STRING", "SCRIPT_NAME"];

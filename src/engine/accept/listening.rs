@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::address::BindAddr;
 use crate::engine::pool::Pool;
 use crate::error::Error;
 use crate::net::listener::{ListenOptions, Listener};
+use crate::sync::{Condvar, Mutex};
 
 /// A callback, called if a listener fails without having been closed.
 pub(crate) type Report = Arc<dyn Fn(&BindAddr, io::Error) + Send + Sync>;
@@ -69,9 +70,9 @@ impl Entrance {
     /// # Errors
     /// `Thread` if an accepting thread could not be started.
     pub(in crate::engine) fn open(&self, pool: &Arc<Pool>) -> Result<(), Error> {
-        self.gate.state().pool = Some(Arc::clone(pool));
+        self.gate.state.lock().pool = Some(Arc::clone(pool));
         self.gate.changed.notify_all();
-        if !self.threads().is_empty() {
+        if !self.threads.lock().is_empty() {
             return Ok(());
         }
         for listener in &self.listeners {
@@ -79,24 +80,24 @@ impl Entrance {
             let spawned = thread::Builder::new().name(NAME.to_owned()).spawn(move || {
                 accepting::run(&listener, &gate, &report);
             });
-            self.threads().push(spawned.map_err(|source| Error::Thread { name: NAME.to_owned(), source })?);
+            self.threads.lock().push(spawned.map_err(|source| Error::Thread { name: NAME.to_owned(), source })?);
         }
         Ok(())
     }
 
     /// Makes connections wait at the gate. Afterwards none is on the way to an engine.
     pub(crate) fn shut(&self) {
-        let mut state = self.gate.state();
+        let mut state = self.gate.state.lock();
         state.pool = None;
         while state.inside > 0 {
-            state = self.gate.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.gate.changed.wait(state);
         }
     }
 
     /// Stops listening, and wakes the accepting threads; to be followed by [`join`](Self::join).
     pub(crate) fn close(&self) {
         {
-            let mut state = self.gate.state();
+            let mut state = self.gate.state.lock();
             state.is_closed = true;
             state.pool = None;
         }
@@ -110,7 +111,7 @@ impl Entrance {
 
     /// Joins the accepting threads, except the calling one, which leaves later.
     pub(crate) fn join(&self) {
-        let threads = std::mem::take(&mut *self.threads());
+        let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
             if thread.thread().id() != thread::current().id() && thread.join().is_err() {
                 log::error!("a thread that accepts has panicked");
@@ -132,16 +133,12 @@ impl Entrance {
         // The first thread to fail may have closed the sockets already.
         self.listeners.iter().for_each(|listener| drop(listener.close()));
     }
-
-    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Gate {
     /// Waits for an engine; `None` once the gate is closed.
     pub(crate) fn enter(&self) -> Option<Inside<'_>> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         loop {
             if state.is_closed {
                 return None;
@@ -150,13 +147,13 @@ impl Gate {
                 state.inside += 1;
                 return Some(Inside { gate: self, pool });
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.changed.wait(state);
         }
     }
 
     /// Enters the present engine; `None` between two engines.
     pub(crate) fn try_enter(&self) -> Option<Inside<'_>> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let pool = state.pool.clone()?;
         state.inside += 1;
         Some(Inside { gate: self, pool })
@@ -164,28 +161,23 @@ impl Gate {
 
     /// Waits until the gate is closed, for at most `time`. Returns true if closed.
     pub(crate) fn closes_within(&self, time: Duration) -> bool {
-        let waited = self.changed.wait_timeout_while(self.state(), time, |state| !state.is_closed);
-        waited.unwrap_or_else(PoisonError::into_inner).0.is_closed
+        let waited = self.changed.wait_timeout_while(self.state.lock(), time, |state| !state.is_closed);
+        waited.0.is_closed
     }
 
     /// The engine now behind the gate.
     pub(crate) fn pool(&self) -> Option<Arc<Pool>> {
-        self.state().pool.clone()
+        self.state.lock().pool.clone()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.state().is_closed
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().is_closed
     }
 }
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        let mut state = self.gate.state();
+        let mut state = self.gate.state.lock();
         state.inside -= 1;
         if state.inside == 0 && state.pool.is_none() {
             drop(state);

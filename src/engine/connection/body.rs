@@ -7,7 +7,7 @@
 
 use std::io::{self, IoSlice};
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
@@ -25,6 +25,7 @@ use crate::h1::error::ProtocolError;
 use crate::message::body::IncomingContent;
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
+use crate::sync::Mutex;
 
 /// The state of receiving a request's content.
 #[derive(Debug)]
@@ -327,25 +328,20 @@ impl Intake {
 
     /// Takes the content back at the end of the exchange; `None` if another thread is reading.
     pub(crate) fn end(&self) -> Option<Box<RequestContent>> {
-        let mut place = self.place();
+        let mut place = self.place.lock();
         place.is_over = true;
         place.content.take()
     }
 
     /// Runs `use_it` on the content. Returns `None` if the content is in use or the exchange over.
     pub(crate) fn with<T>(&self, use_it: impl FnOnce(&mut RequestContent) -> T) -> Option<T> {
-        let mut content = self.place().content.take()?;
+        let mut content = self.place.lock().content.take()?;
         let result = use_it(&mut content);
-        let mut place = self.place();
+        let mut place = self.place.lock();
         if !place.is_over {
             place.content = Some(content);
         }
         Some(result)
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn place(&self) -> MutexGuard<'_, Place> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

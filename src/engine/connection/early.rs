@@ -6,7 +6,7 @@
 use std::fmt;
 use std::io;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 
@@ -25,6 +25,7 @@ use crate::h1::encode;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::{Request, Response, early};
 use crate::net::stream::Stream;
+use crate::sync::Mutex;
 
 /// A shared slot for the sending side while a handler runs. The slot is empty while a thread sends.
 pub(super) struct EarlyResponse {
@@ -176,26 +177,21 @@ fn panicked() -> Response {
 impl EarlyResponse {
     /// Takes the side back when the handler has returned; `None` if another thread is sending.
     fn end(&self) -> Option<Box<Side>> {
-        let mut place = self.place();
+        let mut place = self.place.lock();
         place.is_over = true;
         place.side.take()
     }
 
     fn with<T>(&self, use_it: impl FnOnce(&mut Side) -> io::Result<T>) -> io::Result<T> {
-        let side = self.place().side.take();
+        let side = self.place.lock().side.take();
         let mut side =
             side.ok_or_else(|| io::Error::new(io::ErrorKind::BrokenPipe, "the answer is over, or another is at it"))?;
         let result = use_it(&mut side);
-        let mut place = self.place();
+        let mut place = self.place.lock();
         if !place.is_over {
             place.side = Some(side);
         }
         result
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn place(&self) -> MutexGuard<'_, Place> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

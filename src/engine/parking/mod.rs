@@ -14,13 +14,14 @@ pub(in crate::engine) mod idle;
 use std::io;
 use std::net::Shutdown;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::idle::{Idle, Rank};
 use crate::engine::connection::ClientConnection;
 use crate::net::deadline::Deadlines;
 use crate::net::poll::{Alarm, Batch, Interest, Poller};
+use crate::sync::Mutex;
 
 /// All slots, and their poller.
 pub(in crate::engine) struct Parking {
@@ -117,7 +118,7 @@ impl Parking {
         }
         let deadline = connection.deadline();
         let (is_idle, is_silent) = (connection.is_idle(), connection.is_silent());
-        let mut slots = self.slots();
+        let mut slots = self.slots.lock();
         if !slots.admits(&connection) {
             return Parked::Refused(connection);
         }
@@ -184,7 +185,7 @@ impl Parking {
     /// An end may be reported together with the bytes before it, and then never again. Such a
     /// connection is not parked any more, but read up to the end.
     pub(in crate::engine) fn fetch(&self, token: u64, is_ended: bool) -> Option<Box<ClientConnection>> {
-        let mut slots = self.slots();
+        let mut slots = self.slots.lock();
         let slot = slots.current(token)?;
         slot.is_ended |= is_ended;
         if let State::Away { is_ready } = &mut slot.state {
@@ -198,7 +199,7 @@ impl Parking {
 
     /// Fetches the connection idle for longest, if more than `most` are idle.
     pub(in crate::engine) fn fetch_idlest(&self, most: usize) -> Option<Box<ClientConnection>> {
-        let mut slots = self.slots();
+        let mut slots = self.slots.lock();
         let oldest = slots.idle.oldest(Rank::Idle).filter(|_| slots.idle.len(Rank::Idle) > most)?;
         slots.fetch(oldest)
     }
@@ -206,7 +207,7 @@ impl Parking {
     /// Fetches the first connection to evict: the one silent for longest, or, if none is silent,
     /// the one idle for longest.
     pub(in crate::engine) fn fetch_first_to_go(&self) -> Option<Box<ClientConnection>> {
-        let mut slots = self.slots();
+        let mut slots = self.slots.lock();
         let first = slots.idle.oldest(Rank::Silent).or_else(|| slots.idle.oldest(Rank::Idle))?;
         slots.fetch(first)
     }
@@ -214,7 +215,7 @@ impl Parking {
     /// Releases the slot of a connection that goes on without the poller.
     pub(in crate::engine) fn detach(&self, connection: &mut ClientConnection) {
         let Some(token) = connection.slot.take() else { return };
-        self.slots().vacate(token);
+        self.slots.lock().vacate(token);
         if let Some(Err(error)) = connection.stream.fd().map(|fd| self.poller.remove(fd)) {
             log::debug!("a connection is still watched: {error}");
         }
@@ -223,7 +224,7 @@ impl Parking {
     /// Releases the slot of a lost connection.
     pub(in crate::engine) fn give_up(&self, slot: Option<u64>) {
         if let Some(token) = slot {
-            self.slots().vacate(token);
+            self.slots.lock().vacate(token);
         }
     }
 
@@ -238,7 +239,7 @@ impl Parking {
             let _ = connection.stream.shutdown(how);
         } else if let Some(token) = connection.slot.take() {
             // Closing the descriptor ends its registration with the poller.
-            self.slots().vacate(token);
+            self.slots.lock().vacate(token);
         }
         // A parked answer holds values of the handler, and dropping them may panic.
         if catch_unwind(AssertUnwindSafe(|| drop(connection))).is_err() {
@@ -248,13 +249,13 @@ impl Parking {
 
     /// The time at which the next deadline may pass.
     pub(in crate::engine) fn next_due(&self) -> Option<Instant> {
-        self.slots().deadlines.earliest()
+        self.slots.lock().deadlines.earliest()
     }
 
     /// Fetches the connections whose deadline has passed.
     pub(in crate::engine) fn fetch_due(&self, now: Instant) -> Vec<Box<ClientConnection>> {
         let mut due = Vec::new();
-        let mut slots = self.slots();
+        let mut slots = self.slots.lock();
         while let Some((when, key)) = slots.deadlines.take_due(now) {
             let place = place(key);
             let Some(slot) = slots.slots.get_mut(place as usize) else { continue };
@@ -287,7 +288,7 @@ impl Parking {
 
     /// Changes the admission, and fetches all connections no longer admitted.
     fn fetch_all(&self, admits: Admits) -> Vec<Box<ClientConnection>> {
-        let mut slots = self.slots();
+        let mut slots = self.slots.lock();
         slots.admits = admits;
         let leaves = |slot: &Slot| matches!(&slot.state, State::Parked(connection) if !slots.admits(connection));
         let places: Vec<usize> = (0..slots.slots.len()).filter(|place| leaves(&slots.slots[*place])).collect();
@@ -296,19 +297,14 @@ impl Parking {
 
     /// The number of parked connections.
     pub(in crate::engine) fn len(&self) -> usize {
-        self.slots().parked
+        self.slots.lock().parked
     }
 
     fn register(&self, connection: &ClientConnection) -> io::Result<u64> {
         let Some(fd) = connection.stream.fd() else { return Err(io::ErrorKind::Unsupported.into()) };
-        let token = self.slots().give();
-        self.poller.add(fd, token).inspect_err(|_| self.slots().vacate(token))?;
+        let token = self.slots.lock().give();
+        self.poller.add(fd, token).inspect_err(|_| self.slots.lock().vacate(token))?;
         Ok(token)
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn slots(&self) -> MutexGuard<'_, Slots> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

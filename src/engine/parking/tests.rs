@@ -237,7 +237,7 @@ fn entries_do_not_pile_up_as_places_change_hands() {
         let token = reported(&parking, 5000)[0];
         parking.close_one(parking.fetch(token, false).unwrap());
     }
-    assert_eq!(parking.slots().deadlines.len(), 1);
+    assert_eq!(parking.slots.lock().deadlines.len(), 1);
 }
 
 #[test]
@@ -250,13 +250,13 @@ fn entries_do_not_pile_up_as_deadlines_come_nearer() {
         // client.
         connection.deadline = begun + LONG + Duration::from_millis(round);
         park(&parking, connection);
-        let mut fetched = parking.slots().fetch(0).unwrap();
+        let mut fetched = parking.slots.lock().fetch(0).unwrap();
         fetched.deadline = begun + Duration::from_millis(round);
         park(&parking, fetched);
         let mut due = parking.fetch_due(begun + Duration::from_millis(round));
         connection = due.pop().unwrap();
     }
-    let count = parking.slots().deadlines.len();
+    let count = parking.slots.lock().deadlines.len();
     assert!(count <= 2 * SPARE, "{count} entries for one place");
     connection.deadline = begun + LONG;
     park(&parking, connection);

@@ -2,13 +2,14 @@
 //!
 //! An exchange under way is finished by its own engine, and the client is told to close.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http::Extensions;
 
 use super::Pool;
 use crate::engine::connection::ClientConnection;
 use crate::net::poll::Interest;
+use crate::sync::Mutex;
 
 /// Connections waiting for the next engine; `None` unless an engine is to follow.
 #[derive(Default)]
@@ -17,21 +18,21 @@ pub(in crate::engine) struct Handover(Mutex<Option<Vec<Box<ClientConnection>>>>)
 impl Handover {
     /// Starts to keep connections.
     pub(in crate::engine) fn begin(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
+        self.0.lock().get_or_insert_default();
     }
 
     /// Returns the connections kept, and keeps no more.
     pub(in crate::engine) fn end(&self) -> Vec<Box<ClientConnection>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+        self.0.lock().take().unwrap_or_default()
     }
 
     fn is_wanted(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.0.lock().is_some()
     }
 
     /// Keeps a connection, or returns it as an error after the end of the handover.
     fn keep(&self, connection: Box<ClientConnection>) -> Result<(), Box<ClientConnection>> {
-        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &mut *self.0.lock() {
             Some(kept) => {
                 kept.push(connection);
                 Ok(())

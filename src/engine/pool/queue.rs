@@ -8,12 +8,12 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 
 use crate::engine::connection::ClientConnection;
+use crate::sync::Mutex;
 
 /// Connections with a request waiting for a worker, the longest waiting first.
 pub(crate) struct Queue {
@@ -55,7 +55,7 @@ impl Queue {
                 Err(TrySendError::Full(back) | TrySendError::Disconnected(back)) => waiting = back,
             }
         }
-        let mut aside = self.aside();
+        let mut aside = self.aside.lock();
         aside.last.push_back(waiting);
         self.refill(&mut aside);
     }
@@ -68,7 +68,7 @@ impl Queue {
     /// Takes the first connection.
     pub(crate) fn take(&self) -> Option<Box<ClientConnection>> {
         if self.outside.load(Ordering::SeqCst) > 0 {
-            let mut aside = self.aside();
+            let mut aside = self.aside.lock();
             let first = aside.first.take().or_else(|| self.next(&mut aside));
             self.refill(&mut aside);
             return first.map(|waiting| waiting.connection);
@@ -78,12 +78,12 @@ impl Queue {
 
     /// The start of the first connection's wait.
     pub(crate) fn oldest(&self) -> Option<Instant> {
-        self.first(&mut self.aside()).map(|first| first.since)
+        self.first(&mut self.aside.lock()).map(|first| first.since)
     }
 
     /// Takes the first connection if waiting since `since` or longer.
     pub(crate) fn take_overdue(&self, since: Instant) -> Option<Box<ClientConnection>> {
-        let mut aside = self.aside();
+        let mut aside = self.aside.lock();
         let is_overdue = self.first(&mut aside).is_some_and(|first| first.since <= since);
         let overdue = if is_overdue { aside.first.take() } else { None };
         self.refill(&mut aside);
@@ -93,7 +93,7 @@ impl Queue {
     /// The number of waiting requests, including those beside the queue.
     pub(crate) fn len(&self) -> usize {
         // Under the lock, so that a request moving into the channel is not missed.
-        let aside = self.aside();
+        let aside = self.aside.lock();
         self.receiver.len() + usize::from(aside.first.is_some()) + aside.last.len()
     }
 
@@ -125,11 +125,6 @@ impl Queue {
             }
         }
         self.outside.store(usize::from(aside.first.is_some()) + aside.last.len(), Ordering::SeqCst);
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn aside(&self) -> MutexGuard<'_, Aside> {
-        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

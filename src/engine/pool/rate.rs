@@ -1,7 +1,8 @@
 //! A rate limit for log messages, across all threads.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::sync::Mutex;
 
 /// Allows one message a second.
 #[derive(Debug, Default)]
@@ -11,7 +12,7 @@ impl OnceASecond {
     /// True at first, then once a second at most.
     pub(in crate::engine) fn is_due(&self, now: Instant) -> bool {
         // Only an instant is copied under this lock, so poisoning is ignored.
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.0.lock();
         let is_due = last.is_none_or(|last| now.saturating_duration_since(last) >= SECOND);
         if is_due {
             *last = Some(now);

@@ -18,8 +18,9 @@
 //! handler's answer, but no longer handles the poller's events.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+use crate::sync::Mutex;
 
 /// The holder of the role, and a flag for being in a handler.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl Role {
         // sees the handler.
         let is_unwatched = self.expects_guard();
         if is_unwatched {
-            *self.alarmed() = Some((Seen(entered), Instant::now()));
+            *self.armed.lock() = Some((Seen(entered), Instant::now()));
         }
         is_unwatched
     }
@@ -107,7 +108,7 @@ impl Role {
     /// The state of the role when the guard's alarm was last set for a handler, and the time. The
     /// alarm may go off within a tick of that time, for another reason.
     pub(in crate::engine) fn armed(&self) -> Option<(Seen, Instant)> {
-        *self.alarmed()
+        *self.armed.lock()
     }
 
     /// Notes that the guard is about to sleep without an alarm. Returns false if a handler was just
@@ -125,11 +126,6 @@ impl Role {
     /// Notes that the guard is awake.
     pub(in crate::engine) fn watch(&self) {
         self.is_watched.store(true, Ordering::SeqCst);
-    }
-
-    /// Only a pair is copied under this lock, so poisoning is ignored.
-    fn alarmed(&self) -> MutexGuard<'_, Option<(Seen, Instant)>> {
-        self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn turn(&self, from: Seen, to: u64) -> bool {

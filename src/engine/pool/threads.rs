@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use http::Method;
 use crate::engine::service::counters::Counters;
 use crate::engine::service::handle::{Task, WorkerHandle};
 use crate::net::stream::Stream;
+use crate::sync::{Condvar, Mutex};
 
 /// All workers of a server, and the threads of its upgraded connections.
 #[derive(Default)]
@@ -50,7 +51,7 @@ impl Threads {
         work: impl FnOnce(&Arc<WorkerHandle>) + Send + 'static,
     ) -> io::Result<bool> {
         let handle = {
-            let mut roster = self.roster();
+            let mut roster = self.roster.lock();
             if most.is_some_and(|most| roster.handles.len() + roster.starting >= most) {
                 return Ok(false);
             }
@@ -64,7 +65,7 @@ impl Threads {
         // while.
         self.coming.fetch_add(1, Ordering::SeqCst);
         let spawned = builder.spawn(move || work(&own));
-        let mut roster = self.roster();
+        let mut roster = self.roster.lock();
         roster.starting -= 1;
         match spawned {
             Ok(thread) => {
@@ -87,7 +88,7 @@ impl Threads {
         let builder = thread::Builder::new().name("drupe-upgrade".to_owned()).stack_size(stack_size);
         // The thread waits for the registration below.
         let thread = builder.spawn(serve)?;
-        self.roster().threads.insert(thread.thread().id(), thread);
+        self.roster.lock().threads.insert(thread.thread().id(), thread);
         self.changed.notify_all();
         Ok(())
     }
@@ -96,7 +97,7 @@ impl Threads {
     pub(super) fn arrive(&self) {
         let id = thread::current().id();
         let is_absent = |roster: &mut Roster| !roster.threads.contains_key(&id);
-        drop(self.changed.wait_while(self.roster(), is_absent).unwrap_or_else(PoisonError::into_inner));
+        drop(self.changed.wait_while(self.roster.lock(), is_absent));
     }
 
     /// Notes that a worker, woken or added, is about to look at the queue.
@@ -111,7 +112,7 @@ impl Threads {
 
     /// Unregisters the calling thread, and its handle if any.
     pub(super) fn leave(&self, handle: Option<&WorkerHandle>) {
-        let mut roster = self.roster();
+        let mut roster = self.roster.lock();
         if let Some(handle) = handle {
             roster.strike(handle);
         }
@@ -126,25 +127,25 @@ impl Threads {
 
     /// Registers `handle` as sleeping. Returns true if there are more than `least` workers.
     pub(super) fn fall_asleep(&self, handle: &Arc<WorkerHandle>, least: usize) -> bool {
-        let mut roster = self.roster();
+        let mut roster = self.roster.lock();
         roster.idle.push(Arc::clone(handle));
         roster.handles.len() > least
     }
 
     /// True if `handle` sleeps and no thread has woken the worker yet.
     pub(super) fn is_asleep(&self, handle: &WorkerHandle) -> bool {
-        self.roster().idle.iter().any(|idle| idle.number == handle.number)
+        self.roster.lock().idle.iter().any(|idle| idle.number == handle.number)
     }
 
     /// Removes `handle` from the sleeping workers. Returns false if a thread has already woken the
     /// worker.
     pub(super) fn get_up(&self, handle: &WorkerHandle) -> bool {
-        self.roster().get_up(handle)
+        self.roster.lock().get_up(handle)
     }
 
     /// Dismisses `handle` if the worker still sleeps and there are more than `least` workers.
     pub(super) fn dismiss(&self, handle: &WorkerHandle, least: usize) -> Dismissed {
-        let mut roster = self.roster();
+        let mut roster = self.roster.lock();
         // Under one lock, or two workers could leave although only one is surplus.
         if !roster.get_up(handle) {
             return Dismissed::Called;
@@ -155,12 +156,12 @@ impl Threads {
     /// Dismisses `handle`, whose worker is awake, if there are more than `least` workers. Returns
     /// true if so.
     pub(in crate::engine) fn dismiss_awake(&self, handle: &WorkerHandle, least: usize) -> bool {
-        self.roster().dismiss(handle, least)
+        self.roster.lock().dismiss(handle, least)
     }
 
     /// Wakes a sleeping worker to look at the queue. Returns false if there is none.
     pub(in crate::engine) fn call(&self) -> bool {
-        let mut roster = self.roster();
+        let mut roster = self.roster.lock();
         let Some(handle) = roster.idle.pop() else { return false };
         // Under the lock: a worker waking by itself decrements this counter as soon as it finds the
         // call.
@@ -174,25 +175,25 @@ impl Threads {
 
     /// True if a worker sleeps.
     pub(in crate::engine) fn has_sleeper(&self) -> bool {
-        !self.roster().idle.is_empty()
+        !self.roster.lock().idle.is_empty()
     }
 
     /// Notes the request handled by worker `number` since `since`, if the worker still exists.
     pub(in crate::engine) fn note_task(&self, number: u32, method: Method, path: &str, since: Instant) {
         let Ok(target) = path.parse() else { return };
-        if let Some(handle) = self.roster().handles.iter().find(|handle| handle.number == number) {
+        if let Some(handle) = self.roster.lock().handles.iter().find(|handle| handle.number == number) {
             handle.note(Task { method, target, since });
         }
     }
 
     /// The requests with a running handler.
     pub(in crate::engine) fn tasks(&self) -> Vec<Task> {
-        self.roster().handles.iter().filter_map(|handle| handle.task()).collect()
+        self.roster.lock().handles.iter().filter_map(|handle| handle.task()).collect()
     }
 
     /// The number of awake workers outside handlers, except worker `holder`.
     pub(in crate::engine) fn outside_handlers(&self, holder: u32) -> usize {
-        let roster = self.roster();
+        let roster = self.roster.lock();
         let is_outside = |handle: &&Arc<WorkerHandle>| handle.number != holder && !handle.is_in_handler();
         let outside = roster.handles.iter().filter(is_outside).count();
         outside.saturating_sub(roster.idle.len())
@@ -200,7 +201,7 @@ impl Threads {
 
     /// The number of workers.
     pub(in crate::engine) fn len(&self) -> usize {
-        self.roster().handles.len()
+        self.roster.lock().handles.len()
     }
 
     /// The sum of all counters, including those of workers that have left.
@@ -215,27 +216,27 @@ impl Threads {
         let others = Counters::default();
         others.absorb(&self.others);
         // Both under one lock: the counters of a leaving worker move from `handles` to `past`.
-        let roster = self.roster();
+        let roster = self.roster.lock();
         others.absorb(&roster.past);
         (roster.handles.clone(), others)
     }
 
     /// True if `thread` is a worker or serves an upgraded connection.
     pub(in crate::engine) fn includes(&self, thread: ThreadId) -> bool {
-        self.roster().threads.contains_key(&thread)
+        self.roster.lock().threads.contains_key(&thread)
     }
 
     /// True if all workers and threads of upgraded connections have left.
     pub(in crate::engine) fn is_deserted(&self) -> bool {
-        self.roster().threads.is_empty()
+        self.roster.lock().threads.is_empty()
     }
 
     // ---- ending ----
 
     /// Waits for `time`, or until a change makes `is_over` true. Returns `is_over`.
     pub(super) fn wait(&self, time: Duration, is_over: impl Fn() -> bool) -> bool {
-        let wait = self.changed.wait_timeout_while(self.roster(), time, |_| !is_over());
-        drop(wait.unwrap_or_else(PoisonError::into_inner));
+        let wait = self.changed.wait_timeout_while(self.roster.lock(), time, |_| !is_over());
+        drop(wait);
         is_over()
     }
 
@@ -243,7 +244,7 @@ impl Threads {
     pub(super) fn ring(&self) {
         // Under the lock, so that no worker is between the last check and sleep. Each is woken
         // once, because a worker without work sleeps again.
-        let mut roster = self.roster();
+        let mut roster = self.roster.lock();
         let asleep = std::mem::take(&mut roster.idle);
         self.coming.fetch_add(asleep.len(), Ordering::SeqCst);
         drop(roster);
@@ -257,8 +258,8 @@ impl Threads {
         let me = thread::current().id();
         let others = |roster: &Roster| roster.threads.keys().any(|id| *id != me);
         let left = deadline.saturating_duration_since(Instant::now());
-        let wait = self.changed.wait_timeout_while(self.roster(), left, |roster| others(roster));
-        let (roster, _) = wait.unwrap_or_else(PoisonError::into_inner);
+        let wait = self.changed.wait_timeout_while(self.roster.lock(), left, |roster| others(roster));
+        let (roster, _) = wait;
         !others(&roster)
     }
 
@@ -267,24 +268,19 @@ impl Threads {
         // A handler calling this method still has an answer to send.
         let others = |handle: &&Arc<WorkerHandle>| !handle.is_ours();
         let serving: Vec<Arc<Stream>> =
-            self.roster().handles.iter().filter(others).filter_map(|handle| handle.serving()).collect();
+            self.roster.lock().handles.iter().filter(others).filter_map(|handle| handle.serving()).collect();
         serving.iter().filter(|stream| stream.cut().is_ok()).count()
     }
 
     /// Joins the threads that have left: an unjoined thread keeps its stack.
     pub(in crate::engine) fn join_gone(&self) {
         let me = thread::current().id();
-        let gone = std::mem::take(&mut self.roster().gone);
+        let gone = std::mem::take(&mut self.roster.lock().gone);
         for thread in gone.into_iter().filter(|thread| thread.thread().id() != me) {
             if thread.join().is_err() {
                 log::error!("a thread of the server panicked");
             }
         }
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn roster(&self) -> MutexGuard<'_, Roster> {
-        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use crate::message::body::Upgrade;
 use crate::message::upgrade::{Socket, Upgraded};
 use crate::net::poll::Bell;
 use crate::net::stream::Stream;
+use crate::sync::Mutex;
 
 /// The sockets of upgraded connections, for a stop and the statistics.
 pub(in crate::engine) struct Sockets {
@@ -92,7 +93,7 @@ impl Sockets {
 
     /// The number of upgraded connections.
     pub(super) fn len(&self) -> usize {
-        self.open().by_number.len()
+        self.open.lock().by_number.len()
     }
 
     /// Wakes waiting reads, because a stop was announced.
@@ -106,8 +107,13 @@ impl Sockets {
     /// others.
     pub(in crate::engine) fn end(&self) -> usize {
         let own = thread::current().id();
-        let left: Vec<(Option<ThreadId>, Arc<Stream>)> =
-            self.open().by_number.values().filter_map(|entry| Some((entry.thread, entry.stream.upgrade()?))).collect();
+        let left: Vec<(Option<ThreadId>, Arc<Stream>)> = self
+            .open
+            .lock()
+            .by_number
+            .values()
+            .filter_map(|entry| Some((entry.thread, entry.stream.upgrade()?)))
+            .collect();
         for (_, stream) in &left {
             // The thread notices; an error means that the socket has ended already.
             let _ = stream.shutdown(Shutdown::Both);
@@ -116,23 +122,18 @@ impl Sockets {
     }
 
     fn enter(&self, stream: &Arc<Stream>) -> u64 {
-        let mut open = self.open();
+        let mut open = self.open.lock();
         open.last_number += 1;
         let number = open.last_number;
         open.by_number.insert(number, Entry { stream: Arc::downgrade(stream), thread: None });
         number
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn open(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Entered {
     /// Notes the calling thread as the serving one.
     fn begin(&self) {
-        if let Some(entry) = self.pool.upgraded.open().by_number.get_mut(&self.number) {
+        if let Some(entry) = self.pool.upgraded.open.lock().by_number.get_mut(&self.number) {
             entry.thread = Some(thread::current().id());
         }
     }
@@ -140,7 +141,7 @@ impl Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.pool.upgraded.open().by_number.remove(&self.number);
+        self.pool.upgraded.open.lock().by_number.remove(&self.number);
     }
 }
 

@@ -10,10 +10,11 @@
 //! shared by several answers counts once, from the first waiting answer to the last.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::net::descriptors;
+use crate::sync::Mutex;
 
 /// The total of all connections.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ impl MemoryBudget {
     pub(in crate::engine) fn take(self: &Arc<Self>, weight: Weight) -> Reservation {
         let mut bytes = weight.bytes;
         if let Some(shared) = weight.shared {
-            let mut all = self.shared();
+            let mut all = self.shared.lock();
             let loads = all.entry(shared).or_default();
             *loads += 1;
             if *loads == 1 {
@@ -93,11 +94,6 @@ impl MemoryBudget {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.files.fetch_add(weight.files, Ordering::Relaxed);
         Reservation { budget: Arc::clone(self), weight }
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn shared(&self) -> MutexGuard<'_, HashMap<Shared, usize>> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -118,7 +114,7 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         let Weight { mut bytes, files, shared } = self.weight;
         if let Some(shared) = shared {
-            let mut all = self.budget.shared();
+            let mut all = self.budget.shared.lock();
             let loads = all.get(&shared).copied().unwrap_or(1);
             if loads > 1 {
                 all.insert(shared, loads - 1);
@@ -146,7 +142,7 @@ mod tests {
         assert_eq!(budget.bytes(), 202);
         drop((second, other));
         assert_eq!(budget.bytes(), 0);
-        assert!(budget.shared().is_empty());
+        assert!(budget.shared.lock().is_empty());
     }
 
     #[test]

@@ -4,10 +4,11 @@
 //! a number that hardly ever changes. A step of a connection therefore uses one config throughout.
 
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::Config;
+use crate::sync::Mutex;
 
 /// The holder of the config in force.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl SharedConfig {
 
     /// Returns the config in force now.
     pub(crate) fn get(&self) -> Arc<Config> {
-        Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.current.lock())
     }
 
     /// Returns a view of the config in force now, to be renewed by `look`.
@@ -44,7 +45,7 @@ impl SharedConfig {
 
     /// Puts `config` in force for all later looks.
     pub(crate) fn replace(&self, config: Config) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        *self.current.lock() = Arc::new(config);
         self.edition.fetch_add(1, Ordering::Release);
     }
 }

@@ -6,11 +6,13 @@
 //! as the average of all routes once missing. Clients therefore cannot make the table grow. A wrong
 //! guess costs a wake-up, or a tick of the guard.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::Method;
+
+use crate::sync::Mutex;
 
 /// The averages of all routes of a server.
 #[derive(Debug)]
@@ -114,7 +116,7 @@ impl Costs {
     pub(crate) fn overrun(&self) -> Option<(Method, String)> {
         let route = Route(self.running.load(Ordering::Relaxed));
         self.places[route.place()].store(route.mark() << 32 | LONGEST, Ordering::Relaxed);
-        let names = self.names();
+        let names = self.names.lock();
         let name = names[route.place()].as_ref().filter(|name| name.route == route)?;
         Some((name.method.clone(), name.path.to_string()))
     }
@@ -123,12 +125,7 @@ impl Costs {
     /// part.
     fn name(&self, route: Route, method: &Method, path: &str) {
         let path = path.char_indices().take_while(|(at, _)| *at < HASHED).map(|(_, char)| char).collect();
-        self.names()[route.place()] = Some(Name { route, method: method.clone(), path });
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn names(&self) -> MutexGuard<'_, Box<[Option<Name>]>> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+        self.names.lock()[route.place()] = Some(Name { route, method: method.clone(), path });
     }
 }
 

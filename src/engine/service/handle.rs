@@ -1,6 +1,6 @@
 //! A worker as seen by other threads.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
@@ -8,6 +8,7 @@ use http::{Method, Uri};
 
 use super::counters::Counters;
 use crate::net::stream::Stream;
+use crate::sync::Mutex;
 
 /// One worker: thread, counters, current request.
 pub(in crate::engine) struct WorkerHandle {
@@ -65,17 +66,17 @@ impl WorkerHandle {
 
     /// Sets the current connection, or (`None`) clears it.
     pub(in crate::engine) fn serve(&self, stream: Option<Arc<Stream>>) {
-        *self.current() = Current { stream, task: None };
+        *self.current.lock() = Current { stream, task: None };
     }
 
     /// Notes the request whose handler is about to run.
     pub(super) fn run(&self, task: Task) {
-        self.current().task = Some(task);
+        self.current.lock().task = Some(task);
     }
 
     /// Notes the request whose handler has been running, unless the worker is done already.
     pub(in crate::engine) fn note(&self, task: Task) {
-        let mut current = self.current();
+        let mut current = self.current.lock();
         if current.stream.is_some() {
             current.task = Some(task);
         }
@@ -83,21 +84,16 @@ impl WorkerHandle {
 
     /// The connection being served.
     pub(in crate::engine) fn serving(&self) -> Option<Arc<Stream>> {
-        self.current().stream.clone()
+        self.current.lock().stream.clone()
     }
 
     /// True if a handler runs on the worker, or its answer is being sent.
     pub(in crate::engine) fn is_in_handler(&self) -> bool {
-        self.current().task.is_some()
+        self.current.lock().task.is_some()
     }
 
     /// The request whose handler runs.
     pub(in crate::engine) fn task(&self) -> Option<Task> {
-        self.current().task.clone()
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn current(&self) -> MutexGuard<'_, Current> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+        self.current.lock().task.clone()
     }
 }

@@ -1,8 +1,10 @@
 //! The number of open connections, and a wait for their end.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
+
+use crate::sync::{Condvar, Mutex};
 
 /// The counter of open connections.
 #[derive(Debug, Default)]
@@ -33,16 +35,16 @@ impl OpenConnections {
     /// true if at most `most` are open.
     pub(in crate::engine) fn wait_for(&self, most: usize, deadline: Instant) -> bool {
         self.is_awaited.store(true, Ordering::SeqCst);
-        let is_hurried = self.is_hurried.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_hurried = self.is_hurried.lock();
         let left = deadline.saturating_duration_since(Instant::now());
         let waits = |is_hurried: &mut bool| self.count() > most && !*is_hurried;
-        drop(self.changed.wait_timeout_while(is_hurried, left, waits).unwrap_or_else(PoisonError::into_inner));
+        drop(self.changed.wait_timeout_while(is_hurried, left, waits));
         self.count() <= most
     }
 
     /// Ends all waits, now and later.
     pub(in crate::engine) fn hurry(&self) {
-        *self.is_hurried.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.is_hurried.lock() = true;
         self.changed.notify_all();
     }
 }
@@ -52,7 +54,7 @@ impl Drop for Ticket {
         self.0.count.fetch_sub(1, Ordering::SeqCst);
         if self.0.is_awaited.load(Ordering::SeqCst) {
             // Under the lock, so that no thread is between check and wait.
-            drop(self.0.is_hurried.lock().unwrap_or_else(PoisonError::into_inner));
+            drop(self.0.is_hurried.lock());
             self.0.changed.notify_all();
         }
     }

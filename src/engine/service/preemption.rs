@@ -10,9 +10,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
+
+use crate::sync::Mutex;
 
 /// The number of workers wanted back, and the clients with a waiting worker.
 #[derive(Debug, Default)]
@@ -62,7 +64,7 @@ impl Preemption {
     }
 
     fn set_at(&self, wanted: usize, now: Instant) {
-        let mut waits = self.waits();
+        let mut waits = self.waits.lock();
         waits.given.retain(|given| now.saturating_duration_since(*given) < RETURN);
         // Workers of clients that gave way just now are still on the way back.
         self.wanted.store(wanted.saturating_sub(waits.given.len()), Ordering::Relaxed);
@@ -81,7 +83,7 @@ impl Preemption {
     /// Records the rate of a client. Returns true if the client is one of the slowest, as many as
     /// are wanted.
     fn look(&self, number: &mut Option<u64>, rate: u64, now: Instant) -> bool {
-        let mut waits = self.waits();
+        let mut waits = self.waits.lock();
         let waits = &mut *waits;
         let number = *number.get_or_insert_with(|| {
             waits.next += 1;
@@ -99,11 +101,6 @@ impl Preemption {
         waits.clients.remove(&number);
         waits.given.push(now);
         true
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn waits(&self) -> MutexGuard<'_, Waits> {
-        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -130,7 +127,7 @@ impl Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            self.preemption.waits().clients.remove(&number);
+            self.preemption.waits.lock().clients.remove(&number);
         }
     }
 }
@@ -208,7 +205,7 @@ mod tests {
         assert_eq!(told(&mut clients, now + FRESH), [3]);
         drop(busy);
         drop(clients);
-        assert!(preemption.waits().clients.is_empty());
+        assert!(preemption.waits.lock().clients.is_empty());
     }
 
     #[test]

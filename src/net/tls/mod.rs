@@ -18,10 +18,11 @@ mod wire;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tests;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::error::Error;
+use crate::sync::Mutex;
 use crate::tls::{Acceptor, Adapter, Options, Session};
 
 /// The TLS of new connections.
@@ -59,7 +60,7 @@ impl Tls {
         now: SystemTime,
     ) -> Result<(), Error> {
         let loaded = Loaded::new(options, adapter, now)?;
-        *self.current() = loaded;
+        *self.current.lock() = loaded;
         Ok(())
     }
 
@@ -68,18 +69,14 @@ impl Tls {
     /// # Errors
     /// As `load`; nothing is changed then.
     pub(crate) fn reload(&self, now: SystemTime) -> Result<(), Error> {
-        let Loaded { adapter, options, .. } = self.current().clone();
+        let Loaded { adapter, options, .. } = self.current.lock().clone();
         self.replace(options, Some(adapter), now)
     }
 
     /// Begins a session.
     fn session(&self) -> Result<Box<dyn Session>, String> {
-        let acceptor = Arc::clone(&self.current().acceptor);
+        let acceptor = Arc::clone(&self.current.lock().acceptor);
         acceptor.session()
-    }
-
-    fn current(&self) -> MutexGuard<'_, Loaded> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

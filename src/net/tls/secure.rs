@@ -6,7 +6,7 @@
 
 use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -16,6 +16,7 @@ use super::open::{OpenSession, transmit};
 use super::wire::{Below, Wire};
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
+use crate::sync::Mutex;
 use crate::tls::{Facts, Session};
 
 /// An encrypted connection.
@@ -103,14 +104,14 @@ impl Secure {
 
     /// Takes bytes read unencrypted as the first bytes of the handshake.
     pub(crate) fn begin_with(&self, bytes: &[u8]) {
-        if let Phase::Fresh(ahead) = &mut self.state().phase {
+        if let Phase::Fresh(ahead) = &mut self.state.lock().phase {
             ahead.extend_from_slice(bytes);
         }
     }
 
     /// Continues the handshake as far as possible without waiting.
     pub(crate) fn handshake(&self) -> Handshake {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let mut wire = Wire::new(&self.below);
         for _ in 0..SHARE {
             let stepped = match &mut state.phase {
@@ -202,7 +203,7 @@ impl Secure {
 
     /// Reads without waiting; `WouldBlock` if no bytes are available.
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         match &mut state.phase {
             Phase::Open(open) => open.read(buffer, &mut Wire::new(&self.below)),
             Phase::Clear | Phase::Fresh(_) => self.below.read(buffer),
@@ -244,7 +245,7 @@ impl Secure {
 
     /// Takes the bytes after the first `skip`, without waiting and up to 64 KiB.
     fn write_now(&self, parts: &[IoSlice<'_>], mut skip: usize) -> io::Result<usize> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let mut wire = Wire::new(&self.below);
         let session = match &mut state.phase {
             Phase::Open(open) => &mut *open.session,
@@ -283,7 +284,7 @@ impl Secure {
 
     /// Flushes as [`flush`](Self::flush), without waiting for room.
     pub(crate) fn try_flush(&self) -> io::Result<()> {
-        match &mut self.state().phase {
+        match &mut self.state.lock().phase {
             Phase::Open(open) => transmit(&mut *open.session, &mut Wire::new(&self.below)),
             _ => Ok(()),
         }
@@ -296,7 +297,7 @@ impl Secure {
 
     /// True if a read would return bytes even with an empty socket.
     pub(crate) fn holds_input(&self) -> bool {
-        match &mut self.state().phase {
+        match &mut self.state.lock().phase {
             Phase::Open(open) => open.holds_input(),
             _ => false,
         }
@@ -304,14 +305,14 @@ impl Secure {
 
     /// Queues `close_notify` after the written bytes, to be sent with them. Idempotent.
     pub(crate) fn finish(&self) {
-        self.state().finish();
+        self.state.lock().finish();
     }
 
     /// Ends one direction or both. `Write` sends `close_notify`; `Both` does not, so the client
     /// sees a break.
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             match how {
                 Shutdown::Read => {}
                 Shutdown::Write => state.say_goodbye(&self.below),
@@ -323,25 +324,20 @@ impl Secure {
 
     /// Makes the end look like a break to the client.
     pub(crate) fn abort(&self) {
-        self.state().is_mute = true;
+        self.state.lock().is_mute = true;
         self.inner().abort();
     }
 
     /// Undoes [`abort`](Self::abort), like [`Stream::restore`].
     pub(crate) fn restore(&self) {
-        self.state().is_mute = false;
+        self.state.lock().is_mute = false;
         self.inner().restore();
-    }
-
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Secure {
     fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.get_mut();
         state.say_goodbye(&self.below);
     }
 }

@@ -1,10 +1,10 @@
 //! Tests of the gateway: what applications do, and the resulting responses.
 
 use std::io::Read;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::sync::Mutex;
 use crate::wsgi::{FileWrapper, Value};
 
 const NO_FIELDS: [(&str, &str); 0] = [];
@@ -251,7 +251,7 @@ fn chunks_may_write_too() {
     let kept = Arc::clone(&late);
     let writing = move |_: Environ, start_response: StartResponse| {
         let mut write = start_response.start("200 OK", NO_FIELDS)?;
-        *kept.lock().unwrap() = Some(write.clone());
+        *kept.lock() = Some(write.clone());
         let mut blocks = ["a", "b", ""].into_iter();
         Ok(Content::chunks(std::iter::from_fn(move || {
             let block = blocks.next()?;
@@ -259,7 +259,7 @@ fn chunks_may_write_too() {
         })))
     };
     assert_eq!(told(writing), (200, "<a<b<".to_owned()));
-    let error = late.lock().unwrap().as_mut().unwrap().write_all(b"late").unwrap_err();
+    let error = late.lock().as_mut().unwrap().write_all(b"late").unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
 }
 

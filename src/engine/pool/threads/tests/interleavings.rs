@@ -199,7 +199,7 @@ impl World {
         let threads = Threads::default();
         let handle = |number: u8| Arc::clone(&handles[usize::from(number) - 1]);
         {
-            let mut roster = threads.roster();
+            let mut roster = threads.roster.lock();
             roster.handles =
                 [1, 2].into_iter().filter(|number| self.handles[usize::from(*number) - 1]).map(handle).collect();
             roster.idle = self.idle.into_iter().filter(|number| *number > 0).map(handle).collect();
@@ -207,7 +207,7 @@ impl World {
         threads.coming.store(self.coming, Ordering::SeqCst);
         let result = act(&threads, &handles);
         let number = |handle: &Arc<WorkerHandle>| u8::try_from(handle.number).unwrap();
-        let roster = threads.roster();
+        let roster = threads.roster.lock();
         self.idle = [0, 1].map(|at| roster.idle.get(at).map_or(0, number));
         self.handles = [1, 2].map(|of| roster.handles.iter().any(|handle| handle.number == of));
         drop(roster);

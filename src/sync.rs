@@ -1,0 +1,105 @@
+//! Locks without poisoning.
+//!
+//! A panic while a lock is held poisons a lock of the standard library, and each further use has to
+//! say what then. In this crate no code under a lock can panic half-way through a change, so the
+//! data is sound and poisoning is ignored.
+
+use std::sync;
+use std::sync::{PoisonError, WaitTimeoutResult};
+use std::time::Duration;
+
+pub(crate) use std::sync::MutexGuard;
+
+/// A mutex without poisoning.
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(sync::Mutex::new(value))
+    }
+
+    /// Waits for the mutex and locks it.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks the mutex unless another thread holds the lock.
+    #[cfg(test)]
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        self.0.try_lock().ok()
+    }
+
+    /// Returns the value, whose only owner is the caller.
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A condition variable for a [`Mutex`].
+#[derive(Debug, Default)]
+pub(crate) struct Condvar(sync::Condvar);
+
+impl Condvar {
+    pub(crate) const fn new() -> Self {
+        Self(sync::Condvar::new())
+    }
+
+    pub(crate) fn notify_all(&self) {
+        self.0.notify_all();
+    }
+
+    /// Waits for a notification, which may be spurious.
+    pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until `waits` returns false.
+    pub(crate) fn wait_while<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        waits: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T> {
+        self.0.wait_while(guard, waits).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a notification, which may be spurious, for at most `time`.
+    pub(crate) fn wait_timeout<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        time: Duration,
+    ) -> (MutexGuard<'a, T>, WaitTimeoutResult) {
+        self.0.wait_timeout(guard, time).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until `waits` returns false, for at most `time`.
+    pub(crate) fn wait_timeout_while<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        time: Duration,
+        waits: impl FnMut(&mut T) -> bool,
+    ) -> (MutexGuard<'a, T>, WaitTimeoutResult) {
+        self.0.wait_timeout_while(guard, time, waits).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_under_a_lock_leaves_the_lock_usable() {
+        let mut mutex = Mutex::new(1);
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _guard = mutex.lock();
+            panic!("on purpose");
+        }));
+        assert!(panicked.is_err());
+        *mutex.lock() += 1;
+        assert_eq!(*mutex.get_mut(), 2);
+        let (guard, waited) = Condvar::new().wait_timeout_while(mutex.lock(), Duration::ZERO, |_| true);
+        assert!(waited.timed_out() && *guard == 2);
+    }
+}
