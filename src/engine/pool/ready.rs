@@ -4,9 +4,9 @@
 //! the same list.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::engine::connection::ClientConnection;
+use crate::sync::Mutex;
 
 /// The connections to advance next.
 #[derive(Default)]
@@ -16,8 +16,11 @@ pub(in crate::engine) struct ReadyConnections(Mutex<Lists>);
 struct Lists {
     /// Clients served before, with a new event.
     first: VecDeque<Box<ClientConnection>>,
-    /// New clients, and clients with more input after using up their quota.
+    /// New clients, and clients with more input after 64 steps, and clients that sent
+    /// more before they were parked.
     later: VecDeque<Box<ClientConnection>>,
+    /// The number of connections taken from `first` since the last of `later`.
+    in_a_row: u32,
     /// Clients to be refused for lack of room.
     unwanted: Vec<Box<ClientConnection>>,
 }
@@ -25,7 +28,7 @@ struct Lists {
 impl ReadyConnections {
     /// Adds connections with a reported event.
     pub(in crate::engine) fn extend(&self, reported: impl Iterator<Item = Box<ClientConnection>>) {
-        let mut lists = self.lists();
+        let mut lists = self.0.lock();
         for connection in reported {
             if connection.answered > 0 {
                 lists.first.push_back(connection);
@@ -37,43 +40,90 @@ impl ReadyConnections {
 
     /// Adds a connection to the second rank.
     pub(in crate::engine) fn push(&self, connection: Box<ClientConnection>) {
-        self.lists().later.push_back(connection);
+        self.0.lock().later.push_back(connection);
     }
 
     /// Adds a connection to be refused for lack of room.
     pub(super) fn refuse(&self, connection: Box<ClientConnection>) {
-        self.lists().unwanted.push(connection);
+        self.0.lock().unwanted.push(connection);
     }
 
     /// Takes the next connection, one of the second rank only if `any`. The flag is true for a
     /// connection of the second rank.
+    ///
+    /// Under a load of the first rank that never ends, every 33rd connection is one of the second:
+    /// new clients are not kept waiting for ever.
     pub(in crate::engine) fn pop(&self, any: bool) -> Option<(Box<ClientConnection>, bool)> {
-        let mut lists = self.lists();
-        if let Some(connection) = lists.first.pop_front() {
-            return Some((connection, false));
+        let mut lists = self.0.lock();
+        let is_turn_of_later = any && !lists.later.is_empty() && (lists.in_a_row >= IN_A_ROW || lists.first.is_empty());
+        if is_turn_of_later {
+            lists.in_a_row = 0;
+            return lists.later.pop_front().map(|connection| (connection, true));
         }
-        let later = if any { lists.later.pop_front() } else { None };
-        later.map(|connection| (connection, true))
+        lists.in_a_row = lists.in_a_row.saturating_add(1);
+        lists.first.pop_front().map(|connection| (connection, false))
     }
 
     /// Takes the connections to be refused.
     pub(in crate::engine) fn take_unwanted(&self) -> Vec<Box<ClientConnection>> {
-        std::mem::take(&mut self.lists().unwanted)
+        std::mem::take(&mut self.0.lock().unwanted)
     }
 
     /// Takes all connections.
     pub(in crate::engine) fn drain(&self) -> Vec<Box<ClientConnection>> {
-        let Lists { first, later, unwanted } = std::mem::take(&mut *self.lists());
+        let Lists { first, later, unwanted, .. } = std::mem::take(&mut *self.0.lock());
         first.into_iter().chain(later).chain(unwanted).collect()
     }
 
     pub(in crate::engine) fn is_empty(&self) -> bool {
-        let lists = self.lists();
+        let lists = self.0.lock();
         lists.first.is_empty() && lists.later.is_empty() && lists.unwanted.is_empty()
     }
+}
 
-    /// No code under this lock can panic half-way, so poisoning is ignored.
-    fn lists(&self) -> MutexGuard<'_, Lists> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// Connections of the first rank taken in a row while some of the second wait.
+const IN_A_ROW: u32 = 32;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::net::stream::Stream;
+    use crate::settings::Settings;
+
+    fn connection(answered: u64) -> Box<ClientConnection> {
+        let config = Config::resolve(&Settings::default()).unwrap();
+        let stream = Stream::unix(UnixStream::pair().unwrap().0, Duration::from_millis(1)).unwrap();
+        let mut connection = ClientConnection::new(stream, None, Instant::now(), &config);
+        connection.answered = answered;
+        Box::new(connection)
+    }
+
+    #[test]
+    fn new_clients_are_served_beside_an_endless_load_of_known_ones() {
+        let ready = ReadyConnections::default();
+        ready.extend([0, 1].map(connection).into_iter());
+        let mut taken = 0;
+        loop {
+            let (next, is_later) = ready.pop(true).unwrap();
+            assert_eq!(is_later, next.answered == 0);
+            if is_later {
+                break;
+            }
+            taken += 1;
+            ready.extend(std::iter::once(next));
+        }
+        assert_eq!(taken, IN_A_ROW);
+    }
+
+    #[test]
+    fn second_rank_waits_if_its_share_of_the_round_is_used_up() {
+        let ready = ReadyConnections::default();
+        ready.push(connection(1));
+        assert!(ready.pop(false).is_none());
+        assert!(ready.pop(true).is_some_and(|(_, is_later)| is_later));
     }
 }

@@ -1,5 +1,6 @@
-//! The scheduling of threads: one thread does the I/O of all clients, workers run handlers, and a
-//! guard takes over the I/O if a handler blocks the reactor.
+//! The scheduling of threads: the reactor does the I/O of all clients, workers run handlers, and a
+//! guard takes over the I/O if a handler blocks the reactor. While handlers are long, workers do
+//! most of the I/O themselves.
 //!
 //! ```text
 //!           new              readable, writable, due
@@ -14,58 +15,69 @@
 //!
 //! Parking owns the connections waiting for their clients. A parked connection needs no thread.
 //!
+//! A thread sleeps (until it is woken), waits at the poller (for an arrival) or is awake. The last
+//! worker to fall asleep is the first to be woken.
+//!
 //! **The reactor is a role** ([`role`](crate::engine::pool::role)), held by one thread at any time:
-//! a worker or the guard. A worker holding the role sleeps in the poller until an arrival or a
-//! deadline. The worker takes each connection as far as possible without a handler: TLS handshakes,
-//! heads, gathered content, answers to slow readers, refusals. Under load the worker polls at least
-//! every millisecond. Each round first serves clients that have been answered before. A few new
-//! clients follow, and a few that have used up their quota of the round. A flood therefore delays
-//! no known client.
+//! a worker or the guard. A worker holding the role sleeps in the poller until an arrival, a
+//! deadline or a call. The worker takes each connection as far as possible without a handler: TLS
+//! handshakes, heads, gathered content, answers to slow readers, refusals. Under load the worker
+//! polls again after a millisecond. Each round begins with clients that have had an answer on their
+//! connection. A few others follow: new clients, clients with more input after 64 steps, and
+//! clients that sent their next request before they were parked. At least one connection in 33 is
+//! one of these. A flood of one kind therefore delays the other kind by a bounded time.
 //!
 //! **Short or long?** [`costs`](crate::engine::service::costs) keeps a moving average for each
-//! route, and one for all unknown routes. A route is short if the average is at most 100 us, answer
-//! included. Before the first measurement every route is long.
+//! route, and one shared by all routes not yet measured. A route is short if the average is at most
+//! 100 us, answer included. Before the first measurement every route is long.
 //!
 //! **While handlers are short** a worker holds the role and runs the handlers as well, because
-//! waking another thread would take longer. If one connection alone keeps the worker busy, the
-//! worker gives up the role and waits for that connection only. For a request of a long handler,
-//! the holder
+//! waking another thread would take longer. If one connection alone keeps the worker busy for nine
+//! requests in a row, the worker gives the role to the guard and stays with that connection, until
+//! the connection pauses for `keep_alive_grace` or a request is queued. For a request of a long
+//! handler, the holder
 //!
-//! 1. queues the request, wakes a sleeping worker and keeps the role, if other connections are
-//!    ready or the previous connection ran a short handler;
-//! 2. otherwise gives the role to the guard and runs the handler. The holder does the same if no
-//!    worker sleeps, but some wait at the poller.
+//! 1. gives the role to the guard and runs the handler, if no worker sleeps and some wait at the
+//!    poller;
+//! 2. otherwise queues the request, wakes a sleeping worker and keeps the role, if other
+//!    connections are ready, requests are queued, or the previous connection ran a short handler;
+//! 3. otherwise gives the role to the guard and runs the handler. A sleeping worker is sent to the
+//!    poller, or the guard polls.
 //!
-//! **While handlers are long** the guard holds the role, and an idle worker waits at the poller
-//! ([`waiters`](crate::engine::pool::waiters)) for one arrival. The kernel wakes one waiting worker
-//! for each arrival. The worker takes the connection as far as possible, runs the handler and
-//! answers: one wake-up per request, as with a thread per connection. The guard does not poll
-//! meanwhile, and handles the deadlines. The last worker to leave the poller wakes a sleeping
-//! worker to wait there. If none sleeps, the guard looks within a millisecond ([`standby`]), and
-//! polls if no worker has started work by then. While workers are busy and none waits, the guard
-//! queues arrivals every millisecond, if there are fewer workers than connections. Workers look at
-//! the queue before they go to the poller.
+//! **While handlers are long** the guard holds the role, and each worker without work waits at the
+//! poller ([`waiters`](crate::engine::pool::waiters)) for one arrival. The kernel wakes one waiting
+//! worker for each arrival. The worker takes the connection as far as possible, runs the handler
+//! and answers: one wake-up per request, as with a thread per connection. While workers wait at the
+//! poller, the guard only handles deadlines. The last worker to leave the poller wakes a sleeping
+//! worker to wait there. If none sleeps, the guard ([`standby`]) looks a millisecond later. If no
+//! worker has started work within the last millisecond, the guard polls and queues the arrivals.
+//! Otherwise a worker is about to return to the poller; the guard polls once a millisecond, and
+//! only if there are fewer workers than connections. Workers look at the queue before they go to
+//! the poller.
 //!
-//! A worker whose last route is short takes the role from the guard, because the next handler may
-//! be short, too. From then on idle workers sleep; a worker still at the poller leaves after the
-//! next arrival. The thread running a handler writes the answer; the reactor sends the rest of the
-//! answer to a slow client.
+//! A worker whose last request was for a short route takes the role from the guard, because the
+//! next handler may be short, too. From then on workers without work sleep; a worker still at the
+//! poller serves one more arrival first. The thread running a handler writes the answer. The rest
+//! of an answer to a slow client is sent by the thread that finds the socket writable.
 //!
 //! **The guard** ([`guard`]) is an extra thread that runs no handlers. The guard holds the role
 //! whenever no worker does, also at the start. A worker holding the role sets the guard's alarm
-//! before advancing a connection. If the worker is still at that connection a millisecond later,
-//! the guard seizes the role, and the worker goes on without the role. The route counts as long
-//! until the average has come down again. Handlers therefore delay I/O by a few milliseconds at
-//! most, even if every worker is in a handler. Without requests, threads wake only for deadlines.
+//! before advancing a connection, unless the alarm is set. If the worker is still at that
+//! connection a millisecond after the alarm, the guard seizes the role. The worker goes on without
+//! the role, and notices the loss when done with the connection. The route counts as long until the
+//! average, measured by workers, has come down again. Handlers therefore delay I/O by a few
+//! milliseconds at most, even if every worker is in a handler. Without requests, threads wake only
+//! for deadlines.
 //!
-//! **The pool** ([`shortage`]) grows if for a millisecond requests have been queued, or arrivals
-//! have waited, and no worker was free: by half the number of queued requests, at least one, every
-//! millisecond. The limits are `thread_pool_max` and the number of connections. The pool does not
-//! grow while as many awake workers as processors are outside handlers: these workers wait for a
-//! processor, as another worker would. If the pool cannot grow, a worker holding the role gives the
-//! role to the guard and takes requests from the queue. A request queued for
-//! `accepted_queue_timeout` gets a 503. While there are more workers than `thread_pool`, a worker
-//! idle for `thread_idle_timeout` leaves.
+//! **The pool** ([`shortage`]) grows once requests have been queued, or arrivals have waited, for a
+//! millisecond and no worker has been free: every millisecond by half the number of queued requests
+//! for which no worker is on the way. The limits are `thread_pool_max` and the number of
+//! connections. The pool does not grow while as many awake workers as processors are outside
+//! handlers: these workers wait for a processor, as another worker would. At a limit, or if the
+//! system refuses a thread, a worker holding the role gives the role to the guard and takes
+//! requests from the queue. A request queued for `accepted_queue_timeout` gets a 503. A worker that
+//! has been without work for `thread_idle_timeout` leaves, if there were more workers than
+//! `thread_pool` at the start of the wait.
 
 pub(in crate::engine) mod guard;
 mod lone;
