@@ -275,7 +275,10 @@ impl Engine {
         // No thread takes requests from the queue any more.
         let queued = std::iter::from_fn(|| pool.queue.take()).chain(pool.ready.drain());
         // A truncated answer must not look complete.
-        parked.iter().filter(|connection| connection.is_sending()).for_each(|connection| connection.stream.abort());
+        parked
+            .iter()
+            .filter(|connection| connection.is_sending())
+            .for_each(|connection| connection.transport.stream.abort());
         parked.into_iter().chain(queued).for_each(|connection| pool.part_with(connection));
         cut
     }

@@ -207,6 +207,7 @@ const FEATURES: &[(&str, &str)] = &[
 /// Files that are longer than [`LONGEST`] before their tests: how long they may be, and why.
 const LONG: &[(&str, usize, &str)] = &[
     ("settings/attributes.rs", 500, "one struct, with the documentation of each setting"),
+    ("engine/connection/turn.rs", 560, "every change of a connection's phase, in one place"),
     ("engine/reactor/mod.rs", 440, "a page on which thread runs next, and the rounds that do so"),
 ];
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
-use super::ClientConnection;
+use super::transport::Transport;
 use crate::engine::service::context::WorkerContext;
 use crate::engine::service::preemption::Waiting;
 use crate::engine::wire::input::{InputBuffer, Received};
@@ -41,6 +41,11 @@ pub(super) struct Reception {
 impl Reception {
     pub(super) fn new(decoder: Box<Decoder>, pace: Pace, wants_continue: bool) -> Self {
         Self { decoder, ahead: Vec::new(), pace, wants_continue }
+    }
+
+    /// Returns the bytes of memory held.
+    pub(super) fn held(&self) -> usize {
+        self.ahead.capacity() + self.decoder.held()
     }
 
     /// True if all remaining content is known to be in `input`.
@@ -80,42 +85,40 @@ pub(crate) enum ContentFailure {
     Gone,
 }
 
-impl ClientConnection {
-    /// Lends the receiving side to the content of a request.
-    pub(super) fn lend_content(&mut self, reception: Reception, context: &WorkerContext) -> RequestContent {
+impl RequestContent {
+    /// Lends the receiving side of a connection to the content of a request.
+    pub(super) fn lend(transport: &mut Transport, reception: Reception, context: &WorkerContext) -> Self {
         let Reception { decoder, ahead, pace, wants_continue } = reception;
-        RequestContent {
-            stream: Arc::clone(&self.stream),
-            input: mem::take(&mut self.input),
+        Self {
+            stream: Arc::clone(&transport.stream),
+            input: mem::take(&mut transport.input),
             decoder,
             ahead: ahead.into(),
             pace,
             waiting: Waiting::new(&context.service.preemption),
             wants_continue,
-            is_drained: self.is_drained,
+            is_drained: transport.is_drained,
             failure: None,
             received: 0,
             sent: 0,
         }
     }
 
-    /// Takes the receiving side back from the content.
-    pub(super) fn take_back(&mut self, content: RequestContent, context: &mut WorkerContext) -> Box<Decoder> {
-        if content.received > 0 {
+    /// Gives the receiving side back to the connection.
+    pub(super) fn give_back(self, transport: &mut Transport, context: &mut WorkerContext) -> Box<Decoder> {
+        if self.received > 0 {
             // The next head may have come with the content.
             context.meter.receive(false);
         }
-        context.counters.bytes_read.add(content.received);
-        context.counters.bytes_written.add(content.sent);
-        context.counters.content_read.add(content.decoder.produced());
-        self.input = content.input;
-        self.is_drained = content.is_drained;
-        self.has_ended = content.failure == Some(ContentFailure::Refused(ProtocolError::Truncated));
-        content.decoder
+        context.counters.bytes_read.add(self.received);
+        context.counters.bytes_written.add(self.sent);
+        context.counters.content_read.add(self.decoder.produced());
+        transport.input = self.input;
+        transport.is_drained = self.is_drained;
+        transport.has_ended = self.failure == Some(ContentFailure::Refused(ProtocolError::Truncated));
+        self.decoder
     }
-}
 
-impl RequestContent {
     /// Reads decoded content. `Ok(0)` is the end.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
@@ -322,6 +325,11 @@ struct Place {
 }
 
 impl Intake {
+    /// Lends the receiving side of a connection to the content of a request.
+    pub(super) fn lend(reception: Reception, transport: &mut Transport, context: &WorkerContext) -> Arc<Self> {
+        Arc::new(Self::new(Box::new(RequestContent::lend(transport, reception, context))))
+    }
+
     pub(crate) fn new(content: Box<RequestContent>) -> Self {
         Self { place: Mutex::new(Place { content: Some(content), is_over: false }) }
     }

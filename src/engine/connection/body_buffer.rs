@@ -8,26 +8,23 @@
 //! read if `body_buffer_size` is 0.
 
 use std::io;
-use std::mem;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::Method;
 
 use super::access_log::Line;
 use super::body::{DIRECT, Reception};
 use super::exchange::Pending;
-use super::linger::RefusedRequest;
-use super::phase::{Next, Reading, Step};
-use super::{ClientConnection, Phase, Verdict};
+use super::partial;
+use super::phase::Reading;
+use super::refusal::Refusal;
+use super::transport::Transport;
 use crate::engine::service::context::WorkerContext;
-use crate::engine::service::counters::Late;
 use crate::engine::wire::input::{InputBuffer, Received};
-use crate::engine::wire::pace::Pace;
-use crate::h1::decode::Decoder;
 use crate::h1::encode;
 use crate::h1::error::ProtocolError;
 use crate::h1::exchange::Exchange;
-use crate::h1::head::{RequestHead, Scan};
+use crate::h1::head::RequestHead;
 use crate::net::poll::Interest;
 use crate::net::stream::Stream;
 
@@ -44,115 +41,97 @@ pub(super) struct Gathering {
     below: Option<u64>,
 }
 
-impl ClientConnection {
-    /// Serves a request, at once if no content is to be waited for.
-    pub(super) fn begin(
-        &mut self,
-        head: RequestHead,
-        exchange: Exchange,
-        decoder: Option<Box<Decoder>>,
-        line: Line,
-        context: &mut WorkerContext,
-    ) -> Next {
-        let config = &context.config;
-        let reception = decoder.map(|decoder| {
-            let pace = Pace::new(config.body_timeout, config.minimum_rate);
-            Reception::new(decoder, pace, exchange.wants_continue())
-        });
-        match reception {
-            Some(mut reception) if config.body_buffer_size > 0 && !reception.is_within(&self.input) => {
-                // A client that has begun to send its content does not wait (RFC 9110 §10.1.1).
-                if mem::take(&mut reception.wants_continue) && self.input.is_empty() {
-                    encode::interim_continue(&mut context.gathered);
-                }
-                let below = self.stream.moved_below(Interest::Read);
-                Next::Content(Box::new(Gathering { head, exchange, reception, line, since: None, below }))
-            }
-            reception => self.admit(Pending { head, exchange, reception, line }, context),
-        }
-    }
-
-    /// Buffers received content, and serves the request once complete or the buffer is full.
-    pub(super) fn gather(&mut self, context: &mut WorkerContext, reading: &mut Reading) -> Step {
-        let Phase::Content(gathering) = &mut self.phase else { return Step::On };
-        let most = context.config.body_buffer_size;
-        match gathering.take_in(&mut self.input, most) {
-            // Memory is short: the handler runs, and this worker waits for the content.
-            Ok(false) if gathering.is_in_excess(context) => {}
-            // The last read filled its buffer. More input is there, received straight into `ahead`.
-            Ok(false) if *reading == Reading::Possible && gathering.is_plain(most) => {
-                match gathering.receive(&self.stream, most) {
-                    Ok(received) if received.count > 0 => {
-                        context.counters.bytes_read.add(received.count as u64);
-                        self.is_drained = received.is_all;
-                        *reading = Reading::after(self.is_drained);
-                        return Step::On;
-                    }
-                    // The next ordinary read meets the same condition.
-                    Ok(_) | Err(_) => return Step::Starved,
-                }
-            }
-            Ok(false) => return Step::Starved,
-            Ok(true) => {}
-            Err(error) => return Step::Verdict(self.refuse_present(error, context)),
-        }
-        let Some(gathering) = self.take_gathering() else { return Step::On };
-        let Gathering { head, exchange, reception, line, .. } = *gathering;
-        let next = self.admit(Pending { head, exchange, reception: Some(reception), line }, context);
-        *reading = Reading::after(self.is_drained);
-        self.settle(next, context)
-    }
-
-    /// Begins to wait for more content, or refuses the request if the client's time is spent.
-    pub(super) fn await_content(&mut self, context: &mut WorkerContext) -> Verdict {
-        let Phase::Content(gathering) = &mut self.phase else { return Verdict::Park };
-        if let (Some(before), Some(now)) = (&mut gathering.below, self.stream.moved_below(Interest::Read)) {
-            gathering.reception.pace.moved_to(now, before);
-        }
-        match gathering.reception.pace.left() {
-            Some(left) => {
-                let now = Instant::now();
-                gathering.since = Some(now);
-                self.deadline = now + left;
-                Verdict::Park
-            }
-            None => self.refuse_present(ProtocolError::Timeout, context),
-        }
-    }
-
-    /// Refuses the request being received.
-    pub(super) fn refuse_present(&mut self, error: ProtocolError, context: &mut WorkerContext) -> Verdict {
-        match self.take_gathering() {
-            Some(gathering) => {
-                context.counters.count_content(error);
-                context.counters.content_read.add(gathering.reception.decoder.produced());
-                let is_head = gathering.head.method == Method::HEAD;
-                self.refuse_as(gathering.line, RefusedRequest { error, is_head }, context)
-            }
-            None => {
-                if error == ProtocolError::Timeout {
-                    context.counters.count_late(Late::Head);
-                }
-                self.refuse(error, context)
-            }
-        }
-    }
-
-    fn take_gathering(&mut self) -> Option<Box<Gathering>> {
-        match mem::replace(&mut self.phase, Phase::Head(Scan::default())) {
-            Phase::Content(gathering) => Some(gathering),
-            other => {
-                self.phase = other;
-                None
-            }
-        }
-    }
+/// The progress of buffering content.
+pub(super) enum Buffered {
+    /// The handler may run.
+    Enough,
+    /// Content was received, and more may be there.
+    Some,
+    /// The client has to send more.
+    Starved,
+    /// The content is malformed or too large.
+    Refused(ProtocolError),
 }
 
 impl Gathering {
+    /// Begins to buffer the content of a request.
+    pub(super) fn begin(
+        head: RequestHead,
+        exchange: Exchange,
+        mut reception: Reception,
+        line: Line,
+        transport: &Transport,
+        context: &mut WorkerContext,
+    ) -> Self {
+        // A client that has begun to send its content does not wait (RFC 9110 §10.1.1).
+        if std::mem::take(&mut reception.wants_continue) && transport.input.is_empty() {
+            encode::interim_continue(&mut context.gathered);
+        }
+        let below = transport.stream.moved_below(Interest::Read);
+        Self { head, exchange, reception, line, since: None, below }
+    }
+
+    /// Buffers received content.
+    pub(super) fn advance(
+        &mut self,
+        transport: &mut Transport,
+        reading: &mut Reading,
+        context: &WorkerContext,
+    ) -> Buffered {
+        let most = context.config.body_buffer_size;
+        match self.take_in(&mut transport.input, most) {
+            Err(error) => Buffered::Refused(error),
+            Ok(true) => Buffered::Enough,
+            // Memory is short: the handler runs, and this worker waits for the content.
+            Ok(false) if partial::is_excess(self.held(), &context.service) => Buffered::Enough,
+            // The last read filled its buffer. More input is there, received straight into `ahead`.
+            Ok(false) if *reading == Reading::Possible && self.is_plain(most) => {
+                match self.receive(&transport.stream, most) {
+                    Ok(received) if received.count > 0 => {
+                        context.counters.bytes_read.add(received.count as u64);
+                        transport.is_drained = received.is_all;
+                        *reading = Reading::after(received.is_all);
+                        Buffered::Some
+                    }
+                    // The next ordinary read meets the same condition.
+                    Ok(_) | Err(_) => Buffered::Starved,
+                }
+            }
+            Ok(false) => Buffered::Starved,
+        }
+    }
+
+    /// Begins to wait for more content. Returns the time left to the client; `None` if it is spent.
+    pub(super) fn wait(&mut self, transport: &Transport, now: Instant) -> Option<Duration> {
+        if let (Some(before), Some(moved)) = (&mut self.below, transport.stream.moved_below(Interest::Read)) {
+            self.reception.pace.moved_to(moved, before);
+        }
+        let left = self.reception.pace.left()?;
+        self.since = Some(now);
+        Some(left)
+    }
+
     /// Restarts the wait. The time until now was spent on sending, perhaps of `100 Continue`.
     pub(super) fn restart_wait(&mut self) {
         self.since = None;
+    }
+
+    /// Ends the buffering: the handler reads the rest.
+    pub(super) fn end(self) -> Pending {
+        let Self { head, exchange, reception, line, .. } = self;
+        Pending { head, exchange, reception: Some(reception), line }
+    }
+
+    /// Counts the content as refused. Returns the refusal of the request.
+    pub(super) fn refuse(self, error: ProtocolError, context: &WorkerContext) -> Refusal {
+        context.counters.count_content(error);
+        context.counters.content_read.add(self.reception.decoder.produced());
+        Refusal { error, is_head: self.head.method == Method::HEAD, line: self.line }
+    }
+
+    /// Returns the bytes of memory held.
+    pub(super) fn held(&self) -> usize {
+        self.head.held() + self.reception.held() + self.line.held()
     }
 
     /// True if the next bytes are plain content, and enough for a direct read.

@@ -10,20 +10,17 @@ use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 
-use super::ClientConnection;
 use super::body::{Intake, UnreadContent};
-use super::exchange::contained;
-use super::finished::Answer;
+use super::transport::Transport;
 use crate::config::Config;
 use crate::engine::service::context::{Clock, Service, WorkerContext};
 use crate::engine::service::counters::Counter;
 use crate::engine::wire::output::Output;
 use crate::engine::wire::pace::Pace;
-use crate::engine::wire::remainder::Remainder;
-use crate::engine::wire::response::{self as writing, Begun, Sent};
+use crate::engine::wire::response::Begun;
 use crate::h1::encode;
 use crate::h1::exchange::{CloseReason, Exchange};
-use crate::message::{Request, Response, early};
+use crate::message::{Request, early};
 use crate::net::stream::Stream;
 use crate::sync::Mutex;
 
@@ -56,21 +53,22 @@ struct Side {
     failed: Option<io::ErrorKind>,
 }
 
-impl ClientConnection {
-    /// Lends the sending side to the handler of `request`, if the handler may begin early.
-    pub(super) fn lend_output(
-        &self,
+impl EarlyResponse {
+    /// Lends the sending side over `stream` to the handler of `request`, if the handler may begin
+    /// early.
+    pub(super) fn lend(
+        stream: &Arc<Stream>,
         request: &mut Request,
         exchange: &Exchange,
         intake: Option<&Arc<Intake>>,
         context: &mut WorkerContext,
-    ) -> Option<Arc<EarlyResponse>> {
+    ) -> Option<Arc<Self>> {
         if !context.service.handler.begins_early() {
             return None;
         }
         let config = Arc::clone(&context.config);
         let side = Side {
-            stream: Arc::clone(&self.stream),
+            stream: Arc::clone(stream),
             pace: Pace::new(config.write_timeout, config.minimum_rate),
             config,
             service: Arc::clone(&context.service),
@@ -81,100 +79,41 @@ impl ClientConnection {
             failed: None,
         };
         let place = Mutex::new(Place { side: Some(Box::new(side)), is_over: false });
-        let early = Arc::new(EarlyResponse { place, written: Counter::default() });
+        let early = Arc::new(Self { place, written: Counter::default() });
         request.extensions_mut().insert(Arc::clone(&early) as Arc<dyn early::EarlyOutput>);
         Some(early)
     }
 
-    /// Sends the handler's response, or the rest of a begun answer. `None` is a panic.
-    pub(super) fn answer_after(
-        &mut self,
-        early: Option<Arc<EarlyResponse>>,
-        response: Option<Response>,
-        exchange: &mut Exchange,
-        intake: Option<&Arc<Intake>>,
-        is_head: bool,
-        context: &mut WorkerContext,
-    ) -> io::Result<(Answer, Option<Remainder>)> {
-        let ended = early.map(|early| {
-            let side = early.end();
-            // A thread still sending breaks the rule. Later bytes are not counted.
-            context.counters.bytes_written.add(early.written.get());
-            side
-        });
-        let begun = match ended {
-            None => None,
-            Some(Some(side)) => {
-                context.gathered = side.gathered;
-                if side.begun.is_some() {
-                    let asked = exchange.close_reason();
-                    *exchange = side.exchange;
-                    asked.into_iter().for_each(|reason| exchange.close(reason));
-                }
-                match (side.failed, side.begun) {
-                    (Some(kind), begun) => {
-                        begun.iter().for_each(|begun| begun.cut(&self.output(context)));
-                        Some(Err(kind.into()))
-                    }
-                    (None, begun) => begun.map(Ok),
-                }
-            }
-            Some(None) => {
-                self.stream.abort();
-                Some(Err(io::Error::other("its handler has returned while another thread was sending")))
-            }
-        };
-        match (begun, response) {
-            (None, response) => self.answer(response.unwrap_or_else(panicked), exchange, intake, is_head, context),
-            (Some(Ok(begun)), Some(response)) => self.resume(begun, response, exchange, context),
-            (Some(begun), response) => {
-                if !contained(|| drop(response)) {
-                    context.counters.panics.add(1);
-                }
-                begun.and_then(|begun| {
-                    begun.cut(&self.output(context));
-                    Err(io::Error::other("a handler panicked in the middle of its answer"))
-                })
-            }
-        }
-    }
-
-    /// Sends the rest of a begun answer.
-    fn resume(
+    /// Takes the sending side back after the handler has returned. Returns the answer, or the
+    /// error, if the handler has begun one.
+    pub(super) fn give_back(
         &self,
-        begun: Begun,
-        response: Response,
+        transport: &Transport,
         exchange: &mut Exchange,
         context: &mut WorkerContext,
-    ) -> io::Result<(Answer, Option<Remainder>)> {
-        let status = begun.status;
-        let mut scratch = mem::take(&mut context.scratch);
-        let shutdown = Arc::clone(&context.service.shutdown);
-        let mut output = self.output(context);
-        let sent = writing::caught(|| {
-            writing::resume(&mut output, exchange, begun, response.into_body(), &mut scratch, &shutdown)
-        });
-        context.scratch = scratch;
-        let Some(sent) = sent else {
-            context.counters.panics.add(1);
-            return Err(io::Error::other("a body panicked"));
+    ) -> Option<io::Result<Begun>> {
+        let side = self.end();
+        // A thread still sending breaks the rule. Later bytes are not counted.
+        context.counters.bytes_written.add(self.written.get());
+        let Some(side) = side else {
+            transport.stream.abort();
+            return Some(Err(io::Error::other("its handler has returned while another thread was sending")));
         };
-        match sent? {
-            Sent::Whole(length) => Ok((Answer { status, length, upgrade: None }, None)),
-            Sent::Partly(rest, length) => Ok((Answer { status, length, upgrade: None }, Some(rest))),
-            Sent::Unsent(error) => Err(io::Error::other(error)),
+        context.gathered = side.gathered;
+        if side.begun.is_some() {
+            let asked = exchange.close_reason();
+            *exchange = side.exchange;
+            asked.into_iter().for_each(|reason| exchange.close(reason));
+        }
+        match (side.failed, side.begun) {
+            (Some(kind), begun) => {
+                begun.iter().for_each(|begun| begun.cut(&transport.output(context)));
+                Some(Err(kind.into()))
+            }
+            (None, begun) => begun.map(Ok),
         }
     }
-}
 
-/// Returns the answer to a request whose handler has panicked.
-fn panicked() -> Response {
-    let mut response = Response::new("internal server error\n".into());
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response
-}
-
-impl EarlyResponse {
     /// Takes the side back when the handler has returned; `None` if another thread is sending.
     fn end(&self) -> Option<Box<Side>> {
         let mut place = self.place.lock();
@@ -261,9 +200,9 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::engine::connection::Verdict;
+    use crate::engine::connection::{ClientConnection, Verdict};
     use crate::engine::service::counters::Counters;
-    use crate::message::Handler;
+    use crate::message::{Handler, Response};
     use crate::settings::Settings;
 
     /// Sends from another thread, and reads the worker's counters before returning.

@@ -6,18 +6,26 @@ use http::StatusCode;
 
 use super::access_log::Line;
 use super::phase::Next;
-use super::sending::Then;
-use super::{ClientConnection, Verdict};
 use crate::engine::service::context::WorkerContext;
+use crate::engine::wire::input::InputBuffer;
 use crate::h1::decode::Decoder;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::body::Upgrade;
 
-impl ClientConnection {
-    /// Returns the step after an answer is sent or gathered.
-    pub(super) fn conclude(&mut self, done: FinishedExchange, context: &mut WorkerContext) -> Next {
-        let FinishedExchange { exchange, content, answer, line } = done;
-        self.answered += 1;
+/// An exchange whose answer is complete, but perhaps unsent.
+#[derive(Debug)]
+pub(super) struct FinishedExchange {
+    pub(super) exchange: Exchange,
+    pub(super) content: Unread,
+    pub(super) answer: Answer,
+    pub(super) line: Line,
+}
+
+impl FinishedExchange {
+    /// Counts and logs the answer, which is sent or gathered. Returns the next step of the
+    /// connection; `input` is the input behind the request.
+    pub(super) fn conclude(self, input: &InputBuffer, context: &mut WorkerContext) -> Next {
+        let Self { exchange, content, answer, line } = self;
         if !context.service.is_over() {
             context.counters.answered.add(1);
             context.counters.count_answer(answer.status);
@@ -31,43 +39,25 @@ impl ClientConnection {
         line.end(Some((answer.status, answer.length)));
         if let Unread::Elsewhere = content {
             // Another thread still reads the content, so the next request cannot be found.
-            return Next::Verdict(Verdict::Close);
+            return Next::Close;
         }
         if let Some(upgrade) = answer.upgrade {
-            return Next::Verdict(Verdict::Upgrade(upgrade));
+            return Next::Upgrade(upgrade);
         }
-        self.next(&exchange, content, context)
-    }
-
-    /// Returns the step after the end of an exchange.
-    fn next(&mut self, exchange: &Exchange, content: Unread, context: &mut WorkerContext) -> Next {
-        if let Some(reason) = exchange.close_reason() {
+        let reason = exchange.close_reason();
+        if let Some(reason) = reason {
             log::trace!("closing after this exchange: {reason:?}");
         }
-        let is_expected =
-            matches!(exchange.close_reason(), Some(CloseReason::ClientAsked | CloseReason::ClientVersion));
+        let is_expected = matches!(reason, Some(CloseReason::ClientAsked | CloseReason::ClientVersion));
         match content {
             Unread::Nothing if exchange.is_persistent() => Next::Head,
             Unread::Here { decoder, failed: false } if exchange.is_persistent() => Next::Drain(decoder),
             // The client expected the close, and a close with no unread input causes no reset.
-            Unread::Nothing if is_expected && self.input.is_empty() => {
-                Next::Verdict(self.flush_then(Then::Close, context))
-            }
-            _ => Next::Verdict(self.begin_linger(context)),
+            Unread::Nothing if is_expected && input.is_empty() => Next::Finish,
+            _ => Next::Linger,
         }
     }
-}
 
-/// An exchange whose answer is complete, but perhaps unsent.
-#[derive(Debug)]
-pub(super) struct FinishedExchange {
-    pub(super) exchange: Exchange,
-    pub(super) content: Unread,
-    pub(super) answer: Answer,
-    pub(super) line: Line,
-}
-
-impl FinishedExchange {
     /// Counts and logs the answer as broken off.
     pub(super) fn break_off(self, context: &mut WorkerContext) {
         break_off(self.line, context);

@@ -1,93 +1,70 @@
-//! One connection from first byte to last: the states and the steps of the worker.
+//! One connection from first byte to last.
 //!
-//! ```text
-//!   Proxy (only behind one, only once)
-//!     ▼
-//!   Handshake (only with TLS, only once)
-//!     ▼     head          content there             answer out
-//!   ┌──► Head ───► Content ──► Ready ──► exchange ──► Send ──┐
-//!   │     │ ▲         │          │           │ content left  │
-//!   │     │ └ parked  │ refused  │ 503       ▼ unread        │
-//!   │     ▼           ▼          ▼         Drain ────────────┤
-//!   │   Linger ◄──────┴──────────┴───────────┘ too much      │
-//!   │     └──────────────────► closed                        │
-//!   └────────────────────────────────────────────────────────┘
-//! ```
-//!
-//! Every state but the exchange itself is resumable. When input runs out,
-//! [`ClientConnection::advance`] returns and the connection is parked, without a thread. A deadline
-//! belongs to a state and does not move when a byte arrives.
+//! | file | what it does |
+//! |---|---|
+//! | [`turn`] | every change of a connection's phase: the page to read first |
+//! | [`exchange`] | the whole of one exchange: parse, believe, judge, gather, admit, handle, answer, settle |
+//! | [`phase`] | the phases, and the ways out of each |
+//! | [`transport`], [`client`] | the socket with its input; the peer, or the client behind a proxy |
+//! | [`handshake`], [`body_buffer`], [`sending`], [`linger`] | the phases that wait for the client |
+//! | [`handle`], [`answer`], [`early`], [`finished`] | the call of a handler; the answer, begun early or not; the end of an exchange |
+//! | [`body`], [`upgrade`] | content read by a handler; connections that leave HTTP |
+//! | [`refusal`], [`partial`], [`access_log`] | answers of the server itself; the bound of incomplete requests; the log |
 
 pub(in crate::engine) mod access_log;
+mod answer;
 pub(in crate::engine) mod body;
-pub(in crate::engine) mod body_buffer;
-pub(in crate::engine) mod early;
-pub(in crate::engine) mod exchange;
-pub(in crate::engine) mod expiry;
-pub(in crate::engine) mod finished;
-pub(in crate::engine) mod handshake;
-pub(in crate::engine) mod linger;
-pub(in crate::engine) mod partial;
-pub(in crate::engine) mod phase;
-pub(in crate::engine) mod proxy;
-pub(in crate::engine) mod sending;
-pub(in crate::engine) mod upgrade;
+mod body_buffer;
+mod client;
+mod early;
+mod exchange;
+mod finished;
+mod handle;
+mod handshake;
+mod linger;
+mod partial;
+mod phase;
+mod refusal;
+mod sending;
+mod transport;
+mod turn;
+mod upgrade;
 
-use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use http::Extensions;
-
+use self::client::Client;
 use self::phase::Phase;
 pub(crate) use self::phase::Verdict;
-use self::phase::{Next, Reading, Step};
-use self::proxy::Proxied;
+use self::transport::Transport;
 use crate::address::Peer;
 use crate::config::Config;
 use crate::engine::service::budget::Reservation;
-use crate::engine::service::context::{Service, WorkerContext};
-use crate::engine::service::counters::Counter;
+use crate::engine::service::counters::Late;
 use crate::engine::service::open::{OpenConnections, Ticket};
-use crate::engine::wire::input::InputBuffer;
-use crate::engine::wire::output::Output;
-use crate::engine::wire::pace::Pace;
-use crate::h1::error::ProtocolError;
 use crate::h1::head::Scan;
 use crate::net::poll::Interest;
-use crate::net::stream::{Stream, would_wait};
+use crate::net::stream::Stream;
 use crate::net::tls::secure::Secure;
-use crate::proxy::header::HeaderRefusal;
 
 /// A connection and its state. The one owner at any time is the queue, a worker, or parking.
 #[derive(Debug)]
 pub(crate) struct ClientConnection {
-    pub(in crate::engine) stream: Arc<Stream>,
-    /// The address of the peer, or of the client if a proxy has announced one.
-    peer: Option<Peer>,
-    proxied: Proxied,
-    pub(in crate::engine) input: InputBuffer,
+    pub(in crate::engine) transport: Transport,
+    pub(in crate::engine) client: Client,
     phase: Phase,
     /// The deadline of the present phase.
     pub(in crate::engine) deadline: Instant,
     /// True if `deadline` is set. Between two requests the deadline is set only when a wait begins.
     is_timed: bool,
-    /// True if the last read emptied the socket, so that the poller will report new input.
-    is_drained: bool,
     /// True if input has been reported since the last read.
     is_likely: bool,
-    /// True if the end of the client's input has been read.
-    has_ended: bool,
     /// True if the deadline has passed and a worker is to read once more.
     is_overdue: bool,
     /// True if the last handler took long: a worker reads the next request.
     was_slow: bool,
     /// The number of requests answered.
     pub(in crate::engine) answered: u64,
-    /// The extensions that describe the connection, kept from the last request for the next.
-    pub(in crate::engine) extensions: Extensions,
-    /// Bytes received and sent below TLS, as already counted.
-    below: [u64; 2],
     /// The slot in parking, once the connection has been parked.
     pub(in crate::engine) slot: Option<u64>,
     /// The readiness watched for by parking.
@@ -98,26 +75,28 @@ pub(crate) struct ClientConnection {
     reservation: Option<Reservation>,
 }
 
+/// The action for a connection whose deadline has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expired {
+    Close,
+    /// A worker reads once more and decides.
+    LastLook,
+}
+
 impl ClientConnection {
     /// Returns a connection accepted at `now`.
     pub(crate) fn new(stream: Stream, peer: Option<Peer>, now: Instant, config: &Config) -> Self {
         let patience = if stream.secure().is_some() { config.handshake_timeout } else { config.header_timeout };
         Self {
-            phase: if config.proxy_protocol { Phase::Proxy } else { Phase::first(&stream) },
-            stream: Arc::new(stream),
-            proxied: Proxied::new(config.trust.as_ref(), peer.as_ref()),
-            peer,
-            input: InputBuffer::default(),
+            phase: if config.proxy_protocol { Phase::Proxy } else { Self::first_phase(&stream) },
+            transport: Transport::new(stream),
+            client: Client::new(peer, config.trust.as_ref()),
             deadline: now + patience,
             is_timed: true,
-            is_drained: false,
             is_likely: false,
-            has_ended: false,
             is_overdue: false,
             was_slow: false,
             answered: 0,
-            extensions: Extensions::new(),
-            below: [0; 2],
             slot: None,
             watched: Interest::Read,
             ticket: None,
@@ -125,14 +104,12 @@ impl ClientConnection {
         }
     }
 
-    /// Returns the deadline of the present phase.
-    pub(in crate::engine) fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
-    /// True if the connection is between two requests, with no byte of the next received.
-    pub(in crate::engine) fn is_idle(&self) -> bool {
-        self.answered > 0 && matches!(&self.phase, Phase::Head(scan) if !scan.has_begun())
+    /// Returns the first phase of a connection over `stream`, after any PROXY header.
+    fn first_phase(stream: &Stream) -> Phase {
+        match stream.secure() {
+            Some(_) => Phase::Handshake(Interest::Read),
+            None => Phase::Head(Scan::default()),
+        }
     }
 
     /// Counts the connection in `open` until the connection is dropped.
@@ -142,21 +119,19 @@ impl ClientConnection {
 
     /// Returns all output of a connection in memory.
     pub(crate) fn answered_in_memory(&self) -> Vec<u8> {
-        match self.stream.secure().map_or(&*self.stream, Secure::inner) {
+        let stream = &self.transport.stream;
+        match stream.secure().map_or(&**stream, Secure::inner) {
             Stream::Script(script) => script.answered(),
             Stream::Tcp(_) | Stream::Unix(_) | Stream::Tls(_) => Vec::new(),
         }
     }
 
-    /// True if a worker should read the next request, because the handler is likely to take long.
-    pub(in crate::engine) fn is_for_worker(&self) -> bool {
-        self.was_slow && !self.is_overdue && self.is_idle()
-    }
+    // ---- input reported by the poller ----
 
     /// Notes that input may have arrived since the last read. A report may concern input that has
     /// been read meanwhile.
     pub(in crate::engine) fn note_input(&mut self) {
-        self.is_drained = false;
+        self.transport.is_drained = false;
     }
 
     /// Notes that input is likely enough for the next read to wait briefly.
@@ -164,215 +139,86 @@ impl ClientConnection {
         self.is_likely = true;
     }
 
+    /// Notes that the deadline has passed, and returns the action.
+    ///
+    /// An idle connection ends without an error. A missing or incomplete head or content is
+    /// answered with `408`. Input received before a worker reads is in time.
+    pub(crate) fn overdue(&mut self) -> Expired {
+        let is_optional = self.is_idle() || matches!(self.phase, Phase::Drain(_) | Phase::Linger(_));
+        self.is_overdue = !is_optional || self.has_unread_input();
+        if self.is_overdue { Expired::LastLook } else { Expired::Close }
+    }
+
+    /// Returns the timeout to count if [`overdue`](Self::overdue) says `Close`.
+    pub(crate) fn late(&self) -> Late {
+        if self.is_idle() { Late::Idle } else { Late::Linger }
+    }
+
+    // ---- the present phase ----
+
+    /// Returns the deadline of the present phase.
+    pub(in crate::engine) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     /// Returns the readiness the connection waits for.
     pub(in crate::engine) fn interest(&self) -> Interest {
         match self.phase {
-            Phase::Send(_) => Interest::Write,
+            Phase::Send(..) => Interest::Write,
             Phase::Handshake(interest) => interest,
             _ => Interest::Read,
         }
     }
 
+    /// True if the connection is between two requests, with no byte of the next received.
+    pub(in crate::engine) fn is_idle(&self) -> bool {
+        self.answered > 0 && self.phase.is_unbegun_head()
+    }
+
+    /// True if no byte of a PROXY header, of a TLS handshake, or of a first head has come.
+    pub(in crate::engine) fn is_silent(&self) -> bool {
+        let has_begun = match &self.phase {
+            Phase::Proxy => !self.transport.input.is_empty(),
+            Phase::Handshake(_) => self.transport.stream.moved_below(Interest::Read).is_some_and(|bytes| bytes > 0),
+            phase => !phase.is_unbegun_head(),
+        };
+        self.answered == 0 && !has_begun
+    }
+
     /// True if the connection is in the middle of an exchange. A stop lets the exchange finish.
     pub(in crate::engine) fn is_under_way(&self) -> bool {
-        matches!(self.phase, Phase::Content(_) | Phase::Ready(_) | Phase::Send(_))
+        matches!(self.phase, Phase::Content(_) | Phase::Ready(_) | Phase::Send(..))
     }
 
     /// True if an answer waits for the client to read.
     pub(in crate::engine) fn is_sending(&self) -> bool {
-        matches!(self.phase, Phase::Send(_))
+        matches!(self.phase, Phase::Send(..))
     }
 
-    /// Advances the connection while there is input, then sends the gathered output.
-    pub(crate) fn advance(&mut self, context: &mut WorkerContext) -> Verdict {
-        context.meter.turn();
-        self.reservation = None;
-        let is_last_look = mem::take(&mut self.is_overdue);
-        if is_last_look {
-            self.is_drained = false;
-        }
-        let deadline = self.deadline;
-        self.input.lend(&mut context.spare);
-        let mut verdict = self.run(context);
-        if is_last_look && self.deadline == deadline && matches!(verdict, Verdict::Park) {
-            verdict = self.give_up_waiting(context);
-        }
-        if !context.gathered.is_empty() {
-            verdict = self.flush_after(verdict, context);
-        }
-        context.meter.leave(&context.counters);
-        self.note_below(context);
-        self.tidy(context);
-        if matches!(verdict, Verdict::Park) {
-            verdict = self.find_room(context);
-        }
-        self.weigh(context);
-        verdict
+    /// True if a worker should read the next request, because the handler is likely to take long.
+    pub(in crate::engine) fn is_for_worker(&self) -> bool {
+        self.was_slow && !self.is_overdue && self.is_idle()
     }
 
-    /// Frees buffer memory not needed for unread input.
-    fn tidy(&mut self, context: &mut WorkerContext) {
-        if self.input.is_empty() {
-            self.input.give_back(&mut context.spare);
-        } else {
-            self.input.shrink();
-        }
+    /// True if a stop leaves the connection time to end. Closing now, while the client may still be
+    /// sending, would cause a reset.
+    pub(in crate::engine) fn is_to_end_well(&self) -> bool {
+        self.is_under_way() || matches!(self.phase, Phase::Linger(_) | Phase::Drain(_))
     }
 
-    fn run(&mut self, context: &mut WorkerContext) -> Verdict {
-        let mut reading =
-            if mem::take(&mut self.is_likely) { Reading::Expected } else { Reading::after(self.is_drained) };
-        if matches!(self.phase, Phase::Send(_)) {
-            // A report of room to write may come with input.
-            reading = Reading::Possible;
-        }
-        for _ in 0..SHARE {
-            let stepped = match &mut self.phase {
-                Phase::Proxy => self.proxy_header(context),
-                Phase::Handshake(_) => self.shake_hands(context, &mut reading),
-                Phase::Head(_) => self.head(context, &mut reading),
-                Phase::Content(_) => self.gather(context, &mut reading),
-                Phase::Ready(_) => self.take_turn(context, &mut reading),
-                Phase::Send(_) => self.send(context),
-                Phase::Drain { .. } => self.drain(context),
-                Phase::Linger { .. } => self.linger(),
-            };
-            match stepped {
-                Step::Verdict(verdict) => return verdict,
-                Step::On => {}
-                Step::Starved => {
-                    if let Err(verdict) = self.fill(context, &mut reading) {
-                        return if let Verdict::Park = verdict { self.pause(context) } else { verdict };
-                    }
-                }
-            }
-        }
-        Verdict::Again
+    /// True if the socket has input or the end of input to read.
+    pub(in crate::engine) fn has_unread_input(&self) -> bool {
+        matches!(self.transport.stream.wait(Interest::Read, Duration::ZERO), Ok(true))
     }
 
-    /// Begins to wait for input and sets the deadline of the wait.
-    fn pause(&mut self, context: &mut WorkerContext) -> Verdict {
-        match &self.phase {
-            Phase::Content(_) => self.await_content(context),
-            Phase::Head(_) if !self.is_timed => {
-                self.deadline = Instant::now() + context.config.keep_alive_timeout;
-                self.is_timed = true;
-                Verdict::Park
-            }
-            _ => Verdict::Park,
-        }
-    }
-
-    /// Scans for a head and serves the request.
-    fn head(&mut self, context: &mut WorkerContext, reading: &mut Reading) -> Step {
-        let Phase::Head(scan) = &mut self.phase else { return Step::On };
-        let had_begun = scan.has_begun();
-        match scan.advance(self.input.unread(), &context.head_limits()) {
-            Err(error) => Step::Verdict(self.refuse(error, context)),
-            Ok(None) => {
-                if scan.has_begun() && !had_begun && self.answered > 0 {
-                    self.deadline = Instant::now() + context.config.header_timeout;
-                    self.is_timed = true;
-                }
-                Step::Starved
-            }
-            Ok(Some(length)) => {
-                let next = self.exchange(length, context);
-                *reading = Reading::after(self.is_drained);
-                self.settle(next, context)
-            }
-        }
-    }
-
-    fn settle(&mut self, next: Next, context: &mut WorkerContext) -> Step {
-        let config = &context.config;
-        match next {
-            Next::Head => {
-                self.phase = Phase::Head(Scan::default());
-                self.is_timed = false;
-                Step::On
-            }
-            Next::Content(gathering) => {
-                self.phase = Phase::Content(gathering);
-                Step::On
-            }
-            Next::Ready(pending, verdict) => {
-                self.phase = Phase::Ready(pending);
-                Step::Verdict(verdict)
-            }
-            Next::Drain(decoder) => {
-                self.phase = Phase::Drain { decoder, left: config.max_drain_size };
-                self.deadline = Instant::now() + config.linger_timeout;
-                Step::On
-            }
-            Next::Verdict(verdict) => Step::Verdict(verdict),
-        }
-    }
-
-    /// Reads more input. Returns the verdict as `Err` if no input is available now.
-    fn fill(&mut self, context: &mut WorkerContext, reading: &mut Reading) -> Result<(), Verdict> {
-        if *reading == Reading::Reported {
-            return Err(Verdict::Park);
-        }
-        if !context.gathered.is_empty() {
-            match self.output(context).flush_some() {
-                // All answers made so far are sent.
-                Ok(true) => context.meter.settle(&context.counters),
-                Ok(false) => return Err(self.leave_and_resume(context)),
-                Err(_) => return Err(Verdict::Close),
-            }
-        }
-        let read = match reading {
-            Reading::Expected => self.input.read(&self.stream),
-            Reading::Possible | Reading::Reported => self.input.try_read(&self.stream),
-        };
-        match read {
-            Ok(received) if received.count > 0 => {
-                context.counters.bytes_read.add(received.count as u64);
-                context.meter.receive(*reading == Reading::Expected);
-                self.is_drained = received.is_all;
-                *reading = Reading::after(self.is_drained);
-                Ok(())
-            }
-            Err(error) if would_wait(&error) => {
-                self.is_drained = true;
-                Err(Verdict::Park)
-            }
-            Ok(_) => {
-                self.has_ended = true;
-                match &self.phase {
-                    Phase::Proxy if !self.input.is_empty() => {
-                        Err(self.refuse_header(HeaderRefusal::Truncated, context))
-                    }
-                    // The client may have half-closed only, and still read an answer.
-                    Phase::Head(scan) if scan.has_begun() => Err(self.refuse(ProtocolError::Truncated, context)),
-                    Phase::Content(_) => Err(self.refuse_present(ProtocolError::Truncated, context)),
-                    _ => Err(Verdict::Close),
-                }
-            }
-            Err(_) => Err(Verdict::Close),
-        }
-    }
-
-    fn output<'a>(&'a self, context: &'a mut WorkerContext) -> Output<'a> {
-        let WorkerContext { gathered, counters, service, config, .. } = context;
-        self.output_of(gathered, &counters.bytes_written, service, config)
-    }
-
-    /// Returns the output for the `gathered` bytes.
-    fn output_of<'a>(
-        &'a self,
-        gathered: &'a mut Vec<u8>,
-        written: &'a Counter,
-        service: &'a Service,
-        config: &Config,
-    ) -> Output<'a> {
-        let pace = Pace::new(config.write_timeout, config.minimum_rate);
-        let stays = service.is_over() || service.answer_memory.is_full();
-        let output = Output::over(&self.stream, pace, gathered, written, &service.preemption);
-        if stays { output } else { output.leaving() }
+    /// True if the connection waits for a head, or the rest of one, so another engine may take
+    /// over.
+    pub(in crate::engine) fn may_move(&self) -> bool {
+        let waits = matches!(self.phase, Phase::Proxy | Phase::Handshake(_) | Phase::Head(_));
+        // A body that still holds the stream may be watched elsewhere.
+        waits && !self.transport.has_ended && Arc::strong_count(&self.transport.stream) == 1
     }
 }
 
-/// The number of steps, such as pipelined requests or reads, before a connection is requeued.
-const SHARE: u32 = 64;
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,15 @@
-//! The phases of a connection, and the outcomes of each step.
+//! The phases of a connection, and the ways out of each.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
-use super::ClientConnection;
 use super::body_buffer::Gathering;
 use super::exchange::Pending;
+use super::finished::FinishedExchange;
+use super::linger::{Drain, Linger};
+use super::refusal::Refusal;
 use super::sending::Sending;
+use crate::engine::service::context::WorkerContext;
+use crate::engine::wire::remainder::Remainder;
 use crate::h1::decode::Decoder;
 use crate::h1::head::Scan;
 use crate::message::body::Upgrade;
@@ -25,12 +28,53 @@ pub(super) enum Phase {
     Content(Box<Gathering>),
     /// A thread to run the handler.
     Ready(Box<Pending>),
-    /// A client slow to read the answer.
-    Send(Box<Sending>),
-    /// The rest of content left by the handler, at most `left` bytes, before the next request.
-    Drain { decoder: Box<Decoder>, left: u64 },
-    /// The client's close after the last answer, and at most `left` bytes before.
-    Linger { left: u64 },
+    /// No event: a worker conducts an exchange.
+    Exchange,
+    /// A client slow to read output, and the step after it.
+    Send(Box<Sending>, Then),
+    /// The rest of content left by the handler, before the next request.
+    Drain(Drain),
+    /// The client's close after the last answer.
+    Linger(Linger),
+}
+
+/// The step after all output is sent.
+#[derive(Debug)]
+pub(super) enum Then {
+    /// Concludes the exchange.
+    Conclude(Box<FinishedExchange>),
+    /// Resumes the earlier phase, with the earlier deadline.
+    Resume(Box<Phase>, Instant),
+    /// Half-closes and lingers.
+    Linger,
+    /// Closes the connection.
+    Close,
+}
+
+/// The outcome of an exchange, or of the part conducted now.
+pub(super) enum Next {
+    /// Read the next head.
+    Head,
+    /// Buffer the content of the request.
+    Content(Box<Gathering>),
+    /// Wait for a thread to run the handler, with this verdict until then.
+    Ready(Box<Pending>, Verdict),
+    /// Send earlier answers before the handler runs.
+    SendFirst(Box<Pending>),
+    /// Send the rest of the answer.
+    Send(Remainder, Box<FinishedExchange>),
+    /// Drop the rest of the content.
+    Drain(Box<Decoder>),
+    /// Answer with an error, and linger.
+    Refuse(Refusal),
+    /// Send all, half-close, and wait for the client to close.
+    Linger,
+    /// Send all, and close.
+    Finish,
+    /// Close.
+    Close,
+    /// Leave HTTP.
+    Upgrade(Upgrade),
 }
 
 /// The action for a connection unable to advance.
@@ -47,14 +91,11 @@ pub(crate) enum Verdict {
     Upgrade(Upgrade),
 }
 
-/// The result of an exchange.
-pub(super) enum Next {
-    /// Read the next head.
-    Head,
-    Content(Box<Gathering>),
-    /// Wait for a thread to run the handler, with this verdict until then.
-    Ready(Box<Pending>, Verdict),
-    Drain(Box<Decoder>),
+/// The outcome of a step.
+pub(super) enum Step {
+    On,
+    /// The phase needs input.
+    Starved,
     Verdict(Verdict),
 }
 
@@ -75,36 +116,73 @@ impl Reading {
     }
 }
 
-/// The outcome of a step.
-pub(super) enum Step {
-    On,
-    /// The phase needs input.
-    Starved,
-    Verdict(Verdict),
+impl Phase {
+    /// True if a head is awaited and no byte of it has been received.
+    pub(super) fn is_unbegun_head(&self) -> bool {
+        matches!(self, Self::Head(scan) if !scan.has_begun())
+    }
+
+    /// Returns the bytes of memory held for an incomplete request.
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Self::Content(gathering) => gathering.held(),
+            Self::Ready(pending) => pending.held(),
+            Self::Drain(drain) => drain.held(),
+            Self::Send(_, then) => then.held(),
+            Self::Proxy | Self::Handshake(_) | Self::Head(_) | Self::Exchange | Self::Linger(_) => 0,
+        }
+    }
 }
 
-impl ClientConnection {
-    /// True if no byte of a PROXY header, of a TLS handshake, or of a first head has come.
-    pub(in crate::engine) fn is_silent(&self) -> bool {
-        let has_begun = match &self.phase {
-            Phase::Proxy => !self.input.is_empty(),
-            Phase::Handshake(_) => self.stream.moved_below(Interest::Read).is_some_and(|bytes| bytes > 0),
-            Phase::Head(scan) => scan.has_begun(),
-            Phase::Content(_) | Phase::Ready(_) | Phase::Send(_) | Phase::Drain { .. } | Phase::Linger { .. } => true,
-        };
-        self.answered == 0 && !has_begun
+impl Then {
+    /// True if no output follows.
+    pub(super) fn is_end(&self) -> bool {
+        matches!(self, Self::Linger | Self::Close)
     }
 
-    /// True if the socket has input or the end of input to read.
-    pub(in crate::engine) fn has_unread_input(&self) -> bool {
-        matches!(self.stream.wait(Interest::Read, Duration::ZERO), Ok(true))
+    /// True if the output being sent may be the last of the connection.
+    pub(super) fn may_be_last(&self) -> bool {
+        !matches!(self, Self::Conclude(done) if done.is_upgrade())
     }
 
-    /// True if the connection waits for a head, or the rest of one, so another engine may take
-    /// over.
-    pub(in crate::engine) fn may_move(&self) -> bool {
-        let waits = matches!(self.phase, Phase::Proxy | Phase::Handshake(_) | Phase::Head(_));
-        // A body that still holds the stream may be watched elsewhere.
-        waits && !self.has_ended && Arc::strong_count(&self.stream) == 1
+    /// Makes the output being sent the last of the connection.
+    pub(super) fn be_last(&mut self) {
+        match self {
+            Self::Conclude(done) => done.be_last(),
+            Self::Resume(phase, _) => {
+                let phase = std::mem::replace(&mut **phase, Phase::Exchange);
+                *self = Self::Linger;
+                match phase {
+                    Phase::Content(gathering) => gathering.line.end(None),
+                    Phase::Ready(pending) => pending.line.end(None),
+                    _ => {}
+                }
+            }
+            Self::Linger | Self::Close => {}
+        }
+    }
+
+    /// Counts and logs the answer being sent as broken off.
+    pub(super) fn break_off(self, context: &mut WorkerContext) {
+        if let Self::Conclude(done) = self {
+            done.break_off(context);
+        }
+    }
+
+    /// Returns the bytes freed if the output being sent becomes the last.
+    pub(super) fn spares(&self) -> usize {
+        match self {
+            Self::Conclude(done) => done.unread(),
+            Self::Resume(phase, _) => phase.held(),
+            Self::Linger | Self::Close => 0,
+        }
+    }
+
+    fn held(&self) -> usize {
+        match self {
+            Self::Conclude(done) => done.held(),
+            Self::Resume(phase, _) => phase.held(),
+            Self::Linger | Self::Close => 0,
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
 
-use super::exchange::contained;
+use super::handle::contained;
 use crate::engine::service::context::WorkerContext;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::body::Body;

@@ -111,7 +111,7 @@ impl Parking {
         let interest = connection.interest();
         if connection.watched != interest {
             // Pending events are reported and noted in the slot, which is checked below.
-            match connection.stream.fd().map(|fd| self.poller.change(fd, token, interest)) {
+            match connection.transport.stream.fd().map(|fd| self.poller.change(fd, token, interest)) {
                 Some(Ok(())) => connection.watched = interest,
                 _ => return Parked::Refused(connection),
             }
@@ -216,7 +216,7 @@ impl Parking {
     pub(in crate::engine) fn detach(&self, connection: &mut ClientConnection) {
         let Some(token) = connection.slot.take() else { return };
         self.slots.lock().vacate(token);
-        if let Some(Err(error)) = connection.stream.fd().map(|fd| self.poller.remove(fd)) {
+        if let Some(Err(error)) = connection.transport.stream.fd().map(|fd| self.poller.remove(fd)) {
             log::debug!("a connection is still watched: {error}");
         }
     }
@@ -230,13 +230,13 @@ impl Parking {
 
     /// Closes a connection and releases the slot.
     pub(in crate::engine) fn close_one(&self, mut connection: Box<ClientConnection>) {
-        if Arc::strong_count(&connection.stream) > 1 {
+        if Arc::strong_count(&connection.transport.stream) > 1 {
             // A body outliving its exchange holds the socket, whose events must not be reported for
             // ever.
             self.detach(&mut connection);
             // A FIN now would precede the reset, and look like the end of the answer.
-            let how = if connection.stream.is_aborted() { Shutdown::Read } else { Shutdown::Both };
-            let _ = connection.stream.shutdown(how);
+            let how = if connection.transport.stream.is_aborted() { Shutdown::Read } else { Shutdown::Both };
+            let _ = connection.transport.stream.shutdown(how);
         } else if let Some(token) = connection.slot.take() {
             // Closing the descriptor ends its registration with the poller.
             self.slots.lock().vacate(token);
@@ -301,7 +301,7 @@ impl Parking {
     }
 
     fn register(&self, connection: &ClientConnection) -> io::Result<u64> {
-        let Some(fd) = connection.stream.fd() else { return Err(io::ErrorKind::Unsupported.into()) };
+        let Some(fd) = connection.transport.stream.fd() else { return Err(io::ErrorKind::Unsupported.into()) };
         let token = self.slots.lock().give();
         self.poller.add(fd, token).inspect_err(|_| self.slots.lock().vacate(token))?;
         Ok(token)

@@ -53,7 +53,7 @@ impl Pool {
         // This engine no longer waits for the connection, and the extensions would report this
         // engine's end.
         connection.ticket = None;
-        connection.extensions = Extensions::new();
+        connection.client.extensions = Extensions::new();
         if let Err(connection) = self.handover.keep(connection) {
             self.parking.close_one(connection);
         }
@@ -75,7 +75,7 @@ impl Pool {
     pub(in crate::engine) fn adopt(&self, mut connection: Box<ClientConnection>) {
         connection.count_in(&self.open);
         // Later handshakes use the current certificates and settings.
-        if let (Some(stream), Some(tls)) = (Arc::get_mut(&mut connection.stream), &self.service().tls) {
+        if let (Some(stream), Some(tls)) = (Arc::get_mut(&mut connection.transport.stream), &self.service().tls) {
             stream.follow(tls);
         }
         if self.service().config.get().max_connections.is_some_and(|most| self.open.count() > most) {

@@ -60,8 +60,8 @@ impl Pool {
     /// Serves an upgraded connection by `serve`, on a new thread.
     pub(in crate::engine) fn upgrade(self: &Arc<Self>, mut connection: Box<ClientConnection>, serve: Upgrade) {
         self.parking.detach(&mut connection);
-        let stream = Arc::clone(&connection.stream);
-        let received = Bytes::copy_from_slice(connection.input.unread());
+        let stream = Arc::clone(&connection.transport.stream);
+        let received = Bytes::copy_from_slice(connection.transport.input.unread());
         // The connection counts as open while served.
         let ticket = connection.ticket.take();
         let line = Arc::new(Line { stream: Arc::clone(&stream), bell: Arc::clone(&self.upgraded.bell) });

@@ -93,7 +93,7 @@ use std::time::{Duration, Instant};
 use self::lone::Lone;
 use self::shortage::Shortage;
 use self::standby::Standby;
-use crate::engine::connection::expiry::Expired;
+use crate::engine::connection::Expired;
 use crate::engine::connection::{ClientConnection, Verdict};
 use crate::engine::parking::Parked;
 use crate::engine::pool::{Pool, TICK};
@@ -301,7 +301,7 @@ impl<'p> Reactor<'p> {
             // request.
             self.is_alarm_idle = now - self.ended >= TICK;
         }
-        self.context.take_up(&connection.stream, connection.slot, now);
+        self.context.take_up(&connection.transport.stream, connection.slot, now);
         let verdict = connection.advance(&mut self.context);
         // From here on another thread may take the connection.
         self.context.lay_down();

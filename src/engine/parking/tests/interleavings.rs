@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::config::Config;
+use crate::engine::connection::Expired;
 use crate::engine::connection::Verdict;
-use crate::engine::connection::expiry::Expired;
 use crate::engine::service::context::{Service, WorkerContext};
 use crate::message::Request;
 use crate::net::stream::Stream;

@@ -1,0 +1,158 @@
+//! The answer to a request: the handler's response, the rest of one begun early, or an error
+//! instead.
+
+use std::io;
+use std::mem;
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::body::{Intake, UnreadContent};
+use super::finished::Answer;
+use super::handle::{Handled, contained};
+use super::transport::Transport;
+use super::{refusal, upgrade};
+use crate::engine::service::context::WorkerContext;
+use crate::engine::wire::remainder::Remainder;
+use crate::engine::wire::response::{self as writing, Begun, Sent};
+use crate::h1::error::ProtocolError;
+use crate::h1::exchange::{CloseReason, Exchange};
+use crate::message::Response;
+
+/// An answer, and the rest still to be sent to a slow client.
+type Answered = (Answer, Option<Remainder>);
+
+/// Sends or gathers the answer of a handler.
+///
+/// # Errors
+/// The answer broke off. The connection has to be closed.
+pub(super) fn answer(
+    handled: Handled,
+    exchange: &mut Exchange,
+    intake: Option<&Arc<Intake>>,
+    is_head: bool,
+    transport: &Transport,
+    context: &mut WorkerContext,
+) -> io::Result<Answered> {
+    let Handled { response, begun } = handled;
+    match (begun, response) {
+        (None, response) => {
+            let response = response.unwrap_or_else(panicked);
+            send(response, exchange, intake, is_head, transport, context)
+        }
+        (Some(Ok(begun)), Some(response)) => resume(begun, response, exchange, transport, context),
+        (Some(begun), response) => {
+            if !contained(|| drop(response)) {
+                context.counters.panics.add(1);
+            }
+            begun.and_then(|begun| {
+                begun.cut(&transport.output(context));
+                Err(io::Error::other("a handler panicked in the middle of its answer"))
+            })
+        }
+    }
+}
+
+/// Sends the response, or a refusal instead.
+fn send(
+    mut response: Response,
+    exchange: &mut Exchange,
+    intake: Option<&Arc<Intake>>,
+    is_head: bool,
+    transport: &Transport,
+    context: &mut WorkerContext,
+) -> io::Result<Answered> {
+    if response.body().is_upgrade() {
+        response = upgrade::admit(response, exchange, context);
+    }
+    if response.body().is_upgrade() {
+        // The bytes behind the content are the first of the other protocol.
+        intake.and_then(|intake| intake.with(|content| content.skip(context.config.max_drain_size)));
+    }
+    match intake.and_then(UnreadContent::of) {
+        // The client's content was at fault, so the client gets that error instead.
+        Some(UnreadContent::Refused(error)) if !response.status().is_client_error() => {
+            if !contained(|| drop(response)) {
+                context.counters.panics.add(1);
+            }
+            return Ok(refuse_instead(error, exchange, is_head, context));
+        }
+        Some(UnreadContent::Refused(error)) => {
+            context.counters.count_content(error);
+            exchange.close(CloseReason::UnreadContent);
+        }
+        Some(UnreadContent::Awaited | UnreadContent::Lost) => exchange.close(CloseReason::UnreadContent),
+        Some(UnreadContent::Known(bytes)) if bytes > context.config.max_drain_size => {
+            exchange.close(CloseReason::UnreadContent);
+        }
+        Some(UnreadContent::Known(_)) | None => {}
+    }
+    let upgrade = response.body_mut().take_upgrade();
+    let status = response.status();
+    let WorkerContext { gathered, counters, service, config, clock, scratch, .. } = context;
+    let stamp = clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
+    let mut output = transport.output_of(gathered, &counters.bytes_written, service, config);
+    let shutdown = &service.shutdown;
+    let sent = writing::caught(|| writing::send(&mut output, exchange, response, &stamp, scratch, shutdown));
+    match sent {
+        Some(Ok(Sent::Whole(length))) => Ok((Answer { status, length, upgrade }, None)),
+        Some(Ok(Sent::Partly(rest, length))) => Ok((Answer { status, length, upgrade }, Some(rest))),
+        Some(Ok(Sent::Unsent(error))) => {
+            if error.status().is_server_error() {
+                log::error!("an answer could not be sent: {error}");
+            }
+            Ok(refuse_instead(error, exchange, is_head, context))
+        }
+        Some(Err(error)) => Err(error),
+        None => Err(body_panicked(context)),
+    }
+}
+
+/// Sends the rest of a begun answer.
+fn resume(
+    begun: Begun,
+    response: Response,
+    exchange: &mut Exchange,
+    transport: &Transport,
+    context: &mut WorkerContext,
+) -> io::Result<Answered> {
+    let status = begun.status;
+    let mut scratch = mem::take(&mut context.scratch);
+    let shutdown = Arc::clone(&context.service.shutdown);
+    let mut output = transport.output(context);
+    let sent = writing::caught(|| {
+        writing::resume(&mut output, exchange, begun, response.into_body(), &mut scratch, &shutdown)
+    });
+    context.scratch = scratch;
+    match sent.unwrap_or_else(|| Err(body_panicked(context)))? {
+        Sent::Whole(length) => Ok((Answer { status, length, upgrade: None }, None)),
+        Sent::Partly(rest, length) => Ok((Answer { status, length, upgrade: None }, Some(rest))),
+        Sent::Unsent(error) => Err(io::Error::other(error)),
+    }
+}
+
+fn refuse_instead(
+    error: ProtocolError,
+    exchange: &mut Exchange,
+    is_head: bool,
+    context: &mut WorkerContext,
+) -> Answered {
+    exchange.close(CloseReason::Refused);
+    context.counters.refused.add(1);
+    context.counters.overruled.add(1);
+    context.counters.count_content(error);
+    refusal::gather(error, is_head, context);
+    (Answer { status: error.status(), length: 0, upgrade: None }, None)
+}
+
+fn body_panicked(context: &WorkerContext) -> io::Error {
+    context.counters.panics.add(1);
+    io::Error::other("a body panicked")
+}
+
+/// Returns the answer to a request whose handler has panicked.
+fn panicked() -> Response {
+    let mut response = Response::new("internal server error\n".into());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}

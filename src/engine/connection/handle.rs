@@ -1,0 +1,133 @@
+//! The call of a handler: the request made for it, and its reusable parts taken back.
+
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+
+use super::body::Intake;
+use super::client::Client;
+use super::early::EarlyResponse;
+use super::transport::Transport;
+use crate::engine::service::context::WorkerContext;
+use crate::engine::wire::response::Begun;
+use crate::h1::exchange::{CloseReason, Exchange};
+use crate::h1::head::RequestHead;
+use crate::message::body::Body;
+use crate::message::early::EarlyOutput;
+use crate::message::request::Connection as Facts;
+use crate::message::upgrade::Socket;
+use crate::message::{Request, Response};
+use crate::net::tls::secure::Secure;
+use crate::proxy::node::Claims;
+
+/// The result of a handler.
+pub(super) struct Handled {
+    /// The response; `None` after a panic.
+    pub(super) response: Option<Response>,
+    /// The answer begun while the handler ran, or the error that ended it.
+    pub(super) begun: Option<std::io::Result<Begun>>,
+}
+
+/// Runs the handler of a request. After a panic this connection closes, and no other.
+pub(super) fn handle(
+    head: RequestHead,
+    exchange: &mut Exchange,
+    intake: Option<&Arc<Intake>>,
+    client: &mut Client,
+    transport: &Transport,
+    context: &mut WorkerContext,
+) -> Handled {
+    let mut request = request(head, intake, client, transport, context);
+    let early = EarlyResponse::lend(&transport.stream, &mut request, exchange, intake, context);
+    context.counters.requests.add(1);
+    let handler = &context.service.handler;
+    let response = catch_unwind(AssertUnwindSafe(|| handler.handle(&mut request))).ok();
+    if response.is_none() {
+        context.counters.panics.add(1);
+        log::error!("a handler panicked; its client gets a 500, or a cut where the answer has begun");
+        exchange.close(CloseReason::Panicked);
+    }
+    if context.duty.is_unbounded() {
+        context.clock.expire();
+    }
+    if context.service.is_shutting_down() {
+        exchange.close(CloseReason::Shutdown);
+    }
+    // Values that a handler left in the request may panic when dropped.
+    let is_sound = contained(|| {
+        recover(&mut request, client, context);
+        drop(request);
+    });
+    if !is_sound {
+        context.counters.panics.add(1);
+        exchange.close(CloseReason::Panicked);
+    }
+    let begun = early.and_then(|early| early.give_back(transport, exchange, context));
+    Handled { response, begun }
+}
+
+fn request(
+    head: RequestHead,
+    intake: Option<&Arc<Intake>>,
+    client: &mut Client,
+    transport: &Transport,
+    context: &WorkerContext,
+) -> Request {
+    let body = match intake {
+        Some(intake) => Body::incoming(Arc::clone(intake) as Arc<_>),
+        None => Body::empty(),
+    };
+    let mut request = Request::new(body);
+    *request.method_mut() = head.method;
+    *request.uri_mut() = head.target;
+    *request.version_mut() = head.version;
+    *request.headers_mut() = head.fields;
+    *request.extensions_mut() = mem::take(&mut client.extensions);
+    if request.extensions().is_empty() {
+        let stream = Arc::clone(&transport.stream) as Arc<dyn Socket>;
+        let facts = Facts::new(
+            client.peer.clone(),
+            Arc::downgrade(&stream) as Weak<dyn Socket>,
+            client.announced.clone(),
+            transport.stream.secure().and_then(Secure::facts).map(Arc::clone),
+            Arc::clone(&context.service.shutdown),
+        );
+        request.extensions_mut().insert(Arc::new(facts));
+    }
+    if let Some(claims) = client.claims.take() {
+        request.extensions_mut().insert(*claims);
+    }
+    request
+}
+
+/// Takes back the reusable parts of a request.
+fn recover(request: &mut Request, client: &mut Client, context: &mut WorkerContext) {
+    let mut extensions = mem::take(request.extensions_mut());
+    if context.service.handler.begins_early() {
+        extensions.remove::<Arc<dyn EarlyOutput>>();
+    }
+    if context.config.trust.is_some() {
+        extensions.remove::<Claims>();
+    }
+    // Any value that a handler has added belongs to this request only.
+    if extensions.len() == 1 && extensions.get::<Arc<Facts>>().is_some() {
+        client.extensions = extensions;
+    }
+    let mut fields = mem::take(request.headers_mut());
+    fields.clear();
+    if fields.capacity() <= KEPT_FIELDS {
+        context.fields = fields;
+    }
+}
+
+/// Runs the drop of a handler's values. Returns false and logs an error if the drop panicked.
+pub(super) fn contained(run: impl FnOnce()) -> bool {
+    let is_sound = catch_unwind(AssertUnwindSafe(run)).is_ok();
+    if !is_sound {
+        log::error!("dropping what a handler has made panicked");
+    }
+    is_sound
+}
+
+/// The largest map of fields kept for the next request.
+const KEPT_FIELDS: usize = 48;

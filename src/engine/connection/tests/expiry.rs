@@ -1,0 +1,73 @@
+//! The expiry of deadlines.
+
+use std::time::Duration;
+
+use crate::net::poll::Interest;
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::super::phase::*;
+use super::super::*;
+use crate::config::Config;
+use crate::engine::service::context::Service;
+use crate::engine::service::context::WorkerContext;
+use crate::message::Request;
+use crate::settings::Settings;
+
+/// Returns a waiting connection that has received `sent`.
+fn after(sent: &str) -> (ClientConnection, WorkerContext, UnixStream) {
+    let (mut client, socket) = UnixStream::pair().unwrap();
+    let config = Config::resolve(&Settings::default()).unwrap();
+    let service = Arc::new(Service::new(config, Arc::new(|request: &mut Request| request.uri().path().to_owned())));
+    let mut context = WorkerContext::new(Arc::clone(&service), Arc::default());
+    let stream = Stream::unix(socket, Duration::from_millis(1)).unwrap();
+    let mut connection = ClientConnection::new(stream, None, Instant::now(), &service.config.get());
+    client.write_all(sent.as_bytes()).unwrap();
+    while !matches!(connection.advance(&mut context), Verdict::Park) {}
+    (connection, context, client)
+}
+
+/// Returns a request head, and the first part of content that the handler does not read.
+fn part_of_80_kib() -> String {
+    format!("POST /first HTTP/1.1\r\nHost: a\r\nContent-Length: 81920\r\n\r\n{}", "x".repeat(70_000))
+}
+
+#[test]
+fn content_that_is_dropped_is_looked_at_once_more() {
+    let (mut connection, mut context, mut client) = after(&part_of_80_kib());
+    assert!(matches!(connection.phase, Phase::Drain(_)), "{:?}", connection.phase);
+    assert_eq!(connection.overdue(), Expired::Close, "nothing has come");
+    client.write_all("x".repeat(81_920 - 70_000).as_bytes()).unwrap();
+    client.write_all(b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    assert_eq!(connection.overdue(), Expired::LastLook);
+    assert!(matches!(connection.advance(&mut context), Verdict::Park));
+    assert_eq!((connection.is_idle(), connection.answered), (true, 2));
+    assert_eq!(context.counters.timeouts().linger, 0);
+}
+
+#[test]
+fn content_that_is_dropped_and_still_not_whole_ends_without_another_answer() {
+    let (mut connection, mut context, mut client) = after(&part_of_80_kib());
+    client.write_all(b"xxx").unwrap();
+    assert_eq!(connection.overdue(), Expired::LastLook);
+    let written = context.counters.bytes_written.get();
+    assert!(matches!(connection.advance(&mut context), Verdict::Close));
+    let seen =
+        (context.counters.timeouts().linger, context.counters.refused.get(), context.counters.bytes_written.get());
+    assert_eq!(seen, (1, 0, written));
+}
+
+#[test]
+fn what_follows_a_last_answer_is_dropped_before_the_end() {
+    let (mut connection, mut context, mut client) = after("nonsense\r\n\r\n");
+    assert!(matches!(connection.phase, Phase::Linger(_)), "{:?}", connection.phase);
+    assert_eq!(connection.overdue(), Expired::Close, "nothing has come");
+    client.write_all(b"more").unwrap();
+    assert_eq!(connection.overdue(), Expired::LastLook);
+    assert!(matches!(connection.advance(&mut context), Verdict::Close));
+    assert!(matches!(connection.transport.stream.wait(Interest::Read, Duration::ZERO), Ok(false)), "it has been read");
+    assert_eq!(context.counters.timeouts().linger, 1);
+}

@@ -1,0 +1,540 @@
+//! One turn of a connection: every change of its phase.
+//!
+//! ```text
+//!  Proxy ─► Handshake ─► Head ◄─────────────────────┐
+//!  (only behind  (only     │ head                   │
+//!   a proxy)   with TLS)   ▼        answer out      │
+//!            ┌──────── Exchange ────────────────────┤
+//!  more to   │          ▲  │  │ content left unread  │
+//!  receive   ▼          │  │  └─────────► Drain ────┘
+//!         Content ──────┤  │                │ too much
+//!  no thread ▼          │  ▼ last answer    ▼
+//!          Ready ───────┘  Linger ◄─────────┘
+//!                            └──► closed
+//! ```
+//!
+//! | from | to |
+//! |---|---|
+//! | `Proxy` | `Handshake` `Head` `Linger` `Send` |
+//! | `Handshake` | `Handshake` `Head` `Linger` `Send` |
+//! | `Head` | `Exchange` `Linger` `Send` |
+//! | `Content` | `Exchange` `Send` |
+//! | `Ready` | `Exchange` `Send` |
+//! | `Exchange` | `Head` `Content` `Ready` `Drain` `Linger` `Send` |
+//! | `Drain` | `Head` `Linger` `Send` |
+//! | `Send` | `Head` `Content` `Ready` `Drain` `Linger` `Send` |
+//!
+//! Every phase but the exchange is resumable. When input runs out, [`ClientConnection::advance`]
+//! returns and the connection is parked, without a thread. `Send` comes after any phase if the
+//! client is slow to read. When all is sent, the phase that was left resumes. A refused request
+//! ends in an exchange whose answer is the error. A deadline belongs to a phase and does not move
+//! when a byte arrives.
+
+use std::mem;
+use std::time::{Duration, Instant};
+
+use http::Method;
+
+use super::access_log::Line;
+use super::body_buffer::Buffered;
+use super::exchange::Stage;
+use super::handshake::{self, Shaken};
+use super::linger::{Drain, Drained, Linger};
+use super::phase::{Next, Phase, Reading, Step, Then, Verdict};
+use super::refusal::{self, Refusal};
+use super::sending::{Attempt, Sending};
+use super::transport::Filled;
+use super::{ClientConnection, partial};
+use crate::engine::service::context::WorkerContext;
+use crate::engine::service::counters::Late;
+use crate::engine::wire::remainder::Remainder;
+use crate::h1::error::ProtocolError;
+use crate::h1::head::{self, Scan};
+use crate::proxy::header::HeaderRefusal;
+
+impl ClientConnection {
+    /// Advances the connection while there is input, then sends the gathered output.
+    pub(crate) fn advance(&mut self, context: &mut WorkerContext) -> Verdict {
+        context.meter.turn();
+        self.reservation = None;
+        let is_last_look = mem::take(&mut self.is_overdue);
+        if is_last_look {
+            self.transport.is_drained = false;
+        }
+        let deadline = self.deadline;
+        self.transport.input.lend(&mut context.spare);
+        let mut verdict = self.run(context);
+        if is_last_look && self.deadline == deadline && matches!(verdict, Verdict::Park) {
+            verdict = self.give_up_waiting(context);
+        }
+        if !context.gathered.is_empty() {
+            verdict = self.flush_after(verdict, context);
+        }
+        context.meter.leave(&context.counters);
+        self.transport.count_below(context);
+        self.transport.tidy(context);
+        if matches!(verdict, Verdict::Park) {
+            verdict = self.find_room(context);
+        }
+        self.weigh(context);
+        verdict
+    }
+
+    fn run(&mut self, context: &mut WorkerContext) -> Verdict {
+        let mut reading =
+            if mem::take(&mut self.is_likely) { Reading::Expected } else { Reading::after(self.transport.is_drained) };
+        if self.is_sending() {
+            // A report of room to write may come with input.
+            reading = Reading::Possible;
+        }
+        for _ in 0..SHARE {
+            match self.step(&mut reading, context) {
+                Step::Verdict(verdict) => return verdict,
+                Step::On => {}
+                Step::Starved => {
+                    if let Err(verdict) = self.fill(&mut reading, context) {
+                        return if let Verdict::Park = verdict { self.pause(context) } else { verdict };
+                    }
+                }
+            }
+        }
+        Verdict::Again
+    }
+
+    /// Takes one step in the present phase.
+    fn step(&mut self, reading: &mut Reading, context: &mut WorkerContext) -> Step {
+        let Self { transport, client, .. } = self;
+        match &mut self.phase {
+            Phase::Proxy => match client.read_header(&mut transport.input, context) {
+                Ok(true) => self.begin_talk(),
+                Ok(false) => Step::Starved,
+                Err(refusal) => {
+                    client.refuse_header(refusal, context);
+                    Step::Verdict(Verdict::Close)
+                }
+            },
+            Phase::Handshake(_) => {
+                let shaken = handshake::advance(transport, client, context);
+                self.shake(shaken, reading, context)
+            }
+            Phase::Head(scan) => {
+                let had_begun = scan.has_begun();
+                match scan.advance(transport.input.unread(), &context.head_limits()) {
+                    Err(error) => Step::Verdict(self.refuse(error, context)),
+                    Ok(Some(length)) => {
+                        self.enter(Phase::Exchange, self.deadline);
+                        self.conduct(Stage::Head(length), reading, context)
+                    }
+                    Ok(None) => {
+                        if scan.has_begun() && !had_begun && self.answered > 0 {
+                            self.set_deadline(Instant::now() + context.config.header_timeout);
+                        }
+                        Step::Starved
+                    }
+                }
+            }
+            Phase::Content(gathering) => match gathering.advance(transport, reading, context) {
+                Buffered::Enough => self.resume_exchange(reading, context),
+                Buffered::Some => Step::On,
+                Buffered::Starved => Step::Starved,
+                Buffered::Refused(error) => Step::Verdict(self.refuse_present(error, context)),
+            },
+            Phase::Ready(_) => self.resume_exchange(reading, context),
+            Phase::Send(sending, then) => {
+                let attempt = sending.attempt(then.is_end(), transport, context);
+                self.send(attempt, context)
+            }
+            Phase::Drain(drain) => match drain.advance(&mut transport.input, context) {
+                Drained::Whole => self.follow(Next::Head, context),
+                Drained::Starved => Step::Starved,
+                Drained::Failed => self.follow(Next::Linger, context),
+            },
+            Phase::Linger(linger) => {
+                if linger.advance(&mut transport.input) {
+                    Step::Starved
+                } else {
+                    Step::Verdict(Verdict::Close)
+                }
+            }
+            // An exchange has ended in a verdict that ends the connection.
+            Phase::Exchange => Step::Verdict(Verdict::Close),
+        }
+    }
+
+    /// Enters `phase`. `None`: the deadline is set when the wait begins.
+    fn enter(&mut self, phase: Phase, deadline: impl Into<Option<Instant>>) {
+        drop(self.swap(phase, deadline));
+    }
+
+    /// Enters `phase`, and returns the phase left.
+    fn swap(&mut self, phase: Phase, deadline: impl Into<Option<Instant>>) -> Phase {
+        #[cfg(test)]
+        super::tests::picture::note(&self.phase, &phase);
+        match deadline.into() {
+            Some(deadline) => self.set_deadline(deadline),
+            None => self.is_timed = false,
+        }
+        mem::replace(&mut self.phase, phase)
+    }
+
+    fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+        self.is_timed = true;
+    }
+
+    // ---- before the first request ----
+
+    /// Begins TLS or HTTP, after a PROXY header in clear.
+    fn begin_talk(&mut self) -> Step {
+        if let Some(secure) = self.transport.stream.secure() {
+            secure.begin_with(self.transport.input.unread());
+            self.transport.input.clear();
+        }
+        // The deadline stays, and covers the first head or the handshake too.
+        self.enter(Self::first_phase(&self.transport.stream), self.deadline);
+        Step::On
+    }
+
+    fn shake(&mut self, shaken: Shaken, reading: &mut Reading, context: &mut WorkerContext) -> Step {
+        match shaken {
+            Shaken::Done => {
+                self.enter(Phase::Head(Scan::default()), Instant::now() + context.config.header_timeout);
+                *reading = Reading::Possible;
+                Step::On
+            }
+            Shaken::Waits(interest, has_spoken) => {
+                let now = Instant::now();
+                // Only output of the server renews the deadline, a few times in a handshake, so a
+                // trickle from the client gains nothing.
+                let is_late = has_spoken && now >= self.deadline;
+                let deadline = if is_late { now + context.config.handshake_timeout } else { self.deadline };
+                self.enter(Phase::Handshake(interest), deadline);
+                Step::Verdict(Verdict::Park)
+            }
+            Shaken::Again => Step::Verdict(Verdict::Again),
+            Shaken::Plain => Step::Verdict(self.refuse(ProtocolError::NotTls, context)),
+            // Not closed at once: a reset would destroy the alert.
+            Shaken::Failed => Step::Verdict(self.half_close(context)),
+            Shaken::Missing => Step::Verdict(Verdict::Close),
+        }
+    }
+
+    // ---- a request ----
+
+    /// Conducts an exchange from `stage` on.
+    fn conduct(&mut self, stage: Stage, reading: &mut Reading, context: &mut WorkerContext) -> Step {
+        let next = self.exchange(stage, context);
+        *reading = Reading::after(self.transport.is_drained);
+        self.follow(next, context)
+    }
+
+    /// Continues an exchange after the wait for content or for a thread.
+    fn resume_exchange(&mut self, reading: &mut Reading, context: &mut WorkerContext) -> Step {
+        let pending = match self.swap(Phase::Exchange, self.deadline) {
+            Phase::Content(gathering) => Box::new(gathering.end()),
+            Phase::Ready(pending) => pending,
+            _ => return Step::Verdict(Verdict::Close),
+        };
+        self.conduct(Stage::Request(pending), reading, context)
+    }
+
+    /// Takes the step after an exchange, or after the part conducted now.
+    fn follow(&mut self, next: Next, context: &mut WorkerContext) -> Step {
+        match next {
+            Next::Head => self.enter(Phase::Head(Scan::default()), None),
+            Next::Content(gathering) => self.enter(Phase::Content(gathering), self.deadline),
+            Next::Drain(decoder) => {
+                let drain = Drain::new(decoder, context.config.max_drain_size);
+                self.enter(Phase::Drain(drain), Instant::now() + context.config.linger_timeout);
+            }
+            Next::Ready(pending, verdict) => {
+                self.enter(Phase::Ready(pending), self.deadline);
+                return Step::Verdict(verdict);
+            }
+            Next::SendFirst(pending) => {
+                self.enter(Phase::Ready(pending), self.deadline);
+                return Step::Verdict(self.leave_and_resume(context));
+            }
+            Next::Send(rest, done) => return Step::Verdict(self.leave(Some(rest), Then::Conclude(done), context)),
+            Next::Refuse(refusal) => return Step::Verdict(self.refuse_as(refusal, context)),
+            Next::Linger => return Step::Verdict(self.begin_linger(context)),
+            Next::Finish => return Step::Verdict(self.flush_then(Then::Close, context)),
+            Next::Close => return Step::Verdict(Verdict::Close),
+            Next::Upgrade(upgrade) => return Step::Verdict(Verdict::Upgrade(upgrade)),
+        }
+        Step::On
+    }
+
+    // ---- input ----
+
+    /// Reads more input. Returns the verdict as `Err` if no input is available now.
+    fn fill(&mut self, reading: &mut Reading, context: &mut WorkerContext) -> Result<(), Verdict> {
+        if *reading == Reading::Reported {
+            return Err(Verdict::Park);
+        }
+        if !context.gathered.is_empty() {
+            match self.transport.output(context).flush_some() {
+                // All answers made so far are sent.
+                Ok(true) => context.meter.settle(&context.counters),
+                Ok(false) => return Err(self.leave_and_resume(context)),
+                Err(_) => return Err(Verdict::Close),
+            }
+        }
+        match self.transport.fill(reading, context) {
+            Filled::Some => Ok(()),
+            Filled::Nothing => Err(Verdict::Park),
+            Filled::Broken => Err(Verdict::Close),
+            Filled::End => Err(match &self.phase {
+                Phase::Proxy if !self.transport.input.is_empty() => {
+                    self.client.refuse_header(HeaderRefusal::Truncated, context);
+                    Verdict::Close
+                }
+                // The client may have half-closed only, and still read an answer.
+                Phase::Head(scan) if scan.has_begun() => self.refuse(ProtocolError::Truncated, context),
+                Phase::Content(_) => self.refuse_present(ProtocolError::Truncated, context),
+                _ => Verdict::Close,
+            }),
+        }
+    }
+
+    /// Begins to wait for input, and sets the deadline of the wait.
+    fn pause(&mut self, context: &mut WorkerContext) -> Verdict {
+        let now = Instant::now();
+        match &mut self.phase {
+            Phase::Content(gathering) => match gathering.wait(&self.transport, now) {
+                Some(left) => self.set_deadline(now + left),
+                None => return self.refuse_present(ProtocolError::Timeout, context),
+            },
+            Phase::Head(_) if !self.is_timed => self.set_deadline(now + context.config.keep_alive_timeout),
+            _ => {}
+        }
+        Verdict::Park
+    }
+
+    /// Ends a connection whose last read found too little.
+    fn give_up_waiting(&mut self, context: &mut WorkerContext) -> Verdict {
+        match self.phase {
+            Phase::Proxy => self.client.refuse_header(HeaderRefusal::Late, context),
+            Phase::Handshake(_) => {
+                // No message to the client is possible.
+                context.counters.count_late(Late::Handshake);
+                handshake::note_failure(&self.client, "it takes too long", context);
+            }
+            _ if self.is_idle() => context.counters.count_late(Late::Idle),
+            // The client has had its answer.
+            Phase::Drain(_) | Phase::Linger(_) => context.counters.count_late(Late::Linger),
+            _ => return self.refuse_present(ProtocolError::Timeout, context),
+        }
+        Verdict::Close
+    }
+
+    // ---- output ----
+
+    /// Sends the gathered output before a worker releases the connection.
+    fn flush_after(&mut self, verdict: Verdict, context: &mut WorkerContext) -> Verdict {
+        let mut output = self.transport.output(context);
+        match verdict {
+            Verdict::Park | Verdict::Again | Verdict::Work => match output.flush_some() {
+                Ok(true) => verdict,
+                Ok(false) => self.leave_and_resume(context),
+                Err(_) => self.lose(),
+            },
+            // The connection gets no other chance to send.
+            Verdict::Close | Verdict::Upgrade(_) => match output.flush() {
+                Ok(()) => verdict,
+                Err(_) => self.lose(),
+            },
+        }
+    }
+
+    /// Sends the gathered output and takes the step `then`, or leaves both for later.
+    fn flush_then(&mut self, then: Then, context: &mut WorkerContext) -> Verdict {
+        let mut output = self.transport.output(context);
+        match if then.is_end() { output.finish_some() } else { output.flush_some() } {
+            Ok(true) if matches!(then, Then::Linger) => self.half_close(context),
+            Ok(true) => Verdict::Close,
+            Ok(false) => self.leave(None, then, context),
+            Err(_) => self.lose(),
+        }
+    }
+
+    /// Leaves the gathered output for later. The present phase resumes afterwards.
+    fn leave_and_resume(&mut self, context: &mut WorkerContext) -> Verdict {
+        let (sending, patience) = self.begin_sending(None, context);
+        let deadline = self.deadline;
+        let phase = self.swap(Phase::Send(sending, Then::Close), Instant::now() + patience);
+        if let Phase::Send(_, then) = &mut self.phase {
+            *then = Then::Resume(Box::new(phase), deadline);
+        }
+        Verdict::Park
+    }
+
+    /// Leaves the gathered output and `rest` for later.
+    pub(super) fn leave(&mut self, rest: Option<Remainder>, then: Then, context: &mut WorkerContext) -> Verdict {
+        let (sending, patience) = self.begin_sending(rest, context);
+        self.enter(Phase::Send(sending, then), Instant::now() + patience);
+        Verdict::Park
+    }
+
+    fn begin_sending(&mut self, rest: Option<Remainder>, context: &mut WorkerContext) -> (Box<Sending>, Duration) {
+        // Earlier reports may have been of input, and will not be repeated.
+        self.transport.is_drained = false;
+        Sending::begin(rest, &self.transport, Instant::now(), context)
+    }
+
+    /// Takes the step after an attempt to send.
+    fn send(&mut self, attempt: Attempt, context: &mut WorkerContext) -> Step {
+        let Phase::Send(_, then) = &mut self.phase else { return Step::On };
+        match attempt {
+            Attempt::Partly(patience) => {
+                self.set_deadline(Instant::now() + patience);
+                Step::Verdict(Verdict::Park)
+            }
+            Attempt::Share => Step::Verdict(Verdict::Again),
+            Attempt::Whole => {
+                let then = mem::replace(then, Then::Close);
+                self.follow_sent(then, context)
+            }
+            Attempt::Short => {
+                mem::replace(then, Then::Close).break_off(context);
+                Step::On
+            }
+            // A reset, so that the client notices and the kernel frees the send buffer.
+            Attempt::Failed => {
+                mem::replace(then, Then::Close).break_off(context);
+                Step::Verdict(self.lose())
+            }
+        }
+    }
+
+    /// Takes the step after all output is sent.
+    fn follow_sent(&mut self, then: Then, context: &mut WorkerContext) -> Step {
+        match then {
+            Then::Conclude(done) => {
+                let next = self.settle(*done, context);
+                self.follow(next, context)
+            }
+            Then::Resume(mut phase, deadline) => {
+                if let Phase::Content(gathering) = &mut *phase {
+                    gathering.restart_wait();
+                }
+                // The keep-alive and drain times begin when the client has its answer.
+                let now = Instant::now();
+                let deadline = match &*phase {
+                    Phase::Drain(_) => now + context.config.linger_timeout,
+                    phase if phase.is_unbegun_head() && self.answered > 0 => now + context.config.keep_alive_timeout,
+                    _ => deadline,
+                };
+                self.enter(*phase, deadline);
+                Step::On
+            }
+            Then::Linger => Step::Verdict(self.half_close(context)),
+            Then::Close => Step::Verdict(Verdict::Close),
+        }
+    }
+
+    /// Resets a connection whose output is lost. An orderly close could pass for the end of an
+    /// answer.
+    fn lose(&self) -> Verdict {
+        self.transport.stream.abort();
+        Verdict::Close
+    }
+
+    // ---- refusals and the end ----
+
+    /// Answers unread input with a client error, and lingers so that the client can read it.
+    fn refuse(&mut self, error: ProtocolError, context: &mut WorkerContext) -> Verdict {
+        let is_head = head::is_of_head(self.transport.input.unread());
+        let line = Line::refused(self.client.peer.as_ref());
+        self.refuse_as(Refusal { error, is_head, line }, context)
+    }
+
+    /// Refuses the request being received.
+    fn refuse_present(&mut self, error: ProtocolError, context: &mut WorkerContext) -> Verdict {
+        if let Phase::Content(_) = &self.phase {
+            if let Phase::Content(gathering) = self.swap(Phase::Exchange, self.deadline) {
+                return self.refuse_as(gathering.refuse(error, context), context);
+            }
+        }
+        if error == ProtocolError::Timeout {
+            context.counters.count_late(Late::Head);
+        }
+        self.refuse(error, context)
+    }
+
+    fn refuse_as(&mut self, refusal: Refusal, context: &mut WorkerContext) -> Verdict {
+        refusal.answer(self.client.peer.as_ref(), context);
+        self.begin_linger(context)
+    }
+
+    /// Answers 503 for lack of room, and lingers. Before a TLS handshake nothing can be sent.
+    pub(crate) fn turn_away(&mut self, context: &mut WorkerContext) -> Verdict {
+        refusal::count_turned_away(context);
+        if self.transport.stream.secure().is_some() && matches!(self.phase, Phase::Proxy | Phase::Handshake(_)) {
+            return Verdict::Close;
+        }
+        let (line, is_head) = match &self.phase {
+            Phase::Ready(_) => match self.swap(Phase::Exchange, self.deadline) {
+                Phase::Ready(pending) => (pending.line, pending.head.method == Method::HEAD),
+                _ => return Verdict::Close,
+            },
+            _ => (Line::refused(self.client.peer.as_ref()), head::is_of_head(self.transport.input.unread())),
+        };
+        refusal::turn_away(line, is_head, context);
+        self.begin_linger(context)
+    }
+
+    /// Sends the gathered output, half-closes, and waits for the client to close.
+    fn begin_linger(&mut self, context: &mut WorkerContext) -> Verdict {
+        // The received input is ignored.
+        self.transport.input.clear();
+        self.flush_then(Then::Linger, context)
+    }
+
+    /// Half-closes once all is sent.
+    fn half_close(&mut self, context: &WorkerContext) -> Verdict {
+        if !self.transport.half_close() {
+            return Verdict::Close;
+        }
+        self.transport.input.clear();
+        let linger = Linger::new(context.config.max_linger_size);
+        self.enter(Phase::Linger(linger), Instant::now() + context.config.linger_timeout);
+        // Input in the socket must be dropped before more is reported.
+        if self.transport.is_drained { Verdict::Park } else { Verdict::Again }
+    }
+
+    // ---- memory ----
+
+    /// Decides whether a connection may wait with much memory while the bound is reached.
+    fn find_room(&mut self, context: &mut WorkerContext) -> Verdict {
+        let unread = self.transport.input.held();
+        let service = &context.service;
+        match &mut self.phase {
+            Phase::Head(_) if partial::is_excess(unread, service) => {
+                let verdict = self.turn_away(context);
+                self.transport.tidy(context);
+                return verdict;
+            }
+            // The unread input is requests, or content left by the handler. Neither is processed.
+            Phase::Send(_, then) if then.may_be_last() && partial::is_excess(unread + then.spares(), service) => {
+                then.be_last();
+                refusal::count_turned_away(context);
+                self.transport.input.clear();
+                self.transport.tidy(context);
+            }
+            // The client has had its answer.
+            Phase::Drain(drain) if partial::is_excess(drain.held(), service) => return Verdict::Close,
+            _ => {}
+        }
+        Verdict::Park
+    }
+
+    /// Counts the memory held while the connection waits.
+    fn weigh(&mut self, context: &WorkerContext) {
+        let bytes = self.transport.input.held() + self.phase.held() + self.client.held();
+        self.reservation = (bytes > 0).then(|| context.service.request_memory.add(bytes as u64, 0));
+    }
+}
+
+/// The number of steps, such as pipelined requests or reads, before a connection is requeued.
+const SHARE: u32 = 64;
