@@ -14,11 +14,10 @@ use http::Method;
 
 use super::access_log::Line;
 use super::body::{DIRECT, Reception};
-use super::exchange::Pending;
 use super::partial;
-use super::phase::Reading;
+use super::pending::Pending;
 use super::refusal::Refusal;
-use super::transport::Transport;
+use super::transport::{Reading, Transport};
 use crate::engine::service::context::WorkerContext;
 use crate::engine::wire::input::{InputBuffer, Received};
 use crate::h1::encode;

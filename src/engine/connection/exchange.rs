@@ -21,9 +21,10 @@ use super::access_log::Line;
 use super::answer::answer;
 use super::body::{Intake, Reception};
 use super::body_buffer::Gathering;
-use super::finished::{FinishedExchange, Unread, break_off};
+use super::finished::{Ending, FinishedExchange, Unread, break_off};
 use super::handle::handle;
-use super::phase::{Next, Verdict};
+use super::pending::Pending;
+use super::phase::Verdict;
 use super::refusal::Refusal;
 use super::transport::Transport;
 use crate::engine::service::context::WorkerContext;
@@ -31,19 +32,29 @@ use crate::engine::service::costs::{Admission, Route};
 use crate::engine::service::counters::Late;
 use crate::engine::service::stopwatch::Stopwatch;
 use crate::engine::wire::pace::Pace;
+use crate::engine::wire::remainder::Remainder;
 use crate::h1::decode::Decoder;
 use crate::h1::error::ProtocolError;
 use crate::h1::exchange::Exchange;
 use crate::h1::framing::Framing;
 use crate::h1::head::{self, RequestHead};
 
-/// A request whose handler is to run.
-#[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) head: RequestHead,
-    pub(super) exchange: Exchange,
-    pub(super) reception: Option<Reception>,
-    pub(super) line: Line,
+/// The outcome of an exchange, or of the part conducted now.
+pub(super) enum Next {
+    /// Buffer the content of the request.
+    Content(Box<Gathering>),
+    /// Wait for a thread to run the handler, with this verdict until then.
+    Ready(Box<Pending>, Verdict),
+    /// Send earlier answers before the handler runs.
+    SendFirst(Box<Pending>),
+    /// Send the rest of the answer.
+    Send(Remainder, Box<FinishedExchange>),
+    /// Answer with an error, and linger.
+    Refuse(Refusal),
+    /// The connection is broken.
+    Close,
+    /// The answer is sent or gathered.
+    Ended(Ending),
 }
 
 /// The point at which an exchange begins or continues.
@@ -105,7 +116,9 @@ impl ClientConnection {
         self.was_slow = context.duty.is_unbounded() && !context.duty.was_short();
         let content = unread(intake.as_deref(), transport, context);
         match answered {
-            Ok((answer, None)) => Ok(self.settle(FinishedExchange { exchange, content, answer, line }, context)),
+            Ok((answer, None)) => {
+                Ok(Next::Ended(self.settle(FinishedExchange { exchange, content, answer, line }, context)))
+            }
             Ok((answer, Some(rest))) => {
                 Ok(Next::Send(rest, Box::new(FinishedExchange { exchange, content, answer, line })))
             }
@@ -121,17 +134,9 @@ impl ClientConnection {
     }
 
     /// Concludes an exchange whose answer is sent or gathered.
-    pub(super) fn settle(&mut self, done: FinishedExchange, context: &mut WorkerContext) -> Next {
+    pub(super) fn settle(&mut self, done: FinishedExchange, context: &mut WorkerContext) -> Ending {
         self.answered += 1;
         done.conclude(&self.transport.input, context)
-    }
-}
-
-impl Pending {
-    /// Returns the bytes of memory held.
-    pub(super) fn held(&self) -> usize {
-        let content = self.reception.as_ref().map_or(0, Reception::held);
-        self.head.held() + content + self.line.held()
     }
 }
 

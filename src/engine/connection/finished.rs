@@ -5,12 +5,27 @@ use std::fmt;
 use http::StatusCode;
 
 use super::access_log::Line;
-use super::phase::Next;
 use crate::engine::service::context::WorkerContext;
 use crate::engine::wire::input::InputBuffer;
 use crate::h1::decode::Decoder;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::body::Upgrade;
+
+/// The step of the connection after an exchange.
+pub(super) enum Ending {
+    /// Read the next head.
+    Head,
+    /// Drop the rest of the content.
+    Drain(Box<Decoder>),
+    /// Send all, half-close, and wait for the client to close.
+    Linger,
+    /// Send all, and close.
+    Finish,
+    /// Close.
+    Close,
+    /// Leave HTTP.
+    Upgrade(Upgrade),
+}
 
 /// An exchange whose answer is complete, but perhaps unsent.
 #[derive(Debug)]
@@ -24,7 +39,7 @@ pub(super) struct FinishedExchange {
 impl FinishedExchange {
     /// Counts and logs the answer, which is sent or gathered. Returns the next step of the
     /// connection; `input` is the input behind the request.
-    pub(super) fn conclude(self, input: &InputBuffer, context: &mut WorkerContext) -> Next {
+    pub(super) fn conclude(self, input: &InputBuffer, context: &mut WorkerContext) -> Ending {
         let Self { exchange, content, answer, line } = self;
         if !context.service.is_over() {
             context.counters.answered.add(1);
@@ -39,10 +54,10 @@ impl FinishedExchange {
         line.end(Some((answer.status, answer.length)));
         if let Unread::Elsewhere = content {
             // Another thread still reads the content, so the next request cannot be found.
-            return Next::Close;
+            return Ending::Close;
         }
         if let Some(upgrade) = answer.upgrade {
-            return Next::Upgrade(upgrade);
+            return Ending::Upgrade(upgrade);
         }
         let reason = exchange.close_reason();
         if let Some(reason) = reason {
@@ -50,11 +65,11 @@ impl FinishedExchange {
         }
         let is_expected = matches!(reason, Some(CloseReason::ClientAsked | CloseReason::ClientVersion));
         match content {
-            Unread::Nothing if exchange.is_persistent() => Next::Head,
-            Unread::Here { decoder, failed: false } if exchange.is_persistent() => Next::Drain(decoder),
+            Unread::Nothing if exchange.is_persistent() => Ending::Head,
+            Unread::Here { decoder, failed: false } if exchange.is_persistent() => Ending::Drain(decoder),
             // The client expected the close, and a close with no unread input causes no reset.
-            Unread::Nothing if is_expected && input.is_empty() => Next::Finish,
-            _ => Next::Linger,
+            Unread::Nothing if is_expected && input.is_empty() => Ending::Finish,
+            _ => Ending::Linger,
         }
     }
 

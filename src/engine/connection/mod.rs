@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`turn`] | every change of a connection's phase: the page to read first |
 //! | [`exchange`] | the whole of one exchange: parse, believe, judge, gather, admit, handle, answer, settle |
-//! | [`phase`] | the phases, and the ways out of each |
+//! | [`phase`], [`pending`] | the phases; a request whose handler is to run |
 //! | [`transport`], [`client`] | the socket with its input; the peer, or the client behind a proxy |
 //! | [`handshake`], [`body_buffer`], [`sending`], [`linger`] | the phases that wait for the client |
 //! | [`handle`], [`answer`], [`early`], [`finished`] | the call of a handler; the answer, begun early or not; the end of an exchange |
@@ -23,6 +23,7 @@ mod handle;
 mod handshake;
 mod linger;
 mod partial;
+mod pending;
 mod phase;
 mod refusal;
 mod sending;

@@ -1,16 +1,13 @@
-//! The phases of a connection, and the ways out of each.
+//! The phases of a connection, and the outcomes of each step.
 
 use std::time::Instant;
 
 use super::body_buffer::Gathering;
-use super::exchange::Pending;
 use super::finished::FinishedExchange;
 use super::linger::{Drain, Linger};
-use super::refusal::Refusal;
+use super::pending::Pending;
 use super::sending::Sending;
 use crate::engine::service::context::WorkerContext;
-use crate::engine::wire::remainder::Remainder;
-use crate::h1::decode::Decoder;
 use crate::h1::head::Scan;
 use crate::message::body::Upgrade;
 use crate::net::poll::Interest;
@@ -51,32 +48,6 @@ pub(super) enum Then {
     Close,
 }
 
-/// The outcome of an exchange, or of the part conducted now.
-pub(super) enum Next {
-    /// Read the next head.
-    Head,
-    /// Buffer the content of the request.
-    Content(Box<Gathering>),
-    /// Wait for a thread to run the handler, with this verdict until then.
-    Ready(Box<Pending>, Verdict),
-    /// Send earlier answers before the handler runs.
-    SendFirst(Box<Pending>),
-    /// Send the rest of the answer.
-    Send(Remainder, Box<FinishedExchange>),
-    /// Drop the rest of the content.
-    Drain(Box<Decoder>),
-    /// Answer with an error, and linger.
-    Refuse(Refusal),
-    /// Send all, half-close, and wait for the client to close.
-    Linger,
-    /// Send all, and close.
-    Finish,
-    /// Close.
-    Close,
-    /// Leave HTTP.
-    Upgrade(Upgrade),
-}
-
 /// The action for a connection unable to advance.
 pub(crate) enum Verdict {
     /// Park until there is input, or room to write.
@@ -97,23 +68,6 @@ pub(super) enum Step {
     /// The phase needs input.
     Starved,
     Verdict(Verdict),
-}
-
-/// The state of the socket before a read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
-    /// Input was reported, or is so likely that a short wait pays.
-    Expected,
-    /// The last read may have left input. The poller will not report that input.
-    Possible,
-    /// The last read emptied the socket: new input will be reported.
-    Reported,
-}
-
-impl Reading {
-    pub(super) fn after(is_drained: bool) -> Self {
-        if is_drained { Self::Reported } else { Self::Possible }
-    }
 }
 
 impl Phase {

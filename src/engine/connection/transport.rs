@@ -3,7 +3,6 @@
 use std::net::Shutdown;
 use std::sync::Arc;
 
-use super::phase::Reading;
 use crate::config::Config;
 use crate::engine::service::context::{Service, WorkerContext};
 use crate::engine::service::counters::Counter;
@@ -25,6 +24,23 @@ pub(in crate::engine) struct Transport {
     pub(super) has_ended: bool,
     /// Bytes received and sent below TLS, as already counted.
     below: [u64; 2],
+}
+
+/// The state of the socket before a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Input was reported, or is so likely that a short wait pays.
+    Expected,
+    /// The last read may have left input. The poller will not report that input.
+    Possible,
+    /// The last read emptied the socket: new input will be reported.
+    Reported,
+}
+
+impl Reading {
+    pub(super) fn after(is_drained: bool) -> Self {
+        if is_drained { Self::Reported } else { Self::Possible }
+    }
 }
 
 /// The result of reading more input.

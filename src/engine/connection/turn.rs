@@ -37,13 +37,14 @@ use http::Method;
 
 use super::access_log::Line;
 use super::body_buffer::Buffered;
-use super::exchange::Stage;
+use super::exchange::{Next, Stage};
+use super::finished::Ending;
 use super::handshake::{self, Shaken};
 use super::linger::{Drain, Drained, Linger};
-use super::phase::{Next, Phase, Reading, Step, Then, Verdict};
+use super::phase::{Phase, Step, Then, Verdict};
 use super::refusal::{self, Refusal};
 use super::sending::{Attempt, Sending};
-use super::transport::Filled;
+use super::transport::{Filled, Reading};
 use super::{ClientConnection, partial};
 use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Late;
@@ -145,9 +146,9 @@ impl ClientConnection {
                 self.send(attempt, context)
             }
             Phase::Drain(drain) => match drain.advance(&mut transport.input, context) {
-                Drained::Whole => self.follow(Next::Head, context),
+                Drained::Whole => self.conclude(Ending::Head, context),
                 Drained::Starved => Step::Starved,
-                Drained::Failed => self.follow(Next::Linger, context),
+                Drained::Failed => self.conclude(Ending::Linger, context),
             },
             Phase::Linger(linger) => {
                 if linger.advance(&mut transport.input) {
@@ -240,29 +241,43 @@ impl ClientConnection {
 
     /// Takes the step after an exchange, or after the part conducted now.
     fn follow(&mut self, next: Next, context: &mut WorkerContext) -> Step {
-        match next {
-            Next::Head => self.enter(Phase::Head(Scan::default()), None),
-            Next::Content(gathering) => self.enter(Phase::Content(gathering), self.deadline),
-            Next::Drain(decoder) => {
-                let drain = Drain::new(decoder, context.config.max_drain_size);
-                self.enter(Phase::Drain(drain), Instant::now() + context.config.linger_timeout);
+        Step::Verdict(match next {
+            Next::Ended(ending) => return self.conclude(ending, context),
+            Next::Content(gathering) => {
+                self.enter(Phase::Content(gathering), self.deadline);
+                return Step::On;
             }
             Next::Ready(pending, verdict) => {
                 self.enter(Phase::Ready(pending), self.deadline);
-                return Step::Verdict(verdict);
+                verdict
             }
             Next::SendFirst(pending) => {
                 self.enter(Phase::Ready(pending), self.deadline);
-                return Step::Verdict(self.leave_and_resume(context));
+                self.leave_and_resume(context)
             }
-            Next::Send(rest, done) => return Step::Verdict(self.leave(Some(rest), Then::Conclude(done), context)),
-            Next::Refuse(refusal) => return Step::Verdict(self.refuse_as(refusal, context)),
-            Next::Linger => return Step::Verdict(self.begin_linger(context)),
-            Next::Finish => return Step::Verdict(self.flush_then(Then::Close, context)),
-            Next::Close => return Step::Verdict(Verdict::Close),
-            Next::Upgrade(upgrade) => return Step::Verdict(Verdict::Upgrade(upgrade)),
-        }
-        Step::On
+            Next::Send(rest, done) => self.leave(Some(rest), Then::Conclude(done), context),
+            Next::Refuse(refusal) => self.refuse_as(refusal, context),
+            Next::Close => Verdict::Close,
+        })
+    }
+
+    /// Takes the step after an exchange whose answer is sent or gathered.
+    fn conclude(&mut self, ending: Ending, context: &mut WorkerContext) -> Step {
+        Step::Verdict(match ending {
+            Ending::Head => {
+                self.enter(Phase::Head(Scan::default()), None);
+                return Step::On;
+            }
+            Ending::Drain(decoder) => {
+                let drain = Drain::new(decoder, context.config.max_drain_size);
+                self.enter(Phase::Drain(drain), Instant::now() + context.config.linger_timeout);
+                return Step::On;
+            }
+            Ending::Linger => self.begin_linger(context),
+            Ending::Finish => self.flush_then(Then::Close, context),
+            Ending::Close => Verdict::Close,
+            Ending::Upgrade(upgrade) => Verdict::Upgrade(upgrade),
+        })
     }
 
     // ---- input ----
@@ -411,8 +426,8 @@ impl ClientConnection {
     fn follow_sent(&mut self, then: Then, context: &mut WorkerContext) -> Step {
         match then {
             Then::Conclude(done) => {
-                let next = self.settle(*done, context);
-                self.follow(next, context)
+                let ending = self.settle(*done, context);
+                self.conclude(ending, context)
             }
             Then::Resume(mut phase, deadline) => {
                 if let Phase::Content(gathering) = &mut *phase {
