@@ -61,7 +61,7 @@ pub(super) enum Next {
 pub(super) enum Stage {
     /// A head is complete: the first bytes of the input, as many as given.
     Head(usize),
-    /// The request is complete, as far as content is buffered, or a thread is there.
+    /// A judged request: its content is buffered, or a thread is free for its handler.
     Request(Box<Pending>),
 }
 
