@@ -1,16 +1,13 @@
 //! The application trait, and the content of responses.
 
-use std::error::Error;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 
+use super::Failure;
 use super::environ::Environ;
 use super::start_response::StartResponse;
 use crate::message::Body;
-
-/// The error of an application: any error, for use with `?`.
-pub type Failure = Box<dyn Error + Send + Sync>;
 
 /// Answers requests as in PEP 3333: takes an environ, calls `start_response`, and returns the
 /// content.

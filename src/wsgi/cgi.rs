@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use super::application::{Content, Failure};
+use super::Failure;
+use super::application::Content;
 use super::start_response::StartResponse;
 
 impl Content {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::application::{Application, Content, Failure};
+use super::Failure;
+use super::application::{Application, Content};
 use super::environ::Environ;
 use super::start_response::StartResponse;
 

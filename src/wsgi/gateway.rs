@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, Version as Protocol};
 
-use super::application::{Application, Chunks, Content, ContentKind, Failure, of_file};
+use super::Failure;
+use super::application::{Application, Chunks, Content, ContentKind, of_file};
 use super::environ::Environ;
 use super::errors::escaped;
 use super::keys::{self, Site};

@@ -133,7 +133,9 @@ mod start_response;
 mod value;
 mod version;
 
-pub use self::application::{Application, Chunks, Content, Failure, FileWrapper};
+use std::error::Error;
+
+pub use self::application::{Application, Chunks, Content, FileWrapper};
 pub use self::dispatcher::PathInfoDispatcher;
 pub use self::environ::Environ;
 pub use self::errors::Errors;
@@ -143,3 +145,6 @@ pub use self::start_response::{StartResponse, Write};
 pub use self::value::{Text, Value};
 pub use self::version::register;
 pub(crate) use self::version::{WsgiVersion, find};
+
+/// The error of an application: any error, for use with `?`.
+pub type Failure = Box<dyn Error + Send + Sync>;

@@ -9,7 +9,7 @@ use http::header::{
 };
 use http::{HeaderMap, StatusCode};
 
-use super::application::Failure;
+use super::Failure;
 use crate::message::early::EarlyOutput;
 use crate::sync::Mutex;
 
