@@ -11,6 +11,8 @@ mod arguments;
 mod check;
 #[path = "main/descriptors.rs"]
 mod descriptors;
+#[path = "main/failure.rs"]
+mod failure;
 #[path = "main/help.rs"]
 mod help;
 #[path = "main/log_file.rs"]
@@ -25,20 +27,22 @@ mod process;
 mod repeats;
 #[path = "main/self_signed.rs"]
 mod self_signed;
+#[path = "main/terminal.rs"]
+mod terminal;
 
-use std::fmt::{Arguments, Write as _};
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use drupe::process::Bus;
 use drupe::settings::SslContext;
-use drupe::{Error, Files, Server, Settings};
+use drupe::{Files, Server, Settings};
 
 use self::arguments::{Command, ServeOptions, task};
+use self::failure::ProgramFailure;
 use self::logger::Logger;
 use self::own::Own;
 use self::process::Process;
+use self::terminal::{print, say};
 
 fn main() -> ExitCode {
     let done = match task(lexopt::Parser::from_env()) {
@@ -50,80 +54,23 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Usage(reason)) => {
+        Err(ProgramFailure::Usage(reason)) => {
             say(format_args!("drupe: {reason}\ndrupe: see drupe --help\n"));
             ExitCode::from(2)
         }
-        Err(Failure::Settings(reason)) => {
+        Err(ProgramFailure::Settings(reason)) => {
             say(format_args!("drupe: {reason}\n"));
             ExitCode::from(2)
         }
-        Err(Failure::Serve(reason)) => {
+        Err(ProgramFailure::Serve(reason)) => {
             say(format_args!("drupe: {reason}\n"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// The reason for the end of the program, in one sentence.
-#[derive(Debug)]
-enum Failure {
-    /// The arguments make no sense.
-    Usage(String),
-    /// A setting from any source is wrong.
-    Settings(String),
-    Serve(String),
-}
-
-impl Failure {
-    fn reason(&self) -> &str {
-        let (Self::Usage(reason) | Self::Settings(reason) | Self::Serve(reason)) = self;
-        reason
-    }
-}
-
-impl From<lexopt::Error> for Failure {
-    fn from(error: lexopt::Error) -> Self {
-        Self::Usage(error.to_string())
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        if let Error::Bus { source } = &error {
-            return process::failure(source);
-        }
-        let reason = chain(&error);
-        if is_of_settings(&error) { Self::Settings(reason) } else { Self::Serve(reason) }
-    }
-}
-
-/// The message of an error, followed by those of its causes.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut reason = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Writing to a string cannot fail.
-        let _ = write!(reason, ": {error}");
-        cause = error.source();
-    }
-    reason
-}
-
-fn is_of_settings(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Setting { .. }
-            | Error::Contradiction { .. }
-            | Error::UnknownSetting { .. }
-            | Error::Located { .. }
-            | Error::Malformed { .. }
-            | Error::Unreadable { .. }
-    )
-}
-
 /// Prints the effective settings if they are valid.
-fn check(options: ServeOptions) -> Result<(), Failure> {
+fn check(options: ServeOptions) -> Result<(), ProgramFailure> {
     let text = check::text(&options);
     server(&options)?.check()?;
     Process::new(&options.own)?;
@@ -131,7 +78,7 @@ fn check(options: ServeOptions) -> Result<(), Failure> {
 }
 
 /// Creates the configured server; opens only the directory so far.
-fn server(options: &ServeOptions) -> Result<Server, Failure> {
+fn server(options: &ServeOptions) -> Result<Server, ProgramFailure> {
     let directory = options.own.directory();
     let files = Files::new(&directory)
         .map_err(|error| options.own.refuse("directory", &format!("cannot serve {}: {error}", directory.display())))?;
@@ -147,7 +94,7 @@ fn server(options: &ServeOptions) -> Result<Server, Failure> {
     Ok(server)
 }
 
-fn serve(options: ServeOptions) -> Result<(), Failure> {
+fn serve(options: ServeOptions) -> Result<(), ProgramFailure> {
     let mut server = server(&options)?;
     let page = options.own.statistics().filter(|_| server.settings.statistics);
     let is_shown = page.is_some();
@@ -210,20 +157,4 @@ fn again(own: &Own, context: Option<SslContext>) -> Result<Settings, String> {
     let mut settings = options.settings;
     settings.ssl_context = context;
     Ok(settings)
-}
-
-/// Prints to standard output. A reader that closes early, such as `head`, is not an error.
-fn print(text: &str) -> Result<(), Failure> {
-    let mut output = io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::Serve(format!("cannot print: {error}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Writes to standard error in one call. An error is ignored, because it cannot be reported.
-fn say(text: Arguments<'_>) {
-    let _ = io::stderr().lock().write_all(text.to_string().as_bytes());
 }

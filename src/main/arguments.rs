@@ -10,7 +10,7 @@ use drupe::settings::{Layer, Origin};
 use drupe::{Error, Settings};
 use lexopt::{Arg, Parser};
 
-use super::Failure;
+use super::failure::ProgramFailure;
 use super::own::{self, Own};
 
 /// The command requested by the arguments.
@@ -41,7 +41,7 @@ struct Given {
 }
 
 /// Determines the command.
-pub(super) fn task(parser: Parser) -> Result<Command, Failure> {
+pub(super) fn task(parser: Parser) -> Result<Command, ProgramFailure> {
     let given = match read(parser)? {
         Ok(given) => given,
         Err(task) => return Ok(task),
@@ -63,7 +63,7 @@ pub(super) fn task(parser: Parser) -> Result<Command, Failure> {
 }
 
 /// Reads all arguments. The inner error is a command that needs no arguments.
-fn read(mut parser: Parser) -> Result<Result<Given, Command>, Failure> {
+fn read(mut parser: Parser) -> Result<Result<Given, Command>, ProgramFailure> {
     let mut given = Given::default();
     let mut is_first = true;
     while let Some(argument) = parser.next()? {
@@ -73,7 +73,7 @@ fn read(mut parser: Parser) -> Result<Result<Given, Command>, Failure> {
             Arg::Short('h') => "help".to_owned(),
             Arg::Short('q') => "quiet".to_owned(),
             Arg::Short('V') => "version".to_owned(),
-            Arg::Short(letter) => return Err(Failure::Usage(format!("unknown option -{letter}"))),
+            Arg::Short(letter) => return Err(ProgramFailure::Usage(format!("unknown option -{letter}"))),
             Arg::Value(value) if is_first && value == "check" => {
                 (given.is_check, is_first) = (true, false);
                 continue;
@@ -82,7 +82,7 @@ fn read(mut parser: Parser) -> Result<Result<Given, Command>, Failure> {
                 is_first = false;
                 let what = if given.is_check { "file" } else { "directory" };
                 if given.place.replace(value.clone()).is_some() {
-                    return Err(Failure::Usage(format!("{value:?} is one {what} too many")));
+                    return Err(ProgramFailure::Usage(format!("{value:?} is one {what} too many")));
                 }
                 continue;
             }
@@ -107,16 +107,18 @@ fn read(mut parser: Parser) -> Result<Result<Given, Command>, Failure> {
 }
 
 /// The configuration file named by the arguments.
-fn config(given: &Given) -> Result<Option<PathBuf>, Failure> {
+fn config(given: &Given) -> Result<Option<PathBuf>, ProgramFailure> {
     match (&given.config, given.place.as_ref().filter(|_| given.is_check)) {
-        (Some(_), Some(file)) => Err(Failure::Usage(format!("{file:?} is one file too many: there is --config"))),
+        (Some(_), Some(file)) => {
+            Err(ProgramFailure::Usage(format!("{file:?} is one file too many: there is --config")))
+        }
         (Some(path), None) => Ok(Some(path.clone())),
         (None, file) => Ok(file.map(PathBuf::from)),
     }
 }
 
 impl ServeOptions {
-    fn take_flags(&mut self, given: Given) -> Result<(), Failure> {
+    fn take_flags(&mut self, given: Given) -> Result<(), ProgramFailure> {
         for (flag, value) in given.flags {
             // A flag without a value is switched on.
             let value = value.unwrap_or_else(|| "true".into());
@@ -135,10 +137,10 @@ impl ServeOptions {
         }
     }
 
-    fn set(&mut self, flag: &str, value: &OsStr, origin: Origin) -> Result<(), Failure> {
+    fn set(&mut self, flag: &str, value: &OsStr, origin: Origin) -> Result<(), ProgramFailure> {
         let Some(text) = value.to_str() else {
             // The value is hidden, because it may be a password.
-            return Err(Failure::Settings(format!("{origin}: the value is not UTF-8")));
+            return Err(ProgramFailure::Settings(format!("{origin}: the value is not UTF-8")));
         };
         match self.settings.set_from(&name(flag), text, origin) {
             Err(Error::Located { error, .. }) if matches!(*error, Error::UnknownSetting { .. }) => {
@@ -151,11 +153,11 @@ impl ServeOptions {
 }
 
 /// Creates an error for the unknown `flag`, with the most similar flag.
-fn unknown(flag: &str, nearest: Option<String>) -> Failure {
+fn unknown(flag: &str, nearest: Option<String>) -> ProgramFailure {
     let mut own = own::TABLE.iter().map(|row| self::flag(row.name)).chain(OTHERS.map(str::to_owned));
     let similar = own
         .find(|own| flag.len() > 2 && (own.starts_with(flag) || own.ends_with(flag) || flag.starts_with(own.as_str())));
-    Failure::Usage(match nearest.map(|name| self::flag(&name)).or(similar) {
+    ProgramFailure::Usage(match nearest.map(|name| self::flag(&name)).or(similar) {
         Some(nearest) => format!("unknown option --{flag}; did you mean --{nearest}?"),
         None => format!("unknown option --{flag}"),
     })

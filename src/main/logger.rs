@@ -1,7 +1,5 @@
 //! The destination of log records: standard error, or for requests the access log, if set.
 
-use std::error::Error;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -10,10 +8,11 @@ use drupe::process::Bus;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use super::access::Form;
+use super::failure::{AccessLogRefused, ProgramFailure};
 use super::log_file::{LogFile, Written};
 use super::own::Own;
 use super::repeats::Repeats;
-use super::{Failure, say};
+use super::terminal::say;
 
 /// The logger of the program.
 pub(super) struct Logger {
@@ -32,7 +31,7 @@ struct Access {
 
 impl Logger {
     /// Opens the access log, unless another user must open it, and installs the logger.
-    pub(super) fn install(own: &Own) -> Result<&'static Logger, Failure> {
+    pub(super) fn install(own: &Own) -> Result<&'static Logger, ProgramFailure> {
         let access = own.access_log().map(|(path, form)| Access { path, form, file: OnceLock::new() });
         if let Some(access) = access.as_ref().filter(|access| !access.is_of_another_user(own)) {
             access.open("").map_err(|reason| own.refuse("access_log", &reason))?;
@@ -42,7 +41,7 @@ impl Logger {
         log::set_max_level(if logger.wants_requests() { LevelFilter::Info } else { LevelFilter::Warn });
         // The logger lives as long as the program.
         let logger: &'static Logger = Box::leak(Box::new(logger));
-        log::set_logger(logger).map_err(|error| Failure::Serve(error.to_string()))?;
+        log::set_logger(logger).map_err(|error| ProgramFailure::Serve(error.to_string()))?;
         Ok(logger)
     }
 
@@ -126,18 +125,6 @@ impl Access {
         ["user", "group"].iter().any(|name| !own.value(name).is_empty()) && !is_of_the_system
     }
 }
-
-/// The error of a bus that did not start because the access log cannot be opened.
-#[derive(Debug)]
-pub(super) struct AccessLogRefused(Failure);
-
-impl fmt::Display for AccessLogRefused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.reason())
-    }
-}
-
-impl Error for AccessLogRefused {}
 
 impl Log for Logger {
     fn enabled(&self, facts: &Metadata<'_>) -> bool {

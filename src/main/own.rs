@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use drupe::settings::{Layer, Origin};
 use drupe::statistics::Page;
 
-use super::{Failure, access, process};
+use super::access;
+use super::failure::ProgramFailure;
 
 /// The description of one setting.
 pub(super) struct OwnRow {
@@ -75,7 +76,7 @@ pub(super) struct Own(BTreeMap<&'static str, (OsString, Origin)>);
 
 impl Own {
     /// Takes the program's settings out of `layer`, with names that begin with `stem`.
-    pub(super) fn take(&mut self, layer: &mut Layer, stem: &str) -> Result<(), Failure> {
+    pub(super) fn take(&mut self, layer: &mut Layer, stem: &str) -> Result<(), ProgramFailure> {
         for row in TABLE {
             if let Some((text, origin)) = layer.take(&format!("{stem}{}", row.name), row.unit)? {
                 self.set(row, text.into(), origin)?;
@@ -85,13 +86,13 @@ impl Own {
     }
 
     /// Sets the setting of `row`, if `value` is valid.
-    pub(super) fn set(&mut self, row: &OwnRow, value: OsString, origin: Origin) -> Result<(), Failure> {
+    pub(super) fn set(&mut self, row: &OwnRow, value: OsString, origin: Origin) -> Result<(), ProgramFailure> {
         let checked = match (row.name, value.to_str()) {
             ("directory", _) if value.is_empty() => Err("\"\" is no directory".to_owned()),
             ("directory" | "access_log" | "pid_file", _) => Ok(value),
             (_, None) => Err(format!("{value:?} is not UTF-8")),
             ("user" | "group", Some(_)) | ("umask", Some("")) => Ok(value),
-            ("umask", Some(text)) => match process::umask(text) {
+            ("umask", Some(text)) => match umask(text) {
                 Some(_) => Ok(value),
                 None => Err(format!("{text:?} is not nine bits of permissions in octal digits")),
             },
@@ -123,7 +124,7 @@ impl Own {
     }
 
     /// Creates an error for the value of the setting `name`.
-    pub(super) fn refuse(&self, name: &str, reason: &str) -> Failure {
+    pub(super) fn refuse(&self, name: &str, reason: &str) -> ProgramFailure {
         refused(name, &self.origin(name), reason)
     }
 
@@ -168,8 +169,8 @@ impl Own {
 }
 
 /// Creates an error with the reason and the origin.
-fn refused(name: &str, origin: &Origin, reason: &str) -> Failure {
-    Failure::Settings(match origin {
+fn refused(name: &str, origin: &Origin, reason: &str) -> ProgramFailure {
+    ProgramFailure::Settings(match origin {
         Origin::File { .. } => format!("{origin}: setting drupe.{name}: {reason}"),
         Origin::Environment { .. } | Origin::Flag { .. } => format!("{origin}: {reason}"),
         _ => reason.to_owned(),
@@ -181,4 +182,11 @@ fn refused(name: &str, origin: &Origin, reason: &str) -> Failure {
 fn is_path(path: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"%?#\"<>\\^`{|}".contains(&byte);
     path.is_empty() || (path.starts_with('/') && !path.trim_matches('/').is_empty() && path.bytes().all(is_plain))
+}
+
+/// Parses nine permission bits in octal digits.
+pub(super) fn umask(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix("0o").unwrap_or(text);
+    let mask = u32::from_str_radix(digits, 8).ok()?;
+    (mask <= 0o777 && !digits.starts_with('+')).then_some(mask)
 }

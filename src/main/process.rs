@@ -2,9 +2,8 @@
 
 use drupe::process::{Bus, BusError, DropPrivileges, PidFile, Plugin};
 
-use super::logger::AccessLogRefused;
-use super::own::Own;
-use super::{Failure, chain, is_of_settings};
+use super::failure::{ProgramFailure, chain};
+use super::own::{Own, umask};
 
 /// The plugins of the bus, beside the server.
 pub(super) struct Process {
@@ -14,7 +13,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Creates the plugins configured in `own`; opens and drops nothing yet.
-    pub(super) fn new(own: &Own) -> Result<Self, Failure> {
+    pub(super) fn new(own: &Own) -> Result<Self, ProgramFailure> {
         let text = |name: &'static str| {
             own.value(name).to_str().filter(|text| !text.is_empty()).map(|text| (name, text.to_owned()))
         };
@@ -40,24 +39,4 @@ impl Process {
         }
         self.privileges.subscribe(bus);
     }
-}
-
-/// Parses nine permission bits in octal digits.
-pub(super) fn umask(text: &str) -> Option<u32> {
-    let digits = text.strip_prefix("0o").unwrap_or(text);
-    let mask = u32::from_str_radix(digits, 8).ok()?;
-    (mask <= 0o777 && !digits.starts_with('+')).then_some(mask)
-}
-
-/// The reason why a bus did not start, from the errors of its listeners.
-pub(super) fn failure(error: &BusError) -> Failure {
-    let BusError::Failed(failures) = error else { return Failure::Serve(chain(error)) };
-    let reasons: Vec<String> = failures.iter().map(|(_, error)| chain(error)).collect();
-    let is_of_settings = failures.iter().all(|(_, error)| {
-        error.downcast_ref::<drupe::Error>().is_some_and(is_of_settings)
-            || matches!(error.downcast_ref::<BusError>(), Some(BusError::Held { .. }))
-            || error.is::<AccessLogRefused>()
-    });
-    let reason = reasons.join("; ");
-    if is_of_settings { Failure::Settings(reason) } else { Failure::Serve(reason) }
 }

@@ -3,15 +3,15 @@
 use drupe::Settings;
 use drupe::settings::SslContext;
 
-use super::Failure;
+use super::failure::ProgramFailure;
 
 /// The warning about a generated certificate.
 pub(super) const WARNING: &str =
     "the certificate was made for this run alone and is trusted by nobody: use it for development only";
 
 /// Generates a key and an untrusted certificate for this machine, for this run of the program only.
-pub(super) fn context(settings: &Settings) -> Result<SslContext, Failure> {
-    let failed = |error: rcgen::Error| Failure::Serve(format!("cannot make a certificate: {error}"));
+pub(super) fn context(settings: &Settings) -> Result<SslContext, ProgramFailure> {
+    let failed = |error: rcgen::Error| ProgramFailure::Serve(format!("cannot make a certificate: {error}"));
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     let host = &settings.socket_host;
     let everywhere = ["0.0.0.0", "::"].contains(&host.as_str());

@@ -1,0 +1,88 @@
+//! The reason for the end of the program, made from the errors of its parts.
+
+use std::fmt::{self, Write};
+
+use drupe::Error;
+use drupe::process::BusError;
+
+/// The reason for the end of the program, in one sentence.
+#[derive(Debug)]
+pub(super) enum ProgramFailure {
+    /// The arguments make no sense.
+    Usage(String),
+    /// A setting from any source is wrong.
+    Settings(String),
+    Serve(String),
+}
+
+impl ProgramFailure {
+    pub(super) fn reason(&self) -> &str {
+        let (Self::Usage(reason) | Self::Settings(reason) | Self::Serve(reason)) = self;
+        reason
+    }
+}
+
+impl From<lexopt::Error> for ProgramFailure {
+    fn from(error: lexopt::Error) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<Error> for ProgramFailure {
+    fn from(error: Error) -> Self {
+        if let Error::Bus { source } = &error {
+            return of_bus(source);
+        }
+        let reason = chain(&error);
+        if is_of_settings(&error) { Self::Settings(reason) } else { Self::Serve(reason) }
+    }
+}
+
+/// The error of a bus that did not start because the access log cannot be opened.
+#[derive(Debug)]
+pub(super) struct AccessLogRefused(pub(super) ProgramFailure);
+
+impl fmt::Display for AccessLogRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.reason())
+    }
+}
+
+impl std::error::Error for AccessLogRefused {}
+
+/// The message of an error, followed by those of its causes.
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut reason = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a string cannot fail.
+        let _ = write!(reason, ": {error}");
+        cause = error.source();
+    }
+    reason
+}
+
+fn is_of_settings(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Setting { .. }
+            | Error::Contradiction { .. }
+            | Error::UnknownSetting { .. }
+            | Error::Located { .. }
+            | Error::Malformed { .. }
+            | Error::Unreadable { .. }
+    )
+}
+
+/// The reason why a bus did not start, from the errors of its listeners.
+fn of_bus(error: &BusError) -> ProgramFailure {
+    let BusError::Failed(failures) = error else { return ProgramFailure::Serve(chain(error)) };
+    let reasons: Vec<String> = failures.iter().map(|(_, error)| chain(error)).collect();
+    let is_of_settings = failures.iter().all(|(_, error)| {
+        error.downcast_ref::<Error>().is_some_and(is_of_settings)
+            || matches!(error.downcast_ref::<BusError>(), Some(BusError::Held { .. }))
+            || error.is::<AccessLogRefused>()
+    });
+    let reason = reasons.join("; ");
+    if is_of_settings { ProgramFailure::Settings(reason) } else { ProgramFailure::Serve(reason) }
+}
