@@ -5,8 +5,6 @@
 use core::fmt;
 use core::net::SocketAddr;
 
-use super::{v1, v2};
-
 /// The contents of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -33,28 +31,6 @@ pub(crate) enum ProxiedSource {
         /// The address that the client connected to.
         server: SocketAddr,
     },
-}
-
-/// Reads the header at the start of `unread`; `None` if the header is incomplete.
-///
-/// The outcome depends on the bytes alone, never on how they were cut. An error is reported as soon
-/// as it is certain, so at most [`LONGEST`] bytes are buffered.
-///
-/// # Errors
-/// Every deviation from the format: the protocol allows no guessing (§2).
-pub(crate) fn read(unread: &[u8]) -> Result<Option<Header>, HeaderRefusal> {
-    if begins(unread, v1::SIGNATURE) {
-        return if unread.len() < v1::SIGNATURE.len() { Ok(None) } else { v1::read(unread) };
-    }
-    if begins(unread, v2::SIGNATURE) {
-        return if unread.len() < v2::SIGNATURE.len() { Ok(None) } else { v2::read(unread) };
-    }
-    Err(HeaderRefusal::Missing)
-}
-
-/// True if `unread` and `signature` agree over the shorter length.
-fn begins(unread: &[u8], signature: &[u8]) -> bool {
-    unread.iter().zip(signature).all(|(one, other)| one == other)
 }
 
 /// The reason for refusing a connection's header.
@@ -107,10 +83,6 @@ impl fmt::Display for HeaderRefusal {
         })
     }
 }
-
-/// The most bytes waited for: a header of version 2 with the most extensions allowed.
-#[cfg(any(test, fuzzing))]
-pub(super) const LONGEST: usize = v2::FIXED + v2::MOST;
 
 #[cfg(test)]
 mod tests;

@@ -2,31 +2,32 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::FORWARDED};
 
-use super::header::{self, Header, HeaderRefusal};
+use super::header::{Header, HeaderRefusal};
 use super::legacy;
 use super::network::Networks;
 use super::node::{Claims, Node};
 use super::trust::Trust;
+use super::{LONGEST, read_header};
 
 /// Checks a PROXY header: the same for every cut, never longer than the limit, and independent of
 /// the bytes after it.
 pub fn proxy_header(bytes: &[u8]) {
-    let whole = header::read(bytes);
+    let whole = read_header(bytes);
     let mut first = Ok(None);
     for length in 0..=bytes.len() {
-        first = header::read(&bytes[..length]);
+        first = read_header(&bytes[..length]);
         if first != Ok(None) {
-            assert!(length <= header::LONGEST + 1, "{length} bytes were waited for");
+            assert!(length <= LONGEST + 1, "{length} bytes were waited for");
             break;
         }
     }
     assert_eq!(first, whole, "byte by byte");
     match whole {
         Ok(Some(Header { length, .. })) => {
-            assert!(length <= bytes.len() && length <= header::LONGEST);
-            assert_eq!(header::read(&bytes[..length]), whole, "what follows");
+            assert!(length <= bytes.len() && length <= LONGEST);
+            assert_eq!(read_header(&bytes[..length]), whole, "what follows");
         }
-        Ok(None) => assert!(bytes.len() < header::LONGEST),
+        Ok(None) => assert!(bytes.len() < LONGEST),
         Err(refusal) => {
             assert!(!matches!(refusal, HeaderRefusal::Untrusted | HeaderRefusal::Truncated | HeaderRefusal::Late));
         }

@@ -22,3 +22,31 @@ pub(crate) mod node;
 pub(crate) mod trust;
 mod v1;
 mod v2;
+
+use self::header::{Header, HeaderRefusal};
+
+/// Reads the header at the start of `unread`; `None` if the header is incomplete.
+///
+/// The outcome depends on the bytes alone, never on how they were cut. An error is reported as soon
+/// as it is certain, so at most [`LONGEST`] bytes are buffered.
+///
+/// # Errors
+/// Every deviation from the format: the protocol allows no guessing (§2).
+pub(crate) fn read_header(unread: &[u8]) -> Result<Option<Header>, HeaderRefusal> {
+    if begins(unread, v1::SIGNATURE) {
+        return if unread.len() < v1::SIGNATURE.len() { Ok(None) } else { v1::read(unread) };
+    }
+    if begins(unread, v2::SIGNATURE) {
+        return if unread.len() < v2::SIGNATURE.len() { Ok(None) } else { v2::read(unread) };
+    }
+    Err(HeaderRefusal::Missing)
+}
+
+/// True if `unread` and `signature` agree over the shorter length.
+fn begins(unread: &[u8], signature: &[u8]) -> bool {
+    unread.iter().zip(signature).all(|(one, other)| one == other)
+}
+
+/// The most bytes waited for: a header of version 2 with the most extensions allowed.
+#[cfg(any(test, fuzzing))]
+const LONGEST: usize = v2::FIXED + v2::MOST;

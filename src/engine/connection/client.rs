@@ -15,8 +15,9 @@ use crate::engine::wire::input::InputBuffer;
 use crate::h1::error::ProtocolError;
 use crate::h1::head::RequestHead;
 use crate::message::request::Announced;
-use crate::proxy::header::{self, Header, HeaderRefusal, ProxiedSource};
+use crate::proxy::header::{Header, HeaderRefusal, ProxiedSource};
 use crate::proxy::node::{Claims, Node};
+use crate::proxy::read_header;
 use crate::proxy::trust::Trust;
 
 /// The client of a connection.
@@ -62,7 +63,7 @@ impl Client {
         if trust.is_some() && !self.is_trusted {
             return Err(HeaderRefusal::Untrusted);
         }
-        let Some(header) = header::read(input.unread())? else { return Ok(false) };
+        let Some(header) = read_header(input.unread())? else { return Ok(false) };
         input.consume(header.length);
         self.adopt(header, trust);
         Ok(true)

@@ -1,17 +1,18 @@
 //! Headers of both versions, each cut at every byte.
 
-use super::super::v2::{CHECKSUM, TLS, crc32c};
+use super::super::v2::{self, CHECKSUM, TLS, crc32c};
+use super::super::{LONGEST, read_header};
 use super::*;
 
 /// Reads `bytes` in every way to cut them: the fewest bytes needed decide, and the bytes after them
 /// change nothing.
 fn read_in_every_way(bytes: &[u8]) -> Result<Option<Header>, HeaderRefusal> {
-    let whole = read(bytes);
+    let whole = read_header(bytes);
     let shown = String::from_utf8_lossy(bytes);
-    let decided = (0..=bytes.len()).map(|length| read(&bytes[..length])).find(|found| *found != Ok(None));
+    let decided = (0..=bytes.len()).map(|length| read_header(&bytes[..length])).find(|found| *found != Ok(None));
     assert_eq!(decided.unwrap_or(Ok(None)), whole, "{shown:?} byte by byte");
     if whole != Ok(None) {
-        assert_eq!(read(&[bytes, b"GET / HTTP/1.1\r\n"].concat()), whole, "{shown:?} and what follows");
+        assert_eq!(read_header(&[bytes, b"GET / HTTP/1.1\r\n"].concat()), whole, "{shown:?} and what follows");
     }
     whole
 }
