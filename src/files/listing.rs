@@ -9,9 +9,9 @@ use std::time::SystemTime;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 
+use super::response::with;
 use super::root::{self, Root};
 use super::target::encode;
-use super::with;
 use crate::message::permits::{Permit, Permits};
 use crate::message::{Body, IntoResponse, Response};
 

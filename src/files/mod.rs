@@ -8,11 +8,13 @@
 //! | ranges | [`range`], [`parts`] | RFC 9110 §14: the whole file, one range, several ranges |
 //! | media type | [`content_type`] | from the extension of the name |
 //! | a directory | [`listing`] | an HTML page; few large ones in memory at once |
+//! | errors, fields | [`response`] | short responses, and fields added to others |
 
 mod content_type;
 mod listing;
 mod parts;
 mod range;
+mod response;
 mod root;
 mod target;
 mod validators;
@@ -22,13 +24,11 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-use http::header::{
-    ACCEPT_RANGES, ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{ACCEPT_RANGES, ALLOW, CONTENT_RANGE, CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS};
 use http::{Method, StatusCode};
 
 use self::range::Wanted;
+use self::response::{refuse, with, with_text};
 use self::root::{Lookup, Root};
 use self::target::FilePath;
 use self::validators::{Precondition, Validators};
@@ -229,29 +229,6 @@ fn redirect(target: &FilePath, query: Option<&str>) -> Response {
         LOCATION,
         &location,
     )
-}
-
-/// A short response naming `status`, without any details of the file system.
-fn refuse(status: StatusCode) -> Response {
-    let reason = status.canonical_reason().unwrap_or("error");
-    let response = (status, format!("{} {reason}\n", status.as_u16())).into_response();
-    match status {
-        StatusCode::SERVICE_UNAVAILABLE => with(response, RETRY_AFTER, "1"),
-        _ => response,
-    }
-}
-
-fn with(mut response: Response, name: HeaderName, value: &'static str) -> Response {
-    response.headers_mut().insert(name, HeaderValue::from_static(value));
-    response
-}
-
-/// As [`with`], for a composed value; a value not allowed in a field is left out.
-fn with_text(mut response: Response, name: HeaderName, value: &str) -> Response {
-    if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-        response.headers_mut().insert(name, value);
-    }
-    response
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use std::ops::Range;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
-use super::{range, with_text};
+use super::range;
+use super::response::with_text;
 use crate::message::pieces::{Piece, Pieces};
 use crate::message::{Body, IntoResponse, Response};
 
