@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::memory::InMemory;
-use super::pieces::Pieces;
+use super::pieces::{Pieces, read_range};
 use super::upgrade::Upgraded;
 use super::writer::{BodyWriter, Gathered};
 use crate::h1::error::ProtocolError;
@@ -333,18 +333,15 @@ pub(crate) fn text(content: Vec<u8>) -> io::Result<String> {
     String::from_utf8(content).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, ProtocolError::NotText))
 }
 
-/// Reads from the front of `range` and shortens `range`; `Ok(0)` also if the file ends early.
-pub(crate) fn read_range(file: &File, range: &mut Range<u64>, buffer: &mut [u8]) -> io::Result<usize> {
-    let left = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
-    let room = buffer.len().min(left);
-    let got = std::os::unix::fs::FileExt::read_at(file, &mut buffer[..room], range.start)?;
-    range.start += got as u64;
-    Ok(got)
-}
-
 impl From<BodyKind> for Body {
     fn from(kind: BodyKind) -> Self {
         Self { kind, trailers: None }
+    }
+}
+
+impl From<InMemory> for Body {
+    fn from(content: InMemory) -> Self {
+        BodyKind::Bytes(content).into()
     }
 }
 

@@ -2,8 +2,6 @@
 
 use bytes::{Buf, Bytes};
 
-use super::body::{Body, BodyKind};
-
 /// Bytes to send, with the size of the memory freed with them.
 #[derive(Debug)]
 pub(crate) struct InMemory {
@@ -125,12 +123,6 @@ impl From<Vec<u8>> for InMemory {
 impl From<Bytes> for InMemory {
     fn from(bytes: Bytes) -> Self {
         Self::new(bytes, Origin::Unknown)
-    }
-}
-
-impl From<InMemory> for Body {
-    fn from(content: InMemory) -> Self {
-        BodyKind::Bytes(content).into()
     }
 }
 

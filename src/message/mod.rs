@@ -16,6 +16,7 @@ pub(crate) mod pieces;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod shutdown;
+mod switch;
 pub(crate) mod upgrade;
 pub(crate) mod writer;
 
@@ -23,5 +24,6 @@ pub use body::Body;
 pub use handler::Handler;
 pub use request::{Connection, Request, RequestExt};
 pub use response::{IntoResponse, Response};
-pub use upgrade::{Upgraded, upgrade};
+pub use switch::upgrade;
+pub use upgrade::Upgraded;
 pub use writer::BodyWriter;

@@ -7,8 +7,6 @@ use std::ops::Range;
 
 use bytes::{Buf, Bytes};
 
-use super::body::read_range;
-
 /// Text and ranges of one file, in the order of sending.
 #[derive(Debug)]
 pub(crate) struct Pieces {
@@ -75,4 +73,13 @@ impl Read for Pieces {
             Some((file, Piece::Range(range))) => read_range(file, range, buffer),
         }
     }
+}
+
+/// Reads from the front of `range` and shortens `range`; `Ok(0)` also if the file ends early.
+pub(crate) fn read_range(file: &File, range: &mut Range<u64>, buffer: &mut [u8]) -> io::Result<usize> {
+    let left = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
+    let room = buffer.len().min(left);
+    let got = std::os::unix::fs::FileExt::read_at(file, &mut buffer[..room], range.start)?;
+    range.start += got as u64;
+    Ok(got)
 }

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use super::framing::GATHER;
 use super::output::{Output, Passed};
 use crate::engine::service::budget::Weight;
-use crate::message::body::{Body, BodyKind, read_range};
+use crate::message::body::{Body, BodyKind};
 use crate::message::memory::{InMemory, Retained};
-use crate::message::pieces::{Piece, Pieces};
+use crate::message::pieces::{Piece, Pieces, read_range};
 
 /// Content that any thread can send, in parts, at any time.
 #[derive(Debug)]
