@@ -1,14 +1,83 @@
-//! Listeners and message delivery: in order, to all listeners, without a lock.
+//! A bus and its messages: the state, the listeners, and delivery in order, without a lock.
+//!
+//! A message names its bus, and a bus its listeners, which take messages: one file for all of them.
 
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
-use super::Bus;
 use super::error::{BoxError, Failures};
-use crate::sync::Mutex;
+use super::state::State;
+use crate::sync::{Condvar, Mutex};
+
+/// Starts, stops and ends the parts of a process; CherryPy's process bus.
+///
+/// Parts listen on channels:
+///
+/// * `start`, `stop` and `exit` get a message at changes of state.
+/// * `restart` gets a message between the two halves of a restart.
+/// * `graceful` gets a message when files are to be reopened.
+/// * `log` gets the log messages of the bus.
+/// * `main` ticks while a thread [`block`](Self::block)s.
+/// * Any other name is free for the program.
+///
+/// Listeners run in sequence on the publishing thread, by ascending priority, then in order of
+/// subscription. No lock is held meanwhile, so a listener may use the bus. All listeners run, even
+/// after a failure. The error names each listener that fails or panics.
+///
+/// Only one thread at a time can change the state. A request from another thread is refused
+/// meanwhile, except for [`exit`](Self::exit). The bus never ends or re-executes the process;
+/// `main` must do so.
+///
+/// A clone is a handle to the same bus.
+///
+/// ```
+/// use drupe::process::{Bus, State};
+///
+/// let bus = Bus::new();
+/// bus.subscribe("start", 50, "cache", |_| {
+///     // Fill it.
+///     Ok(())
+/// });
+/// bus.subscribe("stop", 50, "cache", |message| {
+///     message.bus().log("the cache is empty");
+///     Ok(())
+/// });
+/// bus.start()?;
+/// assert_eq!(bus.state(), State::Started);
+/// bus.exit()?;
+/// bus.block()?;
+/// # Ok::<(), drupe::process::BusError>(())
+/// ```
+#[derive(Clone)]
+pub struct Bus {
+    pub(super) shared: Arc<SharedBus>,
+}
+
+#[derive(Default)]
+pub(super) struct SharedBus {
+    pub(super) channels: Channels,
+    pub(super) life: Mutex<BusLife>,
+    /// Notified when the state changes, or when a change begins or ends.
+    pub(super) changed: Condvar,
+}
+
+#[derive(Default)]
+pub(super) struct BusLife {
+    pub(super) state: State,
+    /// True if a thread is in the middle of a change.
+    pub(super) is_changing: bool,
+    /// True if an exit is to follow the current change.
+    pub(super) wants_exit: bool,
+    /// The cause of the exit, reset at the next start.
+    pub(super) cause: Option<Failures>,
+}
+
+/// A weak reference to a bus, for objects that the bus owns.
+#[derive(Clone)]
+pub(crate) struct WeakBus(pub(super) Weak<SharedBus>);
 
 /// A message for the listeners of a channel.
 #[derive(Debug)]
@@ -38,6 +107,25 @@ struct Listener {
     id: Subscription,
     name: Arc<str>,
     listen: Arc<Listen>,
+}
+
+impl WeakBus {
+    /// Returns the bus, if a strong reference still exists.
+    pub(crate) fn upgrade(&self) -> Option<Bus> {
+        self.0.upgrade().map(|shared| Bus { shared })
+    }
+
+    /// True if the reference is to `bus`.
+    pub(crate) fn is(&self, bus: &Bus) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&bus.shared))
+    }
+}
+
+impl BusLife {
+    /// True if the bus has exited and all listeners have run.
+    pub(super) fn has_ended(&self) -> bool {
+        self.state == State::Exiting && !self.is_changing
+    }
 }
 
 impl Message<'_> {

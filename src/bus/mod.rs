@@ -3,7 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | [`state`], [`change`] | the states of a bus; changes of state, by one thread at a time |
-//! | [`channels`], [`error`] | listeners; errors |
+//! | [`channels`], [`error`] | the bus, its listeners and messages; errors |
 //! | [`plugins`] | the interface of a plugin |
 //! | [`pid_file`], [`privileges`], [`monitor`] | plugins: PID file; drop privileges; periodic calls |
 //! | [`notify`], `signals`, `signal_handler` | systemd; signals; signals as messages on a bus |
@@ -23,12 +23,13 @@ pub(crate) mod signals;
 mod state;
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::change::BusStep;
-use self::channels::Channels;
-pub use self::channels::{Message, Subscription};
+use self::channels::BusLife;
+pub(crate) use self::channels::WeakBus;
+pub use self::channels::{Bus, Message, Subscription};
 pub use self::error::{BoxError, BusError, Failures};
 pub use self::monitor::Monitor;
 pub use self::pid_file::PidFile;
@@ -37,93 +38,7 @@ pub use self::privileges::DropPrivileges;
 #[cfg(feature = "signals")]
 pub use self::signal_handler::SignalHandler;
 pub use self::state::State;
-use crate::sync::{Condvar, Mutex, MutexGuard};
-
-/// Starts, stops and ends the parts of a process; CherryPy's process bus.
-///
-/// Parts listen on channels:
-///
-/// * `start`, `stop` and `exit` get a message at changes of state.
-/// * `restart` gets a message between the two halves of a restart.
-/// * `graceful` gets a message when files are to be reopened.
-/// * `log` gets the log messages of the bus.
-/// * `main` ticks while a thread [`block`](Self::block)s.
-/// * Any other name is free for the program.
-///
-/// Listeners run in sequence on the publishing thread, by ascending priority, then in order of
-/// subscription. No lock is held meanwhile, so a listener may use the bus. All listeners run, even
-/// after a failure. The error names each listener that fails or panics.
-///
-/// Only one thread at a time can change the state. A request from another thread is refused
-/// meanwhile, except for [`exit`](Self::exit). The bus never ends or re-executes the process;
-/// `main` must do so.
-///
-/// A clone is a handle to the same bus.
-///
-/// ```
-/// use drupe::process::{Bus, State};
-///
-/// let bus = Bus::new();
-/// bus.subscribe("start", 50, "cache", |_| {
-///     // Fill it.
-///     Ok(())
-/// });
-/// bus.subscribe("stop", 50, "cache", |message| {
-///     message.bus().log("the cache is empty");
-///     Ok(())
-/// });
-/// bus.start()?;
-/// assert_eq!(bus.state(), State::Started);
-/// bus.exit()?;
-/// bus.block()?;
-/// # Ok::<(), drupe::process::BusError>(())
-/// ```
-#[derive(Clone)]
-pub struct Bus {
-    shared: Arc<Shared>,
-}
-
-#[derive(Default)]
-struct Shared {
-    channels: Channels,
-    life: Mutex<Life>,
-    /// Notified when the state changes, or when a change begins or ends.
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Life {
-    state: State,
-    /// True if a thread is in the middle of a change.
-    is_changing: bool,
-    /// True if an exit is to follow the current change.
-    wants_exit: bool,
-    /// The cause of the exit, reset at the next start.
-    cause: Option<Failures>,
-}
-
-/// A weak reference to a bus, for objects that the bus owns.
-#[derive(Clone)]
-pub(crate) struct WeakBus(Weak<Shared>);
-
-impl WeakBus {
-    /// Returns the bus, if a strong reference still exists.
-    pub(crate) fn upgrade(&self) -> Option<Bus> {
-        self.0.upgrade().map(|shared| Bus { shared })
-    }
-
-    /// True if the reference is to `bus`.
-    pub(crate) fn is(&self, bus: &Bus) -> bool {
-        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&bus.shared))
-    }
-}
-
-impl Life {
-    /// True if the bus has exited and all listeners have run.
-    fn has_ended(&self) -> bool {
-        self.state == State::Exiting && !self.is_changing
-    }
-}
+use crate::sync::MutexGuard;
 
 impl Bus {
     /// Creates a stopped bus. Its only listener sends messages on `log` to the `log` crate, with
@@ -312,7 +227,7 @@ impl Bus {
     }
 
     /// Waits up to `time` for a change. Returns true if the time has elapsed.
-    fn changed<'a>(&'a self, life: MutexGuard<'a, Life>, time: Option<Duration>) -> (MutexGuard<'a, Life>, bool) {
+    fn changed<'a>(&'a self, life: MutexGuard<'a, BusLife>, time: Option<Duration>) -> (MutexGuard<'a, BusLife>, bool) {
         let changed = &self.shared.changed;
         match time {
             None => (changed.wait(life), false),

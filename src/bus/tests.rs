@@ -5,6 +5,7 @@ use std::sync::{Barrier, mpsc};
 use std::thread;
 
 use super::*;
+use crate::sync::Mutex;
 
 const LONG: Duration = Duration::from_secs(60);
 
