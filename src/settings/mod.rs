@@ -40,6 +40,7 @@ mod lasting;
 pub mod laws;
 #[cfg_attr(not(feature = "config"), allow(dead_code, reason = "only files are such a place"))]
 mod layer;
+mod located;
 mod nearest;
 mod objects;
 mod origins;

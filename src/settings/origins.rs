@@ -2,129 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::Settings;
-use crate::error::{Error, Origin};
+use crate::error::Origin;
 
 /// The origin of each setting that was read, and the value at that time, as text.
 ///
 /// A value that differs now has another origin: fields are public, and may be changed at any time.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Origins(BTreeMap<&'static str, (String, Origin)>);
+pub(crate) struct Origins(pub(super) BTreeMap<&'static str, (String, Origin)>);
 
 impl PartialEq for Origins {
     /// Returns true: the origin makes no difference between settings.
     fn eq(&self, _: &Origins) -> bool {
         true
-    }
-}
-
-impl Settings {
-    /// Sets a value like [`set`](Self::set), and remembers its `origin`.
-    ///
-    /// # Errors
-    /// The errors of [`set`](Self::set), as [`Error::Located`].
-    pub fn set_from(&mut self, name: &str, value: &str, origin: Origin) -> Result<(), Error> {
-        if let Err(error) = self.set(name, value) {
-            return Err(error.at(origin));
-        }
-        if let (Some(row), Some(shown)) = (super::table::row(name), self.get(name)) {
-            self.origins.0.insert(row.name(), (shown, origin));
-        }
-        Ok(())
-    }
-
-    /// Returns the origin of the value of the setting called `name`; for an unknown name,
-    /// [`Origin::Default`].
-    pub fn origin(&self, name: &str) -> Origin {
-        let shown = self.get(name);
-        match self.origins.0.get(name) {
-            Some((then, origin)) if shown.as_ref() == Some(then) => origin.clone(),
-            _ if shown == Settings::default().get(name) => Origin::Default,
-            _ => Origin::Program,
-        }
-    }
-
-    /// Adds the origin of the setting to an error about it, unless the program set the value.
-    pub(crate) fn locate(&self, error: Error) -> Error {
-        match error {
-            Error::Setting { name, .. } => match self.written(name) {
-                Some(origin) => error.at(origin),
-                None => error,
-            },
-            Error::Contradiction { name, with, reason } => match (self.written(name), self.written(with)) {
-                (Some(origin), Some(other)) => {
-                    Error::contradiction(name, with, format!("{reason} ({other})")).at(origin)
-                }
-                (Some(origin), None) | (None, Some(origin)) => Error::contradiction(name, with, reason).at(origin),
-                (None, None) => Error::contradiction(name, with, reason),
-            },
-            other => other,
-        }
-    }
-
-    /// Returns the origin of a setting, if it was read from text.
-    fn written(&self, name: &str) -> Option<Origin> {
-        Some(self.origin(name)).filter(|origin| !matches!(origin, Origin::Default | Origin::Program))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line(line: usize) -> Origin {
-        Origin::File { path: "a.toml".into(), line }
-    }
-
-    #[test]
-    fn a_value_is_that_of_its_origin_until_it_is_changed() {
-        let mut settings = Settings::default();
-        assert_eq!(settings.origin("socket_port"), Origin::Default);
-        settings.set_from("socket_port", "80", line(3)).unwrap();
-        settings.set_from("nodelay", "true", line(4)).unwrap();
-        assert_eq!(settings.origin("socket_port"), line(3));
-        assert_eq!(settings.origin("nodelay"), line(4), "though it is the default's");
-        assert_eq!(settings.clone(), settings);
-        settings.socket_port = 81;
-        assert_eq!(settings.origin("socket_port"), Origin::Program);
-        settings.set("thread_pool", "3").unwrap();
-        assert_eq!(settings.origin("thread_pool"), Origin::Program);
-        assert_eq!(settings.origin("no_such"), Origin::Default);
-    }
-
-    #[test]
-    fn where_it_comes_from_makes_no_difference() {
-        let (mut one, mut other) = (Settings::default(), Settings::default());
-        one.set_from("socket_port", "80", line(3)).unwrap();
-        assert_ne!(one, other);
-        other.socket_port = 80;
-        assert_eq!(one, other);
-    }
-
-    #[test]
-    fn what_is_refused_leaves_value_and_origin() {
-        let mut settings = Settings::default();
-        settings.set_from("socket_port", "80", line(3)).unwrap();
-        let text = settings.set_from("socket_port", "x", line(5)).unwrap_err().to_string();
-        assert_eq!(text, "a.toml:5: setting socket_port: \"x\" is not a port from 0 to 65535");
-        assert_eq!((settings.socket_port, settings.origin("socket_port")), (80, line(3)));
-    }
-
-    #[test]
-    fn errors_say_where_their_settings_were_written() {
-        let mut settings = Settings::default();
-        let wrong = || Error::setting("thread_pool", "0 is out of range");
-        let both = || Error::contradiction("thread_pool_max", "thread_pool", "5 is below thread_pool");
-        let text = |settings: &Settings, error| settings.locate(error).to_string();
-        assert_eq!(text(&settings, wrong()), "setting thread_pool: 0 is out of range");
-        assert_eq!(text(&settings, both()), "setting thread_pool_max: 5 is below thread_pool");
-        settings.set_from("thread_pool", "0", line(3)).unwrap();
-        assert_eq!(text(&settings, wrong()), "a.toml:3: setting thread_pool: 0 is out of range");
-        assert_eq!(text(&settings, both()), "a.toml:3: setting thread_pool_max: 5 is below thread_pool");
-        settings.set_from("thread_pool_max", "5", line(4)).unwrap();
-        assert_eq!(text(&settings, both()), "a.toml:4: setting thread_pool_max: 5 is below thread_pool (a.toml:3)");
-        settings.thread_pool = 6;
-        assert_eq!(text(&settings, both()), "a.toml:4: setting thread_pool_max: 5 is below thread_pool");
-        assert_eq!(text(&settings, Error::Stopped), Error::Stopped.to_string());
     }
 }
