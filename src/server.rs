@@ -4,6 +4,7 @@ mod address;
 mod built_in;
 mod driven;
 mod graceful;
+mod in_force;
 mod instance;
 mod life;
 #[cfg(feature = "signals")]
@@ -26,9 +27,10 @@ use crate::bus::{Subscriptions, WeakBus};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::http_server::Stopped;
+use crate::http_server::{HttpServer, Stopped};
 use crate::message::Handler;
-use crate::settings::Settings;
+use crate::settings::{Instance, Settings};
+use crate::wsgi::{Application, Gateway};
 
 /// An HTTP/1.1 server: settings, a handler, and a life cycle.
 ///
@@ -64,6 +66,37 @@ impl Server {
     /// Makes a server with default settings that answers with `handler`.
     pub fn new(handler: impl Handler) -> Self {
         Self::serving(Served::Handler(Arc::new(handler)))
+    }
+
+    /// Makes a server with default settings that answers with `application`, through the gateway
+    /// version of [`wsgi_version`](Settings::wsgi_version).
+    ///
+    /// ```no_run
+    /// use drupe::Server;
+    /// use drupe::wsgi::{Environ, Failure, StartResponse};
+    ///
+    /// # fn main() -> Result<(), drupe::Error> {
+    /// let mut server = Server::wsgi(|environ: Environ, start_response: StartResponse| {
+    ///     start_response.start("200 OK", [("Content-Type", "text/plain; charset=utf-8")])?;
+    ///     Ok::<_, Failure>(format!("you asked for {}\n", environ.path_info()))
+    /// });
+    /// server.settings.wsgi_version = ("u".to_owned(), 0);
+    /// server.quickstart()
+    /// # }
+    /// ```
+    pub fn wsgi(application: impl Application) -> Self {
+        Self::serving(Served::Application(Gateway::new(application)))
+    }
+
+    fn serving(served: Served) -> Self {
+        let shared = Arc::new(Shared::new(served));
+        Self { settings: Settings::default(), shared, subscriptions: Subscriptions::default() }
+    }
+
+    /// Makes this server control `server` instead of the built-in one from the next start on;
+    /// CherryPy's `instance`.
+    pub fn set_instance(&mut self, server: impl HttpServer) {
+        self.settings.instance = Some(Instance::new(server));
     }
 
     /// Binds and starts; returns once connections are accepted. Does nothing if the server runs
@@ -193,6 +226,17 @@ impl Server {
         ended.and(driven.end())
     }
 
+    /// Calls `listener` when files are to be reopened because another process has moved them, as
+    /// logrotate does. That is at SIGUSR1 and SIGHUP while [`quickstart`](Self::quickstart) blocks
+    /// (feature `signals`), and at [`ServerHandle::graceful`].
+    ///
+    /// The server goes on serving meanwhile. `listener` runs on a thread of the server or of the
+    /// caller; a panic is logged. `quickstart` catches the signals only if there was a listener or
+    /// TLS at the start; for SIGHUP, [`on_reload`](Self::on_reload) is enough.
+    pub fn on_graceful(&self, listener: impl Fn() + Send + Sync + 'static) {
+        self.shared.graceful.add(Arc::new(listener));
+    }
+
     /// Returns a handle that can be cloned and sent, for handlers and other threads.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
@@ -244,6 +288,12 @@ impl ServerHandle {
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.shared.addresses()
+    }
+
+    /// Reloads certificates, as [`reload_tls`](Self::reload_tls) does, and logs errors. Then calls
+    /// the listeners of [`Server::on_graceful`], in the order of registration.
+    pub fn graceful(&self) {
+        self.shared.go_gracefully();
     }
 
     /// Ends the wait of a stop under way: running requests are cut. Does nothing without a stop

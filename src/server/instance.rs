@@ -4,12 +4,10 @@
 use std::error;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
-use super::Server;
-use super::life::Shared;
 use crate::address::BindAddr;
 use crate::error::Error;
 use crate::http_server::{HttpServer, Ready, Stopped};
@@ -18,6 +16,9 @@ use crate::sync::{Condvar, Mutex};
 
 /// The cause of an end.
 type Cause = Arc<dyn error::Error + Send + Sync>;
+
+/// Called once with the cause of an unexpected end.
+pub(super) type EndReport = Box<dyn FnOnce(Cause) + Send>;
 
 /// A controlled instance, for one start.
 pub(super) struct Controlled {
@@ -46,8 +47,8 @@ struct State {
     is_told: bool,
     is_cut: bool,
     serves: Option<ThreadId>,
-    /// The server to tell of an unexpected end.
-    shared: Weak<Shared>,
+    /// The report of an unexpected end, once watched.
+    report: Option<EndReport>,
 }
 
 impl Controlled {
@@ -86,15 +87,15 @@ impl Controlled {
         Err(Error::Serving { source: end.err().unwrap_or_else(|| Arc::from(early())) })
     }
 
-    /// Reports an unexpected end to `shared`; at once, if already ended.
-    pub(super) fn watch(&self, shared: &Arc<Shared>) {
-        let report = {
+    /// Calls `report` at an unexpected end; at once, if already ended.
+    pub(super) fn watch(&self, report: EndReport) {
+        let due = {
             let mut state = self.course.state.lock();
-            state.shared = Arc::downgrade(shared);
+            state.report = Some(report);
             state.take_report()
         };
-        if let Some((cause, shared)) = report {
-            shared.fail(cause);
+        if let Some((cause, report)) = due {
+            report(cause);
         }
     }
 
@@ -170,27 +171,17 @@ impl Controlled {
     }
 }
 
-impl Course {}
-
 impl State {
-    /// Returns the cause of an unexpected end and the server to tell; at most once.
-    fn take_report(&mut self) -> Option<(Cause, Arc<Shared>)> {
-        let shared = self.shared.upgrade().filter(|_| !self.is_told)?;
+    /// Returns the cause of an unexpected end and its report; at most once.
+    fn take_report(&mut self) -> Option<(Cause, EndReport)> {
         let cause = match &self.end {
             Some(Err(cause)) => Arc::clone(cause),
             Some(Ok(())) => Arc::from(early()),
             None => return None,
         };
+        let report = self.report.take_if(|_| !self.is_told)?;
         self.is_told = true;
-        Some((cause, shared))
-    }
-}
-
-impl Server {
-    /// Makes this server control `server` instead of the built-in one from the next start on;
-    /// CherryPy's `instance`.
-    pub fn set_instance(&mut self, server: impl HttpServer) {
-        self.settings.instance = Some(Instance::new(server));
+        Some((cause, report))
     }
 }
 
@@ -203,14 +194,14 @@ fn serve(server: &dyn HttpServer, address: &BindAddr, course: &Arc<Course>) {
     });
     let end = catch_unwind(AssertUnwindSafe(|| server.serve(address, ready)));
     let end = end.unwrap_or_else(|_| Err("it panicked".into())).map_err(Arc::from);
-    let told = {
+    let due = {
         let mut state = course.state.lock();
         state.end = Some(end);
         state.take_report()
     };
     course.changed.notify_all();
-    if let Some((cause, shared)) = told {
-        shared.fail(cause);
+    if let Some((cause, report)) = due {
+        report(cause);
     }
 }
 

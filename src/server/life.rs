@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::graceful::Listeners;
-use super::reload::Reloading;
+use super::in_force::Reloading;
 use super::running::{Prepared, Running};
 use super::served::Served;
 use super::told::ErrorText;

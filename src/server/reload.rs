@@ -9,17 +9,6 @@ use super::{Server, ServerHandle};
 use crate::config::Config;
 use crate::error::Error;
 use crate::settings::Settings;
-use crate::sync::{Mutex, MutexGuard};
-
-/// The settings in force, and the source of new settings.
-#[derive(Default)]
-pub(super) struct Reloading {
-    /// The settings in force; locked while new settings are put in force.
-    in_force: Mutex<Settings>,
-    source: Mutex<Option<Arc<Source>>>,
-}
-
-pub(super) type Source = dyn Fn() -> Result<Settings, Box<dyn Cause + Send + Sync>> + Send + Sync;
 
 impl Server {
     /// Reads settings from `source` at SIGHUP, while [`quickstart`](Self::quickstart) blocks
@@ -43,7 +32,7 @@ impl Server {
         &self,
         source: impl Fn() -> Result<Settings, E> + Send + Sync + 'static,
     ) {
-        *lock(&self.shared.reloading.source) = Some(Arc::new(move || source().map_err(Into::into)));
+        self.shared.reloading.set_source(Arc::new(move || source().map_err(Into::into)));
     }
 }
 
@@ -80,18 +69,6 @@ impl ServerHandle {
     /// stay in use.
     pub fn reload_tls(&self) -> Result<(), Error> {
         self.shared.reload_tls()
-    }
-}
-
-impl Reloading {
-    /// Returns the source of settings, if set.
-    pub(super) fn source(&self) -> Option<Arc<Source>> {
-        lock(&self.source).clone()
-    }
-
-    /// Locks the settings in force. To be locked before the server's life, as a reload does.
-    pub(super) fn in_force(&self) -> MutexGuard<'_, Settings> {
-        lock(&self.in_force)
     }
 }
 
@@ -164,11 +141,6 @@ impl Shared {
     }
 }
 
-/// Locks `mutex`. No code under these locks can panic half-way, so poisoning is ignored.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock()
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, Write as _};
@@ -182,6 +154,7 @@ mod tests {
     use crate::message::Request;
     use crate::server::life::LifeState;
     use crate::server::running::Prepared;
+    use crate::sync::Mutex;
 
     type End = Result<(), Box<dyn Cause + Send + Sync>>;
 
@@ -194,9 +167,9 @@ mod tests {
 
     impl HttpServer for Slow {
         fn serve(&self, address: &BindAddr, ready: Ready) -> End {
-            lock(&self.accepts).recv()?;
+            self.accepts.lock().recv()?;
             ready.accepting(vec![address.clone()]);
-            Ok(lock(&self.stops.1).recv()?)
+            Ok(self.stops.1.lock().recv()?)
         }
 
         fn stop(&self) {
@@ -243,7 +216,7 @@ mod tests {
             _ => unreachable!("there is no instance"),
         };
         thread::scope(|scope| {
-            let reloading = lock(&server.shared.reloading.in_force);
+            let reloading = server.shared.reloading.in_force();
             let open = scope.spawn(|| server.shared.open(&server.settings));
             let mut client = TcpStream::connect(address).unwrap();
             client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();

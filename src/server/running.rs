@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::instance::Controlled;
-use super::life::Shared;
+use super::instance::{Controlled, EndReport};
 use crate::address::BindAddr;
 use crate::config::Config;
 use crate::engine::Report;
@@ -66,10 +65,10 @@ impl Prepared {
 }
 
 impl Running {
-    /// Makes an instance report failures to `shared`; an engine does so from the beginning.
-    pub(super) fn watch(&self, shared: &Arc<Shared>) {
+    /// Calls `report` if an instance ends unexpectedly; an engine has had a report from the start.
+    pub(super) fn watch(&self, report: EndReport) {
         if let Self::Instance(instance) = self {
-            instance.watch(shared);
+            instance.watch(report);
         }
     }
 

@@ -120,7 +120,12 @@ impl Shared {
             notify::ready();
         }
         // At the end: the instance may report a failure at once, which needs the new state.
-        running.watch(self);
+        let shared = Arc::downgrade(self);
+        running.watch(Box::new(move |cause| {
+            if let Some(shared) = shared.upgrade() {
+                shared.fail(cause);
+            }
+        }));
         Ok(())
     }
 
