@@ -32,6 +32,7 @@ use crate::engine::{Service, WorkerContext};
 use crate::error::Error;
 use crate::message::{Handler, Request, Response};
 use crate::net::script::Script;
+use crate::net::socket::PlainSocket;
 use crate::net::stream::Stream;
 use crate::net::tls::Tls;
 use crate::net::tls::secure::Secure;
@@ -101,9 +102,9 @@ impl Conversation {
     }
 
     fn stream(&self, script: Script) -> Stream {
-        let stream = Stream::Script(script);
-        let Some(tls) = &self.service.tls else { return stream };
-        let secure = Secure::new(stream, Arc::clone(tls), Duration::ZERO, Duration::ZERO);
+        let socket = PlainSocket::Script(script);
+        let Some(tls) = &self.service.tls else { return Stream::Plain(socket) };
+        let secure = Secure::new(socket, Arc::clone(tls), Duration::ZERO, Duration::ZERO);
         Stream::Tls(Box::new(secure.expect("there is no socket that could refuse")))
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod listener;
 pub(crate) mod poll;
 pub(crate) mod processor;
 pub(crate) mod script;
+pub(crate) mod socket;
 pub(crate) mod socket_file;
 pub(crate) mod stream;
 pub(crate) mod tls;

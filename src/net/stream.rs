@@ -1,73 +1,45 @@
-//! A connected socket: moves bytes, or waits for readiness.
+//! A connection as the engine sees it: a socket, or TLS over a socket.
 //!
-//! Sockets stay in blocking mode with a short receive timeout and a send timeout, both set once. So
-//! a read with data ready, or a write with room, is one system call, and neither blocks for long.
-//! `try_read` and `try_write` never block. [`Stream::wait`] waits longer; the caller keeps track of
-//! the time.
+//! `read` and `write` wait for a moment at most, `try_read` and `try_write` not at all.
+//! [`Stream::wait`] waits longer; the caller keeps track of the time.
 
 use std::fs::File;
-use std::io::{self, IoSlice, Read};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
+use std::io::{self, IoSlice};
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::sys::socket::MsgFlags;
-use socket2::SockRef;
-
-use super::poll::{self, Interest};
-use super::script::Script;
+use super::poll::Interest;
+use super::socket::PlainSocket;
+pub(crate) use super::socket::would_wait;
 use super::tls::Tls;
 use super::tls::secure::Secure;
 
 /// One end of a connection. All methods take `&self`: reading and writing may overlap.
 #[derive(Debug)]
 pub(crate) enum Stream {
-    /// A TCP connection.
-    Tcp(TcpStream),
-    /// A connection over a Unix socket.
-    Unix(UnixStream),
-    /// A connection in memory, for tests and fuzzers.
-    Script(Script),
-    /// An encrypted connection over another stream; see [`Secure`] for the differences.
+    /// An unencrypted connection.
+    Plain(PlainSocket),
+    /// An encrypted connection; see [`Secure`] for the differences.
     Tls(Box<Secure>),
 }
 
 impl Stream {
-    /// Takes over an accepted connection: `grace` limits each blocking read.
-    ///
-    /// The listener sets the send timeout and `TCP_NODELAY`.
-    pub(crate) fn tcp(socket: TcpStream, grace: Duration) -> io::Result<Self> {
-        socket.set_read_timeout(Some(grace))?;
-        Ok(Self::Tcp(socket))
-    }
-
-    /// Takes over an accepted connection of a Unix socket, like [`tcp`](Self::tcp).
-    pub(crate) fn unix(socket: UnixStream, grace: Duration) -> io::Result<Self> {
-        socket.set_read_timeout(Some(grace))?;
-        Ok(Self::Unix(socket))
-    }
-
     /// Reads available bytes; `WouldBlock` after the receive timeout, `Ok(0)` at the end.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(socket) => retry(|| (&*socket).read(buffer)),
-            Self::Unix(socket) => retry(|| (&*socket).read(buffer)),
-            Self::Script(script) => Ok(script.read(buffer)),
+            Self::Plain(socket) => socket.read(buffer),
             Self::Tls(secure) => secure.read(buffer),
         }
     }
 
     /// Reads without waiting; `WouldBlock` if no bytes are available.
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let fd = match self {
-            Self::Tcp(socket) => socket.as_raw_fd(),
-            Self::Unix(socket) => socket.as_raw_fd(),
-            Self::Script(script) => return Ok(script.read(buffer)),
-            Self::Tls(secure) => return secure.try_read(buffer),
-        };
-        retry(|| Ok(nix::sys::socket::recv(fd, buffer, MsgFlags::MSG_DONTWAIT)?))
+        match self {
+            Self::Plain(socket) => socket.try_read(buffer),
+            Self::Tls(secure) => secure.try_read(buffer),
+        }
     }
 
     /// Writes some of `parts`; `WouldBlock` if there was no room within the send timeout.
@@ -75,30 +47,16 @@ impl Stream {
     /// Never raises `SIGPIPE`, even if the host program has enabled that signal.
     pub(crate) fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
+            Self::Plain(socket) => socket.write(parts),
             Self::Tls(secure) => secure.write(parts),
-            _ => self.write_with(parts, NO_SIGNAL),
         }
     }
 
     /// Writes without waiting; `WouldBlock` if there is no room. Never raises `SIGPIPE`.
     pub(crate) fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
+            Self::Plain(socket) => socket.try_write(parts),
             Self::Tls(secure) => secure.try_write(parts),
-            _ => self.write_with(parts, NO_SIGNAL | MsgFlags::MSG_DONTWAIT.bits()),
-        }
-    }
-
-    /// Writes unencrypted.
-    fn write_with(&self, parts: &[IoSlice<'_>], flags: i32) -> io::Result<usize> {
-        let socket = match self {
-            Self::Tcp(socket) => SockRef::from(socket),
-            Self::Unix(socket) => SockRef::from(socket),
-            Self::Script(script) => return Ok(script.write(parts)),
-            Self::Tls(_) => return Err(io::ErrorKind::Unsupported.into()),
-        };
-        match parts {
-            [only] => retry(|| socket.send_with_flags(only, flags)),
-            _ => retry(|| socket.send_vectored_with_flags(parts, flags)),
         }
     }
 
@@ -128,27 +86,26 @@ impl Stream {
     /// The TLS layer, if any.
     pub(crate) fn secure(&self) -> Option<&Secure> {
         match self {
+            Self::Plain(_) => None,
             Self::Tls(secure) => Some(secure),
-            Self::Tcp(_) | Self::Unix(_) | Self::Script(_) => None,
         }
     }
 
-    /// Sends up to `count` bytes of `file` with `sendfile` and advances `offset`; `Ok(0)` at the
-    /// end of the file.
-    ///
-    /// Unlike [`write`](Self::write), `sendfile` can raise `SIGPIPE` if the program has undone the
-    /// runtime's default of ignoring that signal; `Body::from_file` documents this.
-    ///
-    /// Fails with `Unsupported` or `InvalidInput` if this pair cannot use `sendfile`: the caller
-    /// must read and write instead.
+    /// The socket, which is below TLS if there is any.
+    pub(crate) fn socket(&self) -> &PlainSocket {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(secure) => secure.socket(),
+        }
+    }
+
+    /// Sends a file as [`PlainSocket::send_file`] does; `Unsupported` with TLS, because the kernel
+    /// sends without encryption.
     pub(crate) fn send_file(&self, file: &File, offset: &mut u64, count: usize) -> io::Result<usize> {
-        // The kernel sends without encryption.
-        let plain = self.fd().filter(|_| self.secure().is_none());
-        let Some(socket) = plain else { return Err(io::ErrorKind::Unsupported.into()) };
-        let mut position = i64::try_from(*offset).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let sent = retry(|| Ok(nix::sys::sendfile::sendfile(socket, file, Some(&mut position), count)?))?;
-        *offset += sent as u64;
-        Ok(sent)
+        match self {
+            Self::Plain(socket) => socket.send_file(file, offset, count),
+            Self::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     /// Uses `tls` for a handshake not yet begun.
@@ -165,29 +122,23 @@ impl Stream {
 
     /// Waits up to `timeout` until a read or a write would not block; returns true if ready.
     pub(crate) fn wait(&self, interest: Interest, timeout: Duration) -> io::Result<bool> {
-        match self.fd() {
-            Some(_) if interest == Interest::Read && self.holds_input() => Ok(true),
-            Some(fd) => poll::wait(fd, interest, Some(timeout)),
-            None => Ok(true),
-        }
+        let is_ready = interest == Interest::Read && self.holds_input();
+        if is_ready { Ok(true) } else { self.socket().wait(interest, timeout) }
     }
 
     /// Sets the mode of the socket, for calls without a flag for it. The socket below TLS never
     /// blocks.
     pub(crate) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         match self {
-            Self::Tcp(socket) => socket.set_nonblocking(nonblocking),
-            Self::Unix(socket) => socket.set_nonblocking(nonblocking),
-            Self::Script(_) | Self::Tls(_) => Ok(()),
+            Self::Plain(socket) => socket.set_nonblocking(nonblocking),
+            Self::Tls(_) => Ok(()),
         }
     }
 
     /// Ends one direction or both, and wakes the threads waiting there.
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match self {
-            Self::Tcp(socket) => socket.shutdown(how),
-            Self::Unix(socket) => socket.shutdown(how),
-            Self::Script(_) => Ok(()),
+            Self::Plain(socket) => socket.shutdown(how),
             Self::Tls(secure) => secure.shutdown(how),
         }
     }
@@ -196,12 +147,7 @@ impl Stream {
     /// effect on Unix sockets: only the framing shows the break there.
     pub(crate) fn abort(&self) {
         match self {
-            Self::Tcp(socket) => {
-                if let Err(error) = SockRef::from(socket).set_linger(Some(Duration::ZERO)) {
-                    log::debug!("a broken answer will look like a whole one: {error}");
-                }
-            }
-            Self::Unix(_) | Self::Script(_) => {}
+            Self::Plain(socket) => socket.abort(),
             Self::Tls(secure) => secure.abort(),
         }
     }
@@ -209,12 +155,7 @@ impl Stream {
     /// Makes closing send a normal end again: the answer is complete.
     pub(crate) fn restore(&self) {
         match self {
-            Self::Tcp(socket) => {
-                if let Err(error) = SockRef::from(socket).set_linger(None) {
-                    log::debug!("a whole answer will look like a broken one: {error}");
-                }
-            }
-            Self::Unix(_) | Self::Script(_) => {}
+            Self::Plain(socket) => socket.restore(),
             Self::Tls(secure) => secure.restore(),
         }
     }
@@ -227,46 +168,28 @@ impl Stream {
 
     /// True after [`abort`](Self::abort).
     pub(crate) fn is_aborted(&self) -> bool {
-        match self {
-            Self::Tcp(socket) => matches!(SockRef::from(socket).linger(), Ok(Some(Duration::ZERO))),
-            Self::Unix(_) | Self::Script(_) => false,
-            Self::Tls(secure) => secure.inner().is_aborted(),
-        }
+        self.socket().is_aborted()
     }
 
     pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Tcp(socket) => socket.local_addr().ok(),
-            Self::Unix(_) | Self::Script(_) => None,
-            Self::Tls(secure) => secure.inner().local_addr(),
-        }
+        self.socket().local_addr()
     }
 
     /// The descriptor to poll; `None` for a script.
     pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
-        match self {
-            Self::Tcp(socket) => Some(socket.as_fd()),
-            Self::Unix(socket) => Some(socket.as_fd()),
-            Self::Script(_) => None,
-            Self::Tls(secure) => secure.inner().fd(),
-        }
+        self.socket().fd()
     }
 }
 
-/// True if an error of a socket only means that the call would have had to wait longer.
-pub(crate) fn would_wait(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-}
+#[cfg(test)]
+impl Stream {
+    /// Takes over a TCP connection; see [`PlainSocket::tcp`].
+    pub(crate) fn tcp(socket: std::net::TcpStream, grace: Duration) -> io::Result<Self> {
+        PlainSocket::tcp(socket, grace).map(Self::Plain)
+    }
 
-/// Repeats a call interrupted by a signal.
-fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            done => return done,
-        }
+    /// Takes over a connection of a Unix socket; see [`PlainSocket::unix`].
+    pub(crate) fn unix(socket: std::os::unix::net::UnixStream, grace: Duration) -> io::Result<Self> {
+        PlainSocket::unix(socket, grace).map(Self::Plain)
     }
 }
-
-/// `MSG_NOSIGNAL`, the same on every architecture of Linux.
-const NO_SIGNAL: i32 = 0x4000;

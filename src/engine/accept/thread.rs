@@ -12,6 +12,7 @@ use crate::engine::connection::ClientConnection;
 use crate::engine::pool::Pool;
 use crate::engine::wire::output::PATIENCE;
 use crate::net::listener::{AcceptError, Accepted, Listener};
+use crate::net::socket::PlainSocket;
 use crate::net::stream::Stream;
 use crate::net::tls::secure::Secure;
 use crate::net::{credentials, descriptors};
@@ -53,16 +54,16 @@ fn admit(incoming: Accepted, pool: &Pool) {
     let config = pool.service().config.get();
     // Each read and write is short, so deadlines are kept and a stop is noticed.
     let grace = config.keep_alive_grace.max(SHORTEST_WAIT);
-    let (stream, peer) = match incoming {
-        Accepted::Tcp(socket, address) => (Stream::tcp(socket, grace), Peer::Tcp(address)),
+    let (socket, peer) = match incoming {
+        Accepted::Tcp(socket, address) => (PlainSocket::tcp(socket, grace), Peer::Tcp(address)),
         Accepted::Unix(socket) => {
             let who = config.peercreds.then(|| credentials::of(&socket, config.peercreds_resolve)).flatten();
-            (Stream::unix(socket, grace), Peer::Unix(who))
+            (PlainSocket::unix(socket, grace), Peer::Unix(who))
         }
     };
-    let stream = stream.and_then(|stream| match &pool.service().tls {
-        Some(tls) => Ok(Stream::Tls(Box::new(Secure::new(stream, Arc::clone(tls), grace, PATIENCE)?))),
-        None => Ok(stream),
+    let stream = socket.and_then(|socket| match &pool.service().tls {
+        Some(tls) => Ok(Stream::Tls(Box::new(Secure::new(socket, Arc::clone(tls), grace, PATIENCE)?))),
+        None => Ok(Stream::Plain(socket)),
     });
     match stream {
         Ok(stream) => {

@@ -45,8 +45,8 @@ use crate::engine::service::counters::Late;
 use crate::engine::service::open::{OpenConnections, Ticket};
 use crate::h1::head::Scan;
 use crate::net::poll::Interest;
+use crate::net::socket::PlainSocket;
 use crate::net::stream::Stream;
-use crate::net::tls::secure::Secure;
 
 /// A connection and its state. The one owner at any time is the queue, a worker, or parking.
 #[derive(Debug)]
@@ -120,10 +120,9 @@ impl ClientConnection {
 
     /// Returns all output of a connection in memory.
     pub(crate) fn answered_in_memory(&self) -> Vec<u8> {
-        let stream = &self.transport.stream;
-        match stream.secure().map_or(&**stream, Secure::inner) {
-            Stream::Script(script) => script.answered(),
-            Stream::Tcp(_) | Stream::Unix(_) | Stream::Tls(_) => Vec::new(),
+        match self.transport.stream.socket() {
+            PlainSocket::Script(script) => script.answered(),
+            PlainSocket::Tcp(_) | PlainSocket::Unix(_) => Vec::new(),
         }
     }
 

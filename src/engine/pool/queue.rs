@@ -135,13 +135,14 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::net::script::Script;
+    use crate::net::socket::PlainSocket;
     use crate::net::stream::Stream;
     use crate::settings::Settings;
 
     /// Creates a connection identified by `answered`.
     fn connection(number: u64) -> Box<ClientConnection> {
         let config = Config::resolve(&Settings::default()).unwrap();
-        let stream = Stream::Script(Script::default());
+        let stream = Stream::Plain(PlainSocket::Script(Script::default()));
         let mut connection = Box::new(ClientConnection::new(stream, None, Instant::now(), &config));
         connection.answered = number;
         connection

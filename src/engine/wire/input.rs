@@ -132,10 +132,11 @@ const PART: usize = 256;
 mod tests {
     use super::*;
     use crate::net::script::Script;
+    use crate::net::socket::PlainSocket;
 
     #[test]
     fn bytes_are_used_in_order_and_room_follows_what_came() {
-        let stream = Stream::Script(Script::new([b"abcdef".to_vec(), vec![b'x'; 3 * ROOM]]));
+        let stream = Stream::Plain(PlainSocket::Script(Script::new([b"abcdef".to_vec(), vec![b'x'; 3 * ROOM]])));
         let mut input = InputBuffer::default();
         let received = input.read(&stream).unwrap();
         assert_eq!((received.count, received.is_all), (6, true));
@@ -149,7 +150,7 @@ mod tests {
 
     #[test]
     fn an_empty_input_holds_no_buffer_and_a_part_only_a_small_one() {
-        let stream = Stream::Script(Script::new([b"GET".to_vec()]));
+        let stream = Stream::Plain(PlainSocket::Script(Script::new([b"GET".to_vec()])));
         let (mut input, mut spare) = (InputBuffer::default(), vec![0; ROOM]);
         input.lend(&mut spare);
         input.give_back(&mut spare);

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::wire::Wire;
-use crate::net::stream::would_wait;
+use crate::net::socket::would_wait;
 use crate::tls::Session;
 
 /// A session, and its failure if any.

@@ -1,4 +1,4 @@
-//! One TLS connection: the `Tls` variant of [`Stream`].
+//! One TLS connection: the `Tls` variant of [`Stream`](crate::net::stream::Stream).
 //!
 //! The session is behind a lock, because one thread may read content while another writes an
 //! answer. The lock is held only during encryption and non-blocking socket calls, never while
@@ -9,20 +9,17 @@ use std::net::Shutdown;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use socket2::SockRef;
-
 use super::Tls;
 use super::open::{OpenSession, transmit};
 use super::wire::{Below, Wire};
 use crate::net::poll::Interest;
-use crate::net::stream::{Stream, would_wait};
+use crate::net::socket::{PlainSocket, would_wait};
 use crate::sync::Mutex;
 use crate::tls::{Facts, Session};
 
 /// An encrypted connection.
 #[derive(Debug)]
 pub(crate) struct Secure {
-    /// The connection below; never another `Secure`.
     below: Below,
     tls: Arc<Tls>,
     /// The timeouts of a read and of a write.
@@ -36,7 +33,7 @@ pub(crate) struct Secure {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Handshake {
     /// Done: bytes may be read and written. Some may have arrived with the handshake, see
-    /// [`Stream::wait`].
+    /// [`Stream::wait`](crate::net::stream::Stream::wait).
     Done,
     /// Needs input to continue.
     Read,
@@ -70,13 +67,11 @@ enum Phase {
 }
 
 impl Secure {
-    /// Takes over `inner` and makes its socket non-blocking: `grace` limits each read, `send_slice`
-    /// each write.
-    pub(crate) fn new(inner: Stream, tls: Arc<Tls>, grace: Duration, send_slice: Duration) -> io::Result<Self> {
-        if let Some(fd) = inner.fd() {
-            SockRef::from(&fd).set_nonblocking(true)?;
-        }
-        let (below, waits) = (Below::new(inner), (grace, send_slice));
+    /// Takes over `socket` and makes it non-blocking: `grace` limits each read, `send_slice` each
+    /// write.
+    pub(crate) fn new(socket: PlainSocket, tls: Arc<Tls>, grace: Duration, send_slice: Duration) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let (below, waits) = (Below::new(socket), (grace, send_slice));
         let state = Mutex::new(State { phase: Phase::Fresh(Vec::new()), is_mute: false });
         Ok(Self { below, tls, waits, state, facts: OnceLock::new() })
     }
@@ -86,9 +81,9 @@ impl Secure {
         self.tls = Arc::clone(tls);
     }
 
-    /// The connection below.
-    pub(crate) fn inner(&self) -> &Stream {
-        &self.below.stream
+    /// The socket below.
+    pub(crate) fn socket(&self) -> &PlainSocket {
+        &self.below.socket
     }
 
     /// The number of bytes moved below TLS so far. Records are delivered whole, so a slow client's
@@ -292,7 +287,7 @@ impl Secure {
 
     /// Waits for up to `time`; true if there is input or room then.
     fn wait(&self, interest: Interest, time: Duration) -> io::Result<bool> {
-        if time.is_zero() { Ok(false) } else { self.inner().wait(interest, time) }
+        if time.is_zero() { Ok(false) } else { self.socket().wait(interest, time) }
     }
 
     /// True if a read would return bytes even with an empty socket.
@@ -319,19 +314,19 @@ impl Secure {
                 Shutdown::Both => state.is_mute = true,
             }
         }
-        self.inner().shutdown(how)
+        self.socket().shutdown(how)
     }
 
     /// Makes the end look like a break to the client.
     pub(crate) fn abort(&self) {
         self.state.lock().is_mute = true;
-        self.inner().abort();
+        self.socket().abort();
     }
 
-    /// Undoes [`abort`](Self::abort), like [`Stream::restore`].
+    /// Undoes [`abort`](Self::abort), like [`PlainSocket::restore`].
     pub(crate) fn restore(&self) {
         self.state.lock().is_mute = false;
-        self.inner().restore();
+        self.socket().restore();
     }
 }
 

@@ -4,19 +4,19 @@ use std::io::{self, IoSlice, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::net::poll::Interest;
-use crate::net::stream::Stream;
+use crate::net::socket::PlainSocket;
 
 /// The non-blocking connection below TLS, with counters of the bytes moved.
 #[derive(Debug)]
 pub(super) struct Below {
-    pub(super) stream: Stream,
+    pub(super) socket: PlainSocket,
     received: AtomicU64,
     sent: AtomicU64,
 }
 
 impl Below {
-    pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, received: AtomicU64::new(0), sent: AtomicU64::new(0) }
+    pub(super) fn new(socket: PlainSocket) -> Self {
+        Self { socket, received: AtomicU64::new(0), sent: AtomicU64::new(0) }
     }
 
     /// The number of bytes received from, or sent to, the socket so far.
@@ -28,13 +28,13 @@ impl Below {
     }
 
     pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.stream.read(buffer)?;
+        let count = self.socket.read(buffer)?;
         self.received.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
 
     pub(super) fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        let count = self.stream.write(parts)?;
+        let count = self.socket.write(parts)?;
         self.sent.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }

@@ -56,7 +56,7 @@ fn asked(path: &str, handler: fn(&Request) -> Body) -> (ClientConnection, Worker
 
 /// Fills the socket.
 fn fill(connection: &mut ClientConnection) {
-    let Stream::Unix(socket) = &*connection.transport.stream else { panic!("it is a Unix socket") };
+    let PlainSocket::Unix(socket) = connection.transport.stream.socket() else { panic!("it is a Unix socket") };
     socket.set_nonblocking(true).unwrap();
     while (&*socket).write(&[b'#'; 4096]).is_ok() {}
     socket.set_nonblocking(false).unwrap();

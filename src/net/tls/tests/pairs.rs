@@ -12,6 +12,7 @@ use super::super::builtin::provider::provider;
 use super::super::secure::{Handshake, Secure};
 use super::*;
 use crate::net::poll::Interest;
+use crate::net::socket::PlainSocket;
 use crate::net::stream::Stream;
 
 pub(super) type Client = StreamOwned<ClientConnection, TcpStream>;
@@ -74,7 +75,7 @@ pub(super) fn sockets(tls: &Arc<Tls>) -> (Stream, TcpStream) {
     client.set_nodelay(true).unwrap();
     let (socket, _) = listener.accept().unwrap();
     socket.set_nodelay(true).unwrap();
-    let inner = Stream::tcp(socket, Duration::from_millis(2)).unwrap();
+    let inner = PlainSocket::tcp(socket, Duration::from_millis(2)).unwrap();
     let secure = Secure::new(inner, Arc::clone(tls), Duration::from_millis(2), Duration::from_millis(2)).unwrap();
     (Stream::Tls(Box::new(secure)), client)
 }
