@@ -35,9 +35,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
+pub(crate) use self::accept::gate::Report;
 pub(crate) use self::accept::kept::KeptListeners;
 use self::accept::listening::Entrance;
-pub(crate) use self::accept::listening::Report;
 pub(crate) use self::connection::{ClientConnection, Verdict};
 use self::pool::Pool;
 pub(crate) use self::service::context::{Service, WorkerContext};

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::listening::{Entrance, Report};
+use super::gate::Report;
+use super::listening::Entrance;
 use crate::config::Config;
 use crate::engine::connection::ClientConnection;
 use crate::engine::service::context::Service;

@@ -3,21 +3,17 @@
 //! At a restart unchanged sockets stay open. New connections wait in the kernel, and a connection
 //! just accepted waits at the gate, until the next engine runs. No client is refused.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
+use super::gate::{Gate, Report};
 use super::thread as accepting;
 use crate::address::BindAddr;
 use crate::engine::pool::Pool;
 use crate::error::Error;
 use crate::net::listener::{ListenOptions, Listener};
-use crate::sync::{Condvar, Mutex};
-
-/// A callback, called if a listener fails without having been closed.
-pub(crate) type Report = Arc<dyn Fn(&BindAddr, io::Error) + Send + Sync>;
+use crate::sync::Mutex;
 
 /// The listeners of one configured address; `localhost` has two.
 pub(crate) struct Entrance {
@@ -28,28 +24,6 @@ pub(crate) struct Entrance {
     /// The accepting threads, until joined.
     threads: Mutex<Vec<JoinHandle<()>>>,
     report: Report,
-}
-
-/// The gate between accepted connections and an engine.
-#[derive(Default)]
-pub(crate) struct Gate {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    /// The engine behind the gate.
-    pool: Option<Arc<Pool>>,
-    /// The number of [`Inside`] values.
-    inside: usize,
-    is_closed: bool,
-}
-
-/// Access to an engine. [`Entrance::shut`] waits until the value is dropped.
-pub(crate) struct Inside<'a> {
-    gate: &'a Gate,
-    pub(crate) pool: Arc<Pool>,
 }
 
 impl Entrance {
@@ -70,8 +44,7 @@ impl Entrance {
     /// # Errors
     /// `Thread` if an accepting thread could not be started.
     pub(in crate::engine) fn open(&self, pool: &Arc<Pool>) -> Result<(), Error> {
-        self.gate.state.lock().pool = Some(Arc::clone(pool));
-        self.gate.changed.notify_all();
+        self.gate.open(pool);
         if !self.threads.lock().is_empty() {
             return Ok(());
         }
@@ -87,21 +60,12 @@ impl Entrance {
 
     /// Makes connections wait at the gate. Afterwards none is on the way to an engine.
     pub(crate) fn shut(&self) {
-        let mut state = self.gate.state.lock();
-        state.pool = None;
-        while state.inside > 0 {
-            state = self.gate.changed.wait(state);
-        }
+        self.gate.shut();
     }
 
     /// Stops listening, and wakes the accepting threads; to be followed by [`join`](Self::join).
     pub(crate) fn close(&self) {
-        {
-            let mut state = self.gate.state.lock();
-            state.is_closed = true;
-            state.pool = None;
-        }
-        self.gate.changed.notify_all();
+        self.gate.close();
         for listener in &self.listeners {
             if let Err(error) = listener.close() {
                 log::error!("cannot close the listener on {}: {error}", listener.address());
@@ -132,57 +96,6 @@ impl Entrance {
     pub(crate) fn break_down(&self) {
         // The first thread to fail may have closed the sockets already.
         self.listeners.iter().for_each(|listener| drop(listener.close()));
-    }
-}
-
-impl Gate {
-    /// Waits for an engine; `None` once the gate is closed.
-    pub(crate) fn enter(&self) -> Option<Inside<'_>> {
-        let mut state = self.state.lock();
-        loop {
-            if state.is_closed {
-                return None;
-            }
-            if let Some(pool) = state.pool.clone() {
-                state.inside += 1;
-                return Some(Inside { gate: self, pool });
-            }
-            state = self.changed.wait(state);
-        }
-    }
-
-    /// Enters the present engine; `None` between two engines.
-    pub(crate) fn try_enter(&self) -> Option<Inside<'_>> {
-        let mut state = self.state.lock();
-        let pool = state.pool.clone()?;
-        state.inside += 1;
-        Some(Inside { gate: self, pool })
-    }
-
-    /// Waits until the gate is closed, for at most `time`. Returns true if closed.
-    pub(crate) fn closes_within(&self, time: Duration) -> bool {
-        let waited = self.changed.wait_timeout_while(self.state.lock(), time, |state| !state.is_closed);
-        waited.0.is_closed
-    }
-
-    /// The engine now behind the gate.
-    pub(crate) fn pool(&self) -> Option<Arc<Pool>> {
-        self.state.lock().pool.clone()
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.state.lock().is_closed
-    }
-}
-
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        let mut state = self.gate.state.lock();
-        state.inside -= 1;
-        if state.inside == 0 && state.pool.is_none() {
-            drop(state);
-            self.gate.changed.notify_all();
-        }
     }
 }
 

@@ -5,10 +5,12 @@
 //!
 //! | file | step |
 //! |---|---|
-//! | [`listening`] | binds, opens and closes the gate between listeners and an engine |
+//! | [`listening`] | binds, and opens and closes the gate |
+//! | [`gate`] | the way from the listeners to the present engine, if there is one |
 //! | [`thread`] | accepts, and pauses or makes room when descriptors run out |
 //! | [`kept`] | keeps listeners and connections from one engine for the next |
 
+pub(in crate::engine) mod gate;
 pub(in crate::engine) mod kept;
 pub(in crate::engine) mod listening;
 pub(in crate::engine) mod thread;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::listening::{Gate, Report};
+use super::gate::{Gate, Report};
 use crate::address::Peer;
 use crate::engine::connection::ClientConnection;
 use crate::engine::pool::Pool;
