@@ -80,7 +80,8 @@ impl Engine {
         warn_of_descriptors(&config);
         let tls = tls(&config)?.map(Arc::new);
         let service = Arc::new(Service { tls, ..Service::new(config, handler) });
-        let pool = Pool::new(service).map_err(|source| Error::System { what: "epoll", source })?;
+        let pool =
+            Pool::new(service, reactor::worker::work).map_err(|source| Error::System { what: "epoll", source })?;
         // Last: kept listeners have threads, which only a stopped engine releases.
         let entrances = Mutex::new(kept.listen(&pool.service().config.get(), report)?);
         let engine = Self {
@@ -130,7 +131,7 @@ impl Engine {
 
     fn start_threads(&self) -> Result<(), Error> {
         for _ in 0..self.pool.service().config.get().thread_pool {
-            let hired = self.pool.hire(reactor::worker::work);
+            let hired = self.pool.hire();
             hired.map_err(|source| Error::Thread { name: "worker".to_owned(), source })?;
         }
         let pool = Arc::clone(&self.pool);
@@ -162,7 +163,7 @@ impl Engine {
             tls.replace(asked.options, asked.adapter, SystemTime::now())?;
         }
         service.replace(config);
-        self.pool.reshape(reactor::worker::work).map_err(|source| Error::Thread { name: "worker".to_owned(), source })
+        self.pool.reshape().map_err(|source| Error::Thread { name: "worker".to_owned(), source })
     }
 
     /// Reloads certificates and keys, for later handshakes. Does nothing without TLS.

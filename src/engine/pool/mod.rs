@@ -37,6 +37,7 @@ use crate::net::poll::Alarm;
 /// The state shared by all threads of a running server.
 pub(in crate::engine) struct Pool {
     service: Arc<Service>,
+    work: Work,
     /// Connections waiting for their clients.
     pub(in crate::engine) parking: Parking,
     /// Connections ready for the reactor.
@@ -63,8 +64,12 @@ pub(in crate::engine) struct Pool {
     pub(in crate::engine) processors: usize,
 }
 
+/// The life of a worker, on the worker's own thread.
+pub(in crate::engine) type Work = fn(&Arc<Pool>, &Arc<WorkerHandle>);
+
 impl Pool {
-    pub(in crate::engine) fn new(service: Arc<Service>) -> io::Result<Self> {
+    /// Creates a pool without threads, whose workers will do `work`.
+    pub(in crate::engine) fn new(service: Arc<Service>, work: Work) -> io::Result<Self> {
         Ok(Self {
             queue: Queue::new(service.config.get().accepted_queue_size),
             parking: Parking::new()?,
@@ -82,6 +87,7 @@ impl Pool {
             socket_errors: AtomicU64::new(0),
             processors: thread::available_parallelism().map_or(1, NonZero::get),
             service,
+            work,
         })
     }
 
@@ -149,10 +155,10 @@ impl Pool {
     }
 
     /// Applies a new config to the existing connections and workers at once.
-    pub(in crate::engine) fn reshape(self: &Arc<Self>, work: fn(&Arc<Self>, &Arc<WorkerHandle>)) -> io::Result<()> {
+    pub(in crate::engine) fn reshape(self: &Arc<Self>) -> io::Result<()> {
         let config = self.service.config.get();
         while config.keep_alive_conn_limit.is_some_and(|most| self.evict_idle(most)) {}
-        while self.threads.len() < config.thread_pool && self.hire(work)? {}
+        while self.threads.len() < config.thread_pool && self.hire()? {}
         // Sleeping workers, and those at the poller, check again if there is a surplus.
         self.clear_poller();
         self.ring();
@@ -282,8 +288,8 @@ impl Pool {
 
     // ---- hiring and leaving ----
 
-    /// Adds a worker running `work`; `Ok(false)` at the maximum, or if the server is over.
-    pub(in crate::engine) fn hire(self: &Arc<Self>, work: fn(&Arc<Self>, &Arc<WorkerHandle>)) -> io::Result<bool> {
+    /// Adds a worker; `Ok(false)` at the maximum, or if the server is over.
+    pub(in crate::engine) fn hire(self: &Arc<Self>) -> io::Result<bool> {
         if self.is_over() {
             return Ok(false);
         }
@@ -292,7 +298,7 @@ impl Pool {
         self.threads.hire(config.thread_pool_max, config.thread_stack_size, move |handle| {
             pool.threads.arrive();
             pool.threads.come();
-            work(&pool, handle);
+            (pool.work)(&pool, handle);
             pool.give_up_role(handle.number);
             pool.threads.leave(Some(handle));
             pool.call_guard(Duration::ZERO);

@@ -92,7 +92,7 @@ use std::time::{Duration, Instant};
 
 use self::lone::Lone;
 use self::shortage::Shortage;
-use self::standby::Standby;
+use self::standby::{BATCH, Standby};
 use crate::engine::connection::Expired;
 use crate::engine::connection::{ClientConnection, Verdict};
 use crate::engine::parking::Parked;
@@ -412,8 +412,6 @@ impl<'p> Reactor<'p> {
     }
 }
 
-/// Arrivals fetched per poll.
-const BATCH: usize = 256;
 /// The limit of second-rank connections in a round, by number (`LATER`) and by time (`SHARE`).
 const LATER: u32 = 8;
 const SHARE: Duration = Duration::from_micros(250);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::overload;
-use super::worker;
 use crate::engine::connection::ClientConnection;
 use crate::engine::pool::{Pool, TICK};
 use crate::engine::service::context::WorkerContext;
@@ -115,7 +114,7 @@ impl Shortage {
         // Each worker serves one connection, so more workers than connections would be idle.
         let useful = pool.open.count().saturating_sub(pool.threads.len());
         for added in 0..wanted.min(useful) {
-            match pool.hire(worker::work) {
+            match pool.hire() {
                 Ok(true) => {}
                 Ok(false) => return added > 0,
                 Err(error) => {

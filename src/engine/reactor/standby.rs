@@ -3,8 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::{BATCH, TICK};
-use crate::engine::pool::Pool;
+use crate::engine::pool::{Pool, TICK};
 use crate::net::poll::Batch;
 
 /// The workers at the poller, as seen by the guard.
@@ -69,3 +68,6 @@ impl Standby {
         self.turned.is_some_and(|turned| now - turned < TICK)
     }
 }
+
+/// Arrivals fetched per poll.
+pub(super) const BATCH: usize = 256;

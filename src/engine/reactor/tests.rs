@@ -18,16 +18,23 @@ use crate::message::Request;
 use crate::net::stream::Stream;
 use crate::settings::Settings;
 
-/// Creates a pool without threads; the handler calls `act` with the pool.
+/// Creates a pool without threads; the handler calls `act` with the pool, and workers only wait for
+/// the stop.
 fn pool(act: impl Fn(&Pool) + Send + Sync + 'static) -> Arc<Pool> {
     let own: Arc<OnceLock<Weak<Pool>>> = Arc::default();
     let handlers = Arc::clone(&own);
     let handler = move |_: &mut Request| act(&handlers.get().and_then(Weak::upgrade).unwrap());
     let config = Config::resolve(&Settings::default()).unwrap();
-    let pool = Arc::new(Pool::new(Arc::new(Service::new(config, Arc::new(handler)))).unwrap());
+    let pool = Arc::new(Pool::new(Arc::new(Service::new(config, Arc::new(handler))), wait_for_stop).unwrap());
     pool.service().costs.record(Route::new(&Method::GET, "/"), Duration::from_micros(1));
     own.set(Arc::downgrade(&pool)).unwrap();
     pool
+}
+
+fn wait_for_stop(pool: &Arc<Pool>, _: &Arc<WorkerHandle>) {
+    while !pool.is_over() {
+        pool.stops_within(Duration::from_secs(1));
+    }
 }
 
 fn reactor(pool: &Arc<Pool>, number: u32) -> Reactor<'_> {
@@ -149,14 +156,9 @@ fn a_thread_that_sees_the_end_of_a_stop_leaves_its_wake_up_to_the_others() {
 #[test]
 fn pool_does_not_grow_while_its_workers_wait_for_a_processor() {
     let pool = pool(|_| ());
-    let wait = |pool: &Arc<Pool>, _: &Arc<WorkerHandle>| {
-        while !pool.is_over() {
-            pool.stops_within(Duration::from_secs(1));
-        }
-    };
     let present = pool.processors + 1;
     let clients: Vec<_> = (0..present + 4).map(|_| parked(&pool)).collect();
-    (0..present).for_each(|_| assert!(pool.hire(wait).unwrap()));
+    (0..present).for_each(|_| assert!(pool.hire().unwrap()));
     while pool.threads.coming() > 0 {
         std::thread::yield_now();
     }
