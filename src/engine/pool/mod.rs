@@ -2,11 +2,13 @@
 
 pub(in crate::engine) mod eviction;
 pub(in crate::engine) mod handover;
+pub(in crate::engine) mod poller;
 pub(in crate::engine) mod queue;
 pub(in crate::engine) mod rate;
 pub(in crate::engine) mod ready;
 pub(in crate::engine) mod role;
 pub(in crate::engine) mod snapshot;
+pub(in crate::engine) mod sockets;
 pub(in crate::engine) mod threads;
 pub(in crate::engine) mod upgraded;
 pub(in crate::engine) mod waiters;
@@ -18,13 +20,15 @@ use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use http::Extensions;
+
 use self::handover::Handover;
 use self::queue::Queue;
 use self::rate::OnceASecond;
 use self::ready::ReadyConnections;
 use self::role::Role;
+use self::sockets::Sockets;
 use self::threads::{Dismissed, Threads};
-use self::upgraded::Sockets;
 use self::waiters::Waiters;
 use crate::config::Config;
 use crate::engine::connection::ClientConnection;
@@ -32,7 +36,7 @@ use crate::engine::parking::{Parked, Parking};
 use crate::engine::service::context::Service;
 use crate::engine::service::handle::WorkerHandle;
 use crate::engine::service::open::OpenConnections;
-use crate::net::poll::Alarm;
+use crate::net::poll::{Alarm, Interest};
 
 /// The state shared by all threads of a running server.
 pub(in crate::engine) struct Pool {
@@ -145,6 +149,49 @@ impl Pool {
             Parked::Refused(connection) => self.part_with(connection),
         }
         None
+    }
+
+    /// Closes a connection that cannot stay, or keeps it for the next engine.
+    pub(in crate::engine) fn part_with(&self, mut connection: Box<ClientConnection>) {
+        if !self.handover.is_wanted() || !connection.may_move() {
+            return self.parking.close_one(connection);
+        }
+        self.parking.detach(&mut connection);
+        connection.watched = Interest::Read;
+        // This engine no longer waits for the connection, and the extensions would report this
+        // engine's end.
+        connection.ticket = None;
+        connection.client.extensions = Extensions::new();
+        if let Err(connection) = self.handover.keep(connection) {
+            self.parking.close_one(connection);
+        }
+    }
+
+    /// Continues a connection if the client has sent something before the stop; parts with any
+    /// other.
+    ///
+    /// A request already sent is answered with `Connection: close`. After a reset the client could
+    /// not know if the request was carried out, and must not repeat a POST then (RFC 9110 §9.2.2).
+    pub(in crate::engine) fn dismiss(&self, connection: Box<ClientConnection>) {
+        if self.handover.is_wanted() || !connection.has_unread_input() {
+            return self.part_with(connection);
+        }
+        self.look_again(connection);
+    }
+
+    /// Takes over a connection from the previous engine, within the limit of connections.
+    pub(in crate::engine) fn adopt(&self, mut connection: Box<ClientConnection>) {
+        connection.count_in(&self.open);
+        // Later handshakes use the current certificates and settings.
+        if let (Some(stream), Some(tls)) = (Arc::get_mut(&mut connection.transport.stream), &self.service().tls) {
+            stream.follow(tls);
+        }
+        if self.service().config.get().max_connections.is_some_and(|most| self.open.count() > most) {
+            return self.parking.close_one(connection);
+        }
+        // Bytes received already are not reported again.
+        self.ready.push(connection);
+        self.call_reactor();
     }
 
     /// Closes the connection idle for longest if too many are idle.

@@ -4,12 +4,10 @@
 //! has returned or was dropped. The announcement of a stop wakes waiting reads, by an eventfd
 //! polled beside every socket. The sockets are shut down once the time of the stop is over.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Weak};
-use std::thread::{self, ThreadId};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,27 +19,6 @@ use crate::message::body::Upgrade;
 use crate::message::upgrade::{Socket, Upgraded};
 use crate::net::poll::Bell;
 use crate::net::stream::Stream;
-use crate::sync::Mutex;
-
-/// The sockets of upgraded connections, for a stop and the statistics.
-pub(in crate::engine) struct Sockets {
-    /// Rung when a stop is announced.
-    bell: Arc<Bell>,
-    open: Mutex<Open>,
-}
-
-#[derive(Default)]
-struct Open {
-    last_number: u64,
-    by_number: HashMap<u64, Entry>,
-}
-
-struct Entry {
-    /// Owned by the serving thread, which closes the stream by dropping it.
-    stream: Weak<Stream>,
-    /// The serving thread, once started.
-    thread: Option<ThreadId>,
-}
 
 /// The registration of a socket, until dropped.
 struct Entered {
@@ -69,7 +46,7 @@ impl Pool {
         let entered = Entered { number: self.upgraded.enter(&stream), pool: Arc::clone(self) };
         drop(stream);
         let run = move || {
-            entered.begin();
+            entered.pool.upgraded.begin(entered.number);
             if catch_unwind(AssertUnwindSafe(|| serve(upgraded))).is_err() {
                 log::error!("what served an upgraded connection panicked");
             }
@@ -86,62 +63,9 @@ impl Pool {
     }
 }
 
-impl Sockets {
-    pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { bell: Arc::new(Bell::new()?), open: Mutex::default() })
-    }
-
-    /// The number of upgraded connections.
-    pub(super) fn len(&self) -> usize {
-        self.open.lock().by_number.len()
-    }
-
-    /// Wakes waiting reads, because a stop was announced.
-    pub(in crate::engine) fn announce_stop(&self) {
-        if let Err(error) = self.bell.ring() {
-            log::error!("cannot tell upgraded connections of the stop: {error}");
-        }
-    }
-
-    /// Shuts down the remaining sockets, including the calling thread's. Returns the number of the
-    /// others.
-    pub(in crate::engine) fn end(&self) -> usize {
-        let own = thread::current().id();
-        let left: Vec<(Option<ThreadId>, Arc<Stream>)> = self
-            .open
-            .lock()
-            .by_number
-            .values()
-            .filter_map(|entry| Some((entry.thread, entry.stream.upgrade()?)))
-            .collect();
-        for (_, stream) in &left {
-            // The thread notices; an error means that the socket has ended already.
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-        left.iter().filter(|(thread, _)| *thread != Some(own)).count()
-    }
-
-    fn enter(&self, stream: &Arc<Stream>) -> u64 {
-        let mut open = self.open.lock();
-        open.last_number += 1;
-        let number = open.last_number;
-        open.by_number.insert(number, Entry { stream: Arc::downgrade(stream), thread: None });
-        number
-    }
-}
-
-impl Entered {
-    /// Notes the calling thread as the serving one.
-    fn begin(&self) {
-        if let Some(entry) = self.pool.upgraded.open.lock().by_number.get_mut(&self.number) {
-            entry.thread = Some(thread::current().id());
-        }
-    }
-}
-
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.pool.upgraded.open.lock().by_number.remove(&self.number);
+        self.pool.upgraded.leave(self.number);
     }
 }
 

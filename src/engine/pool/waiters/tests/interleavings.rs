@@ -2,7 +2,7 @@
 //! the poller.
 //!
 //! A step is one access to an atomic, one system call, or the work under one lock. Between two
-//! steps the threads act as in `pool/waiters.rs`, `reactor/worker.rs`, `reactor/standby.rs`,
+//! steps the threads act as in `pool/poller.rs`, `reactor/worker.rs`, `reactor/standby.rs`,
 //! `reactor/guard.rs` and `pool/mod.rs`. Handlers may run for ever. An arrival is reported to any
 //! one thread waiting for it, a wake-up to all until cleared. The guard's seizing of the role is
 //! tried in `role`, and the handover between holders in `reactor`.
