@@ -5,8 +5,6 @@ use std::ops::Range;
 use arbitrary::Arbitrary;
 use drupe::http::HeaderValue;
 
-use crate::ranges::Expected;
-
 /// What is asked for.
 #[derive(Arbitrary, Clone, Debug)]
 pub enum Asked {
@@ -36,6 +34,19 @@ pub enum Number {
     Padded(u8),
     Most,
     Beyond,
+}
+
+/// What is to come.
+#[derive(Debug, PartialEq)]
+pub enum Expected {
+    Whole,
+    Part(Range<usize>),
+    Parts(Vec<Range<usize>>),
+    Unsatisfiable,
+    NotModified,
+    Failed,
+    /// It was asked in words that only the server has to understand.
+    Unknown,
 }
 
 impl Asked {

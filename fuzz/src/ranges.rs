@@ -14,7 +14,7 @@ use drupe::http::header::{
 };
 use drupe::{Body, Files, Request, Response, testing};
 
-use crate::range::Asked;
+use crate::range::{Asked, Expected};
 
 /// A request for a file.
 #[derive(Arbitrary, Clone, Debug)]
@@ -114,19 +114,6 @@ pub fn check(plan: &Plan) {
             }
         }
     }
-}
-
-/// What is to come.
-#[derive(Debug, PartialEq)]
-pub enum Expected {
-    Whole,
-    Part(Range<usize>),
-    Parts(Vec<Range<usize>>),
-    Unsatisfiable,
-    NotModified,
-    Failed,
-    /// It was asked in words that only the server has to understand.
-    Unknown,
 }
 
 impl Plan {
