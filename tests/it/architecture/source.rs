@@ -40,6 +40,10 @@ pub(super) struct Named {
     pub(super) is_test: bool,
     /// How many inline modules stand around it.
     pub(super) depth: usize,
+    /// The name that an import gives it in its file; `None` outside imports.
+    pub(super) alias: Option<String>,
+    /// True for a `pub use`.
+    pub(super) is_public: bool,
 }
 
 impl Source {
@@ -111,12 +115,14 @@ impl Source {
         first.unwrap_or_else(|| self.text.lines().count())
     }
 
-    /// Every path with at least two words, and every word that is imported alone.
+    /// Every path with at least two words, and every word that is imported alone. The `in` of a visibility is no path.
     pub(super) fn paths(&self) -> Vec<Named> {
         let mut found = Vec::new();
         let mut at = 0;
         while at < self.tokens.len() {
             let is_use = self.tokens[at].text == "use";
+            // `pub`, or the bracket behind `pub(crate`.
+            let is_public = is_use && at > 0 && matches!(self.text_at(at - 1), "pub" | ")");
             if is_use {
                 at += 1;
             }
@@ -125,8 +131,14 @@ impl Source {
                 at += 1;
             }
             let is_method = at > 0 && self.text_at(at - 1) == ".";
-            if is_use || (!is_method && begins_path(self.text_at(at)) && self.text_at(at + 1) == "::") {
+            let is_visibility = at > 2 && self.text_at(at - 1) == "in" && self.text_at(at - 3) == "pub";
+            if is_use || (!is_method && !is_visibility && begins_path(self.text_at(at)) && self.text_at(at + 1) == "::")
+            {
+                let first = found.len();
                 at = self.tree(at, &[], is_use, &mut found);
+                found[first..].iter_mut().for_each(|path| path.is_public = is_public);
+            } else if is_visibility {
+                at += self.tokens[at..].iter().take_while(|token| token.text != ")").count();
             } else {
                 at += 1;
             }
@@ -149,24 +161,35 @@ impl Source {
             }
             if !is_word(text) && text != "*" {
                 // `::<`, or something that is no path after all.
-                self.leave(at, words, stem, found);
+                self.leave(at, words, stem, None, found);
                 return at.max(1) + usize::from(!matches!(text, "}" | ","));
             }
             words.push(text.to_owned());
             at += 1;
             if self.text_at(at) != "::" {
-                self.leave(at, words, stem, found);
                 // `as name` belongs to the import.
-                return if is_use && self.text_at(at) == "as" { at + 2 } else { at };
+                let is_renamed = is_use && self.text_at(at) == "as";
+                let last = words.iter().rfind(|word| *word != "self");
+                let name = if is_renamed { Some(self.text_at(at + 1)) } else { last.map(String::as_str) };
+                let alias = name.filter(|_| is_use).map(str::to_owned);
+                self.leave(at, words, stem, alias, found);
+                return if is_renamed { at + 2 } else { at };
             }
             at += 1;
         }
     }
 
-    fn leave(&self, at: usize, words: Vec<String>, stem: &[String], found: &mut Vec<Named>) {
+    fn leave(&self, at: usize, words: Vec<String>, stem: &[String], alias: Option<String>, found: &mut Vec<Named>) {
         if words.len() > stem.len() {
             let last = &self.tokens[at - 1];
-            found.push(Named { words, line: last.line, is_test: last.is_test, depth: last.depth });
+            found.push(Named {
+                words,
+                line: last.line,
+                is_test: last.is_test,
+                depth: last.depth,
+                alias,
+                is_public: false,
+            });
         }
     }
 

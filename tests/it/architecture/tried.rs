@@ -44,6 +44,44 @@ fn cycles_are_seen() {
 }
 
 #[test]
+fn circles_of_files_are_seen_in_every_form() {
+    for (root, one, other, broken) in [
+        ("mod one; mod other;", "use super::other::A;", "use super::one::B;", "one other"),
+        ("mod one; mod other;", "use super::other::A;", "use crate::h1;", ""),
+        ("mod one; mod other;", "fn f() { super::other::g() }", "fn g(_: crate::a::one::B) {}", "one other"),
+        ("mod one; mod other;", "use super::other::A;", "#[cfg(test)] mod tests { use super::super::one::B; }", ""),
+        ("mod one; #[cfg(test)] mod other;", "use super::other::A;", "use super::one::B;", ""),
+        // By way of the parent, or with the parent.
+        ("mod one; mod other; use self::one::B; struct A;", "use super::other::C;", "use super::A;", "mod one other"),
+        ("mod one; mod other; struct A;", "use super::A;", "pub(in crate::a) struct B;", ""),
+        ("mod one; mod other; fn f() { one::g() }", "use super::f;", "", "mod one"),
+        ("mod one; mod other; fn f() { one::g() }", "mod inside { use super::h; }", "", ""),
+        // The parent passes names on.
+        ("mod one; mod other; pub use self::one::B;", "use super::other::A;", "use super::B;", "one other"),
+        ("mod one; mod other; pub use one::B as C;", "use super::other::A;", "use super::C;", "one other"),
+        ("mod one; mod other; pub use self::one::B;", "use super::other::A;", "", ""),
+        ("mod one; mod other; pub use self::one::B; struct A;", "use super::A;", "", ""),
+        ("mod one; mod other; pub use self::one::B; struct A(B);", "use super::A;", "", "mod one"),
+    ] {
+        let files = [("lib.rs", "mod a;"), ("a/mod.rs", root), ("a/one.rs", one), ("a/other.rs", other)];
+        let sources = files.map(|(path, text)| Source::new(path, text));
+        let circles = Modules::new(&sources).circles();
+        let names = broken.split_whitespace().map(|name| format!("a/{name}.rs"));
+        let found: Vec<&str> = circles.iter().flat_map(|circle| circle.files.iter().copied()).collect();
+        assert_eq!(found, names.collect::<Vec<_>>(), "{root} | {one} | {other}");
+    }
+}
+
+#[test]
+fn circles_of_files_name_each_import() {
+    let files = [("main.rs", "mod a;\nuse self::a::A;"), ("main/a.rs", "\nuse crate::B;")];
+    let sources = files.map(|(path, text)| Source::new(path, text));
+    let circles = Modules::new(&sources).circles();
+    assert_eq!(circles.len(), 1);
+    assert_eq!(circles[0].text, "main.rs:2 imports main/a.rs\nmain/a.rs:2 imports main.rs\n");
+}
+
+#[test]
 fn crates_are_seen_in_every_form() {
     for (path, text, broken) in [
         ("net/poll.rs", "use nix::errno::Errno;", 0),
@@ -137,6 +175,9 @@ fn a_room_imports_rooms_below_it_and_nothing_else_of_the_engine() {
         ("engine/wire/output.rs", "use crate::engine::service::context::WorkerContext; use super::pace;", 0),
         ("engine/wire/output.rs", "use crate::engine::connection::ClientConnection;", 1),
         ("engine/wire/output.rs", "use crate::engine::Engine;", 1),
+        ("engine/wire/output.rs", "use super::super::connection::ClientConnection;", 1),
+        ("engine/wire/mod.rs", "fn f() -> super::connection::ClientConnection { super::service::g() }", 1),
+        ("engine/wire/output.rs", "pub(in crate::engine) fn f() {}", 0),
         ("engine/wire/output.rs", "#[cfg(test)] mod tests { use crate::engine::connection::ClientConnection; }", 0),
         ("engine/attic/mod.rs", "", 1),
         ("engine/mod.rs", "use self::wire::output;", 0),
