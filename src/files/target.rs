@@ -5,6 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use http::StatusCode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 /// A parsed path: decoded names, none empty, `.` or `..`, none with a slash or NUL.
 #[derive(Clone, Debug, Default)]
@@ -90,39 +91,16 @@ impl FilePath {
 
 /// Decodes percent-encoding; `None` for a `%` without two digits. A plus sign is left unchanged.
 fn decode(segment: &str) -> Option<Vec<u8>> {
-    let mut decoded = Vec::with_capacity(segment.len());
-    let mut bytes = segment.bytes();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'%' => hexadecimal(bytes.next()?)? << 4 | hexadecimal(bytes.next()?)?,
-            _ => byte,
-        });
-    }
-    Some(decoded)
+    let begins_with_digits =
+        |text: &str| matches!(text.as_bytes(), [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    segment.split('%').skip(1).all(begins_with_digits).then(|| percent_decode_str(segment).collect())
 }
 
-fn hexadecimal(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}
-
-/// Appends `name`, with all but the unreserved characters of RFC 3986 §2.3 encoded. The result is
-/// safe in a path, a field and an attribute.
+/// Appends `name`, with all but the unreserved characters encoded. The result is safe in a path, a
+/// field and an attribute.
 pub(super) fn encode(name: &OsStr, out: &mut String) {
-    for &byte in name.as_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            _ => {
-                out.push('%');
-                out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-                out.push(char::from(DIGITS[usize::from(byte & 15)]));
-            }
-        }
-    }
+    out.extend(percent_encode(name.as_bytes(), RESERVED));
 }
 
-const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+/// All but the unreserved characters of RFC 3986 §2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderName};
 use http::{HeaderMap, Version};
+use percent_encoding::percent_decode_str;
 
 use super::environ::Environ;
 use super::input::Input;
@@ -159,32 +160,8 @@ fn name_and_port(authority: &str, local: Option<SocketAddr>, scheme: &str) -> (S
 /// Decodes percent-encoding except `%2F`, because an encoded slash does not separate segments (RFC
 /// 3986 §2.2). A `%` without two digits is left unchanged.
 fn decode(path: &str) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        match (byte, behind) {
-            (b'%', [high, low, behind @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                match hexadecimal(*high) << 4 | hexadecimal(*low) {
-                    b'/' => decoded.extend_from_slice(b"%2F"),
-                    byte => decoded.push(byte),
-                }
-                rest = behind;
-            }
-            _ => {
-                decoded.push(byte);
-                rest = behind;
-            }
-        }
-    }
-    decoded
-}
-
-/// Returns the value of a hexadecimal digit.
-fn hexadecimal(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        _ => (digit | 0x20) - b'a' + 10,
-    }
+    let slashes_twice_encoded = path.replace("%2f", "%2F").replace("%2F", "%252F");
+    percent_decode_str(&slashes_twice_encoded).collect()
 }
 
 fn protocol(version: Version) -> &'static str {

@@ -129,6 +129,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
         &["net/adopted.rs", "net/listener.rs", "net/inherited.rs", "net/socket_file.rs", "net/socket.rs"],
         "options before bind, the backlog; what a socket is; sending without SIGPIPE (MSG_NOSIGNAL)",
     ),
+    ("percent_encoding", &["files/target.rs", "wsgi/keys.rs"], "decodes paths, and encodes the names of files"),
     ("listenfd", &["net/inherited.rs"], "sockets that were passed"),
     ("users", &["net/credentials.rs"], "names of users and groups"),
     (
