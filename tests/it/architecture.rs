@@ -82,10 +82,6 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("accept", &["pool", "connection", "wire", "service"]),
 ];
 
-/// Folders in which files still import each other, and why.
-const CIRCULAR: &[(&str, &str)] =
-    &[("engine/connection/", "its phases import the connection until one file holds all changes of its state")];
-
 /// Which files may name an external crate, outside their tests, and why.
 const CRATES: &[(&str, &[&str], &str)] = &[
     ("httparse", &["h1/"], "reads field lines; our own checks stand around it"),
@@ -229,11 +225,7 @@ fn rooms_of_the_engine_import_only_rooms_below_them() {
 fn no_files_import_each_other() {
     for folder in ["src", "fuzz/src"] {
         let sources = Source::all(&home().join(folder));
-        let mut circles = Modules::new(&sources).circles();
-        circles.retain(|circle| {
-            !CIRCULAR.iter().any(|(place, _)| circle.files.iter().all(|file| file.starts_with(place)))
-        });
-        none(circles.into_iter().map(|circle| circle.text).collect());
+        none(Modules::new(&sources).circles().into_iter().map(|circle| circle.text).collect());
     }
 }
 

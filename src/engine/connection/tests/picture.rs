@@ -90,7 +90,9 @@ impl Talk {
 
     /// Fills the socket, so that no output is taken.
     fn fill(&mut self) -> &mut Self {
-        let PlainSocket::Unix(socket) = self.connection.transport.stream.socket() else { panic!("a Unix socket was made") };
+        let PlainSocket::Unix(socket) = self.connection.transport.stream.socket() else {
+            panic!("a Unix socket was made")
+        };
         socket.set_nonblocking(true).unwrap();
         while (&*socket).write(&[b'#'; 4096]).is_ok() {}
         socket.set_nonblocking(false).unwrap();
