@@ -152,7 +152,7 @@ impl fmt::Display for Error {
             Error::Bind { address, .. } => write!(f, "cannot listen on {address}"),
             Error::Thread { name, .. } => write!(f, "cannot start thread {name:?}"),
             Error::System { what, .. } => write!(f, "cannot set up {what}"),
-            Error::Serving { .. } => f.write_str("the server cannot go on"),
+            Error::Serving { .. } => f.write_str("serving failed"),
             Error::Bus { .. } => f.write_str("the bus has failed"),
             Error::Stopped => f.write_str("server was stopped while it started"),
         }

@@ -86,7 +86,7 @@ fn server(options: &ServeOptions) -> Result<Server, ProgramFailure> {
     server.settings = options.settings.clone();
     if options.own.is("ssl_self_signed") {
         if let Some(path) = &options.settings.ssl_certificate {
-            let reason = format!("stands instead of ssl_certificate, which is {path:?}: only one can be");
+            let reason = format!("cannot be used together with ssl_certificate, which is {path:?}");
             return Err(options.own.refuse("ssl_self_signed", &reason));
         }
         server.settings.ssl_context = Some(self_signed::context(&server.settings)?);
@@ -148,11 +148,11 @@ fn again(own: &Own, context: Option<SslContext>) -> Result<Settings, String> {
     let options = match task(lexopt::Parser::from_env()) {
         Ok(Command::Serve(options)) => options,
         // The arguments are the same as at the start.
-        Ok(_) => return Err("the arguments ask for something else".to_owned()),
+        Ok(_) => return Err("the arguments do not ask the program to serve".to_owned()),
         Err(failure) => return Err(failure.reason().to_owned()),
     };
     for name in own.changed(&options.own) {
-        log::warn!("setting drupe.{name} has been changed and needs a restart: the old value stays in force");
+        log::warn!("setting drupe.{name} changed but needs a restart; the old value stays in effect");
     }
     let mut settings = options.settings;
     settings.ssl_context = context;

@@ -77,7 +77,7 @@ impl Conversation {
     pub fn encrypted(handler: impl Handler, settings: &Settings) -> Result<Self, Error> {
         let config = Config::resolve(settings)?;
         let Some(asked) = config.tls.clone() else {
-            return Err(Error::setting("ssl_certificate", "is not set: there is no TLS without a certificate"));
+            return Err(Error::setting("ssl_certificate", "is not set: without a certificate there is no TLS"));
         };
         let tls = Tls::load(asked.options, asked.adapter, SystemTime::now())?;
         let mut service = Service::new(config, Arc::new(handler));

@@ -153,7 +153,7 @@ fn section(bytes: &mut &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
         let colon = text.iter().position(|byte| *byte == b':').expect("a field line has a colon");
         let (name, value) = (&text[..colon], &text[colon + 1..]);
         let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-        assert!(!name.is_empty() && name.iter().all(is_token), "{name:?} is no field name");
+        assert!(!name.is_empty() && name.iter().all(is_token), "{name:?} is not a field name");
         assert!(value.iter().all(|byte| *byte == b'\t' || *byte >= b' ' && *byte != 0x7f), "{value:?} is no value");
         let name = std::str::from_utf8(name).expect("a token").to_ascii_lowercase();
         fields.push((name, value.trim_ascii().to_vec()));

@@ -104,10 +104,10 @@ impl fmt::Display for BusError {
         match self {
             BusError::Refused { wish, state } => write!(f, "cannot {wish}: the bus is {state}"),
             BusError::Failed(failures) => failures.fmt(f),
-            BusError::TimedOut { state } => write!(f, "waited in vain: the bus is {state}"),
-            BusError::Exited => f.write_str("waited in vain: the bus has exited"),
+            BusError::TimedOut { state } => write!(f, "timed out waiting for the bus, which is {state}"),
+            BusError::Exited => f.write_str("the bus exited before it reached the awaited state"),
             BusError::Held { path, by } => {
-                write!(f, "PID file {} is held by another process, {by:?} says the file", path.display())
+                write!(f, "PID file {} is locked by another process; the file contains {by:?}", path.display())
             }
             BusError::File { path, .. } => write!(f, "cannot use {}", path.display()),
             BusError::Unknown { kind, name } => write!(f, "there is no {kind} {name:?}"),

@@ -94,7 +94,7 @@ impl Inner {
             while !until.comes_within(interval) {
                 let Some(inner) = inner.upgrade() else { return };
                 if catch_unwind(AssertUnwindSafe(|| (inner.call)())).is_err() {
-                    log::error!("monitor {:?} panicked; it goes on", inner.name);
+                    log::error!("monitor {:?} panicked; the next call follows after the interval", inner.name);
                 }
             }
         };
@@ -111,7 +111,7 @@ impl Inner {
         if run.thread.thread().id() == thread::current().id() {
             *self.run.lock() = Some(run);
         } else if run.thread.join().is_err() {
-            log::error!("monitor {:?} has ended by a panic", self.name);
+            log::error!("the thread of monitor {:?} panicked", self.name);
         }
     }
 }

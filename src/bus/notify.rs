@@ -32,7 +32,7 @@ pub(crate) fn reloading() {
 fn tell(state: &str) {
     let Some(name) = env::var_os("NOTIFY_SOCKET") else { return };
     if let Err(error) = send(name.as_bytes(), state.as_bytes()) {
-        log::warn!("cannot tell {} that {state}: {error}", name.to_string_lossy());
+        log::warn!("cannot notify the service manager at {}: {error}; not sent: {state}", name.to_string_lossy());
     }
 }
 
@@ -41,7 +41,12 @@ fn send(name: &[u8], state: &[u8]) -> io::Result<()> {
     let address = match name {
         [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
         [b'/', ..] => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(name))?,
-        _ => return Err(io::Error::new(io::ErrorKind::Unsupported, "it is neither a path nor an abstract name")),
+        _ => {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "NOTIFY_SOCKET is neither a path nor an abstract name",
+            ));
+        }
     };
     let socket = UnixDatagram::unbound()?;
     socket.set_write_timeout(Some(PATIENCE))?;

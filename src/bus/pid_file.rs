@@ -110,7 +110,7 @@ fn take(path: &Path) -> Result<Flock<File>, BusError> {
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
         let file = file.open(path).map_err(failed)?;
         if !file.metadata().map_err(failed)?.is_file() {
-            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
         }
         let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(file) => file,
@@ -146,7 +146,7 @@ fn give_back(path: &Path, file: &File) -> Result<(), BusError> {
     };
     match removed {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            log::info!("PID file {} is emptied, since it cannot be removed: {error}", path.display());
+            log::info!("cannot remove PID file {}: {error}; emptied it instead", path.display());
             file.set_len(0).map_err(failed)
         }
         removed => removed.map_err(failed),
@@ -219,7 +219,7 @@ mod tests {
         PidFile::new(place.file()).subscribe(&bus);
         let refused = bus.start().unwrap_err().to_string();
         let expected = format!(
-            "start: PID file: PID file {} is held by another process, \"{}\" says the file",
+            "start: PID file: PID file {} is locked by another process; the file contains \"{}\"",
             place.file().display(),
             std::process::id()
         );

@@ -143,13 +143,13 @@ impl Wanted {
     fn verify(self) -> Result<(), BusError> {
         let failed = |what: &str| BusError::System {
             what: what.to_owned(),
-            source: io::Error::other("the system says it has been done, and it has not"),
+            source: io::Error::other("the system call succeeded but had no effect"),
         };
-        if !getgroups().map_err(refused("look at groups"))?.is_empty() {
+        if !getgroups().map_err(refused("read the group ids"))?.is_empty() {
             return Err(failed("give up supplementary groups"));
         }
         let (users, groups) =
-            (getresuid().map_err(refused("look at users"))?, getresgid().map_err(refused("look at groups"))?);
+            (getresuid().map_err(refused("read the user ids"))?, getresgid().map_err(refused("read the group ids"))?);
         let is_user = |uid: Uid| [users.real, users.effective, users.saved].iter().all(|id| *id == uid);
         let is_group = |gid: Gid| [groups.real, groups.effective, groups.saved].iter().all(|id| *id == gid);
         if !self.uid.is_none_or(is_user) {
@@ -163,7 +163,7 @@ impl Wanted {
         if self.uid.is_some_and(|uid| uid != root) && setresuid(root, root, root).is_ok() {
             return Err(BusError::System {
                 what: "give up root for good".to_owned(),
-                source: io::Error::other("it can be had again"),
+                source: io::Error::other("the process could become root again"),
             });
         }
         Ok(())

@@ -102,7 +102,7 @@ fn catch(bus: &Bus, is_asked: &Arc<AtomicBool>) -> std::io::Result<[Caught; 3]> 
                 let run = move || tell(&bus, name, Bus::exit);
                 match thread::Builder::new().name("drupe-exit".to_owned()).spawn(run) {
                     Ok(thread) => first = Some(thread),
-                    Err(error) => log::error!("cannot obey {name}: {error}"),
+                    Err(error) => log::error!("cannot start a thread to exit on {name}: {error}; {name} was ignored"),
                 }
             }
         }
@@ -124,6 +124,6 @@ fn tell(bus: &WeakBus, name: &str, act: impl FnOnce(&Bus) -> Result<(), super::B
 
 fn join(thread: Option<JoinHandle<()>>) {
     if thread.is_some_and(|thread| thread.join().is_err()) {
-        log::error!("what a signal asked for has panicked");
+        log::error!("the thread that exits on a signal panicked");
     }
 }

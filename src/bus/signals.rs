@@ -36,13 +36,13 @@ pub(crate) fn on_exit(
                 // On another thread, so that a second signal is handled during the exit.
                 Some(on_first) => match thread::Builder::new().name("drupe-exit".to_owned()).spawn(on_first) {
                     Ok(thread) => first = Some(thread),
-                    Err(error) => log::error!("cannot obey: {error}"),
+                    Err(error) => log::error!("cannot start a thread to stop: {error}; signal ignored"),
                 },
                 None => on_more(),
             }
         }
         if first.is_some_and(|thread| thread.join().is_err()) {
-            log::error!("what a signal asked for has panicked");
+            log::error!("the thread that exits on a signal panicked");
         }
     })
 }
@@ -136,7 +136,7 @@ impl Drop for Caught {
         self.group.count(|living| living - 1);
         self.handle.close();
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            log::error!("the thread that waits for signals has panicked");
+            log::error!("the thread that waits for signals panicked; signals were not handled");
         }
     }
 }

@@ -69,7 +69,7 @@ fn all_run_whatever_some_do_and_each_that_fails_is_named() {
     assert_eq!(told.take(), ["true"]);
     assert_eq!(
         failures.to_string(),
-        "custom: first: no disk; second: panicked: at custom true; third: panicked: it does not say why; \
+        "custom: first: no disk; second: panicked: at custom true; third: panicked: without a message; \
          fourth: cannot sing: permission denied"
     );
     assert_eq!(failures.channel(), "custom");
@@ -204,7 +204,7 @@ fn waiting_ends_with_the_state_the_time_or_the_end() {
     let bus = Bus::new();
     assert_eq!(bus.wait(&[State::Stopped, State::Started], None).unwrap(), State::Stopped);
     let timed_out = bus.wait(&[State::Started], Some(Duration::from_millis(1))).unwrap_err();
-    assert_eq!(timed_out.to_string(), "waited in vain: the bus is STOPPED");
+    assert_eq!(timed_out.to_string(), "timed out waiting for the bus, which is STOPPED");
     thread::scope(|scope| {
         let waiting: Vec<_> =
             (0..4).map(|_| scope.spawn(|| bus.wait(&[State::Started], Some(LONG)).unwrap())).collect();

@@ -28,12 +28,12 @@ pub(super) fn mode(mode: u32) -> Result<u32, Error> {
     if mode <= 0o777 {
         return Ok(mode);
     }
-    Err(Error::setting("socket_mode", format!("{mode:04o} has more than the nine bits of permissions: up to 0777")))
+    Err(Error::setting("socket_mode", format!("{mode:04o} is out of range: from 0000 to 0777")))
 }
 
 pub(super) fn owner(name: &'static str, owner: Option<&str>) -> Result<Option<String>, Error> {
     match owner {
-        Some("") => Err(Error::setting(name, "\"\" is empty; unset it to leave the file to who runs the server")),
+        Some("") => Err(Error::setting(name, "\"\" is empty; unset it to keep the owner of the process")),
         owner => Ok(owner.map(str::to_owned)),
     }
 }
@@ -42,7 +42,7 @@ pub(super) fn owner(name: &'static str, owner: Option<&str>) -> Result<Option<St
 /// refused.
 pub(super) fn resolve(is_resolved: bool, is_known: bool) -> Result<bool, Error> {
     if is_resolved && !is_known {
-        let reason = "there is nobody to find the names of while peercreds is off";
+        let reason = "needs peercreds, which is off";
         return Err(Error::contradiction("peercreds_resolve", "peercreds", reason));
     }
     Ok(is_resolved)
@@ -58,7 +58,7 @@ fn several(addresses: &[BindAddr]) -> Result<(), String> {
         }
         let is_free_port = matches!(address, BindAddr::Tcp { port: 0, .. });
         if !is_free_port && addresses[..at].contains(address) {
-            return Err(format!("{address} is there twice"));
+            return Err(format!("{address} is listed twice"));
         }
     }
     Ok(())
@@ -67,10 +67,10 @@ fn several(addresses: &[BindAddr]) -> Result<(), String> {
 fn tcp(host: &str) -> Result<(), String> {
     let refuse = |reason: &str| Err(format!("{host:?} {reason}"));
     if host.is_empty() {
-        return refuse("is empty; 0.0.0.0 or :: stands for every address");
+        return refuse("is empty; use 0.0.0.0 or :: for every address");
     }
     if host.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return refuse("has a blank or a control character in it");
+        return refuse("contains a blank or a control character");
     }
     if host.contains(['[', ']', '/']) {
         return refuse("is neither a host name nor an IP address without brackets");
@@ -88,10 +88,10 @@ fn unix(path: &Path) -> Result<(), String> {
         return Err(format!("{shown} is empty"));
     }
     if name.contains(&0) {
-        return Err(format!("{shown} has a NUL in it"));
+        return Err(format!("{shown} contains a NUL byte"));
     }
     if name.len() > LONGEST_PATH {
-        return Err(format!("{shown} has {} bytes; a Unix socket's has {LONGEST_PATH} at the most", name.len()));
+        return Err(format!("{shown} has {} bytes; the path of a Unix socket may have {LONGEST_PATH}", name.len()));
     }
     Ok(())
 }

@@ -31,9 +31,9 @@ fn fields(names: &[String]) -> Result<Vec<HeaderName>, Error> {
     let mut fields = Vec::new();
     for name in names {
         let field = HeaderName::from_bytes(name.as_bytes());
-        let field = field.map_err(|_| refused(format!("{name:?} is no field name")))?;
+        let field = field.map_err(|_| refused(format!("{name:?} is not a field name")))?;
         if OURS.contains(&field) {
-            return Err(refused(format!("{name:?} is for the server itself to read")));
+            return Err(refused(format!("{name:?} is reserved for the server")));
         }
         if !fields.contains(&field) {
             fields.push(field);
@@ -42,7 +42,7 @@ fn fields(names: &[String]) -> Result<Vec<HeaderName>, Error> {
     let others = [legacy::FOR, legacy::PROTO, legacy::HOST];
     match others.iter().find(|other| fields.contains(other)) {
         Some(other) if fields.contains(&FORWARDED) => Err(refused(format!(
-            "\"forwarded\" and \"{other}\" may contradict each other: choose what the proxies set"
+            "\"forwarded\" and \"{other}\" may contradict each other; name only the fields that the proxies set"
         ))),
         _ => Ok(fields),
     }
@@ -56,6 +56,6 @@ fn refused(reason: impl Into<String>) -> Error {
 const OURS: [HeaderName; 8] = [CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 /// The limit of a proxy chain; each proxy is an entry to keep.
 const MOST_PROXIES: usize = 64;
-const NOBODY: &str = "is set, but trusted_proxies is empty: nobody would be believed";
-const NOTHING: &str = "is empty, so trusted_proxies would be believed nothing: name what they set, forwarded, or x-forwarded-for, \
+const NOBODY: &str = "has no effect without trusted_proxies, which is empty";
+const NOTHING: &str = "is empty, so trusted_proxies has no effect; name the fields that the proxies set: forwarded, or x-forwarded-for, \
                        x-forwarded-proto and x-forwarded-host";

@@ -121,23 +121,23 @@ fn a_time_limit_of_its_own_goes_before_socket_timeout() {
 fn bad_addresses_are_refused() {
     refuses(
         "\
-socket_host |  | \"\" is empty; 0.0.0.0 or :: stands for every address
-socket_host | a b | \"a b\" has a blank or a control character in it
-socket_host | a\0 | \"a\\0\" has a blank or a control character in it
-socket_host | a\t | \"a\\t\" has a blank or a control character in it
+socket_host |  | \"\" is empty; use 0.0.0.0 or :: for every address
+socket_host | a b | \"a b\" contains a blank or a control character
+socket_host | a\0 | \"a\\0\" contains a blank or a control character
+socket_host | a\t | \"a\\t\" contains a blank or a control character
 socket_host | [::1] | \"[::1]\" is neither a host name nor an IP address without brackets
 socket_host | http://a | \"http://a\" is neither a host name nor an IP address without brackets
 socket_file | @ | \"@\" is empty
-socket_file | a\0b | \"a\\0b\" has a NUL in it
-socket_file | @a\0b | \"@a\\0b\" has a NUL in it
-listen | tcp://a b:80 | \"a b\" has a blank or a control character in it
+socket_file | a\0b | \"a\\0b\" contains a NUL byte
+socket_file | @a\0b | \"@a\\0b\" contains a NUL byte
+listen | tcp://a b:80 | \"a b\" contains a blank or a control character
 listen | fd:3,unix:@ | \"@\" is empty
-listen | fd:3,unix:a,fd:3 | fd:3 is there twice
-listen | tcp://a:80,tcp://a:80 | a:80 is there twice
+listen | fd:3,unix:a,fd:3 | fd:3 is listed twice
+listen | tcp://a:80,tcp://a:80 | a:80 is listed twice
 listen | a | \"a\" is not an address such as tcp://host:80, unix:/path, unix:@name or fd:3
 socket_mode | 0888 | \"0888\" is not an octal mode such as 0660
-socket_mode | 1777 | 1777 has more than the nine bits of permissions: up to 0777
-peercreds_resolve | on | there is nobody to find the names of while peercreds is off
+socket_mode | 1777 | 1777 is out of range: from 0000 to 0777
+peercreds_resolve | on | needs peercreds, which is off
 socket_queue_size | 0 | 0 is out of range: from 1 to 2147483647
 socket_queue_size | 4294967295 | 4294967295 is out of range: from 1 to 2147483647",
     );
@@ -146,14 +146,14 @@ socket_queue_size | 4294967295 | 4294967295 is out of range: from 1 to 214748364
 #[test]
 fn a_path_that_no_socket_can_have_is_refused() {
     let long = "a".repeat(108);
-    refuses(&format!("socket_file | {long} | \"{long}\" has 108 bytes; a Unix socket's has 107 at the most"));
-    refuses(&format!("socket_file | @{long} | \"@{long}\" has 108 bytes; a Unix socket's has 107 at the most"));
+    refuses(&format!("socket_file | {long} | \"{long}\" has 108 bytes; the path of a Unix socket may have 107"));
+    refuses(&format!("socket_file | @{long} | \"@{long}\" has 108 bytes; the path of a Unix socket may have 107"));
     let settings = Settings { socket_file: Some("".into()), ..Settings::default() };
     let text = Config::resolve(&settings).unwrap_err().to_string();
     assert_eq!(text, "setting socket_file: \"\" is empty");
     let settings = Settings { socket_user: Some(String::new()), ..Settings::default() };
     let text = Config::resolve(&settings).unwrap_err().to_string();
-    assert_eq!(text, "setting socket_user: \"\" is empty; unset it to leave the file to who runs the server");
+    assert_eq!(text, "setting socket_user: \"\" is empty; unset it to keep the owner of the process");
 }
 
 #[test]
@@ -246,7 +246,7 @@ header_overflow_status | 0 | 0 is neither 431 nor 413",
 fn a_version_that_is_not_known_is_refused_with_those_that_are() {
     for version in ["1.1", "u.1", "U.0", "cherry.9"] {
         let text = resolve("wsgi_version", version).unwrap_err().to_string();
-        let start = format!("setting wsgi_version: {version} is not known; there is 1.0, u.0");
+        let start = format!("setting wsgi_version: {version} is not registered; known: 1.0, u.0");
         assert!(text.starts_with(&start), "{text}");
     }
 }
@@ -296,7 +296,7 @@ fn an_answer_cannot_be_split_through_software() {
 
 #[test]
 fn nothing_about_tls_goes_without_a_certificate() {
-    const NEEDS: &str = "needs ssl_certificate, without which there is no TLS";
+    const NEEDS: &str = "needs ssl_certificate: without a certificate there is no TLS";
     refuses(&format!(
         "\
 ssl_private_key | a.key | {NEEDS}
@@ -311,7 +311,7 @@ ssl_min_version | TLSv1.1 | \"TLSv1.1\" is neither TLSv1.2 nor TLSv1.3
 ssl_verify_mode | maybe | \"maybe\" is neither none nor optional nor required"
     ));
     let text = resolve("ssl_module", "pyopenssl").unwrap_err().to_string();
-    assert!(text.starts_with("setting ssl_module: \"pyopenssl\" is not known; there is builtin"), "{text}");
+    assert!(text.starts_with("setting ssl_module: \"pyopenssl\" is not registered; known: builtin"), "{text}");
     accepts("ssl_module", "BUILTIN", |c| c.tls.is_none());
     accepts("ssl_sni", "", |c| c.tls.is_none());
 }
@@ -334,7 +334,7 @@ fn a_certificate_means_tls() {
     assert_eq!(tls(&[with_ca, ("ssl_verify_mode", "optional")]).unwrap().verify, Verify::Optional);
     assert_eq!(tls(&[with_ca, ("ssl_verify_mode", "none")]).unwrap().verify, Verify::None);
     let text = tls(&[("ssl_verify_mode", "required")]).unwrap_err().to_string();
-    assert_eq!(text, "setting ssl_verify_mode: needs ssl_client_ca, which certificates have to lead to");
+    assert_eq!(text, "setting ssl_verify_mode: needs ssl_client_ca, against which client certificates are verified");
 }
 
 #[test]
@@ -348,7 +348,7 @@ fn a_context_stands_alone() {
         let mut both = settings(SslContext::from_pem("a", "b"));
         both.set(name, "a.pem").unwrap();
         let text = Config::resolve(&both).unwrap_err().to_string();
-        assert_eq!(text, format!("setting {name}: would have no effect beside ssl_context: unset one of them"));
+        assert_eq!(text, format!("setting {name}: has no effect together with ssl_context; unset one of them"));
     }
 }
 
@@ -369,23 +369,23 @@ fn refuses_trust(cases: &str) {
 fn nobody_is_trusted_by_mistake() {
     refuses_trust(
         "\
-::1 |  | trusted_proxy_headers: is empty, so trusted_proxies would be believed nothing: name what they set, forwarded, or \
+::1 |  | trusted_proxy_headers: is empty, so trusted_proxies has no effect; name the fields that the proxies set: forwarded, or \
 x-forwarded-for, x-forwarded-proto and x-forwarded-host
- | x-forwarded-for | trusted_proxy_headers: is set, but trusted_proxies is empty: nobody would be believed
-::1 | a b | trusted_proxy_headers: \"a b\" is no field name
-::1 | forwarded,Host | trusted_proxy_headers: \"Host\" is for the server itself to read
-::1 | content-length | trusted_proxy_headers: \"content-length\" is for the server itself to read
-::1 | x-forwarded-proto,Forwarded | trusted_proxy_headers: \"forwarded\" and \"x-forwarded-proto\" may contradict each other: \
-choose what the proxies set
+ | x-forwarded-for | trusted_proxy_headers: has no effect without trusted_proxies, which is empty
+::1 | a b | trusted_proxy_headers: \"a b\" is not a field name
+::1 | forwarded,Host | trusted_proxy_headers: \"Host\" is reserved for the server
+::1 | content-length | trusted_proxy_headers: \"content-length\" is reserved for the server
+::1 | x-forwarded-proto,Forwarded | trusted_proxy_headers: \"forwarded\" and \"x-forwarded-proto\" may contradict each other; \
+name only the fields that the proxies set
 proxy | forwarded | trusted_proxies: \"proxy\" is neither an IP address, nor a network such as 10.0.0.0/8, nor unix
-::1,10.0.0.1/8 | forwarded | trusted_proxies: \"10.0.0.1/8\" has bits behind its prefix: is it a network or an address?
-10.0.0.0/33 | forwarded | trusted_proxies: \"10.0.0.0/33\" has no prefix length that its family has",
+::1,10.0.0.1/8 | forwarded | trusted_proxies: \"10.0.0.1/8\" has bits set beyond its prefix length
+10.0.0.0/33 | forwarded | trusted_proxies: \"10.0.0.0/33\" has an invalid prefix length",
     );
     refuses(
         "\
 trusted_proxy_count | 0 | 0 is out of range: from 1 to 64
 trusted_proxy_count | 65 | 65 is out of range: from 1 to 64
-trusted_proxies | a,,b | \"a,,b\" is a list with nothing between two commas",
+trusted_proxies | a,,b | \"a,,b\" is a list with an empty item",
     );
 }
 

@@ -38,18 +38,21 @@ impl TlsConfig {
         let verify = s.ssl_verify_mode.as_deref().map(verify).transpose()?;
         let Some(identity) = identity(s)? else {
             return match needing_a_certificate(s) {
-                Some(name) => Err(Error::setting(name, "needs ssl_certificate, without which there is no TLS")),
+                Some(name) => Err(Error::setting(name, "needs ssl_certificate: without a certificate there is no TLS")),
                 None => Ok(None),
             };
         };
         let by_default = if s.ssl_client_ca.is_some() { Verify::Required } else { Verify::None };
         let verify = verify.unwrap_or(by_default);
         if verify != Verify::None && s.ssl_client_ca.is_none() {
-            return Err(Error::setting("ssl_verify_mode", "needs ssl_client_ca, which certificates have to lead to"));
+            return Err(Error::setting(
+                "ssl_verify_mode",
+                "needs ssl_client_ca, against which client certificates are verified",
+            ));
         }
         for (name, path) in paths(s) {
             if path.as_os_str().is_empty() {
-                return Err(Error::setting(name, "the name of a file is empty"));
+                return Err(Error::setting(name, "the file name is empty"));
             }
         }
         let options = Options {
@@ -79,7 +82,7 @@ fn identity(s: &Settings) -> Result<Option<Identity>, Error> {
         ("ssl_certificate_chain", s.ssl_certificate_chain.is_some()),
     ];
     match beside.iter().find(|(_, is_set)| *is_set) {
-        Some((name, _)) => Err(Error::setting(name, "would have no effect beside ssl_context: unset one of them")),
+        Some((name, _)) => Err(Error::setting(name, "has no effect together with ssl_context; unset one of them")),
         None => Ok(Some(context.identity())),
     }
 }

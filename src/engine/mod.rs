@@ -242,7 +242,7 @@ impl Engine {
         pool.ring();
         join(&self.watching);
         if !pool.threads.wait_for_leaving(Instant::now() + LAST_CALL) {
-            log::error!("a handler has not returned; its connection is cut, its thread left alone");
+            log::error!("a handler did not return after the stop; its connection was cut, its thread left running");
         }
         pool.threads.join_gone();
         // A thread may have returned a connection after the cut, or queued a request just read.
@@ -330,7 +330,7 @@ fn warn_of_descriptors(config: &Config) {
     if let Some(most) = config.max_connections.filter(|most| *most >= limit) {
         log::warn!(
             "max_connections is {most}, but the process may have {limit} descriptors open (RLIMIT_NOFILE); \
-             idle connections will be closed where they run out"
+             idle connections will be closed when descriptors run out"
         );
     }
 }

@@ -44,7 +44,7 @@
 //! TLS on or off, and, in the program, the table `[drupe]`. The log names each changed one:
 //!
 //! ```text
-//! drupe: warning: setting socket_port has been changed and needs a restart: the old value stays in force
+//! drupe: warning: setting socket_port changed but needs a restart; the old value stays in effect
 //! ```
 //!
 //! In your own program, [`ServerHandle::reload`](crate::ServerHandle::reload) does the same and
@@ -93,16 +93,16 @@
 //!
 //! # What it says when something is wrong
 //!
-//! For example, `cannot start another worker for now` in the log means that the system allows no
+//! For example, `cannot start another worker thread` in the log means that the system allows no
 //! more threads.
 //!
 //! | message | what it means | what to do |
 //! |---|---|---|
 //! | `accept failed on ...: Too many open files` | descriptors have run out; the server closes an idle connection for the new one, or, if there is none, pauses accepting | raise `ulimit -n` (`LimitNOFILE`), or lower `max_connections` below it |
-//! | `all 10 workers are busy (thread_pool_max): 3 requests wait, the first for 0.5 s; longest at work: GET /report (4.1 s)` | handlers run longer than requests can wait; at most once a second | examine the named handlers; raise `thread_pool_max` if they wait for another machine |
-//! | `cannot start another worker for now` | the system allows no more threads | raise the limit of processes, or lower `thread_pool_max` |
-//! | `a handler has not returned; its connection is cut, its thread left alone` | at a stop: a handler neither read nor wrote nor checked `is_shutting_down` | give the handler a time limit of its own |
-//! | `a worker failed; its connection is lost, it goes on` | a defect of drupe | please report it |
+//! | `all 10 workers are busy (thread_pool_max): 3 requests wait, the first for 0.5 s; longest running: GET /report (4.1 s)` | handlers run longer than requests can wait; at most once a second | examine the named handlers; raise `thread_pool_max` if they wait for another machine |
+//! | `cannot start another worker thread` | the system allows no more threads | raise the limit of processes, or lower `thread_pool_max` |
+//! | `a handler did not return after the stop; its connection was cut, its thread left running` | at a stop: a handler neither read nor wrote nor checked `is_shutting_down` | give the handler a time limit of its own |
+//! | `a worker thread panicked; its connection was closed, the thread continues` | a defect of drupe | please report it |
 //! | 503 in the access log | the request waited for a worker for `accepted_queue_timeout` | handlers are too slow or `thread_pool_max` is too small; or many clients send large heads slowly (`max_parked_size`), or `max_connections` is reached and no connection is idle |
 //! | 408 in the access log | clients too slow for `header_timeout` or `body_timeout` | mostly nothing: scanners and dead connections |
 //!

@@ -82,7 +82,9 @@ fn read(mut parser: Parser) -> Result<Result<Given, Command>, ProgramFailure> {
                 is_first = false;
                 let what = if given.is_check { "file" } else { "directory" };
                 if given.place.replace(value.clone()).is_some() {
-                    return Err(ProgramFailure::Usage(format!("{value:?} is one {what} too many")));
+                    return Err(ProgramFailure::Usage(format!(
+                        "unexpected argument {value:?}: there is already a {what}"
+                    )));
                 }
                 continue;
             }
@@ -110,7 +112,7 @@ fn read(mut parser: Parser) -> Result<Result<Given, Command>, ProgramFailure> {
 fn config(given: &Given) -> Result<Option<PathBuf>, ProgramFailure> {
     match (&given.config, given.place.as_ref().filter(|_| given.is_check)) {
         (Some(_), Some(file)) => {
-            Err(ProgramFailure::Usage(format!("{file:?} is one file too many: there is --config")))
+            Err(ProgramFailure::Usage(format!("unexpected argument {file:?}: --config already names a file")))
         }
         (Some(path), None) => Ok(Some(path.clone())),
         (None, file) => Ok(file.map(PathBuf::from)),

@@ -10,6 +10,6 @@ pub(super) fn raise_limit() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(soft, hard)| if soft < hard { setrlimit(Resource::RLIMIT_NOFILE, hard, hard) } else { Ok(()) });
     if let Err(error) = raised {
-        log::warn!("cannot raise the limit of descriptors (RLIMIT_NOFILE): {error}; it stays as it is");
+        log::warn!("cannot raise the limit of descriptors (RLIMIT_NOFILE): {error}; the limit stays");
     }
 }

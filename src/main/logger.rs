@@ -56,7 +56,7 @@ impl Logger {
             if message.has_failures() || access.file.get().is_some() {
                 return Ok(());
             }
-            let opened = access.open(" with the rights that it serves with");
+            let opened = access.open(" with the rights of the serving user");
             opened.map_err(|reason| AccessLogRefused(own.refuse("access_log", &reason)).into())
         });
     }
@@ -67,7 +67,9 @@ impl Logger {
         let Some(file) = self.access.as_ref().and_then(|access| access.file.get()) else { return };
         if let Err(error) = file.reopen() {
             let path = file.path().display();
-            self.report(&format!("drupe: error: cannot open the access log {path} anew, the old file stays: {error}"));
+            self.report(&format!(
+                "drupe: error: cannot reopen the access log {path}: {error}; the old file stays in use"
+            ));
         }
     }
 
@@ -85,11 +87,11 @@ impl Logger {
             Written::Whole => {}
             Written::Again(lost) => {
                 self.report(&format!(
-                    "drupe: warning: the access log {path} is written again; {lost} lines are missing"
+                    "drupe: warning: the access log {path} is writable again; {lost} lines were lost"
                 ));
             }
             Written::Lost(error) => {
-                self.report(&format!("drupe: error: cannot write the access log {path}: {error}"));
+                self.report(&format!("drupe: error: cannot write the access log {path}: {error}; lines are lost"));
             }
         }
     }

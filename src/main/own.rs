@@ -88,13 +88,13 @@ impl Own {
     /// Sets the setting of `row`, if `value` is valid.
     pub(super) fn set(&mut self, row: &OwnRow, value: OsString, origin: Origin) -> Result<(), ProgramFailure> {
         let checked = match (row.name, value.to_str()) {
-            ("directory", _) if value.is_empty() => Err("\"\" is no directory".to_owned()),
+            ("directory", _) if value.is_empty() => Err("\"\" is not a directory".to_owned()),
             ("directory" | "access_log" | "pid_file", _) => Ok(value),
             (_, None) => Err(format!("{value:?} is not UTF-8")),
             ("user" | "group", Some(_)) | ("umask", Some("")) => Ok(value),
             ("umask", Some(text)) => match umask(text) {
                 Some(_) => Ok(value),
-                None => Err(format!("{text:?} is not nine bits of permissions in octal digits")),
+                None => Err(format!("{text:?} is not an octal mode such as 027")),
             },
             ("access_log_format", Some(text)) => match access::Form::of(text) {
                 Some(_) => Ok(value),

@@ -57,7 +57,7 @@ impl Repeats {
 }
 
 fn again(text: &str, more: u64) -> String {
-    format!("{text} (again, {more} times)")
+    format!("{text} (repeated {more} times)")
 }
 
 /// The interval in which a message is printed only once.
@@ -77,11 +77,11 @@ mod tests {
         assert_eq!(repeats.say("a", after(1)), [""; 0]);
         assert_eq!(repeats.say("b", after(2)), ["b"], "another is not the same");
         assert_eq!(repeats.say("a", after(9)), [""; 0]);
-        assert_eq!(repeats.say("a", after(10)), ["a (again, 2 times)", "a"]);
+        assert_eq!(repeats.say("a", after(10)), ["a (repeated 2 times)", "a"]);
         assert_eq!(repeats.say("a", after(11)), [""; 0]);
         assert_eq!(repeats.say("c", after(12)), ["c"], "b was said once: nothing was left out");
-        assert_eq!(repeats.say("c", after(20)), ["a (again, 1 times)"]);
-        assert_eq!(repeats.rest(), ["c (again, 1 times)"]);
+        assert_eq!(repeats.say("c", after(20)), ["a (repeated 1 times)"]);
+        assert_eq!(repeats.rest(), ["c (repeated 1 times)"]);
         assert_eq!(repeats.rest(), [""; 0]);
     }
 
@@ -93,7 +93,7 @@ mod tests {
         let at = |number| now + Duration::from_millis(number);
         let said: Vec<String> = (1..1000).flat_map(|number| repeats.say(&number.to_string(), at(number))).collect();
         assert_eq!(said.len(), 1000, "each of them, and that one was left out");
-        assert_eq!(said[63], "first (again, 1 times)");
+        assert_eq!(said[63], "first (repeated 1 times)");
         assert_eq!(repeats.0.len(), MOST);
     }
 }

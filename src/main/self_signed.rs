@@ -7,7 +7,7 @@ use super::failure::ProgramFailure;
 
 /// The warning about a generated certificate.
 pub(super) const WARNING: &str =
-    "the certificate was made for this run alone and is trusted by nobody: use it for development only";
+    "self-signed certificate for this run only: clients do not trust it; for development only";
 
 /// Generates a key and an untrusted certificate for this machine, for this run of the program only.
 pub(super) fn context(settings: &Settings) -> Result<SslContext, ProgramFailure> {

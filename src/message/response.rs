@@ -113,7 +113,7 @@ impl IntoResponse for io::Error {
         match refusal(&self) {
             Some(refused) => (refused.status(), format!("{refused}\n")).into_response(),
             None => {
-                log::error!("handler failed: {self}");
+                log::error!("a handler failed: {self}; answering 500");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
         }

@@ -45,7 +45,7 @@ where
     F: FnOnce(Upgraded) + Send + 'static,
 {
     let Ok(name) = HeaderValue::from_str(protocol) else {
-        log::error!("upgrade: the protocol's name cannot stand in a field");
+        log::error!("upgrade refused: protocol name {protocol:?} is not a valid field value; answering 500");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let mut response = if Exchange::offers_upgrade(request.headers(), request.version(), protocol) {

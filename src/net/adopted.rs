@@ -52,7 +52,7 @@ impl Adopted {
             return;
         }
         if let Err(error) = SockRef::from(&socket).set_nonblocking(false) {
-            log::warn!("cannot restore the flags of an inherited socket: {error}");
+            log::warn!("cannot restore blocking mode of an inherited socket: {error}; the socket stays non-blocking");
         }
     }
 }

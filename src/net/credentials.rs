@@ -27,7 +27,7 @@ pub(crate) fn of(socket: &UnixStream, is_resolved: bool) -> Option<Credentials> 
             names: is_resolved.then_some(&NAMES),
         }),
         Err(error) => {
-            log::debug!("the system does not say who a client is: {error}");
+            log::debug!("cannot read SO_PEERCRED of a client: {error}; serving the client without credentials");
             None
         }
     }

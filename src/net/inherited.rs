@@ -65,7 +65,7 @@ mod passed {
             return Ok(found);
         }
         let known = passed.iter().map(|one| format!("{} ({})", one.number, one.name)).collect::<Vec<_>>().join(", ");
-        Err(format!("it is not among the sockets that were passed: {known}"))
+        Err(format!("not among the passed sockets: {known}"))
     }
 
     /// Takes over all sockets; hides them from child processes and from the environment.
@@ -99,16 +99,16 @@ mod passed {
             Ok(socket) => socket.map(OwnedFd::from),
             Err(_) => match sockets.take_unix_listener(at) {
                 Ok(socket) => socket.map(OwnedFd::from),
-                Err(_) => return Err("it is no stream socket, neither of TCP nor a Unix one".to_owned()),
+                Err(_) => return Err("not a stream socket of TCP or Unix".to_owned()),
             },
         };
-        let socket = taken.ok_or("it is taken")?;
+        let socket = taken.ok_or("the socket is already in use")?;
         match SockRef::from(&socket).is_listener() {
             Ok(true) => Ok(socket),
             _ => {
                 // The descriptor may belong to other code, so it is not closed.
                 std::mem::forget(socket);
-                Err("it is a socket that does not listen".to_owned())
+                Err("the socket does not listen".to_owned())
             }
         }
     }

@@ -283,7 +283,9 @@ fn bind_all(candidates: &[SocketAddr], options: &ListenOptions) -> Result<Vec<Li
         match bind_one(address, options) {
             Ok(listener) => listeners.push(listener),
             Err(error) if candidates.len() > 1 && is_missing_family(&error) => {
-                log::warn!("not listening on {address}: {error}");
+                log::warn!(
+                    "cannot listen on {address}: {error}; skipped, listening on the other addresses of the host"
+                );
                 missing = Some((address, error));
             }
             Err(error) => return Err((address, error)),

@@ -130,7 +130,7 @@ impl PlainSocket {
     pub(super) fn abort(&self) {
         if let Self::Tcp(socket) = self {
             if let Err(error) = SockRef::from(socket).set_linger(Some(Duration::ZERO)) {
-                log::debug!("a broken answer will look like a whole one: {error}");
+                log::debug!("cannot set SO_LINGER: {error}; a truncated answer may look complete to the client");
             }
         }
     }
@@ -139,7 +139,7 @@ impl PlainSocket {
     pub(super) fn restore(&self) {
         if let Self::Tcp(socket) = self {
             if let Err(error) = SockRef::from(socket).set_linger(None) {
-                log::debug!("a whole answer will look like a broken one: {error}");
+                log::debug!("cannot reset SO_LINGER: {error}; a complete answer may look truncated to the client");
             }
         }
     }

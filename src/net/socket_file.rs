@@ -128,10 +128,10 @@ impl SocketFile {
             return;
         }
         if !self.is_in_place() {
-            return log::warn!("{} is not this server's any more; it is left alone", self.path.display());
+            return log::warn!("socket file {} was replaced; not removing the new file", self.path.display());
         }
         if let Err(error) = fs::remove_file(&self.path) {
-            log::warn!("cannot remove {}: {error}", self.path.display());
+            log::warn!("cannot remove socket file {}: {error}; the file stays", self.path.display());
         }
     }
 }
@@ -186,7 +186,7 @@ impl<'a> Owner<'a> {
     /// Sets user and group separately, so that the error names the right setting.
     fn receive(&self, handle: &Handle, path: &Path) -> Result<(), Error> {
         let refused = |setting, name, error| {
-            Error::setting(setting, format!("{name:?} cannot be given {}: {error}", path.display()))
+            Error::setting(setting, format!("cannot give {name:?} the file {}: {error}", path.display()))
         };
         if let Some((name, id)) = self.group {
             std::os::unix::fs::chown(&handle.path, None, Some(id))
@@ -201,12 +201,12 @@ impl<'a> Owner<'a> {
 }
 
 fn replaced() -> io::Error {
-    io::Error::new(io::ErrorKind::AddrInUse, "it was replaced while the server started")
+    io::Error::new(io::ErrorKind::AddrInUse, "the socket file was replaced while the server started")
 }
 
 fn no_directory(path: &Path, setting: &'static str) -> Error {
     let directory = path.parent().map_or(OsString::new(), |parent| parent.as_os_str().to_owned());
-    Error::setting(setting, format!("{path:?} cannot be made: there is no directory {directory:?}"))
+    Error::setting(setting, format!("cannot create {path:?}: there is no directory {directory:?}"))
 }
 
 fn bind_abstract(path: &Path, backlog: i32) -> io::Result<UnixListener> {
@@ -246,7 +246,7 @@ fn remove_dead(path: &Path) -> io::Result<()> {
     };
     let found = handle.file.metadata()?;
     if !found.file_type().is_socket() {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is not a socket"));
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the existing file is not a socket"));
     }
     let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // Do not block on a listener with a full backlog.
@@ -255,14 +255,14 @@ fn remove_dead(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let reason = "there is a socket that must not be connected to, so it may be somebody's";
+            let reason = "the existing socket refuses access, so another server may be using it";
             return Err(io::Error::new(io::ErrorKind::AddrInUse, reason));
         }
         _ => return Err(Errno::EADDRINUSE.into()),
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
     if found.mode() & 0o777 == 0 && is_young(found.ctime(), now) {
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another server is just starting there"));
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another server is starting on the same path"));
     }
     // The open handle keeps the inode from being reused: the removed file is the tested one.
     if is_at(path, identity(&found)) { remove_exactly(path, identity(&found)) } else { Ok(()) }
@@ -278,7 +278,7 @@ fn remove_exactly(path: &Path, meant: (u64, u64)) -> io::Result<()> {
         moved => moved?,
     }
     if is_at(Path::new(&aside), meant) {
-        log::info!("{} was left behind by a server that is gone; it is replaced", path.display());
+        log::info!("socket file {} was left behind, no server listens on it; replacing the file", path.display());
         fs::remove_file(&aside)
     } else {
         // The file belongs to another server that was faster.

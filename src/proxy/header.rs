@@ -67,7 +67,7 @@ pub(crate) enum HeaderRefusal {
 impl fmt::Display for HeaderRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Untrusted => "it is not among trusted_proxies",
+            Self::Untrusted => "not among trusted_proxies",
             Self::Missing => "no PROXY header",
             Self::Truncated => "a PROXY header that ends before its end",
             Self::Late => "a PROXY header that did not arrive in time",

@@ -80,8 +80,8 @@ fn prefix(digits: &str) -> Option<u32> {
 }
 
 const NO_ADDRESS: &str = "is neither an IP address, nor a network such as 10.0.0.0/8, nor unix";
-const NO_PREFIX: &str = "has no prefix length that its family has";
-const HOST_BITS: &str = "has bits behind its prefix: is it a network or an address?";
+const NO_PREFIX: &str = "has an invalid prefix length";
+const HOST_BITS: &str = "has bits set beyond its prefix length";
 
 #[cfg(test)]
 mod tests {

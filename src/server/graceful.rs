@@ -24,7 +24,7 @@ impl Listeners {
         let listeners = self.0.lock().clone();
         for listener in listeners {
             if catch_unwind(AssertUnwindSafe(|| listener())).is_err() {
-                log::error!("what was to open something anew panicked");
+                log::error!("an on_graceful listener panicked; the other listeners still run");
             }
         }
     }

@@ -118,7 +118,7 @@ impl Controlled {
         if !self.ends_within(self.patience, true) {
             quietly(|| self.server.cut());
             if !self.ends_within(LAST_CALL, false) {
-                log::error!("the HTTP server has not come back from serving; its thread is left alone");
+                log::error!("the HTTP server did not return after the stop; its thread was left running");
             }
         }
         self.join_rest();
@@ -146,7 +146,7 @@ impl Controlled {
         }
         let thread = self.thread.lock().take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
-            log::error!("the thread of the HTTP server has panicked");
+            log::error!("the thread of the HTTP server panicked");
         }
     }
 
@@ -193,7 +193,7 @@ fn serve(server: &dyn HttpServer, address: &BindAddr, course: &Arc<Course>) {
         told.changed.notify_all();
     });
     let end = catch_unwind(AssertUnwindSafe(|| server.serve(address, ready)));
-    let end = end.unwrap_or_else(|_| Err("it panicked".into())).map_err(Arc::from);
+    let end = end.unwrap_or_else(|_| Err("serve panicked".into())).map_err(Arc::from);
     let due = {
         let mut state = course.state.lock();
         state.end = Some(end);
@@ -208,13 +208,13 @@ fn serve(server: &dyn HttpServer, address: &BindAddr, course: &Arc<Course>) {
 /// Calls code of the instance; a panic is logged.
 fn quietly(call: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(call)).is_err() {
-        log::error!("the HTTP server panicked when it was told to stop");
+        log::error!("the HTTP server panicked in its stop or cut method");
     }
 }
 
 /// The error of an instance that returned without a reason.
 fn early() -> Box<dyn error::Error + Send + Sync> {
-    "it has ended by itself".into()
+    "serve returned without a stop".into()
 }
 
 const NAME: &str = "drupe-http";

@@ -139,7 +139,7 @@ impl Shared {
             self.life().state = LifeState::Stopped;
         }
         self.changed.notify_all();
-        log::info!("stopped: {} finished, {} cut", stopped.finished, stopped.cut);
+        log::info!("server stopped: {} requests finished, {} connections cut", stopped.finished, stopped.cut);
         stopped
     }
 
@@ -175,7 +175,7 @@ impl Shared {
             life.failure = Some(Arc::clone(&cause));
             (running, is_main, life.buses.clone())
         };
-        log::error!("the server cannot go on: {cause}");
+        log::error!("serving failed: {cause}; stopping the server");
         self.finish_stop(&running, is_main, LifeState::Stopped);
         for bus in buses.iter().filter_map(WeakBus::upgrade) {
             bus.fail("HTTP server", Error::Serving { source: Arc::clone(&cause) });
@@ -377,7 +377,7 @@ mod tests {
         let address = server.bound_addr().unwrap();
         break_down(&server);
         let told = bus.block().unwrap_err().to_string();
-        let expected = format!("failed: HTTP server: the server cannot go on: cannot listen on {address}: ");
+        let expected = format!("failed: HTTP server: serving failed: cannot listen on {address}: ");
         assert!(told.starts_with(&expected), "{told}");
     }
 

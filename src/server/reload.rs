@@ -96,16 +96,16 @@ impl Shared {
         // A start under way may use settings older than the change.
         self.wait_for_start();
         match source().and_then(|settings| Ok(self.put_in_force(&settings)?)) {
-            Ok(None) => log::info!("settings are not read again: nothing runs that would go by them"),
+            Ok(None) => log::info!("settings not reloaded: the server is not running"),
             Ok(Some(kept)) => {
                 for name in kept {
-                    log::warn!("setting {name} has been changed and needs a restart: the old value stays in force");
+                    log::warn!("setting {name} changed but needs a restart; the old value stays in effect");
                 }
-                log::info!("settings have been read again");
+                log::info!("settings reloaded");
             }
             Err(error) => {
                 let error = ErrorText::of(&*error);
-                log::error!("settings could not be read again, those there are stay in force: {error}");
+                log::error!("cannot reload settings: {error}; the old settings stay in effect");
             }
         }
         true
@@ -114,7 +114,7 @@ impl Shared {
     pub(super) fn reload_tls(&self) -> Result<(), Error> {
         let Some(running) = self.serving().filter(|running| running.is_secure()) else { return Ok(()) };
         running.reload_tls()?;
-        log::info!("certificates have been loaded again");
+        log::info!("certificates reloaded");
         Ok(())
     }
 
@@ -130,7 +130,7 @@ impl Shared {
     /// Reloads certificates and calls the graceful listeners.
     pub(super) fn go_gracefully(&self) {
         if let Err(error) = self.reload_tls() {
-            log::error!("certificates could not be loaded again, those there are stay in use: {error}");
+            log::error!("cannot reload certificates: {error}; the old certificates stay in use");
         }
         self.graceful.tell();
     }

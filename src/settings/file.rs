@@ -65,7 +65,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MOST_BYTES {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 1 MiB"));
     }
     Ok(content)
 }
@@ -241,10 +241,7 @@ listen = [
     #[test]
     fn what_is_wrong_names_file_and_line() {
         for (text, expected) in [
-            (
-                "\n[server]\nsocket_port = \"80\"",
-                "3: setting socket_port: \"80\" is a string; a whole number is wanted",
-            ),
+            ("\n[server]\nsocket_port = \"80\"", "3: setting socket_port: \"80\" is a string; expected a whole number"),
             ("[server]\nsocket_port = 70000", "2: setting socket_port: \"70000\" is not a port from 0 to 65535"),
             (
                 "[server]\nsocket_timeout = 1e3",
@@ -261,9 +258,12 @@ listen = [
                 "[server.socket_port]\nx = 80",
                 "2: unknown setting \"server.socket_port.x\"; did you mean server.socket_port?",
             ),
-            ("server.software = 1979-05-27", "1: setting software: it is a date or a time; a string is wanted"),
-            ("server.software = {}", "1: setting software: it is a table; a string is wanted"),
-            ("server.ssl_private_key_password = 1234", "1: setting ssl_private_key_password: it is not a string"),
+            ("server.software = 1979-05-27", "1: setting software: the value is a date or a time; expected a string"),
+            ("server.software = {}", "1: setting software: the value is a table; expected a string"),
+            (
+                "server.ssl_private_key_password = 1234",
+                "1: setting ssl_private_key_password: the value is not a string",
+            ),
             ("server.instance = 1", "1: setting instance: cannot be written as text, only set by a program"),
             (
                 "[server]\nsocket_port = 80\n\n[global]\nserver.socket_port = 81",

@@ -213,6 +213,6 @@ mod tests {
         let origin = Origin::File { path: "a.toml".into(), line: 7 };
         layer.entries.push(LayerEntry { key: "myapp.colour".to_owned(), value: FileValue::Bool(true), origin });
         let text = layer.take("myapp.colour", "NAME").unwrap_err().to_string();
-        assert_eq!(text, "a.toml:7: myapp.colour: true is a boolean; a string is wanted");
+        assert_eq!(text, "a.toml:7: myapp.colour: true is a boolean; expected a string");
     }
 }

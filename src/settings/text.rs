@@ -183,7 +183,7 @@ impl ValueKind for NameList {
         }
         let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
         if names.iter().any(String::is_empty) {
-            return Err(format!("{text:?} is a list with nothing between two commas"));
+            return Err(format!("{text:?} is a list with an empty item"));
         }
         Ok(names)
     }
@@ -269,7 +269,7 @@ impl ValueKind for Secret {
     fn parse(text: &str) -> Result<Password, String> {
         match text.strip_prefix("file:") {
             // Otherwise the output of `show` would become the password.
-            _ if text == HIDDEN => Err(format!("{text:?} is no password but stands for one that is not shown")),
+            _ if text == HIDDEN => Err(format!("{text:?} is the placeholder for a hidden password, not a password")),
             Some("") => Err(format!("{text:?} is not followed by the path of a file")),
             Some(path) => Ok(Password::from_file(path)),
             None => Ok(Password::new(text)),

@@ -59,7 +59,7 @@ impl FileValue {
             ("VERSION", _) => self.refused("a string such as \"1.0\" or a list such as [1, 0]"),
             (_, FileValue::Text(text)) => Ok(text.clone()),
             // The value is not shown: it may be a password of digits.
-            ("PASSWORD", _) => Err("it is not a string".to_owned()),
+            ("PASSWORD", _) => Err("the value is not a string".to_owned()),
             ("NAME" | "PATH", _) => self.refused("a string"),
             (_, FileValue::List(parts)) => {
                 Ok(parts.iter().map(FileValue::part).collect::<Result<Vec<_>, _>>()?.join(","))
@@ -82,7 +82,7 @@ impl FileValue {
     fn part(&self) -> Result<String, String> {
         match self {
             FileValue::Text(text) if text.contains(',') => {
-                Err(format!("{text:?} has a comma in it, which stands between the parts of a list"))
+                Err(format!("{text:?} contains a comma, which separates the items of a list"))
             }
             FileValue::Text(text) => Ok(text.clone()),
             other => other.refused("a string"),
@@ -104,10 +104,10 @@ impl FileValue {
             FileValue::Float(text) => (text.clone(), "a number with a fraction"),
             FileValue::Bool(value) => (value.to_string(), "a boolean"),
             FileValue::List(_) => ("[...]".to_owned(), "a list"),
-            FileValue::Table => return Err(format!("it is a table; {wanted} is wanted")),
-            FileValue::Other(kind) => return Err(format!("it is {kind}; {wanted} is wanted")),
+            FileValue::Table => return Err(format!("the value is a table; expected {wanted}")),
+            FileValue::Other(kind) => return Err(format!("the value is {kind}; expected {wanted}")),
         };
-        Err(format!("{shown} is {kind}; {wanted} is wanted"))
+        Err(format!("{shown} is {kind}; expected {wanted}"))
     }
 }
 
@@ -170,41 +170,41 @@ mod tests {
     #[test]
     fn other_kinds_are_refused_by_what_they_are_and_what_is_wanted() {
         for (unit, value, expected) in [
-            ("BOOL", integer("1"), "1 is a whole number; true or false is wanted"),
-            ("BOOL", text("yes"), "\"yes\" is a string; true or false is wanted"),
-            ("PORT", text("8080"), "\"8080\" is a string; a whole number is wanted"),
-            ("COUNT", float("1.5"), "1.5 is a number with a fraction; a whole number is wanted"),
-            ("COUNT", FileValue::Bool(true), "true is a boolean; a whole number is wanted"),
-            ("COUNT", FileValue::Table, "it is a table; a whole number is wanted"),
+            ("BOOL", integer("1"), "1 is a whole number; expected true or false"),
+            ("BOOL", text("yes"), "\"yes\" is a string; expected true or false"),
+            ("PORT", text("8080"), "\"8080\" is a string; expected a whole number"),
+            ("COUNT", float("1.5"), "1.5 is a number with a fraction; expected a whole number"),
+            ("COUNT", FileValue::Bool(true), "true is a boolean; expected a whole number"),
+            ("COUNT", FileValue::Table, "the value is a table; expected a whole number"),
             (
                 "BYTES",
                 float("1e3"),
-                "1e3 is a number with a fraction; a whole number or a string such as \"64K\" is wanted",
+                "1e3 is a number with a fraction; expected a whole number or a string such as \"64K\"",
             ),
-            ("SECONDS", text("10"), "\"10\" is a string; a number is wanted"),
+            ("SECONDS", text("10"), "\"10\" is a string; expected a number"),
             (
                 "MODE",
                 integer("660"),
-                "660 is a whole number; an octal number such as 0o660, or a string of its digits is wanted",
+                "660 is a whole number; expected an octal number such as 0o660, or a string of its digits",
             ),
-            ("NAME", integer("5"), "5 is a whole number; a string is wanted"),
-            ("PATH", list(&[text("a")]), "[...] is a list; a string is wanted"),
+            ("NAME", integer("5"), "5 is a whole number; expected a string"),
+            ("PATH", list(&[text("a")]), "[...] is a list; expected a string"),
             (
                 "VERSION",
                 integer("1"),
-                "1 is a whole number; a string such as \"1.0\" or a list such as [1, 0] is wanted",
+                "1 is a whole number; expected a string such as \"1.0\" or a list such as [1, 0]",
             ),
             (
                 "VERSION",
                 list(&[integer("1"), float("0.5")]),
-                "0.5 is a number with a fraction; a whole number is wanted",
+                "0.5 is a number with a fraction; expected a whole number",
             ),
-            ("ADDRESSES", integer("3"), "3 is a whole number; a string or a list of strings is wanted"),
-            ("ADDRESSES", list(&[integer("3")]), "3 is a whole number; a string is wanted"),
+            ("ADDRESSES", integer("3"), "3 is a whole number; expected a string or a list of strings"),
+            ("ADDRESSES", list(&[integer("3")]), "3 is a whole number; expected a string"),
             (
                 "ADDRESSES",
                 list(&[text("unix:a,b")]),
-                "\"unix:a,b\" has a comma in it, which stands between the parts of a list",
+                "\"unix:a,b\" contains a comma, which separates the items of a list",
             ),
         ] {
             assert_eq!(value.text_for(unit).unwrap_err(), expected, "{unit}");

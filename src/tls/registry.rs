@@ -19,10 +19,10 @@ pub fn register(name: &str, adapter: impl Adapter + 'static) -> Result<(), Error
     let refuse = |reason| Err(Error::setting("ssl_module", format!("{name:?} {reason}")));
     let mut adapters = adapters();
     if key.is_empty() {
-        return refuse("is no name");
+        return refuse("is empty");
     }
     if key == BUILTIN || adapters.contains_key(&key) {
-        return refuse("is the name of another adapter");
+        return refuse("is already registered");
     }
     adapters.insert(key, Arc::new(adapter));
     Ok(())
@@ -40,7 +40,7 @@ pub(crate) fn find(name: &str) -> Result<Option<Arc<dyn Adapter>>, Error> {
     let adapters = adapters();
     adapters.get(&key).cloned().map(Some).ok_or_else(|| {
         let known: Vec<&str> = [BUILTIN].into_iter().chain(adapters.keys().map(String::as_str)).collect();
-        Error::setting("ssl_module", format!("{name:?} is not known; there is {}", known.join(", ")))
+        Error::setting("ssl_module", format!("{name:?} is not registered; known: {}", known.join(", ")))
     })
 }
 
@@ -77,7 +77,7 @@ mod tests {
             assert!(register(name, Refusing).unwrap_err().to_string().starts_with("setting ssl_module: "), "{name}");
         }
         let text = find("pyopenssl").unwrap_err().to_string();
-        assert!(text.starts_with("setting ssl_module: \"pyopenssl\" is not known; there is builtin"), "{text}");
+        assert!(text.starts_with("setting ssl_module: \"pyopenssl\" is not registered; known: builtin"), "{text}");
         assert!(text.contains("registry-test"), "{text}");
     }
 }

@@ -26,20 +26,20 @@ impl Content {
             let mut line = Vec::new();
             left -= output.by_ref().take(left).read_until(b'\n', &mut line)? as u64;
             if line.pop() != Some(b'\n') {
-                return Err("the head that a program said has no end".into());
+                return Err("the head of the program's output has no end".into());
             }
             let line = line.strip_suffix(b"\r").unwrap_or(&line);
             if line.is_empty() {
                 break;
             }
-            match field(line).ok_or("a program said a line in its head that is no field")? {
+            match field(line).ok_or("the head of the program's output has a line that is not a field")? {
                 (b"status", value) if status.is_none() => status = Some(String::from_utf8(value.to_vec())?),
-                (b"status", _) => return Err("a program said its status twice".into()),
+                (b"status", _) => return Err("the head of the program's output has two statuses".into()),
                 (name, value) => fields.push((name.to_vec(), value.to_vec())),
             }
         }
         if status.is_none() && fields.is_empty() {
-            return Err("the head that a program said is empty".into());
+            return Err("the head of the program's output is empty".into());
         }
         let is_elsewhere = fields.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"location"));
         let usual = if is_elsewhere { "302 Found" } else { "200 OK" };

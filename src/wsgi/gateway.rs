@@ -172,12 +172,15 @@ fn break_off(failure: Failure) -> Response {
 }
 
 fn broken_off(failure: Failure) -> io::Error {
-    log::error!("an application failed in the middle of its answer: {}", escaped(failure.to_string().as_bytes()));
+    log::error!(
+        "a WSGI application failed in the middle of its answer: {}; connection cut",
+        escaped(failure.to_string().as_bytes())
+    );
     io::Error::other(failure)
 }
 
 fn fail(failure: &(dyn std::error::Error + 'static)) -> Response {
-    log::error!("an application failed: {}", escaped(failure.to_string().as_bytes()));
+    log::error!("a WSGI application failed: {}; answering 500", escaped(failure.to_string().as_bytes()));
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
@@ -237,7 +240,7 @@ impl Open {
             writer.write_all(&block[..owed])?;
             left -= owed as u64;
             if owed < block.len() {
-                log::error!("an application has more content than it declared; the surplus was not sent");
+                log::error!("a WSGI application has more content than it declared; the surplus was not sent");
             }
             if left == 0 || self.has_ended() {
                 return Ok(());
@@ -260,11 +263,11 @@ impl Drop for Open {
             Ok(Ok(())) => {}
             Ok(Err(failure)) => {
                 log::error!(
-                    "closing the content of an application failed: {}",
+                    "closing the content of a WSGI application failed: {}",
                     escaped(failure.to_string().as_bytes())
                 );
             }
-            Err(_) => log::error!("closing the content of an application panicked"),
+            Err(_) => log::error!("closing the content of a WSGI application panicked"),
         }
     }
 }

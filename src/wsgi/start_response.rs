@@ -213,7 +213,7 @@ impl Reply {
     fn keep(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut state = self.state.lock();
         if bytes.len() > MOST_WRITTEN - state.written.len() {
-            return Err(io::Error::other("more was written than can wait; return it as content instead"));
+            return Err(io::Error::other("written bytes exceed the buffer of 1 MiB; return the content instead"));
         }
         state.stage = Stage::Sent;
         state.written.extend_from_slice(bytes);
@@ -263,15 +263,16 @@ impl Head {
         N: AsRef<[u8]>,
         V: AsRef<[u8]>,
     {
-        let status = status_of(status).ok_or_else(|| format!("{status:?} is no status such as \"200 OK\""))?;
+        let status = status_of(status).ok_or_else(|| format!("{status:?} is not a status such as \"200 OK\""))?;
         let mut head = Self { status, fields: HeaderMap::new() };
         for (name, value) in fields {
             let shown = || String::from_utf8_lossy(name.as_ref()).into_owned();
-            let name = HeaderName::from_bytes(name.as_ref()).map_err(|_| format!("{:?} is no field name", shown()))?;
+            let name =
+                HeaderName::from_bytes(name.as_ref()).map_err(|_| format!("{:?} is not a field name", shown()))?;
             let value = HeaderValue::from_bytes(value.as_ref())
-                .map_err(|_| format!("the value of {name} cannot stand in a field"))?;
+                .map_err(|_| format!("the value of {name} is not a valid field value"))?;
             if is_of_the_connection(&name, &value) {
-                return Err(format!("{name} belongs to the connection, it is not an application's to set").into());
+                return Err(format!("{name} belongs to the connection; an application must not set it").into());
             }
             head.fields.append(name, value);
         }
@@ -307,7 +308,7 @@ fn is_of_the_connection(name: &HeaderName, value: &HeaderValue) -> bool {
     hop_by_hop.contains(name) || name == "keep-alive"
 }
 
-const BEYOND: &str = "it is more than the declared Content-Length";
+const BEYOND: &str = "more content than the declared Content-Length";
 /// The most bytes buffered by `write`.
 const MOST_WRITTEN: usize = 1 << 20;
 
@@ -347,24 +348,24 @@ mod tests {
         ] {
             assert_eq!(status_of(text).map(|status| status.as_u16()), number, "{text:?}");
         }
-        assert_eq!(refused("OK", &[]), "\"OK\" is no status such as \"200 OK\"");
+        assert_eq!(refused("OK", &[]), "\"OK\" is not a status such as \"200 OK\"");
     }
 
     #[test]
     fn fields_that_no_message_may_have_are_refused() {
         for (name, value, reason) in [
-            ("A: b\r\nC", "d", "\"A: b\\r\\nC\" is no field name"),
-            ("", "d", "\"\" is no field name"),
-            ("A", "b\r\nC: d", "the value of a cannot stand in a field"),
-            ("A", "b\0", "the value of a cannot stand in a field"),
+            ("A: b\r\nC", "d", "\"A: b\\r\\nC\" is not a field name"),
+            ("", "d", "\"\" is not a field name"),
+            ("A", "b\r\nC: d", "the value of a is not a valid field value"),
+            ("A", "b\0", "the value of a is not a valid field value"),
             (
                 "Transfer-Encoding",
                 "chunked",
-                "transfer-encoding belongs to the connection, it is not an application's to set",
+                "transfer-encoding belongs to the connection; an application must not set it",
             ),
-            ("Connection", "upgrade", "connection belongs to the connection, it is not an application's to set"),
-            ("Keep-Alive", "timeout=9", "keep-alive belongs to the connection, it is not an application's to set"),
-            ("Upgrade", "tea", "upgrade belongs to the connection, it is not an application's to set"),
+            ("Connection", "upgrade", "connection belongs to the connection; an application must not set it"),
+            ("Keep-Alive", "timeout=9", "keep-alive belongs to the connection; an application must not set it"),
+            ("Upgrade", "tea", "upgrade belongs to the connection; an application must not set it"),
         ] {
             assert_eq!(refused("200 OK", &[(name, value)]), reason);
         }
@@ -383,7 +384,7 @@ mod tests {
         assert_eq!(text, "start_response was called a second time without an error as the reason");
         assert_eq!(
             start_response.restart("wrong", NO_FIELDS, "reason").unwrap_err().to_string(),
-            "\"wrong\" is no status such as \"200 OK\""
+            "\"wrong\" is not a status such as \"200 OK\""
         );
         start_response.restart("500 Oops", NO_FIELDS, "reason").unwrap();
         let head = reply.settle().unwrap();

@@ -51,12 +51,12 @@ where
     let (name, number) = version;
     let refuse = |reason| Err(Error::setting("wsgi_version", format!("{name}.{number} {reason}")));
     if name.is_empty() || name.contains(|c: char| !c.is_ascii_alphanumeric()) {
-        return refuse("is no version: its first part has letters and digits, and at least one");
+        return refuse("is not a version: the first part must be one or more letters and digits");
     }
     let mut versions = versions();
     let key = (name.to_owned(), number);
     if built_in(name, number).is_some() || versions.contains_key(&key) {
-        return refuse("is there already");
+        return refuse("is already registered");
     }
     versions.insert(key, Arc::new(make));
     Ok(())
@@ -74,7 +74,10 @@ pub(crate) fn find(version: &(String, u32)) -> Result<WsgiVersion, Error> {
         None => {
             let own = versions.keys().map(|(name, number)| format!("{name}.{number}"));
             let known: Vec<String> = ["1.0".to_owned(), "u.0".to_owned()].into_iter().chain(own).collect();
-            Err(Error::setting("wsgi_version", format!("{name}.{number} is not known; there is {}", known.join(", "))))
+            Err(Error::setting(
+                "wsgi_version",
+                format!("{name}.{number} is not registered; known: {}", known.join(", ")),
+            ))
         }
     }
 }
@@ -146,7 +149,7 @@ mod tests {
         assert_eq!(environ.text("mark").unwrap(), "made");
         assert_eq!(environ.get("wsgi.version"), Some(&Value::Version("registry".to_owned(), 2)));
         let text = find("1", 1).unwrap_err().to_string();
-        assert!(text.starts_with("setting wsgi_version: 1.1 is not known; there is 1.0, u.0"), "{text}");
+        assert!(text.starts_with("setting wsgi_version: 1.1 is not registered; known: 1.0, u.0"), "{text}");
         assert!(text.contains("registry.2"), "{text}");
     }
 
@@ -154,11 +157,11 @@ mod tests {
     fn a_version_is_registered_once() {
         register(("once", 0), |_| {}).unwrap();
         for (version, reason) in [
-            (("once", 0), "once.0 is there already"),
-            (("1", 0), "1.0 is there already"),
-            (("u", 0), "u.0 is there already"),
-            (("", 0), ".0 is no version"),
-            (("a.b", 0), "a.b.0 is no version"),
+            (("once", 0), "once.0 is already registered"),
+            (("1", 0), "1.0 is already registered"),
+            (("u", 0), "u.0 is already registered"),
+            (("", 0), ".0 is not a version"),
+            (("a.b", 0), "a.b.0 is not a version"),
         ] {
             let text = register(version, |_| {}).unwrap_err().to_string();
             assert!(text.starts_with(&format!("setting wsgi_version: {reason}")), "{text}");

@@ -71,7 +71,10 @@ fn a_pid_file_is_one_processs_at_a_time() {
     let bus = Bus::new();
     PidFile::new(&file).subscribe(&bus);
     let refused = bus.start().unwrap_err();
-    assert!(refused.to_string().contains(&format!("held by another process, \"{}\"", holder.number())), "{refused}");
+    assert!(
+        refused.to_string().contains(&format!("locked by another process; the file contains \"{}\"", holder.number())),
+        "{refused}"
+    );
     assert_eq!(bus.state(), State::Exiting);
     // The other's is left alone, also by who has failed to get it.
     assert_eq!(fs::read_to_string(&file).unwrap(), format!("{}\n", holder.number()));

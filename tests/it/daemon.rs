@@ -113,8 +113,11 @@ fn a_pid_file_is_held_by_one_and_gone_with_it() {
     let first = Program::start(&[], &place, &[&"--pid-file", &file]);
     assert_eq!(number_in(&file), first.number);
     let (code, said) = refused(&place, &[&"--pid-file", &file]);
-    let expected =
-        format!("drupe: PID file {} is held by another process, \"{}\" says the file\n", file.display(), first.number);
+    let expected = format!(
+        "drupe: PID file {} is locked by another process; the file contains \"{}\"\n",
+        file.display(),
+        first.number
+    );
     assert_eq!((code, said), (Some(2), expected));
     assert_eq!(number_in(&file), first.number, "the first one's stays");
     first.signal("TERM");
@@ -248,7 +251,7 @@ fn nothing_is_appended_or_made_with_the_rights_of_root() {
             &[&"--user", &"nobody", &"--access-log", &log, &"--pid-file", &pid, &"--socket-file", &socket],
         );
         let expected = format!(
-            "drupe: option --access-log: cannot open the access log {} with the rights that it serves with: \
+            "drupe: option --access-log: cannot open the access log {} with the rights of the serving user: \
              Permission denied (os error 13)\n",
             log.display()
         );
@@ -293,8 +296,8 @@ fn what_makes_no_sense_is_refused_where_it_was_written_and_nothing_is_started() 
     for (flag, value, reason) in [
         ("--user", "nobody here", "there is no user \"nobody here\""),
         ("--group", "nobody here", "there is no group \"nobody here\""),
-        ("--umask", "1777", "\"1777\" is not nine bits of permissions in octal digits"),
-        ("--umask", "089", "\"089\" is not nine bits of permissions in octal digits"),
+        ("--umask", "1777", "\"1777\" is not an octal mode such as 027"),
+        ("--umask", "089", "\"089\" is not an octal mode such as 027"),
     ] {
         let (code, said) = refused(&place, &[&flag, &value]);
         assert_eq!(code, Some(2), "{said}");

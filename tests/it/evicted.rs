@@ -131,7 +131,7 @@ fn an_idle_connection_gives_way_for_a_client_that_finds_no_descriptor_left() {
     // All but what the process had before them.
     assert!((49..64).contains(&open), "{open} are open");
     let warning = "max_connections is 100, but the process may have 64 descriptors open (RLIMIT_NOFILE); \
-                   idle connections will be closed where they run out";
+                   idle connections will be closed when descriptors run out";
     assert_eq!(service.logged().iter().filter(|line| line.ends_with(warning)).count(), 1, "{:?}", service.logged());
     let expected =
         format!("accept failed on {}: Too many open files (os error 24); closed an idle connection", service.address());

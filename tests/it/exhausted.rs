@@ -240,15 +240,15 @@ fn what_a_program_cannot_open_anew_for_want_of_descriptors_stays() {
     let why = "Too many open files (os error 24)";
     let file = folder.place.path("drupe.toml");
     let settings = format!(
-        "settings could not be read again, those there are stay in force: cannot read settings from {}: {why}",
+        "cannot reload settings: cannot read settings from {}: {why}; the old settings stay in effect",
         file.display()
     );
     let certificates = format!(
-        "certificates could not be loaded again, those there are stay in use: setting ssl_certificate: cannot read {:?}: {why}",
+        "cannot reload certificates: setting ssl_certificate: cannot read {:?}: {why}; the old certificates stay in use",
         folder.place.path("a.pem")
     );
     let access =
-        format!("cannot open the access log {} anew, the old file stays: {why}", folder.own.path("log").display());
+        format!("cannot reopen the access log {}: {why}; the old file stays in use", folder.own.path("log").display());
     signal(&folder.own, "HUP");
     wait_until("settings are not read", || program.has_said(&settings));
     wait_until("nor is the log opened", || program.has_said(&access));

@@ -153,8 +153,12 @@ fn a_lack_of_descriptors_while_serving_is_an_answer_or_a_wait_and_never_the_end(
         wait_until("all have left", || service.counts().of("parked") == 0);
     }
     assert_eq!(service.counts().of("panics"), 0);
-    let logged = service.logged().into_iter().filter(|line| line.starts_with("files: ")).collect::<Vec<_>>();
-    assert_eq!(logged, vec!["files: Too many open files (os error 24)"; refused]);
+    let logged =
+        service.logged().into_iter().filter(|line| line.starts_with("cannot serve a file")).collect::<Vec<_>>();
+    assert_eq!(
+        logged,
+        vec!["cannot serve a file or directory: Too many open files (os error 24); answering 503"; refused]
+    );
     let [_, cut, _] = service.stop();
     assert_eq!(cut, 0);
 }
@@ -282,7 +286,7 @@ fn crowd_is_served(service: &Service) {
     let threads = service.figures().threads().len();
     assert!(threads < 40, "{threads} threads: none was refused");
     let logged = service.logged();
-    assert!(logged.iter().any(|line| line.starts_with("cannot start another worker for now")), "{logged:?}");
+    assert!(logged.iter().any(|line| line.starts_with("cannot start another worker thread")), "{logged:?}");
     let seconds = begun.elapsed().as_secs() + 1;
     assert!(logged.len() as u64 <= seconds, "{} lines in {seconds} s: {logged:?}", logged.len());
     let counts = service.counts();

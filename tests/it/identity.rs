@@ -194,7 +194,10 @@ fn nothing_is_found_out_unasked() {
     server.settings.peercreds = false;
     server.settings.peercreds_resolve = true;
     let text = server.restart().unwrap_err().to_string();
-    assert!(text.starts_with("setting peercreds_resolve: ") && text.ends_with("peercreds is off"), "{text}");
+    assert!(
+        text.starts_with("setting peercreds_resolve: ") && text.ends_with("needs peercreds, which is off"),
+        "{text}"
+    );
 }
 
 #[test]

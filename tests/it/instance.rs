@@ -138,7 +138,7 @@ fn a_start_that_fails_says_why_to_the_starter_and_to_who_waits() {
     let handle = server.handle();
     let waiting = thread::spawn(move || handle.wait());
     let error = server.start().unwrap_err();
-    assert_eq!(chain(&error), "the server cannot go on: no such device");
+    assert_eq!(chain(&error), "serving failed: no such device");
     assert!(chain(&waiting.join().unwrap().unwrap_err()).contains("no such device"));
     assert!(chain(&server.wait().unwrap_err()).contains("no such device"));
     assert!(chain(&server.block().unwrap_err()).contains("no such device"));
@@ -149,9 +149,11 @@ fn a_start_that_fails_says_why_to_the_starter_and_to_who_waits() {
 
 #[test]
 fn what_cannot_go_on_ends_the_waits_with_the_reason() {
-    for (end, reason) in
-        [(Err("disk on fire"), "disk on fire"), (Err("panic"), "it panicked"), (Ok(()), "it has ended by itself")]
-    {
+    for (end, reason) in [
+        (Err("disk on fire"), "disk on fire"),
+        (Err("panic"), "serve panicked"),
+        (Ok(()), "serve returned without a stop"),
+    ] {
         let fake = Fake::default();
         let server = server_with(&fake);
         server.start().unwrap();
@@ -160,7 +162,7 @@ fn what_cannot_go_on_ends_the_waits_with_the_reason() {
         fake.order(|order| order.end = Some(end));
         let error = blocked.join().unwrap().unwrap_err();
         assert!(matches!(error, Error::Serving { .. }), "{error:?}");
-        assert_eq!(chain(&error), format!("the server cannot go on: {reason}"));
+        assert_eq!(chain(&error), format!("serving failed: {reason}"));
         assert!(chain(&server.wait().unwrap_err()).contains(reason));
         assert!(!server.handle().is_running());
         // It is forgotten with the next start.
@@ -208,13 +210,13 @@ fn several_servers_live_on_one_bus_and_a_failure_of_one_ends_it() {
     assert_eq!(bus.state(), State::Started);
     Client::connect(built_in.bound_addr().unwrap()).assert_in_step("/", "hello");
     let refused = bus.graceful().unwrap_err();
-    assert_eq!(refused.to_string(), "graceful: HTTP server: the server cannot go on: no file");
+    assert_eq!(refused.to_string(), "graceful: HTTP server: serving failed: no file");
     assert_eq!(fake.count(|fake| &fake.reloads), 1);
     bus.restart().unwrap();
     assert_eq!(fake.count(|fake| &fake.serves), 2);
     fake.order(|order| order.end = Some(Err("disk on fire")));
     let error = bus.block().unwrap_err();
-    assert_eq!(error.to_string(), "failed: HTTP server: the server cannot go on: disk on fire");
+    assert_eq!(error.to_string(), "failed: HTTP server: serving failed: disk on fire");
     assert!(!built_in.handle().is_running(), "it went with the rest");
     built_in.block().unwrap();
     assert!(chain(&controlled.block().unwrap_err()).contains("disk on fire"));

@@ -95,7 +95,7 @@ fn a_full_pool_says_how_many_wait_and_what_holds_the_workers() {
         warning.starts_with("all 2 workers are busy (thread_pool_max): 3 requests wait, the first for "),
         "{warning}"
     );
-    assert!(warning.contains("longest at work: GET /held (") && !warning.contains("secret"), "{warning}");
+    assert!(warning.contains("longest running: GET /held (") && !warning.contains("secret"), "{warning}");
     let statistics = server.server().statistics();
     let serving: Vec<&str> =
         statistics.workers.iter().filter_map(|worker| Some(&*worker.serving.as_ref()?.target)).collect();

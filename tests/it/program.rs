@@ -259,7 +259,7 @@ fn what_the_system_does_not_have_is_refused_by_file_and_line() {
         ),
         (
             "[drupe]\nssl_self_signed = true\n[server]\nssl_certificate = \"a.pem\"\n".to_owned(),
-            "2: setting drupe.ssl_self_signed: stands instead of ssl_certificate, which is \"a.pem\"",
+            "2: setting drupe.ssl_self_signed: cannot be used together with ssl_certificate, which is \"a.pem\"",
             true,
         ),
         (
@@ -303,7 +303,7 @@ fn what_is_wrong_as_a_whole_is_one_line() {
         ),
         (
             "[drupe]\nquiet = 1\n",
-            format!("drupe: {file}:2: drupe.quiet: 1 is a whole number; true or false is wanted\n"),
+            format!("drupe: {file}:2: drupe.quiet: 1 is a whole number; expected true or false\n"),
         ),
         (
             "[server]\nthread_pool = 9\nthread_pool_max = 8\n",
@@ -337,9 +337,9 @@ fn a_wrong_command_line_is_told_and_what_was_meant() {
         (&["--acces"], "unknown option --acces; did you mean --access-log?"),
         (&["--colour"], "unknown option --colour"),
         (&["-x"], "unknown option -x"),
-        (&["a", "b"], "\"b\" is one directory too many"),
-        (&["check", "a", "b"], "\"b\" is one file too many"),
-        (&["check", "a", "--config", "b"], "\"a\" is one file too many: there is --config"),
+        (&["a", "b"], "unexpected argument \"b\": there is already a directory"),
+        (&["check", "a", "b"], "unexpected argument \"b\": there is already a file"),
+        (&["check", "a", "--config", "b"], "unexpected argument \"a\": --config already names a file"),
     ] {
         let ended = run(drupe().args(arguments));
         assert_eq!(ended.code, Some(2), "{arguments:?}");
@@ -692,8 +692,10 @@ fn a_full_disk_costs_lines_and_no_requests_and_is_reported_once() {
     for _ in 0..100 {
         assert_eq!(client.get("/").status, 200);
     }
-    let cannot =
-        format!("drupe: error: cannot write the access log {}: No space left on device (os error 28)", log.display());
+    let cannot = format!(
+        "drupe: error: cannot write the access log {}: No space left on device (os error 28); lines are lost",
+        log.display()
+    );
     wait_until("it is reported", || program.said().contains(&cannot));
     // The disk has room again.
     std::fs::remove_file(&log).unwrap();
@@ -707,10 +709,10 @@ fn a_full_disk_costs_lines_and_no_requests_and_is_reported_once() {
     let of_log: Vec<&String> = said.iter().filter(|line| line.contains("access log")).collect();
     assert_eq!(*of_log[0], cannot);
     assert!(
-        of_log.iter().any(|line| line.contains("is written again; ") && line.ends_with(" lines are missing")),
+        of_log.iter().any(|line| line.contains("is writable again; ") && line.ends_with(" lines were lost")),
         "{said:?}"
     );
-    assert!(of_log.iter().any(|line| line.starts_with(&cannot) && line.contains(" (again, ")), "{said:?}");
+    assert!(of_log.iter().any(|line| line.starts_with(&cannot) && line.contains(" (repeated ")), "{said:?}");
     // Once in ten seconds: a test that takes longer may see more, but never one a request.
     assert!(of_log.len() < 20, "{said:?}");
 }
@@ -723,7 +725,7 @@ fn a_log_that_cannot_be_opened_anew_goes_on_where_it_was() {
     let program = Program::start(drupe().arg("--access-log").arg(folder.join("log")).arg(place.path(".")));
     std::fs::rename(&folder, &moved).unwrap();
     program.signal("USR1");
-    wait_until("it is reported", || program.said().iter().any(|line| line.contains("anew, the old file stays")));
+    wait_until("it is reported", || program.said().iter().any(|line| line.contains("; the old file stays in use")));
     assert_eq!(Client::connect(program.address).get("/").status, 200);
     wait_until("it is logged", || lines(&moved.join("log")).len() == 1);
     program.end();
@@ -764,19 +766,19 @@ fn a_hangup_has_the_file_read_again() {
 
     write("[server]\nsoftware = 7");
     program.signal("HUP");
-    wait_until("what is wrong is said", || heard("a string is wanted") == 1);
+    wait_until("what is wrong is said", || heard("expected a string") == 1);
     assert_eq!(client.get("/").field("server"), Some("new"));
     let said = program.end();
     let path = path.display();
     assert_eq!(
         said[1..],
         [
-            "drupe: warning: setting drupe.quiet has been changed and needs a restart: the old value stays in force".to_owned(),
-            "drupe: warning: setting socket_queue_size has been changed and needs a restart: the old value stays in force"
+            "drupe: warning: setting drupe.quiet changed but needs a restart; the old value stays in effect".to_owned(),
+            "drupe: warning: setting socket_queue_size changed but needs a restart; the old value stays in effect"
                 .to_owned(),
             format!(
-                "drupe: error: settings could not be read again, those there are stay in force: {path}:4: \
-                 setting software: 7 is a whole number; a string is wanted"
+                "drupe: error: cannot reload settings: {path}:4: \
+                 setting software: 7 is a whole number; expected a string; the old settings stay in effect"
             ),
         ]
     );

@@ -402,8 +402,8 @@ fn settings_that_cannot_be_are_named() {
     let long = place.path(&"x".repeat(108)).to_str().unwrap().to_owned();
     for (name, value, reason) in [
         ("socket_file", missing.as_str(), "there is no directory"),
-        ("socket_file", long.as_str(), "has 107 at the most"),
-        ("socket_mode", "1777", "up to 0777"),
+        ("socket_file", long.as_str(), "a Unix socket may have 107"),
+        ("socket_mode", "1777", "from 0000 to 0777"),
         ("socket_user", "no such user", "is neither the name of a user nor a number"),
         ("socket_group", "no such group", "is neither the name of a group nor a number"),
         ("socket_user", "4294967295", "is neither the name of a user nor a number"),
@@ -434,7 +434,7 @@ fn an_owner_that_cannot_be_had_is_named_and_leaves_nothing() {
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let text = told(&["unix::start_as_somebody_else", "--exact", "--nocapture"]);
-    assert!(text.contains("setting socket_user: \"root\" cannot be given "), "{text}");
+    assert!(text.contains("setting socket_user: cannot give \"root\" the file "), "{text}");
     assert_eq!(place.names(), ["it"]);
 }
 

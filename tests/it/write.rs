@@ -163,7 +163,8 @@ fn what_is_written_beyond_the_declared_length_is_refused_and_harms_nobody() {
         assert_eq!(write.write(b"g").unwrap_err().kind(), io::ErrorKind::InvalidInput);
         Ok("never")
     });
-    const REFUSED: (io::ErrorKind, &str) = (io::ErrorKind::InvalidInput, "it is more than the declared Content-Length");
+    const REFUSED: (io::ErrorKind, &str) =
+        (io::ErrorKind::InvalidInput, "more content than the declared Content-Length");
     let server = serving(application, |_| {});
     let mut client = client(&server);
     client.assert_in_step("/", "abcd");

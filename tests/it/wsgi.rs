@@ -113,7 +113,7 @@ fn the_setting_says_which_version() {
     }
     server.settings.wsgi_version = ("it".to_owned(), 4);
     let text = server.restart().unwrap_err().to_string();
-    assert!(text.starts_with("setting wsgi_version: it.4 is not known; there is 1.0, u.0, it.3"), "{text}");
+    assert!(text.starts_with("setting wsgi_version: it.4 is not registered; known: 1.0, u.0, it.3"), "{text}");
 }
 
 #[test]
@@ -379,7 +379,7 @@ fn an_application_reports_to_the_log() {
     let server = serving(reporting, |_| {});
     assert_eq!(client(&server).get("/").status, 500);
     let said = logging::records(|level, target| level == log::Level::Error && target.starts_with("drupe::wsgi"));
-    assert_eq!(said, ["one\\rline", "and another", "an application failed: it has\\nfailed"]);
+    assert_eq!(said, ["one\\rline", "and another", "a WSGI application failed: it has\\nfailed; answering 500"]);
 }
 
 // ---- the example cgi ----

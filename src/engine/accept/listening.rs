@@ -78,7 +78,7 @@ impl Entrance {
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
             if thread.thread().id() != thread::current().id() && thread.join().is_err() {
-                log::error!("a thread that accepts has panicked");
+                log::error!("an accept thread panicked");
             }
         }
     }

@@ -40,7 +40,10 @@ pub(crate) fn run(listener: &Listener, gate: &Gate, report: &Report) {
             Err(AcceptError::Closed(error)) => {
                 if !gate.is_closed() {
                     count_error(gate);
-                    log::error!("no more connections on {}: {error}", listener.address());
+                    log::error!(
+                        "accept failed on {}: {error}; no more connections are accepted there",
+                        listener.address()
+                    );
                     report(listener.address(), error);
                 }
                 return;
@@ -73,7 +76,7 @@ fn admit(incoming: Accepted, pool: &Pool) {
         // The client has left between the two calls.
         Err(error) => {
             pool.socket_errors.fetch_add(1, Ordering::Relaxed);
-            log::debug!("lost {peer} while accepting: {error}");
+            log::debug!("cannot set up the connection of {peer}: {error}; connection closed");
         }
     }
 }

@@ -124,7 +124,7 @@ fn recover(request: &mut Request, client: &mut Client, context: &mut WorkerConte
 pub(super) fn contained(run: impl FnOnce()) -> bool {
     let is_sound = catch_unwind(AssertUnwindSafe(run)).is_ok();
     if !is_sound {
-        log::error!("dropping what a handler has made panicked");
+        log::error!("dropping the response of a handler panicked; connection closed");
     }
     is_sound
 }

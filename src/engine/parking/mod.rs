@@ -103,7 +103,7 @@ impl Parking {
                     token
                 }
                 Err(error) => {
-                    log::warn!("a connection cannot be watched, and is closed: {error}");
+                    log::warn!("cannot add a connection to epoll: {error}; connection closed");
                     return Parked::Refused(connection);
                 }
             },
@@ -168,14 +168,14 @@ impl Parking {
     /// Wakes a thread waiting at the poller.
     pub(in crate::engine) fn wake(&self) {
         if let Err(error) = self.poller.wake() {
-            log::error!("cannot wake a worker: {error}");
+            log::error!("cannot wake the thread that waits at epoll: {error}");
         }
     }
 
     /// Clears a wake-up.
     pub(in crate::engine) fn woken(&self) {
         if let Err(error) = self.poller.woken() {
-            log::error!("cannot take a wake-up: {error}");
+            log::error!("cannot clear a wake-up of epoll: {error}");
         }
     }
 
@@ -217,7 +217,7 @@ impl Parking {
         let Some(token) = connection.slot.take() else { return };
         self.slots.lock().vacate(token);
         if let Some(Err(error)) = connection.transport.stream.fd().map(|fd| self.poller.remove(fd)) {
-            log::debug!("a connection is still watched: {error}");
+            log::debug!("cannot remove a connection from epoll: {error}; its events are ignored");
         }
     }
 
@@ -243,7 +243,7 @@ impl Parking {
         }
         // A parked answer holds values of the handler, and dropping them may panic.
         if catch_unwind(AssertUnwindSafe(|| drop(connection))).is_err() {
-            log::error!("dropping what a handler has made panicked");
+            log::error!("dropping the response of a handler panicked; connection closed");
         }
     }
 

@@ -238,7 +238,9 @@ impl Pool {
     /// Wakes the guard, now or after `time`.
     pub(in crate::engine) fn call_guard(&self, time: Duration) {
         if let Err(error) = self.alarm.set(time) {
-            log::error!("setting the guard's alarm failed: {error}");
+            log::error!(
+                "cannot set the alarm of the guard thread: {error}; a blocking handler may hold up other requests"
+            );
         }
     }
 
@@ -247,7 +249,7 @@ impl Pool {
         // In this order: an alarm set by another thread in between stays set, and is set anew if
         // needed.
         if let Err(error) = self.alarm.unset() {
-            log::error!("unsetting the guard's alarm failed: {error}");
+            log::error!("cannot clear the alarm of the guard thread: {error}");
         }
         self.role.unwatch();
     }

@@ -43,7 +43,7 @@ impl Sockets {
     /// Wakes waiting reads, because a stop was announced.
     pub(in crate::engine) fn announce_stop(&self) {
         if let Err(error) = self.bell.ring() {
-            log::error!("cannot tell upgraded connections of the stop: {error}");
+            log::error!("cannot announce the stop to upgraded connections: {error}");
         }
     }
 

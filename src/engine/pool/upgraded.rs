@@ -48,13 +48,13 @@ impl Pool {
         let run = move || {
             entered.pool.upgraded.begin(entered.number);
             if catch_unwind(AssertUnwindSafe(|| serve(upgraded))).is_err() {
-                log::error!("what served an upgraded connection panicked");
+                log::error!("the function of an upgraded connection panicked; connection closed");
             }
             drop(entered);
             drop(ticket);
         };
         if let Err(error) = self.hire_for_upgrade(run) {
-            log::error!("no thread for an upgraded connection, which is closed: {error}");
+            log::error!("cannot start a thread for an upgraded connection: {error}; connection closed");
         }
         if self.is_over() {
             // The stop may have looked before the registration.
@@ -78,7 +78,7 @@ impl Socket for Line {
         let wait = |left| match self.stream.fd() {
             Some(fd) if !self.stream.holds_input() => match self.bell.wait(fd, Some(left)) {
                 Ok(true) => Ok(()),
-                Ok(false) => Err(io::Error::new(io::ErrorKind::TimedOut, "the server stops")),
+                Ok(false) => Err(io::Error::new(io::ErrorKind::TimedOut, "the server is stopping")),
                 Err(error) => Err(error),
             },
             _ => Ok(()),

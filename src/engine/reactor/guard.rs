@@ -17,7 +17,7 @@ pub(in crate::engine) fn run(pool: &Arc<Pool>) {
         match catch_unwind(AssertUnwindSafe(|| guard.run())) {
             Ok(()) => return,
             Err(_) => {
-                log::error!("the guard thread panicked; its connection is lost, the thread goes on");
+                log::error!("the guard thread panicked; its connection was closed, the thread continues");
                 pool.parking.give_up(guard.reactor.context.slot);
                 guard = Guard::new(pool);
             }
@@ -98,7 +98,7 @@ impl<'p> Guard<'p> {
 
     fn wait(&self) {
         if let Err(error) = self.pool.alarm().wait(None) {
-            log::error!("waiting for the guard's alarm failed: {error}; trying again");
+            log::error!("waiting for the guard's alarm failed: {error}; retrying");
             self.pool.stops_within(TICK);
         }
     }

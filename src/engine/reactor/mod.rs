@@ -237,7 +237,7 @@ impl<'p> Reactor<'p> {
         let found = match self.wait(timeout) {
             Ok(found) => found,
             Err(error) => {
-                log::error!("waiting for connections failed: {error}; trying again in 100 ms");
+                log::error!("waiting for connections failed: {error}; retrying in 100 ms");
                 // Not expected; the pause prevents a busy loop if the error persists.
                 self.pool.stops_within(PAUSE);
                 return None;

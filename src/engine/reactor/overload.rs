@@ -13,7 +13,7 @@ pub(super) fn warn(threads: &Threads, waiting: usize, oldest: Instant, now: Inst
     tasks.sort_by_key(|task| task.since);
     let first = now.saturating_duration_since(oldest).as_secs_f64();
     log::warn!(
-        "all {} workers are busy (thread_pool_max): {waiting} requests wait, the first for {first:.1} s; longest at work: {}",
+        "all {} workers are busy (thread_pool_max): {waiting} requests wait, the first for {first:.1} s; longest running: {}",
         threads.len(),
         Longest { tasks: &tasks, now }
     );

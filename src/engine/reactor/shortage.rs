@@ -120,7 +120,11 @@ impl Shortage {
                 Err(error) => {
                     self.hire_after = Some(now + HIRE_PAUSE);
                     if pool.thread_warning.is_due(now) {
-                        log::warn!("cannot start another worker for now: {error}");
+                        log::warn!(
+                            "cannot start another worker thread: {error}; {} workers serve, retrying in {} ms",
+                            pool.threads.len(),
+                            HIRE_PAUSE.as_millis()
+                        );
                     }
                     return added > 0;
                 }

@@ -22,7 +22,7 @@ pub(in crate::engine) fn work(pool: &Arc<Pool>, handle: &Arc<WorkerHandle>) {
         match catch_unwind(AssertUnwindSafe(|| worker.run())) {
             Ok(()) => return,
             Err(_) => {
-                log::error!("a worker failed; its connection is lost, it goes on");
+                log::error!("a worker thread panicked; its connection was closed, the thread continues");
                 handle.serve(None);
                 pool.parking.give_up(worker.reactor.context.slot);
                 pool.give_up_role(handle.number);
@@ -113,7 +113,7 @@ impl<'p> Worker<'p> {
         let is_idle = timeout.is_some_and(|timeout| begun.elapsed() >= timeout);
         pool.leave_poller();
         if let Err(error) = waited {
-            log::error!("waiting for a connection failed: {error}; the worker sleeps until it is called");
+            log::error!("waiting for a connection failed: {error}; the worker sleeps until it is woken");
             return Attended::Sleeps;
         }
         let first = self.reactor.batch.tokens().next();

@@ -61,7 +61,7 @@ pub(crate) fn send(
         match read_patiently(&mut body, scratch) {
             Ok(got) => scratch.truncate(got),
             Err(error) => {
-                log::debug!("a body failed at its first read: {error}");
+                log::debug!("a response body failed at its first read: {error}; answering with an error status");
                 return Ok(Sent::Unsent(
                     refusal(&error).unwrap_or(ProtocolError::HandlerFraming("the body failed at its first read")),
                 ));
@@ -113,7 +113,7 @@ pub(crate) fn resume(
 pub(in crate::engine) fn caught<T>(send: impl FnOnce() -> T) -> Option<T> {
     let sent = catch_unwind(AssertUnwindSafe(send)).ok();
     if sent.is_none() {
-        log::error!("a body panicked; its connection is cut");
+        log::error!("a response body panicked; connection cut");
     }
     sent
 }

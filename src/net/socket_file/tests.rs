@@ -115,12 +115,12 @@ fn what_is_not_a_socket_of_this_kind_is_left_alone() {
     let place = Place::new("foreign");
     let path = place.path();
     fs::write(&path, "precious").unwrap();
-    assert!(refusal(&path).ends_with("there is a file that is not a socket"), "{}", refusal(&path));
+    assert!(refusal(&path).ends_with("the existing file is not a socket"), "{}", refusal(&path));
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     fs::remove_file(&path).unwrap();
 
     fs::create_dir(&path).unwrap();
-    assert!(refusal(&path).ends_with("there is a file that is not a socket"));
+    assert!(refusal(&path).ends_with("the existing file is not a socket"));
     fs::remove_dir(&path).unwrap();
 
     let _other = UnixDatagram::bind(&path).unwrap();
@@ -143,7 +143,7 @@ fn a_symbolic_link_is_never_followed() {
                 leave_behind(&target);
             }
         }
-        assert!(refusal(&path).ends_with("there is a file that is not a socket"), "{}", refusal(&path));
+        assert!(refusal(&path).ends_with("the existing file is not a socket"), "{}", refusal(&path));
         assert_eq!(fs::read_link(&path).unwrap(), target);
         assert_eq!(target.exists(), round > 0);
     }
@@ -178,7 +178,7 @@ fn what_is_wrong_with_the_place_is_named_with_the_setting() {
     let place = Place::new("nowhere");
     let missing = place.0.join("no/s");
     let text =
-        format!("setting socket_file: {missing:?} cannot be made: there is no directory {:?}", place.0.join("no"));
+        format!("setting socket_file: cannot create {missing:?}: there is no directory {:?}", place.0.join("no"));
     assert_eq!(refusal(&missing), text);
     fs::write(place.0.join("file"), "").unwrap();
     assert!(refusal(&place.0.join("file/s")).starts_with("setting socket_file: "));
@@ -200,7 +200,7 @@ fn one_without_permissions_is_somebodys_while_it_is_young() {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
     claim(&socket, &place.path()).unwrap();
     drop(socket);
-    assert!(refusal(&place.path()).ends_with("another server is just starting there"));
+    assert!(refusal(&place.path()).ends_with("another server is starting on the same path"));
     for (changed, now, expected) in
         [(100, 100, true), (100, 109, true), (100, 110, false), (100, 50, true), (-1, 0, false)]
     {

@@ -42,7 +42,7 @@ impl Turn {
             // Retries, because a blocking lock has no deadline.
             poll::pause(PAUSE);
         }
-        log::warn!("somebody keeps a lock on {}; not waiting for it any longer", directory.display());
+        log::warn!("another process keeps directory {} locked; binding without the lock", directory.display());
         None
     }
 }

@@ -67,7 +67,10 @@ fn configure(provider: CryptoProvider, options: &Options, shelf: &Arc<Shelf>) ->
         (true, false) => &[&version::TLS13],
         (false, true) => &[&version::TLS12],
         (false, false) => {
-            return Err(Error::setting("ssl_ciphers", "none of them is of TLSv1.3, which ssl_min_version asks for"));
+            return Err(Error::setting(
+                "ssl_ciphers",
+                "no selected cipher suite is of TLSv1.3, which ssl_min_version requires",
+            ));
         }
     };
     if let Some(list) = options.ciphers.as_ref().filter(|_| !has_12 && options.min_version == Version::Tls13) {
@@ -108,7 +111,9 @@ fn roots(path: &Path) -> Result<RootCertStore, Error> {
     let text = PemText::read("ssl_client_ca", path)?;
     let mut roots = RootCertStore::empty();
     for certificate in text.certificates()? {
-        roots.add(certificate).map_err(|error| text.refuse(format_args!("has a certificate that is none: {error}")))?;
+        roots
+            .add(certificate)
+            .map_err(|error| text.refuse(format_args!("contains an invalid certificate: {error}")))?;
     }
     Ok(roots)
 }
@@ -124,25 +129,21 @@ fn own(object: &Arc<dyn Any + Send + Sync>, options: &Options) -> Result<Arc<Ser
         ("ssl_verify_mode", options.verify != Verify::None),
     ];
     if let Some((name, _)) = beside.iter().find(|(_, is_set)| *is_set) {
-        return Err(Error::setting(name, "would have no effect beside ssl_context, which is complete"));
+        return Err(Error::setting(name, "has no effect together with ssl_context, which is complete"));
     }
     let refuse = |reason| Error::setting("ssl_context", reason);
     let config = Arc::clone(object).downcast::<ServerConfig>();
     let config =
-        config.map_err(|_| refuse("is no rustls::ServerConfig of the rustls 0.23 that this server is built with"))?;
+        config.map_err(|_| refuse("is not a rustls::ServerConfig of the rustls 0.23 that drupe is built with"))?;
     let offers = |protocol: &[u8]| config.alpn_protocols.iter().any(|offered| offered == protocol);
     if config.alpn_protocols.iter().any(|offered| !HTTP_1.contains(&offered.as_slice())) {
-        return Err(refuse(
-            "offers a protocol by ALPN that this server does not speak; there is http/1.1 and http/1.0",
-        ));
+        return Err(refuse("offers an ALPN protocol other than http/1.1 and http/1.0"));
     }
     if !config.alpn_protocols.is_empty() && !offers(HTTP_11) && !offers(HTTP_10) {
-        return Err(refuse("offers no protocol by ALPN that this server speaks"));
+        return Err(refuse("offers neither http/1.1 nor http/1.0 by ALPN"));
     }
     if config.max_early_data_size > 0 {
-        return Err(refuse(
-            "accepts early data (0-RTT), which whoever overhears it can send again, and which is not read here",
-        ));
+        return Err(refuse("accepts early data (0-RTT), which an attacker can replay and drupe does not read"));
     }
     Ok(config)
 }

@@ -60,7 +60,7 @@ impl OpenSession {
                 }
             }
         }
-        self.failure = Some("the client sends records without content".to_owned());
+        self.failure = Some("the client sends too many empty records".to_owned());
         self.receive(wire).map(|()| filled)
     }
 
@@ -75,7 +75,7 @@ impl OpenSession {
         if self.session.receive(wire)? == 0 {
             // The session's own error is better, if there is one; no more bytes will come in any
             // case.
-            self.failure = Some("the connection has ended without close_notify".to_owned());
+            self.failure = Some("the connection ended without close_notify".to_owned());
             return Ok(());
         }
         if let Err(reason) = self.session.advance() {

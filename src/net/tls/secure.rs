@@ -116,7 +116,7 @@ impl Secure {
                 }
                 Phase::Handshaking(session) => step(&mut **session, &mut wire).map(|()| None),
                 Phase::Open(_) => return Handshake::Done,
-                Phase::Clear => return Handshake::Failed("there is no TLS on this connection".to_owned()),
+                Phase::Clear => return Handshake::Failed("TLS has already failed on this connection".to_owned()),
             };
             match stepped {
                 Ok(Some(session)) => state.phase = Phase::Handshaking(session),
@@ -141,7 +141,7 @@ impl Secure {
         if first.is_empty() {
             let mut room = [0; FIRST];
             match wire.read(&mut room) {
-                Ok(0) => return Err(Handshake::Failed("the client has left".to_owned())),
+                Ok(0) => return Err(Handshake::Failed("the client closed the connection".to_owned())),
                 Ok(count) => first.extend_from_slice(&room[..count]),
                 Err(error) => return Err(pause_or_fail(&error, Handshake::Read)),
             }
@@ -155,7 +155,7 @@ impl Secure {
         while !rest.is_empty() {
             let taken = session.receive(&mut rest).map_err(|error| error.to_string());
             let advanced = match taken {
-                Ok(0) => Err("the session takes no more".to_owned()),
+                Ok(0) => Err("the TLS session accepts no more bytes".to_owned()),
                 Ok(_) => session.advance(),
                 Err(reason) => Err(reason),
             };
@@ -368,7 +368,7 @@ fn step(session: &mut dyn Session, wire: &mut Wire<'_>) -> Result<(), Handshake>
         return Err(Handshake::Done);
     }
     match session.receive(wire) {
-        Ok(0) => Err(Handshake::Failed("the client has left".to_owned())),
+        Ok(0) => Err(Handshake::Failed("the client closed the connection".to_owned())),
         Ok(_) => session.advance().map_err(Handshake::Failed),
         Err(error) => Err(pause_or_fail(&error, Handshake::Read)),
     }

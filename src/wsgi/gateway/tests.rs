@@ -333,5 +333,5 @@ fn an_application_sees_the_request_and_the_version() {
         assert_eq!(response.into_body().into_string().unwrap(), expected);
     }
     let text = Gateway::new(tell).version("2", 0).unwrap_err().to_string();
-    assert!(text.starts_with("setting wsgi_version: 2.0 is not known; there is 1.0, u.0"), "{text}");
+    assert!(text.starts_with("setting wsgi_version: 2.0 is not registered; known: 1.0, u.0"), "{text}");
 }

@@ -22,7 +22,7 @@ pub(super) fn read(der: &CertificateDer<'_>) -> Certificate {
     let parsed = match x509_cert::Certificate::from_der(der) {
         Ok(parsed) => parsed,
         Err(error) => {
-            log::debug!("a certificate cannot be read: {error}");
+            log::debug!("cannot parse a certificate: {error}; its fields stay empty");
             return unread;
         }
     };

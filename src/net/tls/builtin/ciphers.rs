@@ -36,7 +36,7 @@ pub(super) fn select(list: &str, provided: &[SupportedCipherSuite]) -> Result<Ve
     let choice = Choice::of(list)?;
     let find = |known: &&Known| provided.iter().find(|suite| suite.suite() == known.suite).copied();
     let chosen: Vec<SupportedCipherSuite> = choice.suites().iter().filter_map(find).collect();
-    if chosen.is_empty() { Err(format!("{list:?} leaves no cipher suite")) } else { Ok(chosen) }
+    if chosen.is_empty() { Err(format!("{list:?} selects no cipher suite")) } else { Ok(chosen) }
 }
 
 /// Refuses a list that neither selects nor excludes suites of TLS 1.3; such a list has no effect if
@@ -45,7 +45,7 @@ pub(super) fn concern_13(list: &str) -> Result<(), String> {
     let choice = Choice::of(list)?;
     let is_concerned = |known: &&Known| known.is_13() && (holds(&choice.selected, known) || choice.is_excluded(known));
     if !SUITES.iter().any(|known| is_concerned(&known)) {
-        return Err(format!("{list:?} names no suite of TLSv1.3, and ssl_min_version allows nothing else"));
+        return Err(format!("{list:?} names no suite of TLSv1.3, the only version that ssl_min_version allows"));
     }
     Ok(())
 }
@@ -143,13 +143,13 @@ fn holds(all: &[&Known], one: &Known) -> bool {
 fn unknown(word: &str) -> String {
     let all_known =
         word.trim_start_matches(['!', '-', '+']).split('+').all(|part| is_word(part) || ABSENT.contains(&part));
-    let what = if all_known { "selects no cipher suite that is there" } else { "is no cipher suite that is known" };
+    let what = if all_known { "selects no supported cipher suite" } else { "is not a known cipher suite" };
     format!("{word:?} {what}; {}", known_names())
 }
 
 fn known_names() -> String {
     let names: Vec<&str> = SUITES.iter().map(|known| known.openssl).collect();
-    format!("there is {}", names.join(", "))
+    format!("supported: {}", names.join(", "))
 }
 
 /// OpenSSL's name of `suite`.
@@ -302,19 +302,22 @@ mod tests {
     #[test]
     fn what_is_not_known_or_selects_nothing_is_refused_by_name() {
         for (list, reason) in [
-            ("HIGH:ECDHE-RSA-AES128-SHA", "\"ECDHE-RSA-AES128-SHA\" is no cipher suite that is known"),
-            ("DHE-RSA-AES128-GCM-SHA256", "\"DHE-RSA-AES128-GCM-SHA256\" is no cipher suite that is known"),
-            ("!NONSENSE", "\"!NONSENSE\" is no cipher suite that is known"),
-            ("HIGH:@SECLEVEL=1", "\"@SECLEVEL=1\" is no cipher suite that is known"),
-            ("RC4", "\"RC4\" selects no cipher suite that is there"),
-            ("ECDSA+aRSA", "\"ECDSA+aRSA\" selects no cipher suite that is there"),
+            ("HIGH:ECDHE-RSA-AES128-SHA", "\"ECDHE-RSA-AES128-SHA\" is not a known cipher suite"),
+            ("DHE-RSA-AES128-GCM-SHA256", "\"DHE-RSA-AES128-GCM-SHA256\" is not a known cipher suite"),
+            ("!NONSENSE", "\"!NONSENSE\" is not a known cipher suite"),
+            ("HIGH:@SECLEVEL=1", "\"@SECLEVEL=1\" is not a known cipher suite"),
+            ("RC4", "\"RC4\" selects no supported cipher suite"),
+            ("ECDSA+aRSA", "\"ECDSA+aRSA\" selects no supported cipher suite"),
             ("", "\"\" names no cipher suite"),
             (":", "\":\" names no cipher suite"),
-            ("aRSA:!aRSA:!TLSv1.3", "\"aRSA:!aRSA:!TLSv1.3\" leaves no cipher suite"),
+            ("aRSA:!aRSA:!TLSv1.3", "\"aRSA:!aRSA:!TLSv1.3\" selects no cipher suite"),
         ] {
             let text = select(list, &provider().cipher_suites).unwrap_err();
             assert!(text.starts_with(reason), "{list}: {text}");
-            assert!(text.ends_with("leaves no cipher suite") || text.contains("ECDHE-RSA-AES128-GCM-SHA256"), "{text}");
+            assert!(
+                text.ends_with("selects no cipher suite") || text.contains("ECDHE-RSA-AES128-GCM-SHA256"),
+                "{text}"
+            );
         }
     }
 

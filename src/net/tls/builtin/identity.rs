@@ -37,7 +37,9 @@ pub(super) fn entries(
         let material = of_files(files, None, ["ssl_sni", "ssl_sni"])?;
         let entry = material.entry(provider, password, now)?;
         if !entry.has_names() {
-            return Err(material.certificate.refuse(format_args!("has no host name in it: nobody would be shown it")));
+            return Err(material
+                .certificate
+                .refuse(format_args!("names no host, so the server could never choose the certificate")));
         }
         entries.push(entry);
     }
@@ -82,11 +84,11 @@ impl Material {
     ) -> Result<NamedCertificate, Error> {
         let found = keys::find(&self.key, password)?;
         let is_exposed = self.key.is_open() && found.as_ref().is_some_and(|found| !found.was_encrypted);
-        let key =
-            found.map(|found| found.key).ok_or_else(|| self.key.refuse(format_args!("has no private key in PEM")))?;
+        let key = found
+            .map(|found| found.key)
+            .ok_or_else(|| self.key.refuse(format_args!("contains no private key in PEM")))?;
         let key = provider.key_provider.load_private_key(key);
-        let key =
-            key.map_err(|error| self.key.refuse(format_args!("has a private key that cannot be used: {error}")))?;
+        let key = key.map_err(|error| self.key.refuse(format_args!("contains an unusable private key: {error}")))?;
         let certified = CertifiedKey::new(self.chain.clone(), key);
         match certified.keys_match() {
             // A key without a known public half cannot be compared; a mismatch will show at the
@@ -95,23 +97,26 @@ impl Material {
             Err(TlsError::InconsistentKeys(_)) => {
                 let certificate = self.certificate.name();
                 return Err(self.key.refuse(format_args!(
-                    "has a private key that does not belong to the (first) certificate in {certificate}"
+                    "contains a private key that does not match the first certificate in {certificate}"
                 )));
             }
             Err(error) => {
-                return Err(self.certificate.refuse(format_args!("has a certificate that is none: {error}")));
+                return Err(self.certificate.refuse(format_args!("contains an invalid certificate: {error}")));
             }
         }
         if is_exposed {
             // Used nevertheless: the key may have been read already, or the machine may have no
             // other users.
             let (setting, name) = (self.key.setting(), self.key.name());
-            log::warn!("setting {setting}: every user may read {name}, and the private key in it");
+            log::warn!("setting {setting}: every user may read {name}, which contains a private key");
         }
         for read in self.chain.iter().map(certificate::read) {
             if let Some(what) = untimely(&read, now) {
                 let (setting, name) = (self.certificate.setting(), self.certificate.name());
-                log::warn!("setting {setting}: the certificate of {} in {name} {what}", read.subject);
+                log::warn!(
+                    "setting {setting}: the certificate of {} in {name} {what}; using the certificate anyway",
+                    read.subject
+                );
             }
         }
         let certificate = Arc::new(certificate::read(&self.chain[0]));

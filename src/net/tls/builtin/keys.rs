@@ -17,7 +17,7 @@ pub(super) struct FoundKey {
 pub(super) fn find(text: &PemText, password: Option<&Password>) -> Result<Option<FoundKey>, Error> {
     if holds(text.bytes(), b"Proc-Type: 4,ENCRYPTED") {
         return Err(text.refuse(format_args!(
-            "has a private key encrypted in OpenSSL's old format; openssl pkcs8 -topk8 makes one of it that can be used"
+            "contains a private key encrypted in OpenSSL's old format; convert the key with openssl pkcs8 -topk8"
         )));
     }
     let mut found = Vec::new();
@@ -34,7 +34,7 @@ pub(super) fn find(text: &PemText, password: Option<&Password>) -> Result<Option
         found.push(FoundKey { key: decrypt(text, section, password)?, was_encrypted: true });
     }
     if found.len() > 1 {
-        return Err(text.refuse(format_args!("has {} private keys in it: which one is meant?", found.len())));
+        return Err(text.refuse(format_args!("contains {} private keys instead of one", found.len())));
     }
     Ok(found.pop())
 }
@@ -45,10 +45,10 @@ fn decrypt(text: &PemText, section: &[u8], password: Option<&Password>) -> Resul
     use pkcs8::der::SecretDocument;
 
     let Some(password) = password else {
-        return Err(text.refuse(format_args!("is encrypted: ssl_private_key_password has to be set")));
+        return Err(text.refuse(format_args!("is encrypted; set ssl_private_key_password")));
     };
     let garbage =
-        |error: &dyn std::fmt::Display| text.refuse(format_args!("has an encrypted key that is none: {error}"));
+        |error: &dyn std::fmt::Display| text.refuse(format_args!("contains an invalid encrypted key: {error}"));
     let section = std::str::from_utf8(section).map_err(|error| garbage(&error))?;
     let (_, document) = SecretDocument::from_pem(section).map_err(|error| garbage(&error))?;
     let info = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|error| garbage(&error))?;

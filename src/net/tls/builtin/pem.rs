@@ -55,7 +55,7 @@ impl PemText {
             }
         }
         if found.is_empty() {
-            return Err(self.refuse(format_args!("has no certificate in PEM")));
+            return Err(self.refuse(format_args!("contains no certificate in PEM")));
         }
         Ok(found)
     }
@@ -65,7 +65,7 @@ impl PemText {
         let sections = <(SectionKind, Vec<u8>)>::pem_slice_iter(&self.bytes);
         sections
             .collect::<Result<_, _>>()
-            .map_err(|error| self.refuse(format_args!("has a section that is no PEM: {error}")))
+            .map_err(|error| self.refuse(format_args!("contains a malformed PEM section: {error}")))
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

@@ -82,7 +82,9 @@ impl Shelf {
             let kind = entry.certified.key.algorithm();
             if !suites.iter().any(|suite| suite.usable_for_signature_algorithm(kind)) {
                 let whose = &entry.certificate.subject;
-                return Err(format!("none of them goes with the {kind:?} key of the certificate of {whose}"));
+                return Err(format!(
+                    "no selected cipher suite works with the {kind:?} key of the certificate of {whose}"
+                ));
             }
         }
         Ok(())

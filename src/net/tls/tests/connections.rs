@@ -191,13 +191,13 @@ fn a_client_that_leaves_ends_the_handshake() {
     let (tls, manner) = one();
     let (server, socket) = sockets(&tls);
     drop(socket);
-    assert_eq!(shake(&server), Handshake::Failed("the client has left".to_owned()));
+    assert_eq!(shake(&server), Handshake::Failed("the client closed the connection".to_owned()));
     let (server, mut socket) = sockets(&tls);
     manner.connection().write_tls(&mut socket).unwrap();
     assert!(server.wait(Interest::Read, PATIENCE).unwrap());
     assert_eq!(server.secure().unwrap().handshake(), Handshake::Read);
     socket.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(shake(&server), Handshake::Failed("the client has left".to_owned()));
+    assert_eq!(shake(&server), Handshake::Failed("the client closed the connection".to_owned()));
 }
 
 #[test]

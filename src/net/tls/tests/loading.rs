@@ -53,7 +53,7 @@ fn keys_may_be_encrypted() {
     let wrong = with(Some("plum".into()), "rsa.pem", Some("rsa.aes.key"));
     refuses(wrong, "setting ssl_private_key_password: does not decrypt the private key in \"", "rsa.aes.key\"");
     let none = with(None, "rsa.pem", Some("rsa.aes.key"));
-    refuses(none, "setting ssl_private_key: \"", "is encrypted: ssl_private_key_password has to be set");
+    refuses(none, "setting ssl_private_key: \"", "is encrypted; set ssl_private_key_password");
     let missing = with(Some(Password::from_file("no/such/file")), "rsa.pem", Some("rsa.aes.key"));
     refuses(missing, "setting ssl_private_key_password: cannot read \"no/such/file\": ", "(os error 2)");
     let text = fs::read_to_string(data("rsa.aes.key")).unwrap();
@@ -85,28 +85,28 @@ fn what_is_wrong_with_a_file_is_said_with_its_name_and_its_setting() {
         "missing\": No such file or directory (os error 2)",
     );
     refuses(options(folder.0.clone(), None), "setting ssl_certificate: cannot read \"", "Is a directory (os error 21)");
-    refuses(options(empty.clone(), None), "setting ssl_certificate: \"", "empty\" has no certificate in PEM");
+    refuses(options(empty.clone(), None), "setting ssl_certificate: \"", "empty\" contains no certificate in PEM");
     refuses(
         options(data("rsa.pkcs8.key"), None),
         "setting ssl_certificate: \"",
-        "rsa.pkcs8.key\" has no certificate in PEM",
+        "rsa.pkcs8.key\" contains no certificate in PEM",
     );
     refuses(options(garbage, None), "setting ssl_certificate: \"", "");
     refuses(options(no_certificate, key.clone()), "setting ssl_certificate: \"", "");
     refuses(options(rsa.clone(), Some(missing.clone())), "setting ssl_private_key: cannot read \"", "(os error 2)");
-    refuses(options(rsa.clone(), Some(empty)), "setting ssl_private_key: \"", "empty\" has no private key in PEM");
-    refuses(options(rsa.clone(), None), "setting ssl_private_key: \"", "rsa.pem\" has no private key in PEM");
+    refuses(options(rsa.clone(), Some(empty)), "setting ssl_private_key: \"", "empty\" contains no private key in PEM");
+    refuses(options(rsa.clone(), None), "setting ssl_private_key: \"", "rsa.pem\" contains no private key in PEM");
     refuses(
         options(rsa.clone(), Some(two_keys)),
         "setting ssl_private_key: \"",
-        "has 2 private keys in it: which one is meant?",
+        "contains 2 private keys instead of one",
     );
     refuses(
         options(rsa.clone(), Some(data("rsa.old.key"))),
         "setting ssl_private_key: \"",
-        "openssl pkcs8 -topk8 makes one of it that can be used",
+        "convert the key with openssl pkcs8 -topk8",
     );
-    let belongs = "has a private key that does not belong to the (first) certificate in";
+    let belongs = "contains a private key that does not match the first certificate in";
     refuses(
         options(rsa.clone(), Some(data("ec.pkcs8.key"))),
         "setting ssl_private_key: \"",
@@ -121,7 +121,11 @@ fn what_is_wrong_with_a_file_is_said_with_its_name_and_its_setting() {
         ..options(PathBuf::new(), None)
     };
     refuses(with_chain(Some(missing.clone())), "setting ssl_certificate_chain: cannot read \"", "(os error 2)");
-    refuses(with_chain(Some(data("ec.sec1.key"))), "setting ssl_certificate_chain: \"", "has no certificate in PEM");
+    refuses(
+        with_chain(Some(data("ec.sec1.key"))),
+        "setting ssl_certificate_chain: \"",
+        "contains no certificate in PEM",
+    );
     load(with_chain(Some(rsa.clone()))).unwrap();
 
     let with_sni = |certificate, private_key| Options {
@@ -129,9 +133,13 @@ fn what_is_wrong_with_a_file_is_said_with_its_name_and_its_setting() {
         ..options(rsa.clone(), key.clone())
     };
     refuses(with_sni(missing.clone(), None), "setting ssl_sni: cannot read \"", "(os error 2)");
-    refuses(with_sni(data("ec.pem"), None), "setting ssl_sni: \"", "ec.pem\" has no private key in PEM");
+    refuses(with_sni(data("ec.pem"), None), "setting ssl_sni: \"", "ec.pem\" contains no private key in PEM");
     let nameless = folder.both("nameless", &Authority::new("ca").issue(&[]));
-    refuses(with_sni(nameless, None), "setting ssl_sni: \"", "has no host name in it: nobody would be shown it");
+    refuses(
+        with_sni(nameless, None),
+        "setting ssl_sni: \"",
+        "names no host, so the server could never choose the certificate",
+    );
 
     let with_ca = |client_ca| Options {
         client_ca: Some(client_ca),
@@ -139,7 +147,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_name_and_its_setting() {
         ..options(rsa.clone(), key.clone())
     };
     refuses(with_ca(missing), "setting ssl_client_ca: cannot read \"", "(os error 2)");
-    refuses(with_ca(data("ec.sec1.key")), "setting ssl_client_ca: \"", "has no certificate in PEM");
+    refuses(with_ca(data("ec.sec1.key")), "setting ssl_client_ca: \"", "contains no certificate in PEM");
 }
 
 #[test]
@@ -154,21 +162,21 @@ fn ciphers_are_held_against_the_rest() {
     load(with("TLS_AES_128_GCM_SHA256", Version::Tls13)).unwrap();
     refuses(
         with("HIGH:nonsense", Version::Tls12),
-        "setting ssl_ciphers: \"nonsense\" is no cipher suite that is known; there is TLS_",
+        "setting ssl_ciphers: \"nonsense\" is not a known cipher suite; supported: TLS_",
         "",
     );
     let sole = with("ECDSA:!TLSv1.3", Version::Tls12);
     refuses(
         sole,
-        "setting ssl_ciphers: none of them goes with the RSA key of the certificate of C=CH,O=Orchard\\, Ltd,CN=rsa.test",
+        "setting ssl_ciphers: no selected cipher suite works with the RSA key of the certificate of C=CH,O=Orchard\\, Ltd,CN=rsa.test",
         "",
     );
     refuses(
         with("aRSA", Version::Tls13),
         "setting ssl_ciphers: \"aRSA\" names no suite of TLSv1.3",
-        "allows nothing else",
+        "the only version that ssl_min_version allows",
     );
-    let none = "setting ssl_ciphers: none of them is of TLSv1.3, which ssl_min_version asks for";
+    let none = "setting ssl_ciphers: no selected cipher suite is of TLSv1.3, which ssl_min_version requires";
     refuses(with("aRSA:!TLSv1.3", Version::Tls13), none, "");
 }
 
@@ -190,7 +198,7 @@ fn a_context_is_used_as_it_is_or_refused() {
     }
     refuses(
         context(&["h2", "http/1.1"]),
-        "setting ssl_context: offers a protocol by ALPN that this server does not speak",
+        "setting ssl_context: offers an ALPN protocol other than http/1.1 and http/1.0",
         "",
     );
     let Identity::Context(object) = context(&[]).identity else { panic!("no context") };
@@ -199,11 +207,11 @@ fn a_context_is_used_as_it_is_or_refused() {
     let hasty = Options { identity: Identity::Context(Arc::new(hasty)), ..context(&[]) };
     refuses(hasty, "setting ssl_context: accepts early data (0-RTT)", "");
     let stranger = Options { identity: Identity::Context(Arc::new(key)), ..context(&[]) };
-    refuses(stranger, "setting ssl_context: is no rustls::ServerConfig", "");
-    let complete = "would have no effect beside ssl_context, which is complete";
+    refuses(stranger, "setting ssl_context: is not a rustls::ServerConfig", "");
+    let complete = "has no effect together with ssl_context, which is complete";
     let ciphers = Options { ciphers: Some("HIGH".to_owned()), ..context(&[]) };
     refuses(ciphers, "setting ssl_ciphers: ", complete);
     refuses(Options { min_version: Version::Tls13, ..context(&[]) }, "setting ssl_min_version: ", complete);
     let broken = Made { pem: made.key.clone(), key: made.key.clone() };
-    refuses(in_memory(&broken), "setting ssl_context: its certificate has no certificate in PEM", "");
+    refuses(in_memory(&broken), "setting ssl_context: its certificate contains no certificate in PEM", "");
 }
