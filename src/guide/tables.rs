@@ -14,62 +14,62 @@
 //! |---|---|---|---|
 //! | `socket_host` | `127.0.0.1` | name | `0.0.0.0` or `::` for every address |
 //! | `socket_port` | `8080` | port | 0: the system chooses |
-//! | `socket_file` | | path | a Unix socket instead; `@name` for an abstract one |
-//! | `socket_mode` | `0660` | mode | who may write to its file may connect |
-//! | `socket_user` | | name | whom the file is given; a name or a number |
-//! | `socket_group` | | name | likewise |
-//! | `listen` | | addresses | instead of all these: `tcp://host:80`, `unix:/path`, `fd:3`, with commas |
-//! | `socket_queue_size` | `1024` | count | connections that the kernel keeps until they are accepted |
-//! | `reuse_port` | `false` | bool | several processes on one port |
-//! | `nodelay` | `true` | bool | `TCP_NODELAY` |
-//! | `socket_timeout` | `10` | seconds | stands in for the next four |
-//! | `header_timeout` | | seconds | a whole request head |
-//! | `body_timeout` | | seconds | each stretch of a request body |
-//! | `write_timeout` | | seconds | each stretch of an answer |
-//! | `handshake_timeout` | | seconds | a TLS handshake |
-//! | `keep_alive_timeout` | `75` | seconds | an idle connection between two requests |
-//! | `keep_alive_grace` | `0.002` | seconds | a worker waits for the next request of a connection that keeps it busy alone |
-//! | `linger_timeout` | `2` | seconds | input is discarded after an early answer |
-//! | `accepted_queue_timeout` | `10` | seconds | a request's wait for a worker, then 503 |
-//! | `shutdown_timeout` | `5` | seconds | running requests at a stop |
-//! | `max_request_header_size` | `512000` | bytes | request line and header section |
-//! | `max_request_target_size` | `8192` | bytes | request target |
-//! | `max_request_header_fields` | `100` | count | field lines |
-//! | `max_request_body_size` | `104857600` | bytes | content |
-//! | `body_buffer_size` | `65536` | bytes | content received before the handler runs, without a thread |
-//! | `max_parked_size` | `268435456` | bytes | answers that wait for slow clients without a thread, and requests |
-//! | `max_drain_size` | `65536` | bytes | unread content dropped so as to keep the connection |
-//! | `max_linger_size` | `268435456` | bytes | input dropped after an early answer |
-//! | `minimum_rate` | `240` | bytes | a second, from or to a peer that is waited for |
-//! | `max_connections` | | count | connections open at a time, else as descriptors allow, up to 65536; then the longest silent or idle is closed, or 503 |
-//! | `keep_alive_conn_limit` | `-1` | count | connections idle at a time; then the longest idle is closed |
-//! | `max_upgraded` | `1024` | count | connections that have left HTTP, each with a thread; then 503 |
-//! | `thread_pool` | `10` | count | workers that are always there |
-//! | `thread_pool_max` | `256` | count | workers that there may be |
-//! | `thread_idle_timeout` | `10` | seconds | a worker above `thread_pool` without work |
-//! | `thread_stack_size` | `2097152` | bytes | stack of a worker |
-//! | `accepted_queue_size` | `1024` | count | requests that wait for a worker |
-//! | `protocol_version` | `HTTP/1.1` | name | or `HTTP/1.0`, which also limits what is used |
-//! | `software` | | name | the `Server` field |
-//! | `header_overflow_status` | `431` | status | or 413 |
-//! | `ssl_certificate` | | path | PEM, its chain may follow in it: TLS and nothing else; read again at SIGHUP or by `reload_tls` |
-//! | `ssl_certificate_chain` | | path | PEM, sent after it |
-//! | `ssl_private_key` | | path | PEM; else it is in the certificate's file |
-//! | `ssl_private_key_password` | | password | of encrypted keys, or `file:` and a path |
-//! | `ssl_sni` | | paths | `a.pem:a.key,b.pem`, each for the names in it |
-//! | `ssl_ciphers` | | name | OpenSSL's and IANA's names, the best first |
-//! | `ssl_min_version` | `TLSv1.2` | name | or `TLSv1.3` |
-//! | `ssl_client_ca` | | path | PEM, what clients' certificates must lead to |
-//! | `ssl_verify_mode` | | name | `none`, `optional`, `required` (with `ssl_client_ca` the default) |
-//! | `ssl_module` | `builtin` | name | rustls, or what `tls::register` has made known |
-//! | `peercreds` | `false` | bool | who connects to a Unix socket: process, user, group |
-//! | `peercreds_resolve` | `false` | bool | and their names, when asked |
-//! | `proxy_protocol` | `false` | bool | each connection begins with a PROXY header, version 1 or 2 |
-//! | `trusted_proxies` | | names | addresses, networks or `unix`, with commas; all others are not believed |
-//! | `trusted_proxy_count` | `1` | count | proxies of these that a request passes |
-//! | `trusted_proxy_headers` | | names | what they are believed: fields that they set, whatever the client sends |
-//! | `statistics` | `false` | bool | measure how long requests take; the rest is counted in any case |
-//! | `wsgi_version` | `1.0` | version | how `Server::wsgi` reads text: each byte a character, or UTF-8 (`u.0`) |
+//! | `socket_file` | | path | a Unix socket instead of TCP; `@name` for an abstract socket |
+//! | `socket_mode` | `0660` | mode | permissions of the Unix socket; clients need write access |
+//! | `socket_user` | | name | user that owns the Unix socket, by name or number |
+//! | `socket_group` | | name | group that owns the Unix socket |
+//! | `listen` | | addresses | instead of the above: `tcp://host:80,unix:/path,fd:3` |
+//! | `socket_queue_size` | `1024` | count | backlog: connections that the kernel queues until accepted |
+//! | `reuse_port` | `false` | bool | let several processes listen on one port |
+//! | `nodelay` | `true` | bool | send small packets at once (`TCP_NODELAY`) |
+//! | `socket_timeout` | `10` | seconds | default of the next four |
+//! | `header_timeout` | | seconds | limit for receiving a whole request head |
+//! | `body_timeout` | | seconds | longest stall while receiving a request body |
+//! | `write_timeout` | | seconds | longest stall while sending an answer |
+//! | `handshake_timeout` | | seconds | limit for a whole TLS handshake |
+//! | `keep_alive_timeout` | `75` | seconds | longest idle time between two requests |
+//! | `keep_alive_grace` | `0.002` | seconds | how long a worker waits for the next request itself; 0: not at all |
+//! | `linger_timeout` | `2` | seconds | limit for discarding input after an early answer |
+//! | `accepted_queue_timeout` | `10` | seconds | longest wait of a request for a worker, then 503; 0: no wait if the queue is full |
+//! | `shutdown_timeout` | `5` | seconds | time for requests in progress at a stop; 0: cut at once |
+//! | `max_request_header_size` | `512000` | bytes | largest request head: request line and header section |
+//! | `max_request_target_size` | `8192` | bytes | longest request target |
+//! | `max_request_header_fields` | `100` | count | most field lines in a request head |
+//! | `max_request_body_size` | `104857600` | bytes | largest content of a request, then 413 |
+//! | `body_buffer_size` | `65536` | bytes | content received before the handler runs, without a thread; 0: none |
+//! | `max_parked_size` | `268435456` | bytes | memory for parked answers, and as much again for partial requests |
+//! | `max_drain_size` | `65536` | bytes | most unread content to discard to keep a connection open |
+//! | `max_linger_size` | `268435456` | bytes | most input to discard after an early answer |
+//! | `minimum_rate` | `240` | bytes | slowest transfer rate tolerated, bytes per second; -1: any rate |
+//! | `max_connections` | | count | most open connections; unset: as descriptors allow, to 65536. Above, the connection silent or idle for longest is closed, else the new one gets 503 |
+//! | `keep_alive_conn_limit` | `-1` | count | most idle connections; above, the connection idle for longest is closed |
+//! | `max_upgraded` | `1024` | count | most upgraded connections, each with a thread; then 503 |
+//! | `thread_pool` | `10` | count | least number of worker threads |
+//! | `thread_pool_max` | `256` | count | most worker threads |
+//! | `thread_idle_timeout` | `10` | seconds | idle time after which a worker above `thread_pool` ends |
+//! | `thread_stack_size` | `2097152` | bytes | stack size of each worker thread |
+//! | `accepted_queue_size` | `1024` | count | most requests waiting for a worker, then 503 |
+//! | `protocol_version` | `HTTP/1.1` | name | highest protocol version: `HTTP/1.1` or `HTTP/1.0` |
+//! | `software` | | name | value of the `Server` field; unset: no such field |
+//! | `header_overflow_status` | `431` | status | status for a request head over a limit: 431 or 413 |
+//! | `ssl_certificate` | | path | PEM, optionally with the chain; turns TLS on. Reloaded at SIGHUP or by `reload_tls` |
+//! | `ssl_certificate_chain` | | path | PEM of intermediate certificates |
+//! | `ssl_private_key` | | path | PEM; unset: in the certificate's file |
+//! | `ssl_private_key_password` | | password | password of an encrypted private key, or `file:PATH` to read it from |
+//! | `ssl_sni` | | paths | more certificates, chosen by host name (SNI): `a.pem:a.key,b.pem` |
+//! | `ssl_ciphers` | | name | allowed cipher suites by OpenSSL's or IANA's names, best first |
+//! | `ssl_min_version` | `TLSv1.2` | name | lowest TLS version: `TLSv1.2` or `TLSv1.3` |
+//! | `ssl_client_ca` | | path | PEM of the authorities that sign client certificates |
+//! | `ssl_verify_mode` | | name | client certificates: `none`, `optional`, `required` (default with `ssl_client_ca`) |
+//! | `ssl_module` | `builtin` | name | TLS adapter: `builtin` (rustls), or a name given to `tls::register` |
+//! | `peercreds` | `false` | bool | read process, user and group of each client of a Unix socket |
+//! | `peercreds_resolve` | `false` | bool | resolve the names of the user and group on demand |
+//! | `proxy_protocol` | `false` | bool | expect a PROXY header, version 1 or 2, on each connection |
+//! | `trusted_proxies` | | names | trusted proxies: addresses, networks or `unix`, separated by commas |
+//! | `trusted_proxy_count` | `1` | count | number of trusted proxies that a request passes |
+//! | `trusted_proxy_headers` | | names | trusted fields: those that the proxies set or replace in every request |
+//! | `statistics` | `false` | bool | measure request and work times; counters are always on |
+//! | `wsgi_version` | `1.0` | version | text of `Server::wsgi`: one character per byte (`1.0`), UTF-8 (`u.0`), or a registered version |
 //!
 //! ## The program
 //!
@@ -81,19 +81,19 @@
 //!
 //! | setting | default | |
 //! |---|---|---|
-//! | `directory` | `.` | what is served |
+//! | `directory` | `.` | directory to serve |
 //! | `dotfiles` | `false` | serve names that begin with a dot |
-//! | `listing` | `true` | list directories |
-//! | `quiet` | `false` | show only what is wrong |
-//! | `access_log` | | file for requests; with `user` or `group` it is theirs to open |
-//! | `access_log_format` | `combined` | or `common`, or `json`: an object a line, with the time it took |
-//! | `pid_file` | | one process at a time holds it; its owner alone can read it; removed at the end |
-//! | `user` | | whom to become between the bind and the first client; supplementary groups are given up |
-//! | `group` | | which group to be in then, instead of the user's |
-//! | `umask` | | what new files are not to allow: `027` |
-//! | `ssl_self_signed` | `false` | TLS with a certificate made on the spot, for development |
-//! | `statistics_path` | `/statistics` | where `--statistics` shows them; empty for nowhere |
-//! | `statistics_access` | `local` | or `all`: who sees them there |
+//! | `listing` | `true` | list directories without `index.html` |
+//! | `quiet` | `false` | print addresses, warnings and errors only, not requests |
+//! | `access_log` | | file for requests; with `user` or `group`, opened with their rights |
+//! | `access_log_format` | `combined` | `common`, `combined` or `json` (one object per line, with the duration) |
+//! | `pid_file` | | file for the process id: locked while the program runs, readable by its owner only, removed at the end |
+//! | `user` | | user to switch to after the bind, before the first client; supplementary groups are dropped |
+//! | `group` | | group to switch to, instead of the user's own |
+//! | `umask` | | permissions to withhold from new files, such as `027` |
+//! | `ssl_self_signed` | `false` | serve TLS with a certificate made for this run; for development |
+//! | `statistics_path` | `/statistics` | path of the page that `--statistics` adds; empty: no page |
+//! | `statistics_access` | `local` | clients allowed to see the page: `local` or `all` |
 //!
 //! ## Defaults that differ from CherryPy's
 //!
@@ -101,14 +101,14 @@
 //!
 //! | setting | drupe | CherryPy | why |
 //! |---|---|---|---|
-//! | `socket_queue_size` | `1024` | `5` | a small burst would be turned away |
-//! | `accepted_queue_size` | `1024` | `-1` | a queue without a bound is memory without a bound |
+//! | `socket_queue_size` | `1024` | `5` | 5 refuses a small burst of clients |
+//! | `accepted_queue_size` | `1024` | `-1` | an unbounded queue is unbounded memory |
 //! | `thread_pool_max` | `256` | `-1` | each thread is memory |
-//! | `max_connections` | | `-1` | no such limit there; here as many as descriptors allow |
+//! | `max_connections` | | `-1` | CherryPy has no such limit; drupe allows as many as descriptors do |
 //! | `keep_alive_timeout` | `75` | `10` | shorter than a load balancer's 60 s, it makes the balancer answer 502 |
 //! | `header_overflow_status` | `431` | `413` | RFC 6585 has a status for it |
-//! | `max_request_target_size` | `8192` | `65534` | no such limit there; the most that is possible |
-//! | `max_request_header_fields` | `100` | `1024` | no such limit there; the most that is possible |
+//! | `max_request_target_size` | `8192` | `65534` | CherryPy has no such limit; the largest possible value |
+//! | `max_request_header_fields` | `100` | `1024` | CherryPy has no such limit; the largest possible value |
 //!
 //! ## Status codes
 //!
@@ -117,14 +117,14 @@
 //!
 //! | status | when | setting |
 //! |---|---|---|
-//! | 400 | malformed or ambiguous; in clear where TLS is spoken | |
+//! | 400 | malformed or ambiguous request; plain HTTP on a TLS port | |
 //! | 405 | CONNECT | |
 //! | 408 | head or content too late | `header_timeout`, `body_timeout`, `minimum_rate` |
 //! | 413 | content too large; more than 16 KiB of chunk extensions | `max_request_body_size` |
 //! | 414 | request target too long | `max_request_target_size` |
 //! | 417 | an expectation other than `100-continue` | |
 //! | 431 | head or trailers too large; trailers also above 16 KiB | `max_request_header_size`, `max_request_header_fields` |
-//! | 500 | the handler panicked, or its framing makes no message | |
-//! | 501 | a transfer coding before `chunked`; a method longer than any | |
-//! | 503 | the request waited too long for a worker or there is one connection too many (with TLS it is closed), or no room is left for large heads, or for another upgrade; with `Retry-After` | `accepted_queue_size`, `accepted_queue_timeout`, `max_connections`, `max_parked_size`, `max_upgraded` |
-//! | 505 | neither HTTP/1.0 nor HTTP/1.1 | |
+//! | 500 | the handler panicked, or set invalid framing fields | |
+//! | 501 | a transfer coding before `chunked`; a method of more than 32 bytes | |
+//! | 503 | a limit of load is reached: the wait for a worker, connections (with TLS closed instead), memory for large heads, or upgrades; with `Retry-After` | `accepted_queue_size`, `accepted_queue_timeout`, `max_connections`, `max_parked_size`, `max_upgraded` |
+//! | 505 | a version other than HTTP/1.0 and HTTP/1.1 | |

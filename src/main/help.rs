@@ -82,13 +82,13 @@ Serves a directory over HTTP.
 Usage: drupe [OPTIONS] [DIR]
        drupe check [OPTIONS] [FILE]
 
-DIR is what to serve; without it, the current directory. Nothing outside of it
-can be reached, nor, unless asked for, a name that begins with a dot.
+Serves DIR, by default the current directory. Clients cannot reach files outside
+of DIR. Names that begin with a dot are hidden unless --dotfiles is set.
 
-check prints what FILE, the environment and the options make of the settings,
-and where each value comes from, and starts nothing.
+drupe check prints the settings that result from FILE, the environment and the
+options, with the origin of each value, and exits.
 
-Options, with the value each has if not set in brackets:
+Options, with their defaults in brackets:
 ";
 
 /// The options without a setting.
@@ -99,28 +99,30 @@ const OPTIONS: &[(&str, &str)] = &[
 ];
 
 const SETTINGS: &str = "
-Settings. Sizes may end in K, M or G. What is --socket-port 80 here may also be
-DRUPE_SOCKET_PORT=80 in the environment, which a flag goes before, or
+Settings. Sizes may end in K, M or G. An option overrides a variable, and a
+variable overrides the file:
 
-  [server]
+  --socket-port 80                  an option
+  DRUPE_SOCKET_PORT=80              an environment variable
+  [server]                          the settings file (--config, DRUPE_CONFIG)
   socket_port = 80
 
-in the file, which both go before. What stands above is in a table [drupe]
-there, and its variables are DRUPE_QUIET and so on; DRUPE_CONFIG is the file.
-SIGHUP has all of it read again; what needs a restart is named.
+The options above are in the table [drupe] of the file, and have variables such
+as DRUPE_QUIET. SIGHUP reloads the settings and names each changed setting that
+needs a restart.
 ";
 
 const TAIL: &str = "
 Examples:
-  drupe                                   this directory, for this machine alone
-  drupe --socket-host 0.0.0.0 public      public, for everybody on the network
-  drupe --socket-port 0 --quiet public    at a port the system chooses
-  drupe --socket-file www.sock public     over a Unix socket
-  drupe --listen 'fd:*' public            at what systemd has opened
-  drupe --ssl-self-signed                 this directory over TLS, to try it
-  drupe --config /etc/drupe.toml          as the file says
-  drupe check /etc/drupe.toml             show what that is
+  drupe                                   serve this directory to this machine
+  drupe --socket-host 0.0.0.0 public      serve public to the network
+  drupe --socket-port 0 --quiet public    let the system choose the port
+  drupe --socket-file www.sock public     serve over a Unix socket
+  drupe --listen 'fd:*' public            use the sockets of systemd
+  drupe --ssl-self-signed                 try TLS
+  drupe --config /etc/drupe.toml          read settings from a file
+  drupe check /etc/drupe.toml             show the resulting settings
 
-Exit status: 0 stopped on request, 1 cannot start or serve, 2 wrong argument or
-setting.
+Exit status: 0 stopped on request, 1 cannot start or serve, 2 invalid argument
+or setting.
 ";

@@ -20,7 +20,7 @@ pub(super) struct OwnRow {
 }
 
 pub(super) const TABLE: &[OwnRow] = &[
-    OwnRow { name: "directory", unit: "PATH", default: ".", help: "what to serve, as DIR" },
+    OwnRow { name: "directory", unit: "PATH", default: ".", help: "directory to serve, as DIR" },
     OwnRow { name: "dotfiles", unit: "BOOL", default: "false", help: "serve names that begin with a dot" },
     OwnRow {
         name: "listing",
@@ -32,41 +32,51 @@ pub(super) const TABLE: &[OwnRow] = &[
         name: "quiet",
         unit: "BOOL",
         default: "false",
-        help: "show no requests, only where it serves and what is wrong",
+        help: "print addresses, warnings and errors only, not requests",
     },
     OwnRow {
         name: "access_log",
         unit: "PATH",
         default: "",
-        help: "file for requests instead of showing them; opened anew on SIGUSR1 and SIGHUP",
+        help: "file for requests, instead of standard error; reopened at SIGUSR1 and SIGHUP",
     },
-    OwnRow { name: "access_log_format", unit: "NAME", default: "combined", help: "common, combined or json" },
+    OwnRow {
+        name: "access_log_format",
+        unit: "NAME",
+        default: "combined",
+        help: "format of the access log: common, combined or json",
+    },
     OwnRow {
         name: "pid_file",
         unit: "PATH",
         default: "",
-        help: "file for the number of the process, held by one at a time",
+        help: "file for the process id, locked while the program runs",
     },
-    OwnRow { name: "user", unit: "NAME", default: "", help: "whom to become once the addresses are bound" },
-    OwnRow { name: "group", unit: "NAME", default: "", help: "which group to be in then, instead of the user's" },
-    OwnRow { name: "umask", unit: "MODE", default: "", help: "what new files are not to allow" },
+    OwnRow { name: "user", unit: "NAME", default: "", help: "user to switch to once the addresses are bound" },
+    OwnRow { name: "group", unit: "NAME", default: "", help: "group to switch to, instead of the user's own" },
+    OwnRow {
+        name: "umask",
+        unit: "MODE",
+        default: "",
+        help: "permissions to withhold from new files, in octal, such as 027",
+    },
     OwnRow {
         name: "ssl_self_signed",
         unit: "BOOL",
         default: "false",
-        help: "speak TLS with a key and a certificate made for this run, for development",
+        help: "serve TLS with a key and certificate made for this run; for development",
     },
     OwnRow {
         name: "statistics_path",
         unit: "NAME",
         default: "/statistics",
-        help: "where --statistics shows them, in front of the directory; empty for nowhere",
+        help: "path of the page that --statistics adds; empty: no page",
     },
     OwnRow {
         name: "statistics_access",
         unit: "NAME",
         default: "local",
-        help: "who sees them there: local (Unix sockets and this machine) or all",
+        help: "clients allowed to see the page: local (this machine, Unix sockets) or all",
     },
 ];
 

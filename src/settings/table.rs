@@ -109,78 +109,78 @@ table! {
     "listening" {
         socket_host: OneName = "host name or IP address to listen on; 0.0.0.0 or :: for all";
         socket_port: Port = "TCP port to listen on; 0 lets the system choose";
-        socket_file: Unset<SocketPath> = "Unix socket to listen on instead; @NAME: an abstract one";
+        socket_file: Unset<SocketPath> = "Unix socket to listen on instead; @NAME for an abstract socket";
         socket_mode: Mode = "permissions of the Unix socket, in octal";
-        socket_user: Unset<OneName> = "name or number of the user whom the Unix socket is given";
-        socket_group: Unset<OneName> = "name or number of the group whom the Unix socket is given";
-        listen: Addresses = "tcp://HOST:PORT, unix:PATH, fd:3, with commas, instead of all these";
-        socket_queue_size: Count<u32> = "connections that the kernel keeps until they are accepted";
+        socket_user: Unset<OneName> = "user that owns the Unix socket, by name or number; empty: the server's";
+        socket_group: Unset<OneName> = "group that owns the Unix socket, by name or number; empty: the server's";
+        listen: Addresses = "addresses instead of the above: tcp://HOST:PORT,unix:PATH,fd:3";
+        socket_queue_size: Count<u32> = "backlog: connections that the kernel queues until accepted";
         reuse_port: Bool = "let several processes listen on the same port";
-        nodelay: Bool = "send small answers without waiting for more";
+        nodelay: Bool = "send small packets at once (TCP_NODELAY)";
     }
     "time limits" {
-        socket_timeout: Seconds = "for a peer, wherever no other time limit is set";
-        header_timeout: Unset<Seconds> = "for a whole request head; empty: socket_timeout";
-        body_timeout: Unset<Seconds> = "for each stretch of a request body; empty: socket_timeout";
-        write_timeout: Unset<Seconds> = "for each stretch of an answer; empty: socket_timeout";
-        handshake_timeout: Unset<Seconds> = "for a TLS handshake; empty: socket_timeout";
-        keep_alive_timeout: Seconds = "for an idle connection between two requests";
-        keep_alive_grace: Seconds = "for a worker to wait for a connection's next request; 0: not at all";
-        linger_timeout: Seconds = "for discarding input after an early answer";
-        accepted_queue_timeout: Seconds = "for a request to wait for a worker before a 503; 0: none if full";
-        shutdown_timeout: Seconds = "for running requests to end when the server stops; 0: cut at once";
+        socket_timeout: Seconds = "limit of each wait for a client that has no limit of its own below";
+        header_timeout: Unset<Seconds> = "limit for receiving a whole request head; empty: socket_timeout";
+        body_timeout: Unset<Seconds> = "longest stall while receiving a request body; empty: socket_timeout";
+        write_timeout: Unset<Seconds> = "longest stall while sending an answer; empty: socket_timeout";
+        handshake_timeout: Unset<Seconds> = "limit for a whole TLS handshake; empty: socket_timeout";
+        keep_alive_timeout: Seconds = "longest idle time between two requests of a connection";
+        keep_alive_grace: Seconds = "how long a worker waits for the next request itself; 0: not at all";
+        linger_timeout: Seconds = "limit for discarding input after an early answer";
+        accepted_queue_timeout: Seconds = "longest wait of a request for a worker, then 503; 0: no wait if full";
+        shutdown_timeout: Seconds = "time for requests in progress at a stop; 0: cut at once";
     }
     "size limits" {
-        max_request_header_size: Bytes<usize> = "request line and header section together";
-        max_request_target_size: Bytes<usize> = "request target";
-        max_request_header_fields: Count<usize> = "field lines of a request";
-        max_request_body_size: Unlimited<Bytes<u64>> = "content of a request; -1: no limit";
-        body_buffer_size: Bytes<usize> = "content that is received before the handler runs; 0: none";
-        max_parked_size: Unlimited<Bytes<u64>> = "answers that wait for slow clients without a thread, and requests; -1: no limit";
-        max_drain_size: Bytes<u64> = "unread content that is dropped so as to keep a connection";
-        max_linger_size: Bytes<u64> = "input that is dropped after an early answer";
-        minimum_rate: Unlimited<Bytes<u64>> = "a second that a peer must move to be waited for; -1: any";
+        max_request_header_size: Bytes<usize> = "largest request head: request line and header section";
+        max_request_target_size: Bytes<usize> = "longest request target";
+        max_request_header_fields: Count<usize> = "most field lines in a request head";
+        max_request_body_size: Unlimited<Bytes<u64>> = "largest content of a request, then 413; -1: no limit";
+        body_buffer_size: Bytes<usize> = "content received before the handler runs; 0: none";
+        max_parked_size: Unlimited<Bytes<u64>> = "memory for parked answers, and as much for partial requests; -1: no limit";
+        max_drain_size: Bytes<u64> = "most unread content to discard to keep a connection open";
+        max_linger_size: Bytes<u64> = "most input to discard after an early answer";
+        minimum_rate: Unlimited<Bytes<u64>> = "slowest transfer rate tolerated, bytes per second; -1: any rate";
     }
     "threads and queues" {
-        max_connections: Automatic = "that may be open; empty: as descriptors allow, to 65536; -1: no limit";
-        keep_alive_conn_limit: Unlimited<Count<usize>> = "connections that may be idle at a time; -1: no limit";
-        max_upgraded: Unlimited<Count<usize>> = "connections that may have left HTTP at a time; -1: no limit";
-        thread_pool: Count<usize> = "worker threads that are always there";
-        thread_pool_max: Unlimited<Count<usize>> = "worker threads that there may be; -1: no limit";
-        thread_idle_timeout: Seconds = "after which a worker thread that is not needed ends";
-        thread_stack_size: Bytes<usize> = "stack of each worker thread";
-        accepted_queue_size: Unlimited<Count<usize>> = "requests that wait for a worker thread; -1: no limit";
+        max_connections: Automatic = "most open connections; empty: as descriptors allow, to 65536; -1: no limit";
+        keep_alive_conn_limit: Unlimited<Count<usize>> = "most idle connections; -1: no limit";
+        max_upgraded: Unlimited<Count<usize>> = "most upgraded connections (WebSocket), then 503; -1: no limit";
+        thread_pool: Count<usize> = "least number of worker threads";
+        thread_pool_max: Unlimited<Count<usize>> = "most worker threads; -1: no limit";
+        thread_idle_timeout: Seconds = "idle time after which a worker above thread_pool ends";
+        thread_stack_size: Bytes<usize> = "stack size of each worker thread";
+        accepted_queue_size: Unlimited<Count<usize>> = "most requests waiting for a worker, then 503; -1: no limit";
     }
     "answers" {
-        protocol_version: OneName = "HTTP/1.1 or HTTP/1.0";
-        software: Unset<OneName> = "value of the Server field; empty: no such field";
-        header_overflow_status: Status = "answer to a request head that is too large, 431 or 413";
+        protocol_version: OneName = "highest protocol version: HTTP/1.1 or HTTP/1.0";
+        software: Unset<OneName> = "value of the Server field; empty: no Server field";
+        header_overflow_status: Status = "status for a request head over a limit: 431 or 413";
     }
     "TLS" {
         ssl_certificate: Unset<Path> = "PEM file of the server's certificate; empty: no TLS";
-        ssl_certificate_chain: Unset<Path> = "PEM file of certificates to send after it";
-        ssl_private_key: Unset<Path> = "PEM file of its private key; empty: in the certificate's file";
-        ssl_private_key_password: Unset<Secret> = "of an encrypted private key, or file: and the file it is in";
-        ssl_sni: Certificates = "further certificates for the names in them, as in a.pem:a.key,b.pem";
-        ssl_ciphers: Unset<OneName> = "cipher suites that may be used, best first; empty: all safe ones";
-        ssl_min_version: OneName = "least version of TLS, TLSv1.2 or TLSv1.3";
-        ssl_client_ca: Unset<Path> = "PEM file of what clients' certificates must lead to";
-        ssl_verify_mode: Unset<OneName> = "none, optional or required; empty: required with ssl_client_ca";
-        ssl_module: OneName = "TLS adapter, builtin or one that a program has registered";
+        ssl_certificate_chain: Unset<Path> = "PEM file of intermediate certificates";
+        ssl_private_key: Unset<Path> = "PEM file of the private key; empty: in the certificate's file";
+        ssl_private_key_password: Unset<Secret> = "password of an encrypted private key, or file:PATH to read it from";
+        ssl_sni: Certificates = "more certificates, chosen by host name (SNI), such as a.pem:a.key,b.pem";
+        ssl_ciphers: Unset<OneName> = "allowed cipher suites, best first; empty: all safe suites";
+        ssl_min_version: OneName = "lowest TLS version: TLSv1.2 or TLSv1.3";
+        ssl_client_ca: Unset<Path> = "PEM file of authorities that sign client certificates";
+        ssl_verify_mode: Unset<OneName> = "client certificates: none, optional, required (empty with ssl_client_ca)";
+        ssl_module: OneName = "TLS adapter: builtin, or the name of a registered adapter";
     }
     "identity" {
-        peercreds: Bool = "find out who is at the other end of a Unix socket";
-        peercreds_resolve: Bool = "find the names of that user and group, when asked";
+        peercreds: Bool = "read process, user and group of each client of a Unix socket";
+        peercreds_resolve: Bool = "resolve the names of the user and group on demand";
     }
     "proxies in front" {
-        proxy_protocol: Bool = "each connection begins with a PROXY header, version 1 or 2";
-        trusted_proxies: NameList = "addresses, networks or unix, with commas; all others are not believed";
-        trusted_proxy_count: Count<usize> = "proxies of these that a request passes";
-        trusted_proxy_headers: NameList = "forwarded, or x-forwarded-for, x-forwarded-proto, x-forwarded-host";
+        proxy_protocol: Bool = "expect a PROXY header, version 1 or 2, on each connection";
+        trusted_proxies: NameList = "trusted proxies: addresses, networks or unix, separated by commas";
+        trusted_proxy_count: Count<usize> = "number of trusted proxies that a request passes";
+        trusted_proxy_headers: NameList = "trusted fields: forwarded, or x-forwarded-for, -proto and -host";
     }
     "other" {
-        statistics: Bool = "measure how long requests take, beside what is counted in any case";
-        wsgi_version: GatewayVersion = "version of the WSGI-style gateway: 1.0, u.0 or one of the program's own";
+        statistics: Bool = "measure request and work times; counters are always on";
+        wsgi_version: GatewayVersion = "version of the WSGI-style gateway: 1.0, u.0 or a registered version";
     }
 }
 

@@ -24,58 +24,70 @@ pub(super) fn text(of: &Statistics) -> String {
 
 fn connections(page: &mut Page, of: &Statistics) {
     page.gauge("run_time_seconds", "Time since the start.", of.run_time.as_secs_f64());
-    page.gauge("measuring", "Whether request and work times are measured.", u64::from(of.enabled));
+    page.gauge("measuring", "1 while request and work times are measured, else 0.", u64::from(of.enabled));
     page.counter("accepts_total", "Connections accepted.", of.accepts);
-    page.counter("socket_errors_total", "Errors of the system while accepting.", of.socket_errors);
-    page.counter("turned_away_total", "Connections that found no room: answered 503 or closed.", of.turned_away);
-    page.counter("proxy_refused_total", "Connections without a sound PROXY header.", of.proxy_refused);
-    page.counter("handshakes_failed_total", "TLS handshakes that came to nothing.", of.handshakes_failed);
+    page.counter("socket_errors_total", "Accepts that failed.", of.socket_errors);
+    page.counter(
+        "turned_away_total",
+        "Connections and requests turned away under load: answered 503 or closed.",
+        of.turned_away,
+    );
+    page.counter(
+        "proxy_refused_total",
+        "Connections closed for a missing or malformed PROXY header.",
+        of.proxy_refused,
+    );
+    page.counter("handshakes_failed_total", "TLS handshakes that failed.", of.handshakes_failed);
     page.gauge("connections", "Connections open.", of.connections);
-    page.gauge("connections_queued", "Connections that wait for a worker.", of.queue);
-    page.gauge("connections_parked", "Connections that wait for their client, without a worker.", of.parked);
-    page.head("parked_bytes", "Memory that waiting connections hold, bounded by max_parked_size each.", "gauge");
+    page.gauge("connections_queued", "Connections whose request waits for a worker.", of.queue);
+    page.gauge("connections_parked", "Connections parked: they wait for their client without a worker.", of.parked);
+    page.head(
+        "parked_bytes",
+        "Memory of parked answers and of partial requests, each bounded by max_parked_size.",
+        "gauge",
+    );
     page.sample("parked_bytes", &[("of", "answers")], of.parked_answer_bytes);
     page.sample("parked_bytes", &[("of", "requests")], of.parked_request_bytes);
-    page.gauge("connections_upgraded", "Connections that have left HTTP.", of.upgraded);
+    page.gauge("connections_upgraded", "Upgraded connections, such as WebSocket.", of.upgraded);
 }
 
 fn requests(page: &mut Page, of: &Statistics) {
-    page.head("requests_total", "Requests, by who was to answer; each is counted once.", "counter");
+    page.head("requests_total", "Requests, by the side that answers: the handler or the server.", "counter");
     page.sample("requests_total", &[("by", "handler")], of.requests);
     page.sample("requests_total", &[("by", "server")], of.refused.saturating_sub(of.overruled));
-    page.gauge("requests_in_progress", "Requests that handlers have yet to answer.", of.in_progress());
+    page.gauge("requests_in_progress", "Requests in handlers.", of.in_progress());
     page.head("responses_total", "Final answers by the class of their status.", "counter");
     for (class, count) in of.answers.by_class() {
         page.sample("responses_total", &[("class", class)], count);
     }
-    page.counter("responses_broken_off_total", "Answers that broke off.", of.broken_off);
+    page.counter("responses_broken_off_total", "Answers cut before their end.", of.broken_off);
     page.counter("requests_refused_total", "Requests that the server refused.", of.refused);
     page.counter("panics_total", "Handlers and bodies that panicked.", of.panics);
-    page.head("timeouts_total", "What was waited for and did not come in time.", "counter");
+    page.head("timeouts_total", "Timeouts, by kind.", "counter");
     for (kind, count) in of.timeouts.by_name() {
         page.sample("timeouts_total", &[("kind", kind)], count);
     }
 }
 
 fn bytes(page: &mut Page, of: &Statistics) {
-    page.counter("received_bytes_total", "Bytes received; with TLS inside of it.", of.bytes_read);
-    page.counter("sent_bytes_total", "Bytes sent; with TLS inside of it.", of.bytes_written);
+    page.counter("received_bytes_total", "Bytes received, with TLS after decryption.", of.bytes_read);
+    page.counter("sent_bytes_total", "Bytes sent, with TLS before encryption.", of.bytes_written);
     page.counter("content_received_bytes_total", "Bytes of content of requests.", of.content_read);
     page.counter("content_sent_bytes_total", "Bytes of content of answers.", of.content_written);
-    page.counter("tls_received_bytes_total", "Bytes received of TLS itself.", of.tls_bytes_read);
-    page.counter("tls_sent_bytes_total", "Bytes sent of TLS itself.", of.tls_bytes_written);
+    page.counter("tls_received_bytes_total", "Bytes received by TLS, encrypted.", of.tls_bytes_read);
+    page.counter("tls_sent_bytes_total", "Bytes sent by TLS, encrypted.", of.tls_bytes_written);
 }
 
 fn workers(page: &mut Page, of: &Statistics) {
     page.head("workers", "Worker threads.", "gauge");
     page.sample("workers", &[("state", "busy")], of.threads.saturating_sub(of.threads_idle));
     page.sample("workers", &[("state", "idle")], of.threads_idle);
-    page.counter("work_seconds_total", "Time that workers have spent on requests.", of.work_time.as_secs_f64());
+    page.counter("work_seconds_total", "Time that workers spent on requests.", of.work_time.as_secs_f64());
 }
 
 fn durations(page: &mut Page, of: &Statistics) {
     let name = "request_duration_seconds";
-    page.head(name, "Time from a whole request head until its answer is out.", "histogram");
+    page.head(name, "Time from the end of the request head to the end of the answer.", "histogram");
     let [bucket, sum, count] = ["bucket", "sum", "count"].map(|part| format!("{name}_{part}"));
     for (bound, micros) in BOUNDS {
         page.sample(&bucket, &[("le", bound)], of.latency.at_most(Duration::from_micros(*micros)));
