@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_asked_for_only_where_there_is_somebody_to_ask() {
+    fn names_are_resolved_only_for_clients_with_credentials() {
         static NAMES: NameService = NameService {
             user: |uid| (uid < 7).then(|| format!("user{uid}")),
             group: |gid| (gid < 7).then(|| format!("group{gid}")),

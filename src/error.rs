@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn text_names_the_thing_and_the_source_keeps_the_cause() {
+    fn error_text_names_the_object_and_source_keeps_the_cause() {
         let name = || "socket_prt".to_owned();
         check(Error::setting("thread_pool", "0 is out of range"), "setting thread_pool: 0 is out of range", false);
         check(Error::UnknownSetting { name: name(), nearest: None }, "unknown setting \"socket_prt\"", false);
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_somewhere_says_where_once() {
+    fn error_about_a_written_setting_names_the_origin_once() {
         let file = || Origin::File { path: "a/drupe.toml".into(), line: 3 };
         let variable = || Origin::Environment { variable: "DRUPE_THREAD_POOL".to_owned() };
         let flag = || Origin::Flag { flag: "--thread-pool".to_owned() };

@@ -309,7 +309,7 @@ const MOST: usize = 6;
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds_for_noise() {
+    fn model_holds_for_noise() {
         crate::noise::each(6000, super::check);
     }
 }

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_told_apart() {
+    fn answers_are_separated() {
         let text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab\
             HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n2\r\ncd\r\n0\r\nA: b\r\n\r\n\
             HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nHTTP/1.0 404 Not\r\n\r\nrest";
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_off_is_cut() {
+    fn truncated_answers_are_reported() {
         for text in [
             "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_not_read() {
+    fn malformed_answers_are_refused() {
         for text in [
             "HTTP/1.1 200 OK\n\r\n",
             "HTTP/2.0 200 OK\r\n\r\n",

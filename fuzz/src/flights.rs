@@ -321,7 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_holds_for_noise() {
+    fn model_holds_for_noise() {
         crate::noise::each(3000, check);
     }
 
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_early_data_may_end_sooner_if_it_is_cut() {
+    fn bytes_after_early_data_may_end_sooner_if_cut() {
         let mut hello = usual();
         hello.extensions.push(Extension::EarlyData);
         let record = || Part::Record { kind: 3, version: 3, data: vec![7; 400], lie: None };
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_usual_hello_is_answered_by_one() {
+    fn common_client_hello_is_answered() {
         let hello = usual();
         for size in [0, 1, 255] {
             let plan = Plan { flight: vec![Part::Hello(hello.clone(), size)], cuts: Cuts::default() };

@@ -322,7 +322,7 @@ const MOST: usize = 20;
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds_for_noise() {
+    fn model_holds_for_noise() {
         crate::noise::each(3000, super::check);
     }
 }

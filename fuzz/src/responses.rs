@@ -326,7 +326,7 @@ const STATUSES: [u16; 14] = [200, 201, 204, 205, 206, 304, 404, 426, 500, 503, 5
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_holds_for_noise() {
+    fn model_holds_for_noise() {
         crate::noise::each(3000, super::check);
     }
 }

@@ -352,12 +352,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_holds_for_noise() {
+    fn model_holds_for_noise() {
         crate::noise::each(3000, check);
     }
 
     #[test]
-    fn it_holds_wherever_a_request_is_cut() {
+    fn model_holds_for_a_cut_at_any_byte() {
         for (method, manner, is_old) in [
             (Method::Post, Manner::All, false),
             (Method::Post, Manner::All, true),

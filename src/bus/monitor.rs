@@ -157,7 +157,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     #[test]
-    fn it_calls_until_it_is_stopped_whatever_the_calls_do() {
+    fn monitor_calls_until_stopped_even_if_calls_panic() {
         let (bus, (told, ticks)) = (Bus::new(), mpsc::channel());
         let count = AtomicUsize::new(0);
         let call = move || {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_does_not_wait_for_the_interval() {
+    fn stop_does_not_wait_for_the_interval() {
         let (bus, begun) = (Bus::new(), Instant::now());
         let monitor = Monitor::new("seldom", 2 * LONG, || panic!("its time has not come"));
         monitor.subscribe(&bus);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn it_may_end_the_bus_itself() {
+    fn monitor_call_may_end_the_bus() {
         let bus = Bus::new();
         let own = bus.clone();
         let monitor = Monitor::new("end", SHORTEST, move || own.exit().unwrap());

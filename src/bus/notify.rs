@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_and_an_abstract_name_are_told() {
+    fn notifications_reach_a_path_and_an_abstract_name() {
         let path = env::temp_dir().join(format!("drupe-notify-{}", std::process::id()));
         let socket = UnixDatagram::bind(&path).unwrap();
         send(path.as_os_str().as_bytes(), b"READY=1").unwrap();
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_refused() {
+    fn other_socket_names_are_refused() {
         for name in ["", "relative", "vsock:2:1", "@"] {
             send(name.as_bytes(), b"READY=1").unwrap_err();
         }

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_written_at_start_and_removed_at_exit() {
+    fn pid_file_is_written_at_start_and_removed_at_exit() {
         let (place, bus) = (Place::new("life"), Bus::new());
         PidFile::new(place.file()).subscribe(&bus);
         assert!(!place.file().exists());
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_is_refused_and_what_was_left_is_taken_over() {
+    fn locked_pid_file_is_refused_and_stale_one_is_taken_over() {
         let place = Place::new("held");
         // The old content is longer than a PID; none of it may remain.
         fs::write(place.file(), "99999999999\nand more").unwrap();
@@ -233,14 +233,14 @@ mod tests {
 
     /// Any user who can open the file, even read-only, can lock it.
     #[test]
-    fn nobody_else_can_keep_us_from_it() {
+    fn pid_file_is_readable_by_its_owner_only() {
         let place = Place::new("mode");
         let held = take(&place.file()).unwrap();
         assert_eq!(held.metadata().unwrap().mode() & 0o777, 0o600);
     }
 
     #[test]
-    fn only_ours_is_removed() {
+    fn replaced_pid_file_is_not_removed() {
         let place = Place::new("ours");
         let held = take(&place.file()).unwrap();
         fs::remove_file(place.file()).unwrap();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_of_ours_is_not_written_to() {
+    fn foreign_files_are_not_written_to() {
         let place = Place::new("kinds");
         let other = place.0.join("other");
         fs::write(&other, "precious").unwrap();
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn dropping_it_all_removes_it() {
+    fn dropping_plugin_and_bus_removes_the_pid_file() {
         let place = Place::new("drop");
         let (bus, file) = (Bus::new(), PidFile::new(place.file()));
         file.subscribe(&bus);

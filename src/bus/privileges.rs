@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_numbers_are_found() {
+    fn users_and_groups_are_found_by_name_and_number() {
         let root = DropPrivileges::new().user("root").unwrap().wanted;
         assert_eq!((root.uid, root.gid), (Some(Uid::from_raw(0)), Some(Gid::from_raw(0))));
         let by_number = DropPrivileges::new().user("0").unwrap().wanted;
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_exist_is_refused_by_name() {
+    fn unknown_users_and_groups_are_refused_by_name() {
         assert_eq!(unknown(DropPrivileges::new().user("nobody here")), "there is no user \"nobody here\"");
         assert_eq!(unknown(DropPrivileges::new().user("")), "there is no user \"\"");
         assert_eq!(unknown(DropPrivileges::new().user("3999999999")), "there is no user \"3999999999\"");
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_for_changes_nothing() {
+    fn privileges_stay_if_no_user_or_group_is_set() {
         let before = (getresuid().unwrap().effective, getgroups().unwrap());
         Wanted::default().enter().unwrap();
         assert_eq!((getresuid().unwrap().effective, getgroups().unwrap()), before);

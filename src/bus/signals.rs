@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_at_their_default_once_nobody_listens() {
+    fn signals_have_default_actions_once_no_listener_is_left() {
         static ORDERS: Group = Group::new(&[SIGUSR2]);
         for is_first_to_go in [true, false] {
             let caught = || catch(&ORDERS, |mut signals| assert_eq!((&mut signals).into_iter().next(), None)).unwrap();
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn who_goes_takes_nothing_from_who_comes() {
+    fn dropping_an_old_listener_keeps_the_signals_of_a_new_one() {
         static RACE: Group = Group::new(&[SIGWINCH]);
         thread::scope(|scope| {
             for _ in 0..4 {

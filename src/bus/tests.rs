@@ -52,7 +52,7 @@ fn listeners_run_by_priority_then_by_order_of_subscription() {
 }
 
 #[test]
-fn all_run_whatever_some_do_and_each_that_fails_is_named() {
+fn all_listeners_run_and_each_failed_one_is_named() {
     let (bus, told) = (Bus::new(), Told::default());
     let last = told.clone();
     bus.subscribe("custom", 10, "first", |_| Err("no disk".into()));
@@ -78,7 +78,7 @@ fn all_run_whatever_some_do_and_each_that_fails_is_named() {
 }
 
 #[test]
-fn a_failure_to_log_is_no_reason_to_log_for_ever() {
+fn failing_log_listener_causes_no_endless_logging() {
     let (bus, told) = (Bus::new(), Told::default());
     bus.subscribe("log", 10, "broken", |_| Err("full".into()));
     told.listen(&bus, &["log"]);
@@ -89,7 +89,7 @@ fn a_failure_to_log_is_no_reason_to_log_for_ever() {
 }
 
 #[test]
-fn each_change_is_told_and_logged_in_order() {
+fn state_changes_are_published_and_logged_in_order() {
     let (bus, told) = (Bus::new(), Told::default());
     told.listen(&bus, &["start", "stop", "restart", "exit", "graceful", "log"]);
     bus.start().unwrap();
@@ -124,7 +124,7 @@ fn each_change_is_told_and_logged_in_order() {
 }
 
 #[test]
-fn a_start_that_fails_leaves_nothing_and_says_why_to_everybody() {
+fn failed_start_exits_the_bus_and_reports_to_all_waiting_threads() {
     let (bus, told) = (Bus::new(), Told::default());
     told.listen(&bus, &["start", "stop", "exit"]);
     let broken = bus.subscribe("start", 10, "broken", |_| Err("port in use".into()));
@@ -144,7 +144,7 @@ fn a_start_that_fails_leaves_nothing_and_says_why_to_everybody() {
 }
 
 #[test]
-fn what_fails_to_stop_is_named_and_the_change_comes_about_all_the_same() {
+fn failed_stop_listener_is_named_and_the_bus_still_stops() {
     let bus = Bus::new();
     bus.subscribe("stop", 50, "stuck", |_| Err("stuck".into()));
     bus.subscribe("exit", 50, "clinging", |_| Err("clinging".into()));
@@ -226,7 +226,7 @@ fn waiting_ends_with_the_state_the_time_or_the_end() {
 }
 
 #[test]
-fn who_blocks_ticks_while_anybody_listens() {
+fn blocking_thread_publishes_main_while_there_are_listeners() {
     let bus = Bus::new();
     let (told, ticks) = mpsc::channel();
     bus.start().unwrap();
@@ -248,7 +248,7 @@ fn who_blocks_ticks_while_anybody_listens() {
 }
 
 #[test]
-fn of_many_threads_one_makes_a_change() {
+fn only_one_of_many_threads_changes_the_state() {
     let (bus, starts) = (Bus::new(), Arc::new(AtomicUsize::new(0)));
     let count = Arc::clone(&starts);
     bus.subscribe("start", 50, "count", move |_| {

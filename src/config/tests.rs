@@ -103,7 +103,7 @@ fn values_on_the_edge_resolve() {
 }
 
 #[test]
-fn a_time_limit_of_its_own_goes_before_socket_timeout() {
+fn specific_timeout_overrides_socket_timeout() {
     for (name, expected) in [
         ("header_timeout", [1, 10, 10, 10]),
         ("body_timeout", [10, 1, 10, 10]),
@@ -157,7 +157,7 @@ fn a_path_that_no_socket_can_have_is_refused() {
 }
 
 #[test]
-fn everything_else_is_ignored_beside_listen() {
+fn other_addresses_are_ignored_beside_listen() {
     let settings =
         Settings { listen: vec![BindAddr::Unix("a".into())], socket_file: Some("".into()), ..Settings::default() };
     assert_eq!(Config::resolve(&settings).unwrap().bind, [BindAddr::Unix("a".into())]);
@@ -295,7 +295,7 @@ fn an_answer_cannot_be_split_through_software() {
 }
 
 #[test]
-fn nothing_about_tls_goes_without_a_certificate() {
+fn tls_settings_without_a_certificate_are_refused() {
     const NEEDS: &str = "needs ssl_certificate: without a certificate there is no TLS";
     refuses(&format!(
         "\
@@ -366,7 +366,7 @@ fn refuses_trust(cases: &str) {
 }
 
 #[test]
-fn nobody_is_trusted_by_mistake() {
+fn no_peer_is_trusted_by_mistake() {
     refuses_trust(
         "\
 ::1 |  | trusted_proxy_headers: is empty, so trusted_proxies has no effect; name the fields that the proxies set: forwarded, or \
@@ -390,7 +390,7 @@ trusted_proxies | a,,b | \"a,,b\" is a list with an empty item",
 }
 
 #[test]
-fn trust_resolves_to_what_was_said() {
+fn trust_resolves_to_the_configured_proxies() {
     assert!(Config::resolve(&Settings::default()).unwrap().trust.is_none());
     let mut settings = Settings::default();
     settings.set("trusted_proxies", "unix").unwrap();

@@ -105,7 +105,7 @@ fn day(days: u64) -> SystemTime {
 }
 
 #[test]
-fn a_path_leads_to_what_it_names_or_nowhere() {
+fn path_leads_to_the_named_file_or_nowhere() {
     let place = Place::new();
     place.add("site/a b+c.txt", "blank and plus");
     place.add("site/ä.txt", "umlaut");
@@ -178,7 +178,7 @@ fn a_path_leads_to_what_it_names_or_nowhere() {
 }
 
 #[test]
-fn no_link_leads_out() {
+fn no_symbolic_link_leads_out() {
     let place = Place::new();
     place.add("site/sub/deep.txt", "deep");
     place.add("site/.hidden/x.txt", "hidden");
@@ -388,7 +388,7 @@ fn an_index_file_stands_for_its_directory() {
 }
 
 #[test]
-fn a_file_comes_with_what_is_known_of_it() {
+fn file_has_type_length_and_validators() {
     let place = Place::new();
     place.modified("site/ten.txt", day(1));
     let answer = get(&place.files(), "/ten.txt");

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_extension() {
+    fn malformed_extensions_are_refused() {
         check("", false);
         check(";", false);
         check("; ", false);

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_end_at_the_first_byte_below_wherever_it_stands() {
+    fn runs_end_at_the_first_byte_below_at_any_position() {
         for length in 0..70 {
             assert_eq!(run_of(&vec![b'a'; length], b' '), length);
             for at in 0..length {

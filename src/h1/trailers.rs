@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_come_before_the_content_is_refused_behind_it() {
+    fn framing_and_routing_fields_are_refused_in_trailers() {
         for name in [
             "Content-Length",
             "Transfer-Encoding",
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_as_much_as_the_limits_say_passes() {
+    fn trailers_up_to_the_limits_pass() {
         let value = "v".repeat(ROOM - "a: \r\n".len());
         check(&format!("a: {value}\r\n\r\n"), Ok(&[("a", &value)]));
         check(&format!("a: v{value}\r\n\r\n"), Err(ProtocolError::TrailersTooLarge));

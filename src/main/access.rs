@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_forms_of_text_are_what_the_library_says_cut_off() {
+    fn text_formats_are_prefixes_of_the_library_line() {
         for (text, common) in [
             (
                 r#"::1 - - [d +0000] "GET / HTTP/1.1" 200 5 "-" "-" 0.000123"#,
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_forms() {
+    fn format_names_are_known() {
         let forms = ["common", "combined", "json", "JSON", ""].map(Form::of);
         assert_eq!(forms, [Some(Form::Common), Some(Form::Combined), Some(Form::Json), None, None]);
     }

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_is_in_a_string_reads_as_the_same() {
+    fn any_string_reads_as_the_same() {
         for value in ["", "a b", "\"\\", "\0\n\t\u{7f}\u{85}", "\u{e9}\u{1f352}"] {
             let path = std::env::temp_dir().join(format!("drupe-quoted-{}", std::process::id()));
             std::fs::write(&path, format!("server.software = {}", quoted(value))).expect("a place for files");

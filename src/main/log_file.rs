@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_moved_is_left_once_it_is_opened_anew() {
+    fn moved_log_file_is_left_at_reopening() {
         let place = place("moved");
         let (path, moved) = (place.join("log"), place.join("log.1"));
         fs::write(&path, "before\n").expect("it can be written");
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_opened_anew_stays_in_use() {
+    fn log_file_stays_in_use_if_reopening_fails() {
         let place = place("stays");
         let (folder, moved) = (place.join("a"), place.join("b"));
         fs::create_dir(&folder).expect("a place for files");
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_nobody_empties_is_not_waited_for() {
+    fn full_pipe_does_not_block_logging() {
         let mut reader = Command::new("sleep").arg("600").stdin(Stdio::piped()).spawn().expect("sleep is on the PATH");
         let pipe = reader.stdin.take().expect("it is piped");
         let path = PathBuf::from(format!("/proc/self/fd/{}", pipe.as_raw_fd()));

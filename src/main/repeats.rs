@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_message_is_said_once_in_an_interval() {
+    fn repeated_message_is_printed_once_in_an_interval() {
         let (mut repeats, begun) = (Repeats::default(), Instant::now());
         let after = |seconds| begun + Duration::from_secs(seconds);
         assert_eq!(repeats.say("a", after(0)), ["a"]);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn it_remembers_only_so_many() {
+    fn remembered_messages_are_bounded() {
         let (mut repeats, now) = (Repeats::default(), Instant::now());
         repeats.say("first", now);
         repeats.say("first", now);

@@ -446,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_refused_as_such_and_adds_nothing() {
+    fn non_utf8_content_is_refused_and_adds_nothing() {
         let no_text = || Body::from(b"caf\xe9".to_vec());
         let mut text = "kept".to_owned();
         let whole = no_text().into_string().unwrap_err();
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_leaves_nothing_behind() {
+    fn taken_body_leaves_an_empty_one() {
         let mut body = Body::from("content");
         assert!(!body.is_empty());
         assert_eq!(std::mem::take(&mut body).into_vec().unwrap(), b"content");

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_are_taken_than_allowed_at_a_time() {
+    fn permits_never_exceed_the_limit() {
         let permits = Permits::default();
         let first = permits.take(2).unwrap();
         let second = permits.clone().take(2);

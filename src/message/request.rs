@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_without_a_connection_says_so() {
+    fn request_without_a_connection_has_none() {
         let request = Request::default();
         assert!(request.connection().peer().is_none());
         assert!(request.connection().local_addr().is_none());
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_claimed_goes_before_what_is_seen() {
+    fn claims_of_proxies_override_the_peer() {
         let mut request = http::Request::builder().header("Host", "seen").body(Body::empty()).unwrap();
         assert_eq!((request.client(), request.scheme(), request.host()), (None, "http", Some("seen")));
         let at = Some(Node::At([192, 0, 2, 1].into()));

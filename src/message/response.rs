@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn no_kind_of_failure_is_taken_for_the_clients() {
+    fn failures_of_the_handler_are_not_client_errors() {
         for kind in [io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof, io::ErrorKind::TimedOut] {
             let response = io::Error::new(kind, "/etc/site.toml is not UTF-8").into_response();
             assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn content_says_its_type() {
+    fn text_answers_have_a_content_type() {
         assert_eq!("a".into_response().headers()[CONTENT_TYPE], "text/plain; charset=utf-8");
         assert_eq!(vec![1_u8].into_response().headers()[CONTENT_TYPE], "application/octet-stream");
         assert!(().into_response().headers().is_empty());

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_is_told_at_once() {
+    fn waiting_threads_learn_of_a_shutdown_at_once() {
         let shutdown = Arc::new(Shutdown::default());
         assert!(!shutdown.wait(Duration::from_millis(1)));
         let own = Arc::clone(&shutdown);

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_numbers_of_users() {
+    fn users_are_found_by_name_and_number() {
         for (text, expected) in [
             ("root", Some(0)),
             ("0", Some(0)),
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_is_kept_for_a_while_and_nothing_as_well() {
+    fn found_and_missing_names_are_cached_for_a_while() {
         let (memory, asked) = (Memory::<u32, Option<u32>>::new(), std::cell::Cell::new(0));
         let ask = |value| {
             memory.recall(1, || {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_memory_is_bounded() {
+    fn name_cache_is_bounded() {
         let (memory, now) = (Memory::<usize, ()>::new(), Instant::now());
         memory.keep(0, (), now);
         for key in 1..MOST {

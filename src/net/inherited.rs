@@ -123,7 +123,7 @@ mod passed {
         use super::*;
 
         #[test]
-        fn sockets_are_ours_if_they_are_passed_to_this_process() {
+        fn sockets_are_taken_only_if_passed_to_this_process() {
             for (pid, count, expected) in [
                 (Some("7"), Some("2"), ""),
                 (Some("7"), Some("1024"), ""),

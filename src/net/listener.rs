@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_bound_is_named() {
+    fn address_that_cannot_be_bound_is_named() {
         let taken = Listener::bind(&tcp("127.0.0.1", 0), &PLAIN).unwrap();
         let port = taken[0].tcp_addr().unwrap().port();
         let error = Listener::bind(&tcp("127.0.0.1", port), &PLAIN).unwrap_err();
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inherited_socket_is_given_back_with_the_flag_it_had() {
+    fn inherited_socket_is_returned_with_its_old_flag() {
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
         for was_blocking in [true, false] {
             other.set_nonblocking(!was_blocking).unwrap();
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_told_apart_by_what_to_do() {
+    fn accept_errors_are_classified_by_remedy() {
         for (errno, expected) in [
             (Errno::EINTR, "passing"),
             (Errno::ECONNABORTED, "passing"),
@@ -492,7 +492,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_waits_for_room_as_long_as_its_listener_says() {
+    fn connection_waits_for_room_for_the_time_of_its_listener() {
         let listener = Listener::bind(&tcp("127.0.0.1", 0), &PLAIN).unwrap().remove(0);
         let _client = TcpStream::connect(listener.tcp_addr().unwrap()).unwrap();
         let Ok(Accepted::Tcp(socket, _)) = listener.accept() else { panic!("no connection of TCP") };

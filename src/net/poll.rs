@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn room_is_reported_only_while_it_is_asked_for() {
+    fn writable_events_come_only_while_requested() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let poller = Poller::new().unwrap();
         let mut batch = Batch::new(4);
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_reported_with_what_came_before_it() {
+    fn end_of_input_is_reported_with_the_bytes_before() {
         let poller = Poller::new().unwrap();
         let (mut near, far) = UnixStream::pair().unwrap();
         poller.add(far.as_fd(), 7).unwrap();
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wake_lasts_until_it_is_noticed() {
+    fn wake_up_lasts_until_cleared() {
         let poller = Poller::new().unwrap();
         poller.wake().unwrap();
         poller.wake().unwrap();
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bell_is_heard_by_every_wait_once_it_is_rung() {
+    fn rung_bell_ends_every_wait() {
         let (mut near, far) = UnixStream::pair().unwrap();
         let bell = Bell::new().unwrap();
         near.write_all(b"x").unwrap();

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sleep_is_a_switch_of_its_own_and_work_is_none() {
+    fn sleep_counts_as_voluntary_switch_and_work_does_not() {
         let before = Switches::of_this_thread();
         let used = time_of_this_thread();
         while time_of_this_thread() - used < Duration::from_millis(1) {}

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn examples_of_the_rfc_read_as_it_says() {
+    fn examples_of_rfc_7239_are_read() {
         check(&["for=\"_gazonk\""], 1, "? - -");
         check(&["For=\"[2001:db8:cafe::17]:4711\""], 1, "2001:db8:cafe::17 - -");
         check(&["for=192.0.2.60;proto=http;by=203.0.113.43"], 1, "192.0.2.60 http -");
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_read_in_two_ways_is_refused() {
+    fn ambiguous_elements_are_refused() {
         for line in [
             "",
             " ",

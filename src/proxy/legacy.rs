@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_has_to_be_sound_and_nothing_else_matters() {
+    fn counted_entries_must_be_valid_and_other_entries_are_ignored() {
         for (list, hops) in [
             ("", 1),
             ("1.2.3.4,", 1),
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_believed_is_not_looked_at() {
+    fn untrusted_fields_are_not_parsed() {
         let fields = HeaderMap::from_iter([(FOR, "nonsense".parse().unwrap()), (PROTO, "https".parse().unwrap())]);
         let claims = Claims { scheme: Some("https"), ..Claims::default() };
         assert_eq!(super::read(&fields, 1, &[PROTO]), Ok(claims));

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn unix_is_what_has_no_address() {
+    fn unix_matches_peers_without_an_address() {
         let networks = Networks::read(["::1", "unix"]).unwrap();
         assert!(networks.has(None) && networks.has(Some("::1".parse().unwrap())));
         assert!(!networks.has(Some("::2".parse().unwrap())));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_named() {
+    fn malformed_networks_are_named() {
         for (reason, texts) in [
             (
                 NO_ADDRESS,

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hangup_in_the_middle_of_a_start_waits_for_it() {
+    fn hangup_during_a_start_waits_for_the_start() {
         let ((accept, accepts), (reopened, told), stops) = (mpsc::channel(), mpsc::channel(), mpsc::channel());
         let mut server = Server::new(|_: &mut Request| "never");
         server.set_instance(Slow { accepts: Mutex::new(accepts), stops: (stops.0, Mutex::new(stops.1)), reopened });
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_that_waits_for_a_reload_holds_up_nobody_else() {
+    fn start_waiting_for_a_reload_holds_up_no_other_thread() {
         let mut server = Server::new(|_: &mut Request| "hello");
         server.settings.socket_port = 0;
         server.shared.prepare(&server.settings).unwrap();

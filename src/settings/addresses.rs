@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_quoted() {
+    fn malformed_addresses_are_quoted() {
         for text in [
             "tcp://localhost",
             "tcp://localhost:",

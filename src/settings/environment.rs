@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_names_its_variable() {
+    fn environment_errors_name_the_variable() {
         for (name, value, expected) in [
             (
                 "DRUPE_SOCKET_PORT",
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn other_services_are_no_settings() {
+    fn variables_of_kubernetes_services_are_ignored() {
         let settings = merged(&[
             ("DRUPE_SERVICE_HOST", "10.0.0.11"),
             ("DRUPE_SERVICE_PORT", "80"),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_another_service_is_refused() {
+    fn lookalikes_of_service_variables_are_refused() {
         for (name, value) in [
             ("DRUPE_SOCKET_PORT", "tcp://10.0.0.11:80"),
             ("DRUPE_SOCKT_PORT", "80"),

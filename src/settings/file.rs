@@ -222,7 +222,7 @@ listen = [
     }
 
     #[test]
-    fn an_empty_table_is_as_good_as_its_name() {
+    fn empty_table_is_accepted_under_a_known_name() {
         let merged = |text: &str| {
             let mut layer = of(Path::new("a.toml"), text.as_bytes())?;
             assert_eq!(layer.take("own.colour", "NAME")?, None);
@@ -239,7 +239,7 @@ listen = [
     }
 
     #[test]
-    fn what_is_wrong_names_file_and_line() {
+    fn setting_errors_name_file_and_line() {
         for (text, expected) in [
             ("\n[server]\nsocket_port = \"80\"", "3: setting socket_port: \"80\" is a string; expected a whole number"),
             ("[server]\nsocket_port = 70000", "2: setting socket_port: \"70000\" is not a port from 0 to 65535"),
@@ -277,7 +277,7 @@ listen = [
     }
 
     #[test]
-    fn what_is_not_toml_names_file_and_line() {
+    fn toml_errors_name_file_and_line() {
         for (text, line) in [
             (&b"[server\nsocket_port = 80"[..], 1),
             (b"[server]\nsocket_port: 80", 2),
@@ -303,7 +303,7 @@ listen = [
     }
 
     #[test]
-    fn what_cannot_be_read_is_named() {
+    fn unreadable_file_is_named() {
         let refused = |path: &str| match Settings::from_file(path).unwrap_err() {
             Error::Unreadable { path, source } => (path, source.kind()),
             other => panic!("{other}"),

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lasts_is_kept_and_named_and_the_rest_changes() {
+    fn lasting_settings_are_kept_and_named_and_the_others_change() {
         let running = Settings { socket_port: 1, thread_pool: 2, ..Settings::default() };
         let mut new = Settings {
             socket_port: 3,
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn tls_neither_begins_nor_ends_but_its_files_may_be_others() {
+    fn tls_stays_on_or_off_but_its_files_may_change() {
         let with = |name: &str| Settings { ssl_certificate: Some(name.into()), ..Settings::default() };
         let mut new = with("b.pem");
         assert!(new.keep_lasting(&with("a.pem")).is_empty());

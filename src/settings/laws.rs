@@ -34,7 +34,7 @@ fn reads_the_same_again(settings: &Settings) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn they_hold_for_files_and_for_what_is_none() {
+    fn laws_hold_for_settings_files_and_noise() {
         for text in [
             &include_bytes!("../../examples/drupe.toml")[..],
             b"server.socket_port = 80\n[global]\nserver.listen = [\"fd:3\", \"unix:@a\"]\nserver.socket_file = \"\\u0000a\"",

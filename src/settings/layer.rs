@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn one_layer_goes_upon_the_other() {
+    fn later_layers_override_earlier_ones() {
         let mut settings = Settings::default();
         settings.merge(layer(LayerPlace::File, &[("server.socket_port", "80"), ("server.thread_pool", "3")])).unwrap();
         settings
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_changes_nothing_and_is_located() {
+    fn failed_merge_changes_nothing_and_names_the_origin() {
         for (place, key, text) in [
             (
                 LayerPlace::File,
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_takes_its_own_first() {
+    fn program_takes_its_own_keys_first() {
         let mut layer = layer(LayerPlace::File, &[("myapp.colour", "red"), ("server.socket_port", "80")]);
         let (text, origin) = layer.take("myapp.colour", "NAME").unwrap().unwrap();
         assert_eq!((text.as_str(), origin.to_string().as_str()), ("red", "a.toml:1"));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn its_values_have_kinds_as_well() {
+    fn values_of_the_program_have_types() {
         let mut layer = layer(LayerPlace::File, &[]);
         let origin = Origin::File { path: "a.toml".into(), line: 7 };
         layer.entries.push(LayerEntry { key: "myapp.colour".to_owned(), value: FileValue::Bool(true), origin });

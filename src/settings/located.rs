@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn where_it_comes_from_makes_no_difference() {
+    fn origin_does_not_affect_the_value() {
         let (mut one, mut other) = (Settings::default(), Settings::default());
         one.set_from("socket_port", "80", line(3)).unwrap();
         assert_ne!(one, other);
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_leaves_value_and_origin() {
+    fn refused_value_leaves_value_and_origin() {
         let mut settings = Settings::default();
         settings.set_from("socket_port", "80", line(3)).unwrap();
         let text = settings.set_from("socket_port", "x", line(5)).unwrap_err().to_string();
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_where_their_settings_were_written() {
+    fn errors_name_the_origins_of_their_settings() {
         let mut settings = Settings::default();
         let wrong = || Error::setting("thread_pool", "0 is out of range");
         let both = || Error::contradiction("thread_pool_max", "thread_pool", "5 is below thread_pool");

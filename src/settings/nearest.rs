@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn few_wrong_letters_or_the_same_end_name_the_one_that_was_meant() {
+    fn few_wrong_letters_or_the_same_end_suggest_the_nearest_name() {
         let known = ["socket_port", "socket_host", "header_timeout", "body_timeout", "listen"];
         for (name, expected) in [
             ("socket_prot", Some("socket_port")),

@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_parted_by_commas() {
+    fn names_are_separated_by_commas() {
         reads::<NameList>("", vec![]);
         reads::<NameList>("  ", vec![]);
         reads::<NameList>("10.0.0.0/8", vec!["10.0.0.0/8".to_owned()]);

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_are_refused_by_what_they_are_and_what_is_wanted() {
+    fn other_types_are_refused_with_actual_and_expected_type() {
         for (unit, value, expected) in [
             ("BOOL", integer("1"), "1 is a whole number; expected true or false"),
             ("BOOL", text("yes"), "\"yes\" is a string; expected true or false"),

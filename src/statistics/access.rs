@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn own_names_are_those_that_lead_here_from_everywhere() {
+    fn own_names_are_loopback_names_and_addresses() {
         for host in ["localhost", "LocalHost:80", "a.localhost:1", "127.0.0.1", "127.9.9.9:8080", "[::1]:80", "[::1]"] {
             assert!(is_own_name(host), "{host}");
         }
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_proxy_sends_gives_it_away() {
+    fn proxy_fields_give_a_proxy_away() {
         assert!(is_local(&request(&[("host", "a")])), "in memory there is nobody else");
         for name in ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"] {
             assert!(!is_local(&request(&[(name, "a")])), "{name}");
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn other_sites_are_told_from_the_page_itself() {
+    fn requests_of_other_sites_differ_from_those_of_the_page() {
         let host = ("host", "localhost:80");
         for (fields, expected) in [
             (&[host][..], true),

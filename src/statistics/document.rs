@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_has_the_hashes_of_what_is_in_the_page() {
+    fn policy_has_the_hashes_of_script_and_style() {
         for (what, text) in [("script", include_str!("page/script.js")), ("style", include_str!("page/style.css"))] {
             let expected = format!("{what}-src 'sha256-{}'", hash(text));
             assert!(POLICY.contains(&expected), "it is to have {expected}");
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_comes_from_elsewhere() {
+    fn page_loads_nothing_from_elsewhere() {
         for part in ["http:", "https:", "src=", "@import", "url(", " style=", "onclick", "innerHTML", "eval("] {
             let found = DOCUMENT.match_indices(part).map(|(at, _)| &DOCUMENT[at..]);
             // A namespace, not a location.

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_text_can_end_it() {
+    fn no_character_ends_a_json_string() {
         check("", r#""""#);
         check(r#"a"b\c/é"#, r#""a\"b\\c/é""#);
         check("\n\r\t\0\x1b\x7f\u{2028}", r#""\u000a\u000d\u0009\u0000\u001b\u007f\u2028""#);

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_is_at_most_a_tenth_too_high() {
+    fn quantiles_are_at_most_a_tenth_too_high() {
         let mut nanos = 1_001;
         while nanos < MOST {
             let told = bound(place(nanos)).unwrap();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_counted_with_what_they_end() {
+    fn bounds_are_inclusive() {
         let latency = of(&[500, 1_000, 1_001, 2_500_000, 2_500_001, MOST + 1]);
         for (nanos, count) in [(999, 0), (1_000, 2), (1_100, 3), (2_500_000, 4), (2_600_000, 5), (MOST, 5)] {
             assert_eq!(latency.at_most(Duration::from_nanos(nanos)), count, "{nanos}");
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_what_has_come_since() {
+    fn difference_has_the_requests_since() {
         let (before, after) = (of(&[5_000, 9_000_000]), of(&[5_000, 9_000_000, 7_000, 8_000]));
         let part = after.since(&before);
         assert_eq!((part.count(), part.sum()), (2, Duration::from_micros(15)));

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn it_answers_below_its_path_and_nowhere_else() {
+    fn statistics_answer_only_below_their_path() {
         for path in ["/a/b", "a/b", "/a/b/"] {
             let page = Page::at(path);
             for (target, expected) in [
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn whom_the_guard_does_not_let_sees_nothing() {
+    fn refused_clients_see_no_statistics() {
         let page = Page::at("/s").allow(|request| request.headers().contains_key("x-key"));
         for target in ["/s", "/s/", "/s/json", "/s/metrics", "/s/events", "/s/else"] {
             assert_eq!(status(&page, Method::GET, target), Some(403), "{target}");

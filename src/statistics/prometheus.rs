@@ -157,7 +157,7 @@ mod tests {
     use crate::statistics::{Latency, PLACES, place};
 
     #[test]
-    fn each_family_is_said_once_and_has_its_kind() {
+    fn each_family_is_declared_once_with_its_kind() {
         let text = text(&Statistics { requests: 7, refused: 5, overruled: 2, ..Statistics::default() });
         let mut families: Vec<(&str, &str)> = Vec::new();
         for line in text.lines() {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_add_up_and_their_bounds_are_what_they_say() {
+    fn buckets_are_cumulative_and_match_their_bounds() {
         let times = [9_000, 10_000, 10_001, 2_500_000, 70_000_000_000];
         let mut counts = vec![0; PLACES];
         times.iter().for_each(|nanos| counts[place(*nanos)] += 1);

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn without_anything_it_is_sound_too() {
+    fn empty_report_is_valid() {
         let text = json(&Statistics::default());
         assert!(text.contains(r#""Latency":{"Count":0,"Sum":0,"Max":0,"p50":null,"#), "{text}");
         assert!(text.contains(r#""Accepts/sec":0,"#) && text.ends_with(r#""Worker Threads":{}}"#), "{text}");

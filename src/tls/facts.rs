@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_are_those_that_are_left() {
+    fn remaining_days_are_counted_down() {
         let at = |hours: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(hours * 3600);
         for (end, now, days) in [(48, 0, 2), (48, 1, 1), (48, 47, 0), (48, 48, 0), (48, 49, -1), (48, 97, -3)] {
             let certificate = Certificate { not_after: Some(at(end)), ..Certificate::default() };

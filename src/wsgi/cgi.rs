@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_program_says_is_an_answer() {
+    fn output_of_a_program_becomes_an_answer() {
         for (said, status, fields, content) in [
             ("Content-Type: text/plain\n\nhello\n", 200, "content-type=text/plain", "hello\n"),
             ("Content-Type:text/plain\r\n\r\nhello\r\n", 200, "content-type=text/plain", "hello\r\n"),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_has_a_bound() {
+    fn head_of_a_program_is_bounded() {
         let endless = |_: Environ, start_response: StartResponse| {
             let lines = b"A: b\n".iter().copied().cycle();
             Content::from_cgi(Lines(lines), &start_response)

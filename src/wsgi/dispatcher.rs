@@ -121,13 +121,13 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_is_for_is_not_found() {
+    fn path_without_an_application_is_404() {
         assert_eq!(answered(PathInfoDispatcher::new(), "/").0, 404);
         assert_eq!(answered(PathInfoDispatcher::new().mount("/tea", named("tea")), "/teapot").0, 404);
     }
 
     #[test]
-    fn one_may_stand_in_another() {
+    fn dispatchers_may_be_nested() {
         let inner = PathInfoDispatcher::new().mount("/pot", named("pot")).mount("/", named("rest"));
         let outer = |inner| PathInfoDispatcher::new().mount("/tea", inner);
         assert_eq!(answered(outer(inner), "/tea/pot/x").1, "pot /tea/pot|/x");

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_had_as_text_and_as_bytes() {
+    fn environ_value_is_available_as_text_and_bytes() {
         let mut environ = environ(&[("PATH_INFO", "/\u{e9}"), ("CONTENT_LENGTH", "12")]);
         environ.insert("wsgi.multithread", true);
         assert_eq!(environ.path_info(), "/\u{c3}\u{a9}");
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_given_what_is_for_it() {
+    fn cgi_program_gets_only_cgi_variables() {
         let mut environ = environ(&[
             ("HTTP_AUTHORIZATION", "secret"),
             ("HTTP_PROXY", "http://evil"),

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_cannot_pass_for_two() {
+    fn error_line_cannot_pass_for_two() {
         for (line, text) in [
             (&b"plain\tt\xc3\xa9xt"[..], "plain\tt\u{e9}xt"),
             (b"a\rb\x1b[2J\x00\r", "a\\rb\\u{1b}[2J\\u{0}"),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_told_when_they_end_and_never_grow_without_bound() {
+    fn error_lines_are_logged_at_their_end_and_bounded() {
         let mut errors = Errors::default();
         errors.write_all(b"one\ntw").unwrap();
         assert_eq!(errors.line, b"tw");

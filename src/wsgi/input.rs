@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_ahead_is_not_lost() {
+    fn bytes_read_ahead_are_not_lost() {
         let mut input = Input::new(Body::from_reader("a\nb\u{e9}".as_bytes()));
         assert_eq!((input.len(), input.is_empty()), (None, false));
         input.read_line(&mut String::new()).unwrap();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_refused_as_such_and_the_rest_can_be_read() {
+    fn non_utf8_input_is_refused_and_the_rest_can_be_read() {
         let mut input = Input::new(b"caf\xe9\none\ntwo\nth\xe9".to_vec().into());
         let mut text = "kept".to_owned();
         let is_refused = |error: io::Error| error.kind() == io::ErrorKind::InvalidData && refusal(&error).is_some();
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_and_leaves_nothing_half_read() {
+    fn failed_read_is_reported_and_leaves_no_partial_line() {
         struct Failing;
         impl Read for Failing {
             fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {

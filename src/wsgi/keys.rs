@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn an_asterisk_is_told_as_a_path() {
+    fn asterisk_form_becomes_a_path() {
         let environ = made(|request| request.method("OPTIONS").uri("*"));
         assert_eq!((environ.bytes("PATH_INFO"), environ.bytes("REQUEST_URI")), (Some(&b"/*"[..]), Some(&b"*"[..])));
     }
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_calling_is_told_where_it_is_known() {
+    fn known_callers_have_environ_keys() {
         static NAMES: crate::address::NameService = crate::address::NameService {
             user: |uid| (uid == 7).then(|| "alice".to_owned()),
             group: |_| None,

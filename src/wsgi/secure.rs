@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_told_part_by_part() {
+    fn certificate_has_one_key_per_part() {
         let certificate = Certificate {
             pem: "-----BEGIN\n-----END\n".to_owned(),
             version: 3,

@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_begun_once_unless_there_is_a_reason() {
+    fn answer_begins_once_unless_an_error_replaces_the_head() {
         let reply = Reply::default();
         let start_response = StartResponse::new(&reply);
         start_response.start("200 OK", [("Content-Length", "7")]).unwrap();
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_was_not_begun_has_no_head() {
+    fn answer_without_start_response_has_no_head() {
         let text = Reply::default().settle().unwrap_err().to_string();
         assert_eq!(text, "the application has not called start_response");
     }

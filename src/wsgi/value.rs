@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_read_as_it_says_and_its_bytes_are_kept() {
+    fn text_is_decoded_by_its_encoding_and_keeps_its_bytes() {
         for (bytes, latin1, utf8) in [
             (&b"plain"[..], "plain", Some("plain")),
             (b"caf\xc3\xa9", "caf\u{c3}\u{a9}", Some("caf\u{e9}")),

@@ -25,7 +25,7 @@ fn each_advisory_that_a_case_is_from_has_its_row() {
 }
 
 #[test]
-fn what_keeps_each_advisory_away_is_there() {
+fn each_named_defence_exists() {
     let (manifest, lock, tests) = (read("Cargo.toml"), read("Cargo.lock"), sources());
     let wrong: Vec<String> = table()
         .iter()

@@ -212,7 +212,7 @@ const LONGEST: usize = 400;
 const ROOT_NAMES: usize = 25;
 
 #[test]
-fn units_import_what_their_row_allows() {
+fn units_import_only_the_units_of_their_row() {
     none(each(imports));
 }
 
@@ -245,7 +245,7 @@ fn every_dependency_has_a_row() {
 }
 
 #[test]
-fn nobody_names_what_is_forbidden() {
+fn forbidden_names_are_not_used() {
     none(each(forbidden));
 }
 
@@ -257,7 +257,7 @@ fn clocks_and_features_are_asked_for_in_few_places() {
 }
 
 #[test]
-fn files_say_what_they_are_for_and_keep_short() {
+fn files_have_a_page_and_stay_short() {
     none(each(preface));
     none(each(length));
 }
@@ -268,7 +268,7 @@ fn no_two_types_share_a_name() {
 }
 
 #[test]
-fn nothing_is_unwrapped_outside_the_tests() {
+fn unwrap_is_used_in_tests_only() {
     none(each(unwraps));
 }
 
@@ -292,7 +292,7 @@ fn h1_has_at_least_as_many_test_lines_as_code_lines() {
 
 /// Nothing that is published tells on whose machine it was made.
 #[test]
-fn no_machine_is_named() {
+fn no_machine_path_is_named() {
     let mut texts: Vec<(String, String)> = sources().into_iter().map(|source| (source.path, source.text)).collect();
     let named = [
         "README.md",

@@ -144,7 +144,7 @@ fn large_bodies_of_every_kind_arrive_byte_for_byte() {
 }
 
 #[test]
-fn bodies_around_the_size_that_is_gathered_arrive_byte_for_byte() {
+fn bodies_around_the_buffer_size_arrive_byte_for_byte() {
     let whole = content(200_000);
     let source = whole.clone();
     let file = Scratch::new(&whole);
@@ -215,7 +215,7 @@ fn a_file_that_shrinks_while_it_is_sent_cuts_the_connection() {
 }
 
 #[test]
-fn what_is_flushed_arrives_before_the_stream_goes_on() {
+fn flushed_bytes_arrive_before_the_stream_goes_on() {
     let (release, held) = mpsc::channel::<()>();
     let held = Mutex::new(Some(held));
     let server = TestServer::new(move |_: &mut Request| {
@@ -241,7 +241,7 @@ fn what_is_flushed_arrives_before_the_stream_goes_on() {
 }
 
 #[test]
-fn what_a_reader_yields_arrives_before_it_yields_more() {
+fn bytes_of_a_reader_arrive_before_the_next_read() {
     struct Slow(mpsc::Receiver<&'static str>);
     impl std::io::Read for Slow {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
@@ -272,7 +272,7 @@ fn what_a_reader_yields_arrives_before_it_yields_more() {
 }
 
 #[test]
-fn a_stream_whose_client_leaves_is_told_so() {
+fn stream_gets_an_error_when_its_client_leaves() {
     let (told, tells) = mpsc::channel();
     let told = Mutex::new(told);
     let server = TestServer::new(move |_: &mut Request| {

@@ -87,7 +87,7 @@ fn a_pid_file_is_one_processs_at_a_time() {
 }
 
 #[test]
-fn what_a_killed_process_leaves_is_taken_over() {
+fn pid_file_of_a_killed_process_is_taken_over() {
     let place = Place::new();
     let file = place.path("a.pid");
     let holder = Holder::start(&file);
@@ -157,7 +157,7 @@ fn privileges_are_gone_for_good_in_every_thread() {
 
 /// As in an image that has nothing but the program.
 #[test]
-fn a_number_needs_no_database() {
+fn user_number_needs_no_database() {
     if !is_root("a directory of the system's hidden") {
         return;
     }
@@ -165,7 +165,7 @@ fn a_number_needs_no_database() {
         crate::place::say("a directory of the system's hidden: no file system can be mounted here");
         return;
     }
-    if !is_alone_after("exec unshare --mount \"$0\" \"$@\"", "bus::a_number_needs_no_database") {
+    if !is_alone_after("exec unshare --mount \"$0\" \"$@\"", "bus::user_number_needs_no_database") {
         return;
     }
     run("mount", &["-t", "tmpfs", "none", "/etc"]);
@@ -177,10 +177,8 @@ fn a_number_needs_no_database() {
 }
 
 #[test]
-fn a_pid_file_where_the_new_user_sees_nothing_is_emptied() {
-    if !is_root("a directory of another user")
-        || !is_alone("bus::a_pid_file_where_the_new_user_sees_nothing_is_emptied")
-    {
+fn pid_file_out_of_reach_of_the_new_user_is_emptied() {
+    if !is_root("a directory of another user") || !is_alone("bus::pid_file_out_of_reach_of_the_new_user_is_emptied") {
         return;
     }
     let place = Place::new();
@@ -210,10 +208,9 @@ fn a_pid_file_where_the_new_user_sees_nothing_is_emptied() {
 static LOOK: OnceLock<fs::File> = OnceLock::new();
 
 #[test]
-fn privileges_that_cannot_be_laid_down_end_the_start() {
+fn privileges_that_cannot_be_dropped_fail_the_start() {
     let place = Place::new();
-    if !is_root("what is not allowed to others") || !is_alone("bus::privileges_that_cannot_be_laid_down_end_the_start")
-    {
+    if !is_root("what is not allowed to others") || !is_alone("bus::privileges_that_cannot_be_dropped_fail_the_start") {
         return;
     }
     let first = Bus::new();

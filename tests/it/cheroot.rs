@@ -196,7 +196,7 @@ fn compare(theirs: &Told, ours: &Told) -> Vec<(String, String, String)> {
 
 #[test]
 #[ignore = "installs cheroot from the Python registry; .ci/run runs it"]
-fn an_environ_is_that_of_cheroot_but_for_what_is_listed() {
+fn environ_equals_that_of_cheroot_except_for_listed_keys() {
     assert!(REQUESTS.len() >= 30);
     let place = Place::new();
     let venv = place.path("venv");

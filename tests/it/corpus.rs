@@ -99,7 +99,7 @@ fn each_case_names_its_origin() {
 }
 
 #[test]
-fn what_no_rule_asks_for_has_its_reason() {
+fn cases_without_a_rule_have_a_reason() {
     let is_ours = |case: &Case| case.rule.as_ref().is_some_and(|rule| rule.level == Level::Ours);
     let is_bare = |case: &Case| is_ours(case) && case.because.is_none();
     let bare: Vec<String> = cases().into_iter().filter(|(_, case)| is_bare(case)).map(|(place, _)| place).collect();
@@ -120,7 +120,7 @@ fn every_source_and_every_level_has_its_cases() {
 }
 
 #[test]
-fn their_figures_are_those_that_are_told() {
+fn documented_figures_match() {
     let levels = levels();
     let (must, should, ours) = (levels[&Level::Must], levels[&Level::Should], levels[&Level::Ours]);
     let count = cases().len();

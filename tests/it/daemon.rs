@@ -107,7 +107,7 @@ fn number_in(file: &Path) -> u32 {
 }
 
 #[test]
-fn a_pid_file_is_held_by_one_and_gone_with_it() {
+fn pid_file_is_held_by_one_program_and_removed_at_its_end() {
     let place = Place::new();
     let file = place.path("drupe.pid");
     let first = Program::start(&[], &place, &[&"--pid-file", &file]);
@@ -137,7 +137,7 @@ fn a_pid_file_is_held_by_one_and_gone_with_it() {
 
 /// Its clean-up is as much a part of it then as later.
 #[test]
-fn whoever_sees_that_it_serves_can_end_it_at_once() {
+fn signal_after_the_ready_message_ends_the_program() {
     for signal in ["TERM", "INT"].repeat(10) {
         let place = Place::new();
         let program = Program::start(&[], &place, &[&"--pid-file", &place.path("drupe.pid")]);
@@ -150,7 +150,7 @@ fn whoever_sees_that_it_serves_can_end_it_at_once() {
 
 /// It serves already and cannot say so, since nobody reads: that is when a signal comes.
 #[test]
-fn whoever_is_served_can_end_it_though_it_has_not_said_anything_yet() {
+fn signal_before_the_ready_message_ends_the_program() {
     let place = Place::new();
     let (mut reader, mut full) = UnixStream::pair().unwrap();
     full.set_nonblocking(true).unwrap();
@@ -181,7 +181,7 @@ fn whoever_is_served_can_end_it_though_it_has_not_said_anything_yet() {
 }
 
 #[test]
-fn root_binds_and_somebody_else_serves() {
+fn root_binds_and_another_user_serves() {
     if !is_root("serving as another user") {
         return;
     }
@@ -213,7 +213,7 @@ fn folder_of(owner: u32, place: &Place) -> PathBuf {
 }
 
 #[test]
-fn who_serves_opens_the_access_log_and_root_does_not() {
+fn serving_user_opens_the_access_log() {
     if !is_root("a log of another user") {
         return;
     }
@@ -235,7 +235,7 @@ fn who_serves_opens_the_access_log_and_root_does_not() {
 
 /// Who has taken over the server must not be able to have root write elsewhere at the next start.
 #[test]
-fn nothing_is_appended_or_made_with_the_rights_of_root() {
+fn no_log_is_written_or_created_with_root_rights() {
     if !is_root("a log of another user") {
         return;
     }
@@ -274,7 +274,7 @@ fn nothing_is_appended_or_made_with_the_rights_of_root() {
 
 /// A pipe of root's cannot be opened by others, though the process may write to it.
 #[test]
-fn who_serves_as_another_user_can_log_to_what_it_was_started_with() {
+fn serving_user_can_log_to_inherited_descriptors() {
     if !is_root("serving as another user") {
         return;
     }
@@ -291,7 +291,7 @@ fn who_serves_as_another_user_can_log_to_what_it_was_started_with() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_where_it_was_written_and_nothing_is_started() {
+fn invalid_settings_are_refused_with_their_origin_before_a_start() {
     let place = Place::new();
     for (flag, value, reason) in [
         ("--user", "nobody here", "there is no user \"nobody here\""),
@@ -316,7 +316,7 @@ fn what_makes_no_sense_is_refused_where_it_was_written_and_nothing_is_started() 
 }
 
 #[test]
-fn as_process_1_it_drains_and_ends_well() {
+fn program_as_process_1_drains_and_exits() {
     if !is_root("life as process 1, for which a namespace has to be made") {
         return;
     }

@@ -77,7 +77,7 @@ fn a_new_connection_that_stays_silent_is_a_408() {
 }
 
 #[test]
-fn an_idle_connection_is_closed_without_a_word() {
+fn idle_connection_is_closed_silently() {
     let server = TestServer::with(length, only(|settings| settings.keep_alive_timeout = SHORT));
     let mut client = Client::connect(server.address());
     assert_eq!(client.get("/").status, 200);
@@ -216,7 +216,7 @@ fn a_client_that_does_not_read_is_cut_and_its_worker_is_free_again() {
 
 /// A body that heeds no error ends as if all was well, though what it wrote meanwhile is lost: that must not pass for whole.
 #[test]
-fn a_stream_that_heeds_no_error_is_cut_all_the_same() {
+fn stream_that_ignores_errors_is_cut() {
     let server = TestServer::with(
         |request: &mut Request| {
             let is_declared = request.uri().path() == "/declared";

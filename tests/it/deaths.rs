@@ -22,7 +22,7 @@ fn assert_alive(service: &Service) {
 }
 
 #[test]
-fn without_descriptors_it_neither_spins_nor_shouts_and_comes_back_by_itself() {
+fn server_without_descriptors_stays_quiet_and_recovers() {
     let settings = "thread_pool=2 thread_pool_max=2 socket_timeout=600 keep_alive_timeout=600 max_connections=100";
     let service = Service::start_with(48, settings);
     let mut early = Client::connect(service.address());
@@ -87,8 +87,8 @@ fn a_thousand_panics_cost_no_worker_and_no_memory() {
 }
 
 #[test]
-fn content_that_is_promised_ignored_and_never_sent_holds_nobody() {
-    if !is_alone_with(4000, "deaths::content_that_is_promised_ignored_and_never_sent_holds_nobody") {
+fn unsent_content_that_the_handler_ignores_holds_no_worker() {
+    if !is_alone_with(4000, "deaths::unsent_content_that_the_handler_ignores_holds_no_worker") {
         return;
     }
     let service = Service::start_with(

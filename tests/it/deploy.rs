@@ -64,7 +64,7 @@ fn changed(file: &str, changes: &[(&str, String)]) -> String {
 
 #[test]
 #[ignore = "takes nginx; .ci/run has it"]
-fn nginx_with_the_file_of_the_guide_hands_on_all_there_is() {
+fn nginx_with_the_file_of_the_guide_passes_everything_on() {
     let door = Door::default();
     let server = server("nginx.toml", &door);
     let address = free_port();
@@ -90,7 +90,7 @@ fn nginx_with_the_file_of_the_guide_hands_on_all_there_is() {
 
 #[test]
 #[ignore = "takes HAProxy; .ci/run has it"]
-fn haproxy_with_the_file_of_the_guide_hands_on_all_there_is() {
+fn haproxy_with_the_file_of_the_guide_passes_everything_on() {
     let door = Door::default();
     let servers = [server("haproxy.toml", &door), server("haproxy.toml", &door)];
     let address = free_port();

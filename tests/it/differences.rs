@@ -4,7 +4,7 @@ use crate::place::run;
 use crate::readme::{read, rows, section};
 
 #[test]
-fn their_figures_are_those_that_are_told() {
+fn documented_figures_match() {
     let of_page = rows(&read("tests/interop/DIFFERENCES.md"), "## In figures", 8);
     let known: Vec<Vec<String>> = of_page.into_iter().map(|row| row[..6].to_vec()).collect();
     let told = rows(&read("TESTING.md"), "## Other servers", 6).into_iter().map(|mut row| {

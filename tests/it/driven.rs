@@ -211,7 +211,7 @@ fn a_hangup_waits_for_the_start() {
 }
 
 #[test]
-fn whatever_ends_the_server_all_has_ended_when_it_returns() {
+fn quickstart_returns_with_all_buses_ended() {
     type End = fn(&Server, &Bus);
     let ends: [End; 3] = [
         |server, _| assert_eq!(server.handle().stop().cut, 0),
@@ -240,7 +240,7 @@ fn whatever_ends_the_server_all_has_ended_when_it_returns() {
 }
 
 #[test]
-fn a_start_that_fails_says_who_has_failed() {
+fn failed_start_names_the_failed_listener() {
     let (first, second, server, told) = (Bus::new(), Bus::new(), server(), Told::default());
     server.subscribe(&first);
     server.subscribe(&second);
@@ -266,8 +266,8 @@ fn a_start_that_fails_says_who_has_failed() {
 }
 
 #[test]
-fn a_bus_that_others_have_started_is_for_them_to_end() {
-    if !is_alone("driven::a_bus_that_others_have_started_is_for_them_to_end") {
+fn bus_started_by_the_caller_is_left_running() {
+    if !is_alone("driven::bus_started_by_the_caller_is_left_running") {
         return;
     }
     let (bus, server, told) = (Bus::new(), Arc::new(server()), Told::default());

@@ -68,7 +68,7 @@ const LEGACY: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn what_a_trusted_proxy_says_is_what_an_application_is_told() {
+fn environ_has_the_claims_of_a_trusted_proxy() {
     let all = "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: pot.example\r\n";
     let forwarded = "Forwarded: for=\"[2001:db8::1]:4711\";proto=https;host=\"pot.example:8443\"\r\n";
     let only_forwarded = &[("trusted_proxies", "127.0.0.1"), ("trusted_proxy_headers", "forwarded")];
@@ -85,7 +85,7 @@ fn what_a_trusted_proxy_says_is_what_an_application_is_told() {
 }
 
 #[test]
-fn what_nobody_is_believed_is_not_told() {
+fn environ_has_no_untrusted_claims() {
     let all = "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: pot.example\r\n\
                Forwarded: for=192.0.2.8;proto=https\r\n";
     let seen = "127.0.0.1 P http - tea.example S tea.example";
@@ -102,7 +102,7 @@ fn what_nobody_is_believed_is_not_told() {
 }
 
 #[test]
-fn whom_a_proxy_header_announces_an_application_is_told() {
+fn environ_has_the_client_of_a_proxy_header() {
     let announced = &[("proxy_protocol", "true"), ("trusted_proxies", "127.0.0.1"), LEGACY[1]];
     let line = "PROXY TCP4 192.0.2.1 192.0.2.9 56324 8443\r\n";
     check(announced, line, "", "192.0.2.1 56324 http - tea.example 8443 tea.example");
@@ -171,7 +171,7 @@ mod secure {
     }
 
     #[test]
-    fn each_key_of_tls_is_what_another_program_says() {
+    fn tls_keys_equal_those_of_openssl() {
         let place = Place::new();
         certificates(&place);
         let server = serving(|settings| {
@@ -251,7 +251,7 @@ mod secure {
     }
 
     #[test]
-    fn without_a_clients_certificate_there_is_none_to_tell_of() {
+    fn environ_without_a_client_certificate_has_no_client_keys() {
         let server = serving(|settings| settings.ssl_context = Some(crate::secure::context()));
         let mut client = connect(server.bound_addr().unwrap(), &config(None)).unwrap();
         let told = told(&client.get("/"));
@@ -262,7 +262,7 @@ mod secure {
     }
 
     #[test]
-    fn a_trusted_proxy_that_came_over_tls_may_say_that_its_client_did_not() {
+    fn trusted_proxy_over_tls_may_claim_a_plain_client() {
         let server = serving(|settings| {
             settings.ssl_context = Some(crate::secure::context());
             LEGACY.iter().for_each(|(name, value)| settings.set(name, value).unwrap());
@@ -274,7 +274,7 @@ mod secure {
     }
 
     #[test]
-    fn what_is_written_early_goes_out_over_tls_too() {
+    fn early_writes_go_out_over_tls() {
         use std::io::Write;
         let door = crate::door::Door::default();
         let passed = door.clone();
@@ -298,7 +298,7 @@ mod secure {
 const CREDENTIALS: &str = "X_REMOTE_UID X_REMOTE_GID X_REMOTE_USER X_REMOTE_GROUP REMOTE_USER";
 
 #[test]
-fn over_a_unix_socket_each_user_is_told_and_nobody_can_pass_for_another() {
+fn environ_has_the_user_of_a_unix_client_unforgeably() {
     let place = Place::new();
     let mut server = Server::wsgi(tell);
     server.settings.socket_file = Some(place.socket());

@@ -91,7 +91,7 @@ fn a_1_0_connection_ends_unless_asked_to_stay() {
 }
 
 #[test]
-fn a_handler_that_says_close_is_obeyed() {
+fn close_of_a_handler_is_obeyed() {
     let server = TestServer::new(|_: &mut Request| {
         let mut response = Response::new("bye".into());
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -120,7 +120,7 @@ fn head_is_answered_like_get_without_the_content() {
 }
 
 #[test]
-fn statuses_without_content_have_none_whatever_the_handler_gives() {
+fn statuses_without_content_have_none_for_any_handler() {
     let server = TestServer::new(|request: &mut Request| (status(request), "content that must not go out"));
     let mut client = Client::connect(server.address());
     for (target, code) in [("/204", 204), ("/304", 304), ("/204", 204)] {
@@ -132,7 +132,7 @@ fn statuses_without_content_have_none_whatever_the_handler_gives() {
 }
 
 #[test]
-fn other_forms_of_the_target_arrive_as_the_rfc_says() {
+fn other_forms_of_the_target_arrive_with_their_host() {
     let server = TestServer::new(|request: &mut Request| {
         let host = request.headers()[header::HOST].to_str().unwrap();
         format!("{} {} {host}", request.method(), request.uri())
@@ -163,7 +163,7 @@ fn a_request_knows_both_ends_of_its_connection() {
 }
 
 #[test]
-fn what_one_request_puts_into_extensions_is_gone_for_the_next() {
+fn extensions_of_one_request_are_gone_for_the_next() {
     let server = TestServer::new(|request: &mut Request| {
         let before = request.extensions_mut().insert(7_u32);
         format!("{before:?} {}", request.connection().peer().is_some())
@@ -313,7 +313,7 @@ fn trailers_of_a_request_are_read_behind_its_content() {
 }
 
 #[test]
-fn trailers_of_an_answer_go_only_to_those_who_take_them() {
+fn trailers_of_an_answer_go_only_to_clients_with_te() {
     let server = TestServer::new(|_: &mut Request| {
         Body::stream(|writer| {
             writer.write_all(b"content")?;
@@ -374,7 +374,7 @@ fn a_body_longer_than_declared_is_cut_and_the_connection_stays_in_step() {
 }
 
 #[test]
-fn fields_that_the_server_would_add_are_the_handlers_if_it_gives_them() {
+fn fields_of_the_handler_replace_those_of_the_server() {
     let server = TestServer::with(
         |request: &mut Request| {
             let mut response = Response::new("own".into());
@@ -640,7 +640,7 @@ fn a_failure_of_the_content_keeps_its_status_through_the_question_mark() {
 }
 
 #[test]
-fn what_the_handler_fails_at_itself_is_no_fault_of_the_clients() {
+fn failures_of_the_handler_are_500() {
     let place = crate::place::Place::new();
     let file = place.write("latin-1", b"secret caf\xe9");
     let server = TestServer::new(move |request: &mut Request| match request.uri().path() {
@@ -674,7 +674,7 @@ fn a_handler_that_ignores_malformed_content_does_not_hide_it() {
 }
 
 #[test]
-fn content_that_breaks_off_is_a_400_for_who_still_reads() {
+fn content_that_breaks_off_is_a_400_for_a_client_that_still_reads() {
     let failed = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&failed);
     let handler = move |request: &mut Request| {

@@ -194,7 +194,7 @@ fn signal(own: &Place, name: &str) {
 
 /// From no more than its libraries take to load, up to enough.
 #[test]
-fn a_program_that_has_too_few_descriptors_says_what_for_and_leaves_nothing() {
+fn program_without_descriptors_names_the_use_and_leaves_nothing() {
     let folder = Folder::new("");
     let (mut failures, mut served) = (Vec::new(), Vec::new());
     for most in 4..64 {
@@ -217,7 +217,7 @@ fn a_program_that_has_too_few_descriptors_says_what_for_and_leaves_nothing() {
 
 /// Neither settings nor certificates nor the log.
 #[test]
-fn what_a_program_cannot_open_anew_for_want_of_descriptors_stays() {
+fn files_that_cannot_be_reopened_without_descriptors_stay_in_use() {
     let folder = Folder::new(", \"tcp://localhost:0\"");
     let mut command = drupe();
     command.args(folder.arguments());
@@ -324,7 +324,7 @@ fn is_of_libraries(what: &str) -> bool {
 
 #[test]
 #[ignore = "needs strace; .ci/run has it"]
-fn whichever_call_of_the_program_lacks_a_descriptor_it_says_so_or_does_without() {
+fn each_call_without_a_descriptor_is_reported_or_skipped() {
     let folder = Folder::new(", \"tcp://localhost:0\"");
     let all = each_call(0, |mut strace| {
         strace.arg(drupe().get_program()).args(folder.arguments()).env_clear();
@@ -353,7 +353,7 @@ fn whichever_call_of_the_program_lacks_a_descriptor_it_says_so_or_does_without()
 /// Each is one that the start fails at, by an error that says so to a program; and the next start works.
 #[test]
 #[ignore = "needs strace; .ci/run has it"]
-fn whichever_call_of_a_start_lacks_a_descriptor_it_is_a_typed_error_and_the_next_works() {
+fn each_start_call_without_a_descriptor_is_a_typed_error() {
     let folder = Folder::new("");
     let all = each_call(BURNT, |mut strace| {
         strace.arg(std::env::current_exe().unwrap()).args(["exhausted::begin", "--exact", "--nocapture"]);

@@ -17,8 +17,8 @@ use crate::service::Service;
 
 /// Each call of a start that needs one more descriptor than those before it is the one that fails, in turn. Every single call is in `exhausted`.
 #[test]
-fn a_start_that_lacks_a_descriptor_fails_and_leaves_nothing_whichever_it_is() {
-    const NAME: &str = "faults::a_start_that_lacks_a_descriptor_fails_and_leaves_nothing_whichever_it_is";
+fn start_without_a_descriptor_fails_and_leaves_nothing() {
+    const NAME: &str = "faults::start_without_a_descriptor_fails_and_leaves_nothing";
     if !is_alone_with(64, NAME) {
         return;
     }
@@ -88,8 +88,8 @@ pub(crate) fn lacking(error: &Error) -> String {
 
 /// A handler that does not come back keeps the engine of before: the next one needs descriptors of its own.
 #[test]
-fn a_restart_that_lacks_a_descriptor_leaves_nothing_that_listens() {
-    const NAME: &str = "faults::a_restart_that_lacks_a_descriptor_leaves_nothing_that_listens";
+fn restart_without_a_descriptor_leaves_no_listener() {
+    const NAME: &str = "faults::restart_without_a_descriptor_leaves_no_listener";
     if !is_alone_with(64, NAME) {
         return;
     }
@@ -116,7 +116,7 @@ fn a_restart_that_lacks_a_descriptor_leaves_nothing_that_listens() {
 
 /// A server that has started is left with none, one, two descriptors: whatever is asked of it is answered, at once or when there are some again.
 #[test]
-fn a_lack_of_descriptors_while_serving_is_an_answer_or_a_wait_and_never_the_end() {
+fn lack_of_descriptors_while_serving_never_ends_the_server() {
     let place = Place::new();
     std::fs::write(place.path("file"), "content").unwrap();
     let [file, listing] = ["file", ""].map(|name| format!("/file{}", place.path(name).display()));
@@ -194,8 +194,8 @@ fn certificates_that_cannot_be_opened_for_now_leave_those_in_use() {
 
 /// The limit is one of users, and does not hold for root.
 #[test]
-fn a_start_that_lacks_a_thread_fails_and_leaves_nothing_whichever_it_is() {
-    const NAME: &str = "faults::a_start_that_lacks_a_thread_fails_and_leaves_nothing_whichever_it_is";
+fn start_without_a_thread_fails_and_leaves_nothing() {
+    const NAME: &str = "faults::start_without_a_thread_fails_and_leaves_nothing";
     if !is_root("threads that are refused at a start") {
         return;
     }
@@ -224,7 +224,7 @@ fn a_start_that_lacks_a_thread_fails_and_leaves_nothing_whichever_it_is() {
 }
 
 #[test]
-fn where_threads_are_refused_those_there_are_do_the_work() {
+fn existing_threads_serve_if_new_threads_are_refused() {
     if !is_root("threads that are refused while serving") {
         return;
     }
@@ -235,7 +235,7 @@ fn where_threads_are_refused_those_there_are_do_the_work() {
 
 /// Stacks of 64 MiB, and room for few of them.
 #[test]
-fn where_memory_for_threads_is_refused_those_there_are_do_the_work() {
+fn existing_threads_serve_if_memory_for_threads_is_refused() {
     let settings = "thread_pool=2 thread_pool_max=64 thread_stack_size=67108864";
     let service = Service::start_after("ulimit -v 800000 && exec \"$0\" \"$@\"", settings);
     crowd_is_served(&service);
@@ -243,7 +243,7 @@ fn where_memory_for_threads_is_refused_those_there_are_do_the_work() {
 
 /// What answers may hold is bounded: sixty clients that take nothing of 8 MiB each fit into less than that.
 #[test]
-fn a_limit_of_memory_above_the_bounds_is_never_met() {
+fn memory_limit_above_the_bounds_is_never_reached() {
     let settings = "thread_pool=2 thread_pool_max=8 max_parked_size=16777216 write_timeout=1 max_request_body_size=1M";
     let service = Service::start_after("ulimit -v 400000 && exec \"$0\" \"$@\"", settings);
     let room = 400_000 * 1024 - service.figures().reserved();

@@ -73,7 +73,7 @@ fn haproxy_announces_the_clients_of_a_hundred_thousand_requests_by_version_2() {
 
 #[test]
 #[ignore = "takes half a minute and HAProxy; .ci/run has both"]
-fn haproxy_tells_the_clients_of_a_hundred_thousand_requests() {
+fn haproxy_forwards_the_clients_of_a_hundred_thousand_requests() {
     let server = server(told);
     let ways = "mode http\n option forwardfor\n http-request set-header X-Forwarded-Proto https\n http-request del-header X-Forwarded-Host";
     let proxy = Proxy::haproxy(&format!("{ways}\n server drupe {} check inter 100ms", server.address()));
@@ -84,7 +84,7 @@ fn haproxy_tells_the_clients_of_a_hundred_thousand_requests() {
 
 #[test]
 #[ignore = "takes half a minute and nginx; .ci/run has both"]
-fn nginx_tells_the_clients_of_a_hundred_thousand_requests() {
+fn nginx_forwards_the_clients_of_a_hundred_thousand_requests() {
     let server = server(told);
     let proxy = Proxy::nginx(&[server.address()]);
     let lies = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n";
@@ -94,7 +94,7 @@ fn nginx_tells_the_clients_of_a_hundred_thousand_requests() {
 
 #[test]
 #[ignore = "takes half a minute and Apache httpd; .ci/run has both"]
-fn apache_tells_the_clients_of_a_hundred_thousand_requests() {
+fn apache_forwards_the_clients_of_a_hundred_thousand_requests() {
     let server = server(told);
     let proxy = Proxy::apache(&[server.address()]);
     let lies = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\n";
@@ -104,7 +104,7 @@ fn apache_tells_the_clients_of_a_hundred_thousand_requests() {
 
 #[test]
 #[ignore = "takes half a minute and Caddy; .ci/run has both"]
-fn caddy_tells_the_clients_of_a_hundred_thousand_requests() {
+fn caddy_forwards_the_clients_of_a_hundred_thousand_requests() {
     let server = server(told);
     let proxy = Proxy::caddy(&[server.address()]);
     let lies = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\n";

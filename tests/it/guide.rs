@@ -53,7 +53,7 @@ fn every_page_is_in_the_index() {
 
 /// Every file that a page shows or names is there.
 #[test]
-fn the_files_it_names_are_there() {
+fn files_named_by_the_guide_exist() {
     for (name, page) in pages() {
         for path in page.split("examples/").skip(1) {
             let end = path.find(|c: char| !(c.is_alphanumeric() || "/._-".contains(c))).unwrap_or(path.len());

@@ -90,7 +90,7 @@ fn narrow_stream(address: SocketAddr) -> TcpStream {
 }
 
 #[test]
-fn answers_in_memory_count_for_what_they_hold() {
+fn answers_in_memory_count_for_their_real_memory() {
     for kind in ["copy", "owner", "quarter", "range"] {
         let service = Service::start(SETTINGS);
         let size = if kind == "copy" || kind == "owner" { SIZE } else { 3 * SIZE };
@@ -112,7 +112,7 @@ fn answers_that_are_there_in_any_case_count_once_or_nothing() {
 }
 
 #[test]
-fn files_parts_listings_and_gathered_answers_count_for_what_they_hold() {
+fn files_parts_listings_and_gathered_answers_count_for_their_real_memory() {
     let place = Place::new();
     fs::File::create(place.path("large")).unwrap().set_len(2 * SIZE as u64).unwrap();
     fs::create_dir(place.path("many")).unwrap();
@@ -132,7 +132,7 @@ fn files_parts_listings_and_gathered_answers_count_for_what_they_hold() {
 }
 
 #[test]
-fn rest_of_an_answer_counts_for_what_it_holds() {
+fn rest_of_an_answer_counts_for_its_real_memory() {
     const MOST: usize = 32 << 20;
     let service = Service::start(SETTINGS);
     let before = service.figures().resident();
@@ -167,7 +167,7 @@ fn rest_of_an_answer_counts_for_what_it_holds() {
 
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 #[test]
-fn answers_over_tls_count_for_what_they_hold() {
+fn answers_over_tls_count_for_their_real_memory() {
     use std::fs::{Permissions, set_permissions};
     use std::os::unix::fs::PermissionsExt;
 

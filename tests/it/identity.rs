@@ -100,7 +100,7 @@ fn each_caller_is_known_to_an_application() {
 
 /// What a client says of itself is not who it is.
 #[test]
-fn fields_make_nobody_somebody_else() {
+fn request_fields_do_not_change_the_identity() {
     let place = Place::new();
     let server = open(&place, tell);
     server.start().unwrap();
@@ -131,7 +131,7 @@ fn the_process_is_known() {
 }
 
 #[test]
-fn it_is_who_it_was_when_it_connected() {
+fn identity_is_that_of_the_connect() {
     if !is_root("a caller that becomes another user") {
         return;
     }
@@ -182,7 +182,7 @@ fn supplementary_groups_are_known_and_a_change_is_noticed() {
 }
 
 #[test]
-fn nothing_is_found_out_unasked() {
+fn credentials_are_not_read_without_the_setting() {
     let place = Place::new();
     let mut server = place.server(tell);
     server.start().unwrap();
@@ -201,7 +201,7 @@ fn nothing_is_found_out_unasked() {
 }
 
 #[test]
-fn of_clients_over_tcp_nothing_is_known() {
+fn tcp_clients_have_no_credentials() {
     let server = TestServer::with(tell, |settings: &mut Settings| {
         settings.peercreds = true;
         settings.peercreds_resolve = true;

@@ -88,7 +88,7 @@ fn content_that_finds_no_room_is_waited_for_by_a_worker() {
 
 /// Who sends content that nobody wants, and reads slowly, is not one who asks on: the answer comes whole.
 #[test]
-fn an_answer_is_whole_though_there_is_no_room_for_what_its_client_has_sent() {
+fn answer_is_whole_although_pipelined_input_finds_no_room() {
     let server = TestServer::with(
         |request: &mut Request| match request.uri().path() {
             "/large" => vec![b'x'; LARGE],

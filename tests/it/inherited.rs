@@ -223,7 +223,7 @@ fn a_socket_is_chosen_by_number_or_by_name() {
 
 /// Some opened by others, some by ourselves.
 #[test]
-fn kinds_may_be_mixed() {
+fn inherited_and_own_sockets_may_be_mixed() {
     let place = Place::new();
     let (path, other) = (place.socket(), place.path("t"));
     let listen = format!("fd:3, unix:{}, tcp://127.0.0.1:0, unix:{}", path.display(), other.display());
@@ -244,7 +244,7 @@ fn kinds_may_be_mixed() {
 }
 
 #[test]
-fn what_cannot_be_listened_on_is_named_by_its_number() {
+fn unusable_descriptors_are_named_by_number() {
     let pid = [("DRUPE_TEST_PID", "1")];
     for (sockets, listen, extra, expected) in [
         ("tcp4,datagram", "fd:*", &[][..], "cannot listen on fd:4: not a stream socket of TCP or Unix"),
@@ -262,7 +262,7 @@ fn what_cannot_be_listened_on_is_named_by_its_number() {
 }
 
 #[test]
-fn nothing_was_passed_to_this_process() {
+fn inherited_address_without_passed_sockets_is_refused() {
     let mut server = Server::new(|_: &mut Request| "hello");
     server.settings.set("listen", "tcp://127.0.0.1:0,fd:3").unwrap();
     let error = server.start().unwrap_err();
@@ -272,7 +272,7 @@ fn nothing_was_passed_to_this_process() {
 
 /// systemd's own tool, with a TCP and a Unix socket at once. It starts the program when the first client comes.
 #[test]
-fn systemd_socket_activate_starts_it() {
+fn systemd_socket_activate_starts_the_server() {
     let place = Place::new();
     let path = place.socket();
     // It takes no port 0; one that was free a moment ago is not given out again so soon.

@@ -107,7 +107,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 #[test]
-fn it_starts_stops_and_restarts_in_place_of_the_built_in_one() {
+fn instance_starts_stops_and_restarts_like_the_built_in_server() {
     let (fake, begun) = (Fake::default(), Instant::now());
     let server = server_with(&fake);
     server.start().unwrap();
@@ -131,7 +131,7 @@ fn it_starts_stops_and_restarts_in_place_of_the_built_in_one() {
 }
 
 #[test]
-fn a_start_that_fails_says_why_to_the_starter_and_to_who_waits() {
+fn failed_start_reports_to_the_starter_and_to_waiting_threads() {
     let fake = Fake::default();
     fake.order(|order| order.refuse = Some("no such device"));
     let server = server_with(&fake);
@@ -148,7 +148,7 @@ fn a_start_that_fails_says_why_to_the_starter_and_to_who_waits() {
 }
 
 #[test]
-fn what_cannot_go_on_ends_the_waits_with_the_reason() {
+fn failed_instance_ends_the_waits_with_the_reason() {
     for (end, reason) in [
         (Err("disk on fire"), "disk on fire"),
         (Err("panic"), "serve panicked"),
@@ -174,7 +174,7 @@ fn what_cannot_go_on_ends_the_waits_with_the_reason() {
 }
 
 #[test]
-fn one_that_does_not_hear_is_cut() {
+fn instance_that_ignores_the_stop_is_cut() {
     let fake = Fake::default();
     fake.0.is_deaf.store(true, Ordering::SeqCst);
     let mut server = server_with(&fake);
@@ -199,7 +199,7 @@ fn one_that_does_not_hear_is_cut() {
 }
 
 #[test]
-fn several_servers_live_on_one_bus_and_a_failure_of_one_ends_it() {
+fn several_servers_share_a_bus_and_a_failure_of_one_ends_the_bus() {
     let (bus, fake) = (Bus::new(), Fake::default());
     let controlled = server_with(&fake);
     let mut built_in = Server::new(|_: &mut Request| "hello");
@@ -251,7 +251,7 @@ fn a_server_that_cannot_bind_fails_the_start_of_the_bus_and_leaves_nothing() {
 }
 
 #[test]
-fn nobody_is_served_between_the_bind_and_the_last_word() {
+fn no_client_is_served_before_all_start_listeners_have_run() {
     let bus = Bus::new();
     let mut server = Server::new(|_: &mut Request| "hello");
     server.settings.socket_port = 0;
@@ -275,7 +275,7 @@ fn nobody_is_served_between_the_bind_and_the_last_word() {
 }
 
 #[test]
-fn the_built_in_one_can_be_had_and_controlled_as_an_instance() {
+fn built_in_server_can_be_used_as_an_instance() {
     let mut made = Server::new(|_: &mut Request| "hello");
     made.settings.socket_port = 0;
     let (instance, address) = made.httpserver_from_self().unwrap();

@@ -79,7 +79,7 @@ const PROXIED: &[Phase] = &[
 const TABLES: [&[Phase]; 2] = [PHASES, PROXIED];
 
 #[test]
-fn a_client_that_is_killed_leaves_nothing_in_whatever_phase() {
+fn killed_client_leaves_nothing_in_any_phase() {
     let service = Service::start(SETTINGS);
     check(&service, PHASES, Client::connect, |phase| {
         Victim::of("killed::live", service.address(), &[(PHASE, &format!("0 {phase}"))])
@@ -87,7 +87,7 @@ fn a_client_that_is_killed_leaves_nothing_in_whatever_phase() {
 }
 
 #[test]
-fn a_client_that_is_killed_before_its_proxy_has_said_who_it_is_leaves_nothing() {
+fn client_killed_before_its_proxy_header_leaves_nothing() {
     let service = Service::start(&format!("{SETTINGS} proxy_protocol=true"));
     let connect = |address| {
         let mut client = Client::connect(address);

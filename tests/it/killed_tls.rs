@@ -111,7 +111,7 @@ fn is_cut(sight: &Sight) -> bool {
 }
 
 #[test]
-fn a_client_over_tls_that_is_killed_leaves_nothing_in_whatever_phase() {
+fn killed_tls_client_leaves_nothing_in_any_phase() {
     let folder = Place::new();
     let service = Service::start(&settings(&folder));
     let start = |phase: &str| start(&service, &folder, &format!("0 {phase}"));
@@ -121,7 +121,7 @@ fn a_client_over_tls_that_is_killed_leaves_nothing_in_whatever_phase() {
 }
 
 #[test]
-fn a_client_over_tls_that_is_killed_behind_a_proxy_leaves_nothing() {
+fn killed_tls_client_behind_a_proxy_leaves_nothing() {
     let folder = Place::new();
     let service = Service::start(&format!("{} proxy_protocol=true", settings(&folder)));
     let start = |phase: &str| start(&service, &folder, &format!("1 {phase}"));

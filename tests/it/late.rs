@@ -15,7 +15,7 @@ const SHORT: Duration = Duration::from_millis(300);
 /// With every worker in a handler nobody looked at what had arrived: the deadline passed, and who had asked long before was closed or
 /// told 408.
 #[test]
-fn who_has_asked_in_time_is_served_however_long_others_hold_the_workers() {
+fn request_in_time_is_served_although_other_requests_hold_the_workers() {
     let door = Door::default();
     let own = door.clone();
     let server = TestServer::with(
@@ -88,7 +88,7 @@ fn a_handshake_that_waited_for_a_worker_goes_on() {
 
 /// A connection whose time was over while the queue was full was closed without its 408.
 #[test]
-fn more_late_ones_than_the_queue_holds_are_all_told() {
+fn all_late_clients_are_answered_even_above_the_queue_size() {
     let server = TestServer::with(
         |_: &mut Request| "fine",
         |settings| {

@@ -97,8 +97,8 @@ fn a_stopped_server_has_given_its_port_back() {
 }
 
 #[test]
-fn a_stop_from_a_handler_leaves_nothing_either() {
-    if !is_alone("lifecycle::a_stop_from_a_handler_leaves_nothing_either") {
+fn stop_from_a_handler_leaves_nothing() {
+    if !is_alone("lifecycle::stop_from_a_handler_leaves_nothing") {
         return;
     }
     let (server, _) = self_stopping();
@@ -128,7 +128,7 @@ fn starting_twice_changes_nothing() {
 }
 
 #[test]
-fn stopping_twice_says_the_same_twice() {
+fn second_stop_returns_the_same_counts() {
     let server = server(hello);
     assert_eq!(server.stop().finished, 0, "before it was started");
     server.start().unwrap();
@@ -241,7 +241,7 @@ fn a_handler_can_restart_its_server() {
 // ---- how a stop goes ----
 
 #[test]
-fn a_stop_lets_running_requests_finish_and_says_close() {
+fn stop_lets_running_requests_finish_with_close() {
     let (release, handler) = waiting();
     let server = server(handler);
     server.start().unwrap();
@@ -285,7 +285,7 @@ fn a_stop_closes_idle_and_silent_connections_at_once() {
 }
 
 #[test]
-fn a_stop_cuts_who_outlives_its_time() {
+fn stop_cuts_requests_that_outlive_shutdown_timeout() {
     let mut server = server(|_: &mut Request| vec![b'x'; 64 << 20]);
     server.settings.shutdown_timeout = Duration::from_millis(300);
     server.settings.write_timeout = Some(LONG);
@@ -605,7 +605,7 @@ fn every_setting_that_cannot_be_used_is_refused_by_name() {
 // ---- what it says of itself, and who waits for it ----
 
 #[test]
-fn others_can_wait_for_the_start_and_for_the_stop() {
+fn other_threads_can_wait_for_start_and_stop() {
     let server = server(hello);
     let (told, tells) = mpsc::channel();
     thread::scope(|scope| {
@@ -645,7 +645,7 @@ fn quickstart_serves_until_it_is_stopped() {
 }
 
 #[test]
-fn a_server_says_where_it_is_asked_to_listen_and_where_it_does() {
+fn server_reports_configured_and_bound_addresses() {
     let mut server = Server::new(hello);
     assert_eq!(server.bind_addr(), BindAddr::Tcp { host: "127.0.0.1".to_owned(), port: 8080 });
     assert_eq!((&*server.base(), &*server.description()), ("http://127.0.0.1:8080", "127.0.0.1:8080"));
@@ -664,7 +664,7 @@ fn a_server_says_where_it_is_asked_to_listen_and_where_it_does() {
 }
 
 #[test]
-fn statistics_count_what_was_done() {
+fn statistics_count_requests_and_bytes() {
     let server = TestServer::new(hello);
     let mut client = Client::connect(server.address());
     client.assert_in_step("/", "hello");

@@ -54,7 +54,7 @@ fn the_status_of_a_large_head_can_be_cherrypys() {
 }
 
 #[test]
-fn a_head_may_be_as_large_as_cherrypys_default_says() {
+fn head_may_be_as_large_as_the_default_of_cherrypy() {
     check(|_| {}, &[(head_of(512_000), 200), (head_of(512_001), 431)]);
 }
 
@@ -218,7 +218,7 @@ fn content_that_is_announced_and_never_sent_holds_no_worker() {
 }
 
 #[test]
-fn what_a_client_sends_in_one_go_is_bounded_for_each_of_many() {
+fn each_of_many_oversized_heads_gets_a_431() {
     // A hundred clients at once, each one byte over: each gets its answer, none disturbs another.
     let server = TestServer::with(length, |settings| settings.max_request_header_size = 1000);
     let address = server.address();

@@ -54,7 +54,7 @@ fn the_unspecified_v6_address_serves_both_families() {
 
 /// Connections that the server has ended first are remembered by the system for a minute.
 #[test]
-fn a_port_can_be_had_again_right_after_traffic() {
+fn port_can_be_bound_again_right_after_traffic() {
     let mut server = on("127.0.0.1");
     for round in 0..3 {
         server.start().unwrap();
@@ -120,8 +120,8 @@ fn hundreds_of_connections_are_open_at_once() {
 }
 
 #[test]
-fn more_descriptors_than_select_could_take_are_no_matter() {
-    if !is_alone_with(4000, "listening::more_descriptors_than_select_could_take_are_no_matter") {
+fn more_descriptors_than_select_allows_are_served() {
+    if !is_alone_with(4000, "listening::more_descriptors_than_select_allows_are_served") {
         return;
     }
     let server = TestServer::new(|_: &mut Request| "hello");

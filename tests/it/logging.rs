@@ -48,8 +48,8 @@ pub(crate) fn records(is_wanted: impl Fn(Level, &str) -> bool) -> Vec<String> {
 
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 #[test]
-fn a_handshake_that_fails_is_one_line_and_nothing_worse() {
-    if !is_alone("logging::a_handshake_that_fails_is_one_line_and_nothing_worse") {
+fn failed_handshake_is_one_debug_line() {
+    if !is_alone("logging::failed_handshake_is_one_debug_line") {
         return;
     }
     listen();
@@ -75,8 +75,8 @@ fn a_handshake_that_fails_is_one_line_and_nothing_worse() {
 }
 
 #[test]
-fn a_full_pool_says_how_many_wait_and_what_holds_the_workers() {
-    if !is_alone("logging::a_full_pool_says_how_many_wait_and_what_holds_the_workers") {
+fn full_pool_warning_has_waiting_and_running_requests() {
+    if !is_alone("logging::full_pool_warning_has_waiting_and_running_requests") {
         return;
     }
     listen();
@@ -108,8 +108,8 @@ fn a_full_pool_says_how_many_wait_and_what_holds_the_workers() {
 }
 
 #[test]
-fn each_exchange_is_one_line_and_no_peer_can_forge_another() {
-    if !is_alone("logging::each_exchange_is_one_line_and_no_peer_can_forge_another") {
+fn each_exchange_is_one_line_that_no_peer_can_forge() {
+    if !is_alone("logging::each_exchange_is_one_line_that_no_peer_can_forge") {
         return;
     }
     listen();
@@ -162,8 +162,8 @@ impl Log for Parts {
 }
 
 #[test]
-fn the_parts_of_an_exchange_are_there_for_other_forms() {
-    if !is_alone("logging::the_parts_of_an_exchange_are_there_for_other_forms") {
+fn access_record_has_the_parts_as_key_values() {
+    if !is_alone("logging::access_record_has_the_parts_as_key_values") {
         return;
     }
     log::set_logger(&PARTS).unwrap();
@@ -207,8 +207,8 @@ fn the_parts_of_an_exchange_are_there_for_other_forms() {
 }
 
 #[test]
-fn behind_a_proxy_it_is_the_client_that_is_logged() {
-    if !is_alone("logging::behind_a_proxy_it_is_the_client_that_is_logged") {
+fn access_log_has_the_client_behind_a_proxy() {
+    if !is_alone("logging::access_log_has_the_client_behind_a_proxy") {
         return;
     }
     listen();
@@ -247,8 +247,8 @@ fn behind_a_proxy_it_is_the_client_that_is_logged() {
 }
 
 #[test]
-fn clients_that_misbehave_are_no_errors_of_ours() {
-    if !is_alone("logging::clients_that_misbehave_are_no_errors_of_ours") {
+fn misbehaving_clients_are_not_logged_as_errors() {
+    if !is_alone("logging::misbehaving_clients_are_not_logged_as_errors") {
         return;
     }
     listen();
@@ -274,8 +274,8 @@ fn clients_that_misbehave_are_no_errors_of_ours() {
 }
 
 #[test]
-fn a_lack_of_descriptors_is_survived_and_logged_sparingly() {
-    const NAME: &str = "logging::a_lack_of_descriptors_is_survived_and_logged_sparingly";
+fn lack_of_descriptors_is_logged_once_a_second() {
+    const NAME: &str = "logging::lack_of_descriptors_is_logged_once_a_second";
     if !is_alone_with(64, NAME) {
         return;
     }

@@ -37,8 +37,8 @@ fn listen() -> UnixDatagram {
 const SCRIPT: &str = "NOTIFY_SOCKET=@drupe-it-$$ exec \"$0\" \"$@\"";
 
 #[test]
-fn a_service_says_when_it_is_ready_reloads_and_stops() {
-    if !is_alone_after(SCRIPT, "notify::a_service_says_when_it_is_ready_reloads_and_stops") {
+fn service_notifies_ready_reload_and_stop() {
+    if !is_alone_after(SCRIPT, "notify::service_notifies_ready_reload_and_stop") {
         return;
     }
     let socket = listen();
@@ -68,8 +68,8 @@ fn a_service_says_when_it_is_ready_reloads_and_stops() {
 
 /// It is the service, whatever else starts and ends with it.
 #[test]
-fn a_service_that_starts_a_bus_says_the_same() {
-    if !is_alone_after(SCRIPT, "notify::a_service_that_starts_a_bus_says_the_same") {
+fn service_on_a_bus_sends_the_same_notifications() {
+    if !is_alone_after(SCRIPT, "notify::service_on_a_bus_sends_the_same_notifications") {
         return;
     }
     let socket = listen();
@@ -96,8 +96,8 @@ fn a_service_that_starts_a_bus_says_the_same() {
 
 /// And starts anew without a word until it has started.
 #[test]
-fn a_start_that_fails_is_not_told() {
-    if !is_alone_after(SCRIPT, "notify::a_start_that_fails_is_not_told") {
+fn failed_start_is_not_notified() {
+    if !is_alone_after(SCRIPT, "notify::failed_start_is_not_notified") {
         return;
     }
     let socket = listen();
@@ -119,8 +119,8 @@ fn a_start_that_fails_is_not_told() {
 }
 
 #[test]
-fn a_server_that_is_a_part_of_something_says_nothing() {
-    if !is_alone_after(SCRIPT, "notify::a_server_that_is_a_part_of_something_says_nothing") {
+fn server_beside_other_parts_sends_no_notification() {
+    if !is_alone_after(SCRIPT, "notify::server_beside_other_parts_sends_no_notification") {
         return;
     }
     let socket = listen();
@@ -134,8 +134,8 @@ fn a_server_that_is_a_part_of_something_says_nothing() {
 
 /// Nobody who listens there is no reason not to serve.
 #[test]
-fn a_manager_that_has_gone_is_no_matter() {
-    if !is_alone_after(SCRIPT, "notify::a_manager_that_has_gone_is_no_matter") {
+fn missing_service_manager_does_not_matter() {
+    if !is_alone_after(SCRIPT, "notify::missing_service_manager_does_not_matter") {
         return;
     }
     let server = server();
@@ -151,8 +151,8 @@ fn a_manager_that_has_gone_is_no_matter() {
 /// Whoever sent SIGHUP waits for that, also where there are only certificates to load.
 #[cfg(all(feature = "signals", any(feature = "tls", feature = "tls-aws-lc")))]
 #[test]
-fn a_hangup_that_only_loads_certificates_is_told_as_well() {
-    if !is_alone_after(SCRIPT, "notify::a_hangup_that_only_loads_certificates_is_told_as_well") {
+fn hangup_that_only_reloads_certificates_is_notified() {
+    if !is_alone_after(SCRIPT, "notify::hangup_that_only_reloads_certificates_is_notified") {
         return;
     }
     let socket = listen();

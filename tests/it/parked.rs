@@ -118,8 +118,8 @@ fn content_within_the_buffer_and_beyond_is_the_same_to_a_handler() {
 }
 
 #[test]
-fn content_takes_memory_as_it_comes_and_not_as_it_is_announced() {
-    if !process::is_alone("parked::content_takes_memory_as_it_comes_and_not_as_it_is_announced") {
+fn content_takes_memory_as_received_and_not_as_announced() {
+    if !process::is_alone("parked::content_takes_memory_as_received_and_not_as_announced") {
         return;
     }
     const ANNOUNCED: usize = 64 << 20;
@@ -140,7 +140,7 @@ fn content_takes_memory_as_it_comes_and_not_as_it_is_announced() {
 }
 
 #[test]
-fn content_that_ends_too_early_or_makes_no_sense_reaches_no_handler() {
+fn truncated_or_malformed_content_reaches_no_handler() {
     let server = TestServer::new(lengths);
     for (request, ends) in [
         ("Content-Length: 5\r\n\r\nhell", true),
@@ -160,7 +160,7 @@ fn content_that_ends_too_early_or_makes_no_sense_reaches_no_handler() {
 }
 
 #[test]
-fn a_limit_that_a_handler_sets_counts_what_came_before_it() {
+fn limit_set_by_a_handler_counts_earlier_content() {
     use drupe::RequestExt;
     let server = TestServer::new(|request: &mut Request| {
         request.body_limit(5);
@@ -182,7 +182,7 @@ fn a_limit_that_a_handler_sets_counts_what_came_before_it() {
 }
 
 #[test]
-fn without_a_buffer_a_handler_converses() {
+fn handler_without_a_body_buffer_can_converse() {
     let server = TestServer::with(
         |request: &mut Request| std::mem::take(request.body_mut()),
         |settings| settings.body_buffer_size = 0,
@@ -273,7 +273,7 @@ fn clients_that_are_slow_to_take_parts_of_a_file_hold_no_worker() {
 }
 
 #[test]
-fn small_answers_that_nobody_reads_hold_no_worker() {
+fn small_unread_answers_hold_no_worker() {
     let server = TestServer::with(|_: &mut Request| "x".repeat(16_000), two_workers);
     let mut clients: Vec<Client> = (0..4).map(|_| Client::connect(server.address())).collect();
     // Far more answers than the buffers on the way hold.
@@ -381,7 +381,7 @@ fn patient(settings: &mut Settings) {
 }
 
 #[test]
-fn slow_clients_that_hold_all_workers_give_way_to_others() {
+fn slow_clients_that_hold_all_workers_give_way_to_other_clients() {
     for hold in HOLDS {
         let server = TestServer::with(read_or_make, |settings| {
             patient(settings);
@@ -440,7 +440,7 @@ fn the_slower_client_gives_way_and_the_faster_keeps_its_worker() {
 }
 
 #[test]
-fn even_uploads_that_hold_all_workers_leave_others_their_turn() {
+fn uploads_that_hold_all_workers_give_way_to_other_clients() {
     let server = TestServer::with(read_or_make, |settings| {
         patient(settings);
         (settings.thread_pool, settings.thread_pool_max) = (4, Some(4));
@@ -465,7 +465,7 @@ fn even_uploads_that_hold_all_workers_leave_others_their_turn() {
 }
 
 #[test]
-fn what_parked_answers_hold_is_bounded() {
+fn memory_of_parked_answers_is_bounded() {
     const MOST: u64 = 8 << 20;
     let server = TestServer::with(
         |request: &mut Request| Body::from(if request.uri().path() == "/" { vec![b'x'] } else { vec![b'x'; LARGE] }),

@@ -154,7 +154,7 @@ fn requests_that_wait_for_a_worker_for_too_long_are_refused_in_time_and_those_in
 }
 
 #[test]
-fn who_finds_no_room_at_first_is_served_if_there_is_some_in_time() {
+fn client_without_room_at_first_is_served_if_room_comes_in_time() {
     let door = Door::default();
     let server = TestServer::with(at(&door), |settings| {
         settings.thread_pool = 1;
@@ -174,7 +174,7 @@ fn who_finds_no_room_at_first_is_served_if_there_is_some_in_time() {
 }
 
 #[test]
-fn a_full_queue_with_no_patience_answers_at_once() {
+fn full_queue_without_timeout_answers_503_at_once() {
     let door = Door::default();
     let server = TestServer::with(at(&door), |settings| {
         settings.thread_pool = 1;
@@ -220,7 +220,7 @@ fn a_handler_that_blocks_does_not_hold_up_other_connections() {
 }
 
 #[test]
-fn whoever_comes_with_a_blocking_request_is_not_held_up_by_it() {
+fn connections_ready_beside_a_blocking_request_are_not_held_up() {
     // A blocking request and ordinary ones become ready in the same moment, again and again.
     let doors: Arc<Mutex<Vec<Door>>> = Arc::default();
     let list = Arc::clone(&doors);

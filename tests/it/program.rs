@@ -190,7 +190,7 @@ fn every_setting_is_taken_from_a_file_from_the_environment_and_from_a_flag() {
 }
 
 #[test]
-fn every_bad_value_is_refused_by_name_wherever_it_stands() {
+fn every_bad_value_is_refused_by_name_from_any_source() {
     let place = Place::new();
     let path = place.path("drupe.toml");
     let file = path.to_str().unwrap();
@@ -236,7 +236,7 @@ fn a_certificate_that_cannot_be_read_is_refused_by_check() {
 
 /// What is only found out at the start, or by asking the system: named with its line, by `check` too unless that would have to open it.
 #[test]
-fn what_the_system_does_not_have_is_refused_by_file_and_line() {
+fn missing_users_and_files_are_refused_by_file_and_line() {
     let place = Place::new();
     let path = place.path("drupe.toml");
     let (file, socket) = (path.to_str().unwrap(), place.socket());
@@ -281,7 +281,7 @@ fn what_the_system_does_not_have_is_refused_by_file_and_line() {
 }
 
 #[test]
-fn what_is_wrong_as_a_whole_is_one_line() {
+fn each_settings_error_is_one_line() {
     let place = Place::new();
     let path = place.path("drupe.toml");
     let file = path.to_str().unwrap();
@@ -331,7 +331,7 @@ fn what_is_wrong_as_a_whole_is_one_line() {
 }
 
 #[test]
-fn a_wrong_command_line_is_told_and_what_was_meant() {
+fn wrong_command_line_is_refused_with_a_suggestion() {
     for (arguments, expected) in [
         (&["--socket-prt", "80"][..], "unknown option --socket-prt; did you mean --socket-port?"),
         (&["--acces"], "unknown option --acces; did you mean --access-log?"),
@@ -359,7 +359,7 @@ fn a_wrong_command_line_is_told_and_what_was_meant() {
 }
 
 #[test]
-fn what_is_not_utf_8_is_not_shown_for_it_may_be_a_password() {
+fn non_utf8_values_are_hidden_as_possible_passwords() {
     let secret = OsStr::from_bytes(b"hunter2\xff");
     for (command, expected) in [
         (
@@ -378,7 +378,7 @@ fn what_is_not_utf_8_is_not_shown_for_it_may_be_a_password() {
 
 /// Each line of it is a comment.
 #[test]
-fn a_file_that_sets_nothing_is_taken() {
+fn file_without_values_is_accepted() {
     let place = Place::new();
     let path = place.path("drupe.toml");
     std::fs::write(&path, "[drupe]\n# quiet = true\n[server]\n# socket_port = 80\n").unwrap();
@@ -389,7 +389,7 @@ fn a_file_that_sets_nothing_is_taken() {
 }
 
 #[test]
-fn what_check_prints_says_the_same_as_a_file() {
+fn output_of_check_is_an_equivalent_file() {
     let place = Place::new();
     let sample = readme::home().join("examples/drupe.toml");
     let first = check(&[sample.as_os_str()]);
@@ -406,7 +406,7 @@ fn what_check_prints_says_the_same_as_a_file() {
 
 /// The README's table of what the program has beside the server's settings is what it has.
 #[test]
-fn its_own_settings_are_those_of_the_readme() {
+fn settings_of_the_program_match_the_guide() {
     let known: BTreeMap<String, String> = printed(&check::<&str>(&[]))
         .into_iter()
         .filter_map(|(name, (value, _))| {
@@ -423,7 +423,7 @@ fn its_own_settings_are_those_of_the_readme() {
 }
 
 #[test]
-fn help_names_every_setting_under_its_subject() {
+fn help_lists_every_setting_under_its_group() {
     let help = run(drupe().arg("--help"));
     assert_eq!((help.code, help.errors.as_str()), (Some(0), ""));
     let mut rest = help.output.as_str();
@@ -718,7 +718,7 @@ fn a_full_disk_costs_lines_and_no_requests_and_is_reported_once() {
 }
 
 #[test]
-fn a_log_that_cannot_be_opened_anew_goes_on_where_it_was() {
+fn access_log_that_cannot_be_reopened_stays_in_use() {
     let place = Place::new();
     let (folder, moved) = (place.path("logs"), place.path("moved"));
     std::fs::create_dir(&folder).unwrap();
@@ -732,7 +732,7 @@ fn a_log_that_cannot_be_opened_anew_goes_on_where_it_was() {
 }
 
 #[test]
-fn requests_are_shown_unless_it_is_quiet_or_they_have_a_file() {
+fn requests_are_printed_unless_quiet_or_logged_to_a_file() {
     let place = Place::new();
     for (arguments, is_shown) in [(&[][..], true), (&["--quiet"], false)] {
         let program = Program::start(drupe().args(arguments).arg(place.path(".")));
@@ -743,7 +743,7 @@ fn requests_are_shown_unless_it_is_quiet_or_they_have_a_file() {
 }
 
 #[test]
-fn a_hangup_has_the_file_read_again() {
+fn hangup_reloads_the_settings_file() {
     let place = Place::new();
     let (path, log) = (place.path("drupe.toml"), place.path("access.log"));
     let write = |text: &str| {
@@ -785,7 +785,7 @@ fn a_hangup_has_the_file_read_again() {
 }
 
 #[test]
-fn statistics_are_shown_where_and_to_whom_they_are_asked_for() {
+fn statistics_are_served_at_the_set_path_to_allowed_clients() {
     let place = Place::new();
     let status = |program: &Program, target: &str, host: &str| {
         let mut client = Client::connect(program.address);

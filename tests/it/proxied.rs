@@ -112,7 +112,7 @@ fn expected(text: &str, client: SocketAddr, server: SocketAddr) -> String {
 }
 
 #[test]
-fn the_client_is_whom_the_header_announces() {
+fn client_is_the_one_announced_by_the_header() {
     let server = server(&[("proxy_protocol", "on")]);
     for (header, text) in sound() {
         let mut client = Client::connect(server.address());
@@ -131,7 +131,7 @@ fn the_client_is_whom_the_header_announces() {
 
 /// Whoever is announced, it is not the proxy: what the kernel says of that one must not pass for its client's.
 #[test]
-fn the_credentials_of_a_proxy_are_nobody_elses() {
+fn credentials_of_a_proxy_are_not_given_to_its_clients() {
     let place = Place::new();
     let mut server = place.server(|request: &mut Request| {
         let who = |peer: Option<&Peer>| match peer {
@@ -172,7 +172,7 @@ fn a_header_may_come_byte_by_byte() {
 }
 
 #[test]
-fn in_memory_it_makes_no_difference_where_the_bytes_are_cut() {
+fn proxy_header_in_memory_may_be_cut_at_any_byte() {
     let mut settings = Settings::default();
     settings.proxy_protocol = true;
     let conversation = Conversation::new(seen, &settings).unwrap();
@@ -193,7 +193,7 @@ fn in_memory_it_makes_no_difference_where_the_bytes_are_cut() {
 }
 
 #[test]
-fn what_is_no_header_is_closed_without_an_answer_and_counted() {
+fn malformed_header_is_closed_silently_and_counted() {
     let server = server(&[("proxy_protocol", "on")]);
     for (at, bytes) in unsound().into_iter().enumerate() {
         let mut client = Client::connect(server.address());
@@ -207,7 +207,7 @@ fn what_is_no_header_is_closed_without_an_answer_and_counted() {
 }
 
 #[test]
-fn a_header_that_breaks_off_is_counted_and_a_look_at_the_port_is_not() {
+fn truncated_header_is_counted_and_an_empty_connection_is_not() {
     let server = server(&[("proxy_protocol", "on")]);
     // As a balancer does that only wants to know whether somebody listens.
     let mut look = Client::connect(server.address());
@@ -269,7 +269,7 @@ fn clients_that_wait_in_their_header_hold_no_worker() {
 }
 
 #[test]
-fn where_no_header_is_asked_for_it_is_a_bad_request() {
+fn unexpected_header_is_a_bad_request() {
     let server = server(&[]);
     for (header, _) in sound() {
         let mut client = Client::connect(server.address());
@@ -311,7 +311,7 @@ fn asked(client: &mut Client, fields: &str) -> String {
 const X_FORWARDED: (&str, &str) = ("trusted_proxy_headers", "x-forwarded-for,x-forwarded-proto,x-forwarded-host");
 
 #[test]
-fn a_trusted_proxy_is_believed_for_each_request_by_itself() {
+fn claims_of_a_trusted_proxy_apply_to_one_request() {
     let server = server(&[("trusted_proxies", "127.0.0.1"), X_FORWARDED]);
     let mut client = Client::connect(server.address());
     let all = "X-Forwarded-For: 6.6.6.6, 192.0.2.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b:8443";
@@ -332,7 +332,7 @@ fn a_trusted_proxy_is_believed_for_each_request_by_itself() {
 }
 
 #[test]
-fn forwarded_is_believed_by_the_number_of_proxies() {
+fn forwarded_is_trusted_for_the_number_of_proxies() {
     for (count, expected) in [("1", "192.0.2.3|https|b"), ("2", "192.0.2.2|https|c"), ("3", "2001:db8::1|https|c")] {
         let trusted = ("trusted_proxies", "10.0.0.0/8, 127.0.0.0/8");
         let server = server(&[trusted, ("trusted_proxy_headers", "forwarded"), ("trusted_proxy_count", count)]);
@@ -344,7 +344,7 @@ fn forwarded_is_believed_by_the_number_of_proxies() {
 }
 
 #[test]
-fn what_a_trusted_proxy_says_has_to_be_understood() {
+fn malformed_claim_of_a_trusted_proxy_is_refused() {
     for (believed, wrong) in [
         ("x-forwarded-for", "X-Forwarded-For: somebody"),
         ("x-forwarded-for", "X-Forwarded-For: 192.0.2.1,"),
@@ -366,7 +366,7 @@ fn what_a_trusted_proxy_says_has_to_be_understood() {
 }
 
 #[test]
-fn what_is_not_believed_is_not_seen() {
+fn untrusted_fields_are_removed_from_the_request() {
     let all = "Forwarded: for=::1\r\nX-Forwarded-For: ::1\r\nX_Forwarded_For: ::1\r\nX-Forwarded-Host: b\r\nX-Forwarded-User: root\r\n\
                X-Real-IP: ::1\r\nAccept: x";
     for (proxies, headers, expected) in [
@@ -386,7 +386,7 @@ fn what_is_not_believed_is_not_seen() {
 }
 
 #[test]
-fn whom_a_proxy_announces_is_believed_as_if_it_came_itself() {
+fn announced_peer_is_trusted_like_a_direct_one() {
     let forwarded = "X-Forwarded-For: 192.0.2.77";
     let announce = |header: Vec<u8>, proxies: &str| {
         let server = server(&[("proxy_protocol", "on"), ("trusted_proxies", proxies), X_FORWARDED]);
@@ -406,7 +406,7 @@ fn whom_a_proxy_announces_is_believed_as_if_it_came_itself() {
 }
 
 #[test]
-fn in_memory_a_peer_without_an_address_is_one_of_a_unix_socket() {
+fn peer_in_memory_without_an_address_is_a_unix_peer() {
     let mut settings = Settings::default();
     settings.set("trusted_proxies", "unix").unwrap();
     settings.set("trusted_proxy_headers", "x-forwarded-for").unwrap();
@@ -416,7 +416,7 @@ fn in_memory_a_peer_without_an_address_is_one_of_a_unix_socket() {
 }
 
 #[test]
-fn extensions_of_a_handlers_own_are_its_own_still() {
+fn extensions_of_a_handler_stay() {
     fn handler(request: &mut Request) -> String {
         let found = request.extensions_mut().insert(7_u32).is_some();
         let gone = std::mem::take::<HeaderMap>(request.headers_mut()).len();

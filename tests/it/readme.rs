@@ -18,7 +18,7 @@ fn readme_is_short_and_has_the_two_commands() {
 
 /// Every setting that text can express stands in the table, in the order of `Settings::table`, with its default and its unit.
 #[test]
-fn its_table_of_settings_is_that_of_the_code() {
+fn table_of_settings_matches_the_code() {
     let written: Vec<[String; 3]> = rows(&reference(), "## Settings", 4)
         .into_iter()
         .map(|row| [row[0].clone(), row[1].clone(), row[2].clone()])
@@ -31,7 +31,7 @@ fn its_table_of_settings_is_that_of_the_code() {
 }
 
 #[test]
-fn the_values_of_cherrypy_are_those_of_the_code() {
+fn table_of_cherrypy_defaults_matches_the_code() {
     let (ours, theirs) = (Settings::default(), Settings::cherrypy());
     let written: BTreeMap<String, [String; 2]> = rows(&reference(), "## Defaults", 4)
         .into_iter()
@@ -46,7 +46,7 @@ fn the_values_of_cherrypy_are_those_of_the_code() {
 
 /// Each feature of Cargo.toml has a row.
 #[test]
-fn its_table_of_features_is_that_of_the_manifest() {
+fn table_of_features_matches_the_manifest() {
     let manifest = read("Cargo.toml");
     let features = manifest.split("[features]\n").nth(1).unwrap().split("\n[").next().unwrap();
     let known: Vec<&str> = features
@@ -62,7 +62,7 @@ fn its_table_of_features_is_that_of_the_manifest() {
 
 /// Each status of the table is one that `h1` or the engine answers with, and none is left out.
 #[test]
-fn its_statuses_are_those_of_the_code() {
+fn table_of_statuses_matches_the_code() {
     let error = read("src/h1/error.rs");
     let mut known: Vec<u16> = error
         .split('(')
@@ -80,7 +80,7 @@ fn its_statuses_are_those_of_the_code() {
 
 /// Every link leads to a file of the repository or to another site.
 #[test]
-fn its_links_lead_somewhere() {
+fn links_of_the_readme_lead_somewhere() {
     let readme = read("README.md");
     for link in readme.split("](").skip(1).filter_map(|part| part.split(')').next()) {
         let (path, _) = link.split_once('#').unwrap_or((link, ""));

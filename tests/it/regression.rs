@@ -16,7 +16,7 @@ const LONG: Duration = Duration::from_secs(600);
 /// The end of a client that was reported together with its last bytes was never noticed: the connection stayed parked until its
 /// deadline, 75 s after an answer.
 #[test]
-fn a_client_that_ends_with_its_last_bytes_is_let_go_at_once() {
+fn connection_that_ends_with_its_last_bytes_is_closed_at_once() {
     let server = TestServer::with(
         |_: &mut Request| "fine",
         |settings| {
@@ -71,7 +71,7 @@ fn a_pool_never_shrinks_below_its_size() {
 /// With as many workers as there may be, all but one in handlers that block, and that one waiting at the poller: what was queued in that
 /// moment for one who then blocked lay there until somebody else sent something.
 #[test]
-fn what_is_queued_for_one_who_blocks_is_served_by_the_leader() {
+fn connection_queued_for_a_blocked_worker_is_served_by_the_reactor() {
     for _ in 0..20 {
         let (release, held) = mpsc::channel::<()>();
         let blocked = Arc::new((AtomicUsize::new(0), Mutex::new(held)));
@@ -124,7 +124,7 @@ fn an_answer_that_closes_survives_requests_that_are_already_on_their_way() {
 
 /// A connection over `max_connections` could slip into the queue before it was turned away, and stay.
 #[test]
-fn what_is_over_the_limit_of_connections_never_gets_in() {
+fn connections_above_the_limit_are_never_admitted() {
     let server = TestServer::with(|_: &mut Request| "fine", |settings| settings.max_connections = Some(5));
     let mut within: Vec<Client> = (0..5).map(|_| Client::connect(server.address())).collect();
     // With a part of a head each, none of them gives way.
@@ -156,7 +156,7 @@ fn what_is_over_the_limit_of_connections_never_gets_in() {
 
 /// With a full pipe of idle connections, the one that has been idle for longest goes.
 #[test]
-fn more_idle_connections_than_may_be_close_the_idlest() {
+fn idle_connections_above_the_limit_close_the_longest_idle() {
     let server = TestServer::with(|_: &mut Request| "fine", |settings| settings.keep_alive_conn_limit = Some(2));
     let mut clients: Vec<Client> = (0..3).map(|_| Client::connect(server.address())).collect();
     wait_until("they are parked", || server.server().statistics().parked == 3);
@@ -171,7 +171,7 @@ fn more_idle_connections_than_may_be_close_the_idlest() {
 
 /// A restart was for a moment a stop to those who block until the end.
 #[test]
-fn a_restart_is_no_end_to_those_who_block() {
+fn restart_does_not_end_block() {
     let mut server = drupe::Server::new(|_: &mut Request| "fine");
     server.settings.socket_port = 0;
     server.start().unwrap();
@@ -207,7 +207,7 @@ fn a_broken_stream_without_framing_ends_in_a_reset() {
 
 /// What a handler leaves in a request's extensions is dropped by the server: its panic cost a worker its memory.
 #[test]
-fn what_panics_as_it_is_dropped_costs_its_connection_only() {
+fn body_that_panics_in_drop_costs_its_connection_only() {
     #[derive(Clone)]
     struct Bomb;
     impl Drop for Bomb {
@@ -271,7 +271,7 @@ fn a_response_that_panics_as_it_is_dropped_unsent_costs_no_answer() {
 /// that content back; the line came before the answers to the requests before it, which were only gathered yet. And a handler that
 /// left such content unread cost the connection.
 #[test]
-fn who_has_sent_all_content_is_not_told_to_go_on() {
+fn client_that_has_sent_all_content_gets_no_100_continue() {
     let handler = |request: &mut Request| match request.uri().path() {
         "/echo" => std::mem::take(request.body_mut()),
         path => path.to_owned().into(),

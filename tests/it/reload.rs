@@ -28,7 +28,7 @@ fn reload(server: &TestServer, change: impl FnOnce(&mut Settings)) -> Result<Vec
 }
 
 #[test]
-fn a_connection_goes_on_by_what_is_new() {
+fn open_connection_uses_reloaded_settings() {
     let server = serving();
     let mut client = Client::connect(server.address());
     assert_eq!(client.post("/", &[b'a'; 1000]).status, 200);
@@ -44,7 +44,7 @@ fn a_connection_goes_on_by_what_is_new() {
 }
 
 #[test]
-fn a_connection_that_keeps_its_worker_goes_on_by_what_is_new_too() {
+fn connection_that_keeps_its_worker_uses_reloaded_settings() {
     let server = serving();
     let mut client = Client::connect(server.address());
     // One client alone: a worker stays with it.
@@ -56,7 +56,7 @@ fn a_connection_that_keeps_its_worker_goes_on_by_what_is_new_too() {
 }
 
 #[test]
-fn there_are_as_many_workers_as_is_asked_for() {
+fn reload_changes_the_number_of_workers() {
     let server = serving();
     let threads = || server.server().statistics().threads;
     assert_eq!(threads(), 2);
@@ -69,7 +69,7 @@ fn there_are_as_many_workers_as_is_asked_for() {
 }
 
 #[test]
-fn too_many_that_are_idle_are_closed_at_once() {
+fn reload_closes_idle_connections_above_the_new_limit() {
     let server = serving();
     let mut clients = Vec::new();
     for idle in 1..=5 {
@@ -85,7 +85,7 @@ fn too_many_that_are_idle_are_closed_at_once() {
 }
 
 #[test]
-fn what_cannot_change_is_named_and_does_not() {
+fn settings_that_need_a_restart_are_named_and_kept() {
     let server = serving();
     let change = |settings: &mut Settings| {
         settings.socket_port = 1;
@@ -100,7 +100,7 @@ fn what_cannot_change_is_named_and_does_not() {
 }
 
 #[test]
-fn what_cannot_be_used_is_refused_by_name_and_changes_nothing() {
+fn invalid_reload_is_refused_by_name_and_changes_nothing() {
     let server = serving();
     let change = |settings: &mut Settings| {
         settings.software = Some("drupe".to_owned());
@@ -112,7 +112,7 @@ fn what_cannot_be_used_is_refused_by_name_and_changes_nothing() {
 }
 
 #[test]
-fn a_server_that_does_not_run_is_left_alone() {
+fn reload_of_a_stopped_server_does_nothing() {
     let server = Server::new(|_: &mut Request| "served");
     let mut settings = Settings::default();
     settings.thread_pool = 0;
@@ -121,7 +121,7 @@ fn a_server_that_does_not_run_is_left_alone() {
 }
 
 #[test]
-fn no_request_fails_however_often_it_is_done() {
+fn no_request_fails_during_many_reloads() {
     let server = serving();
     let (is_over, progress) = (AtomicBool::new(false), AtomicUsize::new(0));
     let answered: usize = thread::scope(|scope| {
@@ -166,7 +166,7 @@ fn no_request_fails_however_often_it_is_done() {
 
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 #[test]
-fn certificates_may_be_others_but_tls_neither_begins_nor_ends() {
+fn reload_changes_certificates_but_not_tls_on_or_off() {
     use crate::place::Place;
     use crate::secure::{AUTHORITY, connect_to, shown};
     let folder = Place::new();

@@ -68,7 +68,7 @@ fn storm(address: SocketAddr, restarts: usize, restart: impl Fn()) -> usize {
 }
 
 #[test]
-fn under_load_nobody_is_refused_or_dropped() {
+fn restart_under_load_refuses_and_drops_no_client() {
     let server = server();
     server.start().unwrap();
     let address = server.bound_addr().unwrap();
@@ -78,7 +78,7 @@ fn under_load_nobody_is_refused_or_dropped() {
 }
 
 #[test]
-fn a_restart_of_the_bus_refuses_nobody_either() {
+fn restart_of_the_bus_refuses_no_client() {
     let (bus, server) = (Bus::new(), server());
     server.subscribe(&bus);
     bus.start().unwrap();
@@ -90,7 +90,7 @@ fn a_restart_of_the_bus_refuses_nobody_either() {
 }
 
 #[test]
-fn connections_that_wait_for_a_request_outlive_it() {
+fn connections_that_wait_for_a_request_survive_a_restart() {
     let server = server();
     server.start().unwrap();
     let address = server.bound_addr().unwrap();
@@ -114,7 +114,7 @@ fn connections_that_wait_for_a_request_outlive_it() {
 }
 
 #[test]
-fn what_is_under_way_is_finished_and_told_to_close() {
+fn running_requests_finish_with_close_at_a_restart() {
     let door = crate::door::Door::default();
     let held = door.clone();
     let mut server = Server::new(move |request: &mut Request| {
@@ -144,7 +144,7 @@ fn what_is_under_way_is_finished_and_told_to_close() {
 }
 
 #[test]
-fn what_changes_is_bound_anew_and_what_is_gone_is_refused() {
+fn restart_binds_changed_addresses_and_closes_removed_ones() {
     let place = Place::new();
     let mut server = server();
     let tcp = |port| BindAddr::Tcp { host: "127.0.0.1".to_owned(), port };
@@ -179,7 +179,7 @@ fn what_changes_is_bound_anew_and_what_is_gone_is_refused() {
 }
 
 #[test]
-fn who_was_believed_before_a_reload_is_not_after_a_restart() {
+fn proxy_removed_by_a_reload_is_untrusted_after_a_restart() {
     let mut server = server();
     server.settings.trusted_proxies = vec!["127.0.0.1".to_owned()];
     server.settings.trusted_proxy_headers = vec!["forwarded".to_owned()];
@@ -194,7 +194,7 @@ fn who_was_believed_before_a_reload_is_not_after_a_restart() {
 }
 
 #[test]
-fn a_stop_in_the_middle_of_a_restart_is_the_end() {
+fn stop_during_a_restart_stops_the_server() {
     let (own, is_asked) = (Arc::new(OnceLock::<ServerHandle>::new()), Arc::new(AtomicBool::new(false)));
     let (handle, asked) = (Arc::clone(&own), Arc::clone(&is_asked));
     let mut server = Server::new(move |request: &mut Request| {
@@ -223,7 +223,7 @@ fn a_stop_in_the_middle_of_a_restart_is_the_end() {
 }
 
 #[test]
-fn stops_and_restarts_at_once_come_to_an_end() {
+fn concurrent_stops_and_restarts_terminate() {
     let server = server();
     for _ in 0..20 {
         server.start().unwrap();

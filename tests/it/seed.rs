@@ -1,7 +1,7 @@
 //! Every attribute of CherryPy's server adapter, under its name: where it is shown to work, and where its bad values are refused.
 //!
 //! That each can be written in a file, a variable and a flag, and is refused by name in each of them, is shown for all settings by
-//! `every_setting_is_taken_from_a_file_from_the_environment_and_from_a_flag` and `every_bad_value_is_refused_by_name_wherever_it_stands`
+//! `every_setting_is_taken_from_a_file_from_the_environment_and_from_a_flag` and `every_bad_value_is_refused_by_name_from_any_source`
 //! (`tests/it/program.rs`); what stands here is what comes of it.
 
 use std::collections::BTreeSet;
@@ -19,10 +19,7 @@ use crate::readme::home;
 const ATTRIBUTES: &[(&str, &[&str], &[&str])] = &[
     (
         "socket_host",
-        &[
-            "seed: the_host_and_the_port_are_those_that_were_written_anywhere",
-            "listening: a_name_serves_every_address_it_stands_for",
-        ],
+        &["seed: host_and_port_are_read_from_every_source", "listening: a_name_serves_every_address_it_stands_for"],
         &[
             "lifecycle: every_setting_that_cannot_be_used_is_refused_by_name",
             "lifecycle: a_host_without_an_address_is_named",
@@ -31,32 +28,26 @@ const ATTRIBUTES: &[(&str, &[&str], &[&str])] = &[
     (
         "socket_port",
         &[
-            "seed: the_host_and_the_port_are_those_that_were_written_anywhere",
+            "seed: host_and_port_are_read_from_every_source",
             "lifecycle: a_restart_takes_changed_settings_and_keeps_a_fixed_port",
         ],
-        &["program: a_wrong_command_line_is_told_and_what_was_meant", "lifecycle: a_port_in_use_is_named"],
+        &["program: wrong_command_line_is_refused_with_a_suggestion", "lifecycle: a_port_in_use_is_named"],
     ),
     (
         "socket_file",
         &["unix: a_connection_persists_and_answers_in_order", "unix: an_abstract_name_has_no_file"],
-        &["unix: settings_that_cannot_be_are_named", "unix: no_other_file_is_ever_touched"],
+        &["unix: impossible_settings_are_named", "unix: no_other_file_is_ever_touched"],
     ),
     (
         "bind_addr",
-        &[
-            "lifecycle: a_server_says_where_it_is_asked_to_listen_and_where_it_does",
-            "unix: addresses_are_those_of_the_file",
-        ],
+        &["lifecycle: server_reports_configured_and_bound_addresses", "unix: addresses_are_those_of_the_file"],
         &["config: bad_addresses_are_refused"],
     ),
-    ("base", &["lifecycle: a_server_says_where_it_is_asked_to_listen_and_where_it_does"], NONE),
-    ("socket_queue_size", &["seed: the_kernel_keeps_as_many_connections_as_were_written_anywhere"], REFUSED),
+    ("base", &["lifecycle: server_reports_configured_and_bound_addresses"], NONE),
+    ("socket_queue_size", &["seed: backlog_is_read_from_every_source"], REFUSED),
     (
         "socket_timeout",
-        &[
-            "seed: a_peer_has_as_long_as_the_one_time_limit_says",
-            "config: a_time_limit_of_its_own_goes_before_socket_timeout",
-        ],
+        &["seed: socket_timeout_applies_to_heads_and_content", "config: specific_timeout_overrides_socket_timeout"],
         REFUSED,
     ),
     (
@@ -67,22 +58,22 @@ const ATTRIBUTES: &[(&str, &[&str], &[&str])] = &[
     (
         "accepted_queue_timeout",
         &[
-            "pool: who_finds_no_room_at_first_is_served_if_there_is_some_in_time",
-            "pool: a_full_queue_with_no_patience_answers_at_once",
+            "pool: client_without_room_at_first_is_served_if_room_comes_in_time",
+            "pool: full_queue_without_timeout_answers_503_at_once",
         ],
         REFUSED,
     ),
     (
         "shutdown_timeout",
         &[
-            "lifecycle: a_stop_lets_running_requests_finish_and_says_close",
-            "lifecycle: a_stop_cuts_who_outlives_its_time",
+            "lifecycle: stop_lets_running_requests_finish_with_close",
+            "lifecycle: stop_cuts_requests_that_outlive_shutdown_timeout",
         ],
         REFUSED,
     ),
     (
         "protocol_version",
-        &["bodies: a_server_of_1_0_sends_nothing_chunked", "wsgi: an_environ_says_where_it_is"],
+        &["bodies: a_server_of_1_0_sends_nothing_chunked", "wsgi: environ_has_server_name_and_port"],
         REFUSED,
     ),
     (
@@ -97,7 +88,7 @@ const ATTRIBUTES: &[(&str, &[&str], &[&str])] = &[
         "thread_pool_max",
         &["pool: the_pool_does_not_grow_over_its_limit"],
         &[
-            "program: what_is_wrong_as_a_whole_is_one_line",
+            "program: each_settings_error_is_one_line",
             "lifecycle: every_setting_that_cannot_be_used_is_refused_by_name",
         ],
     ),
@@ -117,68 +108,68 @@ const ATTRIBUTES: &[(&str, &[&str], &[&str])] = &[
     (
         "nodelay",
         &["net/listener: accepted_sockets_inherit_nodelay", "config: values_on_the_edge_resolve"],
-        &["program: every_bad_value_is_refused_by_name_wherever_it_stands"],
+        &["program: every_bad_value_is_refused_by_name_from_any_source"],
     ),
-    ("ssl_context", &["tls: a_handler_sees_what_was_agreed_on"], &["config: a_context_stands_alone"]),
+    ("ssl_context", &["tls: handler_sees_the_negotiated_tls_parameters"], &["config: a_context_stands_alone"]),
     (
         "ssl_certificate",
+        &["environ: tls_keys_equal_those_of_openssl", "tls: certificates_are_replaced_under_load_without_a_failure"],
         &[
-            "environ: each_key_of_tls_is_what_another_program_says",
-            "tls: certificates_are_replaced_under_load_and_nobody_notices",
-        ],
-        &[
-            "tls: what_cannot_be_loaded_is_an_error_of_the_start_that_leaves_nothing_behind",
+            "tls: unusable_certificates_fail_the_start_and_leave_nothing",
             "program: a_certificate_that_cannot_be_read_is_refused_by_check",
         ],
     ),
-    ("ssl_certificate_chain", &["tls_files: what_stands_between_a_certificate_and_its_root_is_sent"], REFUSED),
+    ("ssl_certificate_chain", &["tls_files: intermediate_certificates_are_sent"], REFUSED),
     (
         "ssl_private_key",
-        &["environ: each_key_of_tls_is_what_another_program_says"],
-        &["tls: what_cannot_be_loaded_is_an_error_of_the_start_that_leaves_nothing_behind"],
+        &["environ: tls_keys_equal_those_of_openssl"],
+        &["tls: unusable_certificates_fail_the_start_and_leave_nothing"],
     ),
     (
         "ssl_ciphers",
         &["net/tls/connections: the_least_version_and_the_ciphers_hold"],
         &[
             "lifecycle: every_setting_that_cannot_be_used_is_refused_by_name",
-            "net/tls/loading: ciphers_are_held_against_the_rest",
+            "net/tls/loading: ciphers_are_checked_against_keys_and_versions",
         ],
     ),
-    ("ssl_module", &["net/tls/other_adapter: it_is_asked_and_no_other"], REFUSED),
+    ("ssl_module", &["net/tls/other_adapter: registered_adapter_is_used_and_no_other"], REFUSED),
     (
         "peercreds",
         &[
-            "environ: over_a_unix_socket_each_user_is_told_and_nobody_can_pass_for_another",
+            "environ: environ_has_the_user_of_a_unix_client_unforgeably",
             "identity: each_caller_is_known_by_number_and_name",
         ],
-        &["program: every_bad_value_is_refused_by_name_wherever_it_stands"],
+        &["program: every_bad_value_is_refused_by_name_from_any_source"],
     ),
     (
         "peercreds_resolve",
         &[
-            "environ: over_a_unix_socket_each_user_is_told_and_nobody_can_pass_for_another",
+            "environ: environ_has_the_user_of_a_unix_client_unforgeably",
             "program: the_user_over_a_unix_socket_is_logged",
         ],
-        &["identity: nothing_is_found_out_unasked", "lifecycle: every_setting_that_cannot_be_used_is_refused_by_name"],
+        &[
+            "identity: credentials_are_not_read_without_the_setting",
+            "lifecycle: every_setting_that_cannot_be_used_is_refused_by_name",
+        ],
     ),
     (
         "wsgi_version",
-        &["wsgi: the_setting_says_which_version", "cheroot: an_environ_is_that_of_cheroot_but_for_what_is_listed"],
+        &["wsgi: wsgi_version_selects_the_version", "cheroot: environ_equals_that_of_cheroot_except_for_listed_keys"],
         REFUSED,
     ),
     (
         "statistics",
-        &["statistics: times_are_measured_only_while_that_is_wanted", "statistics: mixed_load_is_counted_exactly"],
-        &["program: every_bad_value_is_refused_by_name_wherever_it_stands"],
+        &["statistics: times_are_measured_only_while_enabled", "statistics: mixed_load_is_counted_exactly"],
+        &["program: every_bad_value_is_refused_by_name_from_any_source"],
     ),
     (
         "instance",
-        &["instance: it_starts_stops_and_restarts_in_place_of_the_built_in_one"],
-        &["instance: a_start_that_fails_says_why_to_the_starter_and_to_who_waits"],
+        &["instance: instance_starts_stops_and_restarts_like_the_built_in_server"],
+        &["instance: failed_start_reports_to_the_starter_and_to_waiting_threads"],
     ),
-    ("httpserver_from_self", &["instance: the_built_in_one_can_be_had_and_controlled_as_an_instance"], NONE),
-    ("start", &["instance: several_servers_live_on_one_bus_and_a_failure_of_one_ends_it"], NONE),
+    ("httpserver_from_self", &["instance: built_in_server_can_be_used_as_an_instance"], NONE),
+    ("start", &["instance: several_servers_share_a_bus_and_a_failure_of_one_ends_the_bus"], NONE),
 ];
 
 /// It gives a value, and is given none.
@@ -214,7 +205,7 @@ fn is_test(file: &str, function: &str) -> bool {
 }
 
 #[test]
-fn a_peer_has_as_long_as_the_one_time_limit_says() {
+fn socket_timeout_applies_to_heads_and_content() {
     // The default is as long as a client here waits: what comes in this time comes from the setting.
     let server = TestServer::with(
         |request: &mut Request| std::mem::take(request.body_mut()).into_string(),
@@ -253,7 +244,7 @@ mod program {
     }
 
     #[test]
-    fn the_host_and_the_port_are_those_that_were_written_anywhere() {
+    fn host_and_port_are_read_from_every_source() {
         let place = Place::new();
         // Nobody else listens at this address of this machine.
         let port = TcpListener::bind(("127.0.0.77", 0)).unwrap().local_addr().unwrap().port();
@@ -268,7 +259,7 @@ mod program {
     }
 
     #[test]
-    fn the_kernel_keeps_as_many_connections_as_were_written_anywhere() {
+    fn backlog_is_read_from_every_source() {
         for size in [3_usize, 9] {
             let place = Place::new();
             let socket = place.socket();

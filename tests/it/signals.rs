@@ -33,8 +33,8 @@ fn signal(name: &str) {
 
 /// Who is told that it serves may end it, and hang it up: neither is to kill it.
 #[test]
-fn whoever_sees_that_it_serves_can_end_it_in_order() {
-    if !is_alone("signals::whoever_sees_that_it_serves_can_end_it_in_order") {
+fn signals_at_the_serving_message_end_quickstart_cleanly() {
+    if !is_alone("signals::signals_at_the_serving_message_end_quickstart_cleanly") {
         return;
     }
     log::set_logger(&AtOnce).unwrap();
@@ -87,8 +87,8 @@ fn client_of(server: &Server) -> Client {
 }
 
 #[test]
-fn a_signal_lets_what_runs_finish() {
-    if !is_alone("signals::a_signal_lets_what_runs_finish") {
+fn signal_lets_running_requests_finish() {
+    if !is_alone("signals::signal_lets_running_requests_finish") {
         return;
     }
     let (server, release) = held();
@@ -105,8 +105,8 @@ fn a_signal_lets_what_runs_finish() {
 }
 
 #[test]
-fn a_second_signal_waits_for_nobody() {
-    if !is_alone("signals::a_second_signal_waits_for_nobody") {
+fn second_signal_cuts_running_requests() {
+    if !is_alone("signals::second_signal_cuts_running_requests") {
         return;
     }
     let (server, _release) = held();
@@ -164,7 +164,7 @@ fn end_of(test: &str) -> Option<i32> {
 const KILLED: &str = "DRUPE_TEST_KILLED";
 
 #[test]
-fn a_hangup_is_left_alone_where_there_is_nothing_to_load() {
+fn hangup_without_anything_to_reload_is_not_caught() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap().trim();
     if u64::from_str_radix(ignored, 16).unwrap() & 1 != 0 {
@@ -193,8 +193,8 @@ fn serve_and_be_hung_up() {
 }
 
 #[test]
-fn a_graceful_signal_tells_all_who_listen_and_nothing_stops() {
-    if !is_alone("signals::a_graceful_signal_tells_all_who_listen_and_nothing_stops") {
+fn graceful_signal_calls_all_listeners_and_stops_nothing() {
+    if !is_alone("signals::graceful_signal_calls_all_listeners_and_stops_nothing") {
         return;
     }
     let (server, release) = held();
@@ -225,8 +225,8 @@ fn a_graceful_signal_tells_all_who_listen_and_nothing_stops() {
 }
 
 #[test]
-fn a_graceful_signal_is_left_alone_if_nobody_listens() {
-    if !is_alone("signals::a_graceful_signal_is_left_alone_if_nobody_listens") {
+fn graceful_signal_without_listeners_is_not_caught() {
+    if !is_alone("signals::graceful_signal_without_listeners_is_not_caught") {
         return;
     }
     let (server, release) = held();
@@ -246,7 +246,7 @@ const SIGUSR1: u32 = 10;
 const SIGTERM: u32 = 15;
 
 #[test]
-fn once_it_is_over_a_signal_ends_the_process_again() {
+fn signal_after_quickstart_ends_the_process() {
     assert_eq!(end_of("signals::serve_once_and_then_be_killed"), Some(15));
 }
 
@@ -269,7 +269,7 @@ fn serve_once_and_then_be_killed() {
 }
 
 #[test]
-fn a_stop_that_waits_can_be_cut_short_and_only_that() {
+fn waiting_stop_can_be_cut_short() {
     let (server, _release) = held();
     server.handle().cut();
     server.start().unwrap();

@@ -13,8 +13,8 @@ const SLOW: usize = 500;
 const GOOD: usize = 8;
 
 #[test]
-fn each_slow_head_is_a_408_at_its_deadline_and_the_others_are_served() {
-    if !is_alone_with(2000, "slow::each_slow_head_is_a_408_at_its_deadline_and_the_others_are_served") {
+fn slow_heads_are_408_at_their_deadline_while_other_clients_are_served() {
+    if !is_alone_with(2000, "slow::slow_heads_are_408_at_their_deadline_while_other_clients_are_served") {
         return;
     }
     let limit = Duration::from_secs(2);
@@ -69,8 +69,8 @@ fn each_slow_head_is_a_408_at_its_deadline_and_the_others_are_served() {
 
 #[test]
 #[ignore = "a ratio of speeds wants the machine to itself; .ci/run runs it so"]
-fn slow_clients_cost_the_others_none_of_their_throughput() {
-    if !is_alone_with(2000, "slow::slow_clients_cost_the_others_none_of_their_throughput") {
+fn slow_clients_cost_fast_clients_no_throughput() {
+    if !is_alone_with(2000, "slow::slow_clients_cost_fast_clients_no_throughput") {
         return;
     }
     // Which stretch the clients count for; the last is for what comes between.

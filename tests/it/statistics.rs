@@ -291,7 +291,7 @@ fn crowds_of_clients_agree_with_the_server() {
 }
 
 #[test]
-fn each_kind_of_lateness_is_counted_as_what_it_is() {
+fn each_kind_of_timeout_is_counted_under_its_name() {
     let short = Some(Duration::from_millis(100));
     let server = start(|settings| {
         (settings.header_timeout, settings.body_timeout, settings.write_timeout) = (short, short, short);
@@ -346,7 +346,7 @@ fn each_kind_of_lateness_is_counted_as_what_it_is() {
 }
 
 #[test]
-fn a_proxy_that_says_nothing_is_counted_too() {
+fn silent_proxy_is_counted_as_timed_out() {
     let server = start(|settings| {
         settings.proxy_protocol = true;
         settings.header_timeout = Some(Duration::from_millis(100));
@@ -357,7 +357,7 @@ fn a_proxy_that_says_nothing_is_counted_too() {
 }
 
 #[test]
-fn who_is_turned_away_is_counted_with_what_he_was_sent() {
+fn turned_away_clients_are_counted_with_the_bytes_sent() {
     let door = Door::default();
     let own = door.clone();
     let server = TestServer::with(
@@ -405,7 +405,7 @@ fn who_is_turned_away_is_counted_with_what_he_was_sent() {
 }
 
 #[test]
-fn what_workers_that_ended_have_counted_is_not_lost() {
+fn counts_of_ended_workers_are_kept() {
     let door = Door::default();
     let own = door.clone();
     let handler = move |_: &mut Request| {
@@ -433,7 +433,7 @@ fn what_workers_that_ended_have_counted_is_not_lost() {
 }
 
 #[test]
-fn times_are_measured_only_while_that_is_wanted() {
+fn times_are_measured_only_while_enabled() {
     let server = TestServer::new(handle);
     let handle = server.handle();
     let mut client = Client::connect(server.address());
@@ -478,7 +478,7 @@ fn ask(client: &mut Client, method: &Method, target: &str, fields: &str) -> Answ
 }
 
 #[test]
-fn it_is_shown_in_front_of_the_handler() {
+fn statistics_page_is_served_in_front_of_the_handler() {
     let server = shown(|page| page);
     let mut client = connect(&server);
     let mut get = |target: &str| ask(&mut client, &Method::GET, target, "");
@@ -502,7 +502,7 @@ fn it_is_shown_in_front_of_the_handler() {
 }
 
 #[test]
-fn json_is_what_another_program_reads() {
+fn json_is_parsed_by_python() {
     let server = shown(|page| page);
     let mut client = connect(&server);
     (0..10).for_each(|_| drop(client.get("/large")));
@@ -542,7 +542,7 @@ fn pipe(program: &str, arguments: &[&str], input: &[u8]) -> String {
 
 #[test]
 #[ignore = "needs promtool, of the package prometheus; .ci/run has it"]
-fn prometheus_reads_it_and_finds_nothing_to_complain_of() {
+fn promtool_accepts_the_metrics() {
     let server = shown(|page| page);
     let mut client = connect(&server);
     (0..10).for_each(|_| drop(client.get("/large")));
@@ -551,7 +551,7 @@ fn prometheus_reads_it_and_finds_nothing_to_complain_of() {
 }
 
 #[test]
-fn who_is_elsewhere_sees_nothing() {
+fn remote_clients_see_no_statistics() {
     let server = shown(|page| page);
     let address = server.bound_addr().unwrap();
     for (host, fields, status) in [
@@ -580,7 +580,7 @@ fn who_is_elsewhere_sees_nothing() {
 }
 
 #[test]
-fn who_a_trusted_proxy_says_is_elsewhere_is_elsewhere() {
+fn remote_clients_of_a_trusted_proxy_see_no_statistics() {
     let mut server = Server::new(handle);
     server.settings.socket_port = 0;
     server.settings.trusted_proxies = vec!["127.0.0.1".to_owned()];
@@ -601,7 +601,7 @@ fn who_a_trusted_proxy_says_is_elsewhere_is_elsewhere() {
 
 /// What is not believed is taken out of a request before anybody looks; that it was there still counts.
 #[test]
-fn who_comes_by_way_of_a_proxy_that_is_not_believed_sees_nothing() {
+fn clients_of_an_untrusted_proxy_see_no_statistics() {
     let for_another = "X-Forwarded-For: 192.0.2.1\r\n";
     for (proxies, believed, fields) in [
         // A proxy on this machine that is not listed: it comes from another loopback address, or only those elsewhere are.
@@ -640,7 +640,7 @@ fn who_comes_by_way_of_a_proxy_that_is_not_believed_sees_nothing() {
 }
 
 #[test]
-fn over_a_unix_socket_it_is_shown() {
+fn statistics_are_served_over_a_unix_socket() {
     let place = crate::place::Place::new();
     let mut server = place.server(handle);
     server.mount_statistics(Page::at("/statistics"));
@@ -654,7 +654,7 @@ fn over_a_unix_socket_it_is_shown() {
 }
 
 #[test]
-fn it_is_paused_by_the_page_itself_and_by_nobody_else() {
+fn only_the_page_itself_can_pause_measuring() {
     let server = shown(|page| page);
     let mut client = connect(&server);
     let mut post = |target: &str, fields: &str| {
@@ -684,7 +684,7 @@ fn event(client: &mut Client) -> String {
 }
 
 #[test]
-fn events_go_on_until_the_server_stops_and_never_hold_it_up() {
+fn statistics_events_end_with_the_server_and_never_delay_a_stop() {
     let server = shown(|page| page.viewers(2));
     let viewer = || {
         let mut client = connect(&server);
@@ -723,7 +723,7 @@ fn events_go_on_until_the_server_stops_and_never_hold_it_up() {
 }
 
 #[test]
-fn another_server_shows_it_to_whom_it_serves() {
+fn page_can_be_served_by_another_server() {
     let public = TestServer::new(handle);
     let mut private = Server::new(public.handle().statistics_page(Page::at("/").allow(|_| true)));
     private.settings.socket_port = 0;

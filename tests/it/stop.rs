@@ -16,8 +16,8 @@ const IDLE: usize = 100;
 const CONTENT: usize = 256 << 10;
 
 #[test]
-fn a_stop_with_everything_going_on_is_in_time_cuts_nothing_whole_and_says_what_it_did() {
-    const NAME: &str = "stop::a_stop_with_everything_going_on_is_in_time_cuts_nothing_whole_and_says_what_it_did";
+fn stop_under_full_load_is_in_time_and_reports_counts() {
+    const NAME: &str = "stop::stop_under_full_load_is_in_time_and_reports_counts";
     if !is_alone_with(2000, NAME) {
         return;
     }
@@ -126,7 +126,7 @@ fn a_stop_answers_requests_that_have_come() {
 
 /// Closed at once it would be reset, and could lose what it has not read yet.
 #[test]
-fn a_client_that_still_sends_reads_why_it_is_refused() {
+fn refused_client_that_still_sends_reads_the_answer() {
     let mut server = Server::new(|_: &mut Request| "too late");
     server.settings.socket_port = 0;
     server.settings.max_request_body_size = Some(1000);
@@ -154,7 +154,7 @@ fn a_client_that_still_sends_reads_why_it_is_refused() {
 
 /// The same for one whose content the handler has left unread: it has its answer, and may not have taken it.
 #[test]
-fn a_client_that_still_sends_what_is_dropped_reads_its_answer() {
+fn client_that_sends_discarded_content_reads_its_answer() {
     let mut server = Server::new(|_: &mut Request| "answered");
     server.settings.socket_port = 0;
     server.settings.body_buffer_size = 0;
@@ -181,7 +181,7 @@ fn a_client_that_still_sends_what_is_dropped_reads_its_answer() {
 /// Who knows the end of an answer by that of the connection must not take the end of the server for one, whatever the handler is at: its own
 /// business, or writing to a client that takes all, or that takes nothing.
 #[test]
-fn what_a_stop_cuts_does_not_pass_for_whole() {
+fn answers_cut_by_a_stop_do_not_pass_for_complete() {
     let door = Door::default();
     let held = door.clone();
     let mut server = Server::new(move |request: &mut Request| {
@@ -230,7 +230,7 @@ fn what_a_stop_cuts_does_not_pass_for_whole() {
 }
 
 #[test]
-fn who_only_lingers_is_not_counted_as_cut() {
+fn lingering_connections_are_not_counted_as_cut() {
     let mut server = Server::new(|_: &mut Request| "never");
     server.settings.socket_port = 0;
     server.settings.linger_timeout = PATIENCE;

@@ -15,8 +15,8 @@ use crate::client::{Client, PATIENCE, get, post, wait_until};
 use crate::process::{descriptors, is_alone_with, threads};
 
 #[test]
-fn whatever_clients_do_the_pool_keeps_its_bounds_and_nobody_is_lost() {
-    if !is_alone_with(4000, "storm::whatever_clients_do_the_pool_keeps_its_bounds_and_nobody_is_lost") {
+fn pool_keeps_its_bounds_and_loses_no_client_under_any_load() {
+    if !is_alone_with(4000, "storm::pool_keeps_its_bounds_and_loses_no_client_under_any_load") {
         return;
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();

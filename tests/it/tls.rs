@@ -47,7 +47,7 @@ fn tell(request: &mut Request) -> String {
 }
 
 #[test]
-fn a_handler_sees_what_was_agreed_on() {
+fn handler_sees_the_negotiated_tls_parameters() {
     let server = TestServer::with(tell, secure);
     assert!(server.url("/").starts_with("https://127.0.0.1:") && server.server().base().starts_with("https://"));
     let mut client = connect_to(server.address());
@@ -73,7 +73,7 @@ fn a_first_flight_in_memory_is_answered_as_over_a_socket() {
 }
 
 #[test]
-fn clients_are_asked_for_certificates_as_it_was_set() {
+fn client_certificates_are_requested_as_configured() {
     let folder = Place::new();
     let ca = folder.write("ca.pem", &AUTHORITY.pem);
     let (known, unknown) = (AUTHORITY.issue(&["known"]), Authority::new("somebody").issue(&["unknown"]));
@@ -160,7 +160,7 @@ fn a_file_goes_out_whole_although_the_kernel_cannot_encrypt_it() {
 }
 
 #[test]
-fn a_connection_leaves_http_inside_of_tls() {
+fn connection_can_be_upgraded_over_tls() {
     let server = TestServer::with(
         |request: &mut Request| {
             upgrade(request, "shout", |mut stream| {
@@ -192,7 +192,7 @@ fn a_connection_leaves_http_inside_of_tls() {
 // ---- behind a proxy that passes TLS on ----
 
 #[test]
-fn a_proxy_announces_in_clear_whose_handshake_follows() {
+fn proxy_header_in_clear_precedes_the_handshake() {
     const HEADER: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.9 1000 443\r\n";
     let server = TestServer::with(
         |request: &mut Request| {
@@ -344,7 +344,7 @@ fn a_handshake_has_a_time_limit_that_bytes_do_not_move() {
 }
 
 #[test]
-fn clients_beyond_max_connections_are_not_told_in_clear() {
+fn tls_clients_above_max_connections_get_no_clear_answer() {
     let (release, held) = mpsc::channel::<()>();
     let held = Mutex::new(held);
     let server = TestServer::with(
@@ -412,7 +412,7 @@ fn content_that_is_cut_off_reaches_no_handler_as_whole() {
 /// What ends a side, or is wrong, in one segment with what is right, and TCP left open, as Go's `CloseWrite` does: the socket reports
 /// nothing more.
 #[test]
-fn what_comes_behind_content_is_noticed_without_another_byte() {
+fn request_behind_content_is_noticed_without_another_byte() {
     let server = TestServer::with(path, |settings| {
         secure(settings);
         (settings.socket_timeout, settings.keep_alive_timeout) = (4 * PATIENCE, 4 * PATIENCE);
@@ -639,7 +639,7 @@ fn an_answer_that_is_taken_slowly_but_steadily_comes_whole() {
 // ---- certificates that change ----
 
 #[test]
-fn certificates_are_replaced_under_load_and_nobody_notices() {
+fn certificates_are_replaced_under_load_without_a_failure() {
     const CLIENTS: usize = 8;
     let folder = Place::new();
     let (old, new) = (AUTHORITY.issue(&["localhost", "old.test"]), AUTHORITY.issue(&["localhost", "new.test"]));
@@ -693,7 +693,7 @@ fn certificates_are_replaced_under_load_and_nobody_notices() {
 // ---- starts ----
 
 #[test]
-fn what_cannot_be_loaded_is_an_error_of_the_start_that_leaves_nothing_behind() {
+fn unusable_certificates_fail_the_start_and_leave_nothing() {
     let folder = Place::new();
     let made = AUTHORITY.issue(&["localhost"]);
     let other = AUTHORITY.issue(&["localhost"]);

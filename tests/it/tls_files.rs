@@ -19,7 +19,7 @@ fn path(request: &mut Request) -> String {
 
 /// A client knows the root only: what stands between is for the server to send.
 #[test]
-fn what_stands_between_a_certificate_and_its_root_is_sent() {
+fn intermediate_certificates_are_sent() {
     let folder = Place::new();
     let middle = AUTHORITY.below("one in the middle");
     let lower = middle.below("a lower one");
@@ -76,7 +76,7 @@ fn a_certificate_that_has_expired_is_used_with_a_warning() {
 }
 
 #[test]
-fn certificates_behind_symbolic_links_are_replaced_as_their_keepers_do() {
+fn certificates_behind_symbolic_links_can_be_replaced() {
     let folder = Place::new();
     let (old, new) = (AUTHORITY.issue(&["localhost", "old.test"]), AUTHORITY.issue(&["localhost", "new.test"]));
     for keeper in ["certbot", "kubernetes"] {
@@ -118,8 +118,8 @@ fn certificates_behind_symbolic_links_are_replaced_as_their_keepers_do() {
 }
 
 #[test]
-fn a_key_that_every_user_may_read_is_worth_a_warning() {
-    if !is_alone("tls_files::a_key_that_every_user_may_read_is_worth_a_warning") {
+fn world_readable_key_is_warned_about() {
+    if !is_alone("tls_files::world_readable_key_is_warned_about") {
         return;
     }
     logging::listen();
@@ -144,7 +144,7 @@ fn a_key_that_every_user_may_read_is_worth_a_warning() {
 
 /// Not as root, who may read everything.
 #[test]
-fn a_key_that_may_not_be_read_is_named() {
+fn unreadable_key_is_named() {
     if !is_root("a start by who may not read the key") {
         return;
     }
@@ -158,7 +158,7 @@ fn a_key_that_may_not_be_read_is_named() {
     let copy = place.path("it");
     fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
     let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups", copy.to_str().unwrap()];
-    let arguments = ["tls_files::start_as_who_may_not_read", "--exact", "--nocapture"];
+    let arguments = ["tls_files::start_without_read_permission", "--exact", "--nocapture"];
     let output = output("setpriv", &[&nobody[..], &arguments].concat());
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("setting ssl_private_key: cannot read \"") && text.contains("a.key\": Permission"), "{text}");
@@ -166,7 +166,7 @@ fn a_key_that_may_not_be_read_is_named() {
 
 /// The other end of the test above; by itself it does nothing.
 #[test]
-fn start_as_who_may_not_read() {
+fn start_without_read_permission() {
     let me = std::env::current_exe().unwrap();
     if me.file_name().unwrap() != "it" {
         return;

@@ -62,7 +62,7 @@ fn a_client_hello_in_pieces_is_a_client_hello() {
 
 /// The length of a handshake message is the client's word: nothing is kept or waited for beyond what any needs.
 #[test]
-fn a_hello_of_sixteen_megabytes_is_refused_before_it_has_come() {
+fn client_hello_of_sixteen_megabytes_is_refused_early() {
     let server = TestServer::with(path, secure);
     let mut socket = connect_raw(server.address());
     let whole = [&[1, 0xFF, 0xFF, 0xFF][..], &[b'x'; 200_000]].concat();
@@ -195,7 +195,7 @@ fn no_request_is_taken_before_the_handshake_is_over() {
 
 /// Fields under the names that other servers put such facts into are fields like any other.
 #[test]
-fn what_a_client_says_of_itself_changes_nothing() {
+fn request_fields_do_not_change_tls_facts() {
     let server = TestServer::with(
         |request: &mut Request| {
             let connection = request.connection();

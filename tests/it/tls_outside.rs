@@ -53,7 +53,7 @@ fn curl(arguments: &[&str], folder: &Place) -> String {
 }
 
 #[test]
-fn curl_trusts_it_and_speaks_both_versions() {
+fn curl_trusts_the_server_and_speaks_both_versions() {
     let folder = Place::new();
     folder.write("ca.pem", &AUTHORITY.pem);
     folder.write("content", [b'x'; 1_000_000]);
@@ -75,7 +75,7 @@ fn curl_trusts_it_and_speaks_both_versions() {
 }
 
 #[test]
-fn curl_is_told_that_it_forgot_the_s() {
+fn curl_gets_a_400_for_plain_http() {
     let folder = Place::new();
     folder.write("ca.pem", &AUTHORITY.pem);
     let server = start(&local(), |_| {});
@@ -85,7 +85,7 @@ fn curl_is_told_that_it_forgot_the_s() {
 
 #[cfg(feature = "cli")]
 #[test]
-fn the_program_makes_a_certificate_of_its_own_and_says_so() {
+fn program_generates_a_self_signed_certificate_with_a_warning() {
     use std::io::{BufRead, BufReader};
 
     let folder = Place::new();

@@ -113,7 +113,7 @@ fn a_head_that_does_not_come_is_408_and_an_upload_too_large_reads_its_413() {
 }
 
 #[test]
-fn it_can_leave_http() {
+fn unix_connection_can_be_upgraded() {
     let place = Place::new();
     let server = place.server(|request: &mut Request| -> Response {
         drupe::upgrade(request, "say", |mut stream| stream.write_all(b"said").unwrap())
@@ -252,8 +252,8 @@ fn the_file_has_the_mode_and_the_owner_that_are_set() {
 }
 
 #[test]
-fn the_umask_has_no_part_in_it_and_stays_as_it_is() {
-    const NAME: &str = "unix::the_umask_has_no_part_in_it_and_stays_as_it_is";
+fn umask_does_not_affect_the_socket_file() {
+    const NAME: &str = "unix::umask_does_not_affect_the_socket_file";
     if !is_alone_after("umask 0177 && exec \"$0\" \"$@\"", NAME) {
         return;
     }
@@ -266,7 +266,7 @@ fn the_umask_has_no_part_in_it_and_stays_as_it_is() {
 }
 
 #[test]
-fn who_may_not_write_to_the_file_does_not_get_in() {
+fn client_without_write_permission_cannot_connect() {
     if !is_root("connecting as other users") {
         return;
     }
@@ -344,7 +344,7 @@ fn a_relative_path_is_removed_from_another_directory() {
 }
 
 #[test]
-fn what_a_killed_server_left_is_replaced() {
+fn socket_file_of_a_killed_server_is_replaced() {
     let place = Place::new();
     let script = "import socket, sys, time\n\
         s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()\n\
@@ -396,7 +396,7 @@ fn no_other_file_is_ever_touched() {
 }
 
 #[test]
-fn settings_that_cannot_be_are_named() {
+fn impossible_settings_are_named() {
     let place = Place::new();
     let missing = place.path("no/s").to_str().unwrap().to_owned();
     let long = place.path(&"x".repeat(108)).to_str().unwrap().to_owned();
@@ -419,7 +419,7 @@ fn settings_that_cannot_be_are_named() {
 
 /// Who may not give files away is told which setting asks for it.
 #[test]
-fn an_owner_that_cannot_be_had_is_named_and_leaves_nothing() {
+fn unavailable_owner_is_named_and_leaves_nothing() {
     if !is_root("a start as another user") {
         return;
     }
@@ -433,14 +433,14 @@ fn an_owner_that_cannot_be_had_is_named_and_leaves_nothing() {
         let output = output("setpriv", &[&nobody[..], arguments].concat());
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    let text = told(&["unix::start_as_somebody_else", "--exact", "--nocapture"]);
+    let text = told(&["unix::start_as_another_user", "--exact", "--nocapture"]);
     assert!(text.contains("setting socket_user: cannot give \"root\" the file "), "{text}");
     assert_eq!(place.names(), ["it"]);
 }
 
 /// The other end of the test above; by itself it does nothing.
 #[test]
-fn start_as_somebody_else() {
+fn start_as_another_user() {
     let me = std::env::current_exe().unwrap();
     if me.file_name().unwrap() != "it" {
         return;

@@ -48,7 +48,7 @@ fn bytes_sent_behind_the_request_are_the_first_of_the_stream() {
 }
 
 #[test]
-fn who_does_not_offer_the_protocol_is_told_to() {
+fn client_that_does_not_offer_the_protocol_gets_426() {
     let server = TestServer::new(shout);
     let mut client = Client::connect(server.address());
     for request in [

@@ -34,7 +34,7 @@ fn writing<C: Into<Content>>(
 }
 
 #[test]
-fn with_statistics_in_front_it_goes_out_when_write_returns_too() {
+fn written_bytes_go_out_behind_the_statistics_page() {
     let door = Door::default();
     let held = door.clone();
     let mut server = Server::wsgi(writing(&NO_FIELDS, move |write, _| {
@@ -54,7 +54,7 @@ fn with_statistics_in_front_it_goes_out_when_write_returns_too() {
 }
 
 #[test]
-fn what_is_written_has_gone_out_when_write_returns() {
+fn written_bytes_have_gone_out_when_write_returns() {
     let doors: [Door; 2] = Default::default();
     let [first, second] = doors.clone();
     let application = writing(&[("X-A", "b")], move |write, _| {
@@ -85,7 +85,7 @@ fn what_is_written_has_gone_out_when_write_returns() {
 }
 
 #[test]
-fn whatever_is_returned_comes_behind_it() {
+fn returned_content_follows_written_bytes() {
     let place = Place::new();
     let path = place.path("file");
     std::fs::write(&path, "0123456789").unwrap();
@@ -155,7 +155,7 @@ fn a_declared_length_is_kept_by_writing() {
 }
 
 #[test]
-fn what_is_written_beyond_the_declared_length_is_refused_and_harms_nobody() {
+fn bytes_beyond_the_declared_length_are_refused() {
     let application = writing(&[("Content-Length", "4")], |write, _| {
         write.write_all(b"abc")?;
         let error = write.write_all(b"def").unwrap_err();
@@ -201,7 +201,7 @@ fn a_failure_after_writing_cuts_the_connection() {
 }
 
 #[test]
-fn the_head_can_be_another_until_the_first_byte() {
+fn head_can_be_replaced_until_the_first_byte() {
     for (written, expected) in [(&b""[..], Some(503)), (b"x", None)] {
         let application = move |_: Environ, start_response: StartResponse| {
             let mut write = start_response.start("200 OK", NO_FIELDS)?;
@@ -229,7 +229,7 @@ fn a_head_that_contradicts_itself_is_a_500() {
 }
 
 #[test]
-fn nothing_is_written_where_no_content_may_be() {
+fn no_bytes_are_written_for_answers_without_content() {
     for (status, method, fields) in [
         ("200 OK", "HEAD", &[][..]),
         ("200 OK", "HEAD", &[("Content-Length", "7")]),
@@ -291,7 +291,7 @@ fn content_is_read_before_and_after_writing() {
 }
 
 #[test]
-fn who_writes_to_a_client_that_has_left_is_told() {
+fn write_to_a_gone_client_fails() {
     let ended: Arc<Mutex<Option<io::ErrorKind>>> = Arc::default();
     let seen = Arc::clone(&ended);
     let application = writing(&[], move |write, _| {
@@ -327,7 +327,7 @@ fn who_writes_to_a_client_that_has_left_is_told() {
 }
 
 #[test]
-fn content_is_closed_whatever_becomes_of_what_was_written() {
+fn content_is_closed_after_any_outcome_of_write() {
     struct Closing(Arc<AtomicUsize>);
     impl Chunks for Closing {
         fn next(&mut self) -> Option<Result<Vec<u8>, Failure>> {
@@ -379,7 +379,7 @@ fn another_thread_may_write_but_not_for_longer_than_the_application() {
 }
 
 #[test]
-fn a_server_that_stops_lets_it_come_to_its_end() {
+fn stop_lets_writing_applications_finish() {
     let door = Door::default();
     let passed = door.clone();
     let application = writing(&[], move |write, _| {
@@ -417,7 +417,7 @@ impl<A: Application> Handler for Holding<A> {
 }
 
 #[test]
-fn a_handler_that_holds_a_gateway_may_pass_it_on() {
+fn wrapped_gateway_can_write_early() {
     fn holding<A: Application>(application: A, passes: bool) -> Holding<A> {
         Holding(Gateway::new(application), std::marker::PhantomData, passes)
     }

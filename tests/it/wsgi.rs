@@ -95,7 +95,7 @@ impl Site {
 }
 
 #[test]
-fn the_setting_says_which_version() {
+fn wsgi_version_selects_the_version() {
     wsgi::register(("it", 3), |environ| {
         environ.insert("it.mark", "made");
     })
@@ -117,7 +117,7 @@ fn the_setting_says_which_version() {
 }
 
 #[test]
-fn an_environ_says_where_it_is() {
+fn environ_has_server_name_and_port() {
     let server = serving(tell, |settings| {
         settings.software = Some("orchard/2".to_owned());
         settings.protocol_version = "HTTP/1.0".to_owned();
@@ -134,7 +134,7 @@ fn an_environ_says_where_it_is() {
 }
 
 #[test]
-fn a_target_is_told_as_a_path_whatever_its_form() {
+fn target_of_any_form_becomes_a_path() {
     const KEYS: &str = "PATH_INFO&REQUEST_URI&HTTP_HOST&SERVER_NAME&wsgi.url_scheme";
     let server = serving(tell, |_| {});
     let mut client = client(&server);
@@ -150,7 +150,7 @@ fn a_target_is_told_as_a_path_whatever_its_form() {
 }
 
 #[test]
-fn an_environ_says_who_is_calling() {
+fn environ_has_the_caller() {
     const KEYS: &str = "X_REMOTE_PID&X_REMOTE_UID&X_REMOTE_GID&X_REMOTE_USER&X_REMOTE_GROUP&REMOTE_USER&REMOTE_ADDR";
     let place = Place::new();
     let mut server = Server::wsgi(tell);
@@ -247,7 +247,7 @@ fn a_head_is_answered_as_a_get_without_content() {
 }
 
 #[test]
-fn a_client_that_leaves_has_it_closed() {
+fn content_is_closed_when_the_client_leaves() {
     let site = Site::default();
     let server = serving(site.yielding(None, &["endless"]), |_| {});
     let mut leaving = client(&server);
@@ -258,7 +258,7 @@ fn a_client_that_leaves_has_it_closed() {
 }
 
 #[test]
-fn nothing_gets_into_a_head() {
+fn no_line_can_be_injected_into_a_head() {
     let split = |mut environ: Environ, start_response: StartResponse| {
         let value = environ.take_input().into_string()?;
         start_response.start("200 OK", [("X-Value", value.as_str())])?;
@@ -303,7 +303,7 @@ fn count(mut environ: Environ, start_response: StartResponse) -> Result<String, 
 }
 
 #[test]
-fn content_is_read_however_it_is_framed() {
+fn content_of_any_framing_is_read() {
     let server = serving(count, |settings| settings.max_request_body_size = Some(1 << 20));
     let mut client = client(&server);
     let lines = "line\n".repeat(10_000);
@@ -325,7 +325,7 @@ fn content_is_read_however_it_is_framed() {
 }
 
 #[test]
-fn content_that_is_no_text_is_a_400_and_the_applications_own_failures_are_a_500() {
+fn non_utf8_content_is_a_400_and_application_failures_are_a_500() {
     let server = serving(count, |_| {});
     let mut client = client(&server);
     for target in ["/text", "/read", "/line", "/lines"] {

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_orders_as_a_plain_list_does() {
+    fn idle_list_orders_like_a_plain_list() {
         let (mut idle, mut plain) = (Idle::default(), VecDeque::new());
         // A small deterministic generator: every run is the same.
         let mut seed = 7_u32;

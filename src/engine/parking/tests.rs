@@ -48,7 +48,7 @@ fn reported(parking: &Parking, millis: u64) -> Vec<u64> {
 }
 
 #[test]
-fn what_arrives_fetches_the_connection_out() {
+fn arriving_bytes_fetch_the_connection_out() {
     let parking = Parking::new().unwrap();
     let (connection, mut client) = connection(LONG);
     park(&parking, connection);
@@ -61,7 +61,7 @@ fn what_arrives_fetches_the_connection_out() {
 }
 
 #[test]
-fn who_waits_for_room_waits_for_it_again_after_a_worker_has_stayed_with_it() {
+fn wait_for_room_resumes_after_a_worker_has_kept_the_connection() {
     let parking = Parking::new().unwrap();
     let (mut connection, _client) = connection(LONG);
     let mut context = context();
@@ -75,7 +75,7 @@ fn who_waits_for_room_waits_for_it_again_after_a_worker_has_stayed_with_it() {
 }
 
 #[test]
-fn what_arrives_while_it_is_away_gives_it_straight_back() {
+fn event_during_absence_returns_the_connection_at_once() {
     let parking = Parking::new().unwrap();
     let (connection, mut client) = connection(LONG);
     park(&parking, connection);
@@ -90,7 +90,7 @@ fn what_arrives_while_it_is_away_gives_it_straight_back() {
 }
 
 #[test]
-fn what_was_there_before_the_first_parking_is_reported() {
+fn bytes_received_before_the_first_parking_are_reported() {
     let parking = Parking::new().unwrap();
     let (connection, mut client) = connection(LONG);
     client.write_all(b"x").unwrap();
@@ -99,7 +99,7 @@ fn what_was_there_before_the_first_parking_is_reported() {
 }
 
 #[test]
-fn a_lot_that_was_given_up_is_not_taken_for_the_next() {
+fn released_slot_is_not_taken_for_the_next() {
     let parking = Parking::new().unwrap();
     let (first, _first_client) = connection(LONG);
     park(&parking, first);
@@ -115,7 +115,7 @@ fn a_lot_that_was_given_up_is_not_taken_for_the_next() {
 }
 
 #[test]
-fn lots_are_used_again_under_another_token() {
+fn slots_are_reused_under_another_token() {
     let parking = Parking::new().unwrap();
     let mut tokens = Vec::new();
     for _ in 0..3 {
@@ -146,7 +146,7 @@ fn deadlines_are_kept_and_earlier_ones_announced() {
 }
 
 #[test]
-fn an_entry_of_a_connection_that_left_comes_to_nothing() {
+fn deadline_of_a_gone_connection_has_no_effect() {
     let parking = Parking::new().unwrap();
     let (connection, mut client) = connection(Duration::from_secs(1));
     park(&parking, connection);
@@ -178,7 +178,7 @@ fn an_end_that_came_with_bytes_is_never_waited_for() {
 }
 
 #[test]
-fn the_one_that_has_been_idle_for_longest_goes_first() {
+fn connection_idle_for_longest_is_evicted_first() {
     let parking = Parking::new().unwrap();
     let mut clients = Vec::new();
     for number in 1..=3 {
@@ -201,7 +201,7 @@ fn the_one_that_has_been_idle_for_longest_goes_first() {
 }
 
 #[test]
-fn silent_connections_make_room_before_idle_ones_and_those_that_have_begun_never_do() {
+fn silent_connections_are_evicted_before_idle_and_busy_never() {
     let parking = Parking::new().unwrap();
     let mut clients = Vec::new();
     let mut add = |change: &dyn Fn(&mut ClientConnection)| {
@@ -228,7 +228,7 @@ fn silent_connections_make_room_before_idle_ones_and_those_that_have_begun_never
 }
 
 #[test]
-fn entries_do_not_pile_up_as_places_change_hands() {
+fn deadline_entries_do_not_pile_up_as_slots_are_reused() {
     let parking = Parking::new().unwrap();
     for _ in 0..100 {
         let (connection, mut client) = connection(LONG);
@@ -241,7 +241,7 @@ fn entries_do_not_pile_up_as_places_change_hands() {
 }
 
 #[test]
-fn entries_do_not_pile_up_as_deadlines_come_nearer() {
+fn deadline_entries_do_not_pile_up_as_deadlines_come_nearer() {
     let parking = Parking::new().unwrap();
     let (mut connection, _client) = connection(LONG);
     let begun = Instant::now();

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn all_come_out_in_order_whether_or_not_there_was_room() {
+    fn queue_keeps_the_order_with_and_without_room() {
         for capacity in [1, 2, 3, 10] {
             let (queue, _) = filled(capacity, 5);
             assert_eq!(queue.len(), 5);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_beside_an_empty_channel_are_found() {
+    fn overflow_connections_are_found_beside_an_empty_queue() {
         for look in [|queue: &Queue| queue.oldest().is_some(), |queue: &Queue| queue.take().is_some()] {
             let (queue, _) = filled(1, 2);
             // Like a worker that looked beside the channel before the second connection came.

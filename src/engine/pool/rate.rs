@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_due_at_first_and_then_once_a_second() {
+    fn rate_limit_admits_the_first_and_then_one_a_second() {
         let (limit, start) = (OnceASecond::default(), Instant::now());
         let due = [0, 1, 999, 1000, 1001, 2500].map(|millis| limit.is_due(start + Duration::from_millis(millis)));
         assert_eq!(due, [true, false, false, true, false, true]);

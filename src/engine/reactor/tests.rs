@@ -76,7 +76,7 @@ fn is_guard_called(pool: &Pool) -> bool {
 }
 
 #[test]
-fn a_connection_that_comes_back_to_a_seized_role_is_told_to_the_new_holder() {
+fn connection_returned_after_a_seizure_wakes_the_new_holder() {
     let client = Arc::new(OnceLock::<UnixStream>::new());
     let clients = Arc::clone(&client);
     let pool = pool(move |pool| {
@@ -98,7 +98,7 @@ fn a_connection_that_comes_back_to_a_seized_role_is_told_to_the_new_holder() {
 }
 
 #[test]
-fn a_request_that_comes_back_to_a_seized_role_is_told_to_the_new_holder() {
+fn request_returned_after_a_seizure_wakes_the_new_holder() {
     let pool = pool(|pool| assert!(pool.role.seize(pool.role.look())));
     let mut client = parked(&pool);
     assert!(is_guard_called(&pool), "a connection was parked");
@@ -113,7 +113,7 @@ fn a_request_that_comes_back_to_a_seized_role_is_told_to_the_new_holder() {
 }
 
 #[test]
-fn what_a_holder_leaves_is_told_to_the_next() {
+fn work_left_by_a_holder_wakes_the_next_holder() {
     for next in [0, 2] {
         let pool = pool(|_| ());
         pool.role.take(next);
@@ -126,7 +126,7 @@ fn what_a_holder_leaves_is_told_to_the_next() {
 }
 
 #[test]
-fn a_role_that_is_given_up_or_passed_on_is_told_to_the_guard() {
+fn guard_learns_of_a_role_given_up_or_passed_on() {
     let pool = pool(|_| ());
     for give in [|pool: &Pool| pool.give_up_role(1), |pool: &Pool| assert!(pool.pass_role(1))] {
         pool.role.take(1);
@@ -138,7 +138,7 @@ fn a_role_that_is_given_up_or_passed_on_is_told_to_the_guard() {
 }
 
 #[test]
-fn a_thread_that_sees_the_end_of_a_stop_leaves_its_wake_up_to_the_others() {
+fn thread_at_the_end_of_a_stop_leaves_its_wake_up_to_other_threads() {
     for number in [0, 1] {
         let pool = pool(|_| ());
         let mut late = reactor(&pool, number);

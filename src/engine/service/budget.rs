@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shared_memory_counts_once_until_nothing_holds_it() {
+    fn shared_memory_counts_once_until_released() {
         let budget = Arc::new(MemoryBudget::new(None));
         let of = |place| budget.take(Weight { bytes: 1, files: 0, shared: Some((place, 100)) });
         let (first, second, other) = (of(1), of(1), of(2));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_full_for_as_long_as_too_much_is_held() {
+    fn budget_is_full_while_too_much_is_held() {
         let budget = Arc::new(MemoryBudget { most_files: 2, ..MemoryBudget::new(Some(100)) });
         let first = budget.add(60, 0);
         assert!(!budget.is_full());

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_stays_until_it_is_looked_at_again() {
+    fn config_snapshot_stays_until_refreshed() {
         let live = SharedConfig::new(config(1));
         let mut known = live.know();
         live.replace(config(2));

@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn handlers_run_here_only_once_they_are_known_to_be_short() {
+    fn handlers_run_on_the_reactor_only_if_known_to_be_short() {
         let (costs, mut duty) = reactor();
         assert_eq!(admit(&mut duty, "/a"), Admission::Worker, "nothing is known");
         costs.record(route("/a"), 5 * MICROS);
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handler_that_is_caught_has_a_name_whichever_thread_measured_it_first() {
+    fn blocking_handler_is_named_on_any_thread() {
         let (costs, mut duty) = reactor();
         duty.runs = Runs::All;
         assert_eq!(admit(&mut duty, "/a"), Admission::Here);
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_has_its_share_and_then_waits_for_others() {
+    fn connection_waits_for_other_connections_after_its_share() {
         let (costs, mut duty) = reactor();
         costs.record(route("/a"), 40 * MICROS);
         duty.ran(route("/a"), None);

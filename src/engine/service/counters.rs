@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_absorbed_is_all_there_was() {
+    fn absorbed_counters_keep_the_totals() {
         let (sum, one) = (Counters::default(), Counters::default());
         for (number, counter) in (1..).zip(one.all()) {
             counter.add(number);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_for_times_that_nobody_measures() {
+    fn unmeasured_times_take_no_memory() {
         let (sum, one) = (Counters::default(), Counters::default());
         one.requests.add(1);
         sum.absorb(&one);

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_made_is_counted_and_only_once() {
+    fn each_answered_request_is_measured_once() {
         let (mut meter, counters) = (Meter::default(), Counters::default());
         meter.turn();
         let first = meter.begin(true);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_together_begins_together_and_what_follows_at_once_where_the_last_ended() {
+    fn pipelined_requests_share_a_start_or_start_at_the_previous_end() {
         let (mut meter, counters) = (Meter::default(), Counters::default());
         meter.turn();
         let first = meter.begin(true);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn without_being_wanted_it_reads_no_clock() {
+    fn meter_that_is_off_reads_no_clock() {
         let (mut meter, counters) = (Meter::default(), Counters::default());
         meter.turn();
         let begun = meter.begin(false);

@@ -70,7 +70,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     #[test]
-    fn whoever_waits_is_told_of_the_last_one() {
+    fn last_closed_connection_ends_the_wait() {
         let open = Arc::new(OpenConnections::default());
         let tickets: Vec<Ticket> = (0..3).map(|_| open.enter()).collect();
         assert_eq!(open.count(), 3);

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_give_way_whatever_their_rate_and_no_more_than_are_wanted() {
+    fn slowest_clients_give_way_and_no_more_than_needed() {
         for (wanted, expected) in [(0, &[][..]), (1, &[7]), (2, &[9, 7]), (3, &[5000, 9, 7]), (9, &[6000, 5000, 9, 7])]
         {
             let (preemption, now) = (Arc::default(), Instant::now());
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn who_cuts_is_spared() {
+    fn cutting_worker_is_spared() {
         let preemption = Preemption::default();
         assert!(!preemption.is_cut());
         preemption.cut();

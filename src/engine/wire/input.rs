@@ -135,7 +135,7 @@ mod tests {
     use crate::net::socket::PlainSocket;
 
     #[test]
-    fn bytes_are_used_in_order_and_room_follows_what_came() {
+    fn bytes_are_used_in_order_and_room_follows_the_received_amount() {
         let stream = Stream::Plain(PlainSocket::Script(Script::new([b"abcdef".to_vec(), vec![b'x'; 3 * ROOM]])));
         let mut input = InputBuffer::default();
         let received = input.read(&stream).unwrap();

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_rate_any_byte_will_do() {
+    fn without_a_rate_any_byte_is_progress() {
         let mut pace = Pace::new(10 * SECOND, None);
         pace.waited(9 * SECOND);
         pace.moved(1);

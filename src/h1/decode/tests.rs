@@ -107,7 +107,7 @@ fn several_chunks_are_taken_in_one_step() {
 }
 
 #[test]
-fn what_is_still_to_come_is_known_by_length_only() {
+fn remaining_length_is_known_only_for_content_length() {
     let mut decoder = Decoder::new(Framing::Length(5), LIMITS).unwrap();
     assert_eq!(decoder.remaining(), Some(5));
     decoder.decode(b"ab", &mut [0; 8]).unwrap();
@@ -169,7 +169,7 @@ fn trailers_are_taken_once() {
 }
 
 #[test]
-fn content_may_pass_by_the_decoder() {
+fn content_of_known_length_may_bypass_the_decoder() {
     let limits =
         ContentLimits { max_request_body_size: None, extension_bytes: 64, trailer_bytes: 64, trailer_fields: 4 };
     let mut output = [0; 16];

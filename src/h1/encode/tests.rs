@@ -81,7 +81,7 @@ fn the_framing_that_was_settled_is_written_and_no_other() {
 }
 
 #[test]
-fn connection_says_what_follows() {
+fn connection_field_announces_persistence() {
     let length = "Content-Length: 0";
     let plain = (200, &[][..], Some(0));
     check(("GET 1.1 close", NEW), plain, &["HTTP/1.1 200 OK", length, "Connection: close"]);
@@ -96,7 +96,7 @@ fn connection_says_what_follows() {
 }
 
 #[test]
-fn a_handlers_connection_options_are_merged_with_ours() {
+fn connection_options_of_handler_and_server_are_merged() {
     let ok = ["HTTP/1.1 200 OK", "Content-Length: 0"];
     let merged = |kind, lines: &[_], connection: &[&str]| {
         let others = lines.iter().filter(|(name, _)| !matches!(*name, "connection" | "keep-alive"));
@@ -143,7 +143,7 @@ fn date_and_server_are_written_once() {
 }
 
 #[test]
-fn trailer_is_announced_where_trailers_can_come() {
+fn trailer_field_is_sent_if_trailers_can_follow() {
     let lines = [("trailer", "checksum")];
     check(
         ("GET 1.1", NEW),
@@ -155,14 +155,14 @@ fn trailer_is_announced_where_trailers_can_come() {
 }
 
 #[test]
-fn repeated_fields_stay_apart_and_bytes_stay_what_they_are() {
+fn repeated_fields_stay_apart_and_bytes_unchanged() {
     let lines = [("set-cookie", "a=b"), ("set-cookie", "c=d"), ("x-empty", "")];
     let expected = ["HTTP/1.1 200 OK", "set-cookie: a=b", "set-cookie: c=d", "x-empty: ", "Content-Length: 0"];
     check(("GET 1.1", NEW), (200, &lines, Some(0)), &expected);
 }
 
 #[test]
-fn a_framing_field_that_slipped_by_is_never_written() {
+fn foreign_framing_field_is_never_written() {
     let fields = fields(&[("transfer-encoding", "chunked"), ("content-length", "1"), ("content-length", "2")]);
     let mut out = Vec::new();
     head(
@@ -221,7 +221,7 @@ fn chunks_are_written_in_hexadecimal() {
 }
 
 #[test]
-fn the_last_chunk_carries_what_may_be_a_trailer() {
+fn last_chunk_carries_allowed_trailers_only() {
     let check = |lines: &[_], expected: &str| {
         let mut out = Vec::new();
         last_chunk(&mut out, &fields(lines));
@@ -242,7 +242,7 @@ fn numbers_are_written_in_full() {
 }
 
 #[test]
-fn dates_are_imf_fixdate_whatever_the_second() {
+fn dates_are_imf_fixdate_for_any_second() {
     let check = |secs, expected: &str| assert_eq!(date(secs), *expected.as_bytes());
     check(0, "Thu, 01 Jan 1970 00:00:00 GMT");
     check(784_111_777, DATE_TEXT);
@@ -253,7 +253,7 @@ fn dates_are_imf_fixdate_whatever_the_second() {
 }
 
 #[test]
-fn a_reason_to_close_that_came_late_is_written() {
+fn late_reason_to_close_is_written() {
     let mut exchange = exchange("GET 1.1", NEW);
     exchange.close(CloseReason::UnreadContent);
     let mut out = Vec::new();

@@ -39,7 +39,7 @@ fn check_close(kind: &str, connection: &[&'static str], policy: Policy, expected
 }
 
 #[test]
-fn version_and_connection_decide_what_may_follow() {
+fn version_and_connection_field_decide_persistence() {
     let asked = Some(CloseReason::ClientAsked);
     check_close("GET 1.1", &[], POLICY, None);
     check_close("GET 1.1", &["keep-alive"], POLICY, None);
@@ -92,7 +92,7 @@ fn a_wait_for_100_is_known() {
 }
 
 #[test]
-fn what_cannot_be_expected_is_refused() {
+fn unknown_expectations_are_refused() {
     let check = |kind, lines: &[_], expected| {
         assert_eq!(Exchange::begin(&head(kind, lines), POLICY).unwrap_err(), expected, "{kind} {lines:?}");
     };
@@ -113,7 +113,7 @@ fn an_old_policy_changes_answers_and_not_how_requests_are_read() {
 }
 
 #[test]
-fn trailers_are_wanted_where_te_says_so() {
+fn trailers_are_sent_if_te_allows_them() {
     let check = |kind, lines: &[_], policy, expected| {
         assert_eq!(begin(kind, lines, policy).wants_trailers(), expected, "{kind} {lines:?}");
     };
@@ -186,7 +186,7 @@ fn head_is_framed_as_get_and_sends_nothing() {
 }
 
 #[test]
-fn some_statuses_have_no_body_whatever_the_handler_gives() {
+fn statuses_without_content_never_have_a_body() {
     for length in [None, Some(0), Some(5)] {
         check_answer("GET 1.1", 204, &[], length, BodyFraming::None);
         check_answer("GET 1.1", 304, &[], length, BodyFraming::None);

@@ -41,7 +41,7 @@ fn the_end_is_found_with_its_last_byte() {
 }
 
 #[test]
-fn a_fault_is_seen_with_the_byte_that_makes_it_certain() {
+fn flaw_is_seen_at_its_first_certain_byte() {
     check_scan("\r\n\r\n", Err(ProtocolError::EmptyLines), 3);
     check_scan("\rG", Err(ProtocolError::LineEnd), 2);
     check_scan("\n", Err(ProtocolError::LineEnd), 1);
@@ -63,7 +63,7 @@ fn a_fault_is_seen_with_the_byte_that_makes_it_certain() {
 }
 
 #[test]
-fn a_limit_is_seen_as_soon_as_it_is_certain() {
+fn exceeded_limit_is_seen_at_its_first_certain_byte() {
     let too_large = ProtocolError::HeadTooLarge { status: LIMITS.header_overflow_status };
     let too_many = ProtocolError::TooManyFields { status: LIMITS.header_overflow_status };
     check_scan(&"A".repeat(50), Err(ProtocolError::MethodTooLong), 33);
@@ -128,7 +128,7 @@ fn a_head_is_read_into_its_parts() {
 }
 
 #[test]
-fn what_is_wrong_is_said() {
+fn each_malformed_head_has_its_error() {
     let check = |text: &str, expected| assert_eq!(read(text).unwrap_err(), expected, "{text:?}");
     let line = |line: &str| format!("{line}\r\nHost: a\r\n\r\n");
     check(&line("get / HTTP/1.1"), ProtocolError::Method);
@@ -193,7 +193,7 @@ fn the_memory_of_a_map_is_used_again() {
 }
 
 #[test]
-fn what_no_scan_has_seen_is_refused_and_not_trusted() {
+fn unscanned_heads_are_refused_by_the_parser() {
     let check =
         |text: &'static str| assert!(parse(Bytes::from_static(text.as_bytes()), &LIMITS, HeaderMap::new()).is_err());
     check("");

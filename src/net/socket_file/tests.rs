@@ -68,7 +68,7 @@ fn the_file_has_its_mode_and_goes_with_the_listener() {
 
 /// Between bind and listen no client gets in, whatever its rights.
 #[test]
-fn before_it_listens_it_has_no_permissions_and_refuses() {
+fn socket_file_has_no_permissions_before_the_listener_listens() {
     let place = Place::new("before");
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
     claim(&socket, &place.path()).unwrap();
@@ -111,7 +111,7 @@ fn a_busy_socket_is_a_live_one() {
 }
 
 #[test]
-fn what_is_not_a_socket_of_this_kind_is_left_alone() {
+fn other_files_and_sockets_are_left_alone() {
     let place = Place::new("foreign");
     let path = place.path();
     fs::write(&path, "precious").unwrap();
@@ -150,7 +150,7 @@ fn a_symbolic_link_is_never_followed() {
 }
 
 #[test]
-fn what_took_its_place_is_left_alone() {
+fn file_that_replaced_the_socket_is_left_alone() {
     let place = Place::new("replaced");
     let (_listener, file) = listening(&place.path()).unwrap();
     fs::remove_file(place.path()).unwrap();
@@ -161,7 +161,7 @@ fn what_took_its_place_is_left_alone() {
 
 /// Even a file with the same name and inode is kept: the next server's socket replaced this one.
 #[test]
-fn it_is_removed_once() {
+fn socket_file_is_removed_once() {
     let place = Place::new("once");
     let (listener, file) = listening(&place.path()).unwrap();
     let file = file.unwrap();
@@ -174,7 +174,7 @@ fn it_is_removed_once() {
 }
 
 #[test]
-fn what_is_wrong_with_the_place_is_named_with_the_setting() {
+fn error_about_the_path_names_the_setting() {
     let place = Place::new("nowhere");
     let missing = place.0.join("no/s");
     let text =
@@ -195,7 +195,7 @@ fn what_is_wrong_with_the_place_is_named_with_the_setting() {
 
 /// A start killed halfway leaves such a file, but the file blocks the next start only for a while.
 #[test]
-fn one_without_permissions_is_somebodys_while_it_is_young() {
+fn young_socket_file_without_permissions_belongs_to_a_starting_server() {
     let place = Place::new("young");
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
     claim(&socket, &place.path()).unwrap();
@@ -210,7 +210,7 @@ fn one_without_permissions_is_somebodys_while_it_is_young() {
 
 /// Over a dead socket: one server serves and the others get an error, even on a busy machine.
 #[test]
-fn of_those_that_start_at_once_exactly_one_serves() {
+fn of_servers_started_at_once_exactly_one_serves() {
     const STARTS: usize = 4;
     let place = Place::new("many");
     for _ in 0..100 {
@@ -234,7 +234,7 @@ fn of_those_that_start_at_once_exactly_one_serves() {
 
 /// A process that can read a directory can lock it, but cannot block a start there.
 #[test]
-fn who_keeps_the_directory_locked_keeps_nobody_from_starting() {
+fn locked_directory_does_not_block_a_start() {
     let place = Place::new("locked");
     let _lock = Flock::lock(File::open(&place.0).unwrap(), FlockArg::LockExclusive).unwrap();
     let (listener, file) = listening(&place.path()).unwrap();

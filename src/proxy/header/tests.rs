@@ -88,7 +88,7 @@ fn lines_of_version_1_are_read() {
 }
 
 #[test]
-fn lines_of_version_1_are_awaited_for_107_bytes_and_no_longer() {
+fn lines_of_version_1_are_awaited_for_at_most_107_bytes() {
     for part in ["", "P", "PROXY", "PROXY ", "PROXY TCP4 1.2.3.4", "PROXY UNKNOWN\r"] {
         waits(part.as_bytes());
     }
@@ -102,7 +102,7 @@ fn lines_of_version_1_are_awaited_for_107_bytes_and_no_longer() {
 }
 
 #[test]
-fn lines_of_version_1_are_refused_for_whatever_is_not_as_it_should_be() {
+fn malformed_lines_of_version_1_are_refused() {
     for line in [
         "",
         " ",
@@ -149,7 +149,7 @@ fn lines_of_version_1_are_refused_for_whatever_is_not_as_it_should_be() {
 }
 
 #[test]
-fn what_begins_otherwise_is_no_header() {
+fn other_first_bytes_are_no_header() {
     for bytes in [
         &b"GET / HTTP/1.1\r\n"[..],
         b"proxy TCP4 ",
@@ -210,7 +210,7 @@ fn headers_of_version_2_are_awaited_only_within_the_limit() {
 }
 
 #[test]
-fn headers_of_version_2_are_refused_for_whatever_is_not_as_it_should_be() {
+fn malformed_headers_of_version_2_are_refused() {
     for command in [0x00, 0x01, 0x11, 0x31, 0xf1] {
         refuses(&v2(command, 0x11, INET), HeaderRefusal::Version);
     }
@@ -228,7 +228,7 @@ fn headers_of_version_2_are_refused_for_whatever_is_not_as_it_should_be() {
 }
 
 #[test]
-fn extensions_are_passed_over_but_for_two() {
+fn extensions_other_than_two_are_skipped() {
     let client = tcp("192.0.2.1:56324", "192.0.2.9:443");
     let with = |extensions: &[Vec<u8>]| v2(0x21, 0x11, &[INET, &extensions.concat()].concat());
     reads(&with(&[extension(0x02, b"example.org"), extension(0x04, b""), extension(0xee, &[0; 300])]), client, false);
@@ -246,7 +246,7 @@ fn extensions_are_passed_over_but_for_two() {
 }
 
 #[test]
-fn the_checksum_is_over_all_of_it_and_has_to_be_right() {
+fn checksum_covers_the_whole_header() {
     // RFC 3720 appendix B.4, and the common check value.
     assert_eq!(crc32c(&[&[0; 32]]), 0x8a91_36aa);
     assert_eq!(crc32c(&[b"1234", b"", b"56789"]), 0xe306_9283);

@@ -45,7 +45,7 @@ fn names_are_known_once_and_help_is_one_line() {
 }
 
 #[test]
-fn what_is_shown_is_read_as_the_same() {
+fn shown_value_reads_as_the_same() {
     for original in [Settings::default(), Settings::cherrypy()] {
         let mut settings = original.clone();
         for row in TABLE {
@@ -103,7 +103,7 @@ fn defaults_read_as_documented() {
 }
 
 #[test]
-fn what_cannot_be_set_is_named_and_changes_nothing() {
+fn unusable_value_names_its_setting_and_changes_nothing() {
     for (name, value, text) in [
         ("socket_port", "70000", "setting socket_port: \"70000\" is not a port from 0 to 65535"),
         ("instance", "mine", "setting instance: cannot be written as text, only set by a program"),

@@ -137,14 +137,14 @@ fn a_declared_length_is_kept() {
 }
 
 #[test]
-fn nothing_is_asked_for_behind_what_was_declared() {
+fn no_block_is_requested_beyond_the_declared_length() {
     let (application, seen) = yielding(&[("Content-Length", "3")], &[Ok("ab"), Ok("c"), Ok("never")]);
     assert_eq!(told(application), (200, "abc".to_owned()));
     assert_eq!(seen.told(), (2, 1));
 }
 
 #[test]
-fn blocks_are_asked_for_as_they_are_sent() {
+fn blocks_are_requested_as_they_are_sent() {
     let (application, seen) = yielding(&[], &[Ok(""), Ok("a"), Ok("b")]);
     let response = answer(application);
     assert_eq!(seen.told(), (2, 0), "up to the first byte");
@@ -178,7 +178,7 @@ fn chunks_that_panic_are_closed() {
 }
 
 #[test]
-fn a_close_that_panics_harms_nobody() {
+fn panicking_close_is_contained() {
     struct Closing;
     impl Chunks for Closing {
         fn next(&mut self) -> Option<Result<Vec<u8>, Failure>> {
@@ -208,7 +208,7 @@ fn an_application_that_fails_or_begins_nothing_is_a_500() {
 }
 
 #[test]
-fn what_is_written_comes_first() {
+fn written_bytes_precede_returned_content() {
     let writing = |content: fn() -> Content| {
         move |_: Environ, start_response: StartResponse| {
             let mut write = start_response.start("200 OK", NO_FIELDS)?;
@@ -229,7 +229,7 @@ fn what_is_written_comes_first() {
 }
 
 #[test]
-fn what_is_written_counts_for_the_declared_length() {
+fn written_bytes_count_towards_the_declared_length() {
     let writing = |declared: &'static str, content: fn() -> Content| {
         told(move |_: Environ, start_response: StartResponse| {
             start_response.start("200 OK", [("Content-Length", declared)])?.write_all(b"abc")?;

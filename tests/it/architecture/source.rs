@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_found_wherever_they_stand() {
+    fn paths_are_found_in_any_position() {
         for (text, found) in [
             ("use a::b;", &["a::b"][..]),
             ("use a;", &["a"]),
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_are_told_from_the_rest() {
+    fn tests_are_recognised() {
         let text = "fn a() { b(); }\n#[cfg(test)]\nmod tests {\n fn c() {}\n}\n#[cfg(not(test))]\nfn d() {}\n#[cfg(test)] mod e;\nfn f() {}";
         let source = Source::new("a.rs", text);
         let words: Vec<&str> =

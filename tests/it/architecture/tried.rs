@@ -141,7 +141,7 @@ fn shared_names_are_seen() {
 }
 
 #[test]
-fn form_is_seen() {
+fn missing_pages_and_long_files_are_seen() {
     tried(preface, "a.rs", "use b;", 1);
     tried(preface, "a.rs", "//! What it is for.\n", 0);
     tried(unwraps, "a.rs", "//! x.unwrap()\nfn f() { x.unwrap(); x.unwrap_or(y) }", 1);
@@ -151,7 +151,7 @@ fn form_is_seen() {
 }
 
 #[test]
-fn machines_are_seen() {
+fn machine_paths_are_seen() {
     assert_eq!(machines("a.rs", "// a\n// see /home/me/a\n").len(), 1);
     assert_eq!(machines("a.rs", "fn home() { \"https://example.org/home\" }").len(), 0);
 }
@@ -170,7 +170,7 @@ fn names_and_lines_are_counted() {
 }
 
 #[test]
-fn a_room_imports_rooms_below_it_and_nothing_else_of_the_engine() {
+fn room_imports_only_rooms_below() {
     for (path, text, broken) in [
         ("engine/wire/output.rs", "use crate::engine::service::context::WorkerContext; use super::pace;", 0),
         ("engine/wire/output.rs", "use crate::engine::connection::ClientConnection;", 1),

@@ -99,7 +99,7 @@ fn process_that_is_stopped_and_continued_under_load_loses_no_request() {
 
 /// Stacks of 64 MiB and room for few of them keep the pool below its limit.
 #[test]
-fn input_and_output_go_on_where_more_threads_are_refused() {
+fn input_and_output_go_on_if_more_threads_are_refused() {
     const HOLDING: usize = 40;
     let settings = "thread_pool=2 thread_pool_max=64 thread_stack_size=67108864 header_timeout=1 \
                     accepted_queue_timeout=60 write_timeout=60";

@@ -486,7 +486,7 @@ fn no_order_leaves_a_connection_or_a_stop_to_a_holder_that_waits() {
 }
 
 #[test]
-fn without_one_of_its_measures_an_order_breaks_a_rule() {
+fn model_without_one_safeguard_breaks_a_rule() {
     for (without, plan, rule) in [
         (Without::Ready, PLAN, READY),
         (Without::Queued, PLAN, QUEUED),

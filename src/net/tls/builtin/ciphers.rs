@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_or_selects_nothing_is_refused_by_name() {
+    fn unknown_or_empty_cipher_words_are_refused_by_name() {
         for (list, reason) in [
             ("HIGH:ECDHE-RSA-AES128-SHA", "\"ECDHE-RSA-AES128-SHA\" is not a known cipher suite"),
             ("DHE-RSA-AES128-GCM-SHA256", "\"DHE-RSA-AES128-GCM-SHA256\" is not a known cipher suite"),
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn where_only_tls_13_is_allowed_a_list_has_to_be_about_it() {
+    fn cipher_list_must_name_tls_13_suites_if_only_tls_13_is_allowed() {
         assert!(concern_13("aRSA").unwrap_err().contains("TLSv1.3"));
         assert!(concern_13("aRSA:TLS_AES_128_GCM_SHA256").is_ok());
         assert!(concern_13("HIGH:!CHACHA20").is_ok());

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_untimely_is_told() {
+    fn expired_and_future_certificates_have_a_warning() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let mut certificate = Certificate::default();
         assert_eq!(untimely(&certificate, at(0)), None);

@@ -33,7 +33,7 @@ fn facts(server: &crate::net::stream::Stream) -> Arc<Facts> {
 }
 
 #[test]
-fn both_versions_are_spoken_and_told() {
+fn both_tls_versions_are_spoken_and_reported() {
     let (tls, manner) = one();
     for (version, protocol, suites, cipher, bits) in [
         (Version::Tls13, "TLSv1.3", "AES_256", "TLS_AES_256_GCM_SHA384", 256),
@@ -122,7 +122,7 @@ fn a_handshake_that_trickles_in_never_waits() {
 }
 
 #[test]
-fn what_came_with_the_handshake_is_there_to_read() {
+fn bytes_received_with_the_handshake_can_be_read() {
     let (tls, manner) = one();
     let (server, mut socket) = sockets(&tls);
     let mut client = manner.connection();
@@ -316,7 +316,7 @@ fn a_write_takes_as_much_as_the_client_does() {
 }
 
 #[test]
-fn a_write_that_may_not_wait_takes_what_there_is_room_for() {
+fn non_blocking_write_takes_as_much_as_there_is_room_for() {
     let (tls, manner) = one();
     let (server, _client) = connected(&tls, &manner);
     let piece = vec![b'x'; 1 << 16];
@@ -332,7 +332,7 @@ fn a_write_that_may_not_wait_takes_what_there_is_room_for() {
 }
 
 #[test]
-fn what_moves_below_shows_before_a_record_is_whole() {
+fn bytes_of_a_partial_record_count_as_progress() {
     let (tls, manner) = one();
     let (server, mut client) = connected(&tls, &manner);
     talk(&server, &mut client);
@@ -349,7 +349,7 @@ fn what_moves_below_shows_before_a_record_is_whole() {
 }
 
 #[test]
-fn the_end_can_be_sent_with_what_comes_before_it() {
+fn close_notify_can_be_sent_with_the_last_content() {
     let (tls, manner) = one();
     let (server, mut client) = connected(&tls, &manner);
     assert_eq!(server.write(&[IoSlice::new(b"last")]).unwrap(), 4);
@@ -418,7 +418,7 @@ fn dropping_ends_well_and_breaking_does_not() {
 }
 
 #[test]
-fn truncation_is_told_from_an_end() {
+fn truncation_differs_from_an_end() {
     let (tls, manner) = one();
     let (server, mut client) = connected(&tls, &manner);
     client.write_all(b"part").unwrap();
@@ -454,7 +454,7 @@ fn files_are_not_sent_by_the_kernel() {
 }
 
 #[test]
-fn what_a_proxy_sends_first_is_read_in_clear_and_may_be_too_much() {
+fn proxy_header_is_read_in_clear_and_surplus_bytes_go_to_tls() {
     let (tls, manner) = one();
     let (server, mut socket) = sockets(&tls);
     let mut connection = manner.connection();
@@ -485,7 +485,7 @@ fn nothing_is_written_before_the_handshake() {
 }
 
 #[test]
-fn clients_are_verified_as_it_was_asked_for() {
+fn client_certificates_are_verified_as_configured() {
     let (authority, stranger) = (Authority::new("ca"), Authority::new("other ca"));
     let folder = Folder::new();
     let ca = folder.write("ca.pem", &authority.pem);
@@ -557,7 +557,7 @@ fn the_name_a_client_asks_for_chooses_the_certificate() {
 }
 
 #[test]
-fn a_reload_is_for_what_comes_and_a_broken_file_changes_nothing() {
+fn reload_applies_to_new_handshakes_and_broken_files_change_nothing() {
     let authority = Authority::new("ca");
     let folder = Folder::new();
     let file = folder.both("server.pem", &authority.issue(&["a.test", "old.test"]));

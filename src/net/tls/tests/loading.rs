@@ -70,7 +70,7 @@ fn an_encrypted_key_is_refused_by_the_name_of_the_feature() {
 }
 
 #[test]
-fn what_is_wrong_with_a_file_is_said_with_its_name_and_its_setting() {
+fn error_about_a_file_names_the_file_and_the_setting() {
     let folder = Folder::new();
     let missing = folder.0.join("missing");
     let empty = folder.write("empty", "");
@@ -151,7 +151,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_name_and_its_setting() {
 }
 
 #[test]
-fn ciphers_are_held_against_the_rest() {
+fn ciphers_are_checked_against_keys_and_versions() {
     let with = |ciphers: &str, min_version| Options {
         ciphers: Some(ciphers.to_owned()),
         min_version,

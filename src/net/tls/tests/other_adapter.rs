@@ -107,7 +107,7 @@ fn turned(text: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn it_is_asked_and_no_other() {
+fn registered_adapter_is_used_and_no_other() {
     let with = |identity| Options { identity, ..options(PathBuf::new(), None) };
     let load = |identity| Tls::load(with(identity), Some(Arc::new(Turner)), now());
     assert_eq!(load(Identity::Context(Arc::new(1))).unwrap_err().to_string(), "setting ssl_context: is no greeting");

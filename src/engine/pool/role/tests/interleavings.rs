@@ -730,7 +730,7 @@ fn no_order_lets_a_holder_keep_the_role_in_a_handler_or_lose_it_early() {
 }
 
 #[test]
-fn without_one_of_its_measures_an_order_breaks_a_rule() {
+fn model_without_one_safeguard_breaks_a_rule() {
     for (without, rule) in [
         (Without::LastLook, CAUGHT),
         (Without::Return, CAUGHT),

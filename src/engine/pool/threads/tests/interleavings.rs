@@ -662,7 +662,7 @@ fn no_order_leaves_a_request_to_workers_that_sleep_or_a_call_to_one_that_has_lef
 }
 
 #[test]
-fn without_one_of_its_measures_an_order_breaks_a_rule() {
+fn model_without_one_safeguard_breaks_a_rule() {
     for (without, plan, rule) in [
         (Without::CountUnderLock, PLAN, "no more workers are on their way than there are"),
         (Without::LockOfQueue, FULL, LEFT),

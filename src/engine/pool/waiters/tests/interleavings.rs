@@ -638,7 +638,7 @@ const PARKS: Plan = Plan { takes: 1, may_park: true, ..ONE };
 const STOPS: Plan = Plan { may_stop: true, ..ONE };
 
 #[test]
-fn no_order_leaves_an_arrival_to_a_poller_that_nobody_waits_at() {
+fn no_order_leaves_an_arrival_to_an_unattended_poller() {
     let mut sum = (0, 0);
     for plan in [
         PLAN,
@@ -658,7 +658,7 @@ fn no_order_leaves_an_arrival_to_a_poller_that_nobody_waits_at() {
 }
 
 #[test]
-fn without_one_of_its_measures_an_order_breaks_a_rule() {
+fn model_without_one_safeguard_breaks_a_rule() {
     for (without, plan, rule) in [
         (Without::LastLook, PLAN, ARRIVAL),
         (Without::LastCall, PLAN, ARRIVAL),
