@@ -1,7 +1,9 @@
-//! Handlers that block for a millisecond, 64 connections, a pool that may grow: how near drupe comes to a thread for each connection.
+//! Handlers that block for a millisecond, 64 connections, a growing pool: drupe compared with a
+//! thread for each connection.
 //!
-//! `cargo bench --bench blocking`. Client and server share the machine. What counts is the ratio of the two lines: the first is the bare
-//! loop of a thread for each connection, which nothing that blocks can beat.
+//! Run `cargo bench --bench blocking`. Client and server share the machine. Look at the ratio of
+//! the two lines: the first is the bare loop of a thread for each connection, the best possible for
+//! handlers that block.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,6 +1,8 @@
-//! Times whole exchanges in memory: the head scanned and read, chunks taken apart, the head of the answer written. No socket.
+//! Times whole exchanges in memory, without sockets: scanning and parsing the head, decoding
+//! chunks, writing the head of the answer.
 //!
-//! `cargo bench --bench h1`. Each figure is the best of a few rounds, as anything that disturbs a round makes it slower.
+//! Run `cargo bench --bench h1`. Each figure is the best of several rounds, because any disturbance
+//! makes a round slower.
 #![expect(clippy::print_stdout, reason = "what a benchmark has to say goes to the terminal")]
 
 use std::hint::black_box;

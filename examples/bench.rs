@@ -1,8 +1,8 @@
-//! The server that benchmarks load, at 127.0.0.1 and the port given by `--port N`.
+//! The server for load benchmarks, at 127.0.0.1 and the port given by `--port N`.
 //!
-//! It answers `GET /hello`, `GET /bytes/N`, `POST /echo`, `POST /len` (the length of the content), `GET /usleep/N` (sleeps N
-//! microseconds) and `GET /spin/N` (computes for N microseconds). `--cert FILE --key FILE` turns TLS on (feature `tls`),
-//! `--set NAME=VALUE` changes any setting.
+//! Paths: `GET /hello`, `GET /bytes/N`, `POST /echo`, `POST /len` (the length of the content), `GET
+//! /usleep/N` (sleeps N microseconds) and `GET /spin/N` (computes for N microseconds). `--cert FILE
+//! --key FILE` turns TLS on (feature `tls`), `--set NAME=VALUE` changes any setting.
 
 use std::sync::LazyLock;
 use std::thread;

@@ -1,11 +1,13 @@
-//! Runs a CGI program (RFC 3875) for each request: `cargo run --example cgi ./program`, then `curl http://127.0.0.1:8080/a?b=c`.
+//! Runs a CGI program (RFC 3875) for each request.
+//!
+//! Try `cargo run --example cgi ./program`, then `curl http://127.0.0.1:8080/a?b=c`.
 use std::io::{Read, Result, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use drupe::Server;
 use drupe::wsgi::{Content, Environ, Failure, StartResponse};
 
-/// What a program says. Where the client leaves, it is ended: nobody would hear the rest.
+/// The output of a program. If the client leaves, the program is killed.
 struct Output(Child, ChildStdout);
 
 impl Read for Output {

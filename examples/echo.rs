@@ -1,4 +1,4 @@
-//! Sends back what it gets, while it gets it: content of any size passes at constant memory.
+//! Sends the content of a request back while receiving it: content of any size, in constant memory.
 //!
 //! Try `curl -T some-file http://127.0.0.1:8080/`.
 

@@ -1,6 +1,7 @@
 //! Server-sent events: a clock that ends when the client leaves or the server stops.
 //!
-//! Each open stream holds a worker thread, so `thread_pool_max` is how many there can be. Try `curl -N http://127.0.0.1:8080/`.
+//! Each open stream holds a worker thread, so `thread_pool_max` limits the number of streams. Try
+//! `curl -N http://127.0.0.1:8080/`.
 
 use std::io::Write;
 use std::time::Duration;

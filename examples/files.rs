@@ -1,4 +1,4 @@
-//! Static files below a prefix, everything else by a handler of one's own.
+//! Static files below a prefix; a handler answers everything else.
 //!
 //! Try http://127.0.0.1:8080/static/ in a browser.
 

@@ -1,4 +1,4 @@
-//! The smallest server: one answer for everybody, at http://127.0.0.1:8080/, until Ctrl-C.
+//! The smallest server: one answer for every request, at http://127.0.0.1:8080/, until Ctrl-C.
 
 use drupe::{Request, Server};
 

@@ -1,6 +1,7 @@
-//! An HTTP server of one's own under the life cycle of `Server`: started, stopped and watched by the same bus as all the rest.
+//! Your own HTTP server under the life cycle of `Server`: started, stopped and watched by the same
+//! bus.
 //!
-//! `cargo run --example instance`, then `curl http://127.0.0.1:8080/`.
+//! Try `cargo run --example instance`, then `curl http://127.0.0.1:8080/`.
 
 use std::error::Error;
 use std::io::{Read, Write};
@@ -10,7 +11,7 @@ use std::sync::Mutex;
 use drupe::process::{Bus, HttpServer, Ready};
 use drupe::{BindAddr, Request, Server};
 
-/// Answers one client after the other, whatever they ask.
+/// Answers one client after the other, with the same text.
 #[derive(Default)]
 struct Small(Mutex<Option<socket2::Socket>>);
 

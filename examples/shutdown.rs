@@ -1,6 +1,6 @@
-//! Stops from within a handler: `curl -X POST http://127.0.0.1:8080/stop`.
+//! Stops the server from within a handler: `curl -X POST http://127.0.0.1:8080/stop`.
 //!
-//! The answer still arrives: what is running may end within `shutdown_timeout`.
+//! The answer still arrives: requests in progress may finish within `shutdown_timeout`.
 
 use std::sync::OnceLock;
 

@@ -1,6 +1,8 @@
-//! HTTPS at https://127.0.0.1:8443/: `cargo run --features tls --example tls -- certificate.pem key.pem [clients-ca.pem]`.
+//! HTTPS at https://127.0.0.1:8443/. Try `cargo run --features tls --example tls -- certificate.pem
+//! key.pem [clients-ca.pem]`.
 //!
-//! With a third file clients may show a certificate that leads to one in it. SIGHUP has the files read again.
+//! The third file has the authorities of client certificates, which are optional. SIGHUP reloads
+//! the files.
 
 use drupe::{Request, RequestExt, Server};
 

@@ -1,4 +1,5 @@
-//! Leaves HTTP for a protocol of its own: after `101`, everything comes back in capitals, and `BYE` when the server stops.
+//! Upgrades to a protocol of its own: after `101` the server sends everything back in capitals, and
+//! `BYE` when it stops.
 //!
 //! Try it with netcat at port 8080:
 //! ```text

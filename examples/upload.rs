@@ -1,4 +1,4 @@
-//! Takes a small upload into memory; a larger one is refused with `413` before it fills any.
+//! Reads a small upload into memory, and refuses a larger one with `413` before it fills any.
 //!
 //! Try `curl -d hello http://127.0.0.1:8080/`.
 

@@ -1,6 +1,8 @@
-//! A daemon that knows its callers: it lets root and the members of one group in, and answers 403 to everybody else.
+//! A daemon that knows its callers: it serves root and the members of one group, and answers 403 to
+//! all others.
 //!
-//! Try `cargo run --example whoami adm`, then `curl --unix-socket whoami.sock http://localhost/` as this user and that.
+//! Try `cargo run --example whoami adm`, then `curl --unix-socket whoami.sock http://localhost/` as
+//! different users.
 
 use drupe::http::StatusCode;
 use drupe::{IntoResponse, Peer, Request, RequestExt, Response, Server};

@@ -1,7 +1,7 @@
-//! Writes the cases of `tests/data`, what proxies say and files of settings into `found`, for the fuzzers to begin with beside the corpus
-//! that is there.
+//! Writes the cases of `tests/data`, forwarding fields and settings files into `found`, as seeds
+//! for the fuzzers beside the corpus.
 //!
-//! `cargo run --example seeds`, in this folder.
+//! Run `cargo run --example seeds` in this folder.
 
 #[allow(dead_code, reason = "seeds are bytes; what must come of them is not asked here")]
 #[path = "../../tests/data/reader.rs"]

@@ -1,4 +1,4 @@
-//! PROXY headers that are right, or wrong in one way: whom they announce is whom the handler meets.
+//! PROXY headers, valid or with one flaw: the handler sees the announced client.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|plan: drupe_fuzz::announced::Plan| drupe_fuzz::announced::check(&plan));

@@ -1,4 +1,5 @@
-//! Connections: answered the same however the bytes are cut (the first four say where), but for `Date` and `100 Continue`.
+//! Connections: the same answers for any cut of the bytes (the first four bytes choose the cuts),
+//! except for `Date` and `100 Continue`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

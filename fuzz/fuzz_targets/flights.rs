@@ -1,4 +1,5 @@
-//! First flights to a port that speaks TLS: records or a refusal come back, the same however they are cut, and no handler is called.
+//! First bytes to a TLS port: records or a refusal come back, the same for any cut, and no handler
+//! runs.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|plan: drupe_fuzz::flights::Plan| drupe_fuzz::flights::check(&plan));

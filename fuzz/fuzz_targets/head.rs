@@ -1,4 +1,4 @@
-//! Request heads: the same however cut, and what passes reads the same again.
+//! Request heads: the same for any cut, and accepted heads read the same again.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| drupe::laws::head(bytes));

@@ -1,4 +1,4 @@
-//! PROXY headers: the same however cut, and never longer than what is waited for.
+//! PROXY headers: the same for any cut, and never longer than the awaited length.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| drupe::proxy_laws::proxy_header(bytes));

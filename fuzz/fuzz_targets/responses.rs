@@ -1,4 +1,5 @@
-//! Answers of a handler that does what it likes: what comes over the wire is what it said, or says that it is not.
+//! Answers of an arbitrary handler: the wire has the answer, or shows that the answer is
+//! incomplete.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|plan: drupe_fuzz::responses::Plan| drupe_fuzz::responses::check(&plan));

@@ -1,4 +1,4 @@
-//! Requests one after the other: each is answered once, in its turn, with its own content, however they are cut.
+//! Requests in sequence: each is answered once, in order, with its own content, for any cut.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|plan: drupe_fuzz::sequences::Plan| drupe_fuzz::sequences::check(&plan));

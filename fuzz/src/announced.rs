@@ -1,4 +1,5 @@
-//! Headers of the PROXY protocol before a request: whom they announce is whom the handler meets, and what is wrong is never answered.
+//! PROXY headers before a request: the handler sees the announced client, and a malformed header is
+//! never answered.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -9,7 +10,7 @@ use drupe::{Peer, Request, RequestExt, Settings};
 use crate::client;
 use crate::cut::Cuts;
 
-/// A header, what is wrong with it if anything, and how it comes.
+/// A header, its flaw if any, and the way of its bytes.
 #[derive(Arbitrary, Clone, Debug)]
 pub struct Plan {
     header: Header,
@@ -50,25 +51,25 @@ enum Extension {
 
 #[derive(Arbitrary, Clone, Debug)]
 enum Flaw {
-    /// A byte of it is another; whether that makes it wrong, nobody knows beforehand.
+    /// Another value of a byte; the header may stay valid.
     Byte(u16, u8),
-    /// It ends early, and so does the connection.
+    /// The header ends early, and so does the connection.
     End(u16),
     /// There is none.
     Missing,
-    /// Another stands behind it, which is no request.
+    /// A second header, which is not a request.
     Twice,
     Version(u8),
     Command(u8),
     Family(u8),
-    /// A wrong length, of a line or of what follows.
+    /// A wrong length, of a line or of the addresses.
     Long,
     Short,
     Checksum,
     TlsTwice,
 }
 
-/// What comes of it.
+/// The expected outcome.
 #[derive(Debug, PartialEq)]
 enum Expected {
     /// An answer that says this.
@@ -82,7 +83,7 @@ enum Expected {
 /// Begins a connection as planned, and compares.
 ///
 /// # Panics
-/// Where the handler met somebody else, or was called at all.
+/// If the handler saw another client, or was called in error.
 pub fn check(plan: &Plan) {
     let mut bytes = plan.header.write();
     let mut expected = Expected::Met(plan.header.met());
@@ -225,7 +226,7 @@ impl Extension {
 }
 
 impl Flaw {
-    /// Puts it into `bytes`, the header as it is written; what comes of that.
+    /// Applies the flaw to `bytes`, the written header. Returns the expected outcome.
     fn put(&self, header: &Header, bytes: &mut Vec<u8>) -> Expected {
         let is_binary = matches!(header, Header::Binary { .. });
         let is_read =
@@ -288,7 +289,7 @@ impl Flaw {
     }
 }
 
-/// Adds to a binary header, and to the length it states.
+/// Adds to a binary header, and to its stated length.
 fn append(bytes: &mut Vec<u8>, extension: &[u8]) {
     bytes.extend_from_slice(extension);
     let length = u16::try_from(bytes.len() - 16).expect("it is short").to_be_bytes();

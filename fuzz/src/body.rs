@@ -1,4 +1,5 @@
-//! Bodies of answers: read, sized, streamed, from a file, with failures and panics on the way, and what comes of each.
+//! Bodies of answers: read, sized, streamed, from a file, with failures and panics; and the
+//! expected bytes of each.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -19,7 +20,7 @@ pub enum Content {
     File(u8, u16),
 }
 
-/// What one read comes to.
+/// The result of one read.
 #[derive(Arbitrary, Clone, Debug)]
 pub enum Piece {
     Bytes(u8, Vec<u8>),
@@ -29,7 +30,7 @@ pub enum Piece {
     Panics,
 }
 
-/// What a producer does.
+/// The behaviour of a producer.
 #[derive(Arbitrary, Clone, Debug)]
 pub enum Act {
     Write(Vec<u8>),
@@ -40,7 +41,7 @@ pub enum Act {
     Panics,
 }
 
-/// What becomes of a body that is sent.
+/// The outcome of a sent body.
 pub struct Came {
     pub content: Vec<u8>,
     pub outcome: Outcome,
@@ -50,7 +51,7 @@ pub struct Came {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Whole,
-    /// Half way, as far as that matters to what is owed.
+    /// Broken off before the owed bytes were complete.
     Broke,
     /// While there was time to say so.
     FailedFirst,
@@ -85,7 +86,7 @@ impl Content {
         }
     }
 
-    /// What comes of it where `owed` bytes are wanted, or all there are.
+    /// Returns the outcome if `owed` bytes are required, or all bytes.
     pub fn produce(&self, owed: Option<u64>) -> Came {
         let mut came = Came { content: Vec::new(), outcome: Outcome::Whole, trailers: 0 };
         match self {
@@ -105,7 +106,7 @@ impl Content {
 }
 
 impl Came {
-    /// `is_begun`: whether it is read at all where nothing is owed.
+    /// `is_begun`: true if the body is read although no byte is owed.
     fn read(&mut self, pieces: &[Piece], owed: Option<u64>, is_begun: bool) {
         let mut is_first = true;
         for piece in pieces.iter().take(MOST) {
@@ -201,7 +202,7 @@ impl Read for Pieces {
     }
 }
 
-/// As a panic, without the hook that ends a fuzzer.
+/// Panics without the hook that ends a fuzzer.
 pub fn panic_silently() -> ! {
     std::panic::resume_unwind(Box::new("as planned"))
 }
@@ -210,7 +211,7 @@ fn large(count: u8) -> Vec<u8> {
     (0..usize::from(count) * 300 + 1).map(in_file).collect()
 }
 
-/// A file of [`FILE`] bytes that nobody else sees.
+/// A private file of [`FILE`] bytes.
 fn file() -> std::fs::File {
     static FILE_ONCE: std::sync::OnceLock<std::fs::File> = std::sync::OnceLock::new();
     let file = FILE_ONCE.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! A client that reads answers, and shares no code with the server that wrote them: RFC 9112 to the letter, and no mercy.
+//! A strict client that reads answers by RFC 9112, and shares no code with the server.
 
 /// One answer, interim ones included.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,10 +13,10 @@ pub struct Answer {
     pub end: End,
 }
 
-/// What has ended an answer.
+/// The end of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It has no body.
+    /// The answer has no body.
     Head,
     Length,
     Chunks,
@@ -39,7 +39,7 @@ impl Answer {
         values.first().map(|(_, value)| &value[..])
     }
 
-    /// Whether `Connection` has `option`, in any case.
+    /// True if `Connection` has `option`, in any case.
     pub fn connection_has(&self, option: &str) -> bool {
         let mut options = self.all("connection").flat_map(|list| list.split(|byte| *byte == b','));
         options.any(|found| found.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
@@ -50,10 +50,11 @@ impl Answer {
     }
 }
 
-/// Reads all that came over a connection until its end. `is_head` says of each request, by its number, whether it was a HEAD.
+/// Reads all bytes of a connection until its end. `is_head` returns true for the number of a HEAD
+/// request.
 ///
 /// # Panics
-/// Where it is not one well-formed answer after the other.
+/// If the bytes are not a sequence of well-formed answers.
 pub fn read(mut bytes: &[u8], is_head: impl Fn(usize) -> bool) -> Vec<Answer> {
     let mut answers: Vec<Answer> = Vec::new();
     let mut asked = 0;
@@ -123,7 +124,7 @@ fn body<'a>(answer: &mut Answer, bytes: &'a [u8]) -> &'a [u8] {
     }
 }
 
-/// Takes chunks and trailers off the front; `None` where they do not come to their end.
+/// Takes chunks and trailers off the front; `None` if they are incomplete.
 fn chunks<'a>(answer: &mut Answer, mut bytes: &'a [u8]) -> Option<&'a [u8]> {
     loop {
         let (size, rest) = line(bytes)?;
@@ -141,7 +142,7 @@ fn chunks<'a>(answer: &mut Answer, mut bytes: &'a [u8]) -> Option<&'a [u8]> {
     }
 }
 
-/// Takes field lines and the empty line off the front; `None` where there is no end to them.
+/// Takes field lines and the empty line off the front; `None` if they are incomplete.
 fn section(bytes: &mut &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
     let mut fields = Vec::new();
     loop {
@@ -160,7 +161,7 @@ fn section(bytes: &mut &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
     }
 }
 
-/// The first line without its end, and what follows; `None` if it does not end.
+/// The first line without its end, and the following bytes; `None` if the line is incomplete.
 fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     let text = bytes[..end].strip_suffix(b"\r").expect("a line ends in CR LF");

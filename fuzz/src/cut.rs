@@ -1,8 +1,8 @@
-//! How the bytes of a client are cut into segments.
+//! Cuts the bytes of a client into segments.
 
 use arbitrary::Arbitrary;
 
-/// Lengths of segments, taken in turn; none at all: it comes whole.
+/// Lengths of segments, used in turn; if there are none, all bytes come at once.
 #[derive(Arbitrary, Clone, Debug, Default)]
 pub struct Cuts(Vec<u8>);
 

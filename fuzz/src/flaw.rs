@@ -1,4 +1,4 @@
-//! One thing that is wrong with a request, and what it has to be answered.
+//! One flaw in a request, with the expected answer.
 
 use arbitrary::Arbitrary;
 
@@ -12,7 +12,7 @@ pub enum Flaw {
 }
 
 impl Flaw {
-    /// Appends it: a head that would ask for `manner`.
+    /// Appends the flaw: a head that would ask for `manner`.
     pub fn write(self, manner: &str, out: &mut Vec<u8>) {
         match self {
             Self::Head(at) => out.extend_from_slice(head(at).0.as_bytes()),
@@ -23,7 +23,7 @@ impl Flaw {
         }
     }
 
-    /// What it may be answered; where the body is not `read` by the handler, its flaw may show too late.
+    /// The possible statuses. If the handler does not `read` the body, the flaw may show too late.
     pub fn statuses(self, may_be_late: bool) -> Vec<u16> {
         match self {
             Self::Head(at) => vec![head(at).1],
@@ -41,7 +41,7 @@ fn body(at: u8) -> (&'static [u8], u16) {
     BODIES[usize::from(at) % BODIES.len()]
 }
 
-/// Heads, and content behind them that would be a request to who reads them otherwise.
+/// Heads, followed by content that is a request for a parser with other rules.
 const HEADS: &[(&str, u16)] = &[
     ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", 400),

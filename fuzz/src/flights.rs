@@ -1,4 +1,4 @@
-//! What may come first to a port that speaks TLS: a ClientHello in every shape, other records, or no record at all.
+//! First bytes to a TLS port: ClientHellos of every shape, other records, or no record at all.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use drupe::{Request, Settings};
 
 use crate::cut::Cuts;
 
-/// What a client sends without waiting for an answer.
+/// The bytes of a client before any answer.
 #[derive(Arbitrary, Clone, Debug)]
 pub struct Plan {
     flight: Vec<Part>,
@@ -41,7 +41,7 @@ struct Hello {
     lie: Lie,
 }
 
-/// Where a length is not what it should be.
+/// The place of a wrong length.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Lie {
     None,
@@ -84,7 +84,8 @@ enum Name {
 /// Begins a connection as planned.
 ///
 /// # Panics
-/// Where the answer is neither records nor a refusal in HTTP, depends on how it was cut, or the handler was called.
+/// If the answer is neither records nor a refusal in HTTP, if the answer depends on the cuts, or if
+/// the handler was called.
 pub fn check(plan: &Plan) {
     let bytes: Vec<u8> = plan.flight.iter().take(4).flat_map(Part::bytes).collect();
     let conversation = conversation();
@@ -111,7 +112,8 @@ pub fn check(plan: &Plan) {
     }
 }
 
-/// Whether the extension is somewhere in what the records hold, all together: a ClientHello may be cut into several.
+/// True if the extension is in the joined content of the records: a ClientHello may be split into
+/// several.
 fn asks_for_early_data(mut bytes: &[u8]) -> bool {
     let mut messages = Vec::new();
     while let Some(([.., high, low], rest)) = bytes.split_first_chunk::<5>() {
@@ -174,7 +176,7 @@ impl Hello {
         [&[1, 0][..], &two(body.len(), message_lie), &body].concat()
     }
 
-    /// Whether nobody could refuse it.
+    /// True if every server must accept the hello.
     fn is_usual(&self) -> bool {
         let is_usual = matches!(self.extensions[..], [Extension::Usual]);
         let has_suite = self.suites.iter().take(40).any(|suite| usize::from(*suite) % SUITES.len() == 0);
@@ -240,7 +242,7 @@ fn usual() -> [Extension; 6] {
     ]
 }
 
-/// Keys of the right length for their group, or of another.
+/// Keys of the right length for their group, or of a wrong one.
 fn shares(shares: &[(u8, bool, u8)]) -> Vec<u8> {
     let one = |(group, is_wrong, byte): &(u8, bool, u8)| {
         let place = usize::from(*group) % GROUPS.len();
@@ -269,7 +271,7 @@ impl Name {
     }
 }
 
-/// A length in two bytes, or one that is not it.
+/// A length in two bytes, or a wrong one.
 fn two(length: usize, lie: usize) -> [u8; 2] {
     ((length ^ lie) as u16).to_be_bytes()
 }
@@ -299,12 +301,12 @@ const ENCRYPTED: u8 = 23;
 const EARLY_DATA: [u8; 4] = [0, 42, 0, 0];
 /// Bytes of a record, of which some are encryption's.
 const MOST: usize = (1 << 14) + 256;
-/// The first is one that everybody knows.
+/// The first suite is known to every server.
 const SUITES: &[u16] =
     &[0x1301, 0x1302, 0x1303, 0xc02b, 0xc02c, 0xcca9, 0xc02f, 0xc030, 0xcca8, 0xc00a, 0x002f, 0x00ff, 0x5600, 0x0a0a];
 const VERSIONS: &[u16] = &[0x0304, 0x0303, 0x0302, 0x0301, 0x0300, 0x7f1c, 0x0a0a, 0x0305];
 const GROUPS: &[u16] = &[0x001d, 0x0017, 0x0018, 0x0019, 0x11ec, 0x0a0a];
-/// Bytes of a key of each of them.
+/// The key lengths of the groups.
 const LENGTHS: [usize; 6] = [32, 65, 97, 133, 1216, 1];
 const ALGORITHMS: &[u16] =
     &[0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601, 0x0807, 0x0203, 0x0201, 0x0a0a];

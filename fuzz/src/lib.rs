@@ -1,5 +1,5 @@
-//! What the targets say of the whole server, as its users see it: plans that a fuzzer makes up, and models that know what must come of
-//! them. What must hold inside the server stands there, in its `laws`.
+//! Models of the whole server as seen by its users: generated plans, and the expected results. The
+//! laws inside the server are in its `laws` modules.
 
 pub mod announced;
 mod body;

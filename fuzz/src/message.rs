@@ -1,4 +1,4 @@
-//! Parts of requests that are right, in all the ways there are to be right.
+//! Valid parts of requests, in all valid forms.
 
 use arbitrary::Arbitrary;
 
@@ -27,7 +27,7 @@ impl Method {
     }
 }
 
-/// What is said about the connection.
+/// The `Connection` field.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
     Unsaid,
@@ -61,7 +61,7 @@ impl Field {
         out.extend([name.as_bytes(), b":", before, &self.value(), after, b"\r\n"].concat());
     }
 
-    /// What of the value may stand in one.
+    /// The part of the value that may be in a field.
     pub fn value(&self) -> Vec<u8> {
         let is_fine = |byte: &&u8| **byte == b'\t' || **byte >= b' ' && **byte != 0x7f;
         let value: Vec<u8> = self.value.iter().filter(is_fine).take(64).copied().collect();
@@ -69,11 +69,11 @@ impl Field {
     }
 }
 
-/// Content, and how it is framed.
+/// Content with its framing.
 #[derive(Arbitrary, Clone, Debug)]
 pub enum Content {
     None,
-    /// With so many zeros before its length.
+    /// A length with so many leading zeros.
     Length(Vec<u8>, u8),
     Chunked {
         chunks: Vec<Chunk>,
@@ -91,7 +91,7 @@ pub struct Chunk {
     extension: Extension,
 }
 
-/// What may stand behind the size of a chunk; a blank before it is refused.
+/// An extension behind the size of a chunk; a blank before it is refused.
 #[derive(Arbitrary, Clone, Debug)]
 pub enum Extension {
     None,
@@ -131,7 +131,7 @@ impl Content {
         }
     }
 
-    /// What is in it.
+    /// The content.
     pub fn decoded(&self) -> Vec<u8> {
         match self {
             Self::None => Vec::new(),
@@ -151,7 +151,7 @@ impl Content {
         matches!(self, Self::Chunked { .. })
     }
 
-    /// Whether the head says that there is none.
+    /// True if the head declares no content.
     pub fn is_surely_empty(&self) -> bool {
         !self.is_chunked() && self.decoded().is_empty()
     }
@@ -186,5 +186,6 @@ impl Extension {
 }
 
 const MOST_CHUNKS: usize = 6;
-/// Of one chunk or body: so that all bodies of a sequence stay below what is drained of one.
+/// The limit of one chunk or body, so that all bodies of a sequence stay below the drained size of
+/// one.
 const MOST_BYTES: usize = 4096;

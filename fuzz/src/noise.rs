@@ -1,4 +1,4 @@
-//! Plans out of noise, for the tests: the same each time, so that what fails once fails again.
+//! Plans from pseudo-random bytes, for the tests: the same each time, so that a failure repeats.
 
 use arbitrary::{Arbitrary, Unstructured};
 

@@ -1,11 +1,11 @@
-//! The `Range` field: as a client may write it, and what it asks of a file.
+//! The `Range` field: as a client may write it, and the part of a file that it selects.
 
 use std::ops::Range;
 
 use arbitrary::Arbitrary;
 use drupe::http::HeaderValue;
 
-/// What is asked for.
+/// A requested range.
 #[derive(Arbitrary, Clone, Debug)]
 pub enum Asked {
     Ranges { unit: Unit, parts: Vec<Part> },
@@ -64,12 +64,12 @@ impl Asked {
         }
     }
 
-    /// Whether it can be sent at all.
+    /// True if the value can be sent in a field.
     pub fn is_value(&self) -> bool {
         HeaderValue::from_bytes(&self.text()).is_ok()
     }
 
-    /// What it asks of a file of `length` bytes.
+    /// The part of a file of `length` bytes to send.
     pub fn of(&self, length: usize) -> Expected {
         let (unit, parts) = match self {
             Self::Text(_) => return Expected::Unknown,
@@ -123,7 +123,7 @@ impl Part {
         }
     }
 
-    /// What there is of it.
+    /// The existing part of the range.
     fn of(&self, length: usize) -> Option<Range<usize>> {
         let small = |value: u128| usize::try_from(value).unwrap_or(usize::MAX);
         let (first, end) = match self {

@@ -1,4 +1,4 @@
-//! Ranges and conditions of requests for a file, and what RFC 9110 §13 and §14 make of them.
+//! Ranges and conditions of requests for a file, by RFC 9110 §13 and §14.
 
 use std::fs::{self, File};
 use std::io;
@@ -230,7 +230,7 @@ impl Size {
     }
 }
 
-/// Takes parts apart: how each is described, and what is in it.
+/// Splits a multipart answer into the description and the content of each part.
 fn parts(content: &[u8], boundary: &str) -> Vec<(String, Vec<u8>)> {
     let begin = format!("\r\n--{boundary}\r\n");
     let mut rest = content;
@@ -264,7 +264,7 @@ fn read(response: Response) -> Vec<u8> {
     content
 }
 
-/// What a client has been told of a file.
+/// The validators known to a client.
 struct Known {
     tag: String,
     date: Vec<u8>,

@@ -1,5 +1,5 @@
-//! Answers of a handler that does what it likes, and what must come over the wire of each: read by a client that shares no code with the
-//! server.
+//! Answers of an arbitrary handler, and the expected bytes on the wire, read by a client that
+//! shares no code with the server.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use crate::body::{Content, Outcome, panic_silently};
 use crate::client::{self, Answer, End};
 use crate::message::Connection;
 
-/// What is asked, and what the handler makes of it.
+/// A request, and the answer of its handler.
 #[derive(Arbitrary, Clone, Debug)]
 pub struct Plan {
     exchanges: Vec<Planned>,
-    /// Whether the server is limited to HTTP/1.0.
+    /// True if the server is limited to HTTP/1.0.
     is_old: bool,
 }
 
@@ -39,7 +39,7 @@ enum Field {
     Length(u8),
     /// One that is no number.
     BadLength,
-    /// That of the content.
+    /// The true length of the content.
     TrueLength,
     Coding,
     Close,
@@ -52,10 +52,10 @@ enum Field {
     Other(u8, Vec<u8>),
 }
 
-/// Has a server answer as planned, and compares.
+/// Runs a server as planned, and compares.
 ///
 /// # Panics
-/// Where something else came over the wire.
+/// If other bytes came over the wire.
 pub fn check(plan: &Plan) {
     let exchanges: Arc<[Planned]> = plan.exchanges.iter().take(MOST).cloned().collect();
     let mut settings = Settings::default();
@@ -82,17 +82,17 @@ pub fn check(plan: &Plan) {
     assert_eq!(answers.next(), None, "nobody asked for that: {plan:?}");
 }
 
-/// What must come of an exchange.
+/// The expected answer.
 struct Expected {
-    /// Whether it is the server's answer in place of the handler's.
+    /// True if the server answers in place of the handler.
     is_refusal: bool,
     status: u16,
     framing: Framing,
-    /// What is to be read, all of it or as far as it got.
+    /// The content, complete or up to the break.
     content: Vec<u8>,
-    /// Whether it breaks off.
+    /// True if the answer breaks off.
     breaks: bool,
-    /// Whether there may be no answer at all: the body failed while nothing was out.
+    /// True if there may be no answer at all: the body failed before the first byte was sent.
     may_be_missing: bool,
     trailers: usize,
     stays: bool,
@@ -137,7 +137,7 @@ impl Planned {
         self.fields.iter().take(MOST)
     }
 
-    /// What the documentation of `Body` and RFC 9110 make of it.
+    /// The answer by the documentation of `Body` and by RFC 9110.
     fn expected(&self, is_old_server: bool) -> Expected {
         let is_old = self.is_old || is_old_server;
         let keeps = match self.connection {
@@ -204,7 +204,7 @@ impl Planned {
 }
 
 impl Expected {
-    /// The server's own words, and its last.
+    /// The server's own refusal, which ends the connection.
     fn refusal() -> Self {
         Self {
             is_refusal: true,
@@ -218,7 +218,7 @@ impl Expected {
         }
     }
 
-    /// Whether `answer` is what was to come (it panics if not) and another may follow.
+    /// Checks `answer` (panics on a difference). Returns true if another answer may follow.
     fn is(&self, answer: Option<&Answer>, planned: &Planned, is_old_server: bool) -> bool {
         let Some(answer) = answer else {
             assert!(self.may_be_missing, "no answer to {planned:?}");
@@ -298,7 +298,7 @@ impl Field {
         (HeaderName::from_bytes(name.as_bytes()).expect("a name"), HeaderValue::from_bytes(&value).expect("a value"))
     }
 
-    /// What it says of the length, if that is what it is about.
+    /// The declared length, if the fields declare one.
     fn length(&self, body: &Content) -> Option<Option<u64>> {
         match self {
             Self::Length(length) => Some(Some(u64::from(*length))),

@@ -1,5 +1,5 @@
-//! Sequences of requests, of which it is known beforehand what must come: each is answered once, in its turn, with its own content, and
-//! nothing that stands in a body, or behind a request that is refused, is ever taken for a request.
+//! Sequences of requests with known answers. Each request is answered once, in order, with its own
+//! content. No bytes of a body, and no bytes behind a refused request, are read as a request.
 
 use std::io::Read;
 
@@ -13,7 +13,7 @@ use crate::cut::Cuts;
 use crate::flaw::Flaw;
 use crate::message::{Connection, Content, Field, Method};
 
-/// What a client sends, and how.
+/// The requests of a client, and their cuts.
 #[derive(Arbitrary, Clone, Debug)]
 pub struct Plan {
     pub requests: Vec<Planned>,
@@ -26,9 +26,9 @@ pub struct Plan {
 #[derive(Arbitrary, Clone, Debug)]
 pub struct Planned {
     pub method: Method,
-    /// Whether it is HTTP/1.0.
+    /// True for HTTP/1.0.
     pub is_old: bool,
-    /// Whether an empty line stands before it.
+    /// True if an empty line precedes the request.
     pub begins_late: bool,
     pub connection: Connection,
     pub expects: bool,
@@ -37,28 +37,28 @@ pub struct Planned {
     pub manner: Manner,
 }
 
-/// How the sequence ends.
+/// The end of a sequence.
 #[derive(Arbitrary, Clone, Debug)]
 pub enum Last {
     Whole,
-    /// So many bytes before its end.
+    /// Cut so many bytes before the end.
     Cut(u16),
-    /// With a request that has this flaw, and one behind it that must not be seen.
+    /// A request with this flaw, and a request behind that must not be read.
     Flawed(Flaw, Manner),
 }
 
-/// What the handler does about the content.
+/// The handler's use of the content.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
     All,
     Nothing,
-    /// Three bytes of it.
+    /// Reads three bytes.
     Some,
-    /// Gives it back as it comes.
+    /// Returns the content as the body.
     Echo,
 }
 
-/// How much of the content is received before the handler runs.
+/// The amount of content received before the handler runs.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Buffer {
     Ordinary,
@@ -69,7 +69,7 @@ pub enum Buffer {
 /// Holds a conversation as planned, and compares.
 ///
 /// # Panics
-/// Where something else came of it.
+/// If the answers differ from the expected ones.
 pub fn check(plan: &Plan) {
     let text = Text::of(plan);
     let conversation = conversation(plan.buffer);
@@ -89,31 +89,31 @@ pub fn check(plan: &Plan) {
 
 type Left<'a> = std::iter::Peekable<std::slice::Iter<'a, Answer>>;
 
-/// What is sent, and what is to come of it.
+/// The sent bytes, and the expected answers.
 struct Text {
     bytes: Vec<u8>,
-    /// What is whole.
+    /// The complete requests.
     asked: Vec<Asked>,
-    /// Whether what is cut is a HEAD, as far as can be seen.
+    /// True if the cut request is a HEAD, as far as visible.
     is_cut_head: bool,
     end: Expected,
 }
 
-/// What comes of the end.
+/// The expected reaction to the end.
 enum Expected {
     Nothing,
-    /// An empty line begins nothing; what follows it does.
+    /// An empty line begins nothing; following bytes do.
     Perhaps,
     /// One of these, and then the end.
     Refusal {
         statuses: Vec<u16>,
         manner: Manner,
-        /// Its request said that it is HTTP/1.0.
+        /// True if the request is HTTP/1.0.
         is_old: bool,
     },
 }
 
-/// A request, and what it must be answered.
+/// A request, and its expected answer.
 struct Asked {
     method: Method,
     seen: String,
@@ -128,7 +128,7 @@ struct Asked {
 enum Persistence {
     Stays,
     Ends,
-    /// It was not known how much would come.
+    /// The length of the content was unknown.
     AsItSays,
 }
 
@@ -168,7 +168,7 @@ impl Text {
         Self { bytes, asked, is_cut_head, end }
     }
 
-    /// Takes what came of the end off the front.
+    /// Takes the reaction to the end off the front.
     fn ends(&self, left: &mut Left) {
         skip_continue(left);
         match &self.end {
@@ -238,7 +238,7 @@ impl Planned {
         }
     }
 
-    /// What comes of the part of it that is there.
+    /// The expected reaction to the received part.
     fn cut(&self, part: &[u8]) -> Expected {
         let blank = if self.begins_late { 2 } else { 0 };
         let statuses = match has_head(part) {
@@ -252,7 +252,7 @@ impl Planned {
 }
 
 impl Asked {
-    /// Takes its answer off the front; whether another may follow.
+    /// Takes the answer off the front. Returns true if another may follow.
     fn is_answered(&self, left: &mut Left) -> bool {
         let was_continued = skip_continue(left);
         assert!(!was_continued || self.may_continue, "100 Continue unasked");
@@ -289,12 +289,12 @@ impl Manner {
     }
 }
 
-/// Whether an answer says that its connection goes on (RFC 9112 §9.3).
+/// True if the answer keeps its connection open (RFC 9112 §9.3).
 fn stays(answer: &Answer, is_old: bool) -> bool {
     if is_old { answer.connection_has("keep-alive") } else { !answer.connection_has("close") }
 }
 
-/// Whether the head of a request is whole.
+/// True if the head of a request is complete.
 fn has_head(part: &[u8]) -> bool {
     part.windows(4).any(|end| end == b"\r\n\r\n")
 }

@@ -1,4 +1,4 @@
-//! Files of settings, line by line: what each line sets is what is set, and the first that is wrong is the one that is named.
+//! Settings files line by line: each line sets its value, and an error names the first wrong line.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -17,7 +17,7 @@ use drupe::{Request, Settings};
 #[derive(Arbitrary, Clone, Debug)]
 pub struct Plan {
     lines: Vec<Line>,
-    /// Sets again what this line has set, in other letters.
+    /// Sets the setting of this line again, in other letters.
     again: Option<u8>,
 }
 
@@ -26,7 +26,7 @@ struct Line {
     setting: u8,
     spelling: Spelling,
     value: Value,
-    /// What stands before it.
+    /// The text before the line.
     before: Before,
 }
 
@@ -62,7 +62,7 @@ enum Value {
 /// Writes the file as planned, reads it, and compares.
 ///
 /// # Panics
-/// Where something else was set, or the wrong line was named.
+/// If a value differs, or the error names another line.
 pub fn check(plan: &Plan) {
     let mut text = String::new();
     let mut expected = Vec::new();
@@ -114,7 +114,7 @@ pub fn check(plan: &Plan) {
     }
 }
 
-/// What is shown of a setting once it is read.
+/// The shown value of a setting after reading.
 enum Shown {
     Text(String),
     Refused,
@@ -122,7 +122,7 @@ enum Shown {
 }
 
 impl Value {
-    /// The name of the setting, what is written for it, and what comes of that.
+    /// The name of the setting, the written value, and the expected outcome.
     fn of(&self, row: &Row) -> (String, String, Shown) {
         let name = row.name().to_owned();
         match self {
@@ -138,7 +138,7 @@ impl Value {
     }
 }
 
-/// A value of the kind that `unit` stands for, as it is written and as it is shown.
+/// A value of the kind of `unit`, as written and as shown.
 fn right(unit: &str, number: u16, text: &[char]) -> (String, String) {
     let is_fine = |c: &&char| !matches!(c, ',' | ':' | '@' | '*') && !c.is_whitespace();
     let word: String = text.iter().filter(is_fine).take(20).collect();
@@ -199,7 +199,7 @@ fn read(text: &str) -> Result<Settings, String> {
     Settings::from_file(path(file)).map_err(|error| error.to_string())
 }
 
-/// A file that nobody else sees, and that goes with the process.
+/// A private file that ends with the process.
 fn file() -> &'static File {
     static FILE: OnceLock<File> = OnceLock::new();
     FILE.get_or_init(|| {
@@ -210,7 +210,7 @@ fn file() -> &'static File {
     })
 }
 
-/// The name that it has all the same.
+/// The path of the unlinked file.
 fn path(file: &File) -> PathBuf {
     format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }

@@ -1,52 +1,52 @@
 //! Reads the cases of this folder; its README explains them.
 
-/// What a client sends, and what must come of it.
+/// The bytes of a client, and the expected answers.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     /// A claim.
     pub(crate) name: String,
-    /// Where in its file the case begins.
+    /// The line of the file at which the case begins.
     pub(crate) line: usize,
-    /// How strongly that is asked for, and by which rule.
+    /// The rule and its level.
     pub(crate) rule: Option<Rule>,
-    /// From whom it was learned.
+    /// The origins of the case.
     pub(crate) origins: Vec<String>,
-    /// Why it is so where no rule asks for it.
+    /// The reason, if no rule asks for the outcome.
     pub(crate) because: Option<String>,
-    /// What the case sets apart.
+    /// The settings of the case.
     pub(crate) settings: Vec<(String, u64)>,
     /// The bytes of the client.
     pub(crate) input: Vec<u8>,
     /// The answers, in order.
     pub(crate) answers: Vec<Answer>,
-    /// What becomes of the connection.
+    /// The expected state of the connection.
     pub(crate) end: End,
 }
 
 /// The rule behind a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
-    /// How strongly it asks.
+    /// The level of the rule.
     pub(crate) level: Level,
-    /// Where it stands: `9112 §6.3`.
+    /// The section: `9112 §6.3`.
     pub(crate) section: String,
 }
 
-/// How strongly a rule asks for what must come.
+/// The strength of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
-    /// The RFC demands it, or one of few outcomes of which it is one.
+    /// The RFC demands the outcome, or one of a few that include it.
     Must,
-    /// The RFC recommends it.
+    /// The RFC recommends the outcome.
     Should,
-    /// The RFC leaves it open, or asks for less.
+    /// The RFC leaves the outcome open, or asks for less.
     Ours,
 }
 
-/// One answer; what is not said is not asked for.
+/// One expected answer; fields left out are not checked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
-    /// Its status.
+    /// The status.
     pub(crate) status: u16,
     /// Method and target that the handler saw.
     pub(crate) request: Option<(String, String)>,
@@ -62,14 +62,14 @@ pub(crate) struct Answer {
     pub(crate) lacks: Vec<String>,
 }
 
-/// What becomes of the connection.
+/// The expected state of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// It waits for a next message.
+    /// The server waits for a next message.
     Open,
-    /// The server closes it.
+    /// The server closes the connection.
     Close,
-    /// It waits for the rest of a message.
+    /// The server waits for the rest of a message.
     Wait,
 }
 

@@ -1,5 +1,5 @@
-//! What befell others: that `TESTING.md` names every advisory the cases were learned from, and that what it says keeps each from drupe is
-//! there.
+//! Published advisories of other servers: `TESTING.md` lists every advisory with a case, and each
+//! listed defence exists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use crate::cases::FILES;
 use crate::cases::reader;
 use crate::readme::{home, read, section};
 
-/// A row of the table: the advisories, and each thing that keeps them away.
+/// A row of the table: the advisories, and the defences.
 struct Row {
     numbers: Vec<String>,
     kept_by: Vec<String>,
@@ -64,7 +64,7 @@ fn table() -> Vec<Row> {
     rows.map(row).collect()
 }
 
-/// From whom each case was learned.
+/// The origins of each case.
 fn origins() -> Vec<Vec<String>> {
     FILES.iter().flat_map(|(_, text)| reader::read(text)).map(|case| case.origins).collect()
 }
@@ -83,7 +83,7 @@ fn locked(lock: &str, name: &str) -> Option<Vec<u64>> {
     rest.split('"').next().map(numbers)
 }
 
-/// The least version that the manifest asks for, where it names the crate.
+/// The least version of a crate in the manifest, if the manifest names the crate.
 fn asked(manifest: &str, name: &str) -> Option<Vec<u64>> {
     let names =
         |line: &&str| line.starts_with(&format!("{name} = ")) || line.contains(&format!("package = \"{name}\""));

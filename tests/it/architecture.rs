@@ -1,6 +1,7 @@
-//! What a machine can check of the design: who imports whom, who names which crate, who reads a clock, how long a file is.
+//! Design rules checked by machine: imports between units, crates, clocks, length of files.
 //!
-//! The tables are the design. Where the code needs another cut, a row changes together with its reason, in one commit.
+//! The tables are the design. If the code needs another cut, a row changes together with its
+//! reason, in one commit.
 
 #[path = "architecture/circles.rs"]
 mod circles;
@@ -69,7 +70,7 @@ const LOCKS: &str = "sync";
 const TEST_IMPORTS: &[(&str, &[&str], &str)] =
     &[("engine", &["settings"], "a config is made of settings, there is no other way")];
 
-/// Which rooms of the engine a room may import: those below it.
+/// The rooms of the engine, each with the rooms that it may import: those below.
 const ROOMS: &[(&str, &[&str])] = &[
     // What is shared and what a thread keeps for itself; it knows no connection.
     ("service", &[]),
@@ -82,7 +83,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("accept", &["pool", "connection", "wire", "service"]),
 ];
 
-/// Which files may name an external crate, outside their tests, and why.
+/// External crates, each with the files that may name the crate outside tests, and the reason.
 const CRATES: &[(&str, &[&str], &str)] = &[
     ("httparse", &["h1/"], "reads field lines; our own checks stand around it"),
     (
@@ -148,7 +149,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
-/// What a unit may not name, its tests excepted: words, or parts of paths.
+/// Words or parts of paths that a unit must not name outside tests.
 const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     (
         "h1/",
@@ -163,7 +164,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ("", &["unsafe", "thread::sleep"], "nothing can be unsound, and nothing sleeps: a wait has a deadline or a waker"),
 ];
 
-/// Who may read a clock, and why; everything else is told the time.
+/// The files that may read a clock, with the reason; all other code takes the time as an argument.
 const CLOCKS: &[(&str, &str)] = &[
     ("engine/", "deadlines, and the Date field"),
     ("bus/", "the life cycle"),
@@ -179,7 +180,8 @@ const CLOCKS: &[(&str, &str)] = &[
     ("main", "the time of a log line: it stands outside the library"),
 ];
 
-/// Who may read the clock on the wall, which jumps, and why: nothing that has a deadline.
+/// The files that may read the wall clock, which jumps, with the reason; no deadline depends on
+/// this clock.
 const WALL: &[(&str, &str)] = &[
     ("engine/service/context.rs", "the Date field"),
     ("engine/connection/access_log.rs", "the date of a line of the access log"),
@@ -191,7 +193,7 @@ const WALL: &[(&str, &str)] = &[
     ("main", "the time of a log line"),
 ];
 
-/// Where `cfg(feature)` may stand, and why.
+/// The files that may contain `cfg(feature)`, with the reason.
 const FEATURES: &[(&str, &str)] = &[
     ("lib", "what is there at all"),
     ("net/", "kinds of sockets"),
@@ -201,7 +203,7 @@ const FEATURES: &[(&str, &str)] = &[
     ("server", "`quickstart` obeys signals where they are there"),
 ];
 
-/// Files that are longer than [`LONGEST`] before their tests: how long they may be, and why.
+/// Files longer than [`LONGEST`] without tests: the allowed length, with the reason.
 const LONG: &[(&str, usize, &str)] = &[
     ("settings/attributes.rs", 500, "one struct, with the documentation of each setting"),
     ("engine/connection/turn.rs", 560, "every change of a connection's phase, in one place"),
@@ -290,7 +292,7 @@ fn h1_has_at_least_as_many_test_lines_as_code_lines() {
     assert!(tests >= code, "{tests} lines of tests for {code} of code");
 }
 
-/// Nothing that is published tells on whose machine it was made.
+/// Published files name no path of a developer's machine.
 #[test]
 fn no_machine_path_is_named() {
     let mut texts: Vec<(String, String)> = sources().into_iter().map(|source| (source.path, source.text)).collect();
@@ -330,7 +332,8 @@ fn imports(source: &Source) -> Vec<String> {
     wrong.map(|path| at(source, path.line, &format!("imports {}", path.words.join("::")))).collect()
 }
 
-/// What a room of the engine imports of another that is not below it, or of the engine itself.
+/// Returns the imports of a room of the engine from other rooms that are not below, or from the
+/// engine itself.
 fn rooms(source: &Source) -> Vec<String> {
     let Some((room, _)) = source.path.strip_prefix("engine/").and_then(|path| path.split_once('/')) else {
         return vec![];
@@ -350,10 +353,10 @@ fn tests_may_import(unit: &str, import: &str) -> bool {
     TEST_IMPORTS.iter().any(|(of, imports, _)| *of == unit && imports.contains(&import))
 }
 
-/// Where a path leads.
+/// The target of a path.
 enum Reached<'a> {
     Unit(&'a str),
-    /// To the root of the crate without `crate`, or to all of it.
+    /// The root of the crate without `crate`, or the whole crate.
     Root,
     Inside,
 }
@@ -388,7 +391,7 @@ fn forbidden(source: &Source) -> Vec<String> {
     rows.flat_map(|(_, names, _)| names.iter().flat_map(|name| naming(source, name))).collect()
 }
 
-/// Where `name`, a word or a part of a path, is named outside the tests.
+/// Returns the places outside tests that name `name`, a word or a part of a path.
 fn naming(source: &Source, name: &str) -> Vec<String> {
     let parts: Vec<&str> = name.split("::").collect();
     let lines: Vec<usize> = if parts.len() == 1 {
@@ -443,8 +446,8 @@ fn unwraps(source: &Source) -> Vec<String> {
     source.find(&[".", "unwrap", "("]).into_iter().map(|line| at(source, line, "unwraps")).collect()
 }
 
-/// The public names of the crate's root: modules and what is handed on. What only fuzzers or readers of the documentation see does not
-/// count: no program can name it.
+/// Returns the public names of the crate's root: modules and re-exports. Items visible only to
+/// fuzzers or in the documentation do not count, because no program can name them.
 fn root_names(lib: &Source) -> Vec<String> {
     let before = |line: usize| lib.text.lines().nth(line - 2).unwrap_or_default();
     let hidden = |line: usize| before(line).contains("doc(hidden)");
@@ -476,7 +479,7 @@ fn balance(sources: &[Source], data_lines: usize) -> (usize, usize) {
     })
 }
 
-/// A unit that imports itself by way of others.
+/// Returns a unit that imports itself through other units.
 fn cycle<'a>(table: &[(&'a str, &[&'a str])]) -> Option<&'a str> {
     let mut left = table.to_vec();
     loop {
@@ -489,7 +492,8 @@ fn cycle<'a>(table: &[(&'a str, &[&'a str])]) -> Option<&'a str> {
     }
 }
 
-/// Whether `source` is the file or the unit `place`, or lies below it if that ends in a slash.
+/// True if `source` is the file or the unit `place`, or is below `place` if `place` ends in a
+/// slash.
 fn lies_in(source: &Source, place: &str) -> bool {
     if place.ends_with('/') { source.path.starts_with(place) } else { source.path == place || source.unit() == place }
 }
@@ -515,7 +519,7 @@ fn none(wrong: Vec<String>) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Returns the names that several types have, unless all but one of them are private to their files.
+/// Returns the names of several types, unless all but one of the types are private to their files.
 fn shared_names(sources: &[Source]) -> Vec<String> {
     let mut owners: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for source in sources {
@@ -545,7 +549,7 @@ const COMBINED: &[(&str, &str)] = &[
     ("trusted_proxy_headers", "trust"),
 ];
 
-/// A search for the name of a setting leads to where it takes effect.
+/// A search for the name of a setting leads to the code that applies the setting.
 #[test]
 fn settings_keep_their_names_in_the_config() {
     let config = fs::read_to_string(home().join("src/config.rs")).unwrap();

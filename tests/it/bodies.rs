@@ -1,4 +1,4 @@
-//! Every kind of body over the wire, framed as it should be.
+//! Every kind of body over the wire, with the right framing.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -25,7 +25,7 @@ impl Scratch {
     }
 }
 
-/// Bytes in which each place differs from its neighbours.
+/// Bytes that differ from their neighbours.
 fn content(length: usize) -> Vec<u8> {
     (0..length).map(|at| u8::try_from((at ^ (at >> 8) ^ (at >> 16)) % 251).unwrap()).collect()
 }
@@ -296,7 +296,7 @@ fn stream_gets_an_error_when_its_client_leaves() {
     assert!(tells.recv_timeout(2 * PATIENCE).unwrap(), "writing went on");
 }
 
-/// What two requests, sent at once, are answered where the first gets `body`.
+/// Returns the answers to two requests sent at once, the first answered with `body`.
 fn answered(body: fn() -> Body) -> String {
     let handler = move |request: &mut Request| if request.uri().path() == "/" { body() } else { "more".into() };
     String::from_utf8(exchange(handler, [get("/"), get("/more")].concat().as_bytes())).unwrap()

@@ -1,6 +1,7 @@
-//! The statistics page in a browser, under load: what it shows is what clients have counted.
+//! The statistics page in a browser, under load: the page shows the numbers counted by the clients.
 //!
-//! The browser is told what to do through its own protocol, over pipes: messages are JSON, with a NUL between them.
+//! The test drives the browser by the DevTools protocol over pipes: JSON messages, separated by
+//! NUL.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -22,7 +23,7 @@ struct Browser {
     output: BufReader<ChildStdout>,
     last: u64,
     session: String,
-    /// What went wrong in the page, or was said on its console.
+    /// Errors of the page, and its console output.
     said: Vec<String>,
 }
 
@@ -45,7 +46,7 @@ impl Browser {
         browser
     }
 
-    /// Has it do something, and hands out what came of it.
+    /// Calls a method of the browser, and returns the result.
     fn call(&mut self, method: &str, parameters: &str) -> String {
         self.last += 1;
         let session =
@@ -73,7 +74,7 @@ impl Browser {
         self.call("Page.navigate", &format!("\"url\":\"{url}\""));
     }
 
-    /// What `expression` comes to in the page, as text.
+    /// Evaluates `expression` in the page, and returns the result as text.
     fn evaluate(&mut self, expression: &str) -> String {
         let expression = expression.replace('\\', "\\\\").replace('"', "\\\"");
         let parameters = format!("\"expression\":\"String({expression})\",\"returnByValue\":true");
@@ -150,7 +151,7 @@ fn handle(request: &mut Request) -> String {
     }
 }
 
-/// Numbers as people write them.
+/// Formats a number with separators of thousands.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let parts: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|part| std::str::from_utf8(part).unwrap()).collect();

@@ -33,7 +33,7 @@ impl Holder {
         self.0.id()
     }
 
-    /// Has it end as it should.
+    /// Ends the process, and checks its exit status.
     fn end(mut self) {
         drop(self.0.stdin.take());
         assert!(self.0.wait().unwrap().success());
@@ -50,7 +50,7 @@ impl Drop for Holder {
 const FILE: &str = "DRUPE_TEST_PID_FILE";
 const HOLDS: &str = "holds";
 
-/// What a [`Holder`] does; nothing in a run of the tests.
+/// The process of a [`Holder`]; does nothing in an ordinary run of the tests.
 #[test]
 fn the_other_process() {
     let Some(file) = std::env::var_os(FILE) else { return };
@@ -102,7 +102,7 @@ fn pid_file_of_a_killed_process_is_taken_over() {
     assert!(!file.exists());
 }
 
-/// What `/proc` says of each thread under `key`.
+/// Returns the value of `key` in `/proc` for each thread.
 fn of_each_thread(key: &str) -> Vec<String> {
     let tasks = fs::read_dir("/proc/self/task").unwrap();
     let texts = tasks.filter_map(|task| fs::read_to_string(task.unwrap().path().join("status")).ok());
@@ -155,7 +155,7 @@ fn privileges_are_gone_for_good_in_every_thread() {
     assert_eq!(fs::metadata(&file).unwrap().len(), 0);
 }
 
-/// As in an image that has nothing but the program.
+/// An image may contain nothing but the program.
 #[test]
 fn user_number_needs_no_database() {
     if !is_root("a directory of the system's hidden") {

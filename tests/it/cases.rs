@@ -1,5 +1,5 @@
-//! Every case of `tests/data` over a real socket: in one piece, and byte by byte; each followed by a look whether both ends are still
-//! in step.
+//! Every case of `tests/data` over a real socket, in one piece and byte by byte. A request behind
+//! each case checks that both ends are still in step.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use crate::client::{self, Client};
 #[path = "../data/reader.rs"]
 pub(crate) mod reader;
 
-/// What the handler saw of a request.
+/// A request as seen by the handler.
 #[derive(Clone, Debug, Default)]
 struct Seen {
     method: String,
@@ -27,7 +27,7 @@ struct Seen {
 /// Requests by connection; those in memory have no address.
 type Log = Arc<Mutex<HashMap<Option<SocketAddr>, Vec<Seen>>>>;
 
-/// Reads all content and sends it back, as `tests/data/README.md` says, and notes what it saw.
+/// Reads all content, sends the content back (see `tests/data/README.md`), and records the request.
 fn handler(log: Log) -> impl Fn(&mut Request) -> std::io::Result<Response> + Send + Sync + 'static {
     move |request| {
         let mut content = Vec::new();
@@ -53,7 +53,7 @@ fn pairs(fields: &HeaderMap) -> Vec<(String, String)> {
     fields.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
-/// The server's settings for a case; `None` where the server has no setting for what the case sets.
+/// The server's settings for a case; `None` if a setting of the case has no counterpart.
 fn settings(case: &Case) -> Option<Settings> {
     let mut settings = Settings::default();
     settings.max_request_header_size = 8192;
@@ -117,12 +117,12 @@ fn cases_that_no_setting_can_make_are_few() {
     assert!(left_out.len() <= 9, "{left_out:#?}");
 }
 
-/// How the bytes of a case reach the server.
+/// The way in which the bytes of a case reach the server.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
-    /// At once, the next request behind it in the same segment.
+    /// At once, with the next request in the same segment.
     Whole,
-    /// Each byte in a segment of its own, the next request once the answers are there.
+    /// Each byte in a segment of its own, and the next request after the answers.
     Bytes,
 }
 
@@ -142,14 +142,14 @@ fn every_case_holds_over_tls_in_one_piece() {
     run_all(Way::Whole, &encrypted, crate::secure::connect_to);
 }
 
-/// Each byte is a record of its own.
+/// Each byte in a TLS record of its own.
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 #[test]
 fn every_case_holds_over_tls_byte_by_byte() {
     run_all(Way::Bytes, &encrypted, crate::secure::connect_to);
 }
 
-/// How a client gets to the server.
+/// Connects a client to the server.
 type Connect = fn(SocketAddr) -> Client;
 
 fn plain(settings: Settings) -> Settings {
@@ -184,7 +184,7 @@ fn run_all(way: Way, complete: &dyn Fn(Settings) -> Settings, connect: Connect) 
     assert!(failures.is_empty(), "{way:?}: {} cases fail:\n{}", failures.len(), failures.join("\n"));
 }
 
-/// What follows a case.
+/// The target of the request behind a case.
 const NEXT: &str = "/in-step";
 /// Sent byte by byte up to this length.
 const SMALL: usize = 400;
@@ -226,7 +226,7 @@ fn run(case: &Case, way: Way, (address, connect): (SocketAddr, Connect), log: &L
     finish(case, way, &mut client, log)
 }
 
-/// The method of the request that this answer is to: HEAD has no content, be it answered or refused.
+/// The method of the request for this answer: answers and refusals of HEAD have no content.
 fn method(case: &Case, at: usize) -> &str {
     let answer = &case.answers[at];
     // An interim answer is to the request that the next one is to.
@@ -275,7 +275,7 @@ fn check_seen(case: &Case, seen: &[Seen], handled: usize) -> Result<(), String> 
     Ok(())
 }
 
-/// Looks whether both ends agree on where they are.
+/// Checks that both ends are in step.
 fn finish(case: &Case, way: Way, client: &mut Client, log: &Log) -> Result<(), String> {
     match case.end {
         End::Open => {

@@ -1,4 +1,5 @@
-//! The environ beside that of cheroot, for the same requests: each key is the same, or the difference stands here with its reason.
+//! The environ compared with cheroot's for the same requests: each key is the same, or a row here
+//! has the difference with its reason.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -12,10 +13,10 @@ use drupe::wsgi::{Environ, Failure, StartResponse, Value};
 use crate::client::Client;
 use crate::place::{Place, run};
 
-/// Keys and values as text; `status` alone where it was refused.
+/// Keys and values as text; only `status` if the request was refused.
 type Told = BTreeMap<String, String>;
 
-/// What is sent. Each on a connection of its own.
+/// The requests, each sent on a connection of its own.
 const REQUESTS: &[(&str, &[u8])] = &[
     ("plain", b"GET / HTTP/1.1\r\nHost: tea.example\r\n\r\n"),
     ("query", b"GET /a/b?c=d&e HTTP/1.1\r\nHost: tea.example\r\n\r\n"),
@@ -53,7 +54,7 @@ const REQUESTS: &[(&str, &[u8])] = &[
     ("secrets", b"GET /a HTTP/1.1\r\nHost: tea.example\r\nAuthorization: Basic YTpi\r\nProxy: http://evil/\r\n\r\n"),
 ];
 
-/// The request (`*`: any), the key, what cheroot has, what drupe has (`-`: nothing), and why.
+/// The request (`*`: any), the key, cheroot's value, drupe's value (`-`: none), and the reason.
 const DIFFERENCES: &[(&str, &str, &str, &str, &str)] = &[
     ("*", "SERVER_NAME", "Cheroot/11.1.2", "tea.example", "a name, not a product (RFC 3875 4.1.14)"),
     ("1.0", "SERVER_NAME", "Cheroot/11.1.2", "127.0.0.1", "nobody gave a name: the address it came to"),
@@ -69,7 +70,7 @@ const DIFFERENCES: &[(&str, &str, &str, &str, &str)] = &[
     ("underscore alone", "CONTENT_LENGTH", "99", "-", "there is no content: Content_Length is not Content-Length"),
 ];
 
-/// What differs stands in the documentation, where who comes from there looks for it.
+/// Each difference is documented in the guide for users of CherryPy.
 #[test]
 fn each_difference_is_documented() {
     let text = crate::readme::read("src/wsgi/mod.rs");
@@ -109,7 +110,7 @@ print(server.bind_addr[1], flush=True)
 server.serve()
 "#;
 
-/// As cheroot tells it.
+/// The application for drupe, which reports the environ like the one for cheroot.
 fn tell(mut environ: Environ, start_response: StartResponse) -> Result<String, Failure> {
     start_response.start("200 OK", [("Content-Type", "text/plain")])?;
     std::io::copy(environ.input(), &mut std::io::sink())?;
@@ -183,7 +184,7 @@ fn ask(address: SocketAddr, request: &[u8]) -> Told {
     keys.collect()
 }
 
-/// What differs: key, theirs, ours.
+/// Returns the differences: key, cheroot's value, drupe's value.
 fn compare(theirs: &Told, ours: &Told) -> Vec<(String, String, String)> {
     if let Some(status) = theirs.get("status") {
         return vec![("status".to_owned(), status.clone(), ours.get("status").map_or("-", String::as_str).to_owned())];

@@ -1,6 +1,7 @@
-//! A client that believes nothing: it sends raw bytes and reads answers to the letter, with a deadline on every read.
+//! A strict client: it sends raw bytes and reads answers to the letter, with a deadline on every
+//! read.
 //!
-//! It shares no code with the server, so that a mistake in one is not made again in the other.
+//! The client shares no code with the server, so a mistake in one is not repeated in the other.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -8,12 +9,12 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test fails instead of hanging. Nothing is ever waited for to be over it.
+/// The time after which a test fails instead of hanging. No test waits for this time to pass.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a client speaks over: a socket, or more than that.
+/// The connection of a client: a socket, or a layer above one.
 pub(crate) trait Line: Read + Write + Send {
-    /// The socket at the bottom of it.
+    /// The socket below.
     fn socket(&self) -> &TcpStream;
 
     /// Ends the sending side.
@@ -50,7 +51,7 @@ pub(crate) struct Answer {
     pub(crate) framing: Framing,
 }
 
-/// How its end was told.
+/// The framing of an answer's end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// There can be no content.
@@ -83,7 +84,7 @@ impl Client {
         Self::over_line(Box::new(TcpStream::from(OwnedFd::from(stream))))
     }
 
-    /// Its own address, as the server sees it.
+    /// The address of the client, as seen by the server.
     pub(crate) fn address(&self) -> SocketAddr {
         self.line.socket().local_addr().expect("a connected socket")
     }
@@ -97,22 +98,22 @@ impl Client {
         self.try_send(bytes.as_ref()).expect("the server takes what is sent");
     }
 
-    /// Sends to a server that may have left.
+    /// Sends to a server that may have closed the connection.
     ///
     /// # Errors
-    /// It has.
+    /// The server has closed the connection.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.line.write_all(bytes)?;
         self.line.flush()
     }
 
-    /// Sends a request without content and reads its answer.
+    /// Sends a request without content, and reads the answer.
     pub(crate) fn get(&mut self, target: &str) -> Answer {
         self.send(get(target));
         self.answer()
     }
 
-    /// Sends a request with content and reads its answer.
+    /// Sends a request with content, and reads the answer.
     pub(crate) fn post(&mut self, target: &str, content: &[u8]) -> Answer {
         self.send(post(target, content));
         self.answer()
@@ -131,7 +132,7 @@ impl Client {
     /// Reads an answer to a request of `method`.
     ///
     /// # Errors
-    /// What is wrong with it; `the end` if the connection ends before its first byte.
+    /// The flaw of the answer; `the end` if the connection ends before the first byte.
     pub(crate) fn answer_to(&mut self, method: &str) -> Result<Answer, String> {
         let mut answer = self.head()?;
         let declared = self.framing(&answer, method)?;
@@ -145,7 +146,7 @@ impl Client {
         Ok(answer)
     }
 
-    /// Reads a head only: of an answer whose content is of interest as it comes.
+    /// Reads a head only, for tests that read the content step by step.
     pub(crate) fn head(&mut self) -> Result<Answer, String> {
         let line = self.line()?;
         let text = String::from_utf8(line).map_err(|_| "a status line that is no text")?;
@@ -224,13 +225,14 @@ impl Client {
         Ok(std::mem::take(&mut self.buffer))
     }
 
-    /// Has nothing more come and the connection ended?
+    /// Checks that the connection ends without further bytes.
     pub(crate) fn assert_closed(&mut self) {
         let rest = self.rest();
         assert!(rest.is_empty(), "bytes behind the last answer: {:?}", String::from_utf8_lossy(&rest));
     }
 
-    /// Waits until the connection is over, in order, by a reset or by an end that is none to TLS; hands out what came before.
+    /// Waits until the connection ends, normally, by a reset or without `close_notify`. Returns the
+    /// bytes received before.
     pub(crate) fn over(&mut self) -> Vec<u8> {
         loop {
             match self.receive() {
@@ -347,7 +349,7 @@ impl Answer {
         std::str::from_utf8(&self.content).expect("text")
     }
 
-    /// Whether it says that the connection ends.
+    /// True if the answer announces the end of the connection.
     pub(crate) fn closes(&self) -> bool {
         self.field("connection") == Some("close")
     }

@@ -1,4 +1,4 @@
-//! The cases themselves: that there are enough, and that each says which rule it is by, how strong that is, and from whom it was learned.
+//! Checks of the cases themselves: their number, and for each the rule, its level and the origin.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::cases::FILES;
 use crate::cases::reader::{self, Case, Level};
 use crate::readme::{read, section};
 
-/// From whom cases were learned, and how many there are at least of each. What begins with one of these words is from there.
+/// Origins, by first word, with the least number of cases of each.
 const SOURCES: &[(&str, usize)] = &[
     ("RFC", 300),
     ("cheroot", 40),
@@ -52,7 +52,7 @@ fn cases() -> Vec<(String, Case)> {
     cases
 }
 
-/// How many cases are of each level.
+/// The number of cases of each level.
 fn levels() -> BTreeMap<Level, usize> {
     let mut levels = BTreeMap::new();
     for (_, case) in cases() {

@@ -1,4 +1,5 @@
-//! Many slow clients in one thread: each sends a byte a second of something long, and notes when it is answered.
+//! Many slow clients in one thread. Each sends one byte a second of a long message, and records the
+//! time of its answer.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 /// Clients of one kind.
 pub(crate) struct Crowd {
     clients: Vec<Slow>,
-    /// Of a second; whose turn it is follows from it.
+    /// The hundredth of a second at which the client sends.
     hundredth: usize,
     next: Instant,
 }
@@ -19,18 +20,19 @@ pub(crate) struct Crowd {
 /// One of them.
 pub(crate) struct Slow {
     stream: TcpStream,
-    /// What it begins with, before it goes on for ever.
+    /// The first bytes; an endless line follows.
     words: &'static [u8],
-    /// Before it was connected, and so before it was accepted.
+    /// The time before the connect, and so before the accept.
     since: Instant,
     answered: Option<Instant>,
-    /// How many bytes it has sent.
+    /// The number of bytes sent.
     pub(crate) sent: usize,
     pub(crate) received: Vec<u8>,
 }
 
 impl Crowd {
-    /// `words`: [`HEAD`], or what begins as well without an end.
+    /// Connects `count` clients that begin with `words`: [`HEAD`], or another message that can go
+    /// on without end.
     pub(crate) fn connect(address: SocketAddr, count: usize, words: &'static [u8]) -> Self {
         let clients = (0..count).map(|_| Slow::connect(address, words)).collect();
         Self { clients, hundredth: 0, next: Instant::now() }
@@ -45,12 +47,13 @@ impl Crowd {
         &self.clients
     }
 
-    /// How many have not been answered.
+    /// The number of clients without an answer.
     pub(crate) fn waiting(&self) -> usize {
         self.clients.iter().filter(|slow| slow.answered.is_none()).count()
     }
 
-    /// Waits for the next hundredth of a second: as many of them send a byte, and all look whether they are answered.
+    /// Waits for the next hundredth of a second. Its clients send a byte each, and all clients look
+    /// for an answer.
     pub(crate) fn trickle(&mut self) {
         thread::sleep(self.next.saturating_duration_since(Instant::now()));
         // Those whose turn went by while this thread had no processor have it now.
@@ -77,12 +80,12 @@ impl Slow {
         Self { stream, words, since, answered: None, sent: 0, received: Vec::new() }
     }
 
-    /// How long after it connected it was answered.
+    /// The time from connect to answer.
     pub(crate) fn took(&self) -> Option<Duration> {
         Some(self.answered? - self.since)
     }
 
-    /// Reads what has come; says whether it has been answered.
+    /// Reads the received bytes. Returns true if the client has been answered.
     pub(crate) fn look(&mut self) -> bool {
         let mut room = [0; 4096];
         match self.stream.read(&mut room) {

@@ -1,4 +1,4 @@
-//! curl as the client: an implementation that is not ours.
+//! curl as the client: an independent implementation.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -9,7 +9,7 @@ use drupe::testing::TestServer;
 /// Runs curl, with `input` on its standard input.
 ///
 /// # Panics
-/// If there is no curl: these tests are not to be passed by leaving them out.
+/// If there is no curl: a missing program must fail the test.
 fn curl(arguments: &[&str], input: &[u8]) -> Output {
     let mut command = Command::new("curl");
     // Neither a proxy nor a configuration of whoever runs the tests.
@@ -27,7 +27,7 @@ fn curl(arguments: &[&str], input: &[u8]) -> Output {
     output
 }
 
-/// What curl prints, if it succeeds.
+/// Returns the output of curl, which must succeed.
 fn printed(arguments: &[&str], input: &[u8]) -> String {
     let output = curl(arguments, input);
     assert!(output.status.success(), "curl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

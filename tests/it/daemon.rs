@@ -1,4 +1,4 @@
-//! The program as a part of a system: its PID file, whom it runs as, and life as process 1 of a container.
+//! The program as a daemon: its PID file, its user, and life as process 1 of a container.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -72,14 +72,14 @@ impl Program {
         assert!(Command::new("kill").args(["-s", name, &self.number.to_string()]).status().unwrap().success());
     }
 
-    /// Waits for its end; says how it was, and what it has said since its start.
+    /// Waits for the end. Returns the status and the output since the start.
     fn end(mut self) -> (ExitStatus, String) {
         let mut rest = String::new();
         self.said.read_to_string(&mut rest).unwrap();
         (self.child.0.wait().unwrap(), rest)
     }
 
-    /// What is under `target`; the connection stays.
+    /// Sends a request for `target`; the connection stays open.
     fn begin(&self, target: &str) -> TcpStream {
         let mut client = TcpStream::connect(self.address).unwrap();
         client.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -94,7 +94,7 @@ impl Program {
     }
 }
 
-/// How it ends if it does not start, and what it says.
+/// Runs a program that must fail to start. Returns its exit status and output.
 fn refused(place: &Place, arguments: &[&dyn AsRef<OsStr>]) -> (Option<i32>, String) {
     // One that starts after all must not be waited for.
     let output = drupe(&["timeout", "30"], place, arguments).output().unwrap();
@@ -135,7 +135,7 @@ fn pid_file_is_held_by_one_program_and_removed_at_its_end() {
     assert!(next.end().0.success() && !file.exists());
 }
 
-/// Its clean-up is as much a part of it then as later.
+/// A program that receives a signal right after its start cleans up as well.
 #[test]
 fn signal_after_the_ready_message_ends_the_program() {
     for signal in ["TERM", "INT"].repeat(10) {
@@ -148,7 +148,8 @@ fn signal_after_the_ready_message_ends_the_program() {
     }
 }
 
-/// It serves already and cannot say so, since nobody reads: that is when a signal comes.
+/// The program serves but blocks on its message, because the reader does not read; then the signal
+/// comes.
 #[test]
 fn signal_before_the_ready_message_ends_the_program() {
     let place = Place::new();
@@ -204,7 +205,7 @@ fn root_binds_and_another_user_serves() {
     assert!(program.end().0.success());
 }
 
-/// A directory that the new user owns, as a log that is to be opened anew needs it.
+/// A directory owned by the new user, as reopening a log requires.
 fn folder_of(owner: u32, place: &Place) -> PathBuf {
     let folder = place.path("log");
     fs::create_dir(&folder).unwrap();
@@ -233,7 +234,7 @@ fn serving_user_opens_the_access_log() {
     assert!(status.success() && !said.contains("error"), "{status}: {said}");
 }
 
-/// Who has taken over the server must not be able to have root write elsewhere at the next start.
+/// An attacker in the server's user must not make root write elsewhere at the next start.
 #[test]
 fn no_log_is_written_or_created_with_root_rights() {
     if !is_root("a log of another user") {
@@ -272,7 +273,7 @@ fn no_log_is_written_or_created_with_root_rights() {
     assert!(!log.exists());
 }
 
-/// A pipe of root's cannot be opened by others, though the process may write to it.
+/// Another user cannot open a pipe of root, but the process may write to it.
 #[test]
 fn serving_user_can_log_to_inherited_descriptors() {
     if !is_root("serving as another user") {

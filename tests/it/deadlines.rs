@@ -1,4 +1,5 @@
-//! Every bound in time. The time limits are short; what is asserted is what happens, and that it does not happen before its time.
+//! Every time limit. The limits are short; the tests assert the outcome, and that the outcome does
+//! not come early.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -214,7 +215,8 @@ fn a_client_that_does_not_read_is_cut_and_its_worker_is_free_again() {
     }
 }
 
-/// A body that heeds no error ends as if all was well, though what it wrote meanwhile is lost: that must not pass for whole.
+/// A body that ignores errors ends normally although bytes are lost: the answer must not pass for
+/// complete.
 #[test]
 fn stream_that_ignores_errors_is_cut() {
     let server = TestServer::with(

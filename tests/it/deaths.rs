@@ -1,4 +1,5 @@
-//! What other servers die of, on two workers: no descriptors, a storm of panics, content that is promised and does not come.
+//! Causes of outages in other servers, against two workers: no descriptors, many panics, content
+//! that is announced and never sent.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -9,7 +10,8 @@ use crate::client::{Client, get, wait_until};
 use crate::process::is_alone_with;
 use crate::service::Service;
 
-/// How much more memory may be resident than before: what allocators keep, nothing that grows with the number of clients.
+/// The allowed growth of resident memory: memory kept by allocators, which does not grow with the
+/// number of clients.
 const FLAT: u64 = 2 << 20;
 
 /// Alive: a client that comes now is served, and there are as many workers as before.

@@ -1,4 +1,5 @@
-//! The files in examples/deploy, which the guide shows: each is run, or checked by who reads it, as it stands but for addresses and paths.
+//! The files of examples/deploy, which the guide shows. Each file runs, or its own tool checks it,
+//! unchanged except for addresses and paths.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,8 +17,8 @@ use crate::guide::pages;
 use crate::place::Place;
 use crate::readme::{home, read};
 
-/// `client|scheme|host`, and the names of the fields that only proxies have any business with; streams wait at `door` after their first
-/// event.
+/// Answers `client|scheme|host` and the names of the fields meant for proxies; streams wait at
+/// `door` after their first event.
 fn seen(request: &mut Request, door: &Door) -> Response {
     let door = door.clone();
     let events = move |writer: &mut BodyWriter| {
@@ -47,7 +48,7 @@ fn seen(request: &mut Request, door: &Door) -> Response {
     }
 }
 
-/// A server with the settings of a file in examples/deploy, but for its port.
+/// Starts a server with the settings of a file of examples/deploy, on a free port.
 fn server(file: &str, door: &Door) -> TestServer {
     let settings = Settings::from_file(home().join("examples/deploy").join(file)).unwrap();
     let door = door.clone();
@@ -115,7 +116,8 @@ fn haproxy_with_the_file_of_the_guide_passes_everything_on() {
     }
 }
 
-/// The client is known, its lies are not, and content, events and other protocols get through.
+/// Checks that the client is known, forged fields have no effect, and content, events and upgrades
+/// get through.
 fn hands_on(proxy: &Proxy, door: &Door, fields: &str) {
     let mut client = connect(4, proxy.address).unwrap();
     let lies = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil.example\r\n";
@@ -138,7 +140,7 @@ fn hands_on(proxy: &Proxy, door: &Door, fields: &str) {
     assert_eq!(client.take(4).unwrap(), b"AHOY");
 }
 
-/// systemd itself finds nothing wrong, and the program takes what it is started with.
+/// systemd accepts the units, and the program accepts their command lines.
 #[test]
 fn systemd_knows_every_line_of_the_units() {
     let place = Place::new();
@@ -165,7 +167,7 @@ fn systemd_knows_every_line_of_the_units() {
     assert!(read("examples/deploy/drupe.socket").contains(&format!("FileDescriptorName={name}\n")));
 }
 
-/// The program listens at the socket that systemd's own tool opens for it, by the name that the unit gives it.
+/// The program listens on the socket opened by systemd's own tool, by the name in the unit.
 #[test]
 fn the_program_finds_the_socket_of_the_unit_by_its_name() {
     let place = Place::new();
@@ -187,8 +189,8 @@ fn the_program_finds_the_socket_of_the_unit_by_its_name() {
     assert!(fs::read_to_string(place.path("access.log")).unwrap().contains("\"GET / HTTP/1.1\" 200"));
 }
 
-/// No Kubernetes is at hand to read it; what can be known without one is that it is YAML, that its parts fit each other, and that the
-/// program takes its settings.
+/// No Kubernetes is available. The test checks that the file is YAML, that its parts fit each
+/// other, and that the program accepts its settings.
 #[test]
 fn the_parts_of_the_deployment_fit_each_other() {
     let place = Place::new();
@@ -252,12 +254,12 @@ print('threshold', env['MALLOC_MMAP_THRESHOLD_'])
     );
 }
 
-/// A listing of 1000 entries, which each worker may have beside what waits.
+/// Memory of a listing of 1000 entries, which each worker may hold in addition.
 const LISTING: u64 = 320 << 10;
-/// The sixteen larger listings there may be, of some 5 MB each while they are made.
+/// Memory of the sixteen larger listings allowed at a time, about 5 MB each.
 const LARGE_LISTINGS: u64 = 80 << 20;
 
-/// What the pages of the guide show as a file of settings is one.
+/// Each settings file shown in the guide is valid.
 #[test]
 fn the_program_takes_the_settings_that_the_guide_shows() {
     let place = Place::new();
@@ -274,7 +276,7 @@ fn the_program_takes_the_settings_that_the_guide_shows() {
     assert!(count > 0, "there is none");
 }
 
-/// What `drupe check` makes of a file, by the name of the setting.
+/// Returns the output of `drupe check` for a file, by setting.
 fn printed(file: &str) -> BTreeMap<String, String> {
     let mut check = Command::new(env!("CARGO_BIN_EXE_drupe"));
     // The directory that is served there is not on this machine.

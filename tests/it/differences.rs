@@ -1,4 +1,5 @@
-//! drupe beside other servers: what `tests/interop/DIFFERENCES.md` says is what is seen, and what `TESTING.md` says of it.
+//! drupe compared with other servers: `tests/interop/DIFFERENCES.md` is current, and `TESTING.md`
+//! has its figures.
 
 use crate::place::run;
 use crate::readme::{read, rows, section};

@@ -1,16 +1,16 @@
-//! A door that handlers wait at until the test opens it.
+//! A door at which handlers wait until the test opens it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use crate::client::PATIENCE;
 
-/// Closed at first; once open it stays so.
+/// Closed at first; an opened door stays open.
 #[derive(Clone, Default)]
 pub(crate) struct Door(Arc<(Mutex<bool>, Condvar, AtomicUsize)>);
 
 impl Door {
-    /// Waits until it is open; a test that fails does not keep handlers for ever.
+    /// Waits until the door opens. A failed test releases the waiting handlers.
     pub(crate) fn pass(&self) {
         let (is_open, opened, waiting) = &*self.0;
         waiting.fetch_add(1, Ordering::SeqCst);
@@ -24,7 +24,7 @@ impl Door {
         self.0.1.notify_all();
     }
 
-    /// How many wait at it.
+    /// The number of waiting handlers.
     pub(crate) fn waiting(&self) -> usize {
         self.0.2.load(Ordering::SeqCst)
     }

@@ -1,4 +1,5 @@
-//! `quickstart` of a server that is on buses: it starts them and ends them, and signals are obeyed from before to after.
+//! `quickstart` of a server on buses: it starts and exits the buses, and obeys signals from
+//! beginning to end.
 
 use std::error::Error as _;
 use std::fs;
@@ -27,7 +28,7 @@ fn signal(name: &str) {
     assert!(Command::new("kill").args(["-s", name, &me]).status().unwrap().success());
 }
 
-/// What listeners were told, in order.
+/// The messages received by listeners, in order.
 #[derive(Clone, Default)]
 struct Told(Arc<Mutex<Vec<String>>>);
 
@@ -44,7 +45,7 @@ impl Told {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 
-    /// Has each of `channels` of `bus` noted, after everybody else.
+    /// Records each message of `channels` of `bus`, after all other listeners.
     fn listen(&self, bus: &Bus, channels: &[&str]) {
         for channel in channels {
             let told = self.clone();
@@ -56,7 +57,7 @@ impl Told {
     }
 }
 
-/// Has SIGTERM come, and heard by whoever is to obey it, before the listener of this priority returns.
+/// Sends SIGTERM from a listener of this priority, and waits until the signal has been received.
 fn end_at(bus: &Bus, priority: i32, told: &Told) {
     let told = told.clone();
     bus.subscribe("start", priority, "ended", move |_| {
@@ -97,12 +98,12 @@ fn note_signals() -> Told {
     told
 }
 
-/// Waits until somebody has started `bus`, which may have ended before.
+/// Waits until `bus` has started; the bus may have exited since.
 fn wait_for_start(bus: &Bus) {
     wait_until("the bus is started", || bus.wait(&[State::Started], Some(Duration::ZERO)).is_ok());
 }
 
-/// Runs it to its end, which is to come.
+/// Runs `quickstart`, which must return.
 fn quickstart(server: Server) -> Result<(), Error> {
     let running = thread::spawn(move || server.quickstart());
     wait_until("it ends", || running.is_finished());
@@ -148,7 +149,7 @@ fn of_several_buses_no_other_is_started_after_the_signal() {
     assert_eq!((first.state(), second.state()), (State::Exiting, State::Stopped));
 }
 
-/// A second signal is for all who stop.
+/// A second signal applies to all servers that stop.
 #[test]
 fn signals_are_for_everything_that_was_started() {
     if !is_alone("driven::signals_are_for_everything_that_was_started") {
@@ -183,7 +184,7 @@ fn signals_are_for_everything_that_was_started() {
     assert_eq!(bus.state(), State::Exiting);
 }
 
-/// Whatever is read at a start may be older than what a signal is about.
+/// Settings read at a start may be older than the change announced by a signal.
 #[test]
 fn a_hangup_waits_for_the_start() {
     if !is_alone("driven::a_hangup_waits_for_the_start") {

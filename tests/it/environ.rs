@@ -1,4 +1,5 @@
-//! What an environ says of who asks and how: behind proxies, over TLS as another program knows the certificates, over Unix sockets.
+//! Environ keys about the client and the connection: behind proxies, over TLS (compared with
+//! another program), over Unix sockets.
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
@@ -9,7 +10,7 @@ use drupe::{Server, Settings};
 use crate::client::{Answer, Client};
 use crate::place::{Place, curl_as, is_root, output, run};
 
-/// Tells every key that is text and its value, one a line; ends of lines in a value are `|`.
+/// Returns every text key with its value, one per line; line ends in a value become `|`.
 fn tell(environ: Environ, start_response: StartResponse) -> Result<Vec<u8>, Failure> {
     start_response.start("200 OK", [("Content-Type", "text/plain")])?;
     let texts = environ.iter().filter_map(|(key, value)| match value {
@@ -163,7 +164,7 @@ mod secure {
         }
     }
 
-    /// What another program says of a certificate.
+    /// Returns the output of another program about a certificate.
     fn said(place: &Place, name: &str, asked: &str) -> String {
         let path = place.path(name);
         let text = run("openssl", &["x509", "-noout", "-in", path.to_str().unwrap(), asked]);

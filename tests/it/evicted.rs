@@ -1,4 +1,5 @@
-//! Which connection gives way for the next one: silent connections first, then those that have been idle for longest.
+//! The order of eviction for a new connection: silent connections first, then connections idle for
+//! longest.
 
 use drupe::testing::TestServer;
 use drupe::{Request, Settings};
@@ -91,7 +92,8 @@ fn a_connection_whose_request_has_come_is_not_evicted_before_it_is_answered() {
     }
 }
 
-/// Checks that of two connections the one that has sent `begun` stays, and the silent one gives way for a third, though it came later.
+/// Checks that, of two connections, the one that has sent `begun` stays, and the silent one gives
+/// way to a third although the silent one came later.
 fn check_silent(change: impl FnOnce(&mut Settings), begun: &[u8]) {
     let server = TestServer::with(hello, |settings| {
         settings.max_connections = Some(2);
@@ -140,7 +142,8 @@ fn an_idle_connection_gives_way_for_a_client_that_finds_no_descriptor_left() {
     assert!(logged.iter().all(|line| !line.contains("retrying")), "{logged:?}");
 }
 
-/// Has so many clients be served in turn that none of them leaves, and checks that those that are left are the newest; says how many.
+/// Serves so many clients in turn that none closes, and checks that the newest are left. Returns
+/// their number.
 fn check_newest_stay(service: &Service, clients: usize) -> usize {
     let connect = |_| {
         let mut client = Client::connect(service.address());

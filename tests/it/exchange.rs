@@ -1,4 +1,4 @@
-//! One connection: order, persistence, expectations, framing, and content that streams through.
+//! One connection: order, persistence, expectations, framing, and streamed content.
 
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};

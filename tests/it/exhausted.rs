@@ -1,7 +1,7 @@
-//! Starts for which the system has no descriptor, whichever call it is that wants one, and what the program reads anew without any.
+//! Starts and reloads without descriptors, for every system call that needs one.
 //!
-//! What descriptors are for can be told by their number only where they are kept (`ulimit`, here and in `faults`). A call that closes its own
-//! again is made to fail by strace.
+//! A limit (`ulimit`, here and in `faults`) tests calls that keep their descriptor. strace makes
+//! the other calls fail: those that close their descriptor again.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
@@ -26,7 +26,7 @@ use crate::secure::{AUTHORITY, config, connect, connect_to, shake, shown, trusti
 
 // ---- the program ----
 
-/// Files of all kinds that it reads, and where it leaves its own.
+/// Input files of all kinds, and a directory for the program's own files.
 struct Folder {
     place: Place,
     own: Place,
@@ -34,7 +34,7 @@ struct Folder {
 }
 
 impl Folder {
-    /// One for a program that listens on a Unix socket, and elsewhere.
+    /// Creates the files for a program that listens on a Unix socket and on `elsewhere`.
     fn new(elsewhere: &str) -> Self {
         let (place, own) = (Place::new(), Place::new());
         let listen = format!("[\"unix:{}\"{elsewhere}]", own.socket().display());
@@ -45,7 +45,7 @@ impl Folder {
         folder
     }
 
-    /// Has it certified that this is `host`.
+    /// Writes a certificate for `host`.
     fn certify(&self, host: &str) {
         let made = AUTHORITY.issue(&["localhost", host]);
         self.place.write("ca.pem", &AUTHORITY.pem);
@@ -84,7 +84,7 @@ impl Folder {
     }
 }
 
-/// Who runs this, by name.
+/// Returns the name of the current user or group.
 fn who(what: &str) -> String {
     let output = Command::new("id").arg(what).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -98,7 +98,7 @@ struct Started {
 }
 
 impl Started {
-    /// Starts it by `command`, and waits until it serves or has ended.
+    /// Starts the program by `command`, and waits until the program serves or has ended.
     fn by(command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
@@ -118,7 +118,7 @@ impl Started {
         self.said.lock().unwrap().iter().any(|line| line.contains(what))
     }
 
-    /// How it ended, and all that it has said.
+    /// Returns the exit status and the whole output.
     fn end(mut self) -> (Option<i32>, Vec<String>) {
         wait_until("it has ended", || self.has_ended());
         self.reader.take().unwrap().join().unwrap();
@@ -127,7 +127,7 @@ impl Started {
         (self.child.wait().unwrap().code(), said)
     }
 
-    /// Where it listens over TCP.
+    /// The TCP address of the program.
     fn address(&self) -> SocketAddr {
         let said = self.said.lock().unwrap();
         let (_, rest) = said.iter().find_map(|line| line.split_once("https://")).unwrap();
@@ -142,7 +142,8 @@ impl Drop for Started {
     }
 }
 
-/// What has come of a start: what it said when it failed, or how it answered, if it served and ended as it should.
+/// Returns the outcome of a start: the error, or the answer of a program that served and ended
+/// normally.
 fn outcome(command: &mut Command, folder: &Folder) -> Result<u16, String> {
     let started = Started::by(command);
     if started.has_said("press Ctrl-C to stop") {
@@ -192,7 +193,7 @@ fn signal(own: &Place, name: &str) {
     run("kill", &["-s", name, &number(own)]);
 }
 
-/// From no more than its libraries take to load, up to enough.
+/// Descriptor limits from just enough to load the libraries, up to enough for everything.
 #[test]
 fn program_without_descriptors_names_the_use_and_leaves_nothing() {
     let folder = Folder::new("");
@@ -274,8 +275,9 @@ fn files_that_cannot_be_reopened_without_descriptors_stay_in_use() {
 /// All but `accept4`, which a start does not need.
 const CALLS: &[&str] = &["openat", "socket", "socketpair", "pipe2", "epoll_create1", "eventfd2"];
 
-/// Runs `program` again and again so that another of its calls fails each time for want of a descriptor; says what each was for, and what
-/// came of it. Those it `burns` first are passed over.
+/// Runs `program` repeatedly so that a different system call fails each time for lack of a
+/// descriptor. Returns the purpose of each call and the outcome. Skips the calls that `program`
+/// `burns` first.
 fn each_call<T>(burns: usize, mut program: impl FnMut(Command) -> T) -> Vec<(String, T)> {
     let place = Place::new();
     let file = place.path("trace");
@@ -294,9 +296,11 @@ fn each_call<T>(burns: usize, mut program: impl FnMut(Command) -> T) -> Vec<(Str
     all
 }
 
-/// The call that was made to fail: of the thread that has marked its end, before that, or of the first there is.
+/// Returns the failed call: of the thread that has marked its end, before the mark, or else the
+/// first.
 ///
-/// A line is `7 openat(AT_FDCWD, "/etc/passwd", O_RDONLY|O_CLOEXEC) = -1 EMFILE (Too many open files) (INJECTED)`, or in two parts.
+/// A line is `7 openat(AT_FDCWD, "/etc/passwd", O_RDONLY|O_CLOEXEC) = -1 EMFILE (Too many open
+/// files) (INJECTED)`, or the same in two parts.
 fn injected(trace: &str) -> Option<String> {
     let mark = trace.lines().position(|line| line.contains(END));
     let thread = trace.lines().nth(mark.unwrap_or_default())?.split(' ').next()?;
@@ -307,7 +311,7 @@ fn injected(trace: &str) -> Option<String> {
     Some(line.split(" = ").next().unwrap().trim().to_owned())
 }
 
-/// Whether it is the C library that makes this call, to look something up that it may do without.
+/// True for calls of the C library for an optional lookup.
 fn is_of_libraries(what: &str) -> bool {
     let its_own = [
         "\"/lib",
@@ -393,10 +397,10 @@ fn each_start_call_without_a_descriptor_is_a_typed_error() {
     assert_eq!(seen, BTreeMap::from(expected));
 }
 
-/// The start of the other side; by itself it does nothing.
+/// The start in the child process; does nothing by itself.
 ///
-/// Which call fails is counted for each thread. The one that starts makes so many first that the calls of others do not fail, and the one that
-/// asks makes more than that.
+/// strace counts calls for each thread. The starting thread makes so many calls first that those of
+/// other threads do not fail, and the asking thread makes more.
 #[test]
 fn begin() {
     let Ok(folders) = std::env::var(FOLDERS) else { return };
@@ -438,7 +442,7 @@ fn begin() {
     server.stop();
 }
 
-/// Makes descriptors and gives them back.
+/// Opens and closes descriptors.
 fn burn(times: usize) {
     for _ in 0..times {
         drop((File::open("/dev/null"), UdpSocket::bind("127.0.0.1:0")));

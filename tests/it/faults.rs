@@ -1,4 +1,4 @@
-//! What the system refuses: descriptors, threads and memory; and a clock that jumps.
+//! Refusals by the system: descriptors, threads and memory; and a clock that jumps.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -15,7 +15,8 @@ use crate::place::{Place, is_root};
 use crate::process::{assert_nothing_left, descriptors, is_alone_after, is_alone_with, threads};
 use crate::service::Service;
 
-/// Each call of a start that needs one more descriptor than those before it is the one that fails, in turn. Every single call is in `exhausted`.
+/// Each call of a start that needs one more descriptor than the calls before fails in turn.
+/// `exhausted` has every single call.
 #[test]
 fn start_without_a_descriptor_fails_and_leaves_nothing() {
     const NAME: &str = "faults::start_without_a_descriptor_fails_and_leaves_nothing";
@@ -43,7 +44,8 @@ fn start_without_a_descriptor_fails_and_leaves_nothing() {
     }
 }
 
-/// Starts `server` with no descriptor, then one, and so on: what lacks one is what is `expected`, and then it serves.
+/// Starts `server` with no descriptor, then with one, and so on: each failure names one of
+/// `expected`, until the server serves.
 fn check_starts(server: &mut Server, place: &Place, expected: &[&str], connect: fn(SocketAddr) -> Client) {
     let before = descriptors();
     let mut failed = Vec::new();
@@ -67,10 +69,10 @@ fn check_starts(server: &mut Server, place: &Place, expected: &[&str], connect: 
     assert_nothing_left(before, "after a stop");
 }
 
-/// What there was no descriptor for, as the error tells a program.
+/// Returns the purpose of the missing descriptor, from the fields of the error.
 ///
 /// # Panics
-/// If it does not say so.
+/// If the error does not name one.
 pub(crate) fn lacking(error: &Error) -> String {
     let (what, source) = match error {
         Error::Setting { name, reason } if reason.ends_with("(os error 24)") => return (*name).to_owned(),
@@ -86,7 +88,8 @@ pub(crate) fn lacking(error: &Error) -> String {
     what.to_owned()
 }
 
-/// A handler that does not come back keeps the engine of before: the next one needs descriptors of its own.
+/// A handler that does not return keeps the old engine; the next start needs descriptors of its
+/// own.
 #[test]
 fn restart_without_a_descriptor_leaves_no_listener() {
     const NAME: &str = "faults::restart_without_a_descriptor_leaves_no_listener";
@@ -114,7 +117,8 @@ fn restart_without_a_descriptor_leaves_no_listener() {
     wait_until("no thread is left", || threads().is_empty());
 }
 
-/// A server that has started is left with none, one, two descriptors: whatever is asked of it is answered, at once or when there are some again.
+/// A running server gets no, one and two descriptors: every request is answered, at once or when
+/// there are descriptors again.
 #[test]
 fn lack_of_descriptors_while_serving_never_ends_the_server() {
     let place = Place::new();
@@ -163,7 +167,7 @@ fn lack_of_descriptors_while_serving_never_ends_the_server() {
     assert_eq!(cut, 0);
 }
 
-/// What cannot be opened for now is no reason to do without.
+/// A file that cannot be opened for now leaves the old one in use.
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 #[test]
 fn certificates_that_cannot_be_opened_for_now_leave_those_in_use() {
@@ -233,7 +237,7 @@ fn existing_threads_serve_if_new_threads_are_refused() {
     crowd_is_served(&service);
 }
 
-/// Stacks of 64 MiB, and room for few of them.
+/// Stacks of 64 MiB, and memory for few of them.
 #[test]
 fn existing_threads_serve_if_memory_for_threads_is_refused() {
     let settings = "thread_pool=2 thread_pool_max=64 thread_stack_size=67108864";
@@ -241,7 +245,8 @@ fn existing_threads_serve_if_memory_for_threads_is_refused() {
     crowd_is_served(&service);
 }
 
-/// What answers may hold is bounded: sixty clients that take nothing of 8 MiB each fit into less than that.
+/// The memory of answers is bounded: sixty clients that read none of 8 MiB each need less than the
+/// limit.
 #[test]
 fn memory_limit_above_the_bounds_is_never_reached() {
     let settings = "thread_pool=2 thread_pool_max=8 max_parked_size=16777216 write_timeout=1 max_request_body_size=1M";
@@ -272,7 +277,8 @@ fn memory_limit_above_the_bounds_is_never_reached() {
     assert_eq!(service.counts().of("panics"), 0);
 }
 
-/// Forty clients whose handlers block: more than there can be threads. All are served, and the log stays short.
+/// Forty clients with blocking handlers exceed the number of possible threads. All are served, and
+/// the log stays short.
 fn crowd_is_served(service: &Service) {
     let begun = Instant::now();
     thread::scope(|scope| {
@@ -295,7 +301,8 @@ fn crowd_is_served(service: &Service) {
     assert_eq!(cut, 0);
 }
 
-/// A script that runs the program as a user who may have `most` threads; a copy of it, since the way to the original may be closed to others.
+/// Writes a script that runs a copy of the program as a user with `most` threads. Other users may
+/// not reach the original.
 fn few_threads(place: &Place, user: u32, most: u32) -> String {
     let copy = place.path("it");
     format!(

@@ -1,4 +1,5 @@
-//! What the system says of a process: threads, descriptors, memory, processor time, wake-ups.
+//! Figures of a process as seen by the system: threads, descriptors, memory, processor time,
+//! wake-ups.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,13 +25,13 @@ impl Figures {
         self.of_each_task("comm").into_iter().filter(|name| name.starts_with("drupe-")).collect()
     }
 
-    /// How many threads of servers wait for signals; once there is one, its signals are caught.
+    /// The number of threads of servers that wait for signals; from one on, signals are caught.
     #[cfg(feature = "signals")]
     pub(crate) fn listeners_for_signals(&self) -> usize {
         self.threads().into_iter().filter(|name| name.trim_end() == "drupe-signals").count()
     }
 
-    /// Whether the signal of this number is caught.
+    /// True if the signal of this number is caught.
     #[cfg(feature = "signals")]
     pub(crate) fn catches(&self, signal: u32) -> bool {
         let status = fs::read_to_string(self.0.join("status")).unwrap();
@@ -38,12 +39,13 @@ impl Figures {
         u64::from_str_radix(mask.trim(), 16).unwrap() & (1 << (signal - 1)) != 0
     }
 
-    /// How many descriptors are open.
+    /// The number of open descriptors.
     pub(crate) fn descriptors(&self) -> usize {
         fs::read_dir(self.0.join("fd")).unwrap().count()
     }
 
-    /// Resident memory in bytes, exactly: what `status` says lags behind by some pages for each thread.
+    /// Resident memory in bytes, exactly: the value in `status` lags behind by some pages for each
+    /// thread.
     pub(crate) fn resident(&self) -> u64 {
         let rollup = fs::read_to_string(self.0.join("smaps_rollup")).unwrap();
         1024 * number(&rollup, "Rss:")
@@ -65,7 +67,8 @@ impl Figures {
         Duration::from_nanos(used)
     }
 
-    /// How often a thread of those there are went to sleep or lost its processor: one that is not woken does neither.
+    /// The number of times that a thread slept or lost its processor: a thread that is not woken
+    /// does neither.
     pub(crate) fn switches(&self) -> u64 {
         let names = ["voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"];
         self.of_each_task("status")

@@ -1,4 +1,5 @@
-//! HAProxy, nginx, Apache httpd and Caddy in front: the client's address arrives, and nothing is lost, however long it goes on and whoever restarts.
+//! HAProxy, nginx, Apache httpd and Caddy in front: the client's address arrives, and no request is
+//! lost over many requests and restarts of either side.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -22,15 +23,16 @@ const RESTARTS: usize = 16;
 const RELOADS: usize = 8;
 /// Over each way into the server.
 const REQUESTS: usize = 100_000;
-/// Who ask at the same time, each from an address of its own.
+/// The number of concurrent clients, each with its own address.
 const CLIENTS: usize = 8;
 /// After so many each begins a new connection.
 const REQUESTS_PER_CONNECTION: usize = 500;
-/// Connections to a server behind a proxy that keeps them: at most the 200 of the clients, with HAProxy, and one for each of its checks, ten a
-/// second; nginx gives one up after 1,000 requests, the others keep theirs.
+/// The bound on connections to a server behind a proxy that keeps connections: 200 of the clients
+/// with HAProxy, and one for each health check, ten a second. nginx closes a connection after 1,000
+/// requests; the others keep theirs.
 const FEW: u64 = REQUESTS as u64 / 50;
 
-/// What a handler sees: `peer|client|scheme|host`.
+/// Answers `peer|client|scheme|host`, as seen by the handler.
 fn seen(request: &mut Request) -> String {
     let peer = request.connection().peer().map(ToString::to_string).unwrap_or_default();
     let client = request.client().map(|address| address.to_string()).unwrap_or_default();
@@ -154,7 +156,8 @@ fn all_came(server: &TestServer) {
     assert_eq!((statistics.proxy_refused, statistics.turned_away, statistics.timed_out), (0, 0, 0));
 }
 
-/// As [`all_came`]: a server that ended connections on its own would have accepted more.
+/// As [`all_came`], with few connections: a server that closed connections would have accepted
+/// more.
 fn all_came_over_few_connections(server: &TestServer) {
     all_came(server);
     let accepts = server.server().statistics().accepts;
@@ -165,7 +168,7 @@ fn load(proxy: &Proxy, fields: &str, expected: impl Fn(SocketAddr) -> String + S
     load_as(proxy, fields, |client, text| text == expected(client));
 }
 
-/// Asks [`REQUESTS`] times: each answer has to be a 200 that is as `is_right` would have it.
+/// Sends [`REQUESTS`] requests: each answer must be a 200 that satisfies `is_right`.
 fn load_as(proxy: &Proxy, fields: &str, is_right: impl Fn(SocketAddr, &str) -> bool + Sync) {
     let request = request(fields);
     let begun = Instant::now();
@@ -188,8 +191,9 @@ fn load_as(proxy: &Proxy, fields: &str, is_right: impl Fn(SocketAddr, &str) -> b
     println!("{REQUESTS} requests in {:?}", begun.elapsed());
 }
 
-/// Asks while servers go by other settings and then restart, in turn, and while the proxy reloads after that: no request is answered with
-/// anything but a 200 that names the client, and none is lost but to a proxy that reloads, or that `passes` on what a restart has ended.
+/// Sends requests while servers reload and restart in turn, and while the proxy reloads after that.
+/// Every answer is a 200 that names the client. A request may be lost only at a reload of the
+/// proxy, or at a restart that the proxy `passes` on.
 fn survive(proxy: &Proxy, servers: &[Restarting; 2], passes: Passes) {
     let (answered, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
     // Each event that may cost requests adds how many before it begins.
@@ -253,10 +257,12 @@ fn survive(proxy: &Proxy, servers: &[Restarting; 2], passes: Passes) {
     assert!(answered >= REQUESTS && asked_again <= allowed.into_inner());
 }
 
-/// Asks once, over a connection of its own if there is none; hands on the connection if it goes on.
+/// Sends one request, over a new connection if there is none. Returns the connection if it stays
+/// open.
 ///
 /// # Errors
-/// If there was no answer at all; half of one, or one that is not a 200 for this client, fails the test.
+/// If there was no answer at all. Half an answer, or one that is not a 200 for this client, fails
+/// the test.
 fn ask(client: Option<Client>, number: usize, address: SocketAddr) -> Result<Option<Client>, String> {
     let mut client = client.map_or_else(|| connect(number, address), Ok).map_err(|error| error.to_string())?;
     client.sender().write_all(request("").as_bytes()).map_err(|error| error.to_string())?;
@@ -269,12 +275,13 @@ fn ask(client: Option<Client>, number: usize, address: SocketAddr) -> Result<Opt
     Ok((!answer.closes()).then_some(client))
 }
 
-/// What a proxy makes of a connection to a server that ends under a request.
+/// The reaction of a proxy to a server connection that ends under a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Passes {
-    /// It asks another server.
+    /// The proxy asks another server.
     Nothing,
-    /// It ends the client's connection without an answer: whether to ask again is the client's to decide (RFC 9112 §9.3.1).
+    /// The proxy ends the client's connection without an answer; the client may ask again (RFC 9112
+    /// §9.3.1).
     Endings,
 }
 
@@ -300,7 +307,7 @@ pub(crate) fn connect(number: usize, address: SocketAddr) -> std::io::Result<Cli
     Ok(Client::over_stream(TcpStream::from(socket)))
 }
 
-/// A server that keeps its port when it restarts.
+/// A server that keeps its port over a restart.
 struct Restarting {
     server: Server,
     address: SocketAddr,
@@ -326,7 +333,8 @@ impl Restarting {
     }
 }
 
-/// A proxy that runs, with its files in a folder of its own; dropping it ends it, and those that it has started.
+/// A running proxy with its files in its own folder. Dropping the value ends the proxy and its
+/// child processes.
 pub(crate) struct Proxy {
     child: Child,
     pub(crate) address: SocketAddr,
@@ -334,7 +342,7 @@ pub(crate) struct Proxy {
     reload: Reload,
 }
 
-/// What makes a proxy read its configuration again.
+/// The way to make a proxy reload its configuration.
 pub(crate) enum Reload {
     Signal(&'static str),
     /// This program with these arguments.
@@ -342,7 +350,7 @@ pub(crate) enum Reload {
 }
 
 impl Proxy {
-    /// HAProxy with one port, and `section` for what is behind it.
+    /// Starts HAProxy with one port, and `section` for the servers behind.
     fn haproxy(section: &str) -> Self {
         // In the foreground, with a master that can be told to reload.
         let arguments = ["-W", "-db", "-f"];
@@ -355,7 +363,7 @@ impl Proxy {
         Self::start("haproxy", &arguments, &config, address, Reload::Signal("-USR2"))
     }
 
-    /// nginx in front of `servers`, as its manual would have it.
+    /// Starts nginx in front of `servers`, as in nginx's manual.
     fn nginx(servers: &[SocketAddr]) -> Self {
         let address = free_port();
         let servers: String = servers.iter().map(|server| format!("server {server} max_fails=0; ")).collect();
@@ -405,7 +413,7 @@ impl Proxy {
         Self::start("apache2", &["-D", "FOREGROUND", "-f"], &config, address, Reload::Signal("-USR1"))
     }
 
-    /// Caddy in front of `servers`, told over a socket of its own.
+    /// Starts Caddy in front of `servers`, configured over a socket.
     fn caddy(servers: &[SocketAddr]) -> Self {
         let address = free_port();
         let folder = Self::folder("caddy", address);
@@ -423,13 +431,13 @@ impl Proxy {
         Self::start("caddy", &["run", "--adapter", "caddyfile", "--config"], &config, address, reload)
     }
 
-    /// Where the files of the one at `address` are.
+    /// The folder with the files of the proxy at `address`.
     fn folder(program: &str, address: SocketAddr) -> PathBuf {
         std::env::temp_dir().join(format!("drupe-{program}-{}", address.port()))
     }
 
     /// # Panics
-    /// If there is no such program: these tests are not to be passed by leaving them out.
+    /// If the program is missing: a missing program must fail the test.
     pub(crate) fn start(program: &str, arguments: &[&str], config: &str, address: SocketAddr, reload: Reload) -> Self {
         let folder = Self::folder(program, address);
         std::fs::create_dir_all(&folder).unwrap();
@@ -466,7 +474,7 @@ impl Proxy {
         }
     }
 
-    /// Sends it a signal, and nobody else.
+    /// Sends a signal to the proxy only.
     fn tell(&self, signal: &str) {
         let status = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status();
         assert!(status.is_ok_and(|status| status.success()), "kill {signal}");
@@ -488,8 +496,8 @@ impl Drop for Proxy {
     }
 }
 
-/// An address that was free a moment ago, with a port that no outgoing connection gets: while a server restarts, one to its port would be
-/// connected to itself.
+/// Returns a free address with a port outside the range of outgoing connections. Otherwise, during
+/// a restart, a connection to the port could be connected to itself.
 pub(crate) fn free_port() -> SocketAddr {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let first = std::process::id() as usize * 16;

@@ -1,4 +1,4 @@
-//! The fuzzers, held against what is said of them: each has what it begins with, and a row in both tables.
+//! The fuzz targets: each has a corpus, a dictionary, and a row in both tables.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::readme::{home, read, rows};
 
-/// What whoever clones the repository gets with it.
+/// The limit of the corpus, because every clone of the repository gets it.
 const LARGEST_CORPUS: u64 = 2 * 1024 * 1024;
 
 #[test]
@@ -52,7 +52,7 @@ fn names(rows: &[Vec<String>]) -> BTreeSet<String> {
     set
 }
 
-/// What lies in a folder, without what comes behind the dot.
+/// The names in a folder, without extensions.
 fn stems(folder: &str) -> BTreeSet<String> {
     let entries = fs::read_dir(home().join(folder)).unwrap().map(|entry| entry.unwrap().path());
     entries.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()

@@ -1,4 +1,4 @@
-//! The guide of the documentation, held against the code: every setting has its reason, and its pages and the files it names are there.
+//! The guide compared with the code: every setting has its reason; all pages and named files exist.
 
 use std::fs;
 
@@ -14,7 +14,8 @@ pub(crate) fn pages() -> Vec<(String, String)> {
         .collect()
 }
 
-/// Each setting stands in the page of settings under its subject, as `--help` has them, once at the beginning of a row.
+/// Each setting is in the page of settings, under the group of `--help`, once at the beginning of a
+/// row.
 #[test]
 fn every_setting_has_its_reason() {
     let page = read("src/guide/settings.rs");

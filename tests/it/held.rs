@@ -1,6 +1,8 @@
-//! The memory that the server counts for connections whose clients take nothing, beside the memory that the system counts for it.
+//! The memory counted by the server for stalled clients, compared with the memory counted by the
+//! system.
 //!
-//! What is counted may not be less than what is resident, or the bound on it (`max_parked_size`) would be none.
+//! The server must not count less than is resident, because `max_parked_size` bounds the counted
+//! memory.
 
 use std::fs;
 use std::io::{ErrorKind, Read};
@@ -17,7 +19,7 @@ const CLIENTS: u64 = 12;
 /// More than the buffers on the way to a client take, which are some 4 MiB at the most.
 const SIZE: usize = 8 << 20;
 const SETTINGS: &str = "thread_pool=4 thread_pool_max=4 socket_timeout=600 write_timeout=600 max_parked_size=1G";
-/// What each connection may take that is not counted, and what the workers may.
+/// The uncounted memory allowed for each connection, and for the workers.
 const EACH: u64 = 16 << 10;
 const WORKERS: u64 = 2 << 20;
 
@@ -28,7 +30,7 @@ struct Memory {
     resident: u64,
 }
 
-/// Has clients ask for `request` and take nothing, and returns the memory that this took.
+/// Sends `request` from clients that read nothing. Returns the memory taken.
 fn taken_by(service: &Service, request: &[u8], connect: fn(SocketAddr) -> Client) -> Memory {
     let counted = || service.counts().of("parked_bytes");
     assert_eq!(counted(), 0);
@@ -75,7 +77,7 @@ fn check(what: &str, memory: Memory) {
     );
 }
 
-/// A client whose receive buffer is small.
+/// Connects a client with a small receive buffer.
 fn narrow(address: SocketAddr) -> Client {
     Client::over_stream(narrow_stream(address))
 }

@@ -1,4 +1,4 @@
-//! Who is calling: over Unix sockets, as real users, with names and without.
+//! Credentials of clients over Unix sockets, with real users, with names and without.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ use crate::logging;
 use crate::place::{Place, curl, curl_as, is_root, output, run};
 use crate::process::{is_alone, is_alone_after};
 
-/// `uid user gid group [groups]`, as the handler sees them.
+/// Answers `uid user gid group [groups]`, as seen by the handler.
 fn tell(request: &mut Request) -> String {
     match request.connection().peer() {
         Some(Peer::Unix(Some(who))) => told(who),
@@ -29,7 +29,7 @@ fn told(who: &Credentials) -> String {
     format!("{} {} {} {} {:?}", who.uid, or_none(who.user()), who.gid, or_none(who.group()), who.groups())
 }
 
-/// A server that everybody may connect to and that finds out who it is.
+/// Starts a server with an open socket file, and `peercreds`.
 fn open(place: &Place, handler: impl drupe::Handler) -> Server {
     let mut server = place.server(handler);
     server.settings.socket_mode = 0o666;
@@ -98,7 +98,7 @@ fn each_caller_is_known_to_an_application() {
     }
 }
 
-/// What a client says of itself is not who it is.
+/// Fields of a request do not change the identity.
 #[test]
 fn request_fields_do_not_change_the_identity() {
     let place = Place::new();
@@ -147,7 +147,7 @@ fn identity_is_that_of_the_connect() {
     assert!(before.starts_with("0 root 0 root "), "{before}");
 }
 
-/// The groups are those of the system's database, which here is ours.
+/// The groups come from the system's database, which the test replaces.
 #[test]
 fn supplementary_groups_are_known_and_a_change_is_noticed() {
     const NAME: &str = "identity::supplementary_groups_are_known_and_a_change_is_noticed";
@@ -245,7 +245,7 @@ fn the_access_log_has_the_user() {
     begins("unix: - - [");
 }
 
-/// The example: root and one group are let in, others are answered 403.
+/// The example serves root and the members of one group, and answers 403 to others.
 #[test]
 fn whoami_decides_by_the_caller() {
     if !is_root("who is let in by the example whoami") {

@@ -1,4 +1,5 @@
-//! Ten thousand clients that do nothing: they cost a descriptor and a little memory each, no thread and no wake-up.
+//! Ten thousand idle clients: each costs a descriptor and a little memory, no thread and no
+//! wake-up.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use crate::process::{is_alone_with, most_descriptors};
 use crate::service::Service;
 
 const CLIENTS: u32 = 10_000;
-/// What a server is left alone for.
+/// The time for which the server is left alone.
 const QUIET: Duration = Duration::from_secs(5);
 /// No deadline comes near, so nothing is due either.
 const SETTINGS: &str =
@@ -16,7 +17,7 @@ const SETTINGS: &str =
 #[test]
 fn ten_thousand_idle_clients_take_no_thread_little_memory_and_no_wake_up() {
     const NAME: &str = "idle::ten_thousand_idle_clients_take_no_thread_little_memory_and_no_wake_up";
-    /// What either side needs besides its connections.
+    /// Descriptors for each side besides the connections.
     const SPARE: u32 = 200;
     let limit = most_descriptors().min(CLIENTS + SPARE);
     if !is_alone_with(limit, NAME) {
@@ -94,7 +95,7 @@ fn idle_clients(service: &Service, count: usize) -> Vec<Client> {
     clients
 }
 
-/// Waits until the threads of the server are asleep; gives out what has been counted then.
+/// Waits until the threads of the server sleep. Returns the count at that time.
 fn quiet(service: &Service) -> u64 {
     let mut last = service.figures().switches();
     let mut since = Instant::now();

@@ -1,4 +1,5 @@
-//! What has come of requests and cannot be used yet: heads without an end, content that its handler waits for. All of it is bounded.
+//! Partial requests: heads without an end, content that its handler waits for. Their memory is
+//! bounded.
 
 use drupe::Request;
 use drupe::testing::TestServer;
@@ -86,7 +87,8 @@ fn content_that_finds_no_room_is_waited_for_by_a_worker() {
     }
 }
 
-/// Who sends content that nobody wants, and reads slowly, is not one who asks on: the answer comes whole.
+/// A client that sends unwanted content and reads slowly does not count as one that pipelines
+/// without reading: the answer is complete.
 #[test]
 fn answer_is_whole_although_pipelined_input_finds_no_room() {
     let server = TestServer::with(
@@ -117,7 +119,7 @@ fn answer_is_whole_although_pipelined_input_finds_no_room() {
 /// More than sockets hold.
 const LARGE: usize = 16 << 20;
 
-/// 50 requests of 400 KB are 20 MB, whatever they are made of.
+/// 50 requests of 400 KB are 20 MB, of any kind.
 #[test]
 fn large_requests_of_many_clients_do_not_fill_the_memory() {
     const ROOM: u64 = 4 << 20;

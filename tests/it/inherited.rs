@@ -1,6 +1,7 @@
-//! Sockets that were open before the process began, and several listeners at once.
+//! Inherited sockets, and several listeners at once.
 //!
-//! Each test starts this program again as the server, by way of a Python script that opens the sockets, or of systemd's own tool.
+//! Each test starts this program again as the server, by a Python script that opens the sockets, or
+//! by systemd's own tool.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,7 +16,7 @@ use crate::client::{Client, wait_until};
 use crate::place::{Place, curl, run};
 use crate::process::descriptors;
 
-/// The server: listens on what `DRUPE_TEST_LISTEN` says until it is asked for `/stop`. By itself it does nothing.
+/// The server: listens on `DRUPE_TEST_LISTEN` until a request for `/stop`. Does nothing by itself.
 #[test]
 fn serve() {
     let Ok(listen) = std::env::var("DRUPE_TEST_LISTEN") else { return };
@@ -44,7 +45,7 @@ fn serve() {
     }
 }
 
-/// How many of the sockets from 3 on a child process gets; there is at least one.
+/// The number of sockets from 3 on that a child process gets; at least one.
 fn shared() -> usize {
     let links = (3..).map_while(|fd| std::fs::read_link(format!("/proc/self/fd/{fd}")).ok());
     let sockets: Vec<String> = links
@@ -55,13 +56,14 @@ fn shared() -> usize {
     sockets.iter().filter(|socket| of_child.contains(socket.as_str())).count()
 }
 
-/// A server that runs as a process of its own.
+/// A server in a process of its own.
 struct Running {
     child: Child,
     output: BufReader<ChildStdout>,
 }
 
-/// Opens what its first argument lists, as descriptors from 3 on, says where, and becomes the rest.
+/// A script that opens the sockets of its first argument as descriptors from 3 on, prints their
+/// addresses, and runs the rest of its arguments.
 const PASS: &str = r#"
 import fcntl, os, socket, sys
 opened = []
@@ -91,7 +93,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 "#;
 
 impl Running {
-    /// Starts it with `sockets` passed, and `extra` in its environment.
+    /// Starts the server with `sockets` passed, and `extra` in its environment.
     fn with(sockets: &str, listen: &str, extra: &[(&str, &str)]) -> Self {
         let me = std::env::current_exe().unwrap();
         let mut command = Command::new("python3");
@@ -123,7 +125,7 @@ impl Running {
         self.line(kind).trim().parse().unwrap()
     }
 
-    /// The rest of what it says; it has to end by itself, in order.
+    /// Returns the rest of the output; the server must end normally.
     fn ends(mut self) -> String {
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).unwrap();
@@ -174,7 +176,7 @@ fn sockets_of_every_kind_are_taken_over_at_once() {
     assert_eq!(place.names(), ["s"], "the file is its maker's");
 }
 
-/// It is still there for the next start: a socket that is shared must not be shut down.
+/// The socket is usable at the next start: a shared socket must not be shut down.
 #[test]
 fn a_socket_outlives_the_server_and_loses_no_client() {
     let place = Place::new();
@@ -221,7 +223,7 @@ fn a_socket_is_chosen_by_number_or_by_name() {
     }
 }
 
-/// Some opened by others, some by ourselves.
+/// Inherited and own sockets together.
 #[test]
 fn inherited_and_own_sockets_may_be_mixed() {
     let place = Place::new();
@@ -270,7 +272,8 @@ fn inherited_address_without_passed_sockets_is_refused() {
     assert_eq!(server.description(), "127.0.0.1:0, fd:3");
 }
 
-/// systemd's own tool, with a TCP and a Unix socket at once. It starts the program when the first client comes.
+/// systemd's own tool, with a TCP and a Unix socket at once. The tool starts the program at the
+/// first client.
 #[test]
 fn systemd_socket_activate_starts_the_server() {
     let place = Place::new();

@@ -1,4 +1,5 @@
-//! HTTP servers of the user's own under the life cycle of ours, and what becomes of failures of the serving side.
+//! HTTP servers of the embedder (`HttpServer`) under the life cycle of `Server`, and failures while
+//! serving.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -15,7 +16,7 @@ use crate::client::{Client, PATIENCE, wait_until};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A server that does what a test tells it to.
+/// A server controlled by the test.
 #[derive(Clone, Default)]
 struct Fake(Arc<Inner>);
 
@@ -33,9 +34,9 @@ struct Inner {
 
 #[derive(Default)]
 struct Order {
-    /// What to fail with before it accepts.
+    /// The error to fail with before accepting.
     refuse: Option<&'static str>,
-    /// How to end.
+    /// The result to return.
     end: Option<Result<(), &'static str>>,
 }
 
@@ -95,7 +96,7 @@ fn server_with(fake: &Fake) -> Server {
     server
 }
 
-/// What an error says, with its causes.
+/// The text of an error with its causes.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

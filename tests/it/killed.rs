@@ -1,4 +1,5 @@
-//! Clients that are killed in every phase, and one that is stopped while it is sent a gibibyte. They are processes of their own.
+//! Clients killed in every phase, and one stopped while it receives a gibibyte. The clients are
+//! separate processes.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,8 +12,8 @@ use crate::client::{Client, get, wait_until};
 use crate::place::Place;
 use crate::service::{Counts, LARGE_LENGTH, Service};
 
-/// What a client has sent when it dies, `BIG` being more than is received before a handler runs; what it has heard by then; and how it is known
-/// that the server has come as far.
+/// The bytes sent by a client before its death (`BIG` is more than is received before a handler
+/// runs), the bytes received by then, and the sign that the server has come as far.
 type Phase = (&'static str, (&'static str, &'static str), Reached);
 
 const PHASES: &[Phase] = &[
@@ -66,7 +67,7 @@ const PHASES: &[Phase] = &[
     ),
 ];
 
-/// Where a PROXY header has to come first.
+/// Phases behind a PROXY header.
 const PROXIED: &[Phase] = &[
     ("before a PROXY header", ("", ""), waits),
     ("in a PROXY header", ("PROXY TCP4 192.0.", ""), waits),
@@ -101,11 +102,11 @@ fn client_killed_before_its_proxy_header_leaves_nothing() {
     assert_eq!(service.counts().of("proxy_refused"), 3 * 3);
 }
 
-/// No deadline helps: what is let go is let go because the client has gone.
+/// Long deadlines: only the end of the client can release a connection.
 pub(crate) const SETTINGS: &str =
     "thread_pool=2 thread_pool_max=8 thread_idle_timeout=1 socket_timeout=600 keep_alive_timeout=600 minimum_rate=-1";
 
-/// Kills a client in each of `phases`, three times, and has `service` as it was each time.
+/// Kills a client in each of `phases`, three times, and waits until `service` is as before.
 pub(crate) fn check<T>(
     service: &Service,
     phases: &[(&str, T, Reached)],
@@ -144,7 +145,7 @@ pub(crate) fn check<T>(
 
 // ---- how far the server has come ----
 
-/// What is seen of a server whose only client has sent so many bytes.
+/// The counts of a server whose only client has sent so many bytes.
 pub(crate) struct Sight<'a> {
     before: &'a Counts,
     now: Counts,
@@ -154,22 +155,23 @@ pub(crate) struct Sight<'a> {
 pub(crate) type Reached = fn(&Sight<'_>) -> bool;
 
 impl Sight<'_> {
-    /// By how much it has grown since the client came.
+    /// The growth of a count since the client came.
     pub(crate) fn more(&self, name: &str) -> u64 {
         self.now(name) - self.before.of(name)
     }
 
-    /// How much it is now.
+    /// The current count.
     pub(crate) fn now(&self, name: &str) -> u64 {
         self.now.of(name)
     }
 
-    /// Whether the connection waits, without a worker, with all read that was sent.
+    /// True if the connection is parked, with all sent bytes read.
     fn is_parked(&self) -> bool {
         self.now("parked") == 1 && self.is_read()
     }
 
-    /// Whether all that was sent has been read; with TLS that is known once no worker has it.
+    /// True if all sent bytes have been read; with TLS, this is known once no worker has the
+    /// connection.
     pub(crate) fn is_read(&self) -> bool {
         // What is inside of TLS is less.
         self.more("bytes_read").max(self.more("tls_bytes_read")) == self.sent
@@ -181,7 +183,8 @@ pub(crate) fn waits(sight: &Sight) -> bool {
     sight.is_parked() && sight.more("requests") == 0
 }
 
-/// It has its answer, and what it sends next is waited for, be it a request or what is left of that one.
+/// The client has its answer, and the server waits for the next request or for the rest of the
+/// current one.
 pub(crate) fn is_idle(sight: &Sight) -> bool {
     sight.is_parked() && sight.more("answered") == 1
 }
@@ -191,7 +194,7 @@ pub(crate) fn is_handled(sight: &Sight) -> bool {
     (sight.more("requests"), sight.more("answered"), sight.more("broken_off")) == (1, 0, 0) && sight.now("parked") == 0
 }
 
-/// The same, and all else that was sent has been read.
+/// A handler runs, and all other sent bytes have been read.
 fn is_handled_with_all(sight: &Sight) -> bool {
     is_handled(sight) && sight.is_read()
 }
@@ -201,28 +204,29 @@ pub(crate) fn is_handled_early(sight: &Sight) -> bool {
     is_handled(sight) && sight.more("bytes_read") > drupe::Settings::default().body_buffer_size as u64
 }
 
-/// Some of `/large` is on its way, the rest waits for room.
+/// A part of `/large` is on its way, and the rest waits for room.
 pub(crate) fn is_slow(sight: &Sight) -> bool {
     let written = sight.more("bytes_written");
     sight.is_parked() && sight.more("requests") == 1 && 0 < written && written < LARGE_LENGTH as u64
 }
 
-/// It has taken a part of what is made for it.
+/// The client has received a part of a generated answer.
 pub(crate) fn is_taking(sight: &Sight) -> bool {
     sight.more("requests") == 1 && sight.more("broken_off") == 0 && sight.more("bytes_written") >= AT_ONCE as u64
 }
 
-/// It has been told, and what it still sends is let pass.
+/// The client has been refused, and its further bytes are discarded.
 fn is_refused(sight: &Sight) -> bool {
     sight.is_parked() && sight.more("refused") == 1
 }
 
-/// It talks to a handler of its own.
+/// The connection has been upgraded.
 pub(crate) fn is_upgraded(sight: &Sight) -> bool {
     sight.now("upgraded") == 1
 }
 
-/// It takes for a while and then nothing: memory stays as it was, others are served, and it is let go when it has taken too long.
+/// The client reads for a while and then stops: memory stays the same, other clients are served,
+/// and the connection is closed at the time limit.
 #[test]
 fn a_client_that_is_stopped_in_a_gibibyte_is_bounded_in_memory_and_time() {
     let place = Place::new();
@@ -256,7 +260,7 @@ fn a_client_that_is_stopped_in_a_gibibyte_is_bounded_in_memory_and_time() {
     assert_eq!(cut, 0);
 }
 
-/// What allocators keep, far from a gibibyte.
+/// Memory kept by allocators, far below a gibibyte.
 const FLAT: u64 = 4 << 20;
 
 /// A process with one connection.
@@ -273,7 +277,7 @@ impl Victim {
         victim
     }
 
-    /// Starts one that does what the test of this name makes of `given`.
+    /// Starts a client process that runs the test of this name with `given`.
     pub(crate) fn of(test: &str, address: SocketAddr, given: &[(&str, &str)]) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args([test, "--exact", "--nocapture"]).env(ADDRESS, address.to_string()).envs(given.iter().copied());
@@ -282,7 +286,8 @@ impl Victim {
         Self { child, said }
     }
 
-    /// Waits until it has sent all that it has to send, and has heard what it waits for; how many bytes it has sent.
+    /// Waits until the client has sent all its bytes and received the expected ones. Returns the
+    /// number of bytes sent.
     fn sent(&mut self) -> u64 {
         let line = self.wait_for(" sent");
         line.split(' ').next().unwrap().parse().unwrap()
@@ -315,7 +320,7 @@ impl Drop for Victim {
     }
 }
 
-/// The client of the other side; by itself it does nothing.
+/// The client in the child process; does nothing by itself.
 #[test]
 fn live() {
     let Ok(address) = std::env::var(ADDRESS) else { return };
@@ -351,7 +356,7 @@ pub(crate) fn hear(stream: &mut impl Read, text: &str) {
     }
 }
 
-/// Takes what comes: some MiB at once, then so slowly that there is time to be stopped.
+/// Reads some MiB at once, then so slowly that the process can be stopped in between.
 pub(crate) fn take(stream: &mut impl Read) {
     let mut room = vec![0; 1 << 16];
     let mut taken = 0;

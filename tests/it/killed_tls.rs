@@ -1,4 +1,4 @@
-//! Clients over TLS that are killed in every phase of it: the same as in `killed`, from the first byte of the handshake on.
+//! Clients killed in every phase of TLS: as in `killed`, from the first byte of the handshake on.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
@@ -17,25 +17,25 @@ use crate::place::Place;
 use crate::secure::{AUTHORITY, connect_raw, connect_to, shake, trusting};
 use crate::service::Service;
 
-/// What a client does before it dies.
+/// A step of a client before its death.
 enum Step {
     /// Sends this, before TLS begins.
     Announces(&'static str),
     /// Sends half of its `ClientHello`.
     HalfHello,
-    /// Sends its `ClientHello` and hears the answer, to which it does not say `Finished`.
+    /// Sends its `ClientHello` and reads the answer, without sending `Finished`.
     Hello,
     /// Shakes hands, to the end.
     Handshake,
     /// Sends this in records, `BIG` being more than is received before a handler runs.
     Sends(&'static str),
-    /// Sends the first half of the record that has this in it.
+    /// Sends the first half of the record that contains this text.
     HalfRecord(&'static str),
     /// Reads until this has come.
     Hears(&'static str),
-    /// Says that it sends nothing more.
+    /// Sends `close_notify`.
     CloseNotify,
-    /// Takes what comes.
+    /// Reads.
     Takes,
 }
 
@@ -89,7 +89,7 @@ const PHASES: &[Phase] = &[
     ("after its close_notify while a handler runs", &[Handshake, Sends(HELD), CloseNotify], is_handled),
 ];
 
-/// Where a PROXY header comes first, in clear.
+/// Phases behind a PROXY header in clear.
 const PROXIED: &[Phase] = &[
     ("before a PROXY header", &[], waits),
     ("in a PROXY header", &[Announces("PROXY TCP4 192.0.")], waits),
@@ -100,12 +100,12 @@ const PROXIED: &[Phase] = &[
 
 const HEADER: &str = "PROXY TCP4 192.0.2.1 192.0.2.9 1000 443\r\n";
 
-/// It had its answer, has said that it wants no other, and has been let go.
+/// The client had its answer, has sent `close_notify`, and the connection has been closed.
 fn is_gone(sight: &Sight) -> bool {
     sight.more("answered") == 1 && sight.now("connections") == 0
 }
 
-/// It has said that what it has sent of a request is all, and has been let go.
+/// The client has ended its request early by `close_notify`, and the connection has been closed.
 fn is_cut(sight: &Sight) -> bool {
     sight.is_read() && sight.more("requests") == 0 && sight.now("connections") == 0
 }
@@ -150,7 +150,7 @@ fn start(service: &Service, folder: &Place, phase: &str) -> Victim {
 
 // ---- the other side ----
 
-/// The client of the other side; by itself it does nothing.
+/// The client in the child process; does nothing by itself.
 #[test]
 fn live() {
     let (Ok(address), Ok(phase)) = (std::env::var(ADDRESS), std::env::var(PHASE)) else { return };
@@ -169,7 +169,7 @@ fn live() {
     }
 }
 
-/// A client that counts what it sends.
+/// A client that counts its sent bytes.
 struct Dying {
     socket: TcpStream,
     session: ClientConnection,
@@ -223,7 +223,7 @@ impl Dying {
         }
     }
 
-    /// What there is to be sent.
+    /// The records to send.
     fn records(&mut self) -> Vec<u8> {
         let mut records = Vec::new();
         while self.session.wants_write() {

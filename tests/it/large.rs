@@ -1,6 +1,7 @@
-//! Large answers to clients that keep taking: parking them must not cost time.
+//! Large answers to clients that read without pause: parking must not cost time.
 //!
-//! The measure is the same answer from a reader, which a worker sends from first to last: ratios, in one run.
+//! The yardstick is the same answer from a reader, which a worker sends from start to end. The
+//! tests compare both in one run.
 
 use std::fs::File;
 use std::thread;
@@ -32,7 +33,7 @@ fn sparse(length: usize) -> File {
     file
 }
 
-/// How long a client takes that thinks for `pause` about each piece of a quarter of a megabyte.
+/// Returns the time of a client that pauses for `pause` at each quarter of a megabyte.
 fn takes(mut client: Client, target: &str, length: usize, pause: Duration) -> Duration {
     const PIECE: usize = 256 << 10;
     client.send(get(target));

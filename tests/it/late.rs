@@ -1,4 +1,5 @@
-//! Deadlines where workers are busy or the queue is full: who has asked in time is served, who has not is told so.
+//! Deadlines while workers are busy or the queue is full: a client in time is served, a late client
+//! gets its 408.
 
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,8 @@ use crate::secure;
 
 const SHORT: Duration = Duration::from_millis(300);
 
-/// With every worker in a handler nobody looked at what had arrived: the deadline passed, and who had asked long before was closed or
-/// told 408.
+/// While every worker was in a handler, no thread looked at received bytes: the deadline passed,
+/// and a client with a request in time was closed or got 408.
 #[test]
 fn request_in_time_is_served_although_other_requests_hold_the_workers() {
     let door = Door::default();
@@ -51,7 +52,8 @@ fn request_in_time_is_served_although_other_requests_hold_the_workers() {
     assert_eq!(server.server().statistics().timed_out, 0);
 }
 
-/// A handshake whose client had spoken in time was given up at the server's first answer, where no worker had had time for it.
+/// A handshake whose client had sent its part in time was ended before the server's first answer,
+/// because no worker had been free.
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 #[test]
 fn a_handshake_that_waited_for_a_worker_goes_on() {
@@ -86,7 +88,7 @@ fn a_handshake_that_waited_for_a_worker_goes_on() {
     assert_eq!(server.server().statistics().timeouts.handshake, 0);
 }
 
-/// A connection whose time was over while the queue was full was closed without its 408.
+/// A connection past its deadline while the queue was full was closed without its 408.
 #[test]
 fn all_late_clients_are_answered_even_above_the_queue_size() {
     let server = TestServer::with(

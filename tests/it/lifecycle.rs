@@ -1,4 +1,4 @@
-//! Start, stop, restart: from any thread, any number of times, and what they leave behind.
+//! Start, stop, restart: from any thread, any number of times, without leaks.
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use drupe::{BindAddr, Body, Error, Request, RequestExt, Server, ServerHandle, Se
 use crate::client::{Client, PATIENCE, get, wait_until};
 use crate::process::{assert_nothing_left, descriptors, is_alone, threads};
 
-/// A time limit that must not be what ends a wait.
+/// A time limit that must not end a wait.
 const LONG: Duration = Duration::from_secs(600);
 
 /// A server that is not started, on a free port of 127.0.0.1.
@@ -167,7 +167,7 @@ fn stops_at_once_from_many_threads_are_one_stop() {
     assert!(stopped.iter().all(|other| *other == stopped[0]), "{stopped:?}");
 }
 
-/// A server whose handler stops it at `/stop`.
+/// A server whose handler stops the server at `/stop`.
 fn self_stopping() -> (Server, Arc<OnceLock<ServerHandle>>) {
     let handle: Arc<OnceLock<ServerHandle>> = Arc::default();
     let own = Arc::clone(&handle);
@@ -470,7 +470,8 @@ fn dropping_a_server_stops_it() {
 
 // ---- restart ----
 
-/// A port that nobody uses, and that no client of this machine is given for its own end meanwhile.
+/// Returns a port that is unused, and that the system does not give to outgoing connections
+/// meanwhile.
 fn fixed_port() -> u16 {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     // Each its own, also where this runs several times at once.

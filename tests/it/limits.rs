@@ -1,4 +1,4 @@
-//! Every bound in bytes or numbers: exactly at the limit passes, one more is refused with its status.
+//! Every bound in bytes or numbers: the limit itself passes, one more is refused with its status.
 
 use std::io::{self, Write};
 use std::net::Shutdown;
@@ -14,7 +14,8 @@ fn length(request: &mut Request) -> io::Result<String> {
     Ok(std::mem::take(request.body_mut()).into_vec()?.len().to_string())
 }
 
-/// Sends each request on a connection of its own and compares the status; a refusal closes, anything else leaves it in step.
+/// Sends each request on a connection of its own and compares the status. A refusal must close the
+/// connection; any other answer leaves the connection in step.
 fn check(change: impl FnOnce(&mut Settings), cases: &[(Vec<u8>, u16)]) {
     let server = TestServer::with(length, change);
     for (request, status) in cases {
@@ -110,7 +111,7 @@ fn unread_content_is_dropped_up_to_the_limit_and_then_costs_the_connection() {
     client.assert_closed();
 }
 
-/// Sends `total` bytes of content to the last, whatever comes back, and only then reads.
+/// Sends `total` bytes of content completely before reading.
 fn upload(client: &mut Client, total: usize) -> Result<(), String> {
     let block = vec![b'x'; 1 << 20];
     let mut sender = client.sender();

@@ -1,4 +1,4 @@
-//! Where it listens: every address of a name, both families, shared ports.
+//! Listening: every address of a name, both families, shared ports.
 
 use std::collections::HashSet;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
@@ -20,7 +20,7 @@ fn on(host: &str) -> Server {
     server
 }
 
-/// Whether this machine has IPv6 at all.
+/// True if this machine has IPv6.
 fn has_v6() -> bool {
     TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }

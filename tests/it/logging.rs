@@ -1,4 +1,5 @@
-//! What is logged, and how much of it: in a process of its own, which has one logger.
+//! The contents and the amount of the log. Each test runs in a process of its own, because a
+//! process has one logger.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -33,7 +34,7 @@ impl Log for Kept {
     fn flush(&self) {}
 }
 
-/// Keeps what this process logs from now on.
+/// Records the log of this process from now on.
 pub(crate) fn listen() {
     log::set_logger(&KEPT).unwrap();
     log::set_max_level(LevelFilter::Trace);
@@ -133,7 +134,7 @@ fn each_exchange_is_one_line_that_no_peer_can_forge() {
     assert_eq!(records(|level, _| level <= Level::Warn), [""; 0], "nothing went wrong");
 }
 
-/// Keeps what a record says besides its text.
+/// The key-values of records.
 struct Parts(Mutex<Vec<BTreeMap<String, String>>>);
 
 static PARTS: Parts = Parts(Mutex::new(Vec::new()));

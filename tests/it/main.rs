@@ -1,70 +1,71 @@
-//! The server from outside: one binary, modules by subject.
+//! Tests of the server from outside: one binary, one module per subject.
 //!
-//! Everything goes over real sockets on port 0. Tests wait on conditions; what they assert is behaviour and counts, not speed.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect by unwrapping")]
-#![expect(clippy::print_stdout, reason = "a test that fails shows what it has seen")]
+//! Everything goes over real sockets on port 0. Tests wait on conditions, and assert behaviour and
+//! counts, not speed.
+#![expect(clippy::unwrap_used, reason = "an unwrap in a test is an assertion")]
+#![expect(clippy::print_stdout, reason = "a failed test prints its findings")]
 
-// What they share: a raw client that trusts nothing.
+// Shared: a strict client over plain sockets.
 mod client;
 
-// What they share: the same client over TLS, and certificates.
+// Shared: the same client over TLS, and certificates.
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod secure;
 
-// What they share: many slow clients in one thread.
+// Shared: many slow clients in one thread.
 mod crowd;
 
-// What they share: a door that handlers wait at.
+// Shared: a door at which handlers wait.
 mod door;
 
-// What they share: a process of one's own, a server in another, and what the system says of it.
+// Shared: a process for one test, a server in another process, and the figures of a process.
 mod figures;
 mod process;
 mod service;
 
-// What they share: a directory for sockets, and other users.
+// Shared: a directory for sockets, and other users.
 mod place;
 
-// Raw bytes and what must come of them: tests/data over a socket.
+// The cases of tests/data over a socket.
 mod cases;
 
-// The cases themselves: how many, by which rule, from whom.
+// The cases themselves: number, rules, origins.
 mod corpus;
 
 // One connection: order, persistence, expectations, framing, content in and out.
 mod exchange;
 
-// The design and the README, held against the code.
+// Advisories, the design and the README, compared with the code.
 mod advisories;
 mod architecture;
 mod readme;
 
-// The fuzzers, held against what is said of them.
+// The fuzz targets, compared with their tables.
 mod fuzzing;
 
-// What is refused for its size, exactly at the limit and one more.
+// Limits of sizes: the limit itself passes, one more is refused.
 mod limits;
 
-// Which connection gives way for the next one.
+// The order of eviction for a new connection.
 mod evicted;
 
-// What is refused for its time, and what is not although workers or the queue are busy.
+// Time limits, also while workers or the queue are busy.
 mod deadlines;
 mod late;
 
-// Clients that are slow to send or to take.
+// Clients that are slow to send or to read.
 mod parked;
 
-// What has come of requests and cannot be used yet.
+// Memory of partial requests.
 mod incoming;
 
-// Workers: who is served when others are silent, block or panic.
+// The pool, beside silent clients and handlers that block or panic.
 mod pool;
 
 // The scheduler: handlers in parallel, input and output beside handlers that block.
 mod schedule;
 
-// Large answers to clients that keep taking.
+// Large answers to clients that read without pause.
 mod large;
 
 // Ten thousand clients that do nothing.
@@ -73,10 +74,10 @@ mod idle;
 // Five hundred clients that trickle.
 mod slow;
 
-// What other servers die of.
+// Causes of outages in other servers.
 mod deaths;
 
-// What the system refuses: descriptors, threads, memory; clocks that jump.
+// Refusals by the system: descriptors, threads, memory; clocks that jump.
 mod faults;
 
 // Networks that lose, delay and cut; clients that are killed or stopped.
@@ -85,20 +86,20 @@ mod killed;
 mod killed_tls;
 mod network;
 
-// A stop with everything at once going on.
+// A stop under a mixed load.
 mod stop;
 
-// Descriptors that are lacking for a start of any kind.
+// Starts and reloads without descriptors.
 #[cfg(feature = "cli")]
 mod exhausted;
 
-// Random clients and random settings: what holds whatever happens.
+// Random clients and random settings.
 mod storm;
 
-// Settings that change meanwhile.
+// Settings that change while the server runs.
 mod reload;
 
-// Start, stop, restart: from where, how often, and what is left.
+// Start, stop, restart, without leaks.
 mod lifecycle;
 
 // Signals, and stops that are cut short.
@@ -107,28 +108,28 @@ mod driven;
 #[cfg(feature = "signals")]
 mod signals;
 
-// What a process lives by; servers of others' making; restarts.
+// The bus; servers of the embedder; restarts.
 mod bus;
 mod instance;
 mod restart;
 
-// Where it listens.
+// Addresses and ports.
 mod listening;
 
 // The same over Unix sockets, and their files.
 mod unix;
 
-// Who is calling over them.
+// Credentials of Unix clients.
 mod identity;
 
-// Several listeners, and sockets that were open before.
+// Several listeners, and inherited sockets.
 #[cfg(feature = "systemd")]
 mod inherited;
 
-// What systemd is told.
+// Notifications to systemd.
 mod notify;
 
-// TLS: handshakes, what handlers see of it, slow and broken clients, certificates that change, other programs as the client.
+// TLS: handshakes, facts for handlers, hostile clients, changing certificates, other programs.
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
@@ -138,64 +139,64 @@ mod tls_hostile;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls_outside;
 
-// Behind proxies: what they say in bytes, and HAProxy and nginx themselves.
+// Behind proxies: raw bytes, and HAProxy, nginx, httpd and Caddy themselves.
 mod frontends;
 mod proxied;
 
-// The files that the guide gives to operators, and what it says of settings.
+// The guide and its files for operators.
 #[cfg(feature = "cli")]
 mod deploy;
 mod guide;
 
-// Connections that leave HTTP.
+// Upgraded connections.
 mod upgrade;
 
-// What the server says that it holds, beside what the system says.
+// Memory counted by the server, compared with the system's count.
 mod held;
 
 // Every kind of body over the wire.
 mod bodies;
 
-// What an outside client makes of it.
+// curl as the client.
 mod curl;
 
-// What a program makes of it that is there to hold servers up.
+// slowhttptest as the attacker.
 #[cfg(feature = "cli")]
 mod slowhttptest;
 
-// Everybody at once, for as long as one likes.
+// A mixed load for any time.
 mod soak;
 
-// Applications behind the gateway, CGI programs among them.
+// WSGI-style applications, and CGI programs.
 mod wsgi;
 
-// What they write before they return.
+// `write` of applications.
 mod write;
 
-// What they are told of who asks: behind proxies, over TLS, over Unix sockets.
+// Environ keys: behind proxies, over TLS, over Unix sockets.
 mod environ;
 
-// What they are told, beside what cheroot tells.
+// The environ, compared with cheroot's.
 mod cheroot;
 
-// The cases, beside what other servers make of them.
+// The cases, sent to other servers.
 mod differences;
 
-// The program: flags, the environment, files; its logs.
+// The program: flags, the environment, files, logs.
 #[cfg(feature = "cli")]
 mod program;
 
-// Every attribute of CherryPy's adapter, and where it is shown to work.
+// Every attribute of CherryPy's adapter, with its tests.
 mod seed;
-// The program as a part of a system.
+// The program as a daemon.
 #[cfg(feature = "cli")]
 mod daemon;
-// What is counted, and how it is shown: to programs, and in a browser.
+// Statistics, also in a browser.
 mod browser;
 mod statistics;
 
-// What is logged, and how much of it.
+// The log.
 mod logging;
 
-// Defects that were found once.
+// Fixed defects.
 mod regression;

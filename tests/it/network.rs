@@ -1,4 +1,5 @@
-//! Networks that lose, delay and reorder, and one that is cut: in a network namespace of the test's own, which has nothing but itself.
+//! Networks that lose, delay and reorder segments, and one that is cut: in a network namespace of
+//! the test's own.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -10,7 +11,8 @@ use crate::place::{is_root, output, run, say};
 use crate::process::is_alone_after;
 use crate::service::Service;
 
-/// Whether the test of this name runs in a network of its own; it is run again in one if it does not. If there can be none, it says so.
+/// True if the test of this name runs in a network namespace of its own; otherwise runs the test
+/// again in one. Prints a message if the system allows none.
 fn is_apart(name: &str) -> bool {
     if !is_root(name) {
         return false;
@@ -62,7 +64,7 @@ fn segments_that_are_late_lost_twice_there_and_out_of_order_cost_time_and_nothin
     assert!(counts.iter().all(|(_, count)| *count >= 10), "the network was too good: {counts:?}");
 }
 
-/// Uploads and downloads by eight clients at a time: all of them whole.
+/// Uploads and downloads by eight clients at a time, all complete.
 fn exchanges(service: &Service, address: SocketAddr) {
     thread::scope(|scope| {
         for number in 0..8 {
@@ -86,7 +88,7 @@ fn exchanges(service: &Service, address: SocketAddr) {
     wait_until("all have left", || service.counts().of("parked") == 0);
 }
 
-/// From one moment to the next nothing comes through any more, neither there nor back: each phase has its deadline.
+/// From one moment on, no segment passes in either direction: each phase has its deadline.
 #[test]
 #[ignore = "takes some seconds, iproute2 and iptables; .ci/run has all"]
 fn a_network_that_is_cut_is_noticed_in_every_phase_and_gives_everything_back() {
@@ -143,7 +145,8 @@ fn a_network_that_is_cut_is_noticed_in_every_phase_and_gives_everything_back() {
     assert_eq!(cut, 0);
 }
 
-/// What goes to 10.9.0.2 comes back as if from there: late, out of order, twice or not at all.
+/// A tunnel that returns segments for 10.9.0.2 as if from there: late, out of order, twice or not
+/// at all.
 struct Mirror {
     child: Child,
     told: BufReader<ChildStdout>,
@@ -158,7 +161,8 @@ impl Mirror {
         mirror
     }
 
-    /// Ends it; gives how many segments with content it has lost, doubled, and handed on behind later ones of the same connection.
+    /// Stops the tunnel. Returns the numbers of segments with content that were lost, doubled, and
+    /// overtaken.
     fn stop(mut self) -> [(&'static str, u64); 3] {
         drop(self.child.stdin.take());
         let line = self.line();
@@ -180,7 +184,7 @@ impl Drop for Mirror {
     }
 }
 
-/// Source and destination change places, which leaves every checksum as it is.
+/// A script that exchanges source and destination, which keeps every checksum valid.
 const MIRROR: &str = r#"
 import fcntl, heapq, os, random, select, struct, subprocess, sys, time
 

@@ -1,4 +1,4 @@
-//! What systemd is told of a service.
+//! Notifications of a service to systemd.
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -33,7 +33,7 @@ fn listen() -> UnixDatagram {
     socket
 }
 
-/// `$$` is the shell's number, and the program's that it becomes.
+/// `$$` is the number of the shell, and of the program that replaces the shell.
 const SCRIPT: &str = "NOTIFY_SOCKET=@drupe-it-$$ exec \"$0\" \"$@\"";
 
 #[test]
@@ -66,7 +66,7 @@ fn service_notifies_ready_reload_and_stop() {
     socket.recv(&mut [0; 9]).unwrap_err();
 }
 
-/// It is the service, whatever else starts and ends with it.
+/// A bus with `quickstart` is the service, with all its other listeners.
 #[test]
 fn service_on_a_bus_sends_the_same_notifications() {
     if !is_alone_after(SCRIPT, "notify::service_on_a_bus_sends_the_same_notifications") {
@@ -94,7 +94,7 @@ fn service_on_a_bus_sends_the_same_notifications() {
     socket.recv(&mut [0; 9]).unwrap_err();
 }
 
-/// And starts anew without a word until it has started.
+/// A later start sends no notification before the start is complete.
 #[test]
 fn failed_start_is_not_notified() {
     if !is_alone_after(SCRIPT, "notify::failed_start_is_not_notified") {
@@ -132,7 +132,7 @@ fn server_beside_other_parts_sends_no_notification() {
     socket.recv(&mut [0; 9]).unwrap_err();
 }
 
-/// Nobody who listens there is no reason not to serve.
+/// A missing manager does not prevent serving.
 #[test]
 fn missing_service_manager_does_not_matter() {
     if !is_alone_after(SCRIPT, "notify::missing_service_manager_does_not_matter") {
@@ -148,7 +148,7 @@ fn missing_service_manager_does_not_matter() {
     stopper.join().unwrap();
 }
 
-/// Whoever sent SIGHUP waits for that, also where there are only certificates to load.
+/// The sender of SIGHUP waits for the notification, also if there are only certificates to reload.
 #[cfg(all(feature = "signals", any(feature = "tls", feature = "tls-aws-lc")))]
 #[test]
 fn hangup_that_only_reloads_certificates_is_notified() {

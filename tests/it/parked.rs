@@ -1,4 +1,4 @@
-//! Clients that are slow to send their content or to take their answer: they cost no thread.
+//! Clients that are slow to send content or to read their answer: they hold no thread.
 
 use std::fs::File;
 use std::io::Write;
@@ -360,7 +360,8 @@ fn a_stop_cuts_slow_clients_when_its_time_is_over() {
 
 // ---- who holds a worker gives way ----
 
-/// Content or an answer that holds a worker, whose client does nothing. No content is received before the handler runs.
+/// Content or an answer that holds a worker while the client does nothing. No content is received
+/// before the handler runs.
 const HOLDS: [&str; 3] = [
     "POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n",
     "POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n",

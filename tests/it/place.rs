@@ -1,4 +1,4 @@
-//! A directory of one's own for sockets, and programs that connect to them, as others if need be.
+//! A temporary directory for sockets, and programs that connect to them, as another user if needed.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use drupe::{Handler, Server};
 
-/// A new directory that everybody may look into; gone with the test.
+/// A new directory, readable by all users, removed at the end of the test.
 pub(crate) struct Place(PathBuf);
 
 impl Place {
@@ -33,7 +33,7 @@ impl Place {
         self.0.join(name)
     }
 
-    /// Writes a file so that whoever reads it meanwhile finds the old or the new one.
+    /// Writes a file atomically: a reader sees the old or the new one.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let (path, new) = (self.path(name), self.path(&format!("{name}.new")));
         fs::write(&new, content).unwrap();
@@ -41,7 +41,7 @@ impl Place {
         path
     }
 
-    /// Where most of them listen.
+    /// The usual path of a socket.
     pub(crate) fn socket(&self) -> PathBuf {
         self.path("s")
     }
@@ -67,7 +67,7 @@ impl Drop for Place {
     }
 }
 
-/// Whether other users can be played. If not, it says that `what` is not tested.
+/// True if the test can act as other users. Otherwise prints that `what` is not tested.
 pub(crate) fn is_root(what: &str) -> bool {
     let is_root = run("id", &["-u"]).trim() == "0";
     if !is_root {
@@ -76,15 +76,15 @@ pub(crate) fn is_root(what: &str) -> bool {
     is_root
 }
 
-/// Says what is left out, and why, even where the output of a test that passes is not shown.
+/// Prints a skipped check with its reason, even if the output of a passing test is hidden.
 pub(crate) fn say(what: &str) {
     std::io::stderr().write_all(format!("not tested: {what}\n").as_bytes()).unwrap();
 }
 
-/// What a program prints, if it succeeds.
+/// Returns the output of a program, which must succeed.
 ///
 /// # Panics
-/// If there is no such program: these tests are not to be passed by leaving them out.
+/// If the program is missing: a missing program must fail the test.
 pub(crate) fn run(program: &str, arguments: &[&str]) -> String {
     let output = output(program, arguments);
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -96,12 +96,13 @@ pub(crate) fn output(program: &str, arguments: &[&str]) -> Output {
     output.unwrap_or_else(|error| panic!("these tests need {program} on the PATH: {error}"))
 }
 
-/// What curl is answered for `target` over `socket`, with the status behind it; `cannot connect` if it cannot.
+/// Returns the answer to curl for `target` over `socket`, followed by the status; `cannot connect`
+/// if curl cannot.
 pub(crate) fn curl(socket: &Path, target: &str) -> String {
     curl_by(&[], socket, target)
 }
 
-/// As [`curl`], run by the user and the group with these numbers and nobody else's.
+/// As [`curl`], run by the user and the group with these numbers, without other groups.
 pub(crate) fn curl_as(user: u32, group: u32, socket: &Path, target: &str) -> String {
     let (user, group) = (user.to_string(), group.to_string());
     curl_by(&["setpriv", "--reuid", &user, "--regid", &group, "--clear-groups"], socket, target)

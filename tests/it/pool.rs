@@ -1,4 +1,5 @@
-//! Who is served when others are silent, block, are too many, or panic.
+//! The pool: requests are served beside clients that are silent or too many, and beside handlers
+//! that block or panic.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,7 +13,7 @@ use drupe::{Body, Request};
 use crate::client::{Client, PATIENCE, get, wait_until};
 use crate::door::Door;
 
-/// `/block` waits at the door; anything else is answered with its target.
+/// `/block` waits at the door; the answer to any other request is its target.
 fn at(door: &Door) -> impl Fn(&mut Request) -> String + Send + Sync + 'static {
     let door = door.clone();
     move |request| {

@@ -1,4 +1,4 @@
-//! Tests that look at the whole process: each runs again alone in one of its own.
+//! Tests of a whole process: each runs again, alone in a process of its own.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use crate::client::wait_until;
 use crate::figures::Figures;
 use crate::place::Place;
 
-/// Runs the test of this name again, alone in a process of its own; true in there.
+/// Runs the test of this name again, alone in a new process. Returns true in the new process.
 pub(crate) fn is_alone(name: &str) -> bool {
     if std::env::var_os(ALONE).is_some() {
         return true;
@@ -70,14 +70,14 @@ pub(crate) fn assert_nothing_left(before: usize, when: &str) {
     assert_eq!(descriptors(), before, "{when}");
 }
 
-/// Whether the program says this itself. Where lines are counted that run (`.ci/coverage`), what counts them may lack rights or a
-/// descriptor for its file.
+/// True unless the message comes from the coverage runtime (`.ci/coverage`), which may lack rights
+/// or a descriptor for its file.
 #[cfg(feature = "cli")]
 pub(crate) fn is_of_the_program(line: &str) -> bool {
     !line.starts_with("LLVM Profile Error")
 }
 
-/// How many descriptors a process may be given here.
+/// The largest number of descriptors allowed to a process here.
 pub(crate) fn most_descriptors() -> u32 {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();

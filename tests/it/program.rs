@@ -1,4 +1,4 @@
-//! The program itself: what it makes of flags, the environment and files, and what it says and logs.
+//! The program `drupe`: flags, the environment, files, output and logs.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -18,14 +18,14 @@ use crate::client::{Client, get, wait_until};
 use crate::place::Place;
 use crate::readme;
 
-/// How it ended and what it said.
+/// The exit status and the output.
 struct Ended {
     code: Option<i32>,
     output: String,
     errors: String,
 }
 
-/// The program without anything in the environment that it would take for its own; where coverage is measured, its own counts.
+/// The program, without `DRUPE_*` variables; under coverage, with a file for its own counts.
 pub(crate) fn drupe() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_drupe"));
     let measured = std::env::vars_os().filter(|(name, _)| name == "LLVM_PROFILE_FILE");
@@ -43,7 +43,7 @@ fn check<S: AsRef<OsStr>>(arguments: &[S]) -> Ended {
     run(drupe().arg("check").args(arguments))
 }
 
-/// Value and origin of each setting that `drupe check` prints, as it prints them, under `table.name`.
+/// The value and origin of each setting in the output of `drupe check`, under `table.name`.
 fn printed(ended: &Ended) -> BTreeMap<String, (String, String)> {
     assert_eq!((ended.code, ended.errors.as_str()), (Some(0), ""));
     let mut settings = BTreeMap::new();
@@ -59,7 +59,7 @@ fn printed(ended: &Ended) -> BTreeMap<String, (String, String)> {
     settings
 }
 
-/// A value that is good, and how a file has it: other than the default, and possible by itself.
+/// A valid value other than the default, and its form in a file.
 fn good(row: &Row) -> (String, String) {
     let quoted = |text: &str| (text.to_owned(), format!("{text:?}"));
     let bare = |text: &str| (text.to_owned(), text.to_owned());
@@ -97,7 +97,7 @@ fn certificate(name: &str) -> String {
     readme::home().join("tests/data/tls").join(name).to_str().unwrap().to_owned()
 }
 
-/// A value that is refused, and how a file has it.
+/// An invalid value, and its form in a file.
 fn bad(row: &Row) -> (String, String) {
     let both = |text: &str| (text.to_owned(), text.to_owned());
     match (row.name(), row.unit()) {
@@ -234,7 +234,8 @@ fn a_certificate_that_cannot_be_read_is_refused_by_check() {
     }
 }
 
-/// What is only found out at the start, or by asking the system: named with its line, by `check` too unless that would have to open it.
+/// Errors found only at the start, or by asking the system: named with their line, also by `check`
+/// unless `check` would have to open a file for writing.
 #[test]
 fn missing_users_and_files_are_refused_by_file_and_line() {
     let place = Place::new();
@@ -376,7 +377,7 @@ fn non_utf8_values_are_hidden_as_possible_passwords() {
     }
 }
 
-/// Each line of it is a comment.
+/// Each line is a comment.
 #[test]
 fn file_without_values_is_accepted() {
     let place = Place::new();
@@ -404,7 +405,7 @@ fn output_of_check_is_an_equivalent_file() {
     );
 }
 
-/// The README's table of what the program has beside the server's settings is what it has.
+/// The guide's table of the program's own settings is complete.
 #[test]
 fn settings_of_the_program_match_the_guide() {
     let known: BTreeMap<String, String> = printed(&check::<&str>(&[]))
@@ -442,7 +443,7 @@ fn help_lists_every_setting_under_its_group() {
 pub(crate) struct Program {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// What it has said since it began to serve.
+    /// The output since the program began to serve.
     said: Arc<Mutex<Vec<String>>>,
     reader: Option<JoinHandle<()>>,
 }
@@ -452,7 +453,7 @@ impl Program {
         Self::start_as_it_is(command.args(["--socket-port", "0"]))
     }
 
-    /// As [`start`](Self::start), where it is said already at what port of TCP it listens.
+    /// As [`start`](Self::start), for a program that prints its TCP port already.
     pub(crate) fn start_as_it_is(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
@@ -476,7 +477,7 @@ impl Program {
         self.said.lock().unwrap().clone()
     }
 
-    /// Waits until each of its threads stands still.
+    /// Waits until each thread of the program is stopped.
     pub(crate) fn wait_until_stopped(&self) {
         let tasks = format!("/proc/{}/task", self.child.id());
         let state = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
@@ -486,13 +487,13 @@ impl Program {
         });
     }
 
-    /// Ends it as an operator would, and gives all that it has said.
+    /// Ends the program by SIGTERM. Returns the output.
     pub(crate) fn end(self) -> Vec<String> {
         self.signal("TERM");
         self.end_of()
     }
 
-    /// Waits for the end it was asked for, and gives all that it has said.
+    /// Waits for the end of the program. Returns the output.
     fn end_of(mut self) -> Vec<String> {
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
         self.reader.take().unwrap().join().unwrap();
@@ -824,9 +825,11 @@ fn statistics_are_served_at_the_set_path_to_allowed_clients() {
     }
 }
 
-/// Asks until it is told to leave, by one connection or by many; says how many answers there were, or what went wrong.
+/// Sends requests until told to leave, over one connection or over many. Returns the number of
+/// answers, or the error.
 ///
-/// Once the program `ends` a client may find nobody, or its connection ended before the first byte of an answer: never in the middle of one.
+/// Once the program `ends`, a connect may fail, or a connection may end before the first byte of an
+/// answer, but never within one.
 fn ask_on(address: SocketAddr, is_kept: bool, answered: &AtomicUsize, ends: &AtomicBool) -> Result<(), String> {
     let mut kept: Option<Client> = None;
     loop {
@@ -861,7 +864,7 @@ fn ask_on(address: SocketAddr, is_kept: bool, answered: &AtomicUsize, ends: &Ato
     }
 }
 
-/// What is said where a connection has ended before the first byte of an answer.
+/// The error for a connection that ended before the first byte of an answer.
 const NOTHING: &str = "in the line \"\"";
 
 #[test]

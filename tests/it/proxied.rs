@@ -11,7 +11,7 @@ use drupe::{Peer, Request, RequestExt, Settings};
 use crate::client::{Client, get, wait_until};
 use crate::place::Place;
 
-/// What a handler sees of who has asked: `peer|proxy|local|client|scheme|host`.
+/// Answers `peer|proxy|local|client|scheme|host`, as seen by the handler.
 fn seen(request: &mut Request) -> String {
     let connection = request.connection();
     let shown = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
@@ -55,7 +55,8 @@ const INET: &[u8] = &[192, 0, 2, 1, 192, 0, 2, 9, 0xdc, 0x04, 0x01, 0xbb];
 /// The extension that says that the client came over TLS.
 const TLS: &[u8] = &[0x20, 0, 5, 1, 0, 0, 0, 0];
 
-/// Sound headers, and what a handler then sees: `P` is the address of whoever has sent the header, `S` that of the server.
+/// Valid headers, and the addresses seen by the handler: `P` is the address of the sender, `S` that
+/// of the server.
 fn sound() -> Vec<(Vec<u8>, &'static str)> {
     let six = [[0x20; 16], [0xfe; 16]].concat().into_iter().chain([0, 1, 0, 80]).collect::<Vec<u8>>();
     let itself = "P|-|S|127.0.0.1|http|a";
@@ -129,7 +130,7 @@ fn client_is_the_one_announced_by_the_header() {
     assert_eq!(refused(&server), 0);
 }
 
-/// Whoever is announced, it is not the proxy: what the kernel says of that one must not pass for its client's.
+/// The announced client is not the proxy: credentials of the proxy must not pass for the client's.
 #[test]
 fn credentials_of_a_proxy_are_not_given_to_its_clients() {
     let place = Place::new();
@@ -300,7 +301,7 @@ fn with(fields: &str) -> String {
     format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n")
 }
 
-/// `client|scheme|host` as the handler sees it.
+/// Returns `client|scheme|host` as seen by the handler.
 fn asked(client: &mut Client, fields: &str) -> String {
     client.send(with(fields));
     let answer = client.answer();

@@ -1,4 +1,4 @@
-//! The README and the tables of the guide, held against the code.
+//! The README and the tables of the guide, compared with the code.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,8 @@ fn readme_is_short_and_has_the_two_commands() {
     assert_eq!(commands, ["cargo run --release --features full -- .", "cargo test --features full"]);
 }
 
-/// Every setting that text can express stands in the table, in the order of `Settings::table`, with its default and its unit.
+/// Every setting with a text form is in the table, in the order of `Settings::table`, with default
+/// and unit.
 #[test]
 fn table_of_settings_matches_the_code() {
     let written: Vec<[String; 3]> = rows(&reference(), "## Settings", 4)

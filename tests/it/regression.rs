@@ -1,4 +1,4 @@
-//! Defects that were found once: each with what a user saw.
+//! Fixed defects, each with its effect for a user.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -10,11 +10,11 @@ use drupe::{Request, Response};
 
 use crate::client::{Client, PATIENCE, get, wait_until};
 
-/// A time limit that must not be what ends a wait.
+/// A time limit that must not end a wait.
 const LONG: Duration = Duration::from_secs(600);
 
-/// The end of a client that was reported together with its last bytes was never noticed: the connection stayed parked until its
-/// deadline, 75 s after an answer.
+/// The end of a client, reported together with its last bytes, went unnoticed: the connection
+/// stayed parked until its deadline, 75 s after an answer.
 #[test]
 fn connection_that_ends_with_its_last_bytes_is_closed_at_once() {
     let server = TestServer::with(
@@ -68,8 +68,9 @@ fn a_pool_never_shrinks_below_its_size() {
     }
 }
 
-/// With as many workers as there may be, all but one in handlers that block, and that one waiting at the poller: what was queued in that
-/// moment for one who then blocked lay there until somebody else sent something.
+/// All workers but one were in blocking handlers, and that one waited at the poller. A request
+/// queued at that moment for a worker that then blocked stayed queued until another client sent
+/// bytes.
 #[test]
 fn connection_queued_for_a_blocked_worker_is_served_by_the_reactor() {
     for _ in 0..20 {
@@ -96,7 +97,8 @@ fn connection_queued_for_a_blocked_worker_is_served_by_the_reactor() {
     }
 }
 
-/// A server that closes first while more requests lie unread in its socket reset the connection, and with it the answer.
+/// A server that closed first, with more requests unread in its socket, reset the connection and
+/// destroyed the answer.
 #[test]
 fn an_answer_that_closes_survives_requests_that_are_already_on_their_way() {
     let (release, held) = mpsc::channel::<()>();
@@ -122,7 +124,8 @@ fn an_answer_that_closes_survives_requests_that_are_already_on_their_way() {
     assert_eq!(server.server().statistics().panics, 0);
 }
 
-/// A connection over `max_connections` could slip into the queue before it was turned away, and stay.
+/// A connection over `max_connections` could slip into the queue before being turned away, and
+/// stay.
 #[test]
 fn connections_above_the_limit_are_never_admitted() {
     let server = TestServer::with(|_: &mut Request| "fine", |settings| settings.max_connections = Some(5));
@@ -154,7 +157,7 @@ fn connections_above_the_limit_are_never_admitted() {
     within[1].assert_in_step("/", "fine");
 }
 
-/// With a full pipe of idle connections, the one that has been idle for longest goes.
+/// In a full pool of idle connections, the connection idle for longest is closed.
 #[test]
 fn idle_connections_above_the_limit_close_the_longest_idle() {
     let server = TestServer::with(|_: &mut Request| "fine", |settings| settings.keep_alive_conn_limit = Some(2));
@@ -169,7 +172,7 @@ fn idle_connections_above_the_limit_close_the_longest_idle() {
     clients[2].assert_in_step("/", "fine");
 }
 
-/// A restart was for a moment a stop to those who block until the end.
+/// A restart briefly looked like a stop to threads blocked until the end.
 #[test]
 fn restart_does_not_end_block() {
     let mut server = drupe::Server::new(|_: &mut Request| "fine");
@@ -205,7 +208,8 @@ fn a_broken_stream_without_framing_ends_in_a_reset() {
     }
 }
 
-/// What a handler leaves in a request's extensions is dropped by the server: its panic cost a worker its memory.
+/// Values of a handler in a request's extensions are dropped by the server: a panic in drop cost a
+/// worker its memory.
 #[test]
 fn body_that_panics_in_drop_costs_its_connection_only() {
     #[derive(Clone)]
@@ -233,7 +237,8 @@ fn body_that_panics_in_drop_costs_its_connection_only() {
     assert_eq!(server.server().statistics().panics, 5);
 }
 
-/// A response that is not sent, because the content was at fault, is dropped; its panic reached the worker and lost the answer.
+/// A response that is not sent, because the content was malformed, is dropped; a panic in drop
+/// reached the worker and lost the answer.
 #[test]
 fn a_response_that_panics_as_it_is_dropped_unsent_costs_no_answer() {
     struct Bomb;
@@ -267,9 +272,9 @@ fn a_response_that_panics_as_it_is_dropped_unsent_costs_no_answer() {
     assert_eq!(server.server().statistics().panics, 5);
 }
 
-/// A client that had sent its content with the head, and said `Expect: 100-continue` all the same, was told to go on by a handler that gave
-/// that content back; the line came before the answers to the requests before it, which were only gathered yet. And a handler that
-/// left such content unread cost the connection.
+/// A client sent its content with the head, and `Expect: 100-continue` as well. A handler that
+/// returned the content made the server send `100 Continue`, before the gathered answers to earlier
+/// requests. A handler that left such content unread cost the connection.
 #[test]
 fn client_that_has_sent_all_content_gets_no_100_continue() {
     let handler = |request: &mut Request| match request.uri().path() {

@@ -1,4 +1,5 @@
-//! A restart from outside: nobody is refused, nobody waiting is dropped, and what changes is changed.
+//! A restart from outside: no client is refused, no waiting client is dropped, and changed settings
+//! apply.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -20,7 +21,7 @@ fn server() -> Server {
     server
 }
 
-/// One request over a connection of its own, to the letter.
+/// Sends one request over a connection of its own, and checks the answer byte by byte.
 fn ask(address: SocketAddr) -> Result<(), String> {
     let told = |what: &'static str| move |error: std::io::Error| format!("{what}: {error} ({:?})", error.kind());
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(told("connect"))?;
@@ -32,10 +33,10 @@ fn ask(address: SocketAddr) -> Result<(), String> {
     if answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("hello") { Ok(()) } else { Err(format!("{answer:?}")) }
 }
 
-/// Has clients connect all the time while `restart` is done again and again; says how many were answered.
+/// Connects clients all the time while `restart` runs repeatedly. Returns the number of answers.
 ///
 /// # Panics
-/// If one of them was not.
+/// If a client got no answer.
 fn storm(address: SocketAddr, restarts: usize, restart: impl Fn()) -> usize {
     let (is_over, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {

@@ -1,7 +1,8 @@
-//! The scheduler from outside: handlers in parallel, input and output beside handlers that block, stops, order and fairness.
+//! The scheduler from outside: handlers in parallel, input and output beside handlers that block,
+//! stops, order and fairness.
 //!
-//! A request asks its handler to block, to sleep or to panic by a field and not by its path, so that a route can be short for hundreds
-//! of requests and then block.
+//! A request asks its handler to block, to sleep or to panic by a field, not by its path. So one
+//! route can be short for hundreds of requests and then block.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -22,7 +23,7 @@ mod parallel;
 mod quiet;
 mod stopping;
 
-/// The handler of these tests, and the counts of its calls.
+/// The handler of these tests, with counts of its calls.
 #[derive(Clone, Default)]
 struct Site {
     door: Door,
@@ -33,9 +34,11 @@ struct Site {
 }
 
 impl Site {
-    /// Serves the site with `workers` threads, up to `most`, and what `change` makes of the other settings.
+    /// Serves the site with `workers` threads, up to `most`, and with other settings changed by
+    /// `change`.
     ///
-    /// A request may wait in the queue for longer than a test may take, unless `change` says otherwise.
+    /// A request may wait in the queue for longer than a test takes, unless `change` sets another
+    /// limit.
     fn serve(&self, workers: usize, most: usize, change: impl FnOnce(&mut Settings)) -> TestServer {
         let site = self.clone();
         TestServer::with(
@@ -64,7 +67,7 @@ impl Site {
         }
     }
 
-    /// Connects `count` clients and waits until the handlers of all of them wait at the door.
+    /// Connects `count` clients and waits until all their handlers wait at the door.
     fn block(&self, server: &TestServer, count: usize) -> Vec<Client> {
         let mut clients: Vec<Client> = (0..count).map(|_| Client::connect(server.address())).collect();
         clients.iter_mut().for_each(|client| client.send(task("/blocked", "wait")));
@@ -73,7 +76,7 @@ impl Site {
     }
 }
 
-/// A call of the handler, for as long as it runs, a panic included.
+/// A call of the handler, from begin to end, including a panic.
 struct Call<'a>(&'a Site);
 
 impl<'a> Call<'a> {
@@ -90,12 +93,13 @@ impl Drop for Call<'_> {
     }
 }
 
-/// A request whose handler has a task: `wait` at the door, `panic`, or sleep for so many microseconds.
+/// A request with a task for the handler: `wait` at the door, `panic`, or sleep for so many
+/// microseconds.
 fn task(target: &str, task: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: a\r\nTask: {task}\r\n\r\n")
 }
 
-/// Asks for `target` until any measurement of its handler says that the handler is short.
+/// Requests `target` until the handler counts as short.
 fn make_known_as_fast(client: &mut Client, target: &str) {
     (0..200).for_each(|_| client.assert_in_step(target, target));
 }

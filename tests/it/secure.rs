@@ -1,6 +1,6 @@
 //! A client over TLS, and certificates made for a test.
 //!
-//! The client's side is rustls as well; what other implementations make of the server is in `tls_outside`.
+//! The client uses rustls, like the server; `tls_outside` has other implementations.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -21,7 +21,7 @@ pub(crate) struct Authority {
     pub(crate) pem: String,
 }
 
-/// A certificate and its key, in PEM.
+/// A certificate with its key, in PEM.
 #[derive(Clone)]
 pub(crate) struct Made {
     pub(crate) pem: String,
@@ -50,7 +50,8 @@ impl Authority {
         (params, KeyPair::generate().unwrap())
     }
 
-    /// A certificate for these hosts whose subject is `CN=` the last of them; good for a year.
+    /// Issues a certificate for these hosts, with the subject `CN=` and the last host, valid for a
+    /// year.
     pub(crate) fn issue(&self, hosts: &[&str]) -> Made {
         self.issue_until(365, hosts)
     }
@@ -81,7 +82,7 @@ impl Made {
         SslContext::from_pem(self.pem.as_str(), self.key.as_str())
     }
 
-    /// Certificate and key, as one file may have them.
+    /// Certificate and key in one text.
     pub(crate) fn both(&self) -> String {
         format!("{}{}", self.pem, self.key)
     }
@@ -92,7 +93,7 @@ pub(crate) static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::n
 
 static MADE: LazyLock<Made> = LazyLock::new(|| AUTHORITY.issue(&["localhost", "127.0.0.1"]));
 
-/// A certificate for this machine, and its key.
+/// A certificate and key for this machine.
 pub(crate) fn context() -> SslContext {
     MADE.context()
 }
@@ -149,7 +150,8 @@ pub(crate) fn connect_raw(address: SocketAddr) -> TcpStream {
     socket
 }
 
-/// Shakes hands over `socket`, to the end: a client of TLS 1.3 that stops where it may would not hear that it is refused.
+/// Runs the handshake over `socket` to the end: a TLS 1.3 client that stops early would miss a
+/// refusal.
 ///
 /// # Errors
 /// The handshake fails.

@@ -1,8 +1,9 @@
-//! Every attribute of CherryPy's server adapter, under its name: where it is shown to work, and where its bad values are refused.
+//! Every attribute of CherryPy's server adapter by name, with the tests of its effect and of its
+//! invalid values.
 //!
-//! That each can be written in a file, a variable and a flag, and is refused by name in each of them, is shown for all settings by
-//! `every_setting_is_taken_from_a_file_from_the_environment_and_from_a_flag` and `every_bad_value_is_refused_by_name_from_any_source`
-//! (`tests/it/program.rs`); what stands here is what comes of it.
+//! Two tests of `tests/it/program.rs` cover all settings:
+//! `every_setting_is_taken_from_a_file_from_the_environment_and_from_a_flag` and
+//! `every_bad_value_is_refused_by_name_from_any_source`. The tests here cover the effects.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +16,8 @@ use drupe::testing::TestServer;
 use crate::client::Client;
 use crate::readme::home;
 
-/// Attribute; tests that show what it does; tests that refuse what it cannot be. Each is a function, after the file it stands in.
+/// Attribute; tests of its effect; tests of its invalid values. Each test is a function behind its
+/// file.
 const ATTRIBUTES: &[(&str, &[&str], &[&str])] = &[
     (
         "socket_host",
@@ -172,7 +174,7 @@ const ATTRIBUTES: &[(&str, &[&str], &[&str])] = &[
     ("start", &["instance: several_servers_share_a_bus_and_a_failure_of_one_ends_the_bus"], NONE),
 ];
 
-/// It gives a value, and is given none.
+/// No invalid values exist.
 const NONE: &[&str] = &[];
 const REFUSED: &[&str] = &["lifecycle: every_setting_that_cannot_be_used_is_refused_by_name"];
 
@@ -194,7 +196,7 @@ fn each_attribute_has_its_tests() {
     }
 }
 
-/// Whether the file called `file` has a test called `function`.
+/// True if the file called `file` has a test called `function`.
 fn is_test(file: &str, function: &str) -> bool {
     let below = file.replacen("net/tls/", "net/tls/tests/", 1);
     let places = [format!("tests/it/{file}.rs"), format!("src/{file}/tests.rs"), format!("src/{below}.rs")];
@@ -230,7 +232,7 @@ mod program {
     use crate::place::Place;
     use crate::program::{Program, drupe};
 
-    /// The program with these settings, written in a file, in variables, as flags; told which of them it is.
+    /// Runs `check` with the program under these settings: from a file, from variables, from flags.
     fn each_way(place: &Place, settings: &[(&str, &str)], check: impl Fn(&str, &mut Command)) {
         let file = place.path("settings.toml");
         let quoted = |value: &str| if value.parse::<u32>().is_ok() { value.to_owned() } else { format!("{value:?}") };

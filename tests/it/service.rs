@@ -1,6 +1,7 @@
-//! A server in a process of its own, so that its figures are its own: this very program, run again for one test that serves.
+//! A server in a process of its own, so that the figures are those of the server: this program, run
+//! again for one test that serves.
 //!
-//! It is asked and stopped over its standard input, whatever its sockets are busy with.
+//! The test asks and stops the server over standard input, which works while the sockets are busy.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -20,10 +21,10 @@ use crate::client::PATIENCE;
 use crate::door::Door;
 use crate::figures::Figures;
 
-/// A server that runs elsewhere; dropping it ends it.
+/// A server in another process; dropping the value ends the process.
 pub(crate) struct Service {
     child: Child,
-    /// Where it is asked, and answers. Closing it ends the process, also if the test does not live to do so.
+    /// The channel to the server. Closing it ends the process, also if the test panics.
     talk: Mutex<Option<(ChildStdin, mpsc::Receiver<String>)>>,
     logged: Arc<Mutex<Vec<String>>>,
     reader: Option<JoinHandle<()>>,
@@ -51,7 +52,7 @@ impl Service {
     /// As [`start`](Self::start), with every system call written to `file`.
     ///
     /// # Panics
-    /// If there is no strace: these tests are not to be passed by leaving them out.
+    /// If there is no strace: a missing program must fail the test.
     pub(crate) fn start_traced(file: &Path, settings: &str) -> Self {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-qq", "-o"]).arg(file).arg(std::env::current_exe().unwrap());
@@ -89,24 +90,25 @@ impl Service {
         self.address
     }
 
-    /// What the system says of it.
+    /// The figures of the process.
     pub(crate) fn figures(&self) -> Figures {
         Figures::of(self.child.id())
     }
 
-    /// What it has logged as a warning or worse.
+    /// The warnings and errors logged by the server.
     pub(crate) fn logged(&self) -> Vec<String> {
         self.logged.lock().unwrap().clone()
     }
 
-    /// What it says of itself at this moment.
+    /// The current counts of the server.
     pub(crate) fn counts(&self) -> Counts {
         let line = self.ask("statistics");
         let pairs = line.split(' ').map(|pair| pair.split_once('=').unwrap());
         Counts(pairs.map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect())
     }
 
-    /// Stops the server: how many finished, how many were cut, how many milliseconds it took.
+    /// Stops the server. Returns the numbers of finished and of cut requests, and the milliseconds
+    /// taken.
     pub(crate) fn stop(&self) -> [u64; 3] {
         let line = self.ask("stop");
         let numbers: Vec<u64> = line.split(' ').map(|number| number.parse().unwrap()).collect();
@@ -140,7 +142,7 @@ impl Drop for Service {
     }
 }
 
-/// The statistics of a server by their names.
+/// The statistics of a server, by name.
 #[derive(Clone, Debug)]
 pub(crate) struct Counts(HashMap<String, u64>);
 
@@ -152,7 +154,7 @@ impl Counts {
 
 // ---- the other side ----
 
-/// The server of the other side; by itself it does nothing.
+/// The server in the child process; does nothing by itself.
 #[test]
 fn serve() {
     let Ok(settings) = std::env::var(SETTINGS) else { return };
@@ -254,7 +256,7 @@ fn echo(stream: &mut Upgraded) -> std::io::Result<()> {
     }
 }
 
-/// What `/fill` has taken.
+/// Files opened by `/fill`.
 static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
 
 fn counts(server: &Server) -> String {
@@ -284,14 +286,14 @@ fn counts(server: &Server) -> String {
     counts.map(|(name, count)| format!("{name}={count}")).join(" ")
 }
 
-/// Writes a line of its own, whatever the harness has begun to say.
+/// Writes a line of its own, even if the test harness has begun a line.
 fn tell(kind: &str, text: &str) {
     let mut output = std::io::stdout().lock();
     write!(output, "\n{MARK}{kind} {text}\n").unwrap();
     output.flush().unwrap();
 }
 
-/// Passes on what is logged.
+/// A logger that passes records on to the test.
 struct Told;
 
 impl Log for Told {
@@ -306,16 +308,16 @@ impl Log for Told {
     fn flush(&self) {}
 }
 
-/// What `/cached` sends, made by the first request.
+/// The answer of `/cached`, made by the first request.
 static CACHED: OnceLock<Bytes> = OnceLock::new();
 
-/// What `/hold` waits at.
+/// The door of `/hold`.
 static HELD: LazyLock<Mutex<Door>> = LazyLock::new(Mutex::default);
 
-/// What `/file` shows: all there is.
+/// The files of `/file`: the whole file system.
 static FILES: LazyLock<Files> = LazyLock::new(|| Files::new("/").unwrap().prefix("/file").dotfiles(true));
 
-/// What `/large` answers with: more than all buffers on the way hold, and there once only.
+/// The answer of `/large`: larger than all buffers on the way, and in memory once only.
 static LARGE: LazyLock<&'static [u8]> = LazyLock::new(|| Box::leak(vec![b'x'; LARGE_LENGTH].into_boxed_slice()));
 
 pub(crate) const LARGE_LENGTH: usize = 16 << 20;

@@ -1,4 +1,4 @@
-//! Signals, and the stop that is cut short.
+//! Signals, and a stop that is cut short.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::client::{Client, PATIENCE, get, wait_until};
 use crate::figures::Figures;
 use crate::process::is_alone;
 
-/// A server whose handler waits until `release` says so; `shutdown_timeout` far away.
+/// A server whose handler waits for `release`, with a long `shutdown_timeout`.
 fn held() -> (Server, mpsc::Sender<()>) {
     let (release, held) = mpsc::channel::<()>();
     let held = Mutex::new(held);
@@ -31,7 +31,8 @@ fn signal(name: &str) {
     assert!(Command::new("kill").args(["-s", name, &me]).status().unwrap().success());
 }
 
-/// Who is told that it serves may end it, and hang it up: neither is to kill it.
+/// A process that reacts to the serving message may send SIGTERM or SIGHUP at once; neither may
+/// kill the server.
 #[test]
 fn signals_at_the_serving_message_end_quickstart_cleanly() {
     if !is_alone("signals::signals_at_the_serving_message_end_quickstart_cleanly") {
@@ -56,7 +57,7 @@ fn signals_at_the_serving_message_end_quickstart_cleanly() {
     server.start().unwrap_err();
 }
 
-/// Ends the process as soon as a server says that it serves.
+/// A logger that sends the signals at the serving message.
 struct AtOnce;
 
 impl log::Log for AtOnce {
@@ -77,7 +78,7 @@ impl log::Log for AtOnce {
     fn flush(&self) {}
 }
 
-/// A client whose request is being handled.
+/// Connects a client whose request is in its handler.
 fn client_of(server: &Server) -> Client {
     server.wait().unwrap();
     let mut client = Client::connect(server.bound_addr().unwrap());
@@ -174,7 +175,7 @@ fn hangup_without_anything_to_reload_is_not_caught() {
     assert_eq!(end_of("signals::serve_and_be_hung_up"), Some(1));
 }
 
-/// The other end of the test above; by itself it does nothing.
+/// The child process of the test above; does nothing by itself.
 #[test]
 fn serve_and_be_hung_up() {
     if std::env::var_os(KILLED).is_none() {
@@ -250,7 +251,7 @@ fn signal_after_quickstart_ends_the_process() {
     assert_eq!(end_of("signals::serve_once_and_then_be_killed"), Some(15));
 }
 
-/// The other end of the test above; by itself it does nothing.
+/// The child process of the test above; does nothing by itself.
 #[test]
 fn serve_once_and_then_be_killed() {
     if std::env::var_os(KILLED).is_none() {
@@ -285,7 +286,7 @@ fn waiting_stop_can_be_cut_short() {
     assert!(client.over().is_empty());
 }
 
-/// A bus that obeys signals, with a held server on it.
+/// A bus that obeys signals, with a held server.
 fn held_on_bus() -> (Bus, SignalHandler, Server, mpsc::Sender<()>) {
     let (server, release) = held();
     let (bus, signals) = (Bus::new(), SignalHandler::new());

@@ -1,4 +1,4 @@
-//! Five hundred clients that send a byte of their head each second for as long as they live, and eight that behave.
+//! Five hundred clients that send one byte of their head a second, and eight normal ones.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -129,8 +129,9 @@ fn rate(count: usize, time: Duration) -> usize {
     count * 1000 / usize::try_from(time.as_millis()).unwrap()
 }
 
-/// Whether the second of each pair are at least 95 % of the first: the best of each kind, because what else goes on in the machine only
-/// ever takes away; or the middle one of the ratios, because a best one may be luck.
+/// True if the second value of each pair is at least 95 % of the first. Compares the best of each,
+/// because other load on the machine only reduces values, or the median of the ratios, because a
+/// best value may be luck.
 fn is_level(pairs: &[[usize; 2]]) -> bool {
     let best = |kind: usize| pairs.iter().map(|pair| pair[kind]).max().unwrap_or(0);
     let mut percents: Vec<usize> = pairs.iter().map(|[alone, with]| 100 * with / alone.max(&1)).collect();

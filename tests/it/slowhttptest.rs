@@ -1,4 +1,4 @@
-//! slowhttptest as the attacker: a program made to hold a server up. Whoever else comes meanwhile has to be served.
+//! slowhttptest as the attacker. Other clients must be served meanwhile.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -11,11 +11,11 @@ use crate::client::Client;
 use crate::service::Service;
 
 const CONNECTIONS: &str = "1000";
-/// How long each attack lasts.
+/// The duration of an attack.
 const SECONDS: &str = "15";
-/// What either side needs.
+/// Descriptors for each side.
 const DESCRIPTORS: u32 = 4000;
-/// What somebody who asks for something small puts up with.
+/// The acceptable time of a small request.
 const ACCEPTABLE: Duration = Duration::from_secs(3);
 
 #[test]
@@ -61,10 +61,10 @@ fn many_overlapping_ranges_leave_the_program_in_service() {
 /// A window of half a kibibyte to one, of which 32 bytes are taken every five seconds, three times the same.
 const SLOW_READING: &[&str] = &["-X", "-w", "512", "-y", "1024", "-n", "5", "-z", "32", "-k", "3"];
 
-/// What slowhttptest and whoever else came have seen.
+/// The results of slowhttptest and of the other clients.
 #[derive(Debug)]
 struct Seen {
-    /// The most connections that were open at a time, as slowhttptest tells.
+    /// The most connections open at a time, as reported by slowhttptest.
     connected: usize,
 }
 
@@ -110,7 +110,7 @@ fn attack(address: SocketAddr, target: &str, mode: &[&str], other: &str) -> Seen
     Seen { connected: connected.unwrap_or(0) }
 }
 
-/// A line without what colours it.
+/// Removes the colours from a line.
 fn plain(line: &str) -> String {
     let mut parts = line.split('\x1b');
     let first = parts.next().unwrap_or_default().to_owned();
@@ -118,14 +118,15 @@ fn plain(line: &str) -> String {
     (first + &rest.collect::<String>()).trim().to_owned()
 }
 
-/// `program` with as many descriptors as it needs.
+/// `program` with the needed limit of descriptors.
 fn limited(program: &str) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("ulimit -n {DESCRIPTORS} && exec \"$0\" \"$@\""), program]);
     shell
 }
 
-/// The program of this crate, serving a folder with a `small` and a `large` file; dropping it ends it.
+/// The program `drupe`, serving a folder with a `small` and a `large` file; dropping the value ends
+/// the program.
 struct Program {
     child: Child,
     address: SocketAddr,

@@ -1,6 +1,6 @@
-//! Everybody at once, for as long as one likes: nothing may grow.
+//! A mixed load for any time: nothing may grow.
 //!
-//! `tests/soak/run 3600` takes an hour and draws what happened.
+//! `tests/soak/run 3600` takes an hour and draws the figures.
 
 mod course;
 
@@ -20,7 +20,8 @@ use self::course::{Course, Latencies};
 const SETTINGS: &str = "thread_pool=4 thread_pool_max=64 thread_idle_timeout=1 socket_timeout=2 keep_alive_timeout=5 \
                         max_request_header_size=16K max_request_body_size=1M statistics=true";
 const THREADS: u64 = 4;
-/// How much more may be resident after the whole than after the first part: what an allocator keeps for so many threads, or less.
+/// The allowed growth of resident memory after the first part: memory that an allocator keeps for
+/// the threads.
 const FLAT: u64 = 4 << 20;
 
 #[test]
@@ -51,14 +52,14 @@ fn a_mixed_load_leaves_nothing_behind() {
     }
 }
 
-/// A server, and how its clients get in.
+/// A server, and the way of its clients to connect.
 struct Door {
     name: &'static str,
     service: Service,
     connect: fn(SocketAddr) -> Client,
-    /// What who is slow begins with.
+    /// The first bytes of slow clients.
     words: &'static [u8],
-    /// How many descriptors it has when nobody is there.
+    /// The number of descriptors without clients.
     descriptors: usize,
     latencies: Latencies,
     /// Whole answers to clients that behave.
@@ -72,17 +73,17 @@ impl Door {
         Self { name, service, connect, words, descriptors, latencies: Latencies::default(), served: AtomicU64::new(0) }
     }
 
-    /// One who comes in as is proper.
+    /// A regular client.
     fn client(&self) -> Client {
         (self.connect)(self.service.address())
     }
 
-    /// One who comes in as he likes.
+    /// A plain TCP connection.
     fn stranger(&self) -> TcpStream {
         TcpStream::connect(self.service.address()).unwrap()
     }
 
-    /// Waits until everybody has left and all is as it was; gives out the resident memory then.
+    /// Waits until all clients are gone and the counts are as before. Returns the resident memory.
     fn at_rest(&self) -> u64 {
         let service = &self.service;
         wait_until("all have left", || service.counts().of("parked") + service.counts().of("queue") == 0);
@@ -100,7 +101,7 @@ impl Door {
     }
 }
 
-/// The same server without TLS, and with it if it can.
+/// The same server without TLS and, if compiled in, with TLS.
 fn doors() -> Vec<Door> {
     let plain = Door::open("http", SETTINGS, Client::connect, crowd::HEAD);
     #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
@@ -122,7 +123,7 @@ fn doors() -> Vec<Door> {
     ]
 }
 
-/// Has everybody come to each door, again and again, for `time`.
+/// Runs clients of all kinds against each door for `time`.
 fn load(doors: &[Door], course: &mut Course, time: Duration) {
     let until = Instant::now() + time;
     let is_over = AtomicBool::new(false);
@@ -157,7 +158,7 @@ fn load(doors: &[Door], course: &mut Course, time: Duration) {
     });
 }
 
-/// Tells everybody that it is over, also where that is because something went wrong.
+/// Ends all clients when dropped, also after a panic.
 struct End<'l>(&'l AtomicBool);
 
 impl Drop for End<'_> {
@@ -170,7 +171,7 @@ impl Drop for End<'_> {
 
 type Kind = fn(&Door) -> u64;
 
-/// Each kind, and how many of them come at a time.
+/// Each kind of client, and the number of concurrent ones.
 const CLIENTS: &[(Kind, usize)] = &[
     (good, 3),
     (blocking, 2),
@@ -211,7 +212,7 @@ fn uploading(door: &Door) -> u64 {
     5
 }
 
-/// Waits to be told to go on, and sends content of unknown length.
+/// Waits for `100 Continue`, and sends content of unknown length.
 fn chunking(door: &Door) -> u64 {
     let mut client = door.client();
     client.send("POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n");
@@ -222,7 +223,7 @@ fn chunking(door: &Door) -> u64 {
     1
 }
 
-/// Made for it, and from a file.
+/// Downloads a generated answer and a file.
 fn downloading(door: &Door) -> u64 {
     let mut client = door.client();
     assert_eq!(client.get("/bytes/1000000").content.len(), 1_000_000);
@@ -259,7 +260,7 @@ fn half_closing(door: &Door) -> u64 {
     1
 }
 
-/// Says something, or half of it, and leaves; over TLS it is no TLS.
+/// Sends a message or half of one, and closes; over TLS the bytes are no TLS.
 fn aborting(door: &Door) -> u64 {
     for request in
         [get("/large").as_bytes(), b"GET / HT", b"", &post("/length", &[b'x'; 100])[..80], b"\x16\x03\x01\x02"]

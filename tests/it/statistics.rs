@@ -1,4 +1,4 @@
-//! What is counted, held against what clients have counted themselves; and how it is shown.
+//! Statistics: the server's counts equal those of the clients; and the pages that show the counts.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -14,7 +14,7 @@ use drupe::{BindAddr, Body, IntoResponse, Request, Response, Server, Settings, u
 use crate::client::{Answer, Client, Line, get, post, wait_until};
 use crate::door::Door;
 
-/// What all clients of a test have counted.
+/// The sums counted by all clients of a test.
 #[derive(Clone, Default)]
 struct Tally(Arc<Counts>);
 
@@ -27,7 +27,7 @@ struct Counts {
     content_received: AtomicU64,
 }
 
-/// A connection that counts what goes over it.
+/// A connection that counts its bytes.
 struct Counted(TcpStream, Tally);
 
 impl Tally {
@@ -54,7 +54,7 @@ impl Tally {
         self.0.content_sent.fetch_add(bytes, Ordering::SeqCst);
     }
 
-    /// Holds it against what the server has counted.
+    /// Compares the sums with the server's counts.
     #[track_caller]
     fn assert_is(&self, statistics: &Statistics) {
         let of = |count: &AtomicU64| count.load(Ordering::SeqCst);
@@ -149,7 +149,7 @@ fn sum(workers: &[Worker], of: impl Fn(&Worker) -> u64) -> u64 {
     workers.iter().map(of).sum()
 }
 
-/// What is said in two ways agrees.
+/// Checks that figures reported twice agree.
 #[track_caller]
 fn assert_consistent(statistics: &Statistics) {
     let rows = &statistics.workers;
@@ -525,7 +525,7 @@ print('sound')
     assert_eq!(pipe("python3", &["-c", script], &json.content), "sound\n");
 }
 
-/// Runs `program`, which this test needs, with `input`, and hands out what it says.
+/// Runs `program`, which this test needs, with `input`. Returns the output.
 fn pipe(program: &str, arguments: &[&str], input: &[u8]) -> String {
     use std::process::{Command, Stdio};
 
@@ -599,7 +599,7 @@ fn remote_clients_of_a_trusted_proxy_see_no_statistics() {
     }
 }
 
-/// What is not believed is taken out of a request before anybody looks; that it was there still counts.
+/// Untrusted fields are removed before the page sees the request; their presence still counts.
 #[test]
 fn clients_of_an_untrusted_proxy_see_no_statistics() {
     let for_another = "X-Forwarded-For: 192.0.2.1\r\n";

@@ -1,4 +1,5 @@
-//! A stop with everything at once going on: requests in flight, idle clients, an endless stream, a handler that never returns.
+//! A stop under a mixed load: requests in flight, idle clients, an endless stream, a handler that
+//! never returns.
 
 use std::io::{ErrorKind, Write};
 use std::thread;
@@ -12,7 +13,7 @@ use crate::process::{descriptors, is_alone_with, threads};
 
 const IN_FLIGHT: usize = 100;
 const IDLE: usize = 100;
-/// What each answer in flight holds.
+/// The content of each answer in flight.
 const CONTENT: usize = 256 << 10;
 
 #[test]
@@ -124,7 +125,8 @@ fn a_stop_answers_requests_that_have_come() {
     assert_eq!((stopped.finished, stopped.cut), (CLIENTS + 2, 0));
 }
 
-/// Closed at once it would be reset, and could lose what it has not read yet.
+/// A connection closed at once would be reset, and the client could lose unread bytes of the
+/// answer.
 #[test]
 fn refused_client_that_still_sends_reads_the_answer() {
     let mut server = Server::new(|_: &mut Request| "too late");
@@ -152,7 +154,8 @@ fn refused_client_that_still_sends_reads_the_answer() {
     assert!(stopped.took < PATIENCE / 2, "{stopped:?}");
 }
 
-/// The same for one whose content the handler has left unread: it has its answer, and may not have taken it.
+/// The same for a client whose content the handler left unread: the answer is sent, and may not
+/// have been read.
 #[test]
 fn client_that_sends_discarded_content_reads_its_answer() {
     let mut server = Server::new(|_: &mut Request| "answered");
@@ -178,8 +181,9 @@ fn client_that_sends_discarded_content_reads_its_answer() {
     assert!(stopped.took < PATIENCE / 2, "{stopped:?}");
 }
 
-/// Who knows the end of an answer by that of the connection must not take the end of the server for one, whatever the handler is at: its own
-/// business, or writing to a client that takes all, or that takes nothing.
+/// A client that takes the end of the connection for the end of the answer must not mistake the
+/// stop for one: while the handler works, while it writes to a client that reads, and while the
+/// client does not read.
 #[test]
 fn answers_cut_by_a_stop_do_not_pass_for_complete() {
     let door = Door::default();
@@ -274,7 +278,7 @@ fn server(door: &Door, stuck: &Door) -> Server {
     server
 }
 
-/// An answer that shows by itself whether it is whole, and whose it is.
+/// Content that shows its own completeness, and its request.
 fn content(path: &str) -> Vec<u8> {
     // Copied, not counted out byte by byte: that is what a busy machine would spend the time on that the stop is given.
     let mut content = [path.as_bytes(), b" "].concat().repeat(CONTENT / path.len());

@@ -1,7 +1,7 @@
-//! Random clients under random settings: what holds whatever happens.
+//! Random clients under random settings: the invariants hold.
 //!
-//! Each round has a server of its own and a crowd of clients, a thread each. `DRUPE_SEED` repeats a run that failed, as far as
-//! threads let themselves be repeated; `DRUPE_ROUNDS` makes it longer.
+//! Each round has its own server and a crowd of clients, one thread each. `DRUPE_SEED` repeats a
+//! failed run, as far as threads can be repeated. `DRUPE_ROUNDS` sets the number of rounds.
 
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr};
@@ -89,7 +89,8 @@ fn storm(random: &mut Random) {
     wait_until("all descriptors are back", || descriptors() == before);
 }
 
-/// Settings of all kinds; short time limits only in a round that is hasty, or a slow machine would break them.
+/// Chooses settings of all kinds; short time limits only in a hasty round, because a slow machine
+/// would break them.
 fn choose(settings: &mut Settings, random: &mut Random, is_hasty: bool) {
     settings.socket_port = 0;
     settings.thread_pool = 1 + random.below(5);
@@ -112,7 +113,7 @@ fn shown(settings: &Settings) -> String {
     pairs.collect::<Vec<_>>().join(" ")
 }
 
-/// `/asked/...` is counted, and all of it answered with its target and the length of its content.
+/// Counts `/asked/...`, and answers every request with its target and the length of its content.
 fn handle(request: &mut Request, requests: &AtomicU64) -> Response {
     let path = request.uri().path().to_owned();
     let body: Body = match path.split('/').nth(1).unwrap() {
@@ -179,10 +180,10 @@ const KINDS: &[Kind] = &[
 ];
 
 impl Guest<'_> {
-    /// Does what clients of its kind do; gives out the connection that stays to the end, if one does.
+    /// Acts as a client of this kind. Returns the connection if it stays open to the end.
     ///
     /// # Panics
-    /// If it is not treated as it should be.
+    /// If the server misbehaves.
     fn play(&mut self, kind: Kind) -> Option<Client> {
         match kind {
             Kind::Quick => {
@@ -241,7 +242,7 @@ impl Guest<'_> {
         }
     }
 
-    /// Several requests in one go; their answers come in order.
+    /// Sends several requests at once; their answers come in order.
     fn ask_at_once(&mut self) -> Client {
         let mut client = Client::connect(self.address);
         let targets: Vec<String> = (0..1 + self.random.below(40)).map(|count| self.target(count, "")).collect();
@@ -252,7 +253,7 @@ impl Guest<'_> {
         client
     }
 
-    /// Content in pieces, and sometimes with nobody who wants it.
+    /// Sends content in pieces; some handlers do not read it.
     fn upload(&mut self) {
         let content = vec![b'x'; self.random.below(300_000)];
         let mut client = Client::connect(self.address);
@@ -298,7 +299,7 @@ impl Guest<'_> {
         }
     }
 
-    /// A head byte by byte: to its deadline where that is near, else for a while.
+    /// Sends a head byte by byte: to its deadline if that is near, else for a while.
     fn trickle(&mut self) {
         // Before it is accepted: the deadline cannot be any earlier.
         let begun = Instant::now();
@@ -325,7 +326,7 @@ impl Guest<'_> {
     }
 }
 
-/// A small generator; what it gives follows from what it was given.
+/// A small generator of pseudo-random numbers, from a seed.
 #[derive(Clone)]
 struct Random(u64);
 
@@ -350,5 +351,5 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap())
 }
 
-/// The time limits of a hasty round: far longer than anybody who behaves needs.
+/// The time limits of a hasty round: far longer than any normal client needs.
 const HASTE: Duration = Duration::from_millis(1500);

@@ -1,4 +1,5 @@
-//! TLS from the first byte to the last: handshakes, what handlers see, slow and broken clients, certificates that change.
+//! TLS from the first byte to the last: handshakes, facts for handlers, slow and broken clients,
+//! changing certificates.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -306,7 +307,7 @@ fn clients_that_are_silent_at_the_handshake_hold_no_worker() {
     drop(silent);
 }
 
-/// What a client begins with.
+/// The first bytes of a client.
 fn client_hello() -> Vec<u8> {
     let mut connection = rustls::ClientConnection::new(config(None), "localhost".try_into().unwrap()).unwrap();
     let mut hello = Vec::new();
@@ -409,8 +410,8 @@ fn content_that_is_cut_off_reaches_no_handler_as_whole() {
     assert_eq!(statistics(&gathering).requests, 0);
 }
 
-/// What ends a side, or is wrong, in one segment with what is right, and TCP left open, as Go's `CloseWrite` does: the socket reports
-/// nothing more.
+/// An end or an error of TLS in one segment with valid bytes, with TCP left open, as by Go's
+/// `CloseWrite`: the socket reports no further event.
 #[test]
 fn request_behind_content_is_noticed_without_another_byte() {
     let server = TestServer::with(path, |settings| {
@@ -491,8 +492,8 @@ fn a_stop_ends_idle_connections_in_order_and_handshakes_at_once() {
     assert_eq!(silent.read_to_end(&mut Vec::new()).unwrap(), 0);
 }
 
-/// It is the settings of the start that came last that a handshake goes by, and a client that was never asked for a certificate is not
-/// taken over by a server that requires one.
+/// A handshake follows the settings of the latest start. A client without a certificate is not
+/// carried over to a server that requires one.
 #[test]
 fn after_a_restart_handshakes_and_clients_are_as_is_set_then() {
     let folder = Place::new();

@@ -1,4 +1,4 @@
-//! Certificates and keys as files: chains, those that are out of date, rights, and how those who look after them change them.
+//! Certificates and keys as files: chains, expiry, permissions, and replacement by renewal tools.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -17,7 +17,7 @@ fn path(request: &mut Request) -> String {
     request.uri().path().to_owned()
 }
 
-/// A client knows the root only: what stands between is for the server to send.
+/// The client knows the root only; the server must send the certificates in between.
 #[test]
 fn intermediate_certificates_are_sent() {
     let folder = Place::new();
@@ -142,7 +142,7 @@ fn world_readable_key_is_warned_about() {
     assert!(warned[0].starts_with("setting ssl_private_key: every user may read ") && warned[0].contains("a.key"));
 }
 
-/// Not as root, who may read everything.
+/// Not as root, which may read everything.
 #[test]
 fn unreadable_key_is_named() {
     if !is_root("a start by who may not read the key") {
@@ -164,7 +164,7 @@ fn unreadable_key_is_named() {
     assert!(text.contains("setting ssl_private_key: cannot read \"") && text.contains("a.key\": Permission"), "{text}");
 }
 
-/// The other end of the test above; by itself it does nothing.
+/// The child process of the test above; does nothing by itself.
 #[test]
 fn start_without_read_permission() {
     let me = std::env::current_exe().unwrap();

@@ -1,4 +1,4 @@
-//! TLS with clients that mean harm.
+//! Hostile TLS clients.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -60,7 +60,8 @@ fn a_client_hello_in_pieces_is_a_client_hello() {
     assert_eq!(statistics(&server).handshakes_failed, 0);
 }
 
-/// The length of a handshake message is the client's word: nothing is kept or waited for beyond what any needs.
+/// The length of a handshake message is the client's claim: the server neither stores nor awaits
+/// more than any real message needs.
 #[test]
 fn client_hello_of_sixteen_megabytes_is_refused_early() {
     let server = TestServer::with(path, secure);
@@ -115,7 +116,7 @@ fn a_thousand_handshakes_that_fail_are_counted_and_cost_no_thread() {
     assert!(louder.iter().all(|line| line.starts_with("serving on ")), "{louder:?}");
 }
 
-/// A client that shows `chain`, and its key.
+/// A client that presents `chain`, and its key.
 fn showing(chain: Vec<CertificateDer<'static>>, key: &str) -> Arc<ClientConfig> {
     let plain = config(None);
     let builder = ClientConfig::builder_with_provider(Arc::clone(plain.crypto_provider()));
@@ -160,7 +161,7 @@ fn a_chain_of_certificates_is_not_followed_for_ever() {
     wait_until("those are counted", || statistics(&server).handshakes_failed == 2);
 }
 
-/// What is sent before the handshake is over can be sent again by whoever overhears it (RFC 8446 §8).
+/// An attacker can replay bytes sent before the end of the handshake (RFC 8446 §8).
 #[test]
 fn no_request_is_taken_before_the_handshake_is_over() {
     let server = TestServer::with(path, secure);
@@ -217,7 +218,7 @@ fn request_fields_do_not_change_tls_facts() {
 
 // ---- content ----
 
-/// Ended by a reset instead: an upload of no known length must not pass for whole, whether it is gathered or read.
+/// The same with a reset: an upload of unknown length must not pass for complete, buffered or read.
 #[test]
 fn an_upload_in_chunks_that_is_reset_is_noticed() {
     for buffer in [0, 64 << 10] {
@@ -247,7 +248,7 @@ fn an_upload_in_chunks_that_is_reset_is_noticed() {
     }
 }
 
-/// Has closing `socket` reset the connection.
+/// Makes closing `socket` reset the connection.
 fn reset(socket: &TcpStream) {
     socket2::SockRef::from(socket).set_linger(Some(std::time::Duration::ZERO)).unwrap();
 }

@@ -1,6 +1,7 @@
-//! Other programs as the client over TLS: curl, OpenSSL, a browser, and scanners that look for weaknesses; and what TLS costs.
+//! Other programs as TLS clients: curl, OpenSSL, a browser, and security scanners; and the cost of
+//! TLS.
 //!
-//! Each test needs the program it names; none is passed by leaving it out.
+//! Each test needs its program; a missing program fails the test.
 
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
@@ -14,7 +15,7 @@ use crate::process::{is_alone_with, most_descriptors};
 use crate::secure::{AUTHORITY, Made, connect_to};
 use crate::service::{LARGE_LENGTH, Service};
 
-/// A server with the certificate `made`; a second folder has what clients need.
+/// A server with the certificate `made`, and a folder with the files of clients.
 fn start(made: &Made, change: impl FnOnce(&mut Settings)) -> TestServer {
     TestServer::with(tell, |settings| {
         settings.ssl_context = Some(made.context());
@@ -112,7 +113,7 @@ fn program_generates_a_self_signed_certificate_with_a_warning() {
 
 // ---- OpenSSL ----
 
-/// Has `openssl s_client` ask for `/`.
+/// Sends a request for `/` by `openssl s_client`.
 fn s_client(server: &TestServer, arguments: &[&str], folder: &Place) -> Output {
     let address = server.address().to_string();
     let fixed =

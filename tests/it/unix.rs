@@ -1,4 +1,4 @@
-//! Unix sockets: the same server, and the file it listens on.
+//! Unix sockets: the same server, and the socket file.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -417,7 +417,7 @@ fn impossible_settings_are_named() {
     }
 }
 
-/// Who may not give files away is told which setting asks for it.
+/// A user who may not give files away gets an error that names the setting.
 #[test]
 fn unavailable_owner_is_named_and_leaves_nothing() {
     if !is_root("a start as another user") {
@@ -438,7 +438,7 @@ fn unavailable_owner_is_named_and_leaves_nothing() {
     assert_eq!(place.names(), ["it"]);
 }
 
-/// The other end of the test above; by itself it does nothing.
+/// The child process of the test above; does nothing by itself.
 #[test]
 fn start_as_another_user() {
     let me = std::env::current_exe().unwrap();

@@ -1,4 +1,4 @@
-//! Connections that leave HTTP.
+//! Upgraded connections.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;

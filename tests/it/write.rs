@@ -1,4 +1,4 @@
-//! The `write` of an application: what it takes has gone out when it returns, seen by raw clients.
+//! `write` of an application: its bytes have gone out when it returns, as seen by raw clients.
 
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,8 @@ use crate::wsgi::{client, serving};
 
 const NO_FIELDS: [(&str, &str); 0] = [];
 
-/// Begins with `fields`, has `write` write, and returns what that gives; `/plain` is another application.
+/// Begins with `fields`, calls `write`, and returns its result as the content; `/plain` is another
+/// application.
 fn writing<C: Into<Content>>(
     fields: &'static [(&'static str, &'static str)],
     write: impl Fn(&mut Write, Environ) -> Result<C, Failure> + Send + Sync + 'static,
@@ -401,7 +402,7 @@ fn stop_lets_writing_applications_finish() {
     assert_eq!(stopping.join().unwrap().cut, 0);
 }
 
-/// A handler that holds a gateway, and passes on that it begins early, or does not.
+/// A handler with a gateway that forwards `begins_early`, or does not.
 struct Holding<A: Application>(Gateway, std::marker::PhantomData<fn() -> A>, bool);
 
 impl<A: Application> Handler for Holding<A> {

@@ -19,7 +19,7 @@ use crate::process::is_alone;
 
 const TEXT: [(&str, &str); 1] = [("Content-Type", "text/plain")];
 
-/// A server on a free port that has been started.
+/// Starts a server on a free port.
 pub(crate) fn serving(application: impl Application, change: impl FnOnce(&mut Settings)) -> Server {
     let mut server = Server::wsgi(application);
     server.settings.socket_port = 0;
@@ -32,7 +32,7 @@ pub(crate) fn client(server: &Server) -> Client {
     Client::connect(server.bound_addr().unwrap())
 }
 
-/// Tells the keys whose names stand in the query.
+/// Returns the keys named in the query.
 fn tell(environ: Environ, start_response: StartResponse) -> Result<String, Failure> {
     start_response.start("200 OK", TEXT)?;
     let asked = environ.text("QUERY_STRING").unwrap_or_default().into_owned();
@@ -40,7 +40,7 @@ fn tell(environ: Environ, start_response: StartResponse) -> Result<String, Failu
     Ok(told.collect::<Vec<_>>().join(" "))
 }
 
-/// Yields each block when it is asked for, and counts what has been closed.
+/// Yields one block for each request, and counts the closed ones.
 #[derive(Clone, Default)]
 struct Site {
     closed: Arc<AtomicUsize>,
@@ -277,7 +277,7 @@ fn no_line_can_be_injected_into_a_head() {
     }
 }
 
-/// Tells how much it was sent, read line by line or as a whole.
+/// Returns the length of the content, read by lines or as a whole.
 fn count(mut environ: Environ, start_response: StartResponse) -> Result<String, Failure> {
     let length = environ.content_length();
     let path = environ.path_info().into_owned();

@@ -1,16 +1,16 @@
-//! Which clients there are, and which steps each can do.
+//! The clients, with the steps that each can do.
 
 /// A program that acts as a client.
 pub struct Client {
-    /// As it is named on the command line.
+    /// The name on the command line.
     pub name: &'static str,
     /// With `@` a file of `clients/`, with `+` a program of this crate.
     pub command: &'static [&'static str],
-    /// What tells its version; empty if `Cargo.lock` does.
+    /// The command that prints the version; empty if `Cargo.lock` has the version.
     pub version: &'static [&'static str],
     /// Rows of the table in `main.rs`.
     pub steps: &'static [&'static str],
-    /// How many times the connections that a step allows.
+    /// The factor by which the client may exceed the connections of a step.
     pub eagerness: u64,
 }
 
@@ -60,10 +60,10 @@ const WITH_WEBSOCKET: &[&str] = &[
     "events",
     "websocket",
 ];
-/// Those who cannot be told to expect an interim answer.
+/// The steps of clients that cannot expect an interim answer.
 const UNEXPECTING: &[&str] = &["keep-alive", "upload", "chunked", "download", "range", "early", "abort", "short"];
 const FETCH: &[&str] = &["keep-alive", "upload", "chunked", "download", "range", "early", "abort", "short", "events"];
-/// It sends files, and knows neither chunks of its own nor expectations.
+/// The steps of wget, which sends files only, without chunks and expectations.
 const WGET: &[&str] = &["keep-alive", "upload", "download", "resume", "early", "abort-download", "short"];
 
 const REQUESTS: &[&str] =

@@ -1,4 +1,4 @@
-//! What both sides know: content whose every byte says where it belongs.
+//! Shared by both sides: content in which every byte depends on its position.
 
 use std::io::{self, Read};
 
@@ -38,7 +38,7 @@ impl Read for Lines {
     }
 }
 
-/// Content that fails, for those who give up.
+/// Content that fails, for clients that give up.
 pub struct Broken;
 
 impl Read for Broken {
@@ -56,10 +56,11 @@ fn line(mut number: u64) -> [u8; 16] {
     line
 }
 
-/// Reads `content` to its end and gives out its length, if it is numbered lines from the first on.
+/// Reads `content` to its end, and returns its length if the content is numbered lines from the
+/// first on.
 ///
 /// # Errors
-/// Those of reading; `InvalidData` for a byte that is elsewhere than it says.
+/// A failed read; `InvalidData` for a byte in the wrong position.
 pub fn check(content: &mut impl Read) -> io::Result<u64> {
     let (mut lines, mut length) = (Lines::new(u64::MAX), 0);
     let (mut room, mut expected) = (vec![0; 1 << 16], vec![0; 1 << 16]);

@@ -1,7 +1,9 @@
-//! Runs real clients against drupe, step by step, and compares what they say with what the server counted.
+//! Runs real clients against drupe, step by step, and compares their output with the server's
+//! counters.
 //!
-//! `tests/interop/run [CLIENT...]` installs what it takes and runs this. Each client is a program that is called with a URL, the name of a
-//! step and a folder for its files; it ends with 0 if everything was as it had to be.
+//! `tests/interop/run [CLIENT...]` installs the clients and runs this program. Each client is a
+//! program with three arguments: a URL, the name of a step and a folder for its files. A client
+//! exits with 0 on success.
 
 mod clients;
 mod served;
@@ -23,12 +25,13 @@ use drupe_interop::Lines;
 use self::clients::{CLIENTS, Client};
 use self::served::Seen;
 
-/// What a client is asked for, and what the server must have counted then.
+/// A step of a client, and the expected counts of the server.
 struct Step {
     name: &'static str,
-    /// That a handler has answered; none where the client says how many it has sent (`requests: N`).
+    /// The number of requests answered by the handler; none if the client prints the number
+    /// (`requests: N`).
     requests: Option<u64>,
-    /// The most it may have opened.
+    /// The most connections that the client may open.
     connections: u64,
     /// Content that came whole, in bytes.
     uploaded: u64,
@@ -39,12 +42,12 @@ struct Step {
     messages: u64,
 }
 
-/// How uploads were framed.
+/// The framing of uploads.
 #[derive(Clone, Copy)]
 enum Chunked {
     Never,
     Always,
-    /// As the client likes.
+    /// Any framing.
     Either,
 }
 
@@ -124,10 +127,10 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(!failed.is_empty()))
 }
 
-/// Has a client do one step; in words what was counted.
+/// Runs one step with a client. Returns the counts as text.
 ///
 /// # Errors
-/// In words what was not as it had to be.
+/// The difference from the expected counts, as text.
 fn run(client: &Client, step: &Step, server: &Server, seen: &Seen, folder: &Path) -> Result<String, String> {
     let (before, seen_before) = (server.statistics(), counts(seen));
     let begun = Instant::now();
@@ -207,7 +210,8 @@ fn command(client: &Client, base: &str, step: &str, folder: &Path) -> Command {
     command
 }
 
-/// Rust clients lie beside this program; Python and what Go has made are where `run` says.
+/// The path of a client. Rust clients are beside this program; `run` has the place of Python and Go
+/// programs.
 fn program(name: &str) -> PathBuf {
     let said = |variable: &str| std::env::var_os(variable).map_or_else(|| PathBuf::from(name), PathBuf::from);
     match name {
@@ -220,7 +224,7 @@ fn program(name: &str) -> PathBuf {
     }
 }
 
-/// Runs it to its end; what it has printed.
+/// Runs a command to its end. Returns its output.
 fn finish(mut command: Command) -> Result<String, String> {
     let name = format!("{:?}", command.get_program());
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
@@ -251,7 +255,7 @@ fn read(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
     })
 }
 
-/// The first line of what it says of itself.
+/// The first line of the version output.
 fn version(client: &Client) -> String {
     let Some((name, arguments)) = client.version.split_first() else { return "as in Cargo.lock".to_owned() };
     let name = if *name == "go" { PathBuf::from(name) } else { program(name) };
@@ -261,5 +265,5 @@ fn version(client: &Client) -> String {
     text.lines().find(|line| !line.trim().is_empty()).unwrap_or("it is not there").trim().to_owned()
 }
 
-/// How long any step may take.
+/// The time limit of a step.
 const PATIENCE: Duration = Duration::from_secs(120);

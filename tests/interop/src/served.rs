@@ -1,4 +1,4 @@
-//! The server that clients meet, and what its handler has seen.
+//! The server for the clients, and a record of the requests seen by its handler.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -14,12 +14,12 @@ use tungstenite::WebSocket;
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::Role;
 
-/// What the handler has seen so far.
+/// The record of the handler.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// Bytes of uploads that came whole, and were as they had to be.
+    /// Bytes of complete, correct uploads.
     pub uploaded: AtomicU64,
-    /// Requests whose content came in chunks.
+    /// Requests with chunked content.
     pub chunked: AtomicU64,
     /// Requests that expected an interim answer.
     pub expecting: AtomicU64,
@@ -29,14 +29,14 @@ pub struct Seen {
     pub messages: AtomicU64,
     /// Reports of pages.
     pub reports: Mutex<u64>,
-    /// When there is one more.
+    /// Notified at each new report.
     pub reported: Condvar,
 }
 
-/// Starts it on a port of the system's choice, with the files below `folder` at `/files/`.
+/// Starts the server on a free port, with the files of `folder` at `/files/`.
 ///
 /// # Errors
-/// Those of a start.
+/// Those of `start`.
 pub fn start(folder: &Path, seen: &Arc<Seen>) -> Result<Server, Error> {
     let files = Files::new(folder).expect("it was just made").prefix("/files");
     let seen = Arc::clone(seen);
@@ -127,7 +127,7 @@ fn websocket(request: &Request, seen: &Arc<Seen>) -> Response {
     response
 }
 
-/// How long a page may take.
+/// The time limit of a page.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn add(count: &AtomicU64, more: u64) {

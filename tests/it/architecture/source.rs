@@ -1,6 +1,7 @@
-//! Reads Rust source as far as the rules ask for it: words, paths and which lines are tests.
+//! A reader of Rust source for the rules: words, paths, and the lines of tests.
 //!
-//! Comments, strings and character literals are no words. It is not a parser: macros are read as the tokens they are written with.
+//! Comments, strings and character literals are no words. The reader is not a parser: a macro is
+//! read as its written tokens.
 
 use std::fs;
 use std::path::Path;
@@ -8,9 +9,9 @@ use std::path::Path;
 /// One source file.
 #[derive(Debug)]
 pub(super) struct Source {
-    /// Its path below `src`, such as `h1/head.rs`.
+    /// The path below `src`, such as `h1/head.rs`.
     pub(super) path: String,
-    /// Its text.
+    /// The text.
     pub(super) text: String,
     /// Every token outside comments.
     tokens: Vec<Token>,
@@ -19,26 +20,26 @@ pub(super) struct Source {
 /// A word, a piece of punctuation (`::` is one), or the place of a literal.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
-    /// What it is; `"` for a string or character.
+    /// The text of the token; `"` for a string or character.
     pub(super) text: String,
-    /// Its line, from 1.
+    /// The line, from 1.
     pub(super) line: usize,
-    /// Whether it belongs to an item that only tests have.
+    /// True if the token belongs to an item for tests only.
     pub(super) is_test: bool,
-    /// How many inline modules stand around it.
+    /// The number of enclosing inline modules.
     depth: usize,
 }
 
 /// A path that is spelled out: `std::io::Read`; each leaf of a group is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named {
-    /// Its words.
+    /// The words of the path.
     pub(super) words: Vec<String>,
     /// The line of the last one.
     pub(super) line: usize,
-    /// Whether only tests have it.
+    /// True if only tests have the path.
     pub(super) is_test: bool,
-    /// How many inline modules stand around it.
+    /// The number of enclosing inline modules.
     pub(super) depth: usize,
     /// The name that an import gives it in its file; `None` outside imports.
     pub(super) alias: Option<String>,
@@ -74,24 +75,24 @@ impl Source {
         sources
     }
 
-    /// The unit it belongs to: the first part of its path.
+    /// The unit: the first part of the path.
     pub(super) fn unit(&self) -> &str {
         let first = self.path.split('/').next().unwrap_or_default();
         first.strip_suffix(".rs").unwrap_or(first)
     }
 
-    /// How many modules below the crate's root its own lies.
+    /// The number of modules between the file's module and the crate's root.
     pub(super) fn depth(&self) -> usize {
         let parts = self.path.strip_suffix(".rs").unwrap_or(&self.path).split('/');
         parts.filter(|part| !matches!(*part, "mod" | "lib" | "main")).count()
     }
 
-    /// Its tokens; those of the tests only `with_tests`.
+    /// The tokens; those of tests only `with_tests`.
     pub(super) fn tokens(&self, with_tests: bool) -> impl Iterator<Item = &Token> {
         self.tokens.iter().filter(move |token| with_tests || !token.is_test)
     }
 
-    /// Where `words` stand one after the other, outside the tests.
+    /// Returns the places of `words` in sequence, outside tests.
     pub(super) fn find(&self, words: &[&str]) -> Vec<usize> {
         let outside: Vec<&Token> = self.tokens(false).collect();
         let found =
@@ -146,7 +147,7 @@ impl Source {
         found
     }
 
-    /// Follows a path from `at` on, behind `stem`, and gives where it ends.
+    /// Follows a path from `at` on, behind `stem`. Returns the end of the path.
     fn tree(&self, mut at: usize, stem: &[String], is_use: bool, found: &mut Vec<Named>) -> usize {
         let mut words = stem.to_vec();
         loop {
@@ -202,13 +203,13 @@ fn is_word(text: &str) -> bool {
     text.starts_with(|c: char| c == '_' || c.is_alphabetic())
 }
 
-/// Whether a path may begin with `text`: behind these words, `::` is the beginning of one.
+/// True if a path may begin with `text`: behind these words, `::` begins a path.
 fn begins_path(text: &str) -> bool {
     is_word(text)
         && !matches!(text, "as" | "dyn" | "else" | "for" | "if" | "impl" | "in" | "match" | "mut" | "return" | "where")
 }
 
-/// Takes `text` apart; what is commented out or quoted leaves nothing but a mark.
+/// Splits `text` into tokens; comments and literals leave only a mark.
 fn tokens(text: &str) -> Vec<Token> {
     let chars: Vec<char> = text.chars().collect();
     let at = |i: usize| chars.get(i).copied().unwrap_or('\0');
@@ -299,7 +300,8 @@ fn end_of_quote(chars: &[char], from: usize, quote: char) -> usize {
     i + 1
 }
 
-/// Marks what stands under a `cfg` that names `test`: up to the end of the block or the statement that follows.
+/// Marks the items under a `cfg` that names `test`, up to the end of the following block or
+/// statement.
 fn mark_tests(tokens: &mut [Token], all: bool) {
     let mut at = 0;
     while at < tokens.len() {

@@ -1,4 +1,4 @@
-//! Each rule fails where it is broken, and only there.
+//! Each rule fails if broken, and only then.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Input and output beside handlers that block, all workers being in one.
+//! Input and output while handlers block all workers.
 
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -9,7 +9,7 @@ use drupe::testing::TestServer;
 use crate::client::{Answer, Client, get, wait_until};
 use crate::schedule::{LARGE, Site, kept_alive, make_known_as_fast, task};
 
-/// A time limit that ends what a test waits for.
+/// A time limit that ends the wait of a test.
 const SHORT: Duration = Duration::from_millis(500);
 
 #[test]

@@ -1,4 +1,4 @@
-//! What disturbs the scheduler: panics, a process that is stopped and continued, threads that are refused.
+//! Disturbances of the scheduler: panics, a process that is stopped and continued, refused threads.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

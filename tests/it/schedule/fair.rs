@@ -1,4 +1,5 @@
-//! A polite client beside floods: how many requests of others are handled between its request and its handler.
+//! A polite client beside floods: the number of other requests handled between its request and its
+//! handler.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

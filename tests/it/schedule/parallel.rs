@@ -1,4 +1,4 @@
-//! Handlers in parallel: as many as there may be, and never one more.
+//! Handlers in parallel: as many as the pool allows, and never more.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

@@ -1,4 +1,4 @@
-//! Wake-ups: none of an idle server, few for a request that comes alone.
+//! Wake-ups: none in an idle server, few for a single request.
 
 use std::fs;
 use std::thread;
@@ -12,7 +12,7 @@ const REQUESTS: u64 = 50;
 /// No deadline comes near, so that nothing is due.
 const SETTINGS: &str = "socket_timeout=600 keep_alive_timeout=600 thread_idle_timeout=600";
 
-/// The process of a server, and its number.
+/// A server in a process of its own, with its count of wake-ups.
 struct Counted {
     service: Service,
     id: String,
@@ -78,7 +78,8 @@ fn request_that_comes_alone_wakes_few_threads() {
     assert!(woken < 3 * REQUESTS, "{woken} wake-ups for {REQUESTS} requests");
 }
 
-/// The handler's own sleep, and the wait for the next request: what a thread for each connection would take.
+/// A thread for each connection would wake twice as well: for the handler's sleep, and for the next
+/// request.
 #[test]
 fn handlers_that_block_wake_one_thread_for_each_request() {
     const CLIENTS: u64 = 8;

@@ -1,4 +1,4 @@
-//! A stop answers the requests that have come, also if a handler calls the stop.
+//! A stop answers the requests that have arrived, even if a handler calls the stop.
 
 use std::sync::{Arc, OnceLock};
 use std::thread;

@@ -1,4 +1,4 @@
-//! How a server fares while it goes on: a line every so often, for whoever wants to see it drawn.
+//! The figures of a server over time, one line per interval, for a plot.
 
 use std::fs::File;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Door;
 
-/// How long answers took since anybody asked.
+/// The durations of answers since the last line.
 #[derive(Debug, Default)]
 pub(super) struct Latencies(Mutex<Vec<Duration>>);
 
@@ -17,7 +17,7 @@ impl Latencies {
         self.0.lock().unwrap().push(took);
     }
 
-    /// The latencies at these parts of a thousand, in milliseconds; none if nobody was answered.
+    /// The latencies at these parts of a thousand, in milliseconds; none without answers.
     fn taken<const N: usize>(&self, parts: [usize; N]) -> [f64; N] {
         let mut all = std::mem::take(&mut *self.0.lock().unwrap());
         all.sort_unstable();
@@ -31,12 +31,12 @@ fn milliseconds(time: &Duration) -> f64 {
     1000.0 * time.as_secs_f64()
 }
 
-/// What all doors say of themselves, from the beginning to the end.
+/// The figures of all doors, from beginning to end.
 pub(super) struct Course {
     begun: Instant,
     next: Instant,
     every: Duration,
-    /// Where it is written to, if anybody asked for it.
+    /// The file to write, if configured.
     file: Option<File>,
     /// Of each door, at the line before.
     requests: Vec<u64>,
@@ -56,7 +56,7 @@ impl Course {
         Self { begun, next: begun + every, every, file, requests: Vec::new() }
     }
 
-    /// Notes how it stands, if it is time.
+    /// Records the figures, once per interval.
     pub(super) fn note(&mut self, doors: &[Door]) {
         let now = Instant::now();
         if now < self.next {

@@ -1,6 +1,7 @@
-//! Sends the cases of `tests/data` to drupe and to other servers, and writes down where they differ.
+//! Sends the cases of `tests/data` to drupe and to other servers, and records the differences.
 //!
-//! `cargo run -- write` makes `../DIFFERENCES.md` anew, `cargo run -- check` says whether it is current.
+//! `cargo run -- write` rewrites `../DIFFERENCES.md`; `cargo run -- check` checks that the file is
+//! current.
 
 #[allow(dead_code, reason = "what the handler saw of Host and trailers is not compared")]
 #[path = "../../../data/reader.rs"]
@@ -22,7 +23,7 @@ use self::talk::Outcome;
 /// Connections to one server at a time.
 const AT_A_TIME: usize = 16;
 
-/// A case, and what came of it at each server, in their order.
+/// A case and its results, in the order of the servers.
 struct Row {
     file: String,
     case: Case,
@@ -102,7 +103,7 @@ fn column(cases: &[(String, Case)], server: &Server) -> Vec<Outcome> {
     all.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-/// Where drupe, the first server, does not do what the case says.
+/// Returns the cases in which drupe, the first server, deviates from the expected answer.
 fn unexpected(rows: &[Row]) -> Vec<String> {
     let is_right = |row: &Row| {
         let expected = row.case.answers.iter().map(|answer| answer.status).filter(|status| *status != 100);
@@ -118,7 +119,8 @@ fn unexpected(rows: &[Row]) -> Vec<String> {
     rows.iter().filter(|row| !is_right(row)).map(tell).collect()
 }
 
-/// Compares what was written with what would be now. With other versions of the others, only ours can be held to it.
+/// Compares the written page with a new one. If other servers have other versions, compares only
+/// drupe's part.
 fn check(known: &str, text: &str, servers: &[Server]) -> ExitCode {
     if known == text {
         println!("DIFFERENCES.md is current");

@@ -1,4 +1,4 @@
-//! What was seen, as a page.
+//! The results as a page.
 
 use std::fmt::Write;
 
@@ -60,7 +60,7 @@ fn summary(page: &mut String, servers: &[Server], rows: &[Row]) {
     }
 }
 
-/// Where all others, or all but one, take what drupe refuses, or the other way round.
+/// Writes the cases in which all others, or all but one, accept what drupe refuses, or the reverse.
 fn odd(page: &mut String, servers: &[Server], rows: &[Row]) {
     let others = servers.len() - 1;
     // Those on drupe's side.
@@ -86,7 +86,8 @@ fn odd(page: &mut String, servers: &[Server], rows: &[Row]) {
     }
 }
 
-/// Where drupe takes, or waits for the end of, what several others refuse.
+/// Writes the cases in which drupe accepts, or waits for the end of, a request that several others
+/// refuse.
 fn lax(page: &mut String, servers: &[Server], rows: &[Row]) {
     let who = |row: &Row| -> Vec<&str> {
         let refuses = |at: &usize| row.outcomes[*at].is_refusal();
@@ -126,7 +127,8 @@ fn differences(page: &mut String, servers: &[Server], rows: &[Row]) {
     }
 }
 
-/// Refusals with other statuses: how many cases there are of each kind, the first of them, and what drupe's is by.
+/// Writes the refusals with different statuses: the number of cases of each kind, the first one,
+/// and drupe's rule.
 fn statuses(page: &mut String, servers: &[Server], rows: &[Row]) {
     page.push_str(
         "\n## The same framing, another status\n\nBoth refuse, and both close: no byte is read in two ways. *nothing*: it closes without a word, which leaves the client to \

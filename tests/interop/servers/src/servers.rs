@@ -1,5 +1,5 @@
-//! The servers, each with an application that tells what it has seen of a request: `X-Seen: METHOD LENGTH START TARGET`, the start of the
-//! content in hexadecimal, the target as it came.
+//! The servers. Each runs an application that reports the received request: `X-Seen: METHOD LENGTH
+//! START TARGET`, with the start of the content in hexadecimal and the target as received.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -22,7 +22,7 @@ pub(crate) struct Server {
     pub(crate) name: &'static str,
     pub(crate) version: String,
     pub(crate) address: SocketAddr,
-    /// What ends it; those in threads of ours end with us.
+    /// Ends the server; threads of this process end with the process.
     _running: Running,
 }
 
@@ -33,7 +33,7 @@ enum Running {
     Process(Process),
 }
 
-/// A process that ends with its owner, and its folder with it.
+/// A process that ends with its owner, with its folder.
 struct Process {
     child: Child,
     folder: Option<PathBuf>,
@@ -50,7 +50,7 @@ impl Drop for Process {
     }
 }
 
-/// Starts them all, drupe first.
+/// Starts all servers, drupe first.
 pub(crate) fn start(root: &Path) -> Vec<Server> {
     let python = python(root);
     let behind = hyper();
@@ -90,7 +90,7 @@ fn seen(method: &str, content: &[u8], target: &str) -> String {
     format!("{method} {} {start} {target}", content.len())
 }
 
-/// hyper on a port of its own, in a thread of its own.
+/// Starts hyper on a free port, in a thread of this process.
 fn hyper() -> SocketAddr {
     let (told, port) = mpsc::channel();
     thread::spawn(move || {
@@ -121,7 +121,7 @@ async fn answer(request: hyper::Request<Incoming>) -> Result<hyper::Response<Emp
     Ok(response.expect("a response"))
 }
 
-/// nginx in front of a hyper, to which it hands what it has seen.
+/// Starts nginx in front of hyper, to which nginx passes the requests.
 fn nginx(behind: SocketAddr) -> Server {
     let address = free_port();
     let folder = std::env::temp_dir().join(format!("drupe-servers-{}", std::process::id()));
@@ -189,7 +189,7 @@ fn tidy(python: &Path) -> Command {
     command
 }
 
-/// A server that prints its port.
+/// Starts a server that prints its port.
 fn printing(name: &'static str, version: String, command: &mut Command) -> Server {
     let mut child =
         command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -200,7 +200,7 @@ fn printing(name: &'static str, version: String, command: &mut Command) -> Serve
     Server { name, version, address, _running: Running::Process(Process { child, folder: None }) }
 }
 
-/// Python with the packages of `requirements.txt`, beside what is built.
+/// Creates a Python environment with the packages of `requirements.txt`, beside the build output.
 fn python(root: &Path) -> PathBuf {
     let place = std::env::current_exe().expect("a program").parent().expect("a folder").join("python");
     let python = place.join("bin/python");
@@ -229,14 +229,14 @@ fn said(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// The version of a Python package, as `requirements.txt` has it.
+/// The version of a Python package in `requirements.txt`.
 fn package(root: &Path, name: &str) -> String {
     let text = fs::read_to_string(root.join("requirements.txt")).expect("requirements");
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("=="));
     line.unwrap_or("unknown").to_owned()
 }
 
-/// The version of a crate, as `Cargo.lock` has it.
+/// The version of a crate in `Cargo.lock`.
 fn locked(root: &Path, name: &str) -> String {
     let text = fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
     let at = text.find(&format!("name = \"{name}\"\nversion = \"")).map(|at| &text[at..]);

@@ -1,18 +1,19 @@
-//! One case over one connection: sent whole, two requests behind it, and what came back.
+//! One case over one connection: the case sent whole, two requests behind the case, and the
+//! answers.
 
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// What follows a case; the second ends the connection of a server that is in step.
+/// The requests behind a case; the second ends the connection if the server is in step.
 const NEXT: &str = "GET /in-step HTTP/1.1\r\nHost: a\r\n\r\nGET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-/// Who says nothing for so long waits for more.
+/// A server that is silent for this time waits for more.
 const SILENCE: Duration = Duration::from_millis(2500);
-/// How long it may take a server to leave once its client has.
+/// The time for a server to close after its client has.
 const LEAVE: Duration = Duration::from_secs(3);
 
-/// What came of a case.
+/// The result of a case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
     /// The answers to the case itself, interim ones left out.
@@ -28,10 +29,10 @@ pub(crate) struct Answer {
     pub(crate) seen: Option<(String, String, usize)>,
 }
 
-/// What became of the connection.
+/// The resulting state of the connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The request behind the case was answered as what it is.
+    /// The request behind the case was answered as a request.
     Kept,
     #[default]
     Closed,
@@ -40,14 +41,14 @@ pub(crate) enum End {
 }
 
 impl Outcome {
-    /// Whether both saw the same requests with the same content, and left the connection alike. A server that closes without a word has
-    /// refused as well.
+    /// True if both saw the same requests with the same content, and left the connection in the
+    /// same state. A silent close counts as a refusal.
     pub(crate) fn has_framing_of(&self, other: &Self) -> bool {
         let seen = |outcome: &Self| outcome.answers.iter().filter_map(|answer| answer.seen.clone()).collect::<Vec<_>>();
         self.end == other.end && self.is_refusal() == other.is_refusal() && seen(self) == seen(other)
     }
 
-    /// Whether the last word was a refusal, or nothing at all.
+    /// True if the last answer was a refusal, or if there was none.
     pub(crate) fn is_refusal(&self) -> bool {
         self.end == End::Closed && self.answers.last().is_none_or(|answer| answer.seen.is_none())
     }
@@ -80,7 +81,8 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Sends a case and reads until the server leaves or falls silent. What is to be `awaited` stands alone.
+/// Sends a case and reads until the server closes or falls silent. A case of kind `awaited` is sent
+/// alone.
 pub(crate) fn over(address: SocketAddr, input: &[u8], awaited: bool) -> Outcome {
     let mut stream = TcpStream::connect(address).expect("the server accepts");
     stream.set_nodelay(true).expect("a socket");
@@ -148,7 +150,7 @@ fn judge(received: &[u8], sent: &[u8], has_waited: bool) -> Outcome {
     outcome
 }
 
-/// Reads one answer: itself, the target that was seen, and its length.
+/// Reads one answer. Returns the answer, the target seen by the server, and the answer's length.
 fn read(bytes: &[u8], sent: &[u8], at: usize) -> Option<(Answer, Option<String>, usize)> {
     let head_end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();

@@ -1,4 +1,4 @@
-//! reqwest, without an asynchronous runtime of the caller's: hyper's client below it.
+//! reqwest with its blocking interface, over hyper.
 
 use std::io::Read;
 

@@ -1,4 +1,4 @@
-//! tungstenite, on both sides: the server's is in `served.rs`.
+//! tungstenite as the client; `served.rs` has tungstenite as the server.
 
 use std::net::TcpStream;
 
