@@ -13,7 +13,7 @@
 #![doc = include_str!("../../examples/deploy/haproxy.toml")]
 //! ```
 //!
-//! # Two ways to say who the client is
+//! # Two ways to announce the client
 //!
 //! **The PROXY protocol** (`send-proxy-v2`, above) sends the client's address once, before the
 //! first request of a connection. The PROXY protocol works for any protocol and leaves requests
@@ -56,7 +56,7 @@
 //! let a check fail: answer the check with 503 from some moment on, and stop the server a few
 //! checks later.
 //!
-//! # What goes wrong otherwise
+//! # Common mistakes
 //!
 //! | seen | why | instead |
 //! |---|---|---|

@@ -33,7 +33,7 @@
 //! In nginx, write `server unix:/run/drupe/drupe.sock;`. `unix` trusts every process able to open
 //! the socket, so keep other users out of the group.
 //!
-//! # What goes wrong otherwise
+//! # Common mistakes
 //!
 //! | seen | why | instead |
 //! |---|---|---|

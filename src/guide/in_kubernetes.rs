@@ -66,7 +66,7 @@
 //! The settings bound the memory that clients can make the server hold. Keep the sum below the
 //! limit of the container. For example, 4000 connections of 24 KiB each need 94 MiB:
 //!
-//! | what | at the most | here |
+//! | part | at most | here |
 //! |---|---|---|
 //! | large incomplete heads and content | `max_parked_size` | 32 MiB |
 //! | small incomplete ones, never refused | `max_connections` × 24 KiB | 4000 × 24 KiB = 94 MiB |
@@ -114,7 +114,7 @@
 //!   sysctls: [{name: net.ipv4.tcp_wmem, value: "4096 16384 262144"}]
 //! ```
 //!
-//! ## What the allocator keeps
+//! ## Memory kept by the allocator
 //!
 //! The allocator does not always return freed memory to the system. glibc serves large blocks from
 //! the heap once a few were freed, and gives each thread a separate heap. In a test, 48 clients
@@ -123,7 +123,7 @@
 //! rest. So both deploy files set the variable. `MALLOC_ARENA_MAX=1` saves little in addition, and
 //! makes all threads wait for one lock. Another allocator needs neither.
 //!
-//! # What was tried
+//! # Tests
 //!
 //! A test parses the file as YAML, compares ports, names, labels and times, and lets the program
 //! check its settings. `kubectl` 1.32 validated the deployment field by field without a cluster.

@@ -79,7 +79,7 @@
 //! [drupe]
 //! access_log = "/var/log/drupe/access.log"
 //! access_log_format = "json"      # or combined, common
-//! quiet = true                    # beyond where it serves, nothing but what is wrong on standard error
+//! quiet = true                    # on standard error: only addresses, warnings and errors
 //! ```
 //!
 //! For logrotate:
@@ -91,7 +91,7 @@
 //! In your own program use any logger, for instance `env_logger` with `RUST_LOG=info`. The target
 //! `drupe::access` has the requests, with their parts as key-values.
 //!
-//! # What it says when something is wrong
+//! # Log messages
 //!
 //! For example, `cannot start another worker thread` in the log means that the system allows no
 //! more threads.

@@ -43,7 +43,7 @@
 //! exists for one server, call its [`quickstart`](crate::Server::quickstart) instead of the last
 //! lines: `quickstart` starts the bus, exits the bus at SIGTERM and SIGINT, and notifies systemd.
 //!
-//! # What comes when
+//! # Order of steps
 //!
 //! | at `start` | |
 //! |---|---|

@@ -1,12 +1,12 @@
 //! The security model: the attacks that drupe defends against, the default of each defence, and the
 //! limits of the protection.
 //!
-//! # Who is trusted
+//! # Trust
 //!
 //! For example, drupe trusts a client with nothing, and answers a head that takes longer than 10 s
 //! with 408 and a close.
 //!
-//! | who | trusted with |
+//! | party | trusted with |
 //! |---|---|
 //! | the program and its handlers | everything; they run in this process |
 //! | the author of the settings, the files they name, the environment | everything |
@@ -14,7 +14,7 @@
 //! | a proxy in `trusted_proxies` | the client's identity, in the fields and headers that are named; its bytes are trusted no more than a client's |
 //! | the kernel, the standard library, the dependencies | correct operation; `cargo tree` lists them |
 //!
-//! # What is defended
+//! # Defended attacks
 //!
 //! | against | by | default |
 //! |---|---|---|
@@ -39,7 +39,7 @@
 //! | old TLS | 1.2 and 1.3 with authenticated encryption; no renegotiation | rustls' own |
 //! | passwords and keys in messages | `drupe check` and `Debug` do not show them | always |
 //!
-//! # What is not defended
+//! # Not defended
 //!
 //! - **Memory for small parts of many requests**: drupe holds up to 8 KiB of each connection under
 //!   any load. With an access log, a request with a waiting answer adds its target, Referer and

@@ -2,13 +2,21 @@
 //!
 //! ## Settings
 //!
-//! Settings are the fields of [`Settings`](crate::Settings), checked when the server starts. [`settings`](super::settings)
-//! explains each one, with its range and what it protects from.
+//! Settings are the fields of [`Settings`](crate::Settings), checked when the server starts.
+//! [`settings`](super::settings) explains each one, with its range and the attack it defends
+//! against. For example, in a file:
 //!
-//! - `Settings::from_file` reads TOML, in CherryPy's own spelling (`server.socket_port = 8080` under `[global]`) or as
-//!   a table `[server]`. `merge_environment` reads variables. An error names the file and the line.
-//! - `-1` writes `None`: no limit. An empty default is unset.
-//! - Seconds may have fractions. Bytes may have a K, M or G (`"64K"` in a file).
+//! ```toml
+//! [server]
+//! socket_port = 8080
+//! max_request_body_size = "64K"
+//! ```
+//!
+//! - `Settings::from_file` reads TOML, as a table `[server]` or in CherryPy's spelling
+//!   (`server.socket_port = 8080` under `[global]`). `merge_environment` reads variables. An error
+//!   names the file and the line.
+//! - `-1` stands for `None`: no limit. An empty default is unset.
+//! - Seconds may have fractions. Bytes may end in K, M or G (`"64K"` in a file).
 //!
 //! | setting | default | unit | |
 //! |---|---|---|---|
@@ -73,9 +81,10 @@
 //!
 //! ## The program
 //!
-//! `drupe --config FILE` reads a file (`examples/drupe.toml` shows one), then the environment
-//! (`DRUPE_THREAD_POOL=20`), then flags (`--thread-pool 20`). The last one counts. `drupe check FILE` prints the result
-//! and the origin of each value. [`operating`](super::operating) has the signals.
+//! `drupe --config FILE` reads a file (see `examples/drupe.toml`), then the environment
+//! (`DRUPE_THREAD_POOL=20`), then flags (`--thread-pool 20`). The last one counts. `drupe check
+//! FILE` prints the result and the origin of each value. [`operating`](super::operating) describes
+//! the signals.
 //!
 //! The program has these settings beside those of the server, under `[drupe]` and as flags:
 //!
@@ -112,8 +121,9 @@
 //!
 //! ## Status codes
 //!
-//! The server itself answers with these statuses, then closes the connection. A handler that returns the error of a
-//! failed read of content gets 400, 408 or 413 right.
+//! The server itself answers with these statuses, then closes the connection. If a handler returns
+//! the error of a failed read of content, the server answers with the right one of 400, 408 and
+//! 413.
 //!
 //! | status | when | setting |
 //! |---|---|---|

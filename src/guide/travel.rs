@@ -14,7 +14,7 @@
 //! For example, with the default settings and one listener, an idle server has one accept thread,
 //! the workers `drupe-1` to `drupe-10` and the guard.
 //!
-//! | thread | how many | what it does |
+//! | thread | number | task |
 //! |---|---|---|
 //! | `drupe-accept` | one a listener | only accepts: no read, no handshake |
 //! | `drupe-1`, `drupe-2`, ... | `thread_pool` to `thread_pool_max` | workers: run handlers; one of them may hold the reactor role |

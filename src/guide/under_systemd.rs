@@ -71,7 +71,7 @@
 //!
 //! `systemd-analyze security drupe.service` rates the unit 0.7 ("safe") on systemd 252.
 //!
-//! # What was tried
+//! # Tests
 //!
 //! The tests verify the units with `systemd-analyze verify`, compare their numbers and names with
 //! those of `drupe.toml`, and start the program at a socket opened by `systemd-socket-activate`
