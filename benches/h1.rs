@@ -34,7 +34,7 @@ fn main() -> Result<(), drupe::Error> {
 
 fn time(name: &str, conversation: &Conversation, request: &str) {
     let input = request.repeat(PIPELINED as usize).into_bytes();
-    // What arrives at once is what a socket would yield.
+    // Bytes that arrive at once, as from a socket.
     let pieces: Vec<Vec<u8>> = input.chunks(16 << 10).map(<[u8]>::to_vec).collect();
     let best = (0..ROUNDS).map(|_| round(conversation, pieces.clone())).min().unwrap_or_default();
     println!("{name:40} {:>12} {:>12}", best.as_nanos() / u128::from(PIPELINED), request.len());

@@ -49,7 +49,7 @@ fn bytes(length: usize) -> Response {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut server = Server::new(handler);
     server.settings.socket_host = "127.0.0.1".to_owned();
-    // Benchmarks echo more than anybody should be allowed to by default.
+    // Benchmarks echo more than the default limit allows.
     server.settings.max_request_body_size = None;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {

@@ -28,7 +28,7 @@ impl HttpServer for Small {
     }
 
     fn stop(&self) {
-        // On Linux this wakes who accepts.
+        // On Linux this wakes the thread in accept.
         let _ = self.0.lock().map(|socket| socket.as_ref().map(|socket| socket.shutdown(Shutdown::Both)));
     }
 }

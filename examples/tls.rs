@@ -7,7 +7,7 @@
 use drupe::{Request, RequestExt, Server};
 
 fn handler(request: &mut Request) -> String {
-    // There is none if it is served in clear: whoever forgets the certificate shall notice.
+    // None without TLS: the answer shows a forgotten certificate.
     let Some(tls) = request.connection().tls() else { return "this is not encrypted\n".to_owned() };
     let caller = match &tls.client_certificate {
         Some(certificate) => certificate.subject.to_string(),

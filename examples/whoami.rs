@@ -11,7 +11,7 @@ fn whoami(request: &Request, group: &str) -> Response {
     let Some(Peer::Unix(Some(caller))) = request.connection().peer() else {
         return StatusCode::FORBIDDEN.into_response();
     };
-    // A number without a name is an answer too: what decides is the number of root, or being in the group.
+    // A uid without a name suffices: the decision rests on uid 0, or on membership in the group.
     let name = caller.user().unwrap_or_else(|| format!("number {}", caller.uid));
     if caller.uid == 0 || caller.groups().iter().any(|of_caller| of_caller == group) {
         format!("{name}, process {}, you may\n", caller.pid).into_response()
@@ -26,7 +26,7 @@ fn main() -> Result<(), drupe::Error> {
     let path = arguments.next().unwrap_or_else(|| "whoami.sock".to_owned());
     let mut server = Server::new(move |request: &mut Request| whoami(request, &group));
     server.settings.socket_file = Some(path.into());
-    // Everybody may connect; the handler decides who is heard.
+    // All users may connect; the handler decides.
     server.settings.socket_mode = 0o666;
     server.settings.peercreds = true;
     server.settings.peercreds_resolve = true;

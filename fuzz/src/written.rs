@@ -89,7 +89,7 @@ pub fn check(plan: &Plan) {
     if let Some(line) = plan.again.and_then(|again| chosen.get(usize::from(again))) {
         let row = &table[usize::from(line.setting) % table.len()];
         let other = if line.spelling == Spelling::Quoted { Spelling::Global } else { Spelling::Quoted };
-        // What does not exist, or is a table, is not set twice.
+        // A missing setting, or a table, is not set twice.
         if !matches!(line.value, Value::Unknown | Value::Wrong(_)) {
             let _ = writeln!(text, "{} = 1", other.of(row.name()));
             // That is seen before any value is looked at.

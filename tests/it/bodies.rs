@@ -210,7 +210,7 @@ fn a_file_that_shrinks_while_it_is_sent_cuts_the_connection() {
     File::options().write(true).open(&file.path).unwrap().set_len(1).unwrap();
     let rest = client.rest();
     assert!(rest.len() < LENGTH, "{} bytes", rest.len());
-    // Nobody has filled it up with something else.
+    // The missing bytes were not filled up.
     assert!(rest.iter().all(|byte| *byte == 0));
 }
 

@@ -173,7 +173,7 @@ fn the_page_moves_under_load_and_has_the_numbers_of_its_clients() {
     browser.show(&format!("http://{address}/statistics"));
     browser.wait_for("document.querySelector('#state')?.dataset.state", "live");
 
-    // Load: what clients have sent and been answered is what they say.
+    // Load: the page shows the sums counted by the clients.
     let (is_over, asked) = (AtomicBool::new(false), AtomicU64::new(0));
     let (before, after) = thread::scope(|scope| {
         for number in 0..6 {
@@ -251,7 +251,7 @@ fn the_page_moves_under_load_and_has_the_numbers_of_its_clients() {
     assert!(server.statistics().enabled);
 
     assert_eq!(browser.said, Vec::<String>::new(), "nothing is to be on the console");
-    // A page that is open holds nobody up.
+    // An open page delays no stop.
     let stopped = server.stop();
     assert_eq!(stopped.cut, 0, "{stopped:?}");
 }

@@ -76,7 +76,7 @@ fn a_pid_file_is_one_processs_at_a_time() {
         "{refused}"
     );
     assert_eq!(bus.state(), State::Exiting);
-    // The other's is left alone, also by who has failed to get it.
+    // The other process's file is left alone, also by the failed process.
     assert_eq!(fs::read_to_string(&file).unwrap(), format!("{}\n", holder.number()));
     holder.end();
     assert!(!file.exists());
@@ -142,7 +142,7 @@ fn privileges_are_gone_for_good_in_every_thread() {
 
     // A restart finds it done.
     bus.restart().unwrap();
-    // Root again is nobody's to be, and is refused rather than not done.
+    // The process cannot become root again; the call is refused.
     let root = Bus::new();
     DropPrivileges::new().user("root").unwrap().subscribe(&root);
     let refused = root.start().unwrap_err();
@@ -150,7 +150,7 @@ fn privileges_are_gone_for_good_in_every_thread() {
     assert!(refused.to_string().starts_with(expected), "{refused}");
     end.send(()).unwrap();
     before.join().unwrap().unwrap();
-    // The directory is not ours any more: the file stays, empty, and nobody's.
+    // The directory belongs to another user now: the file stays, empty and unlocked.
     bus.exit().unwrap();
     assert_eq!(fs::metadata(&file).unwrap().len(), 0);
 }

@@ -210,7 +210,7 @@ fn run(case: &Case, way: Way, (address, connect): (SocketAddr, Connect), log: &L
     while let Some(mut expected) = case.answers.get(at) {
         let answer = client.answer_to(method(case, at)).map_err(|error| format!("{}: {error}", expected.status))?;
         if expected.status == 100 && answer.status != 100 {
-            // The content came along, so nobody waited for it. What has been read is the answer itself.
+            // The content came along, so the server did not wait. The bytes read are the answer itself.
             at += 1;
             expected = case.answers.get(at).ok_or_else(|| format!("{} instead of 100", answer.status))?;
         }
@@ -290,7 +290,7 @@ fn finish(case: &Case, way: Way, client: &mut Client, log: &Log) -> Result<(), S
             }
         }
         End::Close => {
-            // Who asks for the end and sends on anyway may be reset.
+            // A client that asks for the end and sends on may be reset.
             let asked = way == Way::Bytes && case.answers.last().is_some_and(|answer| answer.status == 200);
             if !asked {
                 client.end();
@@ -331,7 +331,7 @@ fn every_case_holds_in_memory_cut_at_every_byte() {
             for cut in 0..=case.input.len() {
                 let (front, back) = case.input.split_at(cut);
                 let found = statuses(&conversation.run([front.to_vec(), back.to_vec()]));
-                // The echo of content may look like an answer; what a client gets that breaks off is not the case's claim.
+                // Echoed content may look like an answer; the case makes no claim about a truncated answer.
                 assert!(found.starts_with(&expected), "{place} cut at {cut}: {found:?}, expected {expected:?}");
             }
         }

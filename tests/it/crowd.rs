@@ -56,7 +56,7 @@ impl Crowd {
     /// for an answer.
     pub(crate) fn trickle(&mut self) {
         thread::sleep(self.next.saturating_duration_since(Instant::now()));
-        // Those whose turn went by while this thread had no processor have it now.
+        // Clients whose turn passed while this thread had no processor get it now.
         while self.next <= Instant::now() {
             self.next += Duration::from_millis(10);
             self.clients.iter_mut().skip(self.hundredth).step_by(100).for_each(Slow::send_byte);
@@ -93,7 +93,7 @@ impl Slow {
                 self.received.extend_from_slice(&room[..got]);
                 self.answered.get_or_insert_with(Instant::now);
             }
-            // Before a handshake is done nobody can be told anything.
+            // Before the end of a handshake a client cannot be answered.
             Err(error) if error.kind() == ErrorKind::ConnectionReset && self.words != HEAD => {
                 self.answered.get_or_insert_with(Instant::now);
             }
@@ -104,7 +104,7 @@ impl Slow {
 
     fn send_byte(&mut self) {
         let byte = self.words.get(self.sent).unwrap_or(&b'x');
-        // Who has been answered goes on, for as long as it is let.
+        // An answered client goes on until it is closed.
         match self.stream.write(&[*byte]) {
             Ok(count) => self.sent += count,
             Err(error) => assert!(self.answered.is_some(), "{error} after {} bytes, without an answer", self.sent),

@@ -12,7 +12,7 @@ use drupe::testing::TestServer;
 /// If there is no curl: a missing program must fail the test.
 fn curl(arguments: &[&str], input: &[u8]) -> Output {
     let mut command = Command::new("curl");
-    // Neither a proxy nor a configuration of whoever runs the tests.
+    // No proxy and no configuration of the calling user.
     command.args(["-q", "-sS", "--noproxy", "*", "--max-time", "60"]).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("these tests need curl on the PATH: {error}"));

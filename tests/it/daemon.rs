@@ -44,7 +44,7 @@ fn drupe(wrapped: &[&str], place: &Place, arguments: &[&dyn AsRef<OsStr>]) -> Co
             command
         }
     };
-    // Whatever else is in the environment may be the program's.
+    // Other variables of the environment may be settings of the program.
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
     command.args(["--socket-port", "0", "--quiet"]).args(arguments).arg(place.path(""));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

@@ -85,7 +85,7 @@ fn idle_connection_is_closed_silently() {
     let begun = Instant::now();
     client.assert_closed();
     assert!(begun.elapsed() >= SHORT / 2, "closed long before its time");
-    // It is nobody's failure.
+    // No failure is counted.
     let statistics = server.server().statistics();
     assert_eq!((statistics.timed_out, statistics.refused), (0, 0));
     Client::connect(server.address()).assert_in_step("/", "0");

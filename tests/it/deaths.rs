@@ -29,7 +29,7 @@ fn server_without_descriptors_stays_quiet_and_recovers() {
     let service = Service::start_with(48, settings);
     let mut early = Client::connect(service.address());
     early.assert_in_step("/", "/");
-    // With a part of a request nobody gives way.
+    // A connection with a partial request is never evicted.
     let request = get("/");
     let (part, rest) = request.split_at(1);
     early.send(part);
@@ -51,7 +51,7 @@ fn server_without_descriptors_stays_quiet_and_recovers() {
         assert!(10 * used < over, "round {round}: {used:?} of processor time in {over:?}");
         let (lines, seconds) = (service.logged().len() - logged, begun.elapsed().as_secs() + 1);
         assert!(lines as u64 <= seconds, "round {round}: {lines} lines in {seconds} s: {:?}", service.logged());
-        // Who is in is served as ever.
+        // Connected clients are served as before.
         early.send([rest, part].concat());
         assert_eq!(early.answer().text(), "/");
         drop(crowd);

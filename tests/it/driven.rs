@@ -223,7 +223,7 @@ fn quickstart_returns_with_all_buses_ended() {
         let (bus, server, told) = (Bus::new(), Arc::new(server()), Told::default());
         server.subscribe(&bus);
         told.listen(&bus, &["start", "stop", "exit"]);
-        // Twice: what has ended can be started again.
+        // Twice: a bus that has ended can be started again.
         for _ in 0..2 {
             let (running, seen) = (Arc::clone(&server), told.clone());
             let main = thread::spawn(move || {
@@ -256,7 +256,7 @@ fn failed_start_names_the_failed_listener() {
     assert_eq!(told.take(), ["start", "stop", "exit"], "the first is not left alone");
     assert!(!server.handle().is_running());
 
-    // And what fails later is told, too, though the server itself was only stopped for it.
+    // A later failure is reported as well, although the server itself was only stopped by it.
     second.unsubscribe(broken);
     let main = thread::spawn(move || server.quickstart());
     wait_for_start(&second);

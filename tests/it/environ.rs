@@ -75,7 +75,7 @@ fn environ_has_the_claims_of_a_trusted_proxy() {
     let only_forwarded = &[("trusted_proxies", "127.0.0.1"), ("trusted_proxy_headers", "forwarded")];
     check(LEGACY, "", all, "192.0.2.7  https on pot.example 443 pot.example");
     check(only_forwarded, "", forwarded, "2001:db8::1  https on pot.example 8443 pot.example:8443");
-    // One thing at a time; what is not said stays as it is seen.
+    // One claim at a time; facts without a claim stay as observed.
     check(LEGACY, "", "", "127.0.0.1 P http - tea.example S tea.example");
     check(LEGACY, "", "X-Forwarded-For: 127.0.0.1\r\n", "127.0.0.1  http - tea.example S tea.example");
     check(LEGACY, "", "X-Forwarded-For: unknown\r\n", "  http - tea.example S tea.example");
@@ -91,7 +91,7 @@ fn environ_has_no_untrusted_claims() {
                Forwarded: for=192.0.2.8;proto=https\r\n";
     let seen = "127.0.0.1 P http - tea.example S tea.example";
     check(&[], "", all, seen);
-    // Trusted is somebody else, or in other words.
+    // Another peer is trusted, or for other fields.
     let others = &[("trusted_proxies", "192.0.2.0/24"), LEGACY[1]];
     check(others, "", all, seen);
     check(&[LEGACY[0], ("trusted_proxy_headers", "forwarded")], "", "X-Forwarded-For: 192.0.2.7\r\n", seen);
@@ -107,7 +107,7 @@ fn environ_has_the_client_of_a_proxy_header() {
     let announced = &[("proxy_protocol", "true"), ("trusted_proxies", "127.0.0.1"), LEGACY[1]];
     let line = "PROXY TCP4 192.0.2.1 192.0.2.9 56324 8443\r\n";
     check(announced, line, "", "192.0.2.1 56324 http - tea.example 8443 tea.example");
-    // The client it announces is no trusted proxy, so what that says counts for nothing.
+    // The announced client is no trusted proxy, so its claims have no effect.
     check(announced, line, "X-Forwarded-For: 192.0.2.7\r\n", "192.0.2.1 56324 http - tea.example 8443 tea.example");
     let chain = &[("proxy_protocol", "true"), ("trusted_proxies", "127.0.0.1, 192.0.2.1"), LEGACY[1]];
     check(chain, line, "X-Forwarded-For: 192.0.2.7\r\n", "192.0.2.7  http - tea.example 8443 tea.example");
@@ -240,7 +240,7 @@ mod secure {
         }
         let mut found: Told =
             told.iter().filter(|(key, _)| key.starts_with("SSL_")).map(|(k, v)| (k.clone(), v.clone())).collect();
-        // These depend on who does TLS, here and there.
+        // These depend on the TLS library of each side.
         let cipher = found.remove("SSL_CIPHER").unwrap();
         let bits = if cipher.contains("128") { "128" } else { "256" };
         for key in ["SSL_CIPHER_USEKEYSIZE", "SSL_CIPHER_ALGKEYSIZE"] {

@@ -130,7 +130,7 @@ fn an_idle_connection_gives_way_for_a_client_that_finds_no_descriptor_left() {
     const CLIENTS: usize = 120;
     let service = Service::start_with(64, "thread_pool=2 thread_pool_max=4 max_connections=100");
     let open = check_newest_stay(&service, CLIENTS);
-    // All but what the process had before them.
+    // All descriptors except those open before the clients.
     assert!((49..64).contains(&open), "{open} are open");
     let warning = "max_connections is 100, but the process may have 64 descriptors open (RLIMIT_NOFILE); \
                    idle connections will be closed when descriptors run out";

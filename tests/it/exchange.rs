@@ -343,7 +343,7 @@ fn trailers_of_a_request_are_passed_on_with_content_that_is_given_back() {
     assert_eq!((answer.text(), answer.trailers.len()), ("abc", 1));
 }
 
-// ---- what a handler gets wrong ----
+// ---- mistakes of a handler ----
 
 #[test]
 fn a_body_shorter_than_declared_cuts_the_connection() {

@@ -164,11 +164,11 @@ fn outcome(command: &mut Command, folder: &Folder) -> Result<u16, String> {
         assert!(code == Some(127) && said[0].contains("error while loading shared libraries"), "{said:?}");
     } else {
         assert!(matches!(code, Some(1 | 2)), "{code:?} {said:?}");
-        // The C library looks names up, and does not say what it lacked.
+        // The C library looks names up, and does not report the missing descriptor.
         let names_why = said[0].ends_with("Too many open files (os error 24)");
         assert!(names_why || said[0].starts_with("drupe: cannot find an address of host \"localhost\": "), "{said:?}");
     }
-    // The log is opened early, so that what fails later can be logged; it may stay, with nothing in it.
+    // The log is opened early, so that later failures can be logged; an empty one may stay.
     let left = folder.own.names();
     assert!(left.is_empty() || left == ["log"], "{left:?} is left: {said:?}");
     if !left.is_empty() {
@@ -255,7 +255,7 @@ fn files_that_cannot_be_reopened_without_descriptors_stay_in_use() {
     wait_until("nor is the log opened", || program.has_said(&access));
     signal(&folder.own, "USR1");
     wait_until("nor are certificates", || program.has_said(&certificates));
-    // It goes on: without files, by what it was told before, and logs where it did.
+    // The program goes on: without files, with its old settings and its old log.
     assert_eq!(ask(), (503, old.clone()));
     wait_until("it is logged", || log("log.1") == 2);
 
@@ -383,7 +383,7 @@ fn each_start_call_without_a_descriptor_is_a_typed_error() {
     }
     let unix = format!("unix:{}", folder.own.socket().display());
     let expected = [
-        // And what wakes it, and upgraded connections.
+        // The wake-up descriptor, and that of upgraded connections.
         ("epoll", 3),
         ("ssl_certificate", 1),
         ("ssl_certificate_chain", 1),

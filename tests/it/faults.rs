@@ -132,11 +132,11 @@ fn lack_of_descriptors_while_serving_never_ends_the_server() {
             client.assert_in_step("/", "/");
         }
         assert_eq!(early.get(&format!("/fill/{free}")).text(), "filled");
-        // The listing first: what it has opened is closed before it is sent.
+        // The listing first: its descriptor is closed before sending.
         for (target, shown) in [(&listing, " href=\"file\""), (&file, "content")] {
             let answer = opening.get(target);
             match (free, answer.status) {
-                // Who waits for a connection may have taken the one: the system gives it out beforehand.
+                // A thread that waits in accept may have taken the one: the system reserves it beforehand.
                 (0 | 1, 503) => assert_eq!(answer.field("retry-after"), Some("1"), "{target}"),
                 (1.., 200) => assert!(answer.text().contains(shown), "{free} free: {answer:?}"),
                 _ => panic!("{free} free: {answer:?}"),
@@ -147,7 +147,7 @@ fn lack_of_descriptors_while_serving_never_ends_the_server() {
         leaving.send("GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nhello");
         assert_eq!(leaving.head().unwrap().status, 101);
         assert_eq!(leaving.take(5).unwrap(), b"hello");
-        // Who comes now waits at most until there are some again.
+        // A new client waits at most until there are some again.
         let mut late = Client::connect(service.address());
         late.send(get("/late"));
         early.assert_in_step("/early", "/early");
@@ -259,7 +259,7 @@ fn memory_limit_above_the_bounds_is_never_reached() {
     crowd.iter_mut().for_each(|client| client.send(get(&format!("/copy/{each}"))));
     wait_until("those who take nothing are let go", || service.counts().of("timed_out") == count);
     drop(crowd);
-    // And as many that send: what is received before a handler runs is bounded as well.
+    // The same number of senders: content received before a handler runs is bounded as well.
     let mut crowd: Vec<Client> = (0..count).map(|_| Client::connect(service.address())).collect();
     for client in &mut crowd {
         client.send("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n");
@@ -343,7 +343,7 @@ fn deadlines_do_not_follow_a_clock_that_jumps() {
         uploading.send("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
         wait_until("they wait", || service.counts().of("parked") == 3);
         jump(by);
-        // Who is idle stays; the jump is seen where it has to be.
+        // An idle client stays; the jump shows in `Date` only.
         wait_until("the date follows", || (year() - now - years).abs() <= 1);
         assert_eq!((slow.answer().status, uploading.answer().status), (408, 408), "{by}");
         assert!(begun.elapsed() >= Duration::from_millis(1900), "{by}: cut after {:?}", begun.elapsed());

@@ -226,7 +226,7 @@ fn survive(proxy: &Proxy, servers: &[Restarting; 2], passes: Passes) {
                     || answered.load(Ordering::SeqCst) > before + REQUESTS / (CHANGES + RESTARTS + 1 + RELOADS)
             });
         };
-        // Whatever fails in here, the clients have to come to their end.
+        // After any failure in here, the clients must end.
         let end = End(&is_over);
         // Other settings end no connection, not even one that is idle.
         for round in 0..CHANGES {
@@ -241,7 +241,7 @@ fn survive(proxy: &Proxy, servers: &[Restarting; 2], passes: Passes) {
         }
         made_way("clients are served by servers that stay");
         let by_restarts = asked_again.load(Ordering::SeqCst);
-        // A proxy that reloads ends the one connection that each client keeps, whatever it is about to ask.
+        // A proxy that reloads ends the one connection that each client keeps, before any request.
         for _ in 0..RELOADS {
             allowed.fetch_add(CLIENTS, Ordering::SeqCst);
             proxy.reload();
@@ -450,7 +450,7 @@ impl Proxy {
         }
         // Caddy keeps its last configuration.
         command.env("XDG_CONFIG_HOME", &folder);
-        // Where Debian has them, for those who are not root.
+        // Debian's path of these programs, missing in the PATH of ordinary users.
         command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()));
         let child = command.spawn().unwrap_or_else(|error| panic!("this test needs {program}: {error}"));
         let mut proxy = Self { child, address, folder, reload };

@@ -34,7 +34,7 @@ struct Memory {
 fn taken_by(service: &Service, request: &[u8], connect: fn(SocketAddr) -> Client) -> Memory {
     let counted = || service.counts().of("parked_bytes");
     assert_eq!(counted(), 0);
-    // What is allocated once is there before anything is measured.
+    // One-time allocations are made before the measurement.
     let mut first = connect(service.address());
     first.send(request);
     let status = first.head().unwrap().status;
@@ -144,7 +144,7 @@ fn rest_of_an_answer_counts_for_its_real_memory() {
         client.set_nonblocking(true).unwrap();
     }
     let mut room = vec![0; 1 << 20];
-    // With what the kernel holds for a client, little is left after the last of these.
+    // Beside the kernel's buffers for a client, little is left after the last of these.
     for share in [MOST / 2, MOST / 4, MOST / 8] {
         for client in &mut clients {
             let (mut left, begun) = (share, Instant::now());

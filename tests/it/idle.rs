@@ -28,7 +28,7 @@ fn ten_thousand_idle_clients_take_no_thread_little_memory_and_no_wake_up() {
         println!("with {count} clients instead of {CLIENTS}: a process may have no more than {limit} descriptors here");
     }
     let service = Service::start_with(limit, SETTINGS);
-    // What is allocated once is there before anything is measured.
+    // One-time allocations are made before the measurement.
     (0..100).for_each(|_| Client::connect(service.address()).assert_in_step("/", "/"));
     wait_until("they have left", || service.counts().of("parked") == 0);
     let empty = service.figures().resident();
@@ -40,11 +40,11 @@ fn ten_thousand_idle_clients_take_no_thread_little_memory_and_no_wake_up() {
     println!("{count} idle clients: {each} bytes each, above {empty} bytes");
     assert!(each < 1024, "{each} bytes for each idle client");
 
-    // Somebody new is served, and it was no deadline or eviction that made room.
+    // A new client is served, and no deadline or eviction made room.
     Client::connect(service.address()).assert_in_step("/new", "/new");
     wait_until("the others are still there", || service.counts().of("parked") == u64::from(count));
 
-    // On a machine that is busy elsewhere a thread may be late in falling asleep: what is sought is a while without any wake-up.
+    // On a busy machine a thread may fall asleep late: look for a period without any wake-up.
     let is_quiet = (0..3).any(|_| {
         let before = quiet(&service);
         let begun = Instant::now();

@@ -168,7 +168,7 @@ fn sockets_of_every_kind_are_taken_over_at_once() {
     let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
     assert_eq!(over_unix(UnixStream::connect_addr(&address).unwrap(), "/"), "unix:");
 
-    // Nobody else gets them: neither by inheritance nor by name.
+    // No other process gets them, neither by inheritance nor by name.
     assert_eq!(over_tcp(([127, 0, 0, 1], v4), "/children"), "0");
     assert_eq!(over_tcp(([127, 0, 0, 1], v4), "/environment"), "None");
     assert_eq!(over_tcp(([127, 0, 0, 1], v4), "/stop"), "stopped");
@@ -188,7 +188,7 @@ fn a_socket_outlives_the_server_and_loses_no_client() {
     server.line("unix ");
     let mut left = Vec::new();
     for round in 0..20 {
-        // Whether it listens yet or not: the kernel keeps who comes.
+        // Listening already or not: the kernel queues new clients.
         let mut tcp = Client::over_stream(TcpStream::connect(("127.0.0.1", port)).unwrap());
         let unix = UnixStream::connect(&path).unwrap();
         tcp.assert_in_step("/environment", "None");

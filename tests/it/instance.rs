@@ -184,7 +184,7 @@ fn instance_that_ignores_the_stop_is_cut() {
     server.stop();
     assert_eq!((fake.count(|fake| &fake.stops), fake.count(|fake| &fake.cuts)), (1, 1));
 
-    // Before its time, if somebody asks for that.
+    // Earlier, if the stop is cut short.
     server.settings.shutdown_timeout = PATIENCE;
     let begun = Instant::now();
     server.start().unwrap();
@@ -260,7 +260,7 @@ fn no_client_is_served_before_all_start_listeners_have_run() {
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
     let (told, handle) = (Arc::clone(&seen), server.handle());
     let refusal = bus.subscribe("start", 77, "privileges", move |_| {
-        // It listens by now, and answers nobody.
+        // The port listens by now, but no client is answered.
         told.lock().unwrap().push(format!("{} {}", handle.is_running(), handle.statistics().accepts));
         Err("root can be had again".into())
     });
@@ -290,7 +290,7 @@ fn built_in_server_can_be_used_as_an_instance() {
         server.stop();
         server.block().unwrap();
     }
-    // What is there already is what is given.
+    // An existing instance is returned.
     let own = Instance::new(Fake::default());
     server.settings.instance = Some(own.clone());
     assert_eq!(server.httpserver_from_self().unwrap().0, own);

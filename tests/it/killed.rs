@@ -98,7 +98,7 @@ fn client_killed_before_its_proxy_header_leaves_nothing() {
     check(&service, PROXIED, connect, |phase| {
         Victim::of("killed::live", service.address(), &[(PHASE, &format!("1 {phase}"))])
     });
-    // Who leaves in the middle of one.
+    // Clients that leave within a PROXY header.
     assert_eq!(service.counts().of("proxy_refused"), 3 * 3);
 }
 
@@ -173,7 +173,7 @@ impl Sight<'_> {
     /// True if all sent bytes have been read; with TLS, this is known once no worker has the
     /// connection.
     pub(crate) fn is_read(&self) -> bool {
-        // What is inside of TLS is less.
+        // The content inside of TLS is shorter.
         self.more("bytes_read").max(self.more("tls_bytes_read")) == self.sent
     }
 }

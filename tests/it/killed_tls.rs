@@ -116,7 +116,7 @@ fn killed_tls_client_leaves_nothing_in_any_phase() {
     let service = Service::start(&settings(&folder));
     let start = |phase: &str| start(&service, &folder, &format!("0 {phase}"));
     check(&service, PHASES, connect_to, start);
-    // Who leaves before the handshake is over, or has not begun it.
+    // Clients that leave during the handshake or before.
     assert_eq!(service.counts().of("handshakes_failed"), 3 * 3);
 }
 

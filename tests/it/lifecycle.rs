@@ -40,7 +40,7 @@ fn waiting() -> (mpsc::Sender<()>, impl Fn(&mut Request) -> String + Send + Sync
     (release, handler)
 }
 
-// ---- what is left ----
+// ---- leaks ----
 
 #[test]
 fn a_hundred_starts_and_stops_leave_no_thread_and_no_descriptor() {
@@ -215,7 +215,7 @@ fn two_handlers_can_stop_their_server_at_once() {
         let answers: Vec<_> = clients.iter_mut().map(|client| client.answer_to("GET")).collect();
         server.block().unwrap();
         assert!(begun.elapsed() < PATIENCE, "they waited for each other");
-        // Who was not being served yet may find the connection closed; no answer is broken.
+        // A client not served yet may find the connection closed; no answer is broken.
         assert!(answers.iter().flatten().all(|answer| answer.text() == "stopping"), "{answers:?}");
         assert!(answers.iter().flatten().count() >= 1, "{answers:?}");
     }
@@ -274,7 +274,7 @@ fn a_stop_closes_idle_and_silent_connections_at_once() {
     let mut silent: Vec<Client> = (0..20).map(|_| Client::connect(address)).collect();
     let before = server.statistics().bytes_read;
     silent[0].send("GET / HTT");
-    // What is still unread when it is closed would be answered with a reset.
+    // Unread bytes at the close would cause a reset.
     wait_until("the part of a head has been read", || server.statistics().bytes_read == before + 9);
     wait_until("all are parked", || server.statistics().parked == 40);
     let stopped = server.stop();
@@ -422,7 +422,7 @@ fn a_restart_under_load_breaks_no_answer() {
             let handle = server.handle();
             scope.spawn(move || {
                 while !is_over.load(Ordering::SeqCst) {
-                    // Between two lives nobody listens.
+                    // Between two runs no socket listens.
                     if !handle.is_running() {
                         thread::yield_now();
                         continue;
@@ -603,7 +603,7 @@ fn every_setting_that_cannot_be_used_is_refused_by_name() {
     }
 }
 
-// ---- what it says of itself, and who waits for it ----
+// ---- addresses, and threads that wait ----
 
 #[test]
 fn other_threads_can_wait_for_start_and_stop() {

@@ -95,7 +95,7 @@ fn two_servers_share_a_port_when_asked() {
     second.start().unwrap_err();
     second.settings.reuse_port = true;
     second.start().unwrap();
-    // The kernel chooses; whoever is left has to serve all of them.
+    // The kernel chooses; the remaining server must serve all of them.
     for _ in 0..20 {
         Client::connect(first.address()).assert_in_step("/", "127.0.0.1");
     }

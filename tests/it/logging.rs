@@ -68,7 +68,7 @@ fn failed_handshake_is_one_debug_line() {
         let lines: Vec<String> = told();
         assert_eq!(lines.len(), number + 1, "{lines:?}");
     }
-    // What never was a request has no line of its own; who speaks HTTP has.
+    // Bytes without a request have no line of their own; an HTTP request has one.
     assert_eq!(records(|_, target| target == "drupe::access"), [""; 0]);
     assert_eq!(Client::connect(server.address()).get("/").status, 400);
     wait_until("it is logged", || records(|_, target| target == "drupe::access").len() == 1);

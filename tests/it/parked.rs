@@ -135,7 +135,7 @@ fn content_takes_memory_as_received_and_not_as_announced() {
     clients.iter_mut().for_each(|client| client.send(&begin));
     wait_until("they wait without a worker", || server.server().statistics().parked == SLOW);
     let each = Figures::own().resident().saturating_sub(before) / SLOW as u64;
-    // What has come, a piece, and what the allocator and the test keep.
+    // The received bytes, one piece, and memory kept by the allocator and the test.
     assert!(each < 512 << 10, "{each} bytes for 16 KiB");
 }
 
@@ -306,7 +306,7 @@ fn a_client_that_has_ended_its_side_still_gets_the_whole_answer_slowly() {
         wait_until("it waits without a worker", || server.server().statistics().parked == 1);
         let before = process::processor_time();
         std::thread::sleep(Duration::from_millis(400));
-        // Half of what one thread that spins would use.
+        // Half of the time that one spinning thread would use.
         assert!(process::processor_time() - before < 20, "nobody spins meanwhile");
         assert_eq!(client.answer().content.len(), LARGE);
         client.assert_closed();
@@ -358,7 +358,7 @@ fn a_stop_cuts_slow_clients_when_its_time_is_over() {
     sends.over();
 }
 
-// ---- who holds a worker gives way ----
+// ---- clients that hold a worker give way ----
 
 /// Content or an answer that holds a worker while the client does nothing. No content is received
 /// before the handler runs.
@@ -490,7 +490,7 @@ fn memory_of_parked_answers_is_bounded() {
     });
     let parked = server.server().statistics().parked;
     assert!((1..=4).contains(&parked), "{parked} answers are parked although one is too many");
-    // Who is slow gives way even so.
+    // A slow client gives way nevertheless.
     assert_eq!(Client::connect(server.address()).get("/").content, b"x");
     drop(slow);
 }

@@ -42,7 +42,7 @@ fn is_alone_in(mut command: Command, name: &str) -> bool {
         wrong.read_to_end(&mut told).map(|_| String::from_utf8_lossy(&told).into_owned())
     });
     let mut has_passed = false;
-    // What it has to say is seen while it runs, if anybody looks.
+    // The output appears while the process runs.
     for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
         has_passed |= line.contains("1 passed");
         println!("{line}");

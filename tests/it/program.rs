@@ -101,7 +101,7 @@ fn certificate(name: &str) -> String {
 fn bad(row: &Row) -> (String, String) {
     let both = |text: &str| (text.to_owned(), text.to_owned());
     match (row.name(), row.unit()) {
-        // What it takes as it is is refused for what it means.
+        // These units accept any text; the value is refused for its meaning.
         ("socket_host" | "protocol_version" | "software", _) => ("a b\u{e9}".to_owned(), "\"a b\u{e9}\"".to_owned()),
         ("socket_user" | "socket_group" | "trusted_proxies", _) => (String::new(), "7".to_owned()),
         ("peercreds_resolve", _) => both("true"),
@@ -457,7 +457,7 @@ impl Program {
     pub(crate) fn start_as_it_is(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-        // From here on it ends with the test, whatever it says.
+        // From here on the program ends with the test, in any case.
         let mut program = Self { child, address: ([0, 0, 0, 0], 0).into(), said: Arc::default(), reader: None };
         let address = lines.find_map(|line| {
             let rest = line.split_once("http://")?.1;

@@ -210,7 +210,7 @@ fn malformed_header_is_closed_silently_and_counted() {
 #[test]
 fn truncated_header_is_counted_and_an_empty_connection_is_not() {
     let server = server(&[("proxy_protocol", "on")]);
-    // As a balancer does that only wants to know whether somebody listens.
+    // Like a balancer that only checks for a listener.
     let mut look = Client::connect(server.address());
     look.end();
     assert_eq!(look.over(), b"");
@@ -240,7 +240,7 @@ fn header_and_head_have_one_deadline() {
     assert_eq!(announced.answer().status, 408, "a client is told");
     assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
     wait_until("both are counted", || refused(&server) == 2);
-    // What came of the header has not begun the time anew.
+    // The received part of the header has not restarted the deadline.
     let late = server.server().statistics().timed_out;
     let mut slow = Client::connect(server.address());
     slow.send("PROXY UNKNOWN");
@@ -360,7 +360,7 @@ fn malformed_claim_of_a_trusted_proxy_is_refused() {
         assert_eq!(client.answer().status, 400, "{wrong}");
         client.assert_closed();
         assert_eq!(trusting.server().statistics().requests, 0);
-        // Of anybody else it is not even read.
+        // The fields of any other peer are not even parsed.
         let other = server(&[("trusted_proxies", "10.0.0.1"), ("trusted_proxy_headers", believed)]);
         assert_eq!(asked(&mut Client::connect(other.address()), wrong), "127.0.0.1|http|a");
     }

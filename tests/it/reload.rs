@@ -76,7 +76,7 @@ fn reload_closes_idle_connections_above_the_new_limit() {
         let mut client = Client::connect(server.address());
         client.assert_in_step("/", "served");
         clients.push(client);
-        // One after the other, so that it is known who has been idle for longest.
+        // One after the other, so that the order of idle times is known.
         wait_until("it is idle", || server.server().statistics().parked == idle);
     }
     reload(&server, |settings| settings.keep_alive_conn_limit = Some(2)).unwrap();
@@ -180,7 +180,7 @@ fn reload_changes_certificates_but_not_tls_on_or_off() {
     assert_eq!(shown(server.address()), "new.test");
     client.assert_in_step("/", "served");
 
-    // What is in force now counts, not what it was started with.
+    // The settings in force count, not those of the start.
     let none = |settings: &mut Settings| settings.ssl_certificate = None;
     assert_eq!(reload(&server, none).unwrap(), ["ssl_certificate"]);
     assert_eq!(shown(server.address()), "new.test");

@@ -134,7 +134,7 @@ fn running_requests_finish_with_close_at_a_restart() {
     thread::scope(|scope| {
         let restart = scope.spawn(|| server.restart());
         wait_until("it stops", || !server.handle().is_running());
-        // Whoever comes now waits, and is not refused.
+        // A client that connects now waits, and is not refused.
         let late = scope.spawn(move || ask(address));
         door.open();
         let answer = busy.answer();

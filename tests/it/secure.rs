@@ -183,7 +183,7 @@ impl Read for Secure {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.0.conn.reader().read(buffer) {
-                // Not by way of the stream, which would first send what a server that has left does not take.
+                // Not through the stream, which would first send bytes to a server that has left.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.0.conn.read_tls(&mut self.0.sock)?;
                     self.0.conn.process_new_packets().map_err(io::Error::other)?;

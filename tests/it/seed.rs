@@ -208,7 +208,7 @@ fn is_test(file: &str, function: &str) -> bool {
 
 #[test]
 fn socket_timeout_applies_to_heads_and_content() {
-    // The default is as long as a client here waits: what comes in this time comes from the setting.
+    // The default is as long as a client waits here, so an earlier end comes from the setting.
     let server = TestServer::with(
         |request: &mut Request| std::mem::take(request.body_mut()).into_string(),
         |settings| settings.socket_timeout = Duration::from_millis(200),
@@ -248,7 +248,7 @@ mod program {
     #[test]
     fn host_and_port_are_read_from_every_source() {
         let place = Place::new();
-        // Nobody else listens at this address of this machine.
+        // No other server listens at this address.
         let port = TcpListener::bind(("127.0.0.77", 0)).unwrap().local_addr().unwrap().port();
         let settings = [("socket_host", "127.0.0.77"), ("socket_port", &port.to_string())];
         each_way(&place, &settings, |way, command| {

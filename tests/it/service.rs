@@ -77,7 +77,7 @@ impl Service {
                 match line.strip_prefix(MARK).and_then(|line| line.split_once(' ')) {
                     Some(("log", text)) => log.lock().unwrap().push(text.to_owned()),
                     Some(("told", text)) => drop(tell.send(text.to_owned())),
-                    // What the harness says.
+                    // A line of the test harness.
                     _ => {}
                 }
             }

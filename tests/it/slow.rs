@@ -31,7 +31,7 @@ fn slow_heads_are_408_at_their_deadline_while_other_clients_are_served() {
                 while !is_over.load(Ordering::SeqCst) {
                     client.assert_in_step("/good", "/good");
                     served.fetch_add(1, Ordering::SeqCst);
-                    // Enough to see who is held up; speed is another test's.
+                    // Enough to see delays; another test measures speed.
                     thread::sleep(Duration::from_millis(5));
                 }
             });
@@ -73,7 +73,7 @@ fn slow_clients_cost_fast_clients_no_throughput() {
     if !is_alone_with(2000, "slow::slow_clients_cost_fast_clients_no_throughput") {
         return;
     }
-    // Which stretch the clients count for; the last is for what comes between.
+    // The interval that the clients count for; the last is for the time between.
     const ALONE: usize = 0;
     const WITH: usize = 1;
     const NEITHER: usize = 2;

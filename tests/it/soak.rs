@@ -34,7 +34,7 @@ fn a_mixed_load_leaves_nothing_behind() {
     let whole = Duration::from_secs(seconds);
     let doors = doors();
     let mut course = Course::of(whole);
-    // What is made once is made in the first part.
+    // One-time allocations happen in the first part.
     load(&doors, &mut course, whole / 4);
     let before: Vec<u64> = doors.iter().map(Door::at_rest).collect();
     load(&doors, &mut course, whole * 3 / 4);
@@ -167,7 +167,7 @@ impl Drop for End<'_> {
     }
 }
 
-// ---- who comes: each says how many whole answers it has had ----
+// ---- clients: each returns its number of complete answers ----
 
 type Kind = fn(&Door) -> u64;
 

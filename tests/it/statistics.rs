@@ -107,7 +107,7 @@ fn handle(request: &mut Request) -> Response {
             Ok(content) => content.len().to_string().into_response(),
             Err(error) => error.into_response(),
         },
-        // Whatever went wrong, it says nothing of it.
+        // Ignores a failed read and answers as usual.
         "/trusting" => {
             let _ = io::copy(request.body_mut(), &mut io::sink());
             "fine".into_response()
@@ -180,7 +180,7 @@ fn mixed_load_is_counted_exactly() {
     tally.ask(&mut client, "HEAD /large HTTP/1.1\r\nHost: a\r\n\r\n", 0, "HEAD");
     tally.ask(&mut client, post("/length", &[b'x'; 1000]), 1000, "POST");
     tally.ask(&mut client, post("/echo", &[b'y'; 500]), 500, "POST");
-    // Nobody reads that content; it is received all the same.
+    // The handler does not read that content; the server receives it all the same.
     tally.ask(&mut client, post("/", &[b'z'; 300]), 300, "POST");
     let chunks =
         "POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n";
@@ -226,7 +226,7 @@ fn mixed_load_is_counted_exactly() {
     assert_eq!(tally.ask(&mut client, offer, 0, "GET").status, 101);
     client.assert_closed();
 
-    // Broken off: what has come of it is on the wire, and no answer.
+    // Broken off: the sent bytes count on the wire, but not as an answer.
     let mut client = tally.connect(address);
     client.send(get("/broken"));
     assert_eq!(client.head().unwrap().status, 200);
@@ -317,7 +317,7 @@ fn each_kind_of_timeout_is_counted_under_its_name() {
         client.send("x".repeat(sent));
         refused(client);
     }
-    // An answer that nobody takes.
+    // An answer that the client does not read.
     let mut client = Client::connect(address);
     client.send(get("/huge"));
     wait_until("it is given up", || server.server().statistics().timeouts.write == 1);
@@ -558,7 +558,7 @@ fn remote_clients_see_no_statistics() {
         ("localhost", "", 200),
         ("127.0.0.1:80", "", 200),
         ("[::1]", "", 200),
-        // A name that somebody has made to lead here.
+        // A foreign name that resolves to this machine.
         ("evil.example", "", 403),
         ("10.0.0.1", "", 403),
         ("localhost", "X-Forwarded-For: 127.0.0.1\r\n", 403),
@@ -590,7 +590,7 @@ fn remote_clients_of_a_trusted_proxy_see_no_statistics() {
     for (header, status) in [
         ("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", 403),
         ("PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n", 403),
-        // What the proxy asks for itself.
+        // A request of the proxy itself.
         ("PROXY UNKNOWN\r\n", 403),
     ] {
         let mut client = connect(&server);
@@ -753,7 +753,7 @@ fn bytes_of_tls_are_those_on_the_wire() {
         settings.handshake_timeout = Some(Duration::from_millis(300));
     });
     let address = server.address();
-    // Somebody in between, who counts.
+    // A relay that counts.
     let between = TcpListener::bind("127.0.0.1:0").unwrap();
     let place = between.local_addr().unwrap();
     let relay = thread::spawn(move || {
@@ -781,7 +781,7 @@ fn bytes_of_tls_are_those_on_the_wire() {
     assert_consistent(&statistics);
     assert_eq!((statistics.requests, statistics.latency.count()), (22, 22));
     assert_eq!(statistics.tls_bytes_written, down);
-    // What the client says once it has its last answer is nobody's any more.
+    // Bytes that the client sends after its last answer are not counted.
     assert!(statistics.tls_bytes_read <= up && up - statistics.tls_bytes_read < 100, "{statistics:?} {up}");
     assert!(statistics.tls_bytes_read > statistics.bytes_read, "{statistics:?}");
     assert!(statistics.tls_bytes_written > statistics.bytes_written, "{statistics:?}");

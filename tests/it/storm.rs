@@ -97,7 +97,7 @@ fn choose(settings: &mut Settings, random: &mut Random, is_hasty: bool) {
     settings.thread_pool_max = Some(settings.thread_pool + random.below(12));
     settings.thread_idle_timeout = Duration::from_millis(10 + random.below(90) as u64);
     settings.accepted_queue_size = [Some(1), Some(3), Some(64), None][random.below(4)];
-    // Who behaves is to be served, however long it takes.
+    // A valid client must be served, after any time.
     settings.accepted_queue_timeout = 4 * PATIENCE;
     settings.keep_alive_grace = Duration::from_millis(random.below(4) as u64);
     settings.max_drain_size = [1, 1000, 64 << 10][random.below(3)];

@@ -35,7 +35,7 @@ fn statistics(server: &TestServer) -> Statistics {
     server.server().statistics()
 }
 
-// ---- what a handler sees ----
+// ---- facts for a handler ----
 
 fn tell(request: &mut Request) -> String {
     let connection = request.connection();
@@ -78,7 +78,7 @@ fn client_certificates_are_requested_as_configured() {
     let folder = Place::new();
     let ca = folder.write("ca.pem", &AUTHORITY.pem);
     let (known, unknown) = (AUTHORITY.issue(&["known"]), Authority::new("somebody").issue(&["unknown"]));
-    // What each gets: nobody at all, somebody who is known, somebody who is not.
+    // The results: without a certificate, with a known one, with an unknown one.
     for (mode, expected) in [
         ("none", [Some("-"), Some("-"), Some("-")]),
         ("optional", [Some("-"), Some("known"), None]),
@@ -226,7 +226,7 @@ fn proxy_header_in_clear_precedes_the_handshake() {
         client.assert_closed();
         wait_until("it is closed", || statistics(&server).parked == 0);
     }
-    // Who sends no header, be it TLS, is refused as elsewhere.
+    // A connection without a header is refused as elsewhere, also if it begins with TLS.
     assert!(connect(server.address(), &config(None)).is_err());
     let statistics = statistics(&server);
     assert_eq!((statistics.proxy_refused, statistics.handshakes_failed, statistics.refused), (1, 0, 0));
@@ -264,7 +264,7 @@ fn handshakes_that_fail_are_counted_and_cost_nothing() {
         }
         socket.shutdown(Shutdown::Write).unwrap();
         let mut answer = Vec::new();
-        // A reset is an end too: what is behind the fault is not read by anybody.
+        // A reset is an end too: bytes behind the fault are not read.
         let _ = socket.read_to_end(&mut answer);
         assert!(answer.len() <= 7, "more than an alert: {answer:?}");
     }
@@ -506,14 +506,14 @@ fn after_a_restart_handshakes_and_clients_are_as_is_set_then() {
     let (mut idle, silent) = (connect_to(address), connect_raw(address));
     assert_eq!(idle.get("/").status, 200);
     parked(&server, 2);
-    // Another certificate: who waits stays, and the handshake that begins now shows that one.
+    // Another certificate: waiting connections stay, and a new handshake shows the new one.
     server.settings.ssl_context = Some(AUTHORITY.issue(&["localhost", "new.test"]).context());
     server.restart().unwrap();
     parked(&server, 2);
     assert_eq!(idle.get("/").status, 200);
     parked(&server, 2);
     assert_eq!(shown_over(silent), "new.test");
-    // Other clients: who waits is not one of them.
+    // Other client certificates: waiting connections without one are closed.
     server.settings.ssl_client_ca = Some(folder.write("ca.pem", &AUTHORITY.pem));
     server.settings.ssl_verify_mode = Some("required".to_owned());
     server.restart().unwrap();

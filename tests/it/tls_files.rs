@@ -33,7 +33,7 @@ fn intermediate_certificates_are_sent() {
         (&alone, None, false),
         (&whole, None, true),
         (&alone, Some(&chain), true),
-        // As certbot writes them: what is in both is sent once.
+        // As written by certbot: a certificate in both files is sent once.
         (&whole, Some(&chain), true),
         (&alone, Some(&whole), true),
     ] {
@@ -69,7 +69,7 @@ fn a_certificate_that_has_expired_is_used_with_a_warning() {
         "{:?}",
         warned()
     );
-    // Whoever looks at the time does not trust it.
+    // A client that checks the dates refuses it.
     assert!(connect(server.address(), &config(None)).is_err());
     server.handle().reload_tls().unwrap();
     assert_eq!(warned().len(), 2, "at each reload");

@@ -109,7 +109,7 @@ fn a_thousand_handshakes_that_fail_are_counted_and_cost_no_thread() {
     wait_until("all are counted", || statistics(&server).handshakes_failed == TIMES);
     connect_to(server.address()).assert_in_step("/", "/");
     assert_eq!(crate::process::threads().len(), 4);
-    // For who asks for details there is a line each; for all others there is nothing.
+    // One debug line each, and nothing at other levels.
     let lines = logging::records(|level, target| level == Level::Debug && target.starts_with("drupe"));
     assert_eq!(lines.iter().filter(|line| line.starts_with("no TLS with ")).count() as u64, TIMES);
     let louder = logging::records(|level, target| level < Level::Debug && target != "drupe::access");
@@ -137,7 +137,7 @@ fn a_chain_of_certificates_is_not_followed_for_ever() {
     });
     let made = AUTHORITY.issue(&["client"]);
     let own = CertificateDer::from_pem_slice(made.pem.as_bytes()).unwrap();
-    // Strangers who look like the authority, each to be tried; then more than a message may hold.
+    // Strangers with the authority's name, each of which must be tried; then more than a message may hold.
     let strangers = |count| {
         let pem = |_| Authority::new("the authority of the tests").pem;
         (0..count).map(pem).map(|pem| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap())
@@ -179,7 +179,7 @@ fn no_request_is_taken_before_the_handshake_is_over() {
         client.end();
         client.assert_closed();
     }
-    // Nor by a configuration of the program's own, of which nobody would read it.
+    // Nor by a configuration of the program, because the server would not read early data.
     let mut own = ServerConfig::builder_with_provider(Arc::clone(config(None).crypto_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -192,7 +192,7 @@ fn no_request_is_taken_before_the_handshake_is_over() {
     assert!(text.starts_with("setting ssl_context: accepts early data"), "{text}");
 }
 
-// ---- what only the server knows ----
+// ---- facts known to the server only ----
 
 /// Fields under the names that other servers put such facts into are fields like any other.
 #[test]

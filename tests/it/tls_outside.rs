@@ -238,7 +238,7 @@ fn testssl_finds_nothing_of_medium_severity() {
     let folder = Place::new();
     let authority = folder.write("ca.pem", &AUTHORITY.pem);
     let server = start(&local(), |_| {});
-    // Nobody is asked for names: there may be nobody to ask.
+    // No name lookups: there may be no resolver.
     let fixed = ["--quiet", "--color", "0", "--warnings", "batch", "--nodns", "none", "--jsonfile", "found.json"];
     let what = ["--protocols", "--std", "--server-preference", "--fs", "--server-defaults", "--vulnerable"];
     let rest = ["--add-ca", authority.to_str().unwrap(), &server.address().to_string()];
@@ -258,14 +258,14 @@ fn testssl_finds_nothing_of_medium_severity() {
     assert!(objects.contains(&("TLS1_3".to_owned(), "OK".to_owned(), "offered with final".to_owned())), "{found}");
     let grave = ["MEDIUM", "HIGH", "CRITICAL", "FATAL"];
     let wrong = objects.iter().filter(|(id, severity, _)| {
-        // Where certificates are revoked, and who may issue them, is the authority's business: that of a test has nothing to say.
+        // Revocation and permitted issuers are the authority's business; the test's authority has neither.
         grave.contains(&severity.as_str()) && id != "cert_revocation"
     });
     let wrong: Vec<_> = wrong.collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-// ---- what it costs ----
+// ---- cost ----
 
 /// The settings of a service with the certificate `made`.
 fn settings(made: &Made, folder: &Place, more: &str) -> String {
@@ -287,7 +287,7 @@ fn a_gibibyte_comes_and_goes_in_little_memory() {
     let url = format!("https://localhost:{}", service.address().port());
     let own = service.figures().peak();
     let file = format!("/file{}", folder.path("gibibyte").display());
-    // What a reader makes, what the kernel would send were it not encrypted, and bytes, again and again on one connection.
+    // A reader's content, a file (which the kernel would send if it were not encrypted), and bytes, repeatedly on one connection.
     let (reader, bytes) = (format!("/bytes/{LENGTH}"), format!("/large?[1-{}]", LENGTH / LARGE_LENGTH as u64));
     let down = ["-o", "/dev/null", "-w", "%{size_download}\n"];
     let all = |text: &str| text.lines().map(|line| line.parse::<u64>().unwrap()).sum::<u64>();

@@ -73,7 +73,7 @@ fn every_kind_of_body_arrives() {
         assert_eq!(answer.framing, framing, "{target}");
         assert!(answer.content == content, "{target} differs");
     }
-    // What is sent back while it comes fills both directions, so the client has to read as well.
+    // The content echoed while it arrives fills both directions, so the client must read as well.
     let mut sender = client.sender();
     let upload = post("/echo", &content);
     let sending = std::thread::spawn(move || sender.write_all(&upload));
@@ -196,7 +196,7 @@ fn an_abstract_name_has_no_file() {
     other.start().unwrap();
 }
 
-// ---- what it is called ----
+// ---- addresses ----
 
 #[test]
 fn addresses_are_those_of_the_file() {
@@ -215,7 +215,7 @@ fn addresses_are_those_of_the_file() {
     assert_eq!((server.bound_addr(), server.handle().addresses()), (None, vec![]));
 }
 
-// ---- who gets in ----
+// ---- permissions ----
 
 #[test]
 fn the_file_has_the_mode_and_the_owner_that_are_set() {
@@ -292,7 +292,7 @@ fn client_without_write_permission_cannot_connect() {
     nobody("hello 200");
 }
 
-// ---- what is there already, and what is left ----
+// ---- existing and remaining files ----
 
 #[test]
 fn a_hundred_starts_and_stops_leave_no_file() {
@@ -385,7 +385,7 @@ fn no_other_file_is_ever_touched() {
     assert_eq!(fs::read_to_string(place.socket()).unwrap(), "precious");
     fs::remove_file(place.socket()).unwrap();
 
-    // And what takes its place while it runs is not removed with it.
+    // A file that replaces the socket meanwhile is not removed either.
     server.start().unwrap();
     fs::remove_file(place.socket()).unwrap();
     let other = UnixListener::bind(place.socket()).unwrap();

@@ -66,7 +66,7 @@ fn written_bytes_have_gone_out_when_write_returns() {
         second.pass();
         Ok("three")
     });
-    // There is nobody but this one worker to send it.
+    // Only this one worker can send it.
     let server = serving(application, |settings| (settings.thread_pool, settings.thread_pool_max) = (1, Some(1)));
     let mut client = client(&server);
     client.send(get("/"));
@@ -282,7 +282,7 @@ fn content_is_read_before_and_after_writing() {
     assert_eq!(client.chunk().unwrap(), b"TWO\n");
     assert_eq!((client.chunk().unwrap(), client.fields().unwrap().len()), (vec![], 0));
     client.assert_in_step("/plain", "plain");
-    // What nobody reads is in nobody's way, and what is malformed can only be cut off.
+    // Unread content does no harm, and malformed content can only be cut off.
     client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\none\n");
     assert_eq!(client.answer().text(), "one\n");
     client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\none\n\r\n");
@@ -314,12 +314,12 @@ fn write_to_a_gone_client_fails() {
     wait_until("it is told", || ended.lock().unwrap().is_some());
     let kind = ended.lock().unwrap().take().unwrap();
     assert!(matches!(kind, io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset), "{kind:?}");
-    // So is who writes to one that does not read.
+    // The same for a write to a client that does not read.
     let mut idle = client(&server);
     idle.send(get("/"));
     wait_until("it is told again", || ended.lock().unwrap().is_some());
     assert_eq!(ended.lock().unwrap().take(), Some(io::ErrorKind::TimedOut));
-    // Who knows the end of an answer by that of the connection must not take this for one.
+    // A client that takes the end of the connection for the end of the answer must not mistake this one.
     let mut old = client(&server);
     old.send("GET / HTTP/1.0\r\n\r\n");
     wait_until("it is told once more", || ended.lock().unwrap().is_some());

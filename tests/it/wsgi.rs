@@ -166,7 +166,7 @@ fn environ_has_the_caller() {
         (server.settings.peercreds, server.settings.peercreds_resolve) = (peercreds, resolve);
         server.restart().unwrap();
         let mut client = Client::over_unix(UnixStream::connect(place.socket()).unwrap());
-        // What a client says of itself is something else.
+        // Fields of a client are separate from its identity.
         client.send(format!("GET /?{KEYS} HTTP/1.1\r\nHost: a\r\nRemote-User: root\r\nX-Remote-Uid: 0\r\n\r\n"));
         assert_eq!(client.answer().text(), expected);
     }
@@ -318,7 +318,7 @@ fn content_of_any_framing_is_read() {
     assert_eq!(client.head().unwrap().status, 100);
     client.send("abc");
     assert_eq!(client.answer().text(), "3 of Some(3)");
-    // What is wrong with the content is the client's to know.
+    // The client learns of the flaw in its content.
     client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\n");
     let answer = client.answer();
     assert_eq!((answer.status, answer.closes()), (400, true));

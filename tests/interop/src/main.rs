@@ -75,12 +75,12 @@ const STEPS: &[Step] = &[
     Step { name: "range", requests: Some(10), ..NONE },
     // The rest of a file of 64 MiB; one connection for each process.
     Step { name: "resume", requests: Some(10), connections: 10, ..NONE },
-    // 8 MiB each that nobody wants: the refusal must be read, whatever is still to be sent.
+    // 8 MiB each, unwanted by the handler: the client must read the refusal although it has more to send.
     Step { name: "early", requests: Some(5), connections: 5, cut: 5, ..NONE },
     // 20 downloads of 1 GiB that end after 1 MiB, 20 uploads that end after one.
     Step { name: "abort", requests: Some(40), connections: 40, cut: 20, ..NONE },
     Step { name: "abort-download", requests: Some(20), connections: 20, ..NONE },
-    // What ends before its length must be seen as that.
+    // The client must report an answer that ends before its length.
     Step { name: "short", requests: Some(3), connections: 3, ..NONE },
     Step { name: "events", requests: Some(3), ..NONE },
     Step { name: "websocket", requests: Some(1), messages: 101, ..NONE },
@@ -139,7 +139,7 @@ fn run(client: &Client, step: &Step, server: &Server, seen: &Seen, folder: &Path
     let took = begun.elapsed();
     let said = |name: &str| output.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
     let requests = step.requests.or(said("requests: ")).ok_or("nobody says how many requests there were")?;
-    // Those who stop at a time may have broken some off, which they do not count.
+    // Clients that stop at a time may have cut requests short without counting them.
     let most = requests + said("more: ").unwrap_or(0);
     let after = at_rest(server)?;
     let counted = |of: fn(&Statistics) -> u64| of(&after) - of(&before);
@@ -203,7 +203,7 @@ fn command(client: &Client, base: &str, step: &str, folder: &Path) -> Command {
         None => OsString::from(word),
     }));
     command.arg(base).arg(step).arg(folder).current_dir(folder);
-    // Neither a proxy nor a configuration of whoever runs it.
+    // No proxy and no configuration of the calling user.
     for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
         command.env_remove(name);
     }

@@ -54,7 +54,7 @@ fn slow_pipelined_answers_come_one_by_one() {
     for (number, target) in targets.iter().enumerate() {
         wait_until("the handler waits", || doors[number].waiting() == 1);
         assert!(doors[number + 1..].iter().all(|door| door.waiting() == 0), "a later handler has begun");
-        // It is a slow one: what comes back at once may be held back for the next.
+        // A slow one: an answer that is ready at once may be held back for the next.
         thread::sleep(Duration::from_millis(5));
         doors[number].open();
         assert_eq!(client.answer().text(), target);

@@ -143,7 +143,7 @@ fn judge(received: &[u8], sent: &[u8], has_waited: bool) -> Outcome {
         outcome.answers.push(answer);
     }
     if has_waited {
-        // What is told to a client that has left is no part of it.
+        // An answer to a client that has left does not count.
         outcome.answers.retain(|answer| answer.seen.is_some());
         outcome.end = End::Waits;
     }
@@ -168,7 +168,7 @@ fn read(bytes: &[u8], sent: &[u8], at: usize) -> Option<(Answer, Option<String>,
         target = words.next().map(str::to_owned);
         seen = Some((method, plain(&start), length));
     }
-    // A refusal of HEAD has no content, whatever its length says; nor has an answer that says what was seen.
+    // A refusal of HEAD has no content, despite its length; nor has an answer that reports a request.
     let is_head = at == 0 && sent.strip_prefix(b"\r\n").unwrap_or(sent).starts_with(b"HEAD ");
     let content = match field("content-length").and_then(|length| length.parse::<usize>().ok()) {
         _ if seen.is_some() || is_head || status == 100 => 0,
