@@ -31,11 +31,11 @@ pub(crate) fn version(server: &Server) -> String {
 fn summary(page: &mut String, servers: &[Server], rows: &[Row]) {
     let _ = write!(
         page,
-        "\n## In figures\n\nOf {} cases, those that differ in framing by the strength of the rule; *more*: a request is taken, ",
+        "\n## In figures\n\nOf {} cases, the number that differ in framing, by the strength of the rule. *more*: the server takes a request, ",
         rows.len()
     );
     page.push_str(
-        "or its end is awaited, that drupe refuses; *less*: refused or left unanswered where drupe takes it.\n\n",
+        "or awaits its end, that drupe refuses. *less*: the server refuses a request, or leaves it unanswered, that drupe takes.\n\n",
     );
     page.push_str(
         "| server | same | another status | MUST | SHOULD | ours | more | less |\n|---|---|---|---|---|---|---|---|\n",
@@ -112,7 +112,7 @@ fn differences(page: &mut String, servers: &[Server], rows: &[Row]) {
             let names: Vec<&str> = servers.iter().map(|server| server.name).collect();
             let _ = writeln!(
                 page,
-                "\n### {file}\n\n| case | by | {} | why, where no rule asks for it |\n|---|---|---|{}",
+                "\n### {file}\n\n| case | by | {} | reason, if no rule asks for it |\n|---|---|---|{}",
                 names.join(" | "),
                 "---|".repeat(servers.len())
             );
@@ -131,8 +131,8 @@ fn differences(page: &mut String, servers: &[Server], rows: &[Row]) {
 /// and drupe's rule.
 fn statuses(page: &mut String, servers: &[Server], rows: &[Row]) {
     page.push_str(
-        "\n## The same framing, another status\n\nBoth refuse, and both close: no byte is read in two ways. *nothing*: it closes without a word, which leaves the client to \
-         guess; no rule forbids that.\n\n| server | drupe | it | cases | the first | drupe's is by |\n|---|---|---|---|---|---|\n",
+        "\n## The same framing, another status\n\nBoth servers refuse and close, so no byte is read in two ways. *nothing*: the server closes without an answer, which no \
+         rule forbids.\n\n| server | drupe | the server | cases | first case | rule for drupe's |\n|---|---|---|---|---|---|\n",
     );
     for (at, server) in servers.iter().enumerate().skip(1) {
         let mut kinds: Vec<(String, String, usize, &Row)> = Vec::new();
@@ -158,15 +158,15 @@ fn statuses(page: &mut String, servers: &[Server], rows: &[Row]) {
 fn rule_of_status(status: &str) -> &'static str {
     match status {
         "400" => {
-            "SHOULD 9112 §2.2: what is outside the grammar is a 400; MUST 9112 §3.2, §5.1, §6.3 for Host, a blank before a colon, length and last coding"
+            "SHOULD 9112 §2.2: bytes outside the grammar get a 400; MUST 9112 §3.2, §5.1, §6.3 for Host, a blank before a colon, length and last coding"
         }
-        "405" => "9110 §15.5.6: the method is known (CONNECT), and not for this server",
-        "413" => "9110 §15.5.14: the content is larger than what is taken",
-        "414" => "MUST 9112 §3: the target is longer than what is taken",
+        "405" => "9110 §15.5.6: the method (CONNECT) is known but not supported",
+        "413" => "9110 §15.5.14: the content is over the limit",
+        "414" => "MUST 9112 §3: the target is over the limit",
         "417" => "9110 §15.5.18: the expectation cannot be met",
-        "431" => "MUST 9110 §5.4: a 4xx for fields larger than what is taken; which one, RFC 6585 §5 says",
-        "501" => "SHOULD 9112 §3, §6.1: a method longer than any, a coding that is not understood",
-        "505" => "9110 §15.6.6: the major version is not spoken here",
+        "431" => "MUST 9110 §5.4: a 4xx for fields over the limit; RFC 6585 §5 has the status",
+        "501" => "SHOULD 9112 §3, §6.1: a method longer than any known one, an unknown coding",
+        "505" => "9110 §15.6.6: an unsupported major version",
         _ => "no rule is known: that is a defect of this page",
     }
 }
@@ -201,19 +201,21 @@ fn cell(text: &str) -> String {
 }
 
 const HEAD: &str = "\
-# What other servers make of the same bytes
+# Answers of other servers to the same bytes
 
-Made by `cargo run --manifest-path tests/interop/servers/Cargo.toml -- write`; `check` says whether it is current, as a test that `.ci/run`
-runs: all of it where the servers have the versions below, else drupe's own part. The cases are those of
-[tests/data](../data/README.md) that need no setting. Each is sent in one piece, with two requests behind it, of which the second asks to
-close; a case whose end is awaited stands alone. The applications tell the method and the content that they see. nginx hands what it has
-seen to a hyper behind it.
+Made by `cargo run --manifest-path tests/interop/servers/Cargo.toml -- write`. With `check` instead of `write`, the command
+checks that this page is current: all of it if the servers have the versions below, else drupe's part only. `.ci/run`
+checks it as well.
 
-An outcome is, for each request that was seen or refused, the status, the method, and the content with its length; then what became of the
-connection: *kept*, the request behind the case was answered as what it is; *closed*; *waits*, nothing more came for 2.5 seconds. Where an
-outcome differs from drupe's, the rule in the column *by* is what makes drupe's right, with SHOULD the grammar that was broken (a 400 for that
-is what RFC 9112 §2.2 recommends); for `ours`, the case says why we do more than it asks.
+The cases are those of [tests/data](../data/README.md) that need no setting. Each is sent in one piece, with two requests
+behind it, of which the second asks to close. A case that awaits the end of a message is sent alone. The applications
+report the method and the content of each request. nginx passes its requests to hyper.
 
-Two things colour a whole column: Node answers 400 alone where anything follows a request that closes in the same segment, and cheroot
-looks for `close` in one spelling only.
+An outcome has, for each request that was read or refused, the status, the method, and the content with its length. Then it
+has the state of the connection: *kept*, the request behind the case got its own answer; *closed*; *waits*, no byte came for
+2.5 seconds. If an outcome differs from drupe's, the column *by* has the rule for drupe's. SHOULD includes a 400 for bytes
+outside the grammar, which RFC 9112 §2.2 recommends. For `ours`, the case has the reason why drupe does more than the rule.
+
+Two habits affect a whole column: Node answers only 400 if bytes follow a closing request in the same segment, and cheroot
+recognises `close` in one spelling only.
 ";
