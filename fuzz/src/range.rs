@@ -36,7 +36,7 @@ pub enum Number {
     Beyond,
 }
 
-/// What is to come.
+/// The expected answer.
 #[derive(Debug, PartialEq)]
 pub enum Expected {
     Whole,
