@@ -98,6 +98,9 @@
 //! | `drupe::net` | sockets, their files, certificates |
 //! | `drupe::server`, `drupe::bus` | starts and stops; signals, and notifications to systemd |
 
+// Marks the items that need a feature, from their `cfg`; pages that only the documentation has get no mark.
+#![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(doc))))]
+
 mod address;
 mod bus;
 mod config;
@@ -141,6 +144,7 @@ pub use message::{
     Body, BodyWriter, Connection, Handler, IntoResponse, Request, RequestExt, Response, Upgraded, upgrade,
 };
 pub use server::{Server, ServerHandle};
+#[doc(inline)]
 pub use settings::Settings;
 
 /// The README; its code is tested with the documentation.
