@@ -10,9 +10,16 @@
 //! fn main() -> Result<(), drupe::Error> {
 //!     let mut server = Server::new(|_request: &mut Request| "hello\n");
 //!     server.settings.socket_port = 8080;
-//!     server.quickstart()
+//!     server.quickstart() // until SIGTERM or SIGINT
 //! }
 //! ```
+//!
+//! # Tour
+//!
+//! Each page has one short program, and the limits, errors and settings to know:
+//! [hello](tour::hello), [state](tour::state), [routes](tour::routes), [content](tour::content),
+//! [errors](tour::errors), [streams](tour::streams), [layers](tour::layers),
+//! [testing](tour::testing), [stop](tour::stop).
 //!
 //! # Overview
 //!
@@ -33,6 +40,7 @@
 //! | the result of a stop | [`process::Stopped`] |
 //! | testing handlers | [`testing`] |
 //! | errors at a start | [`Error`] |
+//! | logs, and the targets of the `log` crate | [`guide::operating`](guide::operating#logs) |
 //! | settings one by one, migration from other servers, proxies, systemd, Kubernetes, security | [`guide`] |
 //!
 //! # Features
@@ -48,55 +56,13 @@
 //! | `tls-encrypted-keys` | | encrypted private keys |
 //! | `full` | | all of them but `tls-aws-lc` |
 //!
-//! # The path of a request
-//!
-//! ```text
-//! Settings ─► Config          checked once, at start
-//!               │
-//! listener ─► accept ─► queue ─► worker ─► handshake · head · handler · answer
-//!                         ▲        │
-//!                         └ parking┘ nothing to read: it waits here, without a thread
-//! ```
-//!
-//! [`guide::travel`] describes each step.
+//! # Threads
 //!
 //! A worker belongs to one connection while the handler runs and the answer is written, and is free
 //! in between. A handler may therefore block. An open stream of events holds one worker;
 //! [`thread_pool_max`](Settings::thread_pool_max) limits the number of workers. Every wait for a
 //! client has a deadline until the connection leaves HTTP, and every queue and buffer has a bound.
-//! [`Settings`] lists all of them.
-//!
-//! The source has these modules; `tests/it/architecture.rs` checks the allowed imports.
-//!
-//! * `h1`: the protocol, pure and without I/O.
-//! * `proxy`: client data reported by proxies, pure and without I/O.
-//! * `net`: sockets, without HTTP.
-//! * `message`: the interface of handlers.
-//! * `engine`: joins the modules above into an engine.
-//! * `server`: the entry point.
-//!
-//! # Logging
-//!
-//! The server logs through the `log` crate: errors as `error` and `warn`, starts and stops as
-//! `info`, refused requests as `debug`. Each exchange is one `info` line under the target
-//! `drupe::access`, at no cost if this target is disabled.
-//!
-//! The text of an exchange is in the Combined Log Format, followed by the duration in seconds. Data
-//! of a peer cannot forge a line. For other formats, such as JSON, the record has key-values:
-//! `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` and
-//! `seconds`. The values are not escaped, and missing values are null. The two long ones, `referer`
-//! and `user_agent`, have at most 4 KiB.
-//!
-//! The first two segments of a target are stable. The rest is the source file, and may change.
-//!
-//! | target | what is logged |
-//! |---|---|
-//! | `drupe::access` | exchanges |
-//! | `drupe::wsgi` | the output of applications to `wsgi.errors`, and their failures |
-//! | `drupe::message`, `drupe::files` | handlers that return an error; directories that cannot be read |
-//! | `drupe::engine` | connections, refused requests, handlers that panic, a lack of threads or descriptors |
-//! | `drupe::net` | sockets, their files, certificates |
-//! | `drupe::server`, `drupe::bus` | starts and stops; signals, and notifications to systemd |
+//! [`Settings`] lists all of them, and [`guide::travel`] follows a request through the threads.
 
 // Marks the items that need a feature, from their `cfg`; pages that only the documentation has get no mark.
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(doc))))]
@@ -121,6 +87,8 @@ pub mod statistics;
 mod sync;
 pub mod testing;
 pub mod tls;
+#[cfg(doc)]
+pub mod tour;
 pub mod wsgi;
 
 pub use http;

@@ -19,7 +19,7 @@
 //! | [`security`] | the attacks defended against, each default, and the limits |
 //! | [`travel`] | the path of a request through the threads |
 //!
-//! If you have not written a handler yet, start with the [tour](crate). The guide exists in the
+//! If you have not written a handler yet, start with the [tour](crate::tour). The guide exists in the
 //! documentation only; a program cannot name this module.
 
 pub mod behind_haproxy;

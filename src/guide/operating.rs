@@ -88,8 +88,25 @@
 #![doc = include_str!("../../examples/deploy/logrotate.conf")]
 //! ```
 //!
-//! In your own program use any logger, for instance `env_logger` with `RUST_LOG=info`. The target
-//! `drupe::access` has the requests, with their parts as key-values.
+//! In your own program use any logger, for instance `env_logger` with `RUST_LOG=info`. Errors are
+//! logged as `error` and `warn`, starts and stops as `info`, refused requests as `debug`. The first
+//! two segments of a target are stable. The rest is the source file, and may change.
+//!
+//! | target | what is logged |
+//! |---|---|
+//! | `drupe::access` | exchanges |
+//! | `drupe::wsgi` | the output of applications to `wsgi.errors`, and their failures |
+//! | `drupe::message`, `drupe::files` | handlers that return an error; directories that cannot be read |
+//! | `drupe::engine` | connections, refused requests, handlers that panic, a lack of threads or descriptors |
+//! | `drupe::net` | sockets, their files, certificates |
+//! | `drupe::server`, `drupe::bus` | starts and stops; signals, and notifications to systemd |
+//!
+//! Each exchange is one `info` line under the target `drupe::access`, at no cost if this target is
+//! disabled. The text of an exchange is in the Combined Log Format, followed by the duration in
+//! seconds. Data of a peer cannot forge a line. For other formats, such as JSON, the record has
+//! key-values: `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`,
+//! `user_agent` and `seconds`. The values are not escaped, and missing values are null. The two
+//! long ones, `referer` and `user_agent`, have at most 4 KiB.
 //!
 //! # Log messages
 //!

@@ -58,6 +58,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     // No code: pages of the documentation, which name what they explain.
     ("guide", &["settings"]),
+    ("tour", &[]),
     // Ring 5. The program is a user: it says `drupe`, never `crate`.
     ("testing", &["address", "config", "error", "http_server", "message", "net", "server", "settings", "engine"]),
     ("main", &[]),

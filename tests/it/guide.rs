@@ -1,4 +1,4 @@
-//! The guide compared with the code: every setting has its reason; all pages and named files exist.
+//! The guide and the tour compared with the code: every setting has its reason; all pages and named files exist; the tour keeps its form.
 
 use std::fs;
 
@@ -6,9 +6,13 @@ use drupe::Settings;
 
 use crate::readme::{home, read};
 
-/// The pages, by name.
+/// The pages of the guide, by name.
 pub(crate) fn pages() -> Vec<(String, String)> {
-    let files = fs::read_dir(home().join("src/guide")).unwrap().map(|entry| entry.unwrap().path());
+    pages_of("src/guide")
+}
+
+fn pages_of(folder: &str) -> Vec<(String, String)> {
+    let files = fs::read_dir(home().join(folder)).unwrap().map(|entry| entry.unwrap().path());
     files
         .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&path).unwrap()))
         .collect()
@@ -45,17 +49,36 @@ fn every_setting_has_its_reason() {
 /// Every page is one of the index, and the index has no other.
 #[test]
 fn every_page_is_in_the_index() {
-    let index = read("src/guide/mod.rs");
-    for (name, _) in pages().iter().filter(|(name, _)| name != "mod.rs") {
+    for folder in ["src/guide", "src/tour"] {
+        let index = read(&format!("{folder}/mod.rs"));
+        for (name, _) in pages_of(folder).iter().filter(|(name, _)| name != "mod.rs") {
+            let name = name.strip_suffix(".rs").unwrap();
+            let is_named = index.contains(&format!("| [`{name}`] |"));
+            assert!(is_named && index.contains(&format!("\npub mod {name};")), "{folder}: {name}");
+        }
+    }
+}
+
+/// A page of the tour has a sentence, then a program whose claims are asserted, then the facts, on a few screens, and leads to the next.
+#[test]
+fn every_page_of_the_tour_is_short_and_runs() {
+    let front = read("src/lib.rs");
+    let pages = pages_of("src/tour");
+    for (name, page) in pages.iter().filter(|(name, _)| name != "mod.rs") {
         let name = name.strip_suffix(".rs").unwrap();
-        assert!(index.contains(&format!("| [`{name}`] |")) && index.contains(&format!("\npub mod {name};")), "{name}");
+        let lines = page.lines().count();
+        assert!(lines <= 90, "{name} has {lines} lines");
+        assert!(page.lines().take(5).any(|line| line.starts_with("//! ```")), "{name} begins with a program");
+        assert!(page.split("```\n").any(|part| part.contains("assert!(")), "{name} asserts what its program does");
+        assert!(page.lines().last().unwrap().starts_with("//! Next: ["), "{name} leads to the next page");
+        assert!(front.contains(&format!("(tour::{name})")), "the front page names {name}");
     }
 }
 
 /// Every file that a page shows or names is there.
 #[test]
 fn files_named_by_the_guide_exist() {
-    for (name, page) in pages() {
+    for (name, page) in pages().into_iter().chain(pages_of("src/tour")) {
         for path in page.split("examples/").skip(1) {
             let end = path.find(|c: char| !(c.is_alphanumeric() || "/._-".contains(c))).unwrap_or(path.len());
             let path = path[..end].trim_end_matches('.');

@@ -1,0 +1,71 @@
+//! Stop: the server finishes the requests in progress within a time limit, cuts the rest, and joins
+//! its threads.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::TcpStream;
+//! use std::sync::OnceLock;
+//!
+//! use drupe::{Request, Server, ServerHandle};
+//!
+//! static SERVER: OnceLock<ServerHandle> = OnceLock::new();
+//!
+//! fn stop(_request: &mut Request) -> &'static str {
+//!     SERVER.get().map(ServerHandle::stop); // does not wait for this handler
+//!     "stopping\n"
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut server = Server::new(stop);
+//! server.settings.socket_port = 0;
+//! let _ = SERVER.set(server.handle());
+//! server.start()?;
+//!
+//! let mut client = TcpStream::connect(server.bound_addr().expect("the server listens on TCP"))?;
+//! client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")?;
+//! server.block()?; // until stopped, by any thread
+//!
+//! let mut answer = String::new();
+//! client.read_to_string(&mut answer)?; // the answer still arrives, then the end
+//! assert!(answer.contains("Connection: close\r\n"), "{answer}");
+//! assert!(answer.ends_with("\r\n\r\nstopping\n"), "{answer}");
+//! assert!(server.bound_addr().is_none() && !server.handle().is_running());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Who stops the server
+//!
+//! | in | by |
+//! |---|---|
+//! | a program of its own | [`quickstart`](crate::Server::quickstart): SIGTERM or SIGINT (feature `signals`); a second signal cuts |
+//! | any thread, a handler too | [`ServerHandle::stop`](crate::ServerHandle::stop), from [`Server::handle`](crate::Server::handle) |
+//! | a program with signal handlers of its own | [`start`](crate::Server::start), then `stop` |
+//! | a scope | dropping the [`Server`](crate::Server) |
+//!
+//! # What happens to open connections
+//!
+//! | a connection | at a stop |
+//! |---|---|
+//! | idle, or with half a head | is closed at once |
+//! | with a request received | gets its answer, with `Connection: close`, within [`shutdown_timeout`](crate::Settings::shutdown_timeout) (5 s) |
+//! | still at work after that | is cut |
+//! | that has left HTTP by [`upgrade`](crate::upgrade()) | has the same time to say goodbye |
+//!
+//! # What to know
+//!
+//! - `stop` returns [`Stopped`](crate::process::Stopped): requests finished, connections cut, and
+//!   the duration. With a `cut` above 0, clients have lost something.
+//! - A thread cannot be ended from outside. A handler that works for long asks
+//!   [`is_shutting_down`](crate::RequestExt::is_shutting_down) from time to time; a stream pauses by
+//!   [`stops_within`](crate::BodyWriter::stops_within). A handler that does neither, and does not
+//!   return, keeps its thread, with a line in the log.
+//! - [`ServerHandle::cut`](crate::ServerHandle::cut) ends the wait of a stop under way.
+//! - `start` after `stop` serves again. [`restart`](crate::Server::restart) does both and keeps the
+//!   port open; [`reload`](crate::ServerHandle::reload) changes settings without a stop.
+//! - To lose no request at all, end the traffic before the stop: behind a load balancer, fail its
+//!   health checks first ([`in_kubernetes`](crate::guide::in_kubernetes)); or let systemd own the
+//!   socket ([`operating`](crate::guide::operating)).
+//! - A stop in detail: [`travel`](crate::guide::travel#a-stop).
+//!
+//! Next: [the guide](crate::guide).

@@ -1,0 +1,80 @@
+//! Streams: an answer that is written piece by piece while the client reads.
+//!
+//! ```
+//! # use std::io::Read;
+//! # use std::net::TcpStream;
+//! use std::io::Write;
+//! use std::time::Duration;
+//!
+//! use drupe::http::header::{CONTENT_TYPE, HeaderValue};
+//! use drupe::{Body, IntoResponse, Request, Response, testing::TestServer};
+//!
+//! const MINUTE: Duration = Duration::from_secs(60);
+//!
+//! fn clock(_request: &mut Request) -> Response {
+//!     let body = Body::stream(|writer| {
+//!         for minute in 0.. {
+//!             write!(writer, "data: {minute}\n\n")?;
+//!             writer.flush()?; // sends the piece
+//!             if writer.stops_within(MINUTE) {
+//!                 return writer.write_all(b"data: bye\n\n");
+//!             }
+//!         }
+//!         Ok(())
+//!     });
+//!     let mut response = body.into_response();
+//!     let events = HeaderValue::from_static("text/event-stream");
+//!     response.headers_mut().insert(CONTENT_TYPE, events);
+//!     response
+//! }
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let server = TestServer::new(clock);
+//! # let mut client = TcpStream::connect(server.address())?;
+//! # client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")?;
+//! # let mut answer = String::new();
+//! # while !answer.contains("data: 0\n\n") {
+//! #     let mut piece = [0; 1024];
+//! #     let length = client.read(&mut piece)?;
+//! #     assert_ne!(length, 0, "the stream has ended: {answer}");
+//! #     answer.push_str(std::str::from_utf8(&piece[..length]).expect("ASCII"));
+//! # }
+//! // A client has read the first piece.
+//! assert!(answer.contains("Transfer-Encoding: chunked\r\n"), "{answer}");
+//! // A stop does not wait for the minute, and the client reads the end.
+//! assert_eq!(server.server().stop().cut, 0);
+//! # client.read_to_string(&mut answer)?;
+//! assert!(answer.contains("data: bye\n\n") && answer.ends_with("\r\n0\r\n\r\n"), "{answer}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Which body
+//!
+//! | the content is | use | a worker is held |
+//! |---|---|---|
+//! | written as it arises | [`Body::stream`](crate::Body::stream) | until the end |
+//! | another reader's | [`Body::from_reader`](crate::Body::from_reader), or [`sized`](crate::Body::sized) for a known length | until the end |
+//! | the request's own | the [`Body`](crate::Body) taken from the request | until the end |
+//! | a file | [`Body::from_file`](crate::Body::from_file), by `sendfile` | only while the handler runs |
+//! | in memory | `String`, `Vec<u8>`, `Bytes` | only while the handler runs |
+//!
+//! # What to know
+//!
+//! - Each open stream holds a worker. Set
+//!   [`thread_pool_max`](crate::Settings::thread_pool_max) (256) to the expected number of streams,
+//!   and add some for other requests, or these wait and get a 503.
+//! - Output is sent when the buffer is full, or on `flush`. HTTP/1.1 clients get chunks; the end of
+//!   the connection is the end of the content for HTTP/1.0.
+//! - After the client has gone, a write fails: return the error with `?`. A client that reads
+//!   nothing for [`write_timeout`](crate::Settings::write_timeout) (10 s), or less than
+//!   [`minimum_rate`](crate::Settings::minimum_rate) on average, fails the write as well.
+//! - If the closure returns an error or panics, the server cuts the connection: the client sees a
+//!   truncated answer as truncated. The status has been sent before.
+//! - To pause, call [`stops_within`](crate::BodyWriter::stops_within), never `thread::sleep`: a
+//!   stop then ends the pause. [`is_shutting_down`](crate::BodyWriter::is_shutting_down) only asks.
+//! - While all workers are busy and requests wait, the server cuts the slowest client that has kept
+//!   a worker waiting for a second.
+//! - For both directions at once, such as WebSocket, use [`upgrade`](crate::upgrade()).
+//!
+//! Next: [`layers`](super::layers).
