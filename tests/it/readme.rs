@@ -48,6 +48,9 @@ fn table_of_cherrypy_defaults_matches_the_code() {
 /// Each feature of Cargo.toml has a row.
 #[test]
 fn table_of_features_matches_the_manifest() {
+    if is_package() {
+        return;
+    }
     let manifest = read("Cargo.toml");
     let features = manifest.split("[features]\n").nth(1).unwrap().split("\n[").next().unwrap();
     let known: Vec<&str> = features
@@ -82,6 +85,9 @@ fn table_of_statuses_matches_the_code() {
 /// Every link leads to a file of the repository or to another site.
 #[test]
 fn links_of_the_readme_lead_somewhere() {
+    if is_package() {
+        return;
+    }
     let readme = read("README.md");
     for link in readme.split("](").skip(1).filter_map(|part| part.split(')').next()) {
         let (path, _) = link.split_once('#').unwrap_or((link, ""));
@@ -118,6 +124,11 @@ pub(crate) fn section<'a>(text: &'a str, heading: &str) -> &'a str {
 
 pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(home().join(path)).unwrap()
+}
+
+/// True in a package made by cargo, which has neither the fuzzers nor `.ci`, and a manifest that cargo has written.
+pub(crate) fn is_package() -> bool {
+    home().join("Cargo.toml.orig").exists()
 }
 
 pub(crate) fn home() -> &'static Path {
