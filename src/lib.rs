@@ -62,7 +62,8 @@
 //! in between. A handler may therefore block. An open stream of events holds one worker;
 //! [`thread_pool_max`](Settings::thread_pool_max) limits the number of workers. Every wait for a
 //! client has a deadline until the connection leaves HTTP, and every queue and buffer has a bound.
-//! [`Settings`] lists all of them, and [`guide::travel`] follows a request through the threads.
+//! [`Settings`] lists all of them, and [`guide::travel`] follows a request through the threads. The
+//! repository's CONTRIBUTING.md has a map of the source.
 
 // Marks the items that need a feature, from their `cfg`; pages that only the documentation has get no mark.
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(doc))))]

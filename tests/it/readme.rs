@@ -95,6 +95,28 @@ fn links_of_the_readme_lead_somewhere() {
     }
 }
 
+/// Every file that CONTRIBUTING.md names is there, with the functions that stand beside it.
+#[test]
+fn the_places_that_contributors_are_sent_to_are_there() {
+    if is_package() {
+        return;
+    }
+    let page = read("CONTRIBUTING.md");
+    for line in page.lines() {
+        let words: Vec<&str> = line.split('`').skip(1).step_by(2).collect();
+        let is_place = |word: &&&str| ["src/", "tests/", "fuzz/"].iter().any(|folder| word.starts_with(folder));
+        let places: Vec<&str> = words.iter().filter(is_place).filter(|word| !word.contains("NAME")).copied().collect();
+        for place in &places {
+            assert!(home().join(place).exists(), "{place} is not there: {line}");
+        }
+        let files = places.iter().filter(|place| place.ends_with(".rs"));
+        let code: String = files.map(|place| read(place)).collect();
+        for (_, function) in words.iter().filter_map(|word| word.split_once("::")).filter(|_| !code.is_empty()) {
+            assert!(code.contains(&format!("fn {function}(")), "{function} is not there: {line}");
+        }
+    }
+}
+
 /// The rows of the first table of the section `heading`, which has `columns`; code marks are taken off.
 pub(crate) fn rows(text: &str, heading: &str, columns: usize) -> Vec<Vec<String>> {
     let lines = section(text, heading)
