@@ -16,6 +16,7 @@
 //! #     let bytes = [head.as_bytes(), content].concat();
 //! #     String::from_utf8(testing::exchange(shout, &bytes)).unwrap()
 //! # };
+//! // `post` sends content, and returns the answer as it is on the wire.
 //! assert!(post(b"hello").starts_with("HTTP/1.1 201 Created\r\n"));
 //! assert!(post(b"hello").ends_with("\r\n\r\nHELLO"));
 //! assert!(post(b"seventeen letters").starts_with("HTTP/1.1 413 "));

@@ -36,6 +36,7 @@
 //! #     let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", content.len());
 //! #     String::from_utf8(testing::exchange(brew, &[head.as_bytes(), content].concat())).unwrap()
 //! # };
+//! // `post` sends content, and returns the answer as it is on the wire.
 //! assert!(post(b"oolong").ends_with("\r\n\r\na cup of oolong\n"));
 //! assert!(post(b"coffee").starts_with("HTTP/1.1 404 Not Found\r\n"));
 //! assert!(post(b"\xff").starts_with("HTTP/1.1 400 Bad Request\r\n"));
@@ -64,8 +65,9 @@
 //!
 //! # Errors that no handler sees
 //!
-//! The server answers 400, 408, 413, 414, 431 and 503 by itself, as listed with their settings in
-//! [`tables`](crate::guide::tables#status-codes), and closes the connection. Their text is fixed.
+//! The server refuses malformed, late and large requests by itself, answers 503 when it has no room,
+//! and closes the connection. [`tables`](crate::guide::tables#status-codes) lists each status with
+//! its setting. Their text is fixed.
 //!
 //! # Errors at a start
 //!

@@ -43,6 +43,7 @@
 //! #     let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{field}\r\n");
 //! #     String::from_utf8(testing::exchange(handler, head.as_bytes())).unwrap()
 //! # };
+//! // `answer` sends a field line, and returns the answer as it is on the wire.
 //! let refused = answer("");
 //! assert!(refused.starts_with("HTTP/1.1 401 Unauthorized\r\n"));
 //! assert!(refused.contains("cache-control: no-store\r\n"), "{refused}");

@@ -25,6 +25,7 @@
 //! #     let head = format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n");
 //! #     String::from_utf8(testing::exchange(handler, head.as_bytes())).unwrap()
 //! # };
+//! // `answer` sends a request line, and returns the answer as it is on the wire.
 //! assert!(answer("GET /users/7?verbose").ends_with("\r\n\r\nuser 7\n"));
 //! assert!(answer("HEAD /users/7").contains("Content-Length: 7\r\n"));
 //! assert!(answer("DELETE /users/7").starts_with("HTTP/1.1 204 No Content\r\n"));

@@ -16,7 +16,8 @@
 //! assert!(answers.contains("visit 1\n") && answers.ends_with("visit 2\n"), "{answers}");
 //! ```
 //!
-//! With more than one piece of data, give it a struct and implement [`Handler`](crate::Handler):
+//! For more data than a closure holds with ease, write a struct that implements
+//! [`Handler`](crate::Handler):
 //!
 //! ```
 //! use std::collections::HashMap;
@@ -49,7 +50,8 @@
 //! # client.write_all(b"GET /tea HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
 //! # let mut answer = String::new();
 //! # client.read_to_string(&mut answer)?;
-//! assert!(answer.ends_with("\r\n\r\n250\n"), "{answer}"); // of GET /tea
+//! // A client asks for /tea.
+//! assert!(answer.ends_with("\r\n\r\n250\n"), "{answer}");
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!

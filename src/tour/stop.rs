@@ -34,7 +34,7 @@
 //! # }
 //! ```
 //!
-//! # Who stops the server
+//! # Ways to stop
 //!
 //! | in | by |
 //! |---|---|
@@ -43,7 +43,7 @@
 //! | a program with signal handlers of its own | [`start`](crate::Server::start), then `stop` |
 //! | a scope | dropping the [`Server`](crate::Server) |
 //!
-//! # What happens to open connections
+//! # Open connections
 //!
 //! | a connection | at a stop |
 //! |---|---|
