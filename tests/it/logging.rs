@@ -56,7 +56,8 @@ fn failed_handshake_is_one_debug_line() {
     listen();
     let server =
         TestServer::with(|_: &mut Request| "hello", |settings| settings.ssl_context = Some(crate::secure::context()));
-    let told = || records(|_, _| true).into_iter().filter(|text| text.starts_with("no TLS with 127.0.0.1:")).collect();
+    let told =
+        || records(|_, _| true).into_iter().filter(|text| text.starts_with("TLS handshake with 127.0.0.1:")).collect();
     for (number, sent) in
         [&b"\xFF\xFF\xFF"[..], b"\x16\x03\x01\x00\x05\x01\xFF\xFF\xFF\xFF", b""].into_iter().enumerate()
     {
@@ -244,7 +245,7 @@ fn access_log_has_the_client_behind_a_proxy() {
     let refusal =
         || records(|level, _| level == Level::Debug).into_iter().find(|text| text.ends_with(": no PROXY header"));
     wait_until("the refused header is there to be found", || refusal().is_some());
-    assert!(refusal().unwrap().starts_with("closing 127.0.0.1:"), "{:?}", refusal());
+    assert!(refusal().unwrap().starts_with("closed the connection of 127.0.0.1:"), "{:?}", refusal());
 }
 
 #[test]

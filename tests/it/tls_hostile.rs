@@ -111,7 +111,7 @@ fn a_thousand_handshakes_that_fail_are_counted_and_cost_no_thread() {
     assert_eq!(crate::process::threads().len(), 4);
     // One debug line each, and nothing at other levels.
     let lines = logging::records(|level, target| level == Level::Debug && target.starts_with("drupe"));
-    assert_eq!(lines.iter().filter(|line| line.starts_with("no TLS with ")).count() as u64, TIMES);
+    assert_eq!(lines.iter().filter(|line| line.starts_with("TLS handshake with ")).count() as u64, TIMES);
     let louder = logging::records(|level, target| level < Level::Debug && target != "drupe::access");
     assert!(louder.iter().all(|line| line.starts_with("serving on ")), "{louder:?}");
 }

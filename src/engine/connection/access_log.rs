@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_of_a_request_has_an_end() {
+    fn kept_request_fields_are_truncated() {
         let fields = [(REFERER, "x".repeat(10_000)), (USER_AGENT, "y".repeat(10))];
         let fields = fields.map(|(name, value)| (name, value.parse().unwrap())).into_iter().collect();
         let (target, version) = ("/a".parse().unwrap(), Version::HTTP_11);
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_columns_say_who_it_is() {
+    fn first_columns_name_the_client() {
         static ODD: NameService = NameService {
             user: |uid| (uid < 9).then(|| ["alice", "", "a b", "a\nb", "é"][uid as usize % 5].to_owned()),
             group: |_| None,

@@ -99,7 +99,7 @@ fn send(
         Some(Ok(Sent::Partly(rest, length))) => Ok((Answer { status, length, upgrade }, Some(rest))),
         Some(Ok(Sent::Unsent(error))) => {
             if error.status().is_server_error() {
-                log::error!("an answer could not be sent: {error}");
+                log::error!("a response was refused: {error}; answering {}", error.status());
             }
             Ok(refuse_instead(error, exchange, is_head, context))
         }

@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn leave_to_go_on_waits_for_room() {
+    fn continue_line_waits_for_room() {
         let (mut content, mut client, earlier) = awaited(Duration::from_secs(20));
         let reading = thread::spawn(move || content.read(&mut [0; 5]).map_err(|error| error.kind()));
         // The socket must be found full more than once.
@@ -449,7 +449,7 @@ mod tests {
 
     /// Time during which the process was stopped or had no processor is not charged to the client.
     #[test]
-    fn content_that_is_there_is_read_although_its_time_is_over() {
+    fn content_that_is_there_is_read_past_its_deadline() {
         for (wants_continue, size) in [(false, 5), (true, 5), (false, DIRECT)] {
             let (mut content, mut client, earlier) = awaited(Duration::from_secs(20));
             client.read_exact(&mut vec![0; earlier]).unwrap();
@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn who_makes_no_room_has_had_its_time() {
+    fn full_socket_counts_against_the_deadline() {
         let (mut content, client, _) = awaited(5 * PATIENCE);
         assert_eq!(content.read(&mut [0; 5]).unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(content.failure, Some(ContentFailure::Refused(ProtocolError::Timeout)));

@@ -4,6 +4,7 @@
 //! of each request. A connection with a refused PROXY header is closed without an answer, as the
 //! protocol requires: the sender does not speak HTTP yet.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use http::Extensions;
@@ -106,10 +107,7 @@ impl Client {
         if refusal == HeaderRefusal::Late {
             context.counters.count_late(Late::Proxy);
         }
-        match &self.peer {
-            Some(peer) => log::debug!("closing {peer}: {refusal}"),
-            None => log::debug!("closing: {refusal}"),
-        }
+        log::debug!("closed the connection of {self}: {refusal}");
     }
 
     /// Removes claims of an untrusted sender from `head`, and keeps those of a trusted proxy.
@@ -130,6 +128,16 @@ impl Client {
             Some(Node::At(address)) => Some(Peer::Tcp(SocketAddr::new(address, 0))),
             Some(Node::Hidden) => None,
             None => self.peer.clone(),
+        }
+    }
+}
+
+/// The client's address in log messages.
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.peer {
+            Some(peer) => peer.fmt(f),
+            None => f.write_str("a client without an address"),
         }
     }
 }

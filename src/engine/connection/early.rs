@@ -97,7 +97,7 @@ impl EarlyResponse {
         context.counters.bytes_written.add(self.written.get());
         let Some(side) = side else {
             transport.stream.abort();
-            return Some(Err(io::Error::other("its handler has returned while another thread was sending")));
+            return Some(Err(io::Error::other("the handler returned while another thread was sending")));
         };
         context.gathered = side.gathered;
         if side.begun.is_some() {
@@ -123,8 +123,9 @@ impl EarlyResponse {
 
     fn with<T>(&self, use_it: impl FnOnce(&mut Side) -> io::Result<T>) -> io::Result<T> {
         let side = self.place.lock().side.take();
-        let mut side =
-            side.ok_or_else(|| io::Error::new(io::ErrorKind::BrokenPipe, "the answer is over, or another is at it"))?;
+        let mut side = side.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::BrokenPipe, "the answer is complete, or another thread is sending")
+        })?;
         let result = use_it(&mut side);
         let mut place = self.place.lock();
         if !place.is_over {

@@ -126,7 +126,7 @@ impl ClientConnection {
                 if error.kind() == io::ErrorKind::TimedOut {
                     context.counters.count_late(Late::Write);
                 }
-                log::debug!("an answer broke off: {error}");
+                log::debug!("the answer to {} was cut: {error}", self.client);
                 break_off(line, context);
                 Ok(Next::Close)
             }

@@ -44,7 +44,7 @@ pub(super) fn handle(
     let response = catch_unwind(AssertUnwindSafe(|| handler.handle(&mut request))).ok();
     if response.is_none() {
         context.counters.panics.add(1);
-        log::error!("a handler panicked; its client gets a 500, or a cut where the answer has begun");
+        log::error!("a handler panicked; answering 500, or cutting the connection if the answer has begun");
         exchange.close(CloseReason::Panicked);
     }
     if context.duty.is_unbounded() {

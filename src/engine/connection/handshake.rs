@@ -48,8 +48,5 @@ pub(super) fn advance(transport: &mut Transport, client: &Client, context: &Work
 /// Counts and logs a failed handshake.
 pub(super) fn note_failure(client: &Client, reason: &str, context: &WorkerContext) {
     context.counters.handshakes_failed.add(1);
-    match &client.peer {
-        Some(peer) => log::debug!("no TLS with {peer}: {reason}"),
-        None => log::debug!("no TLS: {reason}"),
-    }
+    log::debug!("TLS handshake with {client} failed: {reason}; connection closed");
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use http::StatusCode;
 
 use super::access_log::Line;
-use crate::address::Peer;
+use super::client::Client;
 use crate::engine::service::context::WorkerContext;
 use crate::h1::encode;
 use crate::h1::error::ProtocolError;
@@ -22,14 +22,11 @@ pub(super) struct Refusal {
 
 impl Refusal {
     /// Gathers the answer, and counts and logs the refusal.
-    pub(super) fn answer(self, peer: Option<&Peer>, context: &mut WorkerContext) {
+    pub(super) fn answer(self, client: &Client, context: &mut WorkerContext) {
         let Self { error, is_head, line } = self;
         context.counters.refused.add(1);
         context.counters.count_answer(error.status());
-        match peer {
-            Some(peer) => log::debug!("refused {peer}: {error} ({})", error.section()),
-            None => log::debug!("refused: {error} ({})", error.section()),
-        }
+        log::debug!("refused a request of {client}: {error} ({})", error.section());
         gather(error, is_head, context);
         line.end(Some((error.status(), 0)));
     }

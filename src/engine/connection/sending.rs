@@ -41,7 +41,7 @@ pub(super) enum Attempt {
     /// The answer cannot be completed. The output gathered before it is still to be sent.
     Short,
     /// The answer is broken off.
-    Failed,
+    Failed(io::Error),
 }
 
 impl Sending {
@@ -85,8 +85,8 @@ impl Sending {
                 }
                 None => {
                     context.counters.count_late(Late::Write);
-                    log::debug!("an answer broke off: its client has had its time");
-                    Attempt::Failed
+                    let reason = "write_timeout or minimum_rate exceeded";
+                    Attempt::Failed(io::Error::new(io::ErrorKind::TimedOut, reason))
                 }
             },
             // The poller would not report room that was there all along.
@@ -97,10 +97,7 @@ impl Sending {
                 self.rest = None;
                 Attempt::Short
             }
-            Err(error) => {
-                log::debug!("an answer broke off: {error}");
-                Attempt::Failed
-            }
+            Err(error) => Attempt::Failed(error),
         }
     }
 

@@ -333,7 +333,7 @@ impl ClientConnection {
             Phase::Handshake(_) => {
                 // No message to the client is possible.
                 context.counters.count_late(Late::Handshake);
-                handshake::note_failure(&self.client, "it takes too long", context);
+                handshake::note_failure(&self.client, "handshake_timeout exceeded", context);
             }
             _ if self.is_idle() => context.counters.count_late(Late::Idle),
             // The client has had its answer.
@@ -415,7 +415,8 @@ impl ClientConnection {
                 Step::On
             }
             // A reset, so that the client notices and the kernel frees the send buffer.
-            Attempt::Failed => {
+            Attempt::Failed(error) => {
+                log::debug!("the answer to {} was cut: {error}", self.client);
                 mem::replace(then, Then::Close).break_off(context);
                 Step::Verdict(self.lose())
             }
@@ -478,7 +479,7 @@ impl ClientConnection {
     }
 
     fn refuse_as(&mut self, refusal: Refusal, context: &mut WorkerContext) -> Verdict {
-        refusal.answer(self.client.peer.as_ref(), context);
+        refusal.answer(&self.client, context);
         self.begin_linger(context)
     }
 

@@ -36,7 +36,7 @@ fn part_of_80_kib() -> String {
 }
 
 #[test]
-fn content_that_is_dropped_is_looked_at_once_more() {
+fn dropped_content_is_read_once_more_before_expiry() {
     let (mut connection, mut context, mut client) = after(&part_of_80_kib());
     assert!(matches!(connection.phase, Phase::Drain(_)), "{:?}", connection.phase);
     assert_eq!(connection.overdue(), Expired::Close, "nothing has come");
@@ -49,7 +49,7 @@ fn content_that_is_dropped_is_looked_at_once_more() {
 }
 
 #[test]
-fn content_that_is_dropped_and_still_not_whole_ends_without_another_answer() {
+fn incomplete_dropped_content_ends_without_another_answer() {
     let (mut connection, mut context, mut client) = after(&part_of_80_kib());
     client.write_all(b"xxx").unwrap();
     assert_eq!(connection.overdue(), Expired::LastLook);
@@ -61,7 +61,7 @@ fn content_that_is_dropped_and_still_not_whole_ends_without_another_answer() {
 }
 
 #[test]
-fn what_follows_a_last_answer_is_dropped_before_the_end() {
+fn input_behind_the_last_answer_is_dropped_before_the_end() {
     let (mut connection, mut context, mut client) = after("nonsense\r\n\r\n");
     assert!(matches!(connection.phase, Phase::Linger(_)), "{:?}", connection.phase);
     assert_eq!(connection.overdue(), Expired::Close, "nothing has come");

@@ -40,7 +40,7 @@ fn head(length: usize) -> String {
 }
 
 #[test]
-fn what_waits_is_counted_and_nothing_else() {
+fn only_waiting_bytes_are_counted() {
     for (sent, expected) in [
         (String::new(), 0),
         ("POST / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 0),
@@ -64,7 +64,7 @@ fn what_waits_is_counted_and_nothing_else() {
 }
 
 #[test]
-fn where_no_room_is_left_only_what_is_small_waits() {
+fn only_small_requests_wait_without_room() {
     for (sent, waits) in [(head(8000), true), (head(9000), false)] {
         let (verdict, phase, _) = after(&sent, 100_000);
         assert_eq!(matches!((&verdict, &phase), (Verdict::Park, Phase::Head(_))), waits, "{phase:?}");
@@ -86,7 +86,7 @@ fn beside_an_answer(more: &str, others: u64, n: usize) -> (Verdict, Phase, u64) 
 }
 
 #[test]
-fn who_asks_on_and_takes_no_answer_has_had_the_last_where_no_room_is_left() {
+fn client_that_pipelines_without_reading_is_closed_without_room() {
     let next = "\r\n\r\n".to_owned() + &head(12_000);
     for (others, kept) in [(0, 16_384), (100_000, 0)] {
         let (verdict, phase, held) = beside_an_answer(&next, others, 1);
@@ -98,7 +98,7 @@ fn who_asks_on_and_takes_no_answer_has_had_the_last_where_no_room_is_left() {
 }
 
 #[test]
-fn trailers_that_nobody_reads_are_let_go_where_no_room_is_left() {
+fn unread_trailers_are_dropped_without_room() {
     let trailers = "\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nY: ".to_owned() + &"y".repeat(12_000);
     // A small answer is gathered and the content drained. A large one is unfinished, as is its
     // exchange.

@@ -100,7 +100,7 @@ fn the_first_write_of_any_answer_waits_for_no_client() {
 }
 
 #[test]
-fn answers_that_were_gathered_wait_for_room_and_what_follows_goes_on() {
+fn gathered_answers_wait_for_room_before_later_requests() {
     let (mut connection, mut context, mut client) = full();
     assert!(matches!(connection.advance(&mut context), Verdict::Park));
     assert!(connection.is_under_way() && connection.interest() == Interest::Write);
@@ -118,7 +118,7 @@ fn answers_that_were_gathered_wait_for_room_and_what_follows_goes_on() {
 }
 
 #[test]
-fn leave_to_send_content_waits_for_room_behind_the_answers_before_it() {
+fn continue_line_waits_for_room_behind_earlier_answers() {
     let (mut connection, mut context, mut client) = full();
     client.write_all(b"POST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").unwrap();
     assert!(matches!(connection.advance(&mut context), Verdict::Park));
@@ -140,7 +140,7 @@ fn leave_to_send_content_waits_for_room_behind_the_answers_before_it() {
 }
 
 #[test]
-fn time_in_which_leave_waits_for_room_is_not_that_of_the_content() {
+fn time_for_sending_100_continue_is_not_charged_to_the_content() {
     let (mut connection, mut context, mut client) = full();
     client.write_all(b"POST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").unwrap();
     assert!(matches!(connection.advance(&mut context), Verdict::Park));
@@ -155,7 +155,7 @@ fn time_in_which_leave_waits_for_room_is_not_that_of_the_content() {
 }
 
 #[test]
-fn a_client_that_leaves_meanwhile_ends_it() {
+fn client_that_leaves_ends_the_wait() {
     let (mut connection, mut context, client) = full();
     assert!(matches!(connection.advance(&mut context), Verdict::Park));
     drop(client);
