@@ -101,6 +101,7 @@ pub(crate) struct Config {
     /// Value of the `Server` field, if sent; not empty.
     pub(crate) software: Option<HeaderValue>,
     /// Version of the gateway, for applications.
+    #[cfg_attr(not(feature = "wsgi"), allow(dead_code, reason = "only a gateway reads it"))]
     pub(crate) wsgi_version: wsgi::WsgiVersion,
     /// Status for a head above `max_request_header_size` or `max_request_header_fields`.
     pub(crate) header_overflow_status: StatusCode,

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use self::origin::Origin;
+#[cfg(feature = "process")]
 use crate::bus;
 
 /// The reason a server was not started, or could not go on.
@@ -96,8 +97,9 @@ pub enum Error {
         /// The reason, shared by all callers.
         source: Arc<dyn error::Error + Send + Sync>,
     },
-    /// A bus that drives the server could not be started, or could not go on; returned by
+    /// A bus (feature `process`) that drives the server could not be started, or could not go on; returned by
     /// [`quickstart`](crate::Server::quickstart).
+    #[cfg(feature = "process")]
     Bus {
         /// The failed listeners, or a refusal because another thread is changing the bus.
         source: bus::BusError,
@@ -153,6 +155,7 @@ impl fmt::Display for Error {
             Error::Thread { name, .. } => write!(f, "cannot start thread {name:?}"),
             Error::System { what, .. } => write!(f, "cannot set up {what}"),
             Error::Serving { .. } => f.write_str("serving failed"),
+            #[cfg(feature = "process")]
             Error::Bus { .. } => f.write_str("the bus has failed"),
             Error::Stopped => f.write_str("server was stopped while it started"),
         }
@@ -169,6 +172,7 @@ impl error::Error for Error {
             | Error::System { source, .. } => Some(source),
             Error::Located { error, .. } => error.source(),
             Error::Serving { source } => Some(source),
+            #[cfg(feature = "process")]
             Error::Bus { source } => Some(source),
             Error::Setting { .. }
             | Error::Contradiction { .. }
@@ -216,6 +220,7 @@ mod tests {
             true,
         );
         check(Error::System { what: "epoll", source: denied() }, "cannot set up epoll", true);
+        #[cfg(feature = "process")]
         check(Error::Bus { source: bus::BusError::Exited }, "the bus has failed", true);
         check(Error::Stopped, "server was stopped while it started", false);
     }

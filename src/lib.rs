@@ -50,7 +50,11 @@
 //! | `signals` | yes | ends [`Server::quickstart`] on SIGTERM and SIGINT; enables [`Server::on_reload`] and [`Server::on_graceful`] on SIGHUP and SIGUSR1 |
 //! | `systemd` | | [`listen`](Settings::listen) takes sockets opened by systemd: `fd:3` |
 //! | `config` | | settings from TOML files |
-//! | `cli` | | the program `drupe`, which serves a directory, with `systemd`, `config` and `tls` |
+//! | `files` | | [`Files`]: a directory of static files |
+//! | `process` | | the bus and the plugins of [`process`] |
+//! | `statistics` | | the page of the [`statistics`], JSON and Prometheus; the numbers are always there |
+//! | `wsgi` | | [`wsgi`]: applications in the style of WSGI, CGI programs |
+//! | `cli` | | the program `drupe`, which serves a directory, with all of the above and `tls` |
 //! | `tls` | | TLS by rustls, with the cryptography of ring |
 //! | `tls-aws-lc` | | TLS by rustls, with the cryptography of AWS-LC, preferred over ring if both are on |
 //! | `tls-encrypted-keys` | | encrypted private keys |
@@ -71,26 +75,39 @@
 mod address;
 mod bus;
 mod config;
+#[cfg_attr(not(feature = "wsgi"), allow(dead_code, reason = "only a gateway begins answers early"))]
 mod engine;
 mod error;
+#[cfg(feature = "files")]
 mod files;
+#[cfg(feature = "full")]
 #[cfg(doc)]
 pub mod guide;
 mod h1;
 mod http_server;
+#[cfg_attr(not(feature = "full"), allow(dead_code, reason = "files, pages and gateways use parts of it"))]
 mod message;
 mod net;
 pub mod process;
 mod proxy;
+#[cfg_attr(
+    not(all(feature = "process", feature = "wsgi")),
+    allow(dead_code, reason = "only a bus binds before it accepts, only a gateway is made for each start")
+)]
 mod server;
 pub mod settings;
 pub mod statistics;
+#[cfg_attr(not(feature = "process"), allow(dead_code, reason = "only a bus waits for a while"))]
 mod sync;
 pub mod testing;
 pub mod tls;
 #[cfg(doc)]
 pub mod tour;
+#[cfg(feature = "wsgi")]
 pub mod wsgi;
+#[cfg(not(feature = "wsgi"))]
+#[path = "wsgi/absent.rs"]
+mod wsgi;
 
 pub use http;
 
@@ -108,6 +125,7 @@ pub use settings::laws as settings_laws;
 
 pub use address::{BindAddr, Credentials, Peer};
 pub use error::Error;
+#[cfg(feature = "files")]
 pub use files::Files;
 pub use message::{
     Body, BodyWriter, Connection, Handler, IntoResponse, Request, RequestExt, Response, Upgraded, upgrade,

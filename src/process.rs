@@ -1,6 +1,9 @@
 //! The lifecycle of a process: a bus of states and channels, and its plugins; CherryPy's
 //! `cherrypy.process`.
 //!
+//! The bus and its plugins need the feature `process`. [`HttpServer`], the interface of a custom
+//! server, is always there.
+//!
 //! [`Bus`] needs no server. Its plugins are [`PidFile`], [`DropPrivileges`], [`Monitor`] and
 //! `SignalHandler` (feature `signals`). Implement [`Plugin`] for a custom plugin.
 //!
@@ -15,8 +18,9 @@
 //! | `log` | for each log message of the bus | 50 the listener for the `log` crate |
 //! | `main` | ten times a second, in the blocked thread | |
 
-#[cfg(feature = "signals")]
+#[cfg(all(feature = "process", feature = "signals"))]
 pub use crate::bus::SignalHandler;
+#[cfg(feature = "process")]
 pub use crate::bus::{
     BoxError, Bus, BusError, DropPrivileges, Failures, Message, Monitor, PidFile, Plugin, State, Subscription,
     Subscriptions,

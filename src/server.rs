@@ -1,7 +1,13 @@
 //! The server for users: CherryPy's server adapter.
 
 mod address;
+#[cfg(feature = "wsgi")]
+mod application;
 mod built_in;
+#[cfg(feature = "process")]
+mod driven;
+#[cfg(not(feature = "process"))]
+#[path = "server/undriven.rs"]
 mod driven;
 mod graceful;
 mod in_force;
@@ -9,28 +15,29 @@ mod instance;
 mod life;
 #[cfg(feature = "signals")]
 mod obeying;
+#[cfg(feature = "process")]
 mod on_bus;
 mod reload;
 mod running;
 mod served;
 mod starting;
 mod statistics;
+#[cfg(feature = "statistics")]
+mod statistics_page;
 mod told;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use self::driven::Driven;
+use self::driven::{Driven, Subscriptions};
 use self::life::{LifeState, Shared};
 use self::served::Served;
-use crate::bus::{Subscriptions, WeakBus};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::http_server::{HttpServer, Stopped};
 use crate::message::Handler;
 use crate::settings::{Instance, Settings};
-use crate::wsgi::{Application, Gateway};
 
 /// An HTTP/1.1 server: settings, a handler, and a life cycle.
 ///
@@ -66,26 +73,6 @@ impl Server {
     /// Makes a server with default settings that answers with `handler`.
     pub fn new(handler: impl Handler) -> Self {
         Self::serving(Served::Handler(Arc::new(handler)))
-    }
-
-    /// Makes a server with default settings that answers with `application`, through the gateway
-    /// version of [`wsgi_version`](Settings::wsgi_version).
-    ///
-    /// ```no_run
-    /// use drupe::Server;
-    /// use drupe::wsgi::{Environ, Failure, StartResponse};
-    ///
-    /// # fn main() -> Result<(), drupe::Error> {
-    /// let mut server = Server::wsgi(|environ: Environ, start_response: StartResponse| {
-    ///     start_response.start("200 OK", [("Content-Type", "text/plain; charset=utf-8")])?;
-    ///     Ok::<_, Failure>(format!("you asked for {}\n", environ.path_info()))
-    /// });
-    /// server.settings.wsgi_version = ("u".to_owned(), 0);
-    /// server.quickstart()
-    /// # }
-    /// ```
-    pub fn wsgi(application: impl Application) -> Self {
-        Self::serving(Served::Application(Gateway::new(application)))
     }
 
     fn serving(served: Served) -> Self {
@@ -205,7 +192,7 @@ impl Server {
     /// cannot be caught. `Bus` if a bus cannot be started, even because of the server itself, or
     /// ends because of a failure of another part.
     pub fn quickstart(&self) -> Result<(), Error> {
-        let driven = Arc::new(Driven::by(&self.shared));
+        let driven = Arc::new(Driven::by(&self.shared.resting_buses()));
         // A server on buses is started by the buses.
         let claimed = if driven.is_empty() { self.shared.claim_start() } else { None };
         // Before the server is seen to serve: signals from then on must be obeyed. An earlier
@@ -248,9 +235,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         // Handles may outlive the server: no bus may start a server without an owner.
         let buses = std::mem::take(&mut self.shared.life().buses);
-        for bus in buses.iter().filter_map(WeakBus::upgrade) {
-            self.subscriptions.end(&bus);
-        }
+        buses.let_go(&self.subscriptions);
         self.stop();
         self.shared.join_rest();
     }

@@ -99,6 +99,7 @@ fn values_on_the_edge_resolve() {
     accepts("header_overflow_status", "413", |c| c.header_overflow_status == 413);
     accepts("reuse_port", "on", |c| c.reuse_port);
     accepts("nodelay", "off", |c| !c.nodelay);
+    #[cfg(feature = "wsgi")]
     accepts("wsgi_version", "u.0", |c| format!("{:?}", c.wsgi_version) == "WsgiVersion(u.0)");
 }
 
@@ -242,6 +243,7 @@ header_overflow_status | 0 | 0 is neither 431 nor 413",
     );
 }
 
+#[cfg(feature = "wsgi")]
 #[test]
 fn a_version_that_is_not_known_is_refused_with_those_that_are() {
     for version in ["1.1", "u.1", "U.0", "cherry.9"] {

@@ -23,7 +23,7 @@
 //! cherrypy.engine.block()
 //! ```
 //!
-//! After:
+//! After, with the feature `wsgi`:
 //!
 //! ```no_run
 //! use drupe::Server;

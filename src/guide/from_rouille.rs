@@ -89,7 +89,7 @@
 //! }
 //! ```
 //!
-//! After; [`Files`](crate::Files) also has index files, conditions and ranges:
+//! After; [`Files`](crate::Files) (feature `files`) also has index files, conditions and ranges:
 //!
 //! ```no_run
 //! use drupe::http::{HeaderValue, StatusCode, header::CONTENT_TYPE};

@@ -90,7 +90,8 @@
 //! }
 //! ```
 //!
-//! After; the server owns the threads, and a whole directory is no more work than one file:
+//! After, with the feature `files`; the server owns the threads, and a whole directory is no more
+//! work than one file:
 //!
 //! ```no_run
 //! use drupe::{Files, Server};

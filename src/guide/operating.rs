@@ -126,7 +126,8 @@
 //! # Numbers
 //!
 //! `drupe --statistics` serves the statistics at `/statistics/`;
-//! [`Server::mount_statistics`](crate::Server::mount_statistics) does the same in your own program.
+//! [`Server::mount_statistics`](crate::Server::mount_statistics) does the same in your own program
+//! (feature `statistics`).
 //! The path has a page with charts, `json` with CherryPy's names, and `metrics` for Prometheus. By
 //! default only clients on the same machine have access, over a loopback address or a Unix socket.
 //! To let Prometheus connect from another machine, serve the page by [another

@@ -4,7 +4,7 @@
 //! If your program is one server, use [`Server::quickstart`](crate::Server::quickstart) and skip
 //! this page. With two servers, or a cache to save at the end, you need an order of starts and
 //! stops, and a rule for failures. [`process::Bus`](crate::process::Bus) gives you both, with the
-//! names of CherryPy's process bus.
+//! names of CherryPy's process bus. The bus and its plugins need the feature `process`.
 //!
 //! ```
 //! use std::time::Duration;

@@ -218,7 +218,7 @@
 //!   without this setting.
 //! - [`wsgi_version`](Settings::wsgi_version): the text encoding of
 //!   [`Server::wsgi`](crate::Server::wsgi). `1.0` follows PEP 3333; `u.0` saves an application the
-//!   decoding of UTF-8.
+//!   decoding of UTF-8. Without the feature `wsgi`, only the default is accepted.
 //! - [`instance`](Settings::instance): another [`HttpServer`](crate::process::HttpServer) to start
 //!   and stop instead of the built-in one. Only a program can set it.
 

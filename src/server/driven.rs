@@ -1,10 +1,41 @@
 //! The buses that `quickstart` starts and ends: the server is the purpose of the process, the buses
 //! run the other parts.
 
-use super::life::{LifeState, Shared};
+use std::error;
+use std::sync::Arc;
+
+pub(super) use crate::bus::Subscriptions;
 use crate::bus::{self, Bus, WeakBus};
 use crate::error::Error;
 use crate::sync::{Condvar, Mutex, MutexGuard};
+
+/// The buses that a server is subscribed to.
+#[derive(Clone, Default)]
+pub(super) struct Buses(Vec<WeakBus>);
+
+impl Buses {
+    pub(super) fn add(&mut self, bus: &Bus) {
+        self.0.push(bus.downgrade());
+    }
+
+    pub(super) fn remove(&mut self, bus: &Bus) {
+        self.0.retain(|other| !other.is(bus));
+    }
+
+    /// Ends the subscriptions of a server that is dropped.
+    pub(super) fn let_go(&self, subscriptions: &Subscriptions) {
+        self.alive().for_each(|bus| subscriptions.end(&bus));
+    }
+
+    /// Ends the buses because the server cannot go on.
+    pub(super) fn fail(&self, cause: &Arc<dyn error::Error + Send + Sync>) {
+        self.alive().for_each(|bus| bus.fail("HTTP server", Error::Serving { source: Arc::clone(cause) }));
+    }
+
+    fn alive(&self) -> impl Iterator<Item = Bus> {
+        self.0.iter().filter_map(WeakBus::upgrade)
+    }
+}
 
 /// The buses that one call of `quickstart` starts.
 pub(super) struct Driven {
@@ -24,15 +55,10 @@ pub(super) struct Course {
 }
 
 impl Driven {
-    /// Selects the buses of `shared` that are at rest; none unless the server is stopped. Any other
-    /// bus is left to its starter.
-    pub(super) fn by(shared: &Shared) -> Self {
-        let buses = {
-            let life = shared.settled();
-            if life.state == LifeState::Stopped { life.buses.clone() } else { Vec::new() }
-        };
+    /// Selects the buses at rest. Any other bus is left to its starter.
+    pub(super) fn by(buses: &Buses) -> Self {
         let is_at_rest = |bus: &Bus| matches!(bus.state(), bus::State::Stopped | bus::State::Exiting);
-        let buses: Vec<Bus> = buses.iter().filter_map(WeakBus::upgrade).filter(is_at_rest).collect();
+        let buses: Vec<Bus> = buses.alive().filter(is_at_rest).collect();
         let course = Course { begun: 0, is_starting: !buses.is_empty(), is_over: false };
         Self { buses, course: Mutex::new(course), settled: Condvar::new() }
     }
@@ -105,5 +131,22 @@ impl Driven {
     /// Locks the progress.
     pub(super) fn course(&self) -> MutexGuard<'_, Course> {
         self.course.lock()
+    }
+
+    /// Ends the waits of all stops under way.
+    #[cfg(feature = "signals")]
+    pub(super) fn cut(&self) {
+        for bus in self.begun() {
+            // The bus logs the failure.
+            let _ = bus.publish("cut", "");
+        }
+    }
+
+    #[cfg(feature = "signals")]
+    pub(super) fn wait_for_start(&self) {
+        let mut course = self.course();
+        while course.is_starting {
+            course = self.settled.wait(course);
+        }
     }
 }

@@ -6,18 +6,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::driven::Buses;
 use super::graceful::Listeners;
 use super::in_force::Reloading;
 use super::running::{Prepared, Running};
 use super::served::Served;
 use super::told::ErrorText;
 use crate::address::BindAddr;
-use crate::bus::{WeakBus, notify};
+use crate::bus::notify;
 use crate::engine::KeptListeners;
 use crate::engine::Report;
 use crate::error::Error;
 use crate::http_server::Stopped;
-use crate::statistics::{Page, Statistics};
+use crate::message::Handler;
+use crate::statistics::Statistics;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// The state shared by a server and its handles.
@@ -29,8 +31,8 @@ pub(super) struct Shared {
     /// The callbacks that reopen files.
     pub(super) graceful: Listeners,
     pub(super) reloading: Reloading,
-    /// The page of the statistics, if mounted.
-    pub(super) page: Mutex<Option<Page>>,
+    /// Puts a page in front of the handler, if one is mounted.
+    pub(super) front: Mutex<Option<Box<Front>>>,
 }
 
 #[derive(Default)]
@@ -54,7 +56,7 @@ pub(super) struct Life {
     /// The cause of a failure during a state change.
     pub(super) broken: Option<Cause>,
     /// The buses of the server, to be told of a failure.
-    pub(super) buses: Vec<WeakBus>,
+    pub(super) buses: Buses,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,10 +75,13 @@ pub(super) enum LifeState {
 /// The cause of a failure, shared by all waiting callers.
 type Cause = Arc<dyn error::Error + Send + Sync>;
 
+/// Makes the handler in front of another.
+type Front = dyn Fn(Arc<dyn Handler>) -> Arc<dyn Handler> + Send + Sync;
+
 impl Shared {
     pub(super) fn new(served: Served) -> Self {
         let (graceful, reloading) = (Listeners::default(), Reloading::default());
-        Self { served, life: Mutex::default(), changed: Condvar::new(), graceful, reloading, page: Mutex::default() }
+        Self { served, life: Mutex::default(), changed: Condvar::new(), graceful, reloading, front: Mutex::default() }
     }
 
     pub(super) fn stop(&self) -> Stopped {
@@ -177,9 +182,7 @@ impl Shared {
         };
         log::error!("serving failed: {cause}; stopping the server");
         self.finish_stop(&running, is_main, LifeState::Stopped);
-        for bus in buses.iter().filter_map(WeakBus::upgrade) {
-            bus.fail("HTTP server", Error::Serving { source: Arc::clone(&cause) });
-        }
+        buses.fail(&cause);
     }
 
     /// Returns the callback for a listener that has died.
@@ -293,6 +296,12 @@ impl Shared {
         life
     }
 
+    /// Returns the buses of a stopped server, and none of a running one.
+    pub(super) fn resting_buses(&self) -> Buses {
+        let life = self.settled();
+        if life.state == LifeState::Stopped { life.buses.clone() } else { Buses::default() }
+    }
+
     /// Locks the life.
     pub(super) fn life(&self) -> MutexGuard<'_, Life> {
         self.life.lock()
@@ -331,7 +340,6 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::bus::Bus;
     use crate::message::Request;
     use crate::server::Server;
 
@@ -369,9 +377,10 @@ mod tests {
         server.block().unwrap();
     }
 
+    #[cfg(feature = "process")]
     #[test]
     fn a_listener_that_dies_ends_the_bus() {
-        let (bus, server) = (Bus::new(), server());
+        let (bus, server) = (crate::bus::Bus::new(), server());
         server.subscribe(&bus);
         bus.start().unwrap();
         let address = server.bound_addr().unwrap();

@@ -61,23 +61,6 @@ impl Server {
     }
 }
 
-impl Driven {
-    /// Ends the waits of all stops under way.
-    fn cut(&self) {
-        for bus in self.begun() {
-            // The bus logs the failure.
-            let _ = bus.publish("cut", "");
-        }
-    }
-
-    fn wait_for_start(&self) {
-        let mut course = self.course();
-        while course.is_starting {
-            course = self.settled.wait(course);
-        }
-    }
-}
-
 impl Shared {
     /// Reloads settings, or certificates if there is no source of settings, and calls the graceful
     /// listeners.

@@ -53,13 +53,13 @@ impl Server {
         on("graceful", 50, graceful);
         on("cut", 50, cut);
         on("SIGHUP", 50, read_again);
-        self.shared.life().buses.push(bus.downgrade());
+        self.shared.life().buses.add(bus);
     }
 
     /// Unsubscribes the server from `bus`; a running server goes on serving.
     pub fn unsubscribe(&self, bus: &Bus) {
         self.subscriptions.end(bus);
-        self.shared.life().buses.retain(|other| !other.is(bus));
+        self.shared.life().buses.remove(bus);
     }
 }
 

@@ -79,7 +79,11 @@ impl Shared {
     fn bind(self: &Arc<Self>, settings: &Settings, kept: KeptListeners) -> Result<Prepared, Error> {
         let report = self.report();
         let prepared = Config::resolve(settings).and_then(|config| {
-            let handler = self.with_page(self.served.handler(&config));
+            let handler = self.served.handler(&config);
+            let handler = match &*self.front.lock() {
+                Some(front) => front(handler),
+                None => handler,
+            };
             Prepared::new(settings, config, handler, kept, &report)
         });
         prepared.map_err(|error| self.fail_to_start(settings, error))

@@ -466,7 +466,7 @@ pub struct Settings {
 
     /// Version of the gateway that [`Server::wsgi`](crate::Server::wsgi) uses: `("1", 0)`,
     /// `("u", 0)`, or one registered with [`wsgi::register`](crate::wsgi::register); any other is
-    /// refused.
+    /// refused. Without the feature `wsgi`, only the default is accepted.
     ///
     /// Default `("1", 0)`. CherryPy: `wsgi_version`, `(1, 0)` or `('u', 0)`; the latter fails in
     /// CherryPy.

@@ -1,6 +1,10 @@
 //! Statistics of a server: as numbers, as JSON, for Prometheus, and as a web page.
 //!
-//! ```no_run
+//! [`Server::statistics`](crate::Server::statistics) returns the numbers. The page, JSON and
+//! Prometheus' format need the feature `statistics`:
+//!
+#![cfg_attr(feature = "statistics", doc = "```no_run")]
+#![cfg_attr(not(feature = "statistics"), doc = "```ignore")]
 //! use drupe::{Request, Server, statistics};
 //!
 //! fn main() -> Result<(), drupe::Error> {
@@ -28,21 +32,29 @@
 //! **All counters begin at zero** when a server starts. After a stop, the figures are kept until
 //! the next start.
 //!
-//! Requests to a [`Page`] are counted like any other requests.
+//! Requests to a `Page` are counted like any other requests.
 
+#[cfg(feature = "statistics")]
 mod access;
+#[cfg(feature = "statistics")]
 mod document;
+#[cfg(feature = "statistics")]
 mod json;
 mod latency;
+#[cfg(feature = "statistics")]
 mod page;
+#[cfg(feature = "statistics")]
 mod prometheus;
+#[cfg(feature = "statistics")]
 mod report;
 
 use std::time::Duration;
 
 pub use self::latency::Latency;
 pub(crate) use self::latency::{PLACES, place};
+#[cfg(feature = "statistics")]
 pub use self::page::Page;
+#[cfg(feature = "statistics")]
 pub(crate) use self::page::{StatisticsSource, not_found};
 use crate::address::BindAddr;
 
@@ -185,6 +197,7 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
+    #[cfg(feature = "statistics")]
     fn by_name(&self) -> [(&'static str, u64); 7] {
         [
             ("handshake", self.handshake),

@@ -119,6 +119,7 @@ fn restart_without_a_descriptor_leaves_no_listener() {
 
 /// A running server gets no, one and two descriptors: every request is answered, at once or when
 /// there are descriptors again.
+#[cfg(feature = "files")]
 #[test]
 fn lack_of_descriptors_while_serving_never_ends_the_server() {
     let place = Place::new();

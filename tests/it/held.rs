@@ -4,7 +4,6 @@
 //! The server must not count less than is resident, because `max_parked_size` bounds the counted
 //! memory.
 
-use std::fs;
 use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -12,7 +11,6 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 
 use crate::client::{Client, PATIENCE, get, wait_until};
-use crate::place::Place;
 use crate::service::Service;
 
 const CLIENTS: u64 = 12;
@@ -113,8 +111,13 @@ fn answers_that_are_there_in_any_case_count_once_or_nothing() {
     assert!(cached.resident < CLIENTS * EACH + WORKERS, "{cached:?}");
 }
 
+#[cfg(feature = "files")]
 #[test]
 fn files_parts_listings_and_gathered_answers_count_for_their_real_memory() {
+    use std::fs;
+
+    use crate::place::Place;
+
     let place = Place::new();
     fs::File::create(place.path("large")).unwrap().set_len(2 * SIZE as u64).unwrap();
     fs::create_dir(place.path("many")).unwrap();
@@ -167,11 +170,13 @@ fn rest_of_an_answer_counts_for_its_real_memory() {
     }
 }
 
-#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+#[cfg(all(feature = "files", any(feature = "tls", feature = "tls-aws-lc")))]
 #[test]
 fn answers_over_tls_count_for_their_real_memory() {
-    use std::fs::{Permissions, set_permissions};
+    use std::fs::{self, Permissions, set_permissions};
     use std::os::unix::fs::PermissionsExt;
+
+    use crate::place::Place;
 
     let place = Place::new();
     let file = place.write("both.pem", crate::secure::AUTHORITY.issue(&["localhost"]).both());

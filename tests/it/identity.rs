@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::Command;
 
 use drupe::testing::TestServer;
-use drupe::wsgi::{Environ, Failure, StartResponse};
 use drupe::{Credentials, Peer, Request, RequestExt, Server, Settings};
 
 use crate::client::{Client, wait_until};
@@ -70,8 +69,11 @@ fn each_caller_is_known_by_number_and_name() {
 }
 
 /// The same to an application.
+#[cfg(feature = "wsgi")]
 #[test]
 fn each_caller_is_known_to_an_application() {
+    use drupe::wsgi::{Environ, Failure, StartResponse};
+
     let place = Place::new();
     let application = |environ: Environ, start_response: StartResponse| -> Result<String, Failure> {
         let names = ["X_REMOTE_UID", "X_REMOTE_USER", "REMOTE_USER", "X_REMOTE_GID", "X_REMOTE_GROUP"];

@@ -103,14 +103,17 @@ mod reload;
 mod lifecycle;
 
 // Signals, and stops that are cut short.
-#[cfg(feature = "signals")]
+#[cfg(all(feature = "process", feature = "signals"))]
 mod driven;
 #[cfg(feature = "signals")]
 mod signals;
 
 // The bus; servers of the embedder; restarts.
+#[cfg(feature = "process")]
 mod bus;
+#[cfg(feature = "process")]
 mod instance;
+#[cfg(feature = "process")]
 mod restart;
 
 // Addresses and ports.
@@ -168,15 +171,19 @@ mod slowhttptest;
 mod soak;
 
 // WSGI-style applications, and CGI programs.
+#[cfg(feature = "wsgi")]
 mod wsgi;
 
 // `write` of applications.
+#[cfg(all(feature = "statistics", feature = "wsgi"))]
 mod write;
 
 // Environ keys: behind proxies, over TLS, over Unix sockets.
+#[cfg(feature = "wsgi")]
 mod environ;
 
 // The environ, compared with cheroot's.
+#[cfg(feature = "wsgi")]
 mod cheroot;
 
 // The cases, sent to other servers.
@@ -192,8 +199,11 @@ mod seed;
 #[cfg(feature = "cli")]
 mod daemon;
 // Statistics, also in a browser.
+#[cfg(feature = "statistics")]
 mod browser;
 mod statistics;
+#[cfg(feature = "statistics")]
+mod statistics_page;
 
 // The log.
 mod logging;

@@ -4,9 +4,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use drupe::process::Bus;
 use drupe::{Error, Request, Server, Settings};
 
 use crate::client::PATIENCE;
@@ -67,13 +65,16 @@ fn service_notifies_ready_reload_and_stop() {
 }
 
 /// A bus with `quickstart` is the service, with all its other listeners.
+#[cfg(feature = "process")]
 #[test]
 fn service_on_a_bus_sends_the_same_notifications() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     if !is_alone_after(SCRIPT, "notify::service_on_a_bus_sends_the_same_notifications") {
         return;
     }
     let socket = listen();
-    let (bus, server) = (Bus::new(), server());
+    let (bus, server) = (drupe::process::Bus::new(), server());
     server.subscribe(&bus);
     let (handle, is_ready) = (server.handle(), AtomicBool::new(false));
     bus.subscribe("start", 99, "all", move |message| {

@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use drupe::testing::TestServer;
-use drupe::{Body, Files, Request, Server, Settings};
+use drupe::{Body, Request, Server, Settings};
 
 use crate::client::{Client, PATIENCE, get, wait_until};
 use crate::figures::Figures;
-use crate::place::Place;
 use crate::process;
 
 /// Far more slow clients than the two workers there may be.
@@ -241,12 +240,13 @@ fn clients_that_are_slow_to_take_their_answer_hold_no_worker() {
     assert_eq!((statistics.requests, statistics.threads), (3 * SLOW as u64 + 1, 2));
 }
 
+#[cfg(feature = "files")]
 #[test]
 fn clients_that_are_slow_to_take_parts_of_a_file_hold_no_worker() {
-    let place = Place::new();
+    let place = crate::place::Place::new();
     File::create(place.path("large")).unwrap().set_len(LARGE as u64).unwrap();
     std::fs::write(place.path("small"), "0123456789").unwrap();
-    let server = TestServer::with(Files::new(place.path("")).unwrap(), |settings| {
+    let server = TestServer::with(drupe::Files::new(place.path("")).unwrap(), |settings| {
         two_workers(settings);
         settings.write_timeout = Some(2 * PATIENCE);
     });

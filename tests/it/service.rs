@@ -14,7 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use drupe::{Body, Files, Handler, Request, Response, Server, Upgraded};
+use drupe::{Body, Request, Response, Server, Upgraded};
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::client::PATIENCE;
@@ -220,7 +220,8 @@ fn handle(request: &mut Request) -> Response {
             content.slice(content.len() / 2..).into()
         }
         "cached" => CACHED.get_or_init(|| vec![b'x'; rest.parse().unwrap()].into()).clone().into(),
-        "file" => return FILES.handle(request),
+        #[cfg(feature = "files")]
+        "file" => return drupe::Handler::handle(&*FILES, request),
         "upgrade" => return drupe::upgrade(request, "echo", |mut stream| drop(echo(&mut stream))),
         // Takes all descriptors there are but so many, until the next one.
         "fill" => {
@@ -315,7 +316,8 @@ static CACHED: OnceLock<Bytes> = OnceLock::new();
 static HELD: LazyLock<Mutex<Door>> = LazyLock::new(Mutex::default);
 
 /// The files of `/file`: the whole file system.
-static FILES: LazyLock<Files> = LazyLock::new(|| Files::new("/").unwrap().prefix("/file").dotfiles(true));
+#[cfg(feature = "files")]
+static FILES: LazyLock<drupe::Files> = LazyLock::new(|| drupe::Files::new("/").unwrap().prefix("/file").dotfiles(true));
 
 /// The answer of `/large`: larger than all buffers on the way, and in memory once only.
 static LARGE: LazyLock<&'static [u8]> = LazyLock::new(|| Box::leak(vec![b'x'; LARGE_LENGTH].into_boxed_slice()));

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+#[cfg(feature = "process")]
 use drupe::process::{Bus, Plugin, SignalHandler};
 use drupe::{Request, Server};
 
@@ -287,6 +288,7 @@ fn waiting_stop_can_be_cut_short() {
 }
 
 /// A bus that obeys signals, with a held server.
+#[cfg(feature = "process")]
 fn held_on_bus() -> (Bus, SignalHandler, Server, mpsc::Sender<()>) {
     let (server, release) = held();
     let (bus, signals) = (Bus::new(), SignalHandler::new());
@@ -296,6 +298,7 @@ fn held_on_bus() -> (Bus, SignalHandler, Server, mpsc::Sender<()>) {
     (bus, signals, server, release)
 }
 
+#[cfg(feature = "process")]
 #[test]
 fn on_a_bus_signals_are_messages_and_the_first_to_end_drains() {
     if !is_alone("signals::on_a_bus_signals_are_messages_and_the_first_to_end_drains") {

@@ -148,6 +148,7 @@ fn content_of_any_length_comes_and_goes() {
     }
 }
 
+#[cfg(feature = "files")]
 #[test]
 fn a_file_goes_out_whole_although_the_kernel_cannot_encrypt_it() {
     let folder = Place::new();

@@ -1,0 +1,78 @@
+//! The page of a server's statistics, in front of its handler or as a handler.
+
+use std::sync::{Arc, Weak};
+
+use super::life::Shared;
+use super::{Server, ServerHandle};
+use crate::message::{Handler, Request, Response};
+use crate::statistics::{Page, Statistics, StatisticsSource, not_found};
+
+impl Server {
+    /// Mounts the statistics at `page`, in front of the handler, from the next start on.
+    ///
+    /// ```no_run
+    /// use drupe::{Request, Server, statistics};
+    ///
+    /// let mut server = Server::new(|_request: &mut Request| "hello");
+    /// server.settings.statistics = true;
+    /// server.mount_statistics(statistics::Page::at("/statistics"));
+    /// ```
+    pub fn mount_statistics(&mut self, page: Page) {
+        let source = Arc::downgrade(&self.shared);
+        *self.shared.front.lock() = Some(Box::new(move |handler| {
+            Arc::new(Mounted { page: page.clone(), shared: Weak::clone(&source), handler })
+        }));
+    }
+}
+
+impl ServerHandle {
+    /// Makes a handler that shows the statistics of this server, and answers paths outside the
+    /// page's path with a 404. Meant for another server that only administrators reach.
+    ///
+    /// ```no_run
+    /// use drupe::{Request, Server, statistics};
+    ///
+    /// # fn main() -> Result<(), drupe::Error> {
+    /// let public = Server::new(|_request: &mut Request| "hello");
+    /// let mut private = Server::new(public.handle().statistics_page(statistics::Page::at("/")));
+    /// private.settings.socket_file = Some("statistics.sock".into());
+    /// private.start()?;
+    /// public.quickstart()
+    /// # }
+    /// ```
+    pub fn statistics_page(&self, page: Page) -> impl Handler + use<> {
+        let source = Arc::clone(&self.shared) as Arc<dyn StatisticsSource>;
+        move |request: &mut Request| page.answer(request, &source).unwrap_or_else(not_found)
+    }
+}
+
+/// A page in front of a handler. The server holds the page, so the reference back is weak.
+struct Mounted {
+    page: Page,
+    shared: Weak<Shared>,
+    handler: Arc<dyn Handler>,
+}
+
+impl Handler for Mounted {
+    fn handle(&self, request: &mut Request) -> Response {
+        let source = self.shared.upgrade().map(|shared| shared as Arc<dyn StatisticsSource>);
+        match source.and_then(|source| self.page.answer(request, &source)) {
+            Some(response) => response,
+            None => self.handler.handle(request),
+        }
+    }
+
+    fn begins_early(&self) -> bool {
+        self.handler.begins_early()
+    }
+}
+
+impl StatisticsSource for Shared {
+    fn statistics(&self) -> Statistics {
+        self.counts()
+    }
+
+    fn measure(&self, is_wanted: bool) {
+        self.measure_times(is_wanted);
+    }
+}
