@@ -136,7 +136,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
         "TLS, behind a contract of our own; its types go no further",
     ),
     ("rustls_pki_types", &["net/tls/builtin/"], "PEM, and the types of keys and certificates that rustls takes"),
-    ("x509_cert", &["net/tls/builtin/certificate.rs"], "what a certificate says"),
+    ("der", &["net/tls/builtin/certificate.rs"], "what a certificate says"),
     ("pkcs8", &["net/tls/builtin/keys.rs"], "decrypts private keys"),
     ("crossbeam_channel", &["engine/pool/queue.rs"], "the bounded queue"),
     ("signal_hook", &["bus/signals.rs", "bus/signal_handler.rs"], "SIGTERM, SIGINT, SIGHUP and SIGUSR1"),
