@@ -1,11 +1,13 @@
-//! Locks without poisoning.
+//! Locks without poisoning, and threads.
 //!
 //! A panic while a lock is held poisons a lock of the standard library, and each further use has to
 //! say what then. In this crate no code under a lock can panic half-way through a change, so the
 //! data is sound and poisoning is ignored.
 
+use std::io;
 use std::sync;
 use std::sync::{PoisonError, WaitTimeoutResult};
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 pub(crate) use std::sync::MutexGuard;
@@ -81,6 +83,15 @@ impl Condvar {
     ) -> (MutexGuard<'a, T>, WaitTimeoutResult) {
         self.0.wait_timeout_while(guard, time, waits).unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Starts the thread of `builder`. Boxed, because the standard library compiles a start anew for each
+/// kind of function.
+///
+/// # Errors
+/// The error of the system: no more threads, no memory.
+pub(crate) fn spawn(builder: Builder, run: Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>> {
+    builder.spawn(run)
 }
 
 #[cfg(test)]

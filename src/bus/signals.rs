@@ -3,12 +3,12 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread::{Builder, JoinHandle};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
 
-use crate::sync::Mutex;
+use crate::sync::{Mutex, spawn};
 
 /// A guard that keeps signals caught. Without a guard, the signals end the process, as by default.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(crate) fn on_exit(
             log::info!("caught {}", if signal == SIGINT { "SIGINT" } else { "SIGTERM" });
             match on_first.take() {
                 // On another thread, so that a second signal is handled during the exit.
-                Some(on_first) => match thread::Builder::new().name("drupe-exit".to_owned()).spawn(on_first) {
+                Some(on_first) => match spawn(Builder::new().name("drupe-exit".to_owned()), Box::new(on_first)) {
                     Ok(thread) => first = Some(thread),
                     Err(error) => log::error!("cannot start a thread to stop: {error}; signal ignored"),
                 },
@@ -127,7 +127,7 @@ pub(super) fn catch(group: &'static Group, listen: impl FnOnce(Signals) + Send +
     // From here on no signal is lost, although no thread reads them yet.
     group.count(|living| living + 1);
     let mut caught = Caught { group, handle, thread: None };
-    caught.thread = Some(thread::Builder::new().name("drupe-signals".to_owned()).spawn(move || listen(signals))?);
+    caught.thread = Some(spawn(Builder::new().name("drupe-signals".to_owned()), Box::new(move || listen(signals)))?);
     Ok(caught)
 }
 
@@ -147,6 +147,8 @@ static HANGUP: Group = Group::new(&[SIGHUP]);
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use signal_hook::consts::{SIGUSR2, SIGWINCH};
 
     use super::*;

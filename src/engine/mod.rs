@@ -318,7 +318,7 @@ impl Engine {
 }
 
 fn spawn(threads: &Mutex<Vec<JoinHandle<()>>>, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Error> {
-    let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
+    let spawned = crate::sync::spawn(thread::Builder::new().name(name.to_owned()), Box::new(run));
     let thread = spawned.map_err(|source| Error::Thread { name: name.to_owned(), source })?;
     threads.lock().push(thread);
     Ok(())

@@ -12,7 +12,7 @@ use crate::address::BindAddr;
 use crate::error::Error;
 use crate::http_server::{HttpServer, Ready, Stopped};
 use crate::settings::Instance;
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, spawn};
 
 /// The cause of an end.
 type Cause = Arc<dyn error::Error + Send + Sync>;
@@ -74,7 +74,8 @@ impl Controlled {
     /// `Serving` with the reason if the instance ended before; `Thread`.
     pub(super) fn open(&self) -> Result<(), Error> {
         let (server, address, course) = (Arc::clone(&self.server), self.address.clone(), Arc::clone(&self.course));
-        let spawned = thread::Builder::new().name(NAME.to_owned()).spawn(move || serve(&*server, &address, &course));
+        let spawned =
+            spawn(thread::Builder::new().name(NAME.to_owned()), Box::new(move || serve(&*server, &address, &course)));
         let thread = spawned.map_err(|source| Error::Thread { name: NAME.to_owned(), source })?;
         self.course.state.lock().serves = Some(thread.thread().id());
         *self.thread.lock() = Some(thread);

@@ -13,7 +13,7 @@ use crate::address::BindAddr;
 use crate::engine::pool::Pool;
 use crate::error::Error;
 use crate::net::listener::{ListenOptions, Listener};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, spawn};
 
 /// The listeners of one configured address; `localhost` has two.
 pub(crate) struct Entrance {
@@ -50,9 +50,10 @@ impl Entrance {
         }
         for listener in &self.listeners {
             let (listener, gate, report) = (Arc::clone(listener), Arc::clone(&self.gate), Arc::clone(&self.report));
-            let spawned = thread::Builder::new().name(NAME.to_owned()).spawn(move || {
-                accepting::run(&listener, &gate, &report);
-            });
+            let spawned = spawn(
+                thread::Builder::new().name(NAME.to_owned()),
+                Box::new(move || accepting::run(&listener, &gate, &report)),
+            );
             self.threads.lock().push(spawned.map_err(|source| Error::Thread { name: NAME.to_owned(), source })?);
         }
         Ok(())

@@ -12,7 +12,7 @@ use http::Method;
 use crate::engine::service::counters::Counters;
 use crate::engine::service::handle::{Task, WorkerHandle};
 use crate::net::stream::Stream;
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, spawn};
 
 /// All workers of a server, and the threads of its upgraded connections.
 #[derive(Default)]
@@ -64,7 +64,7 @@ impl Threads {
         // Not under the lock, which is needed to sleep and to wake: starting a thread takes a
         // while.
         self.coming.fetch_add(1, Ordering::SeqCst);
-        let spawned = builder.spawn(move || work(&own));
+        let spawned = spawn(builder, Box::new(move || work(&own)));
         let mut roster = self.roster.lock();
         roster.starting -= 1;
         match spawned {
@@ -87,7 +87,7 @@ impl Threads {
     pub(super) fn hire_for_upgrade(&self, stack_size: usize, serve: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let builder = thread::Builder::new().name("drupe-upgrade".to_owned()).stack_size(stack_size);
         // The thread waits for the registration below.
-        let thread = builder.spawn(serve)?;
+        let thread = spawn(builder, Box::new(serve))?;
         self.roster.lock().threads.insert(thread.thread().id(), thread);
         self.changed.notify_all();
         Ok(())
