@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, StatusCode};
 
-/// The output to the client, lent by `engine` to a handler that [begins
-/// early](super::Handler::begins_early). A request carries it in its extensions, as
-/// `Arc<dyn EarlyOutput>`.
+/// The output to the client, lent by `engine` to handlers. A request carries it in its extensions,
+/// as `Arc<dyn EarlyOutput>`, if the process has a handler that [begins early](want).
 ///
 /// Once the response has begun, the head of the handler's returned response is ignored, and the
 /// body is sent after the content already sent.
@@ -28,3 +28,16 @@ pub(crate) trait EarlyOutput: Send + Sync + fmt::Debug {
     /// - The exchange is over.
     fn send(&self, content: &[u8]) -> io::Result<usize>;
 }
+
+/// Notes that the process has a handler that may begin a response early, such as a gateway. From
+/// then on the output is lent to all handlers, wherever the gateway is wrapped.
+pub(crate) fn want() {
+    WANTED.store(true, Ordering::Relaxed);
+}
+
+/// True if a handler of the process may begin a response early. Other processes save the lending.
+pub(crate) fn is_wanted() -> bool {
+    WANTED.load(Ordering::Relaxed)
+}
+
+static WANTED: AtomicBool = AtomicBool::new(false);

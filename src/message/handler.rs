@@ -33,16 +33,6 @@ use super::{IntoResponse, Request, Response};
 pub trait Handler: Send + Sync + 'static {
     /// Answers `request`.
     fn handle(&self, request: &mut Request) -> Response;
-
-    /// True if responses may begin before [`handle`](Self::handle) returns, as a
-    /// [`Gateway`](crate::wsgi::Gateway) does for applications calling `write`. The default is
-    /// false.
-    ///
-    /// A handler wrapping a gateway must return the gateway's value. If the head has already been
-    /// sent, only the body of the returned response is sent.
-    fn begins_early(&self) -> bool {
-        false
-    }
 }
 
 impl<F, R> Handler for F

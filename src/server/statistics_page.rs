@@ -61,10 +61,6 @@ impl Handler for Mounted {
             None => self.handler.handle(request),
         }
     }
-
-    fn begins_early(&self) -> bool {
-        self.handler.begins_early()
-    }
 }
 
 impl StatisticsSource for Shared {

@@ -68,8 +68,8 @@
 //!   or closes the connection ([`max_drain_size`](crate::Settings::max_drain_size)).
 //! - A layer that reads the content has taken the content from `inner`. To hand it on, put it back:
 //!   `*request.body_mut() = Body::from(bytes)`.
-//! - Around a WSGI-style gateway, a layer must also return the gateway's
-//!   [`begins_early`](crate::Handler::begins_early).
+//! - Around a WSGI-style gateway, a layer cannot change the head of an answer that the application
+//!   has begun by `write`.
 //!
 //! Before you write one: the access log, limits for content, deadlines, proxies' fields
 //! ([`trusted_proxies`](crate::Settings::trusted_proxies)) and statistics are in the server.

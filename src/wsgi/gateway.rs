@@ -17,7 +17,7 @@ use super::keys::{self, Site};
 use super::start_response::{Head, Reply, StartResponse};
 use super::version::{self, WsgiVersion};
 use crate::error::Error;
-use crate::message::early::EarlyOutput;
+use crate::message::early::{self, EarlyOutput};
 use crate::message::response::refusal;
 use crate::message::{Body, BodyWriter, Handler, IntoResponse, Request, Response};
 
@@ -45,6 +45,7 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway of version `1.0`, presenting the server as `drupe` with HTTP/1.1.
     pub fn new(application: impl Application) -> Self {
+        early::want();
         let software = concat!("drupe/", env!("CARGO_PKG_VERSION")).to_owned();
         let site = Site { software, protocol: Protocol::HTTP_11 };
         Self { application: Arc::new(application), version: WsgiVersion::default(), site }
@@ -82,10 +83,6 @@ impl Handler for Gateway {
             reply.end();
             if reply.sent().is_some() { break_off(failure) } else { refuse(failure) }
         })
-    }
-
-    fn begins_early(&self) -> bool {
-        true
     }
 }
 

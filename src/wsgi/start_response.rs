@@ -33,10 +33,8 @@ pub struct StartResponse {
 ///
 /// - Bytes written while [`Chunks`](super::Chunks) yield a block, contrary to PEP 3333, are sent
 ///   just before that block.
-/// - If the gateway cannot send early, bytes are buffered, at most 1 MiB, and sent after the
-///   application has returned. This is the case in tests, and in a handler wrapping a
-///   [`Gateway`](super::Gateway) without passing on its
-///   [`begins_early`](crate::Handler::begins_early).
+/// - Without a connection, as in [`testing::call`](crate::testing::call), bytes are buffered, at
+///   most 1 MiB, and sent after the application has returned.
 #[derive(Clone, Debug)]
 pub struct Write {
     reply: Reply,

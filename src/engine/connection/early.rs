@@ -63,7 +63,7 @@ impl EarlyResponse {
         intake: Option<&Arc<Intake>>,
         context: &mut WorkerContext,
     ) -> Option<Arc<Self>> {
-        if !context.service.handler.begins_early() {
+        if !early::is_wanted() {
             return None;
         }
         let config = Arc::clone(&context.config);
@@ -223,15 +223,12 @@ mod tests {
             self.seen.store(self.counters.bytes_written.get(), Ordering::SeqCst);
             Response::new("".into())
         }
-
-        fn begins_early(&self) -> bool {
-            true
-        }
     }
 
     #[test]
     fn bytes_that_another_thread_sends_are_counted_by_the_worker() {
         let (mut client, socket) = UnixStream::pair().unwrap();
+        early::want();
         let counters = Arc::new(Counters::default());
         let handler = Arc::new(Foreign { counters: Arc::clone(&counters), seen: AtomicU64::new(0) });
         let config = Config::resolve(&Settings::default()).unwrap();

@@ -13,7 +13,7 @@ use crate::engine::wire::response::Begun;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::h1::head::RequestHead;
 use crate::message::body::Body;
-use crate::message::early::EarlyOutput;
+use crate::message::early::{self, EarlyOutput};
 use crate::message::request::Connection as Facts;
 use crate::message::upgrade::Socket;
 use crate::message::{Request, Response};
@@ -103,7 +103,7 @@ fn request(
 /// Takes back the reusable parts of a request.
 fn recover(request: &mut Request, client: &mut Client, context: &mut WorkerContext) {
     let mut extensions = mem::take(request.extensions_mut());
-    if context.service.handler.begins_early() {
+    if early::is_wanted() {
         extensions.remove::<Arc<dyn EarlyOutput>>();
     }
     if context.config.trust.is_some() {
