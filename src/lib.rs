@@ -62,8 +62,8 @@
 //!
 //! # Threads
 //!
-//! A worker belongs to one connection while the handler runs and the answer is written, and is free
-//! in between. A handler may therefore block. An open stream of events holds one worker;
+//! A worker belongs to one connection while the handler runs, and is free afterwards: the rest of an
+//! answer to a slow client is sent without a worker. A handler may therefore block. An open stream of events holds one worker;
 //! [`thread_pool_max`](Settings::thread_pool_max) limits the number of workers. Every wait for a
 //! client has a deadline until the connection leaves HTTP, and every queue and buffer has a bound.
 //! [`Settings`] lists all of them, and [`guide::travel`] follows a request through the threads. The

@@ -6,6 +6,9 @@
 //!                └───────────┴────────────────────────────────────────────┘
 //! ```
 //!
+//! While handlers are long, idle workers wait at the poller, and a connection with input goes
+//! straight to one of them ([`reactor`]).
+//!
 //! There is one module per step. Each module describes itself at the head, and imports only modules
 //! below it in this table:
 //!

@@ -9,6 +9,9 @@
 //!                      └───────────────────────────────  answer ◄──────────────────────────────── handler
 //! ```
 //!
+//! While handlers are long, idle workers wait for input themselves: a request then goes straight
+//! from parking to a worker, without reactor and queue.
+//!
 //! # Threads
 //!
 //! For example, with the default settings and one listener, an idle server has one accept thread,

@@ -37,7 +37,8 @@ pub(crate) struct Decoder {
     state: State,
     /// Content bytes returned so far.
     produced: u64,
-    content_limit: Option<u64>,
+    /// The limit of content; a handler may change the limit of its own request.
+    max_request_body_size: Option<u64>,
     /// Bytes still allowed for chunk extensions.
     extension_room: usize,
     trailers: Trailers,
@@ -82,7 +83,7 @@ impl Decoder {
         let decoder = Self {
             state,
             produced: 0,
-            content_limit: limits.max_request_body_size,
+            max_request_body_size: limits.max_request_body_size,
             extension_room: limits.extension_bytes,
             trailers: Trailers::new(limits.trailer_bytes, limits.trailer_fields),
         };
@@ -127,7 +128,7 @@ impl Decoder {
     /// # Errors
     /// `ContentTooLarge` if the content is over the limit already, or is known to exceed the limit.
     pub(crate) fn set_content_limit(&mut self, limit: u64) -> Result<(), ProtocolError> {
-        self.content_limit = Some(limit);
+        self.max_request_body_size = Some(limit);
         let known = match self.state {
             State::Length(left) | State::Data(left) => left,
             State::Failed(error) => return Err(error),
@@ -258,7 +259,7 @@ impl Decoder {
     /// Refuses content over the limit before reading any of it.
     fn check_content(&self, coming: u64) -> Result<(), ProtocolError> {
         let total = self.produced.checked_add(coming).ok_or(ProtocolError::ContentTooLarge)?;
-        match self.content_limit {
+        match self.max_request_body_size {
             Some(limit) if total > limit => Err(ProtocolError::ContentTooLarge),
             _ => Ok(()),
         }

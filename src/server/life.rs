@@ -30,7 +30,7 @@ pub(super) struct Shared {
     pub(super) changed: Condvar,
     /// The callbacks that reopen files.
     pub(super) graceful: Listeners,
-    pub(super) reloading: Reloading,
+    pub(super) reloading: Reloading<Self>,
     /// Puts a page in front of the handler, if one is mounted.
     pub(super) front: Mutex<Option<Box<Front>>>,
 }

@@ -32,7 +32,9 @@ impl Server {
         &self,
         source: impl Fn() -> Result<Settings, E> + Send + Sync + 'static,
     ) {
-        self.shared.reloading.set_source(Arc::new(move || source().map_err(Into::into)));
+        self.shared
+            .reloading
+            .set_source(Arc::new(move |shared: &Shared| Ok(shared.put_in_force(&source().map_err(Into::into)?)?)));
     }
 }
 
@@ -95,7 +97,7 @@ impl Shared {
         let Some(source) = self.reloading.source() else { return false };
         // A start under way may use settings older than the change.
         self.wait_for_start();
-        match source().and_then(|settings| Ok(self.put_in_force(&settings)?)) {
+        match source(self) {
             Ok(None) => log::info!("settings not reloaded: the server is not running"),
             Ok(Some(kept)) => {
                 for name in kept {

@@ -474,5 +474,5 @@ pub struct Settings {
 
     /// Origins of the values that were not set by the program. Visible in the crate so that the
     /// crate's tests can write `..`.
-    pub(crate) origins: Origins,
+    pub(crate) origins: Origins<Self>,
 }

@@ -12,8 +12,9 @@ impl Settings {
         if let Err(error) = self.set(name, value) {
             return Err(error.at(origin));
         }
-        if let (Some(row), Some(shown)) = (super::table::row(name), self.get(name)) {
-            self.origins.0.insert(row.name(), (shown, origin));
+        if let Some(row) = super::table::row(name) {
+            let show = row.shows();
+            self.origins.remember(row.name(), show(self), show, origin);
         }
         Ok(())
     }
@@ -21,11 +22,10 @@ impl Settings {
     /// Returns the origin of the value of the setting called `name`; for an unknown name,
     /// [`Origin::Default`].
     pub fn origin(&self, name: &str) -> Origin {
-        let shown = self.get(name);
-        match self.origins.0.get(name) {
-            Some((then, origin)) if shown.as_ref() == Some(then) => origin.clone(),
-            _ if shown == Settings::default().get(name) => Origin::Default,
-            _ => Origin::Program,
+        match self.origins.of(name, self) {
+            Some(origin) => origin.clone(),
+            None if self.get(name) == Settings::default().get(name) => Origin::Default,
+            None => Origin::Program,
         }
     }
 
@@ -49,7 +49,7 @@ impl Settings {
 
     /// Returns the origin of a setting, if it was read from text.
     fn written(&self, name: &str) -> Option<Origin> {
-        Some(self.origin(name)).filter(|origin| !matches!(origin, Origin::Default | Origin::Program))
+        self.origins.of(name, self).filter(|origin| !matches!(origin, Origin::Default | Origin::Program)).cloned()
     }
 }
 

@@ -42,6 +42,11 @@ impl Row {
         self.help
     }
 
+    /// Returns the function that shows the setting's value.
+    pub(super) fn shows(&self) -> fn(&Settings) -> String {
+        self.show
+    }
+
     /// Returns the value of [`Settings::default`] as text; empty if none is set.
     pub fn default_text(&self) -> String {
         (self.show)(&Settings::default())

@@ -33,8 +33,8 @@
 //! - The server receives the first 64 KiB
 //!   ([`body_buffer_size`](crate::Settings::body_buffer_size)) before it calls the handler, so that
 //!   a slow upload of that size holds no thread. A read of the rest blocks the worker.
-//! - A client with `Expect: 100-continue` is told to go on. To refuse before that, set
-//!   `body_buffer_size` to 0 and answer without a read.
+//! - A client with `Expect: 100-continue` is told to continue. To refuse first, set
+//!   `body_buffer_size` to 0 and answer without reading the content.
 //! - Content that a handler leaves unread is dropped up to
 //!   [`max_drain_size`](crate::Settings::max_drain_size) (64 KiB); with more, the connection closes.
 //!

@@ -44,8 +44,8 @@
 //!
 //! # Errors of a handler
 //!
-//! - `std::io::Result<T>` is enough for many handlers. An error of the request's content becomes
-//!   its status ([`content`](super::content)); any other is logged, and the client gets a 500
+//! - `std::io::Result<T>` is enough for many handlers. An error while reading the content
+//!   becomes the matching status ([`content`](super::content)); any other is logged, and the client gets a 500
 //!   without content.
 //! - [`StatusCode`](crate::http::StatusCode) is the shortest error: `Err(StatusCode::FORBIDDEN)`.
 //! - A panic becomes a 500 too, or cuts the connection if the answer has begun. The worker and all
@@ -72,8 +72,8 @@
 //! # Errors at a start
 //!
 //! [`start`](crate::Server::start), [`quickstart`](crate::Server::quickstart) and
-//! [`check`](crate::Server::check) return an [`Error`](crate::Error). Its text has the subject, and
-//! its `source` the cause: print both.
+//! [`check`](crate::Server::check) return an [`Error`](crate::Error). Its text says
+//! what failed, and its `source` says why: print both.
 //!
 //! ```
 //! # use drupe::{Request, Server};

@@ -10,8 +10,8 @@
 //! }
 //! ```
 //!
-//! To serve beside other work, call [`start`](crate::Server::start) instead, which returns once
-//! connections are accepted. Dropping the server stops it:
+//! To serve while the program does other work, call [`start`](crate::Server::start) instead. It
+//! returns once connections are accepted. Dropping the server stops it:
 //!
 //! ```
 //! use std::io::{Read, Write};

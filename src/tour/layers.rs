@@ -64,14 +64,14 @@
 //!   ([`errors`](super::errors)).
 //! - A panic unwinds through all layers, and the server answers 500. Clean up in `Drop`, or use
 //!   `catch_unwind` in the outermost layer for an answer of your own.
-//! - A layer that answers without a call of `inner` need not read the content. The server drops it,
+//! - A layer that answers without calling `inner` need not read the content. The server drops it,
 //!   or closes the connection ([`max_drain_size`](crate::Settings::max_drain_size)).
-//! - A layer that reads the content has taken the content from `inner`. To hand it on, put it back:
+//! - Once a layer has read the content, `inner` finds none. To hand the content on, put it back:
 //!   `*request.body_mut() = Body::from(bytes)`.
 //! - Around a WSGI-style gateway, a layer cannot change the head of an answer that the application
 //!   has begun by `write`.
 //!
-//! Before you write one: the access log, limits for content, deadlines, proxies' fields
-//! ([`trusted_proxies`](crate::Settings::trusted_proxies)) and statistics are in the server.
+//! Before you write a layer: the access log, limits for content, deadlines, proxies' fields
+//! ([`trusted_proxies`](crate::Settings::trusted_proxies)) and statistics are built into the server.
 //!
 //! Next: [`testing`](super::testing).

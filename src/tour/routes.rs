@@ -63,8 +63,8 @@
 //! | head of 500 KiB | [`max_request_header_size`](crate::Settings::max_request_header_size) | 431 |
 //! | 100 field lines | [`max_request_header_fields`](crate::Settings::max_request_header_fields) | 431 |
 //!
-//! A directory of files is a handler of its own, [`Files`](crate::Files): types, ranges,
-//! validators, and no way out of the directory. Call [`handle`](crate::Handler::handle) on it from
+//! A directory of files is a handler, [`Files`](crate::Files), with content types, ranges and
+//! validators; requests cannot escape the directory. Call [`handle`](crate::Handler::handle) on it from
 //! an arm of the `match`.
 //!
 //! Next: [`content`](super::content).

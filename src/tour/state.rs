@@ -16,7 +16,7 @@
 //! assert!(answers.contains("visit 1\n") && answers.ends_with("visit 2\n"), "{answers}");
 //! ```
 //!
-//! For more data than a closure holds with ease, write a struct that implements
+//! If there is too much data for a closure, write a struct that implements
 //! [`Handler`](crate::Handler):
 //!
 //! ```
@@ -60,8 +60,8 @@
 //! - A handler is `Fn`, `Send`, `Sync` and `'static`. Up to
 //!   [`thread_pool_max`](crate::Settings::thread_pool_max) threads run it at once, so a variable
 //!   that changes is an atomic, a lock or a channel.
-//! - The server holds no lock while a handler runs. A lock of yours that is held during slow work
-//!   makes all other requests wait, each on a worker.
+//! - The server holds no lock while a handler runs. If you hold a lock during slow work, every
+//!   request that needs the lock waits and occupies a worker.
 //! - If a handler panics while it holds a `Mutex`, the mutex is poisoned: the server goes on, but
 //!   each later `lock().unwrap()` panics as well, and each such client gets a 500.
 //! - Data of one request, such as the user, travels in the request:

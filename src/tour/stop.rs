@@ -38,9 +38,9 @@
 //!
 //! | in | by |
 //! |---|---|
-//! | a program of its own | [`quickstart`](crate::Server::quickstart): SIGTERM or SIGINT (feature `signals`); a second signal cuts |
+//! | a program that only serves | [`quickstart`](crate::Server::quickstart): SIGTERM or SIGINT (feature `signals`); a second signal cuts |
 //! | any thread, a handler too | [`ServerHandle::stop`](crate::ServerHandle::stop), from [`Server::handle`](crate::Server::handle) |
-//! | a program with signal handlers of its own | [`start`](crate::Server::start), then `stop` |
+//! | a program that handles signals itself | [`start`](crate::Server::start), then `stop` |
 //! | a scope | dropping the [`Server`](crate::Server) |
 //!
 //! # Open connections
@@ -55,11 +55,11 @@
 //! # What to know
 //!
 //! - `stop` returns [`Stopped`](crate::process::Stopped): requests finished, connections cut, and
-//!   the duration. With a `cut` above 0, clients have lost something.
+//!   the duration. If `cut` is above 0, some connections were cut before they were finished.
 //! - A thread cannot be ended from outside. A handler that works for long asks
 //!   [`is_shutting_down`](crate::RequestExt::is_shutting_down) from time to time; a stream pauses by
-//!   [`stops_within`](crate::BodyWriter::stops_within). A handler that does neither, and does not
-//!   return, keeps its thread, with a line in the log.
+//!   [`stops_within`](crate::BodyWriter::stops_within). If the handler does neither and never
+//!   returns, its thread is left running, and the log says so.
 //! - [`ServerHandle::cut`](crate::ServerHandle::cut) ends the wait of a stop under way.
 //! - `start` after `stop` serves again. [`restart`](crate::Server::restart) does both and keeps the
 //!   port open; [`reload`](crate::ServerHandle::reload) changes settings without a stop.

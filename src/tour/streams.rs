@@ -53,28 +53,28 @@
 //!
 //! | the content is | use | a worker is held |
 //! |---|---|---|
-//! | written as it arises | [`Body::stream`](crate::Body::stream) | until the end |
-//! | another reader's | [`Body::from_reader`](crate::Body::from_reader), or [`sized`](crate::Body::sized) for a known length | until the end |
-//! | the request's own | the [`Body`](crate::Body) taken from the request | until the end |
+//! | produced piece by piece | [`Body::stream`](crate::Body::stream) | until the end |
+//! | read from another `Read` | [`Body::from_reader`](crate::Body::from_reader), or [`sized`](crate::Body::sized) for a known length | until the end |
+//! | the request's body, sent back | the [`Body`](crate::Body) taken from the request | until the end |
 //! | a file | [`Body::from_file`](crate::Body::from_file), by `sendfile` | only while the handler runs |
 //! | in memory | `String`, `Vec<u8>`, `Bytes` | only while the handler runs |
 //!
 //! # What to know
 //!
 //! - Each open stream holds a worker. Set
-//!   [`thread_pool_max`](crate::Settings::thread_pool_max) (256) to the expected number of streams,
-//!   and add some for other requests, or these wait and get a 503.
-//! - Output is sent when the buffer is full, or on `flush`. HTTP/1.1 clients get chunks; the end of
-//!   the connection is the end of the content for HTTP/1.0.
-//! - After the client has gone, a write fails: return the error with `?`. A client that reads
-//!   nothing for [`write_timeout`](crate::Settings::write_timeout) (10 s), or less than
-//!   [`minimum_rate`](crate::Settings::minimum_rate) on average, fails the write as well.
-//! - If the closure returns an error or panics, the server cuts the connection: the client sees a
-//!   truncated answer as truncated. The status has been sent before.
+//!   [`thread_pool_max`](crate::Settings::thread_pool_max) (256) to the expected number of streams
+//!   plus some for other requests; otherwise those requests wait and may get a 503.
+//! - Output is sent when the buffer is full, or on `flush`. HTTP/1.1 clients get chunks. For
+//!   HTTP/1.0 clients, closing the connection ends the content.
+//! - After the client has gone, a write fails: return the error with `?`. A write also fails if the
+//!   client reads nothing for [`write_timeout`](crate::Settings::write_timeout) (10 s), or less than
+//!   [`minimum_rate`](crate::Settings::minimum_rate) on average.
+//! - If the closure returns an error or panics, the server cuts the connection: the client can
+//!   tell that the answer is incomplete. Its status has already been sent.
 //! - To pause, call [`stops_within`](crate::BodyWriter::stops_within), never `thread::sleep`: a
 //!   stop then ends the pause. [`is_shutting_down`](crate::BodyWriter::is_shutting_down) only asks.
-//! - While all workers are busy and requests wait, the server cuts the slowest client that has kept
-//!   a worker waiting for a second.
+//! - While all workers are busy and requests wait, the server cuts the slowest clients that keep
+//!   a worker waiting, one for each waiting request.
 //! - For both directions at once, such as WebSocket, use [`upgrade`](crate::upgrade()).
 //!
 //! Next: [`layers`](super::layers).

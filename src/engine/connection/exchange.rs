@@ -10,7 +10,8 @@
 //! ```
 //!
 //! [`ClientConnection::exchange`] is the whole conversation. A step that has to wait ends the
-//! function with the phase to wait in, and the exchange continues there later.
+//! function with the phase to wait in, and the exchange continues there later. An answer may be
+//! gathered only, and sent together with later ones.
 
 use std::io;
 
@@ -71,7 +72,8 @@ impl ClientConnection {
         self.converse(stage, context).unwrap_or_else(|next| next)
     }
 
-    /// Conducts an exchange. `Err` is the end of the part conducted now, before the handler runs.
+    /// Conducts an exchange. `Err` is no failure, but a return before the handler has run: the
+    /// exchange continues later, or the connection ends.
     fn converse(&mut self, stage: Stage, context: &mut WorkerContext) -> Result<Next, Next> {
         let Self { transport, client, .. } = self;
         let pending = match stage {
@@ -81,6 +83,7 @@ impl ClientConnection {
                 let mut head = parsed.map_err(|(error, is_head)| {
                     Next::Refuse(Refusal { error, is_head, line: Line::refused(client.peer.as_ref()) })
                 })?;
+                // A refusal is logged with the request, so the record begins before the judgement.
                 let believed = client.believe(&mut head, context);
                 let line = Line::begin(client.sender().as_ref(), &head, begun);
                 let is_head = head.method == Method::HEAD;
@@ -113,6 +116,7 @@ impl ClientConnection {
         let handled = handle(head, &mut exchange, intake.as_ref(), client, transport, context);
         let answered = answer(handled, &mut exchange, intake.as_ref(), is_head, transport, context);
         context.duty.ran(route, watch.map(|watch| watch.time()));
+        // A worker reads the next request at once, because the reactor would have to queue it.
         self.was_slow = context.duty.is_unbounded() && !context.duty.was_short();
         let content = unread(intake.as_deref(), transport, context);
         match answered {

@@ -29,6 +29,18 @@
 //! client is slow to read. When all is sent, the phase that was left resumes. A refused request
 //! ends in an exchange whose answer is the error. A deadline belongs to a phase and does not move
 //! when a byte arrives.
+//!
+//! | type | returned by | says |
+//! |---|---|---|
+//! | `Step` | a step in a phase | go on, read more input, or stop with a `Verdict` |
+//! | `Verdict` | [`ClientConnection::advance`] | what the thread does with the connection |
+//! | `Next` | [`ClientConnection::exchange`] | the phase in which the exchange continues, or that it has ended |
+//! | `Ending` | the end of an exchange | the phase after the exchange |
+//! | `Then` | kept in `Send` | the step after all is sent |
+//!
+//! Small answers are gathered in the thread's context. They are sent before the next read
+//! ([`fill`](ClientConnection::fill)) or when the thread leaves the connection, several pipelined
+//! ones at once.
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -65,6 +77,7 @@ impl ClientConnection {
         let deadline = self.deadline;
         self.transport.input.lend(&mut context.spare);
         let mut verdict = self.run(context);
+        // The last look has found nothing new: no wait has begun that sets a deadline.
         if is_last_look && self.deadline == deadline && matches!(verdict, Verdict::Park) {
             verdict = self.give_up_waiting(context);
         }
@@ -157,7 +170,7 @@ impl ClientConnection {
                     Step::Verdict(Verdict::Close)
                 }
             }
-            // An exchange has ended in a verdict that ends the connection.
+            // Reached only if the thread that ended an exchange did not close the connection.
             Phase::Exchange => Step::Verdict(Verdict::Close),
         }
     }
@@ -377,6 +390,7 @@ impl ClientConnection {
     fn leave_and_resume(&mut self, context: &mut WorkerContext) -> Verdict {
         let (sending, patience) = self.begin_sending(None, context);
         let deadline = self.deadline;
+        // `Then` holds the phase that is left, so it follows the change.
         let phase = self.swap(Phase::Send(sending, Then::Close), Instant::now() + patience);
         if let Phase::Send(_, then) = &mut self.phase {
             *then = Then::Resume(Box::new(phase), deadline);
