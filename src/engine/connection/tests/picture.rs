@@ -42,7 +42,7 @@ fn name(phase: &Phase) -> &'static str {
 
 /// Returns the changes of the table at the head of `turn.rs`.
 fn picture() -> BTreeSet<(&'static str, &'static str)> {
-    let page = include_str!("../turn.rs").lines().take_while(|line| line.starts_with("//!"));
+    let page = include_str!("../turn.rs").lines().take_while(|line| !line.starts_with("//! | type "));
     let rows = page.filter_map(|line| line.strip_prefix("//! | `")).filter_map(|row| row.split_once("` | "));
     rows.flat_map(|(from, to)| {
         to.split('`').filter(|word| word.starts_with(char::is_uppercase)).map(move |to| (from, to))
