@@ -109,7 +109,8 @@ impl ClientConnection {
         let watch = watch(route, &head, &mut line, context);
         let is_head = head.method == Method::HEAD;
         if flush_before_content(&mut reception, transport, context).is_err() {
-            break_off(line, context);
+            // No handler has run, so no answer of a handler is broken off.
+            line.end(None);
             return Err(Next::Close);
         }
         let intake = reception.map(|reception| Intake::lend(reception, transport, context));

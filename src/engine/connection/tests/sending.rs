@@ -155,6 +155,20 @@ fn time_for_sending_100_continue_is_not_charged_to_the_content() {
 }
 
 #[test]
+fn client_that_leaves_before_the_handler_breaks_off_no_answer() {
+    let (mut connection, mut context, mut client) = asked("/a", |request| request.uri().path().to_owned().into());
+    context.service.costs.record(Route::new(&Method::GET, "/a"), Duration::from_micros(1));
+    context.service.costs.record(Route::new(&Method::POST, "/b"), Duration::from_micros(1));
+    let settings = Settings { body_buffer_size: 0, ..Settings::default() };
+    context.service.config.replace(Config::resolve(&settings).unwrap());
+    context.renew();
+    client.write_all(b"POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n").unwrap();
+    drop(client);
+    assert!(matches!(connection.advance(&mut context), Verdict::Close));
+    assert_eq!((context.counters.requests.get(), context.counters.broken_off.get()), (1, 0));
+}
+
+#[test]
 fn client_that_leaves_ends_the_wait() {
     let (mut connection, mut context, client) = full();
     assert!(matches!(connection.advance(&mut context), Verdict::Park));
