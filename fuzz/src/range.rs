@@ -45,7 +45,7 @@ pub enum Expected {
     Unsatisfiable,
     NotModified,
     Failed,
-    /// It was asked in words that only the server has to understand.
+    /// The request uses a form that only the server parses.
     Unknown,
 }
 

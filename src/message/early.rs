@@ -35,7 +35,8 @@ pub(crate) fn want() {
     WANTED.store(true, Ordering::Relaxed);
 }
 
-/// True if a handler of the process may begin a response early. Other processes save the lending.
+/// True if a handler of the process may begin a response early. Otherwise the output is not lent,
+/// which saves time for each request.
 pub(crate) fn is_wanted() -> bool {
     WANTED.load(Ordering::Relaxed)
 }

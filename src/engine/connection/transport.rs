@@ -117,7 +117,7 @@ impl Transport {
         !self.has_ended && self.stream.shutdown(Shutdown::Write).is_ok()
     }
 
-    /// Returns true if TLS has sent bytes not counted yet.
+    /// True if TLS has sent bytes not counted yet.
     pub(super) fn has_spoken(&self) -> bool {
         self.stream.secure().is_some_and(|secure| secure.moved(Interest::Write) > self.below[1])
     }

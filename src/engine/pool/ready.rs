@@ -16,8 +16,8 @@ pub(in crate::engine) struct ReadyConnections(Mutex<Lists>);
 struct Lists {
     /// Clients served before, with a new event.
     first: VecDeque<Box<ClientConnection>>,
-    /// New clients, and clients with more input after 64 steps, and clients that sent
-    /// more before they were parked.
+    /// New clients, clients with more input after 64 steps, and clients that sent their next
+    /// request before they were parked.
     later: VecDeque<Box<ClientConnection>>,
     /// The number of connections taken from `first` since the last of `later`.
     in_a_row: u32,
@@ -51,8 +51,8 @@ impl ReadyConnections {
     /// Takes the next connection, one of the second rank only if `any`. The flag is true for a
     /// connection of the second rank.
     ///
-    /// Under a load of the first rank that never ends, every 33rd connection is one of the second:
-    /// new clients are not kept waiting for ever.
+    /// While connections of both ranks wait, every 33rd one taken is of the second rank. An endless
+    /// load of known clients therefore keeps no new client waiting for ever.
     pub(in crate::engine) fn pop(&self, any: bool) -> Option<(Box<ClientConnection>, bool)> {
         let mut lists = self.0.lock();
         let is_turn_of_later = any && !lists.later.is_empty() && (lists.in_a_row >= IN_A_ROW || lists.first.is_empty());
