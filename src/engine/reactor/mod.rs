@@ -73,9 +73,10 @@
 //! millisecond and no worker has been free: every millisecond by half the number of queued requests
 //! for which no worker is on the way. The limits are `thread_pool_max` and the number of
 //! connections. The pool does not grow while as many awake workers as processors are outside
-//! handlers: these workers wait for a processor, as another worker would. At a limit, or if the
-//! system refuses a thread, a worker holding the role gives the role to the guard and takes
-//! requests from the queue. A request queued for `accepted_queue_timeout` gets a 503. A worker that
+//! handlers: these workers wait for a processor, as another worker would. At a limit, if the
+//! system refuses a thread, or while the other workers wait at the poller, where only the guard can
+//! call them, a worker holding the role gives the role to the guard and takes requests from the
+//! queue. A request queued for `accepted_queue_timeout` gets a 503. A worker that
 //! has been without work for `thread_idle_timeout` leaves, if there were more workers than
 //! `thread_pool` at the start of the wait.
 

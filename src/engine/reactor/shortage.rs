@@ -37,7 +37,8 @@ impl Shortage {
     }
 
     /// True if the holder of the role should become a worker: all others are in handlers, and no
-    /// worker can be added, or none is useful because there are as many as connections.
+    /// worker can be added, or none is useful because there are as many as connections. Also true
+    /// if the others wait at the poller, where a worker holding the role cannot call them.
     pub(super) fn wants_holder(&self) -> bool {
         self.wants_holder
     }
@@ -89,7 +90,10 @@ impl Shortage {
         } else if now - since >= GROW_AFTER {
             let holder = context.handle.as_ref().map_or(0, |handle| handle.number);
             let is_more_to_come = called > 0 || pool.threads.coming() > 0;
-            self.wants_holder = if pool.threads.outside_handlers(holder) >= pool.processors {
+            self.wants_holder = if holder != 0 && pool.waiters.is_any() {
+                // A call would reach the holder instead of the workers at the poller.
+                !is_more_to_come
+            } else if pool.threads.outside_handlers(holder) >= pool.processors {
                 // These workers wait for a processor, as another worker would.
                 false
             } else {

@@ -192,4 +192,34 @@ fn pool_does_not_grow_while_its_workers_wait_for_a_processor() {
     drop(clients);
 }
 
+/// Workers wait at the poller until the next arrival, which may never come once a stop has closed
+/// the idle connections.
+#[test]
+fn holder_serves_a_queued_request_itself_while_other_workers_wait_at_the_poller() {
+    let pool = pool(|_| ());
+    let client = parked(&pool);
+    (0..=pool.processors).for_each(|_| assert!(pool.hire().unwrap()));
+    (0..pool.processors).for_each(|_| assert!(pool.come_to_poller()));
+    while pool.threads.coming() > 0 {
+        std::thread::yield_now();
+    }
+    let (handles, _) = pool.threads.accounts();
+    let mut holder = reactor(&pool, 0).context;
+    holder.handle = handles.first().cloned();
+    assert!(pool.role.take(handles[0].number));
+    queue_one(&pool);
+    let (mut shortage, begun) = (Shortage::default(), Instant::now());
+    shortage.note(begun);
+    for time in [Duration::ZERO, TICK] {
+        assert!(shortage.look(&pool, &holder, begun + time).is_none());
+    }
+    assert!(shortage.wants_holder(), "nobody would take the request");
+
+    pool.service().over.store(true, std::sync::atomic::Ordering::SeqCst);
+    pool.service().shutdown.tell();
+    pool.ring();
+    assert!(pool.threads.wait_for_leaving(Instant::now() + Duration::from_secs(10)));
+    drop(client);
+}
+
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
