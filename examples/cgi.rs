@@ -5,7 +5,7 @@ use std::io::{Read, Result, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use drupe::Server;
-use drupe::wsgi::{Content, Environ, Failure, StartResponse};
+use drupe::wsgi::{ApplicationError, Content, Environ, StartResponse};
 
 /// The output of a program. If the client leaves, the program is killed.
 struct Output(Child, ChildStdout);
@@ -22,7 +22,7 @@ impl Drop for Output {
     }
 }
 
-fn run(program: &str, mut environ: Environ, start: &StartResponse) -> std::result::Result<Content, Failure> {
+fn run(program: &str, mut environ: Environ, start: &StartResponse) -> std::result::Result<Content, ApplicationError> {
     let content = environ.take_input().into_vec()?;
     let length = (!content.is_empty()).then(|| ("CONTENT_LENGTH", content.len().to_string())); // of chunks, too
     let mut command = Command::new(program); // of our own environment it gets the PATH and nothing else

@@ -27,9 +27,9 @@
 //!
 //! ```no_run
 //! use drupe::Server;
-//! use drupe::wsgi::{Environ, Failure, StartResponse};
+//! use drupe::wsgi::{Environ, ApplicationError, StartResponse};
 //!
-//! fn application(environ: Environ, start_response: StartResponse) -> Result<String, Failure> {
+//! fn application(environ: Environ, start_response: StartResponse) -> Result<String, ApplicationError> {
 //!     start_response.start("200 OK", [("Content-Type", "text/plain; charset=utf-8")])?;
 //!     Ok(format!("you asked for {}\n", environ.path_info()))
 //! }
@@ -67,10 +67,10 @@
 //!
 //! ```no_run
 //! use drupe::Server;
-//! use drupe::wsgi::{Application, Environ, Failure, PathInfoDispatcher, StartResponse};
+//! use drupe::wsgi::{Application, Environ, ApplicationError, PathInfoDispatcher, StartResponse};
 //!
 //! fn named(name: &'static str) -> impl Application {
-//!     move |environ: Environ, start_response: StartResponse| -> Result<String, Failure> {
+//!     move |environ: Environ, start_response: StartResponse| -> Result<String, ApplicationError> {
 //!         start_response.start("200 OK", [("Content-Type", "text/plain")])?;
 //!         let prefix = environ.text("SCRIPT_NAME").unwrap_or_default();
 //!         Ok(format!("{name}: {prefix}|{}\n", environ.path_info()))

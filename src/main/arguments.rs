@@ -6,7 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use drupe::settings::{Layer, Origin};
+use drupe::settings::{Origin, SettingsLayer};
 use drupe::{Error, Settings};
 use lexopt::{Arg, Parser};
 
@@ -47,11 +47,11 @@ pub(super) fn task(parser: Parser) -> Result<Command, ProgramFailure> {
         Err(task) => return Ok(task),
     };
     let mut options = ServeOptions::default();
-    let mut environment = Layer::from_environment(PREFIX)?;
+    let mut environment = SettingsLayer::from_environment(PREFIX)?;
     let of_environment = environment.take("config", "PATH")?.map(|(path, _)| PathBuf::from(path));
     let is_check = given.is_check;
     if let Some(path) = config(&given)?.or(of_environment) {
-        let mut file = Layer::from_file(path)?;
+        let mut file = SettingsLayer::from_file(path)?;
         options.own.take(&mut file, "drupe.")?;
         options.settings.merge(file)?;
     }

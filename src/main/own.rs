@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use drupe::settings::{Layer, Origin};
+use drupe::settings::{Origin, SettingsLayer};
 use drupe::statistics::Page;
 
 use super::access;
@@ -86,7 +86,7 @@ pub(super) struct Own(BTreeMap<&'static str, (OsString, Origin)>);
 
 impl Own {
     /// Takes the program's settings out of `layer`, with names that begin with `stem`.
-    pub(super) fn take(&mut self, layer: &mut Layer, stem: &str) -> Result<(), ProgramFailure> {
+    pub(super) fn take(&mut self, layer: &mut SettingsLayer, stem: &str) -> Result<(), ProgramFailure> {
         for row in TABLE {
             if let Some((text, origin)) = layer.take(&format!("{stem}{}", row.name), row.unit)? {
                 self.set(row, text.into(), origin)?;

@@ -12,12 +12,12 @@ impl Server {
     ///
     /// ```no_run
     /// use drupe::Server;
-    /// use drupe::wsgi::{Environ, Failure, StartResponse};
+    /// use drupe::wsgi::{Environ, ApplicationError, StartResponse};
     ///
     /// # fn main() -> Result<(), drupe::Error> {
     /// let mut server = Server::wsgi(|environ: Environ, start_response: StartResponse| {
     ///     start_response.start("200 OK", [("Content-Type", "text/plain; charset=utf-8")])?;
-    ///     Ok::<_, Failure>(format!("you asked for {}\n", environ.path_info()))
+    ///     Ok::<_, ApplicationError>(format!("you asked for {}\n", environ.path_info()))
     /// });
     /// server.settings.wsgi_version = ("u".to_owned(), 0);
     /// server.quickstart()

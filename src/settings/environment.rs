@@ -4,12 +4,12 @@ use std::env;
 use std::ffi::OsString;
 
 use super::Settings;
-use super::layer::{Layer, LayerEntry, LayerPlace};
+use super::layer::{LayerEntry, LayerPlace, SettingsLayer};
 use super::table::row;
 use super::value::FileValue;
 use crate::error::{Error, Origin};
 
-impl Layer {
+impl SettingsLayer {
     /// Reads the variables whose names begin with `prefix`, such as `MYAPP_SERVER_`, followed by
     /// the name of a setting in capitals.
     ///
@@ -19,23 +19,23 @@ impl Layer {
     ///
     /// # Errors
     /// [`Error::Located`] for a value that is not UTF-8.
-    pub fn from_environment(prefix: &str) -> Result<Layer, Error> {
+    pub fn from_environment(prefix: &str) -> Result<SettingsLayer, Error> {
         of(prefix, env::vars_os())
     }
 }
 
 impl Settings {
     /// Sets the values of the environment variables whose names begin with `prefix`; see
-    /// [`Layer::from_environment`].
+    /// [`SettingsLayer::from_environment`].
     ///
     /// # Errors
-    /// The errors of [`Layer::from_environment`] and of [`Settings::merge`].
+    /// The errors of [`SettingsLayer::from_environment`] and of [`Settings::merge`].
     pub fn merge_environment(&mut self, prefix: &str) -> Result<(), Error> {
-        self.merge(Layer::from_environment(prefix)?)
+        self.merge(SettingsLayer::from_environment(prefix)?)
     }
 }
 
-fn of(prefix: &str, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Layer, Error> {
+fn of(prefix: &str, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<SettingsLayer, Error> {
     let mut entries = Vec::new();
     for (variable, value) in variables {
         // A name that begins with the prefix and is not UTF-8 is shown with replacement characters,
@@ -54,7 +54,7 @@ fn of(prefix: &str, variables: impl IntoIterator<Item = (OsString, OsString)>) -
     }
     // The environment has no order; sorting makes the first error the same each time.
     entries.sort_by(|a, b| a.key.cmp(&b.key));
-    Ok(Layer::new(LayerPlace::Environment { prefix: prefix.to_owned() }, entries))
+    Ok(SettingsLayer::new(LayerPlace::Environment { prefix: prefix.to_owned() }, entries))
 }
 
 /// True for a variable of Kubernetes, or of Docker for links, about another service. The service

@@ -9,11 +9,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Settings;
-use super::layer::{Layer, LayerEntry, LayerPlace};
+use super::layer::{LayerEntry, LayerPlace, SettingsLayer};
 use super::value::FileValue;
 use crate::error::{Error, Origin};
 
-impl Layer {
+impl SettingsLayer {
     /// Reads a TOML file of at most 1 MiB.
     ///
     /// The server's settings are called `server.socket_port` and so on, dotted or in a table
@@ -33,7 +33,7 @@ impl Layer {
     /// # Errors
     /// [`Error::Unreadable`] for a file that cannot be read, [`Error::Located`] with
     /// [`Error::Malformed`] for a file that is not TOML or has a setting twice.
-    pub fn from_file(path: impl AsRef<Path>) -> Result<Layer, Error> {
+    pub fn from_file(path: impl AsRef<Path>) -> Result<SettingsLayer, Error> {
         let path = path.as_ref();
         let content = read(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
         of(path, &content)
@@ -41,23 +41,23 @@ impl Layer {
 }
 
 impl Settings {
-    /// Returns the settings of a file, and defaults for the rest; see [`Layer::from_file`] for the
+    /// Returns the settings of a file, and defaults for the rest; see [`SettingsLayer::from_file`] for the
     /// format.
     ///
     /// # Errors
-    /// The errors of [`Layer::from_file`] and of [`Settings::merge`].
+    /// The errors of [`SettingsLayer::from_file`] and of [`Settings::merge`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Settings, Error> {
         let mut settings = Settings::default();
         settings.merge_file(path)?;
         Ok(settings)
     }
 
-    /// Sets the values of a file; see [`Layer::from_file`] for the format.
+    /// Sets the values of a file; see [`SettingsLayer::from_file`] for the format.
     ///
     /// # Errors
-    /// The errors of [`Layer::from_file`] and of [`Settings::merge`].
+    /// The errors of [`SettingsLayer::from_file`] and of [`Settings::merge`].
     pub fn merge_file(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
-        self.merge(Layer::from_file(path)?)
+        self.merge(SettingsLayer::from_file(path)?)
     }
 }
 
@@ -71,7 +71,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// Parses the content of the file at `path`.
-pub(super) fn of(path: &Path, content: &[u8]) -> Result<Layer, Error> {
+pub(super) fn of(path: &Path, content: &[u8]) -> Result<SettingsLayer, Error> {
     let line = |at: usize| 1 + content[..at.min(content.len())].iter().filter(|byte| **byte == b'\n').count();
     let origin = |at: usize| Origin::File { path: path.to_owned(), line: line(at) };
     let not_toml = |at: usize, reason: &str| Error::malformed(format!("not TOML: {reason}")).at(origin(at));
@@ -95,7 +95,7 @@ pub(super) fn of(path: &Path, content: &[u8]) -> Result<Layer, Error> {
         }
         entries.push(LayerEntry { key, value, origin: origin(span.start) });
     }
-    Ok(Layer::new(LayerPlace::File, entries))
+    Ok(SettingsLayer::new(LayerPlace::File, entries))
 }
 
 /// Collects all values except tables, each with its dotted key and the position of the key.

@@ -14,10 +14,10 @@ use crate::error::{Error, Origin};
 ///
 /// ```
 /// use drupe::Settings;
-/// use drupe::settings::Layer;
+/// use drupe::settings::SettingsLayer;
 ///
 /// # fn main() -> Result<(), drupe::Error> {
-/// let mut layer = Layer::from_environment("MYAPP_")?; // or Layer::from_file, with the feature `config`
+/// let mut layer = SettingsLayer::from_environment("MYAPP_")?; // or SettingsLayer::from_file, with the feature `config`
 /// let colour = layer.take("colour", "NAME")?.map_or("red".to_owned(), |(text, _)| text);
 /// let mut settings = Settings::default();
 /// settings.merge(layer)?;
@@ -26,7 +26,7 @@ use crate::error::{Error, Origin};
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Layer {
+pub struct SettingsLayer {
     place: LayerPlace,
     entries: Vec<LayerEntry>,
     /// The requested keys, as candidates for suggestions.
@@ -49,9 +49,9 @@ pub(super) enum LayerPlace {
     Environment { prefix: String },
 }
 
-impl Layer {
-    pub(super) fn new(place: LayerPlace, entries: Vec<LayerEntry>) -> Layer {
-        Layer { place, entries, asked: Vec::new() }
+impl SettingsLayer {
+    pub(super) fn new(place: LayerPlace, entries: Vec<LayerEntry>) -> SettingsLayer {
+        SettingsLayer { place, entries, asked: Vec::new() }
     }
 
     /// Removes and returns the value of one of the program's own settings, as text, with its
@@ -128,7 +128,7 @@ impl Settings {
     /// [`Error::Located`] for the first line or variable that is no setting, or has an unreadable
     /// value. Then no setting is changed. Ranges are checked when a server starts; the error of a
     /// range also has the origin.
-    pub fn merge(&mut self, layer: Layer) -> Result<(), Error> {
+    pub fn merge(&mut self, layer: SettingsLayer) -> Result<(), Error> {
         let mut merged = self.clone();
         layer.entries.iter().try_for_each(|entry| layer.apply(entry, &mut merged))?;
         *self = merged;
@@ -140,13 +140,13 @@ impl Settings {
 mod tests {
     use super::*;
 
-    fn layer(place: LayerPlace, entries: &[(&str, &str)]) -> Layer {
+    fn layer(place: LayerPlace, entries: &[(&str, &str)]) -> SettingsLayer {
         let entry = |(at, (key, text)): (usize, &(&str, &str))| LayerEntry {
             key: (*key).to_owned(),
             value: FileValue::Plain((*text).to_owned()),
             origin: Origin::File { path: "a.toml".into(), line: at + 1 },
         };
-        Layer::new(place, entries.iter().enumerate().map(entry).collect())
+        SettingsLayer::new(place, entries.iter().enumerate().map(entry).collect())
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Values are kept as written, without checks, so that fields can be set in any order. `config`
 //! checks them when a server starts; `table` reads and shows them as text.
 //!
-//! Text comes from a file, the environment or a command line, one [`Layer`] over the other. Each
+//! Text comes from a file, the environment or a command line, one [`SettingsLayer`] over the other. Each
 //! value remembers its origin ([`Settings::origin`]), which an error about the value names:
 //!
 #![cfg_attr(feature = "config", doc = "```no_run")]
@@ -50,7 +50,7 @@ mod text;
 mod value;
 
 pub use self::attributes::Settings;
-pub use self::layer::Layer;
+pub use self::layer::SettingsLayer;
 pub use self::objects::{Instance, SslContext};
 pub use self::table::Row;
 pub use crate::error::Origin;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 
-use super::Failure;
+use super::ApplicationError;
 use super::environ::Environ;
 use super::start_response::StartResponse;
 use crate::message::Body;
@@ -12,7 +12,7 @@ use crate::message::Body;
 /// Answers requests as in PEP 3333: takes an environ, calls `start_response`, and returns the
 /// content.
 ///
-/// Every `Fn(Environ, StartResponse) -> Result<impl Into<Content>, Failure>` is an application. The
+/// Every `Fn(Environ, StartResponse) -> Result<impl Into<Content>, ApplicationError>` is an application. The
 /// contract:
 ///
 /// - The application is called on worker threads, concurrently. It may block.
@@ -26,10 +26,10 @@ use crate::message::Body;
 /// - A HEAD is answered like a GET; the content is dropped.
 ///
 /// ```
-/// use drupe::wsgi::{Content, Environ, Failure, StartResponse};
+/// use drupe::wsgi::{Content, Environ, ApplicationError, StartResponse};
 ///
 /// /// Counts to three, each number sent when it is there.
-/// fn count(_: Environ, start_response: StartResponse) -> Result<Content, Failure> {
+/// fn count(_: Environ, start_response: StartResponse) -> Result<Content, ApplicationError> {
 ///     start_response.start("200 OK", [("Content-Type", "text/plain")])?;
 ///     Ok(Content::chunks((1..=3).map(|number| Ok(format!("{number}\n")))))
 /// }
@@ -41,28 +41,28 @@ pub trait Application: Send + Sync + 'static {
     /// # Errors
     /// Any failure is logged and becomes a bare `500`. A failure of [`wsgi.input`](super::Input)
     /// caused by the client gets a status of its own (400, 408, 413).
-    fn call(&self, environ: Environ, start_response: StartResponse) -> Result<Content, Failure>;
+    fn call(&self, environ: Environ, start_response: StartResponse) -> Result<Content, ApplicationError>;
 }
 
 impl<F, C> Application for F
 where
-    F: Fn(Environ, StartResponse) -> Result<C, Failure> + Send + Sync + 'static,
+    F: Fn(Environ, StartResponse) -> Result<C, ApplicationError> + Send + Sync + 'static,
     C: Into<Content>,
 {
-    fn call(&self, environ: Environ, start_response: StartResponse) -> Result<Content, Failure> {
+    fn call(&self, environ: Environ, start_response: StartResponse) -> Result<Content, ApplicationError> {
         self(environ, start_response).map(Into::into)
     }
 }
 
 /// Content in blocks: the iterable of PEP 3333. Every iterator of
-/// `Result<impl Into<Vec<u8>>, Failure>` implements the trait.
+/// `Result<impl Into<Vec<u8>>, ApplicationError>` implements the trait.
 pub trait Chunks: Send + 'static {
     /// Returns the next block; `None` is the end. Each block is sent before the next call; empty
     /// blocks are skipped.
     ///
     /// # Errors
     /// Any failure; no more blocks are requested.
-    fn next(&mut self) -> Option<Result<Vec<u8>, Failure>>;
+    fn next(&mut self) -> Option<Result<Vec<u8>, ApplicationError>>;
 
     /// True if no block is known to follow. The length of a single block is then that of the
     /// content.
@@ -75,17 +75,17 @@ pub trait Chunks: Send + 'static {
     ///
     /// # Errors
     /// Any failure; it is logged.
-    fn close(&mut self) -> Result<(), Failure> {
+    fn close(&mut self) -> Result<(), ApplicationError> {
         Ok(())
     }
 }
 
 impl<I, B> Chunks for I
 where
-    I: Iterator<Item = Result<B, Failure>> + Send + 'static,
+    I: Iterator<Item = Result<B, ApplicationError>> + Send + 'static,
     B: Into<Vec<u8>>,
 {
-    fn next(&mut self) -> Option<Result<Vec<u8>, Failure>> {
+    fn next(&mut self) -> Option<Result<Vec<u8>, ApplicationError>> {
         Iterator::next(self).map(|block| block.map(Into::into))
     }
 
@@ -129,9 +129,9 @@ impl Content {
 ///
 /// ```
 /// use std::fs::File;
-/// use drupe::wsgi::{Environ, Failure, FileWrapper, StartResponse};
+/// use drupe::wsgi::{Environ, ApplicationError, FileWrapper, StartResponse};
 ///
-/// fn send(_: Environ, start_response: StartResponse) -> Result<FileWrapper, Failure> {
+/// fn send(_: Environ, start_response: StartResponse) -> Result<FileWrapper, ApplicationError> {
 ///     let file = File::open("Cargo.toml")?;
 ///     start_response.start("200 OK", [("Content-Type", "text/plain")])?;
 ///     Ok(FileWrapper::new(file))

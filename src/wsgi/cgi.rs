@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use super::Failure;
+use super::ApplicationError;
 use super::application::Content;
 use super::start_response::StartResponse;
 
@@ -18,7 +18,10 @@ impl Content {
     /// - The head is empty, incomplete, or longer than 64 KiB.
     /// - A line is no field, or `Status` is repeated.
     /// - Those of [`StartResponse::start`].
-    pub fn from_cgi(output: impl Read + Send + 'static, start_response: &StartResponse) -> Result<Self, Failure> {
+    pub fn from_cgi(
+        output: impl Read + Send + 'static,
+        start_response: &StartResponse,
+    ) -> Result<Self, ApplicationError> {
         let mut output = BufReader::new(output);
         let (mut status, mut fields) = (None, Vec::new());
         let mut left = LONGEST_HEAD;

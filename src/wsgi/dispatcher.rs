@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Failure;
+use super::ApplicationError;
 use super::application::{Application, Content};
 use super::environ::Environ;
 use super::start_response::StartResponse;
@@ -15,10 +15,10 @@ use super::start_response::StartResponse;
 /// path is a 404.
 ///
 /// ```
-/// use drupe::wsgi::{Environ, Failure, PathInfoDispatcher, StartResponse};
+/// use drupe::wsgi::{Environ, ApplicationError, PathInfoDispatcher, StartResponse};
 /// use drupe::Server;
 ///
-/// fn tell(environ: Environ, start_response: StartResponse) -> Result<String, Failure> {
+/// fn tell(environ: Environ, start_response: StartResponse) -> Result<String, ApplicationError> {
 ///     start_response.start("200 OK", [("Content-Type", "text/plain")])?;
 ///     Ok(format!("{:?} below {:?}\n", environ.path_info(), environ.text("SCRIPT_NAME")))
 /// }
@@ -50,7 +50,7 @@ impl PathInfoDispatcher {
 }
 
 impl Application for PathInfoDispatcher {
-    fn call(&self, mut environ: Environ, start_response: StartResponse) -> Result<Content, Failure> {
+    fn call(&self, mut environ: Environ, start_response: StartResponse) -> Result<Content, ApplicationError> {
         let path = environ.bytes("PATH_INFO").unwrap_or_default();
         let path: &[u8] = if path.is_empty() { b"/" } else { path };
         let is_below = |prefix: &str| {
@@ -82,7 +82,9 @@ mod tests {
     use crate::message::Handler;
     use crate::wsgi::Gateway;
 
-    fn named(name: &'static str) -> impl Fn(Environ, StartResponse) -> Result<String, Failure> + Send + Sync + 'static {
+    fn named(
+        name: &'static str,
+    ) -> impl Fn(Environ, StartResponse) -> Result<String, ApplicationError> + Send + Sync + 'static {
         move |environ, start_response| {
             start_response.start("200 OK", [("X-Name", name)])?;
             let text = |key| environ.text(key).unwrap().into_owned();

@@ -15,9 +15,9 @@ use super::value::{Text, Value};
 /// [`Chunks`](super::Chunks) may keep it.
 ///
 /// ```
-/// use drupe::wsgi::{Content, Environ, Failure, StartResponse};
+/// use drupe::wsgi::{Content, Environ, ApplicationError, StartResponse};
 ///
-/// fn application(mut environ: Environ, start_response: StartResponse) -> Result<Content, Failure> {
+/// fn application(mut environ: Environ, start_response: StartResponse) -> Result<Content, ApplicationError> {
 ///     let path = environ.path_info().into_owned();
 ///     let content = environ.take_input().into_vec()?;
 ///     start_response.start("200 OK", [("Content-Type", "text/plain; charset=utf-8")])?;

@@ -6,9 +6,9 @@
 //!
 //! ```no_run
 //! use drupe::Server;
-//! use drupe::wsgi::{Environ, Failure, StartResponse};
+//! use drupe::wsgi::{Environ, ApplicationError, StartResponse};
 //!
-//! fn application(environ: Environ, start_response: StartResponse) -> Result<String, Failure> {
+//! fn application(environ: Environ, start_response: StartResponse) -> Result<String, ApplicationError> {
 //!     start_response.start("200 OK", [("Content-Type", "text/plain; charset=utf-8")])?;
 //!     Ok(format!("you asked for {}\n", environ.path_info()))
 //! }
@@ -147,4 +147,4 @@ pub use self::version::register;
 pub(crate) use self::version::{WsgiVersion, find};
 
 /// The error of an application: any error, for use with `?`.
-pub type Failure = Box<dyn Error + Send + Sync>;
+pub type ApplicationError = Box<dyn Error + Send + Sync>;

@@ -9,7 +9,7 @@ use http::header::{
 };
 use http::{HeaderMap, StatusCode};
 
-use super::Failure;
+use super::ApplicationError;
 use crate::message::early::EarlyOutput;
 use crate::sync::Mutex;
 
@@ -91,7 +91,7 @@ impl StartResponse {
     /// - A field is malformed, for example a value with a line end.
     /// - A field belongs to the connection, such as `Transfer-Encoding` or `Connection` (except
     ///   `close`).
-    pub fn start<N, V>(&self, status: &str, fields: impl IntoIterator<Item = (N, V)>) -> Result<Write, Failure>
+    pub fn start<N, V>(&self, status: &str, fields: impl IntoIterator<Item = (N, V)>) -> Result<Write, ApplicationError>
     where
         N: AsRef<[u8]>,
         V: AsRef<[u8]>,
@@ -116,8 +116,8 @@ impl StartResponse {
         &self,
         status: &str,
         fields: impl IntoIterator<Item = (N, V)>,
-        reason: impl Into<Failure>,
-    ) -> Result<Write, Failure>
+        reason: impl Into<ApplicationError>,
+    ) -> Result<Write, ApplicationError>
     where
         N: AsRef<[u8]>,
         V: AsRef<[u8]>,
@@ -236,7 +236,7 @@ impl Reply {
     ///
     /// # Errors
     /// If the application has not begun a response.
-    pub(super) fn settle(&self) -> Result<Head, Failure> {
+    pub(super) fn settle(&self) -> Result<Head, ApplicationError> {
         let mut state = self.state.lock();
         state.stage = Stage::Sent;
         state.head.clone().ok_or_else(|| "the application has not called start_response".into())
@@ -256,7 +256,7 @@ impl Reply {
 }
 
 impl Head {
-    fn new<N, V>(status: &str, fields: impl IntoIterator<Item = (N, V)>) -> Result<Self, Failure>
+    fn new<N, V>(status: &str, fields: impl IntoIterator<Item = (N, V)>) -> Result<Self, ApplicationError>
     where
         N: AsRef<[u8]>,
         V: AsRef<[u8]>,

@@ -39,7 +39,7 @@ type Make = dyn Fn(&mut Environ) + Send + Sync;
 /// })?;
 /// let mut server = Server::wsgi(|environ: wsgi::Environ, start: wsgi::StartResponse| {
 ///     start.start("200 OK", [("Content-Type", "text/plain")])?;
-///     Ok::<_, wsgi::Failure>(environ.text("tea.leaves").unwrap_or_default().into_owned())
+///     Ok::<_, wsgi::ApplicationError>(environ.text("tea.leaves").unwrap_or_default().into_owned())
 /// });
 /// server.settings.wsgi_version = ("tea".to_owned(), 1);
 /// # Ok(()) }

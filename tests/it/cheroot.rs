@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use drupe::Server;
-use drupe::wsgi::{Environ, Failure, StartResponse, Value};
+use drupe::wsgi::{ApplicationError, Environ, StartResponse, Value};
 
 use crate::client::Client;
 use crate::place::{Place, run};
@@ -111,7 +111,7 @@ server.serve()
 "#;
 
 /// The application for drupe, which reports the environ like the one for cheroot.
-fn tell(mut environ: Environ, start_response: StartResponse) -> Result<String, Failure> {
+fn tell(mut environ: Environ, start_response: StartResponse) -> Result<String, ApplicationError> {
     start_response.start("200 OK", [("Content-Type", "text/plain")])?;
     std::io::copy(environ.input(), &mut std::io::sink())?;
     let lines = environ.iter().map(|(key, value)| {

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
 
-use drupe::wsgi::{Environ, Failure, StartResponse, Value};
+use drupe::wsgi::{ApplicationError, Environ, StartResponse, Value};
 use drupe::{Server, Settings};
 
 use crate::client::{Answer, Client};
 use crate::place::{Place, curl_as, is_root, output, run};
 
 /// Returns every text key with its value, one per line; line ends in a value become `|`.
-fn tell(environ: Environ, start_response: StartResponse) -> Result<Vec<u8>, Failure> {
+fn tell(environ: Environ, start_response: StartResponse) -> Result<Vec<u8>, ApplicationError> {
     start_response.start("200 OK", [("Content-Type", "text/plain")])?;
     let texts = environ.iter().filter_map(|(key, value)| match value {
         Value::Text(text) => Some(format!("{key}={}\n", text.text().replace('\n', "|"))),
@@ -283,7 +283,7 @@ mod secure {
             let mut write = start_response.start("200 OK", [("Content-Type", "text/plain")])?;
             write.write_all(b"one")?;
             passed.pass();
-            Ok::<_, Failure>("two")
+            Ok::<_, ApplicationError>("two")
         });
         server.settings.socket_port = 0;
         server.settings.ssl_context = Some(crate::secure::context());

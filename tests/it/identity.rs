@@ -72,10 +72,10 @@ fn each_caller_is_known_by_number_and_name() {
 #[cfg(feature = "wsgi")]
 #[test]
 fn each_caller_is_known_to_an_application() {
-    use drupe::wsgi::{Environ, Failure, StartResponse};
+    use drupe::wsgi::{ApplicationError, Environ, StartResponse};
 
     let place = Place::new();
-    let application = |environ: Environ, start_response: StartResponse| -> Result<String, Failure> {
+    let application = |environ: Environ, start_response: StartResponse| -> Result<String, ApplicationError> {
         let names = ["X_REMOTE_UID", "X_REMOTE_USER", "REMOTE_USER", "X_REMOTE_GID", "X_REMOTE_GROUP"];
         let told = names.map(|name| environ.get(name).map_or("-".to_owned(), ToString::to_string));
         start_response.start("200 OK", [("Content-Type", "text/plain")])?;

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use drupe::statistics::Page;
 use drupe::testing::{TestServer, exchange};
-use drupe::wsgi::{Application, Chunks, Content, Environ, Failure, FileWrapper, Gateway, StartResponse, Write};
+use drupe::wsgi::{
+    Application, ApplicationError, Chunks, Content, Environ, FileWrapper, Gateway, StartResponse, Write,
+};
 use drupe::{Body, Handler, Request, Response, Server};
 
 use crate::client::{Client, Framing, get, wait_until};
@@ -22,7 +24,7 @@ const NO_FIELDS: [(&str, &str); 0] = [];
 /// application.
 fn writing<C: Into<Content>>(
     fields: &'static [(&'static str, &'static str)],
-    write: impl Fn(&mut Write, Environ) -> Result<C, Failure> + Send + Sync + 'static,
+    write: impl Fn(&mut Write, Environ) -> Result<C, ApplicationError> + Send + Sync + 'static,
 ) -> impl Application {
     move |environ: Environ, start_response: StartResponse| {
         if environ.path_info() == "/plain" {
@@ -174,11 +176,11 @@ fn bytes_beyond_the_declared_length_are_refused() {
 
 #[test]
 fn a_failure_after_writing_cuts_the_connection() {
-    let failing: [fn() -> Result<Content, Failure>; 4] = [
+    let failing: [fn() -> Result<Content, ApplicationError>; 4] = [
         || Err("as asked".into()),
         || panic!("as asked"),
-        || Ok(Content::chunks(["a"].into_iter().map(Ok::<_, Failure>).chain([Err("as asked".into())]))),
-        || Ok(Content::chunks(std::iter::from_fn(|| -> Option<Result<&str, Failure>> { panic!("as asked") }))),
+        || Ok(Content::chunks(["a"].into_iter().map(Ok::<_, ApplicationError>).chain([Err("as asked".into())]))),
+        || Ok(Content::chunks(std::iter::from_fn(|| -> Option<Result<&str, ApplicationError>> { panic!("as asked") }))),
     ];
     for failing in failing {
         for (fields, version) in [(&[][..], "1.1"), (&[("Content-Length", "9")], "1.1"), (&[], "1.0")] {
@@ -208,7 +210,7 @@ fn head_can_be_replaced_until_the_first_byte() {
             let mut write = start_response.start("200 OK", NO_FIELDS)?;
             let _ = write.write(written)?;
             start_response.restart("503 Service Unavailable", NO_FIELDS, "the reason")?.write_all(b"sorry")?;
-            Ok::<_, Failure>(())
+            Ok::<_, ApplicationError>(())
         };
         let server = serving(application, |_| {});
         let mut client = client(&server);
@@ -223,7 +225,7 @@ fn a_head_that_contradicts_itself_is_a_500() {
     let application = |_: Environ, start_response: StartResponse| {
         let fields = [("Content-Length", "1"), ("Content-Length", "2")];
         start_response.start("200 OK", fields)?.write_all(b"x")?;
-        Ok::<_, Failure>(())
+        Ok::<_, ApplicationError>(())
     };
     let server = serving(application, |_| {});
     assert_eq!(client(&server).get("/").status, 500);
@@ -239,7 +241,7 @@ fn no_bytes_are_written_for_answers_without_content() {
     ] {
         let application = move |_: Environ, start_response: StartResponse| {
             start_response.start(status, fields.iter().copied())?.write_all(b"written")?;
-            Ok::<_, Failure>("")
+            Ok::<_, ApplicationError>("")
         };
         let server = serving(application, |_| {});
         let mut client = client(&server);
@@ -304,7 +306,7 @@ fn write_to_a_gone_client_fails() {
         // Nor does trying again help.
         assert_eq!(write.write(b"x").unwrap_err().kind(), error.kind());
         *seen.lock().unwrap() = Some(error.kind());
-        Err::<(), Failure>(error.into())
+        Err::<(), ApplicationError>(error.into())
     });
     let server = serving(application, |settings| settings.write_timeout = Some(Duration::from_millis(300)));
     let mut leaving = client(&server);
@@ -331,10 +333,10 @@ fn write_to_a_gone_client_fails() {
 fn content_is_closed_after_any_outcome_of_write() {
     struct Closing(Arc<AtomicUsize>);
     impl Chunks for Closing {
-        fn next(&mut self) -> Option<Result<Vec<u8>, Failure>> {
+        fn next(&mut self) -> Option<Result<Vec<u8>, ApplicationError>> {
             Some(Ok(vec![b'x'; 64 << 10]))
         }
-        fn close(&mut self) -> Result<(), Failure> {
+        fn close(&mut self) -> Result<(), ApplicationError> {
             self.0.fetch_add(1, Ordering::SeqCst);
             Ok(())
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fs, io};
 
-use drupe::wsgi::{self, Application, Chunks, Content, Environ, Failure, FileWrapper, StartResponse};
+use drupe::wsgi::{self, Application, ApplicationError, Chunks, Content, Environ, FileWrapper, StartResponse};
 use drupe::{Server, Settings};
 
 use crate::client::{Answer, Client, Framing, wait_until};
@@ -33,7 +33,7 @@ pub(crate) fn client(server: &Server) -> Client {
 }
 
 /// Returns the keys named in the query.
-fn tell(environ: Environ, start_response: StartResponse) -> Result<String, Failure> {
+fn tell(environ: Environ, start_response: StartResponse) -> Result<String, ApplicationError> {
     start_response.start("200 OK", TEXT)?;
     let asked = environ.text("QUERY_STRING").unwrap_or_default().into_owned();
     let told = asked.split('&').map(|key| environ.get(key).map_or("-".to_owned(), ToString::to_string));
@@ -53,7 +53,7 @@ struct Blocks {
 }
 
 impl Chunks for Blocks {
-    fn next(&mut self) -> Option<Result<Vec<u8>, Failure>> {
+    fn next(&mut self) -> Option<Result<Vec<u8>, ApplicationError>> {
         match self.blocks.next()? {
             "fail" => Some(Err("as asked".into())),
             "panic" => panic!("as asked"),
@@ -69,7 +69,7 @@ impl Chunks for Blocks {
         }
     }
 
-    fn close(&mut self) -> Result<(), Failure> {
+    fn close(&mut self) -> Result<(), ApplicationError> {
         self.site.closed.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
@@ -262,7 +262,7 @@ fn no_line_can_be_injected_into_a_head() {
     let split = |mut environ: Environ, start_response: StartResponse| {
         let value = environ.take_input().into_string()?;
         start_response.start("200 OK", [("X-Value", value.as_str())])?;
-        Ok::<_, Failure>("content")
+        Ok::<_, ApplicationError>("content")
     };
     let server = serving(split, |_| {});
     let mut client = client(&server);
@@ -278,7 +278,7 @@ fn no_line_can_be_injected_into_a_head() {
 }
 
 /// Returns the length of the content, read by lines or as a whole.
-fn count(mut environ: Environ, start_response: StartResponse) -> Result<String, Failure> {
+fn count(mut environ: Environ, start_response: StartResponse) -> Result<String, ApplicationError> {
     let length = environ.content_length();
     let path = environ.path_info().into_owned();
     let told = match path.as_str() {
@@ -355,7 +355,7 @@ fn a_file_is_sent_whole() {
     let sending = move |environ: Environ, start_response: StartResponse| {
         let length = environ.text("QUERY_STRING").filter(|length| !length.is_empty());
         start_response.start("200 OK", length.map(|length| ("Content-Length", length.into_owned())))?;
-        Ok::<_, Failure>(FileWrapper::new(fs::File::open(&file)?))
+        Ok::<_, ApplicationError>(FileWrapper::new(fs::File::open(&file)?))
     };
     let server = serving(sending, |_| {});
     let mut client = client(&server);
@@ -374,7 +374,7 @@ fn an_application_reports_to_the_log() {
     let reporting = |environ: Environ, _: StartResponse| {
         writeln!(environ.errors(), "one\rline")?;
         write!(environ.errors(), "and another")?;
-        Err::<(), _>(Failure::from("it has\nfailed"))
+        Err::<(), _>(ApplicationError::from("it has\nfailed"))
     };
     let server = serving(reporting, |_| {});
     assert_eq!(client(&server).get("/").status, 500);

@@ -40,7 +40,7 @@ impl Seen {
 }
 
 impl Chunks for Blocks {
-    fn next(&mut self) -> Option<Result<Vec<u8>, Failure>> {
+    fn next(&mut self) -> Option<Result<Vec<u8>, ApplicationError>> {
         self.seen.asked.fetch_add(1, Ordering::Relaxed);
         match *self.blocks.next()? {
             Ok("panic") => panic!("as asked"),
@@ -56,7 +56,7 @@ impl Chunks for Blocks {
         }
     }
 
-    fn close(&mut self) -> Result<(), Failure> {
+    fn close(&mut self) -> Result<(), ApplicationError> {
         self.seen.closed.fetch_add(1, Ordering::Relaxed);
         Err("closing fails as well".into())
     }
@@ -181,10 +181,10 @@ fn chunks_that_panic_are_closed() {
 fn panicking_close_is_contained() {
     struct Closing;
     impl Chunks for Closing {
-        fn next(&mut self) -> Option<Result<Vec<u8>, Failure>> {
+        fn next(&mut self) -> Option<Result<Vec<u8>, ApplicationError>> {
             None
         }
-        fn close(&mut self) -> Result<(), Failure> {
+        fn close(&mut self) -> Result<(), ApplicationError> {
             panic!("as asked");
         }
     }
@@ -202,7 +202,7 @@ fn an_application_that_fails_or_begins_nothing_is_a_500() {
     assert_eq!(told(|_: Environ, _: StartResponse| Err::<(), _>("no".into())), (500, String::new()));
     let begun_and_failed = |_: Environ, start_response: StartResponse| {
         start_response.start("200 OK", NO_FIELDS)?.write_all(b"lost")?;
-        Err::<(), Failure>("no".into())
+        Err::<(), ApplicationError>("no".into())
     };
     assert_eq!(told(begun_and_failed), (500, String::new()));
 }
@@ -214,7 +214,7 @@ fn written_bytes_precede_returned_content() {
             let mut write = start_response.start("200 OK", NO_FIELDS)?;
             write.write_all(b"written ")?;
             write.flush()?;
-            Ok::<_, Failure>(content())
+            Ok::<_, ApplicationError>(content())
         }
     };
     for (content, expected) in [
@@ -233,7 +233,7 @@ fn written_bytes_count_towards_the_declared_length() {
     let writing = |declared: &'static str, content: fn() -> Content| {
         told(move |_: Environ, start_response: StartResponse| {
             start_response.start("200 OK", [("Content-Length", declared)])?.write_all(b"abc")?;
-            Ok::<_, Failure>(content())
+            Ok::<_, ApplicationError>(content())
         })
     };
     for (declared, status, expected) in [("4", 200, "abcd"), ("2", 500, ""), ("5", 200, "abcde"), ("3", 200, "abc")] {
@@ -255,7 +255,7 @@ fn chunks_may_write_too() {
         let mut blocks = ["a", "b", ""].into_iter();
         Ok(Content::chunks(std::iter::from_fn(move || {
             let block = blocks.next()?;
-            Some(write.write_all(b"<").map(|()| block).map_err(Failure::from))
+            Some(write.write_all(b"<").map(|()| block).map_err(ApplicationError::from))
         })))
     };
     assert_eq!(told(writing), (200, "<a<b<".to_owned()));
@@ -268,7 +268,7 @@ fn content_has_many_forms() {
     let returned = |content: fn() -> Content| {
         told(move |_: Environ, start_response: StartResponse| {
             start_response.start("200 OK", NO_FIELDS)?;
-            Ok::<_, Failure>(content())
+            Ok::<_, ApplicationError>(content())
         })
     };
     for (content, expected) in [
@@ -319,7 +319,7 @@ fn an_application_sees_the_request_and_the_version() {
         let content = environ.take_input().into_string()?;
         let coding = environ.text("wsgi.url_encoding").unwrap_or_default().into_owned();
         let version = environ.get("wsgi.version").map(Value::to_string).unwrap_or_default();
-        Ok::<_, Failure>(format!("{version} {} {coding} {content}", environ.path_info()))
+        Ok::<_, ApplicationError>(format!("{version} {} {coding} {content}", environ.path_info()))
     };
     for (version, path, expected) in [
         ("1", "/caf%C3%A9", "1.0 /caf\u{c3}\u{a9}  sent"),
