@@ -28,7 +28,10 @@
 //! | starting, stopping, restarting | [`Server`], [`ServerHandle`], [`process::HttpServer`] for a custom server |
 //! | all settings, with units, ranges and defaults | [`Settings`] |
 //! | settings from files, the environment and flags | [`settings`], [`Settings::from_file`](settings/struct.Settings.html#method.from_file) |
-//! | writing handlers | [`Handler`], [`IntoResponse`], [`Request`], [`RequestExt`] |
+//! | writing handlers | [`handler`], [`Handler`], [`IntoResponse`], [`response`] |
+//! | reading requests | [`Request`], [`RequestExt`], [`request`] |
+//! | errors of handlers, with `?` | [`Failure`], [`OrStatus`] |
+//! | layers around handlers | [`Handler::with`], [`layers`] |
 //! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`] |
 //! | the user and process of a client on a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
@@ -51,6 +54,8 @@
 //! | `systemd` | | [`listen`](Settings::listen) takes sockets opened by systemd: `fd:3` |
 //! | `config` | | settings from TOML files |
 //! | `files` | | [`Files`]: a directory of static files |
+//! | `forms` | | queries and forms as pairs and values: [`RequestExt::query`], [`RequestExt::form`] |
+//! | `json` | | values as JSON: [`RequestExt::json`], [`response::Json`] |
 //! | `process` | | the bus and the plugins of [`process`] |
 //! | `statistics` | | the page of the [`statistics`], JSON and Prometheus; the numbers are always there |
 //! | `wsgi` | | [`wsgi`]: applications in the style of WSGI, CGI programs |
@@ -85,11 +90,14 @@ mod files;
 pub mod guide;
 mod h1;
 mod http_server;
+pub mod layers;
 #[cfg_attr(not(feature = "full"), allow(dead_code, reason = "files, pages and gateways use parts of it"))]
 mod message;
 mod net;
 pub mod process;
 mod proxy;
+pub mod request;
+pub mod response;
 #[cfg_attr(
     not(all(feature = "process", feature = "wsgi")),
     allow(dead_code, reason = "only a bus binds before it accepts, only a gateway is made for each start")
@@ -128,7 +136,8 @@ pub use error::Error;
 #[cfg(feature = "files")]
 pub use files::Files;
 pub use message::{
-    Body, BodyWriter, Connection, Handler, IntoResponse, Request, RequestExt, Response, Upgraded, upgrade,
+    Body, BodyWriter, Connection, Failure, Handler, IntoResponse, OrStatus, Request, RequestExt, Response, Upgraded,
+    handler, upgrade,
 };
 pub use server::{Server, ServerHandle};
 #[doc(inline)]

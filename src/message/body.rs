@@ -6,9 +6,9 @@ use std::io::{self, Read, Seek};
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::HeaderMap;
 
+use super::content_error::RefusedContent;
 use super::memory::InMemory;
 use super::pieces::{Pieces, read_range};
 use super::upgrade::Upgraded;
@@ -237,6 +237,11 @@ impl Body {
         }
     }
 
+    /// True if there is no content at all, as after the body was taken.
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self.kind, BodyKind::Empty)
+    }
+
     pub(crate) fn set_limit(&mut self, bytes: u64) {
         if let BodyKind::Incoming(source) = &self.kind {
             source.set_limit(bytes);
@@ -330,50 +335,13 @@ pub(crate) fn append(content: Vec<u8>, buffer: &mut String) -> io::Result<usize>
 /// # Errors
 /// `InvalidData` if the content is not UTF-8, recognised as the client's error everywhere.
 pub(crate) fn text(content: Vec<u8>) -> io::Result<String> {
-    String::from_utf8(content).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, ProtocolError::NotText))
+    String::from_utf8(content)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, RefusedContent(ProtocolError::NotText)))
 }
 
 impl From<BodyKind> for Body {
     fn from(kind: BodyKind) -> Self {
         Self { kind, trailers: None }
-    }
-}
-
-impl From<InMemory> for Body {
-    fn from(content: InMemory) -> Self {
-        BodyKind::Bytes(content).into()
-    }
-}
-
-/// Bytes shared by several responses count once for
-/// [`max_parked_size`](crate::Settings::max_parked_size), however many slow clients receive them.
-impl From<Bytes> for Body {
-    fn from(bytes: Bytes) -> Self {
-        InMemory::from(bytes).into()
-    }
-}
-
-impl From<&'static str> for Body {
-    fn from(text: &'static str) -> Self {
-        InMemory::constant(text.as_bytes()).into()
-    }
-}
-
-impl From<&'static [u8]> for Body {
-    fn from(bytes: &'static [u8]) -> Self {
-        InMemory::constant(bytes).into()
-    }
-}
-
-impl From<String> for Body {
-    fn from(text: String) -> Self {
-        text.into_bytes().into()
-    }
-}
-
-impl From<Vec<u8>> for Body {
-    fn from(bytes: Vec<u8>) -> Self {
-        InMemory::from(bytes).into()
     }
 }
 
@@ -398,7 +366,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::message::response::refusal;
+    use crate::message::content_error::refusal;
 
     fn check(body: Body, length: Option<u64>, content: &str) {
         assert_eq!(body.len(), length, "{body:?}");

@@ -1,22 +1,27 @@
-//! The trait that a user implements.
+//! The trait that a user implements, and the composition of handlers.
+
+use std::sync::Arc;
+
+use http::{Method, Uri};
 
 use super::{IntoResponse, Request, Response};
 
 /// Answers requests: a plain, blocking function.
 ///
-/// Every `Fn(&mut Request) -> impl IntoResponse` is a handler. The contract:
+/// Every `Fn(&mut Request) -> impl IntoResponse` is a handler; write a closure as
+/// [`handler`](crate::handler)`(|request| …)`. The contract:
 ///
 /// - The handler runs on a worker thread, on at most `thread_pool_max` at once. It may block; the
 ///   server holds no lock meanwhile.
 /// - The request is passed by `&mut`, so that the handler can take the content with
-///   `std::mem::take(request.body_mut())`. Unread content is read and dropped within bounds, or the
-///   connection is closed.
+///   [`take_body`](crate::RequestExt::take_body). Unread content is read and dropped within bounds,
+///   or the connection is closed.
 /// - Responses to pipelined requests are buffered, and sent before a handler runs that is not known
 ///   to be short.
 /// - A panic affects only this connection: the client gets a `500`, and the worker survives.
 ///
 /// ```
-/// use drupe::{Handler, IntoResponse, Request, Response};
+/// use drupe::{Handler, IntoResponse, Request, Response, handler};
 ///
 /// struct Greeter { name: String }
 ///
@@ -26,13 +31,122 @@ use super::{IntoResponse, Request, Response};
 ///     }
 /// }
 ///
-/// let closure = |request: &mut Request| request.uri().path().to_owned();
+/// let closure = handler(|request| request.uri().path().to_owned());
 /// # fn takes(_: impl Handler) {}
 /// # takes(closure); takes(Greeter { name: "you".into() });
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler",
+    label = "not a handler",
+    note = "a handler is a function from `&mut Request` to a response: `fn(&mut drupe::Request) -> impl drupe::IntoResponse`",
+    note = "wrap a closure: `drupe::handler(|request| ...)`, and let it return `Result<_, drupe::Failure>` to use `?`",
+    note = "a handler is a plain function: remove `async`, and take the request by `&mut`"
+)]
 pub trait Handler: Send + Sync + 'static {
     /// Answers `request`.
     fn handle(&self, request: &mut Request) -> Response;
+
+    /// The limit for the content of a request with this method and target, in bytes, in place of
+    /// [`max_request_body_size`](crate::Settings::max_request_body_size); `None`: that setting
+    /// applies.
+    ///
+    /// The server asks before any content is read, on a thread that serves other clients too: the
+    /// method must not block. The limit may be higher or lower than the setting. A request with a
+    /// longer declared length gets a `413`, and no handler runs. The default is `None`.
+    fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
+        let _ = (method, target);
+        None
+    }
+
+    /// Puts `layer` around this handler. A layer is a function from a handler to a handler. The
+    /// layer added last sees a request first.
+    ///
+    /// The content limits of the inner handler stay in force if the layer has none.
+    ///
+    /// ```
+    /// use drupe::{Handler, IntoResponse, handler};
+    ///
+    /// fn uncached(inner: impl Handler) -> impl Handler {
+    ///     handler(move |request| {
+    ///         let response = inner.handle(request);
+    ///         ([("cache-control", "no-store")], response)
+    ///     })
+    /// }
+    ///
+    /// let page = handler(|_| "hello\n").with(uncached);
+    /// # let response = drupe::testing::call(&page, Default::default());
+    /// # assert_eq!(response.headers()["cache-control"], "no-store");
+    /// ```
+    fn with<L: Layer<Self>>(self, layer: L) -> With<Self, L::Handler>
+    where
+        Self: Sized,
+    {
+        let inner = Arc::new(self);
+        With { outer: layer.wrap(Arc::clone(&inner)), inner }
+    }
+}
+
+/// A function from a handler to a handler; see [`Handler::with`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a layer",
+    note = "a layer is a function from a handler to a handler: `fn(impl drupe::Handler) -> impl drupe::Handler`"
+)]
+pub trait Layer<H> {
+    /// The handler with the layer.
+    type Handler: Handler;
+
+    /// Wraps `inner`.
+    fn wrap(self, inner: Arc<H>) -> Self::Handler;
+}
+
+impl<H, F, O> Layer<H> for F
+where
+    F: FnOnce(Arc<H>) -> O,
+    O: Handler,
+{
+    type Handler = O;
+
+    fn wrap(self, inner: Arc<H>) -> O {
+        self(inner)
+    }
+}
+
+/// A handler with a layer around it; made by [`Handler::with`].
+#[derive(Debug)]
+pub struct With<H, O> {
+    outer: O,
+    /// For the limits that the layer does not know.
+    inner: Arc<H>,
+}
+
+impl<H: Handler, O: Handler> Handler for With<H, O> {
+    fn handle(&self, request: &mut Request) -> Response {
+        self.outer.handle(request)
+    }
+
+    fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
+        self.outer.body_limit(method, target).or_else(|| self.inner.body_limit(method, target))
+    }
+}
+
+/// Makes a handler of a closure. The closure needs no type annotations.
+///
+/// ```
+/// use drupe::{Failure, RequestExt, Server, handler};
+///
+/// let greeting = "hello".to_owned();
+/// let server = Server::new(handler(move |request| {
+///     let name = request.text()?;
+///     Ok::<_, Failure>(format!("{greeting}, {name}\n"))
+/// }));
+/// # drop(server);
+/// ```
+pub fn handler<F, R>(function: F) -> F
+where
+    F: Fn(&mut Request) -> R + Send + Sync + 'static,
+    R: IntoResponse,
+{
+    function
 }
 
 impl<F, R> Handler for F
@@ -42,5 +156,35 @@ where
 {
     fn handle(&self, request: &mut Request) -> Response {
         self(request).into_response()
+    }
+}
+
+impl<H: Handler + ?Sized> Handler for Arc<H> {
+    fn handle(&self, request: &mut Request) -> Response {
+        (**self).handle(request)
+    }
+
+    fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
+        (**self).body_limit(method, target)
+    }
+}
+
+impl Handler for Box<dyn Handler> {
+    fn handle(&self, request: &mut Request) -> Response {
+        (**self).handle(request)
+    }
+
+    fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
+        (**self).body_limit(method, target)
+    }
+}
+
+impl Handler for &'static dyn Handler {
+    fn handle(&self, request: &mut Request) -> Response {
+        (**self).handle(request)
+    }
+
+    fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
+        (**self).body_limit(method, target)
     }
 }

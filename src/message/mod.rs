@@ -8,11 +8,22 @@
 //! - [`early::EarlyOutput`]: sends responses that begin before the handler returns.
 
 pub(crate) mod body;
+mod body_from;
+pub(crate) mod content_error;
+mod cookies;
 pub(crate) mod early;
+mod failure;
+mod fields;
+#[cfg(feature = "forms")]
+mod forms;
 pub(crate) mod handler;
+#[cfg(feature = "json")]
+mod json;
+mod media_type;
 pub(crate) mod memory;
 pub(crate) mod permits;
 pub(crate) mod pieces;
+mod readers;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod shutdown;
@@ -21,7 +32,10 @@ pub(crate) mod upgrade;
 pub(crate) mod writer;
 
 pub use body::Body;
-pub use handler::Handler;
+pub use content_error::ContentError;
+pub use cookies::Cookies;
+pub use failure::{Failure, OrStatus};
+pub use handler::{Handler, handler};
 pub use request::{Connection, Request, RequestExt};
 pub use response::{IntoResponse, Response};
 pub use switch::upgrade;

@@ -3,9 +3,17 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock, Weak};
 
+use bytes::Bytes;
 use http::header::HOST;
 
-use super::Body;
+use super::body::Body;
+use super::content_error::ContentError;
+use super::cookies::Cookies;
+#[cfg(feature = "forms")]
+use super::forms;
+#[cfg(feature = "json")]
+use super::json;
+use super::readers;
 use super::shutdown::Shutdown;
 use super::upgrade::Socket;
 use crate::address::Peer;
@@ -110,29 +118,91 @@ impl Connection {
     }
 }
 
-/// The methods that drupe adds to a request. None allocates.
+/// The methods that drupe adds to a request.
+///
+/// Content is read once, by one of the readers or by [`take_body`](Self::take_body). All of them
+/// are bounded by [`max_request_body_size`](crate::Settings::max_request_body_size), by
+/// [`Handler::body_limit`](crate::Handler::body_limit) and by [`body_limit`](Self::body_limit). An
+/// error returned with `?` gets the right status; see [`Failure`](crate::Failure).
 ///
 /// ```
-/// use drupe::{Request, RequestExt};
+/// use drupe::{Failure, Request, RequestExt};
 ///
-/// fn handler(request: &mut Request) -> String {
+/// fn shout(request: &mut Request) -> Result<String, Failure> {
 ///     request.body_limit(1024);
-///     match request.connection().peer() {
-///         Some(peer) => format!("hello, {peer}\n"),
-///         None => "hello, nobody\n".to_owned(),
-///     }
+///     Ok(request.text()?.to_uppercase())
 /// }
+/// # assert_eq!(shout(&mut Request::new("quiet".into())).unwrap(), "QUIET");
 /// ```
 pub trait RequestExt: sealed::Sealed {
     /// The connection of the request.
     fn connection(&self) -> &Connection;
 
+    /// Takes the content out of the request, to be read or to be returned as the response's. The
+    /// request then has none.
+    fn take_body(&mut self) -> Body;
+
+    /// Reads the content.
+    ///
+    /// # Errors
+    /// The client sent malformed, too much or late content; or the content has been taken before.
+    fn bytes(&mut self) -> Result<Bytes, ContentError>;
+
+    /// Reads the content as text, in the charset of `Content-Type`: UTF-8 (also without one),
+    /// US-ASCII or ISO-8859-1.
+    ///
+    /// # Errors
+    /// Those of [`bytes`](Self::bytes); content that is not UTF-8 (400); another charset (415).
+    fn text(&mut self) -> Result<String, ContentError>;
+
+    /// Reads JSON content as a value.
+    ///
+    /// # Errors
+    /// Those of [`bytes`](Self::bytes); a `Content-Type` other than `application/json` or
+    /// `application/…+json` (415); content that is not JSON or does not fit `T`, with line and
+    /// column (400).
+    #[cfg(feature = "json")]
+    fn json<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ContentError>;
+
+    /// Reads the query of the target as a value: a struct with a field for each name. A request
+    /// without a query has an empty one.
+    ///
+    /// # Errors
+    /// A query that does not fit `T`, with the name of the field, or is not UTF-8 (400).
+    #[cfg(feature = "forms")]
+    fn query<T: serde::de::DeserializeOwned>(&self) -> Result<T, ContentError>;
+
+    /// Reads the query of the target as decoded pairs, in the order of the target.
+    ///
+    /// # Errors
+    /// A pair that is not UTF-8 (400).
+    #[cfg(feature = "forms")]
+    fn query_pairs(&self) -> Result<Vec<(String, String)>, ContentError>;
+
+    /// Reads the content of a form (`application/x-www-form-urlencoded`) as a value.
+    ///
+    /// # Errors
+    /// Those of [`bytes`](Self::bytes); another `Content-Type`, such as that of a form with files
+    /// (415); pairs that do not fit `T`, with the name of the field, or are not UTF-8 (400).
+    #[cfg(feature = "forms")]
+    fn form<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ContentError>;
+
+    /// Reads the content of a form (`application/x-www-form-urlencoded`) as decoded pairs.
+    ///
+    /// # Errors
+    /// Those of [`form`](Self::form), but for the fit.
+    #[cfg(feature = "forms")]
+    fn form_pairs(&mut self) -> Result<Vec<(String, String)>, ContentError>;
+
+    /// The cookies of the request.
+    fn cookies(&self) -> Cookies<'_>;
+
     /// Lowers the limit for the content of this request to `bytes`; reading more is an error that
     /// becomes a `413`.
     ///
-    /// The limit cannot be raised above `max_request_body_size`, because a longer declared length
-    /// is refused before the handler runs. The call has no effect once the body has been taken out
-    /// of the request.
+    /// The limit cannot be raised here, because a longer declared length is refused before the
+    /// handler runs: [`Handler::body_limit`](crate::Handler::body_limit) can. The call has no
+    /// effect once the body has been taken out of the request.
     fn body_limit(&mut self, bytes: u64);
 
     /// True if the server is shutting down; long work should then end.
@@ -173,6 +243,47 @@ impl RequestExt for Request {
                 shutdown: Arc::default(),
             }),
         }
+    }
+
+    fn take_body(&mut self) -> Body {
+        std::mem::take(self.body_mut())
+    }
+
+    fn bytes(&mut self) -> Result<Bytes, ContentError> {
+        readers::bytes(self)
+    }
+
+    fn text(&mut self) -> Result<String, ContentError> {
+        readers::text(self)
+    }
+
+    #[cfg(feature = "json")]
+    fn json<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ContentError> {
+        json::json(self)
+    }
+
+    #[cfg(feature = "forms")]
+    fn query<T: serde::de::DeserializeOwned>(&self) -> Result<T, ContentError> {
+        forms::query(self)
+    }
+
+    #[cfg(feature = "forms")]
+    fn query_pairs(&self) -> Result<Vec<(String, String)>, ContentError> {
+        forms::query_pairs(self)
+    }
+
+    #[cfg(feature = "forms")]
+    fn form<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ContentError> {
+        forms::form(self)
+    }
+
+    #[cfg(feature = "forms")]
+    fn form_pairs(&mut self) -> Result<Vec<(String, String)>, ContentError> {
+        forms::form_pairs(self)
+    }
+
+    fn cookies(&self) -> Cookies<'_> {
+        Cookies::new(self.headers())
     }
 
     fn body_limit(&mut self, bytes: u64) {

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Weak};
 
+use http::{Method, Uri};
+
 use super::life::Shared;
 use super::{Server, ServerHandle};
 use crate::message::{Handler, Request, Response};
@@ -60,6 +62,10 @@ impl Handler for Mounted {
             Some(response) => response,
             None => self.handler.handle(request),
         }
+    }
+
+    fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
+        self.handler.body_limit(method, target)
     }
 }
 

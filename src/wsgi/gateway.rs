@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, Version as Protocol};
 
-use super::Failure;
+use super::ApplicationError;
 use super::application::{Application, Chunks, Content, ContentKind, of_file};
 use super::environ::Environ;
 use super::errors::escaped;
@@ -17,18 +17,18 @@ use super::keys::{self, Site};
 use super::start_response::{Head, Reply, StartResponse};
 use super::version::{self, WsgiVersion};
 use crate::error::Error;
+use crate::message::content_error::refusal;
 use crate::message::early::{self, EarlyOutput};
-use crate::message::response::refusal;
 use crate::message::{Body, BodyWriter, Handler, IntoResponse, Request, Response};
 
 /// An application as a [`Handler`], for use with other handlers.
 /// [`Server::wsgi`](crate::Server::wsgi) makes a server of one application.
 ///
 /// ```
-/// use drupe::wsgi::{Environ, Failure, Gateway, StartResponse};
+/// use drupe::wsgi::{Environ, ApplicationError, Gateway, StartResponse};
 /// use drupe::{Body, Request, testing};
 ///
-/// fn application(_: Environ, start_response: StartResponse) -> Result<&'static str, Failure> {
+/// fn application(_: Environ, start_response: StartResponse) -> Result<&'static str, ApplicationError> {
 ///     start_response.start("200 OK", [("Content-Type", "text/plain")])?;
 ///     Ok("hello\n")
 /// }
@@ -92,7 +92,7 @@ impl fmt::Debug for Gateway {
     }
 }
 
-fn respond(content: Content, reply: &Reply) -> Result<Response, Failure> {
+fn respond(content: Content, reply: &Reply) -> Result<Response, ApplicationError> {
     let sent = reply.sent();
     let body = match content.0 {
         ContentKind::Chunks(chunks) => return respond_by_chunks(Open::new(chunks, reply), sent),
@@ -117,7 +117,7 @@ fn respond(content: Content, reply: &Reply) -> Result<Response, Failure> {
 
 /// Requests blocks until the first byte or the end, because the application may restart the
 /// response until then. `sent` is the number of bytes sent early.
-fn respond_by_chunks(mut open: Open, sent: Option<u64>) -> Result<Response, Failure> {
+fn respond_by_chunks(mut open: Open, sent: Option<u64>) -> Result<Response, ApplicationError> {
     open.reply.returned();
     if sent.is_some() {
         let head = open.reply.settle()?;
@@ -138,7 +138,7 @@ fn respond_by_chunks(mut open: Open, sent: Option<u64>) -> Result<Response, Fail
 ///
 /// # Errors
 /// If `first` is longer than declared.
-fn within(first: &[u8], declared: Option<u64>) -> Result<(), Failure> {
+fn within(first: &[u8], declared: Option<u64>) -> Result<(), ApplicationError> {
     match declared {
         Some(declared) if first.len() as u64 > declared => {
             Err(format!("the application has more content than the {declared} bytes it declares").into())
@@ -155,7 +155,7 @@ fn with_head(head: Head, body: Body) -> Response {
 }
 
 /// Responds with the status of a client's error; hides any other error behind a 500.
-fn refuse(failure: Failure) -> Response {
+fn refuse(failure: ApplicationError) -> Response {
     match failure.downcast::<io::Error>() {
         Ok(error) if refusal(&error).is_some() => error.into_response(),
         Ok(error) => fail(&*error),
@@ -164,11 +164,11 @@ fn refuse(failure: Failure) -> Response {
 }
 
 /// Cuts the connection, because the head has been sent already.
-fn break_off(failure: Failure) -> Response {
+fn break_off(failure: ApplicationError) -> Response {
     Response::new(Body::stream(move |_| Err(broken_off(failure))))
 }
 
-fn broken_off(failure: Failure) -> io::Error {
+fn broken_off(failure: ApplicationError) -> io::Error {
     log::error!(
         "a WSGI application failed in the middle of its answer: {}; connection cut",
         escaped(failure.to_string().as_bytes())
@@ -195,7 +195,7 @@ impl Open {
     }
 
     /// Returns the first content to send; empty if there is none.
-    fn first(&mut self) -> Result<Vec<u8>, Failure> {
+    fn first(&mut self) -> Result<Vec<u8>, ApplicationError> {
         let written = self.reply.take_written();
         if !written.is_empty() {
             return Ok(written);
@@ -209,7 +209,7 @@ impl Open {
     }
 
     /// Returns the next block, after any bytes written meanwhile; `None` is the end.
-    fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+    fn next(&mut self) -> Result<Option<Vec<u8>>, ApplicationError> {
         if self.is_over {
             return Ok(None);
         }

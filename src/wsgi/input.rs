@@ -112,7 +112,7 @@ const AHEAD: usize = 8 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::response::refusal;
+    use crate::message::content_error::refusal;
 
     #[test]
     fn lines_and_bytes_come_in_order() {

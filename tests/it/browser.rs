@@ -233,7 +233,10 @@ fn the_page_moves_under_load_and_has_the_numbers_of_its_clients() {
     assert_eq!(browser.figure("Requests", "asked of handlers"), grouped(asked + 3));
     assert_eq!(browser.figure("Requests", "answered by them"), grouped(asked + 2));
     let refused: u64 = browser.figure("Requests", "refused by the server").parse().unwrap();
-    assert!(refused <= 1 && refused == browser.figure("Out of time", "request head").parse().unwrap(), "{refused}");
+    assert!(
+        refused <= 1 && refused == browser.figure("Out of time", "request head").parse::<u64>().unwrap(),
+        "{refused}"
+    );
     assert_eq!(browser.figure("Requests", "all"), grouped(asked + 3 + refused));
     assert_eq!(browser.figure("Requests", "in progress"), "1");
     assert_eq!(browser.figure("Latency since the start", "measured requests"), grouped(asked + 2));

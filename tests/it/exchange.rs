@@ -93,7 +93,7 @@ fn a_1_0_connection_ends_unless_asked_to_stay() {
 #[test]
 fn close_of_a_handler_is_obeyed() {
     let server = TestServer::new(|_: &mut Request| {
-        let mut response = Response::new("bye".into());
+        let mut response = Response::new("bye");
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         response
     });
@@ -377,7 +377,7 @@ fn a_body_longer_than_declared_is_cut_and_the_connection_stays_in_step() {
 fn fields_of_the_handler_replace_those_of_the_server() {
     let server = TestServer::with(
         |request: &mut Request| {
-            let mut response = Response::new("own".into());
+            let mut response = Response::new("own");
             if request.uri().path() == "/own" {
                 let fields = response.headers_mut();
                 fields.insert(header::DATE, HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"));
@@ -424,7 +424,7 @@ fn a_panic_with_content_still_coming_is_a_readable_500() {
 #[test]
 fn framing_fields_that_contradict_the_body_are_a_500() {
     let server = TestServer::new(|request: &mut Request| {
-        let mut response = Response::new("12345".into());
+        let mut response = Response::new("12345");
         let fields = response.headers_mut();
         match request.uri().path() {
             "/length" => drop(fields.insert(header::CONTENT_LENGTH, HeaderValue::from_static("6"))),

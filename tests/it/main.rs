@@ -154,6 +154,10 @@ mod guide;
 // Upgraded connections.
 mod upgrade;
 
+// Handlers as users write them.
+#[cfg(all(feature = "forms", feature = "json"))]
+mod handlers;
+
 // Memory counted by the server, compared with the system's count.
 mod held;
 

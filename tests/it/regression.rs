@@ -105,7 +105,7 @@ fn an_answer_that_closes_survives_requests_that_are_already_on_their_way() {
     let held = Mutex::new(held);
     let server = TestServer::new(move |request: &mut Request| {
         held.lock().unwrap().recv_timeout(PATIENCE).unwrap();
-        let mut response = Response::new("the last".into());
+        let mut response = Response::new("the last");
         assert_eq!(request.uri().path(), "/1", "nothing behind the last answer is served");
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         response

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use drupe::statistics::Statistics;
 use drupe::testing::{Conversation, TestServer};
-use drupe::{Body, Error, Request, RequestExt, Response, Server, Settings, upgrade};
+use drupe::{Body, Error, Request, RequestExt, Server, Settings, upgrade};
 
 use crate::client::{Client, PATIENCE, get, post, wait_until};
 use crate::place::Place;
@@ -700,7 +700,7 @@ fn unusable_certificates_fail_the_start_and_leave_nothing() {
     let made = AUTHORITY.issue(&["localhost"]);
     let other = AUTHORITY.issue(&["localhost"]);
     let (certificate, key) = (folder.write("one.pem", &made.pem), folder.write("other.key", &other.key));
-    let mut server = Server::new(|_: &mut Request| Response::default());
+    let mut server = Server::new(|_: &mut Request| ());
     server.settings.socket_port = 0;
     let missing = folder.path("missing.pem");
     for (settings, name, word) in [

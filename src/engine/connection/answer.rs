@@ -17,7 +17,7 @@ use crate::engine::wire::remainder::Remainder;
 use crate::engine::wire::response::{self as writing, Begun, Sent};
 use crate::h1::error::ProtocolError;
 use crate::h1::exchange::{CloseReason, Exchange};
-use crate::message::Response;
+use crate::message::{Failure, Response};
 
 /// An answer, and the rest still to be sent to a slow client.
 type Answered = (Answer, Option<Remainder>);
@@ -87,6 +87,9 @@ fn send(
         }
         Some(UnreadContent::Known(_)) | None => {}
     }
+    if let Some(failure) = Failure::of(&response) {
+        report(failure);
+    }
     let upgrade = response.body_mut().take_upgrade();
     let status = response.status();
     let WorkerContext { gathered, counters, service, config, clock, scratch, .. } = context;
@@ -129,6 +132,12 @@ fn resume(
         Sent::Partly(rest, length) => Ok((Answer { status, length, upgrade: None }, Some(rest))),
         Sent::Unsent(error) => Err(io::Error::other(error)),
     }
+}
+
+/// Logs the failure of a handler; one of the client's making is no error.
+fn report(failure: &Failure) {
+    let level = if failure.status().is_server_error() { log::Level::Error } else { log::Level::Debug };
+    log::log!(level, "a handler failed: {failure}; answering {}", failure.status());
 }
 
 fn refuse_instead(

@@ -23,6 +23,7 @@ use crate::h1::decode::Decoder;
 use crate::h1::encode;
 use crate::h1::error::ProtocolError;
 use crate::message::body::IncomingContent;
+use crate::message::content_error::RefusedContent;
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
 use crate::sync::Mutex;
@@ -306,7 +307,7 @@ impl From<ContentFailure> for io::Error {
             }
             ContentFailure::Refused(error) => (io::ErrorKind::InvalidData, error),
         };
-        Self::new(kind, error)
+        Self::new(kind, RefusedContent(error))
     }
 }
 

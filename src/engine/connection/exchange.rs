@@ -164,7 +164,7 @@ fn judge(head: &RequestHead, context: &WorkerContext) -> Result<(Exchange, Optio
     let reception = match exchange.framing() {
         Framing::None => None,
         framing => {
-            let decoder = Box::new(Decoder::new(framing, context.content_limits())?);
+            let decoder = Box::new(Decoder::new(framing, context.content_limits(&head.method, &head.target))?);
             let pace = Pace::new(context.config.body_timeout, context.config.minimum_rate);
             Some(Reception::new(decoder, pace, exchange.wants_continue()))
         }

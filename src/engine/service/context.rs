@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 
 use super::budget::MemoryBudget;
 use super::config::{ConfigView, SharedConfig};
@@ -200,9 +200,11 @@ impl WorkerContext {
         }
     }
 
-    pub(crate) fn content_limits(&self) -> decode::ContentLimits {
+    /// The limits for the content of a request; the handler may have one of its own.
+    pub(crate) fn content_limits(&self, method: &Method, target: &Uri) -> decode::ContentLimits {
+        let own = self.service.handler.body_limit(method, target);
         decode::ContentLimits {
-            max_request_body_size: self.config.max_request_body_size,
+            max_request_body_size: own.or(self.config.max_request_body_size),
             extension_bytes: EXTENSION_BYTES,
             trailer_bytes: self.config.max_request_header_size.min(TRAILER_BYTES),
             trailer_fields: self.config.max_request_header_fields,

@@ -147,7 +147,7 @@ mod tests {
     /// Creates clients of these rates, each looked at once.
     fn waiting(rates: &[u64], preemption: &Arc<Preemption>, now: Instant) -> Vec<(Waiting, u64)> {
         let mut clients: Vec<_> = rates.iter().map(|rate| (Waiting::new(preemption), *rate)).collect();
-        assert_eq!(told(&mut clients, now), [], "no worker is wanted");
+        assert_eq!(told(&mut clients, now), Vec::<u64>::new(), "no worker is wanted");
         clients
     }
 
@@ -185,12 +185,12 @@ mod tests {
         assert_eq!(told(&mut clients, now + PAUSE), [1]);
         // The scheduler still sees the same connection waiting.
         preemption.set_at(1, now + 2 * PAUSE);
-        assert_eq!(told(&mut clients, now + 2 * PAUSE), []);
+        assert_eq!(told(&mut clients, now + 2 * PAUSE), Vec::<u64>::new());
         preemption.set_at(1, now + 2 * RETURN);
         assert_eq!(told(&mut clients, now + 2 * RETURN), [2]);
         preemption.set_at(3, now + 3 * RETURN);
         preemption.set_at(0, now + 3 * RETURN);
-        assert_eq!(told(&mut clients, now + 3 * RETURN), [], "no connection waits any more");
+        assert_eq!(told(&mut clients, now + 3 * RETURN), Vec::<u64>::new(), "no connection waits any more");
     }
 
     #[test]
@@ -201,7 +201,7 @@ mod tests {
         clients.pop();
         let busy = clients.pop();
         preemption.set_at(1, now);
-        assert_eq!(told(&mut clients, now + PAUSE), []);
+        assert_eq!(told(&mut clients, now + PAUSE), Vec::<u64>::new());
         assert_eq!(told(&mut clients, now + FRESH), [3]);
         drop(busy);
         drop(clients);

@@ -12,7 +12,7 @@ use crate::h1::encode::{self, Stamp};
 use crate::h1::error::ProtocolError;
 use crate::h1::exchange::{BodyFraming, CloseReason, Exchange};
 use crate::message::body::{Body, BodyKind};
-use crate::message::response::refusal;
+use crate::message::content_error::refusal;
 use crate::message::shutdown::Shutdown;
 use crate::message::writer::BodyWriter;
 

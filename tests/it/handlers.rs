@@ -1,0 +1,147 @@
+//! Handlers as users write them: closures, errors with `?`, limits of their own, and what the server
+//! does with them.
+
+use std::sync::Arc;
+
+use drupe::http::{Method, StatusCode, Uri};
+use drupe::testing::{TestServer, exchange};
+use drupe::{Failure, Handler, IntoResponse, OrStatus, Request, RequestExt, Response, handler};
+
+use crate::client::{Client, get};
+
+/// Posts `content`, and returns the answer as text.
+fn post(handler: impl Handler, content: &str) -> String {
+    let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", content.len());
+    String::from_utf8(exchange(handler, (head + content).as_bytes())).unwrap()
+}
+
+fn status(answer: &str) -> &str {
+    &answer[9..12]
+}
+
+#[test]
+fn closure_needs_no_annotation_and_may_use_a_question_mark() {
+    let square = handler(|request| {
+        let number: u32 = request.text()?.parse().or_status(StatusCode::BAD_REQUEST)?;
+        if number > 100 {
+            return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "too large\n"));
+        }
+        let known = [0_u32, 1, 4, 9].get(number as usize).copied().or_status(StatusCode::NOT_FOUND)?;
+        Ok(known.to_string())
+    });
+    let square = Arc::new(square);
+    assert!(post(Arc::clone(&square), "3").ends_with("\r\n\r\n9"));
+    assert!(post(Arc::clone(&square), "x").ends_with("\r\n\r\nbad request\n"));
+    assert_eq!(status(&post(Arc::clone(&square), "4")), "404");
+    assert!(post(square, "101").ends_with("\r\n\r\ntoo large\n"));
+}
+
+#[test]
+fn shared_and_boxed_handlers_are_handlers() {
+    let boxed: Box<dyn Handler> = Box::new(|_: &mut Request| "boxed");
+    let shared: Arc<dyn Handler> = Arc::new(|_: &mut Request| "shared");
+    let leaked: &'static dyn Handler = Box::leak(Box::new(|_: &mut Request| "leaked"));
+    assert!(post(boxed, "").ends_with("boxed"));
+    assert!(post(shared, "").ends_with("shared"));
+    assert!(post(leaked, "").ends_with("leaked"));
+}
+
+#[test]
+fn layer_sees_the_failure_and_the_last_added_is_outermost() {
+    let fails = handler(|_| Err::<(), _>(Failure::from("a secret")));
+    let layered = fails
+        .with(|inner: Arc<_>| {
+            handler(move |request| {
+                let response = Handler::handle(&*inner, request);
+                let text = Failure::of(&response).map(ToString::to_string).unwrap_or_default();
+                ([("x-length", text.len().to_string())], response)
+            })
+        })
+        .with(outermost);
+    let answer = post(layered, "");
+    assert!(status(&answer) == "500" && answer.contains("x-length: 8\r\n") && answer.contains("x-outer: 500\r\n"));
+    assert!(!answer.contains("secret"));
+}
+
+fn outermost(inner: impl Handler) -> impl Handler {
+    handler(move |request| {
+        let response = inner.handle(request);
+        ([("x-outer", response.status().as_str().to_owned())], response)
+    })
+}
+
+/// A handler with a limit for `/large`, above the setting, and one for `/small`, below.
+struct Limited;
+
+impl Handler for Limited {
+    fn handle(&self, request: &mut Request) -> Response {
+        request.bytes().map(|content| content.len().to_string()).map_err(Failure::from).into_response()
+    }
+
+    fn body_limit(&self, _: &Method, target: &Uri) -> Option<u64> {
+        match target.path() {
+            "/large" => Some(1000),
+            "/small" => Some(10),
+            _ => None,
+        }
+    }
+}
+
+#[test]
+fn handler_raises_and_lowers_the_limit_of_its_content_behind_a_layer_too() {
+    let server = TestServer::with(Limited.with(outermost), |settings| settings.max_request_body_size = Some(100));
+    for (path, most) in [("/", 100), ("/large", 1000), ("/small", 10)] {
+        let declared = |length: usize| {
+            let mut client = Client::connect(server.address());
+            client.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"));
+            client
+        };
+        let mut client = declared(most);
+        client.send("a".repeat(most));
+        assert_eq!(client.answer().text(), most.to_string());
+        client.assert_in_step("/", "0");
+        // The declared length is enough to refuse the request; the content is not awaited.
+        assert_eq!(declared(most + 1).answer().status, 413, "{path}");
+        let mut client = Client::connect(server.address());
+        client.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"));
+        client.send(format!("{:x}\r\n{}\r\n0\r\n\r\n", most + 1, "a".repeat(most + 1)));
+        assert_eq!(client.answer().status, 413, "{path}");
+    }
+}
+
+#[test]
+fn wrong_content_for_a_reader_has_its_status_and_leaves_the_connection_in_step() {
+    let server = TestServer::new(handler(|request| match request.uri().path() {
+        "/text" => Ok(request.text()?),
+        "/json" => Ok(request.json::<Vec<u8>>()?.len().to_string()),
+        "/form" => Ok(request.form_pairs()?.len().to_string()),
+        "/query" => Ok(request.query_pairs()?.len().to_string()),
+        "/twice" => {
+            request.text()?;
+            Ok(request.text()?)
+        }
+        _ => Ok::<_, Failure>("ok".to_owned()),
+    }));
+    let mut client = Client::connect(server.address());
+    for (path, content_type, content, status) in [
+        ("/text", "text/plain", "tea", 200),
+        ("/text", "text/plain; charset=ebcdic", "tea", 415),
+        ("/json", "application/json", "[1]", 200),
+        ("/json", "application/json", "[1", 400),
+        ("/json", "text/plain", "[1]", 415),
+        ("/form", "application/x-www-form-urlencoded", "a=b", 200),
+        ("/form", "application/x-www-form-urlencoded", "a=%ff", 400),
+        ("/form", "application/json", "a=b", 415),
+        ("/query?a=%ff", "text/plain", "", 400),
+        ("/query?a=b", "text/plain", "", 200),
+        ("/twice", "text/plain", "tea", 500),
+    ] {
+        client.send(format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{content}",
+            content.len()
+        ));
+        assert_eq!(client.answer().status, status, "{path} {content_type} {content}");
+        client.send(get("/"));
+        assert_eq!(client.answer().text(), "ok");
+    }
+}
