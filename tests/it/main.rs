@@ -154,6 +154,9 @@ mod guide;
 // Upgraded connections.
 mod upgrade;
 
+// The programs of `examples/`.
+mod examples;
+
 // Handlers as users write them.
 #[cfg(all(feature = "forms", feature = "json"))]
 mod handlers;
