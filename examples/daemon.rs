@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use drupe::http::{Method, StatusCode};
 use drupe::response::NoContent;
-use drupe::{Credentials, Failure, IntoResponse, OrStatus, Peer, Request, RequestExt, Response, Server, handler};
+use drupe::{Credentials, Failure, IntoResponse, OrStatus, Peer, Request, RequestExt, Response, Server, try_handler};
 
 /// The notes, by user id.
 #[derive(Default)]
@@ -44,7 +44,7 @@ fn caller(request: &Request) -> Result<Credentials, Failure> {
 
 fn main() -> Result<(), drupe::Error> {
     let notes = Notes::default();
-    let mut server = Server::new(handler(move |request| notes.answer(request)));
+    let mut server = Server::new(try_handler(move |request| notes.answer(request)));
     server.settings.socket_file = Some("daemon.sock".into());
     // All users may connect: each sees the own note only.
     server.settings.socket_mode = 0o666;

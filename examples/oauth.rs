@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use drupe::http::StatusCode;
 use drupe::response::Html;
-use drupe::{Failure, RequestExt, Server, handler};
+use drupe::{Failure, RequestExt, Server, try_handler};
 
 #[derive(serde::Deserialize)]
 struct Callback {
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (answered, answer) = mpsc::channel();
     let state = random()?;
     let expected = state.clone();
-    let mut server = Server::new(handler(move |request| {
+    let mut server = Server::new(try_handler(move |request| {
         if request.uri().path() != "/callback" {
             return Err(Failure::new(StatusCode::NOT_FOUND, "not found\n"));
         }

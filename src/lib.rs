@@ -28,7 +28,7 @@
 //! | starting, stopping, restarting | [`Server`], [`ServerHandle`], [`process::HttpServer`] for a custom server |
 //! | all settings, with units, ranges and defaults | [`Settings`] |
 //! | settings from files, the environment and flags | [`settings`], [`Settings::from_file`](settings/struct.Settings.html#method.from_file) |
-//! | writing handlers | [`handler`], [`Handler`], [`IntoResponse`], [`response`] |
+//! | writing handlers | [`handler`], [`try_handler`], [`Handler`], [`IntoResponse`], [`response`] |
 //! | reading requests | [`Request`], [`RequestExt`], [`request`] |
 //! | errors of handlers, with `?` | [`Failure`], [`OrStatus`] |
 //! | layers around handlers | [`Handler::with`], [`layers`] |
@@ -137,7 +137,7 @@ pub use error::Error;
 pub use files::Files;
 pub use message::{
     Body, BodyWriter, Connection, Failure, Handler, IntoResponse, OrStatus, Request, RequestExt, Response, Upgraded,
-    handler, upgrade,
+    handler, try_handler, upgrade,
 };
 pub use server::{Server, ServerHandle};
 #[doc(inline)]

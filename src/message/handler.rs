@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{Method, Uri};
 
-use super::{IntoResponse, Request, Response};
+use super::{Failure, IntoResponse, Request, Response};
 
 /// Answers requests: a plain, blocking function.
 ///
@@ -39,7 +39,7 @@ use super::{IntoResponse, Request, Response};
     message = "`{Self}` is not a handler",
     label = "not a handler",
     note = "a handler is a function from `&mut Request` to a response: `fn(&mut drupe::Request) -> impl drupe::IntoResponse`",
-    note = "wrap a closure: `drupe::handler(|request| ...)`, and let it return `Result<_, drupe::Failure>` to use `?`",
+    note = "wrap a closure: `drupe::handler(|request| ...)`, or `drupe::try_handler(|request| ...)` if it uses `?`",
     note = "a handler is a plain function: remove `async`, and take the request by `&mut`"
 )]
 pub trait Handler: Send + Sync + 'static {
@@ -132,18 +132,37 @@ impl<H: Handler, O: Handler> Handler for With<H, O> {
 /// Makes a handler of a closure. The closure needs no type annotations.
 ///
 /// ```
-/// use drupe::{Failure, RequestExt, Server, handler};
+/// use drupe::{Server, handler};
 ///
 /// let greeting = "hello".to_owned();
-/// let server = Server::new(handler(move |request| {
-///     let name = request.text()?;
-///     Ok::<_, Failure>(format!("{greeting}, {name}\n"))
-/// }));
+/// let server = Server::new(handler(move |request| format!("{greeting}, {}\n", request.uri().path())));
 /// # drop(server);
 /// ```
+///
+/// [`try_handler`] does the same for a closure that uses `?`.
 pub fn handler<F, R>(function: F) -> F
 where
     F: Fn(&mut Request) -> R + Send + Sync + 'static,
+    R: IntoResponse,
+{
+    function
+}
+
+/// Makes a handler of a closure that uses `?`. The closure needs no type annotations: its error is
+/// [`Failure`](crate::Failure), to which `?` converts any other.
+///
+/// ```
+/// use drupe::{RequestExt, Server, try_handler};
+///
+/// let server = Server::new(try_handler(|request| {
+///     let number: u64 = request.text()?.parse()?;
+///     Ok(format!("{}\n", number * 2))
+/// }));
+/// # drop(server);
+/// ```
+pub fn try_handler<F, R>(function: F) -> F
+where
+    F: Fn(&mut Request) -> Result<R, Failure> + Send + Sync + 'static,
     R: IntoResponse,
 {
     function

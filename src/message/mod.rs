@@ -35,7 +35,7 @@ pub use body::Body;
 pub use content_error::ContentError;
 pub use cookies::Cookies;
 pub use failure::{Failure, OrStatus};
-pub use handler::{Handler, handler};
+pub use handler::{Handler, handler, try_handler};
 pub use request::{Connection, Request, RequestExt};
 pub use response::{IntoResponse, Response};
 pub use switch::upgrade;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use drupe::http::{Method, StatusCode, Uri};
 use drupe::testing::{TestServer, exchange};
-use drupe::{Failure, Handler, IntoResponse, OrStatus, Request, RequestExt, Response, handler};
+use drupe::{Failure, Handler, IntoResponse, OrStatus, Request, RequestExt, Response, handler, try_handler};
 
 use crate::client::{Client, get};
 
@@ -21,7 +21,7 @@ fn status(answer: &str) -> &str {
 
 #[test]
 fn closure_needs_no_annotation_and_may_use_a_question_mark() {
-    let square = handler(|request| {
+    let square = try_handler(|request| {
         let number: u32 = request.text()?.parse().or_status(StatusCode::BAD_REQUEST)?;
         if number > 100 {
             return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "too large\n"));
@@ -111,7 +111,7 @@ fn handler_raises_and_lowers_the_limit_of_its_content_behind_a_layer_too() {
 
 #[test]
 fn wrong_content_for_a_reader_has_its_status_and_leaves_the_connection_in_step() {
-    let server = TestServer::new(handler(|request| match request.uri().path() {
+    let server = TestServer::new(try_handler(|request| match request.uri().path() {
         "/text" => Ok(request.text()?),
         "/json" => Ok(request.json::<Vec<u8>>()?.len().to_string()),
         "/form" => Ok(request.form_pairs()?.len().to_string()),
@@ -120,7 +120,7 @@ fn wrong_content_for_a_reader_has_its_status_and_leaves_the_connection_in_step()
             request.text()?;
             Ok(request.text()?)
         }
-        _ => Ok::<_, Failure>("ok".to_owned()),
+        _ => Ok("ok".to_owned()),
     }));
     let mut client = Client::connect(server.address());
     for (path, content_type, content, status) in [
