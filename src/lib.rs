@@ -36,6 +36,7 @@
 //! | the user and process of a client on a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
 //! | a directory of files | [`Files`] |
+//! | uploads, `multipart/form-data` | [`multipart`] |
 //! | applications in the style of WSGI, CGI programs | [`wsgi`], [`Server::wsgi`] |
 //! | HTTPS | [`Settings::ssl_certificate`], [`Connection::tls`], [`ServerHandle::reload_tls`], [`tls`] |
 //! | the lifecycle of a process: start, stop, PID file, dropping privileges | [`process`] |
@@ -56,6 +57,7 @@
 //! | `files` | | [`Files`]: a directory of static files |
 //! | `forms` | | queries and forms as pairs and values: [`RequestExt::query`], [`RequestExt::form`] |
 //! | `json` | | values as JSON: [`RequestExt::json`], [`response::Json`] |
+//! | `multipart` | | [`multipart`]: uploads, read part by part in constant memory |
 //! | `process` | | the bus and the plugins of [`process`] |
 //! | `statistics` | | the page of the [`statistics`], JSON and Prometheus; the numbers are always there |
 //! | `wsgi` | | [`wsgi`]: applications in the style of WSGI, CGI programs |
@@ -93,6 +95,8 @@ mod http_server;
 pub mod layers;
 #[cfg_attr(not(feature = "full"), allow(dead_code, reason = "files, pages and gateways use parts of it"))]
 mod message;
+#[cfg(feature = "multipart")]
+pub mod multipart;
 mod net;
 pub mod process;
 mod proxy;

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::content_error::{ContentError, Kind};
+#[cfg(feature = "multipart")]
+use super::multipart_error::{Cause, MultipartError};
 use super::response::{IntoResponse, Response};
 use crate::h1::error::ProtocolError;
 
@@ -190,9 +192,31 @@ fn own_error(error: &(dyn Error + 'static)) -> Option<(StatusCode, String)> {
     if let Some(error) = error.downcast_ref::<ProtocolError>() {
         return told(error.status(), error);
     }
+    #[cfg(feature = "multipart")]
+    if let Some(found) = of_multipart(error) {
+        return found;
+    }
     match error.downcast_ref::<io::Error>()?.get_ref() {
         Some(inner) => client_error(inner),
         None => None,
+    }
+}
+
+/// Returns the client's error if `error` is one of `multipart`; `Some(None)` if it is the server's.
+#[cfg(feature = "multipart")]
+fn of_multipart(error: &(dyn Error + 'static)) -> Option<Option<(StatusCode, String)>> {
+    let (status, text) = match (error.downcast_ref::<MultipartError>(), error.downcast_ref::<Cause>()) {
+        (Some(error), _) => (error.status(), error.text()),
+        (None, Some(cause)) => (cause.status(), format!("{cause}\n")),
+        (None, None) => return None,
+    };
+    Some((!status.is_server_error()).then_some((status, text)))
+}
+
+#[cfg(feature = "multipart")]
+impl IntoResponse for MultipartError {
+    fn into_response(self) -> Response {
+        Failure::from(self).into_response()
     }
 }
 

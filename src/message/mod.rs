@@ -21,6 +21,8 @@ pub(crate) mod handler;
 mod json;
 mod media_type;
 pub(crate) mod memory;
+#[cfg(feature = "multipart")]
+pub(crate) mod multipart_error;
 pub(crate) mod permits;
 pub(crate) mod pieces;
 mod readers;

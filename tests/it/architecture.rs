@@ -44,6 +44,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // How many connections there may be depends on how many descriptors there may be.
     ("config", &["settings", "error", "h1", "address", "proxy", "tls", "wsgi", "net"]),
     ("files", &["message", "address"]),
+    // Its error is one of `message`, which makes responses of it.
+    ("multipart", &["message", "h1"]),
     ("statistics", &["message", "address"]),
     // A version that is not known is refused as a setting.
     ("wsgi", &["message", "address", "error", "tls"]),
@@ -100,6 +102,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
             "message/",
             "config",
             "files/",
+            "multipart/",
             "wsgi/",
             "statistics/",
             "engine/",
@@ -233,8 +236,9 @@ const FEATURES: &[(&str, &str)] = &[
     ("error", "the failure of a bus"),
     ("config", "a version that only a gateway reads"),
     ("statistics/mod.rs", "the page is a feature, the figures are not"),
-    ("message/mod.rs", "readers that need a crate"),
+    ("message/mod.rs", "readers that need a crate, and the error of `multipart`"),
     ("message/request.rs", "and their methods"),
+    ("message/failure.rs", "the status of an error that only `multipart` has"),
     ("response/mod.rs", "values as JSON"),
     ("settings/mod.rs", "files are a feature"),
     ("server", "`quickstart` obeys signals where they are there"),
@@ -249,7 +253,7 @@ const LONG: &[(&str, usize, &str)] = &[
 
 const LONGEST: usize = 400;
 /// Modules that a feature adds are among them.
-const ROOT_NAMES: usize = 32;
+const ROOT_NAMES: usize = 33;
 
 #[test]
 fn units_import_only_the_units_of_their_row() {
