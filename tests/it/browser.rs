@@ -17,7 +17,7 @@ use crate::client::{Client, get, wait_until};
 use crate::place::Place;
 
 /// Chromium with one page open.
-struct Browser {
+pub(crate) struct Browser {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -28,7 +28,7 @@ struct Browser {
 }
 
 impl Browser {
-    fn open(profile: &Path) -> Self {
+    pub(crate) fn open(profile: &Path) -> Self {
         let script = "exec chromium --headless --no-sandbox --disable-gpu --disable-background-networking \
             --user-data-dir=\"$0\" --remote-debugging-pipe 3<&0 4>&1 </dev/null >/dev/null 2>&1";
         let mut command = Command::new("sh");
@@ -70,12 +70,12 @@ impl Browser {
         }
     }
 
-    fn show(&mut self, url: &str) {
+    pub(crate) fn show(&mut self, url: &str) {
         self.call("Page.navigate", &format!("\"url\":\"{url}\""));
     }
 
     /// Evaluates `expression` in the page, and returns the result as text.
-    fn evaluate(&mut self, expression: &str) -> String {
+    pub(crate) fn evaluate(&mut self, expression: &str) -> String {
         let expression = expression.replace('\\', "\\\\").replace('"', "\\\"");
         let parameters = format!("\"expression\":\"String({expression})\",\"returnByValue\":true");
         let message = self.call("Runtime.evaluate", &parameters);
@@ -84,7 +84,7 @@ impl Browser {
     }
 
     /// Waits until `expression` comes to `expected`.
-    fn wait_for(&mut self, expression: &str, expected: &str) {
+    pub(crate) fn wait_for(&mut self, expression: &str, expected: &str) {
         wait_until(&format!("{expression} is {expected}"), || self.evaluate(expression) == expected);
     }
 

@@ -28,7 +28,7 @@ fn curl(arguments: &[&str], input: &[u8]) -> Output {
 }
 
 /// Returns the output of curl, which must succeed.
-fn printed(arguments: &[&str], input: &[u8]) -> String {
+pub(crate) fn printed(arguments: &[&str], input: &[u8]) -> String {
     let output = curl(arguments, input);
     assert!(output.status.success(), "curl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()

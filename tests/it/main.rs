@@ -170,6 +170,10 @@ mod bodies;
 // curl as the client.
 mod curl;
 
+// Uploads: wrong forms, and forms of curl, requests and Chromium.
+#[cfg(feature = "multipart")]
+mod multipart;
+
 // slowhttptest as the attacker.
 #[cfg(feature = "cli")]
 mod slowhttptest;
