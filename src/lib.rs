@@ -32,7 +32,7 @@
 //! | reading requests | [`Request`], [`RequestExt`], [`request`] |
 //! | errors of handlers, with `?` | [`Failure`], [`OrStatus`] |
 //! | layers around handlers | [`Handler::with`], [`layers`] |
-//! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`] |
+//! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`], [`BodyFilter`] |
 //! | the user and process of a client on a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
 //! | a directory of files | [`Files`] |
@@ -140,8 +140,8 @@ pub use error::Error;
 #[cfg(feature = "files")]
 pub use files::Files;
 pub use message::{
-    Body, BodyWriter, Connection, Failure, Handler, IntoResponse, OrStatus, Request, RequestExt, Response, Upgraded,
-    handler, try_handler, upgrade,
+    Body, BodyFilter, BodyWriter, Connection, Failure, Handler, IntoResponse, OrStatus, Request, RequestExt, Response,
+    Upgraded, handler, try_handler, upgrade,
 };
 pub use server::{Server, ServerHandle};
 #[doc(inline)]

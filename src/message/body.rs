@@ -12,7 +12,7 @@ use super::content_error::RefusedContent;
 use super::memory::InMemory;
 use super::pieces::{Pieces, read_range};
 use super::upgrade::Upgraded;
-use super::writer::{BodyWriter, Gathered};
+use super::writer::{BodyFilter, BodyWriter};
 use crate::h1::error::ProtocolError;
 
 /// The content of a message: an owned reader without a lifetime.
@@ -56,8 +56,6 @@ use crate::h1::error::ProtocolError;
 #[derive(Default)]
 pub struct Body {
     kind: BodyKind,
-    /// The trailer fields, if known.
-    trailers: Option<Box<HeaderMap>>,
 }
 
 /// The source of content.
@@ -80,6 +78,13 @@ pub(crate) enum BodyKind {
     /// Text and ranges of a file.
     Pieces(Pieces),
     Stream(Producer),
+    /// The content of `body` after `first`, through a filter.
+    Filtered {
+        body: Box<Body>,
+        /// Bytes of `body` that were read before.
+        first: Vec<u8>,
+        filter: Box<dyn BodyFilter + Send>,
+    },
     /// No content: the function serving the connection after a `101`.
     Upgrade(Upgrade),
 }
@@ -186,29 +191,6 @@ impl Body {
         BodyKind::Incoming(source).into()
     }
 
-    /// Reads the rest of the content.
-    ///
-    /// A request's content is bounded by `max_request_body_size`, or by `RequestExt::body_limit`.
-    ///
-    /// # Errors
-    /// See [`Body`].
-    pub fn into_vec(mut self) -> io::Result<Vec<u8>> {
-        if let BodyKind::Bytes(bytes) = self.kind {
-            return Ok(bytes.into());
-        }
-        let mut content = Vec::new();
-        self.read_to_end(&mut content)?;
-        Ok(content)
-    }
-
-    /// Reads the rest of the content as UTF-8.
-    ///
-    /// # Errors
-    /// See [`Body`]; `InvalidData` if the content is not UTF-8.
-    pub fn into_string(self) -> io::Result<String> {
-        text(self.into_vec()?)
-    }
-
     /// The number of bytes to come, if known: `Content-Length`, bytes in memory, or a file.
     #[must_use]
     pub fn len(&self) -> Option<u64> {
@@ -219,7 +201,7 @@ impl Body {
             BodyKind::Reader { length, .. } => *length,
             BodyKind::File { range, .. } => Some(range.end.saturating_sub(range.start)),
             BodyKind::Pieces(pieces) => Some(pieces.len()),
-            BodyKind::Stream(_) => None,
+            BodyKind::Stream(_) | BodyKind::Filtered { .. } => None,
         }
     }
 
@@ -229,11 +211,11 @@ impl Body {
         self.len() == Some(0)
     }
 
-    /// The trailer fields (RFC 9110 §6.5), after the end of the content; returned once.
+    /// The trailer fields of a request (RFC 9110 §6.5), after the end of the content; returned once.
     pub fn trailers(&mut self) -> Option<HeaderMap> {
         match &self.kind {
             BodyKind::Incoming(source) => source.trailers(),
-            _ => self.trailers.take().map(|fields| *fields),
+            _ => None,
         }
     }
 
@@ -250,11 +232,31 @@ impl Body {
 
     /// True if the body is read in pieces, so that the first read may fail or block.
     pub(crate) fn is_read_first(&self) -> bool {
-        matches!(self.kind, BodyKind::Incoming(_) | BodyKind::Reader { .. })
+        match &self.kind {
+            BodyKind::Filtered { body, .. } => body.is_read_first(),
+            kind => matches!(kind, BodyKind::Incoming(_) | BodyKind::Reader { .. }),
+        }
     }
 
+    /// The body behind all filters.
+    pub(crate) fn source(&mut self) -> &mut Self {
+        match self.kind {
+            BodyKind::Filtered { ref mut body, .. } => body.source(),
+            _ => self,
+        }
+    }
+
+    /// Puts the first bytes read from the [`source`](Self::source) back, if a filter needs them.
+    pub(crate) fn put_back(&mut self, bytes: &mut Vec<u8>) {
+        if let BodyKind::Filtered { body, first, .. } = &mut self.kind {
+            body.put_back(bytes);
+            first.append(bytes);
+        }
+    }
+
+    /// True if the body writes itself, and cannot be read.
     pub(crate) fn is_stream(&self) -> bool {
-        matches!(self.kind, BodyKind::Stream(_))
+        matches!(self.kind, BodyKind::Stream(_) | BodyKind::Filtered { .. })
     }
 
     pub(crate) fn is_incoming(&self) -> bool {
@@ -279,17 +281,10 @@ impl Body {
     pub(crate) fn into_kind(self) -> BodyKind {
         self.kind
     }
-
-    /// Runs a producer and buffers the output, for a caller that reads the response.
-    fn gather(&mut self, produce: Producer) -> io::Result<()> {
-        let mut gathered = Gathered::default();
-        produce(&mut BodyWriter::new(&mut gathered))?;
-        self.trailers = gathered.trailers.map(Box::new);
-        self.kind = BodyKind::Bytes(gathered.content.into());
-        Ok(())
-    }
 }
 
+/// Bodies that write themselves, [streamed](Body::stream) and [filtered](Body::through) ones, cannot
+/// be read: the error is `Unsupported`, and the body is unchanged.
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.kind {
@@ -304,11 +299,10 @@ impl Read for Body {
             }
             BodyKind::File { file, range } => read_range(file, range, buffer),
             BodyKind::Pieces(pieces) => pieces.read(buffer),
-            BodyKind::Stream(_) => {
-                let BodyKind::Stream(produce) = std::mem::take(&mut self.kind) else { return Ok(0) };
-                self.gather(produce)?;
-                self.read(buffer)
-            }
+            BodyKind::Stream(_) | BodyKind::Filtered { .. } => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "a streamed body cannot be read; change it with Body::through, or send it with Body::write_to",
+            )),
         }
     }
 
@@ -341,7 +335,7 @@ pub(crate) fn text(content: Vec<u8>) -> io::Result<String> {
 
 impl From<BodyKind> for Body {
     fn from(kind: BodyKind) -> Self {
-        Self { kind, trailers: None }
+        Self { kind }
     }
 }
 
@@ -355,6 +349,7 @@ impl fmt::Debug for Body {
             BodyKind::File { .. } => "file",
             BodyKind::Pieces(_) => "pieces",
             BodyKind::Stream(_) => "stream",
+            BodyKind::Filtered { .. } => "filtered",
             BodyKind::Upgrade(_) => "upgrade",
         };
         f.debug_struct("Body").field("kind", &kind).field("len", &self.len()).finish()
@@ -362,7 +357,7 @@ impl fmt::Debug for Body {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::Write;
 
     use super::*;
@@ -373,7 +368,7 @@ mod tests {
         assert_eq!(body.into_string().unwrap(), content);
     }
 
-    fn file(content: &str) -> File {
+    pub(in crate::message) fn file(content: &str) -> File {
         let path = std::env::temp_dir().join(format!("drupe-body-{}-{content}", std::process::id()));
         std::fs::write(&path, content).unwrap();
         let file = File::open(&path).unwrap();
@@ -402,18 +397,6 @@ mod tests {
     }
 
     #[test]
-    fn a_producers_trailers_come_after_its_content() {
-        let mut body = Body::stream(|writer| {
-            writer.trailers(HeaderMap::from_iter([(http::header::ETAG, "x".parse().expect("a value"))]));
-            writer.write_all(b"content")
-        });
-        assert!(body.trailers().is_none());
-        let mut content = String::new();
-        body.read_to_string(&mut content).unwrap();
-        assert_eq!((content.as_str(), body.trailers().unwrap().len()), ("content", 1));
-    }
-
-    #[test]
     fn non_utf8_content_is_refused_and_adds_nothing() {
         let no_text = || Body::from(b"caf\xe9".to_vec());
         let mut text = "kept".to_owned();
@@ -425,12 +408,6 @@ mod tests {
         assert_eq!(text, "kept");
         assert_eq!(Body::from("caf\u{e9}").read_to_string(&mut text).unwrap(), 5);
         assert_eq!(text, "keptcaf\u{e9}");
-    }
-
-    #[test]
-    fn a_producers_failure_is_the_readers() {
-        let body = Body::stream(|_| Err(io::Error::other("no more")));
-        assert_eq!(body.into_vec().unwrap_err().to_string(), "no more");
     }
 
     #[test]

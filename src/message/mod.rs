@@ -30,6 +30,7 @@ pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod shutdown;
 mod switch;
+mod transfer;
 pub(crate) mod upgrade;
 pub(crate) mod writer;
 
@@ -42,4 +43,4 @@ pub use request::{Connection, Request, RequestExt};
 pub use response::{IntoResponse, Response};
 pub use switch::upgrade;
 pub use upgrade::Upgraded;
-pub use writer::BodyWriter;
+pub use writer::{BodyFilter, BodyWriter};

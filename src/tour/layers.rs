@@ -60,6 +60,10 @@
 //! - A layer sees the response before its content is sent. [`Body::stream`](crate::Body::stream)
 //!   has not run yet, and `Date`, `Content-Length` and `Connection` are not there yet: a layer that
 //!   measures time measures the handler. The access log has the duration of the whole exchange.
+//! - [`Body::through`](crate::Body::through) changes content while it is sent, with a layer in a few
+//!   lines as the example. A stream stays a stream: flushes reach the client, and the producer
+//!   learns of a stop and of a departed client. A streamed body cannot be read, and
+//!   [`into_vec`](crate::Body::into_vec) makes one piece of it.
 //! - A layer sees no answer that the server gives by itself, such as 400 or 503
 //!   ([`errors`](super::errors)).
 //! - A panic unwinds through all layers, and the server answers 500. Clean up in `Drop`, or use

@@ -59,8 +59,9 @@
 //! - `TestServer` ignores the address in the settings, and panics if the server cannot start.
 //! - Use a short setting instead of a sleep: with `body_timeout` of 50 ms, a client that sends half
 //!   of its content gets its 408 soon.
-//! - A stream read through `call` is collected in memory, and
-//!   [`stops_within`](crate::BodyWriter::stops_within) is true at once, so that an endless stream
+//! - [`into_string`](crate::Body::into_string) runs a stream that `call` returned, and gathers at most
+//!   64 MiB. Meanwhile [`stops_within`](crate::BodyWriter::stops_within) and
+//!   [`is_shutting_down`](crate::BodyWriter::is_shutting_down) are true, so that an endless stream
 //!   ends.
 //! - A test of the settings alone calls [`Server::check`](crate::Server::check), which opens no
 //!   port.

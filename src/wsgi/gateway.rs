@@ -109,6 +109,9 @@ fn respond(content: Content, reply: &Reply) -> Result<Response, ApplicationError
     within(&written, declared)?;
     let whole = Body::stream(move |writer| {
         writer.write_all(&written)?;
+        if body.is_stream() {
+            return body.write_to(writer);
+        }
         let left = declared.unwrap_or(u64::MAX).saturating_sub(written.len() as u64);
         io::copy(&mut io::Read::take(body, left), writer).map(drop)
     });

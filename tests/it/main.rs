@@ -164,8 +164,9 @@ mod handlers;
 // Memory counted by the server, compared with the system's count.
 mod held;
 
-// Every kind of body over the wire.
+// Every kind of body over the wire, and bodies through the filters of layers.
 mod bodies;
+mod layered;
 
 // curl as the client.
 mod curl;

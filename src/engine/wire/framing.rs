@@ -11,7 +11,7 @@ use crate::h1::encode;
 use crate::h1::exchange::{BodyFraming, CloseReason, Exchange};
 use crate::message::body::Body;
 use crate::message::shutdown::Shutdown;
-use crate::message::writer::Sink;
+use crate::message::writer::{Sink, incomplete};
 
 /// The framing of content on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub(super) struct FramedWriter<'o, 'a> {
     /// The error after which the client cannot get the rest. Content is lost even if the body
     /// ignores the error.
     failed: Option<io::ErrorKind>,
+    /// True if content is missing although the client takes it.
+    is_abandoned: bool,
     shutdown: &'o Shutdown,
 }
 
@@ -60,14 +62,22 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
         sent: u64,
         shutdown: &'o Shutdown,
     ) -> Self {
-        Self { output, framed, pending, trailers: None, sent, surplus: false, failed: None, shutdown }
+        Self {
+            output,
+            framed,
+            pending,
+            trailers: None,
+            sent,
+            surplus: false,
+            failed: None,
+            is_abandoned: false,
+            shutdown,
+        }
     }
 
     /// Sends content, cut to the declared length. Small content is only gathered.
     pub(super) fn emit(&mut self, content: &[u8]) -> io::Result<()> {
-        if let Some(kind) = self.failed {
-            return Err(kind.into());
-        }
+        self.check()?;
         let content = self.cut(content);
         if content.is_empty() {
             return Ok(());
@@ -92,9 +102,16 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
 
     /// Sends the gathered output.
     pub(super) fn push(&mut self) -> io::Result<()> {
+        self.check()?;
+        self.output.flush().inspect_err(|error| self.failed = Some(error.kind()))
+    }
+
+    /// Returns an error if content is lost.
+    fn check(&self) -> io::Result<()> {
         match self.failed {
             Some(kind) => Err(kind.into()),
-            None => self.output.flush().inspect_err(|error| self.failed = Some(error.kind())),
+            None if self.is_abandoned => Err(incomplete()),
+            None => Ok(()),
         }
     }
 
@@ -160,7 +177,7 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
             self.output.abort();
         }
         let written = catch_unwind(AssertUnwindSafe(|| write(&mut self)))
-            .map(|written| self.failed.map_or(written, |kind| Err(kind.into())));
+            .map(|written| self.failed.map_or(written, |kind| Err(kind.into())).and_then(|()| self.check()));
         match written {
             Ok(written) => written?,
             Err(panic) => resume_unwind(panic),
@@ -193,9 +210,7 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
 
 impl Write for FramedWriter<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Some(kind) = self.failed {
-            return Err(kind.into());
-        }
+        self.check()?;
         if self.pending.len() + bytes.len() > GATHER {
             self.pass_pending()?;
         }
@@ -224,6 +239,10 @@ impl Sink for FramedWriter<'_, '_> {
 
     fn stops_within(&self, time: Duration) -> bool {
         self.shutdown.wait(time)
+    }
+
+    fn abandon(&mut self) {
+        self.is_abandoned = true;
     }
 }
 

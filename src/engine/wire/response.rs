@@ -11,7 +11,7 @@ use super::remainder::{Progress, Remainder};
 use crate::h1::encode::{self, Stamp};
 use crate::h1::error::ProtocolError;
 use crate::h1::exchange::{BodyFraming, CloseReason, Exchange};
-use crate::message::body::{Body, BodyKind};
+use crate::message::body::Body;
 use crate::message::content_error::refusal;
 use crate::message::shutdown::Shutdown;
 use crate::message::writer::BodyWriter;
@@ -58,8 +58,11 @@ pub(crate) fn send(
     if framed.is_some() && body.is_read_first() {
         let room = length.map_or(GATHER, |length| usize::try_from(length).unwrap_or(usize::MAX).min(COPY));
         scratch.resize(room, 0);
-        match read_patiently(&mut body, scratch) {
-            Ok(got) => scratch.truncate(got),
+        match read_patiently(body.source(), scratch) {
+            Ok(got) => {
+                scratch.truncate(got);
+                body.put_back(scratch);
+            }
             Err(error) => {
                 log::debug!("a response body failed at its first read: {error}; answering with an error status");
                 return Ok(Sent::Unsent(
@@ -155,7 +158,7 @@ impl Begun {
 
 fn write_body(writer: &mut FramedWriter<'_, '_>, mut body: Body) -> io::Result<()> {
     writer.pass_pending()?;
-    if body.is_read_first() {
+    if body.is_read_first() && !body.is_stream() {
         if writer.framed != Framed::Length(0) {
             // Bytes already read must not wait for more, because the exchange may be interactive.
             writer.push()?;
@@ -164,9 +167,7 @@ fn write_body(writer: &mut FramedWriter<'_, '_>, mut body: Body) -> io::Result<(
         writer.trailers = body.trailers();
         return Ok(());
     }
-    if let BodyKind::Stream(produce) = body.into_kind() {
-        produce(&mut BodyWriter::new(writer))?;
-    }
+    body.write_to(&mut BodyWriter::new(writer))?;
     writer.pass_pending()
 }
 
