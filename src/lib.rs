@@ -43,6 +43,7 @@
 //! | statistics: numbers, a live page, JSON, Prometheus | [`statistics`], [`Server::mount_statistics`] |
 //! | the result of a stop | [`process::Stopped`] |
 //! | testing handlers | [`testing`] |
+//! | compressing responses | [`layers::compress`] |
 //! | errors at a start | [`Error`] |
 //! | logs, and the targets of the `log` crate | [`guide::operating`](guide::operating#logs) |
 //! | settings one by one, migration from other servers, proxies, systemd, Kubernetes, security | [`guide`] |
@@ -65,6 +66,7 @@
 //! | `tls` | | TLS by rustls, with the cryptography of ring |
 //! | `tls-aws-lc` | | TLS by rustls, with the cryptography of AWS-LC, preferred over ring if both are on |
 //! | `tls-encrypted-keys` | | encrypted private keys |
+//! | `compression` | | [`layers::compress`]: responses in gzip and deflate |
 //! | `full` | | all of them but `tls-aws-lc` |
 //!
 //! # Threads

@@ -4,4 +4,13 @@
 //!
 //! [`Handler::with`]: crate::Handler::with
 
+#[cfg(feature = "compression")]
+mod accept_encoding;
+#[cfg(feature = "compression")]
+mod compression;
+#[cfg(feature = "compression")]
+mod encoder;
+
+#[cfg(feature = "compression")]
+pub use self::compression::compress;
 pub use crate::message::handler::{Layer, With};

@@ -29,6 +29,11 @@ pub(crate) trait EarlyOutput: Send + Sync + fmt::Debug {
     fn send(&self, content: &[u8]) -> io::Result<usize>;
 }
 
+/// A mark in the extensions of a response that an application has begun: its head is settled, so
+/// that layers cannot change the form of the content.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HasBegun;
+
 /// Notes that the process has a handler that may begin a response early, such as a gateway. From
 /// then on the output is lent to all handlers, wherever the gateway is wrapped.
 pub(crate) fn want() {

@@ -75,7 +75,8 @@
 //! - Around a WSGI-style gateway, a layer cannot change the head of an answer that the application
 //!   has begun by `write`.
 //!
-//! Before you write a layer: the access log, limits for content, deadlines, proxies' fields
+//! Before you write a layer: `layers::compress` (feature `compression`) compresses responses. The
+//! access log, limits for content, deadlines, proxies' fields
 //! ([`trusted_proxies`](crate::Settings::trusted_proxies)) and statistics are built into the server.
 //!
 //! Next: [`testing`](super::testing).

@@ -18,7 +18,7 @@ use super::start_response::{Head, Reply, StartResponse};
 use super::version::{self, WsgiVersion};
 use crate::error::Error;
 use crate::message::content_error::refusal;
-use crate::message::early::{self, EarlyOutput};
+use crate::message::early::{self, EarlyOutput, HasBegun};
 use crate::message::{Body, BodyWriter, Handler, IntoResponse, Request, Response};
 
 /// An application as a [`Handler`], for use with other handlers.
@@ -79,10 +79,14 @@ impl Handler for Gateway {
     fn handle(&self, request: &mut Request) -> Response {
         let reply = Reply::by_way_of(request.extensions().get::<Arc<dyn EarlyOutput>>().map(Arc::clone));
         let content = self.application.call(self.environ(request), StartResponse::new(&reply));
-        content.and_then(|content| respond(content, &reply)).unwrap_or_else(|failure| {
+        let mut response = content.and_then(|content| respond(content, &reply)).unwrap_or_else(|failure| {
             reply.end();
             if reply.sent().is_some() { break_off(failure) } else { refuse(failure) }
-        })
+        });
+        if reply.sent().is_some() {
+            response.extensions_mut().insert(HasBegun);
+        }
+        response
     }
 }
 

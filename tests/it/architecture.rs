@@ -47,6 +47,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Its error is one of `message`, which makes responses of it.
     ("multipart", &["message", "h1"]),
     ("statistics", &["message", "address"]),
+    ("layers", &["message"]),
     // A version that is not known is refused as a setting.
     ("wsgi", &["message", "address", "error", "tls"]),
     // Ring 3.
@@ -61,7 +62,6 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // What handlers add to the messages.
     ("request", &["message"]),
     ("response", &["message"]),
-    ("layers", &["message"]),
     // No code: pages of the documentation, which name what they explain.
     ("guide", &["settings"]),
     ("tour", &[]),
@@ -171,6 +171,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("rustls_pki_types", &["net/tls/builtin/"], "PEM, and the types of keys and certificates that rustls takes"),
     ("der", &["net/tls/builtin/certificate.rs"], "what a certificate says"),
     ("pkcs8", &["net/tls/builtin/keys.rs"], "decrypts private keys"),
+    ("flate2", &["layers/encoder.rs"], "gzip and deflate"),
     ("crossbeam_channel", &["engine/pool/queue.rs"], "the bounded queue"),
     ("signal_hook", &["bus/signals.rs", "bus/signal_handler.rs"], "SIGTERM, SIGINT, SIGHUP and SIGUSR1"),
     ("lexopt", &["main", "main/arguments.rs"], "arguments"),

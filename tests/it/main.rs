@@ -168,6 +168,10 @@ mod held;
 mod bodies;
 mod layered;
 
+// Compressed responses.
+#[cfg(feature = "compression")]
+mod compressed;
+
 // curl as the client.
 mod curl;
 
