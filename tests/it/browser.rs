@@ -259,5 +259,55 @@ fn the_page_moves_under_load_and_has_the_numbers_of_its_clients() {
     assert_eq!(stopped.cut, 0, "{stopped:?}");
 }
 
+#[cfg(feature = "compression")]
+#[test]
+#[ignore = "needs chromium; .ci/run has it"]
+fn chromium_gets_each_event_of_a_compressed_stream_at_once() {
+    use drupe::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+    use drupe::{Body, Handler, IntoResponse, Response, layers};
+
+    const PAGE: &str = "<!doctype html><link rel=icon href='data:,'><script>seen = [];
+        new EventSource('/events').onmessage = event => seen.push(event.data);</script>";
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(Some(held));
+    let inner = layers::compress(move |request: &mut Request| -> Response {
+        let (media_type, body) = match request.uri().path() {
+            "/" => ("text/html", PAGE.into()),
+            _ => {
+                let held = held.lock().unwrap().take().unwrap();
+                let events = Body::stream(move |writer| {
+                    for event in 1..=3 {
+                        write!(writer, "data: {event}\n\n")?;
+                        writer.flush()?;
+                        held.recv_timeout(crate::client::PATIENCE).map_err(std::io::Error::other)?;
+                    }
+                    while !writer.stops_within(Duration::from_secs(60)) {}
+                    Ok(())
+                });
+                ("text/event-stream", events)
+            }
+        };
+        let mut response = body.into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        response
+    });
+    let server = drupe::testing::TestServer::new(move |request: &mut Request| {
+        let response = inner.handle(request);
+        let is_stream = request.uri().path() == "/events";
+        assert_eq!(response.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding == "gzip"), is_stream);
+        response
+    });
+    let place = Place::new();
+    let mut browser = Browser::open(&place.path("profile"));
+    browser.show(&server.url("/"));
+    for seen in ["1", "1,2", "1,2,3"] {
+        browser.wait_for("window.seen", seen);
+        release.send(()).unwrap();
+    }
+    assert_eq!(browser.said, Vec::<String>::new(), "nothing is to be on the console");
+    // The open stream delays no stop.
+    assert_eq!(server.server().stop().cut, 0);
+}
+
 /// A folder that pictures are wanted in.
 const PICTURES: &str = "DRUPE_TEST_PICTURES";
