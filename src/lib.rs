@@ -87,6 +87,7 @@ mod config;
 #[cfg_attr(not(feature = "wsgi"), allow(dead_code, reason = "only a gateway begins answers early"))]
 mod engine;
 mod error;
+pub mod exchange;
 #[cfg(feature = "files")]
 mod files;
 #[cfg(feature = "full")]

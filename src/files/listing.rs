@@ -12,6 +12,7 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use super::response::with;
 use super::root::{self, Root};
 use super::target::encode;
+use crate::message::named::RequestName;
 use crate::message::permits::{Permit, Permits};
 use crate::message::{Body, IntoResponse, Response};
 
@@ -45,7 +46,7 @@ impl AsRef<[u8]> for Page {
     }
 }
 
-/// Reads the directory at `real`.
+/// Reads the directory at `real` for the request of this `name`.
 ///
 /// Entries that cannot be served are left out: hidden names, links out of `root`, dangling links,
 /// pipes and devices.
@@ -53,10 +54,10 @@ impl AsRef<[u8]> for Page {
 /// # Errors
 /// As [`root::status`], if the directory cannot be read; `SERVICE_UNAVAILABLE` if the directory is
 /// large and all permits of `places` are in use.
-pub(super) fn read(root: &Root, real: &Path, places: &Permits) -> Result<Entries, StatusCode> {
+pub(super) fn read(root: &Root, real: &Path, places: &Permits, name: RequestName<'_>) -> Result<Entries, StatusCode> {
     let mut entries = Entries { list: Vec::new(), is_cut: false, place: None };
-    for found in fs::read_dir(real).map_err(|error| root::status(&error))? {
-        let found = found.map_err(|error| root::status(&error))?;
+    for found in fs::read_dir(real).map_err(|error| root::status(&error, name))? {
+        let found = found.map_err(|error| root::status(&error, name))?;
         if entries.list.len() == MAX_ENTRIES {
             entries.is_cut = true;
             break;

@@ -32,6 +32,7 @@ use self::response::{refuse, with, with_text};
 use self::root::{Lookup, Root};
 use self::target::FilePath;
 use self::validators::{Precondition, Validators};
+use crate::message::named::RequestName;
 use crate::message::permits::Permits;
 use crate::message::{Body, Handler, IntoResponse, Request, Response};
 
@@ -137,7 +138,7 @@ impl Files {
     fn look_up(&self, request: &Request, now: SystemTime) -> Result<Response, StatusCode> {
         let target = FilePath::of(request.uri().path())?;
         let below = target.below(&self.prefix).ok_or(StatusCode::NOT_FOUND)?;
-        match self.root.find(&below.to_path())? {
+        match self.root.find(&below.to_path(), RequestName::of(request))? {
             Lookup::File(..) if target.is_directory() => Err(StatusCode::NOT_FOUND),
             Lookup::File(file, facts) => Ok(send(request, file, &facts, &below.to_path(), now)),
             Lookup::Directory(_) if !target.is_canonical() => Ok(redirect(&target, request.uri().query())),
@@ -154,7 +155,7 @@ impl Files {
     ) -> Result<Response, StatusCode> {
         for name in &self.index {
             let path = below.to_path().join(name);
-            match self.root.find(&path) {
+            match self.root.find(&path, RequestName::of(request)) {
                 Ok(Lookup::File(file, facts)) => return Ok(send(request, file, &facts, &path, now)),
                 Ok(Lookup::Directory(_)) | Err(StatusCode::NOT_FOUND) => {}
                 Err(status) => return Err(status),
@@ -163,7 +164,7 @@ impl Files {
         if !self.has_listing {
             return Err(StatusCode::FORBIDDEN);
         }
-        let entries = listing::read(&self.root, real, &self.places)?;
+        let entries = listing::read(&self.root, real, &self.places, RequestName::of(request))?;
         Ok(listing::page(&below.names(), entries))
     }
 }

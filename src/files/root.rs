@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use http::StatusCode;
 use nix::libc;
 
+use crate::message::named::RequestName;
+
 /// A directory with its access rules.
 #[derive(Clone, Debug)]
 pub(super) struct Root {
@@ -39,7 +41,7 @@ impl Root {
         self.serves_dotfiles = serve;
     }
 
-    /// Looks up `relative`, and opens the target if it is a file.
+    /// Looks up `relative` for the request of this `name`, and opens the target if it is a file.
     ///
     /// A file is checked by its real path after opening, so that swapping a directory for a link
     /// between check and open has no effect. A directory is checked by its path; each file in the
@@ -51,8 +53,8 @@ impl Root {
     /// - `FORBIDDEN` if the system denies access.
     /// - `SERVICE_UNAVAILABLE` if descriptors or memory have run out.
     /// - `INTERNAL_SERVER_ERROR` otherwise, logged.
-    pub(super) fn find(&self, relative: &Path) -> Result<Lookup, StatusCode> {
-        let found = self.open(&self.path.join(relative)).map_err(|error| status(&error))?;
+    pub(super) fn find(&self, relative: &Path, name: RequestName<'_>) -> Result<Lookup, StatusCode> {
+        let found = self.open(&self.path.join(relative)).map_err(|error| status(&error, name))?;
         found.ok_or(StatusCode::NOT_FOUND)
     }
 
@@ -102,18 +104,18 @@ fn location(file: &File, facts: &Metadata, path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// The status for an error of the file system.
-pub(super) fn status(error: &io::Error) -> StatusCode {
+/// The status for an error of the file system in answer to the request of this name.
+pub(super) fn status(error: &io::Error, name: RequestName<'_>) -> StatusCode {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG | libc::ELOOP) => StatusCode::NOT_FOUND,
         Some(libc::EACCES | libc::EPERM) => StatusCode::FORBIDDEN,
         Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => {
-            log::warn!("cannot serve a file or directory: {error}; answering 503");
+            log::warn!("cannot serve a file or directory: {name}: {error}; answering 503");
             StatusCode::SERVICE_UNAVAILABLE
         }
         _ if error.kind() == io::ErrorKind::NotFound => StatusCode::NOT_FOUND,
         _ => {
-            log::error!("cannot serve a file or directory: {error}; answering 500");
+            log::error!("cannot serve a file or directory: {name}: {error}; answering 500");
             StatusCode::INTERNAL_SERVER_ERROR
         }
     }

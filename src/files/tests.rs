@@ -289,7 +289,11 @@ fn failures_of_the_file_system_have_their_status() {
         (libc::EIO, 500),
     ];
     for (code, status) in cases {
-        assert_eq!(root::status(&io::Error::from_raw_os_error(code)).as_u16(), status, "{code}");
+        assert_eq!(
+            root::status(&io::Error::from_raw_os_error(code), RequestName::of(&Request::default())).as_u16(),
+            status,
+            "{code}"
+        );
     }
     assert_eq!(Answer::of(refuse(StatusCode::SERVICE_UNAVAILABLE)).field("retry-after"), "1");
 }

@@ -97,9 +97,18 @@
 //! | `drupe::access` | exchanges |
 //! | `drupe::wsgi` | the output of applications to `wsgi.errors`, and their failures |
 //! | `drupe::message`, `drupe::files` | handlers that return an error; directories that cannot be read |
-//! | `drupe::engine` | connections, refused requests, handlers that panic, a lack of threads or descriptors |
+//! | `drupe::engine` | connections, refused requests, handlers that panic, bodies that fail, a lack of threads or descriptors |
 //! | `drupe::net` | sockets, their files, certificates |
 //! | `drupe::server`, `drupe::bus` | starts and stops; signals, and notifications to systemd |
+//!
+//! A line about a request names its method, path, peer and, if a layer has set a
+//! [`RequestId`](crate::exchange::RequestId), its id. The query is left out, because it may hold
+//! secrets, and long paths are cut. A body that fails is a `warn` line, a client that leaves is a
+//! `debug` line:
+//!
+//! ```text
+//! a response body failed: GET /events from 192.0.2.7:50312, request 5f3a: database is closed; connection cut
+//! ```
 //!
 //! Each exchange is one `info` line under the target `drupe::access`, at no cost if this target is
 //! disabled. The text of an exchange is in the Combined Log Format, followed by the duration in

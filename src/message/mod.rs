@@ -23,10 +23,12 @@ mod media_type;
 pub(crate) mod memory;
 #[cfg(feature = "multipart")]
 pub(crate) mod multipart_error;
+pub(crate) mod named;
 pub(crate) mod permits;
 pub(crate) mod pieces;
 mod readers;
 pub(crate) mod request;
+pub(crate) mod request_id;
 pub(crate) mod response;
 pub(crate) mod shutdown;
 mod switch;

@@ -12,13 +12,13 @@ use http::{HeaderValue, StatusCode, Version as Protocol};
 use super::ApplicationError;
 use super::application::{Application, Chunks, Content, ContentKind, of_file};
 use super::environ::Environ;
-use super::errors::escaped;
 use super::keys::{self, Site};
 use super::start_response::{Head, Reply, StartResponse};
 use super::version::{self, WsgiVersion};
 use crate::error::Error;
 use crate::message::content_error::refusal;
 use crate::message::early::{self, EarlyOutput, HasBegun};
+use crate::message::named::{AskedRequest, OneLine};
 use crate::message::{Body, BodyWriter, Handler, IntoResponse, Request, Response};
 
 /// An application as a [`Handler`], for use with other handlers.
@@ -78,10 +78,11 @@ impl Gateway {
 impl Handler for Gateway {
     fn handle(&self, request: &mut Request) -> Response {
         let reply = Reply::by_way_of(request.extensions().get::<Arc<dyn EarlyOutput>>().map(Arc::clone));
+        let asked = AskedRequest::of(request);
         let content = self.application.call(self.environ(request), StartResponse::new(&reply));
-        let mut response = content.and_then(|content| respond(content, &reply)).unwrap_or_else(|failure| {
+        let mut response = content.and_then(|content| respond(content, &reply, &asked)).unwrap_or_else(|failure| {
             reply.end();
-            if reply.sent().is_some() { break_off(failure) } else { refuse(failure) }
+            if reply.sent().is_some() { break_off(failure) } else { refuse(failure, &asked) }
         });
         if reply.sent().is_some() {
             response.extensions_mut().insert(HasBegun);
@@ -96,10 +97,10 @@ impl fmt::Debug for Gateway {
     }
 }
 
-fn respond(content: Content, reply: &Reply) -> Result<Response, ApplicationError> {
+fn respond(content: Content, reply: &Reply, asked: &AskedRequest) -> Result<Response, ApplicationError> {
     let sent = reply.sent();
     let body = match content.0 {
-        ContentKind::Chunks(chunks) => return respond_by_chunks(Open::new(chunks, reply), sent),
+        ContentKind::Chunks(chunks) => return respond_by_chunks(Open::new(chunks, reply, asked), sent),
         ContentKind::Body(body) => body,
         ContentKind::File(file) => of_file(file, reply.settle()?.left(sent))?,
     };
@@ -162,29 +163,21 @@ fn with_head(head: Head, body: Body) -> Response {
 }
 
 /// Responds with the status of a client's error; hides any other error behind a 500.
-fn refuse(failure: ApplicationError) -> Response {
+fn refuse(failure: ApplicationError, asked: &AskedRequest) -> Response {
     match failure.downcast::<io::Error>() {
         Ok(error) if refusal(&error).is_some() => error.into_response(),
-        Ok(error) => fail(&*error),
-        Err(failure) => fail(&*failure),
+        Ok(error) => fail(&*error, asked),
+        Err(failure) => fail(&*failure, asked),
     }
 }
 
-/// Cuts the connection, because the head has been sent already.
+/// Cuts the connection, because the head has been sent already. The server logs the failure.
 fn break_off(failure: ApplicationError) -> Response {
-    Response::new(Body::stream(move |_| Err(broken_off(failure))))
+    Response::new(Body::stream(move |_| Err(io::Error::other(failure))))
 }
 
-fn broken_off(failure: ApplicationError) -> io::Error {
-    log::error!(
-        "a WSGI application failed in the middle of its answer: {}; connection cut",
-        escaped(failure.to_string().as_bytes())
-    );
-    io::Error::other(failure)
-}
-
-fn fail(failure: &(dyn std::error::Error + 'static)) -> Response {
-    log::error!("a WSGI application failed: {}; answering 500", escaped(failure.to_string().as_bytes()));
+fn fail(failure: &(dyn std::error::Error + 'static), asked: &AskedRequest) -> Response {
+    log::error!("a WSGI application failed: {}: {}; answering 500", asked.name(), OneLine(failure));
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
@@ -192,13 +185,14 @@ fn fail(failure: &(dyn std::error::Error + 'static)) -> Response {
 struct Open {
     chunks: Box<dyn Chunks>,
     reply: Reply,
+    asked: AskedRequest,
     /// True after the end or a failure: no more blocks are requested.
     is_over: bool,
 }
 
 impl Open {
-    fn new(chunks: Box<dyn Chunks>, reply: &Reply) -> Self {
-        Self { chunks, reply: reply.clone(), is_over: false }
+    fn new(chunks: Box<dyn Chunks>, reply: &Reply, asked: &AskedRequest) -> Self {
+        Self { chunks, reply: reply.clone(), asked: asked.clone(), is_over: false }
     }
 
     /// Returns the first content to send; empty if there is none.
@@ -244,7 +238,8 @@ impl Open {
             writer.write_all(&block[..owed])?;
             left -= owed as u64;
             if owed < block.len() {
-                log::error!("a WSGI application has more content than it declared; the surplus was not sent");
+                let name = self.asked.name();
+                log::error!("a WSGI application has more content than it declared: {name}; the surplus was not sent");
             }
             if left == 0 || self.has_ended() {
                 return Ok(());
@@ -253,7 +248,7 @@ impl Open {
             block = match self.next() {
                 Ok(Some(block)) => block,
                 Ok(None) => return Ok(()),
-                Err(failure) => return Err(broken_off(failure)),
+                Err(failure) => return Err(io::Error::other(failure)),
             };
         }
     }
@@ -263,15 +258,14 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.reply.end();
-        match catch_unwind(AssertUnwindSafe(|| self.chunks.close())) {
+        let closed = catch_unwind(AssertUnwindSafe(|| self.chunks.close()));
+        let name = self.asked.name();
+        match closed {
             Ok(Ok(())) => {}
             Ok(Err(failure)) => {
-                log::error!(
-                    "closing the content of a WSGI application failed: {}",
-                    escaped(failure.to_string().as_bytes())
-                );
+                log::error!("closing the content of a WSGI application failed: {name}: {}", OneLine(failure));
             }
-            Err(_) => log::error!("closing the content of a WSGI application panicked"),
+            Err(_) => log::error!("closing the content of a WSGI application panicked: {name}"),
         }
     }
 }

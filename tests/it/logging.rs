@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use drupe::Request;
+use drupe::exchange::RequestId;
 use drupe::testing::TestServer;
 use log::kv::{Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -360,4 +362,95 @@ fn each_target_is_documented() {
     // The program's own is no target of the library.
     used.remove("drupe::main");
     assert_eq!(documented, used.iter().map(String::as_str).collect());
+}
+
+/// A handler with a mistake for each path.
+fn mistaken(request: &mut Request) -> drupe::Response {
+    request.extensions_mut().insert(RequestId::new("id-1\n"));
+    let streamed = |error| drupe::Body::stream(move |_| Err(std::io::Error::other(error)));
+    match request.uri().path() {
+        "/panics" => panic!("over\nboard"),
+        "/short" => drupe::Response::new(drupe::Body::sized(&b"short"[..], 9)),
+        "/long" => {
+            let surplus = drupe::Body::stream(|writer| writer.write_all(b"much too long"));
+            http::Response::builder().header("Content-Length", 4).body(surplus).unwrap()
+        }
+        "/stream" => drupe::Response::new(streamed("the source is dry")),
+        "/unread" => drupe::Response::new(drupe::Body::from_reader(Dry)),
+        "/content" => drupe::Response::new(drupe::Body::stream(|_| panic!("in the middle"))),
+        _ => drupe::Response::new("fine".into()),
+    }
+}
+
+struct Dry;
+
+impl Read for Dry {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::other("dry"))
+    }
+}
+
+#[test]
+fn each_error_of_a_handler_is_one_line_that_names_the_request() {
+    if !is_alone("logging::each_error_of_a_handler_is_one_line_that_names_the_request") {
+        return;
+    }
+    listen();
+    let server = TestServer::new(mistaken);
+    for (path, level, begin, end) in [
+        (
+            "/panics",
+            Level::Error,
+            "a handler failed: ",
+            ": a panic: over\\nboard; answering 500, or cutting the connection if the answer has begun",
+        ),
+        ("/short", Level::Error, "a body ended 4 bytes short of its declared length: ", "; closing the connection"),
+        ("/long", Level::Error, "a body was longer than its declared length: ", "; the surplus was not sent"),
+        ("/stream", Level::Warn, "a response body failed: ", ": the source is dry; connection cut"),
+        (
+            "/unread",
+            Level::Error,
+            "a response was refused: ",
+            ": the body failed at its first read: dry; answering 500",
+        ),
+        ("/content", Level::Error, "a response body panicked: ", ": a panic: in the middle; connection cut"),
+    ] {
+        let before = records(|level, _| level <= Level::Warn).len();
+        let mut client = Client::connect(server.address());
+        client.send(get(&format!("{path}?key=secret")));
+        client.end();
+        let own = client.address();
+        client.over();
+        wait_until("a line", || records(|level, _| level <= Level::Warn).len() > before);
+        let lines = records(|level, _| level <= Level::Warn);
+        let expected = format!("{begin}GET {path} from {own}, request id-1\\n{end}");
+        assert_eq!(&lines[before..], std::slice::from_ref(&expected));
+        assert_eq!(records(|of, _| of == level).last(), Some(&expected));
+    }
+}
+
+#[test]
+fn client_that_leaves_a_stream_is_no_warning() {
+    if !is_alone("logging::client_that_leaves_a_stream_is_no_warning") {
+        return;
+    }
+    listen();
+    let server = TestServer::new(|_: &mut Request| {
+        drupe::Body::stream(|writer| {
+            loop {
+                writer.write_all(&[b'x'; 10_000])?;
+            }
+        })
+    });
+    let mut client = Client::connect(server.address());
+    client.send(get("/left"));
+    client.head().unwrap();
+    drop(client);
+    let cut = || {
+        records(|level, _| level == Level::Debug)
+            .iter()
+            .any(|line| line.starts_with("the answer was cut: GET /left from 127.0.0.1:"))
+    };
+    wait_until("the cut is there to be found", cut);
+    assert_eq!(records(|level, _| level <= Level::Warn), [""; 0]);
 }

@@ -1,6 +1,7 @@
 //! The answer to a request: the handler's response, the rest of one begun early, or an error
 //! instead.
 
+use std::any::Any;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use http::StatusCode;
 
 use super::body::{Intake, UnreadContent};
 use super::finished::Answer;
-use super::handle::{Handled, contained};
+use super::handle::Handled;
+use super::report::{self, contained};
 use super::transport::Transport;
 use super::{refusal, upgrade};
 use crate::engine::service::context::WorkerContext;
@@ -17,6 +19,7 @@ use crate::engine::wire::remainder::Remainder;
 use crate::engine::wire::response::{self as writing, Begun, Sent};
 use crate::h1::error::ProtocolError;
 use crate::h1::exchange::{CloseReason, Exchange};
+use crate::message::named::AskedRequest;
 use crate::message::{Failure, Response};
 
 /// An answer, and the rest still to be sent to a slow client.
@@ -28,9 +31,9 @@ type Answered = (Answer, Option<Remainder>);
 /// The answer broke off. The connection has to be closed.
 pub(super) fn answer(
     handled: Handled,
+    asked: &AskedRequest,
     exchange: &mut Exchange,
     intake: Option<&Arc<Intake>>,
-    is_head: bool,
     transport: &Transport,
     context: &mut WorkerContext,
 ) -> io::Result<Answered> {
@@ -38,11 +41,11 @@ pub(super) fn answer(
     match (begun, response) {
         (None, response) => {
             let response = response.unwrap_or_else(panicked);
-            send(response, exchange, intake, is_head, transport, context)
+            send(response, asked, exchange, intake, transport, context)
         }
-        (Some(Ok(begun)), Some(response)) => resume(begun, response, exchange, transport, context),
+        (Some(Ok(begun)), Some(response)) => resume(begun, response, asked, exchange, transport, context),
         (Some(begun), response) => {
-            if !contained(|| drop(response)) {
+            if !contained(asked, || drop(response)) {
                 context.counters.panics.add(1);
             }
             begun.and_then(|begun| {
@@ -56,14 +59,14 @@ pub(super) fn answer(
 /// Sends the response, or a refusal instead.
 fn send(
     mut response: Response,
+    asked: &AskedRequest,
     exchange: &mut Exchange,
     intake: Option<&Arc<Intake>>,
-    is_head: bool,
     transport: &Transport,
     context: &mut WorkerContext,
 ) -> io::Result<Answered> {
     if response.body().is_upgrade() {
-        response = upgrade::admit(response, exchange, context);
+        response = upgrade::admit(response, asked, exchange, context);
     }
     if response.body().is_upgrade() {
         // The bytes behind the content are the first of the other protocol.
@@ -72,10 +75,10 @@ fn send(
     match intake.and_then(UnreadContent::of) {
         // The client's content was at fault, so the client gets that error instead.
         Some(UnreadContent::Refused(error)) if !response.status().is_client_error() => {
-            if !contained(|| drop(response)) {
+            if !contained(asked, || drop(response)) {
                 context.counters.panics.add(1);
             }
-            return Ok(refuse_instead(error, exchange, is_head, context));
+            return Ok(refuse_instead(error, exchange, asked.is_head(), context));
         }
         Some(UnreadContent::Refused(error)) => {
             context.counters.count_content(error);
@@ -88,7 +91,7 @@ fn send(
         Some(UnreadContent::Known(_)) | None => {}
     }
     if let Some(failure) = Failure::of(&response) {
-        report(failure);
+        report::failed(asked, failure);
     }
     let upgrade = response.body_mut().take_upgrade();
     let status = response.status();
@@ -98,16 +101,19 @@ fn send(
     let shutdown = &service.shutdown;
     let sent = writing::caught(|| writing::send(&mut output, exchange, response, &stamp, scratch, shutdown));
     match sent {
-        Some(Ok(Sent::Whole(length))) => Ok((Answer { status, length, upgrade }, None)),
-        Some(Ok(Sent::Partly(rest, length))) => Ok((Answer { status, length, upgrade }, Some(rest))),
-        Some(Ok(Sent::Unsent(error))) => {
-            if error.status().is_server_error() {
-                log::error!("a response was refused: {error}; answering {}", error.status());
-            }
-            Ok(refuse_instead(error, exchange, is_head, context))
+        Ok(Ok(Sent::Whole(length, flaw))) => {
+            flaw.into_iter().for_each(|flaw| report::body_flawed(&asked.name(), flaw));
+            Ok((Answer { status, length, upgrade }, None))
         }
-        Some(Err(error)) => Err(error),
-        None => Err(body_panicked(context)),
+        Ok(Ok(Sent::Partly(rest, length))) => Ok((Answer { status, length, upgrade }, Some(rest))),
+        Ok(Ok(Sent::Unsent(error, cause))) => {
+            if error.status().is_server_error() {
+                report::response_refused(asked, error, cause.as_ref());
+            }
+            Ok(refuse_instead(error, exchange, asked.is_head(), context))
+        }
+        Ok(Err(error)) => Err(error),
+        Err(panic) => Err(body_panicked(asked, &*panic, context)),
     }
 }
 
@@ -115,6 +121,7 @@ fn send(
 fn resume(
     begun: Begun,
     response: Response,
+    asked: &AskedRequest,
     exchange: &mut Exchange,
     transport: &Transport,
     context: &mut WorkerContext,
@@ -127,17 +134,14 @@ fn resume(
         writing::resume(&mut output, exchange, begun, response.into_body(), &mut scratch, &shutdown)
     });
     context.scratch = scratch;
-    match sent.unwrap_or_else(|| Err(body_panicked(context)))? {
-        Sent::Whole(length) => Ok((Answer { status, length, upgrade: None }, None)),
+    match sent.unwrap_or_else(|panic| Err(body_panicked(asked, &*panic, context)))? {
+        Sent::Whole(length, flaw) => {
+            flaw.into_iter().for_each(|flaw| report::body_flawed(&asked.name(), flaw));
+            Ok((Answer { status, length, upgrade: None }, None))
+        }
         Sent::Partly(rest, length) => Ok((Answer { status, length, upgrade: None }, Some(rest))),
-        Sent::Unsent(error) => Err(io::Error::other(error)),
+        Sent::Unsent(error, _) => Err(io::Error::other(error)),
     }
-}
-
-/// Logs the failure of a handler; one of the client's making is no error.
-fn report(failure: &Failure) {
-    let level = if failure.status().is_server_error() { log::Level::Error } else { log::Level::Debug };
-    log::log!(level, "a handler failed: {failure}; answering {}", failure.status());
 }
 
 fn refuse_instead(
@@ -154,7 +158,8 @@ fn refuse_instead(
     (Answer { status: error.status(), length: 0, upgrade: None }, None)
 }
 
-fn body_panicked(context: &WorkerContext) -> io::Error {
+fn body_panicked(asked: &AskedRequest, panic: &(dyn Any + Send), context: &WorkerContext) -> io::Error {
+    report::body_panicked(asked, panic);
     context.counters.panics.add(1);
     io::Error::other("a body panicked")
 }

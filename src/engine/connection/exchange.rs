@@ -27,6 +27,7 @@ use super::handle::handle;
 use super::pending::Pending;
 use super::phase::Verdict;
 use super::refusal::Refusal;
+use super::report;
 use super::transport::Transport;
 use crate::engine::service::context::WorkerContext;
 use crate::engine::service::costs::{Admission, Route};
@@ -39,6 +40,7 @@ use crate::h1::error::ProtocolError;
 use crate::h1::exchange::Exchange;
 use crate::h1::framing::Framing;
 use crate::h1::head::{self, RequestHead};
+use crate::message::named::AskedRequest;
 
 /// The outcome of an exchange, or of the part conducted now.
 pub(super) enum Next {
@@ -107,31 +109,34 @@ impl ClientConnection {
         };
         let Pending { head, mut exchange, mut reception, mut line } = pending;
         let watch = watch(route, &head, &mut line, context);
-        let is_head = head.method == Method::HEAD;
+        let mut asked = AskedRequest::received(&head, client.sender());
         if flush_before_content(&mut reception, transport, context).is_err() {
             // No handler has run, so no answer of a handler is broken off.
             line.end(None);
             return Err(Next::Close);
         }
         let intake = reception.map(|reception| Intake::lend(reception, transport, context));
-        let handled = handle(head, &mut exchange, intake.as_ref(), client, transport, context);
-        let answered = answer(handled, &mut exchange, intake.as_ref(), is_head, transport, context);
+        let handled = handle(head, &mut asked, &mut exchange, intake.as_ref(), client, transport, context);
+        let answered = answer(handled, &asked, &mut exchange, intake.as_ref(), transport, context);
         context.duty.ran(route, watch.map(|watch| watch.time()));
         // A worker reads the next request at once, because the reactor would have to queue it.
         self.was_slow = context.duty.is_unbounded() && !context.duty.was_short();
         let content = unread(intake.as_deref(), transport, context);
         match answered {
             Ok((answer, None)) => {
-                Ok(Next::Ended(self.settle(FinishedExchange { exchange, content, answer, line }, context)))
+                let done = FinishedExchange { exchange, content, answer, line, name: None };
+                Ok(Next::Ended(self.settle(done, context)))
             }
             Ok((answer, Some(rest))) => {
-                Ok(Next::Send(rest, Box::new(FinishedExchange { exchange, content, answer, line })))
+                // The bounded text instead of the parts, which would hold the memory of the head.
+                let name = Some(asked.name().to_string().into());
+                Ok(Next::Send(rest, Box::new(FinishedExchange { exchange, content, answer, line, name })))
             }
             Err(error) => {
                 if error.kind() == io::ErrorKind::TimedOut {
                     context.counters.count_late(Late::Write);
                 }
-                log::debug!("the answer to {} was cut: {error}", self.client);
+                report::answer_cut(&asked.name(), &error);
                 break_off(line, context);
                 Ok(Next::Close)
             }

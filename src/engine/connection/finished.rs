@@ -34,13 +34,15 @@ pub(super) struct FinishedExchange {
     pub(super) content: Unread,
     pub(super) answer: Answer,
     pub(super) line: Line,
+    /// The name of the request in log lines, if the answer waits for the client.
+    pub(super) name: Option<Box<str>>,
 }
 
 impl FinishedExchange {
     /// Counts and logs the answer, which is sent or gathered. Returns the next step of the
     /// connection; `input` is the input behind the request.
     pub(super) fn conclude(self, input: &InputBuffer, context: &mut WorkerContext) -> Ending {
-        let Self { exchange, content, answer, line } = self;
+        let Self { exchange, content, answer, line, .. } = self;
         if !context.service.is_over() {
             context.counters.answered.add(1);
             context.counters.count_answer(answer.status);
@@ -91,7 +93,8 @@ impl FinishedExchange {
         self.answer.upgrade.is_some()
     }
 
-    /// Returns the approximate bytes of memory held, beside the unsent output.
+    /// Returns the approximate bytes of memory held, beside the unsent output and the name, which
+    /// is short.
     pub(super) fn held(&self) -> usize {
         // Memory that the closure points to belongs to the handler.
         let upgrade = self.answer.upgrade.as_ref().map_or(0, |serve| size_of_val(&**serve));

@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use super::body::Intake;
 use super::client::Client;
 use super::early::EarlyResponse;
+use super::report::{self, contained};
 use super::transport::Transport;
 use crate::engine::service::context::WorkerContext;
 use crate::engine::wire::response::Begun;
@@ -14,6 +15,7 @@ use crate::h1::exchange::{CloseReason, Exchange};
 use crate::h1::head::RequestHead;
 use crate::message::body::Body;
 use crate::message::early::{self, EarlyOutput};
+use crate::message::named::AskedRequest;
 use crate::message::request::Connection as Facts;
 use crate::message::upgrade::Socket;
 use crate::message::{Request, Response};
@@ -31,6 +33,7 @@ pub(super) struct Handled {
 /// Runs the handler of a request. After a panic this connection closes, and no other.
 pub(super) fn handle(
     head: RequestHead,
+    asked: &mut AskedRequest,
     exchange: &mut Exchange,
     intake: Option<&Arc<Intake>>,
     client: &mut Client,
@@ -41,12 +44,14 @@ pub(super) fn handle(
     let early = EarlyResponse::lend(&transport.stream, &mut request, exchange, intake, context);
     context.counters.requests.add(1);
     let handler = &context.service.handler;
-    let response = catch_unwind(AssertUnwindSafe(|| handler.handle(&mut request))).ok();
-    if response.is_none() {
+    let returned = catch_unwind(AssertUnwindSafe(|| handler.handle(&mut request)));
+    asked.note(&mut request, returned.as_ref().ok());
+    let response = returned.map_err(|panic| {
         context.counters.panics.add(1);
-        log::error!("a handler panicked; answering 500, or cutting the connection if the answer has begun");
+        report::handler_panicked(asked, &*panic);
         exchange.close(CloseReason::Panicked);
-    }
+    });
+    let response = response.ok();
     if context.duty.is_unbounded() {
         context.clock.expire();
     }
@@ -54,7 +59,7 @@ pub(super) fn handle(
         exchange.close(CloseReason::Shutdown);
     }
     // Values that a handler left in the request may panic when dropped.
-    let is_sound = contained(|| {
+    let is_sound = contained(asked, || {
         recover(&mut request, client, context);
         drop(request);
     });
@@ -118,15 +123,6 @@ fn recover(request: &mut Request, client: &mut Client, context: &mut WorkerConte
     if fields.capacity() <= KEPT_FIELDS {
         context.fields = fields;
     }
-}
-
-/// Runs the drop of a handler's values. Returns false and logs an error if the drop panicked.
-pub(super) fn contained(run: impl FnOnce()) -> bool {
-    let is_sound = catch_unwind(AssertUnwindSafe(run)).is_ok();
-    if !is_sound {
-        log::error!("dropping the response of a handler panicked; connection closed");
-    }
-    is_sound
 }
 
 /// The largest map of fields kept for the next request.

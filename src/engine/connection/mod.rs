@@ -9,7 +9,8 @@
 //! | [`handshake`], [`body_buffer`], [`sending`], [`linger`] | the phases that wait for the client |
 //! | [`handle`], [`answer`], [`early`], [`finished`] | the call of a handler; the answer, begun early or not; the end of an exchange |
 //! | [`body`], [`upgrade`] | content read by a handler; connections that leave HTTP |
-//! | [`refusal`], [`partial`], [`access_log`] | answers of the server itself; the bound of incomplete requests; the log |
+//! | [`refusal`], [`partial`] | answers of the server itself; the bound of incomplete requests |
+//! | [`access_log`], [`report`] | the log of all exchanges; log lines about a request |
 
 pub(in crate::engine) mod access_log;
 mod answer;
@@ -26,6 +27,7 @@ mod partial;
 mod pending;
 mod phase;
 mod refusal;
+mod report;
 mod sending;
 mod transport;
 mod turn;
@@ -35,8 +37,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::client::Client;
-use self::phase::Phase;
 pub(crate) use self::phase::Verdict;
+use self::phase::{Phase, Then};
 use self::transport::Transport;
 use crate::address::Peer;
 use crate::config::Config;
@@ -193,6 +195,14 @@ impl ClientConnection {
     /// True if an answer waits for the client to read.
     pub(in crate::engine) fn is_sending(&self) -> bool {
         matches!(self.phase, Phase::Send(..))
+    }
+
+    /// Takes the name of the request whose answer is being sent, for log lines.
+    pub(in crate::engine) fn take_name(&mut self) -> Option<Box<str>> {
+        match &mut self.phase {
+            Phase::Send(_, Then::Conclude(done)) => done.name.take(),
+            _ => None,
+        }
     }
 
     /// True if a worker should read the next request, because the handler is likely to take long.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::body_buffer::Gathering;
+use super::client::Client;
 use super::finished::FinishedExchange;
 use super::linger::{Drain, Linger};
 use super::pending::Pending;
@@ -89,6 +90,14 @@ impl Phase {
 }
 
 impl Then {
+    /// Returns the name of the request whose answer is being sent, for log lines.
+    pub(super) fn name(&self, client: &Client) -> String {
+        match self {
+            Self::Conclude(done) if done.name.is_some() => done.name.as_deref().unwrap_or_default().to_owned(),
+            _ => format!("earlier requests from {client}"),
+        }
+    }
+
     /// True if no output follows.
     pub(super) fn is_end(&self) -> bool {
         matches!(self, Self::Linger | Self::Close)

@@ -38,8 +38,9 @@ pub(super) enum Attempt {
     Partly(Duration),
     /// The client takes more, but others wait for the thread.
     Share,
-    /// The answer cannot be completed. The output gathered before it is still to be sent.
-    Short,
+    /// The answer cannot be completed: this many bytes of a file are missing. The output gathered
+    /// before the answer is still to be sent.
+    Short(u64),
     /// The answer is broken off.
     Failed(io::Error),
 }
@@ -92,10 +93,9 @@ impl Sending {
             // The poller would not report room that was there all along.
             Ok(Progress::Share) => Attempt::Share,
             Ok(Progress::Missing(missing)) => {
-                log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
                 // Complete answers may precede the broken one, and are sent.
                 self.rest = None;
-                Attempt::Short
+                Attempt::Short(missing)
             }
             Err(error) => Attempt::Failed(error),
         }

@@ -57,10 +57,11 @@ use super::phase::{Phase, Step, Then, Verdict};
 use super::refusal::{self, Refusal};
 use super::sending::{Attempt, Sending};
 use super::transport::{Filled, Reading};
-use super::{ClientConnection, partial};
+use super::{ClientConnection, partial, report};
 use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Late;
 use crate::engine::wire::remainder::Remainder;
+use crate::engine::wire::response::Flaw;
 use crate::h1::error::ProtocolError;
 use crate::h1::head::{self, Scan};
 use crate::proxy::header::HeaderRefusal;
@@ -424,13 +425,14 @@ impl ClientConnection {
                 let then = mem::replace(then, Then::Close);
                 self.follow_sent(then, context)
             }
-            Attempt::Short => {
+            Attempt::Short(missing) => {
+                report::body_flawed(&then.name(&self.client), Flaw::Short(missing));
                 mem::replace(then, Then::Close).break_off(context);
                 Step::On
             }
             // A reset, so that the client notices and the kernel frees the send buffer.
             Attempt::Failed(error) => {
-                log::debug!("the answer to {} was cut: {error}", self.client);
+                report::answer_cut(&then.name(&self.client), &error);
                 mem::replace(then, Then::Close).break_off(context);
                 Step::Verdict(self.lose())
             }

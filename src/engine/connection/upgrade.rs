@@ -1,29 +1,39 @@
 //! Responses that upgrade a connection: `101` within the limit, else a refusal.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
 
-use super::handle::contained;
+use super::report::{contained, upgraded_panicked};
 use crate::engine::service::context::WorkerContext;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::body::Body;
+use crate::message::named::AskedRequest;
 use crate::message::{IntoResponse, Response};
 
 /// Counts the upgrade in `response` against the limit, or returns a 503 if the limit is reached.
-pub(super) fn admit(mut response: Response, exchange: &mut Exchange, context: &WorkerContext) -> Response {
+pub(super) fn admit(
+    mut response: Response,
+    asked: &AskedRequest,
+    exchange: &mut Exchange,
+    context: &WorkerContext,
+) -> Response {
     let Some(serve) = response.body_mut().take_upgrade() else { return response };
     if let Some(place) = context.service.upgraded.take(context.config.max_upgraded.unwrap_or(usize::MAX)) {
+        let name = asked.name().to_string();
         *response.body_mut() = Body::upgrade(Box::new(move |stream| {
             let _place = place;
-            serve(stream);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| serve(stream))) {
+                upgraded_panicked(&name, &*panic);
+            }
         }));
         return response;
     }
     context.service.turned_away.fetch_add(1, Ordering::Relaxed);
     exchange.close(CloseReason::Refused);
-    if !contained(|| drop((serve, response))) {
+    if !contained(asked, || drop((serve, response))) {
         context.counters.panics.add(1);
     }
     let mut refusal = (StatusCode::SERVICE_UNAVAILABLE, "too many connections have left HTTP\n").into_response();

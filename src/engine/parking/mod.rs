@@ -242,8 +242,10 @@ impl Parking {
             self.slots.lock().vacate(token);
         }
         // A parked answer holds values of the handler, and dropping them may panic.
+        let name = connection.take_name();
         if catch_unwind(AssertUnwindSafe(|| drop(connection))).is_err() {
-            log::error!("dropping the response of a handler panicked; connection closed");
+            let name = name.as_deref().unwrap_or("a request without an answer");
+            log::error!("dropping the response of a handler panicked: {name}; connection closed");
         }
     }
 

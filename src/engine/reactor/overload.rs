@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::engine::pool::threads::Threads;
 use crate::engine::service::handle::Task;
+use crate::message::named::Bounded;
 
 /// Warns that `waiting` requests wait, the first since `oldest`, and that `threads` can have no
 /// more workers.
@@ -33,9 +34,8 @@ impl Display for Longest<'_> {
         for (at, task) in self.tasks.iter().take(SHOWN).enumerate() {
             let separator = if at == 0 { "" } else { ", " };
             // A query may hold secrets, which do not belong in a log of errors.
-            let path: String = task.target.path().chars().take(LONGEST).collect();
             let seconds = self.now.saturating_duration_since(task.since).as_secs_f64();
-            write!(f, "{separator}{} {} ({seconds:.1} s)", task.method, path.escape_debug())?;
+            write!(f, "{separator}{} {} ({seconds:.1} s)", task.method, Bounded(task.target.path()))?;
         }
         match self.tasks.len().saturating_sub(SHOWN) {
             0 => Ok(()),
@@ -46,8 +46,6 @@ impl Display for Longest<'_> {
 
 /// Tasks named in a warning.
 const SHOWN: usize = 5;
-/// Characters shown of a path.
-const LONGEST: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -69,6 +67,6 @@ mod tests {
         assert_eq!(shown(&[]), "none in a handler");
         assert_eq!(shown(&[task("/a?key=secret", 1500), task("/b", 20)]), "GET /a (1.5 s), GET /b (0.0 s)");
         let many = shown(&vec![task(&format!("/{}", "x".repeat(200)), 0); 7]);
-        assert!(many.ends_with("x (0.0 s) and 2 more") && many.len() < 700, "{many}");
+        assert!(many.ends_with("x... (0.0 s) and 2 more") && many.len() < 700, "{many}");
     }
 }

@@ -1,5 +1,7 @@
 //! Framing of outgoing content.
 
+use std::error;
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
@@ -10,6 +12,7 @@ use super::output::Output;
 use crate::h1::encode;
 use crate::h1::exchange::{BodyFraming, CloseReason, Exchange};
 use crate::message::body::Body;
+use crate::message::content_error::refusal;
 use crate::message::shutdown::Shutdown;
 use crate::message::writer::{Sink, incomplete};
 
@@ -34,6 +37,27 @@ impl Framed {
         }
     }
 }
+
+/// The difference between the length of a body and the declared length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum Flaw {
+    /// This many bytes are missing.
+    Short(u64),
+    /// The body was longer, and cut.
+    Surplus,
+}
+
+/// The error of an answer whose body has failed, as opposed to one whose client has left.
+#[derive(Debug)]
+pub(in crate::engine) struct BodyFailed(pub(in crate::engine) io::Error);
+
+impl fmt::Display for BodyFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl error::Error for BodyFailed {}
 
 /// Frames outgoing content.
 pub(super) struct FramedWriter<'o, 'a> {
@@ -167,33 +191,40 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
     }
 
     /// Sends the content with `write` and ends the body. Returns the bytes of content sent.
+    ///
+    /// # Errors
+    /// Those of the output, and [`BodyFailed`] for an error of `write` itself, unless the client's
+    /// content was at fault.
     pub(super) fn pass(
         mut self,
         exchange: &mut Exchange,
         write: impl FnOnce(&mut Self) -> io::Result<()>,
-    ) -> io::Result<u64> {
+    ) -> io::Result<(u64, Option<Flaw>)> {
         if self.framed == Framed::Raw {
             // Until the body is complete, an orderly close by any thread would look like its end.
             self.output.abort();
         }
-        let written = catch_unwind(AssertUnwindSafe(|| write(&mut self)))
-            .map(|written| self.failed.map_or(written, |kind| Err(kind.into())).and_then(|()| self.check()));
-        match written {
-            Ok(written) => written?,
-            Err(panic) => resume_unwind(panic),
+        let written = catch_unwind(AssertUnwindSafe(|| write(&mut self)));
+        match (written, self.failed) {
+            (Err(panic), _) => resume_unwind(panic),
+            (Ok(_), Some(kind)) => Err(kind.into()),
+            (Ok(Err(error)), None) if refusal(&error).is_some() => Err(error),
+            (Ok(Err(error)), None) => Err(io::Error::other(BodyFailed(error))),
+            (Ok(Ok(())), None) if self.is_abandoned => Err(io::Error::other(BodyFailed(incomplete()))),
+            (Ok(Ok(())), None) => self.finish(exchange),
         }
-        self.finish(exchange)
     }
 
     /// Ends the body, and notes a body that was too short or too long.
-    fn finish(self, exchange: &mut Exchange) -> io::Result<u64> {
+    fn finish(self, exchange: &mut Exchange) -> io::Result<(u64, Option<Flaw>)> {
+        let mut flaw = self.surplus.then_some(Flaw::Surplus);
         match self.framed {
             Framed::Chunks => {
                 let trailers = self.trailers.filter(|_| exchange.wants_trailers()).unwrap_or_default();
                 encode::last_chunk(self.output.gathered, &trailers);
             }
             Framed::Length(left) if left > 0 => {
-                log::error!("a body ended {left} bytes short of its declared length; closing the connection");
+                flaw = Some(Flaw::Short(left));
                 exchange.close(CloseReason::BodyShort);
                 // Only a close can report that the declared content will not come.
                 self.output.flush()?;
@@ -201,10 +232,7 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
             Framed::Length(_) => {}
             Framed::Raw => self.output.restore(),
         }
-        if self.surplus {
-            log::error!("a body was longer than its declared length; the surplus was not sent");
-        }
-        Ok(self.sent)
+        Ok((self.sent, flaw))
     }
 }
 

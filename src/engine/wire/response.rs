@@ -1,10 +1,12 @@
 //! Sends a response from the worker to the socket: the head, then the body as it is produced.
 
+use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use http::{Response as Head, StatusCode};
 
+pub(in crate::engine) use super::framing::{BodyFailed, Flaw};
 use super::framing::{COPY, Framed, FramedWriter, GATHER, read_patiently};
 use super::output::Output;
 use super::remainder::{Progress, Remainder};
@@ -20,11 +22,12 @@ use crate::message::writer::BodyWriter;
 #[derive(Debug)]
 pub(crate) enum Sent {
     /// The answer is sent or gathered. The number counts bytes of content.
-    Whole(u64),
+    Whole(u64, Option<Flaw>),
     /// The client is slow: the remainder, and possibly gathered output, is unsent.
     Partly(Remainder, u64),
-    /// No byte is sent: the body failed at its first read, or the framing contradicts itself.
-    Unsent(ProtocolError),
+    /// No byte is sent: the body failed at its first read, with this error, or the framing
+    /// contradicts itself.
+    Unsent(ProtocolError, Option<io::Error>),
 }
 
 /// Sends `head` and `body` as the answer of `exchange`. Small answers are only gathered.
@@ -49,7 +52,7 @@ pub(crate) fn send(
     let length = body.len();
     let framing = match exchange.answer(head.status, &head.headers, length) {
         Ok(framing) => framing,
-        Err(error) => return Ok(Sent::Unsent(error)),
+        Err(error) => return Ok(Sent::Unsent(error, None)),
     };
     let framed = Framed::of(framing);
     // The first read comes before the head: if it fails, the status can still say so, and `100
@@ -64,21 +67,19 @@ pub(crate) fn send(
                 body.put_back(scratch);
             }
             Err(error) => {
-                log::debug!("a response body failed at its first read: {error}; answering with an error status");
-                return Ok(Sent::Unsent(
-                    refusal(&error).unwrap_or(ProtocolError::HandlerFraming("the body failed at its first read")),
-                ));
+                let refused = ProtocolError::HandlerFraming("the body failed at its first read");
+                return Ok(Sent::Unsent(refusal(&error).unwrap_or(refused), Some(error)));
             }
         }
     }
     encode::head(output.gathered, exchange, framing, head.status, &head.headers, stamp);
-    let Some(framed) = framed else { return Ok(Sent::Whole(0)) };
+    let Some(framed) = framed else { return Ok(Sent::Whole(0, None)) };
     let body = match Remainder::of(body) {
         Ok(rest) => return send_known(output, exchange, rest),
         Err(body) => body,
     };
     let writer = FramedWriter::new(output, framed, scratch, 0, shutdown);
-    writer.pass(exchange, |writer| write_body(writer, body)).map(Sent::Whole)
+    writer.pass(exchange, |writer| write_body(writer, body)).map(|(sent, flaw)| Sent::Whole(sent, flaw))
 }
 
 /// Sends `body` as the rest of an answer that has begun.
@@ -96,7 +97,7 @@ pub(crate) fn resume(
     scratch: &mut Vec<u8>,
     shutdown: &Shutdown,
 ) -> io::Result<Sent> {
-    let Some(framed) = begun.framed else { return Ok(Sent::Whole(0)) };
+    let Some(framed) = begun.framed else { return Ok(Sent::Whole(0, None)) };
     scratch.clear();
     let writer = FramedWriter::new(output, framed, scratch, begun.sent, shutdown);
     let pass = |writer: &mut FramedWriter<'_, '_>| {
@@ -109,16 +110,15 @@ pub(crate) fn resume(
         writer.trailers = body.trailers();
         Ok(())
     };
-    writer.pass(exchange, pass).map(Sent::Whole)
+    writer.pass(exchange, pass).map(|(sent, flaw)| Sent::Whole(sent, flaw))
 }
 
-/// Runs `send`. Returns `None` and logs an error if the body panics.
-pub(in crate::engine) fn caught<T>(send: impl FnOnce() -> T) -> Option<T> {
-    let sent = catch_unwind(AssertUnwindSafe(send)).ok();
-    if sent.is_none() {
-        log::error!("a response body panicked; connection cut");
-    }
-    sent
+/// Runs `send`.
+///
+/// # Errors
+/// The panic of the body.
+pub(in crate::engine) fn caught<T>(send: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
+    catch_unwind(AssertUnwindSafe(send))
 }
 
 /// An answer whose head is fixed, and the progress of its content.
@@ -175,14 +175,13 @@ fn write_body(writer: &mut FramedWriter<'_, '_>, mut body: Body) -> io::Result<(
 fn send_known(output: &mut Output<'_>, exchange: &mut Exchange, mut rest: Remainder) -> io::Result<Sent> {
     let length = rest.len();
     match rest.send(output)? {
-        Progress::Nothing => Ok(Sent::Whole(length)),
+        Progress::Nothing => Ok(Sent::Whole(length, None)),
         Progress::More | Progress::Share => Ok(Sent::Partly(rest, length)),
         Progress::Missing(missing) => {
-            log::error!("a file ended {missing} bytes short of its declared length; closing the connection");
             exchange.close(CloseReason::BodyShort);
             // Only a close can report that the declared content will not come.
             output.flush()?;
-            Ok(Sent::Whole(length - missing))
+            Ok(Sent::Whole(length - missing, Some(Flaw::Short(missing))))
         }
     }
 }

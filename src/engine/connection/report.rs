@@ -1,0 +1,115 @@
+//! Log lines about a request. Each names method, path, peer and, if a layer has given one, the id.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt::{self, Display};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::engine::wire::response::{BodyFailed, Flaw};
+use crate::h1::error::ProtocolError;
+use crate::message::Failure;
+use crate::message::named::{AskedRequest, OneLine};
+
+/// Logs the failure of a handler at level `Error`. `reaction` is the answer to the client.
+fn handler_failed(asked: &AskedRequest, cause: &dyn Display, reaction: &dyn Display) {
+    log::error!("a handler failed: {}: {cause}; {reaction}", asked.name());
+}
+
+/// Logs the failure of which a response was made. One that the client caused is a detail.
+pub(super) fn failed(asked: &AskedRequest, failure: &Failure) {
+    let reaction = format_args!("answering {}", failure.status().as_u16());
+    if failure.status().is_server_error() {
+        handler_failed(asked, &OneLine(failure), &reaction);
+    } else {
+        log::debug!("a request failed: {}: {}; {reaction}", asked.name(), OneLine(failure));
+    }
+}
+
+/// Logs a panic of a handler.
+pub(super) fn handler_panicked(asked: &AskedRequest, panic: &(dyn Any + Send)) {
+    let reaction = "answering 500, or cutting the connection if the answer has begun";
+    handler_failed(asked, &Panic(panic), &reaction);
+}
+
+/// Logs a response that cannot be sent. The `cause`, if any, is the error of the body.
+pub(super) fn response_refused(asked: &AskedRequest, error: ProtocolError, cause: Option<&io::Error>) {
+    let (name, status) = (asked.name(), error.status().as_u16());
+    match cause {
+        Some(cause) => log::error!("a response was refused: {name}: {error}: {}; answering {status}", Chain(cause)),
+        None => log::error!("a response was refused: {name}: {error}; answering {status}"),
+    }
+}
+
+/// Logs an answer that broke off: a failure of the body as a warning, a client that left or is too
+/// slow as a detail.
+pub(super) fn answer_cut(name: &dyn Display, error: &io::Error) {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<BodyFailed>()) {
+        Some(BodyFailed(cause)) => {
+            log::warn!("a response body failed: {name}: {}; connection cut", Chain(cause));
+        }
+        None => log::debug!("the answer was cut: {name}: {error}"),
+    }
+}
+
+/// Logs a body that is not as long as declared.
+pub(super) fn body_flawed(name: &dyn Display, flaw: Flaw) {
+    match flaw {
+        Flaw::Short(missing) => {
+            log::error!("a body ended {missing} bytes short of its declared length: {name}; closing the connection");
+        }
+        Flaw::Surplus => {
+            log::error!("a body was longer than its declared length: {name}; the surplus was not sent");
+        }
+    }
+}
+
+/// Logs a panic of a body.
+pub(super) fn body_panicked(asked: &AskedRequest, panic: &(dyn Any + Send)) {
+    log::error!("a response body panicked: {}: {}; connection cut", asked.name(), Panic(panic));
+}
+
+/// Logs a panic of the function that serves an upgraded connection.
+pub(super) fn upgraded_panicked(name: &dyn Display, panic: &(dyn Any + Send)) {
+    log::error!("the function of an upgraded connection panicked: {name}: {}; connection closed", Panic(panic));
+}
+
+/// Runs `run`, which drops a handler's values. Returns false and logs an error if a drop panicked.
+pub(super) fn contained(asked: &AskedRequest, run: impl FnOnce()) -> bool {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(()) => true,
+        Err(panic) => {
+            let name = asked.name();
+            log::error!("dropping the response of a handler panicked: {name}: {}; connection closed", Panic(&*panic));
+            false
+        }
+    }
+}
+
+/// The message of a panic.
+pub(super) struct Panic<'p>(pub(super) &'p (dyn Any + Send));
+
+impl Display for Panic<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.downcast_ref::<&str>().copied();
+        match text.or_else(|| self.0.downcast_ref::<String>().map(String::as_str)) {
+            Some(text) => write!(f, "a panic: {}", OneLine(text)),
+            None => f.write_str("a panic"),
+        }
+    }
+}
+
+/// An error with its sources.
+struct Chain<'e>(&'e (dyn Error + 'static));
+
+impl Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        OneLine(self.0).fmt(f)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {}", OneLine(cause))?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
