@@ -46,6 +46,7 @@
 //! | compressing responses | [`layers::compress`] |
 //! | errors at a start | [`Error`] |
 //! | logs, and the targets of the `log` crate | [`guide::operating`](guide::operating#logs) |
+//! | each exchange as a record, request ids | [`exchange`], [`Server::on_access`] |
 //! | settings one by one, migration from other servers, proxies, systemd, Kubernetes, security | [`guide`] |
 //!
 //! # Features

@@ -10,6 +10,7 @@ mod driven;
 #[path = "server/undriven.rs"]
 mod driven;
 mod graceful;
+mod hooks;
 mod in_force;
 mod instance;
 mod life;

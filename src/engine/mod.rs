@@ -49,6 +49,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::http_server::Stopped;
 use crate::message::Handler;
+use crate::message::access::Hooks;
 use crate::net::descriptors;
 use crate::net::tls::Tls;
 use crate::statistics::Statistics;
@@ -77,12 +78,13 @@ impl Engine {
     pub(crate) fn prepare(
         config: Config,
         handler: Arc<dyn Handler>,
+        hooks: Hooks,
         kept: &mut KeptListeners,
         report: &Report,
     ) -> Result<Self, Error> {
         warn_of_descriptors(&config);
         let tls = tls(&config)?.map(Arc::new);
-        let service = Arc::new(Service { tls, ..Service::new(config, handler) });
+        let service = Arc::new(Service { tls, hooks, ..Service::new(config, handler) });
         let pool =
             Pool::new(service, reactor::worker::work).map_err(|source| Error::System { what: "epoll", source })?;
         // Last: kept listeners have threads, which only a stopped engine releases.

@@ -112,10 +112,14 @@
 //!
 //! Each exchange is one `info` line under the target `drupe::access`, at no cost if this target is
 //! disabled. The text of an exchange is in the Combined Log Format, followed by the duration in
-//! seconds. Data of a peer cannot forge a line. For other formats, such as JSON, the record has
-//! key-values: `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`,
-//! `user_agent` and `seconds`. The values are not escaped, and missing values are null. The two
-//! long ones, `referer` and `user_agent`, have at most 4 KiB.
+//! seconds, and by `id="..."` and `route="..."` if a layer or a router has set them. Data of a peer
+//! cannot forge a line. For other formats, such as JSON, the record has key-values: `peer`, `user`,
+//! `method`, `request_target`, `version`, `status`, `bytes`, `referer`, `user_agent`, `seconds`,
+//! `request_id` and `route`. The values are not escaped, and missing values are null. The two long
+//! ones, `referer` and `user_agent`, have at most 4 KiB.
+//!
+//! For metrics, or a log of your own, give [`Server::on_access`](crate::Server::on_access) a
+//! function that gets the same data with their types, and the extensions of the response.
 //!
 //! # Log messages
 //!

@@ -75,8 +75,14 @@ struct Object(String);
 
 impl<'v> VisitSource<'v> for Object {
     fn visit_pair(&mut self, key: Key<'v>, value: Value<'v>) -> Result<(), Error> {
+        let name = match key.as_str() {
+            "request_target" => "target",
+            // The program has no layers that set them.
+            "request_id" | "route" => return Ok(()),
+            name => name,
+        };
         self.0.push(',');
-        self.string(key.as_str());
+        self.string(name);
         self.0.push(':');
         value.visit(&mut *self)
     }

@@ -7,6 +7,7 @@
 //! - [`upgrade::Socket`]: reads and writes upgraded connections.
 //! - [`early::EarlyOutput`]: sends responses that begin before the handler returns.
 
+pub(crate) mod access;
 pub(crate) mod body;
 mod body_from;
 pub(crate) mod content_error;
@@ -30,6 +31,7 @@ mod readers;
 pub(crate) mod request;
 pub(crate) mod request_id;
 pub(crate) mod response;
+pub(crate) mod route;
 pub(crate) mod shutdown;
 mod switch;
 mod transfer;

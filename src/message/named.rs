@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use http::{Method, Uri};
 
 use super::request_id::RequestId;
+use super::route::MatchedRoute;
 use super::{Request, RequestExt, Response};
 use crate::address::Peer;
 use crate::h1::head::RequestHead;
@@ -30,12 +31,14 @@ pub(crate) struct AskedRequest {
     pub(crate) peer: Option<Peer>,
     /// The id, if a layer has given one.
     pub(crate) id: Option<RequestId>,
+    /// The route, if a router has set one.
+    pub(crate) route: Option<MatchedRoute>,
 }
 
 impl AskedRequest {
     /// Returns the parts of a received `head` of the client at `peer`.
     pub(crate) fn received(head: &RequestHead, peer: Option<Peer>) -> Self {
-        Self { method: head.method.clone(), target: head.target.clone(), peer, id: None }
+        Self { method: head.method.clone(), target: head.target.clone(), peer, id: None, route: None }
     }
 
     /// Returns the parts of `request` as it is now.
@@ -45,6 +48,7 @@ impl AskedRequest {
             target: request.uri().clone(),
             peer: request.connection().peer().cloned(),
             id: request.extensions().get().cloned(),
+            route: None,
         }
     }
 
@@ -53,10 +57,14 @@ impl AskedRequest {
         // The connection's facts are always there.
         if request.extensions().len() > 1 {
             self.id = request.extensions_mut().remove();
+            self.route = request.extensions_mut().remove();
         }
         let Some(response) = response.filter(|response| !response.extensions().is_empty()) else { return };
         if self.id.is_none() {
             self.id = response.extensions().get().cloned();
+        }
+        if self.route.is_none() {
+            self.route = response.extensions().get().cloned();
         }
     }
 

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 
+use super::named::RequestName;
 use super::upgrade::Upgraded;
 use super::{Body, IntoResponse, Request, Response};
 use crate::h1::exchange::Exchange;
@@ -45,7 +46,10 @@ where
     F: FnOnce(Upgraded) + Send + 'static,
 {
     let Ok(name) = HeaderValue::from_str(protocol) else {
-        log::error!("upgrade refused: protocol name {protocol:?} is not a valid field value; answering 500");
+        log::error!(
+            "upgrade refused: {}: protocol name {protocol:?} is not a valid field value; answering 500",
+            RequestName::of(request)
+        );
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let mut response = if Exchange::offers_upgrade(request.headers(), request.version(), protocol) {

@@ -12,6 +12,7 @@ use crate::engine::{Engine, KeptListeners};
 use crate::error::Error;
 use crate::http_server::{HttpServer, Ready};
 use crate::message::Handler;
+use crate::message::access::Hooks;
 use crate::settings::Instance;
 use crate::statistics::Statistics;
 use crate::sync::{Condvar, Mutex};
@@ -20,6 +21,7 @@ use crate::sync::{Condvar, Mutex};
 struct BuiltIn {
     config: Config,
     handler: Arc<dyn Handler>,
+    hooks: Hooks,
     course: Arc<Course>,
 }
 
@@ -53,7 +55,8 @@ impl Server {
                 });
                 let config = resolved.map_err(|error| self.settings.locate(error))?;
                 let handler = self.shared.served.handler(&config);
-                Instance::new(BuiltIn { config, handler, course: Arc::default() })
+                let hooks = self.shared.hooks.lock().clone();
+                Instance::new(BuiltIn { config, handler, hooks, course: Arc::default() })
             }
         };
         Ok((instance, self.bind_addr()))
@@ -68,7 +71,8 @@ impl HttpServer for BuiltIn {
             course.changed.notify_all();
         });
         let mut kept = KeptListeners::default();
-        let engine = Arc::new(Engine::prepare(self.config.clone(), Arc::clone(&self.handler), &mut kept, &report)?);
+        let (config, handler, hooks) = (self.config.clone(), Arc::clone(&self.handler), self.hooks.clone());
+        let engine = Arc::new(Engine::prepare(config, handler, hooks, &mut kept, &report)?);
         engine.open(kept)?;
         self.course.state().engine = Some(Arc::clone(&engine));
         ready.accepting(engine.listening());

@@ -19,6 +19,7 @@ use crate::engine::Report;
 use crate::error::Error;
 use crate::http_server::Stopped;
 use crate::message::Handler;
+use crate::message::access::Hooks;
 use crate::statistics::Statistics;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
@@ -30,6 +31,8 @@ pub(super) struct Shared {
     pub(super) changed: Condvar,
     /// The callbacks that reopen files.
     pub(super) graceful: Listeners,
+    /// The callbacks that observe exchanges, for the next start.
+    pub(super) hooks: Mutex<Hooks>,
     pub(super) reloading: Reloading<Self>,
     /// Puts a page in front of the handler, if one is mounted.
     pub(super) front: Mutex<Option<Box<Front>>>,
@@ -81,7 +84,15 @@ type Front = dyn Fn(Arc<dyn Handler>) -> Arc<dyn Handler> + Send + Sync;
 impl Shared {
     pub(super) fn new(served: Served) -> Self {
         let (graceful, reloading) = (Listeners::default(), Reloading::default());
-        Self { served, life: Mutex::default(), changed: Condvar::new(), graceful, reloading, front: Mutex::default() }
+        Self {
+            served,
+            life: Mutex::default(),
+            changed: Condvar::new(),
+            graceful,
+            hooks: Mutex::default(),
+            reloading,
+            front: Mutex::default(),
+        }
     }
 
     pub(super) fn stop(&self) -> Stopped {

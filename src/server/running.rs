@@ -11,6 +11,7 @@ use crate::engine::{Engine, KeptListeners};
 use crate::error::Error;
 use crate::http_server::Stopped;
 use crate::message::Handler;
+use crate::message::access::Hooks;
 use crate::settings::Settings;
 use crate::statistics::Statistics;
 
@@ -35,6 +36,7 @@ impl Prepared {
         settings: &Settings,
         config: Config,
         handler: Arc<dyn Handler>,
+        hooks: Hooks,
         mut kept: KeptListeners,
         report: &Report,
     ) -> Result<Self, Error> {
@@ -42,7 +44,7 @@ impl Prepared {
             Some(instance) => {
                 Ok(Self::Instance(Controlled::new(instance, config.bind.first(), config.shutdown_timeout)))
             }
-            None => Ok(Self::Engine(Engine::prepare(config, handler, &mut kept, report)?, kept)),
+            None => Ok(Self::Engine(Engine::prepare(config, handler, hooks, &mut kept, report)?, kept)),
         }
     }
 

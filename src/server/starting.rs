@@ -84,7 +84,8 @@ impl Shared {
                 Some(front) => front(handler),
                 None => handler,
             };
-            Prepared::new(settings, config, handler, kept, &report)
+            let hooks = self.hooks.lock().clone();
+            Prepared::new(settings, config, handler, hooks, kept, &report)
         });
         prepared.map_err(|error| self.fail_to_start(settings, error))
     }

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::Mutex;
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use drupe::Request;
-use drupe::exchange::RequestId;
+use drupe::exchange::{AccessRecord, MatchedRoute, RequestId};
 use drupe::testing::TestServer;
+use drupe::{Peer, Request, Server};
 use log::kv::{Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
@@ -172,7 +172,7 @@ fn access_record_has_the_parts_as_key_values() {
     }
     log::set_logger(&PARTS).unwrap();
     log::set_max_level(LevelFilter::Info);
-    let server = TestServer::new(|_: &mut Request| "hello");
+    let server = TestServer::new(noted);
     let mut client = Client::connect(server.address());
     client.send("GET /a?b HTTP/1.1\r\nHost: a\r\nUser-Agent: \"q\"\t\u{e9}\r\n\r\n");
     assert_eq!(client.answer().status, 200);
@@ -184,28 +184,32 @@ fn access_record_has_the_parts_as_key_values() {
     for part in &mut parts {
         assert!(part.remove("seconds").unwrap().parse::<f64>().unwrap() >= 0.0);
     }
-    let expected = |pairs: [(&str, &str); 9]| pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let expected = |pairs: [(&str, &str); 11]| pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     let first: BTreeMap<String, String> = expected([
         ("peer", "\"127.0.0.1\""),
         ("user", "None"),
         ("method", "\"GET\""),
-        ("target", "\"/a?b\""),
+        ("request_target", "\"/a?b\""),
         ("version", "\"1.1\""),
         ("status", "200"),
         ("bytes", "5"),
         ("referer", "None"),
         ("user_agent", "\"\\\"q\\\"\\t\u{e9}\""),
+        ("request_id", "\"id-1\""),
+        ("route", "\"/{name}\""),
     ]);
     let second = expected([
         ("peer", "\"127.0.0.1\""),
         ("user", "None"),
         ("method", "None"),
-        ("target", "None"),
+        ("request_target", "None"),
         ("version", "None"),
         ("status", "400"),
         ("bytes", "0"),
         ("referer", "None"),
         ("user_agent", "None"),
+        ("request_id", "None"),
+        ("route", "None"),
     ]);
     assert_eq!(parts, [first, second]);
 }
@@ -453,4 +457,68 @@ fn client_that_leaves_a_stream_is_no_warning() {
     };
     wait_until("the cut is there to be found", cut);
     assert_eq!(records(|level, _| level <= Level::Warn), [""; 0]);
+}
+
+/// Answers as under a router and a layer with ids.
+fn noted(request: &mut Request) -> drupe::Response {
+    request.extensions_mut().insert(MatchedRoute::new("/{name}"));
+    *request.uri_mut() = "/changed".parse().unwrap();
+    let mut response = drupe::Response::new("hello".into());
+    response.extensions_mut().insert(RequestId::new("id-1"));
+    response.extensions_mut().insert(Layer("left"));
+    response
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Layer(&'static str);
+
+#[test]
+fn access_line_ends_with_id_and_route_where_there_are_such() {
+    if !is_alone("logging::access_line_ends_with_id_and_route_where_there_are_such") {
+        return;
+    }
+    listen();
+    let server = TestServer::new(noted);
+    Client::connect(server.address()).get("/a");
+    wait_until("a line", || records(|_, target| target == "drupe::access").len() == 1);
+    let line = records(|_, target| target == "drupe::access").remove(0);
+    assert!(
+        line.contains("\"GET /a HTTP/1.1\" 200 5 \"-\" \"-\" 0.") && line.ends_with(r#" id="id-1" route="/{name}""#),
+        "{line}"
+    );
+}
+
+/// Without any logger.
+#[test]
+fn program_sees_each_exchange_with_what_layers_added() {
+    let mut server = Server::new(noted);
+    server.settings.socket_port = 0;
+    server.settings.socket_host = "127.0.0.1".to_owned();
+    let (send, seen) = mpsc::channel();
+    server.on_access(move |record: &AccessRecord| {
+        send.send(record.clone()).unwrap();
+        // Contained: the next exchange is seen too.
+        panic!("on purpose");
+    });
+    server.start().unwrap();
+    let address = server.handle().addresses()[0];
+    let mut client = Client::connect(address);
+    let own = client.address();
+    client.assert_in_step("/a?b", "hello");
+    client.assert_in_step("/second", "hello");
+    for target in ["/a?b", "/second"] {
+        let record = seen.recv().unwrap();
+        assert_eq!(record.target.as_deref(), Some(target));
+        assert_eq!((record.method, record.version), (Some(http::Method::GET), Some(http::Version::HTTP_11)));
+        assert_eq!((record.status, record.bytes), (Some(http::StatusCode::OK), Some(5)));
+        assert_eq!(record.client, Some(Peer::Tcp(own)));
+        assert_eq!((record.id, record.route), (Some(RequestId::new("id-1")), Some(MatchedRoute::new("/{name}"))));
+        assert_eq!(record.extensions.get(), Some(&Layer("left")));
+    }
+    let mut refused = Client::connect(address);
+    refused.send("nothing\r\n\r\n");
+    assert_eq!(refused.answer().status, 400);
+    let record = seen.recv().unwrap();
+    assert_eq!((record.method, record.target, record.id), (None, None, None));
+    assert_eq!(record.status, Some(http::StatusCode::BAD_REQUEST));
 }

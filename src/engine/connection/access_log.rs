@@ -1,26 +1,36 @@
-//! The access log: one record for each exchange.
+//! The access log: one record for each exchange, for the logger and for `Server::on_access`.
 //!
-//! The text is a line in the Combined Log Format and the duration. Over a Unix socket the address
-//! is `unix:`, and the third column is the user found by `peercreds`: the name if
-//! `peercreds_resolve` finds one, else the number. The same data are key-values for other formats:
-//! `peer`, `user`, `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent` (as
-//! sent, not escaped, at most 4 KiB each) and `seconds`. Absent values are null.
+//! The text is a line in the Combined Log Format and the duration, then `id="..."` and
+//! `route="..."` if there are such. Over a Unix socket the address is `unix:`, and the third column
+//! is the user found by `peercreds`: the name if `peercreds_resolve` finds one, else the number. The
+//! same data are key-values for other formats: `peer`, `user`, `method`, `request_target` (`target`
+//! would collide with the record's own), `version`, `status`, `bytes`, `referer`, `user_agent` (as
+//! sent, not escaped, at most 4 KiB each), `seconds`, `request_id` and `route`. Absent values are
+//! null.
 //!
 //! Records have level `Info` and target `drupe::access`. No record is made unless the logger
-//! enables the level, and the line is formatted only if the logger writes it.
+//! enables the level or the program observes exchanges, and the line is formatted only if the
+//! logger writes it.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use http::header::{REFERER, USER_AGENT};
 use http::{HeaderName, Method, StatusCode, Version};
 
+use super::report::Panic;
 use crate::address::{Credentials, Peer};
 use crate::h1::head::RequestHead;
+use crate::message::Response;
+use crate::message::access::{AccessRecord, Hooks};
+use crate::message::named::AskedRequest;
+use crate::message::request_id::RequestId;
+use crate::message::route::MatchedRoute;
 
-/// A record being made, if the log is enabled.
+/// A record being made, if the log is enabled or the program observes exchanges.
 #[derive(Debug)]
 pub(super) struct Line {
     record: Option<Box<Begun>>,
@@ -30,24 +40,18 @@ pub(super) struct Line {
 
 #[derive(Debug)]
 struct Begun {
-    /// The request as received, before a handler can change it; `None` if refused unparsed.
-    asked: Option<Asked>,
-    peer: Option<Address>,
+    /// The request as received, before a handler can change it. The answer is added at the end.
+    record: AccessRecord,
+    /// True if the logger wants the record.
+    is_logged: bool,
+    hooks: Hooks,
     /// The user of a Unix socket: the name, or the number if there is none.
     user: Option<String>,
     /// The credentials of a user whose name is still to be looked up.
     nameless: Option<Credentials>,
-    at: Instant,
-}
-
-/// The logged parts of a request, copied, because the record may outlive the request's head.
-#[derive(Debug)]
-struct Asked {
-    method: Method,
-    target: String,
-    version: &'static str,
     referer: Option<Box<[u8]>>,
     user_agent: Option<Box<[u8]>>,
+    at: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,30 +61,22 @@ enum Address {
 }
 
 impl Line {
-    /// Begins the record of a request.
-    pub(super) fn begin(peer: Option<&Peer>, head: &RequestHead, begun: Option<Instant>) -> Self {
-        if !log::log_enabled!(target: TARGET, log::Level::Info) {
-            return Self { record: None, begun };
-        }
-        let asked = Asked::of(head);
-        let at = begun.unwrap_or_else(Instant::now);
-        let nameless = match peer {
+    /// Begins the record of a request of `client`.
+    pub(super) fn begin(client: Option<Peer>, head: &RequestHead, begun: Option<Instant>, hooks: &Hooks) -> Self {
+        let Some(mut record) = Begun::of(client, hooks) else { return Self { record: None, begun } };
+        record.ask(head);
+        record.at = begun.unwrap_or(record.at);
+        record.nameless = match &record.record.client {
             Some(Peer::Unix(Some(who))) => Some(*who),
             _ => None,
         };
-        let record = Begun { asked: Some(asked), peer: address(peer), user: user(peer, |_| None), nameless, at };
         Self { record: Some(Box::new(record)), begun }
     }
 
     /// Begins the record of input refused before parsing.
-    pub(super) fn refused(peer: Option<&Peer>) -> Self {
-        if !log::log_enabled!(target: TARGET, log::Level::Info) {
-            return Self { record: None, begun: None };
-        }
+    pub(super) fn refused(client: Option<Peer>, hooks: &Hooks) -> Self {
         // No lookup of the name: other work may wait for this thread.
-        let user = user(peer, |_| None);
-        let record = Begun { asked: None, peer: address(peer), user, nameless: None, at: Instant::now() };
-        Self { record: Some(Box::new(record)), begun: None }
+        Self { record: Begun::of(client, hooks).map(Box::new), begun: None }
     }
 
     /// Looks up the user's name. A lookup may be slow, so the thread must be a worker.
@@ -91,83 +87,138 @@ impl Line {
         }
     }
 
+    /// Adds the notes that layers have left.
+    pub(super) fn note(&mut self, asked: &AskedRequest, response: Option<&Response>) {
+        let Some(begun) = &mut self.record else { return };
+        begun.record.id.clone_from(&asked.id);
+        begun.record.route.clone_from(&asked.route);
+        if let (Some(response), true) = (response, begun.hooks.on_access.is_some()) {
+            begun.record.extensions.clone_from(response.extensions());
+        }
+    }
+
     /// Returns the approximate bytes of memory held.
     pub(super) fn held(&self) -> usize {
-        let Some(asked) = self.record.as_ref().and_then(|record| record.asked.as_ref()) else { return 0 };
-        let fields = [&asked.referer, &asked.user_agent].into_iter().flatten();
-        asked.target.capacity() + fields.map(|field| field.len()).sum::<usize>()
+        let Some(begun) = &self.record else { return 0 };
+        let fields = [&begun.referer, &begun.user_agent].into_iter().flatten();
+        let target = begun.record.target.as_ref().map_or(0, String::capacity);
+        target + fields.map(|field| field.len()).sum::<usize>()
     }
 
     /// Writes the record. `answer` is the status and the bytes of content, `None` if broken off.
     pub(super) fn end(self, answer: Option<(StatusCode, u64)>) {
-        let Some(begun) = self.record else { return };
-        let seconds = begun.at.elapsed().as_secs_f64();
-        let asked = begun.asked.as_ref();
-        log::info!(
-            target: TARGET,
-            peer = begun.peer.map(|peer| peer.to_string()).as_deref(),
-            user = begun.user.as_deref(),
-            method = asked.map(|asked| asked.method.as_str()),
-            target = asked.map(|asked| asked.target.as_str()),
-            version = asked.map(|asked| asked.version),
-            status = answer.map(|(status, _)| status.as_u16()),
-            bytes = answer.map(|(_, bytes)| bytes),
-            referer = lossy(asked.and_then(|asked| asked.referer.as_deref())).as_deref(),
-            user_agent = lossy(asked.and_then(|asked| asked.user_agent.as_deref())).as_deref(),
-            seconds = seconds;
-            "{}",
-            Combined { begun: &begun, answer, seconds, now: SystemTime::now() }
-        );
+        let Some(mut begun) = self.record else { return };
+        let record = &mut begun.record;
+        (record.status, record.bytes) = answer.unzip();
+        record.duration = begun.at.elapsed();
+        if begun.is_logged {
+            begun.log();
+        }
+        begun.show();
     }
 }
 
-impl Asked {
-    fn of(head: &RequestHead) -> Self {
+impl Begun {
+    /// Returns an empty record; `None` if nothing wants one.
+    fn of(client: Option<Peer>, hooks: &Hooks) -> Option<Self> {
+        let is_logged = log::log_enabled!(target: TARGET, log::Level::Info);
+        if !is_logged && hooks.on_access.is_none() {
+            return None;
+        }
+        let user = user(client.as_ref(), |_| None);
+        let (hooks, at) = (hooks.clone(), Instant::now());
+        let record = AccessRecord::of(client);
+        Some(Self { record, is_logged, hooks, user, nameless: None, referer: None, user_agent: None, at })
+    }
+
+    /// Copies the logged parts of `head`, because the record may outlive the head.
+    fn ask(&mut self, head: &RequestHead) {
         let field = |name: HeaderName| {
             let value = head.fields.get(name)?.as_bytes();
             Some(Box::from(&value[..value.len().min(LONGEST)]))
         };
-        Self {
-            method: head.method.clone(),
-            target: head.target.to_string(),
-            version: if head.version == Version::HTTP_10 { "1.0" } else { "1.1" },
-            referer: field(REFERER),
-            user_agent: field(USER_AGENT),
+        self.record.method = Some(head.method.clone());
+        self.record.target = Some(head.target.to_string());
+        self.record.version = Some(head.version);
+        (self.referer, self.user_agent) = (field(REFERER), field(USER_AGENT));
+    }
+
+    fn log(&self) {
+        let record = &self.record;
+        log::info!(
+            target: TARGET,
+            peer = address(record.client.as_ref()).map(|peer| peer.to_string()).as_deref(),
+            user = self.user.as_deref(),
+            method = record.method.as_ref().map(Method::as_str),
+            request_target = record.target.as_deref(),
+            version = record.version.map(version),
+            status = record.status.map(|status| status.as_u16()),
+            bytes = record.bytes,
+            referer = lossy(self.referer.as_deref()).as_deref(),
+            user_agent = lossy(self.user_agent.as_deref()).as_deref(),
+            seconds = record.duration.as_secs_f64(),
+            request_id = record.id.as_ref().map(RequestId::as_str),
+            route = record.route.as_ref().map(MatchedRoute::as_str);
+            "{}",
+            Combined { begun: self, now: SystemTime::now() }
+        );
+    }
+
+    /// Shows the record to the program.
+    fn show(self) {
+        let Some(on_access) = &self.hooks.on_access else { return };
+        let record = self.record;
+        // Values of layers may panic when dropped.
+        let shown = catch_unwind(AssertUnwindSafe(move || {
+            on_access(&record);
+            drop(record);
+        }));
+        if let Err(panic) = shown {
+            log::error!("the on_access callback panicked: {}; the exchange is not affected", Panic(&*panic));
         }
     }
 }
 
-/// Formats an exchange in the Combined Log Format, with the duration.
+/// Formats an exchange in the Combined Log Format, with the duration and the notes of layers.
 struct Combined<'l> {
     begun: &'l Begun,
-    answer: Option<(StatusCode, u64)>,
-    seconds: f64,
     now: SystemTime,
 }
 
 impl Display for Combined<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self.begun.peer {
+        let (begun, record) = (self.begun, &self.begun.record);
+        match address(record.client.as_ref()) {
             Some(peer) => write!(f, "{peer} - ")?,
             None => f.write_str("- - ")?,
         }
-        write!(f, "{} [{}] ", self.begun.user.as_deref().unwrap_or("-"), common_date(self.now))?;
-        let asked = self.begun.asked.as_ref();
-        match asked {
-            Some(asked) => {
-                let line = format!("{} {} HTTP/{}", asked.method, asked.target, asked.version);
+        write!(f, "{} [{}] ", begun.user.as_deref().unwrap_or("-"), common_date(self.now))?;
+        match (&record.method, &record.target, record.version) {
+            (Some(method), Some(target), Some(of)) => {
+                let line = format!("{method} {target} HTTP/{}", version(of));
                 write!(f, "{} ", Quoted(line.as_bytes()))?;
             }
-            None => f.write_str("\"-\" ")?,
+            _ => f.write_str("\"-\" ")?,
         }
-        match self.answer {
-            Some((status, bytes)) => write!(f, "{} {bytes}", status.as_str())?,
-            None => f.write_str("- -")?,
+        match (record.status, record.bytes) {
+            (Some(status), Some(bytes)) => write!(f, "{} {bytes}", status.as_str())?,
+            _ => f.write_str("- -")?,
         }
-        let referer = asked.and_then(|asked| asked.referer.as_deref()).unwrap_or(b"-");
-        let user_agent = asked.and_then(|asked| asked.user_agent.as_deref()).unwrap_or(b"-");
-        write!(f, " {} {} {:.6}", Quoted(referer), Quoted(user_agent), self.seconds)
+        let referer = begun.referer.as_deref().unwrap_or(b"-");
+        let user_agent = begun.user_agent.as_deref().unwrap_or(b"-");
+        write!(f, " {} {} {:.6}", Quoted(referer), Quoted(user_agent), record.duration.as_secs_f64())?;
+        if let Some(id) = &record.id {
+            write!(f, " id={}", Quoted(id.as_str().as_bytes()))?;
+        }
+        if let Some(route) = &record.route {
+            write!(f, " route={}", Quoted(route.as_str().as_bytes()))?;
+        }
+        Ok(())
     }
+}
+
+fn version(version: Version) -> &'static str {
+    if version == Version::HTTP_10 { "1.0" } else { "1.1" }
 }
 
 impl Display for Address {
@@ -235,6 +286,7 @@ const LONGEST: usize = 4 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
@@ -257,7 +309,8 @@ mod tests {
         let fields = fields.map(|(name, value)| (name, value.parse().unwrap())).into_iter().collect();
         let (target, version) = ("/a".parse().unwrap(), Version::HTTP_11);
         let head = RequestHead { method: Method::GET, target, version, fields, length: 10_100 };
-        let asked = Asked::of(&head);
+        let hooks = Hooks { on_access: Some(Arc::new(|_| {})) };
+        let asked = Line::begin(None, &head, None, &hooks).record.unwrap();
         assert_eq!(asked.referer.as_deref(), Some("x".repeat(4096).as_bytes()));
         assert_eq!(asked.user_agent.as_deref(), Some(&b"yyyyyyyyyy"[..]));
     }

@@ -83,11 +83,15 @@ impl ClientConnection {
                 let begun = context.meter.begin(context.service.measures());
                 let parsed = parse(length, transport, context);
                 let mut head = parsed.map_err(|(error, is_head)| {
-                    Next::Refuse(Refusal { error, is_head, line: Line::refused(client.peer.as_ref()) })
+                    Next::Refuse(Refusal {
+                        error,
+                        is_head,
+                        line: Line::refused(client.peer.clone(), &context.service.hooks),
+                    })
                 })?;
                 // A refusal is logged with the request, so the record begins before the judgement.
                 let believed = client.believe(&mut head, context);
-                let line = Line::begin(client.sender().as_ref(), &head, begun);
+                let line = Line::begin(client.sender(), &head, begun, &context.service.hooks);
                 let is_head = head.method == Method::HEAD;
                 let (exchange, reception) = match believed.and_then(|()| judge(&head, context)) {
                     Ok(judged) => judged,
@@ -117,6 +121,7 @@ impl ClientConnection {
         }
         let intake = reception.map(|reception| Intake::lend(reception, transport, context));
         let handled = handle(head, &mut asked, &mut exchange, intake.as_ref(), client, transport, context);
+        line.note(&asked, handled.response.as_ref());
         let answered = answer(handled, &asked, &mut exchange, intake.as_ref(), transport, context);
         context.duty.ran(route, watch.map(|watch| watch.time()));
         // A worker reads the next request at once, because the reactor would have to queue it.

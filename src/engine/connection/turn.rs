@@ -477,7 +477,7 @@ impl ClientConnection {
     /// Answers unread input with a client error, and lingers so that the client can read it.
     fn refuse(&mut self, error: ProtocolError, context: &mut WorkerContext) -> Verdict {
         let is_head = head::is_of_head(self.transport.input.unread());
-        let line = Line::refused(self.client.peer.as_ref());
+        let line = Line::refused(self.client.peer.clone(), &context.service.hooks);
         self.refuse_as(Refusal { error, is_head, line }, context)
     }
 
@@ -510,7 +510,10 @@ impl ClientConnection {
                 Phase::Ready(pending) => (pending.line, pending.head.method == Method::HEAD),
                 _ => return Verdict::Close,
             },
-            _ => (Line::refused(self.client.peer.as_ref()), head::is_of_head(self.transport.input.unread())),
+            _ => (
+                Line::refused(self.client.peer.clone(), &context.service.hooks),
+                head::is_of_head(self.transport.input.unread()),
+            ),
         };
         refusal::turn_away(line, is_head, context);
         self.begin_linger(context)

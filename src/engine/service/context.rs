@@ -21,6 +21,7 @@ use crate::h1::exchange::Policy;
 use crate::h1::head::RequestHead;
 use crate::h1::{decode, head};
 use crate::message::Handler;
+use crate::message::access::Hooks;
 use crate::message::permits::Permits;
 use crate::message::shutdown::Shutdown;
 use crate::net::stream::Stream;
@@ -30,6 +31,7 @@ use crate::net::tls::Tls;
 pub(crate) struct Service {
     pub(crate) config: SharedConfig,
     pub(crate) handler: Arc<dyn Handler>,
+    pub(crate) hooks: Hooks,
     /// The TLS settings of new connections; `None`: no TLS.
     pub(crate) tls: Option<Arc<Tls>>,
     /// Told once the server stops: exchanges under way go on, no others begin.
@@ -60,6 +62,7 @@ impl Service {
         Self {
             config: SharedConfig::new(config),
             handler,
+            hooks: Hooks::default(),
             tls: None,
             shutdown: Arc::default(),
             over: AtomicBool::new(false),
