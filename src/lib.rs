@@ -47,6 +47,7 @@
 //! | errors at a start | [`Error`] |
 //! | logs, and the targets of the `log` crate | [`guide::operating`](guide::operating#logs) |
 //! | each exchange as a record, request ids | [`exchange`], [`Server::on_access`] |
+//! | the server's own answers, such as 400 and 503, in a format of your own | [`Server::on_refusal`] |
 //! | settings one by one, migration from other servers, proxies, systemd, Kubernetes, security | [`guide`] |
 //!
 //! # Features

@@ -123,7 +123,8 @@
 //!
 //! The server itself answers with these statuses, then closes the connection. If a handler returns
 //! the error of a failed read of content, the server answers with the right one of 400, 408 and
-//! 413.
+//! 413. The content is a line of text, unless the program shapes the answer with
+//! [`Server::on_refusal`](crate::Server::on_refusal).
 //!
 //! | status | when | setting |
 //! |---|---|---|

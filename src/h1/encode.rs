@@ -69,20 +69,28 @@ pub(crate) fn interim_continue(out: &mut Vec<u8>) {
     out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
 }
 
+/// The content of a server-made answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RefusalContent<'a> {
+    /// A line of text.
+    Reason(&'a str),
+    /// Fields and content of the program. None of the fields is one that [`refusal`] adds.
+    Shaped { fields: &'a HeaderMap, content: &'a [u8] },
+}
+
 /// Appends a whole server-made answer and returns its number of content bytes.
 ///
-/// The answer has Date, Server, `Connection: close` and a line of text with its type and length
-/// (text not sent for HEAD). A 405 has Allow; Retry-After is present if given.
+/// The answer has Date, Server, `Connection: close`, and content with its length (content not sent
+/// for HEAD). A 405 has Allow; Retry-After is present if given.
 pub(crate) fn refusal(
     out: &mut Vec<u8>,
     version: Version,
     status: StatusCode,
-    reason: &str,
+    content: RefusalContent<'_>,
     retry_after_secs: Option<u64>,
     is_head: bool,
     stamp: &Stamp,
 ) -> u64 {
-    let length = (reason.len() as u64).saturating_add(1);
     status_line(out, version, status);
     line(out, b"Date", stamp.date);
     if let Some(software) = stamp.software {
@@ -94,15 +102,25 @@ pub(crate) fn refusal(
     if let Some(secs) = retry_after_secs {
         number_line(out, b"Retry-After", secs);
     }
-    line(out, b"Content-Type", b"text/plain; charset=utf-8");
+    let (text, end): (&[u8], &[u8]) = match content {
+        RefusalContent::Reason(reason) => {
+            line(out, b"Content-Type", b"text/plain; charset=utf-8");
+            (reason.as_bytes(), b"\n")
+        }
+        RefusalContent::Shaped { fields, content } => {
+            fields.iter().for_each(|(name, value)| line(out, name.as_str().as_bytes(), value.as_bytes()));
+            (content, b"")
+        }
+    };
+    let length = (text.len() as u64).saturating_add(end.len() as u64);
     number_line(out, b"Content-Length", length);
     line(out, b"Connection", b"close");
     out.extend_from_slice(CRLF);
     if is_head {
         return 0;
     }
-    out.extend_from_slice(reason.as_bytes());
-    out.push(b'\n');
+    out.extend_from_slice(text);
+    out.extend_from_slice(end);
     length
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{Extensions, Method, StatusCode, Version};
 
+use super::refusal::OnRefusal;
 use super::request_id::RequestId;
 use super::route::MatchedRoute;
 use crate::address::Peer;
@@ -62,14 +63,18 @@ impl AccessRecord {
 /// A callback for each exchange.
 pub(crate) type OnAccess = Arc<dyn Fn(&AccessRecord) + Send + Sync>;
 
-/// The callbacks of a program that observe exchanges.
+/// The callbacks of a program for exchanges.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     pub(crate) on_access: Option<OnAccess>,
+    pub(crate) on_refusal: Option<OnRefusal>,
 }
 
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hooks").field("on_access", &self.on_access.is_some()).finish()
+        f.debug_struct("Hooks")
+            .field("on_access", &self.on_access.is_some())
+            .field("on_refusal", &self.on_refusal.is_some())
+            .finish()
     }
 }

@@ -43,6 +43,9 @@ mod readme;
 // The fuzz targets, compared with their tables.
 mod fuzzing;
 
+// Answers of the server itself, shaped by the program.
+mod shaped;
+
 // Limits of sizes: the limit itself passes, one more is refused.
 mod limits;
 

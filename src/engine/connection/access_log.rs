@@ -309,7 +309,7 @@ mod tests {
         let fields = fields.map(|(name, value)| (name, value.parse().unwrap())).into_iter().collect();
         let (target, version) = ("/a".parse().unwrap(), Version::HTTP_11);
         let head = RequestHead { method: Method::GET, target, version, fields, length: 10_100 };
-        let hooks = Hooks { on_access: Some(Arc::new(|_| {})) };
+        let hooks = Hooks { on_access: Some(Arc::new(|_| {})), ..Hooks::default() };
         let asked = Line::begin(None, &head, None, &hooks).record.unwrap();
         assert_eq!(asked.referer.as_deref(), Some("x".repeat(4096).as_bytes()));
         assert_eq!(asked.user_agent.as_deref(), Some(&b"yyyyyyyyyy"[..]));

@@ -40,7 +40,7 @@ pub(super) fn answer(
     let Handled { response, begun } = handled;
     match (begun, response) {
         (None, response) => {
-            let response = response.unwrap_or_else(panicked);
+            let response = response.unwrap_or_else(|| panicked(asked, context));
             send(response, asked, exchange, intake, transport, context)
         }
         (Some(Ok(begun)), Some(response)) => resume(begun, response, asked, exchange, transport, context),
@@ -78,7 +78,7 @@ fn send(
             if !contained(asked, || drop(response)) {
                 context.counters.panics.add(1);
             }
-            return Ok(refuse_instead(error, exchange, asked.is_head(), context));
+            return Ok(refuse_instead(error, asked, exchange, context));
         }
         Some(UnreadContent::Refused(error)) => {
             context.counters.count_content(error);
@@ -110,7 +110,7 @@ fn send(
             if error.status().is_server_error() {
                 report::response_refused(asked, error, cause.as_ref());
             }
-            Ok(refuse_instead(error, exchange, asked.is_head(), context))
+            Ok(refuse_instead(error, asked, exchange, context))
         }
         Ok(Err(error)) => Err(error),
         Err(panic) => Err(body_panicked(asked, &*panic, context)),
@@ -146,16 +146,16 @@ fn resume(
 
 fn refuse_instead(
     error: ProtocolError,
+    asked: &AskedRequest,
     exchange: &mut Exchange,
-    is_head: bool,
     context: &mut WorkerContext,
 ) -> Answered {
     exchange.close(CloseReason::Refused);
     context.counters.refused.add(1);
     context.counters.overruled.add(1);
     context.counters.count_content(error);
-    refusal::gather(error, is_head, context);
-    (Answer { status: error.status(), length: 0, upgrade: None }, None)
+    let length = refusal::gather(error, &asked.into(), context);
+    (Answer { status: error.status(), length, upgrade: None }, None)
 }
 
 fn body_panicked(asked: &AskedRequest, panic: &(dyn Any + Send), context: &WorkerContext) -> io::Error {
@@ -165,8 +165,11 @@ fn body_panicked(asked: &AskedRequest, panic: &(dyn Any + Send), context: &Worke
 }
 
 /// Returns the answer to a request whose handler has panicked.
-fn panicked() -> Response {
-    let mut response = Response::new("internal server error\n".into());
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response
+fn panicked(asked: &AskedRequest, context: &WorkerContext) -> Response {
+    let (status, reason) = (StatusCode::INTERNAL_SERVER_ERROR, "internal server error");
+    refusal::response(status, reason, None, asked, &context.service.hooks).unwrap_or_else(|| {
+        let mut response = Response::new(format!("{reason}\n").into());
+        *response.status_mut() = status;
+        response
+    })
 }

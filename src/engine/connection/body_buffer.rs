@@ -14,9 +14,10 @@ use http::Method;
 
 use super::access_log::Line;
 use super::body::{DIRECT, Reception};
+use super::client::Client;
 use super::partial;
 use super::pending::Pending;
-use super::refusal::Refusal;
+use super::refusal::RefusedRequest;
 use super::transport::{Reading, Transport};
 use crate::engine::service::context::WorkerContext;
 use crate::engine::wire::input::{InputBuffer, Received};
@@ -24,6 +25,7 @@ use crate::h1::encode;
 use crate::h1::error::ProtocolError;
 use crate::h1::exchange::Exchange;
 use crate::h1::head::RequestHead;
+use crate::message::named::AskedRequest;
 use crate::net::poll::Interest;
 use crate::net::stream::Stream;
 
@@ -122,10 +124,11 @@ impl Gathering {
     }
 
     /// Counts the content as refused. Returns the refusal of the request.
-    pub(super) fn refuse(self, error: ProtocolError, context: &WorkerContext) -> Refusal {
+    pub(super) fn refuse(self, error: ProtocolError, client: &Client, context: &WorkerContext) -> RefusedRequest {
         context.counters.count_content(error);
         context.counters.content_read.add(self.reception.decoder.produced());
-        Refusal { error, is_head: self.head.method == Method::HEAD, line: self.line }
+        let asked = Some(Box::new(AskedRequest::received(&self.head, client.sender())));
+        RefusedRequest { error, asked, is_head: self.head.method == Method::HEAD, line: self.line }
     }
 
     /// Returns the bytes of memory held.

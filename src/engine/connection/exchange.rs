@@ -26,7 +26,7 @@ use super::finished::{Ending, FinishedExchange, Unread, break_off};
 use super::handle::handle;
 use super::pending::Pending;
 use super::phase::Verdict;
-use super::refusal::Refusal;
+use super::refusal::RefusedRequest;
 use super::report;
 use super::transport::Transport;
 use crate::engine::service::context::WorkerContext;
@@ -53,7 +53,7 @@ pub(super) enum Next {
     /// Send the rest of the answer.
     Send(Remainder, Box<FinishedExchange>),
     /// Answer with an error, and linger.
-    Refuse(Refusal),
+    Refuse(RefusedRequest),
     /// The connection is broken.
     Close,
     /// The answer is sent or gathered.
@@ -83,8 +83,9 @@ impl ClientConnection {
                 let begun = context.meter.begin(context.service.measures());
                 let parsed = parse(length, transport, context);
                 let mut head = parsed.map_err(|(error, is_head)| {
-                    Next::Refuse(Refusal {
+                    Next::Refuse(RefusedRequest {
                         error,
+                        asked: None,
                         is_head,
                         line: Line::refused(client.peer.clone(), &context.service.hooks),
                     })
@@ -95,7 +96,10 @@ impl ClientConnection {
                 let is_head = head.method == Method::HEAD;
                 let (exchange, reception) = match believed.and_then(|()| judge(&head, context)) {
                     Ok(judged) => judged,
-                    Err(error) => return Err(Next::Refuse(Refusal { error, is_head, line })),
+                    Err(error) => {
+                        let asked = Some(Box::new(AskedRequest::received(&head, client.sender())));
+                        return Err(Next::Refuse(RefusedRequest { error, asked, is_head, line }));
+                    }
                 };
                 match reception {
                     Some(reception) if is_to_gather(&reception, transport, context) => {

@@ -1,48 +1,89 @@
-//! Answers made by the server itself: errors of clients, and lack of room.
+//! Answers made by the server itself: errors of clients, failures of handlers, and lack of room.
+//!
+//! The program may shape each answer (`Server::on_refusal`): fields and content, but neither status
+//! nor framing.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use http::StatusCode;
+use http::header::RETRY_AFTER;
 
 use super::access_log::Line;
 use super::client::Client;
+use super::report::Panic;
 use crate::engine::service::context::WorkerContext;
-use crate::h1::encode;
+use crate::h1::encode::{self, RefusalContent};
 use crate::h1::error::ProtocolError;
+use crate::message::Response;
+use crate::message::access::Hooks;
+use crate::message::named::AskedRequest;
+use crate::message::refusal::{Refusal, ShapedRefusal};
 
 /// A request to be refused.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct RefusedRequest {
     pub(super) error: ProtocolError,
+    /// The request, if the head could be read.
+    pub(super) asked: Option<Box<AskedRequest>>,
     /// True if the method is `HEAD`.
     pub(super) is_head: bool,
     /// The record of the request.
     pub(super) line: Line,
 }
 
-impl Refusal {
+impl RefusedRequest {
     /// Gathers the answer, and counts and logs the refusal.
     pub(super) fn answer(self, client: &Client, context: &mut WorkerContext) {
-        let Self { error, is_head, line } = self;
+        let Self { error, asked, is_head, line } = self;
+        let status = error.status();
         context.counters.refused.add(1);
-        context.counters.count_answer(error.status());
-        log::debug!("refused a request of {client}: {error} ({})", error.section());
-        gather(error, is_head, context);
-        line.end(Some((error.status(), 0)));
+        context.counters.count_answer(status);
+        let section = error.section();
+        match &asked {
+            Some(asked) => log::debug!("refused a request: {}: {error} ({section})", asked.name()),
+            None => log::debug!("refused bytes from {client}: {error} ({section})"),
+        }
+        let asked = asked.as_deref().map_or_else(|| Asked::unread(is_head, client), Asked::from);
+        let length = gather(error, &asked, context);
+        context.counters.content_written.add(length);
+        line.end(Some((status, length)));
     }
 }
 
-/// Gathers the answer to an error.
-pub(super) fn gather(error: ProtocolError, is_head: bool, context: &mut WorkerContext) {
-    gather_as(error.status(), &error.to_string(), None, is_head, context);
+/// The request of a refusal, as far as known.
+pub(super) struct Asked<'r> {
+    request: Option<&'r AskedRequest>,
+    is_head: bool,
+    client: Option<&'r Client>,
+}
+
+impl<'r> Asked<'r> {
+    /// Returns the request that `client` has sent unread bytes of.
+    pub(super) fn unread(is_head: bool, client: &'r Client) -> Self {
+        Self { request: None, is_head, client: Some(client) }
+    }
+}
+
+impl<'r> From<&'r AskedRequest> for Asked<'r> {
+    fn from(request: &'r AskedRequest) -> Self {
+        Self { request: Some(request), is_head: request.is_head(), client: None }
+    }
+}
+
+/// Gathers the answer to an error. Returns the bytes of content.
+pub(super) fn gather(error: ProtocolError, asked: &Asked<'_>, context: &mut WorkerContext) -> u64 {
+    gather_as(error.status(), &error.to_string(), None, asked, context)
 }
 
 /// Gathers a 503 for lack of room, and counts and logs the refusal.
-pub(super) fn turn_away(line: Line, is_head: bool, context: &mut WorkerContext) {
+pub(super) fn turn_away(line: Line, asked: &Asked<'_>, context: &mut WorkerContext) {
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    gather_as(status, "the server is busy", Some(RETRY_AFTER_SECS), is_head, context);
+    let length = gather_as(status, "the server is busy", Some(RETRY_AFTER_SECS), asked, context);
+    context.counters.content_written.add(length);
     context.counters.count_answer(status);
-    line.end(Some((status, 0)));
+    line.end(Some((status, length)));
 }
 
 /// Counts a client turned away for lack of room.
@@ -50,13 +91,73 @@ pub(super) fn count_turned_away(context: &WorkerContext) {
     context.service.turned_away.fetch_add(1, Ordering::Relaxed);
 }
 
-fn gather_as(status: StatusCode, reason: &str, retry_after: Option<u64>, is_head: bool, context: &mut WorkerContext) {
+/// Returns the program's answer instead of a response with `status`; `None` if the program shapes
+/// none.
+pub(super) fn response(
+    status: StatusCode,
+    reason: &str,
+    retry_after: Option<u64>,
+    asked: &AskedRequest,
+    hooks: &Hooks,
+) -> Option<Response> {
+    let mut response = shape(status, reason, retry_after, &Asked::from(asked), hooks)?.into_response(status);
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    Some(response)
+}
+
+fn gather_as(
+    status: StatusCode,
+    reason: &str,
+    retry_after: Option<u64>,
+    asked: &Asked<'_>,
+    context: &mut WorkerContext,
+) -> u64 {
+    let shaped = shape(status, reason, retry_after, asked, &context.service.hooks);
+    let content = match &shaped {
+        Some(shaped) => RefusalContent::Shaped { fields: &shaped.fields, content: &shaped.content },
+        None => RefusalContent::Reason(reason),
+    };
     let config = &context.config;
     let stamp = context.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
     let version = config.protocol_version;
-    let length = encode::refusal(&mut context.gathered, version, status, reason, retry_after, is_head, &stamp);
-    context.counters.content_written.add(length);
+    encode::refusal(&mut context.gathered, version, status, content, retry_after, asked.is_head, &stamp)
+}
+
+/// Asks the program for fields and content. Without a usable answer the client gets plain text.
+fn shape(
+    status: StatusCode,
+    reason: &str,
+    retry_after: Option<u64>,
+    asked: &Asked<'_>,
+    hooks: &Hooks,
+) -> Option<ShapedRefusal> {
+    let on_refusal = hooks.on_refusal.as_ref()?;
+    let refusal = Refusal {
+        status,
+        reason: reason.to_owned(),
+        method: asked.request.map(|request| request.method.clone()),
+        target: asked.request.map(|request| request.target.clone()),
+        client: match (asked.request, asked.client) {
+            (Some(request), _) => request.peer.clone(),
+            (None, client) => client.and_then(|client| client.peer.clone()),
+        },
+        retry_after: retry_after.map(Duration::from_secs),
+    };
+    // Values in the response may panic when dropped.
+    match catch_unwind(AssertUnwindSafe(|| on_refusal(&refusal).map(ShapedRefusal::of).transpose())) {
+        Ok(Ok(shaped)) => shaped,
+        Ok(Err(cause)) => {
+            log::warn!("the response of the on_refusal callback cannot be sent: {cause}; answering in plain text");
+            None
+        }
+        Err(panic) => {
+            log::error!("the on_refusal callback panicked: {}; answering in plain text", Panic(&*panic));
+            None
+        }
+    }
 }
 
 /// The `Retry-After` seconds for a client turned away.
-const RETRY_AFTER_SECS: u64 = 1;
+pub(super) const RETRY_AFTER_SECS: u64 = 1;

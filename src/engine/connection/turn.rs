@@ -45,8 +45,6 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use http::Method;
-
 use super::access_log::Line;
 use super::body_buffer::Buffered;
 use super::exchange::{Next, Stage};
@@ -54,7 +52,7 @@ use super::finished::Ending;
 use super::handshake::{self, Shaken};
 use super::linger::{Drain, Drained, Linger};
 use super::phase::{Phase, Step, Then, Verdict};
-use super::refusal::{self, Refusal};
+use super::refusal::{self, Asked, RefusedRequest};
 use super::sending::{Attempt, Sending};
 use super::transport::{Filled, Reading};
 use super::{ClientConnection, partial, report};
@@ -64,6 +62,7 @@ use crate::engine::wire::remainder::Remainder;
 use crate::engine::wire::response::Flaw;
 use crate::h1::error::ProtocolError;
 use crate::h1::head::{self, Scan};
+use crate::message::named::AskedRequest;
 use crate::proxy::header::HeaderRefusal;
 
 impl ClientConnection {
@@ -478,14 +477,15 @@ impl ClientConnection {
     fn refuse(&mut self, error: ProtocolError, context: &mut WorkerContext) -> Verdict {
         let is_head = head::is_of_head(self.transport.input.unread());
         let line = Line::refused(self.client.peer.clone(), &context.service.hooks);
-        self.refuse_as(Refusal { error, is_head, line }, context)
+        self.refuse_as(RefusedRequest { error, asked: None, is_head, line }, context)
     }
 
     /// Refuses the request being received.
     fn refuse_present(&mut self, error: ProtocolError, context: &mut WorkerContext) -> Verdict {
         if let Phase::Content(_) = &self.phase {
             if let Phase::Content(gathering) = self.swap(Phase::Exchange, self.deadline) {
-                return self.refuse_as(gathering.refuse(error, context), context);
+                let refused = gathering.refuse(error, &self.client, context);
+                return self.refuse_as(refused, context);
             }
         }
         if error == ProtocolError::Timeout {
@@ -494,7 +494,7 @@ impl ClientConnection {
         self.refuse(error, context)
     }
 
-    fn refuse_as(&mut self, refusal: Refusal, context: &mut WorkerContext) -> Verdict {
+    fn refuse_as(&mut self, refusal: RefusedRequest, context: &mut WorkerContext) -> Verdict {
         refusal.answer(&self.client, context);
         self.begin_linger(context)
     }
@@ -505,17 +505,20 @@ impl ClientConnection {
         if self.transport.stream.secure().is_some() && matches!(self.phase, Phase::Proxy | Phase::Handshake(_)) {
             return Verdict::Close;
         }
-        let (line, is_head) = match &self.phase {
+        match &self.phase {
             Phase::Ready(_) => match self.swap(Phase::Exchange, self.deadline) {
-                Phase::Ready(pending) => (pending.line, pending.head.method == Method::HEAD),
+                Phase::Ready(pending) => {
+                    let asked = AskedRequest::received(&pending.head, self.client.sender());
+                    refusal::turn_away(pending.line, &Asked::from(&asked), context);
+                }
                 _ => return Verdict::Close,
             },
-            _ => (
-                Line::refused(self.client.peer.clone(), &context.service.hooks),
-                head::is_of_head(self.transport.input.unread()),
-            ),
-        };
-        refusal::turn_away(line, is_head, context);
+            _ => {
+                let line = Line::refused(self.client.peer.clone(), &context.service.hooks);
+                let is_head = head::is_of_head(self.transport.input.unread());
+                refusal::turn_away(line, &Asked::unread(is_head, &self.client), context);
+            }
+        }
         self.begin_linger(context)
     }
 

@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use http::StatusCode;
-use http::header::{HeaderValue, RETRY_AFTER};
+use http::header::RETRY_AFTER;
 
+use super::refusal::{self, RETRY_AFTER_SECS};
 use super::report::{contained, upgraded_panicked};
 use crate::engine::service::context::WorkerContext;
 use crate::h1::exchange::{CloseReason, Exchange};
@@ -36,7 +37,11 @@ pub(super) fn admit(
     if !contained(asked, || drop((serve, response))) {
         context.counters.panics.add(1);
     }
-    let mut refusal = (StatusCode::SERVICE_UNAVAILABLE, "too many connections have left HTTP\n").into_response();
-    refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    refusal
+    let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "too many connections have left HTTP");
+    let shaped = refusal::response(status, reason, Some(RETRY_AFTER_SECS), asked, &context.service.hooks);
+    shaped.unwrap_or_else(|| {
+        let mut refusal = (status, format!("{reason}\n")).into_response();
+        refusal.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECS.into());
+        refusal
+    })
 }

@@ -183,7 +183,8 @@ fn a_refusal_is_a_whole_answer() {
     let software = HeaderValue::from_static("drupe");
     let write = |version, status, retry, is_head, stamp: &Stamp| {
         let mut out = Vec::new();
-        refusal(&mut out, version, StatusCode::from_u16(status).unwrap(), "a reason", retry, is_head, stamp);
+        let content = RefusalContent::Reason("a reason");
+        refusal(&mut out, version, StatusCode::from_u16(status).unwrap(), content, retry, is_head, stamp);
         String::from_utf8(out).unwrap()
     };
     let rest = "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 9\r\nConnection: close\r\n\r\n";
@@ -194,6 +195,21 @@ fn a_refusal_is_a_whole_answer() {
         format!("HTTP/1.0 503 Service Unavailable\r\n{date}Server: drupe\r\nRetry-After: 2\r\n{rest}")
     );
     assert!(write(NEW, 405, None, false, &stamp()).contains("\r\nAllow: GET, HEAD, "));
+}
+
+#[test]
+fn shaped_refusal_has_its_fields_and_length() {
+    let fields = fields(&[("content-type", "application/json")]);
+    for (is_head, content) in [(false, "{}"), (true, "")] {
+        let mut out = Vec::new();
+        let shaped = RefusalContent::Shaped { fields: &fields, content: b"{}" };
+        let sent = refusal(&mut out, NEW, StatusCode::BAD_REQUEST, shaped, None, is_head, &stamp());
+        let head = format!(
+            "HTTP/1.1 400 Bad Request\r\nDate: {DATE_TEXT}\r\ncontent-type: application/json\r\n\
+             Content-Length: 2\r\nConnection: close\r\n\r\n"
+        );
+        assert_eq!((String::from_utf8(out).unwrap(), sent), (head + content, content.len() as u64));
+    }
 }
 
 #[test]

@@ -149,7 +149,9 @@ impl Talk {
 
     fn refuse(&mut self, settings: &TalkSettings, error: ProtocolError) {
         let mut told = TalkAnswer { status: error.status().as_u16(), ..TalkAnswer::default() };
-        encode::refusal(&mut told.written, settings.version, error.status(), &error.to_string(), None, false, &STAMP);
+        let reason = error.to_string();
+        let content = encode::RefusalContent::Reason(&reason);
+        encode::refusal(&mut told.written, settings.version, error.status(), content, None, false, &STAMP);
         self.answers.push(told);
         self.is_closed = true;
     }

@@ -1,0 +1,208 @@
+//! Answers of the server itself, shaped by the program.
+
+use std::io::{Read, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use drupe::exchange::Refusal;
+use drupe::http::Response as Head;
+use drupe::{Body, Request, RequestExt, Response, Server, Settings};
+
+use crate::client::{Answer, Client, get, post, wait_until};
+use crate::door::Door;
+
+/// Sends each refusal as JSON, with fields that would break the framing.
+fn json(refusal: &Refusal) -> Option<Response> {
+    let content = format!("{{\"status\":{},\"error\":\"{}\"}}", refusal.status.as_u16(), refusal.reason);
+    let response = Head::builder()
+        .status(200)
+        .header("Content-Type", "application/json")
+        .header("X-Own", "kept")
+        .header("Content-Length", "1")
+        .header("Transfer-Encoding", "chunked")
+        .header("Connection", "keep-alive")
+        .header("Retry-After", "99")
+        .header("Trailer", "x");
+    Some(response.body(Body::from(content)).unwrap())
+}
+
+fn answer(request: &mut Request) -> Response {
+    match request.uri().path() {
+        "/panic" => panic!("on purpose"),
+        "/read" => {
+            request.body_limit(4);
+            let _ = std::mem::take(request.body_mut()).into_vec();
+            Response::new("never sent".into())
+        }
+        "/short" => Response::new(Body::from_reader(Broken)),
+        "/echo" => drupe::upgrade(request, "echo", |_| {}),
+        _ => Response::new("hello".into()),
+    }
+}
+
+struct Broken;
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::other("broken"))
+    }
+}
+
+fn server(
+    handler: impl drupe::Handler,
+    set: impl FnOnce(&mut Settings),
+    shape: impl Fn(&Refusal) -> Option<Response> + Send + Sync + 'static,
+) -> Server {
+    let mut server = Server::new(handler);
+    server.settings.socket_host = "127.0.0.1".to_owned();
+    server.settings.socket_port = 0;
+    set(&mut server.settings);
+    server.on_refusal(shape);
+    server.start().unwrap();
+    server
+}
+
+fn connect(server: &Server) -> Client {
+    Client::connect(server.handle().addresses()[0])
+}
+
+#[track_caller]
+fn assert_json(answer: &Answer, status: u16) {
+    assert_eq!(answer.status, status);
+    assert!(answer.text().starts_with(&format!("{{\"status\":{status},\"error\":\"")), "{}", answer.text());
+    assert_eq!((answer.field("content-type"), answer.field("x-own")), (Some("application/json"), Some("kept")));
+    let absent = ["transfer-encoding", "trailer"].map(|name| answer.field(name));
+    assert_eq!(absent, [None; 2]);
+    assert!(answer.closes());
+}
+
+#[test]
+fn refusals_of_each_status_are_shaped() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&seen);
+    let server = server(
+        answer,
+        |settings| {
+            settings.max_request_target_size = 100;
+            settings.max_request_header_size = 1000;
+            settings.max_request_body_size = Some(10);
+            settings.max_upgraded = Some(0);
+        },
+        move |refusal| {
+            let line = refusal.method.as_ref().zip(refusal.target.as_ref());
+            told.lock()
+                .unwrap()
+                .push((line.map(|(method, target)| format!("{method} {target}")), refusal.client.is_some()));
+            json(refusal)
+        },
+    );
+    let long = "x".repeat(2000);
+    for (request, status, line) in [
+        ("nothing\r\n\r\n".to_owned(), 400, None),
+        (get(&format!("/{long}")), 414, None),
+        (format!("GET / HTTP/1.1\r\nHost: a\r\nA: {long}\r\n\r\n"), 431, None),
+        ("GET / HTTP/1.1\r\nHost: a\r\nExpect: much\r\n\r\n".to_owned(), 417, Some("GET /")),
+        ("POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n".to_owned(), 413, Some("POST /up")),
+        ("POST /co HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n".to_owned(), 501, Some("POST /co")),
+        ("GET / HTTP/3.0\r\nHost: a\r\n\r\n".to_owned(), 505, None),
+        (get("/panic?q"), 500, Some("GET /panic?q")),
+        (get("/short"), 500, Some("GET /short")),
+        (String::from_utf8(post("/read", b"123456")).unwrap(), 413, Some("POST /read")),
+        (
+            "GET /echo HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n".to_owned(),
+            503,
+            Some("GET /echo"),
+        ),
+    ] {
+        let mut client = connect(&server);
+        client.send(&request);
+        let answer = client.answer();
+        assert_json(&answer, status);
+        assert_eq!(answer.field("retry-after"), (status == 503).then_some("1"), "{request}");
+        client.end();
+        client.over();
+        assert_eq!(seen.lock().unwrap().pop(), Some((line.map(str::to_owned), true)), "{request}");
+    }
+    connect(&server).assert_in_step("/", "hello");
+    assert!(seen.lock().unwrap().is_empty(), "an answer of the handler is no refusal");
+}
+
+#[test]
+fn late_heads_and_lack_of_room_are_shaped() {
+    let door = Door::default();
+    let own = door.clone();
+    let server = server(
+        move |_: &mut Request| own.pass(),
+        |settings| {
+            settings.max_connections = Some(1);
+            settings.header_timeout = Some(Duration::from_millis(100));
+        },
+        |refusal| {
+            assert_eq!(refusal.retry_after, (refusal.status == 503).then_some(Duration::from_secs(1)));
+            json(refusal)
+        },
+    );
+    let mut late = connect(&server);
+    late.send("GET / HT");
+    assert_json(&late.answer(), 408);
+    late.end();
+    late.over();
+    wait_until("the first client has left", || server.statistics().connections == 0);
+    let mut held = connect(&server);
+    held.send(get("/"));
+    wait_until("the handler runs", || server.statistics().requests == 1);
+    let mut surplus = connect(&server);
+    surplus.send(get("/"));
+    let answer = surplus.answer();
+    assert_json(&answer, 503);
+    assert_eq!(answer.field("retry-after"), Some("1"));
+    door.open();
+    assert_eq!(held.answer().status, 200);
+}
+
+#[test]
+fn head_gets_the_length_of_the_shaped_content_only() {
+    let server = server(answer, |_| {}, json);
+    for request in ["HEAD / HTTP/1.1\r\nHost: a\r\nExpect: much\r\n\r\n", "HEAD /panic HTTP/1.1\r\nHost: a\r\n\r\n"] {
+        let mut client = connect(&server);
+        client.send(request);
+        let answer = client.answer_to("HEAD").unwrap();
+        assert!(answer.field("content-length").unwrap().parse::<u64>().unwrap() > 20);
+        client.end();
+        assert_eq!(client.over(), b"");
+    }
+}
+
+#[test]
+fn refusal_without_a_usable_shape_is_plain_text() {
+    for shape in [
+        (|_: &Refusal| None) as fn(&Refusal) -> Option<Response>,
+        |_| panic!("on purpose"),
+        |_| Some(Response::new(vec![b'x'; (16 << 10) + 1].into())),
+        |_| Some(Response::new(Body::stream(|writer| writer.write_all(b"a stream")))),
+    ] {
+        let server = server(answer, |_| {}, shape);
+        let mut client = connect(&server);
+        client.send("nothing\r\n\r\n");
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.field("content-type")), (400, Some("text/plain; charset=utf-8")));
+        assert!(answer.text().ends_with('\n') && answer.closes());
+        let mut client = connect(&server);
+        assert_eq!(client.get("/panic").text(), "internal server error\n");
+        connect(&server).assert_in_step("/", "hello");
+    }
+}
+
+#[test]
+fn refusals_are_counted_with_their_bytes() {
+    let server = server(answer, |_| {}, json);
+    let mut expected = 0;
+    for request in [get("/panic"), "nothing\r\n\r\n".to_owned(), get("/short")] {
+        let mut client = connect(&server);
+        client.send(&request);
+        expected += client.answer().content.len() as u64;
+        client.end();
+        client.over();
+        wait_until("the bytes are counted", || server.statistics().content_written == expected);
+    }
+}
