@@ -2,6 +2,7 @@
 //!
 //! Errors of one request or connection are answered or logged instead, and the server goes on.
 
+mod chain;
 mod origin;
 
 use std::error;
@@ -10,6 +11,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub(crate) use self::chain::Chain;
 pub use self::origin::Origin;
 #[cfg(feature = "process")]
 use crate::bus;
@@ -17,11 +19,13 @@ use crate::bus;
 /// The reason a server was not started, or could not go on.
 ///
 /// The text names the affected item. The error of the operating system is the
-/// [`source`](error::Error::source), so a report should print the whole chain.
-#[derive(Debug)]
+/// [`source`](error::Error::source), so a report should print the whole chain. `Debug` does, in one
+/// line, so that `fn main() -> Result<(), drupe::Error>` prints a sentence: `Error: cannot listen on
+/// 127.0.0.1:80: Permission denied (os error 13)`.
 #[non_exhaustive]
 pub enum Error {
     /// A setting has a value that cannot be used.
+    #[non_exhaustive]
     Setting {
         /// The name of the setting.
         name: &'static str,
@@ -29,6 +33,7 @@ pub enum Error {
         reason: String,
     },
     /// Two settings have values that cannot be used together.
+    #[non_exhaustive]
     Contradiction {
         /// The name of the setting to change.
         name: &'static str,
@@ -38,6 +43,7 @@ pub enum Error {
         reason: String,
     },
     /// A setting does not exist.
+    #[non_exhaustive]
     UnknownSetting {
         /// The name as written.
         name: String,
@@ -46,18 +52,21 @@ pub enum Error {
     },
     /// An error about a file, a variable or a flag: any of the above,
     /// [`Malformed`](Error::Malformed) or [`Unreadable`](Error::Unreadable).
+    #[non_exhaustive]
     Located {
         /// The origin of the setting.
         origin: Origin,
         /// The error.
         error: Box<Error>,
     },
-    /// The source of settings is malformed.
+    /// A source of settings or the text of an address is malformed.
+    #[non_exhaustive]
     Malformed {
-        /// The problem: not TOML, the same setting twice.
+        /// The problem: not TOML, the same setting twice, no address.
         reason: String,
     },
     /// A file of settings cannot be read.
+    #[non_exhaustive]
     Unreadable {
         /// The path as given.
         path: PathBuf,
@@ -65,6 +74,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A host to listen on has no address.
+    #[non_exhaustive]
     Resolve {
         /// The host as set.
         host: String,
@@ -72,6 +82,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The server cannot listen on an address.
+    #[non_exhaustive]
     Bind {
         /// The address, as written by [`BindAddr`](crate::BindAddr).
         address: String,
@@ -79,6 +90,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A thread could not be started.
+    #[non_exhaustive]
     Thread {
         /// The intended name of the thread.
         name: String,
@@ -86,6 +98,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The operating system refused another resource of the server.
+    #[non_exhaustive]
     System {
         /// The resource: `epoll`, `eventfd`, `signals`.
         what: &'static str,
@@ -93,6 +106,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The server could not start or go on serving; returned to all waiting callers.
+    #[non_exhaustive]
     Serving {
         /// The reason, shared by all callers.
         source: Arc<dyn error::Error + Send + Sync>,
@@ -100,6 +114,7 @@ pub enum Error {
     /// A bus (feature `process`) that drives the server could not be started, or could not go on; returned by
     /// [`quickstart`](crate::Server::quickstart).
     #[cfg(feature = "process")]
+    #[non_exhaustive]
     Bus {
         /// The failed listeners, or a refusal because another thread is changing the bus.
         source: bus::BusError,
@@ -162,6 +177,13 @@ impl fmt::Display for Error {
     }
 }
 
+impl fmt::Debug for Error {
+    /// Writes the text and the texts of all causes, in one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Chain(self))
+    }
+}
+
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
@@ -171,7 +193,8 @@ impl error::Error for Error {
             | Error::Unreadable { source, .. }
             | Error::System { source, .. } => Some(source),
             Error::Located { error, .. } => error.source(),
-            Error::Serving { source } => Some(source),
+            // The error itself, not its `Arc`, so that a caller can downcast.
+            Error::Serving { source } => Some(&**source),
             #[cfg(feature = "process")]
             Error::Bus { source } => Some(source),
             Error::Setting { .. }
@@ -258,6 +281,23 @@ mod tests {
             true,
         );
         assert_eq!([Origin::Default, Origin::Program].map(|origin| origin.to_string()), ["default", "program"]);
+    }
+
+    #[test]
+    fn debug_text_of_an_error_is_a_sentence_with_its_causes() {
+        let bind = || Error::Bind { address: "[::1]:80".to_owned(), source: denied() };
+        let text = "cannot listen on [::1]:80: permission denied";
+        assert_eq!(format!("{:?}", bind()), text);
+        let serving = Error::Serving { source: Arc::new(bind()) };
+        assert_eq!(format!("{serving:?}"), format!("serving failed: {text}"));
+        assert_eq!(format!("{:?}", Error::Stopped), Error::Stopped.to_string());
+    }
+
+    #[test]
+    fn cause_of_a_failed_server_can_be_downcast() {
+        let serving = Error::Serving { source: Arc::new(Error::Stopped) };
+        let cause = serving.source().unwrap().downcast_ref::<Error>();
+        assert!(matches!(cause, Some(Error::Stopped)));
     }
 
     #[test]

@@ -80,8 +80,7 @@ fn check(options: ServeOptions) -> Result<(), ProgramFailure> {
 /// Creates the configured server; opens only the directory so far.
 fn server(options: &ServeOptions) -> Result<Server, ProgramFailure> {
     let directory = options.own.directory();
-    let files = Files::new(&directory)
-        .map_err(|error| options.own.refuse("directory", &format!("cannot serve {}: {error}", directory.display())))?;
+    let files = Files::new(&directory).map_err(|error| options.own.refuse("directory", &error.to_string()))?;
     let mut server = Server::new(files.dotfiles(options.own.is("dotfiles")).listing(options.own.is("listing")));
     server.settings = options.settings.clone();
     if options.own.is("ssl_self_signed") {

@@ -81,7 +81,7 @@ impl Files {
     ///
     /// # Errors
     /// Those of the file system if `root` cannot be found; `NotADirectory` if `root` is not a
-    /// directory.
+    /// directory. The text names `root`.
     pub fn new(root: impl AsRef<Path>) -> io::Result<Self> {
         Ok(Self {
             root: Root::new(root.as_ref())?,

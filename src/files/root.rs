@@ -30,11 +30,15 @@ pub(super) enum Lookup {
 
 impl Root {
     pub(super) fn new(path: &Path) -> io::Result<Self> {
-        let path = fs::canonicalize(path)?;
-        if !fs::metadata(&path)?.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::NotADirectory, format!("not a directory: {}", path.display())));
-        }
-        Ok(Self { path, serves_dotfiles: false })
+        let is_directory = |found: PathBuf| match fs::metadata(&found)?.is_dir() {
+            true => Ok(found),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        };
+        let found = fs::canonicalize(path).and_then(is_directory);
+        let named = |error: io::Error| {
+            io::Error::new(error.kind(), format!("cannot serve files from {}: {error}", path.display()))
+        };
+        Ok(Self { path: found.map_err(named)?, serves_dotfiles: false })
     }
 
     pub(super) fn set_dotfiles(&mut self, serve: bool) {

@@ -273,6 +273,11 @@ fn only_files_and_directories_are_served() {
         Files::new(place.path.join("site/ten.txt")).is_err_and(|error| error.kind() == io::ErrorKind::NotADirectory)
     );
     assert!(Files::new(place.path.join("none")).is_err_and(|error| error.kind() == io::ErrorKind::NotFound));
+    for name in ["none", "site/ten.txt"] {
+        let path = place.path.join(name);
+        let text = Files::new(&path).unwrap_err().to_string();
+        assert!(text.starts_with(&format!("cannot serve files from {}: ", path.display())), "{text}");
+    }
 }
 
 #[test]

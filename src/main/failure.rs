@@ -30,7 +30,7 @@ impl From<lexopt::Error> for ProgramFailure {
 
 impl From<Error> for ProgramFailure {
     fn from(error: Error) -> Self {
-        if let Error::Bus { source } = &error {
+        if let Error::Bus { source, .. } = &error {
             return of_bus(source);
         }
         let reason = chain(&error);

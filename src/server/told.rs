@@ -3,19 +3,15 @@
 use std::error;
 use std::fmt;
 
+use crate::error::Chain;
+
 /// The text of an error and its causes.
 #[derive(Debug)]
 pub(super) struct ErrorText(String);
 
 impl ErrorText {
     pub(super) fn of(error: &dyn error::Error) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        Self(text)
+        Self(Chain(error).to_string())
     }
 }
 

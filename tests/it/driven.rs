@@ -248,7 +248,7 @@ fn failed_start_names_the_failed_listener() {
     told.listen(&first, &["start", "stop", "exit"]);
     let broken = second.subscribe("start", 78, "broken", |_| Err(io::Error::other("no disk").into()));
     let error = server.quickstart().unwrap_err();
-    let Error::Bus { source: process::BusError::Failed(failures) } = &error else { panic!("{error:?}") };
+    let Error::Bus { source: process::BusError::Failed(failures), .. } = &error else { panic!("{error:?}") };
     let failed: Vec<(&str, String)> = failures.iter().map(|(name, error)| (name, error.to_string())).collect();
     assert_eq!(failed, [("broken", "no disk".to_owned())]);
     assert_eq!(error.to_string(), "the bus has failed");
@@ -261,7 +261,7 @@ fn failed_start_names_the_failed_listener() {
     let main = thread::spawn(move || server.quickstart());
     wait_for_start(&second);
     second.fail("cache", "it is full");
-    let Error::Bus { source } = main.join().unwrap().unwrap_err() else { panic!("it is the bus that has failed") };
+    let Error::Bus { source, .. } = main.join().unwrap().unwrap_err() else { panic!("it is the bus that has failed") };
     assert_eq!(source.to_string(), "failed: cache: it is full");
     assert_eq!(told.take(), ["start", "stop", "exit"]);
 }

@@ -75,12 +75,12 @@ fn check_starts(server: &mut Server, place: &Place, expected: &[&str], connect: 
 /// If the error does not name one.
 pub(crate) fn lacking(error: &Error) -> String {
     let (what, source) = match error {
-        Error::Setting { name, reason } if reason.ends_with("(os error 24)") => return (*name).to_owned(),
+        Error::Setting { name, reason, .. } if reason.ends_with("(os error 24)") => return (*name).to_owned(),
         Error::Located { error, .. } => return lacking(error),
-        Error::Bind { address, source } => (address.as_str(), source),
+        Error::Bind { address, source, .. } => (address.as_str(), source),
         // The C library does not say why it found nothing.
         Error::Resolve { host, .. } => return host.clone(),
-        Error::System { what, source } => (*what, source),
+        Error::System { what, source, .. } => (*what, source),
         _ => panic!("{error:?}"),
     };
     // EMFILE, which has no kind of its own.

@@ -517,7 +517,7 @@ fn a_port_in_use_is_named() {
     let mut server = server(hello);
     server.settings.socket_port = taken.address().port();
     match server.start().unwrap_err() {
-        Error::Bind { address, source } => {
+        Error::Bind { address, source, .. } => {
             assert_eq!(address, taken.address().to_string());
             assert_eq!(source.kind(), std::io::ErrorKind::AddrInUse);
         }
@@ -591,7 +591,7 @@ fn every_setting_that_cannot_be_used_is_refused_by_name() {
         let mut server = server(hello);
         change(&mut server.settings);
         match server.start() {
-            Err(Error::Setting { name: found, reason } | Error::Contradiction { name: found, reason, .. }) => {
+            Err(Error::Setting { name: found, reason, .. } | Error::Contradiction { name: found, reason, .. }) => {
                 // Without TLS it is the adapter that is missing.
                 let is_missing = !cfg!(any(feature = "tls", feature = "tls-aws-lc")) && *name == "ssl_certificate";
                 assert_eq!(found, if is_missing { "ssl_module" } else { *name });

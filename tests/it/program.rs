@@ -255,7 +255,7 @@ fn missing_users_and_files_are_refused_by_file_and_line() {
         ),
         (
             "[drupe]\n\ndirectory = \"/no/such\"\n".to_owned(),
-            "3: setting drupe.directory: cannot serve /no/such: No such file",
+            "3: setting drupe.directory: cannot serve files from /no/such: No such file",
             true,
         ),
         (

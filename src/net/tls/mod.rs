@@ -84,7 +84,7 @@ impl Loaded {
     fn new(options: Options, adapter: Option<Arc<dyn Adapter>>, now: SystemTime) -> Result<Self, Error> {
         let adapter = match adapter {
             Some(adapter) => adapter,
-            None => builtin()?,
+            None => builtin(&options)?,
         };
         let acceptor = Arc::from(adapter.load(&options, now)?);
         Ok(Self { adapter, options, acceptor })
@@ -93,11 +93,40 @@ impl Loaded {
 
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 #[expect(clippy::unnecessary_wraps, reason = "without the features there is none")]
-fn builtin() -> Result<Arc<dyn Adapter>, Error> {
+fn builtin(_: &Options) -> Result<Arc<dyn Adapter>, Error> {
     Ok(Arc::new(builtin::Builtin))
 }
 
+/// Refuses the setting that switches TLS on.
 #[cfg(not(any(feature = "tls", feature = "tls-aws-lc")))]
-fn builtin() -> Result<Arc<dyn Adapter>, Error> {
-    Err(Error::setting("ssl_module", "\"builtin\" needs the feature tls or tls-aws-lc"))
+fn builtin(options: &Options) -> Result<Arc<dyn Adapter>, Error> {
+    let name = match options.identity {
+        crate::tls::Identity::Files { .. } => "ssl_certificate",
+        _ => "ssl_context",
+    };
+    Err(Error::setting(name, "needs TLS, but this program was built without the feature tls"))
+}
+
+#[cfg(test)]
+#[cfg(not(any(feature = "tls", feature = "tls-aws-lc")))]
+mod without {
+    use super::*;
+    use crate::tls::{CertificateFiles, Identity, Verify, Version};
+
+    #[test]
+    fn missing_feature_is_named_and_not_the_adapter() {
+        let files = CertificateFiles { certificate: "a.pem".into(), private_key: None };
+        let options = Options {
+            identity: Identity::Files { files, chain: None },
+            password: None,
+            sni: Vec::new(),
+            ciphers: None,
+            min_version: Version::Tls12,
+            client_ca: None,
+            verify: Verify::None,
+        };
+        let text = Tls::load(options, None, SystemTime::UNIX_EPOCH).unwrap_err().to_string();
+        let expected = "setting ssl_certificate: needs TLS, but this program was built without the feature tls";
+        assert_eq!(text, expected);
+    }
 }
