@@ -1,15 +1,31 @@
 //! Addresses of both ends of a connection and of listeners, as plain data.
 //!
+//! [`text`] reads and writes listening addresses.
+//!
 //! No function in this module makes a lookup in the system.
 
-use std::ffi::OsStr;
+pub(crate) mod text;
+
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A listening address as configured: a host is not resolved yet, and a port may be 0.
+///
+/// Text has the forms `host:port`, `[v6]:port`, `unix:/path`, `unix:@name` for Linux' abstract
+/// namespace, and `fd:3`; `tcp://` may stand before a host. An address is read by `parse` and
+/// written by `Display`, in the same forms.
+///
+/// ```
+/// use drupe::BindAddr;
+///
+/// # fn main() -> Result<(), drupe::Error> {
+/// let address: BindAddr = "[::1]:8080".parse()?;
+/// assert_eq!(address, BindAddr::Tcp { host: "::1".to_owned(), port: 8080 });
+/// assert_eq!("unix:/run/app.sock".parse::<BindAddr>()?, BindAddr::Unix("/run/app.sock".into()));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BindAddr {
@@ -102,23 +118,6 @@ impl Credentials {
     }
 }
 
-impl fmt::Display for BindAddr {
-    /// Writes `host:port`, `[v6]:port`, `unix:/path`, `unix:@name` for the abstract namespace, or `fd:3`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BindAddr::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            BindAddr::Tcp { host, port } => write!(f, "{host}:{port}"),
-            BindAddr::Unix(path) => match path.as_os_str().as_bytes() {
-                [0, name @ ..] => {
-                    write!(f, "unix:@{}", Path::new(OsStr::from_bytes(name)).display())
-                }
-                _ => write!(f, "unix:{}", path.display()),
-            },
-            BindAddr::Inherited(which) => write!(f, "fd:{which}"),
-        }
-    }
-}
-
 impl fmt::Display for Peer {
     /// Writes `host:port`, `unix:`, or `unix:pid=1,uid=2,gid=3`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -155,24 +154,6 @@ impl Hash for Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_written_as_a_user_would() {
-        let tcp = |host: &str, port| BindAddr::Tcp { host: host.to_owned(), port };
-        let unix = |path: &str| BindAddr::Unix(PathBuf::from(path));
-        for (address, text) in [
-            (tcp("127.0.0.1", 8080), "127.0.0.1:8080"),
-            (tcp("localhost", 0), "localhost:0"),
-            (tcp("::1", 80), "[::1]:80"),
-            (tcp("fe80::1%eth0", 80), "[fe80::1%eth0]:80"),
-            (unix("/run/app.sock"), "unix:/run/app.sock"),
-            (unix("app.sock"), "unix:app.sock"),
-            (unix("\0app"), "unix:@app"),
-            (BindAddr::Inherited("3".to_owned()), "fd:3"),
-        ] {
-            assert_eq!(address.to_string(), text);
-        }
-    }
 
     #[test]
     fn a_peer_is_written_as_its_address() {

@@ -20,7 +20,8 @@ pub(super) fn bind(settings: &Settings) -> Result<(&'static str, Vec<BindAddr>),
         return checked.map(|()| ("socket_file", vec![BindAddr::Unix(path.clone())]));
     }
     let host = settings.socket_host.clone();
-    tcp(&host).map_err(|reason| Error::setting("socket_host", reason))?;
+    let checked = elsewhere(&host).map_or_else(|| tcp(&host), Err);
+    checked.map_err(|reason| Error::setting("socket_host", reason))?;
     Ok(("socket_host", vec![BindAddr::Tcp { host, port: settings.socket_port }]))
 }
 
@@ -51,6 +52,9 @@ pub(super) fn resolve(is_resolved: bool, is_known: bool) -> Result<bool, Error> 
 fn several(addresses: &[BindAddr]) -> Result<(), String> {
     for (at, address) in addresses.iter().enumerate() {
         match address {
+            BindAddr::Tcp { host, .. } if matches!(host.parse(), Ok(BindAddr::Tcp { .. })) => {
+                return Err(format!("{host:?} contains a port; give host and port of an address apart"));
+            }
             BindAddr::Tcp { host, .. } => tcp(host)?,
             BindAddr::Unix(path) => unix(path)?,
             BindAddr::Inherited(which) if which.is_empty() => return Err("fd: needs a number or a name".to_owned()),
@@ -62,6 +66,17 @@ fn several(addresses: &[BindAddr]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Returns the reason to refuse a whole address as `socket_host`, naming the right settings.
+fn elsewhere(host: &str) -> Option<String> {
+    match host.parse().ok()? {
+        BindAddr::Tcp { host: bare, port } => Some(format!(
+            "{host:?} contains a port, which belongs into socket_port: set socket_host to {bare:?} and socket_port to {port}"
+        )),
+        BindAddr::Unix(_) => Some(format!("{host:?} is a Unix socket, which belongs into socket_file")),
+        BindAddr::Inherited(_) => Some(format!("{host:?} is a passed socket, which belongs into listen")),
+    }
 }
 
 fn tcp(host: &str) -> Result<(), String> {

@@ -128,6 +128,10 @@ socket_host | a\0 | \"a\\0\" contains a blank or a control character
 socket_host | a\t | \"a\\t\" contains a blank or a control character
 socket_host | [::1] | \"[::1]\" is neither a host name nor an IP address without brackets
 socket_host | http://a | \"http://a\" is neither a host name nor an IP address without brackets
+socket_host | localhost:80 | \"localhost:80\" contains a port, which belongs into socket_port: set socket_host to \"localhost\" and socket_port to 80
+socket_host | [::1]:80 | \"[::1]:80\" contains a port, which belongs into socket_port: set socket_host to \"::1\" and socket_port to 80
+socket_host | unix:/a | \"unix:/a\" is a Unix socket, which belongs into socket_file
+socket_host | fd:3 | \"fd:3\" is a passed socket, which belongs into listen
 socket_file | @ | \"@\" is empty
 socket_file | a\0b | \"a\\0b\" contains a NUL byte
 socket_file | @a\0b | \"@a\\0b\" contains a NUL byte
@@ -135,7 +139,7 @@ listen | tcp://a b:80 | \"a b\" contains a blank or a control character
 listen | fd:3,unix:@ | \"@\" is empty
 listen | fd:3,unix:a,fd:3 | fd:3 is listed twice
 listen | tcp://a:80,tcp://a:80 | a:80 is listed twice
-listen | a | \"a\" is not an address such as tcp://host:80, unix:/path, unix:@name or fd:3
+listen | a | \"a\" is not an address such as host:80, unix:/path, unix:@name or fd:3
 socket_mode | 0888 | \"0888\" is not an octal mode such as 0660
 socket_mode | 1777 | 1777 is out of range: from 0000 to 0777
 peercreds_resolve | on | needs peercreds, which is off
@@ -162,6 +166,10 @@ fn other_addresses_are_ignored_beside_listen() {
     let settings =
         Settings { listen: vec![BindAddr::Unix("a".into())], socket_file: Some("".into()), ..Settings::default() };
     assert_eq!(Config::resolve(&settings).unwrap().bind, [BindAddr::Unix("a".into())]);
+    let doubled = BindAddr::Tcp { host: "a:80".to_owned(), port: 80 };
+    let error = Config::resolve(&Settings { listen: vec![doubled], ..Settings::default() }).unwrap_err();
+    let expected = "setting listen: \"a:80\" contains a port; give host and port of an address apart";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]

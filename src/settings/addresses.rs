@@ -1,10 +1,11 @@
 //! Text form of the addresses to listen on.
 
-use super::text::{SocketPath, ValueKind};
+use super::text::ValueKind;
 use crate::address::BindAddr;
+use crate::error::Error;
 
-/// Addresses separated by commas: `tcp://host:port`, `unix:/path`, `unix:@name`, `fd:3`; an empty
-/// text for none.
+/// Addresses separated by commas, each in a form of [`BindAddr`]; an empty text for none. TCP is
+/// written with `tcp://`.
 ///
 /// Only a program can set a path with a comma.
 pub(super) struct Addresses;
@@ -26,35 +27,13 @@ impl ValueKind for Addresses {
 }
 
 fn address(text: &str) -> Result<BindAddr, String> {
-    let wrong = || format!("{text:?} is not an address such as tcp://host:80, unix:/path, unix:@name or fd:3");
-    if let Some(rest) = text.strip_prefix("tcp://") {
-        return tcp(rest).ok_or_else(wrong);
-    }
-    match text.split_once(':') {
-        Some(("unix", path)) if !path.is_empty() => Ok(BindAddr::Unix(SocketPath::parse(path)?)),
-        Some(("fd", which)) if !which.is_empty() => Ok(BindAddr::Inherited(which.to_owned())),
-        _ => Err(wrong()),
-    }
-}
-
-/// Parses `host:port`, with brackets around an IPv6 address.
-fn tcp(text: &str) -> Option<BindAddr> {
-    let (host, port) = text.rsplit_once(':')?;
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let is_v6 = bare.is_some_and(|bare| bare.contains(':'));
-    let host = if is_v6 { bare? } else { host };
-    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    if host.is_empty() || (!is_v6 && host.contains([':', '[', ']', '/', '@'])) || !is_port {
-        return None;
-    }
-    Some(BindAddr::Tcp { host: host.to_owned(), port: port.parse().ok()? })
+    text.parse().map_err(|error: Error| error.to_string())
 }
 
 fn written(address: &BindAddr) -> String {
     match address {
-        BindAddr::Tcp { .. } => format!("tcp://{address}"),
-        BindAddr::Unix(path) => format!("unix:{}", SocketPath::show(path)),
-        BindAddr::Inherited(_) => address.to_string(),
+        BindAddr::Tcp { .. } if !address.to_string().starts_with("tcp://") => format!("tcp://{address}"),
+        _ => address.to_string(),
     }
 }
 
@@ -78,6 +57,8 @@ mod tests {
     fn each_form_is_read_and_written() {
         reads("", &[]);
         reads("tcp://localhost:80", &[host("localhost", 80)]);
+        reads("localhost:80", &[host("localhost", 80)]);
+        reads("tcp://fd:80", &[host("fd", 80)]);
         reads("tcp://[::1]:0", &[host("::1", 0)]);
         reads("tcp://[fe80::1%eth0]:65535", &[host("fe80::1%eth0", 65535)]);
         reads("unix:/run/a b.sock", &[BindAddr::Unix("/run/a b.sock".into())]);
@@ -104,7 +85,6 @@ mod tests {
             "tcp://user@host:80",
             "tcp://host:80/",
             "http://localhost:80",
-            "localhost:80",
             "unix:",
             "fd:",
             "fd",

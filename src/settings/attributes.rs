@@ -62,9 +62,9 @@ pub struct Settings {
     /// All addresses to listen on, instead of `socket_file`, `socket_host` and `socket_port`, which
     /// are then ignored: any number of addresses of any kind, including sockets opened by systemd.
     ///
-    /// Default empty: the other settings apply. In text `tcp://host:port`, `unix:/path`,
-    /// `unix:@name`, `fd:3`, separated by commas; `fd:NAME` stands for the descriptors with a name
-    /// in `LISTEN_FDNAMES`, `fd:*` for all passed descriptors. Duplicate addresses are refused,
+    /// Default empty: the other settings apply. In text `host:port` or `tcp://host:port`,
+    /// `unix:/path`, `unix:@name`, `fd:3`, separated by commas, as [`BindAddr`] is parsed; `fd:NAME`
+    /// stands for the descriptors with a name in `LISTEN_FDNAMES`, `fd:*` for all passed descriptors. Duplicate addresses are refused,
     /// except TCP with port 0. The server does not remove the file of a passed socket. The server
     /// sets `O_NONBLOCK`, a flag shared by all owners of the socket, while listening, and clears
     /// the flag at the end if it was not set before. Not in CherryPy, which takes descriptor 3

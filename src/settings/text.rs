@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::address::text as address;
 use crate::tls::{CertificateFiles, Password};
 
 /// A kind of value; `parse` reads the output of `show` back as the same value.
@@ -211,12 +212,11 @@ impl ValueKind for SocketPath {
     const UNIT: &'static str = "PATH";
 
     fn parse(text: &str) -> Result<PathBuf, String> {
-        Ok(PathBuf::from(text.strip_prefix('@').map_or(text.to_owned(), |name| format!("\0{name}"))))
+        Ok(address::path_of(text))
     }
 
     fn show(value: &PathBuf) -> String {
-        let text = value.display().to_string();
-        text.strip_prefix('\0').map_or(text.clone(), |name| format!("@{name}"))
+        address::text_of(value)
     }
 }
 

@@ -22,7 +22,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Ring 0: no unit at all.
     // Every unit may import it.
     (LOCKS, &[]),
-    ("address", &[]),
+    // A text that is no address is an error of the crate's.
+    ("address", &["error"]),
     ("h1", &[]),
     ("bus", &[]),
     // A server that starts buses hands on, as it is, what they have failed for.
