@@ -9,8 +9,10 @@ use crate::bus::{BoxError, Bus, Message, Plugin};
 use crate::settings::Settings;
 
 impl Server {
-    /// Makes the server start, stop and reload with `bus`, with the current settings; several
-    /// servers may share a bus.
+    /// Makes the server start, stop and reload with `bus`; several servers may share a bus.
+    ///
+    /// The server takes a copy of its settings: set them before. A later change counts for the bus
+    /// only after [`unsubscribe`](Self::unsubscribe) and another `subscribe`.
     ///
     /// | channel | priority | |
     /// |---|---|---|
