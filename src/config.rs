@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, Version};
 
-use self::bind::{bind, mode, owner, resolve};
+use self::bind::{bind, mode, owner, resolve, sockets};
 use self::check::{
     GIB, KIB, LONGEST_GRACE, LONGEST_QUEUE, LONGEST_TARGET, MOST_CONNECTIONS, MOST_FIELDS, MOST_THREADS, backlog,
     connections, limit, overflow, protocol, software, thread_pool_max, time, time_or_zero, within,
@@ -21,6 +21,7 @@ use self::proxies::trust;
 use crate::address::BindAddr;
 use crate::error::Error;
 use crate::net::descriptors;
+use crate::net::given::ListeningSocket;
 use crate::proxy::trust::Trust;
 use crate::settings::Settings;
 use crate::wsgi;
@@ -30,8 +31,10 @@ pub(crate) use self::tls::TlsConfig;
 /// The checked settings of one start or reload; shared in an `Arc`.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// Addresses to listen on, not resolved; at least one.
+    /// Addresses to listen on, not resolved; at least one, unless there are sockets.
     pub(crate) bind: Vec<BindAddr>,
+    /// Sockets of the program's own to listen on.
+    pub(crate) listen_sockets: Vec<ListeningSocket>,
     /// The setting that names the addresses.
     pub(crate) bind_setting: &'static str,
     /// Permissions of a Unix socket's file.
@@ -145,6 +148,7 @@ impl Config {
         Ok(Config {
             bind,
             bind_setting,
+            listen_sockets: sockets(s)?,
             socket_mode: mode(s.socket_mode)?,
             socket_user: owner("socket_user", s.socket_user.as_deref())?,
             socket_group: owner("socket_group", s.socket_group.as_deref())?,

@@ -28,6 +28,7 @@ mod statistics_page;
 mod told;
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use self::driven::{Driven, Subscriptions};
@@ -38,7 +39,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::http_server::{HttpServer, Stopped};
 use crate::message::Handler;
-use crate::settings::{Instance, Settings};
+use crate::settings::{Instance, ListeningSocket, Settings};
 
 /// An HTTP/1.1 server: settings, a handler, and a life cycle.
 ///
@@ -85,6 +86,34 @@ impl Server {
     /// CherryPy's `instance`.
     pub fn set_instance(&mut self, server: impl HttpServer) {
         self.settings.instance = Some(Instance::new(server));
+    }
+
+    /// Makes the server listen on a socket of the program's own from the next start on: a
+    /// [`TcpListener`](std::net::TcpListener), a
+    /// [`UnixListener`](std::os::unix::net::UnixListener), or any listening socket as an
+    /// [`OwnedFd`].
+    ///
+    /// The socket is added to [`Settings::listen_sockets`], where its life is described: beside the
+    /// addresses of other settings, but instead of the default address; kept by a restart, closed by
+    /// a stop. After a stop, another start needs another socket; sockets closed by a stop are
+    /// removed here.
+    ///
+    /// ```
+    /// use std::net::TcpListener;
+    /// use drupe::{Request, Server};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut server = Server::new(|_request: &mut Request| "hello\n");
+    /// server.listen_on(listener);
+    /// server.start()?;
+    /// # let _ = server.stop();
+    /// # Ok(()) }
+    /// ```
+    pub fn listen_on(&mut self, listener: impl Into<OwnedFd>) {
+        let sockets = &mut self.settings.listen_sockets;
+        sockets.retain(ListeningSocket::is_open);
+        sockets.push(ListeningSocket::new(listener));
     }
 
     /// Binds and starts; returns once connections are accepted. Does nothing if the server runs

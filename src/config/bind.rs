@@ -6,10 +6,11 @@ use std::path::Path;
 
 use crate::address::BindAddr;
 use crate::error::Error;
+use crate::net::given::ListeningSocket;
 use crate::settings::Settings;
 
 /// Returns the setting that applies and its addresses: `listen` if set, else `socket_file`, else
-/// host and port.
+/// host and port; no address if the default would stand beside sockets of the program's own.
 pub(super) fn bind(settings: &Settings) -> Result<(&'static str, Vec<BindAddr>), Error> {
     if !settings.listen.is_empty() {
         several(&settings.listen).map_err(|reason| Error::setting("listen", reason))?;
@@ -19,10 +20,26 @@ pub(super) fn bind(settings: &Settings) -> Result<(&'static str, Vec<BindAddr>),
         let checked = unix(path).map_err(|reason| Error::setting("socket_file", reason));
         return checked.map(|()| ("socket_file", vec![BindAddr::Unix(path.clone())]));
     }
+    if settings.has_only_sockets() {
+        return Ok(("listen_sockets", Vec::new()));
+    }
     let host = settings.socket_host.clone();
     let checked = elsewhere(&host).map_or_else(|| tcp(&host), Err);
     checked.map_err(|reason| Error::setting("socket_host", reason))?;
     Ok(("socket_host", vec![BindAddr::Tcp { host, port: settings.socket_port }]))
+}
+
+/// Checks `listen_sockets`; a start checks the sockets themselves.
+pub(super) fn sockets(settings: &Settings) -> Result<Vec<ListeningSocket>, Error> {
+    let sockets = &settings.listen_sockets;
+    if !sockets.is_empty() && settings.instance.is_some() {
+        let reason = "has no effect together with instance; unset one of them";
+        return Err(Error::contradiction("listen_sockets", "instance", reason));
+    }
+    if (1..sockets.len()).any(|at| sockets[..at].contains(&sockets[at])) {
+        return Err(Error::setting("listen_sockets", "a socket is listed twice"));
+    }
+    Ok(sockets.clone())
 }
 
 pub(super) fn mode(mode: u32) -> Result<u32, Error> {

@@ -126,8 +126,12 @@ impl Engine {
     /// Reads everything a start would read, and opens nothing visible outside the process.
     ///
     /// # Errors
-    /// Those of [`Tls::load`], and `Setting` for an unknown user or group.
+    /// Those of [`Tls::load`]; `Setting` for an unknown user or group; `Bind` for an unusable socket
+    /// of the program's own.
     pub(crate) fn check(config: &Config) -> Result<(), Error> {
+        for socket in &config.listen_sockets {
+            socket.copy().map_err(|source| Error::Bind { address: socket.to_string(), source })?;
+        }
         if config.bind.iter().any(|address| matches!(address, BindAddr::Unix(_))) {
             accept::kept::rights(config).check()?;
         }

@@ -36,6 +36,9 @@
 //! - [`listen`](Settings::listen): more than one address, or sockets already open. If set, `listen`
 //!   overrides the settings above, except mode, user and group, which apply to every Unix socket in
 //!   the list.
+//! - [`listen_sockets`](Settings::listen_sockets): sockets that the program has opened itself, in a
+//!   test or before it dropped its privileges. [`Server::listen_on`](crate::Server::listen_on) adds
+//!   one. Only a program can set it.
 //! - [`socket_queue_size`](Settings::socket_queue_size): the backlog of connections that the kernel
 //!   has completed and the program has not accepted yet. The accept thread does nothing else, so
 //!   the backlog is short except in bursts. With CherryPy's 5, a burst of a few dozen clients waits

@@ -1,5 +1,5 @@
-//! An inherited listening socket: other processes may listen on the same socket and share its
-//! flags.
+//! A listening socket opened by others: other processes, or the program itself, may listen on the
+//! same socket and share its flags.
 //!
 //! `O_NONBLOCK` is a flag of the socket, not of the descriptor or of the call. If another process
 //! takes a client first, `accept` must not block, because only a shutdown of the shared socket
@@ -14,7 +14,7 @@ use socket2::SockRef;
 
 use super::poll::Bell;
 
-/// The state for waiting on an inherited socket and giving it back.
+/// The state for waiting on such a socket and giving it back.
 #[derive(Debug)]
 pub(super) struct Adopted {
     bell: Bell,
@@ -52,7 +52,7 @@ impl Adopted {
             return;
         }
         if let Err(error) = SockRef::from(&socket).set_nonblocking(false) {
-            log::warn!("cannot restore blocking mode of an inherited socket: {error}; the socket stays non-blocking");
+            log::warn!("cannot restore blocking mode of a listening socket: {error}; the socket stays non-blocking");
         }
     }
 }

@@ -1,20 +1,17 @@
 //! Sources of connections: resolve, bind, listen, accept.
 
-use std::ffi::OsString;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix;
-use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::adopted::Adopted;
+use super::given::{ListeningSocket, path_of};
 use super::poll::{self, Interest};
 use super::socket_file::{self, Rights, SocketFile};
 use super::{descriptors, inherited};
@@ -38,6 +35,13 @@ pub(crate) struct ListenOptions {
     pub(crate) setting: &'static str,
 }
 
+/// What to listen on: an address to bind, or a socket of the program's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Address(BindAddr),
+    Socket(ListeningSocket),
+}
+
 /// A listening socket.
 #[derive(Debug)]
 pub(crate) struct Listener {
@@ -45,7 +49,8 @@ pub(crate) struct Listener {
     file: Option<SocketFile>,
     socket: Kind,
     address: BindAddr,
-    /// Present for an inherited socket, because this process must not shut down such a socket.
+    /// Present for an inherited socket or one of the program's own, which the server must not shut
+    /// down.
     adopted: Option<Adopted>,
     /// The send timeout to set on each connection, if sockets do not inherit the timeout or the
     /// listening socket is shared.
@@ -78,6 +83,21 @@ impl Accepted {
 }
 
 impl Listener {
+    /// Listens as asked.
+    ///
+    /// # Errors
+    /// Those of [`bind`](Self::bind); `Bind` with the descriptor for an unusable socket.
+    pub(crate) fn open(asked: &Asked, options: &ListenOptions) -> Result<Vec<Self>, Error> {
+        match asked {
+            Asked::Address(address) => Self::bind(address, options),
+            Asked::Socket(socket) => {
+                let adopted = socket.copy().and_then(|copy| Self::adopt(copy, options));
+                let refused = |source| Error::Bind { address: socket.to_string(), source };
+                Ok(vec![adopted.map_err(refused)?])
+            }
+        }
+    }
+
     /// Listens on every address of `address`: `localhost` often has two, `::` is IPv6 and IPv4 in
     /// one socket.
     ///
@@ -92,14 +112,14 @@ impl Listener {
             BindAddr::Tcp { host, port } => bind_tcp(host, *port, options),
             BindAddr::Unix(path) => Ok(vec![bind_unix(path, options)?]),
             BindAddr::Inherited(which) => {
-                let adopted = inherited::sockets(which)?.into_iter().map(|socket| Self::inherited(socket, options));
+                let adopted = inherited::sockets(which)?.into_iter().map(|socket| Self::adopt(socket, options));
                 adopted.collect::<io::Result<_>>().map_err(|error| inherited::refused(which, error))
             }
         }
     }
 
     /// Takes over a socket that listens already; asks the socket for its kind.
-    fn inherited(socket: Socket, options: &ListenOptions) -> io::Result<Self> {
+    fn adopt(socket: Socket, options: &ListenOptions) -> io::Result<Self> {
         let mut listener = if socket.domain()? == Domain::UNIX {
             let socket = UnixListener::from(socket);
             let address = BindAddr::Unix(path_of(&socket.local_addr()?));
@@ -115,7 +135,7 @@ impl Listener {
 
     fn of_tcp(socket: TcpListener) -> io::Result<Self> {
         let local = socket.local_addr()?;
-        let address = BindAddr::Tcp { host: local.ip().to_string(), port: local.port() };
+        let address = BindAddr::from(local);
         Ok(Self { file: None, socket: Kind::Tcp(socket, local), address, adopted: None, send_patience: None })
     }
 
@@ -222,14 +242,6 @@ impl AcceptError {
             // time.
             _ => Self::Exhausted(error),
         }
-    }
-}
-
-/// The path of a Unix socket, or NUL and its abstract name.
-fn path_of(address: &unix::net::SocketAddr) -> PathBuf {
-    match (address.as_pathname(), address.as_abstract_name()) {
-        (Some(path), _) => path.to_owned(),
-        (None, name) => PathBuf::from(OsString::from_vec([b"\0", name.unwrap_or_default()].concat())),
     }
 }
 
@@ -410,7 +422,7 @@ mod tests {
     }
 
     fn inherit(socket: &TcpListener) -> Listener {
-        Listener::inherited(Socket::from(socket.try_clone().unwrap()), &PLAIN).unwrap()
+        Listener::adopt(Socket::from(socket.try_clone().unwrap()), &PLAIN).unwrap()
     }
 
     #[test]

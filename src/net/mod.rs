@@ -4,6 +4,7 @@ mod adopted;
 pub(crate) mod credentials;
 pub(crate) mod deadline;
 pub(crate) mod descriptors;
+pub(crate) mod given;
 mod inherited;
 pub(crate) mod listener;
 pub(crate) mod poll;

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::Server;
 use crate::address::BindAddr;
+use crate::settings::ListeningSocket;
 
 impl Server {
     /// Returns the URL of the server's root, for users: `http://127.0.0.1:8080`, or `https://` with
@@ -27,9 +28,14 @@ impl Server {
     }
 
     /// Returns the address to listen on, as set: the first of `listen`, or `socket_file`, or
-    /// `socket_host` and `socket_port`.
+    /// `socket_host` and `socket_port`; or that of the first of `listen_sockets`, if there is no
+    /// other.
     #[must_use]
     pub fn bind_addr(&self) -> BindAddr {
+        let sockets = self.settings.listen_sockets.iter().filter(|_| self.settings.has_only_sockets());
+        if let Some(address) = sockets.filter_map(ListeningSocket::address).next() {
+            return address;
+        }
         match (self.settings.listen.first(), &self.settings.socket_file) {
             (Some(first), _) => first.clone(),
             (None, Some(path)) => BindAddr::Unix(path.clone()),

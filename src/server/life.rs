@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::http_server::Stopped;
 use crate::message::Handler;
 use crate::message::access::Hooks;
+use crate::settings::ListeningSocket;
 use crate::statistics::Statistics;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
@@ -138,6 +139,9 @@ impl Shared {
         }
         let (stopped, kept) =
             if next == LifeState::Paused { running.pause() } else { (running.stop(), KeptListeners::default()) };
+        if next == LifeState::Stopped {
+            self.close_own_sockets();
+        }
         let mut unwanted = None;
         self.let_go(running, |life| {
             life.stopped = stopped;
@@ -152,6 +156,7 @@ impl Shared {
                 notify::stopping();
             }
             drop(kept);
+            self.close_own_sockets();
             self.life().state = LifeState::Stopped;
         }
         self.changed.notify_all();
@@ -171,8 +176,14 @@ impl Shared {
             prepared.give_up();
         }
         drop(kept);
+        self.close_own_sockets();
         self.life().state = LifeState::Stopped;
         self.changed.notify_all();
+    }
+
+    /// Closes the program's sockets that the last running engine has used.
+    pub(super) fn close_own_sockets(&self) {
+        self.reloading.in_force().listen_sockets.iter().for_each(ListeningSocket::close);
     }
 
     /// Stops after a failure of the serving side; waiting callers get the cause.

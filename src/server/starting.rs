@@ -99,6 +99,7 @@ impl Shared {
         }
         drop(life);
         drop(kept);
+        self.close_own_sockets();
         self.changed.notify_all();
     }
 
@@ -134,8 +135,10 @@ impl Shared {
         Ok(())
     }
 
-    /// Records a failed start, and notifies waiting callers and systemd.
+    /// Records a failed start, and notifies waiting callers and systemd. A failed restart ends the
+    /// use of the program's sockets.
     fn fail_to_start(&self, settings: &Settings, error: Error) -> Error {
+        self.close_own_sockets();
         let (error, is_main) = {
             let mut life = self.life();
             (life.fail_to_start(settings.locate(error)), life.is_main)

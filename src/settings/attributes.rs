@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::objects::{Instance, SslContext};
 use super::origins::Origins;
 use crate::address::BindAddr;
+use crate::net::given::ListeningSocket;
 use crate::tls::{CertificateFiles, Password};
 
 /// All settings of a server, with CherryPy's attribute names for attributes of CherryPy.
@@ -70,6 +71,18 @@ pub struct Settings {
     /// the flag at the end if it was not set before. Not in CherryPy, which takes descriptor 3
     /// unasked if `LISTEN_PID` is set.
     pub listen: Vec<BindAddr>,
+
+    /// Listening sockets that the program has opened itself, beside the addresses of the settings
+    /// above; [`Server::listen_on`](crate::Server::listen_on) adds one.
+    ///
+    /// Default empty. If `socket_host`, `socket_port`, `socket_file` and `listen` all have their
+    /// defaults, the server listens on these sockets only; name `127.0.0.1:8080` in `listen` to have
+    /// it as well. A [`restart`](crate::Server::restart) keeps the sockets open. A stop closes them,
+    /// and so does a restart that fails; another start with a closed socket fails. After a start
+    /// that fails, the sockets stay as they were. The flag `O_NONBLOCK` is handled as for passed
+    /// sockets in `listen`; backlog, `reuse_port` and the file of a Unix socket are left to the
+    /// program. Only a program can set it. Not in CherryPy.
+    pub listen_sockets: Vec<ListeningSocket>,
 
     /// Length of the kernel's backlog of connections to be accepted; the kernel may reduce the
     /// number (`somaxconn`).

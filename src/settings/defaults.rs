@@ -17,6 +17,7 @@ impl Default for Settings {
             socket_user: None,
             socket_group: None,
             listen: Vec::new(),
+            listen_sockets: Vec::new(),
             socket_queue_size: 1024,
             reuse_port: false,
             nodelay: true,
@@ -76,6 +77,13 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// True if the program's own sockets are all to listen on: no address is set beside them.
+    pub(crate) fn has_only_sockets(&self) -> bool {
+        let default = Settings::default();
+        let is_default = (&self.socket_host, self.socket_port) == (&default.socket_host, default.socket_port);
+        !self.listen_sockets.is_empty() && self.listen.is_empty() && self.socket_file.is_none() && is_default
+    }
+
     /// Returns the values documented by CherryPy: no limit on queue and threads, a backlog of 5, an
     /// idle timeout of 10 s, 413 for a head too large.
     ///

@@ -38,8 +38,8 @@ macro_rules! keep {
 // The listening addresses and their options; the queue, allocated in advance; instance, statistics
 // and gateway.
 keep!(keep:
-    socket_host socket_port socket_file socket_mode socket_user socket_group listen socket_queue_size reuse_port nodelay
-    accepted_queue_size instance statistics wsgi_version
+    socket_host socket_port socket_file socket_mode socket_user socket_group listen listen_sockets socket_queue_size
+    reuse_port nodelay     accepted_queue_size instance statistics wsgi_version
 );
 keep!(keep_tls:
     ssl_certificate ssl_certificate_chain ssl_private_key ssl_private_key_password ssl_sni ssl_ciphers ssl_min_version

@@ -54,3 +54,4 @@ pub use self::layer::SettingsLayer;
 pub use self::objects::{Instance, SslContext};
 pub use self::table::Row;
 pub use crate::error::Origin;
+pub use crate::net::given::ListeningSocket;

@@ -95,7 +95,7 @@ fn nearest(name: &str) -> Option<&'static str> {
 }
 
 /// Settings without a row, because they have no text form.
-pub(super) const OBJECTS: &[&str] = &["instance", "ssl_context"];
+pub(super) const OBJECTS: &[&str] = &["instance", "listen_sockets", "ssl_context"];
 
 macro_rules! table {
     ($($group:literal { $($name:ident: $kind:ty = $help:literal;)* })*) => {

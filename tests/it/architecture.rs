@@ -34,8 +34,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // As pure as what it reads with: the grammar of fields and hosts, and the refusal of a request.
     ("proxy", &["h1"]),
     // `listen` holds addresses as they are, not the text of them.
-    // One of them is a server of the user's own.
-    ("settings", &["error", "address", "tls", "http_server"]),
+    // One of them is a server of the user's own, another a list of sockets of the user's own.
+    ("settings", &["error", "address", "tls", "http_server", "net"]),
     // A server tells what it has done.
     ("http_server", &["error", "address", "statistics"]),
     ("net", &["error", "address", "tls"]),
@@ -147,7 +147,14 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "socket2",
-        &["net/adopted.rs", "net/listener.rs", "net/inherited.rs", "net/socket_file.rs", "net/socket.rs"],
+        &[
+            "net/adopted.rs",
+            "net/listener.rs",
+            "net/given.rs",
+            "net/inherited.rs",
+            "net/socket_file.rs",
+            "net/socket.rs",
+        ],
         "options before bind, the backlog; what a socket is; sending without SIGPIPE (MSG_NOSIGNAL)",
     ),
     (

@@ -35,8 +35,8 @@ fn every_setting_has_its_reason() {
         }
     }
     let table = Settings::table().iter().map(|row| (row.group().to_lowercase(), row.name().to_owned()));
-    let objects =
-        [("tls", "ssl_context"), ("other", "instance")].map(|(group, name)| (group.to_owned(), name.to_owned()));
+    let objects = [("listening", "listen_sockets"), ("tls", "ssl_context"), ("other", "instance")];
+    let objects = objects.map(|(group, name)| (group.to_owned(), name.to_owned()));
     let known: Vec<(String, String)> = table.chain(objects).collect();
     for row in &known {
         assert_eq!(rows.iter().filter(|found| *found == row).count(), 1, "{row:?} in src/guide/settings.rs");

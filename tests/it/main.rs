@@ -122,6 +122,9 @@ mod restart;
 // Addresses and ports.
 mod listening;
 
+// Listening sockets of the program's own.
+mod given;
+
 // The same over Unix sockets, and their files.
 mod unix;
 

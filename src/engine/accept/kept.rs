@@ -9,7 +9,7 @@ use crate::engine::connection::ClientConnection;
 use crate::engine::service::context::Service;
 use crate::engine::wire::output;
 use crate::error::Error;
-use crate::net::listener::ListenOptions;
+use crate::net::listener::{Asked, ListenOptions};
 use crate::net::socket_file::Rights;
 
 /// Listeners and connections kept for the next engine. Dropping the value closes everything.
@@ -22,7 +22,7 @@ pub(crate) struct KeptListeners {
 }
 
 impl KeptListeners {
-    /// Binds all configured addresses, or none. Unchanged listeners are used again, and the others
+    /// Listens on all configured addresses and sockets, or on none. Unchanged listeners are used again, and the others
     /// closed.
     pub(in crate::engine) fn listen(&mut self, config: &Config, report: &Report) -> Result<Vec<Arc<Entrance>>, Error> {
         let options = ListenOptions {
@@ -33,10 +33,11 @@ impl KeptListeners {
             rights: rights(config),
             setting: config.bind_setting,
         };
+        let asked = asked(config);
         let mut same = KeptListeners::default();
         let mut found = Vec::new();
-        for address in &config.bind {
-            let at = self.entrances.iter().position(|entrance| entrance.is_for(address, &options));
+        for one in &asked {
+            let at = self.entrances.iter().position(|entrance| entrance.is_for(one, &options));
             let entrance = at.map(|at| self.entrances.remove(at));
             same.entrances.extend(entrance.clone());
             found.push(entrance);
@@ -44,10 +45,10 @@ impl KeptListeners {
         // The remaining listeners may occupy the new addresses.
         self.close();
         let mut entrances = Vec::new();
-        for (address, found) in config.bind.iter().zip(found) {
+        for (one, found) in asked.iter().zip(found) {
             entrances.push(match found {
                 Some(found) => found,
-                None => Arc::new(Entrance::bind(address, &options, report)?),
+                None => Arc::new(Entrance::bind(one, &options, report)?),
             });
         }
         // No error is possible any more, so dropping `same` must not close these listeners.
@@ -61,6 +62,12 @@ impl KeptListeners {
         entrances.iter().for_each(|entrance| entrance.close());
         entrances.iter().for_each(|entrance| entrance.join());
     }
+}
+
+/// All that a server with `config` listens on.
+fn asked(config: &Config) -> Vec<Asked> {
+    let sockets = config.listen_sockets.iter().cloned().map(Asked::Socket);
+    config.bind.iter().cloned().map(Asked::Address).chain(sockets).collect()
 }
 
 /// The access rights of the file of a Unix socket.

@@ -12,12 +12,13 @@ use super::thread as accepting;
 use crate::address::BindAddr;
 use crate::engine::pool::Pool;
 use crate::error::Error;
-use crate::net::listener::{ListenOptions, Listener};
+use crate::net::listener::{Asked, ListenOptions, Listener};
 use crate::sync::{Mutex, spawn};
 
-/// The listeners of one configured address; `localhost` has two.
+/// The listeners of one configured address, of which `localhost` has two, or of one socket of the
+/// program's own.
 pub(crate) struct Entrance {
-    asked: BindAddr,
+    asked: Asked,
     options: ListenOptions,
     listeners: Vec<Arc<Listener>>,
     gate: Arc<Gate>,
@@ -28,14 +29,14 @@ pub(crate) struct Entrance {
 
 impl Entrance {
     /// Binds, and does not accept yet.
-    pub(crate) fn bind(asked: &BindAddr, options: &ListenOptions, report: &Report) -> Result<Self, Error> {
-        let listeners = Listener::bind(asked, options)?.into_iter().map(Arc::new).collect();
+    pub(crate) fn bind(asked: &Asked, options: &ListenOptions, report: &Report) -> Result<Self, Error> {
+        let listeners = Listener::open(asked, options)?.into_iter().map(Arc::new).collect();
         let (asked, options, report) = (asked.clone(), options.clone(), Arc::clone(report));
         Ok(Self { asked, options, listeners, gate: Arc::default(), threads: Mutex::default(), report })
     }
 
     /// True if a bind with these arguments would lead to the same listeners.
-    pub(crate) fn is_for(&self, asked: &BindAddr, options: &ListenOptions) -> bool {
+    pub(crate) fn is_for(&self, asked: &Asked, options: &ListenOptions) -> bool {
         (&self.asked, &self.options) == (asked, options)
     }
 
