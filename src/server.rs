@@ -38,7 +38,8 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::http_server::{HttpServer, Stopped};
-use crate::message::Handler;
+use crate::message::server_handle::ServerState;
+use crate::message::{Handler, ServerHandle};
 use crate::settings::{Instance, ListeningSocket, Settings};
 
 /// An HTTP/1.1 server: settings, a handler, and a life cycle.
@@ -63,12 +64,6 @@ pub struct Server {
     shared: Arc<Shared>,
     /// Subscriptions to buses, ended when the server is dropped.
     subscriptions: Subscriptions,
-}
-
-/// A handle to observe and to stop a server.
-#[derive(Clone, Debug)]
-pub struct ServerHandle {
-    shared: Arc<Shared>,
 }
 
 impl Server {
@@ -257,7 +252,7 @@ impl Server {
     /// Returns a handle that can be cloned and sent, for handlers and other threads.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
-        ServerHandle { shared: Arc::clone(&self.shared) }
+        ServerHandle::new(Arc::clone(&self.shared) as Arc<ServerState>)
     }
 }
 
@@ -272,15 +267,20 @@ impl Drop for Server {
 }
 
 impl ServerHandle {
+    /// The state of the server.
+    fn shared(&self) -> &Shared {
+        self.state().downcast_ref().expect("a handle is made by a server, of its own state")
+    }
+
     /// Stops the server; see [`Server::stop`].
     pub fn stop(&self) -> Stopped {
-        self.shared.stop()
+        self.shared().stop()
     }
 
     /// True if connections are accepted.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        self.shared.life().state == LifeState::Running
+        self.shared().life().state == LifeState::Running
     }
 
     /// Waits until connections are accepted; see [`Server::wait`].
@@ -288,7 +288,7 @@ impl ServerHandle {
     /// # Errors
     /// The errors of [`Server::wait`].
     pub fn wait(&self) -> Result<(), Error> {
-        self.shared.wait()
+        self.shared().wait()
     }
 
     /// Waits until the server is stopped; see [`Server::block`].
@@ -296,24 +296,24 @@ impl ServerHandle {
     /// # Errors
     /// The errors of [`Server::block`].
     pub fn block(&self) -> Result<(), Error> {
-        self.shared.block()
+        self.shared().block()
     }
 
     /// Returns the TCP addresses of the server, with real ports; empty unless the server runs.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.shared.addresses()
+        self.shared().addresses()
     }
 
     /// Reloads certificates, as [`reload_tls`](Self::reload_tls) does, and logs errors. Then calls
     /// the listeners of [`Server::on_graceful`], in the order of registration.
     pub fn graceful(&self) {
-        self.shared.go_gracefully();
+        self.shared().go_gracefully();
     }
 
     /// Ends the wait of a stop under way: running requests are cut. Does nothing without a stop
     /// under way.
     pub fn cut(&self) {
-        self.shared.cut();
+        self.shared().cut();
     }
 }

@@ -30,13 +30,13 @@ use crate::config::Config;
 use crate::engine::{ClientConnection, Verdict};
 use crate::engine::{Service, WorkerContext};
 use crate::error::Error;
-use crate::message::{Handler, Request, Response};
+use crate::message::{Handler, Request, Response, ServerHandle};
 use crate::net::script::Script;
 use crate::net::socket::PlainSocket;
 use crate::net::stream::Stream;
 use crate::net::tls::Tls;
 use crate::net::tls::secure::Secure;
-use crate::server::{Server, ServerHandle};
+use crate::server::Server;
 use crate::settings::Settings;
 
 /// Calls `handler` with `request` directly: no socket, no limits, no header fields of the server.

@@ -33,8 +33,8 @@ mod service;
 mod wire;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -50,6 +50,7 @@ use crate::error::Error;
 use crate::http_server::Stopped;
 use crate::message::Handler;
 use crate::message::access::Hooks;
+use crate::message::server_handle::ServerState;
 use crate::net::descriptors;
 use crate::net::tls::Tls;
 use crate::statistics::Statistics;
@@ -136,6 +137,11 @@ impl Engine {
             accept::kept::rights(config).check()?;
         }
         tls(config).map(|_| ())
+    }
+
+    /// Makes requests know `server`.
+    pub(crate) fn belong_to(&self, server: Weak<ServerState>) {
+        self.pool.service().shutdown.set_server(server);
     }
 
     fn start_threads(&self) -> Result<(), Error> {

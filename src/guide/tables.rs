@@ -27,7 +27,6 @@
 //! | `socket_user` | | name | user that owns the Unix socket, by name or number |
 //! | `socket_group` | | name | group that owns the Unix socket |
 //! | `listen` | | addresses | instead of the above: `tcp://host:80,unix:/path,fd:3` |
-//! | `listen_sockets` | | objects | listening sockets of the program's own: [`Server::listen_on`](crate::Server::listen_on) |
 //! | `socket_queue_size` | `1024` | count | backlog: connections that the kernel queues until accepted |
 //! | `reuse_port` | `false` | bool | let several processes listen on one port |
 //! | `nodelay` | `true` | bool | send small packets at once (`TCP_NODELAY`) |

@@ -14,7 +14,8 @@ use super::forms;
 #[cfg(feature = "json")]
 use super::json;
 use super::readers;
-use super::shutdown::Shutdown;
+use super::server_handle::ServerHandle;
+use super::shutdown::{OnStop, Shutdown};
 use super::upgrade::Socket;
 use crate::address::Peer;
 use crate::proxy::node::{Claims, Node};
@@ -116,6 +117,46 @@ impl Connection {
     pub fn is_shutting_down(&self) -> bool {
         self.shutdown.is_told()
     }
+
+    /// Calls `callback` when the server is told to stop or to restart; at once if it is shutting
+    /// down. Dropping the result deregisters the callback.
+    ///
+    /// This is for code that waits for something of its own, such as a channel, and must not delay a
+    /// stop: `callback` wakes the wait. It runs on the stopping thread, and must be short. Without a
+    /// server (`testing::call`) it is never called.
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use std::sync::{Mutex, mpsc};
+    /// use drupe::{Body, Request, RequestExt};
+    ///
+    /// enum News { Event(String), Stop }
+    ///
+    /// static LISTENERS: Mutex<Vec<mpsc::Sender<News>>> = Mutex::new(Vec::new());
+    ///
+    /// /// Sends each event as soon as there is one, and ends at a stop.
+    /// fn events(request: &mut Request) -> Body {
+    ///     let (sender, news) = mpsc::channel();
+    ///     LISTENERS.lock().unwrap().push(sender.clone());
+    ///     let on_stop = request.connection().on_stop(move || drop(sender.send(News::Stop)));
+    ///     Body::stream(move |writer| {
+    ///         let _on_stop = on_stop; // deregistered at the end of the stream
+    ///         while let Ok(News::Event(event)) = news.recv() {
+    ///             write!(writer, "data: {event}\n\n")?;
+    ///             writer.flush()?;
+    ///         }
+    ///         Ok(())
+    ///     })
+    /// }
+    /// # let body = events(&mut Request::default());
+    /// # let sender = LISTENERS.lock().unwrap().pop().unwrap();
+    /// # sender.send(News::Event("tea".into())).unwrap();
+    /// # sender.send(News::Stop).unwrap();
+    /// # assert_eq!(body.into_string().unwrap(), "data: tea\n\n");
+    /// ```
+    pub fn on_stop(&self, callback: impl FnOnce() + Send + 'static) -> OnStop {
+        self.shutdown.on_stop(Box::new(callback))
+    }
 }
 
 /// The methods that drupe adds to a request.
@@ -208,6 +249,23 @@ pub trait RequestExt: sealed::Sealed {
     /// True if the server is shutting down; long work should then end.
     fn is_shutting_down(&self) -> bool;
 
+    /// A handle to the server, for instance to stop it; `None` without a server (`testing::call`),
+    /// or in a server made by
+    /// [`httpserver_from_self`](crate::Server::httpserver_from_self).
+    ///
+    /// ```
+    /// use drupe::{Request, RequestExt};
+    ///
+    /// fn quit(request: &mut Request) -> &'static str {
+    ///     if let Some(server) = request.server() {
+    ///         server.stop(); // does not wait for this handler, whose answer is still sent
+    ///     }
+    ///     "stopping\n"
+    /// }
+    /// # assert_eq!(quit(&mut Request::default()), "stopping\n");
+    /// ```
+    fn server(&self) -> Option<ServerHandle>;
+
     /// The address of the client, as seen by the outermost of the
     /// [`trusted_proxies`](crate::Settings::trusted_proxies). Without a trusted proxy, or if the
     /// proxies do not give the address, it is the [`peer`](Connection::peer)'s.
@@ -294,6 +352,10 @@ impl RequestExt for Request {
         self.connection().is_shutting_down()
     }
 
+    fn server(&self) -> Option<ServerHandle> {
+        self.connection().shutdown.server()
+    }
+
     fn client(&self) -> Option<IpAddr> {
         match self.extensions().get::<Claims>().and_then(|claims| claims.client) {
             Some(Node::At(address)) => Some(address),
@@ -358,7 +420,7 @@ mod tests {
         let request = Request::default();
         assert!(request.connection().peer().is_none());
         assert!(request.connection().local_addr().is_none());
-        assert!(!request.is_shutting_down());
+        assert!(!request.is_shutting_down() && request.server().is_none());
         assert_eq!(request.connection().scheme(), "http");
         assert!(request.connection().tls().is_none());
         assert!(request.connection().proxy().is_none());

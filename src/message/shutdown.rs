@@ -1,26 +1,55 @@
-//! The shutdown flag, to poll or to wait for.
+//! The shutdown of an engine: a flag to poll or to wait for, and callbacks.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use super::server_handle::{ServerHandle, ServerState};
 use crate::sync::{Condvar, Mutex};
 
-/// A flag that is set once and never reset.
-#[derive(Debug, Default)]
+/// A flag that is set once and never reset, with the server that sets it.
+#[derive(Default)]
 pub(crate) struct Shutdown {
     is_told: AtomicBool,
     /// Held by a thread about to wait.
     waiting: Mutex<()>,
     rings: Condvar,
+    callbacks: Mutex<Callbacks>,
+    /// Never set without a server.
+    server: OnceLock<Weak<ServerState>>,
+}
+
+/// The callbacks, by number, until called.
+#[derive(Default)]
+struct Callbacks {
+    last: u64,
+    waiting: BTreeMap<u64, Callback>,
+}
+
+type Callback = Box<dyn FnOnce() + Send>;
+
+/// The registration of a callback for a stop; see
+/// [`Connection::on_stop`](crate::Connection::on_stop). Dropping the value deregisters the callback.
+#[must_use = "a callback is deregistered when this value is dropped"]
+#[derive(Debug)]
+pub struct OnStop {
+    shutdown: Arc<Shutdown>,
+    number: u64,
 }
 
 impl Shutdown {
-    /// Sets the flag and wakes all waiting threads. Returns true if the flag was set before.
+    /// Sets the flag, wakes all waiting threads and runs the callbacks. Returns true if the flag was
+    /// set before.
     pub(crate) fn tell(&self) -> bool {
         let was_told = self.is_told.swap(true, Ordering::SeqCst);
         // Taking the lock ensures that no thread is between checking the flag and waiting.
         drop(self.waiting.lock());
         self.rings.notify_all();
+        let callbacks = std::mem::take(&mut self.callbacks.lock().waiting);
+        callbacks.into_values().for_each(run);
         was_told
     }
 
@@ -36,11 +65,57 @@ impl Shutdown {
         drop(self.rings.wait_timeout_while(waiting, time, untold));
         self.is_told.load(Ordering::SeqCst)
     }
+
+    /// Runs `callback` once the flag is set; at once if it is.
+    pub(crate) fn on_stop(self: &Arc<Self>, callback: Callback) -> OnStop {
+        let mut callbacks = self.callbacks.lock();
+        callbacks.last += 1;
+        let number = callbacks.last;
+        // Under the lock: `tell` sets the flag before it takes the callbacks.
+        if self.is_told.load(Ordering::SeqCst) {
+            drop(callbacks);
+            run(callback);
+        } else {
+            callbacks.waiting.insert(number, callback);
+        }
+        OnStop { shutdown: Arc::clone(self), number }
+    }
+
+    /// Sets the server; once.
+    pub(crate) fn set_server(&self, server: Weak<ServerState>) {
+        // A second call would have the same server.
+        let _ = self.server.set(server);
+    }
+
+    /// The server; `None` without one, or once it is gone.
+    pub(crate) fn server(&self) -> Option<ServerHandle> {
+        Some(ServerHandle::new(self.server.get()?.upgrade()?))
+    }
+}
+
+impl Drop for OnStop {
+    fn drop(&mut self) {
+        let callback = self.shutdown.callbacks.lock().waiting.remove(&self.number);
+        // Its values are dropped without the lock.
+        drop(callback);
+    }
+}
+
+impl fmt::Debug for Shutdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shutdown").field("is_told", &self.is_told()).finish_non_exhaustive()
+    }
+}
+
+fn run(callback: Callback) {
+    if catch_unwind(AssertUnwindSafe(callback)).is_err() {
+        log::error!("a callback of a stop panicked; the stop goes on");
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::mpsc;
     use std::thread;
 
     use super::*;
@@ -55,5 +130,25 @@ mod tests {
         assert!(!shutdown.tell() && shutdown.tell());
         assert!(waits.join().unwrap());
         assert!(shutdown.is_told() && shutdown.wait(Duration::from_secs(3600)));
+    }
+
+    #[test]
+    fn callbacks_run_once_unless_dropped_before() {
+        let shutdown = Arc::new(Shutdown::default());
+        let (told, tells) = mpsc::channel();
+        let tell = |word: &'static str| {
+            let told = told.clone();
+            Box::new(move || told.send(word).unwrap())
+        };
+        let kept = shutdown.on_stop(tell("kept"));
+        drop(shutdown.on_stop(tell("dropped")));
+        let _bad = shutdown.on_stop(Box::new(|| panic!("a callback may be wrong")));
+        let _last = shutdown.on_stop(tell("last"));
+        assert!(tells.try_recv().is_err());
+        assert!(!shutdown.tell() && shutdown.tell());
+        drop(kept);
+        let _late = shutdown.on_stop(tell("late"));
+        drop(told);
+        assert_eq!(tells.iter().collect::<Vec<_>>(), ["kept", "last", "late"]);
     }
 }

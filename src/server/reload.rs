@@ -3,11 +3,12 @@
 use std::error::Error as Cause;
 use std::sync::Arc;
 
+use super::Server;
 use super::life::Shared;
 use super::told::ErrorText;
-use super::{Server, ServerHandle};
 use crate::config::Config;
 use crate::error::Error;
+use crate::message::ServerHandle;
 use crate::settings::Settings;
 
 impl Server {
@@ -57,7 +58,7 @@ impl ServerHandle {
     /// The errors of [`Server::start`] for an unusable setting; then nothing has changed. `Thread`
     /// if `thread_pool` has grown and a thread cannot be started; then all settings have changed.
     pub fn reload(&self, settings: &Settings) -> Result<Vec<&'static str>, Error> {
-        self.shared.reload(settings)
+        self.shared().reload(settings)
     }
 
     /// Reloads the files of certificates and keys, for new handshakes. Connections stay as they
@@ -70,7 +71,7 @@ impl ServerHandle {
     /// [`Error::Setting`] with the setting, the file and the reason; then the previous certificates
     /// stay in use.
     pub fn reload_tls(&self) -> Result<(), Error> {
-        self.shared.reload_tls()
+        self.shared().reload_tls()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The engine behind a server: the built-in engine, or a user-supplied HTTP server.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::instance::{Controlled, EndReport};
 use crate::address::BindAddr;
@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::http_server::Stopped;
 use crate::message::Handler;
 use crate::message::access::Hooks;
+use crate::message::server_handle::ServerState;
 use crate::settings::Settings;
 use crate::statistics::Statistics;
 
@@ -56,6 +57,13 @@ impl Prepared {
         match self {
             Self::Engine(engine, kept) => engine.open(kept).map(|()| Arc::new(Running::Engine(engine))),
             Self::Instance(instance) => instance.open().map(|()| Arc::new(Running::Instance(instance))),
+        }
+    }
+
+    /// Makes requests know `server`.
+    pub(super) fn belong_to(&self, server: Weak<ServerState>) {
+        if let Self::Engine(engine, _) = self {
+            engine.belong_to(server);
         }
     }
 

@@ -87,7 +87,10 @@ impl Shared {
             let hooks = self.hooks.lock().clone();
             Prepared::new(settings, config, handler, hooks, kept, &report)
         });
-        prepared.map_err(|error| self.fail_to_start(settings, error))
+        let prepared = prepared.map_err(|error| self.fail_to_start(settings, error))?;
+        let shared = Arc::downgrade(self);
+        prepared.belong_to(shared);
+        Ok(prepared)
     }
 
     /// Refuses a start because another part failed to start; waiting callers get an error.

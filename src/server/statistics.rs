@@ -1,7 +1,8 @@
 //! The statistics of a server.
 
+use super::Server;
 use super::life::Shared;
-use super::{Server, ServerHandle};
+use crate::message::ServerHandle;
 use crate::statistics::Statistics;
 
 impl Server {
@@ -16,20 +17,20 @@ impl ServerHandle {
     /// Returns the statistics since the last start; see [`Server::statistics`].
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        self.shared.counts()
+        self.shared().counts()
     }
 
     /// Stops measuring [`latency`](Statistics::latency) and [`work_time`](Statistics::work_time),
     /// until [`resume_statistics`](Self::resume_statistics) or the next start. The other counters
     /// go on.
     pub fn pause_statistics(&self) {
-        self.shared.measure_times(false);
+        self.shared().measure_times(false);
     }
 
     /// Measures latency and work time until the server stops, for any value of
     /// [`statistics`](crate::Settings::statistics). Requests under way are not measured.
     pub fn resume_statistics(&self) {
-        self.shared.measure_times(true);
+        self.shared().measure_times(true);
     }
 }
 

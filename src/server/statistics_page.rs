@@ -4,9 +4,9 @@ use std::sync::{Arc, Weak};
 
 use http::{Method, Uri};
 
+use super::Server;
 use super::life::Shared;
-use super::{Server, ServerHandle};
-use crate::message::{Handler, Request, Response};
+use crate::message::{Handler, Request, Response, ServerHandle};
 use crate::statistics::{Page, Statistics, StatisticsSource, not_found};
 
 impl Server {
@@ -43,7 +43,8 @@ impl ServerHandle {
     /// # }
     /// ```
     pub fn statistics_page(&self, page: Page) -> impl Handler + use<> {
-        let source = Arc::clone(&self.shared) as Arc<dyn StatisticsSource>;
+        let state = Arc::clone(self.state()).downcast::<Shared>();
+        let source: Arc<dyn StatisticsSource> = state.expect("a handle is made by a server, of its own state");
         move |request: &mut Request| page.answer(request, &source).unwrap_or_else(not_found)
     }
 }

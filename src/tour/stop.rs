@@ -4,21 +4,17 @@
 //! ```
 //! use std::io::{Read, Write};
 //! use std::net::TcpStream;
-//! use std::sync::OnceLock;
 //!
-//! use drupe::{Request, Server, ServerHandle};
+//! use drupe::{Request, RequestExt, Server};
 //!
-//! static SERVER: OnceLock<ServerHandle> = OnceLock::new();
-//!
-//! fn stop(_request: &mut Request) -> &'static str {
-//!     SERVER.get().map(ServerHandle::stop); // does not wait for this handler
+//! fn stop(request: &mut Request) -> &'static str {
+//!     request.server().map(|server| server.stop()); // does not wait for this handler
 //!     "stopping\n"
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut server = Server::new(stop);
 //! server.settings.socket_port = 0;
-//! let _ = SERVER.set(server.handle());
 //! server.start()?;
 //!
 //! let mut client = TcpStream::connect(server.bound_addr().expect("the server listens on TCP"))?;
@@ -39,7 +35,8 @@
 //! | in | by |
 //! |---|---|
 //! | a program that only serves | [`quickstart`](crate::Server::quickstart): SIGTERM or SIGINT (feature `signals`); a second signal cuts |
-//! | any thread, a handler too | [`ServerHandle::stop`](crate::ServerHandle::stop), from [`Server::handle`](crate::Server::handle) |
+//! | any thread | [`ServerHandle::stop`](crate::ServerHandle::stop), from [`Server::handle`](crate::Server::handle) |
+//! | a handler | the same, from [`RequestExt::server`](crate::RequestExt::server) |
 //! | a program that handles signals itself | [`start`](crate::Server::start), then `stop` |
 //! | a scope | dropping the [`Server`](crate::Server) |
 //!
@@ -58,7 +55,8 @@
 //!   the duration. If `cut` is above 0, some connections were cut before they were finished.
 //! - A thread cannot be ended from outside. A handler that works for long asks
 //!   [`is_shutting_down`](crate::RequestExt::is_shutting_down) from time to time; a stream pauses by
-//!   [`stops_within`](crate::BodyWriter::stops_within). If the handler does neither and never
+//!   [`stops_within`](crate::BodyWriter::stops_within). A wait for something else, such as a channel,
+//!   is woken by [`on_stop`](crate::Connection::on_stop). If the handler does neither and never
 //!   returns, its thread is left running, and the log says so.
 //! - [`ServerHandle::cut`](crate::ServerHandle::cut) ends the wait of a stop under way.
 //! - `start` after `stop` serves again. [`restart`](crate::Server::restart) does both and keeps the

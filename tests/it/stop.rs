@@ -2,10 +2,12 @@
 //! never returns.
 
 use std::io::{ErrorKind, Write};
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use drupe::{Body, Request, Server};
+use drupe::testing::{self, TestServer};
+use drupe::{Body, Request, RequestExt, Server};
 
 use crate::client::{Client, PATIENCE, get, wait_until};
 use crate::door::Door;
@@ -284,4 +286,78 @@ fn content(path: &str) -> Vec<u8> {
     let mut content = [path.as_bytes(), b" "].concat().repeat(CONTENT / path.len());
     content.truncate(CONTENT);
     content
+}
+
+#[test]
+fn handler_can_stop_its_own_server_without_a_static() {
+    let server = TestServer::new(|request: &mut Request| {
+        let own = request.server().expect("there is a server");
+        own.stop();
+        "stopping"
+    });
+    let mut client = Client::connect(server.address());
+    let answer = client.get("/");
+    assert_eq!((answer.text(), answer.closes()), ("stopping", true));
+    server.server().block().unwrap();
+    assert!(
+        testing::call(&|request: &mut Request| request.server().is_none().to_string(), Request::default())
+            .into_body()
+            .into_string()
+            .unwrap()
+            .contains("true")
+    );
+}
+
+#[test]
+fn handle_of_a_request_does_not_keep_a_dropped_server() {
+    static KEPT: Mutex<Option<drupe::ServerHandle>> = Mutex::new(None);
+    let server = TestServer::new(|request: &mut Request| {
+        *KEPT.lock().unwrap() = request.server();
+    });
+    let address = server.address();
+    Client::connect(address).get("/");
+    drop(server);
+    let kept = KEPT.lock().unwrap().take().unwrap();
+    assert!(!kept.is_running() && kept.addresses().is_empty());
+    assert!(std::net::TcpStream::connect(address).is_err());
+}
+
+/// Streams the numbers of a channel of the request; ends at a stop.
+fn events(request: &mut Request, senders: &Mutex<Vec<mpsc::Sender<Option<u32>>>>) -> Body {
+    let (sender, news) = mpsc::channel();
+    senders.lock().unwrap().push(sender.clone());
+    let on_stop = request.connection().on_stop(move || sender.send(None).unwrap());
+    Body::stream(move |writer| {
+        let _on_stop = on_stop;
+        while let Ok(Some(number)) = news.recv() {
+            writeln!(writer, "{number}")?;
+            writer.flush()?;
+        }
+        write!(writer, "end {}", writer.is_shutting_down())
+    })
+}
+
+#[test]
+fn stream_that_waits_for_a_channel_ends_at_a_stop_and_at_a_restart() {
+    static SENDERS: Mutex<Vec<mpsc::Sender<Option<u32>>>> = Mutex::new(Vec::new());
+    let server = TestServer::with(
+        |request: &mut Request| events(request, &SENDERS),
+        |settings| {
+            settings.shutdown_timeout = 2 * PATIENCE;
+        },
+    );
+    for again in [true, false] {
+        let mut client = Client::connect(server.address());
+        client.send(get("/"));
+        wait_until("the handler listens", || !SENDERS.lock().unwrap().is_empty());
+        SENDERS.lock().unwrap().pop().unwrap().send(Some(7)).unwrap();
+        assert_eq!(client.head().unwrap().status, 200);
+        assert_eq!(client.chunk().unwrap(), b"7\n");
+        if again {
+            server.server().restart().unwrap();
+        } else {
+            assert_eq!(server.server().stop().cut, 0);
+        }
+        assert_eq!(client.chunk().unwrap(), b"end true");
+    }
 }
