@@ -145,8 +145,8 @@ pub use error::Error;
 #[cfg(feature = "files")]
 pub use files::Files;
 pub use message::{
-    Body, BodyFilter, BodyWriter, Connection, Failure, Handler, IntoResponse, OnStop, OrStatus, Request, RequestExt,
-    Response, ServerHandle, Upgraded, handler, try_handler, upgrade,
+    Body, BodyFilter, BodyWriter, Connection, Failure, Handler, IntoResponse, OnStop, OrStatus, Readiness, Request,
+    RequestExt, Response, ServerHandle, Upgraded, handler, try_handler, upgrade,
 };
 pub use server::Server;
 #[doc(inline)]

@@ -50,5 +50,5 @@ pub use response::{IntoResponse, Response};
 pub use server_handle::ServerHandle;
 pub use shutdown::OnStop;
 pub use switch::upgrade;
-pub use upgrade::Upgraded;
+pub use upgrade::{Readiness, Upgraded};
 pub use writer::{BodyFilter, BodyWriter};

@@ -69,6 +69,12 @@ impl Bell {
     }
 }
 
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 /// Many descriptors, each under a token, and a way to wake the waiting thread.
 #[derive(Debug)]
 pub(crate) struct Poller {

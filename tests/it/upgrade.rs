@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
@@ -9,7 +10,8 @@ use std::time::Duration;
 
 use drupe::http::HeaderValue;
 use drupe::testing::TestServer;
-use drupe::{Request, Response, ServerHandle, Settings, upgrade};
+use drupe::{Readiness, Request, Response, ServerHandle, Settings, upgrade};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::client::{Client, PATIENCE, wait_until};
 
@@ -307,4 +309,99 @@ fn a_stream_can_be_read_and_written_at_once_and_has_time_limits() {
     assert_eq!(client.take(9).unwrap(), b"TimedOut\n");
     client.send("word");
     assert_eq!(client.rest(), b"word");
+}
+
+/// Reports each wait in a word: `data` with the bytes, `stop`, `pause`; ends at the end of the stream.
+fn reporting(request: &mut Request) -> Response {
+    upgrade(request, "shout", |mut stream| {
+        let mut buffer = [0; 64];
+        loop {
+            let patience = if stream.is_shutting_down() { None } else { Some(PATIENCE) };
+            let word = match stream.wait_readable(patience).unwrap() {
+                Readiness::Data => {
+                    // The bytes, and no wait for more.
+                    let length = stream.read(&mut buffer).unwrap();
+                    if length == 0 {
+                        return;
+                    }
+                    format!("data {}.", String::from_utf8_lossy(&buffer[..length]))
+                }
+                Readiness::Stop => "stop.".to_owned(),
+                _ => "pause.".to_owned(),
+            };
+            stream.write_all(word.as_bytes()).unwrap();
+        }
+    })
+}
+
+fn check_waits(server: &TestServer, client: &mut Client) {
+    client.send([OFFER, "early"].concat());
+    assert_eq!(client.answer().status, 101);
+    assert_eq!(client.take(11).unwrap(), b"data early.");
+    client.send("late");
+    assert_eq!(client.take(10).unwrap(), b"data late.");
+    thread::scope(|scope| {
+        let stop = scope.spawn(|| server.server().stop());
+        assert_eq!(client.take(5).unwrap(), b"stop.");
+        client.send("bye");
+        assert_eq!(client.take(9).unwrap(), b"data bye.");
+        client.end();
+        client.assert_closed();
+        assert_eq!(stop.join().unwrap().cut, 0);
+    });
+}
+
+#[test]
+fn wait_of_an_upgraded_connection_ends_for_data_or_a_stop() {
+    let patient = |settings: &mut Settings| settings.shutdown_timeout = 2 * PATIENCE;
+    let server = TestServer::with(reporting, patient);
+    check_waits(&server, &mut Client::connect(server.address()));
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    {
+        let server = TestServer::with(reporting, |settings| {
+            patient(settings);
+            settings.ssl_context = Some(crate::secure::context());
+        });
+        check_waits(&server, &mut crate::secure::connect_to(server.address()));
+    }
+}
+
+#[test]
+fn wait_of_an_upgraded_connection_ends_with_its_time() {
+    let server = TestServer::new(|request: &mut Request| {
+        upgrade(request, "shout", |mut stream| {
+            for time in [Duration::ZERO, Duration::from_millis(1)] {
+                assert_eq!(stream.wait_readable(Some(time)).unwrap(), Readiness::Timeout);
+            }
+            stream.write_all(b"silent").unwrap();
+        })
+    });
+    let mut client = Client::connect(server.address());
+    client.send(OFFER);
+    assert_eq!(client.answer().status, 101);
+    assert_eq!(client.rest(), b"silent");
+}
+
+#[test]
+fn upgraded_connection_can_be_polled_by_its_descriptor() {
+    let server = TestServer::new(|request: &mut Request| {
+        upgrade(request, "shout", |mut stream| {
+            let mut buffer = [0; 64];
+            for _ in 0..2 {
+                // What came with the request is in memory, where no poll sees it.
+                while stream.wait_readable(Some(Duration::ZERO)).unwrap() == Readiness::Timeout {
+                    let mut polled = [PollFd::new(stream.as_fd(), PollFlags::POLLIN)];
+                    poll(&mut polled, PollTimeout::NONE).unwrap();
+                }
+                let length = stream.read(&mut buffer).unwrap();
+                stream.write_all(&buffer[..length]).unwrap();
+            }
+        })
+    });
+    let mut client = Client::connect(server.address());
+    client.send([OFFER, "early"].concat());
+    assert_eq!(client.answer().status, 101);
+    assert_eq!(client.take(5).unwrap(), b"early");
+    client.send("late");
+    assert_eq!(client.rest(), b"late");
 }

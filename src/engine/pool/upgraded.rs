@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use super::Pool;
 use crate::engine::connection::ClientConnection;
 use crate::engine::wire::socket::patiently;
 use crate::message::body::Upgrade;
-use crate::message::upgrade::{Socket, Upgraded};
+use crate::message::upgrade::{RawSocket, Socket, Upgraded};
 use crate::net::poll::Bell;
 use crate::net::stream::Stream;
 
@@ -74,18 +75,6 @@ impl Socket for Line {
         Socket::read(&*self.stream, buffer, timeout)
     }
 
-    fn read_until_stop(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
-        let wait = |left| match self.stream.fd() {
-            Some(fd) if !self.stream.holds_input() => match self.bell.wait(fd, Some(left)) {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(io::Error::new(io::ErrorKind::TimedOut, "the server is stopping")),
-                Err(error) => Err(error),
-            },
-            _ => Ok(()),
-        };
-        patiently(timeout, wait, || self.stream.read(buffer))
-    }
-
     fn write(&self, bytes: &[u8], timeout: Option<Duration>) -> io::Result<usize> {
         Socket::write(&*self.stream, bytes, timeout)
     }
@@ -100,5 +89,24 @@ impl Socket for Line {
 
     fn local_addr(&self) -> Option<SocketAddr> {
         self.stream.local_addr()
+    }
+}
+
+impl RawSocket for Line {
+    fn read_until_stop(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
+        let wait = |left| match self.stream.fd() {
+            Some(fd) if !self.stream.holds_input() => match self.bell.wait(fd, Some(left)) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(io::Error::new(io::ErrorKind::TimedOut, "the server is stopping")),
+                Err(error) => Err(error),
+            },
+            _ => Ok(()),
+        };
+        patiently(timeout, wait, || self.stream.read(buffer))
+    }
+
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        // In memory there is no socket, but a stop.
+        self.stream.fd().unwrap_or_else(|| self.bell.as_fd())
     }
 }

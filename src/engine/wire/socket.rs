@@ -13,10 +13,6 @@ impl Socket for Stream {
         patiently(timeout, |left| self.wait(Interest::Read, left).map(drop), || self.read(buffer))
     }
 
-    fn read_until_stop(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
-        Socket::read(self, buffer, timeout)
-    }
-
     fn write(&self, bytes: &[u8], timeout: Option<Duration>) -> io::Result<usize> {
         let wait = |left| self.wait(Interest::Write, left).map(drop);
         let written = patiently(timeout, wait, || self.write(&[IoSlice::new(bytes)]))?;
