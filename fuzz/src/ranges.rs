@@ -258,7 +258,7 @@ fn describe(range: &Range<usize>, length: usize) -> String {
 
 fn read(response: Response) -> Vec<u8> {
     let body = response.into_body();
-    let length = body.len().expect("it is known");
+    let length = body.content_length().expect("it is known");
     let content = body.into_vec().expect("it can be read");
     assert_eq!(content.len() as u64, length);
     content

@@ -164,7 +164,7 @@
 //! | `recv_timeout`, `try_recv` | not needed: `start` does not block, and your timer runs on its own thread |
 //! | `request.url()` | `request.uri()`: `.path()` and `.query()` apart |
 //! | `request.headers()`, `Header` | `request.headers()`, a map of the `http` crate: `request.headers().get("accept")` |
-//! | `request.body_length()` | `request.body().len()` |
+//! | `request.body_length()` | `request.body().content_length()` |
 //! | `request.as_reader()` | `request.body_mut()`, which is a `Read`; `std::mem::take(request.body_mut())` to keep it |
 //! | `request.remote_addr()` | `request.connection().peer()`; behind a proxy `request.client()` |
 //! | `request.respond(response)` | return the response |

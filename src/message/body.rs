@@ -193,7 +193,7 @@ impl Body {
 
     /// The number of bytes to come, if known: `Content-Length`, bytes in memory, or a file.
     #[must_use]
-    pub fn len(&self) -> Option<u64> {
+    pub fn content_length(&self) -> Option<u64> {
         match &self.kind {
             BodyKind::Empty | BodyKind::Upgrade(_) => Some(0),
             BodyKind::Bytes(bytes) => Some(bytes.len() as u64),
@@ -208,7 +208,7 @@ impl Body {
     /// True if the body is known to be empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == Some(0)
+        self.content_length() == Some(0)
     }
 
     /// The trailer fields of a request (RFC 9110 §6.5), after the end of the content; returned once.
@@ -352,7 +352,7 @@ impl fmt::Debug for Body {
             BodyKind::Filtered { .. } => "filtered",
             BodyKind::Upgrade(_) => "upgrade",
         };
-        f.debug_struct("Body").field("kind", &kind).field("len", &self.len()).finish()
+        f.debug_struct("Body").field("kind", &kind).field("content_length", &self.content_length()).finish()
     }
 }
 
@@ -364,7 +364,7 @@ pub(super) mod tests {
     use crate::message::content_error::refusal;
 
     fn check(body: Body, length: Option<u64>, content: &str) {
-        assert_eq!(body.len(), length, "{body:?}");
+        assert_eq!(body.content_length(), length, "{body:?}");
         assert_eq!(body.into_string().unwrap(), content);
     }
 

@@ -28,7 +28,7 @@
 //! - `std::mem::take(request.body_mut())` takes the [`Body`](crate::Body), to read it as a whole
 //!   ([`into_vec`](crate::Body::into_vec), [`into_string`](crate::Body::into_string)), in pieces
 //!   (`Read`), or to send it back as the answer.
-//! - The body is decoded: chunks are joined. `request.body().len()` is known with `Content-Length`.
+//! - The body is decoded: chunks are joined. `request.body().content_length()` is known with `Content-Length`.
 //! - [`trailers`](crate::Body::trailers) has the trailer fields, after the end.
 //! - The server receives the first 64 KiB
 //!   ([`body_buffer_size`](crate::Settings::body_buffer_size)) before it calls the handler, so that

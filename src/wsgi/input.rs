@@ -31,7 +31,7 @@ impl Input {
     /// The number of bytes still to come, if known: from a `Content-Length`, or 0 without content.
     #[must_use]
     pub fn len(&self) -> Option<u64> {
-        self.body.len().map(|length| length + self.ahead().len() as u64)
+        self.body.content_length().map(|length| length + self.ahead().len() as u64)
     }
 
     /// True if the input is known to be empty.

@@ -49,7 +49,7 @@ pub(crate) fn send(
     shutdown: &Shutdown,
 ) -> io::Result<Sent> {
     let (head, mut body) = head.into_parts();
-    let length = body.len();
+    let length = body.content_length();
     let framing = match exchange.answer(head.status, &head.headers, length) {
         Ok(framing) => framing,
         Err(error) => return Ok(Sent::Unsent(error, None)),

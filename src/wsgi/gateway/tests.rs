@@ -159,12 +159,12 @@ fn the_length_of_a_single_block_is_known() {
         start_response.start("200 OK", NO_FIELDS)?;
         Ok(Content::chunks(std::iter::once(Ok("block"))))
     };
-    assert_eq!(answer(one).body().len(), Some(5));
+    assert_eq!(answer(one).body().content_length(), Some(5));
     let several = |_: Environ, start_response: StartResponse| {
         start_response.start("200 OK", NO_FIELDS)?;
         Ok(Content::chunks(["a", "b"].into_iter().map(Ok)))
     };
-    assert_eq!(answer(several).body().len(), None);
+    assert_eq!(answer(several).body().content_length(), None);
 }
 
 #[test]
@@ -306,7 +306,10 @@ fn a_file_goes_from_its_position_to_its_end_or_the_declared_length() {
         };
         let response = answer(sending);
         // A file body is sent with `sendfile`.
-        assert_eq!(format!("{:?}", response.body()), format!("Body {{ kind: \"file\", len: Some({length}) }}"));
+        assert_eq!(
+            format!("{:?}", response.body()),
+            format!("Body {{ kind: \"file\", content_length: Some({length}) }}")
+        );
         assert_eq!(response.into_body().into_string().unwrap(), content);
     }
     std::fs::remove_file(path).unwrap();
