@@ -126,6 +126,7 @@ pub mod wsgi;
 #[path = "wsgi/absent.rs"]
 mod wsgi;
 
+pub use bytes;
 pub use http;
 
 #[cfg(any(test, fuzzing))]

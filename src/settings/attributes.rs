@@ -17,9 +17,22 @@ use crate::tls::{CertificateFiles, Password};
 /// otherwise, times range from 1 ms to 365 days, and zero is refused.
 ///
 /// [`Settings::default`] gives CherryPy's values, except those known to do harm;
-/// [`Settings::cherrypy`] gives all of CherryPy's values.
+/// [`Settings::cherrypy`] gives all of CherryPy's values. A literal needs `..`, because later
+/// versions may have more settings:
+///
+/// ```
+/// use std::time::Duration;
+/// use drupe::{Request, Server, Settings};
+///
+/// let mut server = Server::new(|_request: &mut Request| "hello\n");
+/// server.settings = Settings {
+///     socket_port: 0,
+///     header_timeout: Some(Duration::from_secs(5)),
+///     ..Settings::default()
+/// };
+/// # server.start().unwrap();
+/// ```
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct Settings {
     /// Host name or IP address to listen on; `0.0.0.0` stands for every IPv4 address, `::` for
     /// every address.
@@ -485,7 +498,8 @@ pub struct Settings {
     /// CherryPy.
     pub wsgi_version: (String, u32),
 
-    /// Origins of the values that were not set by the program. Visible in the crate so that the
-    /// crate's tests can write `..`.
-    pub(crate) origins: Origins<Self>,
+    /// Origins of the values that were not set by the program. Public, or no program could write
+    /// `..`; of a private type, so that each literal needs `..`.
+    #[doc(hidden)]
+    pub origins: Origins<Self>,
 }

@@ -9,7 +9,7 @@ use crate::error::Origin;
 /// Each entry has the function that shows the value. A program that reads no text therefore does
 /// not carry the table of all settings.
 #[derive(Clone, Debug)]
-pub(crate) struct Origins<S>(Vec<Remembered<S>>);
+pub struct Origins<S>(Vec<Remembered<S>>);
 
 #[derive(Clone, Debug)]
 struct Remembered<S> {

@@ -55,10 +55,12 @@ fn pairs(fields: &HeaderMap) -> Vec<(String, String)> {
 
 /// The server's settings for a case; `None` if a setting of the case has no counterpart.
 fn settings(case: &Case) -> Option<Settings> {
-    let mut settings = Settings::default();
-    settings.max_request_header_size = 8192;
-    settings.max_request_target_size = 4096;
-    settings.max_request_body_size = None;
+    let mut settings = Settings {
+        max_request_header_size: 8192,
+        max_request_target_size: 4096,
+        max_request_body_size: None,
+        ..Settings::default()
+    };
     for (name, value) in &case.settings {
         let number = usize::try_from(*value).unwrap();
         match name.as_str() {

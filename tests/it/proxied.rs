@@ -174,8 +174,7 @@ fn a_header_may_come_byte_by_byte() {
 
 #[test]
 fn proxy_header_in_memory_may_be_cut_at_any_byte() {
-    let mut settings = Settings::default();
-    settings.proxy_protocol = true;
+    let settings = Settings { proxy_protocol: true, ..Settings::default() };
     let conversation = Conversation::new(seen, &settings).unwrap();
     let plain = |answer: Vec<u8>| String::from_utf8(answer).unwrap().split("\r\n\r\n").nth(1).map(str::to_owned);
     for (header, text) in sound() {

@@ -114,8 +114,7 @@ fn invalid_reload_is_refused_by_name_and_changes_nothing() {
 #[test]
 fn reload_of_a_stopped_server_does_nothing() {
     let server = Server::new(|_: &mut Request| "served");
-    let mut settings = Settings::default();
-    settings.thread_pool = 0;
+    let settings = Settings { thread_pool: 0, ..Settings::default() };
     assert!(server.handle().reload(&settings).unwrap().is_empty());
     assert!(!server.handle().is_running());
 }
