@@ -19,7 +19,7 @@ fn forward(agent: &Agent, backend: &str, request: &mut Request) -> Result<Respon
     *onward.headers_mut() = request.headers().clone();
     remove_connection_fields(onward.headers_mut());
     onward.headers_mut().remove(HOST);
-    let length = body.len();
+    let length = body.content_length();
     if let Some(client) = request.client() {
         onward.headers_mut().insert("x-forwarded-for", client.to_string().parse()?);
     }

@@ -138,7 +138,7 @@ fn is_compressible(response: &Response) -> bool {
         && !UNCHANGED.contains(&status)
         && !body.is_upgrade()
         && response.extensions().get::<HasBegun>().is_none()
-        && declared(fields).or(body.len()).is_none_or(|length| length >= MINIMUM)
+        && declared(fields).or(body.content_length()).is_none_or(|length| length >= MINIMUM)
         && !DESCRIBING.iter().any(|name| fields.contains_key(name))
         && !members(fields, &CACHE_CONTROL).any(|member| member.eq_ignore_ascii_case("no-transform"))
         && is_compressible_type(fields)

@@ -194,13 +194,13 @@ fn files_are_revalidated_by_the_weak_tag_and_give_ranges_of_the_original() {
 #[cfg(feature = "wsgi")]
 #[test]
 fn response_begun_by_write_is_not_compressed() {
-    use drupe::wsgi::{Environ, Failure, Gateway, StartResponse};
+    use drupe::wsgi::{ApplicationError, Environ, Gateway, StartResponse};
     let gateway = Gateway::new(|environ: Environ, start_response: StartResponse| {
         let mut write = start_response.start("200 OK", [("Content-Type", "text/plain")])?;
         if environ.path_info() == "/early" {
             write.write_all(b"early ")?;
         }
-        Ok::<_, Failure>(text())
+        Ok::<_, ApplicationError>(text())
     });
     let server = TestServer::new(layers::compress(gateway));
     let mut client = Client::connect(server.address());
