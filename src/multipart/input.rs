@@ -188,7 +188,7 @@ impl ContentBuffer {
         self.bytes.copy_within(self.start..self.end, LENT);
         self.end = LENT + (self.end - self.start);
         (self.start, self.known) = (LENT, LENT);
-        let left = usize::try_from(self.limit - self.received).unwrap_or(usize::MAX);
+        let left = usize::try_from(self.limit.saturating_sub(self.received)).unwrap_or(usize::MAX);
         let room = self.bytes.len() - self.end;
         let got = self.read(room.min(left.max(1)))?;
         if got == 0 {

@@ -106,13 +106,22 @@ impl<'a> Part<'a> {
         }
         let Self { reader, head } = self;
         let content = Part::new(&mut *reader, head).bytes()?;
-        String::from_utf8(content).map_err(|_| reader.fail(Cause::Malformed("text that is not UTF-8")))
+        String::from_utf8(content).map_err(|_| reader.fail(NO_TEXT))
     }
 }
 
 impl Read for Part<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Ok(self.reader.read(buffer)?)
+    }
+
+    /// Like the standard library's; invalid UTF-8 is the client's error (400 if returned).
+    fn read_to_string(&mut self, buffer: &mut String) -> io::Result<usize> {
+        let mut content = Vec::new();
+        self.read_to_end(&mut content)?;
+        let text = String::from_utf8(content).map_err(|_| self.reader.fail(NO_TEXT))?;
+        buffer.push_str(&text);
+        Ok(text.len())
     }
 }
 
@@ -130,6 +139,8 @@ fn has_known_charset(fields: &HeaderMap) -> bool {
         .get("charset")
         .is_none_or(|charset| [&b"utf-8"[..], b"us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known)))
 }
+
+const NO_TEXT: Cause = Cause::Malformed("text that is not UTF-8");
 
 /// The bytes read at a time into memory.
 const BLOCK: usize = 4096;

@@ -467,6 +467,27 @@ fn text_in_other_charsets_is_refused() {
 }
 
 #[test]
+fn text_is_read_as_by_a_body() {
+    let content = |text: &[u8]| [&A.as_bytes()[..A.len() - 6], text, b"\r\n--b--"].concat();
+    let mut text = "kept".to_owned();
+    let mut wrong = form(&content(b"caf\xe9"));
+    let error = wrong.next().unwrap().unwrap().read_to_string(&mut text).unwrap_err();
+    assert_eq!((error.kind(), error.into_response().status()), (io::ErrorKind::InvalidData, StatusCode::BAD_REQUEST));
+    assert_eq!(text, "kept");
+    let mut right = form(&content("caf\u{e9}".as_bytes()));
+    assert_eq!(right.next().unwrap().unwrap().read_to_string(&mut text).unwrap(), 5);
+    assert_eq!(text, "keptcaf\u{e9}");
+}
+
+#[test]
+fn limits_may_be_lowered_between_parts() {
+    let mut form = form(format!("{A}--{}", " ".repeat(100_000)).as_bytes());
+    form.next().unwrap().unwrap().text().unwrap();
+    let mut form = form.max_total_bytes(10);
+    assert_eq!(form.next().unwrap_err().status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[test]
 fn unread_content_is_skipped() {
     let mut form = form(format!("{}{}--", A.replace("\r\n1", "\r\n12345"), &A[3..]).as_bytes());
     let mut part = form.next().unwrap().unwrap();
