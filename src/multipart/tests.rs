@@ -191,6 +191,15 @@ fn boundaries_inside_content_are_content() {
 }
 
 #[test]
+fn boundaries_before_any_other_byte_are_content() {
+    for byte in (0..=255).filter(|byte| !b" \t".contains(byte)) {
+        let content = [b"\r\n--b", &[byte][..], b"."].concat();
+        let whole = [&A.as_bytes()[..A.len() - 6], &content, b"\r\n--b--"].concat();
+        assert_eq!(outcome(form(&whole), 3), format!("\"a\" = {}\n", content.escape_ascii()));
+    }
+}
+
+#[test]
 fn a_part_may_be_empty() {
     check(A.replace("\r\n1", "\r\n") + "--", "\"a\" = \n");
     // Without a line end of its own: the empty line belongs to the delimiter.
