@@ -27,22 +27,38 @@ pub(crate) struct Stamp<'a> {
     pub(crate) keep_alive_secs: u64,
 }
 
+/// The status of an answer, with a reason phrase if not the registered one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AnswerStatus<'r> {
+    pub(crate) code: StatusCode,
+    /// Checked by the caller: no control characters but tabs.
+    pub(crate) reason: Option<&'r [u8]>,
+}
+
+impl From<StatusCode> for AnswerStatus<'_> {
+    fn from(code: StatusCode) -> Self {
+        Self { code, reason: None }
+    }
+}
+
 /// Appends the head of an answer.
 ///
 /// Content-Length or Transfer-Encoding follow `framing`, Connection follows `exchange`. Date and
 /// Server are added unless `fields` has them. The handler's own framing fields, Keep-Alive and
 /// `close` are replaced. The status line carries the policy's version.
-pub(crate) fn head(
+pub(crate) fn head<'r>(
     out: &mut Vec<u8>,
     exchange: &Exchange,
     framing: BodyFraming,
-    status: StatusCode,
+    status: impl Into<AnswerStatus<'r>>,
     fields: &HeaderMap,
     stamp: &Stamp,
 ) {
+    let whole = status.into();
+    let status = whole.code;
     // At most one reallocation for ordinary heads.
     out.reserve(ORDINARY_HEAD.saturating_add(fields.len().saturating_mul(ORDINARY_LINE)));
-    status_line(out, exchange.status_version(), status);
+    status_line(out, exchange.status_version(), whole);
     let mut seen = Seen::default();
     for (name, value) in fields {
         if seen.passes(name, framing, status) {
@@ -91,7 +107,7 @@ pub(crate) fn refusal(
     is_head: bool,
     stamp: &Stamp,
 ) -> u64 {
-    status_line(out, version, status);
+    status_line(out, version, status.into());
     line(out, b"Date", stamp.date);
     if let Some(software) = stamp.software {
         line(out, b"Server", software.as_bytes());
@@ -271,11 +287,12 @@ fn is_ours(member: &[u8]) -> bool {
 }
 
 /// Writes `status-line = HTTP-version SP status-code SP [ reason-phrase ]` (RFC 9112 §4).
-fn status_line(out: &mut Vec<u8>, version: Version, status: StatusCode) {
+fn status_line(out: &mut Vec<u8>, version: Version, status: AnswerStatus<'_>) {
     out.extend_from_slice(if version == Version::HTTP_10 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
-    out.extend_from_slice(status.as_str().as_bytes());
+    out.extend_from_slice(status.code.as_str().as_bytes());
     out.push(b' ');
-    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    let registered = || status.code.canonical_reason().unwrap_or_default().as_bytes();
+    out.extend_from_slice(status.reason.unwrap_or_else(registered));
     out.extend_from_slice(CRLF);
 }
 

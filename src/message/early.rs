@@ -6,19 +6,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, StatusCode};
 
+use super::reason::ReasonPhrase;
+
 /// The output to the client, lent by `engine` to handlers. A request carries it in its extensions,
 /// as `Arc<dyn EarlyOutput>`, if the process has a handler that [begins early](want).
 ///
 /// Once the response has begun, the head of the handler's returned response is ignored, and the
 /// body is sent after the content already sent.
 pub(crate) trait EarlyOutput: Send + Sync + fmt::Debug {
-    /// Settles the head. The head is sent with the first content.
+    /// Settles the head. The head is sent with the first content. Without `reason` the status has
+    /// the registered phrase.
     ///
     /// # Errors
     /// - The head contradicts itself: the response has not begun.
     /// - The response has begun before.
     /// - The exchange is over.
-    fn begin(&self, status: StatusCode, fields: &HeaderMap) -> io::Result<()>;
+    fn begin(&self, status: StatusCode, reason: Option<&ReasonPhrase>, fields: &HeaderMap) -> io::Result<()>;
 
     /// Sends `content` up to the declared length, and returns the number of bytes sent.
     ///

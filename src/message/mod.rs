@@ -28,6 +28,7 @@ pub(crate) mod named;
 pub(crate) mod permits;
 pub(crate) mod pieces;
 mod readers;
+pub(crate) mod reason;
 pub(crate) mod refusal;
 pub(crate) mod request;
 pub(crate) mod request_id;

@@ -159,6 +159,7 @@ fn with_head(head: Head, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
     *response.headers_mut() = head.fields;
+    head.reason.and_then(|reason| response.extensions_mut().insert(reason));
     response
 }
 

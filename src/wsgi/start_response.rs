@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::ApplicationError;
 use crate::message::early::EarlyOutput;
+use crate::message::reason::ReasonPhrase;
 use crate::sync::Mutex;
 
 /// Begins a response: `start_response` of PEP 3333.
@@ -63,6 +64,8 @@ struct State {
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     pub(super) status: StatusCode,
+    /// The phrase, if not the registered one.
+    pub(super) reason: Option<ReasonPhrase>,
     pub(super) fields: HeaderMap,
 }
 
@@ -80,8 +83,9 @@ enum Stage {
 impl StartResponse {
     /// Begins the response with `status`, such as `404 Not Found`, and `fields`.
     ///
-    /// The head is held back until the first byte of content. The server sends the phrase of RFC
-    /// 9110, not the one given. `Content-Length` and `Date` are optional.
+    /// The head is held back until the first byte of content. A phrase of at most
+    /// 128 bytes is sent as given, instead of the registered one. `Content-Length` and `Date` are
+    /// optional.
     ///
     /// # Errors
     /// In all these cases nothing is changed:
@@ -154,7 +158,7 @@ impl io::Write for Write {
         match self.reply.next_for(bytes.len() as u64)? {
             Step::Keep => self.reply.keep(bytes),
             Step::Begin(early, head) => {
-                early.begin(head.status, &head.fields)?;
+                early.begin(head.status, head.reason.as_ref(), &head.fields)?;
                 self.reply.send(&*early, bytes)
             }
             Step::Send(early) => self.reply.send(&*early, bytes),
@@ -261,8 +265,9 @@ impl Head {
         N: AsRef<[u8]>,
         V: AsRef<[u8]>,
     {
-        let status = status_of(status).ok_or_else(|| format!("{status:?} is not a status such as \"200 OK\""))?;
-        let mut head = Self { status, fields: HeaderMap::new() };
+        let (status, reason) =
+            status_of(status).ok_or_else(|| format!("{status:?} is not a status such as \"200 OK\""))?;
+        let mut head = Self { status, reason, fields: HeaderMap::new() };
         for (name, value) in fields {
             let shown = || String::from_utf8_lossy(name.as_ref()).into_owned();
             let name =
@@ -288,12 +293,16 @@ impl Head {
     }
 }
 
-/// Parses `200 OK`, or the number alone.
-fn status_of(text: &str) -> Option<StatusCode> {
+/// Parses `200 OK`, or the number alone. The phrase is `None` if absent, registered or too long.
+fn status_of(text: &str) -> Option<(StatusCode, Option<ReasonPhrase>)> {
     let (number, phrase) = text.split_once(' ').unwrap_or((text, ""));
     let status: StatusCode = number.parse().ok()?;
     let is_final = (200..=599).contains(&status.as_u16());
-    (is_final && !phrase.chars().any(char::is_control)).then_some(status)
+    if !is_final || phrase.chars().any(char::is_control) {
+        return None;
+    }
+    let is_own = !phrase.is_empty() && status.canonical_reason() != Some(phrase);
+    Some((status, is_own.then(|| phrase.try_into().ok()).flatten()))
 }
 
 /// True for hop-by-hop fields, not allowed to applications (PEP 3333). `Connection: close` is
@@ -344,9 +353,25 @@ mod tests {
             ("600 Beyond", None),
             ("+20 OK", None),
         ] {
-            assert_eq!(status_of(text).map(|status| status.as_u16()), number, "{text:?}");
+            assert_eq!(status_of(text).map(|(status, _)| status.as_u16()), number, "{text:?}");
         }
         assert_eq!(refused("OK", &[]), "\"OK\" is not a status such as \"200 OK\"");
+    }
+
+    #[test]
+    fn a_phrase_of_ones_own_is_kept_up_to_the_bound() {
+        let long = format!("404 {}", "x".repeat(129));
+        for (text, reason) in [
+            ("404 Nope", Some("Nope")),
+            ("404 Not Found", None),
+            ("404", None),
+            ("404 ", None),
+            ("299 Odd one", Some("Odd one")),
+            (&long, None),
+        ] {
+            let (_, kept) = status_of(text).unwrap();
+            assert_eq!(kept.as_ref().map(ReasonPhrase::as_bytes), reason.map(str::as_bytes), "{text:?}");
+        }
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
+use drupe::exchange::ReasonPhrase;
 use drupe::http::{HeaderMap, HeaderValue, StatusCode, header};
 use drupe::testing::TestServer;
-use drupe::{Body, Request, RequestExt, Response};
+use drupe::{Body, IntoResponse, Request, RequestExt, Response};
 
 use crate::client::{Client, Framing, PATIENCE, get, post, wait_until};
 use crate::process::is_alone;
@@ -693,4 +694,23 @@ fn content_that_breaks_off_is_a_400_for_a_client_that_still_reads() {
         client.assert_closed();
     }
     assert_eq!(failed.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn reason_phrase_of_a_handler_goes_out() {
+    let server = TestServer::new(|request: &mut Request| {
+        let mut response = (StatusCode::NOT_FOUND, "nothing\n").into_response();
+        if let Ok(reason) = ReasonPhrase::try_from(request.uri().path()) {
+            response.extensions_mut().insert(reason);
+        }
+        response
+    });
+    let mut client = Client::connect(server.address());
+    client.send(get("/nope"));
+    client.send(get(&format!("/{}", "x".repeat(200))));
+    client.send("GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    let text = String::from_utf8(client.rest()).unwrap();
+    let lines: Vec<&str> =
+        text.split("\r\n").filter(|line| line.starts_with("HTTP/") || line.contains("nothing\nHTTP/")).collect();
+    assert_eq!(lines, ["HTTP/1.1 404 /nope", "nothing\nHTTP/1.1 404 Not Found", "nothing\nHTTP/1.1 404 /last"]);
 }

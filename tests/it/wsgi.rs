@@ -366,6 +366,26 @@ fn a_file_is_sent_whole() {
 }
 
 #[test]
+fn phrase_of_an_application_goes_out_also_by_write() {
+    let application = |environ: Environ, start_response: StartResponse| {
+        let status = if environ.path_info() == "/plain" { "404 Not Found" } else { "404 Nope" };
+        let mut write = start_response.start(status, [("Content-Length", "2")])?;
+        if environ.path_info() == "/written" {
+            write.write_all(b"ab")?;
+            return Ok(String::new());
+        }
+        Ok::<_, Failure>("ab".to_owned())
+    };
+    let server = serving(application, |_| {});
+    for (path, line) in [("/given", "404 Nope"), ("/written", "404 Nope"), ("/plain", "404 Not Found")] {
+        let mut client = client(&server);
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+        let text = String::from_utf8(client.rest()).unwrap();
+        assert!(text.starts_with(&format!("HTTP/1.1 {line}\r\n")), "{text}");
+    }
+}
+
+#[test]
 fn an_application_reports_to_the_log() {
     if !is_alone("wsgi::an_application_reports_to_the_log") {
         return;

@@ -18,8 +18,9 @@ use crate::engine::service::counters::Counter;
 use crate::engine::wire::output::Output;
 use crate::engine::wire::pace::Pace;
 use crate::engine::wire::response::Begun;
-use crate::h1::encode;
+use crate::h1::encode::{self, AnswerStatus};
 use crate::h1::exchange::{CloseReason, Exchange};
+use crate::message::reason::ReasonPhrase;
 use crate::message::{Request, early};
 use crate::net::stream::Stream;
 use crate::sync::Mutex;
@@ -142,8 +143,8 @@ impl fmt::Debug for EarlyResponse {
 }
 
 impl early::EarlyOutput for EarlyResponse {
-    fn begin(&self, status: StatusCode, fields: &HeaderMap) -> io::Result<()> {
-        self.with(|side| side.begin(status, fields))
+    fn begin(&self, status: StatusCode, reason: Option<&ReasonPhrase>, fields: &HeaderMap) -> io::Result<()> {
+        self.with(|side| side.begin(status, reason, fields))
     }
 
     fn send(&self, content: &[u8]) -> io::Result<usize> {
@@ -152,7 +153,7 @@ impl early::EarlyOutput for EarlyResponse {
 }
 
 impl Side {
-    fn begin(&mut self, status: StatusCode, fields: &HeaderMap) -> io::Result<()> {
+    fn begin(&mut self, status: StatusCode, reason: Option<&ReasonPhrase>, fields: &HeaderMap) -> io::Result<()> {
         if self.begun.is_some() {
             return Err(io::Error::other("the answer has begun already"));
         }
@@ -171,7 +172,8 @@ impl Side {
         let config = &self.config;
         let mut clock = Clock::default();
         let stamp = clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
-        encode::head(&mut self.gathered, &exchange, framing, status, fields, &stamp);
+        let whole = AnswerStatus { code: status, reason: reason.map(ReasonPhrase::as_bytes) };
+        encode::head(&mut self.gathered, &exchange, framing, whole, fields, &stamp);
         self.exchange = exchange;
         self.begun = Some(Begun::new(status, framing));
         Ok(())
@@ -216,7 +218,7 @@ mod tests {
         fn handle(&self, request: &mut Request) -> Response {
             let early = Arc::clone(request.extensions().get::<Arc<dyn early::EarlyOutput>>().unwrap());
             let sending = thread::spawn(move || {
-                early.begin(StatusCode::OK, &HeaderMap::new())?;
+                early.begin(StatusCode::OK, None, &HeaderMap::new())?;
                 early.send(b"from another thread")
             });
             assert_eq!(sending.join().unwrap().unwrap(), 19);

@@ -10,11 +10,12 @@ pub(in crate::engine) use super::framing::{BodyFailed, Flaw};
 use super::framing::{COPY, Framed, FramedWriter, GATHER, read_patiently};
 use super::output::Output;
 use super::remainder::{Progress, Remainder};
-use crate::h1::encode::{self, Stamp};
+use crate::h1::encode::{self, AnswerStatus, Stamp};
 use crate::h1::error::ProtocolError;
 use crate::h1::exchange::{BodyFraming, CloseReason, Exchange};
 use crate::message::body::Body;
 use crate::message::content_error::refusal;
+use crate::message::reason::ReasonPhrase;
 use crate::message::shutdown::Shutdown;
 use crate::message::writer::BodyWriter;
 
@@ -72,7 +73,9 @@ pub(crate) fn send(
             }
         }
     }
-    encode::head(output.gathered, exchange, framing, head.status, &head.headers, stamp);
+    let reason = head.extensions.get().map(ReasonPhrase::as_bytes);
+    let status = AnswerStatus { code: head.status, reason };
+    encode::head(output.gathered, exchange, framing, status, &head.headers, stamp);
     let Some(framed) = framed else { return Ok(Sent::Whole(0, None)) };
     let body = match Remainder::of(body) {
         Ok(rest) => return send_known(output, exchange, rest),

@@ -179,6 +179,23 @@ fn foreign_framing_field_is_never_written() {
 }
 
 #[test]
+fn status_line_has_the_given_reason_or_the_registered_one() {
+    for (code, reason, expected) in [
+        (404, None, "HTTP/1.1 404 Not Found\r\n"),
+        (404, Some("Nope"), "HTTP/1.1 404 Nope\r\n"),
+        (404, Some(""), "HTTP/1.1 404 \r\n"),
+        (299, None, "HTTP/1.1 299 \r\n"),
+        (299, Some("Odd"), "HTTP/1.1 299 Odd\r\n"),
+    ] {
+        let status = AnswerStatus { code: StatusCode::from_u16(code).unwrap(), reason: reason.map(str::as_bytes) };
+        let framing = BodyFraming::Length { length: 0, send: true };
+        let mut out = Vec::new();
+        head(&mut out, &exchange("GET 1.1", NEW), framing, status, &HeaderMap::new(), &stamp());
+        assert!(out.starts_with(expected.as_bytes()), "{expected}");
+    }
+}
+
+#[test]
 fn a_refusal_is_a_whole_answer() {
     let software = HeaderValue::from_static("drupe");
     let write = |version, status, retry, is_head, stamp: &Stamp| {
