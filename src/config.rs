@@ -103,6 +103,8 @@ pub(crate) struct Config {
     pub(crate) protocol_version: Version,
     /// Value of the `Server` field, if sent; not empty.
     pub(crate) software: Option<HeaderValue>,
+    /// Field names of answers in title case.
+    pub(crate) title_case_headers: bool,
     /// Version of the gateway, for applications.
     #[cfg_attr(not(feature = "wsgi"), allow(dead_code, reason = "only a gateway reads it"))]
     pub(crate) wsgi_version: wsgi::WsgiVersion,
@@ -181,6 +183,7 @@ impl Config {
             software: s.software.as_deref().map(software).transpose()?,
             wsgi_version: wsgi::find(&s.wsgi_version)?,
             header_overflow_status: overflow(s.header_overflow_status)?,
+            title_case_headers: s.title_case_headers,
             tls: TlsConfig::resolve(s)?,
             max_request_header_size: within("max_request_header_size", s.max_request_header_size, 64..=GIB)?,
             max_request_target_size: within("max_request_target_size", s.max_request_target_size, 1..=LONGEST_TARGET)?,

@@ -161,6 +161,8 @@
 //! - [`software`](Settings::software): unset, so that the server does not reveal its software.
 //! - [`header_overflow_status`](Settings::header_overflow_status): 431 is the status of RFC 6585.
 //!   Set 413 for clients of CherryPy that expect 413.
+//! - [`title_case_headers`](Settings::title_case_headers): field names have no case, and the handler's
+//!   are sent in lower case. Turn the setting on for a client that finds only `Content-Type`.
 //!
 //! # TLS
 //!

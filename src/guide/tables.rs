@@ -60,6 +60,7 @@
 //! | `protocol_version` | `HTTP/1.1` | name | highest protocol version: `HTTP/1.1` or `HTTP/1.0` |
 //! | `software` | | name | value of the `Server` field; unset: no such field |
 //! | `header_overflow_status` | `431` | status | status for a request head over a limit: 431 or 413 |
+//! | `title_case_headers` | `false` | bool | send field names in title case, for old clients |
 //! | `ssl_certificate` | | path | PEM, optionally with the chain; turns TLS on. Reloaded at SIGHUP or by `reload_tls` |
 //! | `ssl_certificate_chain` | | path | PEM of intermediate certificates |
 //! | `ssl_private_key` | | path | PEM; unset: in the certificate's file |

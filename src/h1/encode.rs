@@ -11,8 +11,8 @@ use http::{
 };
 
 use super::{
-    exchange::{BodyFraming, Exchange},
-    grammar, trailers,
+    exchange::{BodyFraming, Exchange, Policy},
+    grammar, title_case, trailers,
 };
 
 /// The fields added by the server to every head.
@@ -59,10 +59,11 @@ pub(crate) fn head<'r>(
     // At most one reallocation for ordinary heads.
     out.reserve(ORDINARY_HEAD.saturating_add(fields.len().saturating_mul(ORDINARY_LINE)));
     status_line(out, exchange.status_version(), whole);
+    let is_title_case = exchange.is_title_case();
     let mut seen = Seen::default();
     for (name, value) in fields {
         if seen.passes(name, framing, status) {
-            line(out, name.as_str().as_bytes(), value.as_bytes());
+            field(out, name, value, is_title_case);
         }
     }
     if !seen.date {
@@ -100,14 +101,14 @@ pub(crate) enum RefusalContent<'a> {
 /// for HEAD). A 405 has Allow; Retry-After is present if given.
 pub(crate) fn refusal(
     out: &mut Vec<u8>,
-    version: Version,
+    policy: Policy,
     status: StatusCode,
     content: RefusalContent<'_>,
     retry_after_secs: Option<u64>,
     is_head: bool,
     stamp: &Stamp,
 ) -> u64 {
-    status_line(out, version, status.into());
+    status_line(out, policy.version, status.into());
     line(out, b"Date", stamp.date);
     if let Some(software) = stamp.software {
         line(out, b"Server", software.as_bytes());
@@ -124,7 +125,7 @@ pub(crate) fn refusal(
             (reason.as_bytes(), b"\n")
         }
         RefusalContent::Shaped { fields, content } => {
-            fields.iter().for_each(|(name, value)| line(out, name.as_str().as_bytes(), value.as_bytes()));
+            fields.iter().for_each(|(name, value)| field(out, name, value, policy.is_title_case));
             (content, b"")
         }
     };
@@ -168,11 +169,11 @@ pub(crate) fn chunk_end(out: &mut Vec<u8>) {
 }
 
 /// Appends the last chunk and the trailer section without the forbidden fields (RFC 9110 §6.5.1).
-pub(crate) fn last_chunk(out: &mut Vec<u8>, fields: &HeaderMap) {
+pub(crate) fn last_chunk(out: &mut Vec<u8>, fields: &HeaderMap, is_title_case: bool) {
     out.extend_from_slice(b"0\r\n");
     for (name, value) in fields {
         if !trailers::is_forbidden(name) {
-            line(out, name.as_str().as_bytes(), value.as_bytes());
+            field(out, name, value, is_title_case);
         }
     }
     out.extend_from_slice(CRLF);
@@ -294,6 +295,16 @@ fn status_line(out: &mut Vec<u8>, version: Version, status: AnswerStatus<'_>) {
     let registered = || status.code.canonical_reason().unwrap_or_default().as_bytes();
     out.extend_from_slice(status.reason.unwrap_or_else(registered));
     out.extend_from_slice(CRLF);
+}
+
+/// Writes a field of the handler.
+fn field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue, is_title_case: bool) {
+    if is_title_case {
+        title_case::write(out, name);
+        line(out, b"", value.as_bytes());
+    } else {
+        line(out, name.as_str().as_bytes(), value.as_bytes());
+    }
 }
 
 fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {

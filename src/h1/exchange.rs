@@ -21,6 +21,8 @@ pub(crate) struct Policy {
     /// `protocol_version`: HTTP/1.0 limits every answer (no chunked coding, no persistence unless
     /// requested).
     pub(crate) version: Version,
+    /// `title_case_headers`: field names of answers have capital letters.
+    pub(crate) is_title_case: bool,
 }
 
 /// The reason for closing a connection after an exchange.
@@ -212,6 +214,11 @@ impl Exchange {
     /// The version of the status line: the highest of the server (RFC 9110 §6.2).
     pub(super) fn status_version(&self) -> Version {
         self.policy.version
+    }
+
+    /// True if field names of the answer are written in title case.
+    pub(crate) fn is_title_case(&self) -> bool {
+        self.policy.is_title_case
     }
 
     /// True if an HTTP/1.0 client, or a client treated as such, asked to keep the connection.

@@ -100,7 +100,7 @@ pub fn decode(bytes: &[u8]) {
     let mut fields = HeaderMap::new();
     fields.insert("checksum", HeaderValue::from(body.len()));
     fields.insert("content-length", HeaderValue::from(1));
-    encode::last_chunk(&mut written, &fields);
+    encode::last_chunk(&mut written, &fields, false);
     fields.remove("content-length");
     let end = written.len();
     written.extend_from_slice(b"GET ");
@@ -134,7 +134,10 @@ pub fn exchange(bytes: &[u8]) {
 pub fn encode(bytes: &[u8]) {
     let [request, status, length, fields @ ..] = bytes else { return };
     let policy = if request & 1 == 0 { Version::HTTP_11 } else { Version::HTTP_10 };
-    let Ok(mut exchange) = Exchange::begin(&some_request(*request), Policy { version: policy }) else { return };
+    let Ok(mut exchange) = Exchange::begin(&some_request(*request), Policy { version: policy, is_title_case: false })
+    else {
+        return;
+    };
     let status = StatusCode::from_u16(STATUSES[usize::from(*status) % STATUSES.len()]).expect("a status");
     let length = (length % 3 != 0).then_some(u64::from(length / 3));
     let fields = some_fields(fields);

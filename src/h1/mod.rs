@@ -27,4 +27,5 @@ pub(crate) mod head;
 #[cfg(any(test, fuzzing))]
 pub mod laws;
 pub(crate) mod target;
+mod title_case;
 pub(crate) mod trailers;

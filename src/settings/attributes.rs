@@ -331,6 +331,13 @@ pub struct Settings {
     /// Default 431 (RFC 6585 §5). Not in CherryPy, which sends 413, or 414 for the request line.
     pub header_overflow_status: u16,
 
+    /// Field names of answers in title case, such as `Content-Type` and `ETag`, for old clients that
+    /// compare names byte by byte.
+    ///
+    /// Default `false`: as the handler gives them, in lower case. Not in CherryPy, which always
+    /// sends title case.
+    pub title_case_headers: bool,
+
     /// File of the server's certificate, in PEM. With this setting or `ssl_context`, the server
     /// speaks only TLS.
     ///

@@ -51,6 +51,7 @@ impl Default for Settings {
             protocol_version: "HTTP/1.1".to_owned(),
             software: None,
             header_overflow_status: 431,
+            title_case_headers: false,
             ssl_certificate: None,
             ssl_certificate_chain: None,
             ssl_private_key: None,

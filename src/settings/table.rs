@@ -160,6 +160,7 @@ table! {
         protocol_version: OneName = "highest protocol version: HTTP/1.1 or HTTP/1.0";
         software: Unset<OneName> = "value of the Server field; empty: no Server field";
         header_overflow_status: Status = "status for a request head over a limit: 431 or 413";
+        title_case_headers: Bool = "send field names in title case, for old clients";
     }
     "TLS" {
         ssl_certificate: Unset<Path> = "PEM file of the server's certificate; empty: no TLS";

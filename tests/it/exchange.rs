@@ -714,3 +714,24 @@ fn reason_phrase_of_a_handler_goes_out() {
         text.split("\r\n").filter(|line| line.starts_with("HTTP/") || line.contains("nothing\nHTTP/")).collect();
     assert_eq!(lines, ["HTTP/1.1 404 /nope", "nothing\nHTTP/1.1 404 Not Found", "nothing\nHTTP/1.1 404 /last"]);
 }
+
+#[test]
+fn field_names_are_in_title_case_once_the_setting_is_reloaded() {
+    let server = TestServer::new(|_: &mut Request| {
+        let mut response = Response::new("hello".into());
+        response.headers_mut().insert(header::ETAG, HeaderValue::from_static("\"a\""));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        response
+    });
+    let told = |expected: &str| {
+        let mut client = Client::connect(server.address());
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let text = String::from_utf8(client.rest()).unwrap();
+        assert!(text.contains(expected), "{text}");
+    };
+    told("\r\netag: \"a\"\r\ncontent-type: text/plain\r\n");
+    let mut settings = server.server().settings.clone();
+    settings.title_case_headers = true;
+    assert_eq!(server.server().handle().reload(&settings).unwrap(), [""; 0]);
+    told("\r\nETag: \"a\"\r\nContent-Type: text/plain\r\n");
+}

@@ -119,10 +119,10 @@ fn gather_as(
         Some(shaped) => RefusalContent::Shaped { fields: &shaped.fields, content: &shaped.content },
         None => RefusalContent::Reason(reason),
     };
+    let policy = context.policy();
     let config = &context.config;
     let stamp = context.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
-    let version = config.protocol_version;
-    encode::refusal(&mut context.gathered, version, status, content, retry_after, asked.is_head, &stamp)
+    encode::refusal(&mut context.gathered, policy, status, content, retry_after, asked.is_head, &stamp)
 }
 
 /// Asks the program for fields and content. Without a usable answer the client gets plain text.

@@ -215,7 +215,7 @@ impl WorkerContext {
     }
 
     pub(crate) fn policy(&self) -> Policy {
-        Policy { version: self.config.protocol_version }
+        Policy { version: self.config.protocol_version, is_title_case: self.config.title_case_headers }
     }
 
     /// Frees large buffers before a longer pause.

@@ -221,7 +221,7 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
         match self.framed {
             Framed::Chunks => {
                 let trailers = self.trailers.filter(|_| exchange.wants_trailers()).unwrap_or_default();
-                encode::last_chunk(self.output.gathered, &trailers);
+                encode::last_chunk(self.output.gathered, &trailers, exchange.is_title_case());
             }
             Framed::Length(left) if left > 0 => {
                 flaw = Some(Flaw::Short(left));

@@ -1,6 +1,6 @@
 //! The bytes of answers.
 
-use http::Uri;
+use http::{Method, Uri};
 
 use super::*;
 use crate::h1::{
@@ -33,7 +33,7 @@ fn exchange(kind: &str, policy: Version) -> Exchange {
     let version = if version == "1.0" { Version::HTTP_10 } else { Version::HTTP_11 };
     let head =
         RequestHead { method: method.parse().unwrap(), target: Uri::default(), version, fields: asked, length: 0 };
-    Exchange::begin(&head, Policy { version: policy }).unwrap()
+    Exchange::begin(&head, Policy { version: policy, is_title_case: false }).unwrap()
 }
 
 /// The lines of an answer without its Date.
@@ -196,12 +196,30 @@ fn status_line_has_the_given_reason_or_the_registered_one() {
 }
 
 #[test]
+fn field_names_are_in_title_case_on_demand() {
+    let asked =
+        RequestHead { method: Method::GET, target: Uri::default(), version: NEW, fields: HeaderMap::new(), length: 0 };
+    let mut exchange = Exchange::begin(&asked, Policy { version: NEW, is_title_case: true }).unwrap();
+    let fields = fields(&[("content-type", "a"), ("etag", "\"b\""), ("date", "c"), ("connection", "x-own")]);
+    let framing = exchange.answer(StatusCode::OK, &fields, Some(1)).unwrap();
+    let mut out = Vec::new();
+    head(&mut out, &exchange, framing, StatusCode::OK, &fields, &stamp());
+    let expected = "HTTP/1.1 200 OK\r\nContent-Type: a\r\nETag: \"b\"\r\nDate: c\r\nContent-Length: 1\r\n\
+                    Connection: x-own\r\n\r\n";
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
+    let mut out = Vec::new();
+    last_chunk(&mut out, &self::fields(&[("digest", "d")]), true);
+    assert_eq!(out, b"0\r\nDigest: d\r\n\r\n");
+}
+
+#[test]
 fn a_refusal_is_a_whole_answer() {
     let software = HeaderValue::from_static("drupe");
     let write = |version, status, retry, is_head, stamp: &Stamp| {
         let mut out = Vec::new();
         let content = RefusalContent::Reason("a reason");
-        refusal(&mut out, version, StatusCode::from_u16(status).unwrap(), content, retry, is_head, stamp);
+        let policy = Policy { version, is_title_case: false };
+        refusal(&mut out, policy, StatusCode::from_u16(status).unwrap(), content, retry, is_head, stamp);
         String::from_utf8(out).unwrap()
     };
     let rest = "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 9\r\nConnection: close\r\n\r\n";
@@ -217,12 +235,14 @@ fn a_refusal_is_a_whole_answer() {
 #[test]
 fn shaped_refusal_has_its_fields_and_length() {
     let fields = fields(&[("content-type", "application/json")]);
-    for (is_head, content) in [(false, "{}"), (true, "")] {
+    for (is_head, content, is_title_case) in [(false, "{}", false), (true, "", false), (false, "{}", true)] {
+        let name = if is_title_case { "Content-Type" } else { "content-type" };
         let mut out = Vec::new();
         let shaped = RefusalContent::Shaped { fields: &fields, content: b"{}" };
-        let sent = refusal(&mut out, NEW, StatusCode::BAD_REQUEST, shaped, None, is_head, &stamp());
+        let policy = Policy { version: NEW, is_title_case };
+        let sent = refusal(&mut out, policy, StatusCode::BAD_REQUEST, shaped, None, is_head, &stamp());
         let head = format!(
-            "HTTP/1.1 400 Bad Request\r\nDate: {DATE_TEXT}\r\ncontent-type: application/json\r\n\
+            "HTTP/1.1 400 Bad Request\r\nDate: {DATE_TEXT}\r\n{name}: application/json\r\n\
              Content-Length: 2\r\nConnection: close\r\n\r\n"
         );
         assert_eq!((String::from_utf8(out).unwrap(), sent), (head + content, content.len() as u64));
@@ -257,7 +277,7 @@ fn chunks_are_written_in_hexadecimal() {
 fn last_chunk_carries_allowed_trailers_only() {
     let check = |lines: &[_], expected: &str| {
         let mut out = Vec::new();
-        last_chunk(&mut out, &fields(lines));
+        last_chunk(&mut out, &fields(lines), false);
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     };
     check(&[], "0\r\n\r\n");

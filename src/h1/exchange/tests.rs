@@ -4,8 +4,8 @@ use http::{HeaderValue, Uri};
 
 use super::*;
 
-const POLICY: Policy = Policy { version: Version::HTTP_11 };
-const OLD_POLICY: Policy = Policy { version: Version::HTTP_10 };
+const POLICY: Policy = Policy { version: Version::HTTP_11, is_title_case: false };
+const OLD_POLICY: Policy = Policy { version: Version::HTTP_10, is_title_case: false };
 
 /// A request such as `HEAD 1.0` with these field lines.
 fn head(kind: &str, lines: &[(&'static str, &'static str)]) -> RequestHead {

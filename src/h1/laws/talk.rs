@@ -110,7 +110,7 @@ impl Talk {
 
     fn begin(&mut self, settings: &TalkSettings, head: Bytes) -> Result<Begun, ProtocolError> {
         let head = parse(head, &settings.head, HeaderMap::new())?;
-        let exchange = Exchange::begin(&head, Policy { version: settings.version })?;
+        let exchange = Exchange::begin(&head, Policy { version: settings.version, is_title_case: false })?;
         let limits = decode::ContentLimits {
             max_request_body_size: settings.content,
             extension_bytes: settings.extension_bytes,
@@ -151,7 +151,8 @@ impl Talk {
         let mut told = TalkAnswer { status: error.status().as_u16(), ..TalkAnswer::default() };
         let reason = error.to_string();
         let content = encode::RefusalContent::Reason(&reason);
-        encode::refusal(&mut told.written, settings.version, error.status(), content, None, false, &STAMP);
+        let policy = Policy { version: settings.version, is_title_case: false };
+        encode::refusal(&mut told.written, policy, error.status(), content, None, false, &STAMP);
         self.answers.push(told);
         self.is_closed = true;
     }
