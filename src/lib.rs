@@ -31,7 +31,7 @@
 //! | writing handlers | [`handler`], [`Handler`], [`IntoResponse`], [`response`] |
 //! | reading requests | [`Request`], [`RequestExt`], [`request`] |
 //! | errors of handlers, with `?` | [`Failure`], [`OrStatus`] |
-//! | layers around handlers | [`Handler::with`], [`layers`] |
+//! | layers around handlers: CORS, authentication and more | [`Handler::with`], [`layers`] |
 //! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`] |
 //! | the user and process of a client on a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
@@ -63,6 +63,7 @@
 //! | `tls` | | TLS by rustls, with the cryptography of ring |
 //! | `tls-aws-lc` | | TLS by rustls, with the cryptography of AWS-LC, preferred over ring if both are on |
 //! | `tls-encrypted-keys` | | encrypted private keys |
+//! | `layers` | | [`layers`]: CORS, authentication, ids of requests, limits of rates, fields for browsers, forms of errors |
 //! | `full` | | all of them but `tls-aws-lc` |
 //!
 //! # Threads

@@ -1,7 +1,44 @@
 //! Layers: functions from handler to handler, put around a handler by [`Handler::with`].
 //!
-//! The [tour](crate::tour::layers) has a layer of one's own.
+//! A layer sees each request before the handler, and each response after it. It can change both, or
+//! answer alone. This is one of your own:
+//!
+//! ```
+//! use drupe::{Handler, handler};
+//!
+//! fn versioned(inner: impl Handler) -> impl Handler {
+//!     handler(move |request| {
+//!         let response = inner.handle(request);
+//!         ([("x-version", "7")], response)
+//!     })
+//! }
+//!
+//! let page = handler(|_| "hello\n").with(versioned);
+//! # let response = page.handle(&mut Default::default());
+//! # assert_eq!(response.headers()["x-version"], "7");
+//! ```
+//!
+//! The [tour](crate::tour::layers) has more of them. A layer with settings is a struct that
+//! implements [`Layer`].
+//!
+//! # Layers of the crate (feature `layers`)
+//!
+//! | layer | effect |
+//! |---|---|
+//! | [`Cors`] | lets pages of other origins read answers |
+//! | [`SecurityHeaders`] | switches protections of browsers on |
 //!
 //! [`Handler::with`]: crate::Handler::with
 
+#[cfg(feature = "layers")]
+mod cors;
+#[cfg(feature = "layers")]
+mod layered;
+#[cfg(feature = "layers")]
+mod security_headers;
+
+#[cfg(feature = "layers")]
+pub use self::cors::Cors;
+#[cfg(feature = "layers")]
+pub use self::security_headers::SecurityHeaders;
 pub use crate::message::handler::{Layer, With};

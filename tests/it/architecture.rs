@@ -236,6 +236,7 @@ const FEATURES: &[(&str, &str)] = &[
     ("message/mod.rs", "readers that need a crate"),
     ("message/request.rs", "and their methods"),
     ("response/mod.rs", "values as JSON"),
+    ("layers/mod.rs", "layers are a feature, the trait is not"),
     ("settings/mod.rs", "files are a feature"),
     ("server", "`quickstart` obeys signals where they are there"),
 ];
