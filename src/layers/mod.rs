@@ -25,11 +25,20 @@
 //!
 //! | layer | effect |
 //! |---|---|
+//! | [`BasicAuth`], [`BearerAuth`] | ask for a password or a token; the handler finds the [`User`] |
 //! | [`Cors`] | lets pages of other origins read answers |
 //! | [`SecurityHeaders`] | switches protections of browsers on |
 //!
 //! [`Handler::with`]: crate::Handler::with
 
+#[cfg(feature = "layers")]
+mod authorization;
+#[cfg(feature = "layers")]
+mod base64;
+#[cfg(feature = "layers")]
+mod basic_auth;
+#[cfg(feature = "layers")]
+mod bearer_auth;
 #[cfg(feature = "layers")]
 mod cors;
 #[cfg(feature = "layers")]
@@ -37,6 +46,12 @@ mod layered;
 #[cfg(feature = "layers")]
 mod security_headers;
 
+#[cfg(feature = "layers")]
+pub use self::authorization::User;
+#[cfg(feature = "layers")]
+pub use self::basic_auth::BasicAuth;
+#[cfg(feature = "layers")]
+pub use self::bearer_auth::BearerAuth;
 #[cfg(feature = "layers")]
 pub use self::cors::Cors;
 #[cfg(feature = "layers")]
