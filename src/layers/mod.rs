@@ -27,6 +27,7 @@
 //! |---|---|
 //! | [`BasicAuth`], [`BearerAuth`] | ask for a password or a token; the handler finds the [`User`] |
 //! | [`Cors`] | lets pages of other origins read answers |
+//! | [`RequestIds`] | gives each request an id: [`RequestId`] |
 //! | [`SecurityHeaders`] | switches protections of browsers on |
 //!
 //! [`Handler::with`]: crate::Handler::with
@@ -44,6 +45,8 @@ mod cors;
 #[cfg(feature = "layers")]
 mod layered;
 #[cfg(feature = "layers")]
+mod request_id;
+#[cfg(feature = "layers")]
 mod security_headers;
 
 #[cfg(feature = "layers")]
@@ -55,5 +58,8 @@ pub use self::bearer_auth::BearerAuth;
 #[cfg(feature = "layers")]
 pub use self::cors::Cors;
 #[cfg(feature = "layers")]
+pub use self::request_id::RequestIds;
+#[cfg(feature = "layers")]
 pub use self::security_headers::SecurityHeaders;
+pub use crate::message::RequestId;
 pub use crate::message::handler::{Layer, With};
