@@ -27,6 +27,7 @@
 //! |---|---|
 //! | [`BasicAuth`], [`BearerAuth`] | ask for a password or a token; the handler finds the [`User`] |
 //! | [`Cors`] | lets pages of other origins read answers |
+//! | [`RateLimit`] | limits the rate of requests of each client |
 //! | [`RequestIds`] | gives each request an id: [`RequestId`] |
 //! | [`SecurityHeaders`] | switches protections of browsers on |
 //!
@@ -41,9 +42,13 @@ mod basic_auth;
 #[cfg(feature = "layers")]
 mod bearer_auth;
 #[cfg(feature = "layers")]
+mod buckets;
+#[cfg(feature = "layers")]
 mod cors;
 #[cfg(feature = "layers")]
 mod layered;
+#[cfg(feature = "layers")]
+mod rate_limit;
 #[cfg(feature = "layers")]
 mod request_id;
 #[cfg(feature = "layers")]
@@ -57,6 +62,8 @@ pub use self::basic_auth::BasicAuth;
 pub use self::bearer_auth::BearerAuth;
 #[cfg(feature = "layers")]
 pub use self::cors::Cors;
+#[cfg(feature = "layers")]
+pub use self::rate_limit::RateLimit;
 #[cfg(feature = "layers")]
 pub use self::request_id::RequestIds;
 #[cfg(feature = "layers")]
