@@ -26,7 +26,9 @@
 //! | layer | effect |
 //! |---|---|
 //! | [`BasicAuth`], [`BearerAuth`] | ask for a password or a token; the handler finds the [`User`] |
+//! | [`CatchPanics`] | makes a [`Failure`](crate::Failure) of a panic |
 //! | [`Cors`] | lets pages of other origins read answers |
+//! | [`OnFailure`] | gives errors a form of your own, such as JSON |
 //! | [`RateLimit`] | limits the rate of requests of each client |
 //! | [`RequestIds`] | gives each request an id: [`RequestId`] |
 //! | [`SecurityHeaders`] | switches protections of browsers on |
@@ -44,9 +46,13 @@ mod bearer_auth;
 #[cfg(feature = "layers")]
 mod buckets;
 #[cfg(feature = "layers")]
+mod catch_panics;
+#[cfg(feature = "layers")]
 mod cors;
 #[cfg(feature = "layers")]
 mod layered;
+#[cfg(feature = "layers")]
+mod on_failure;
 #[cfg(feature = "layers")]
 mod rate_limit;
 #[cfg(feature = "layers")]
@@ -61,7 +67,11 @@ pub use self::basic_auth::BasicAuth;
 #[cfg(feature = "layers")]
 pub use self::bearer_auth::BearerAuth;
 #[cfg(feature = "layers")]
+pub use self::catch_panics::CatchPanics;
+#[cfg(feature = "layers")]
 pub use self::cors::Cors;
+#[cfg(feature = "layers")]
+pub use self::on_failure::OnFailure;
 #[cfg(feature = "layers")]
 pub use self::rate_limit::RateLimit;
 #[cfg(feature = "layers")]
