@@ -33,6 +33,34 @@
 //! | [`RequestIds`] | gives each request an id: [`RequestId`] |
 //! | [`SecurityHeaders`] | switches protections of browsers on |
 //!
+//! # Order
+//!
+//! The layer added last is the outermost: it sees a request first and a response last. This order
+//! suits most programs; leave out what you do not need:
+//!
+//! ```
+//! use drupe::layers::{
+//!     BasicAuth, CatchPanics, Cors, OnFailure, RateLimit, RequestIds, SecurityHeaders,
+//! };
+//! use drupe::{Handler, handler};
+//!
+//! # let password = "a long password";
+//! let page = handler(|_| "hello\n")
+//!     .with(CatchPanics::new()) // first, so that all others see a response
+//!     .with(BasicAuth::users("tea room", [("ann", password)]))
+//!     .with(RateLimit::per_second(20)) // around passwords, so that guesses count
+//!     .with(Cors::new().origin("https://app.example")) // preflights have no password
+//!     .with(OnFailure::new(|failure, _| failure.text())) // around all that refuse
+//!     .with(SecurityHeaders::new()) // on refusals too
+//!     .with(RequestIds::new()); // last, so that all others know the id
+//! # let response = page.handle(&mut Default::default());
+//! # assert_eq!(response.status(), 401);
+//! # assert!(response.headers().contains_key("x-request-id"));
+//! ```
+//!
+//! Refusals of these layers are [`Failure`](crate::Failure)s, so `OnFailure` gives them the form of
+//! all other errors. The server's own answers, such as `413`, do not pass through layers.
+//!
 //! [`Handler::with`]: crate::Handler::with
 
 #[cfg(feature = "layers")]

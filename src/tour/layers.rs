@@ -71,7 +71,9 @@
 //! - Around a WSGI-style gateway, a layer cannot change the head of an answer that the application
 //!   has begun by `write`.
 //!
-//! Before you write a layer: the access log, limits for content, deadlines, proxies' fields
-//! ([`trusted_proxies`](crate::Settings::trusted_proxies)) and statistics are built into the server.
+//! Before you write a layer: [`layers`](crate::layers) has CORS, authentication, request ids, a
+//! limit of rates, fields for browsers, and forms of errors. The access log, limits for content,
+//! deadlines, proxies' fields ([`trusted_proxies`](crate::Settings::trusted_proxies)) and statistics
+//! are built into the server.
 //!
 //! Next: [`testing`](super::testing).
