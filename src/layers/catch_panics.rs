@@ -11,8 +11,9 @@ use crate::message::{Failure, Handler, IntoResponse, Request, Response, early};
 /// A layer that makes a [`Failure`] of a panic: a `500`, logged with the message of the panic.
 ///
 /// The server catches panics itself, closes the connection and counts the panic in its statistics.
-/// With this layer, layers around it see the response: [`OnFailure`](super::OnFailure) can give it a
-/// form, [`Cors`](super::Cors) can add fields. The connection stays open, and the panic is not counted.
+/// With this layer, layers around it see the response: [`OnFailure`](super::OnFailure) can give it
+/// a form, [`Cors`](super::Cors) can add fields. The connection stays open, and the panic is not
+/// counted.
 ///
 /// ```
 /// use drupe::layers::{CatchPanics, OnFailure};

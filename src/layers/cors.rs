@@ -37,13 +37,13 @@ use crate::message::{Handler, IntoResponse, Request, Response};
 /// # assert_eq!(response.headers()["access-control-allow-origin"], "https://app.example");
 /// ```
 ///
-/// Without further calls, [`new`](Self::new) allows no origin. Browsers send `GET`, `HEAD` and `POST`
-/// with plain content to any origin without asking.
+/// Without further calls, [`new`](Self::new) allows no origin. Browsers send `GET`, `HEAD` and
+/// `POST` with plain content to any origin without asking.
 ///
 /// # Answers
 ///
-/// - A preflight is an `OPTIONS` with `Origin` and `Access-Control-Request-Method`. The layer answers
-///   it with a `204`; the handler does not run. A preflight of an origin that is not allowed gets a
+/// - A preflight is an `OPTIONS` with `Origin` and `Access-Control-Request-Method`. The layer
+///   answers it with a `204`; the handler does not run. A preflight of an origin that is not allowed gets a
 ///   `204` without the fields that allow.
 /// - Every other request reaches the handler. Its answer gets the fields for its origin, answers
 ///   with errors too.

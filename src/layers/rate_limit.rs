@@ -47,8 +47,8 @@ use crate::message::{Failure, Handler, IntoResponse, Request, RequestExt, Respon
 ///
 /// # Memory
 ///
-/// The layer remembers 131,072 clients in 4.5 MiB, or as set by [`clients`](Self::clients); the memory is
-/// taken at once. A client is forgotten once its bucket is full again, and only if another client
+/// The layer remembers 131,072 clients in 4.5 MiB, or as set by [`clients`](Self::clients); the
+/// memory is taken at once. A client is forgotten once its bucket is full again, and only if another client
 /// needs its place. If there is no place for a new client, because of a flood of addresses for
 /// example, the client shares a bucket with other new clients. Known clients keep theirs. The time
 /// for a request does not depend on the number of clients.
