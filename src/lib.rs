@@ -31,7 +31,7 @@
 //! | writing handlers | [`handler`], [`try_handler`], [`Handler`], [`IntoResponse`], [`response`] |
 //! | reading requests | [`Request`], [`RequestExt`], [`request`] |
 //! | errors of handlers, with `?` | [`Failure`], [`OrStatus`] |
-//! | layers around handlers | [`Handler::with`], [`layers`] |
+//! | layers around handlers: CORS, authentication and more | [`Handler::with`], [`layers`] |
 //! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`], [`BodyFilter`] |
 //! | the user and process of a client on a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
@@ -69,6 +69,7 @@
 //! | `tls-aws-lc` | | TLS by rustls, with the cryptography of AWS-LC, preferred over ring if both are on |
 //! | `tls-encrypted-keys` | | encrypted private keys |
 //! | `compression` | | [`layers::compress`]: responses in gzip and deflate |
+//! | `layers` | | [`layers`]: CORS, authentication, ids of requests, limits of rates, fields for browsers, forms of errors |
 //! | `full` | | all of them but `tls-aws-lc` |
 //!
 //! # Threads

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, StatusCode};
 
 use super::reason::ReasonPhrase;
+use super::request::Request;
 
 /// The output to the client, lent by `engine` to handlers. A request carries it in its extensions,
 /// as `Arc<dyn EarlyOutput>`, if the process has a handler that [begins early](want).
@@ -30,6 +32,14 @@ pub(crate) trait EarlyOutput: Send + Sync + fmt::Debug {
     /// - The client has disconnected or does not read.
     /// - The exchange is over.
     fn send(&self, content: &[u8]) -> io::Result<usize>;
+
+    /// True if the response has begun.
+    fn has_begun(&self) -> bool;
+}
+
+/// True if the response to `request` has begun, so that only the rest of its content can come.
+pub(crate) fn has_begun(request: &Request) -> bool {
+    request.extensions().get::<Arc<dyn EarlyOutput>>().is_some_and(|early| early.has_begun())
 }
 
 /// A mark in the extensions of a response that an application has begun: its head is settled, so

@@ -75,8 +75,9 @@
 //! - Around a WSGI-style gateway, a layer cannot change the head of an answer that the application
 //!   has begun by `write`.
 //!
-//! Before you write a layer: `layers::compress` (feature `compression`) compresses responses. The
-//! access log, limits for content, deadlines, proxies' fields
-//! ([`trusted_proxies`](crate::Settings::trusted_proxies)) and statistics are built into the server.
+//! Before you write a layer: [`layers`](crate::layers) has compression, CORS, authentication, request ids, a
+//! limit of rates, fields for browsers, and forms of errors. The access log, limits for content,
+//! deadlines, proxies' fields ([`trusted_proxies`](crate::Settings::trusted_proxies)) and statistics
+//! are built into the server.
 //!
 //! Next: [`testing`](super::testing).

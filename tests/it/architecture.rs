@@ -48,7 +48,6 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Its error is one of `message`, which makes responses of it.
     ("multipart", &["message", "h1"]),
     ("statistics", &["message", "address"]),
-    ("layers", &["message"]),
     // A version that is not known is refused as a setting.
     ("wsgi", &["message", "address", "error", "tls"]),
     // Ring 3.
@@ -65,6 +64,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // What handlers add to the messages.
     ("request", &["message"]),
     ("response", &["message"]),
+    // A peer over a Unix socket is limited by its user.
+    ("layers", &["message", "address"]),
     // No code: pages of the documentation, which name what they explain.
     ("guide", &["settings"]),
     ("tour", &[]),
@@ -222,6 +223,8 @@ const CLOCKS: &[(&str, &str)] = &[
         "`Handler::handle` is told no time, and no validator may be later than Date; all below it is told",
     ),
     ("wsgi/keys.rs", "how long a certificate is still valid: `Handler::handle` is told no time"),
+    ("layers/rate_limit.rs", "the rate of a client's requests: `Handler::handle` is told no time"),
+    ("layers/request_id.rs", "ids differ from those of an earlier process"),
     ("main", "the time of a log line: it stands outside the library"),
 ];
 
@@ -235,6 +238,7 @@ const WALL: &[(&str, &str)] = &[
     ("net/socket_file.rs", "the age of a file"),
     ("files/mod.rs", "no validator may be later than Date"),
     ("wsgi/keys.rs", "how long a certificate is still valid"),
+    ("layers/request_id.rs", "ids differ from those of an earlier process, after a restart of the machine too"),
     ("main", "the time of a log line"),
 ];
 
@@ -251,6 +255,7 @@ const FEATURES: &[(&str, &str)] = &[
     ("message/request.rs", "and their methods"),
     ("message/failure.rs", "the status of an error that only `multipart` has"),
     ("response/mod.rs", "values as JSON"),
+    ("layers/mod.rs", "layers are a feature, the trait is not"),
     ("settings/mod.rs", "files are a feature"),
     ("server", "`quickstart` obeys signals where they are there"),
 ];

@@ -718,7 +718,7 @@ fn reason_phrase_of_a_handler_goes_out() {
 #[test]
 fn field_names_are_in_title_case_once_the_setting_is_reloaded() {
     let server = TestServer::new(|_: &mut Request| {
-        let mut response = Response::new("hello".into());
+        let mut response = Response::new("hello");
         response.headers_mut().insert(header::ETAG, HeaderValue::from_static("\"a\""));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         response

@@ -167,6 +167,10 @@ mod examples;
 #[cfg(all(feature = "forms", feature = "json"))]
 mod handlers;
 
+// The layers of the crate, over sockets.
+#[cfg(feature = "layers")]
+mod layers;
+
 // Memory counted by the server, compared with the system's count.
 mod held;
 

@@ -374,7 +374,7 @@ fn phrase_of_an_application_goes_out_also_by_write() {
             write.write_all(b"ab")?;
             return Ok(String::new());
         }
-        Ok::<_, Failure>("ab".to_owned())
+        Ok::<_, ApplicationError>("ab".to_owned())
     };
     let server = serving(application, |_| {});
     for (path, line) in [("/given", "404 Nope"), ("/written", "404 Nope"), ("/plain", "404 Not Found")] {

@@ -150,6 +150,11 @@ impl early::EarlyOutput for EarlyResponse {
     fn send(&self, content: &[u8]) -> io::Result<usize> {
         self.with(|side| side.send(content, &self.written))
     }
+
+    /// Also true while another thread is sending: the side is then away.
+    fn has_begun(&self) -> bool {
+        self.place.lock().side.as_ref().is_none_or(|side| side.begun.is_some())
+    }
 }
 
 impl Side {
