@@ -8,8 +8,8 @@
 //! # The handler
 //!
 //! - [`handler`](crate::handler)`(|request| …)` makes a handler of a closure. A function from
-//!   `&mut Request` to a response is a handler too. Write out the type that the function returns,
-//!   such as `Result<Response, Failure>`: `impl IntoResponse` would borrow from the request.
+//!   `&mut Request` to a response is a handler too. Such a function names its return type, for
+//!   instance `Result<Response, Failure>`: `impl IntoResponse` would borrow from the request.
 //! - [`Request`](crate::Request) and [`Response`](crate::Response) are those of the `http` crate,
 //!   with a [`Body`](crate::Body) that is a `Read`. [`drupe::http`](crate::http) is that crate.
 //! - [`IntoResponse`](crate::IntoResponse) lists the values that a handler may return. The arms of

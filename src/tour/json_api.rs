@@ -33,6 +33,9 @@
 //!
 //! # Routes
 //!
+//! A `match` on the method and the segments of the path suits a dozen routes. For more, use a crate
+//! that matches paths, such as `matchit`, with functions as values.
+//!
 //! ```
 //! use drupe::http::StatusCode;
 //! use drupe::response::NoContent;
@@ -64,8 +67,6 @@
 //! assert!(answer("GET /teapots").starts_with("HTTP/1.1 404 Not Found\r\n"));
 //! ```
 //!
-//! - A `match` suits a dozen routes. For more, use a crate that matches paths, such as `matchit`,
-//!   with functions as values.
 //! - `request.uri()` has the path and the query as the client sent them: percent-encoded, with `//`
 //!   and `..` kept. Decode a segment after the split, never before, for instance with the crate
 //!   `percent-encoding`. A decoded segment may contain `/`, `..` and bytes that are not UTF-8.
@@ -91,6 +92,8 @@
 //! limits of all content apply ([`upload`](super::upload)).
 //!
 //! # Errors
+//!
+//! A handler returns a `Result`, and both sides of it become answers:
 //!
 //! ```
 //! use drupe::http::StatusCode;
@@ -131,10 +134,12 @@
 //! - A panic becomes a 500 too, or cuts the connection if the answer has begun. The worker and all
 //!   other connections go on.
 //! - The server refuses malformed, late and large requests by itself, answers 503 when it has no
-//!   room, and closes the connection. Their text is fixed.
+//!   room, and closes the connection. The text of these answers is fixed.
 //!   [`tables`](crate::guide::tables#status-codes) lists each status with its setting.
 //!
 //! # Tests
+//!
+//! Three ways to call a handler, from a plain call to a client over a port:
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -180,8 +185,8 @@
 //! | your HTTP client, time limits, streams, a stop | [`TestServer`](crate::testing::TestServer) |
 //! | the settings alone, without opening a port | [`Server::check`](crate::Server::check) |
 //!
-//! - In the first three, [`peer`](crate::Connection::peer) is `None`, and no time passes: no time
-//!   limit can expire.
+//! - In `call`, `exchange` and `Conversation`, [`peer`](crate::Connection::peer) is `None`, and no
+//!   time passes: no time limit can expire.
 //! - `exchange` sends all bytes, then closes its side. The result has every answer, one after the
 //!   other, and interim ones such as `100 Continue`.
 //! - `Conversation::run` takes pieces, each of which arrives alone: split a request anywhere to

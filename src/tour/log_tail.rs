@@ -6,6 +6,8 @@
 //!
 //! # A stop, and the end of a stream
 //!
+//! A stream that pauses for a minute between two events still ends at once when the server stops:
+//!
 //! ```
 //! # use std::io::Read;
 //! # use std::net::TcpStream;

@@ -13,6 +13,8 @@
 //!
 //! # Queries, forms, cookies, redirects
 //!
+//! A handler that reads a form, sets a cookie, and redirects the browser to a page:
+//!
 //! ```
 //! use drupe::response::{Html, Redirect};
 //! use drupe::{Failure, IntoResponse, Request, RequestExt, Response, testing};
@@ -60,7 +62,7 @@
 //! - [`Redirect::to`](crate::response::Redirect::to) is a 303, after which the browser sends a GET.
 //!   [`temporary`](crate::response::Redirect::temporary) (307) and
 //!   [`permanent`](crate::response::Redirect::permanent) (308) repeat the method and the content.
-//!   Compare a target that the client has chosen with a list: the target may lead to another site.
+//!   Check a target chosen by the client against a list: the target may lead to another site.
 //!
 //! # A stop from a handler
 //!
@@ -99,6 +101,8 @@
 //! # }
 //! ```
 //!
+//! There are four ways to stop:
+//!
 //! | in | stop by |
 //! |---|---|
 //! | a program that only serves | [`quickstart`](crate::Server::quickstart): SIGTERM or SIGINT (feature `signals`); a second signal cuts |
@@ -114,6 +118,6 @@
 //! - [`ServerHandle::cut`](crate::ServerHandle::cut) ends the wait of a stop under way.
 //! - `start` after `stop` serves again. [`restart`](crate::Server::restart) does both and keeps the
 //!   port open.
-//! - [`daemon`](super::daemon#a-stop) has the fate of open connections.
+//! - [`daemon`](super::daemon#a-stop) shows what happens to open connections.
 //!
 //! Next: [`json_api`](super::json_api).

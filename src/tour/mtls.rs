@@ -30,6 +30,8 @@
 //!
 //! # Facts of a connection
 //!
+//! The server has verified the certificate; the handler reads it:
+//!
 //! ```
 //! use drupe::http::StatusCode;
 //! use drupe::{Failure, OrStatus, Request, RequestExt, testing};

@@ -1,10 +1,12 @@
-//! Upload: the content of a request is a `Read` within limits, and a file is content of an answer.
+//! Upload: a handler reads content within limits, and answers with text, bytes or files.
 //!
 #![doc = "```no_run"]
 #![doc = include_str!("../../examples/upload.rs")]
 #![doc = "```"]
 //!
 //! # Content of a request
+//!
+//! A handler that takes little text, and says so by its limit:
 //!
 //! ```
 //! use drupe::http::StatusCode;

@@ -71,6 +71,8 @@ fn every_page_of_the_tour_has_a_program_and_asserts_its_facts() {
         let begin = page.lines().take(5).collect::<Vec<_>>().join("\n");
         assert!(begin.contains("```no_run"), "{name} begins with a program");
         let program = page.split("```").nth(1).unwrap();
+        let is_hidden = |line: &str| line.trim_start().starts_with("# ");
+        assert!(!included(program).lines().any(is_hidden), "rustdoc hides a line of the program of {name}");
         let has_main = program.contains("fn main()") || included(program).contains("\nfn main()");
         assert!(has_main, "the program of {name} is whole");
         assert!(page.contains("\n//! assert!(") || page.contains("\n//! assert_eq!("), "{name} asserts facts");
@@ -87,7 +89,7 @@ fn included(program: &str) -> String {
 }
 
 /// The most lines of a page of the tour, without the program that it shows.
-const LONGEST_PAGE: usize = 200;
+const LONGEST_PAGE: usize = 210;
 
 /// Every file that a page shows or names is there.
 #[test]
