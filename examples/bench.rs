@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use drupe::http::{Method, StatusCode};
-use drupe::{Body, IntoResponse, Request, Response, Server};
+use drupe::{Body, IntoResponse, Request, RequestExt, Response, Server};
 
 /// The content of `/bytes/N`, at hand like that of the peers of drupe.
 static BLOCK: LazyLock<&[u8]> = LazyLock::new(|| vec![0; 128 << 20].leak());
@@ -17,8 +17,8 @@ static BLOCK: LazyLock<&[u8]> = LazyLock::new(|| vec![0; 128 << 20].leak());
 fn handler(request: &mut Request) -> Response {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/hello") => "hello".into_response(),
-        (&Method::POST, "/echo") => std::mem::take(request.body_mut()).into_response(),
-        (&Method::POST, "/len") => match std::mem::take(request.body_mut()).into_vec() {
+        (&Method::POST, "/echo") => request.take_body().into_response(),
+        (&Method::POST, "/len") => match request.bytes() {
             Ok(content) => content.len().to_string().into_response(),
             Err(_) => StatusCode::BAD_REQUEST.into_response(),
         },

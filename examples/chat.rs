@@ -1,4 +1,4 @@
-//! A chat over WebSockets: everything that one browser says, all see.
+//! A chat over WebSocket: each message of a browser goes to all.
 //!
 //! Try `cargo run --example chat`, then open http://127.0.0.1:8080/ twice. Each page holds a thread.
 
@@ -15,7 +15,10 @@ use tungstenite::protocol::frame::{CloseFrame, coding::CloseCode};
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Message, WebSocket, handshake::derive_accept_key};
 
-/// The sending sides of all who are here, by the thread that reads.
+/// The page, beside this file.
+const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/chat.html"));
+
+/// A sending side for each browser, by the thread that reads from the browser.
 type Room = Arc<Mutex<HashMap<ThreadId, WebSocket<Upgraded>>>>;
 
 fn chat(request: &mut Request, room: Room) -> Result<Response, Failure> {
@@ -47,7 +50,7 @@ fn talk(mut stream: Upgraded, room: &Room) {
 fn main() -> Result<(), drupe::Error> {
     let room = Room::default();
     let mut server = Server::new(handler(move |request| match request.uri().path() {
-        "/" => Html(include_str!("chat.html")).into_response(),
+        "/" => Html(PAGE).into_response(),
         "/chat" => chat(request, Arc::clone(&room)).into_response(),
         _ => StatusCode::NOT_FOUND.into_response(),
     }));

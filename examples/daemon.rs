@@ -1,4 +1,4 @@
-//! A local daemon that keeps a note for each user, and knows its callers by the kernel's word.
+//! A local daemon that keeps a note for each user. The kernel identifies the users.
 //!
 //! Try `cargo run --example daemon`, then as different users:
 //! `curl --unix-socket daemon.sock http://localhost/` and `-T note.txt`.
@@ -46,7 +46,7 @@ fn main() -> Result<(), drupe::Error> {
     let notes = Notes::default();
     let mut server = Server::new(try_handler(move |request| notes.answer(request)));
     server.settings.socket_file = Some("daemon.sock".into());
-    // All users may connect: each sees the own note only.
+    // All users may connect: each sees only their own note.
     server.settings.socket_mode = 0o666;
     server.settings.peercreds = true;
     server.settings.peercreds_resolve = true;

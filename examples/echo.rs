@@ -2,17 +2,9 @@
 //!
 //! Try `curl -T some-file http://127.0.0.1:8080/`.
 
-use drupe::http::header::CONTENT_TYPE;
-use drupe::{IntoResponse, Request, Response, Server};
-
-fn echo(request: &mut Request) -> Response {
-    let mut response = std::mem::take(request.body_mut()).into_response();
-    if let Some(content_type) = request.headers().get(CONTENT_TYPE) {
-        response.headers_mut().insert(CONTENT_TYPE, content_type.clone());
-    }
-    response
-}
+use drupe::{RequestExt, Server, handler};
 
 fn main() -> Result<(), drupe::Error> {
+    let echo = handler(|request| ([("content-type", "application/octet-stream")], request.take_body()));
     Server::new(echo).quickstart()
 }

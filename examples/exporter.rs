@@ -13,8 +13,8 @@ fn metrics(scrapes: u64) -> Result<impl IntoResponse, Failure> {
     let load = fs::read_to_string("/proc/loadavg")?;
     let load = load.split(' ').next().unwrap_or("NaN");
     let text = format!(
-        "# TYPE node_load1 gauge\nnode_load1 {load}\n\
-         # TYPE exporter_scrapes_total counter\nexporter_scrapes_total {scrapes}\n"
+        "# TYPE node_load1 gauge\nnode_load1 {load}\
+         \n# TYPE exporter_scrapes_total counter\nexporter_scrapes_total {scrapes}\n"
     );
     Ok(([("content-type", "text/plain; version=0.0.4")], text))
 }

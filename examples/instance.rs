@@ -9,7 +9,7 @@ use std::net::{Shutdown, TcpListener};
 use std::sync::Mutex;
 
 use drupe::process::{Bus, HttpServer, Ready};
-use drupe::{BindAddr, Request, Server};
+use drupe::{BindAddr, Server, handler};
 
 /// Answers one client after the other, with the same text.
 #[derive(Default)]
@@ -33,7 +33,7 @@ impl HttpServer for Small {
     }
 }
 fn main() -> Result<(), Box<dyn Error>> {
-    let (bus, mut server) = (Bus::new(), Server::new(|_: &mut Request| "never asked"));
+    let (bus, mut server) = (Bus::new(), Server::new(handler(|_| "never asked")));
     server.set_instance(Small::default());
     server.subscribe(&bus);
     bus.start()?;

@@ -37,7 +37,7 @@ fn follow(mut file: BufReader<File>, writer: &mut BodyWriter<'_>) -> io::Result<
 fn events(path: &PathBuf, last_id: Option<u64>) -> Result<Response, Failure> {
     let mut file = File::open(path)?;
     let end = file.metadata()?.len();
-    // Who comes back after a break gets what was missed.
+    // A browser that comes back after a break gets the lines that it has missed.
     file.seek(SeekFrom::Start(last_id.unwrap_or(end).min(end)))?;
     let body = Body::stream(|writer| follow(BufReader::new(file), writer));
     Ok(([("content-type", "text/event-stream"), ("cache-control", "no-store")], body).into_response())

@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             return Err(Failure::new(StatusCode::NOT_FOUND, "not found\n"));
         }
         let callback: Callback = request.query()?;
-        // A code that this program has not asked for logs in as somebody else.
+        // Without this check, another site could log the user in to an account of its own.
         if callback.state != expected {
             return Err(Failure::new(StatusCode::FORBIDDEN, "this login was begun elsewhere\n"));
         }
@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match result {
         Ok(Ok(code)) => println!("code: {code}"),
         Ok(Err(reason)) => return Err(format!("the login was refused: {reason}").into()),
-        Err(_) => return Err("nobody logged in within five minutes".into()),
+        Err(_) => return Err("no login within five minutes".into()),
     }
     Ok(())
 }

@@ -4,24 +4,22 @@
 
 use std::sync::OnceLock;
 
-use drupe::http::{Method, StatusCode};
-use drupe::{IntoResponse, Request, Response, Server, ServerHandle};
+use drupe::http::StatusCode;
+use drupe::{Failure, OrStatus, Server, ServerHandle, handler};
 
 static SERVER: OnceLock<ServerHandle> = OnceLock::new();
 
-fn handler(request: &mut Request) -> Response {
-    match (request.method(), request.uri().path(), SERVER.get()) {
-        (&Method::POST, "/stop", Some(server)) => {
-            server.stop();
-            "stopping\n".into_response()
-        }
-        (_, "/stop", _) => StatusCode::METHOD_NOT_ALLOWED.into_response(),
-        _ => "POST /stop ends this\n".into_response(),
-    }
-}
-
 fn main() -> Result<(), drupe::Error> {
-    let server = Server::new(handler);
+    let server = Server::new(handler(|request| {
+        if request.uri().path() != "/stop" {
+            return Ok("POST /stop ends this\n");
+        }
+        if request.method() != "POST" {
+            return Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, "POST, please\n"));
+        }
+        SERVER.get().or_status(StatusCode::SERVICE_UNAVAILABLE)?.stop();
+        Ok("stopping\n")
+    }));
     let _ = SERVER.set(server.handle());
     server.quickstart()
 }

@@ -25,7 +25,7 @@ use crate::statistics::Statistics;
 /// use std::sync::mpsc::{Receiver, Sender, channel};
 /// use std::sync::Mutex;
 /// use drupe::process::{HttpServer, Ready};
-/// use drupe::{BindAddr, Request, Server};
+/// use drupe::{BindAddr, Server, handler};
 ///
 /// /// Serves nobody, very reliably.
 /// struct Quiet {
@@ -45,7 +45,7 @@ use crate::statistics::Statistics;
 /// }
 ///
 /// let (end, ended) = channel();
-/// let mut server = Server::new(|_: &mut Request| "never asked");
+/// let mut server = Server::new(handler(|_| "never asked"));
 /// server.set_instance(Quiet { end, ended: Mutex::new(ended) });
 /// server.start()?;
 /// assert_eq!(server.listening(), [server.bind_addr()]);

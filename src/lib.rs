@@ -5,10 +5,10 @@
 //! to send its head costs a descriptor, not a thread.
 //!
 //! ```no_run
-//! use drupe::{Request, Server};
+//! use drupe::{Server, handler};
 //!
 //! fn main() -> Result<(), drupe::Error> {
-//!     let mut server = Server::new(|_request: &mut Request| "hello\n");
+//!     let mut server = Server::new(handler(|request| format!("you asked for {}\n", request.uri())));
 //!     server.settings.socket_port = 8080;
 //!     server.quickstart() // until SIGTERM or SIGINT
 //! }
@@ -16,10 +16,10 @@
 //!
 //! # Tour
 //!
-//! Each page has one short program, and the limits, errors and settings to know:
-//! [hello](tour::hello), [state](tour::state), [routes](tour::routes), [content](tour::content),
-//! [errors](tour::errors), [streams](tour::streams), [layers](tour::layers),
-//! [testing](tour::testing), [stop](tour::stop).
+//! Ten programs as people write them, one a page, each followed by the limits, errors and settings
+//! of its topic: [exporter](tour::exporter), [login](tour::login), [json_api](tour::json_api),
+//! [upload](tour::upload), [chat](tour::chat), [log_tail](tour::log_tail),
+//! [daemon](tour::daemon), [spa](tour::spa), [mtls](tour::mtls), [layers](tour::layers).
 //!
 //! # Overview
 //!
@@ -119,6 +119,7 @@ pub mod statistics;
 mod sync;
 pub mod testing;
 pub mod tls;
+#[cfg(feature = "full")]
 #[cfg(doc)]
 pub mod tour;
 #[cfg(feature = "wsgi")]

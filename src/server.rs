@@ -45,10 +45,10 @@ use crate::settings::{Instance, ListeningSocket, Settings};
 /// An HTTP/1.1 server: settings, a handler, and a life cycle.
 ///
 /// ```no_run
-/// use drupe::{Request, Server};
+/// use drupe::{Server, handler};
 ///
 /// fn main() -> Result<(), drupe::Error> {
-///     let mut server = Server::new(|_request: &mut Request| "hello\n");
+///     let mut server = Server::new(handler(|_| "hello\n"));
 ///     server.settings.socket_port = 8080;
 ///     server.quickstart()
 /// }

@@ -1,9 +1,9 @@
 //! From rouille to drupe: the same small programs, before and after. The statements about rouille
 //! apply to 3.6.
 //!
-//! Both take a blocking function. rouille includes routes, forms, sessions and assets. drupe is a
-//! server, and leaves these to small crates of your choice. Write your routes as a `match`, as
-//! below.
+//! Both take a blocking function. rouille includes routes, forms, sessions and assets. drupe reads
+//! forms and JSON, and serves directories, each with a feature. Sessions are left to you. Write
+//! your routes as a `match`, as below.
 //!
 //! # Routes, parameters, content
 //!
@@ -34,38 +34,35 @@
 //! }
 //! ```
 //!
-//! After:
+//! After, with the feature `forms`:
 //!
 //! ```no_run
 //! use drupe::http::StatusCode;
-//! use drupe::{IntoResponse, Request, RequestExt, Response, Server};
+//! use drupe::{Failure, IntoResponse, Request, RequestExt, Response, Server};
 //!
-//! fn handler(request: &mut Request) -> std::io::Result<Response> {
+//! #[derive(serde::Deserialize)]
+//! struct Sum {
+//!     a: u32,
+//!     b: u32,
+//! }
+//!
+//! fn handler(request: &mut Request) -> Result<Response, Failure> {
 //!     let path = request.uri().path().to_owned();
 //!     let segments: Vec<&str> = path.split('/').skip(1).collect();
 //!     Ok(match (request.method().as_str(), segments.as_slice()) {
 //!         ("GET", [""]) => "hello\n".into_response(),
-//!         // As it came: the crate percent-encoding makes a blank of %20.
+//!         // As the client sent it: the crate percent-encoding makes a blank of %20.
 //!         ("GET", ["hello", name]) => format!("hello, {name}\n").into_response(),
 //!         ("GET", ["sum"]) => {
-//!             let number = |name| parameter(request, name)?.parse::<u32>().ok();
-//!             match (number("a"), number("b")) {
-//!                 (Some(a), Some(b)) => format!("{}\n", a + b).into_response(),
-//!                 _ => StatusCode::BAD_REQUEST.into_response(),
-//!             }
+//!             let Sum { a, b } = request.query()?; // 400 with the name of the wrong parameter
+//!             format!("{}\n", a + b).into_response()
 //!         }
 //!         ("POST", ["shout"]) => {
 //!             request.body_limit(1 << 20); // rouille's limit for text
-//!             std::mem::take(request.body_mut()).into_string()?.to_uppercase().into_response()
+//!             request.text()?.to_uppercase().into_response()
 //!         }
 //!         _ => StatusCode::NOT_FOUND.into_response(),
 //!     })
-//! }
-//!
-//! /// The value of a parameter in the query, as it came: the crate form_urlencoded decodes it.
-//! fn parameter<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-//!     let mut pairs = request.uri().query()?.split('&').filter_map(|pair| pair.split_once('='));
-//!     pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
 //! }
 //!
 //! fn main() -> Result<(), drupe::Error> {
@@ -92,20 +89,19 @@
 //! After; [`Files`](crate::Files) (feature `files`) also has index files, conditions and ranges:
 //!
 //! ```no_run
-//! use drupe::http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
-//! use drupe::{Files, Handler, IntoResponse, Request, Response, Server};
+//! use drupe::http::StatusCode;
+//! use drupe::response::Html;
+//! use drupe::{Files, Handler, IntoResponse, Server, handler};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let files = Files::new("public")?.listing(false);
-//!     let server = Server::new(move |request: &mut Request| -> Response {
+//!     let server = Server::new(handler(move |request| {
 //!         let response = files.handle(request);
 //!         if response.status() != StatusCode::NOT_FOUND {
 //!             return response;
 //!         }
-//!         let mut response = (StatusCode::NOT_FOUND, "<h1>Nothing here</h1>").into_response();
-//!         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-//!         response
-//!     });
+//!         (StatusCode::NOT_FOUND, Html("<h1>Nothing here</h1>")).into_response()
+//!     }));
 //!     Ok(server.quickstart()?)
 //! }
 //! ```
@@ -132,12 +128,10 @@
 //! After:
 //!
 //! ```no_run
-//! use drupe::{Request, RequestExt, Server};
+//! use drupe::{RequestExt, Server, handler};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let mut server = Server::new(|request: &mut Request| {
-//!         request.connection().peer().map(ToString::to_string).unwrap_or_default()
-//!     });
+//!     let mut server = Server::new(handler(|request| request.connection().peer().map(ToString::to_string)));
 //!     server.settings.socket_port = 0;
 //!     server.settings.thread_pool = 4;
 //!     server.settings.thread_pool_max = Some(4);
@@ -151,7 +145,7 @@
 //!
 //! # One for the other
 //!
-//! For example, `request.data()` becomes `std::mem::take(request.body_mut())`:
+//! For example, `request.data()` becomes `request.take_body()`:
 //!
 //! | rouille | drupe |
 //! |---|---|
@@ -160,17 +154,19 @@
 //! | `Server::new_ssl(address, handler, certificate, key)` | `settings.ssl_certificate`, `ssl_private_key`; in memory [`ssl_context`](crate::Settings::ssl_context) |
 //! | `&Request`, without lifetimes of its own | `&mut Request`: the handler can take the content out of it |
 //! | `request.url()`, decoded | `request.uri().path()`, not decoded |
-//! | `request.raw_query_string()`, `get_param` | `request.uri().query()` |
+//! | `request.raw_query_string()`, `get_param` | `request.uri().query()`; [`query`](crate::RequestExt::query), [`query_pairs`](crate::RequestExt::query_pairs) |
 //! | `request.header("Accept")` | `request.headers().get("accept")` |
-//! | `request.data()` | `std::mem::take(request.body_mut())` |
-//! | `input::plain_text_body`, up to 1 MiB, `text/plain` only | `body_limit(1 << 20)` and `into_string()`; check the type yourself |
-//! | `post_input!`, multipart, JSON | crates such as form_urlencoded, multer, serde_json, over `Body`, which is a `Read` |
-//! | `Response::text`, `html`, `json`, `from_file` | `String` and so on, with a `Content-Type` for other content than text or bytes |
-//! | `Response::redirect_303(target)` | a [`Response`](crate::Response) with its status and `Location` |
+//! | `request.data()` | `request.take_body()` |
+//! | `input::plain_text_body`, up to 1 MiB, `text/plain` only | `body_limit(1 << 20)` and `text()`, in the charset of any type |
+//! | `post_input!`, `json_input` | [`form`](crate::RequestExt::form), [`json`](crate::RequestExt::json) |
+//! | `input::multipart` | absent; `Body` is a `Read` |
+//! | `input::cookies`, `try_or_400!` | [`cookies`](crate::RequestExt::cookies); `?` with [`Failure`](crate::Failure) |
+//! | `Response::text`, `html`, `json`, `from_file` | `String`, [`Html`](crate::response::Html), [`Json`](crate::response::Json), [`Body::from_file`](crate::Body::from_file) |
+//! | `Response::redirect_303(target)` | [`Redirect::to`](crate::response::Redirect::to) |
 //! | `content_encoding::apply` | absent: let the proxy compress |
 //! | `rouille::log` | one line a request through the `log` crate, target `drupe::access` |
 //! | `rouille::websocket` | [`upgrade`](crate::upgrade()), and a crate such as tungstenite |
-//! | `rouille::cgi`, `rouille::proxy` | `examples/cgi.rs`, over [`wsgi`](crate::wsgi); no proxy |
+//! | `rouille::cgi`, `rouille::proxy` | `examples/cgi.rs`, over [`wsgi`](crate::wsgi); `examples/spa.rs` |
 //! | `Request::fake_http(..)` | [`testing::call`](crate::testing::call) with a `Request` built by the `http` crate |
 //!
 //! # What behaves differently

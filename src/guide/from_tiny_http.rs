@@ -36,22 +36,16 @@
 //!
 //! ```no_run
 //! use drupe::http::{Method, StatusCode};
-//! use drupe::{IntoResponse, Request, Response, Server};
-//!
-//! fn handler(request: &mut Request) -> std::io::Result<Response> {
-//!     Ok(match (request.method(), request.uri().path()) {
-//!         (&Method::GET, "/") => "hello\n".into_response(),
-//!         (&Method::POST, "/shout") => {
-//!             // What goes wrong becomes 400, 408 or 413, whichever it is.
-//!             let content = std::mem::take(request.body_mut()).into_string()?;
-//!             content.to_uppercase().into_response()
-//!         }
-//!         _ => (StatusCode::NOT_FOUND, "nothing here\n").into_response(),
-//!     })
-//! }
+//! use drupe::{Failure, RequestExt, Server, handler};
 //!
 //! fn main() -> Result<(), drupe::Error> {
-//!     Server::new(handler).quickstart() // 127.0.0.1:8080, until SIGTERM or SIGINT
+//!     let server = Server::new(handler(|request| match (request.method(), request.uri().path()) {
+//!         (&Method::GET, "/") => Ok("hello\n".to_owned()),
+//!         // A failed read becomes 400, 408, 413 or 415.
+//!         (&Method::POST, "/shout") => Ok(request.text()?.to_uppercase()),
+//!         _ => Err(Failure::new(StatusCode::NOT_FOUND, "nothing here\n")),
+//!     }));
+//!     server.quickstart() // 127.0.0.1:8080, until SIGTERM or SIGINT
 //! }
 //! ```
 //!
@@ -103,7 +97,7 @@
 //! }
 //! ```
 //!
-//! To serve one file by hand, use `Body::from_file(File::open(path)?)`, and set a `Content-Type`.
+//! To serve one file by hand, return `([("content-type", "text/html")], Body::from_file(file))`.
 //!
 //! # A port of the system's choice, and a stop
 //!
@@ -134,17 +128,15 @@
 //! After:
 //!
 //! ```no_run
-//! use drupe::{Request, RequestExt, Server};
+//! use drupe::{RequestExt, Server, handler};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let mut server = Server::new(|request: &mut Request| {
-//!         request.connection().peer().map(ToString::to_string).unwrap_or_default()
-//!     });
+//!     let mut server = Server::new(handler(|request| request.connection().peer().map(ToString::to_string)));
 //!     server.settings.socket_port = 0;
 //!     server.start()?;
 //!     println!("{}/", server.base());
 //!     std::io::stdin().read_line(&mut String::new())?;
-//!     let stopped = server.stop(); // what runs may end, for shutdown_timeout
+//!     let stopped = server.stop(); // running requests have shutdown_timeout to finish
 //!     println!("{} finished, {} cut", stopped.finished, stopped.cut);
 //!     Ok(())
 //! }
@@ -165,14 +157,14 @@
 //! | `request.url()` | `request.uri()`: `.path()` and `.query()` apart |
 //! | `request.headers()`, `Header` | `request.headers()`, a map of the `http` crate: `request.headers().get("accept")` |
 //! | `request.body_length()` | `request.body().content_length()` |
-//! | `request.as_reader()` | `request.body_mut()`, which is a `Read`; `std::mem::take(request.body_mut())` to keep it |
+//! | `request.as_reader()` | `request.bytes()`, `request.text()`; `request.take_body()`, which is a `Read` |
 //! | `request.remote_addr()` | `request.connection().peer()`; behind a proxy `request.client()` |
 //! | `request.respond(response)` | return the response |
-//! | a request that is dropped: 500 | a panic: 500; the handler returns every other answer |
-//! | `Response::from_string`, `from_data`, `from_file` | `String`, `Vec<u8>`, [`Body::from_file`](crate::Body::from_file); all [`IntoResponse`](crate::IntoResponse) |
+//! | a request that is dropped: 500 | an error returned by `?`, or a panic: 500 |
+//! | `Response::from_string`, `from_data`, `from_file` | `String`, `Vec<u8>`, [`Body::from_file`](crate::Body::from_file); all [`IntoResponse`](crate::IntoResponse), as are `Html`, `Json` and `Redirect` of [`response`](crate::response) |
 //! | `Response::new(.., reader, None, ..)` | [`Body::from_reader`](crate::Body::from_reader), or [`Body::stream`](crate::Body::stream) to write it |
 //! | `with_status_code(404)` | `(StatusCode::NOT_FOUND, content)` |
-//! | `with_header(..)` | `response.headers_mut().insert(..)` |
+//! | `with_header(..)` | `([("name", "value")], content)` |
 //! | `request.upgrade(protocol, response)` | [`upgrade`](crate::upgrade()) |
 //! | `request.into_writer()` | absent: the server does the framing |
 //! | `TestRequest` | [`testing::call`](crate::testing::call), [`TestServer`](crate::testing::TestServer) |

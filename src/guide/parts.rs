@@ -10,14 +10,14 @@
 //! use std::time::Duration;
 //!
 //! use drupe::process::{Bus, DropPrivileges, Monitor, PidFile, Plugin};
-//! use drupe::{Request, Server};
+//! use drupe::{Server, handler};
 //!
 //! # let place = std::env::temp_dir().join(format!("drupe-guide-{}.pid", std::process::id()));
 //! # let pid_file = place.clone();
 //! let bus = Bus::new();
-//! let mut public = Server::new(|_request: &mut Request| "hello\n");
+//! let mut public = Server::new(handler(|_| "hello\n"));
 //! # public.settings.socket_port = 0;
-//! let mut private = Server::new(|_request: &mut Request| "for administrators\n");
+//! let mut private = Server::new(handler(|_| "for administrators\n"));
 //! # private.settings.socket_port = 0;
 //!
 //! PidFile::new(pid_file).subscribe(&bus); // held by one process at a time

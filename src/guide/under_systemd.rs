@@ -34,10 +34,10 @@
 //! # In a program of your own
 //!
 //! ```no_run
-//! use drupe::{BindAddr, Request, Server};
+//! use drupe::{BindAddr, Server, handler};
 //!
 //! fn main() -> Result<(), drupe::Error> {
-//!     let mut server = Server::new(|_request: &mut Request| "hello\n");
+//!     let mut server = Server::new(handler(|_| "hello\n"));
 //!     if std::env::var_os("LISTEN_FDS").is_some() {
 //!         server.settings.listen = vec![BindAddr::Inherited("www".to_owned())];
 //!     }

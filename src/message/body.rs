@@ -20,7 +20,7 @@ use crate::h1::error::ProtocolError;
 /// **In a request** the body is decoded content under the server's limits. Up to `body_buffer_size`
 /// bytes are received before the handler runs; the rest is read from the connection on demand. A
 /// client waiting for `100 Continue` gets it before the handler runs or, with a `body_buffer_size`
-/// of 0, at the handler's first read. `std::mem::take(request.body_mut())` takes the body, for
+/// of 0, at the handler's first read. [`take_body`](crate::RequestExt::take_body) takes the body, for
 /// [`into_vec`](Self::into_vec), for [`into_string`](Self::into_string), or to return it as the
 /// response's body, streamed in constant memory. Reads after the exchange fail.
 ///
@@ -38,16 +38,16 @@ use crate::h1::error::ProtocolError;
 /// These statuses apply to errors of this body only. Other errors of the same kinds become a 500.
 ///
 /// ```
-/// use drupe::{Body, Request};
+/// use drupe::{Body, Request, RequestExt};
 ///
 /// /// Streams the request's content back.
 /// fn echo(request: &mut Request) -> Body {
-///     std::mem::take(request.body_mut())
+///     request.take_body()
 /// }
 ///
 /// /// Reads text; a failure becomes the fitting status.
 /// fn shout(request: &mut Request) -> std::io::Result<String> {
-///     Ok(std::mem::take(request.body_mut()).into_string()?.to_uppercase())
+///     Ok(request.take_body().into_string()?.to_uppercase())
 /// }
 /// # let mut request = Request::new("quiet".into());
 /// # assert_eq!(shout(&mut request).unwrap(), "QUIET");

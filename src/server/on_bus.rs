@@ -29,10 +29,10 @@ impl Server {
     ///
     /// ```
     /// use drupe::process::Bus;
-    /// use drupe::{Request, Server};
+    /// use drupe::{Server, handler};
     ///
     /// let bus = Bus::new();
-    /// let mut server = Server::new(|_: &mut Request| "hello\n");
+    /// let mut server = Server::new(handler(|_| "hello\n"));
     /// server.settings.socket_port = 0;
     /// server.subscribe(&bus);
     /// bus.start()?;

@@ -19,9 +19,9 @@ impl Server {
     /// ```no_run
     /// # fn main() -> Result<(), drupe::Error> {
     /// # #[cfg(feature = "config")] {
-    /// use drupe::{Request, Server, Settings};
+    /// use drupe::{Server, Settings, handler};
     ///
-    /// let mut server = Server::new(|_: &mut Request| "hello\n");
+    /// let mut server = Server::new(handler(|_| "hello\n"));
     /// server.settings = Settings::from_file("server.toml")?;
     /// server.on_reload(|| Settings::from_file("server.toml"));
     /// server.quickstart()?;

@@ -13,9 +13,9 @@ impl Server {
     /// Mounts the statistics at `page`, in front of the handler, from the next start on.
     ///
     /// ```no_run
-    /// use drupe::{Request, Server, statistics};
+    /// use drupe::{Server, handler, statistics};
     ///
-    /// let mut server = Server::new(|_request: &mut Request| "hello");
+    /// let mut server = Server::new(handler(|_| "hello"));
     /// server.settings.statistics = true;
     /// server.mount_statistics(statistics::Page::at("/statistics"));
     /// ```
@@ -32,10 +32,10 @@ impl ServerHandle {
     /// page's path with a 404. Meant for another server that only administrators reach.
     ///
     /// ```no_run
-    /// use drupe::{Request, Server, statistics};
+    /// use drupe::{Server, handler, statistics};
     ///
     /// # fn main() -> Result<(), drupe::Error> {
-    /// let public = Server::new(|_request: &mut Request| "hello");
+    /// let public = Server::new(handler(|_| "hello"));
     /// let mut private = Server::new(public.handle().statistics_page(statistics::Page::at("/")));
     /// private.settings.socket_file = Some("statistics.sock".into());
     /// private.start()?;

@@ -5,10 +5,10 @@
 //!
 #![cfg_attr(feature = "statistics", doc = "```no_run")]
 #![cfg_attr(not(feature = "statistics"), doc = "```ignore")]
-//! use drupe::{Request, Server, statistics};
+//! use drupe::{Server, handler, statistics};
 //!
 //! fn main() -> Result<(), drupe::Error> {
-//!     let mut server = Server::new(|_request: &mut Request| "hello\n");
+//!     let mut server = Server::new(handler(|_| "hello\n"));
 //!     server.settings.statistics = true;
 //!     // Then look at http://127.0.0.1:8080/statistics/ from this machine.
 //!     server.mount_statistics(statistics::Page::at("/statistics"));

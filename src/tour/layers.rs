@@ -1,62 +1,68 @@
-//! Layers: a handler that calls another handler, to do something before and after each request.
+//! Layers: a function from a handler to a handler, to do something before and after each request.
 //!
-//! ```
+//! ```no_run
 //! use drupe::http::StatusCode;
-//! use drupe::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
-//! use drupe::{Handler, IntoResponse, Request, Response, testing};
+//! use drupe::{Failure, Handler, IntoResponse, Request, Server, handler};
 //!
 //! /// The user of a request.
 //! #[derive(Clone)]
 //! struct User(&'static str);
 //!
 //! fn authenticated(inner: impl Handler) -> impl Handler {
-//!     move |request: &mut Request| {
-//!         if request.headers().get(AUTHORIZATION).is_none_or(|value| value != "Bearer 1234") {
-//!             return StatusCode::UNAUTHORIZED.into_response();
+//!     handler(move |request| {
+//!         if request.headers().get("authorization").is_none_or(|value| value != "Bearer 1234") {
+//!             return Err((StatusCode::UNAUTHORIZED, [("www-authenticate", "Bearer")], "log in\n"));
 //!         }
 //!         request.extensions_mut().insert(User("ann"));
-//!         inner.handle(request)
-//!     }
+//!         Ok(inner.handle(request))
+//!     })
 //! }
 //!
 //! fn uncached(inner: impl Handler) -> impl Handler {
-//!     move |request: &mut Request| {
-//!         let mut response: Response = inner.handle(request);
-//!         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-//!         response
-//!     }
+//!     handler(move |request| ([("cache-control", "no-store")], inner.handle(request)))
 //! }
 //!
-//! fn greet(request: &mut Request) -> String {
-//!     let User(name) = request.extensions().get().expect("authenticated is around it");
-//!     format!("hello, {name}\n")
+//! fn greet(request: &mut Request) -> Result<String, Failure> {
+//!     let User(name) = request.extensions().get().ok_or("no layer has authenticated the user")?;
+//!     Ok(format!("hello, {name}\n"))
 //! }
 //!
-//! // Read from outside in: every answer is uncached, a 401 too.
-//! let handler = uncached(authenticated(greet));
-//!
-//! # use std::sync::Arc;
-//! # let handler = Arc::new(handler);
-//! # let answer = |field: &str| {
-//! #     let handler = Arc::clone(&handler);
-//! #     let handler = move |request: &mut Request| handler.handle(request);
-//! #     let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{field}\r\n");
-//! #     String::from_utf8(testing::exchange(handler, head.as_bytes())).unwrap()
-//! # };
-//! // `answer` sends a field line, and returns the answer as it is on the wire.
-//! let refused = answer("");
-//! assert!(refused.starts_with("HTTP/1.1 401 Unauthorized\r\n"));
-//! assert!(refused.contains("cache-control: no-store\r\n"), "{refused}");
-//! assert!(answer("Authorization: Bearer 1234\r\n").ends_with("\r\n\r\nhello, ann\n"));
+//! fn main() -> Result<(), drupe::Error> {
+//!     Server::new(greet.with(authenticated).with(uncached)).quickstart()
+//! }
 //! ```
 //!
-//! `Server::new(handler)` takes the result. A layer with fields of its own is a struct with an
-//! `inner: H` that implements [`Handler`](crate::Handler). The compiler then knows the whole stack
-//! as one type, and a layer costs a call. To choose layers at run time, call a
-//! `Box<dyn Handler>` from a closure.
+//! [`with`](crate::Handler::with) puts a layer around a handler. The layer added last sees a
+//! request first, and its answer last: every answer above is uncached, a 401 too.
 //!
-//! # What to know
+//! # A layer of your own
 //!
+//! ```
+//! use drupe::{Failure, Handler, IntoResponse, handler, http::StatusCode, testing};
+//!
+//! /// Sends failures as JSON.
+//! fn json_failures(inner: impl Handler) -> impl Handler {
+//!     handler(move |request| {
+//!         let response = inner.handle(request);
+//!         let Some(failure) = Failure::of(&response) else { return response };
+//!         let content = format!("{{\"status\":{}}}\n", failure.status().as_u16());
+//!         // The head of the response stays, and with it the failure, which the server logs.
+//!         ([("content-type", "application/json")], response.map(|_| content)).into_response()
+//!     })
+//! }
+//!
+//! let forbidden = handler(|_| Failure::new(StatusCode::FORBIDDEN, "not for you\n"));
+//! let answer = testing::exchange(forbidden.with(json_failures), b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+//! let answer = String::from_utf8_lossy(&answer);
+//! assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{answer}");
+//! assert!(answer.ends_with("\r\n\r\n{\"status\":403}\n"), "{answer}");
+//! ```
+//!
+//! - A layer with fields of its own is a struct with an `inner: H` that implements
+//!   [`Handler`](crate::Handler). The compiler knows the whole stack as one type, and a layer costs
+//!   a call. To choose layers at run time, use a `Box<dyn Handler>`, which is a handler too.
+//! - Data for the handler travels in the request: `extensions_mut().insert(user)` in the layer,
+//!   `extensions().get::<User>()` in the handler.
 //! - A layer sees the response before its content is sent. [`Body::stream`](crate::Body::stream)
 //!   has not run yet, and `Date`, `Content-Length` and `Connection` are not there yet: a layer that
 //!   measures time measures the handler. The access log has the duration of the whole exchange.
@@ -65,13 +71,15 @@
 //!   learns of a stop and of a departed client. A streamed body cannot be read, and
 //!   [`into_vec`](crate::Body::into_vec) makes one piece of it.
 //! - A layer sees no answer that the server gives by itself, such as 400 or 503
-//!   ([`errors`](super::errors)).
+//!   ([`json_api`](super::json_api#errors)).
 //! - A panic unwinds through all layers, and the server answers 500. Clean up in `Drop`, or use
 //!   `catch_unwind` in the outermost layer for an answer of your own.
 //! - A layer that answers without calling `inner` need not read the content. The server drops it,
 //!   or closes the connection ([`max_drain_size`](crate::Settings::max_drain_size)).
-//! - Once a layer has read the content, `inner` finds none. To hand the content on, put it back:
-//!   `*request.body_mut() = Body::from(bytes)`.
+//! - Once a layer has read the content, the readers of `inner` fail. To hand the content on, put it
+//!   back: `*request.body_mut() = Body::from(bytes)`.
+//! - The content limits of the inner handler ([`body_limit`](crate::Handler::body_limit)) stay in
+//!   force unless the layer has its own.
 //! - Around a WSGI-style gateway, a layer cannot change the head of an answer that the application
 //!   has begun by `write`.
 //!
@@ -80,4 +88,23 @@
 //! deadlines, proxies' fields ([`trusted_proxies`](crate::Settings::trusted_proxies)) and statistics
 //! are built into the server.
 //!
-//! Next: [`testing`](super::testing).
+//! # Logs
+//!
+//! The server logs through the `log` crate, and installs no logger. Install one at the beginning of
+//! `main`, for instance `env_logger::init()`, with `RUST_LOG=info`:
+//!
+//! | target | level | what |
+//! |---|---|---|
+//! | `drupe::access` | `info` | one line for each exchange, with the duration in seconds; at no cost if disabled |
+//! | `drupe::engine`, `drupe::message` | `error`, `warn` | handlers that fail or panic; a lack of threads or descriptors |
+//! | the same | `debug` | refused requests, and failures below 500 |
+//! | `drupe::server` | `info` | starts and stops |
+//!
+//! - An access record has its parts as key-values for other formats, such as JSON: `peer`, `user`,
+//!   `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent`, `seconds`.
+//!   [`operating`](crate::guide::operating#logs) has the details.
+//! - With `tracing`, `tracing_subscriber::fmt::init()` also receives the records of `log`. Its
+//!   bridge keeps the text and the target, and drops the key-values.
+//! - Data of a client cannot forge a line: control characters and quotes are escaped.
+//!
+//! Next: [the guide](crate::guide).

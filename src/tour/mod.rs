@@ -1,28 +1,30 @@
-//! The tour: one page a topic, each with the shortest program, then the limits, errors and settings
-//! to know.
+//! The tour: ten programs as people write them, one a page, each followed by the limits, errors and
+//! settings of its topic.
 //!
-//! | page | how to |
-//! |---|---|
-//! | [`hello`] | start a server, and choose its address |
-//! | [`state`] | share data between requests, and pass data along with one |
-//! | [`routes`] | choose by method and path |
-//! | [`content`] | read content within limits, and answer with text, bytes and files |
-//! | [`errors`] | return errors as answers; panics; errors at a start |
-//! | [`streams`] | answer piece by piece: events, reports, copies |
-//! | [`layers`] | wrap a handler: authentication, fields for every answer |
-//! | [`testing`] | test a handler, in memory or over a port |
-//! | [`stop`] | stop without losing a request |
+//! | page | the program | the topic |
+//! |---|---|---|
+//! | [`exporter`] | metrics for Prometheus | handlers, state, settings, errors at a start |
+//! | [`login`] | the login of a command-line program, by OAuth | queries, forms, cookies, redirects; a stop from inside |
+//! | [`json_api`] | a JSON API | routes, JSON, errors with `?`, tests |
+//! | [`upload`] | uploads within a limit | content in and out, files as answers |
+//! | [`chat`] | a chat over WebSocket | upgrades |
+//! | [`log_tail`] | the end of a log, live | answers piece by piece, server-sent events |
+//! | [`daemon`] | a daemon for local users | Unix sockets, identified clients, signals, a stop |
+//! | [`spa`] | a development server for a web application | directories of files, forwarding, proxies |
+//! | [`mtls`] | clients with certificates | TLS, and renewal without a restart |
+//! | [`layers`] | authentication around a handler | layers, logs |
 //!
-//! The programs are compiled and run with the tests, and each `assert` is a claim that holds. The
-//! tour exists in the documentation only; a program cannot name this module. The [guide](crate::guide)
-//! continues with proxies, systemd, operation and security.
+//! The programs are files of `examples/`, compiled and run with the tests; each `assert` is a claim
+//! that holds. The tour exists in the documentation only; a program cannot name this module. The
+//! [guide](crate::guide) continues with proxies, systemd, operation and security.
 
-pub mod content;
-pub mod errors;
-pub mod hello;
+pub mod chat;
+pub mod daemon;
+pub mod exporter;
+pub mod json_api;
 pub mod layers;
-pub mod routes;
-pub mod state;
-pub mod stop;
-pub mod streams;
-pub mod testing;
+pub mod log_tail;
+pub mod login;
+pub mod mtls;
+pub mod spa;
+pub mod upload;

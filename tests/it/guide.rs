@@ -59,21 +59,37 @@ fn every_page_is_in_the_index() {
     }
 }
 
-/// A page of the tour has a sentence, then a program whose claims are asserted, then the facts, on a few screens, and leads to the next.
+/// A page of the tour has a sentence, then a whole program, then the facts, some of them asserted, and leads to the next.
 #[test]
-fn every_page_of_the_tour_is_short_and_runs() {
+fn every_page_of_the_tour_has_a_program_and_asserts_its_facts() {
     let front = read("src/lib.rs");
     let pages = pages_of("src/tour");
     for (name, page) in pages.iter().filter(|(name, _)| name != "mod.rs") {
         let name = name.strip_suffix(".rs").unwrap();
         let lines = page.lines().count();
-        assert!(lines <= 90, "{name} has {lines} lines");
-        assert!(page.lines().take(5).any(|line| line.starts_with("//! ```")), "{name} begins with a program");
-        assert!(page.split("```\n").any(|part| part.contains("assert!(")), "{name} asserts what its program does");
+        assert!(lines <= LONGEST_PAGE, "{name} has {lines} lines");
+        let begin = page.lines().take(5).collect::<Vec<_>>().join("\n");
+        assert!(begin.contains("```no_run"), "{name} begins with a program");
+        let program = page.split("```").nth(1).unwrap();
+        let is_hidden = |line: &str| line.trim_start().starts_with("# ");
+        assert!(!included(program).lines().any(is_hidden), "rustdoc hides a line of the program of {name}");
+        let has_main = program.contains("fn main()") || included(program).contains("\nfn main()");
+        assert!(has_main, "the program of {name} is whole");
+        assert!(page.contains("\n//! assert!(") || page.contains("\n//! assert_eq!("), "{name} asserts facts");
         assert!(page.lines().last().unwrap().starts_with("//! Next: ["), "{name} leads to the next page");
         assert!(front.contains(&format!("(tour::{name})")), "the front page names {name}");
     }
+    assert_eq!(pages.len(), 10 + 1, "ten pages and the index");
 }
+
+/// Returns the example that a page shows in place of a program of its own.
+fn included(program: &str) -> String {
+    let path = program.split("../../").nth(1).and_then(|rest| rest.split('"').next());
+    path.map(read).unwrap_or_default()
+}
+
+/// The most lines of a page of the tour, without the program that it shows.
+const LONGEST_PAGE: usize = 210;
 
 /// Every file that a page shows or names is there.
 #[test]

@@ -1,4 +1,12 @@
-//! Streams: an answer that is written piece by piece while the client reads.
+//! Log tail: an answer that is written piece by piece while the client reads.
+//!
+#![doc = "```no_run"]
+#![doc = include_str!("../../examples/log_tail.rs")]
+#![doc = "```"]
+//!
+//! # A stop, and the end of a stream
+//!
+//! A stream that pauses for a minute between two events still ends at once when the server stops:
 //!
 //! ```
 //! # use std::io::Read;
@@ -6,13 +14,13 @@
 //! use std::io::Write;
 //! use std::time::Duration;
 //!
-//! use drupe::http::header::{CONTENT_TYPE, HeaderValue};
-//! use drupe::{Body, IntoResponse, Request, Response, testing::TestServer};
+//! use drupe::{Body, handler, testing::TestServer};
 //!
 //! const MINUTE: Duration = Duration::from_secs(60);
 //!
-//! fn clock(_request: &mut Request) -> Response {
-//!     let body = Body::stream(|writer| {
+//! # fn main() -> std::io::Result<()> {
+//! let server = TestServer::new(handler(|_| {
+//!     let clock = Body::stream(|writer| {
 //!         for minute in 0.. {
 //!             write!(writer, "data: {minute}\n\n")?;
 //!             writer.flush()?; // sends the piece
@@ -22,14 +30,8 @@
 //!         }
 //!         Ok(())
 //!     });
-//!     let mut response = body.into_response();
-//!     let events = HeaderValue::from_static("text/event-stream");
-//!     response.headers_mut().insert(CONTENT_TYPE, events);
-//!     response
-//! }
-//!
-//! # fn main() -> std::io::Result<()> {
-//! let server = TestServer::new(clock);
+//!     ([("content-type", "text/event-stream")], clock)
+//! }));
 //! # let mut client = TcpStream::connect(server.address())?;
 //! # client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")?;
 //! # let mut answer = String::new();
@@ -55,7 +57,7 @@
 //! |---|---|---|
 //! | produced piece by piece | [`Body::stream`](crate::Body::stream) | until the end |
 //! | read from another `Read` | [`Body::from_reader`](crate::Body::from_reader), or [`sized`](crate::Body::sized) for a known length | until the end |
-//! | the request's body, sent back | the [`Body`](crate::Body) taken from the request | until the end |
+//! | the request's body, sent back | [`take_body`](crate::RequestExt::take_body) | until the end |
 //! | a file | [`Body::from_file`](crate::Body::from_file), by `sendfile` | only while the handler runs |
 //! | in memory | `String`, `Vec<u8>`, `Bytes` | only while the handler runs |
 //!
@@ -67,14 +69,16 @@
 //! - Output is sent when the buffer is full, or on `flush`. HTTP/1.1 clients get chunks. For
 //!   HTTP/1.0 clients, closing the connection ends the content.
 //! - After the client has gone, a write fails: return the error with `?`. A write also fails if the
-//!   client reads nothing for [`write_timeout`](crate::Settings::write_timeout) (10 s), or less than
-//!   [`minimum_rate`](crate::Settings::minimum_rate) on average.
+//!   client reads nothing for [`write_timeout`](crate::Settings::write_timeout) (10 s), or less
+//!   than [`minimum_rate`](crate::Settings::minimum_rate) (240 bytes a second) on average.
 //! - If the closure returns an error or panics, the server cuts the connection: the client can
 //!   tell that the answer is incomplete. Its status has already been sent.
 //! - To pause, call [`stops_within`](crate::BodyWriter::stops_within), never `thread::sleep`: a
 //!   stop then ends the pause. [`is_shutting_down`](crate::BodyWriter::is_shutting_down) only asks.
 //! - While all workers are busy and requests wait, the server cuts the slowest clients that keep
 //!   a worker waiting, one for each waiting request.
-//! - For both directions at once, such as WebSocket, use [`upgrade`](crate::upgrade()).
+//! - A browser reconnects by itself after a break, and sends the last `id:` in `Last-Event-ID`.
+//! - For both directions at once, such as WebSocket, use [`upgrade`](crate::upgrade()):
+//!   [`chat`](super::chat).
 //!
-//! Next: [`layers`](super::layers).
+//! Next: [`daemon`](super::daemon).

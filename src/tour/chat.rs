@@ -1,0 +1,86 @@
+//! Chat: a connection leaves HTTP for WebSocket, or for a protocol of your own.
+//!
+#![doc = "```no_run"]
+#![doc = include_str!("../../examples/chat.rs")]
+#![doc = "```"]
+//!
+//! The page is `examples/chat.html`:
+//!
+//! ```html
+#![doc = include_str!("../../examples/chat.html")]
+//! ```
+//!
+//! drupe does the upgrade (RFC 9110 §7.8), and passes the raw stream to your function. A crate,
+//! here tungstenite, reads and writes the frames of WebSocket.
+//!
+//! # A protocol of your own
+//!
+//! ```
+//! use std::io::{self, Read, Write};
+//! # use std::net::TcpStream;
+//!
+//! use drupe::{Upgraded, handler, testing::TestServer, upgrade};
+//!
+//! /// Sends everything back in capitals, until the client leaves or the server stops.
+//! fn shout(mut stream: Upgraded) -> io::Result<()> {
+//!     let mut buffer = [0; 4096];
+//!     loop {
+//!         match stream.read(&mut buffer) {
+//!             Ok(0) => return Ok(()),
+//!             Ok(length) => {
+//!                 buffer[..length].make_ascii_uppercase();
+//!                 stream.write_all(&buffer[..length])?;
+//!             }
+//!             // The server stops, and leaves time to say so.
+//!             Err(_) if stream.is_shutting_down() => return stream.write_all(b"BYE"),
+//!             Err(error) => return Err(error),
+//!         }
+//!     }
+//! }
+//!
+//! # fn main() -> io::Result<()> {
+//! let server = TestServer::new(handler(|request| upgrade(request, "shout", |stream| drop(shout(stream)))));
+//! # let mut client = TcpStream::connect(server.address())?;
+//! # client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: shout\r\n\r\nhello")?;
+//! # let mut answer = String::new();
+//! # while !answer.ends_with("HELLO") {
+//! #     let mut piece = [0; 1024];
+//! #     let length = client.read(&mut piece)?;
+//! #     assert_ne!(length, 0, "the stream has ended: {answer}");
+//! #     answer.push_str(std::str::from_utf8(&piece[..length]).expect("ASCII"));
+//! # }
+//! // A client asks for the upgrade, sends `hello`, and has read the answer.
+//! assert!(answer.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{answer}");
+//! assert!(answer.ends_with("\r\n\r\nHELLO"), "{answer}");
+//! assert_eq!(server.server().stop().cut, 0);
+//! # client.read_to_string(&mut answer)?;
+//! assert!(answer.ends_with("BYE"), "{answer}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What to know
+//!
+//! - [`upgrade`](crate::upgrade()) answers `101` if the client offers the protocol, else `426` with
+//!   its name. Add fields to the response in a tuple, as the program above adds
+//!   `Sec-WebSocket-Accept`.
+//! - The page of any site can open a WebSocket to your server, with the cookies of its visitor. If
+//!   your handler relies on cookies, compare the field `Origin` with your own before the upgrade.
+//! - Each upgraded connection has a thread of its own, beside
+//!   [`thread_pool_max`](crate::Settings::thread_pool_max). Above
+//!   [`max_upgraded`](crate::Settings::max_upgraded) (1024) the client gets a 503 with
+//!   `Retry-After`.
+//! - The limits of HTTP end with the upgrade: reads and writes wait for ever. Set
+//!   [`set_read_timeout`](crate::Upgraded::set_read_timeout) and
+//!   [`set_write_timeout`](crate::Upgraded::set_write_timeout), and limit the size of a message.
+//! - [`writer`](crate::Upgraded::writer) makes a second handle, so that one thread reads while
+//!   others write. The connection closes with its last handle;
+//!   [`shutdown`](crate::Upgraded::shutdown) ends it for all handles.
+//! - At a stop, a waiting read fails once with `TimedOut`, and
+//!   [`is_shutting_down`](crate::Upgraded::is_shutting_down) is true. Your function then has
+//!   [`shutdown_timeout`](crate::Settings::shutdown_timeout) (5 s) to say goodbye and return; after
+//!   that the connection is cut.
+//! - For one direction only, from the server to the browser, server-sent events need no upgrade:
+//!   [`log_tail`](super::log_tail).
+//!
+//! Next: [`log_tail`](super::log_tail).
