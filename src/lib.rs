@@ -31,6 +31,7 @@
 //! | writing handlers | [`handler`], [`Handler`], [`IntoResponse`], [`response`] |
 //! | reading requests | [`Request`], [`RequestExt`], [`request`] |
 //! | errors of handlers, with `?` | [`Failure`], [`OrStatus`] |
+//! | routes: handlers by method and path, with parameters | [`router`] |
 //! | layers around handlers | [`Handler::with`], [`layers`] |
 //! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`] |
 //! | the user and process of a client on a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
@@ -57,6 +58,7 @@
 //! | `forms` | | queries and forms as pairs and values: [`RequestExt::query`], [`RequestExt::form`] |
 //! | `json` | | values as JSON: [`RequestExt::json`], [`response::Json`] |
 //! | `process` | | the bus and the plugins of [`process`] |
+//! | `router` | | [`router`]: handlers by method and path |
 //! | `statistics` | | the page of the [`statistics`], JSON and Prometheus; the numbers are always there |
 //! | `wsgi` | | [`wsgi`]: applications in the style of WSGI, CGI programs |
 //! | `cli` | | the program `drupe`, which serves a directory, with all of the above and `tls` |
@@ -98,6 +100,8 @@ pub mod process;
 mod proxy;
 pub mod request;
 pub mod response;
+#[cfg(feature = "router")]
+pub mod router;
 #[cfg_attr(
     not(all(feature = "process", feature = "wsgi")),
     allow(dead_code, reason = "only a bus binds before it accepts, only a gateway is made for each start")

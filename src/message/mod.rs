@@ -19,6 +19,8 @@ mod forms;
 pub(crate) mod handler;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "router")]
+mod matched_route;
 mod media_type;
 pub(crate) mod memory;
 pub(crate) mod permits;
@@ -26,6 +28,7 @@ pub(crate) mod pieces;
 mod readers;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod routing;
 pub(crate) mod shutdown;
 mod switch;
 pub(crate) mod upgrade;
@@ -36,6 +39,8 @@ pub use content_error::ContentError;
 pub use cookies::Cookies;
 pub use failure::{Failure, OrStatus};
 pub use handler::{Handler, handler};
+#[cfg(feature = "router")]
+pub use matched_route::MatchedRoute;
 pub use request::{Connection, Request, RequestExt};
 pub use response::{IntoResponse, Response};
 pub use switch::upgrade;

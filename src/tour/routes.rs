@@ -34,8 +34,9 @@
 //! assert!(answer("GET /teapots").starts_with("HTTP/1.1 404 Not Found\r\n"));
 //! ```
 //!
-//! For many routes, use a crate that matches paths, such as `matchit`, with functions as values:
-//! drupe has no router.
+//! For more routes, `drupe::router::Router` (feature `router`) has patterns with parameters, answers
+//! `HEAD`, `OPTIONS`, 404 and 405, mounts handlers below a path, and sets limits by route:
+//! `Router::new().get("/users/{user}", user).delete("/users/{user}", remove)`.
 //!
 //! # The path
 //!

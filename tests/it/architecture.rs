@@ -60,6 +60,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("request", &["message"]),
     ("response", &["message"]),
     ("layers", &["message"]),
+    ("router", &["message"]),
     // No code: pages of the documentation, which name what they explain.
     ("guide", &["settings"]),
     ("tour", &[]),
@@ -105,6 +106,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
             "engine/",
             "response/",
             "layers/",
+            "router/",
             "server/statistics_page.rs",
         ],
         "the types that a handler sees",
@@ -146,7 +148,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "percent_encoding",
-        &["files/target.rs", "wsgi/keys.rs", "message/forms.rs"],
+        &["files/target.rs", "wsgi/keys.rs", "message/forms.rs", "router/path.rs"],
         "decodes paths and pairs, and encodes the names of files",
     ),
     ("form_urlencoded", &["message/forms.rs"], "queries and forms as pairs"),
@@ -158,6 +160,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
         "values made of content",
     ),
     ("serde_json", &["message/json.rs", "response/json.rs"], "content in JSON"),
+    ("matchit", &["router/"], "the tree of patterns"),
     ("listenfd", &["net/inherited.rs"], "sockets that were passed"),
     ("users", &["net/credentials.rs"], "names of users and groups"),
     (
@@ -249,7 +252,7 @@ const LONG: &[(&str, usize, &str)] = &[
 
 const LONGEST: usize = 400;
 /// Modules that a feature adds are among them.
-const ROOT_NAMES: usize = 31;
+const ROOT_NAMES: usize = 32;
 
 #[test]
 fn units_import_only_the_units_of_their_row() {

@@ -158,6 +158,10 @@ mod upgrade;
 #[cfg(all(feature = "forms", feature = "json"))]
 mod handlers;
 
+// Routes: methods, limits, mounts.
+#[cfg(feature = "router")]
+mod routes;
+
 // Memory counted by the server, compared with the system's count.
 mod held;
 
