@@ -22,6 +22,8 @@ pub(crate) struct Routing {
 pub(crate) struct Mounted {
     /// The target as the client sent it.
     pub(crate) original: Uri,
+    /// The length of the part, in bytes of the original path.
+    pub(crate) length: usize,
     /// The pattern of the part.
     pub(crate) pattern: String,
 }
@@ -29,6 +31,16 @@ pub(crate) struct Mounted {
 /// Returns the target of `request` as the client sent it.
 pub(crate) fn original_target(request: &Request<Body>) -> &Uri {
     mounted(request).map_or(request.uri(), |mounted| &mounted.original)
+}
+
+/// Returns the part of the original path that was taken off for a mounted handler.
+pub(crate) fn mount_path(request: &Request<Body>) -> &str {
+    mounted(request).and_then(|mounted| mounted.original.path().get(..mounted.length)).unwrap_or_default()
+}
+
+/// True if the client's path is that of a mount, without the slash that the handler sees.
+pub(crate) fn is_mount_itself(request: &Request<Body>) -> bool {
+    request.uri().path() == "/" && original_target(request).path() == mount_path(request)
 }
 
 /// Returns the parameter `name`. An inner router's hides an outer one's of the same name.

@@ -34,8 +34,9 @@ pub(super) fn enter<'a>(
         let length = path::length_of_segments(request.uri().path(), count);
         let below = path::below(request.uri(), length)?;
         let original = mem::replace(request.uri_mut(), below);
-        let new = || Mounted { original, pattern: String::new() };
+        let new = || Mounted { original, length: 0, pattern: String::new() };
         let mounted = routing.mounted.get_or_insert_with(new);
+        mounted.length += length;
         mounted.pattern.push_str(route.prefix());
     }
     Some(routing)

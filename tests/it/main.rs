@@ -159,7 +159,7 @@ mod upgrade;
 mod handlers;
 
 // Routes: methods, limits, mounts.
-#[cfg(feature = "router")]
+#[cfg(all(feature = "router", feature = "files", feature = "wsgi"))]
 mod routes;
 
 // Memory counted by the server, compared with the system's count.

@@ -1,13 +1,16 @@
 //! Routes over sockets: methods, limits, and handlers mounted below a path.
 
+use std::fs;
 use std::sync::Arc;
 
 use drupe::http::Method;
 use drupe::router::{MatchedRoute, Router};
 use drupe::testing::TestServer;
-use drupe::{Failure, Handler, Request, RequestExt, handler};
+use drupe::wsgi::{ApplicationError, Environ, Gateway, StartResponse};
+use drupe::{Failure, Files, Handler, Request, RequestExt, handler};
 
 use crate::client::{Answer, Client};
+use crate::place::Place;
 
 /// Sends a request without content, and returns the answer.
 fn ask(client: &mut Client, method: &str, target: &str) -> Answer {
@@ -95,6 +98,60 @@ fn limit_of_a_route_is_above_or_below_the_setting_in_mounts_and_behind_layers_to
 }
 
 #[test]
+fn files_work_below_any_mount() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("public/sub")).unwrap();
+    fs::write(place.path("public/tea.txt"), "tea").unwrap();
+    fs::write(place.path("public/sub/a b.txt"), "ab").unwrap();
+    let files = Files::new(place.path("public")).unwrap();
+    let router = Router::new()
+        .mount("/files", files.clone())
+        .mount("/@me/{name}", Router::new().mount("/f", files.clone()))
+        .get("/files/tea", |_| "a route");
+    let server = TestServer::new(router);
+    let mut client = Client::connect(server.address());
+    for mount in ["/files", "/@me/a%2fb/f", "/%66iles"] {
+        assert_eq!(ask(&mut client, "GET", &format!("{mount}/tea.txt")).text(), "tea");
+        assert_eq!(ask(&mut client, "GET", &format!("{mount}/sub/a%20b.txt?c")).text(), "ab");
+        for (target, status, location) in [
+            ("", 301, Some("/")),
+            ("?a=b", 301, Some("/?a=b")),
+            ("/sub?a=b", 301, Some("/sub/?a=b")),
+            ("//sub", 301, Some("/sub/")),
+            ("//", 301, Some("/")),
+            ("/", 200, None),
+            ("/sub/", 200, None),
+            ("/..%2fpublic/tea.txt", 404, None),
+            ("/../public/tea.txt", 404, None),
+            ("/%2e%2e/public/tea.txt", 404, None),
+            ("/%00", 400, None),
+            ("/%ff", 404, None),
+            ("x", 404, None),
+        ] {
+            let answer = ask(&mut client, "GET", &format!("{mount}{target}"));
+            let location = location.map(|location| format!("{mount}{location}"));
+            assert_eq!((answer.status, answer.field("location")), (status, location.as_deref()), "{mount}{target}");
+        }
+        let refused = ask(&mut client, "PUT", &format!("{mount}/tea.txt"));
+        assert_eq!((refused.status, refused.field("allow")), (405, Some("GET, HEAD, OPTIONS")));
+    }
+    // No location names another host.
+    for (target, status, location) in [
+        ("/@me/%5Cevil/f/sub", 301, Some("/@me/%5Cevil/f/sub/")),
+        ("/@me//evil/f/sub", 404, None),
+        ("//files/sub", 404, None),
+        ("/files//sub//", 301, Some("/files/sub/")),
+    ] {
+        let answer = ask(&mut client, "GET", target);
+        assert_eq!((answer.status, answer.field("location")), (status, location), "{target}");
+    }
+    assert_eq!(ask(&mut client, "GET", "/files/tea").text(), "a route");
+    assert_eq!(ask(&mut client, "HEAD", "/files/tea.txt").field("content-length"), Some("3"));
+    client.send("GET /@me/\\evil/f/sub HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.answer().status, 400);
+}
+
+#[test]
 fn shared_state_and_boxed_handlers_have_routes() {
     let state = Arc::new("state".to_owned());
     let boxed: Box<dyn Handler> = Box::new(|_: &mut Request| "boxed");
@@ -106,4 +163,19 @@ fn shared_state_and_boxed_handlers_have_routes() {
     assert_eq!(ask(&mut client, "GET", "/state").text(), "state");
     assert_eq!(ask(&mut client, "GET", "/boxed").text(), "boxed");
     assert_eq!(ask(&mut client, "GET", "/layered").text(), "0");
+}
+
+#[test]
+fn mounted_application_has_its_mount_as_script_name() {
+    fn application(environ: Environ, start_response: StartResponse) -> Result<String, ApplicationError> {
+        start_response.start("200 OK", [("Content-Type", "text/plain")])?;
+        let text = |key| environ.text(key).unwrap().into_owned();
+        Ok(format!("{}|{}|{}", text("SCRIPT_NAME"), text("PATH_INFO"), text("REQUEST_URI")))
+    }
+    let router = Router::new().mount("/my app", Gateway::new(application)).mount("/", Gateway::new(application));
+    let server = TestServer::new(router);
+    let mut client = Client::connect(server.address());
+    assert_eq!(ask(&mut client, "GET", "/my%20app/a%20b?c").text(), "/my app|/a b|/my%20app/a%20b?c");
+    assert_eq!(ask(&mut client, "GET", "/my%20app").text(), "/my app||/my%20app");
+    assert_eq!(ask(&mut client, "GET", "/other").text(), "|/other|/other");
 }
