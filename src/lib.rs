@@ -31,6 +31,7 @@
 //! | writing handlers | [`handler`], [`try_handler`], [`Handler`], [`IntoResponse`], [`response`] |
 //! | reading requests | [`Request`], [`RequestExt`], [`request`] |
 //! | errors of handlers, with `?` | [`Failure`], [`OrStatus`] |
+//! | routes: handlers by method and path, with parameters | [`router`] |
 //! | layers around handlers: CORS, authentication and more | [`Handler::with`], [`layers`] |
 //! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`], [`BodyFilter`] |
 //! | the user and process of a client on a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
@@ -62,6 +63,7 @@
 //! | `json` | | values as JSON: [`RequestExt::json`], [`response::Json`] |
 //! | `multipart` | | [`multipart`]: uploads, read part by part in constant memory |
 //! | `process` | | the bus and the plugins of [`process`] |
+//! | `router` | | [`router`]: handlers by method and path |
 //! | `statistics` | | the page of the [`statistics`], JSON and Prometheus; the numbers are always there |
 //! | `wsgi` | | [`wsgi`]: applications in the style of WSGI, CGI programs |
 //! | `cli` | | the program `drupe`, which serves a directory, with all of the above and `tls` |
@@ -108,6 +110,8 @@ pub mod process;
 mod proxy;
 pub mod request;
 pub mod response;
+#[cfg(feature = "router")]
+pub mod router;
 #[cfg_attr(
     not(all(feature = "process", feature = "wsgi")),
     allow(dead_code, reason = "only a bus binds before it accepts, only a gateway is made for each start")

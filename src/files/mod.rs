@@ -34,6 +34,7 @@ use self::target::FilePath;
 use self::validators::{Precondition, Validators};
 use crate::message::named::RequestName;
 use crate::message::permits::Permits;
+use crate::message::routing::{is_mount_itself, mount_path};
 use crate::message::{Body, Handler, IntoResponse, Request, Response};
 
 /// Serves the files below a directory.
@@ -94,6 +95,8 @@ impl Files {
 
     /// Sets the path below which the files appear, such as `/static`; the default is `/`.
     ///
+    /// Files that a router mounts below a path need no prefix for this path.
+    ///
     /// The prefix is percent-encoded if necessary, as in a request target. Targets outside the
     /// prefix are `404`. If no target can have the prefix, as with `..`, every target is `404`.
     #[must_use]
@@ -141,8 +144,12 @@ impl Files {
         match self.root.find(&below.to_path(), RequestName::of(request))? {
             Lookup::File(..) if target.is_directory() => Err(StatusCode::NOT_FOUND),
             Lookup::File(file, facts) => Ok(send(request, file, &facts, &below.to_path(), now)),
-            Lookup::Directory(_) if !target.is_canonical() => Ok(redirect(&target, request.uri().query())),
-            Lookup::Directory(real) => self.directory(request, &below, &real, now),
+            Lookup::Directory(real) => {
+                if !target.is_canonical() || is_mount_itself(request) {
+                    return Ok(redirect(mount_path(request), &target, request.uri().query()));
+                }
+                self.directory(request, &below, &real, now)
+            }
         }
     }
 
@@ -218,9 +225,10 @@ fn content(file: File, length: u64, wanted: Wanted, content_type: &'static str) 
 /// Redirects to the canonical path of a directory, ending in a slash, so that relative links work.
 ///
 /// The location is built from the decoded segments, so that `//elsewhere` or `/\elsewhere` cannot
-/// name another host.
-fn redirect(target: &FilePath, query: Option<&str>) -> Response {
-    let mut location = target.href();
+/// name another host. The path of a mount stays as the client sent it: a router has matched it, no
+/// segment of it is empty, and no target has a backslash.
+fn redirect(mount: &str, target: &FilePath, query: Option<&str>) -> Response {
+    let mut location = mount.to_owned() + &target.href();
     if let Some(query) = query {
         location.push('?');
         location.push_str(query);

@@ -34,6 +34,7 @@ pub(crate) mod request;
 pub(crate) mod request_id;
 pub(crate) mod response;
 pub(crate) mod route;
+pub(crate) mod routing;
 pub(crate) mod server_handle;
 pub(crate) mod shutdown;
 mod switch;

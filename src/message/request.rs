@@ -4,16 +4,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
+use http::Uri;
 use http::header::HOST;
 
 use super::body::Body;
 use super::content_error::ContentError;
 use super::cookies::Cookies;
+#[cfg(feature = "router")]
+use super::failure::Failure;
 #[cfg(feature = "forms")]
 use super::forms;
 #[cfg(feature = "json")]
 use super::json;
 use super::readers;
+use super::routing;
 use super::server_handle::ServerHandle;
 use super::shutdown::{OnStop, Shutdown};
 use super::upgrade::Socket;
@@ -235,6 +239,25 @@ pub trait RequestExt: sealed::Sealed {
     #[cfg(feature = "forms")]
     fn form_pairs(&mut self) -> Result<Vec<(String, String)>, ContentError>;
 
+    /// The parameter `name` of the route, decoded; `None` if the route has none. The text may
+    /// contain any character, `/` and NUL included; see [`router`](crate::router).
+    #[cfg(feature = "router")]
+    fn param(&self, name: &str) -> Option<&str>;
+
+    /// Parses the parameter `name` of the route, such as `request.param_as::<u32>("id")?`.
+    ///
+    /// # Errors
+    /// Text that does not fit `T` (404, because a path with another text names nothing); a route
+    /// without the parameter (500, because the program is at fault).
+    #[cfg(feature = "router")]
+    fn param_as<T>(&self, name: &str) -> Result<T, Failure>
+    where
+        T: std::str::FromStr<Err: Into<Box<dyn std::error::Error + Send + Sync>>>;
+
+    /// The target as the client sent it, also in a handler below a path
+    /// (`Router::mount`, feature `router`), whose target is shorter.
+    fn original_target(&self) -> &Uri;
+
     /// The cookies of the request.
     fn cookies(&self) -> Cookies<'_>;
 
@@ -338,6 +361,23 @@ impl RequestExt for Request {
     #[cfg(feature = "forms")]
     fn form_pairs(&mut self) -> Result<Vec<(String, String)>, ContentError> {
         forms::form_pairs(self)
+    }
+
+    #[cfg(feature = "router")]
+    fn param(&self, name: &str) -> Option<&str> {
+        routing::param(self, name)
+    }
+
+    #[cfg(feature = "router")]
+    fn param_as<T>(&self, name: &str) -> Result<T, Failure>
+    where
+        T: std::str::FromStr<Err: Into<Box<dyn std::error::Error + Send + Sync>>>,
+    {
+        routing::param_as(self, name)
+    }
+
+    fn original_target(&self) -> &Uri {
+        routing::original_target(self)
     }
 
     fn cookies(&self) -> Cookies<'_> {

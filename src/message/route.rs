@@ -3,10 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// The pattern of the route that matched a request, such as `/users/{id}`, for the access log.
+/// The pattern of the route that matched a request, such as `/tea/{name}`.
 ///
-/// A router inserts the pattern into the [extensions](http::Request::extensions) of the request or
-/// of the response.
+/// A router puts the pattern into the [extensions](http::Request::extensions) of the request, for
+/// handlers and layers inside, and of the response, for layers around the router and for the
+/// access log. Behind a mounted router the pattern is the whole one, with the path of the mount.
+/// All requests of a route share one pattern, so that it suits counters, while a client can choose
+/// any number of paths.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MatchedRoute(Arc<str>);
 

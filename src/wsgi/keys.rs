@@ -14,6 +14,7 @@ use super::secure;
 use super::value::{Text, Value};
 use crate::address::{Credentials, Peer};
 use crate::message::request::Claimed;
+use crate::message::routing::{is_mount_itself, mount_path, original_target};
 use crate::message::{Request, RequestExt};
 
 /// The facts about the server that are the same for all connections.
@@ -70,16 +71,16 @@ fn add_gateway(environ: &mut Environ, scheme: &'static str) {
 }
 
 fn add_request(environ: &mut Environ, request: &Request) {
-    let uri = request.uri();
-    let target = uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string);
-    let path = decode(uri.path());
+    let (uri, original) = (request.uri(), original_target(request));
+    let target = original.path_and_query().map_or_else(|| original.path().to_owned(), ToString::to_string);
+    let path = decode(if is_mount_itself(request) { "" } else { uri.path() });
     // A path begins with a slash; no other key could carry `*` (RFC 9112 §3.2.4).
-    let path = if path.starts_with(b"/") { path } else { [b"/", path.as_slice()].concat() };
+    let path = if path.is_empty() || path.starts_with(b"/") { path } else { [b"/", path.as_slice()].concat() };
     environ.insert("PATH_INFO", Text::latin1(path));
     environ.insert("QUERY_STRING", latin1(uri.query().unwrap_or_default()));
     environ.insert("REQUEST_METHOD", latin1(request.method().as_str()));
     environ.insert("REQUEST_URI", Text::latin1(target.into_bytes()));
-    environ.insert("SCRIPT_NAME", Text::latin1(&b""[..]));
+    environ.insert("SCRIPT_NAME", Text::latin1(decode(mount_path(request))));
     environ.insert("SERVER_PROTOCOL", protocol(request.version()));
 }
 

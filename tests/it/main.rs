@@ -170,6 +170,9 @@ mod handlers;
 // The layers of the crate, over sockets.
 #[cfg(feature = "layers")]
 mod layers;
+// Routes: methods, limits, mounts.
+#[cfg(all(feature = "router", feature = "files", feature = "wsgi"))]
+mod routes;
 
 // Memory counted by the server, compared with the system's count.
 mod held;

@@ -1,0 +1,318 @@
+//! Routes: handlers by method and path, with parameters in the path.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use drupe::{RequestExt, Server, router::Router, try_handler};
+//!
+//! let teas = Arc::new(["assam", "sencha"]);
+//! let router = Router::new()
+//!     .get("/", |_| "a tea house\n")
+//!     .get("/tea/{number}", try_handler(move |request| {
+//!         let number: usize = request.param_as("number")?; // 404 if not a number
+//!         Ok(teas.get(number).copied()) // 404 if there is none
+//!     }))
+//!     .post("/echo", |request| request.take_body())
+//!     .body_limit("/echo", 1 << 30);
+//! # let router = Arc::new(router);
+//! # let status = |path: &str| {
+//! #     let request = drupe::http::Request::get(path).body("".into());
+//! #     drupe::testing::call(&router, request.unwrap()).status().as_u16()
+//! # };
+//! # assert_eq!(["/", "/tea/1", "/tea/2", "/tea/x", "/tea"].map(status), [200, 200, 404, 404, 404]);
+//! let server = Server::new(router);
+//! # drop(server);
+//! ```
+//!
+//! A closure moves its state along, usually in an `Arc`. A [`Router`] is a handler: layers go
+//! around it with [`Handler::with`], and another router takes it with [`mount`](Router::mount).
+//!
+//! # Paths
+//!
+//! | pattern | matches |
+//! |---|---|
+//! | `/tea`, `/café` | this path only; `{{` and `}}` stand for braces |
+//! | `/tea/{name}`, `/tea/{name}.html` | one segment, or a part of one; at least one character |
+//! | `/tea/{*rest}` | all the rest of the path, slashes included; at least one character |
+//!
+//! A literal goes before a parameter, and a parameter with literals in its segment before one
+//! without; the order of the calls does not matter. The path alone chooses the route: if
+//! `/tea/new` has a `POST`, then a `GET` of it is a `405`, and does not go on to `/tea/{name}`.
+//!
+//! The router matches the path as the client sent it:
+//!
+//! - A slash at the end makes another path. Empty segments count: `/a//b` is not `/a/b`.
+//! - `.` and `..` are segments like others.
+//! - `%2F` is no slash: it does not separate segments.
+//! - An encoded character that needs no encoding is the same as itself: `/t%65a` is `/tea` (RFC
+//!   3986 §6.2.2). A layer around the router that decides by the path has to know of that; a layer
+//!   around a route, or the [`MatchedRoute`](crate::exchange::MatchedRoute) of the response, is easier.
+//!
+//! [`param`](crate::RequestExt::param) has a parameter after the match, decoded once: the text may
+//! contain `/`, `..` and NUL. A parameter that is not UTF-8 then is a `400`.
+//!
+//! # Methods
+//!
+//! - `HEAD` is answered by the handler of `GET`, unless it has a route. The server does not send
+//!   the content.
+//! - `OPTIONS` is answered with a `204` and `Allow`, unless it has a route; so is `OPTIONS *`, with
+//!   the methods of all routes.
+//! - A method without a handler is a `405` with `Allow`. A path without a route goes to the
+//!   [`fallback`](Router::fallback), else it is a `404`. Both are a [`Failure`], so that a layer
+//!   can give them another form.
+
+mod path;
+mod path_handlers;
+mod visit;
+
+use std::fmt;
+
+use http::header::ALLOW;
+use http::{Method, StatusCode, Uri};
+use matchit::InsertError;
+
+use self::path_handlers::{MOUNT_END, PathHandlers, allow};
+use self::visit::{enter, leave, whole_pattern};
+use crate::message::route::MatchedRoute;
+use crate::message::{Failure, Handler, IntoResponse, Request, Response};
+
+/// A handler that chooses another one by path and method; see the [module](self).
+///
+/// The methods named after HTTP's take functions and closures, so that the compiler knows the type
+/// of a closure's argument. [`route`](Self::route) and [`mount`](Self::mount) take any handler,
+/// such as one with layers:
+///
+/// ```
+/// use drupe::http::Method;
+/// use drupe::{Handler, Request, handler, router::Router};
+///
+/// fn uncached(inner: impl Handler) -> impl Handler {
+///     handler(move |request| ([("cache-control", "no-store")], inner.handle(request)))
+/// }
+///
+/// fn page(_: &mut Request) -> &'static str {
+///     "hello\n"
+/// }
+///
+/// let router = Router::new().get("/", page).route(Method::GET, "/now", page.with(uncached));
+/// # let response = drupe::testing::call(&router, drupe::http::Request::get("/now").body("".into()).unwrap());
+/// # assert_eq!(response.headers()["cache-control"], "no-store");
+/// ```
+#[derive(Default)]
+pub struct Router {
+    /// Positions in `routes`.
+    tree: matchit::Router<usize>,
+    routes: Vec<PathHandlers>,
+    fallback: Option<Box<dyn Handler>>,
+}
+
+/// A method that takes a function as the handler of one HTTP method.
+macro_rules! methods {
+    ($($(#[$doc:meta])* $name:ident $method:ident)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Panics
+        /// Those of [`route`](Self::route).
+        #[must_use]
+        #[track_caller]
+        pub fn $name<F, R>(self, path: &str, function: F) -> Self
+        where
+            F: Fn(&mut Request) -> R + Send + Sync + 'static,
+            R: IntoResponse,
+        {
+            self.route(Method::$method, path, function)
+        }
+    )*};
+}
+
+impl Router {
+    /// Makes a router without routes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    methods! {
+        /// Adds the handler of `GET`, and of `HEAD`.
+        get GET
+        /// Adds the handler of `POST`.
+        post POST
+        /// Adds the handler of `PUT`.
+        put PUT
+        /// Adds the handler of `DELETE`.
+        delete DELETE
+        /// Adds the handler of `PATCH`.
+        patch PATCH
+    }
+
+    /// Adds the handler of all methods without a handler of their own, unknown methods included.
+    ///
+    /// # Panics
+    /// Those of [`route`](Self::route).
+    #[must_use]
+    #[track_caller]
+    pub fn any<F, R>(mut self, path: &str, function: F) -> Self
+    where
+        F: Fn(&mut Request) -> R + Send + Sync + 'static,
+        R: IntoResponse,
+    {
+        self.add(None, path, Box::new(function));
+        self
+    }
+
+    /// Adds any handler for one method.
+    ///
+    /// # Panics
+    /// The pattern is malformed, or ambiguous beside another one, as `/{a}` beside `/{b}`; or the
+    /// method has a handler for this path.
+    #[must_use]
+    #[track_caller]
+    pub fn route(mut self, method: Method, path: &str, handler: impl Handler) -> Self {
+        self.add(Some(method), path, Box::new(handler));
+        self
+    }
+
+    /// Adds a handler for `path` and all paths below, and for all methods.
+    ///
+    /// The handler sees a target without `path`: `/files/a?b` as `/a?b`, and `/files` as `/`. It
+    /// finds the whole one with [`original_target`](crate::RequestExt::original_target). A mounted
+    /// router has a fallback of its own, and finds the parameters of `path` too.
+    ///
+    /// # Panics
+    /// Those of [`route`](Self::route). The handler takes the paths `path`, `path/` and
+    /// `path/{*rest}`.
+    #[must_use]
+    #[track_caller]
+    pub fn mount(mut self, path: &str, handler: impl Handler) -> Self {
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let normal = path::pattern(path);
+        if !path.is_empty() {
+            self.insert(path, &normal);
+        }
+        self.insert(path, &format!("{normal}/"));
+        let shown = format!("{path}{MOUNT_END}");
+        self.insert(&shown, &format!("{normal}{MOUNT_END}"));
+        self.routes.push(PathHandlers::mount(normal, &shown, Box::new(handler)));
+        self
+    }
+
+    /// Sets the handler of paths without a route; the default answers with a `404`.
+    #[must_use]
+    pub fn fallback<F, R>(mut self, function: F) -> Self
+    where
+        F: Fn(&mut Request) -> R + Send + Sync + 'static,
+        R: IntoResponse,
+    {
+        self.fallback = Some(Box::new(function));
+        self
+    }
+
+    /// Sets the limit for the content of requests for `path`, in bytes, in place of
+    /// [`max_request_body_size`](crate::Settings::max_request_body_size). It may be higher or
+    /// lower. For the path of a mount it holds below the path too.
+    ///
+    /// A limit of the route's handler goes before this one.
+    ///
+    /// # Panics
+    /// No route has been added with this path.
+    #[must_use]
+    #[track_caller]
+    pub fn body_limit(mut self, path: &str, bytes: u64) -> Self {
+        let normal = path::pattern(path);
+        let mounted = normal.strip_suffix('/').unwrap_or(&normal);
+        let mut routes = self.routes.iter_mut();
+        let route = routes.find(|route| route.path == if route.is_mount() { mounted } else { normal.as_str() });
+        let Some(route) = route else { panic!("no route has the path `{path}`: a limit has nothing to limit") };
+        route.body_limit = Some(bytes);
+        self
+    }
+
+    #[track_caller]
+    fn add(&mut self, method: Option<Method>, path: &str, handler: Box<dyn Handler>) {
+        let normal = path::pattern(path);
+        let known = self.routes.iter().position(|route| route.path == normal && !route.is_mount());
+        let at = known.unwrap_or(self.routes.len());
+        if known.is_none() {
+            self.insert(path, &normal);
+            self.routes.push(PathHandlers::new(normal, path));
+        }
+        let name = method.as_ref().map_or_else(|| "any method".to_owned(), Method::to_string);
+        assert!(self.routes[at].add(method, handler), "the route `{path}` has a handler for {name} already");
+    }
+
+    /// Makes `pattern` lead to the route that is added next.
+    #[track_caller]
+    fn insert(&mut self, shown: &str, pattern: &str) {
+        let is_path = pattern.starts_with('/') || pattern == "*";
+        assert!(is_path, "the route `{shown}` does not begin with a slash");
+        assert!(!shown.contains(['?', '#']), "the route `{shown}` is more than a path: only paths are matched");
+        match self.tree.insert(pattern, self.routes.len()) {
+            Ok(()) => {}
+            Err(InsertError::Conflict { with }) => panic!("the route `{shown}` is ambiguous beside `{with}`"),
+            Err(error) => panic!("the route `{shown}` is malformed: {}", error.to_string().to_lowercase()),
+        }
+    }
+
+    /// Answers a request without a route.
+    fn miss(&self, request: &mut Request) -> Response {
+        match &self.fallback {
+            _ if request.uri().path() == "*" && *request.method() == Method::OPTIONS => {
+                (StatusCode::NO_CONTENT, [(ALLOW, allow(&self.routes))], ()).into_response()
+            }
+            Some(fallback) => fallback.handle(request),
+            None => Failure::new(StatusCode::NOT_FOUND, "not found\n").into_response(),
+        }
+    }
+}
+
+impl Handler for Router {
+    fn handle(&self, request: &mut Request) -> Response {
+        let target = request.uri().clone();
+        let path = path::normal(target.path());
+        let Ok(found) = self.tree.at(&path) else { return self.miss(request) };
+        let route = &self.routes[*found.value];
+        let matched = whole_pattern(request, route);
+        let mut response = match route.handler(request.method()) {
+            None => route.refuse(request.method()),
+            Some(handler) => match enter(request, route, found.params.iter()) {
+                None => Failure::new(StatusCode::BAD_REQUEST, "a parameter of the path is not UTF-8\n").into_response(),
+                Some(routing) => {
+                    let extensions = request.extensions_mut();
+                    let outer = (extensions.insert(routing), extensions.insert(matched.clone()));
+                    let response = handler.handle(request);
+                    leave(request, target, outer);
+                    response
+                }
+            },
+        };
+        // A mounted router knows more of the pattern.
+        if response.extensions().get::<MatchedRoute>().is_none() {
+            response.extensions_mut().insert(matched);
+        }
+        response
+    }
+
+    fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
+        let path = path::normal(target.path());
+        let route = &self.routes[*self.tree.at(&path).ok()?.value];
+        let handler = route.handler(method)?;
+        let own = match route.mounted_segments() {
+            Some(count) => {
+                let length = path::length_of_segments(target.path(), count);
+                path::below(target, length).and_then(|below| handler.body_limit(method, &below))
+            }
+            None => handler.body_limit(method, target),
+        };
+        own.or(route.body_limit)
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let routes: Vec<_> = self.routes.iter().map(|route| &route.pattern).collect();
+        f.debug_struct("Router").field("routes", &routes).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! The marks of a router on a request while a handler of the router has it.
+
+use std::mem;
+
+use http::Uri;
+
+use super::path;
+use super::path_handlers::PathHandlers;
+use crate::message::Request;
+use crate::message::route::MatchedRoute;
+use crate::message::routing::{Mounted, Routing};
+
+/// Returns the pattern of `route` behind the paths of the mounts that the request has passed.
+pub(super) fn whole_pattern(request: &Request, route: &PathHandlers) -> MatchedRoute {
+    let mounted = request.extensions().get::<Routing>().and_then(|routing| routing.mounted.as_ref());
+    match mounted {
+        Some(mounted) => MatchedRoute::new(format!("{}{}", mounted.pattern, route.pattern)),
+        None => route.pattern.clone(),
+    }
+}
+
+/// Shortens the target for a mounted handler, and returns the way of the request with this router;
+/// `None` if a parameter is not UTF-8.
+pub(super) fn enter<'a>(
+    request: &mut Request,
+    route: &PathHandlers,
+    params: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Option<Routing> {
+    let mut routing = request.extensions().get::<Routing>().cloned().unwrap_or_default();
+    // The rest of the path below a mount is left to the handler, in whatever bytes it is.
+    for (name, value) in params.take(route.params()) {
+        routing.params.push((name.to_owned(), path::decode(value)?));
+    }
+    if let Some(count) = route.mounted_segments() {
+        let length = path::length_of_segments(request.uri().path(), count);
+        let below = path::below(request.uri(), length)?;
+        let original = mem::replace(request.uri_mut(), below);
+        let new = || Mounted { original, length: 0, pattern: String::new() };
+        let mounted = routing.mounted.get_or_insert_with(new);
+        mounted.length += length;
+        mounted.pattern.push_str(route.prefix());
+    }
+    Some(routing)
+}
+
+/// Undoes [`enter`], so that a layer around the router finds the request as it was.
+pub(super) fn leave(request: &mut Request, target: Uri, outer: (Option<Routing>, Option<MatchedRoute>)) {
+    *request.uri_mut() = target;
+    let extensions = request.extensions_mut();
+    extensions.remove::<Routing>();
+    extensions.remove::<MatchedRoute>();
+    outer.0.map(|routing| extensions.insert(routing));
+    outer.1.map(|matched| extensions.insert(matched));
+}
