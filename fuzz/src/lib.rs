@@ -8,6 +8,7 @@ mod cut;
 mod flaw;
 pub mod flights;
 mod message;
+pub mod multipart;
 #[cfg(test)]
 mod noise;
 mod range;
