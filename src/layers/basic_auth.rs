@@ -13,8 +13,8 @@ use crate::message::{Handler, Request, Response};
 
 /// A layer that asks for a user name and a password: basic authentication (RFC 7617).
 ///
-/// A request with a right pair reaches the handler, with the [`User`] in its extensions. Every other
-/// request gets a `401` with `WWW-Authenticate: Basic realm="…", charset="UTF-8"`.
+/// A request with a right pair reaches the handler, with the [`User`] in its extensions. Every
+/// other request gets a `401` with `WWW-Authenticate: Basic realm="…", charset="UTF-8"`.
 ///
 /// ```
 /// use drupe::layers::{BasicAuth, User};

@@ -53,8 +53,8 @@ impl BearerAuth {
         }
     }
 
-    /// Lets these tokens in: pairs of user and token. The time of a comparison depends on the number
-    /// of tokens and on the length of the client's, and not on the tokens.
+    /// Lets these tokens in: pairs of user and token. The time of a comparison depends on the
+    /// number of tokens and on the length of the client's, and not on the tokens.
     ///
     /// # Panics
     /// - If the realm has other than printable ASCII characters.

@@ -3,9 +3,10 @@
 //! A bucket is one number, the time at which it is full again: the generic cell rate algorithm
 //! (ITU-T I.371, "virtual scheduling"). A full bucket is the same as none, so its place is free.
 //!
-//! The places are in sets of eight, as in the cache of a processor. A keyed hash of the owner chooses
-//! the set, so a client cannot choose a set to fill. An owner that finds all places of its set taken
-//! shares one more bucket of this set. No bucket is ever emptied or filled for another owner.
+//! The places are in sets of eight, as in the cache of a processor. A keyed hash of the owner
+//! chooses the set, so a client cannot choose a set to fill. An owner that finds all places of its
+//! set taken shares one more bucket of this set. No bucket is ever emptied or filled for another
+//! owner.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Duration;

@@ -25,8 +25,8 @@ use crate::message::{Failure, Handler, IntoResponse, Request, Response, early};
 /// # assert_eq!(page.handle(&mut Request::default()).status(), 500);
 /// ```
 ///
-/// The panic hook of the program runs as always, and by default writes to the standard error output.
-/// The layer has no effect on
+/// The panic hook of the program runs as always, and by default writes to the standard error
+/// output. The layer has no effect on
 ///
 /// - programs built with `panic = "abort"`,
 /// - functions that produce content later ([`Body::stream`](crate::Body::stream)),

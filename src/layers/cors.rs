@@ -43,8 +43,8 @@ use crate::message::{Handler, IntoResponse, Request, Response};
 /// # Answers
 ///
 /// - A preflight is an `OPTIONS` with `Origin` and `Access-Control-Request-Method`. The layer
-///   answers it with a `204`; the handler does not run. A preflight of an origin that is not allowed gets a
-///   `204` without the fields that allow.
+///   answers it with a `204`; the handler does not run. A preflight of an origin that is not
+///   allowed gets a `204` without the fields that allow.
 /// - Every other request reaches the handler. Its answer gets the fields for its origin, answers
 ///   with errors too.
 /// - `Vary: Origin` is in every answer that depends on the origin, also if the request had none.
@@ -54,8 +54,9 @@ use crate::message::{Handler, IntoResponse, Request, Response};
 ///
 /// # What the layer does not do
 ///
-/// - It refuses no request: a page of another origin can still send one, and cannot read the answer.
-///   The layer is no protection against forged requests, and WebSockets are not covered at all.
+/// - It refuses no request: a page of another origin can still send one, and cannot read the
+///   answer. The layer is no protection against forged requests, and WebSockets are not covered at
+///   all.
 /// - The server's own answers, such as `413`, and its `500` after a panic have no such fields.
 /// - Preflights for private networks (`Access-Control-Request-Private-Network`) are not allowed.
 #[derive(Default)]
@@ -110,11 +111,11 @@ impl Cors {
         origins.into_iter().fold(self, |cors, origin| cors.origin(origin.as_ref()))
     }
 
-    /// Allows the origins for which `accepts` returns true; it gets the text of the client, which may
-    /// be `null` or no origin at all, and the request.
+    /// Allows the origins for which `accepts` returns true; it gets the text of the client, which
+    /// may be `null` or no origin at all, and the request.
     ///
-    /// `|origin, _| origin.ends_with(".example.com")` allows all subdomains, over `http` too. Without
-    /// the leading full stop, it would allow `badexample.com`.
+    /// `|origin, _| origin.ends_with(".example.com")` allows all subdomains, over `http` too.
+    /// Without the leading full stop, it would allow `badexample.com`.
     #[must_use]
     pub fn origin_if(mut self, accepts: impl Fn(&str, &Request) -> bool + Send + Sync + 'static) -> Self {
         self.accepts = Some(Box::new(accepts));

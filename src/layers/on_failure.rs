@@ -38,8 +38,8 @@ use crate::message::{Failure, Handler, IntoResponse, Request, Response, early};
 /// [`Failure::text`] is for the client. The `Display` form and [`Failure::source`] have the cause,
 /// which is for the log only.
 ///
-/// - The status stays. The fields stay, such as `Allow` or `WWW-Authenticate`, except those about the
-///   old content. Fields of the new response replace those of the same names.
+/// - The status stays. The fields stay, such as `Allow` or `WWW-Authenticate`, except those about
+///   the old content. Fields of the new response replace those of the same names.
 /// - The extensions stay, the failure too: the server logs it as before.
 /// - If the new response is itself a failure, such as one with a field that cannot be sent, the
 ///   client gets that one.

@@ -14,8 +14,8 @@ use super::layered::{Around, Layered};
 use crate::address::Peer;
 use crate::message::{Failure, Handler, IntoResponse, Request, RequestExt, Response};
 
-/// A layer that limits the rate of requests of each client. Above the limit, the client gets a `429`
-/// with `Retry-After`, and the handler does not run.
+/// A layer that limits the rate of requests of each client. Above the limit, the client gets a
+/// `429` with `Retry-After`, and the handler does not run.
 ///
 /// ```
 /// use drupe::layers::RateLimit;
@@ -48,10 +48,10 @@ use crate::message::{Failure, Handler, IntoResponse, Request, RequestExt, Respon
 /// # Memory
 ///
 /// The layer remembers 131,072 clients in 4.5 MiB, or as set by [`clients`](Self::clients); the
-/// memory is taken at once. A client is forgotten once its bucket is full again, and only if another client
-/// needs its place. If there is no place for a new client, because of a flood of addresses for
-/// example, the client shares a bucket with other new clients. Known clients keep theirs. The time
-/// for a request does not depend on the number of clients.
+/// memory is taken at once. A client is forgotten once its bucket is full again, and only if
+/// another client needs its place. If there is no place for a new client, because of a flood of
+/// addresses for example, the client shares a bucket with other new clients. Known clients keep
+/// theirs. The time for a request does not depend on the number of clients.
 ///
 /// The limit is that of one process, and a restart forgets it.
 pub struct RateLimit {
@@ -110,8 +110,8 @@ impl RateLimit {
         self
     }
 
-    /// Remembers this number of clients, rounded up to a power of two, of 36 bytes each. The default
-    /// is 131,072.
+    /// Remembers this number of clients, rounded up to a power of two and to 8, of 36 bytes each.
+    /// The default is 131,072.
     ///
     /// # Panics
     /// If `number` is 0 or above 2^24.

@@ -34,8 +34,8 @@ use crate::message::{Handler, Request, Response};
 /// ```
 ///
 /// An id made here has 16 hexadecimal digits for the process, a hyphen, and a counter. It is unique
-/// in the process, and very probably among processes and machines. The id is no secret: a client can
-/// guess the ids of others.
+/// in the process, and very probably among processes and machines. The id is no secret: a client
+/// can guess the ids of others.
 ///
 /// The id of the client is replaced, unless [`accept`](Self::accept) is called. The server's own
 /// answers, such as `413`, and its `500` after a panic have no field.
@@ -51,8 +51,8 @@ impl RequestIds {
         Self { name: HeaderName::from_static("x-request-id"), is_accepting: false }
     }
 
-    /// Keeps the id of the client if there is one field, of 1 to 128 bytes: ASCII letters, digits, and
-    /// `-._~:+/=`.
+    /// Keeps the id of the client if there is one field, of 1 to 128 bytes: ASCII letters, digits,
+    /// and `-._~:+/=`.
     ///
     /// For servers whose clients are a proxy that sets the field, or your own programs. Any other
     /// client could give two requests the same id.
@@ -144,7 +144,8 @@ mod tests {
     use super::*;
     use crate::message::handler;
 
-    /// Returns the id in the handler, after checking that field and extension of the response agree.
+    /// Returns the id in the handler, after checking that field and extension of the response
+    /// agree.
     fn id(layer: RequestIds, fields: &[&str]) -> String {
         let page = handler(|request| {
             let id = request.extensions().get::<RequestId>().unwrap().clone();

@@ -90,8 +90,9 @@ impl SecurityHeaders {
     /// Lets browsers use `https` only for this host, for this time in whole seconds, even if you
     /// change your mind: `Strict-Transport-Security`. Zero ends it.
     ///
-    /// The field is sent if the [`scheme`](RequestExt::scheme) of the request is `https`. Other hosts
-    /// of the domain are not included; [`field`](Self::field) would send the value over `http` too.
+    /// The field is sent if the [`scheme`](RequestExt::scheme) of the request is `https`. Other
+    /// hosts of the domain are not included; [`field`](Self::field) would send the value over
+    /// `http` too.
     #[must_use]
     pub fn hsts(mut self, time: Duration) -> Self {
         self.hsts = HeaderValue::try_from(format!("max-age={}", time.as_secs())).ok();

@@ -85,8 +85,8 @@
 //!
 //! Before you write a layer: [`layers`](crate::layers) has compression, CORS, authentication, request ids, a
 //! limit of rates, fields for browsers, and forms of errors. The access log, limits for content,
-//! deadlines, proxies' fields ([`trusted_proxies`](crate::Settings::trusted_proxies)) and statistics
-//! are built into the server.
+//! deadlines, proxies' fields ([`trusted_proxies`](crate::Settings::trusted_proxies)) and
+//! statistics are built into the server.
 //!
 //! # Logs
 //!
