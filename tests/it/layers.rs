@@ -13,6 +13,7 @@ use drupe::{Failure, Handler, RequestExt, handler};
 #[cfg(feature = "wsgi")]
 use crate::client::get;
 use crate::client::{Answer, Client};
+use crate::place::{Place, curl, curl_as, is_root};
 
 /// The whole stack, in the order that the documentation recommends.
 fn stack(requests_a_minute: u32) -> impl Handler {
@@ -135,6 +136,44 @@ fn passwords_of_clients_are_in_no_log() {
     let response = refused.handle(&mut request);
     let told = format!("{:?} {:?}", Failure::of(&response), response.headers());
     assert!(told.contains("401") && !told.contains("secret") && !told.contains("YW5u"), "{told}");
+}
+
+#[test]
+fn clients_behind_a_trusted_proxy_have_limits_of_their_own() {
+    let page = handler(|_| "tea").with(RateLimit::per_minute(1));
+    let server = TestServer::with(page, |settings| {
+        settings.set("trusted_proxies", "127.0.0.1").unwrap();
+        settings.set("trusted_proxy_headers", "forwarded").unwrap();
+    });
+    let mut proxy = Client::connect(server.address());
+    for (address, status) in [
+        ("192.0.2.1", 200),
+        ("192.0.2.1", 429),
+        ("192.0.2.2", 200),
+        ("\"[2001:db8::1]\"", 200),
+        ("\"[2001:db8::2]\"", 429),
+        ("\"[2001:db8:0:1::1]\"", 200),
+        // Hidden clients share a bucket, whatever their names.
+        ("_a", 200),
+        ("_b", 429),
+        ("unknown", 429),
+    ] {
+        let answer = ask(&mut proxy, "GET /", &format!("Forwarded: for={address}\r\n"), "");
+        assert_eq!(answer.status, status, "{address}");
+    }
+}
+
+#[test]
+fn users_over_a_unix_socket_have_limits_of_their_own() {
+    let place = Place::new();
+    let mut server = place.server(handler(|_| "tea").with(RateLimit::per_minute(1)));
+    (server.settings.socket_mode, server.settings.peercreds) = (0o666, true);
+    server.start().unwrap();
+    let is_refused = |answer: String| answer.ends_with(" 429");
+    assert_eq!([(); 2].map(|()| is_refused(curl(&place.socket(), "/"))), [false, true]);
+    if is_root("callers that are other users") {
+        assert_eq!([(); 2].map(|()| is_refused(curl_as(65534, 65534, &place.socket(), "/"))), [false, true]);
+    }
 }
 
 /// An application that answers by `write`, and then has an empty rest or panics.
