@@ -298,6 +298,7 @@ fn status_line(out: &mut Vec<u8>, version: Version, status: AnswerStatus<'_>) {
 }
 
 /// Writes a field of the handler.
+#[inline]
 fn field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue, is_title_case: bool) {
     if is_title_case {
         title_case::write(out, name);

@@ -44,14 +44,19 @@ pub(super) fn handle(
     let early = EarlyResponse::lend(&transport.stream, &mut request, exchange, intake, context);
     context.counters.requests.add(1);
     let handler = &context.service.handler;
-    let returned = catch_unwind(AssertUnwindSafe(|| handler.handle(&mut request)));
-    asked.note(&mut request, returned.as_ref().ok());
-    let response = returned.map_err(|panic| {
-        context.counters.panics.add(1);
-        report::handler_panicked(asked, &*panic);
-        exchange.close(CloseReason::Panicked);
-    });
-    let response = response.ok();
+    let response = match catch_unwind(AssertUnwindSafe(|| handler.handle(&mut request))) {
+        Ok(response) => {
+            asked.note(&mut request, Some(&response));
+            Some(response)
+        }
+        Err(panic) => {
+            asked.note(&mut request, None);
+            context.counters.panics.add(1);
+            report::handler_panicked(asked, &*panic);
+            exchange.close(CloseReason::Panicked);
+            None
+        }
+    };
     if context.duty.is_unbounded() {
         context.clock.expire();
     }
