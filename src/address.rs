@@ -65,17 +65,17 @@ pub struct Credentials {
     /// The effective group ID.
     pub gid: u32,
     /// The lookup of names, if [`peercreds_resolve`](crate::Settings::peercreds_resolve) is on.
-    pub(crate) names: Option<&'static NameService>,
+    pub(crate) names: Option<&'static dyn NameService>,
 }
 
 /// A lookup of names, injected because this module makes no lookups.
-pub(crate) struct NameService {
+pub(crate) trait NameService: Sync {
     /// Returns the name of a user.
-    pub(crate) user: fn(u32) -> Option<String>,
+    fn user(&self, uid: u32) -> Option<String>;
     /// Returns the name of a group.
-    pub(crate) group: fn(u32) -> Option<String>,
+    fn group(&self, gid: u32) -> Option<String>;
     /// Returns the names of the groups of a user, beside the given group.
-    pub(crate) groups: fn(u32, u32) -> Vec<String>,
+    fn groups(&self, uid: u32, gid: u32) -> Vec<String>;
 }
 
 impl Credentials {
@@ -86,13 +86,13 @@ impl Credentials {
     /// Results are cached for a few seconds.
     #[must_use]
     pub fn user(&self) -> Option<String> {
-        (self.names?.user)(self.uid)
+        self.names?.user(self.uid)
     }
 
     /// The name of the group; otherwise as [`user`](Self::user).
     #[must_use]
     pub fn group(&self) -> Option<String> {
-        (self.names?.group)(self.gid)
+        self.names?.group(self.gid)
     }
 
     /// The names of all groups: first the effective group, then the groups of the user in the
@@ -105,7 +105,7 @@ impl Credentials {
     pub fn groups(&self) -> Vec<String> {
         let Some(names) = self.names else { return Vec::new() };
         let mut groups: Vec<String> = self.group().into_iter().collect();
-        for name in (names.groups)(self.uid, self.gid) {
+        for name in names.groups(self.uid, self.gid) {
             if !groups.contains(&name) {
                 groups.push(name);
             }
@@ -151,6 +151,29 @@ impl Hash for Credentials {
     }
 }
 
+/// Names by functions, for tests.
+#[cfg(test)]
+pub(crate) struct FixedNames {
+    pub(crate) user: fn(u32) -> Option<String>,
+    pub(crate) group: fn(u32) -> Option<String>,
+    pub(crate) groups: fn(u32, u32) -> Vec<String>,
+}
+
+#[cfg(test)]
+impl NameService for FixedNames {
+    fn user(&self, uid: u32) -> Option<String> {
+        (self.user)(uid)
+    }
+
+    fn group(&self, gid: u32) -> Option<String> {
+        (self.group)(gid)
+    }
+
+    fn groups(&self, uid: u32, gid: u32) -> Vec<String> {
+        (self.groups)(uid, gid)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,13 +187,13 @@ mod tests {
         assert_eq!(Peer::Unix(Some(credentials(None))).to_string(), "unix:pid=7,uid=3000000000,gid=0");
     }
 
-    fn credentials(names: Option<&'static NameService>) -> Credentials {
+    fn credentials(names: Option<&'static dyn NameService>) -> Credentials {
         Credentials { pid: 7, uid: 3_000_000_000, gid: 0, names }
     }
 
     #[test]
     fn names_are_resolved_only_for_clients_with_credentials() {
-        static NAMES: NameService = NameService {
+        static NAMES: FixedNames = FixedNames {
             user: |uid| (uid < 7).then(|| format!("user{uid}")),
             group: |gid| (gid < 7).then(|| format!("group{gid}")),
             groups: |_, gid| vec!["more".to_owned(), format!("group{gid}")],

@@ -66,6 +66,16 @@ impl Connection {
         Self { peer, socket: Some(socket), local: OnceLock::new(), tls, announced, shutdown }
     }
 
+    /// Describes a connection without a socket, for tests of handlers.
+    pub(crate) fn without_socket(
+        peer: Option<Peer>,
+        local: Option<SocketAddr>,
+        tls: Option<Arc<Facts>>,
+        shutdown: Arc<Shutdown>,
+    ) -> Self {
+        Self { peer, socket: None, local: OnceLock::from(local), tls, announced: None, shutdown }
+    }
+
     /// The peer; `None` for a request without a socket (`testing::call`).
     ///
     /// With [`proxy_protocol`](crate::Settings::proxy_protocol) the peer is the client announced by
@@ -315,14 +325,7 @@ impl RequestExt for Request {
         static DETACHED: OnceLock<Connection> = OnceLock::new();
         match self.extensions().get::<Arc<Connection>>() {
             Some(connection) => connection,
-            None => DETACHED.get_or_init(|| Connection {
-                peer: None,
-                socket: None,
-                local: OnceLock::new(),
-                tls: None,
-                announced: None,
-                shutdown: Arc::default(),
-            }),
+            None => DETACHED.get_or_init(|| Connection::without_socket(None, None, None, Arc::default())),
         }
     }
 

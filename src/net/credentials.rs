@@ -24,7 +24,7 @@ pub(crate) fn of(socket: &UnixStream, is_resolved: bool) -> Option<Credentials> 
             pid: u32::try_from(found.pid()).unwrap_or(0),
             uid: found.uid(),
             gid: found.gid(),
-            names: is_resolved.then_some(&NAMES),
+            names: is_resolved.then_some(&SystemNames),
         }),
         Err(error) => {
             log::debug!("cannot read SO_PEERCRED of a client: {error}; serving the client without credentials");
@@ -70,7 +70,21 @@ fn number(text: &str) -> Option<u32> {
 }
 
 /// The cached system databases.
-static NAMES: NameService = NameService { user, group, groups };
+struct SystemNames;
+
+impl NameService for SystemNames {
+    fn user(&self, uid: u32) -> Option<String> {
+        user(uid)
+    }
+
+    fn group(&self, gid: u32) -> Option<String> {
+        group(gid)
+    }
+
+    fn groups(&self, uid: u32, gid: u32) -> Vec<String> {
+        groups(uid, gid)
+    }
+}
 
 fn user(uid: u32) -> Option<String> {
     static USERS: Memory<u32, Option<String>> = Memory::new();

@@ -22,10 +22,14 @@
 //! assert!(server.url("/tea").starts_with("http://127.0.0.1:"));
 //! ```
 
+mod content;
+mod request;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+pub use self::request::TestRequest;
 use crate::config::Config;
 use crate::engine::{ClientConnection, Verdict};
 use crate::engine::{Service, WorkerContext};
@@ -40,7 +44,8 @@ use crate::server::Server;
 use crate::settings::Settings;
 
 /// Calls `handler` with `request` directly: no socket, no limits, no header fields of the server.
-pub fn call(handler: &impl Handler, mut request: Request) -> Response {
+/// [`TestRequest`] makes requests with a client and limits.
+pub fn call<H: Handler + ?Sized>(handler: &H, mut request: Request) -> Response {
     handler.handle(&mut request)
 }
 

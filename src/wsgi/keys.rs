@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn known_callers_have_environ_keys() {
-        static NAMES: crate::address::NameService = crate::address::NameService {
+        static NAMES: crate::address::FixedNames = crate::address::FixedNames {
             user: |uid| (uid == 7).then(|| "alice".to_owned()),
             group: |_| None,
             groups: |_, _| vec![],

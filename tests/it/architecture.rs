@@ -71,7 +71,23 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("guide", &["settings"]),
     ("tour", &[]),
     // Ring 5. The program is a user: it says `drupe`, never `crate`.
-    ("testing", &["address", "config", "error", "http_server", "message", "net", "server", "settings", "engine"]),
+    (
+        "testing",
+        &[
+            "address",
+            "config",
+            "error",
+            "http_server",
+            "message",
+            "net",
+            "server",
+            "settings",
+            "engine",
+            "h1",
+            "proxy",
+            "tls",
+        ],
+    ),
     ("main", &[]),
 ];
 
@@ -115,6 +131,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
             "layers/",
             "router/",
             "server/statistics_page.rs",
+            "testing/",
         ],
         "the types that a handler sees",
     ),

@@ -290,7 +290,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::address::NameService;
+    use crate::address::FixedNames;
 
     #[test]
     fn nothing_of_the_peer_can_forge_a_line() {
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn first_columns_name_the_client() {
-        static ODD: NameService = NameService {
+        static ODD: FixedNames = FixedNames {
             user: |uid| (uid < 9).then(|| ["alice", "", "a b", "a\nb", "é"][uid as usize % 5].to_owned()),
             group: |_| None,
             groups: |_, _| Vec::new(),

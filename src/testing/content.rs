@@ -1,0 +1,56 @@
+//! Content of a request in memory, under the limits of a connection.
+
+use std::io::{self, Read};
+
+use http::HeaderMap;
+
+use crate::h1::error::ProtocolError;
+use crate::message::body::IncomingContent;
+use crate::sync::Mutex;
+
+/// Content with a known length.
+#[derive(Debug, Default)]
+pub(super) struct MemoryContent {
+    unread: Mutex<io::Cursor<Vec<u8>>>,
+    /// The most bytes of content; `None`: no limit.
+    limit: Mutex<Option<u64>>,
+}
+
+impl MemoryContent {
+    pub(super) fn new(content: Vec<u8>) -> Self {
+        Self { unread: Mutex::new(io::Cursor::new(content)), limit: Mutex::default() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.remaining() == Some(0)
+    }
+
+    /// Lowers the limit.
+    pub(super) fn limit(&self, bytes: u64) {
+        let mut limit = self.limit.lock();
+        *limit = Some(limit.map_or(bytes, |limit| limit.min(bytes)));
+    }
+}
+
+impl IncomingContent for MemoryContent {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut unread = self.unread.lock();
+        if self.limit.lock().is_some_and(|limit| unread.get_ref().len() as u64 > limit) {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, ProtocolError::ContentTooLarge));
+        }
+        unread.read(buffer)
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        let unread = self.unread.lock();
+        Some(unread.get_ref().len() as u64 - unread.position())
+    }
+
+    fn trailers(&self) -> Option<HeaderMap> {
+        None
+    }
+
+    fn set_limit(&self, bytes: u64) {
+        self.limit(bytes);
+    }
+}
