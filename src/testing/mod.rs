@@ -22,6 +22,7 @@
 //! assert!(server.url("/tea").starts_with("http://127.0.0.1:"));
 //! ```
 
+mod answers;
 mod content;
 mod request;
 
@@ -29,6 +30,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use self::answers::Noting;
 pub use self::request::TestRequest;
 use crate::config::Config;
 use crate::engine::{ClientConnection, Verdict};
@@ -42,6 +44,7 @@ use crate::net::tls::Tls;
 use crate::net::tls::secure::Secure;
 use crate::server::Server;
 use crate::settings::Settings;
+use crate::sync::Mutex;
 
 /// Calls `handler` with `request` directly: no socket, no limits, no header fields of the server.
 /// [`TestRequest`] makes requests with a client and limits.
@@ -57,6 +60,30 @@ pub fn call<H: Handler + ?Sized>(handler: &H, mut request: Request) -> Response 
 pub fn exchange(handler: impl Handler, bytes: &[u8]) -> Vec<u8> {
     let conversation = Conversation::new(handler, &Settings::default());
     conversation.map(|conversation| conversation.run([bytes.to_vec()])).unwrap_or_default()
+}
+
+/// Returns the final answers to a client that sends `bytes`, one or several requests, and then closes
+/// its side, under default settings. Interim answers such as `100 Continue` are left out.
+///
+/// ```
+/// use drupe::{Request, testing};
+///
+/// let answers = testing::answers(
+///     |request: &mut Request| request.uri().path().to_owned(),
+///     b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+/// );
+/// assert_eq!(answers.len(), 2);
+/// assert_eq!((answers[1].status().as_u16(), &answers[1].body()[..]), (200, &b"/2"[..]));
+/// ```
+///
+/// # Panics
+/// If the output is not a sequence of complete HTTP/1.1 answers, for instance because a stream failed.
+pub fn answers(handler: impl Handler, bytes: &[u8]) -> Vec<http::Response<Vec<u8>>> {
+    let methods = Arc::new(Mutex::default());
+    let output = exchange(Noting { handler, methods: Arc::clone(&methods) }, bytes);
+    let methods = methods.lock();
+    answers::parse(&output, &methods)
+        .unwrap_or_else(|error| panic!("{error}, in the output {:?}", String::from_utf8_lossy(&output)))
 }
 
 /// In-memory connections to one handler under given settings.
@@ -179,5 +206,32 @@ impl TestServer {
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         self.server.handle()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Body;
+
+    #[test]
+    fn answers_to_a_pipeline_are_one_for_each_request() {
+        let handler = |request: &mut Request| format!("{} {}", request.method(), request.uri());
+        let bytes = b"HEAD /1 HTTP/1.1\r\nHost: a\r\n\r\n\
+            POST /2 HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\ntea\
+            GET /3 HTTP/1.1\r\n\r\n";
+        let answers = answers(handler, bytes);
+        let seen: Vec<_> = answers.iter().map(|answer| (answer.status().as_u16(), answer.body().len())).collect();
+        assert_eq!(seen[..2], [(200, 0), (200, 7)]);
+        assert_eq!(answers[0].headers()["content-length"], "7");
+        assert_eq!((seen.len(), seen[2].0), (3, 400), "a request without Host is refused");
+        assert!(answers[2].headers()["connection"] == "close");
+    }
+
+    #[test]
+    #[should_panic(expected = "content ends before its Content-Length")]
+    fn incomplete_answer_is_no_answer() {
+        let short = |_: &mut Request| Body::sized(&b"ab"[..], 3);
+        answers(short, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     }
 }
