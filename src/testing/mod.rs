@@ -25,24 +25,24 @@
 mod answers;
 mod content;
 mod request;
+mod server;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use self::answers::Noting;
 pub use self::request::TestRequest;
+pub use self::server::TestServer;
 use crate::config::Config;
 use crate::engine::{ClientConnection, Verdict};
 use crate::engine::{Service, WorkerContext};
 use crate::error::Error;
-use crate::message::{Handler, Request, Response, ServerHandle};
+use crate::message::{Handler, Request, Response};
 use crate::net::script::Script;
 use crate::net::socket::PlainSocket;
 use crate::net::stream::Stream;
 use crate::net::tls::Tls;
 use crate::net::tls::secure::Secure;
-use crate::server::Server;
 use crate::settings::Settings;
 use crate::sync::Mutex;
 
@@ -144,68 +144,6 @@ impl Conversation {
 impl std::fmt::Debug for Conversation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Conversation").finish_non_exhaustive()
-    }
-}
-
-/// A server on a free port of 127.0.0.1, stopped when dropped.
-#[derive(Debug)]
-pub struct TestServer {
-    server: Server,
-    address: SocketAddr,
-}
-
-impl TestServer {
-    /// Starts `handler` with default settings.
-    ///
-    /// # Panics
-    /// If no port or thread is available.
-    #[must_use]
-    pub fn new(handler: impl Handler) -> Self {
-        Self::with(handler, |_| {})
-    }
-
-    /// Starts `handler` with default settings modified by `change`. The address is always an
-    /// ephemeral port of 127.0.0.1.
-    ///
-    /// # Panics
-    /// If a setting cannot be used, or no port or thread is available.
-    #[must_use]
-    pub fn with(handler: impl Handler, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut server = Server::new(handler);
-        change(&mut server.settings);
-        server.settings.listen.clear();
-        server.settings.socket_file = None;
-        server.settings.socket_host = "127.0.0.1".to_owned();
-        server.settings.socket_port = 0;
-        if let Err(error) = server.start() {
-            panic!("the test server did not start: {error}");
-        }
-        let address = server.bound_addr().expect("a server that has started is bound");
-        Self { server, address }
-    }
-
-    /// The listening address.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The URL of a path on the server.
-    #[must_use]
-    pub fn url(&self, path: &str) -> String {
-        format!("{}://{}{path}", self.server.scheme(), self.address)
-    }
-
-    /// The server.
-    #[must_use]
-    pub fn server(&self) -> &Server {
-        &self.server
-    }
-
-    /// A handle to the server.
-    #[must_use]
-    pub fn handle(&self) -> ServerHandle {
-        self.server.handle()
     }
 }
 
