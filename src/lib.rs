@@ -72,6 +72,7 @@
 //! | `tls-encrypted-keys` | | encrypted private keys |
 //! | `compression` | | [`layers::compress`]: responses in gzip and deflate |
 //! | `layers` | | [`layers`]: CORS, authentication, ids of requests, limits of rates, fields for browsers, forms of errors |
+//! | `testing-tls` | | [`testing::TestServer::tls`]: test servers over TLS, with a certificate made on the spot |
 //! | `full` | | all of them but `tls-aws-lc` |
 //!
 //! # Threads

@@ -23,6 +23,8 @@
 //! ```
 
 mod answers;
+#[cfg(feature = "testing-tls")]
+mod certificate;
 mod content;
 mod request;
 mod server;

@@ -14,6 +14,8 @@ use crate::settings::Settings;
 pub struct TestServer {
     server: Server,
     place: Place,
+    #[cfg(feature = "testing-tls")]
+    certificate: Option<String>,
 }
 
 /// The address of the server.
@@ -48,7 +50,34 @@ impl TestServer {
             settings.socket_port = 0;
         });
         let address = server.bound_addr().expect("a server that has started is bound");
-        Self { server, place: Place::Tcp(address) }
+        Self::at(Place::Tcp(address), server)
+    }
+
+    /// Starts `handler` over TLS, as [`with`](Self::with) does, with a new certificate for
+    /// `localhost`, `127.0.0.1` and `::1`.
+    ///
+    /// A client has to trust the [`certificate`](Self::certificate). For a certificate of your own,
+    /// use `with` and [`ssl_context`](Settings::ssl_context).
+    ///
+    /// # Panics
+    /// If a setting cannot be used, or no port, thread or randomness is available.
+    #[cfg(feature = "testing-tls")]
+    #[must_use]
+    pub fn tls(handler: impl Handler, change: impl FnOnce(&mut Settings)) -> Self {
+        let (certificate, context) = super::certificate::made();
+        let mut server = Self::with(handler, |settings| {
+            change(settings);
+            settings.ssl_context = Some(context);
+        });
+        server.certificate = Some(certificate);
+        server
+    }
+
+    /// The certificate of a server by [`tls`](Self::tls), in PEM; `None` for another server.
+    #[cfg(feature = "testing-tls")]
+    #[must_use]
+    pub fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
     }
 
     /// Starts `handler` on a Unix socket, with default settings modified by `change`. The socket is in
@@ -71,7 +100,16 @@ impl TestServer {
             change(settings);
             settings.socket_file = Some(socket.clone());
         });
-        Self { server, place: Place::Unix(socket) }
+        Self::at(Place::Unix(socket), server)
+    }
+
+    fn at(place: Place, server: Server) -> Self {
+        Self {
+            server,
+            place,
+            #[cfg(feature = "testing-tls")]
+            certificate: None,
+        }
     }
 
     /// The listening address over TCP.

@@ -206,7 +206,11 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("crossbeam_channel", &["engine/pool/queue.rs"], "the bounded queue"),
     ("signal_hook", &["bus/signals.rs", "bus/signal_handler.rs"], "SIGTERM, SIGINT, SIGHUP and SIGUSR1"),
     ("lexopt", &["main", "main/arguments.rs"], "arguments"),
-    ("rcgen", &["main/self_signed.rs"], "a certificate made on the spot, for development only"),
+    (
+        "rcgen",
+        &["main/self_signed.rs", "testing/certificate.rs"],
+        "a certificate made on the spot, for development and tests only",
+    ),
     ("toml", &["settings/file.rs"], "files of settings"),
     (
         "log",
@@ -278,6 +282,7 @@ const FEATURES: &[(&str, &str)] = &[
     ("layers/mod.rs", "layers are a feature, the trait is not"),
     ("settings/mod.rs", "files are a feature"),
     ("server", "`quickstart` obeys signals where they are there"),
+    ("testing", "certificates are made by a crate of their own"),
 ];
 
 /// Files longer than [`LONGEST`] without tests: the allowed length, with the reason.

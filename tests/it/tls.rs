@@ -161,6 +161,18 @@ fn a_file_goes_out_whole_although_the_kernel_cannot_encrypt_it() {
     assert!(client.answer().content == content[1_000_000..2_000_000]);
 }
 
+#[cfg(feature = "testing-tls")]
+#[test]
+fn test_server_over_tls_is_trusted_by_its_certificate() {
+    let place = Place::new();
+    let server = TestServer::tls(|request: &mut Request| request.scheme().to_owned(), |_| {});
+    let trusted = place.write("ca.pem", server.certificate().unwrap());
+    let url = server.url("/");
+    assert!(url.starts_with("https://127.0.0.1:"), "{url}");
+    assert_eq!(crate::place::run("curl", &["-sS", "--cacert", trusted.to_str().unwrap(), &url]), "https");
+    assert!(!crate::place::output("curl", &["-sS", &url]).status.success(), "no other client trusts it");
+}
+
 #[test]
 fn connection_can_be_upgraded_over_tls() {
     let server = TestServer::with(
