@@ -5,6 +5,7 @@
 
 use std::error::Error;
 
+use drupe::exchange::RequestId;
 use drupe::layers::{BasicAuth, CatchPanics, Cors, OnFailure, RateLimit, RequestIds, SecurityHeaders, User, compress};
 use drupe::response::Json;
 use drupe::{Failure, Handler, IntoResponse, Request, Server, http::StatusCode};
@@ -42,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     server.on_refusal(|refusal| Some(error(refusal.status, &refusal.reason).into_response()));
     server.on_access(|record| {
         let status = record.status.map(|status| status.as_u16());
-        let id = record.id.as_ref().map(|id| id.as_str());
+        let id = record.id.as_ref().map(RequestId::as_str);
         log::info!("{}", json!({ "target": record.target, "status": status, "bytes": record.bytes, "id": id }));
     });
     server.settings.max_request_body_size = Some(10_000);

@@ -159,11 +159,11 @@
 //! | `request.data()` | `request.take_body()` |
 //! | `input::plain_text_body`, up to 1 MiB, `text/plain` only | `body_limit(1 << 20)` and `text()`, in the charset of any type |
 //! | `post_input!`, `json_input` | [`form`](crate::RequestExt::form), [`json`](crate::RequestExt::json) |
-//! | `input::multipart` | absent; `Body` is a `Read` |
+//! | `input::multipart` | [`Multipart`](crate::multipart::Multipart), with the feature `multipart` |
 //! | `input::cookies`, `try_or_400!` | [`cookies`](crate::RequestExt::cookies); `?` with [`Failure`](crate::Failure) |
 //! | `Response::text`, `html`, `json`, `from_file` | `String`, [`Html`](crate::response::Html), [`Json`](crate::response::Json), [`Body::from_file`](crate::Body::from_file) |
 //! | `Response::redirect_303(target)` | [`Redirect::to`](crate::response::Redirect::to) |
-//! | `content_encoding::apply` | absent: let the proxy compress |
+//! | `content_encoding::apply` | [`layers::compress`](crate::layers::compress), with the feature `compression` |
 //! | `rouille::log` | one line a request through the `log` crate, target `drupe::access` |
 //! | `rouille::websocket` | [`upgrade`](crate::upgrade()), and a crate such as tungstenite |
 //! | `rouille::cgi`, `rouille::proxy` | `examples/cgi.rs`, over [`wsgi`](crate::wsgi); `examples/spa.rs` |

@@ -151,7 +151,7 @@
 //! | `Server::http(address)` | `settings.socket_host`, `settings.socket_port`, then `start` or `quickstart` |
 //! | `Server::https(address, SslConfig { .. })` | `settings.ssl_certificate`, `ssl_private_key`; or [`ssl_context`](crate::Settings::ssl_context) for bytes in memory |
 //! | `Server::http_unix(path)` | `settings.socket_file` |
-//! | `Server::from_listener` | `settings.listen` with `fd:3`, for inherited sockets |
+//! | `Server::from_listener` | [`Server::listen_on`](crate::Server::listen_on); `settings.listen` with `fd:3` for inherited sockets |
 //! | `server.incoming_requests()`, `recv()` | the handler |
 //! | `recv_timeout`, `try_recv` | not needed: `start` does not block, and your timer runs on its own thread |
 //! | `request.url()` | `request.uri()`: `.path()` and `.query()` apart |

@@ -48,12 +48,15 @@
 //!   the number you expect.
 //! - **One address that opens many connections.** drupe has no limit for each client. Use a
 //!   firewall or a proxy.
-//! - **Request floods.** There is no rate limit; drupe answers as many requests as the threads can
+//! - **Request floods.** The layer [`RateLimit`](crate::layers::RateLimit) limits the rate
+//!   of one client. Without it drupe answers as many requests as the threads can
 //!   handle.
 //! - **What handlers do**: no authentication, no protection against CSRF or XSS, no time limit for
 //!   a handler. If your handler collects content in memory, limit its size there.
 //! - **What is sent in clear.** TLS is off until you set a certificate.
-//! - **Content of answers that leak by their length** (compression): drupe compresses nothing.
+//! - **Content of answers that leak by their length** (compression): only the layer
+//!   [`compress`](crate::layers::compress) compresses. Leave it away where an answer has both a secret
+//!   and text of a client.
 //! - **The Host field.** The client chooses the value; use a configured name if your handler builds
 //!   links.
 //! - **Decompression of requests**: your handler gets content as sent, so limits apply to

@@ -38,7 +38,8 @@ use super::{Failure, IntoResponse, Request, Response};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
     label = "not a handler",
-    note = "a handler is a function from `&mut Request` to a response: `fn(&mut drupe::Request) -> impl drupe::IntoResponse`",
+    note = "a handler is a function from `&mut Request` to a response: `fn page(request: &mut drupe::Request) -> Result<String, drupe::Failure>`",
+    note = "a function that returns `impl IntoResponse` borrows the request for too long: add `+ use<>`, or name the type",
     note = "wrap a closure: `drupe::handler(|request| ...)`, or `drupe::try_handler(|request| ...)` if it uses `?`",
     note = "a handler is a plain function: remove `async`, and take the request by `&mut`"
 )]

@@ -1,40 +1,13 @@
 //! JSON API: routes by method and path, JSON in and out, errors as answers, and tests of all of it.
 //!
-//! ```no_run
-//! use std::sync::{Mutex, PoisonError};
-//!
-//! use drupe::http::StatusCode;
-//! use drupe::response::Json;
-//! use drupe::{Failure, IntoResponse, RequestExt, Server, handler};
-//!
-//! #[derive(Clone, serde::Deserialize, serde::Serialize)]
-//! struct Tea {
-//!     name: String,
-//!     grams: u32,
-//! }
-//!
-//! fn main() -> Result<(), drupe::Error> {
-//!     let teas: Mutex<Vec<Tea>> = Mutex::default();
-//!     let api = handler(move |request| match (request.method().as_str(), request.uri().path()) {
-//!         ("GET" | "HEAD", "/teas") => {
-//!             let teas = teas.lock().unwrap_or_else(PoisonError::into_inner).clone();
-//!             Ok(Json(teas).into_response())
-//!         }
-//!         ("POST", "/teas") => {
-//!             let tea: Tea = request.json()?; // 400, 408, 413 or 415 if the client is at fault
-//!             teas.lock().unwrap_or_else(PoisonError::into_inner).push(tea.clone());
-//!             Ok((StatusCode::CREATED, Json(tea)).into_response())
-//!         }
-//!         _ => Err(Failure::new(StatusCode::NOT_FOUND, "not found\n")),
-//!     });
-//!     Server::new(api).quickstart()
-//! }
-//! ```
+#![doc = "```no_run"]
+#![doc = include_str!("../../examples/json_api.rs")]
+#![doc = "```"]
 //!
 //! # Routes
 //!
-//! A `match` on the method and the segments of the path suits a dozen routes. For more, use a crate
-//! that matches paths, such as `matchit`, with functions as values.
+//! [`Router`](crate::router::Router) (feature `router`) chooses by method and path. Without the
+//! feature, a `match` on the method and the segments of the path suits a dozen routes:
 //!
 //! ```
 //! use drupe::http::StatusCode;
@@ -181,12 +154,15 @@
 //! |---|---|
 //! | the logic of a handler | [`call`](crate::testing::call) |
 //! | statuses of malformed, large or pipelined requests | [`exchange`](crate::testing::exchange) |
+//! | the answers to a pipeline, taken apart | [`answers`](crate::testing::answers) |
 //! | the same under settings of your own, in given pieces, or over TLS | [`Conversation`](crate::testing::Conversation) |
 //! | your HTTP client, time limits, streams, a stop | [`TestServer`](crate::testing::TestServer) |
 //! | the settings alone, without opening a port | [`Server::check`](crate::Server::check) |
 //!
-//! - In `call`, `exchange` and `Conversation`, [`peer`](crate::Connection::peer) is `None`, and no
-//!   time passes: no time limit can expire.
+//! - [`TestRequest`](crate::testing::TestRequest) makes requests for `call` with a client: address,
+//!   user and groups, TLS, proxies; and with a body limit. Otherwise
+//!   [`peer`](crate::Connection::peer) is `None` in `call`, `exchange` and `Conversation`. No time
+//!   passes there: no time limit can expire.
 //! - `exchange` sends all bytes, then closes its side. The result has every answer, one after the
 //!   other, and interim ones such as `100 Continue`.
 //! - `Conversation::run` takes pieces, each of which arrives alone: split a request anywhere to
@@ -194,6 +170,8 @@
 //! - [`TestServer::url`](crate::testing::TestServer::url) makes the URL for an HTTP client.
 //!   [`server()`](crate::testing::TestServer::server) gives the server, with its
 //!   [`statistics`](crate::Server::statistics), to assert counts instead of times.
+//! - [`TestServer::unix`](crate::testing::TestServer::unix) listens on a Unix socket,
+//!   [`TestServer::tls`](crate::testing::TestServer::tls) over TLS (feature `testing-tls`).
 //! - `TestServer` ignores the address in the settings, and panics if the server cannot start.
 //! - Use a short setting instead of a sleep: with `body_timeout` of 50 ms, a client that sends half
 //!   of its content gets its 408 soon.

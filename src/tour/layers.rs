@@ -1,39 +1,11 @@
 //! Layers: a function from a handler to a handler, to do something before and after each request.
 //!
-//! ```no_run
-//! use drupe::http::StatusCode;
-//! use drupe::{Failure, Handler, IntoResponse, Request, Server, handler};
-//!
-//! /// The user of a request.
-//! #[derive(Clone)]
-//! struct User(&'static str);
-//!
-//! fn authenticated(inner: impl Handler) -> impl Handler {
-//!     handler(move |request| {
-//!         if request.headers().get("authorization").is_none_or(|value| value != "Bearer 1234") {
-//!             return Err((StatusCode::UNAUTHORIZED, [("www-authenticate", "Bearer")], "log in\n"));
-//!         }
-//!         request.extensions_mut().insert(User("ann"));
-//!         Ok(inner.handle(request))
-//!     })
-//! }
-//!
-//! fn uncached(inner: impl Handler) -> impl Handler {
-//!     handler(move |request| ([("cache-control", "no-store")], inner.handle(request)))
-//! }
-//!
-//! fn greet(request: &mut Request) -> Result<String, Failure> {
-//!     let User(name) = request.extensions().get().ok_or("no layer has authenticated the user")?;
-//!     Ok(format!("hello, {name}\n"))
-//! }
-//!
-//! fn main() -> Result<(), drupe::Error> {
-//!     Server::new(greet.with(authenticated).with(uncached)).quickstart()
-//! }
-//! ```
+#![doc = "```no_run"]
+#![doc = include_str!("../../examples/layers.rs")]
+#![doc = "```"]
 //!
 //! [`with`](crate::Handler::with) puts a layer around a handler. The layer added last sees a
-//! request first, and its answer last: every answer above is uncached, a 401 too.
+//! request first, and its answer last: every answer above has an id, a 401 too.
 //!
 //! # A layer of your own
 //!
@@ -71,9 +43,10 @@
 //!   learns of a stop and of a departed client. A streamed body cannot be read, and
 //!   [`into_vec`](crate::Body::into_vec) makes one piece of it.
 //! - A layer sees no answer that the server gives by itself, such as 400 or 503
-//!   ([`json_api`](super::json_api#errors)).
-//! - A panic unwinds through all layers, and the server answers 500. Clean up in `Drop`, or use
-//!   `catch_unwind` in the outermost layer for an answer of your own.
+//!   ([`json_api`](super::json_api#errors)). [`Server::on_refusal`](crate::Server::on_refusal) gives
+//!   these answers fields and content of your own.
+//! - A panic unwinds through all layers, and the server answers 500. Clean up in `Drop`, or put
+//!   [`CatchPanics`](crate::layers::CatchPanics) inside the layers that have to see an answer.
 //! - A layer that answers without calling `inner` need not read the content. The server drops it,
 //!   or closes the connection ([`max_drain_size`](crate::Settings::max_drain_size)).
 //! - Once a layer has read the content, the readers of `inner` fail. To hand the content on, put it
@@ -83,8 +56,7 @@
 //! - Around a WSGI-style gateway, a layer cannot change the head of an answer that the application
 //!   has begun by `write`.
 //!
-//! Before you write a layer: [`layers`](crate::layers) has compression, CORS, authentication, request ids, a
-//! limit of rates, fields for browsers, and forms of errors. The access log, limits for content,
+//! Before you write a layer: [`layers`](crate::layers) has those above and more. Limits for content,
 //! deadlines, proxies' fields ([`trusted_proxies`](crate::Settings::trusted_proxies)) and
 //! statistics are built into the server.
 //!

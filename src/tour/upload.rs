@@ -91,6 +91,7 @@
 //!
 //! Text, bytes and files go out as the client reads, without a thread: a slow reader costs the
 //! memory of the answer, at most [`max_parked_size`](crate::Settings::max_parked_size) (256 MiB)
-//! for all. The server itself compresses nothing. For a whole directory, see [`spa`](super::spa).
+//! for all. [`compress`](crate::layers::compress)
+//! (feature `compression`) compresses answers. For a whole directory, see [`spa`](super::spa).
 //!
 //! Next: [`chat`](super::chat).

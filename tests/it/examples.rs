@@ -214,3 +214,83 @@ fn renewed_certificate_is_used_and_clients_without_one_are_refused() {
     place.write("key", &second.key);
     wait_until("the new certificate is shown", || shown().contains("second"));
 }
+
+#[cfg(all(feature = "forms", feature = "json", feature = "router"))]
+#[test]
+fn notes_are_created_read_changed_and_deleted() {
+    let api = Example::start("json_api", "API_", &[]);
+    let send = |method: &str, target: &str, content: &str| {
+        api.curl(target, &["-X", method, "-H", "Content-Type: application/json", "-d", content])
+    };
+    assert_eq!(api.curl("/notes", &[]), ("[]".to_owned(), 200));
+    let tea = r#"{"id":1,"title":"tea","done":false}"#;
+    assert_eq!(send("POST", "/notes", r#"{"title":"tea"}"#), (tea.to_owned(), 201));
+    assert_eq!(api.curl("/notes/1", &[]), (tea.to_owned(), 200));
+    let done = tea.replace("false", "true");
+    assert_eq!(send("PUT", "/notes/1", &done), (done.clone(), 200));
+    assert_eq!(api.curl("/notes?done=true", &[]), (format!("[{done}]"), 200));
+    assert_eq!(api.curl("/notes?done=false", &[]), ("[]".to_owned(), 200));
+    for (method, target, content, status) in [
+        ("POST", "/notes", "{", 400),
+        ("POST", "/notes", r#"{"title":1}"#, 400),
+        ("POST", "/notes", r#"{"title":""}"#, 422),
+        ("PUT", "/notes/2", &done, 404),
+        ("PATCH", "/notes/1", "", 405),
+        ("DELETE", "/notes/x", "", 404),
+        ("DELETE", "/notes/1", "", 204),
+        ("DELETE", "/notes/1", "", 404),
+    ] {
+        assert_eq!(send(method, target, content).1, status, "{method} {target} {content}");
+    }
+    assert_eq!(api.curl("/notes", &["-d", "{}"]).1, 415);
+    assert_eq!(api.curl("/notes?done=maybe", &[]).1, 400);
+}
+
+#[cfg(all(feature = "files", feature = "multipart", feature = "router"))]
+#[test]
+fn uploads_arrive_by_a_form_and_resume_after_a_break() {
+    let place = Place::new();
+    let folder = place.path("uploads");
+    std::fs::create_dir(&folder).unwrap();
+    let (whole, rest) = (place.write("whole", "a".repeat(100_000)), place.write("rest", "b".repeat(1000)));
+    let upload = Example::start("upload", "UPLOAD_", &[folder.to_str().unwrap()]);
+    let form = format!("file=@{};filename=../tea.txt", whole.display());
+    assert_eq!(upload.curl("/", &["-F", &form]), ("tea.txt: 100000 bytes\n".to_owned(), 200));
+    assert_eq!(upload.curl("/", &["-F", &form]).1, 409);
+    let head = upload.curl("/files/tea.txt", &["-I"]).0.to_lowercase();
+    assert!(head.contains("content-length: 100000\r\n"), "{head}");
+    let data = format!("@{}", rest.display());
+    let send = |offset: &str| {
+        upload
+            .curl("/files/tea.txt", &["-X", "PATCH", "-H", &format!("Upload-Offset: {offset}"), "--data-binary", &data])
+    };
+    assert_eq!(send("99999").1, 409);
+    assert_eq!(send("100000").1, 204);
+    assert_eq!(std::fs::read_to_string(folder.join("tea.txt")).unwrap(), "a".repeat(100_000) + &"b".repeat(1000));
+    assert_eq!(upload.curl("/files/..%2Frest", &["-X", "PATCH", "--data-binary", "c"]).1, 404);
+    assert_eq!(std::fs::read_to_string(rest).unwrap().len(), 1000);
+}
+
+#[cfg(all(feature = "compression", feature = "json", feature = "layers"))]
+#[test]
+fn page_behind_layers_is_compressed_and_refusals_are_json() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let child = command("layers").env("PASSWORD", "tea").env("LAYERS_SOCKET_PORT", address.port().to_string()).spawn();
+    let layers = Example { child: started("layers", child), address };
+    wait_until("it listens", || TcpStream::connect(address).is_ok());
+    let known = ["-i", "--compressed", "-u", "ann:tea"];
+    let (text, status) = layers.curl("/", &known);
+    assert!(status == 200 && text.ends_with("hello, ann\n"), "{text}");
+    let head = text.to_lowercase();
+    for field in ["content-encoding: gzip\r\n", "x-request-id: ", "x-content-type-options: nosniff\r\n"] {
+        assert!(head.contains(field), "{text}");
+    }
+    let (text, status) = layers.curl("/", &["-i"]);
+    assert!(status == 401 && text.to_lowercase().contains("www-authenticate: basic realm=\"tea room\""), "{text}");
+    assert!(text.ends_with(r#"{"detail":"unauthorized","status":401}"#), "{text}");
+    let (text, status) = layers.curl("/other", &["-u", "ann:tea"]);
+    assert_eq!((&*text, status), (r#"{"detail":"there is one page only","status":404}"#, 404));
+    // The server's own refusal has the form, too.
+    let (text, status) = layers.curl("/", &["-u", "ann:tea", "-H", "Content-Length: 10001"]);
+    assert!(status == 413 && text.starts_with('{') && text.ends_with(r#","status":413}"#), "{text}");
+}
