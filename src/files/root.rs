@@ -114,12 +114,12 @@ pub(super) fn status(error: &io::Error, name: RequestName<'_>) -> StatusCode {
         Some(libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG | libc::ELOOP) => StatusCode::NOT_FOUND,
         Some(libc::EACCES | libc::EPERM) => StatusCode::FORBIDDEN,
         Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => {
-            log::warn!("cannot serve a file or directory: {name}: {error}; answering 503");
+            log::warn!(request:% = name; "cannot serve a file or directory: {name}: {error}; answering 503");
             StatusCode::SERVICE_UNAVAILABLE
         }
         _ if error.kind() == io::ErrorKind::NotFound => StatusCode::NOT_FOUND,
         _ => {
-            log::error!("cannot serve a file or directory: {name}: {error}; answering 500");
+            log::error!(request:% = name; "cannot serve a file or directory: {name}: {error}; answering 500");
             StatusCode::INTERNAL_SERVER_ERROR
         }
     }

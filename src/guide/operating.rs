@@ -110,6 +110,9 @@
 //! a response body failed: GET /events from 192.0.2.7:50312, request 5f3a: database is closed; connection cut
 //! ```
 //!
+//! Errors and warnings have the same name as the key-value `request`. The program takes messages that
+//! differ only in the request for one message.
+//!
 //! Each exchange is one `info` line under the target `drupe::access`, at no cost if this target is
 //! disabled. The text of an exchange is in the Combined Log Format, followed by the duration in
 //! seconds, and by `id="..."` and `route="..."` if a layer or a router has set them. Data of a peer

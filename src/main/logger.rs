@@ -5,6 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use drupe::process::Bus;
+use log::kv::Key;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use super::access::Form;
@@ -96,6 +97,17 @@ impl Logger {
         }
     }
 
+    /// Prints a problem told by the library. Problems that differ only in the request are the same,
+    /// or a client could fill the log.
+    fn problem(&self, level: &str, record: &Record<'_>) {
+        let text = one_line(&format!("drupe: {level}: {}", record.args()));
+        let request = record.key_values().get(Key::from_str("request")).map(|name| one_line(&name.to_string()));
+        let key = request.filter(|name| !name.is_empty()).map_or_else(|| text.clone(), |name| text.replace(&name, ""));
+        let now = Instant::now();
+        let lines = self.repeats.lock().unwrap_or_else(PoisonError::into_inner).say_as(&key, &text, now);
+        lines.iter().for_each(|line| say(format_args!("{line}\n")));
+    }
+
     /// Prints a problem on one line, unless it was printed a moment ago.
     fn report(&self, text: &str) {
         let text = one_line(text);
@@ -138,8 +150,8 @@ impl Log for Logger {
             return;
         }
         match record.level() {
-            Level::Error => self.report(&format!("drupe: error: {}", record.args())),
-            Level::Warn => self.report(&format!("drupe: warning: {}", record.args())),
+            Level::Error => self.problem("error", record),
+            Level::Warn => self.problem("warning", record),
             _ => self.request(record),
         }
     }

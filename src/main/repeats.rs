@@ -9,6 +9,7 @@ pub(super) struct Repeats(HashMap<String, Said>);
 
 #[derive(Debug)]
 struct Said {
+    text: String,
     at: Instant,
     more: u64,
 }
@@ -17,13 +18,18 @@ impl Repeats {
     /// Returns the lines to print for `text`: `text` itself unless printed within [`INTERVAL`], and
     /// the repeat counts of messages whose interval is over.
     pub(super) fn say(&mut self, text: &str, now: Instant) -> Vec<String> {
+        self.say_as(text, text, now)
+    }
+
+    /// As [`say`](Self::say), but messages with the same `key` are the same message.
+    pub(super) fn say_as(&mut self, key: &str, text: &str, now: Instant) -> Vec<String> {
         let is_over = |said: &Said| now.saturating_duration_since(said.at) >= INTERVAL;
         let mut lines = self.left_out(is_over);
-        match self.0.get_mut(text) {
+        match self.0.get_mut(key) {
             Some(said) => said.more += 1,
             None => {
                 self.make_room(&mut lines);
-                self.0.insert(text.to_owned(), Said { at: now, more: 0 });
+                self.0.insert(key.to_owned(), Said { text: text.to_owned(), at: now, more: 0 });
                 lines.push(text.to_owned());
             }
         }
@@ -42,16 +48,16 @@ impl Repeats {
         self.0 = kept;
         let mut over = Vec::from_iter::<HashMap<_, _>>(over);
         over.sort_by_key(|(_, said)| said.at);
-        over.into_iter().filter(|(_, said)| said.more > 0).map(|(text, said)| again(&text, said.more)).collect()
+        over.into_iter().filter(|(_, said)| said.more > 0).map(|(_, said)| again(&said.text, said.more)).collect()
     }
 
     fn make_room(&mut self, lines: &mut Vec<String>) {
         if self.0.len() < MOST {
             return;
         }
-        let oldest = self.0.iter().min_by_key(|(_, said)| said.at).map(|(text, _)| text.clone());
-        if let Some((text, said)) = oldest.and_then(|text| self.0.remove_entry(&text)) {
-            lines.extend((said.more > 0).then(|| again(&text, said.more)));
+        let oldest = self.0.iter().min_by_key(|(_, said)| said.at).map(|(key, _)| key.clone());
+        if let Some(said) = oldest.and_then(|key| self.0.remove(&key)) {
+            lines.extend((said.more > 0).then(|| again(&said.text, said.more)));
         }
     }
 }
@@ -83,6 +89,14 @@ mod tests {
         assert_eq!(repeats.say("c", after(20)), ["a (repeated 1 times)"]);
         assert_eq!(repeats.rest(), ["c (repeated 1 times)"]);
         assert_eq!(repeats.rest(), [""; 0]);
+    }
+
+    #[test]
+    fn messages_of_one_key_are_one_message() {
+        let (mut repeats, now) = (Repeats::default(), Instant::now());
+        assert_eq!(repeats.say_as("failed: : why", "failed: GET /a: why", now), ["failed: GET /a: why"]);
+        assert_eq!(repeats.say_as("failed: : why", "failed: GET /b: why", now), [""; 0]);
+        assert_eq!(repeats.rest(), ["failed: GET /a: why (repeated 1 times)"]);
     }
 
     #[test]

@@ -13,7 +13,8 @@ use crate::message::named::{AskedRequest, OneLine};
 
 /// Logs the failure of a handler at level `Error`. `reaction` is the answer to the client.
 fn handler_failed(asked: &AskedRequest, cause: &dyn Display, reaction: &dyn Display) {
-    log::error!("a handler failed: {}: {cause}; {reaction}", asked.name());
+    let name = asked.name();
+    log::error!(request:% = name; "a handler failed: {name}: {cause}; {reaction}");
 }
 
 /// Logs the failure of which a response was made. One that the client caused is a detail.
@@ -46,7 +47,7 @@ pub(super) fn response_refused(asked: &AskedRequest, error: ProtocolError, cause
 pub(super) fn answer_cut(name: &dyn Display, error: &io::Error) {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<BodyFailed>()) {
         Some(BodyFailed(cause)) => {
-            log::warn!("a response body failed: {name}: {}; connection cut", Chain(cause));
+            log::warn!(request:% = name; "a response body failed: {name}: {}; connection cut", Chain(cause));
         }
         None => log::debug!("the answer was cut: {name}: {error}"),
     }
@@ -56,10 +57,10 @@ pub(super) fn answer_cut(name: &dyn Display, error: &io::Error) {
 pub(super) fn body_flawed(name: &dyn Display, flaw: Flaw) {
     match flaw {
         Flaw::Short(missing) => {
-            log::error!("a body ended {missing} bytes short of its declared length: {name}; closing the connection");
+            log::error!(request:% = name; "a body ended {missing} bytes short of its declared length: {name}; closing the connection");
         }
         Flaw::Surplus => {
-            log::error!("a body was longer than its declared length: {name}; the surplus was not sent");
+            log::error!(request:% = name; "a body was longer than its declared length: {name}; the surplus was not sent");
         }
     }
 }
