@@ -2,7 +2,7 @@
 //!
 //! Try `cargo run --features files,multipart,router --example upload -- some-folder`, then open
 //! http://127.0.0.1:8080/, or send the rest of a file: `curl -X PATCH -H 'Upload-Offset: 1000'
-//! --data-binary @rest http://127.0.0.1:8080/files/name`. A `HEAD` tells how much has arrived.
+//! --data-binary @rest http://127.0.0.1:8080/resume/name`. `HEAD /files/name` tells how much has arrived.
 
 use std::error::Error;
 use std::fs::{File, OpenOptions};
@@ -52,9 +52,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .get("/", |_| Html(PAGE))
         .post("/", try_handler(move |request| receive(&folder, request)))
         .body_limit("/", LARGEST)
-        .patch("/files/{name}", try_handler(move |request| resume(&other, request)))
-        .body_limit("/files/{name}", LARGEST)
-        .get("/files/{name}", move |request| drupe::Handler::handle(&files, request));
+        .patch("/resume/{name}", try_handler(move |request| resume(&other, request)))
+        .body_limit("/resume/{name}", LARGEST)
+        .mount("/files", files);
     let mut server = Server::new(router);
     server.settings.merge_environment("UPLOAD_")?;
     Ok(server.quickstart()?)

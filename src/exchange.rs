@@ -1,8 +1,10 @@
 //! Exchanges as seen around a handler: records of the access log, the notes that layers and routers
-//! leave for the record, and refusals by the server, and reason phrases.
+//! leave for the record, refusals by the server, reason phrases, and waits that a stop ends.
 
 pub use crate::message::access::AccessRecord;
 pub use crate::message::reason::{InvalidReasonPhrase, ReasonPhrase};
 pub use crate::message::refusal::Refusal;
 pub use crate::message::request_id::RequestId;
 pub use crate::message::route::MatchedRoute;
+pub use crate::message::shutdown::OnStop;
+pub use crate::message::upgrade::Readiness;

@@ -33,7 +33,7 @@
 //! | errors of handlers, with `?` | [`Failure`], [`OrStatus`] |
 //! | routes: handlers by method and path, with parameters | [`router`] |
 //! | layers around handlers: CORS, authentication and more | [`Handler::with`], [`layers`] |
-//! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`], [`BodyFilter`] |
+//! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`], [`layers::BodyFilter`] |
 //! | the user and process of a client on a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
 //! | WebSocket and other protocols on the same port | [`upgrade()`] |
 //! | a directory of files | [`Files`] |
@@ -153,8 +153,8 @@ pub use error::Error;
 #[cfg(feature = "files")]
 pub use files::Files;
 pub use message::{
-    Body, BodyFilter, BodyWriter, Connection, Failure, Handler, IntoResponse, OnStop, OrStatus, Readiness, Request,
-    RequestExt, Response, ServerHandle, Upgraded, handler, try_handler, upgrade,
+    Body, BodyWriter, Connection, Failure, Handler, IntoResponse, OrStatus, Request, RequestExt, Response,
+    ServerHandle, Upgraded, handler, try_handler, upgrade,
 };
 pub use server::Server;
 #[doc(inline)]

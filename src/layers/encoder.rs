@@ -6,7 +6,8 @@ use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 
 use super::accept_encoding::Coding;
-use crate::message::{BodyFilter, BodyWriter};
+use crate::message::BodyWriter;
+use crate::message::writer::BodyFilter;
 
 /// Encodes content on its way to the client.
 pub(super) struct Encoder {

@@ -115,3 +115,4 @@ pub use self::request_id::RequestIds;
 #[cfg(feature = "layers")]
 pub use self::security_headers::SecurityHeaders;
 pub use crate::message::handler::{Layer, With};
+pub use crate::message::writer::BodyFilter;

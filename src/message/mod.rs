@@ -10,6 +10,7 @@
 pub(crate) mod access;
 pub(crate) mod body;
 mod body_from;
+pub(crate) mod connection;
 pub(crate) mod content_error;
 mod cookies;
 pub(crate) mod early;
@@ -43,14 +44,14 @@ pub(crate) mod upgrade;
 pub(crate) mod writer;
 
 pub use body::Body;
+pub use connection::Connection;
 pub use content_error::ContentError;
 pub use cookies::Cookies;
 pub use failure::{Failure, OrStatus};
 pub use handler::{Handler, handler, try_handler};
-pub use request::{Connection, Request, RequestExt};
+pub use request::{Request, RequestExt};
 pub use response::{IntoResponse, Response};
 pub use server_handle::ServerHandle;
-pub use shutdown::OnStop;
 pub use switch::upgrade;
-pub use upgrade::{Readiness, Upgraded};
-pub use writer::{BodyFilter, BodyWriter};
+pub use upgrade::Upgraded;
+pub use writer::BodyWriter;

@@ -1,13 +1,14 @@
-//! The handler's view of the request and of the connection.
+//! The handler's view of the request.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock, Weak};
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::Uri;
 use http::header::HOST;
 
 use super::body::Body;
+use super::connection::Connection;
 use super::content_error::ContentError;
 use super::cookies::Cookies;
 #[cfg(feature = "router")]
@@ -19,159 +20,14 @@ use super::json;
 use super::readers;
 use super::routing;
 use super::server_handle::ServerHandle;
-use super::shutdown::{OnStop, Shutdown};
-use super::upgrade::Socket;
 use crate::address::Peer;
 use crate::proxy::node::{Claims, Node};
-use crate::tls::Facts;
 
 /// A request: the `http` crate's, with content to read.
 ///
 /// The target is in origin-form (path and query) or `*`. An absolute-form target is converted: its
 /// authority replaces the value of `Host` (RFC 9112 §3.2.2).
 pub type Request = http::Request<Body>;
-
-/// The properties of a connection.
-#[derive(Debug)]
-pub struct Connection {
-    peer: Option<Peer>,
-    socket: Option<Weak<dyn Socket>>,
-    local: OnceLock<Option<SocketAddr>>,
-    tls: Option<Arc<Facts>>,
-    announced: Option<Box<Announced>>,
-    shutdown: Arc<Shutdown>,
-}
-
-/// The facts about a connection announced by a proxy in the PROXY protocol.
-#[derive(Clone, Debug)]
-pub(crate) struct Announced {
-    /// The proxy itself.
-    pub(crate) proxy: Option<Peer>,
-    /// The address that the client connected to, if announced.
-    pub(crate) local: Option<SocketAddr>,
-    /// True if the client used TLS to reach the proxy.
-    pub(crate) is_secure: bool,
-}
-
-impl Connection {
-    /// Describes a connection. `announced` overrides `peer` and `socket`; `tls` has the results of
-    /// the handshake; `shutdown` is set when the server stops.
-    pub(crate) fn new(
-        peer: Option<Peer>,
-        socket: Weak<dyn Socket>,
-        announced: Option<Box<Announced>>,
-        tls: Option<Arc<Facts>>,
-        shutdown: Arc<Shutdown>,
-    ) -> Self {
-        Self { peer, socket: Some(socket), local: OnceLock::new(), tls, announced, shutdown }
-    }
-
-    /// Describes a connection without a socket, for tests of handlers.
-    pub(crate) fn without_socket(
-        peer: Option<Peer>,
-        local: Option<SocketAddr>,
-        tls: Option<Arc<Facts>>,
-        shutdown: Arc<Shutdown>,
-    ) -> Self {
-        Self { peer, socket: None, local: OnceLock::from(local), tls, announced: None, shutdown }
-    }
-
-    /// The peer; `None` for a request without a socket (`testing::call`).
-    ///
-    /// With [`proxy_protocol`](crate::Settings::proxy_protocol) the peer is the client announced by
-    /// the proxy. Fields added by a proxy to each request are ignored here; see
-    /// [`RequestExt::client`].
-    #[must_use]
-    pub fn peer(&self) -> Option<&Peer> {
-        self.peer.as_ref()
-    }
-
-    /// The proxy that opened the connection for [`peer`](Self::peer), as announced in the PROXY
-    /// protocol.
-    ///
-    /// `None` without a proxy, and for the proxy's own requests, such as health checks. If the
-    /// proxy does not know the client, the peer has the proxy's address, but not the proxy's
-    /// credentials.
-    #[must_use]
-    pub fn proxy(&self) -> Option<&Peer> {
-        self.announced.as_ref()?.proxy.as_ref()
-    }
-
-    /// The address and port that the client connected to, possibly a proxy's; `None` without one,
-    /// as on a Unix socket.
-    #[must_use]
-    pub fn local_addr(&self) -> Option<SocketAddr> {
-        if let Some(local) = self.announced.as_ref().and_then(|announced| announced.local) {
-            return Some(local);
-        }
-        // Queried once, on demand: it costs a system call, and few handlers need it.
-        *self.local.get_or_init(|| self.socket.as_ref()?.upgrade()?.local_addr())
-    }
-
-    /// `https` with TLS, or if a proxy has announced that the client used TLS; else `http`.
-    ///
-    /// The scheme is a fact of the connection: the scheme in the request target is ignored.
-    #[must_use]
-    pub fn scheme(&self) -> &'static str {
-        let is_announced = self.announced.as_ref().is_some_and(|announced| announced.is_secure);
-        if self.tls.is_some() || is_announced { "https" } else { "http" }
-    }
-
-    /// The results of the TLS handshake: version, cipher, names, the client's certificate if sent;
-    /// `None` without TLS.
-    ///
-    /// The facts are those of this connection: behind a proxy, the proxy's.
-    #[must_use]
-    pub fn tls(&self) -> Option<&Facts> {
-        self.tls.as_deref()
-    }
-
-    /// True if the server is shutting down.
-    #[must_use]
-    pub fn is_shutting_down(&self) -> bool {
-        self.shutdown.is_told()
-    }
-
-    /// Calls `callback` when the server is told to stop or to restart; at once if it is shutting
-    /// down. Dropping the result deregisters the callback.
-    ///
-    /// This is for code that waits for something of its own, such as a channel, and must not delay a
-    /// stop: `callback` wakes the wait. It runs on the stopping thread, and must be short. Without a
-    /// server (`testing::call`) it is never called.
-    ///
-    /// ```
-    /// use std::io::Write;
-    /// use std::sync::{Mutex, mpsc};
-    /// use drupe::{Body, Request, RequestExt};
-    ///
-    /// enum News { Event(String), Stop }
-    ///
-    /// static LISTENERS: Mutex<Vec<mpsc::Sender<News>>> = Mutex::new(Vec::new());
-    ///
-    /// /// Sends each event as soon as there is one, and ends at a stop.
-    /// fn events(request: &mut Request) -> Body {
-    ///     let (sender, news) = mpsc::channel();
-    ///     LISTENERS.lock().unwrap().push(sender.clone());
-    ///     let on_stop = request.connection().on_stop(move || drop(sender.send(News::Stop)));
-    ///     Body::stream(move |writer| {
-    ///         let _on_stop = on_stop; // deregistered at the end of the stream
-    ///         while let Ok(News::Event(event)) = news.recv() {
-    ///             write!(writer, "data: {event}\n\n")?;
-    ///             writer.flush()?;
-    ///         }
-    ///         Ok(())
-    ///     })
-    /// }
-    /// # let body = events(&mut Request::default());
-    /// # let sender = LISTENERS.lock().unwrap().pop().unwrap();
-    /// # sender.send(News::Event("tea".into())).unwrap();
-    /// # sender.send(News::Stop).unwrap();
-    /// # assert_eq!(body.into_string().unwrap(), "data: tea\n\n");
-    /// ```
-    pub fn on_stop(&self, callback: impl FnOnce() + Send + 'static) -> OnStop {
-        self.shutdown.on_stop(Box::new(callback))
-    }
-}
 
 /// The methods that drupe adds to a request.
 ///
@@ -396,7 +252,7 @@ impl RequestExt for Request {
     }
 
     fn server(&self) -> Option<ServerHandle> {
-        self.connection().shutdown.server()
+        self.connection().server()
     }
 
     fn client(&self) -> Option<IpAddr> {

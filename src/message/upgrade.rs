@@ -128,7 +128,8 @@ impl Upgraded {
     /// ```
     /// use std::io::{Read, Write};
     /// use std::time::Duration;
-    /// use drupe::{Readiness, Upgraded};
+    /// use drupe::Upgraded;
+    /// use drupe::exchange::Readiness;
     ///
     /// /// Echoes, sends a sign of life each 30 s of silence, and says goodbye at a stop.
     /// fn serve(mut stream: Upgraded) -> std::io::Result<()> {

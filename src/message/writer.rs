@@ -26,7 +26,8 @@ pub struct BodyWriter<'a> {
 ///
 /// ```
 /// use std::io::{self, Write};
-/// use drupe::{Body, BodyFilter, BodyWriter};
+/// use drupe::layers::BodyFilter;
+/// use drupe::{Body, BodyWriter};
 ///
 /// /// Numbers the lines.
 /// struct Numbered { line: Vec<u8>, count: usize }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, Response, StatusCode, Version};
+use http::{HeaderMap, Method, Response, StatusCode, Uri, Version};
 
 use crate::message::{Handler, Request};
 use crate::sync::Mutex;
@@ -18,6 +18,10 @@ impl<H: Handler> Handler for Noting<H> {
     fn handle(&self, request: &mut Request) -> crate::message::Response {
         self.methods.lock().push(request.method().clone());
         self.handler.handle(request)
+    }
+
+    fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
+        self.handler.body_limit(method, target)
     }
 }
 

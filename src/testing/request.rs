@@ -9,7 +9,7 @@ use http::{Method, Uri};
 
 use super::content::MemoryContent;
 use crate::address::{Credentials, NameService, Peer};
-use crate::message::request::Connection;
+use crate::message::connection::Connection;
 use crate::message::shutdown::Shutdown;
 use crate::message::{Body, Handler, Request, Response, ServerHandle};
 use crate::proxy::node::{Claims, Node};

@@ -261,13 +261,15 @@ fn uploads_arrive_by_a_form_and_resume_after_a_break() {
     assert!(head.contains("content-length: 100000\r\n"), "{head}");
     let data = format!("@{}", rest.display());
     let send = |offset: &str| {
-        upload
-            .curl("/files/tea.txt", &["-X", "PATCH", "-H", &format!("Upload-Offset: {offset}"), "--data-binary", &data])
+        upload.curl(
+            "/resume/tea.txt",
+            &["-X", "PATCH", "-H", &format!("Upload-Offset: {offset}"), "--data-binary", &data],
+        )
     };
     assert_eq!(send("99999").1, 409);
     assert_eq!(send("100000").1, 204);
     assert_eq!(std::fs::read_to_string(folder.join("tea.txt")).unwrap(), "a".repeat(100_000) + &"b".repeat(1000));
-    assert_eq!(upload.curl("/files/..%2Frest", &["-X", "PATCH", "--data-binary", "c"]).1, 404);
+    assert_eq!(upload.curl("/resume/..%2Frest", &["-X", "PATCH", "--data-binary", "c"]).1, 404);
     assert_eq!(std::fs::read_to_string(rest).unwrap().len(), 1000);
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use drupe::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use drupe::http::{HeaderMap, Method};
+use drupe::layers::BodyFilter;
 use drupe::testing::{TestServer, exchange};
-use drupe::{Body, BodyFilter, BodyWriter, Handler, Request, RequestExt, Response};
+use drupe::{Body, BodyWriter, Handler, Request, RequestExt, Response};
 
 use crate::client::{Client, PATIENCE, get, post, wait_until};
 

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use drupe::exchange::Readiness;
 use drupe::http::HeaderValue;
 use drupe::testing::TestServer;
-use drupe::{Readiness, Request, Response, ServerHandle, Settings, upgrade};
+use drupe::{Request, Response, ServerHandle, Settings, upgrade};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::client::{Client, PATIENCE, wait_until};

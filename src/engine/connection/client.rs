@@ -15,7 +15,7 @@ use crate::engine::service::counters::Late;
 use crate::engine::wire::input::InputBuffer;
 use crate::h1::error::ProtocolError;
 use crate::h1::head::RequestHead;
-use crate::message::request::Announced;
+use crate::message::connection::Announced;
 use crate::proxy::header::{Header, HeaderRefusal, ProxiedSource};
 use crate::proxy::node::{Claims, Node};
 use crate::proxy::read_header;

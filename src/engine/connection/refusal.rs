@@ -45,7 +45,7 @@ impl RefusedRequest {
             Some(asked) => log::debug!("refused a request: {}: {error} ({section})", asked.name()),
             None => log::debug!("refused bytes from {client}: {error} ({section})"),
         }
-        let asked = asked.as_deref().map_or_else(|| Asked::unread(is_head, client), Asked::from);
+        let asked = asked.as_deref().map_or_else(|| Recipient::unread(is_head, client), Recipient::from);
         let length = gather(error, &asked, context);
         context.counters.content_written.add(length);
         line.end(Some((status, length)));
@@ -53,32 +53,32 @@ impl RefusedRequest {
 }
 
 /// The request of a refusal, as far as known.
-pub(super) struct Asked<'r> {
+pub(super) struct Recipient<'r> {
     request: Option<&'r AskedRequest>,
     is_head: bool,
     client: Option<&'r Client>,
 }
 
-impl<'r> Asked<'r> {
+impl<'r> Recipient<'r> {
     /// Returns the request that `client` has sent unread bytes of.
     pub(super) fn unread(is_head: bool, client: &'r Client) -> Self {
         Self { request: None, is_head, client: Some(client) }
     }
 }
 
-impl<'r> From<&'r AskedRequest> for Asked<'r> {
+impl<'r> From<&'r AskedRequest> for Recipient<'r> {
     fn from(request: &'r AskedRequest) -> Self {
         Self { request: Some(request), is_head: request.is_head(), client: None }
     }
 }
 
 /// Gathers the answer to an error. Returns the bytes of content.
-pub(super) fn gather(error: ProtocolError, asked: &Asked<'_>, context: &mut WorkerContext) -> u64 {
+pub(super) fn gather(error: ProtocolError, asked: &Recipient<'_>, context: &mut WorkerContext) -> u64 {
     gather_as(error.status(), &error.to_string(), None, asked, context)
 }
 
 /// Gathers a 503 for lack of room, and counts and logs the refusal.
-pub(super) fn turn_away(line: Line, asked: &Asked<'_>, context: &mut WorkerContext) {
+pub(super) fn turn_away(line: Line, asked: &Recipient<'_>, context: &mut WorkerContext) {
     let status = StatusCode::SERVICE_UNAVAILABLE;
     let length = gather_as(status, "the server is busy", Some(RETRY_AFTER_SECS), asked, context);
     context.counters.content_written.add(length);
@@ -100,7 +100,7 @@ pub(super) fn response(
     asked: &AskedRequest,
     hooks: &Hooks,
 ) -> Option<Response> {
-    let mut response = shape(status, reason, retry_after, &Asked::from(asked), hooks)?.into_response(status);
+    let mut response = shape(status, reason, retry_after, &Recipient::from(asked), hooks)?.into_response(status);
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
@@ -111,7 +111,7 @@ fn gather_as(
     status: StatusCode,
     reason: &str,
     retry_after: Option<u64>,
-    asked: &Asked<'_>,
+    asked: &Recipient<'_>,
     context: &mut WorkerContext,
 ) -> u64 {
     let shaped = shape(status, reason, retry_after, asked, &context.service.hooks);
@@ -130,7 +130,7 @@ fn shape(
     status: StatusCode,
     reason: &str,
     retry_after: Option<u64>,
-    asked: &Asked<'_>,
+    asked: &Recipient<'_>,
     hooks: &Hooks,
 ) -> Option<ShapedRefusal> {
     let on_refusal = hooks.on_refusal.as_ref()?;

@@ -52,7 +52,7 @@ use super::finished::Ending;
 use super::handshake::{self, Shaken};
 use super::linger::{Drain, Drained, Linger};
 use super::phase::{Phase, Step, Then, Verdict};
-use super::refusal::{self, Asked, RefusedRequest};
+use super::refusal::{self, Recipient, RefusedRequest};
 use super::sending::{Attempt, Sending};
 use super::transport::{Filled, Reading};
 use super::{ClientConnection, partial, report};
@@ -509,14 +509,14 @@ impl ClientConnection {
             Phase::Ready(_) => match self.swap(Phase::Exchange, self.deadline) {
                 Phase::Ready(pending) => {
                     let asked = AskedRequest::received(&pending.head, self.client.sender());
-                    refusal::turn_away(pending.line, &Asked::from(&asked), context);
+                    refusal::turn_away(pending.line, &Recipient::from(&asked), context);
                 }
                 _ => return Verdict::Close,
             },
             _ => {
                 let line = Line::refused(self.client.peer.clone(), &context.service.hooks);
                 let is_head = head::is_of_head(self.transport.input.unread());
-                refusal::turn_away(line, &Asked::unread(is_head, &self.client), context);
+                refusal::turn_away(line, &Recipient::unread(is_head, &self.client), context);
             }
         }
         self.begin_linger(context)
