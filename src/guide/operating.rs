@@ -97,7 +97,7 @@
 //! | `drupe::access` | exchanges |
 //! | `drupe::wsgi` | the output of applications to `wsgi.errors`, and their failures |
 //! | `drupe::files` | directories that cannot be read |
-//! | `drupe::engine` | connections, refused requests, handlers that panic, bodies that fail, a lack of threads or descriptors |
+//! | `drupe::engine` | connections, refused requests, handlers and bodies that fail or panic, a lack of threads or descriptors |
 //! | `drupe::net` | sockets, their files, certificates |
 //! | `drupe::server`, `drupe::bus` | starts and stops; signals, and notifications to systemd |
 //!

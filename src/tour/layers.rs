@@ -68,15 +68,18 @@
 //! | target | level | what |
 //! |---|---|---|
 //! | `drupe::access` | `info` | one line for each exchange, with the duration in seconds; at no cost if disabled |
-//! | `drupe::engine`, `drupe::message` | `error`, `warn` | handlers that fail or panic; a lack of threads or descriptors |
+//! | `drupe::engine` | `error`, `warn` | handlers and bodies that fail or panic, each with its request; a lack of threads or descriptors |
 //! | the same | `debug` | refused requests, and failures below 500 |
 //! | `drupe::server` | `info` | starts and stops |
 //!
 //! - An access record has its parts as key-values for other formats, such as JSON: `peer`, `user`,
-//!   `method`, `target`, `version`, `status`, `bytes`, `referer`, `user_agent`, `seconds`.
-//!   [`operating`](crate::guide::operating#logs) has the details.
+//!   `method`, `request_target`, `version`, `status`, `bytes`, `referer`, `user_agent`, `seconds`,
+//!   `request_id`, `route`. [`operating`](crate::guide::operating#logs) has the details.
+//! - [`Server::on_access`](crate::Server::on_access) calls a function with the record, as the
+//!   program above does, with what layers have left in the extensions of the response.
 //! - With `tracing`, `tracing_subscriber::fmt::init()` also receives the records of `log`. Its
-//!   bridge keeps the text and the target, and drops the key-values.
+//!   bridge keeps the text and the target, and drops the key-values: for typed fields, call
+//!   `tracing::info!` in `on_access`.
 //! - Data of a client cannot forge a line: control characters and quotes are escaped.
 //!
 //! Next: [the guide](crate::guide).
