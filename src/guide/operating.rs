@@ -97,6 +97,7 @@
 //! | `drupe::access` | exchanges |
 //! | `drupe::wsgi` | the output of applications to `wsgi.errors`, and their failures |
 //! | `drupe::files` | directories that cannot be read |
+//! | `drupe::message` | mistakes of a program: upgrades that cannot be answered, callbacks that panic |
 //! | `drupe::engine` | connections, refused requests, handlers and bodies that fail or panic, a lack of threads or descriptors |
 //! | `drupe::net` | sockets, their files, certificates |
 //! | `drupe::server`, `drupe::bus` | starts and stops; signals, and notifications to systemd |

@@ -658,8 +658,9 @@ fn failures_of_the_handler_are_500() {
         (answer.status, answer.text().to_owned())
     };
     assert_eq!(ask("/content"), (400, "text that is not UTF-8\n".to_owned()));
-    assert_eq!(ask("/file"), (500, String::new()));
-    assert_eq!(ask("/upstream"), (500, String::new()));
+    let failed = (500, "internal server error\n".to_owned());
+    assert_eq!(ask("/file"), failed);
+    assert_eq!(ask("/upstream"), failed);
 }
 
 #[test]
