@@ -20,7 +20,8 @@ use crate::message::{Handler, Request, Response};
 /// field of both. A request that has a [`RequestId`] already keeps it.
 ///
 /// ```
-/// use drupe::layers::{RequestId, RequestIds};
+/// use drupe::exchange::RequestId;
+/// use drupe::layers::RequestIds;
 /// use drupe::{Handler, Request, handler};
 ///
 /// let page = handler(|request| {

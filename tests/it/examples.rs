@@ -166,6 +166,47 @@ fn chat_hands_each_message_to_all() {
     }
 }
 
+/// A second writer, such as one that answers pings, would write into the middle of a message.
+#[test]
+fn answers_to_pings_are_not_mixed_into_the_messages_of_a_chat() {
+    const MESSAGES: usize = 3000;
+    let chat = Example::start("chat", "CHAT_", &[]);
+    let connect = || {
+        let stream = TcpStream::connect(chat.address).unwrap();
+        tungstenite::client(format!("ws://{}/chat", chat.address), stream).unwrap().0
+    };
+    let (mut slow, mut loud) = (connect(), connect());
+    for client in [&mut slow, &mut loud] {
+        client.send("here".into()).unwrap();
+        while client.read().unwrap().to_text().unwrap() != "here" {}
+    }
+    slow.get_ref().set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    let mut pinging = slow.get_ref().try_clone().unwrap();
+    let mut hearing = loud.get_ref().try_clone().unwrap();
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let ping = [&[0x89, 0x80 | 100, 0, 0, 0, 0][..], &[b'p'; 100]].concat();
+    std::thread::scope(|scope| {
+        scope.spawn(|| while !is_over.load(std::sync::atomic::Ordering::SeqCst) && pinging.write_all(&ping).is_ok() {});
+        scope.spawn(move || std::io::copy(&mut hearing, &mut std::io::sink()));
+        scope.spawn(move || (0..MESSAGES).for_each(|_| loud.send("x".repeat(9000).into()).unwrap()));
+        let mut heard = 0;
+        while heard < MESSAGES {
+            match slow.read() {
+                Ok(tungstenite::Message::Text(text)) if text.len() == 9000 => {
+                    assert!(text.bytes().all(|byte| byte == b'x'), "{heard}: {text}");
+                    heard += 1;
+                    // Slow enough that frames leave the server in pieces.
+                    std::thread::sleep(std::time::Duration::from_micros(300));
+                }
+                Ok(_) => {}
+                Err(error) => panic!("message {heard}: {error}"),
+            }
+        }
+        is_over.store(true, std::sync::atomic::Ordering::SeqCst);
+        drop(chat);
+    });
+}
+
 #[cfg(feature = "files")]
 #[test]
 fn application_has_its_page_at_its_own_paths_and_its_interface_behind() {

@@ -592,9 +592,7 @@ fn every_setting_that_cannot_be_used_is_refused_by_name() {
         change(&mut server.settings);
         match server.start() {
             Err(Error::Setting { name: found, reason, .. } | Error::Contradiction { name: found, reason, .. }) => {
-                // Without TLS it is the adapter that is missing.
-                let is_missing = !cfg!(any(feature = "tls", feature = "tls-aws-lc")) && *name == "ssl_certificate";
-                assert_eq!(found, if is_missing { "ssl_module" } else { *name });
+                assert_eq!(found, *name);
                 assert!(!reason.is_empty());
             }
             other => panic!("{name}: {other:?}"),
