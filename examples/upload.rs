@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use drupe::http::StatusCode;
-use drupe::multipart::Multipart;
+use drupe::multipart::{Multipart, safe_file_name};
 use drupe::response::{Html, NoContent};
 use drupe::router::Router;
 use drupe::{Failure, Files, IntoResponse, OrStatus, Request, RequestExt, Response, Server, try_handler};
@@ -33,7 +33,7 @@ fn receive(folder: &Path, request: &mut Request) -> Result<String, Failure> {
 
 /// Appends content to a file, if the client knows how much of it is here.
 fn resume(folder: &Path, request: &mut Request) -> Result<Response, Failure> {
-    let name = request.param("name").filter(|name| !name.starts_with('.') && !name.contains(['/', '\0']));
+    let name = request.param("name").filter(|name| safe_file_name(name) == Some(name));
     let path = folder.join(name.or_status(StatusCode::NOT_FOUND)?);
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
     let offset = file.metadata()?.len().to_string();

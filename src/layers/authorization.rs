@@ -8,10 +8,11 @@ use std::sync::Arc;
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 
-use crate::message::{Failure, IntoResponse, Request, Response};
+use crate::message::{Failure, Handler, IntoResponse, Request, Response};
 
-/// The user of a request: put into its extensions by [`BasicAuth`](super::BasicAuth) and
-/// [`BearerAuth`](super::BearerAuth).
+/// The user of a request. [`BasicAuth`](super::BasicAuth) and [`BearerAuth`](super::BearerAuth) put
+/// the user into the extensions of the request, for the handler, and of the response, for
+/// [`Server::on_access`](crate::Server::on_access).
 ///
 /// ```
 /// use drupe::Request;
@@ -52,6 +53,14 @@ pub(super) fn credentials<'a>(request: &'a Request, scheme: &str) -> Option<&'a 
     let (Some(field), None) = (fields.next(), fields.next()) else { return None };
     let (found, rest) = field.to_str().ok()?.split_once(' ')?;
     found.eq_ignore_ascii_case(scheme).then(|| rest.trim_start_matches(' '))
+}
+
+/// Calls `inner` with `user` in the extensions of the request, and notes the user in the response.
+pub(super) fn admit(user: User, request: &mut Request, inner: &dyn Handler) -> Response {
+    request.extensions_mut().insert(user.clone());
+    let mut response = inner.handle(request);
+    response.extensions_mut().insert(user);
+    response
 }
 
 /// Makes the `401` with a challenge.

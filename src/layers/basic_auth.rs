@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::header::HeaderValue;
 
 use super::Layer;
-use super::authorization::{User, challenge, credentials, is_same, unauthorized};
+use super::authorization::{User, admit, challenge, credentials, is_same, unauthorized};
 use super::base64;
 use super::layered::{Around, Layered};
 use crate::message::{Handler, Request, Response};
@@ -105,8 +105,7 @@ impl Around for BasicAuth {
     fn answer(&self, request: &mut Request, inner: &dyn Handler) -> Response {
         let pair = pair(request).filter(|(name, password)| (self.check)(name, password));
         let Some((name, _)) = pair else { return unauthorized(&self.challenge) };
-        request.extensions_mut().insert(User::new(name));
-        inner.handle(request)
+        admit(User::new(name), request, inner)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, HeaderValue};
 
 use super::Layer;
-use super::authorization::{User, challenge, credentials, is_same, unauthorized};
+use super::authorization::{User, admit, challenge, credentials, is_same, unauthorized};
 use super::layered::{Around, Layered};
 use crate::message::{Handler, Request, Response};
 
@@ -92,8 +92,7 @@ impl Around for BearerAuth {
             let has_field = request.headers().contains_key(AUTHORIZATION);
             return unauthorized(if has_field { &self.invalid } else { &self.missing });
         };
-        request.extensions_mut().insert(user);
-        inner.handle(request)
+        admit(user, request, inner)
     }
 }
 

@@ -26,6 +26,7 @@
 //! | layer | effect |
 //! |---|---|
 //! | [`BasicAuth`], [`BearerAuth`] | ask for a password or a token; the handler finds the [`User`] |
+//! | `compress` (feature `compression`) | sends content in gzip or deflate |
 //! | [`CatchPanics`] | makes a [`Failure`](crate::Failure) of a panic |
 //! | [`Cors`] | lets pages of other origins read answers |
 //! | [`OnFailure`] | gives errors a form of your own, such as JSON |
@@ -51,6 +52,7 @@
 //!     .with(RateLimit::per_second(20)) // around passwords, so that guesses count
 //!     .with(Cors::new().origin("https://app.example")) // preflights have no password
 //!     .with(OnFailure::new(|failure, _| failure.text())) // around all that refuse
+//!     // .with(compress), with the feature `compression`: around all that has content
 //!     .with(SecurityHeaders::new()) // on refusals too
 //!     .with(RequestIds::new()); // last, so that all others know the id
 //! # let response = page.handle(&mut Default::default());

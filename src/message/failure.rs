@@ -60,6 +60,22 @@ impl Failure {
         Self { status, text: Some(text.into()), cause: None }
     }
 
+    /// Adds the error that is the reason, for the log. The client does not see the error.
+    ///
+    /// ```
+    /// use drupe::Failure;
+    /// use drupe::http::StatusCode;
+    ///
+    /// let error = "seven".parse::<u8>().unwrap_err();
+    /// let failure = Failure::new(StatusCode::BAD_REQUEST, "a number, please\n").because(error);
+    /// assert_eq!(failure.text(), "a number, please\n");
+    /// assert_eq!(failure.to_string(), "invalid digit found in string");
+    /// ```
+    #[must_use]
+    pub fn because(self, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { cause: Some(Arc::from(error.into())), ..self }
+    }
+
     /// Returns the failure of which `response` was made.
     #[must_use]
     pub fn of<T>(response: &http::Response<T>) -> Option<&Self> {
@@ -72,7 +88,8 @@ impl Failure {
         self.status
     }
 
-    /// The text for the client. Without a text of its own it is the reason phrase of the status.
+    /// The text for the client, usually a line with its end. Without a text of its own it is the
+    /// reason phrase of the status in lower case: `"not found\n"`.
     #[must_use]
     pub fn text(&self) -> Cow<'static, str> {
         let reason = || self.status.canonical_reason().unwrap_or("error").to_lowercase();
@@ -123,11 +140,16 @@ impl IntoResponse for io::Error {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(source) = self.source() else { return f.write_str(self.text().trim_end()) };
-        write!(f, "{source}")?;
+        let mut last = source.to_string();
+        f.write_str(&last)?;
         let mut next = source.source();
         while let Some(cause) = next {
-            write!(f, ": {cause}")?;
-            next = cause.source();
+            let text = cause.to_string();
+            // Many errors show the text of their cause.
+            if text != last {
+                write!(f, ": {text}")?;
+            }
+            (last, next) = (text, cause.source());
         }
         Ok(())
     }

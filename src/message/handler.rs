@@ -8,8 +8,11 @@ use super::{Failure, IntoResponse, Request, Response};
 
 /// Answers requests: a plain, blocking function.
 ///
-/// Every `Fn(&mut Request) -> impl IntoResponse` is a handler; write a closure as
-/// [`handler`](crate::handler)`(|request| …)`. The contract:
+/// Every function from `&mut Request` to a value that is [`IntoResponse`] is a handler; write a
+/// closure as [`handler`](crate::handler)`(|request| …)`, and one that uses `?` as
+/// [`try_handler`](crate::try_handler)`(|request| …)`. A function that returns `impl IntoResponse`
+/// has to say `impl IntoResponse + use<>`: without `use<>`, the response counts as a borrow of the
+/// request. The contract:
 ///
 /// - The handler runs on a worker thread, on at most `thread_pool_max` at once. It may block; the
 ///   server holds no lock meanwhile.

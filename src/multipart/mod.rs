@@ -69,6 +69,6 @@ mod reader;
 mod tests;
 
 pub use form::Multipart;
-pub use part::Part;
+pub use part::{Part, safe_file_name};
 
 pub use crate::message::multipart_error::MultipartError as Error;

@@ -44,16 +44,11 @@ impl<'a> Part<'a> {
         self.head.file_name.as_deref()
     }
 
-    /// The last segment of the file name, to open a file of this name in a directory.
-    ///
-    /// The text behind the last `/` or `\`. `None` if it is empty, `.`, `..`, longer than 255
-    /// bytes, or has a control character. Two parts may have the same name, and a name may begin
-    /// with a dot.
+    /// The last segment of the file name, to open a file of this name in a directory: see
+    /// [`safe_file_name`]. Two parts may have the same name.
     #[must_use]
     pub fn safe_file_name(&self) -> Option<&str> {
-        let name = self.file_name()?.rsplit(['/', '\\']).next()?;
-        let is_safe = !matches!(name, "" | "." | "..") && name.len() <= 255 && !name.contains(char::is_control);
-        is_safe.then_some(name)
+        safe_file_name(self.file_name()?)
     }
 
     /// The value of `Content-Type`, as sent; `None` if absent or not ASCII. The type of a part
@@ -144,3 +139,22 @@ const NO_TEXT: Cause = Cause::Malformed("text that is not UTF-8");
 
 /// The bytes read at a time into memory.
 const BLOCK: usize = 4096;
+
+/// Returns the last segment of a name that a client sent, to open a file of this name in a
+/// directory.
+///
+/// The text behind the last `/` or `\`. `None` if it is empty, `.`, `..`, longer than 255 bytes, or
+/// has a control character. The name may begin with a dot.
+///
+/// ```
+/// use drupe::multipart::safe_file_name;
+///
+/// assert_eq!(safe_file_name("C:\\teas\\../assam.txt"), Some("assam.txt"));
+/// assert_eq!(safe_file_name("teas/.."), None);
+/// ```
+#[must_use]
+pub fn safe_file_name(name: &str) -> Option<&str> {
+    let name = name.rsplit(['/', '\\']).next()?;
+    let is_safe = !matches!(name, "" | "." | "..") && name.len() <= 255 && !name.contains(char::is_control);
+    is_safe.then_some(name)
+}

@@ -24,7 +24,22 @@
 //! # drop(server);
 //! ```
 //!
-//! A closure moves its state along, usually in an `Arc`. A [`Router`] is a handler: layers go
+//! Closures share their state by an `Arc` for each, or by a reference that lives as long as the
+//! program, as do the routes of most programs:
+//!
+//! ```
+//! # use std::sync::atomic::{AtomicU32, Ordering};
+//! use drupe::router::Router;
+//!
+//! let cups: &'static AtomicU32 = Box::leak(Box::default());
+//! let router = Router::new()
+//!     .get("/cups", |_| cups.load(Ordering::Relaxed).to_string())
+//!     .post("/cups", |_| cups.fetch_add(1, Ordering::Relaxed).to_string());
+//! # drop(router);
+//! ```
+//!
+//! A handler that is no function, such as one with layers, goes in by [`route`](Router::route), and
+//! [`any`](Router::any) takes all methods. A [`Router`] is a handler: layers go
 //! around it with [`Handler::with`], and another router takes it with [`mount`](Router::mount).
 //!
 //! # Paths

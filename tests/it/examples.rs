@@ -186,7 +186,11 @@ fn answers_to_pings_are_not_mixed_into_the_messages_of_a_chat() {
     let is_over = std::sync::atomic::AtomicBool::new(false);
     let ping = [&[0x89, 0x80 | 100, 0, 0, 0, 0][..], &[b'p'; 100]].concat();
     std::thread::scope(|scope| {
-        scope.spawn(|| while !is_over.load(std::sync::atomic::Ordering::SeqCst) && pinging.write_all(&ping).is_ok() {});
+        scope.spawn(|| {
+            while !is_over.load(std::sync::atomic::Ordering::SeqCst) {
+                let _ = pinging.write_all(&ping);
+            }
+        });
         scope.spawn(move || std::io::copy(&mut hearing, &mut std::io::sink()));
         scope.spawn(move || (0..MESSAGES).for_each(|_| loud.send("x".repeat(9000).into()).unwrap()));
         let mut heard = 0;

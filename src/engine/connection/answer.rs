@@ -91,7 +91,7 @@ fn send(
         Some(UnreadContent::Known(_)) | None => {}
     }
     if let Some(failure) = Failure::of(&response) {
-        report::failed(asked, failure);
+        report::failed(asked, failure, response.status());
     }
     let upgrade = response.body_mut().take_upgrade();
     let status = response.status();

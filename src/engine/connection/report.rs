@@ -6,6 +6,8 @@ use std::fmt::{self, Display};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use http::StatusCode;
+
 use crate::engine::wire::response::{BodyFailed, Flaw};
 use crate::h1::error::ProtocolError;
 use crate::message::Failure;
@@ -17,10 +19,11 @@ fn handler_failed(asked: &AskedRequest, cause: &dyn Display, reaction: &dyn Disp
     log::error!(request:% = name; "a handler failed: {name}: {cause}; {reaction}");
 }
 
-/// Logs the failure of which a response was made. One that the client caused is a detail.
-pub(super) fn failed(asked: &AskedRequest, failure: &Failure) {
-    let reaction = format_args!("answering {}", failure.status().as_u16());
-    if failure.status().is_server_error() {
+/// Logs the failure of which a response of this status was made. One that the client caused is a
+/// detail.
+pub(super) fn failed(asked: &AskedRequest, failure: &Failure, status: StatusCode) {
+    let reaction = format_args!("answering {}", status.as_u16());
+    if status.is_server_error() {
         handler_failed(asked, &OneLine(failure), &reaction);
     } else {
         log::debug!("a request failed: {}: {}; {reaction}", asked.name(), OneLine(failure));
