@@ -61,7 +61,7 @@
 //! - `%2F` is no slash: it does not separate segments.
 //! - An encoded character that needs no encoding is the same as itself: `/t%65a` is `/tea` (RFC
 //!   3986 §6.2.2). A layer around the router that decides by the path has to know of that; a layer
-//!   around a route, or the [`MatchedRoute`](crate::exchange::MatchedRoute) of the response, is easier.
+//!   around a route, or the [`MatchedRoute`] of the response, is easier.
 //!
 //! [`param`](crate::RequestExt::param) has a parameter after the match, decoded once: the text may
 //! contain `/`, `..` and NUL. A parameter that is not UTF-8 then is a `400`.
