@@ -15,7 +15,7 @@ use crate::message::multipart_error::{MultipartError, Place};
 /// | limit | default |
 /// |---|---|
 /// | [`max_parts`](Self::max_parts) | 1000 |
-/// | [`max_head_bytes`](Self::max_head_bytes) | 8 KiB; fields of a part: at most 32 |
+/// | [`max_head_bytes`](Self::max_head_bytes) | 8 KiB; fields of a part, and parameters of a field: at most 32 |
 /// | [`max_memory_bytes`](Self::max_memory_bytes) | 1 MiB |
 /// | [`max_part_bytes`](Self::max_part_bytes) | as for all content |
 /// | [`max_total_bytes`](Self::max_total_bytes) | [`max_request_body_size`](crate::Settings::max_request_body_size) |

@@ -14,7 +14,8 @@ impl<'a> Parameterized<'a> {
     /// Parses a value. Blanks around semicolons and empty parameters are ignored.
     ///
     /// # Errors
-    /// The broken rule: a parameter without a value, two of a name, a quote without its end.
+    /// The broken rule: a parameter without a value, two of a name, a quote without its end, too
+    /// many parameters.
     pub(crate) fn parse(value: &'a [u8]) -> Result<Self, &'static str> {
         let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
         let (word, mut rest) = value.split_at(end);
@@ -33,6 +34,10 @@ impl<'a> Parameterized<'a> {
             rest = behind.trim_ascii_start();
             if !rest.is_empty() && !rest.starts_with(b";") {
                 return Err("text behind the value of a parameter");
+            }
+            // Each is compared with all before, so their number is limited.
+            if parameters.len() == MOST_PARAMETERS {
+                return Err("more than 32 parameters");
             }
             if parameters.iter().any(|(known, _)| *known == name) {
                 return Err("two parameters of one name");
@@ -98,3 +103,6 @@ pub(crate) fn extended(value: &[u8]) -> Result<String, &'static str> {
     let text = String::from_utf8(decoded).map_err(|_| "an extended value that is not in UTF-8")?;
     if text.contains(char::is_control) { Err("a control character in an extended value") } else { Ok(text) }
 }
+
+/// The most parameters of a value. Clients send three at most.
+const MOST_PARAMETERS: usize = 32;

@@ -315,6 +315,12 @@ fn malformed_names_are_refused() {
     ] {
         check_disposition(value, &format!("400 malformed multipart/form-data: {expected}"));
     }
+    let parameters = |count: usize| (1..count).map(|at| format!("; p{at}=x")).collect::<String>();
+    check_disposition(format!("form-data; name=a{}", parameters(32)), "\"a\"");
+    check_disposition(
+        format!("form-data; name=a{}", parameters(33)),
+        "400 malformed multipart/form-data: more than 32 parameters",
+    );
     check_disposition(b"form-data; name=\"\xe9\"", "400 malformed multipart/form-data: a name that is not UTF-8");
     check_disposition(b"form-data; name=\"a\0\"", "400 malformed multipart/form-data: a control character in a field");
 }
@@ -384,6 +390,11 @@ fn content_types_give_the_boundary() {
             "multipart/form-data; boundary=b; boundary=c",
             400,
             "malformed multipart/form-data: two parameters of one name",
+        ),
+        (
+            &format!("multipart/form-data; boundary=b{}", (1..33).map(|at| format!("; p{at}=x")).collect::<String>()),
+            400,
+            "malformed multipart/form-data: more than 32 parameters",
         ),
         (
             &format!("multipart/form-data; boundary=x{longest}"),
