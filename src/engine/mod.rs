@@ -223,6 +223,7 @@ impl Engine {
         let begun = Instant::now();
         let pool = &self.pool;
         self.announce_stop();
+        pool.service().shutdown.call_back();
         let answered = self.answered.load(Ordering::SeqCst);
         let own = usize::from(self.is_ours());
         let entrances = std::mem::take(&mut *self.entrances.lock());
@@ -274,7 +275,7 @@ impl Engine {
     pub(crate) fn announce_stop(&self) {
         // Read first: a handler waiting for the announcement may answer at once.
         let answered = self.pool.threads.counted().answered.get();
-        if !self.pool.service().shutdown.tell() {
+        if !self.pool.service().shutdown.announce() {
             self.answered.store(answered, Ordering::SeqCst);
         }
         self.pool.upgraded.announce_stop();

@@ -119,8 +119,8 @@ impl Connection {
     /// down. Dropping the result deregisters the callback.
     ///
     /// This is for code that waits for something of its own, such as a channel, and must not delay a
-    /// stop: `callback` wakes the wait. It runs on the stopping thread, and must be short. Without a
-    /// server (`testing::call`) it is never called.
+    /// stop: `callback` wakes the wait. It runs on the stopping thread, must be short, and must not
+    /// start or restart the server. Without a server (`testing::call`) it is never called.
     ///
     /// ```
     /// use std::io::Write;

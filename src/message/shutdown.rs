@@ -44,13 +44,26 @@ impl Shutdown {
     /// Sets the flag, wakes all waiting threads and runs the callbacks. Returns true if the flag was
     /// set before.
     pub(crate) fn tell(&self) -> bool {
+        let was_told = self.announce();
+        self.call_back();
+        was_told
+    }
+
+    /// Sets the flag and wakes all waiting threads, without the callbacks: the caller may hold a
+    /// lock. Returns true if the flag was set before.
+    pub(crate) fn announce(&self) -> bool {
         let was_told = self.is_told.swap(true, Ordering::SeqCst);
         // Taking the lock ensures that no thread is between checking the flag and waiting.
         drop(self.waiting.lock());
         self.rings.notify_all();
+        was_told
+    }
+
+    /// Runs the callbacks after [`announce`](Self::announce). A callback may ask the server, so the
+    /// caller must hold no lock.
+    pub(crate) fn call_back(&self) {
         let callbacks = std::mem::take(&mut self.callbacks.lock().waiting);
         callbacks.into_values().for_each(run);
-        was_told
     }
 
     pub(crate) fn is_told(&self) -> bool {

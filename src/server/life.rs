@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread::{self, ThreadId};
 
 use super::driven::Buses;
 use super::graceful::Listeners;
@@ -50,6 +51,8 @@ pub(super) struct Life {
     pub(super) kept: KeptListeners,
     /// True if a stop was requested during another stop; a restart then ends in `Stopped`.
     is_unwanted: bool,
+    /// The thread that stops the server, in `Stopping`.
+    stopper: Option<ThreadId>,
     stopped: Stopped,
     /// True if the server is the purpose of the process; systemd is then told of the state.
     pub(super) is_main: bool,
@@ -111,9 +114,10 @@ impl Shared {
             match (life.state, &life.running) {
                 (LifeState::Running, _) => life.begin_stop()?,
                 (LifeState::Stopping, running) => {
-                    // Another thread stops the server. A thread joined by the stop must not wait
-                    // for it.
-                    let waits = running.as_ref().is_some_and(|running| !running.is_ours());
+                    // The thread that stops the server, here from a callback, and the threads
+                    // joined by the stop must not wait for the stop.
+                    let waits = life.stopper != Some(thread::current().id())
+                        && running.as_ref().is_some_and(|running| !running.is_ours());
                     life.is_unwanted |= next == LifeState::Stopped;
                     while waits && life.state == LifeState::Stopping {
                         life = self.changed.wait(life);
@@ -171,6 +175,7 @@ impl Shared {
         }
         let (prepared, kept) = (life.prepared.take(), std::mem::take(&mut life.kept));
         life.state = LifeState::Stopping;
+        life.stopper = Some(thread::current().id());
         drop(life);
         if let Some(prepared) = prepared {
             prepared.give_up();
@@ -338,6 +343,7 @@ impl Life {
         // An observer of `Stopping` may rely on this announcement.
         running.announce_stop();
         self.state = LifeState::Stopping;
+        self.stopper = Some(thread::current().id());
         self.is_unwanted = false;
         Some((running, self.is_main))
     }
@@ -359,8 +365,6 @@ impl fmt::Debug for Shared {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-
     use super::*;
     use crate::message::Request;
     use crate::server::Server;

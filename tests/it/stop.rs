@@ -361,3 +361,30 @@ fn stream_that_waits_for_a_channel_ends_at_a_stop_and_at_a_restart() {
         assert_eq!(client.chunk().unwrap(), b"end true");
     }
 }
+
+/// A callback runs without the locks of the server, and the stop does not wait for itself.
+#[test]
+fn callback_of_a_stop_may_ask_and_stop_its_server() {
+    let (tell, told) = mpsc::channel();
+    let server = TestServer::new(move |request: &mut Request| {
+        let (server, tell) = (request.server().unwrap(), tell.clone());
+        let on_stop = request.connection().on_stop(move || {
+            let is_running = server.is_running();
+            let _ = server.stop();
+            tell.send((is_running, server.addresses().len())).unwrap();
+        });
+        // Kept beyond the request.
+        std::mem::forget(on_stop);
+        "hello"
+    });
+    assert_eq!(Client::connect(server.address()).get("/").status, 200);
+    let handle = server.server().handle();
+    thread::spawn(move || handle.stop());
+    let Ok(seen) = told.recv_timeout(PATIENCE) else {
+        // Dropping the server would wait for the stop as well.
+        std::mem::forget(server);
+        panic!("the callback waits for its own stop");
+    };
+    assert_eq!(seen, (false, 0));
+    server.server().block().unwrap();
+}
