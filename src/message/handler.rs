@@ -56,7 +56,8 @@ pub trait Handler: Send + Sync + 'static {
     ///
     /// The server asks before any content is read, on a thread that serves other clients too: the
     /// method must not block. The limit may be higher or lower than the setting. A request with a
-    /// longer declared length gets a `413`, and no handler runs. The default is `None`.
+    /// longer declared length gets a `413`, and no handler runs. A panic is answered with a `500`,
+    /// like one of [`handle`](Self::handle). The default is `None`.
     fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
         let _ = (method, target);
         None

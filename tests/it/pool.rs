@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use drupe::http::{Method, Uri};
 use drupe::testing::TestServer;
-use drupe::{Body, Request};
+use drupe::{Body, Handler, IntoResponse, Request, Response};
 
-use crate::client::{Client, PATIENCE, get, wait_until};
+use crate::client::{Client, PATIENCE, get, post, wait_until};
 use crate::door::Door;
 
 /// `/block` waits at the door; the answer to any other request is its target.
@@ -276,6 +277,33 @@ fn a_panic_costs_one_connection_and_no_worker() {
         assert_eq!(server.server().statistics().panics, round);
     }
     assert_eq!(server.server().statistics().threads, 2);
+}
+
+/// The limit of this handler panics.
+struct Limitless;
+
+impl Handler for Limitless {
+    fn handle(&self, _: &mut Request) -> Response {
+        "fine".into_response()
+    }
+
+    fn body_limit(&self, _: &Method, _: &Uri) -> Option<u64> {
+        panic!("on purpose")
+    }
+}
+
+/// The answers to earlier requests of the connection arrive too.
+#[test]
+fn a_limit_that_panics_is_answered_with_a_500() {
+    let server = TestServer::new(Limitless);
+    let mut client = Client::connect(server.address());
+    client.send([get("/").as_bytes(), &post("/", b"x")].concat());
+    assert_eq!(client.answer().text(), "fine");
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.closes(), &*answer.text()), (500, true, "internal server error\n"));
+    client.assert_closed();
+    assert_eq!(server.server().statistics().panics, 1);
+    Client::connect(server.address()).assert_in_step("/", "fine");
 }
 
 #[test]

@@ -14,6 +14,7 @@
 //! gathered only, and sent together with later ones.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use http::Method;
 
@@ -22,6 +23,7 @@ use super::access_log::Line;
 use super::answer::answer;
 use super::body::{Intake, Reception};
 use super::body_buffer::Gathering;
+use super::client::Client;
 use super::finished::{Ending, FinishedExchange, Unread, break_off};
 use super::handle::handle;
 use super::pending::Pending;
@@ -35,7 +37,7 @@ use crate::engine::service::counters::Late;
 use crate::engine::service::stopwatch::Stopwatch;
 use crate::engine::wire::pace::Pace;
 use crate::engine::wire::remainder::Remainder;
-use crate::h1::decode::Decoder;
+use crate::h1::decode::{ContentLimits, Decoder};
 use crate::h1::error::ProtocolError;
 use crate::h1::exchange::Exchange;
 use crate::h1::framing::Framing;
@@ -94,7 +96,7 @@ impl ClientConnection {
                 let believed = client.believe(&mut head, context);
                 let line = Line::begin(client.sender(), &head, begun, &context.service.hooks);
                 let is_head = head.method == Method::HEAD;
-                let (exchange, reception) = match believed.and_then(|()| judge(&head, context)) {
+                let (exchange, reception) = match believed.and_then(|()| judge(&head, client, context)) {
                     Ok(judged) => judged,
                     Err(error) => {
                         let asked = Some(Box::new(AskedRequest::received(&head, client.sender())));
@@ -173,17 +175,31 @@ fn parse(
 }
 
 /// Judges the framing of a request and the demands of its fields.
-fn judge(head: &RequestHead, context: &WorkerContext) -> Result<(Exchange, Option<Reception>), ProtocolError> {
+fn judge(
+    head: &RequestHead,
+    client: &Client,
+    context: &WorkerContext,
+) -> Result<(Exchange, Option<Reception>), ProtocolError> {
     let exchange = Exchange::begin(head, context.policy())?;
     let reception = match exchange.framing() {
         Framing::None => None,
         framing => {
-            let decoder = Box::new(Decoder::new(framing, context.content_limits(&head.method, &head.target))?);
+            let decoder = Box::new(Decoder::new(framing, limits(head, client, context)?)?);
             let pace = Pace::new(context.config.body_timeout, context.config.minimum_rate);
             Some(Reception::new(decoder, pace, exchange.wants_continue()))
         }
     };
     Ok((exchange, reception))
+}
+
+/// Returns the limits for the content of a request. The handler is asked, and may panic.
+fn limits(head: &RequestHead, client: &Client, context: &WorkerContext) -> Result<ContentLimits, ProtocolError> {
+    let limits = catch_unwind(AssertUnwindSafe(|| context.content_limits(&head.method, &head.target)));
+    limits.map_err(|panic| {
+        context.counters.panics.add(1);
+        report::handler_panicked(&AskedRequest::received(head, client.sender()), &*panic);
+        ProtocolError::HandlerFraming("internal server error")
+    })
 }
 
 /// True if content of the request is to be buffered before the handler runs.
