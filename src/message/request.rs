@@ -66,7 +66,8 @@ pub trait RequestExt: sealed::Sealed {
     /// Those of [`bytes`](Self::bytes); content that is not UTF-8 (400); another charset (415).
     fn text(&mut self) -> Result<String, ContentError>;
 
-    /// Reads JSON content as a value.
+    /// Reads JSON content as a value. A `serde_json::Value` takes up to 16 times the memory of its
+    /// text: lower the limit of content for one.
     ///
     /// # Errors
     /// Those of [`bytes`](Self::bytes); a `Content-Type` other than `application/json` or
@@ -79,14 +80,15 @@ pub trait RequestExt: sealed::Sealed {
     /// without a query has an empty one.
     ///
     /// # Errors
-    /// A query that does not fit `T`, with the name of the field, or is not UTF-8 (400).
+    /// A query that does not fit `T`, with the name of the field, is not UTF-8, or has more than
+    /// 10,000 pairs (400).
     #[cfg(feature = "forms")]
     fn query<T: serde::de::DeserializeOwned>(&self) -> Result<T, ContentError>;
 
     /// Reads the query of the target as decoded pairs, in the order of the target.
     ///
     /// # Errors
-    /// A pair that is not UTF-8 (400).
+    /// A pair that is not UTF-8, or more than 10,000 pairs (400).
     #[cfg(feature = "forms")]
     fn query_pairs(&self) -> Result<Vec<(String, String)>, ContentError>;
 
@@ -94,7 +96,8 @@ pub trait RequestExt: sealed::Sealed {
     ///
     /// # Errors
     /// Those of [`bytes`](Self::bytes); another `Content-Type`, such as that of a form with files
-    /// (415); pairs that do not fit `T`, with the name of the field, or are not UTF-8 (400).
+    /// (415); pairs that do not fit `T`, with the name of the field, are not UTF-8, or are more than
+    /// 10,000 (400).
     #[cfg(feature = "forms")]
     fn form<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ContentError>;
 

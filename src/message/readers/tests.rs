@@ -151,3 +151,14 @@ fn form_is_read_if_its_type_says_so() {
     assert_eq!(refused(request(TYPE, b"page=1&x=%ff").form::<Page>()).0, 400);
     assert_eq!(refused(request(TYPE, b"page=1&x=\xff").form_pairs()).0, 400);
 }
+
+#[cfg(feature = "forms")]
+#[test]
+fn forms_have_a_limited_number_of_pairs() {
+    const TYPE: &str = "application/x-www-form-urlencoded";
+    let form = |pairs: usize| request(TYPE, vec!["a"; pairs].join("&").as_bytes());
+    assert_eq!(form(10_000).form_pairs().unwrap().len(), 10_000);
+    let text = "the form is malformed: more than 10000 pairs".to_owned();
+    assert_eq!(refused(form(10_001).form_pairs()), (400, text.clone()));
+    assert_eq!(refused(form(10_001).form::<Vec<(String, String)>>()), (400, text));
+}
