@@ -1,6 +1,7 @@
 //! The name of a request in log lines.
 
 use std::fmt::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use http::{Method, Uri};
 
@@ -126,7 +127,9 @@ pub(crate) struct OneLine<T>(pub(crate) T);
 
 impl<T: fmt::Display> fmt::Display for OneLine<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(Escaping(f), "{}", self.0)
+        // The text may be the program's own, and may panic.
+        let written = catch_unwind(AssertUnwindSafe(|| write!(Escaping(f), "{}", self.0)));
+        written.unwrap_or_else(|_| f.write_str("(formatting the text panicked)"))
     }
 }
 
@@ -170,5 +173,23 @@ mod tests {
         let name = RequestName { method: &Method::GET, target: &Uri::from_static("/"), peer: Some(&peer), id: None };
         assert_eq!(name.to_string(), "GET / from 192.0.2.1");
         assert_eq!(RequestName::of(&Request::default()).to_string(), "GET / from an unknown client");
+    }
+
+    /// An error whose text panics.
+    #[derive(Debug)]
+    struct Broken;
+
+    impl fmt::Display for Broken {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("on purpose")
+        }
+    }
+
+    impl std::error::Error for Broken {}
+
+    #[test]
+    fn text_that_panics_does_not_end_the_thread() {
+        let shown = OneLine(crate::message::Failure::from(Broken)).to_string();
+        assert_eq!(shown, "(formatting the text panicked)");
     }
 }
