@@ -300,7 +300,7 @@ fn a_limit_that_panics_is_answered_with_a_500() {
     client.send([get("/").as_bytes(), &post("/", b"x")].concat());
     assert_eq!(client.answer().text(), "fine");
     let answer = client.answer();
-    assert_eq!((answer.status, answer.closes(), &*answer.text()), (500, true, "internal server error\n"));
+    assert_eq!((answer.status, answer.closes(), answer.text()), (500, true, "internal server error\n"));
     client.assert_closed();
     assert_eq!(server.server().statistics().panics, 1);
     Client::connect(server.address()).assert_in_step("/", "fine");
