@@ -522,3 +522,28 @@ fn program_sees_each_exchange_with_what_layers_added() {
     assert_eq!((record.method, record.target, record.id), (None, None, None));
     assert_eq!(record.status, Some(http::StatusCode::BAD_REQUEST));
 }
+
+/// A value that panics when cloned.
+struct Unclonable;
+
+impl Clone for Unclonable {
+    fn clone(&self) -> Self {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn extensions_that_panic_when_cloned_do_not_cost_the_answer() {
+    let mut server = Server::new(|_: &mut Request| {
+        let mut response = drupe::Response::new("hello");
+        response.extensions_mut().insert(Unclonable);
+        response
+    });
+    server.settings.socket_port = 0;
+    server.settings.socket_host = "127.0.0.1".to_owned();
+    let (send, seen) = mpsc::channel();
+    server.on_access(move |record: &AccessRecord| send.send(record.extensions.len()).unwrap());
+    server.start().unwrap();
+    Client::connect(server.handle().addresses()[0]).assert_in_step("/", "hello");
+    assert_eq!(seen.recv().unwrap(), 0);
+}

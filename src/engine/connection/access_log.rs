@@ -93,7 +93,15 @@ impl Line {
         begun.record.id.clone_from(&asked.id);
         begun.record.route.clone_from(&asked.route);
         if let (Some(response), true) = (response, begun.hooks.on_access.is_some()) {
-            begun.record.extensions.clone_from(response.extensions());
+            // Values of layers may panic when cloned.
+            match catch_unwind(AssertUnwindSafe(|| response.extensions().clone())) {
+                Ok(extensions) => begun.record.extensions = extensions,
+                Err(panic) => log::error!(
+                    "cloning the extensions of a response panicked: {}: {}; the on_access callback gets none",
+                    asked.name(),
+                    Panic(&*panic)
+                ),
+            }
         }
     }
 
