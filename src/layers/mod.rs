@@ -40,6 +40,7 @@
 //! suits most programs; leave out what you do not need:
 //!
 //! ```
+//! # #[cfg(feature = "layers")] {
 //! use drupe::layers::{
 //!     BasicAuth, CatchPanics, Cors, OnFailure, RateLimit, RequestIds, SecurityHeaders,
 //! };
@@ -58,6 +59,7 @@
 //! # let response = page.handle(&mut Default::default());
 //! # assert_eq!(response.status(), 401);
 //! # assert!(response.headers().contains_key("x-request-id"));
+//! # }
 //! ```
 //!
 //! Refusals of these layers are [`Failure`](crate::Failure)s, so `OnFailure` gives them the form of
