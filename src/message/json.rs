@@ -1,5 +1,7 @@
 //! The reader of JSON.
 
+use std::fmt::Display;
+
 use http::Request;
 use serde::de::DeserializeOwned;
 
@@ -15,7 +17,11 @@ pub(super) fn json<T: DeserializeOwned>(request: &mut Request<Body>) -> Result<T
         other => return Err(ContentError::wrong_type("application/json", other.map(|found| found.essence))),
     }
     let content = take(request)?.into_vec()?;
-    serde_json::from_slice(&content).map_err(|error| ContentError::malformed("the JSON content", error))
+    let mut json = serde_json::Deserializer::from_slice(&content);
+    let malformed = |error: &dyn Display| ContentError::malformed("the JSON content", error);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| malformed(&error))?;
+    json.end().map_err(|error| malformed(&error))?;
+    Ok(value)
 }
 
 /// True for `application/json` and types in `+json` (RFC 6839 §3.1).

@@ -71,8 +71,8 @@ pub trait RequestExt: sealed::Sealed {
     ///
     /// # Errors
     /// Those of [`bytes`](Self::bytes); a `Content-Type` other than `application/json` or
-    /// `application/…+json` (415); content that is not JSON or does not fit `T`, with line and
-    /// column (400).
+    /// `application/…+json` (415); content that is not JSON or does not fit `T`, with the field,
+    /// line and column (400).
     #[cfg(feature = "json")]
     fn json<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ContentError>;
 

@@ -184,7 +184,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ),
     ("form_urlencoded", &["message/forms.rs"], "queries and forms as pairs"),
     ("serde_urlencoded", &["message/forms.rs"], "queries and forms as values"),
-    ("serde_path_to_error", &["message/forms.rs"], "names the field that does not fit"),
+    ("serde_path_to_error", &["message/forms.rs", "message/json.rs"], "names the field that does not fit"),
     (
         "serde",
         &["message/forms.rs", "message/json.rs", "message/request.rs", "response/json.rs"],

@@ -80,8 +80,8 @@ fn json_of_the_wrong_type_or_form_is_refused_with_the_place() {
         (b"[1,", "EOF while parsing a value at line 1 column 3"),
         (b"[1]\n x", "trailing characters at line 2 column 2"),
         (b"{}", "invalid type: map, expected a sequence at line 1 column 0"),
-        (b"[300]", "invalid value: integer `300`, expected u8 at line 1 column 4"),
-        (b"[\xff]", "expected value at line 1 column 2"),
+        (b"[300]", "[0]: invalid value: integer `300`, expected u8 at line 1 column 4"),
+        (b"[\xff]", "[0]: expected value at line 1 column 2"),
     ] {
         let text = format!("the JSON content is malformed: {reason}");
         assert_eq!(refused(read("application/json", content)), (400, text), "{content:?}");
