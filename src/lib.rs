@@ -1,8 +1,8 @@
 //! An embeddable, synchronous HTTP/1.1 server for programs without an async runtime.
 //!
-//! A handler is a plain, blocking function. The server is bounded in bytes, threads and time, reads
-//! RFC 9112 strictly, and keeps its threads for handlers. A connection that is idle, silent or slow
-//! to send its head costs a descriptor, not a thread.
+//! A handler is a plain, blocking function. The server is bounded in bytes, threads and time,
+//! follows RFC 9112 strictly, and keeps its threads for handlers. A connection that is idle, silent
+//! or slow to send its head costs a descriptor, not a thread.
 //!
 //! ```no_run
 //! use drupe::{Server, handler};
@@ -16,10 +16,10 @@
 //!
 //! # Tour
 //!
-//! Ten programs as people write them, one a page, each followed by the limits, errors and settings
+//! Ten programs as people write them, one on each page, followed by the limits, errors and settings
 //! of its topic: [exporter](tour::exporter), [login](tour::login), [json_api](tour::json_api),
-//! [upload](tour::upload), [chat](tour::chat), [log_tail](tour::log_tail),
-//! [daemon](tour::daemon), [spa](tour::spa), [mtls](tour::mtls), [layers](tour::layers).
+//! [upload](tour::upload), [chat](tour::chat), [log_tail](tour::log_tail), [daemon](tour::daemon),
+//! [spa](tour::spa), [mtls](tour::mtls), [layers](tour::layers).
 //!
 //! # Overview
 //!
@@ -64,25 +64,26 @@
 //! | `multipart` | | [`multipart`]: uploads, read part by part in constant memory |
 //! | `process` | | the bus and the plugins of [`process`] |
 //! | `router` | | [`router`]: handlers by method and path |
-//! | `statistics` | | the page of the [`statistics`], JSON and Prometheus; the numbers are always there |
+//! | `statistics` | | the page of the [`statistics`], JSON and Prometheus; [`Server::statistics`] needs no feature |
 //! | `wsgi` | | [`wsgi`]: applications in the style of WSGI, CGI programs |
-//! | `cli` | | the program `drupe`, which serves a directory, with all of the above and `tls` |
+//! | `cli` | | the program `drupe`, which serves a directory; includes `signals`, `systemd`, `config`, `files`, `process`, `statistics`, `tls` and `wsgi` |
 //! | `tls` | | TLS by rustls, with the cryptography of ring |
 //! | `tls-aws-lc` | | TLS by rustls, with the cryptography of AWS-LC, preferred over ring if both are on |
 //! | `tls-encrypted-keys` | | encrypted private keys |
 //! | `compression` | | [`layers::compress`]: responses in gzip and deflate |
-//! | `layers` | | [`layers`]: CORS, authentication, ids of requests, limits of rates, fields for browsers, forms of errors |
+//! | `layers` | | [`layers`]: CORS, authentication, request ids, rate limits, security fields, error formats |
 //! | `testing-tls` | | [`testing::TestServer::tls`]: test servers over TLS, with a certificate made on the spot |
-//! | `full` | | all of them but `tls-aws-lc` |
+//! | `full` | | all features except `tls-aws-lc` |
 //!
 //! # Threads
 //!
-//! A worker belongs to one connection while the handler runs, and is free afterwards: the rest of an
-//! answer to a slow client is sent without a worker. A handler may therefore block. An open stream of events holds one worker;
-//! [`thread_pool_max`](Settings::thread_pool_max) limits the number of workers. Every wait for a
-//! client has a deadline until the connection leaves HTTP, and every queue and buffer has a bound.
-//! [`Settings`] lists all of them, and [`guide::travel`] follows a request through the threads. The
-//! repository's CONTRIBUTING.md has a map of the source.
+//! A worker belongs to one connection while the handler runs, and is free afterwards: the rest of
+//! an answer to a slow client is sent without a worker. A handler may therefore block. An open
+//! stream of events holds one worker; [`thread_pool_max`](Settings::thread_pool_max) limits the
+//! number of workers. Every wait for a client has a deadline until the connection leaves HTTP, and
+//! every queue and buffer has a bound. [`Settings`] lists all deadlines and bounds, and
+//! [`guide::travel`] follows a request through the threads. The repository's CONTRIBUTING.md has a
+//! map of the source.
 
 // Marks the items that need a feature, from their `cfg`; pages that only the documentation has get no mark.
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(doc))))]
