@@ -1,4 +1,4 @@
-//! A chat over WebSocket: each message of a browser goes to all.
+//! A chat over WebSocket: each message of a browser goes to all browsers.
 //!
 //! Try `cargo run --example chat`, then open http://127.0.0.1:8080/ twice. Each page holds a thread.
 

@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .with(SecurityHeaders::new())
         .with(RequestIds::new());
     let mut server = Server::new(handler);
-    // What the server refuses by itself has the same form.
+    // Refusals by the server itself get the same form.
     server.on_refusal(|refusal| Some(error(refusal.status, &refusal.reason).into_response()));
     server.on_access(|record| {
         let status = record.status.map(|status| status.as_u16());

@@ -20,12 +20,12 @@ new EventSource('events').onmessage = event => log.append(event.data + '\\n');
 fn follow(mut file: BufReader<File>, writer: &mut BodyWriter<'_>) -> io::Result<()> {
     let mut line = String::new();
     loop {
-        // A line may come in pieces: its event is sent once it is whole.
+        // A line may come in pieces: the event is sent once the line is whole.
         while file.read_line(&mut line)? > 0 && line.ends_with('\n') {
             writeln!(writer, "id: {}\ndata: {}\n", file.stream_position()?, line.trim_end())?;
             line.clear();
         }
-        // A comment finds out if the client is still there.
+        // Writing a comment fails if the client has gone.
         writer.write_all(b":\n\n")?;
         writer.flush()?;
         if writer.stops_within(Duration::from_millis(500)) {

@@ -29,7 +29,7 @@ fn renew(server: &ServerHandle, files: &[PathBuf]) {
         thread::sleep(Duration::from_secs(1));
         let now = changed(files);
         if now != loaded {
-            // Half-written files are refused: the old ones stay in use, and the next look retries.
+            // Half-written files are refused: the old ones stay in use, and the next check retries.
             match server.reload_tls() {
                 Ok(()) => loaded = now,
                 Err(error) => log::warn!("cannot use the renewed certificate: {error}"),

@@ -1,5 +1,5 @@
 //! A development server for a single-page application: its files, its page for every other path, and
-//! a proxy for its interface.
+//! a proxy for its API.
 //!
 //! Try `cargo run --features files --example spa -- dist http://127.0.0.1:3000`.
 
@@ -10,7 +10,7 @@ use drupe::http::{self, HeaderMap, Method, StatusCode};
 use drupe::{Body, Failure, Files, Handler, IntoResponse, OrStatus, Request, RequestExt, Response, Server, handler};
 use ureq::{Agent, SendBody};
 
-/// Sends a request on to `backend`, and its answer back, both while they come.
+/// Sends a request on to `backend`, and the answer back, both while their content arrives.
 fn forward(agent: &Agent, backend: &str, request: &mut Request) -> Result<Response, Failure> {
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
     let target = format!("{backend}{target}");

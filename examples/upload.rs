@@ -2,7 +2,7 @@
 //!
 //! Try `cargo run --features files,multipart,router --example upload -- some-folder`, then open
 //! http://127.0.0.1:8080/, or send the rest of a file: `curl -X PATCH -H 'Upload-Offset: 1000'
-//! --data-binary @rest http://127.0.0.1:8080/resume/name`. `HEAD /files/name` tells how much has arrived.
+//! --data-binary @rest http://127.0.0.1:8080/resume/name`. `HEAD /files/name` returns the length so far.
 
 use std::error::Error;
 use std::fs::{File, OpenOptions};

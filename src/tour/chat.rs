@@ -21,25 +21,16 @@
 //!
 //! use drupe::{Upgraded, handler, testing::TestServer, upgrade};
 //!
-//! /// Sends everything back in capitals, until the client leaves or the server stops.
-//! fn shout(mut stream: Upgraded) -> io::Result<()> {
-//!     let mut buffer = [0; 4096];
-//!     loop {
-//!         match stream.read(&mut buffer) {
-//!             Ok(0) => return Ok(()),
-//!             Ok(length) => {
-//!                 buffer[..length].make_ascii_uppercase();
-//!                 stream.write_all(&buffer[..length])?;
-//!             }
-//!             // The server stops, and leaves time to say so.
-//!             Err(_) if stream.is_shutting_down() => return stream.write_all(b"BYE"),
-//!             Err(error) => return Err(error),
-//!         }
-//!     }
-//! }
+//! /// Sends everything back in capitals, until the client leaves or the server stops. fn shout(mut
+//! stream: Upgraded) -> io::Result<()> { let mut buffer = [0; 4096]; loop { match stream.read(&mut
+//! buffer) { Ok(0) => return Ok(()), Ok(length) => { buffer[..length].make_ascii_uppercase();
+//! stream.write_all(&buffer[..length])?; } // The server stops, and leaves time for a last message.
+//! Err(_) if stream.is_shutting_down() => return stream.write_all(b"BYE"), Err(error) => return
+//! Err(error), } } }
 //!
 //! # fn main() -> io::Result<()> {
-//! let server = TestServer::new(handler(|request| upgrade(request, "shout", |stream| drop(shout(stream)))));
+//! let server = TestServer::new(handler(|request| upgrade(request, "shout", |stream|
+//! drop(shout(stream)))));
 //! # let mut client = TcpStream::connect(server.address())?;
 //! # client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: shout\r\n\r\nhello")?;
 //! # let mut answer = String::new();
@@ -62,11 +53,11 @@
 //! # What to know
 //!
 //! - [`upgrade`](crate::upgrade()) answers `101` if the client offers the protocol, else `426` with
-//!   its name. Add fields to the response in a tuple, as the program above adds
+//!   the name of the protocol. Add fields to the response in a tuple, as the program above adds
 //!   `Sec-WebSocket-Accept`.
 //! - The page of any site can open a WebSocket to your server, with the cookies of its visitor. If
 //!   your handler relies on cookies, compare the field `Origin` with your own before the upgrade.
-//! - Each upgraded connection has a thread of its own, beside
+//! - Each upgraded connection has a thread of its own, not counted in
 //!   [`thread_pool_max`](crate::Settings::thread_pool_max). Above
 //!   [`max_upgraded`](crate::Settings::max_upgraded) (1024) the client gets a 503 with
 //!   `Retry-After`.
@@ -75,7 +66,7 @@
 //!   [`set_write_timeout`](crate::Upgraded::set_write_timeout), and limit the size of a message.
 //! - [`writer`](crate::Upgraded::writer) makes a second handle, so that one thread reads while
 //!   others write. The connection closes with its last handle;
-//!   [`shutdown`](crate::Upgraded::shutdown) ends it for all handles.
+//!   [`shutdown`](crate::Upgraded::shutdown) ends the connection for all handles.
 //! - At a stop, a waiting read fails once with `TimedOut`, and
 //!   [`is_shutting_down`](crate::Upgraded::is_shutting_down) is true. Your function then has
 //!   [`shutdown_timeout`](crate::Settings::shutdown_timeout) (5 s) to say goodbye and return; after

@@ -7,8 +7,8 @@
 //!
 //! # The socket
 //!
-//! - [`socket_mode`](crate::Settings::socket_mode) (`0660`) decides on access, and is set before
-//!   the socket has a name. [`socket_user`](crate::Settings::socket_user) and
+//! - [`socket_mode`](crate::Settings::socket_mode) (`0660`) controls access, and is set before the
+//!   socket has a name. [`socket_user`](crate::Settings::socket_user) and
 //!   [`socket_group`](crate::Settings::socket_group) give the file to another account, such as that
 //!   of a proxy.
 //! - Put the file into a directory that only its users can write to, such as `/run/daemon`: a user
@@ -27,9 +27,10 @@
 //!   second a look-up that may cross the network, and a user's name in a log is personal data.
 //! - The credentials are those at the time of `connect`. Decide by the user ID: the system reuses
 //!   process IDs, and not every user has a name.
-//! - [`groups`](crate::Credentials::groups) are those of the user in the system's database, not of
-//!   the process.
-//! - [`testing::call`](crate::testing::call) has no peer: a test shows what strangers get.
+//! - [`groups`](crate::Credentials::groups) begins with the effective group of the process; the
+//!   others are those of the user in the system's database, even if the process has dropped them.
+//! - [`testing::call`](crate::testing::call) has no peer, so a test shows the answer to an
+//!   unidentified client.
 //!
 //! ```
 //! use drupe::{Peer, Request, RequestExt, handler, http::StatusCode, testing};
@@ -49,11 +50,12 @@
 //! | SIGHUP | applies the settings of [`on_reload`](crate::Server::on_reload), and loads certificates again |
 //! | SIGUSR1 | calls [`on_graceful`](crate::Server::on_graceful), to reopen log files, and loads certificates again |
 //!
-//! The signals need the feature `signals`, on by default. SIGHUP and SIGUSR1 end the process until
-//! you give the server such a function or a certificate
-//! ([`operating`](crate::guide::operating#signals)). A program that handles signals itself calls
-//! [`start`](crate::Server::start) and [`stop`](crate::Server::stop). `quickstart` also tells
-//! systemd `READY=1` and `STOPPING=1` ([`under_systemd`](crate::guide::under_systemd)).
+//! The signals need the feature `signals`, on by default. SIGUSR1 ends the process unless the
+//! server has an `on_graceful` function or a certificate. SIGHUP ends the process unless the server
+//! has one of these or an `on_reload` function ([`operating`](crate::guide::operating#signals)). A
+//! program that handles signals itself calls [`start`](crate::Server::start) and
+//! [`stop`](crate::Server::stop). `quickstart` also tells systemd `READY=1` and `STOPPING=1`
+//! ([`under_systemd`](crate::guide::under_systemd)).
 //!
 //! # A stop
 //!
@@ -68,11 +70,11 @@
 //!   [`restart`](crate::Server::restart) keeps the socket open.
 //! - To lose no request at all, end the traffic before the stop. Behind a load balancer, fail its
 //!   health checks first ([`in_kubernetes`](crate::guide::in_kubernetes)); or let systemd own the
-//!   socket, so that clients wait in the socket until the next start
+//!   socket, so that connections wait in the backlog until the next start
 //!   ([`operating`](crate::guide::operating)).
-//! - [`login`](super::login#a-stop-from-a-handler) has a stop from inside, and
+//! - [`login`](super::login#a-stop-from-a-handler) shows a stop from a handler, and
 //!   [`travel`](crate::guide::travel#a-stop) a stop in detail.
-//! - A PID file, dropped privileges and tasks by the clock are in
-//!   [`process`](crate::process), with an example in [`parts`](crate::guide::parts).
+//! - A PID file, dropped privileges and periodic tasks are in [`process`](crate::process), with an
+//!   example in [`parts`](crate::guide::parts).
 //!
 //! Next: [`spa`](super::spa).

@@ -53,8 +53,7 @@
 //! # State
 //!
 //! A handler owns its data, as the closure above owns the counter, and all worker threads share the
-//! one handler. If there is too much data for a closure, write a struct that implements
-//! [`Handler`](crate::Handler):
+//! one handler. For more data, write a struct that implements [`Handler`](crate::Handler):
 //!
 //! ```
 //! use std::collections::HashMap;
@@ -89,14 +88,14 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! - A handler is `Send`, `Sync` and `'static`. Up to `thread_pool_max` threads run it at once, so
-//!   data that changes needs an atomic, a lock or a channel.
+//! - A handler is `Send`, `Sync` and `'static`. Up to `thread_pool_max` threads run one handler at
+//!   once, so data that changes needs an atomic, a lock or a channel.
 //! - The server holds no lock while a handler runs. If you hold a lock during slow work, every
 //!   request that needs the lock waits and occupies a worker.
 //! - If a handler panics while it holds a `Mutex`, the mutex is poisoned: the server goes on, but
 //!   each later `lock().unwrap()` panics as well, and each such client gets a 500.
-//! - The number of threads also bounds what handlers use at once: give a pool of database
-//!   connections `thread_pool_max` of them, or lower the setting to the size of the pool.
+//! - The number of threads also bounds what handlers use at once: make a pool of database
+//!   connections as large as `thread_pool_max`, or lower `thread_pool_max` to the size of the pool.
 //! - Data of one request, such as the user, travels in the request ([`layers`](super::layers)).
 //!   Data of the connection, such as the peer, is in
 //!   [`request.connection()`](crate::RequestExt::connection) ([`daemon`](super::daemon)).
@@ -117,8 +116,8 @@
 //! # Errors at a start
 //!
 //! `start`, `quickstart` and [`check`](crate::Server::check) return an [`Error`](crate::Error) that
-//! names the setting, the address or the thread, and leave nothing open. The text of the error has
-//! the object, and its `source` has the cause: print both.
+//! names the setting, the address or the thread, and leave nothing open. The text of an error names
+//! the object, and the `source` of the error is the cause: print both.
 //!
 //! ```
 //! # use drupe::{Server, handler};

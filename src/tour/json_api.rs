@@ -47,8 +47,9 @@
 //!   `OPTIONS *` arrives with the path `*`. Any other target begins with `/`.
 //! - [`request.host()`](crate::RequestExt::host) has the host that the client asked for, to serve
 //!   several names. The client chooses the value.
-//! - Methods are case-sensitive, and any token is one. The handler gets unknown methods too, and
-//!   decides; 501 or 405 is usual. `CONNECT` gets 405 from the server.
+//! - Methods are case-sensitive, and any token of up to 32 bytes is a method. The handler gets
+//!   unknown methods too, and usually answers 405 or 501. The server answers `CONNECT` with 405,
+//!   and a longer method with 501.
 //! - Answer `HEAD` like `GET`: the server keeps `Content-Length` and does not send the content.
 //!
 //! | limit | setting | answer |
@@ -66,7 +67,7 @@
 //!
 //! # Errors
 //!
-//! A handler returns a `Result`, and both sides of it become answers:
+//! A handler returns a `Result`; both `Ok` and `Err` become answers:
 //!
 //! ```
 //! use drupe::http::StatusCode;
@@ -100,15 +101,16 @@
 //!   logged with method, target, client and all causes. The client sees none of the text.
 //! - Errors of reading the request keep their status, wherever they are among the causes.
 //!   [`or_status`](crate::OrStatus::or_status) gives any other `Result` or `Option` a status. A
-//!   failure below 500 is the client's, and goes to the log at level `debug` only.
+//!   failure below 500 is the client's fault, and is logged at level `debug` only.
 //! - `std::io::Result<T>` is enough for many handlers, and a status is the shortest error:
 //!   `Err(StatusCode::FORBIDDEN)`. An error type of your own implements
 //!   [`IntoResponse`](crate::IntoResponse).
 //! - A panic becomes a 500 too, or cuts the connection if the answer has begun. The worker and all
 //!   other connections go on.
 //! - The server refuses malformed, late and large requests by itself, answers 503 when it has no
-//!   room, and closes the connection. The text of these answers is fixed.
-//!   [`tables`](crate::guide::tables#status-codes) lists each status with its setting.
+//!   room, and closes the connection. [`Server::on_refusal`](crate::Server::on_refusal) gives these
+//!   answers fields and content of your own. [`tables`](crate::guide::tables#status-codes) lists
+//!   each status with its setting.
 //!
 //! # Tests
 //!
@@ -159,12 +161,12 @@
 //! | your HTTP client, time limits, streams, a stop | [`TestServer`](crate::testing::TestServer) |
 //! | the settings alone, without opening a port | [`Server::check`](crate::Server::check) |
 //!
-//! - [`TestRequest`](crate::testing::TestRequest) makes requests for `call` with a client: address,
-//!   user and groups, TLS, proxies; and with a body limit. Otherwise
+//! - [`TestRequest`](crate::testing::TestRequest) makes requests for `call` with a body limit and a
+//!   client: address, user and groups, TLS, proxies. Without `TestRequest`,
 //!   [`peer`](crate::Connection::peer) is `None` in `call`, `exchange` and `Conversation`. No time
-//!   passes there: no time limit can expire.
+//!   limit expires in these three.
 //! - `exchange` sends all bytes, then closes its side. The result has every answer, one after the
-//!   other, and interim ones such as `100 Continue`.
+//!   other, with interim answers such as `100 Continue`.
 //! - `Conversation::run` takes pieces, each of which arrives alone: split a request anywhere to
 //!   test that the split does not matter.
 //! - [`TestServer::url`](crate::testing::TestServer::url) makes the URL for an HTTP client.

@@ -5,7 +5,7 @@
 #![doc = "```"]
 //!
 //! [`with`](crate::Handler::with) puts a layer around a handler. The layer added last sees a
-//! request first, and its answer last: every answer above has an id, a 401 too.
+//! request first, and its answer last: every answer above has an id, even a 401.
 //!
 //! # A layer of your own
 //!
@@ -38,45 +38,45 @@
 //! - A layer sees the response before its content is sent. [`Body::stream`](crate::Body::stream)
 //!   has not run yet, and `Date`, `Content-Length` and `Connection` are not there yet: a layer that
 //!   measures time measures the handler. The access log has the duration of the whole exchange.
-//! - [`Body::through`](crate::Body::through) changes content while it is sent, with a layer in a few
-//!   lines as the example. A stream stays a stream: flushes reach the client, and the producer
-//!   learns of a stop and of a departed client. A streamed body cannot be read, and
-//!   [`into_vec`](crate::Body::into_vec) makes one piece of it.
+//! - [`Body::through`](crate::Body::through) changes content while it is sent. A stream stays a
+//!   stream: flushes reach the client, and the producer learns of a stop and of a departed client.
+//!   A streamed body cannot be read, and [`into_vec`](crate::Body::into_vec) would gather all of
+//!   the stream in memory.
 //! - A layer sees no answer that the server gives by itself, such as 400 or 503
-//!   ([`json_api`](super::json_api#errors)). [`Server::on_refusal`](crate::Server::on_refusal) gives
-//!   these answers fields and content of your own.
+//!   ([`json_api`](super::json_api#errors)). [`Server::on_refusal`](crate::Server::on_refusal)
+//!   gives these answers fields and content of your own.
 //! - A panic unwinds through all layers, and the server answers 500. Clean up in `Drop`, or put
 //!   [`CatchPanics`](crate::layers::CatchPanics) inside the layers that have to see an answer.
-//! - A layer that answers without calling `inner` need not read the content. The server drops it,
-//!   or closes the connection ([`max_drain_size`](crate::Settings::max_drain_size)).
-//! - Once a layer has read the content, the readers of `inner` fail. To hand the content on, put it
-//!   back: `*request.body_mut() = Body::from(bytes)`.
+//! - A layer that answers without calling `inner` need not read the content. The server drops the
+//!   content, or closes the connection ([`max_drain_size`](crate::Settings::max_drain_size)).
+//! - Once a layer has read the content, reads in `inner` fail. To pass the content on, put it back:
+//!   `*request.body_mut() = Body::from(bytes)`.
 //! - The content limits of the inner handler ([`body_limit`](crate::Handler::body_limit)) stay in
 //!   force unless the layer has its own.
 //! - Around a WSGI-style gateway, a layer cannot change the head of an answer that the application
 //!   has begun by `write`.
 //!
-//! Before you write a layer: [`layers`](crate::layers) has those above and more. Limits for content,
-//! deadlines, proxies' fields ([`trusted_proxies`](crate::Settings::trusted_proxies)) and
-//! statistics are built into the server.
+//! Before you write a layer, look at [`layers`](crate::layers), with those above and more. These
+//! are built into the server: deadlines, limits of content, statistics, and the fields of proxies
+//! ([`trusted_proxies`](crate::Settings::trusted_proxies)).
 //!
 //! # Logs
 //!
 //! The server logs through the `log` crate, and installs no logger. Install one at the beginning of
 //! `main`, for instance `env_logger::init()`, with `RUST_LOG=info`:
 //!
-//! | target | level | what |
+//! | target begins with | level | records |
 //! |---|---|---|
 //! | `drupe::access` | `info` | one line for each exchange, with the duration in seconds; at no cost if disabled |
 //! | `drupe::engine` | `error`, `warn` | handlers and bodies that fail or panic, each with its request; a lack of threads or descriptors |
 //! | the same | `debug` | refused requests, and failures below 500 |
-//! | `drupe::server` | `info` | starts and stops |
+//! | `drupe::server` | `info` | starts, stops and reloads |
 //!
 //! - An access record has its parts as key-values for other formats, such as JSON: `peer`, `user`,
 //!   `method`, `request_target`, `version`, `status`, `bytes`, `referer`, `user_agent`, `seconds`,
 //!   `request_id`, `route`. [`operating`](crate::guide::operating#logs) has the details.
 //! - [`Server::on_access`](crate::Server::on_access) calls a function with the record, as the
-//!   program above does, with what layers have left in the extensions of the response.
+//!   program above does. The record has the extensions that layers have left in the response.
 //! - With `tracing`, `tracing_subscriber::fmt::init()` also receives the records of `log`. Its
 //!   bridge keeps the text and the target, and drops the key-values: for typed fields, call
 //!   `tracing::info!` in `on_access`.

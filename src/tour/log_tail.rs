@@ -71,10 +71,11 @@
 //! - After the client has gone, a write fails: return the error with `?`. A write also fails if the
 //!   client reads nothing for [`write_timeout`](crate::Settings::write_timeout) (10 s), or less
 //!   than [`minimum_rate`](crate::Settings::minimum_rate) (240 bytes a second) on average.
-//! - If the closure returns an error or panics, the server cuts the connection: the client can
-//!   tell that the answer is incomplete. Its status has already been sent.
+//! - If the closure returns an error or panics, the server cuts the connection: the client can tell
+//!   that the answer is incomplete. The status has already been sent.
 //! - To pause, call [`stops_within`](crate::BodyWriter::stops_within), never `thread::sleep`: a
-//!   stop then ends the pause. [`is_shutting_down`](crate::BodyWriter::is_shutting_down) only asks.
+//!   stop then ends the pause. [`is_shutting_down`](crate::BodyWriter::is_shutting_down) does not
+//!   wait.
 //! - While all workers are busy and requests wait, the server cuts the slowest clients that keep
 //!   a worker waiting, one for each waiting request.
 //! - A browser reconnects by itself after a break, and sends the last `id:` in `Last-Event-ID`.

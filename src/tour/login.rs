@@ -51,14 +51,14 @@
 //! - With the feature `forms`, [`query`](crate::RequestExt::query) and
 //!   [`form`](crate::RequestExt::form) read into a struct that implements serde's `Deserialize`.
 //!   [`query_pairs`](crate::RequestExt::query_pairs) and
-//!   [`form_pairs`](crate::RequestExt::form_pairs) return decoded pairs in the order sent. A
-//!   missing field and bytes that are not UTF-8 are a 400 that names the field or the pair. Declare
-//!   an optional field as an `Option`.
+//!   [`form_pairs`](crate::RequestExt::form_pairs) return decoded pairs in the order sent. If a
+//!   field is missing or a pair is not UTF-8, the answer is a 400 that names the field or the pair.
+//!   Declare an optional field as an `Option`.
 //! - Without the feature, `request.uri().query()` is the text behind `?`, as the client sent it.
 //! - [`Html`](crate::response::Html) sends a page unchanged. Escape all text that comes from users.
 //! - [`cookies`](crate::RequestExt::cookies) reads cookies; a field `set-cookie` sets one. Add
 //!   `HttpOnly`, `Secure` and `SameSite=Lax` to the cookie of a session. A client can send any
-//!   value: sign the value, or keep the data at the server.
+//!   value: sign the value, or keep the data on the server.
 //! - [`Redirect::to`](crate::response::Redirect::to) is a 303, after which the browser sends a GET.
 //!   [`temporary`](crate::response::Redirect::temporary) (307) and
 //!   [`permanent`](crate::response::Redirect::permanent) (308) repeat the method and the content.
@@ -97,7 +97,7 @@
 //! # }
 //! ```
 //!
-//! There are four ways to stop:
+//! The ways to stop a server:
 //!
 //! | in | stop by |
 //! |---|---|
@@ -108,11 +108,12 @@
 //! | a scope | dropping the [`Server`](crate::Server) |
 //!
 //! - `stop` returns [`Stopped`](crate::process::Stopped): requests finished, connections cut, and
-//!   the duration. If `cut` is above 0, some connections were cut before they were finished.
+//!   the duration. If `cut` is above 0, some clients did not get their whole answer.
 //! - A thread cannot be ended from outside. A handler that works for long asks
-//!   [`is_shutting_down`](crate::RequestExt::is_shutting_down) from time to time. A wait for
-//!   something else, such as a channel, is woken by [`on_stop`](crate::Connection::on_stop). If the
-//!   handler does neither and never returns, its thread is left running, and the log says so.
+//!   [`is_shutting_down`](crate::RequestExt::is_shutting_down) from time to time. If the handler
+//!   waits for something else, such as a channel, [`on_stop`](crate::Connection::on_stop) calls a
+//!   function that wakes the handler. If a handler does neither and never returns, its thread is
+//!   left running, and the log says so.
 //! - [`ServerHandle::cut`](crate::ServerHandle::cut) ends the wait of a stop under way.
 //! - `start` after `stop` serves again. [`restart`](crate::Server::restart) does both and keeps the
 //!   port open.

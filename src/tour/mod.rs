@@ -1,10 +1,10 @@
-//! The tour: ten programs as people write them, one a page, each followed by the limits, errors and
-//! settings of its topic.
+//! The tour: ten programs as people write them, one on each page, followed by the limits, errors
+//! and settings of its topic.
 //!
 //! | page | the program | the topic |
 //! |---|---|---|
 //! | [`exporter`] | metrics for Prometheus | handlers, state, settings, errors at a start |
-//! | [`login`] | the login of a command-line program, by OAuth | queries, forms, cookies, redirects; a stop from inside |
+//! | [`login`] | the login of a command-line program, by OAuth | queries, forms, cookies, redirects; a stop from a handler |
 //! | [`json_api`] | a JSON API | routes, JSON, errors with `?`, tests |
 //! | [`upload`] | uploads within a limit | content in and out, files as answers |
 //! | [`chat`] | a chat over WebSocket | upgrades |
@@ -15,7 +15,7 @@
 //! | [`layers`] | authentication around a handler | layers, logs |
 //!
 //! The programs are files of `examples/`, compiled and run with the tests; each `assert` is a claim
-//! that holds. The tour exists in the documentation only; a program cannot name this module. The
+//! that holds. The tour exists in the documentation only; a program cannot import this module. The
 //! [guide](crate::guide) continues with proxies, systemd, operation and security.
 
 pub mod chat;

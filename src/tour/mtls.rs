@@ -12,7 +12,7 @@
 //! | setting | value |
 //! |---|---|
 //! | [`ssl_certificate`](crate::Settings::ssl_certificate) | the file with the certificate and its chain, often `fullchain.pem` |
-//! | [`ssl_private_key`](crate::Settings::ssl_private_key) | the file with the key, readable to the server's user only |
+//! | [`ssl_private_key`](crate::Settings::ssl_private_key) | the file with the key, readable by the server's user only |
 //! | [`ssl_private_key_password`](crate::Settings::ssl_private_key_password) | for an encrypted key, as `file:PATH` (feature `tls-encrypted-keys`) |
 //! | [`ssl_client_ca`](crate::Settings::ssl_client_ca) | the authorities that sign your clients' certificates |
 //! | [`ssl_verify_mode`](crate::Settings::ssl_verify_mode) | `required`, or `optional`: the handler decides |
@@ -23,7 +23,7 @@
 //! - With a certificate the port speaks TLS only; a plain HTTP request gets a 400. No port speaks
 //!   both, so that no password is sent in clear unnoticed.
 //! - Use an authority of your own for clients, never the system's list: every owner of a web site
-//!   has a certificate from one of those.
+//!   has a certificate from an authority in that list.
 //! - With `required`, a handshake without a valid certificate fails, and no handler runs.
 //! - drupe reads no revocation lists. Issue certificates that expire soon, or keep a list in a
 //!   [layer](super::layers).
@@ -54,14 +54,15 @@
 //!
 //! # Renewal
 //!
-//! - [`reload_tls`](crate::ServerHandle::reload_tls) loads all files again. New handshakes use
-//!   them; open connections are unchanged. If the files cannot be used, the old ones stay in use.
-//! - `quickstart` calls it at SIGHUP and SIGUSR1, so that a renewal tool can send a signal instead
-//!   ([`operating`](crate::guide::operating#certificates)).
+//! - [`reload_tls`](crate::ServerHandle::reload_tls) loads all files again. New handshakes use the
+//!   new files; open connections are unchanged. If the new files are unusable, the old certificates
+//!   stay in use.
+//! - `quickstart` calls `reload_tls` at SIGHUP and SIGUSR1, so that a renewal tool can send a
+//!   signal ([`operating`](crate::guide::operating#certificates)).
 //!
 //! # Errors at a start
 //!
-//! The server checks the files before it listens, and names the one that it cannot use:
+//! The server checks the files before it listens. The error names the file that is unusable:
 //!
 //! ```
 //! # use drupe::{Server, handler};

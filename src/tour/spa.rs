@@ -1,5 +1,4 @@
-//! SPA: a directory of files, one page for all paths of an application, and a proxy for its
-//! interface.
+//! SPA: a directory of files, one page for all paths of an application, and a proxy for its API.
 //!
 #![doc = "```no_run"]
 #![doc = include_str!("../../examples/spa.rs")]
@@ -35,12 +34,13 @@
 //!
 //! - `Files` answers `GET` and `HEAD` with a content type, validators (`ETag`, `Last-Modified`),
 //!   conditions and ranges. Files go out by `sendfile`, without a thread.
-//! - The real path of a file decides: neither `..` nor a link leads out of the directory. Names
-//!   with a leading dot are 404 until you enable them with [`dotfiles`](crate::Files::dotfiles).
+//! - The real path of a file decides access: neither `..` nor a link leads out of the directory.
+//!   Names with a leading dot are 404 until you enable them with
+//!   [`dotfiles`](crate::Files::dotfiles).
 //! - A directory shows its [`index`](crate::Files::index) (`index.html`), else a
 //!   [`listing`](crate::Files::listing). Switch listings off if the names are not public.
-//! - The program above sends `index.html` for paths that are no file, because the application
-//!   itself interprets them. A missing script remains a 404.
+//! - The program above sends `index.html` for paths without a file, because the application itself
+//!   interprets these paths. A missing script remains a 404.
 //!
 //! # Forwarding
 //!

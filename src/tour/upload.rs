@@ -6,7 +6,7 @@
 //!
 //! # Content of a request
 //!
-//! A handler that takes little text, and says so by its limit:
+//! A handler for short text, with a limit in bytes:
 //!
 //! ```
 //! use drupe::http::StatusCode;
@@ -38,13 +38,14 @@
 //! - Content is read once. A second `bytes`, `text`, `json` or `form` is a mistake of the program,
 //!   and a 500.
 //! - To send the content back, return `request.take_body()`.
-//! - The body is decoded: chunks are joined. `request.body().content_length()` is known with `Content-Length`.
-//!   [`trailers`](crate::Body::trailers) has the trailer fields, after the end.
+//! - The body is decoded: chunks are joined. `request.body().content_length()` is known with
+//!   `Content-Length`. After the end of the content, [`trailers`](crate::Body::trailers) returns
+//!   the trailer fields.
 //! - The server receives the first 64 KiB
 //!   ([`body_buffer_size`](crate::Settings::body_buffer_size)) before it calls the handler, so that
 //!   a slow upload of that size holds no thread. A read of the rest blocks the worker.
-//! - A client with `Expect: 100-continue` is told to continue. To refuse first, set
-//!   `body_buffer_size` to 0 and answer without reading the content.
+//! - A client with `Expect: 100-continue` gets `100 Continue` before the handler runs. To refuse
+//!   the content first, set `body_buffer_size` to 0 and answer without reading.
 //! - [`body_limit`](crate::RequestExt::body_limit) lowers the limit of one request.
 //!   [`Handler::body_limit`](crate::Handler::body_limit) raises or lowers the limit by method and
 //!   target, before any content is read.
@@ -57,7 +58,7 @@
 //! | `FileTooLarge` | content is above [`max_request_body_size`](crate::Settings::max_request_body_size) (100 MiB) or `body_limit` | 413 |
 //! | `TimedOut` | the client stalled for [`body_timeout`](crate::Settings::body_timeout) (10 s), or sends below [`minimum_rate`](crate::Settings::minimum_rate) (240 bytes a second) | 408 |
 //! | `InvalidData` | a chunk is malformed, or text is not UTF-8 | 400 |
-//! | `UnexpectedEof` | the client has closed early | 400 |
+//! | `UnexpectedEof` | the client closed the connection early | 400 |
 //!
 //! # Content of an answer
 //!
@@ -91,7 +92,7 @@
 //!
 //! Text, bytes and files go out as the client reads, without a thread: a slow reader costs the
 //! memory of the answer, at most [`max_parked_size`](crate::Settings::max_parked_size) (256 MiB)
-//! for all. [`compress`](crate::layers::compress)
-//! (feature `compression`) compresses answers. For a whole directory, see [`spa`](super::spa).
+//! for all slow readers together. [`compress`](crate::layers::compress) (feature `compression`)
+//! compresses answers. For a whole directory, see [`spa`](super::spa).
 //!
 //! Next: [`chat`](super::chat).
