@@ -1,5 +1,5 @@
-//! Exchanges as seen around a handler: records of the access log, the notes that layers and routers
-//! leave for the record, refusals by the server, reason phrases, and waits that a stop ends.
+//! Types around an exchange: records of the access log, the request id and route that layers and
+//! routers add to a record, refusals by the server, reason phrases, and waits that a stop ends.
 
 pub use crate::message::access::AccessRecord;
 pub use crate::message::reason::{InvalidReasonPhrase, ReasonPhrase};

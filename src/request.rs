@@ -1,4 +1,3 @@
-//! The parts of a request beside content and fields: [`Cookies`], and the [`ContentError`] of its
-//! readers.
+//! The [`Cookies`] of a request, and the [`ContentError`] of reading its content or query.
 
 pub use crate::message::{ContentError, Cookies};

@@ -55,10 +55,10 @@ pub struct BasicAuth {
 type Check = dyn Fn(&str, &str) -> bool + Send + Sync;
 
 impl BasicAuth {
-    /// Lets users in for whom `check` returns true; it gets the name and the password.
+    /// Lets users in if `check` returns true for their name and password.
     ///
-    /// The password may be empty, the name too. The time that `check` takes can tell the client
-    /// something: verify a hash made for passwords, also for users that do not exist.
+    /// Name and password may be empty. The time that `check` takes can reveal secrets: verify a
+    /// hash made for passwords, even for users that do not exist.
     ///
     /// # Panics
     /// If the realm has other than printable ASCII characters.

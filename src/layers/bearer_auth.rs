@@ -27,8 +27,8 @@ use crate::message::{Handler, Request, Response};
 /// # assert_eq!(api.handle(&mut request).status(), 200);
 /// ```
 ///
-/// The layer takes no token from a query or a form, knows no scopes, and does not read the inside
-/// of a token, such as that of a JWT: [`new`](Self::new) takes a function that does.
+/// The layer takes no token from a query or a form, knows no scopes, and does not read the claims
+/// in a token, such as a JWT: pass a function that does to [`new`](Self::new).
 pub struct BearerAuth {
     missing: HeaderValue,
     invalid: HeaderValue,
@@ -40,8 +40,8 @@ type Check = dyn Fn(&str) -> Option<User> + Send + Sync;
 impl BearerAuth {
     /// Lets a request in if `check` returns the user of its token.
     ///
-    /// The token has the characters of RFC 6750 §2.1 only. The time that `check` takes can tell the
-    /// client something: look a hash of the token up, not the token.
+    /// The token has the characters of RFC 6750 §2.1 only. The time that `check` takes can reveal a
+    /// token: look up a hash of the token instead.
     ///
     /// # Panics
     /// If the realm has other than printable ASCII characters.
@@ -54,7 +54,7 @@ impl BearerAuth {
     }
 
     /// Lets these tokens in: pairs of user and token. The time of a comparison depends on the
-    /// number of tokens and on the length of the client's, and not on the tokens.
+    /// number of tokens and on the length of the client's token, and not on the tokens themselves.
     ///
     /// # Panics
     /// - If the realm has other than printable ASCII characters.

@@ -79,7 +79,7 @@ impl<K: Copy + Eq> Set<K> {
 impl Rate {
     fn take(&self, full_at: &mut Duration, now: Duration) -> Result<(), Duration> {
         let after = (*full_at).max(now) + self.interval;
-        // A bucket that is full only later than this has fewer than no tokens.
+        // A bucket that would be full later than this has no token to give.
         let latest = now + self.interval * self.burst;
         if after > latest {
             return Err(after - latest);

@@ -1,4 +1,4 @@
-//! Panics of handlers, made failures.
+//! A layer that turns panics of handlers into failures.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -8,12 +8,12 @@ use super::Layer;
 use super::layered::{Around, Layered};
 use crate::message::{Failure, Handler, IntoResponse, Request, Response, early};
 
-/// A layer that makes a [`Failure`] of a panic: a `500`, logged with the message of the panic.
+/// A layer that turns a panic into a [`Failure`]: a `500`, logged with the message of the panic.
 ///
 /// The server catches panics itself, closes the connection and counts the panic in its statistics.
-/// With this layer, layers around it see the response: [`OnFailure`](super::OnFailure) can give it
-/// a form, [`Cors`](super::Cors) can add fields. The connection stays open, and the panic is not
-/// counted.
+/// With `CatchPanics`, the layers around it see a response: [`OnFailure`](super::OnFailure) can
+/// give the response a form, and [`Cors`](super::Cors) can add fields. The connection stays open,
+/// and the panic is not counted.
 ///
 /// ```
 /// use drupe::layers::{CatchPanics, OnFailure};

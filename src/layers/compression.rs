@@ -27,22 +27,22 @@ use crate::message::{Body, Handler, Request, Response};
 /// ```
 ///
 /// # Responses
-/// These responses are sent unchanged:
+/// The layer does not change these responses:
 ///
-/// - known to be shorter than 256 bytes;
-/// - of a compressed type: images except SVG, audio, video, fonts in WOFF, archives, office
+/// - content known to be shorter than 256 bytes;
+/// - content of a compressed type: images except SVG, audio, video, fonts in WOFF, archives, office
 ///   documents;
-/// - with `Content-Encoding`, `Content-Range`, a digest of the content, or `Cache-Control:
-///   no-transform`;
-/// - of status 1xx, 204, 205 or 206;
+/// - responses with `Content-Encoding`, `Content-Range`, a digest of the content, or
+///   `Cache-Control: no-transform`;
+/// - responses of status 1xx, 204, 205 or 206;
 /// - [upgrades](crate::upgrade()), and responses begun by `write` of a WSGI application.
 ///
-/// `HEAD` gets the head of `GET`. `Content-Length` is left out if the handler answers `HEAD` without
-/// content.
+/// `HEAD` gets the head of `GET`. `Content-Length` is left out if the handler answers `HEAD`
+/// without content.
 ///
 /// # Content
-/// - Up to 1 MiB in memory is compressed at once, and `Content-Length` is the compressed length. The
-///   original is sent if the compressed content is not shorter.
+/// - Up to 1 MiB in memory is compressed at once, and `Content-Length` is the compressed length.
+///   The original is sent if the compressed content is not shorter.
 /// - Other content is compressed by the worker while being sent, with unknown length and about
 ///   350 KiB of memory. Files are read instead of sent by `sendfile`.
 /// - A flush of a stream ends a compressed block: the client can decode each event at once.
@@ -52,7 +52,8 @@ use crate::message::{Body, Handler, Request, Response};
 /// - A strong `ETag` of a compressed response becomes weak. A 304 has the weak tag if the client
 ///   sent the weak tag. Handlers must compare `If-None-Match` weakly, as [`Files`](crate::Files)
 ///   does (RFC 9110 §13.1.2).
-/// - `Accept-Ranges` of a compressed response is removed, because ranges are ranges of the original.
+/// - `Accept-Ranges` of a compressed response is removed, because ranges count bytes of the
+///   original.
 ///
 /// # Security
 /// The compressed length of a response reveals a secret if an attacker can add text to the response

@@ -45,18 +45,17 @@ use crate::message::{Handler, IntoResponse, Request, Response};
 /// - A preflight is an `OPTIONS` with `Origin` and `Access-Control-Request-Method`. The layer
 ///   answers it with a `204`; the handler does not run. A preflight of an origin that is not
 ///   allowed gets a `204` without the fields that allow.
-/// - Every other request reaches the handler. Its answer gets the fields for its origin, answers
-///   with errors too.
-/// - `Vary: Origin` is in every answer that depends on the origin, also if the request had none.
-///   Preflights have `Vary` for all three fields of the request.
+/// - Every other request reaches the handler. The answer gets the fields for the origin, even an
+///   answer with an error.
+/// - `Vary: Origin` is in every answer that depends on the origin, even if the request had no
+///   `Origin`. Preflights have `Vary` for all three fields of the request.
 ///
-/// Fields of the same names that the handler has set are replaced.
+/// A field that the layer sets replaces a field of the same name that the handler has set.
 ///
 /// # What the layer does not do
 ///
-/// - It refuses no request: a page of another origin can still send one, and cannot read the
-///   answer. The layer is no protection against forged requests, and WebSockets are not covered at
-///   all.
+/// - It refuses no request: a page of another origin can still send a request, but cannot read the
+///   answer. The layer does not protect against forged requests, nor cover WebSockets.
 /// - The server's own answers, such as `413`, and its `500` after a panic have no such fields.
 /// - Preflights for private networks (`Access-Control-Request-Private-Network`) are not allowed.
 #[derive(Default)]
@@ -111,8 +110,8 @@ impl Cors {
         origins.into_iter().fold(self, |cors, origin| cors.origin(origin.as_ref()))
     }
 
-    /// Allows the origins for which `accepts` returns true; it gets the text of the client, which
-    /// may be `null` or no origin at all, and the request.
+    /// Allows the origins for which `accepts` returns true. `accepts` gets the request and the
+    /// value of `Origin` as the client sent it, possibly `null` or no origin at all.
     ///
     /// `|origin, _| origin.ends_with(".example.com")` allows all subdomains, over `http` too.
     /// Without the leading full stop, it would allow `badexample.com`.
@@ -143,7 +142,7 @@ impl Cors {
         self.checked()
     }
 
-    /// Allows methods; `GET`, `HEAD` and `POST` always are.
+    /// Allows these methods; browsers always allow `GET`, `HEAD` and `POST`.
     #[must_use]
     pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
         self.methods.add(methods.into_iter().map(|method| method.to_string()));
@@ -175,8 +174,9 @@ impl Cors {
         self
     }
 
-    /// Shows fields of answers to scripts. Scripts always see `Cache-Control`, `Content-Language`,
-    /// `Content-Length`, `Content-Type`, `Expires`, `Last-Modified` and `Pragma`.
+    /// Lets scripts read these fields of answers. Scripts always see `Cache-Control`,
+    /// `Content-Language`, `Content-Length`, `Content-Type`, `Expires`, `Last-Modified` and
+    /// `Pragma`.
     ///
     /// # Panics
     /// If a name is not a field name, or `*`.
@@ -187,7 +187,8 @@ impl Cors {
     }
 
     /// Lets browsers keep the answer to a preflight for this time, in whole seconds. Without this
-    /// call browsers keep it for 5 seconds; the longest time is 2 hours in some, 24 in others.
+    /// call browsers keep it for 5 seconds; the longest time is 2 hours in some browsers, 24 in
+    /// others.
     #[must_use]
     pub fn max_age(mut self, time: Duration) -> Self {
         self.max_age = Some(time);

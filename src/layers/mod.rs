@@ -1,7 +1,7 @@
 //! Layers: functions from handler to handler, put around a handler by [`Handler::with`].
 //!
-//! A layer sees each request before the handler, and each response after it. It can change both, or
-//! answer alone. This is one of your own:
+//! A layer gets each request before the handler, and each response before the client. The layer can
+//! change both, or answer without the handler. A layer of your own:
 //!
 //! ```
 //! use drupe::{Handler, handler};
@@ -18,7 +18,7 @@
 //! # assert_eq!(response.headers()["x-version"], "7");
 //! ```
 //!
-//! The [tour](crate::tour::layers) has more of them. A layer with settings is a struct that
+//! The [tour](crate::tour::layers) has more such layers. A layer with settings is a struct that
 //! implements [`Layer`].
 //!
 //! # Layers of the crate (feature `layers`)
@@ -32,12 +32,12 @@
 //! | [`OnFailure`] | gives errors a form of your own, such as JSON |
 //! | [`RateLimit`] | limits the rate of requests of each client |
 //! | [`RequestIds`] | gives each request an id: [`RequestId`](crate::exchange::RequestId) |
-//! | [`SecurityHeaders`] | switches protections of browsers on |
+//! | [`SecurityHeaders`] | switches on protections of browsers |
 //!
 //! # Order
 //!
-//! The layer added last is the outermost: it sees a request first and a response last. This order
-//! suits most programs; leave out what you do not need:
+//! The layer added last is the outermost: that layer sees a request first and a response last. This
+//! order suits most programs; leave out what you do not need:
 //!
 //! ```
 //! # #[cfg(feature = "layers")] {

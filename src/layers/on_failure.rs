@@ -1,4 +1,4 @@
-//! Answers with errors, in the program's own form.
+//! A layer that gives errors the program's own form.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,10 +12,11 @@ use super::Layer;
 use super::layered::{Around, Layered};
 use crate::message::{Failure, Handler, IntoResponse, Request, Response, early};
 
-/// A layer that gives errors a form: JSON, a page.
+/// A layer that gives errors a form of your own, such as JSON or a page.
 ///
-/// The function gets each [`Failure`] with status 400 or above, and one made of the status for each
-/// response with such a status and without content. It returns the new content.
+/// The function gets each [`Failure`] with status 400 or above, and returns the new content. For a
+/// response with such a status but without content or failure, the layer makes a failure from the
+/// status.
 ///
 /// ```
 /// use drupe::http::StatusCode;
@@ -42,8 +43,8 @@ use crate::message::{Failure, Handler, IntoResponse, Request, Response, early};
 ///   the old content. Fields of the new response replace those of the same names.
 /// - The extensions stay, the failure too: the server logs it as before.
 /// - If the new response is itself a failure, such as one with a field that cannot be sent, the
-///   client gets that one.
-/// - With one such layer inside another, the inner one gives the form.
+///   client gets that failure.
+/// - If one `OnFailure` is inside another, the inner one gives the form.
 ///
 /// # What the layer does not do
 ///
@@ -62,8 +63,8 @@ type Shape = dyn Fn(&Failure, &Request) -> Response + Send + Sync;
 struct Shaped;
 
 impl OnFailure {
-    /// Makes a layer of a function from failure and request to content. The content of the request
-    /// may be gone.
+    /// Makes a layer of a function from failure and request to content. The handler may have taken
+    /// the content of the request.
     pub fn new<R: IntoResponse>(shape: impl Fn(&Failure, &Request) -> R + Send + Sync + 'static) -> Self {
         Self { shape: Box::new(move |failure, request| shape(failure, request).into_response()) }
     }

@@ -21,7 +21,7 @@ use crate::message::{Failure, Handler, IntoResponse, Request, RequestExt, Respon
 /// use drupe::layers::RateLimit;
 /// use drupe::{Handler, Request, handler};
 ///
-/// // One request a second for long, and 10 at once.
+/// // One request a second on average, and up to 10 at once.
 /// let login = handler(|_| "welcome\n").with(RateLimit::per_minute(60).burst(10));
 /// # for _ in 0..10 {
 /// #     assert_eq!(login.handle(&mut Request::default()).status(), 200);
@@ -29,18 +29,18 @@ use crate::message::{Failure, Handler, IntoResponse, Request, RequestExt, Respon
 /// # assert_eq!(login.handle(&mut Request::default()).status(), 429);
 /// ```
 ///
-/// Each client has a bucket of tokens. A request takes a token; without a token it is refused. New
-/// tokens come at the rate, up to the burst. A refused request takes none, so that a client that
-/// asks too often still gets its rate.
+/// Each client has a bucket of tokens. A request takes a token; a request without a token is
+/// refused. New tokens come at the rate, up to the burst. A refused request takes no token, so a
+/// client that asks too often still gets its rate.
 ///
 /// # Clients
 ///
 /// | client | bucket |
 /// |---|---|
 /// | IPv4 | the address: [`RequestExt::client`], so behind trusted proxies the client's |
-/// | IPv6 | the network of 64 bits, which is the least that a client gets |
+/// | IPv6 | the first 64 bits: the smallest network that a client usually has |
 /// | Unix socket | the user ID, with [`peercreds`](crate::Settings::peercreds) |
-/// | unknown | one for all |
+/// | unknown | one bucket for all |
 ///
 /// Behind a proxy without [`trusted_proxies`](crate::Settings::trusted_proxies) all requests come
 /// from one client: the proxy.
@@ -48,12 +48,12 @@ use crate::message::{Failure, Handler, IntoResponse, Request, RequestExt, Respon
 /// # Memory
 ///
 /// The layer remembers 131,072 clients in 4.5 MiB, or as set by [`clients`](Self::clients); the
-/// memory is taken at once. A client is forgotten once its bucket is full again, and only if
-/// another client needs its place. If there is no place for a new client, because of a flood of
-/// addresses for example, the client shares a bucket with other new clients. Known clients keep
-/// theirs. The time for a request does not depend on the number of clients.
+/// memory is taken at once. A client is forgotten only if its bucket is full again and another
+/// client needs the place. If there is no place for a new client, because of a flood of addresses
+/// for example, the client shares a bucket with other new clients. Known clients keep their
+/// buckets. The time for a request does not depend on the number of clients.
 ///
-/// The limit is that of one process, and a restart forgets it.
+/// Each process counts on its own, and a restart forgets all counts.
 pub struct RateLimit {
     rate: Rate,
     clients: usize,
@@ -99,7 +99,7 @@ impl RateLimit {
         Self { rate: Rate { interval: period / requests, burst: requests }, clients: CLIENTS }
     }
 
-    /// Allows this number of requests at once, after a pause.
+    /// Allows this number of requests at once, if the client has paused before.
     ///
     /// # Panics
     /// If `requests` is 0.
@@ -110,8 +110,8 @@ impl RateLimit {
         self
     }
 
-    /// Remembers this number of clients, rounded up to a power of two and to 8, of 36 bytes each.
-    /// The default is 131,072.
+    /// Remembers this number of clients, rounded up to a power of two, at least 8, of 36 bytes
+    /// each. The default is 131,072.
     ///
     /// # Panics
     /// If `number` is 0 or above 2^24.

@@ -34,9 +34,9 @@ use crate::message::{Handler, Request, Response};
 /// # assert_eq!(response.into_body().into_string().unwrap(), format!("request {id}\n"));
 /// ```
 ///
-/// An id made here has 16 hexadecimal digits for the process, a hyphen, and a counter. It is unique
-/// in the process, and very probably among processes and machines. The id is no secret: a client
-/// can guess the ids of others.
+/// An id made by the layer has 16 hexadecimal digits for the process, a hyphen, and a counter. Such
+/// an id is unique in the process, and very probably among processes and machines. The id is no
+/// secret: a client can guess the ids of others.
 ///
 /// The id of the client is replaced, unless [`accept`](Self::accept) is called. The server's own
 /// answers, such as `413`, and its `500` after a panic have no field.
@@ -46,7 +46,7 @@ pub struct RequestIds {
 }
 
 impl RequestIds {
-    /// Makes a layer that makes all ids.
+    /// Makes a layer that accepts no id from a client.
     #[must_use]
     pub fn new() -> Self {
         Self { name: HeaderName::from_static("x-request-id"), is_accepting: false }
@@ -133,7 +133,7 @@ fn next() -> RequestId {
 }
 
 /// A number for the process. The keys of the hash are random; time and process ID are added in case
-/// that they are not, and cannot be read out of the hash.
+/// the keys are not, and cannot be read out of the hash.
 static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one((SystemTime::now(), process::id())));
 
 const LONGEST: usize = 128;

@@ -1,4 +1,4 @@
-//! Fields that switch protections of browsers on.
+//! A layer for fields that switch on protections of browsers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use super::Layer;
 use super::layered::{Around, Layered};
 use crate::message::{Handler, Request, RequestExt, Response};
 
-/// A layer that switches protections of browsers on. A field that the handler has set stays.
+/// A layer that switches on protections of browsers. A field that the handler has set stays.
 ///
 /// | field | default | effect |
 /// |---|---|---|
 /// | `X-Content-Type-Options` | `nosniff` | the browser does not guess types (WHATWG Fetch) |
-/// | `X-Frame-Options` | `DENY` | no page shows this one in a frame (WHATWG HTML); `frame-ancestors` of a policy goes before it |
+/// | `X-Frame-Options` | `DENY` | no page shows this page in a frame (WHATWG HTML); `frame-ancestors` of a policy overrides this field |
 /// | `Referrer-Policy` | `same-origin` | other sites do not see the address of the page (W3C Referrer Policy) |
 /// | `Strict-Transport-Security` | none | only `https` from now on (RFC 6797); see [`hsts`](Self::hsts) |
 /// | `Content-Security-Policy` | none | the sources of scripts, styles and so on (W3C CSP) |
@@ -71,7 +71,8 @@ impl SecurityHeaders {
         layer
     }
 
-    /// Removes a field of the layer; the handler's own stay.
+    /// Removes a field of the layer, but not the field of [`hsts`](Self::hsts). Fields of the
+    /// handler stay.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.fields.retain(|(known, _)| !known.as_str().eq_ignore_ascii_case(name));
@@ -87,12 +88,13 @@ impl SecurityHeaders {
         self.field(CONTENT_SECURITY_POLICY.as_str(), policy)
     }
 
-    /// Lets browsers use `https` only for this host, for this time in whole seconds, even if you
-    /// change your mind: `Strict-Transport-Security`. Zero ends it.
+    /// Makes browsers use only `https` for this host, for this time in whole seconds:
+    /// `Strict-Transport-Security`. Browsers keep to the time even if you remove the field later; a
+    /// time of zero ends the rule.
     ///
-    /// The field is sent if the [`scheme`](RequestExt::scheme) of the request is `https`. Other
-    /// hosts of the domain are not included; [`field`](Self::field) would send the value over
-    /// `http` too.
+    /// The field is sent if the [`scheme`](RequestExt::scheme) of the request is `https`. A value
+    /// set by [`field`](Self::field) would be sent over `http` too. Other hosts of the domain are
+    /// not included.
     #[must_use]
     pub fn hsts(mut self, time: Duration) -> Self {
         self.hsts = HeaderValue::try_from(format!("max-age={}", time.as_secs())).ok();

@@ -13,8 +13,8 @@ use crate::address::Peer;
 
 /// An exchange that has ended, for [`Server::on_access`](crate::Server::on_access).
 ///
-/// The request's parts are those received, before any handler could change the request. They are
-/// `None` if the server refused the bytes before reading a request.
+/// The parts of the request are those received, before any handler could change the request. These
+/// parts are `None` if the server refused the bytes before reading a request.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AccessRecord {
@@ -29,7 +29,7 @@ pub struct AccessRecord {
     pub client: Option<Peer>,
     /// The status of the answer; `None` if the answer broke off.
     pub status: Option<StatusCode>,
-    /// The bytes of content sent; `None` if the answer broke off.
+    /// The number of bytes of content sent; `None` if the answer broke off.
     pub bytes: Option<u64>,
     /// The time from the complete head of the request to the end of the answer.
     pub duration: Duration,

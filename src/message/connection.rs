@@ -118,9 +118,10 @@ impl Connection {
     /// Calls `callback` when the server is told to stop or to restart; at once if it is shutting
     /// down. Dropping the result deregisters the callback.
     ///
-    /// This is for code that waits for something of its own, such as a channel, and must not delay a
-    /// stop: `callback` wakes the wait. It runs on the stopping thread, must be short, and must not
-    /// start or restart the server. Without a server (`testing::call`) it is never called.
+    /// Use `on_stop` in code that waits for something of its own, such as a channel, and must not
+    /// delay a stop: `callback` wakes the wait. The callback runs on the stopping thread, must be
+    /// short, and must not start or restart the server. Without a server (`testing::call`) the
+    /// callback is never called.
     ///
     /// ```
     /// use std::io::Write;

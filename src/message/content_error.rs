@@ -1,4 +1,4 @@
-//! The errors of reading what a request carries: content, query and cookies.
+//! The errors of reading the content or the query of a request.
 
 use std::error::Error;
 use std::fmt;
@@ -8,10 +8,10 @@ use http::StatusCode;
 
 use crate::h1::error::ProtocolError;
 
-/// An error of reading what a request carries, as text, JSON, a form or a query.
+/// An error of reading content as bytes, text, JSON or a form, or of reading a query.
 ///
-/// Returned from a handler by `?`, the error becomes a response of its [`status`](Self::status)
-/// with its text; see [`Failure`](crate::Failure).
+/// Returned from a handler by `?`, the error becomes a response with its [`status`](Self::status)
+/// and its text; see [`Failure`](crate::Failure).
 #[derive(Debug)]
 pub struct ContentError {
     kind: Kind,
@@ -87,7 +87,7 @@ impl fmt::Display for ContentError {
 }
 
 impl Error for ContentError {
-    /// The cause. Without a deeper one it is the error in another type, so that the status survives
+    /// The cause. An error without a deeper cause returns its own kind, so that the status survives
     /// a box that hides the type of the outermost error.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.kind {

@@ -16,9 +16,9 @@ use http::header::COOKIE;
 /// # assert_eq!(greet(&mut request), "hello, ann\n");
 /// ```
 ///
-/// A value may be in double quotes, which are left out. Values are not decoded: what the server
-/// once sent comes back. Pairs without `=` or without a name, and pairs that are not UTF-8, are
-/// left out. The client chooses all of it: sign a value, or keep it at the server, if it matters.
+/// Double quotes around a value are left out. Values are not percent-decoded. Pairs without `=` or
+/// without a name, and pairs that are not UTF-8, are left out. The client chooses names and values:
+/// sign a value that matters, or keep the value on the server.
 #[derive(Clone, Copy, Debug)]
 pub struct Cookies<'a> {
     fields: &'a HeaderMap,

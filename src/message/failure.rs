@@ -22,7 +22,7 @@ use crate::h1::error::ProtocolError;
 /// client and all causes.
 ///
 /// Errors of reading the request keep their status (`400`, `408`, `413`, `415`), wherever they are
-/// among the causes. A failure below 500 is the client's, and goes to the log at level `debug`
+/// among the causes. A failure below 500 is the client's fault, and is logged at level `debug`
 /// only.
 ///
 /// ```
@@ -76,7 +76,7 @@ impl Failure {
         Self { cause: Some(Arc::from(error.into())), ..self }
     }
 
-    /// Returns the failure of which `response` was made.
+    /// Returns the failure from which `response` was made.
     #[must_use]
     pub fn of<T>(response: &http::Response<T>) -> Option<&Self> {
         response.extensions().get::<Self>()
@@ -88,15 +88,15 @@ impl Failure {
         self.status
     }
 
-    /// The text for the client, usually a line with its end. Without a text of its own it is the
-    /// reason phrase of the status in lower case: `"not found\n"`.
+    /// The text for the client, usually a line with its end. The default is the reason phrase of
+    /// the status in lower case: `"not found\n"`.
     #[must_use]
     pub fn text(&self) -> Cow<'static, str> {
         let reason = || self.status.canonical_reason().unwrap_or("error").to_lowercase();
         self.text.clone().unwrap_or_else(|| Cow::Owned(reason() + "\n"))
     }
 
-    /// The error that became this failure, to be read or downcast; `None` if there was none.
+    /// The error that became this failure, to read or to downcast; `None` without one.
     #[must_use]
     pub fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.cause.as_deref().map(|cause| cause as _)
@@ -170,7 +170,7 @@ pub trait OrStatus: Sized {
     /// reason phrase of the status.
     ///
     /// # Errors
-    /// The failure. It keeps the error as its [`source`](Failure::source).
+    /// The failure, with the error as its [`source`](Failure::source).
     fn or_status(self, status: StatusCode) -> Result<Self::Value, Failure>;
 }
 

@@ -14,13 +14,13 @@ use super::{Failure, IntoResponse, Request, Response};
 /// has to say `impl IntoResponse + use<>`: without `use<>`, the response counts as a borrow of the
 /// request. The contract:
 ///
-/// - The handler runs on a worker thread, on at most `thread_pool_max` at once. It may block; the
-///   server holds no lock meanwhile.
+/// - The handler runs on a worker thread, and on at most `thread_pool_max` threads at once. The
+///   handler may block: the server holds no lock meanwhile.
 /// - The request is passed by `&mut`, so that the handler can take the content with
 ///   [`take_body`](crate::RequestExt::take_body). Unread content is read and dropped within bounds,
 ///   or the connection is closed.
-/// - Responses to pipelined requests are buffered, and sent before a handler runs that is not known
-///   to be short.
+/// - Responses to pipelined requests are buffered. Before a handler that may take long, the server
+///   sends the buffered responses.
 /// - A panic affects only this connection: the client gets a `500`, and the worker survives.
 ///
 /// ```
@@ -154,7 +154,7 @@ where
 }
 
 /// Makes a handler of a closure that uses `?`. The closure needs no type annotations: its error is
-/// [`Failure`](crate::Failure), to which `?` converts any other.
+/// [`Failure`](crate::Failure), to which `?` converts any other error.
 ///
 /// ```
 /// use drupe::{RequestExt, Server, try_handler};

@@ -135,8 +135,8 @@ impl fmt::Display for Place {
 }
 
 impl Error for MultipartError {
-    /// The cause. Without a deeper one it is the rule itself, so that the status survives a box that
-    /// hides the type of the outermost error.
+    /// The cause. An error without a deeper cause returns the broken rule, so that the status
+    /// survives a box that hides the type of the outermost error.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.cause {
             Cause::Read(error) => Some(error),

@@ -9,7 +9,7 @@ use bytes::Bytes;
 /// (RFC 9112 §4).
 ///
 /// The server sends the phrase in the [extensions](http::Response::extensions) of a response. Most
-/// clients ignore it, and none should depend on it.
+/// clients ignore the phrase, and no client should depend on it.
 ///
 /// ```
 /// use drupe::exchange::ReasonPhrase;
@@ -26,8 +26,8 @@ use bytes::Bytes;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ReasonPhrase(Bytes);
 
-/// The error of a reason phrase that is longer than 128 bytes, or has other bytes than tabs, blanks,
-/// visible ASCII, and those above 127.
+/// The error of a reason phrase that is longer than 128 bytes, or has a control character other
+/// than a tab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidReasonPhrase(());
 
@@ -38,7 +38,7 @@ impl ReasonPhrase {
     /// Returns the reason phrase with this text.
     ///
     /// # Panics
-    /// Panics if the text is longer than 128 bytes or has control characters.
+    /// If the text is longer than 128 bytes, or has a control character other than a tab.
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
         assert!(is_valid(text.as_bytes()), "an invalid reason phrase");

@@ -29,7 +29,7 @@ pub struct Refusal {
     /// The client: the peer, or the client announced by a trusted proxy (with port 0 if the port is
     /// unknown).
     pub client: Option<Peer>,
-    /// The time after which the client may try again, for some 503.
+    /// The time after which the client may try again, for some answers of status 503.
     pub retry_after: Option<Duration>,
 }
 

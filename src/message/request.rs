@@ -31,8 +31,8 @@ pub type Request = http::Request<Body>;
 
 /// The methods that drupe adds to a request.
 ///
-/// Content is read once, by one of the readers or by [`take_body`](Self::take_body). All of them
-/// are bounded by [`max_request_body_size`](crate::Settings::max_request_body_size), by
+/// Content is read once, by one of the readers or by [`take_body`](Self::take_body). All content is
+/// bounded by [`max_request_body_size`](crate::Settings::max_request_body_size), by
 /// [`Handler::body_limit`](crate::Handler::body_limit) and by [`body_limit`](Self::body_limit). An
 /// error returned with `?` gets the right status; see [`Failure`](crate::Failure).
 ///
@@ -49,14 +49,15 @@ pub trait RequestExt: sealed::Sealed {
     /// The connection of the request.
     fn connection(&self) -> &Connection;
 
-    /// Takes the content out of the request, to be read or to be returned as the response's. The
-    /// request then has none.
+    /// Takes the content out of the request, to read the content or to return it as the response's.
+    /// The request is then without content.
     fn take_body(&mut self) -> Body;
 
     /// Reads the content.
     ///
     /// # Errors
-    /// The client sent malformed, too much or late content; or the content has been taken before.
+    /// The client sent malformed (400), too much (413) or late content (408); or the content has
+    /// been taken before (500).
     fn bytes(&mut self) -> Result<Bytes, ContentError>;
 
     /// Reads the content as text, in the charset of `Content-Type`: UTF-8 (also without one),
@@ -67,7 +68,7 @@ pub trait RequestExt: sealed::Sealed {
     fn text(&mut self) -> Result<String, ContentError>;
 
     /// Reads JSON content as a value. A `serde_json::Value` takes up to 16 times the memory of its
-    /// text: lower the limit of content for one.
+    /// text: lower the limit of content before you read one.
     ///
     /// # Errors
     /// Those of [`bytes`](Self::bytes); a `Content-Type` other than `application/json` or
@@ -80,7 +81,7 @@ pub trait RequestExt: sealed::Sealed {
     /// without a query has an empty one.
     ///
     /// # Errors
-    /// A query that does not fit `T`, with the name of the field, is not UTF-8, or has more than
+    /// A query that does not fit `T` (the error names the field), is not UTF-8, or has more than
     /// 10,000 pairs (400).
     #[cfg(feature = "forms")]
     fn query<T: serde::de::DeserializeOwned>(&self) -> Result<T, ContentError>;
@@ -96,15 +97,16 @@ pub trait RequestExt: sealed::Sealed {
     ///
     /// # Errors
     /// Those of [`bytes`](Self::bytes); another `Content-Type`, such as that of a form with files
-    /// (415); pairs that do not fit `T`, with the name of the field, are not UTF-8, or are more than
-    /// 10,000 (400).
+    /// (415); pairs that do not fit `T` (the error names the field), are not UTF-8, or are more
+    /// than 10,000 (400).
     #[cfg(feature = "forms")]
     fn form<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ContentError>;
 
     /// Reads the content of a form (`application/x-www-form-urlencoded`) as decoded pairs.
     ///
     /// # Errors
-    /// Those of [`form`](Self::form), but for the fit.
+    /// Those of [`bytes`](Self::bytes); another `Content-Type` (415); pairs that are not UTF-8, or
+    /// are more than 10,000 (400).
     #[cfg(feature = "forms")]
     fn form_pairs(&mut self) -> Result<Vec<(String, String)>, ContentError>;
 
@@ -116,22 +118,22 @@ pub trait RequestExt: sealed::Sealed {
     /// Parses the parameter `name` of the route, such as `request.param_as::<u32>("id")?`.
     ///
     /// # Errors
-    /// Text that does not fit `T` (404, because a path with another text names nothing); a route
-    /// without the parameter (500, because the program is at fault).
+    /// Text that does not fit `T` (404, because such a path names nothing); a route without the
+    /// parameter (500, because the program is at fault).
     #[cfg(feature = "router")]
     fn param_as<T>(&self, name: &str) -> Result<T, Failure>
     where
         T: std::str::FromStr<Err: Into<Box<dyn std::error::Error + Send + Sync>>>;
 
-    /// The target as the client sent it, also in a handler below a path
-    /// (`Router::mount`, feature `router`), whose target is shorter.
+    /// The whole target, even in a handler mounted below a path (`Router::mount`, feature
+    /// `router`), which sees a shorter target in `uri()`.
     fn original_target(&self) -> &Uri;
 
     /// The cookies of the request.
     fn cookies(&self) -> Cookies<'_>;
 
-    /// Lowers the limit for the content of this request to `bytes`; reading more is an error that
-    /// becomes a `413`.
+    /// Lowers the limit for the content of this request to `bytes`. Reading longer content is an
+    /// error that becomes a `413`.
     ///
     /// The limit cannot be raised here, because a longer declared length is refused before the
     /// handler runs: [`Handler::body_limit`](crate::Handler::body_limit) can. The call has no
@@ -174,8 +176,8 @@ pub trait RequestExt: sealed::Sealed {
     /// The host requested by the client, with the port if given: from the trusted proxies, else
     /// from `Host`.
     ///
-    /// `None` if `Host` is absent, as in HTTP/1.0; an empty `Host` gives an empty string. The value
-    /// is chosen by the client in either case.
+    /// `None` if `Host` is absent, as in HTTP/1.0; an empty `Host` gives an empty string. The
+    /// client chooses the value in either case.
     fn host(&self) -> Option<&str>;
 }
 

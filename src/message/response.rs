@@ -29,16 +29,16 @@ pub type Response<T = Body> = http::Response<T>;
 /// | [`Html`](crate::response::Html), [`Redirect`](crate::response::Redirect), [`NoContent`](crate::response::NoContent), `Json` (feature `json`) | see there |
 /// | [`Body`] | the content, without a type |
 /// | `()`, [`StatusCode`] | no content |
-/// | `Option<T>` | `None` is a `404` |
+/// | `Option<T>` | that of `T`; a `404` for `None` |
 /// | `Result<T, E>` | that of `T` or of `E` |
 /// | [`Failure`](crate::Failure), `std::io::Error` | see there |
 /// | `(StatusCode, T)` | that of `T` with this status |
 /// | `([(name, value); N], T)`, `(HeaderMap, T)` | that of `T` with these fields, in place of its own of the same names |
-/// | `(StatusCode, [(name, value); N], T)`, `(StatusCode, HeaderMap, T)` | both |
-/// | `http::Response<T>` | unchanged, if `T` is anything that a [`Body`] can be made of |
+/// | `(StatusCode, [(name, value); N], T)`, `(StatusCode, HeaderMap, T)` | that of `T` with this status and these fields |
+/// | `http::Response<T>` | unchanged, for every `T` that converts into a [`Body`] |
 ///
 /// A name or a value that is not allowed in a field, such as text with a line end, makes the
-/// response a `500` and is logged. No value of a handler can add a field or a response.
+/// response a `500` and is logged, so no value can inject a field or a second response.
 ///
 /// ```
 /// use drupe::{IntoResponse, http::StatusCode};

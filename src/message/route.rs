@@ -6,10 +6,9 @@ use std::sync::Arc;
 /// The pattern of the route that matched a request, such as `/tea/{name}`.
 ///
 /// A router puts the pattern into the [extensions](http::Request::extensions) of the request, for
-/// handlers and layers inside, and of the response, for layers around the router and for the
-/// access log. Behind a mounted router the pattern is the whole one, with the path of the mount.
-/// All requests of a route share one pattern, so that it suits counters, while a client can choose
-/// any number of paths.
+/// handlers and layers inside, and of the response, for layers around the router and for the access
+/// log. In a mounted router, the pattern includes the path of the mount. All requests of a route
+/// share one pattern, so count by pattern: a client can choose any number of paths.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct MatchedRoute(Arc<str>);
 

@@ -15,7 +15,7 @@ use crate::message::multipart_error::{MultipartError, Place};
 /// | limit | default |
 /// |---|---|
 /// | [`max_parts`](Self::max_parts) | 1000 |
-/// | [`max_head_bytes`](Self::max_head_bytes) | 8 KiB; fields of a part, and parameters of a field: at most 32 |
+/// | [`max_head_bytes`](Self::max_head_bytes) | 8 KiB; also at most 32 fields in a part, and 32 parameters in a field |
 /// | [`max_memory_bytes`](Self::max_memory_bytes) | 1 MiB |
 /// | [`max_part_bytes`](Self::max_part_bytes) | as for all content |
 /// | [`max_total_bytes`](Self::max_total_bytes) | [`max_request_body_size`](crate::Settings::max_request_body_size) |
@@ -57,7 +57,7 @@ impl Multipart {
         self
     }
 
-    /// Limits the content of each part, read or skipped. Default: none but the limits of all
+    /// Limits the content of each part, read or skipped. Default: no limit beyond those of all
     /// content. [`Part::limit`] lowers the limit for one part.
     #[must_use]
     pub fn max_part_bytes(mut self, bytes: u64) -> Self {
@@ -65,7 +65,7 @@ impl Multipart {
         self
     }
 
-    /// Limits the content of the request, with boundaries and fields. Default: none but
+    /// Limits the content of the request, with boundaries and fields. Default: no limit beyond
     /// [`max_request_body_size`](crate::Settings::max_request_body_size) and
     /// [`body_limit`](crate::RequestExt::body_limit).
     #[must_use]
@@ -74,8 +74,7 @@ impl Multipart {
         self
     }
 
-    /// Returns the next part; `None` behind the final boundary, once the content has arrived to its
-    /// end.
+    /// Returns the next part; `None` after the final boundary, once all content has arrived.
     ///
     /// The unread rest of the previous part is skipped.
     ///

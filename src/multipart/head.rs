@@ -32,7 +32,7 @@ pub(crate) fn add(line: &[u8], fields: &mut HeaderMap) -> Result<(), Cause> {
     Ok(())
 }
 
-/// Only blanks: a CR beside the value is an error of the value.
+/// Removes blanks around a value, but no CR: a CR beside the value is an error.
 fn trim_blanks(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;

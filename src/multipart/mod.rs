@@ -25,15 +25,15 @@
 //! # assert_eq!(upload(&mut request).unwrap(), "a: 1\n");
 //! ```
 //!
-//! A client's mistake is answered with 400, 408, 413 or 415 without a line of the handler: see
-//! [`Error`]. If a file of the handler fails, the answer is 500. Files of parts that came before an
-//! error stay; the handler removes them.
+//! A client's mistake is answered with 400, 408, 413 or 415 without code in the handler: see
+//! [`Error`]. If the handler cannot write a file, the answer is 500. Files written before an error
+//! stay; the handler has to remove them.
 //!
 //! # Limits
 //!
 //! The content is under the limits of the server: `max_request_body_size` (100 MiB) and the
-//! deadlines. [`Multipart`] lists its own limits, with their defaults. A large upload needs a
-//! larger `max_request_body_size` only: memory is constant.
+//! deadlines. [`Multipart`] lists its own limits, with their defaults. For a large upload, raise
+//! only `max_request_body_size`: memory is constant.
 //!
 //! # Accepted
 //!
@@ -43,7 +43,8 @@
 //!   before two hyphens, CR LF or a blank.
 //! - A backslash in a quoted name escapes a quote or a backslash, as sent by curl. Any other
 //!   backslash is kept, as sent by browsers. `%22` is kept.
-//! - `filename` before `filename*`. Without `filename`, `filename*` in UTF-8 is decoded.
+//! - `filename` and `filename*`: `filename` takes precedence. Without `filename`, `filename*` in
+//!   UTF-8 is decoded.
 //! - File names that are not UTF-8: U+FFFD stands for wrong bytes. [`Part::headers`] has the
 //!   original.
 //! - A field `_charset_` is a part like any other; text is UTF-8.
@@ -51,8 +52,8 @@
 //!
 //! # Refused
 //!
-//! - 415: another `Content-Type` than `multipart/form-data`; other transfer encodings of a part;
-//!   [`Part::text`] of another charset than UTF-8.
+//! - 415: a `Content-Type` other than `multipart/form-data`; other transfer encodings of a part;
+//!   [`Part::text`] of a charset other than UTF-8 and US-ASCII.
 //! - 400: content without the final boundary; lines of a head that do not end in CR LF; folded
 //!   lines; NUL and other control characters in a head; a part without a name, or without
 //!   `Content-Disposition: form-data`; names that are not UTF-8; fields or parameters that are

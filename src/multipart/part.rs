@@ -14,8 +14,8 @@ use crate::message::multipart_error::{Cause, MultipartError};
 /// A part: the value of a form field, or a file.
 ///
 /// The reader yields the content of the part, and its errors wrap a
-/// [`multipart::Error`](super::Error). The part keeps its [`Multipart`](super::Multipart) borrowed;
-/// the rest that is not read is skipped by [`Multipart::next`](super::Multipart::next).
+/// [`multipart::Error`](super::Error). The part keeps its [`Multipart`](super::Multipart) borrowed.
+/// [`Multipart::next`](super::Multipart::next) skips the unread rest of the part.
 pub struct Part<'a> {
     reader: &'a mut PartsReader,
     head: PartHead,
@@ -36,9 +36,10 @@ impl<'a> Part<'a> {
     /// The file name as sent: the client's text, never a path to open; see
     /// [`safe_file_name`](Self::safe_file_name).
     ///
-    /// `None` for a part that is no file, and an empty string if a browser's user has chosen none.
-    /// The name is `filename`, with U+FFFD for bytes that are not UTF-8. Without `filename` it is
-    /// `filename*` (RFC 8187), which RFC 7578 §4.2 forbids and older clients send.
+    /// `None` for a part that is not a file, and an empty string if the browser's user has chosen
+    /// no file. The name is `filename`, with U+FFFD for bytes that are not UTF-8; without
+    /// `filename`, the name is `filename*` (RFC 8187), which RFC 7578 §4.2 forbids and older
+    /// clients send.
     #[must_use]
     pub fn file_name(&self) -> Option<&str> {
         self.head.file_name.as_deref()
@@ -64,7 +65,8 @@ impl<'a> Part<'a> {
         &self.head.fields
     }
 
-    /// Lowers the limit of this part to `bytes`; more is a 413. For use before the first read.
+    /// Lowers the limit of this part to `bytes`; a longer part is a 413. Call before the first
+    /// read.
     pub fn limit(&mut self, bytes: u64) {
         self.reader.limit_part(bytes);
     }
@@ -93,8 +95,8 @@ impl<'a> Part<'a> {
     /// Reads the rest of the part as text in UTF-8.
     ///
     /// # Errors
-    /// As for [`bytes`](Self::bytes); 400 if the content is not UTF-8; 415 if `Content-Type` gives a
-    /// charset other than `utf-8` and `us-ascii`.
+    /// As for [`bytes`](Self::bytes); 400 if the content is not UTF-8; 415 if `Content-Type` gives
+    /// a charset other than `utf-8` and `us-ascii`.
     pub fn text(self) -> Result<String, MultipartError> {
         if !has_known_charset(&self.head.fields) {
             return Err(self.reader.fail(Cause::Unsupported("a charset other than UTF-8")));
@@ -143,8 +145,8 @@ const BLOCK: usize = 4096;
 /// Returns the last segment of a name that a client sent, to open a file of this name in a
 /// directory.
 ///
-/// The text behind the last `/` or `\`. `None` if it is empty, `.`, `..`, longer than 255 bytes, or
-/// has a control character. The name may begin with a dot.
+/// The segment is the text behind the last `/` or `\`. `None` if the segment is empty, `.`, `..`,
+/// longer than 255 bytes, or has a control character. The segment may begin with a dot.
 ///
 /// ```
 /// use drupe::multipart::safe_file_name;

@@ -7,7 +7,8 @@ use crate::message::{Failure, IntoResponse, Response};
 
 /// A value as JSON: content of type `application/json`.
 ///
-/// A value that serde cannot write, such as a map whose keys are no text, is a `500`, and logged.
+/// A value that serde cannot write, such as a map whose keys are lists, becomes a `500` and is
+/// logged.
 ///
 /// ```
 /// use drupe::response::Json;
@@ -23,7 +24,7 @@ use crate::message::{Failure, IntoResponse, Response};
 /// # assert_eq!(response.into_body().into_string().unwrap(), r#"{"name":"oolong"}"#);
 /// ```
 ///
-/// Content of a request is read by [`RequestExt::json`](crate::RequestExt::json).
+/// [`RequestExt::json`](crate::RequestExt::json) reads the content of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T>(pub T);
 

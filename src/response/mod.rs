@@ -15,7 +15,7 @@ use crate::message::{Body, IntoResponse, Response};
 
 /// A page: content of type `text/html; charset=utf-8`.
 ///
-/// The content is sent unchanged. Text of users in it has to be escaped by the handler.
+/// The content is sent unchanged. The handler has to escape text that comes from users.
 ///
 /// ```
 /// use drupe::response::Html;

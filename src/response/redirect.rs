@@ -8,12 +8,12 @@ use crate::message::{IntoResponse, Response};
 /// A redirect, with the target in `Location` (RFC 9110 §10.2.2).
 ///
 /// The target is absolute (`https://example.org/tea`) or relative to the target of the request
-/// (`/tea`, `tea?page=2`, `#top`). Bytes not allowed in a URI reference (RFC 3986), such as blanks,
+/// (`/tea`, `tea?page=2`, `#top`). Bytes not allowed in a URI reference (RFC 3986), such as spaces,
 /// quotes, line ends and everything beyond ASCII, are percent-encoded, so that a target cannot add
-/// a field to the response. `%` is sent as it is.
+/// a field to the response. `%` is sent unchanged.
 ///
-/// A target chosen by the client can lead to another site, also if it begins with `//` or `/\`. The
-/// handler has to compare such a target with those that it allows.
+/// A target chosen by the client can lead to another site, even a target that begins with a slash
+/// (`//` or `/\`). The handler has to compare such a target with a list of allowed ones.
 ///
 /// ```
 /// use drupe::IntoResponse;
@@ -30,19 +30,20 @@ pub struct Redirect {
 }
 
 impl Redirect {
-    /// `303`: the client continues by GET, as after a form.
+    /// Makes a `303`: the client continues with a GET, as after a form.
     #[must_use]
     pub fn to(target: &str) -> Self {
         Self::of(StatusCode::SEE_OTHER, target)
     }
 
-    /// `307`: the client repeats the request, with method and content, this time only.
+    /// Makes a `307`: the client repeats the request, with method and content, this time only.
     #[must_use]
     pub fn temporary(target: &str) -> Self {
         Self::of(StatusCode::TEMPORARY_REDIRECT, target)
     }
 
-    /// `308`: the client repeats the request, with method and content, and remembers the target.
+    /// Makes a `308`: the client repeats the request, with method and content, and remembers the
+    /// target.
     #[must_use]
     pub fn permanent(target: &str) -> Self {
         Self::of(StatusCode::PERMANENT_REDIRECT, target)

@@ -24,8 +24,8 @@
 //! # drop(server);
 //! ```
 //!
-//! Closures share their state by an `Arc` for each, or by a reference that lives as long as the
-//! program, as do the routes of most programs:
+//! Closures share state by a clone of an `Arc` for each closure, or by a reference that is never
+//! freed, which suits routes that live as long as the program:
 //!
 //! ```
 //! # use std::sync::atomic::{AtomicU32, Ordering};
@@ -38,9 +38,10 @@
 //! # drop(router);
 //! ```
 //!
-//! A handler that is no function, such as one with layers, goes in by [`route`](Router::route), and
-//! [`any`](Router::any) takes all methods. A [`Router`] is a handler: layers go
-//! around it with [`Handler::with`], and another router takes it with [`mount`](Router::mount).
+//! [`route`](Router::route) adds a handler that is not a function, such as one with layers, and
+//! [`any`](Router::any) adds a function for all methods. A [`Router`] is a handler:
+//! [`Handler::with`] puts layers around the router, and [`mount`](Router::mount) puts the router
+//! below a path of another one.
 //!
 //! # Paths
 //!
@@ -50,8 +51,8 @@
 //! | `/tea/{name}`, `/tea/{name}.html` | one segment, or a part of one; at least one character |
 //! | `/tea/{*rest}` | all the rest of the path, slashes included; at least one character |
 //!
-//! A literal goes before a parameter, and a parameter with literals in its segment before one
-//! without; the order of the calls does not matter. The path alone chooses the route: if
+//! A literal takes precedence over a parameter, and a parameter with literals in its segment over
+//! one without; the order of the calls does not matter. The path alone chooses the route: if
 //! `/tea/new` has a `POST`, then a `GET` of it is a `405`, and does not go on to `/tea/{name}`.
 //!
 //! The router matches the path as the client sent it:
@@ -60,21 +61,21 @@
 //! - `.` and `..` are segments like others.
 //! - `%2F` is no slash: it does not separate segments.
 //! - An encoded character that needs no encoding is the same as itself: `/t%65a` is `/tea` (RFC
-//!   3986 §6.2.2). A layer around the router that decides by the path has to know of that; a layer
-//!   around a route, or the [`MatchedRoute`] of the response, is easier.
+//!   3986 §6.2.2). A layer around the router that decides by the path has to treat both alike. A
+//!   layer around a route, or the [`MatchedRoute`] of the response, avoids this.
 //!
-//! [`param`](crate::RequestExt::param) has a parameter after the match, decoded once: the text may
-//! contain `/`, `..` and NUL. A parameter that is not UTF-8 then is a `400`.
+//! [`param`](crate::RequestExt::param) returns a parameter, decoded once, after the match: the text
+//! may contain `/`, `..` and NUL. If the decoded text is not UTF-8, the answer is a `400`.
 //!
 //! # Methods
 //!
-//! - `HEAD` is answered by the handler of `GET`, unless it has a route. The server does not send
-//!   the content.
-//! - `OPTIONS` is answered with a `204` and `Allow`, unless it has a route; so is `OPTIONS *`, with
-//!   the methods of all routes.
-//! - A method without a handler is a `405` with `Allow`. A path without a route goes to the
-//!   [`fallback`](Router::fallback), else it is a `404`. Both are a [`Failure`], so that a layer
-//!   can give them another form.
+//! - The handler of `GET` also answers `HEAD`, unless `HEAD` has a handler. The server does not
+//!   send the content.
+//! - The router answers `OPTIONS` with a `204` and `Allow`, unless `OPTIONS` has a handler, and
+//!   `OPTIONS *` with the methods of all routes.
+//! - A method without a handler gets a `405` with `Allow`. A path without a route goes to the
+//!   [`fallback`](Router::fallback); without a fallback, the answer is a `404`. The `405` and the
+//!   `404` are [`Failure`]s, so that a layer can give them another form.
 
 mod path;
 mod path_handlers;
@@ -93,9 +94,9 @@ use crate::message::{Failure, Handler, IntoResponse, Request, Response};
 
 /// A handler that chooses another one by path and method; see the [module](self).
 ///
-/// The methods named after HTTP's take functions and closures, so that the compiler knows the type
-/// of a closure's argument. [`route`](Self::route) and [`mount`](Self::mount) take any handler,
-/// such as one with layers:
+/// [`get`](Self::get), [`post`](Self::post) and so on take functions and closures, so that the
+/// compiler knows the type of a closure's argument. [`route`](Self::route) and
+/// [`mount`](Self::mount) take any handler, such as one with layers:
 ///
 /// ```
 /// use drupe::http::Method;
@@ -178,8 +179,8 @@ impl Router {
     /// Adds any handler for one method.
     ///
     /// # Panics
-    /// The pattern is malformed, or ambiguous beside another one, as `/{a}` beside `/{b}`; or the
-    /// method has a handler for this path.
+    /// If the pattern is malformed, or ambiguous beside another one, as `/{a}` beside `/{b}`; if
+    /// the method already has a handler for this path.
     #[must_use]
     #[track_caller]
     pub fn route(mut self, method: Method, path: &str, handler: impl Handler) -> Self {
@@ -189,13 +190,13 @@ impl Router {
 
     /// Adds a handler for `path` and all paths below, and for all methods.
     ///
-    /// The handler sees a target without `path`: `/files/a?b` as `/a?b`, and `/files` as `/`. It
-    /// finds the whole one with [`original_target`](crate::RequestExt::original_target). A mounted
-    /// router has a fallback of its own, and finds the parameters of `path` too.
+    /// The handler gets the paths `path`, `path/` and `path/{*rest}`, and sees a target without
+    /// `path`: `/files/a?b` as `/a?b`, and `/files` as `/`.
+    /// [`original_target`](crate::RequestExt::original_target) returns the whole target. A mounted
+    /// router has a fallback of its own, and its handlers find the parameters of `path` too.
     ///
     /// # Panics
-    /// Those of [`route`](Self::route). The handler takes the paths `path`, `path/` and
-    /// `path/{*rest}`.
+    /// Those of [`route`](Self::route).
     #[must_use]
     #[track_caller]
     pub fn mount(mut self, path: &str, handler: impl Handler) -> Self {
@@ -223,13 +224,13 @@ impl Router {
     }
 
     /// Sets the limit for the content of requests for `path`, in bytes, in place of
-    /// [`max_request_body_size`](crate::Settings::max_request_body_size). It may be higher or
-    /// lower. For the path of a mount it holds below the path too.
+    /// [`max_request_body_size`](crate::Settings::max_request_body_size). The limit may be higher
+    /// or lower. For a mount, the limit also holds below the path.
     ///
-    /// A limit of the route's handler goes before this one.
+    /// A limit of the route's handler takes precedence over this one.
     ///
     /// # Panics
-    /// No route has been added with this path.
+    /// If no route has been added with this path.
     #[must_use]
     #[track_caller]
     pub fn body_limit(mut self, path: &str, bytes: u64) -> Self {

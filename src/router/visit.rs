@@ -19,15 +19,15 @@ pub(super) fn whole_pattern(request: &Request, route: &PathHandlers) -> MatchedR
     }
 }
 
-/// Shortens the target for a mounted handler, and returns the way of the request with this router;
-/// `None` if a parameter is not UTF-8.
+/// Shortens the target for a mounted handler, and returns the routing of the request with the
+/// parameters of this router; `None` if a parameter is not UTF-8.
 pub(super) fn enter<'a>(
     request: &mut Request,
     route: &PathHandlers,
     params: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Option<Routing> {
     let mut routing = request.extensions().get::<Routing>().cloned().unwrap_or_default();
-    // The rest of the path below a mount is left to the handler, in whatever bytes it is.
+    // The rest of the path below a mount is left to the handler, undecoded.
     for (name, value) in params.take(route.params()) {
         routing.params.push((name.to_owned(), path::decode(value)?));
     }

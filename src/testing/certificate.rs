@@ -2,7 +2,8 @@
 
 use crate::settings::SslContext;
 
-/// Returns a certificate of this machine for itself, in PEM, and the context of a server with it.
+/// Returns a self-signed certificate for this machine, in PEM, and a server's context with the
+/// certificate.
 ///
 /// # Panics
 /// If the system has no randomness.

@@ -13,11 +13,11 @@
 //! let response = testing::call(&handler, request);
 //! assert_eq!(response.into_body().into_string().unwrap(), "you asked for /tea\n");
 //!
-//! // What would come over the wire, byte by byte.
+//! // The bytes of the answer on the wire.
 //! let answer = testing::exchange(handler, b"GET /tea HTTP/1.1\r\nHost: x\r\n\r\n");
 //! assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
 //!
-//! // A server on a port of its own, for as long as it lives.
+//! // A server on a free port, stopped when dropped.
 //! let server = testing::TestServer::new(handler);
 //! assert!(server.url("/tea").starts_with("http://127.0.0.1:"));
 //! ```
@@ -48,7 +48,7 @@ use crate::net::tls::secure::Secure;
 use crate::settings::Settings;
 use crate::sync::Mutex;
 
-/// Calls `handler` with `request` directly: no socket, no limits, no header fields of the server.
+/// Calls `handler` with `request` directly: no socket, no limits, no fields added by the server.
 /// [`TestRequest`] makes requests with a client and limits.
 pub fn call<H: Handler + ?Sized>(handler: &H, mut request: Request) -> Response {
     handler.handle(&mut request)
@@ -64,8 +64,8 @@ pub fn exchange(handler: impl Handler, bytes: &[u8]) -> Vec<u8> {
     conversation.map(|conversation| conversation.run([bytes.to_vec()])).unwrap_or_default()
 }
 
-/// Returns the final answers to a client that sends `bytes`, one or several requests, and then closes
-/// its side, under default settings. Interim answers such as `100 Continue` are left out.
+/// Returns the final answers to a client that sends `bytes`, one or several requests, and then
+/// closes its side, under default settings. Interim answers such as `100 Continue` are left out.
 ///
 /// ```
 /// use drupe::{Request, testing};
@@ -79,7 +79,8 @@ pub fn exchange(handler: impl Handler, bytes: &[u8]) -> Vec<u8> {
 /// ```
 ///
 /// # Panics
-/// If the output is not a sequence of complete HTTP/1.1 answers, for instance because a stream failed.
+/// If the output is not a sequence of complete HTTP/1.1 answers, for instance because a stream
+/// failed.
 pub fn answers(handler: impl Handler, bytes: &[u8]) -> Vec<http::Response<Vec<u8>>> {
     let methods = Arc::new(Mutex::default());
     let output = exchange(Noting { handler, methods: Arc::clone(&methods) }, bytes);

@@ -1,4 +1,4 @@
-//! Requests for a handler alone, as they would come over a connection.
+//! Requests for a handler alone, like requests from a connection.
 
 use std::any::Any;
 use std::net::{IpAddr, SocketAddr};
@@ -15,7 +15,7 @@ use crate::message::{Body, Handler, Request, Response, ServerHandle};
 use crate::proxy::node::{Claims, Node};
 use crate::tls::Facts;
 
-/// A request for a handler alone: what a client sends, and who the client is.
+/// A request for a handler alone: the data that a client sends, and the identity of the client.
 ///
 /// Without further calls the client has no address, and the field `Host` is `localhost`.
 ///
@@ -54,7 +54,7 @@ impl TestRequest {
     /// Makes a request of this method for `target`, a path and query or `*`.
     ///
     /// # Panics
-    /// If `target` is no request target.
+    /// If `target` is not a request target.
     #[must_use]
     pub fn new(method: Method, target: &str) -> Self {
         let mut request = Request::default();
@@ -76,7 +76,7 @@ impl TestRequest {
     /// Makes a GET request.
     ///
     /// # Panics
-    /// If `target` is no request target.
+    /// If `target` is not a request target.
     #[must_use]
     pub fn get(target: &str) -> Self {
         Self::new(Method::GET, target)
@@ -85,16 +85,16 @@ impl TestRequest {
     /// Makes a POST request with `content`.
     ///
     /// # Panics
-    /// If `target` is no request target.
+    /// If `target` is not a request target.
     #[must_use]
     pub fn post(target: &str, content: impl Into<Vec<u8>>) -> Self {
         Self::new(Method::POST, target).content(content)
     }
 
-    /// Adds a field; the first of each name replaces one that was not added here, such as `Host`.
+    /// Adds a field. `Host` and `Content-Length` replace the value that is there.
     ///
     /// # Panics
-    /// If `name` or `value` cannot stand in a field.
+    /// If `name` or `value` is not allowed in a field.
     #[must_use]
     pub fn field(mut self, name: &str, value: &str) -> Self {
         let name = name.parse::<HeaderName>().unwrap_or_else(|error| panic!("field {name:?}: {error}"));
@@ -116,9 +116,9 @@ impl TestRequest {
         self
     }
 
-    /// Sets the limit of the content, as [`max_request_body_size`](crate::Settings::max_request_body_size)
-    /// does for content without a length: a read beyond it fails.
-    /// [`RequestExt::body_limit`](crate::RequestExt::body_limit) can lower it.
+    /// Sets the limit of the content: every read of longer content fails. A server refuses such a
+    /// request before the handler runs, if the length is declared.
+    /// [`RequestExt::body_limit`](crate::RequestExt::body_limit) can lower the limit.
     #[must_use]
     pub fn max_request_body_size(mut self, bytes: u64) -> Self {
         self.limit = Some(bytes);
@@ -202,7 +202,8 @@ impl TestRequest {
         self
     }
 
-    /// Sets the server that the handler gets from [`RequestExt::server`](crate::RequestExt::server).
+    /// Sets the server that the handler gets from
+    /// [`RequestExt::server`](crate::RequestExt::server).
     #[must_use]
     pub fn server(self, server: &ServerHandle) -> Self {
         self.shutdown.set_server(Arc::downgrade(server.state()));

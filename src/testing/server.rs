@@ -36,8 +36,8 @@ impl TestServer {
         Self::with(handler, |_| {})
     }
 
-    /// Starts `handler` with default settings modified by `change`. The address is always an
-    /// ephemeral port of 127.0.0.1.
+    /// Starts `handler` with default settings modified by `change`. The address is always a free
+    /// port of 127.0.0.1.
     ///
     /// # Panics
     /// If a setting cannot be used, or no port or thread is available.
@@ -80,9 +80,9 @@ impl TestServer {
         self.certificate.as_deref()
     }
 
-    /// Starts `handler` on a Unix socket, with default settings modified by `change`. The socket is in
-    /// a new directory below [`temp_dir`](std::env::temp_dir), removed when the server is dropped.
-    /// Handlers see [`Credentials`](crate::Credentials) if `change` turns on
+    /// Starts `handler` on a Unix socket, with default settings modified by `change`. The socket is
+    /// in a new directory below [`temp_dir`](std::env::temp_dir), removed when the server is
+    /// dropped. Handlers see [`Credentials`](crate::Credentials) if `change` turns on
     /// [`peercreds`](Settings::peercreds).
     ///
     /// # Panics
