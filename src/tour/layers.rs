@@ -77,9 +77,9 @@
 //!   `request_id`, `route`. [`operating`](crate::guide::operating#logs) has the details.
 //! - [`Server::on_access`](crate::Server::on_access) calls a function with the record, as the
 //!   program above does. The record has the extensions that layers have left in the response.
-//! - With `tracing`, `tracing_subscriber::fmt::init()` also receives the records of `log`. Its
-//!   bridge keeps the text and the target, and drops the key-values: for typed fields, call
-//!   `tracing::info!` in `on_access`.
+//! - With `tracing`, `tracing_subscriber::fmt::init()` also receives the records of `log`. The
+//!   bridge from `log` keeps the text and the target, and drops the key-values: for typed fields,
+//!   call `tracing::info!` in `on_access`.
 //! - Data of a client cannot forge a line: control characters and quotes are escaped.
 //!
 //! Next: [the guide](crate::guide).
