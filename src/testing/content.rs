@@ -6,6 +6,7 @@ use http::HeaderMap;
 
 use crate::h1::error::ProtocolError;
 use crate::message::body::IncomingContent;
+use crate::message::content_error::RefusedContent;
 use crate::sync::Mutex;
 
 /// Content with a known length.
@@ -36,7 +37,7 @@ impl IncomingContent for MemoryContent {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut unread = self.unread.lock();
         if self.limit.lock().is_some_and(|limit| unread.get_ref().len() as u64 > limit) {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, ProtocolError::ContentTooLarge));
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, RefusedContent(ProtocolError::ContentTooLarge)));
         }
         unread.read(buffer)
     }

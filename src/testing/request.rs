@@ -301,6 +301,16 @@ mod tests {
     }
 
     #[test]
+    fn content_over_the_limit_has_its_status_in_every_error() {
+        let read = |request: &mut Request| match request.bytes() {
+            Ok(_) => "read".to_owned(),
+            Err(error) => format!("{:?}", error.status()),
+        };
+        let request = TestRequest::post("/", "12345").max_request_body_size(4);
+        assert_eq!(request.call(&read).into_body().into_string().unwrap(), "Some(413)");
+    }
+
+    #[test]
     fn limits_apply_to_content_as_from_a_client() {
         let sum = |request: &mut Request| -> std::io::Result<String> {
             request.body_limit(5);
