@@ -21,16 +21,25 @@
 //!
 //! use drupe::{Upgraded, handler, testing::TestServer, upgrade};
 //!
-//! /// Sends everything back in capitals, until the client leaves or the server stops. fn shout(mut
-//! stream: Upgraded) -> io::Result<()> { let mut buffer = [0; 4096]; loop { match stream.read(&mut
-//! buffer) { Ok(0) => return Ok(()), Ok(length) => { buffer[..length].make_ascii_uppercase();
-//! stream.write_all(&buffer[..length])?; } // The server stops, and leaves time for a last message.
-//! Err(_) if stream.is_shutting_down() => return stream.write_all(b"BYE"), Err(error) => return
-//! Err(error), } } }
+//! /// Sends everything back in capitals, until the client leaves or the server stops.
+//! fn shout(mut stream: Upgraded) -> io::Result<()> {
+//!     let mut buffer = [0; 4096];
+//!     loop {
+//!         match stream.read(&mut buffer) {
+//!             Ok(0) => return Ok(()),
+//!             Ok(length) => {
+//!                 buffer[..length].make_ascii_uppercase();
+//!                 stream.write_all(&buffer[..length])?;
+//!             }
+//!             // The server stops, and leaves time to say so.
+//!             Err(_) if stream.is_shutting_down() => return stream.write_all(b"BYE"),
+//!             Err(error) => return Err(error),
+//!         }
+//!     }
+//! }
 //!
 //! # fn main() -> io::Result<()> {
-//! let server = TestServer::new(handler(|request| upgrade(request, "shout", |stream|
-//! drop(shout(stream)))));
+//! let server = TestServer::new(handler(|request| upgrade(request, "shout", |stream| drop(shout(stream)))));
 //! # let mut client = TcpStream::connect(server.address())?;
 //! # client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: shout\r\n\r\nhello")?;
 //! # let mut answer = String::new();
