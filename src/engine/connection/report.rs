@@ -22,11 +22,11 @@ fn handler_failed(asked: &AskedRequest, cause: &dyn Display, reaction: &dyn Disp
 /// Logs the failure of which a response of this status was made. One that the client caused is a
 /// detail.
 pub(super) fn failed(asked: &AskedRequest, failure: &Failure, status: StatusCode) {
-    let reaction = format_args!("answering {}", status.as_u16());
+    let (cause, number) = (OneLine(failure), status.as_u16());
     if status.is_server_error() {
-        handler_failed(asked, &OneLine(failure), &reaction);
+        handler_failed(asked, &cause, &format_args!("answering {number}"));
     } else {
-        log::debug!("a request failed: {}: {}; {reaction}", asked.name(), OneLine(failure));
+        log::debug!("a request failed: {}: {cause}; answering {number}", asked.name());
     }
 }
 
