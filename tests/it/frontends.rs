@@ -42,7 +42,7 @@ fn seen(request: &mut Request) -> String {
 fn server(change: impl FnOnce(&mut Settings)) -> TestServer {
     TestServer::with(seen, |settings| {
         // A proxy may open a connection that it does not need: it must not be late before the end.
-        settings.header_timeout = Some(std::time::Duration::from_secs(300));
+        settings.header_timeout = Some(Duration::from_secs(300));
         change(settings);
     })
 }
