@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, StatusCode};
 use super::accept_encoding::{Coding, preferred};
 use super::encoder::Encoder;
 use crate::message::body::BodyKind;
-use crate::message::early::HasBegun;
+use crate::message::early;
 use crate::message::{Body, Handler, Request, Response};
 
 /// Compresses the responses of `inner` with gzip or deflate, as the client's `Accept-Encoding`
@@ -62,7 +62,9 @@ use crate::message::{Body, Handler, Request, Response};
 pub fn compress<H: Handler>(inner: H) -> impl Handler {
     move |request: &mut Request| {
         let asked = Asked::by(request);
-        asked.answer(inner.handle(request))
+        let response = inner.handle(request);
+        // The head of a begun response is settled, and so is the form of its content.
+        if early::has_begun(request) { response } else { asked.answer(response) }
     }
 }
 
@@ -138,7 +140,6 @@ fn is_compressible(response: &Response) -> bool {
     !status.is_informational()
         && !UNCHANGED.contains(&status)
         && !body.is_upgrade()
-        && response.extensions().get::<HasBegun>().is_none()
         && declared(fields).or(body.content_length()).is_none_or(|length| length >= MINIMUM)
         && !DESCRIBING.iter().any(|name| fields.contains_key(name))
         && !members(fields, &CACHE_CONTROL).any(|member| member.eq_ignore_ascii_case("no-transform"))

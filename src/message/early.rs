@@ -42,11 +42,6 @@ pub(crate) fn has_begun(request: &Request) -> bool {
     request.extensions().get::<Arc<dyn EarlyOutput>>().is_some_and(|early| early.has_begun())
 }
 
-/// A mark in the extensions of a response that an application has begun: its head is settled, so
-/// that layers cannot change the form of the content.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct HasBegun;
-
 /// Notes that the process has a handler that may begin a response early, such as a gateway. From
 /// then on the output is lent to all handlers, wherever the gateway is wrapped.
 pub(crate) fn want() {

@@ -35,7 +35,7 @@ pub(crate) struct ListenOptions {
     pub(crate) setting: &'static str,
 }
 
-/// What to listen on: an address to bind, or a socket of the program's own.
+/// A place to listen: an address to bind, or a socket that the program has opened itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     Address(BindAddr),

@@ -17,7 +17,7 @@ use super::start_response::{Head, Reply, StartResponse};
 use super::version::{self, WsgiVersion};
 use crate::error::Error;
 use crate::message::content_error::refusal;
-use crate::message::early::{self, EarlyOutput, HasBegun};
+use crate::message::early::{self, EarlyOutput};
 use crate::message::named::{AskedRequest, OneLine};
 use crate::message::{Body, BodyWriter, Handler, IntoResponse, Request, Response};
 
@@ -80,14 +80,10 @@ impl Handler for Gateway {
         let reply = Reply::by_way_of(request.extensions().get::<Arc<dyn EarlyOutput>>().map(Arc::clone));
         let asked = AskedRequest::of(request);
         let content = self.application.call(self.environ(request), StartResponse::new(&reply));
-        let mut response = content.and_then(|content| respond(content, &reply, &asked)).unwrap_or_else(|failure| {
+        content.and_then(|content| respond(content, &reply, &asked)).unwrap_or_else(|failure| {
             reply.end();
             if reply.sent().is_some() { break_off(failure) } else { refuse(failure, &asked) }
-        });
-        if reply.sent().is_some() {
-            response.extensions_mut().insert(HasBegun);
-        }
-        response
+        })
     }
 }
 
