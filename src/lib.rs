@@ -121,6 +121,7 @@ pub mod router;
 mod server;
 pub mod settings;
 pub mod statistics;
+pub mod stream;
 #[cfg_attr(not(feature = "process"), allow(dead_code, reason = "only a bus waits for a while"))]
 mod sync;
 pub mod testing;

@@ -89,14 +89,11 @@ impl Engine {
         let pool =
             Pool::new(service, reactor::worker::work).map_err(|source| Error::System { what: "epoll", source })?;
         // Last: kept listeners have threads, which only a stopped engine releases.
+        let pool = Arc::new(pool);
+        pool.parking.belong_to(Arc::downgrade(&pool) as Weak<_>);
         let entrances = Mutex::new(kept.listen(&pool.service().config.get(), report)?);
-        let engine = Self {
-            pool: Arc::new(pool),
-            entrances,
-            watching: Mutex::default(),
-            started: Instant::now(),
-            answered: AtomicU64::new(0),
-        };
+        let engine =
+            Self { pool, entrances, watching: Mutex::default(), started: Instant::now(), answered: AtomicU64::new(0) };
         engine.start_threads().inspect_err(|_| {
             engine.stop();
         })?;
@@ -234,6 +231,7 @@ impl Engine {
             entrances.iter().for_each(|entrance| entrance.close());
         }
         pool.parking.close().into_iter().for_each(|connection| pool.dismiss(connection));
+        pool.parking.fetch_ending().into_iter().for_each(|connection| pool.resume(connection));
         pool.ring();
         let kept = match kept {
             Some(kept) => {

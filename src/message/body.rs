@@ -9,6 +9,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::content_error::RefusedContent;
+use super::mailbox::Receiver;
 use super::memory::InMemory;
 use super::pieces::{Pieces, read_range};
 use super::upgrade::Upgraded;
@@ -78,6 +79,8 @@ pub(crate) enum BodyKind {
     /// Text and ranges of a file.
     Pieces(Pieces),
     Stream(Producer),
+    /// Content sent by any thread, at any time.
+    Channel(Receiver),
     /// The content of `body` after `first`, through a filter.
     Filtered {
         body: Box<Body>,
@@ -91,6 +94,8 @@ pub(crate) enum BodyKind {
 
 /// Writes a streamed body.
 pub(crate) type Producer = Box<dyn FnOnce(&mut BodyWriter<'_>) -> io::Result<()> + Send>;
+/// Filters of content, in the order in which the content goes through them.
+pub(crate) type Filters = Vec<Box<dyn BodyFilter + Send>>;
 /// Serves an upgraded connection.
 pub(crate) type Upgrade = Box<dyn FnOnce(Upgraded) + Send>;
 
@@ -201,7 +206,7 @@ impl Body {
             BodyKind::Reader { length, .. } => *length,
             BodyKind::File { range, .. } => Some(range.end.saturating_sub(range.start)),
             BodyKind::Pieces(pieces) => Some(pieces.len()),
-            BodyKind::Stream(_) | BodyKind::Filtered { .. } => None,
+            BodyKind::Stream(_) | BodyKind::Channel(_) | BodyKind::Filtered { .. } => None,
         }
     }
 
@@ -256,7 +261,7 @@ impl Body {
 
     /// True if the body writes itself, and cannot be read.
     pub(crate) fn is_stream(&self) -> bool {
-        matches!(self.kind, BodyKind::Stream(_) | BodyKind::Filtered { .. })
+        matches!(self.kind, BodyKind::Stream(_) | BodyKind::Channel(_) | BodyKind::Filtered { .. })
     }
 
     pub(crate) fn is_incoming(&self) -> bool {
@@ -275,6 +280,27 @@ impl Body {
         match std::mem::take(&mut self.kind) {
             BodyKind::Upgrade(serve) => Some(serve),
             _ => None,
+        }
+    }
+
+    /// Takes a body fed by a channel apart: the channel, and the filters, the innermost first.
+    ///
+    /// # Errors
+    /// Any other body.
+    pub(crate) fn into_channel(mut self) -> Result<(Receiver, Filters), Self> {
+        if !matches!(self.source().kind, BodyKind::Channel(_)) {
+            return Err(self);
+        }
+        let mut filters = Filters::new();
+        loop {
+            match self.kind {
+                BodyKind::Filtered { body, filter, .. } => {
+                    filters.insert(0, filter);
+                    self = *body;
+                }
+                BodyKind::Channel(receiver) => return Ok((receiver, filters)),
+                kind => return Err(kind.into()),
+            }
         }
     }
 
@@ -299,7 +325,7 @@ impl Read for Body {
             }
             BodyKind::File { file, range } => read_range(file, range, buffer),
             BodyKind::Pieces(pieces) => pieces.read(buffer),
-            BodyKind::Stream(_) | BodyKind::Filtered { .. } => Err(io::Error::new(
+            BodyKind::Stream(_) | BodyKind::Channel(_) | BodyKind::Filtered { .. } => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "a streamed body cannot be read; change it with Body::through, or send it with Body::write_to",
             )),
@@ -349,6 +375,7 @@ impl fmt::Debug for Body {
             BodyKind::File { .. } => "file",
             BodyKind::Pieces(_) => "pieces",
             BodyKind::Stream(_) => "stream",
+            BodyKind::Channel(_) => "channel",
             BodyKind::Filtered { .. } => "filtered",
             BodyKind::Upgrade(_) => "upgrade",
         };

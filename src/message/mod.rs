@@ -10,6 +10,7 @@
 pub(crate) mod access;
 pub(crate) mod body;
 mod body_from;
+pub(crate) mod channel;
 pub(crate) mod connection;
 pub(crate) mod content_error;
 mod cookies;
@@ -21,6 +22,7 @@ mod forms;
 pub(crate) mod handler;
 #[cfg(feature = "json")]
 mod json;
+pub(crate) mod mailbox;
 mod media_type;
 pub(crate) mod memory;
 #[cfg(feature = "multipart")]

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use super::body::{Body, BodyKind, text};
+use super::mailbox::{Delivery, End, Receiver};
 use super::writer::{BodyFilter, BodyWriter, GATHERED_MOST, Gathered, too_large};
 
 impl Body {
@@ -70,6 +71,7 @@ impl Body {
             BodyKind::Empty | BodyKind::Upgrade(_) => Ok(()),
             BodyKind::Bytes(mut bytes) => writer.write_all(bytes.bytes()),
             BodyKind::Stream(produce) => produce(writer),
+            BodyKind::Channel(receiver) => receive(&receiver, writer),
             BodyKind::Filtered { body, first, mut filter } => writer.through_any(&mut *filter, |filtered| {
                 if !first.is_empty() {
                     filtered.write_all(&first)?;
@@ -94,7 +96,7 @@ impl Body {
         let mut content = Vec::new();
         match self.into_kind() {
             BodyKind::Bytes(bytes) => return Ok(bytes.into()),
-            kind @ (BodyKind::Stream(_) | BodyKind::Filtered { .. }) => {
+            kind @ (BodyKind::Stream(_) | BodyKind::Channel(_) | BodyKind::Filtered { .. }) => {
                 let mut gathered = Gathered::default();
                 Self::from(kind).write_to(&mut BodyWriter::new(&mut gathered))?;
                 return gathered.into_vec();
@@ -116,6 +118,28 @@ impl Body {
     /// As for [`into_vec`](Self::into_vec); `InvalidData` if the content is not UTF-8.
     pub fn into_string(self) -> io::Result<String> {
         text(self.into_vec()?)
+    }
+}
+
+/// Writes the content of a channel as it comes, until its end.
+fn receive(receiver: &Receiver, writer: &mut BodyWriter<'_>) -> io::Result<()> {
+    loop {
+        let received = match receiver.receive(COPY) {
+            Delivery::Nothing => {
+                writer.flush()?;
+                receiver.wait(COPY, || writer.is_shutting_down())
+            }
+            received => received,
+        };
+        match received {
+            Delivery::Content(content) => writer.write_all(&content)?,
+            Delivery::Nothing => {}
+            Delivery::End(End::Complete(trailers)) => {
+                trailers.into_iter().for_each(|fields| writer.trailers(fields));
+                return Ok(());
+            }
+            Delivery::End(End::Failed(reason)) => return Err(io::Error::other(reason)),
+        }
     }
 }
 

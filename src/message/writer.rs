@@ -177,6 +177,30 @@ impl<'a> BodyWriter<'a> {
     }
 }
 
+/// Runs `produce` with a writer whose content goes through all `filters` to `sink`.
+pub(crate) fn through_all(
+    sink: &mut dyn Sink,
+    filters: &mut [Box<dyn BodyFilter + Send>],
+    produce: &mut dyn FnMut(&mut BodyWriter<'_>) -> io::Result<()>,
+) -> io::Result<()> {
+    match filters.split_last_mut() {
+        None => produce(&mut BodyWriter::new(sink)),
+        Some((last, before)) => {
+            let mut filtered = Filtered { sink, filter: &mut **last, failed: None };
+            through_all(&mut filtered, before, produce)
+        }
+    }
+}
+
+/// Ends the content of all `filters`: each one writes its end through those after it.
+pub(crate) fn finish_all(sink: &mut dyn Sink, filters: &mut [Box<dyn BodyFilter + Send>]) -> io::Result<()> {
+    for at in 0..filters.len() {
+        let (before, after) = filters.split_at_mut(at + 1);
+        through_all(sink, after, &mut |writer| before[at].finish(writer))?;
+    }
+    Ok(())
+}
+
 impl Write for BodyWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.sink.write(bytes)

@@ -66,6 +66,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("response", &["message"]),
     // A peer over a Unix socket is limited by its user.
     ("layers", &["message", "address"]),
+    ("stream", &["message"]),
     ("router", &["message"]),
     // No code: pages of the documentation, which name what they explain.
     ("guide", &["settings"]),
@@ -247,6 +248,7 @@ const CLOCKS: &[(&str, &str)] = &[
         "`Handler::handle` is told no time, and no validator may be later than Date; all below it is told",
     ),
     ("wsgi/keys.rs", "how long a certificate is still valid: `Handler::handle` is told no time"),
+    ("message/channel.rs", "a sender waits for room for a limited time, on a thread of the program"),
     ("layers/rate_limit.rs", "the rate of a client's requests: `Handler::handle` is told no time"),
     ("layers/request_id.rs", "ids differ from those of an earlier process"),
     ("main", "the time of a log line: it stands outside the library"),

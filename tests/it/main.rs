@@ -56,6 +56,9 @@ mod evicted;
 mod deadlines;
 mod late;
 
+// Bodies fed by senders, without a thread.
+mod channel;
+
 // Clients that are slow to send or to read.
 mod parked;
 

@@ -15,6 +15,7 @@ use super::report::{self, contained};
 use super::transport::Transport;
 use super::{refusal, upgrade};
 use crate::engine::service::context::WorkerContext;
+use crate::engine::wire::live::Live;
 use crate::engine::wire::remainder::Remainder;
 use crate::engine::wire::response::{self as writing, Begun, Sent};
 use crate::h1::error::ProtocolError;
@@ -22,8 +23,17 @@ use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::named::AskedRequest;
 use crate::message::{Failure, Response};
 
-/// An answer, and the rest still to be sent to a slow client.
-type Answered = (Answer, Option<Remainder>);
+/// An answer, and the part that is not yet sent or gathered.
+type Answered = (Answer, Rest);
+
+/// The rest of an answer.
+pub(super) enum Rest {
+    Nothing,
+    /// Complete content for a slow client.
+    Unsent(Remainder),
+    /// Content still to come.
+    Live(Live),
+}
 
 /// Sends or gathers the answer of a handler.
 ///
@@ -103,9 +113,10 @@ fn send(
     match sent {
         Ok(Ok(Sent::Whole(length, flaw))) => {
             flaw.into_iter().for_each(|flaw| report::body_flawed(&asked.name(), flaw));
-            Ok((Answer { status, length, upgrade }, None))
+            Ok((Answer { status, length, upgrade }, Rest::Nothing))
         }
-        Ok(Ok(Sent::Partly(rest, length))) => Ok((Answer { status, length, upgrade }, Some(rest))),
+        Ok(Ok(Sent::Partly(rest, length))) => Ok((Answer { status, length, upgrade }, Rest::Unsent(rest))),
+        Ok(Ok(Sent::Live(live))) => Ok((Answer { status, length: 0, upgrade }, Rest::Live(live))),
         Ok(Ok(Sent::Unsent(error, cause))) => {
             if error.status().is_server_error() {
                 report::response_refused(asked, error, cause.as_ref());
@@ -137,9 +148,10 @@ fn resume(
     match sent.unwrap_or_else(|panic| Err(body_panicked(asked, &*panic, context)))? {
         Sent::Whole(length, flaw) => {
             flaw.into_iter().for_each(|flaw| report::body_flawed(&asked.name(), flaw));
-            Ok((Answer { status, length, upgrade: None }, None))
+            Ok((Answer { status, length, upgrade: None }, Rest::Nothing))
         }
-        Sent::Partly(rest, length) => Ok((Answer { status, length, upgrade: None }, Some(rest))),
+        Sent::Partly(rest, length) => Ok((Answer { status, length, upgrade: None }, Rest::Unsent(rest))),
+        Sent::Live(live) => Ok((Answer { status, length: 0, upgrade: None }, Rest::Live(live))),
         Sent::Unsent(error, _) => Err(io::Error::other(error)),
     }
 }
@@ -155,11 +167,11 @@ fn refuse_instead(
     context.counters.overruled.add(1);
     context.counters.count_content(error);
     let length = refusal::gather(error, &asked.into(), context);
-    (Answer { status: error.status(), length, upgrade: None }, None)
+    (Answer { status: error.status(), length, upgrade: None }, Rest::Nothing)
 }
 
 fn body_panicked(asked: &AskedRequest, panic: &(dyn Any + Send), context: &WorkerContext) -> io::Error {
-    report::body_panicked(asked, panic);
+    report::body_panicked(&asked.name(), panic);
     context.counters.panics.add(1);
     io::Error::other("a body panicked")
 }

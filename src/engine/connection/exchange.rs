@@ -20,7 +20,7 @@ use http::Method;
 
 use super::ClientConnection;
 use super::access_log::Line;
-use super::answer::answer;
+use super::answer::{Rest, answer};
 use super::body::{Intake, Reception};
 use super::body_buffer::Gathering;
 use super::client::Client;
@@ -30,6 +30,7 @@ use super::pending::Pending;
 use super::phase::Verdict;
 use super::refusal::RefusedRequest;
 use super::report;
+use super::streaming::Streaming;
 use super::transport::Transport;
 use crate::engine::service::context::WorkerContext;
 use crate::engine::service::costs::{Admission, Route};
@@ -54,6 +55,8 @@ pub(super) enum Next {
     SendFirst(Box<Pending>),
     /// Send the rest of the answer.
     Send(Remainder, Box<FinishedExchange>),
+    /// Send content as it comes from a channel.
+    Stream(Box<Streaming>),
     /// Answer with an error, and linger.
     Refuse(RefusedRequest),
     /// The connection is broken.
@@ -134,14 +137,11 @@ impl ClientConnection {
         self.was_slow = context.duty.is_unbounded() && !context.duty.was_short();
         let content = unread(intake.as_deref(), transport, context);
         match answered {
-            Ok((answer, None)) => {
-                let done = FinishedExchange { exchange, content, answer, line, name: None };
-                Ok(Next::Ended(self.settle(done, context)))
-            }
-            Ok((answer, Some(rest))) => {
+            Ok((answer, rest)) => {
                 // The bounded text instead of the parts, which would hold the memory of the head.
-                let name = Some(asked.name().to_string().into());
-                Ok(Next::Send(rest, Box::new(FinishedExchange { exchange, content, answer, line, name })))
+                let name = (!matches!(rest, Rest::Nothing)).then(|| asked.name().to_string().into());
+                let done = FinishedExchange { exchange, content, answer, line, name };
+                Ok(self.leave_rest(rest, done, context))
             }
             Err(error) => {
                 if error.kind() == io::ErrorKind::TimedOut {
@@ -151,6 +151,15 @@ impl ClientConnection {
                 break_off(line, context);
                 Ok(Next::Close)
             }
+        }
+    }
+
+    /// Returns the phase in which the rest of an answer is sent.
+    fn leave_rest(&mut self, rest: Rest, done: FinishedExchange, context: &mut WorkerContext) -> Next {
+        match rest {
+            Rest::Nothing => Next::Ended(self.settle(done, context)),
+            Rest::Unsent(rest) => Next::Send(rest, Box::new(done)),
+            Rest::Live(live) => Next::Stream(Streaming::begin(live, done, &self.transport, context)),
         }
     }
 

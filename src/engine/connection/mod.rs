@@ -7,6 +7,7 @@
 //! | [`phase`], [`pending`] | the phases; a request whose handler is to run |
 //! | [`transport`], [`client`] | the socket with its input; the peer, or the client behind a proxy |
 //! | [`handshake`], [`body_buffer`], [`sending`], [`linger`] | the phases that wait for the client |
+//! | [`streaming`] | the phase that waits for content of a channel |
 //! | [`handle`], [`answer`], [`early`], [`finished`] | the call of a handler; the answer, begun early or not; the end of an exchange |
 //! | [`body`], [`upgrade`] | content read by a handler; connections that leave HTTP |
 //! | [`refusal`], [`partial`] | answers of the server itself; the bound of incomplete requests |
@@ -29,6 +30,7 @@ mod phase;
 mod refusal;
 mod report;
 mod sending;
+mod streaming;
 mod transport;
 mod turn;
 mod upgrade;
@@ -46,6 +48,7 @@ use crate::engine::service::budget::Reservation;
 use crate::engine::service::counters::Late;
 use crate::engine::service::open::{OpenConnections, Ticket};
 use crate::h1::head::Scan;
+use crate::message::mailbox::Waker;
 use crate::net::poll::Interest;
 use crate::net::socket::PlainSocket;
 use crate::net::stream::Stream;
@@ -136,6 +139,11 @@ impl ClientConnection {
         self.transport.is_drained = false;
     }
 
+    /// Notes that the client has ended its input.
+    pub(in crate::engine) fn note_end(&mut self) {
+        self.transport.has_left = true;
+    }
+
     /// Notes that input is likely enough for the next read to wait briefly.
     pub(crate) fn expect_input(&mut self) {
         self.is_likely = true;
@@ -189,7 +197,7 @@ impl ClientConnection {
 
     /// True if the connection is in the middle of an exchange. A stop lets the exchange finish.
     pub(in crate::engine) fn is_under_way(&self) -> bool {
-        matches!(self.phase, Phase::Content(_) | Phase::Ready(_) | Phase::Send(..))
+        matches!(self.phase, Phase::Content(_) | Phase::Ready(_) | Phase::Send(..) | Phase::Stream(_))
     }
 
     /// True if an answer waits for the client to read.
@@ -197,10 +205,34 @@ impl ClientConnection {
         matches!(self.phase, Phase::Send(..))
     }
 
+    /// True if the content of the answer comes from a channel.
+    pub(in crate::engine) fn is_streaming(&self) -> bool {
+        matches!(self.phase, Phase::Stream(_))
+    }
+
+    /// True if a part of an answer has been sent, and more is to come.
+    pub(in crate::engine) fn has_begun_answer(&self) -> bool {
+        self.is_sending() || self.is_streaming()
+    }
+
+    /// True if the answer ends by itself when the server stops.
+    pub(in crate::engine) fn ends_at_stop(&self) -> bool {
+        matches!(&self.phase, Phase::Stream(streaming) if streaming.live.ends_at_stop())
+    }
+
+    /// Prepares a stream to be woken by `waker`. Returns false if content has come already.
+    pub(in crate::engine) fn arm(&self, waker: impl FnOnce() -> Waker) -> bool {
+        match &self.phase {
+            Phase::Stream(streaming) => streaming.live.arm(waker()),
+            _ => true,
+        }
+    }
+
     /// Takes the name of the request whose answer is being sent, for log lines.
     pub(in crate::engine) fn take_name(&mut self) -> Option<Box<str>> {
         match &mut self.phase {
             Phase::Send(_, Then::Conclude(done)) => done.name.take(),
+            Phase::Stream(streaming) => streaming.done.name.take(),
             _ => None,
         }
     }

@@ -8,6 +8,7 @@ use super::finished::FinishedExchange;
 use super::linger::{Drain, Linger};
 use super::pending::Pending;
 use super::sending::Sending;
+use super::streaming::Streaming;
 use crate::engine::service::context::WorkerContext;
 use crate::h1::head::Scan;
 use crate::message::body::Upgrade;
@@ -30,6 +31,8 @@ pub(super) enum Phase {
     Exchange,
     /// A client slow to read output, and the step after it.
     Send(Box<Sending>, Then),
+    /// More content from a channel.
+    Stream(Box<Streaming>),
     /// The rest of content left by the handler, before the next request.
     Drain(Drain),
     /// The client's close after the last answer.
@@ -77,6 +80,13 @@ impl Phase {
         matches!(self, Self::Head(scan) if !scan.has_begun())
     }
 
+    /// Counts and logs an answer whose content does not come to its end.
+    pub(super) fn break_off(self, context: &mut WorkerContext) {
+        if let Self::Stream(streaming) = self {
+            streaming.done.break_off(context);
+        }
+    }
+
     /// Returns the bytes of memory held for an incomplete request.
     pub(super) fn held(&self) -> usize {
         match self {
@@ -84,6 +94,7 @@ impl Phase {
             Self::Ready(pending) => pending.held(),
             Self::Drain(drain) => drain.held(),
             Self::Send(_, then) => then.held(),
+            Self::Stream(streaming) => streaming.held(),
             Self::Proxy | Self::Handshake(_) | Self::Head(_) | Self::Exchange | Self::Linger(_) => 0,
         }
     }
@@ -105,7 +116,11 @@ impl Then {
 
     /// True if the output being sent may be the last of the connection.
     pub(super) fn may_be_last(&self) -> bool {
-        !matches!(self, Self::Conclude(done) if done.is_upgrade())
+        match self {
+            Self::Conclude(done) => !done.is_upgrade(),
+            Self::Resume(phase, _) => !matches!(**phase, Phase::Stream(_)),
+            Self::Linger | Self::Close => true,
+        }
     }
 
     /// Makes the output being sent the last of the connection.
@@ -127,8 +142,10 @@ impl Then {
 
     /// Counts and logs the answer being sent as broken off.
     pub(super) fn break_off(self, context: &mut WorkerContext) {
-        if let Self::Conclude(done) = self {
-            done.break_off(context);
+        match self {
+            Self::Conclude(done) => done.break_off(context),
+            Self::Resume(phase, _) => phase.break_off(context),
+            Self::Linger | Self::Close => {}
         }
     }
 

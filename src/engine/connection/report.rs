@@ -69,8 +69,8 @@ pub(super) fn body_flawed(name: &dyn Display, flaw: Flaw) {
 }
 
 /// Logs a panic of a body.
-pub(super) fn body_panicked(asked: &AskedRequest, panic: &(dyn Any + Send)) {
-    log::error!("a response body panicked: {}: {}; connection cut", asked.name(), Panic(panic));
+pub(super) fn body_panicked(name: &dyn Display, panic: &(dyn Any + Send)) {
+    log::error!("a response body panicked: {name}: {}; connection cut", Panic(panic));
 }
 
 /// Logs a panic of the function that serves an upgraded connection.

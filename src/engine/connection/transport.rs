@@ -22,6 +22,8 @@ pub(in crate::engine) struct Transport {
     pub(super) is_drained: bool,
     /// True if the end of the client's input has been read.
     pub(super) has_ended: bool,
+    /// True if the poller has reported the end of the client's input.
+    pub(super) has_left: bool,
     /// Bytes received and sent below TLS, as already counted.
     below: [u64; 2],
 }
@@ -62,6 +64,7 @@ impl Transport {
             input: InputBuffer::default(),
             is_drained: false,
             has_ended: false,
+            has_left: false,
             below: [0; 2],
         }
     }

@@ -11,6 +11,8 @@
 //!  no thread ▼          │  ▼ last answer    ▼
 //!          Ready ───────┘  Linger ◄─────────┘
 //!                            └──► closed
+//!
+//!  Exchange ─► Stream: content from a channel, until its end, then as after an exchange
 //! ```
 //!
 //! | from | to |
@@ -20,9 +22,10 @@
 //! | `Head` | `Exchange` `Linger` `Send` |
 //! | `Content` | `Exchange` `Send` |
 //! | `Ready` | `Exchange` `Send` |
-//! | `Exchange` | `Head` `Content` `Ready` `Drain` `Linger` `Send` |
+//! | `Exchange` | `Head` `Content` `Ready` `Stream` `Drain` `Linger` `Send` |
+//! | `Stream` | `Exchange` `Send` |
 //! | `Drain` | `Head` `Linger` `Send` |
-//! | `Send` | `Head` `Content` `Ready` `Drain` `Linger` `Send` |
+//! | `Send` | `Head` `Content` `Ready` `Stream` `Drain` `Linger` `Send` |
 //!
 //! Every phase but the exchange is resumable. When input runs out, [`ClientConnection::advance`]
 //! returns and the connection is parked, without a thread. `Send` comes after any phase if the
@@ -54,6 +57,7 @@ use super::linger::{Drain, Drained, Linger};
 use super::phase::{Phase, Step, Then, Verdict};
 use super::refusal::{self, Recipient, RefusedRequest};
 use super::sending::{Attempt, Sending};
+use super::streaming::Streamed;
 use super::transport::{Filled, Reading};
 use super::{ClientConnection, partial, report};
 use crate::engine::service::context::WorkerContext;
@@ -83,6 +87,9 @@ impl ClientConnection {
         }
         if !context.gathered.is_empty() {
             verdict = self.flush_after(verdict, context);
+        }
+        if let (Verdict::Close, Phase::Stream(_)) = (&verdict, &self.phase) {
+            self.swap(Phase::Exchange, self.deadline).break_off(context);
         }
         context.meter.leave(&context.counters);
         self.transport.count_below(context);
@@ -157,6 +164,10 @@ impl ClientConnection {
             Phase::Send(sending, then) => {
                 let attempt = sending.attempt(then.is_end(), transport, context);
                 self.send(attempt, context)
+            }
+            Phase::Stream(streaming) => {
+                let streamed = streaming.advance(transport, context);
+                self.stream(streamed, context)
             }
             Phase::Drain(drain) => match drain.advance(&mut transport.input, context) {
                 Drained::Whole => self.conclude(Ending::Head, context),
@@ -267,6 +278,10 @@ impl ClientConnection {
             Next::SendFirst(pending) => {
                 self.enter(Phase::Ready(pending), self.deadline);
                 self.leave_and_resume(context)
+            }
+            Next::Stream(streaming) => {
+                self.enter(Phase::Stream(streaming), self.deadline);
+                return Step::On;
             }
             Next::Send(rest, done) => self.leave(Some(rest), Then::Conclude(done), context),
             Next::Refuse(refusal) => self.refuse_as(refusal, context),
@@ -435,6 +450,31 @@ impl ClientConnection {
                 mem::replace(then, Then::Close).break_off(context);
                 Step::Verdict(self.lose())
             }
+        }
+    }
+
+    /// Takes the step after content of a channel was gathered.
+    fn stream(&mut self, streamed: Streamed, context: &mut WorkerContext) -> Step {
+        match streamed {
+            Streamed::Some => match self.transport.output(context).leaving().flush_some() {
+                Ok(true) => Step::On,
+                Ok(false) => Step::Verdict(self.leave_and_resume(context)),
+                Err(_) => Step::Verdict(self.lose()),
+            },
+            Streamed::Waits(look_at) => {
+                self.set_deadline(look_at);
+                Step::Verdict(Verdict::Park)
+            }
+            Streamed::Whole => match self.swap(Phase::Exchange, self.deadline) {
+                Phase::Stream(streaming) => {
+                    let ending = self.settle(*streaming.done, context);
+                    self.conclude(ending, context)
+                }
+                _ => Step::Verdict(Verdict::Close),
+            },
+            // What was sent before is sent still.
+            Streamed::Failed => Step::Verdict(self.flush_then(Then::Close, context)),
+            Streamed::Left => Step::Verdict(Verdict::Close),
         }
     }
 

@@ -10,15 +10,17 @@
 //! edge.
 
 pub(in crate::engine) mod idle;
+mod streams;
 
 use std::io;
 use std::net::Shutdown;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use self::idle::{Idle, Rank};
 use crate::engine::connection::ClientConnection;
+use crate::message::mailbox::Wake;
 use crate::net::deadline::Deadlines;
 use crate::net::poll::{Alarm, Batch, Interest, Poller};
 use crate::sync::Mutex;
@@ -27,6 +29,8 @@ use crate::sync::Mutex;
 pub(in crate::engine) struct Parking {
     poller: Poller,
     slots: Mutex<Slots>,
+    /// Wakes streams; set once.
+    server: OnceLock<Weak<dyn Wake>>,
 }
 
 #[derive(Default)]
@@ -88,10 +92,10 @@ pub(in crate::engine) enum Parked {
 
 impl Parking {
     pub(in crate::engine) fn new() -> io::Result<Self> {
-        Ok(Self { poller: Poller::new()?, slots: Mutex::default() })
+        Ok(Self { poller: Poller::new()?, slots: Mutex::default(), server: OnceLock::new() })
     }
 
-    /// Parks a connection until input or a deadline.
+    /// Parks a connection until input, a deadline, or content of a stream.
     pub(in crate::engine) fn park(&self, mut connection: Box<ClientConnection>) -> Parked {
         let token = match connection.slot {
             Some(token) => token,
@@ -116,19 +120,28 @@ impl Parking {
                 _ => return Parked::Refused(connection),
             }
         }
+        // From here on a sender may wake the connection, which is noted in the slot.
+        if connection.is_streaming() && !self.arm(&connection, token) {
+            return Parked::Ready(connection);
+        }
         let deadline = connection.deadline();
         let (is_idle, is_silent) = (connection.is_idle(), connection.is_silent());
         let mut slots = self.slots.lock();
         if !slots.admits(&connection) {
             return Parked::Refused(connection);
         }
+        let is_stopping = slots.admits != Admits::All;
         let Slots { slots: places, deadlines, idle, parked, .. } = &mut *slots;
         let Some(slot) = places.get_mut(index(token)) else { return Parked::Refused(connection) };
         // For a connection waiting to write, the end of the read direction is not the end.
         let is_ended = slot.is_ended && interest == Interest::Read;
-        if is_ended || matches!(slot.state, State::Away { is_ready: true }) {
+        let is_over = is_stopping && connection.ends_at_stop();
+        if is_ended || is_over || matches!(slot.state, State::Away { is_ready: true }) {
             slot.state = State::Away { is_ready: false };
             connection.note_input();
+            if slot.is_ended {
+                connection.note_end();
+            }
             return Parked::Ready(connection);
         }
         slot.state = State::Parked(connection);
@@ -192,8 +205,12 @@ impl Parking {
             *is_ready = true;
             return None;
         }
+        let is_ended = slot.is_ended;
         let mut connection = slots.fetch(place(token))?;
         connection.note_input();
+        if is_ended {
+            connection.note_end();
+        }
         Some(connection)
     }
 
@@ -290,9 +307,13 @@ impl Parking {
 
     /// Changes the admission, and fetches all connections no longer admitted.
     fn fetch_all(&self, admits: Admits) -> Vec<Box<ClientConnection>> {
+        self.slots.lock().admits = admits;
+        self.fetch_those(|slots, connection| !slots.admits(connection))
+    }
+
+    fn fetch_those(&self, is_wanted: impl Fn(&Slots, &ClientConnection) -> bool) -> Vec<Box<ClientConnection>> {
         let mut slots = self.slots.lock();
-        slots.admits = admits;
-        let leaves = |slot: &Slot| matches!(&slot.state, State::Parked(connection) if !slots.admits(connection));
+        let leaves = |slot: &Slot| matches!(&slot.state, State::Parked(connection) if is_wanted(&slots, connection));
         let places: Vec<usize> = (0..slots.slots.len()).filter(|place| leaves(&slots.slots[*place])).collect();
         places.into_iter().filter_map(|place| slots.fetch(u32::try_from(place).ok()?)).collect()
     }

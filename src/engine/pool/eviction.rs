@@ -34,8 +34,7 @@ impl Pool {
     /// Gives a connection with unread input to the reactor.
     pub(super) fn look_again(&self, mut connection: Box<ClientConnection>) {
         connection.note_input();
-        self.ready.push(connection);
-        self.call_reactor();
+        self.resume(connection);
     }
 }
 

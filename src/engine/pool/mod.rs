@@ -13,6 +13,7 @@ pub(in crate::engine) mod threads;
 pub(in crate::engine) mod upgraded;
 pub(in crate::engine) mod waiters;
 
+use std::fmt;
 use std::io;
 use std::num::NonZero;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use crate::engine::parking::{Parked, Parking};
 use crate::engine::service::context::Service;
 use crate::engine::service::handle::WorkerHandle;
 use crate::engine::service::open::OpenConnections;
+use crate::message::mailbox::Wake;
 use crate::net::poll::{Alarm, Interest};
 
 /// The state shared by all threads of a running server.
@@ -126,8 +128,7 @@ impl Pool {
     /// Parks a connection, or gives it to the reactor if an event has come already.
     fn park(&self, connection: Box<ClientConnection>, config: &Config) {
         if let Some(connection) = self.park_unless_ready(connection, config) {
-            self.ready.push(connection);
-            self.call_reactor();
+            self.resume(connection);
         }
     }
 
@@ -149,6 +150,14 @@ impl Pool {
             Parked::Refused(connection) => self.part_with(connection),
         }
         None
+    }
+
+    /// Gives a connection to the reactor.
+    pub(in crate::engine) fn resume(&self, connection: Box<ClientConnection>) {
+        // If the list was not empty, the thread that made it so has called the reactor.
+        if self.ready.push_from_outside(connection) {
+            self.call_reactor();
+        }
     }
 
     /// Closes a connection that cannot stay, or keeps it for the next engine.
@@ -190,8 +199,7 @@ impl Pool {
             return self.parking.close_one(connection);
         }
         // Bytes received already are not reported again.
-        self.ready.push(connection);
-        self.call_reactor();
+        self.resume(connection);
     }
 
     /// Closes the connection idle for longest if too many are idle.
@@ -368,6 +376,20 @@ impl Pool {
     /// Waits for `time`, or until the server stops. Returns true if the server stops.
     pub(in crate::engine) fn stops_within(&self, time: Duration) -> bool {
         self.threads.wait(time, || self.is_stopping())
+    }
+}
+
+impl Wake for Pool {
+    fn wake(&self, token: u64) {
+        if let Some(connection) = self.parking.fetch_woken(token) {
+            self.resume(connection);
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("open", &self.open.count()).finish_non_exhaustive()
     }
 }
 

@@ -19,6 +19,8 @@ struct Lists {
     /// New clients, clients with more input after 64 steps, and clients that sent their next
     /// request before they were parked.
     later: VecDeque<Box<ClientConnection>>,
+    /// Streams with new content.
+    woken: VecDeque<Box<ClientConnection>>,
     /// The number of connections taken from `first` since the last of `later`.
     in_a_row: u32,
     /// Clients to be refused for lack of room.
@@ -30,7 +32,9 @@ impl ReadyConnections {
     pub(in crate::engine) fn extend(&self, reported: impl Iterator<Item = Box<ClientConnection>>) {
         let mut lists = self.0.lock();
         for connection in reported {
-            if connection.answered > 0 {
+            if connection.is_streaming() {
+                lists.woken.push_back(connection);
+            } else if connection.answered > 0 {
                 lists.first.push_back(connection);
             } else {
                 lists.later.push_back(connection);
@@ -38,9 +42,27 @@ impl ReadyConnections {
         }
     }
 
-    /// Adds a connection to the second rank.
+    /// Adds a stream to the streams, any other connection to the second rank.
     pub(in crate::engine) fn push(&self, connection: Box<ClientConnection>) {
-        self.0.lock().later.push_back(connection);
+        self.push_from_outside(connection);
+    }
+
+    /// As [`push`](Self::push), by any thread. Returns true if no connection was ready before, so
+    /// that the holder of the role may be waiting.
+    pub(super) fn push_from_outside(&self, connection: Box<ClientConnection>) -> bool {
+        let mut lists = self.0.lock();
+        let was_empty = lists.is_empty();
+        if connection.is_streaming() {
+            lists.woken.push_back(connection);
+        } else {
+            lists.later.push_back(connection);
+        }
+        was_empty
+    }
+
+    /// Takes the next stream.
+    pub(in crate::engine) fn pop_woken(&self) -> Option<Box<ClientConnection>> {
+        self.0.lock().woken.pop_front()
     }
 
     /// Adds a connection to be refused for lack of room.
@@ -71,13 +93,18 @@ impl ReadyConnections {
 
     /// Takes all connections.
     pub(in crate::engine) fn drain(&self) -> Vec<Box<ClientConnection>> {
-        let Lists { first, later, unwanted, .. } = std::mem::take(&mut *self.0.lock());
-        first.into_iter().chain(later).chain(unwanted).collect()
+        let Lists { first, later, woken, unwanted, .. } = std::mem::take(&mut *self.0.lock());
+        first.into_iter().chain(later).chain(woken).chain(unwanted).collect()
     }
 
     pub(in crate::engine) fn is_empty(&self) -> bool {
-        let lists = self.0.lock();
-        lists.first.is_empty() && lists.later.is_empty() && lists.unwanted.is_empty()
+        self.0.lock().is_empty()
+    }
+}
+
+impl Lists {
+    fn is_empty(&self) -> bool {
+        self.first.is_empty() && self.later.is_empty() && self.woken.is_empty() && self.unwanted.is_empty()
     }
 }
 

@@ -220,6 +220,20 @@ impl<'p> Reactor<'p> {
             }
             before = after;
         }
+        self.advance_streams(before)
+    }
+
+    /// Advances streams with new content, at the end of a round that began its last step `begun`.
+    fn advance_streams(&mut self, begun: Instant) -> Round {
+        let mut before = begun;
+        while before - begun < SHARE {
+            let Some(connection) = self.pool.ready.pop_woken() else { break };
+            let step = self.step(connection, before);
+            before = Instant::now();
+            if !matches!(step, Step::Held) {
+                return self.end(step, before);
+            }
+        }
         self.end(Step::Held, before)
     }
 

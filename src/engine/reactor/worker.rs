@@ -211,14 +211,22 @@ impl<'p> Worker<'p> {
         match verdict {
             Verdict::Park => {
                 if let Some(connection) = self.pool.park_unless_ready(connection, &self.reactor.context.config) {
-                    // This worker looks at the queue next, so no thread is woken.
-                    self.pool.queue.push(connection, Instant::now());
+                    self.go_on_later(connection);
                 }
             }
-            // Queued behind waiting connections; this worker looks at the queue next.
-            Verdict::Again | Verdict::Work => self.pool.queue.push(connection, Instant::now()),
+            Verdict::Again | Verdict::Work => self.go_on_later(connection),
             Verdict::Close => self.pool.parking.close_one(connection),
             Verdict::Upgrade(serve) => self.pool.upgrade(connection, serve),
         }
+    }
+
+    /// Puts a connection behind those that wait.
+    fn go_on_later(&self, connection: Box<ClientConnection>) {
+        if connection.has_begun_answer() {
+            // In the queue the connection could be refused, in the middle of the answer.
+            return self.pool.resume(connection);
+        }
+        // This worker looks at the queue next, so no thread is woken.
+        self.pool.queue.push(connection, Instant::now());
     }
 }

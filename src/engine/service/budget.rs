@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crate::message::mailbox::ContentBudget;
 use crate::net::descriptors;
 use crate::sync::Mutex;
 
@@ -94,6 +95,20 @@ impl MemoryBudget {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.files.fetch_add(weight.files, Ordering::Relaxed);
         Reservation { budget: Arc::clone(self), weight }
+    }
+}
+
+impl ContentBudget for MemoryBudget {
+    fn is_full(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) >= self.most_bytes.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn release(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
     }
 }
 

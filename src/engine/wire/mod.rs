@@ -6,12 +6,14 @@
 //! | [`response`] | sends a response: the head, then the body as it is produced |
 //! | [`framing`] | frames content on its way out, in chunks or by its length |
 //! | [`remainder`] | holds complete content, and sends it in parts |
+//! | [`live`] | takes, filters and frames content of a channel |
 //! | [`output`] | gathers and writes; leaves output for later if the client is slow |
 //! | [`pace`] | limits the time spent waiting for a client |
 //! | [`socket`] | reads and writes of upgraded connections |
 
 pub(in crate::engine) mod framing;
 pub(in crate::engine) mod input;
+pub(in crate::engine) mod live;
 pub(in crate::engine) mod output;
 pub(in crate::engine) mod pace;
 pub(in crate::engine) mod remainder;

@@ -3,11 +3,13 @@
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use http::{Response as Head, StatusCode};
 
 pub(in crate::engine) use super::framing::{BodyFailed, Flaw};
 use super::framing::{COPY, Framed, FramedWriter, GATHER, read_patiently};
+use super::live::Live;
 use super::output::Output;
 use super::remainder::{Progress, Remainder};
 use crate::h1::encode::{self, AnswerStatus, Stamp};
@@ -26,6 +28,8 @@ pub(crate) enum Sent {
     Whole(u64, Option<Flaw>),
     /// The client is slow: the remainder, and possibly gathered output, is unsent.
     Partly(Remainder, u64),
+    /// The head is gathered, and content will come from a channel.
+    Live(Live),
     /// No byte is sent: the body failed at its first read, with this error, or the framing
     /// contradicts itself.
     Unsent(ProtocolError, Option<io::Error>),
@@ -47,7 +51,7 @@ pub(crate) fn send(
     head: Head<Body>,
     stamp: &Stamp<'_>,
     scratch: &mut Vec<u8>,
-    shutdown: &Shutdown,
+    shutdown: &Arc<Shutdown>,
 ) -> io::Result<Sent> {
     let (head, mut body) = head.into_parts();
     let length = body.content_length();
@@ -79,6 +83,10 @@ pub(crate) fn send(
     let Some(framed) = framed else { return Ok(Sent::Whole(0, None)) };
     let body = match Remainder::of(body) {
         Ok(rest) => return send_known(output, exchange, rest),
+        Err(body) => body,
+    };
+    let body = match body.into_channel() {
+        Ok((receiver, filters)) => return Ok(Sent::Live(Live::new(receiver, filters, framed, shutdown))),
         Err(body) => body,
     };
     let writer = FramedWriter::new(output, framed, scratch, 0, shutdown);

@@ -12,10 +12,12 @@ use super::super::phase::*;
 use super::super::*;
 use crate::engine::service::context::{Service, WorkerContext};
 use crate::engine::service::costs::{Route, Runs};
-use crate::message::Request;
+use crate::message::channel::Sender;
+use crate::message::{Body, Request};
 use crate::settings::Settings;
 
 thread_local! {
+    static SENDER: RefCell<Option<Sender>> = const { RefCell::new(None) };
     static SEEN: RefCell<BTreeSet<(&'static str, &'static str)>> = const { RefCell::new(BTreeSet::new()) };
 }
 
@@ -35,6 +37,7 @@ fn name(phase: &Phase) -> &'static str {
         Phase::Ready(_) => "Ready",
         Phase::Exchange => "Exchange",
         Phase::Send(..) => "Send",
+        Phase::Stream(_) => "Stream",
         Phase::Drain(_) => "Drain",
         Phase::Linger(_) => "Linger",
     }
@@ -65,7 +68,10 @@ impl Talk {
     fn with(settings: &Settings) -> Self {
         let (client, socket) = UnixStream::pair().unwrap();
         let config = Config::resolve(settings).unwrap();
-        let handler = |request: &mut Request| request.uri().path().repeat(1000);
+        let handler = |request: &mut Request| match request.uri().path() {
+            "/stream" => stream(),
+            path => path.repeat(1000).into(),
+        };
         let service = Arc::new(Service::new(config, Arc::new(handler)));
         let mut context = WorkerContext::new(Arc::clone(&service), Arc::default());
         context.duty.runs = Runs::All;
@@ -108,6 +114,12 @@ impl Talk {
         self
     }
 
+    /// Sends `content` on the stream that the connection waits for.
+    fn push(&mut self, content: &'static str) -> &mut Self {
+        SENDER.with_borrow(|sender| sender.as_ref().unwrap().try_send(content)).unwrap();
+        self.advance()
+    }
+
     fn turn_away(&mut self) -> &mut Self {
         self.connection.turn_away(&mut self.context);
         self
@@ -117,6 +129,13 @@ impl Talk {
         self.context.duty.runs = runs;
         self
     }
+}
+
+/// Returns a body whose sender is [`SENDER`].
+fn stream() -> Body {
+    let (sender, body) = Body::channel(1000);
+    SENDER.set(Some(sender));
+    body
 }
 
 /// The changes that need TLS, which these connections do not have.
@@ -157,6 +176,12 @@ fn every_change_of_the_picture_happens() {
     Talk::new().fill().send(&large("")).read();
     Talk::new().send(get).fill().runs(Runs::Short).send(&format!("{get}{post}hello")).read();
     Talk::new().fill().send(&(last.to_owned() + get)).read();
+    // Content from a channel.
+    let stream = "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut talk = Talk::new();
+    talk.send(stream).push("taken").fill().push("not taken").read();
+    SENDER.set(None);
+    talk.advance();
     // Before the first request.
     Talk::with(&proxied).send("PROXY UNKNOWN\r\n");
     Talk::with(&proxied).turn_away();

@@ -1,0 +1,36 @@
+//! Streams between two pieces of content: woken by senders, and by a stop.
+
+use std::sync::Weak;
+
+use super::{Parking, State, place};
+use crate::engine::connection::ClientConnection;
+use crate::message::mailbox::{Wake, Waker};
+
+impl Parking {
+    /// Makes the senders of streams wake `server`.
+    pub(in crate::engine) fn belong_to(&self, server: Weak<dyn Wake>) {
+        // A second call would have the same server.
+        let _ = self.server.set(server);
+    }
+
+    /// Prepares a stream to be woken. Returns false if content has come already.
+    pub(super) fn arm(&self, connection: &ClientConnection, token: u64) -> bool {
+        self.server.get().is_none_or(|server| connection.arm(|| Waker { server: Weak::clone(server), token }))
+    }
+
+    /// Fetches the stream `token` with new content. If the connection is away, the slot notes it.
+    pub(in crate::engine) fn fetch_woken(&self, token: u64) -> Option<Box<ClientConnection>> {
+        let mut slots = self.slots.lock();
+        let slot = slots.current(token)?;
+        if let State::Away { is_ready } = &mut slot.state {
+            *is_ready = true;
+            return None;
+        }
+        slots.fetch(place(token))
+    }
+
+    /// Fetches the streams that end by themselves when the server stops.
+    pub(in crate::engine) fn fetch_ending(&self) -> Vec<Box<ClientConnection>> {
+        self.fetch_those(|_, connection| connection.ends_at_stop())
+    }
+}

@@ -1,0 +1,278 @@
+//! Bodies fed from any thread, without a thread of their own.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use super::body::{Body, BodyKind};
+use super::mailbox::{End, Heartbeat, Mailbox};
+
+impl Body {
+    /// A body whose content comes from a [`Sender`], at any time and from any thread, and the first
+    /// sender.
+    ///
+    /// The handler returns the body at once. While nothing is sent, the connection waits without a
+    /// thread. `capacity` is the limit for content that waits for the client, in bytes.
+    ///
+    /// The content ends when all senders are dropped, or by [`Sender::finish`]. The framing is that
+    /// of [`Body::stream`]. If the client leaves, the stream closes: [`Sender::is_closed`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use drupe::{Body, Request};
+    ///
+    /// fn report(_request: &mut Request) -> Body {
+    ///     let (sender, body) = Body::channel(64 << 10);
+    ///     std::thread::spawn(move || {
+    ///         for part in ["first\n", "second\n"] {
+    ///             if sender.send(part, Duration::from_secs(10)).is_err() {
+    ///                 return;
+    ///             }
+    ///         }
+    ///     });
+    ///     body
+    /// }
+    /// # assert_eq!(report(&mut Request::default()).into_string().unwrap(), "first\nsecond\n");
+    /// ```
+    #[must_use]
+    pub fn channel(capacity: usize) -> (Sender, Self) {
+        let (mailbox, receiver) = Mailbox::new(capacity);
+        (Sender(mailbox), BodyKind::Channel(receiver).into())
+    }
+}
+
+/// Sends content to the client of a response whose body is a [channel](Body::channel).
+///
+/// All clones feed the same body. Dropping the last one ends the content. If a panic drops it, the
+/// connection is cut instead, so that the client can detect the truncation.
+///
+/// Content is sent soon, several pieces at once if they come quickly. A sender never waits for the
+/// client, except in [`send`](Self::send). A client that takes nothing for
+/// [`write_timeout`](crate::Settings::write_timeout) is disconnected.
+pub struct Sender(Arc<Mailbox>);
+
+/// The reason for which content was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The client reads too slowly: too much content waits, for this client or in sum
+    /// ([`max_parked_size`](crate::Settings::max_parked_size)).
+    Full,
+    /// The stream is over: the client has left, the content has ended, or the server has stopped.
+    Closed,
+    /// The piece is larger than the capacity, given here in bytes.
+    TooLarge(usize),
+}
+
+/// The treatment of a client that reads too slowly for the content sent to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// Drops the oldest waiting pieces. A piece of which a part has been sent is not dropped.
+    DropOldest,
+    /// Disconnects the client.
+    Disconnect,
+}
+
+impl Sender {
+    /// Sends `content` if there is room for all of it.
+    ///
+    /// # Errors
+    /// All of [`SendError`]. Nothing has been accepted then.
+    pub fn try_send(&self, content: impl Into<Bytes>) -> Result<(), SendError> {
+        self.offer(content.into(), false, None).map(drop)
+    }
+
+    /// Sends `content`, and waits for room for at most `timeout`.
+    ///
+    /// A server that stops does not end the wait: use a timeout shorter than
+    /// [`shutdown_timeout`](crate::Settings::shutdown_timeout).
+    ///
+    /// # Errors
+    /// [`SendError::Full`] after `timeout`; `Closed`; `TooLarge`. Nothing has been accepted then.
+    pub fn send(&self, content: impl Into<Bytes>, timeout: Duration) -> Result<(), SendError> {
+        let content = content.into();
+        let until = Instant::now().checked_add(timeout);
+        loop {
+            match self.try_send(content.clone()) {
+                Err(SendError::Full) => {}
+                done => return done,
+            }
+            let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return Err(SendError::Full);
+            }
+            let state = self.0.lock();
+            if !state.is_over() && !state.has_room(content.len()) {
+                // The memory of all connections may become free without a notification.
+                drop(self.0.wait(state, left.min(LOOK)));
+            }
+        }
+    }
+
+    /// Sends `content` without waiting, and makes room as `overflow` says if the client reads too
+    /// slowly. Returns the number of pieces dropped for it.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`], also if the client has just been disconnected; `TooLarge`; `Full` if
+    /// nothing is left to drop.
+    pub fn send_or(&self, content: impl Into<Bytes>, overflow: Overflow) -> Result<usize, SendError> {
+        self.offer(content.into(), false, Some(overflow))
+    }
+
+    /// As [`send_or`](Self::send_or), for content whose memory is counted elsewhere.
+    #[cfg_attr(not(test), expect(dead_code, reason = "broadcasts use it"))]
+    pub(crate) fn send_shared(&self, content: Bytes, overflow: Overflow) -> Result<usize, SendError> {
+        self.offer(content, true, Some(overflow))
+    }
+
+    fn offer(&self, content: Bytes, is_shared: bool, overflow: Option<Overflow>) -> Result<usize, SendError> {
+        let mut state = self.0.lock();
+        if state.is_over() {
+            return Err(SendError::Closed);
+        }
+        if content.len() > state.capacity {
+            return Err(SendError::TooLarge(state.capacity));
+        }
+        if content.is_empty() {
+            return Ok(0);
+        }
+        let mut oldest = Vec::new();
+        if !state.has_room(content.len()) {
+            match overflow {
+                None => return Err(SendError::Full),
+                Some(Overflow::DropOldest) => oldest = state.take_oldest(content.len()),
+                Some(Overflow::Disconnect) => {
+                    drop(state);
+                    self.0.disconnect("the client reads too slowly");
+                    return Err(SendError::Closed);
+                }
+            }
+        }
+        if state.has_room(content.len()) {
+            state.push(content, is_shared);
+            self.0.wake(state);
+            Ok(oldest.len())
+        } else {
+            Err(SendError::Full)
+        }
+    }
+
+    /// Ends the content, although other senders exist. Content accepted before is sent.
+    pub fn finish(&self) {
+        self.0.end(End::Complete(None));
+    }
+
+    /// Ends the content with trailer fields, sent as by [`BodyWriter::trailers`](crate::BodyWriter::trailers).
+    pub fn finish_with(&self, trailers: HeaderMap) {
+        self.0.end(End::Complete(Some(trailers)));
+    }
+
+    /// Ends the content as incomplete: content accepted before is sent, then the connection is cut,
+    /// so that the client can detect the truncation. `reason` is logged.
+    pub fn fail(&self, reason: impl fmt::Display) {
+        self.0.end(End::Failed(reason.to_string()));
+    }
+
+    /// True if content would not be accepted any more: the client has left, the content has ended,
+    /// or the server has stopped.
+    ///
+    /// A client that only ends its own direction (a half-close) counts as gone, because most clients
+    /// leave so. Content accepted before is still sent.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.lock().is_over()
+    }
+
+    /// Calls `callback` once, as soon as the client has left or the response is complete; at once if
+    /// that has happened.
+    ///
+    /// The callback runs on a thread that serves other clients: it must not wait.
+    pub fn on_close(&self, callback: impl FnOnce() + Send + 'static) {
+        self.0.on_close(Box::new(callback));
+    }
+
+    /// Sends `content` whenever nothing else has been sent for `every`: a sign of life for clients and
+    /// proxies that end silent connections. Needs no thread. `every` is at least a millisecond.
+    pub fn heartbeat(&self, every: Duration, content: impl Into<Bytes>) {
+        let every = every.max(Duration::from_millis(1));
+        self.0.set_heartbeat(Heartbeat { every, content: content.into() });
+    }
+
+    /// Makes the content end by itself when the server is told to stop, after all that was accepted.
+    /// Without this, the senders have
+    /// [`shutdown_timeout`](crate::Settings::shutdown_timeout) to finish.
+    pub fn end_at_stop(&self) {
+        self.0.end_at_stop();
+    }
+
+    /// True if the server is shutting down. False before the handler has returned the body.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.0.lock().shutdown.as_ref().is_some_and(|shutdown| shutdown.is_told())
+    }
+}
+
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        self.0.lock().senders += 1;
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.senders -= 1;
+        if state.senders > 0 {
+            return;
+        }
+        drop(state);
+        if thread::panicking() {
+            self.fail("a panic dropped the last sender");
+        } else {
+            self.finish();
+        }
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.lock();
+        f.debug_struct("Sender")
+            .field("queued", &state.queued)
+            .field("is_closed", &state.is_over())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("the client reads too slowly: no room for more content"),
+            Self::Closed => f.write_str("the stream is closed"),
+            Self::TooLarge(capacity) => write!(f, "the content is larger than the capacity of {capacity} bytes"),
+        }
+    }
+}
+
+impl std::error::Error for SendError {}
+
+impl From<SendError> for io::Error {
+    fn from(error: SendError) -> Self {
+        let kind = match error {
+            SendError::Full => io::ErrorKind::TimedOut,
+            SendError::Closed => io::ErrorKind::BrokenPipe,
+            SendError::TooLarge(_) => io::ErrorKind::InvalidInput,
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// The interval between looks for memory freed by other connections.
+const LOOK: Duration = Duration::from_millis(50);

@@ -1,0 +1,387 @@
+//! The queue between the senders of a [channel body](super::channel) and the connection that sends.
+//!
+//! The queue is bounded in bytes. The connection takes content while the client reads, and is woken
+//! when there is more. No lock is held while a callback, a waker or a filter runs.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use super::shutdown::Shutdown;
+use crate::sync::{Condvar, Mutex, MutexGuard};
+
+/// A queue of content, shared by the senders and the [`Receiver`].
+#[derive(Default)]
+pub(super) struct Mailbox {
+    state: Mutex<MailboxState>,
+    /// Notified if there is more room, more content, or the end.
+    changed: Condvar,
+}
+
+/// The state of a mailbox.
+#[derive(Default)]
+pub(super) struct MailboxState {
+    queue: VecDeque<Piece>,
+    /// Bytes in the queue.
+    pub(super) queued: usize,
+    pub(super) capacity: usize,
+    /// True if the first piece is partly sent, so that it must not be dropped.
+    is_begun: bool,
+    pub(super) senders: usize,
+    end: Option<End>,
+    /// True if no more content is accepted: the client has left, or the stream has ended.
+    pub(super) is_closed: bool,
+    heartbeat: Option<Heartbeat>,
+    ends_at_stop: bool,
+    waker: Option<Waker>,
+    on_close: Vec<Callback>,
+    pub(super) shutdown: Option<Arc<Shutdown>>,
+    /// The number of threads that wait for a change.
+    waiting: usize,
+    budget: Option<Arc<dyn ContentBudget>>,
+}
+
+/// A piece of content. Shared content counts elsewhere.
+struct Piece {
+    bytes: Bytes,
+    is_shared: bool,
+}
+
+/// The end of a stream.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The content is complete.
+    Complete(Option<HeaderMap>),
+    /// The content is incomplete: the connection is to be cut.
+    Failed(String),
+}
+
+/// Content sent if nothing else was sent for a while.
+#[derive(Clone, Debug)]
+pub(crate) struct Heartbeat {
+    pub(crate) every: Duration,
+    pub(crate) content: Bytes,
+}
+
+/// Wakes one parked connection.
+#[derive(Debug)]
+pub(crate) struct Waker {
+    pub(crate) server: Weak<dyn Wake>,
+    /// The number of the connection in parking.
+    pub(crate) token: u64,
+}
+
+/// The server, as a waker needs it.
+pub(crate) trait Wake: Send + Sync + fmt::Debug {
+    /// Makes a thread advance the connection `token`.
+    fn wake(&self, token: u64);
+}
+
+/// The memory of all waiting content.
+pub(crate) trait ContentBudget: Send + Sync {
+    /// True if no more content should be accepted.
+    fn is_full(&self) -> bool;
+    fn add(&self, bytes: usize);
+    fn release(&self, bytes: usize);
+}
+
+/// A function called once, when a stream closes.
+pub(super) type Callback = Box<dyn FnOnce() + Send>;
+
+/// The result of looking for content.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    Content(Bytes),
+    /// No content now.
+    Nothing,
+    End(End),
+}
+
+/// The receiving side of a mailbox. Dropping the receiver closes the stream.
+pub(crate) struct Receiver(Arc<Mailbox>);
+
+impl Mailbox {
+    /// Creates the two sides of a queue for `capacity` bytes, with one sender.
+    pub(super) fn new(capacity: usize) -> (Arc<Self>, Receiver) {
+        let state = MailboxState { capacity, senders: 1, ..MailboxState::default() };
+        let mailbox = Arc::new(Self { state: Mutex::new(state), changed: Condvar::default() });
+        (Arc::clone(&mailbox), Receiver(mailbox))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, MailboxState> {
+        self.state.lock()
+    }
+
+    /// Ends the stream, unless ended before.
+    pub(super) fn end(&self, end: End) {
+        let mut state = self.lock();
+        if state.end.is_none() && !state.is_closed {
+            state.end = Some(end);
+            self.wake(state);
+        }
+    }
+
+    /// Wakes the receiver, and threads that wait for a change.
+    pub(super) fn wake(&self, mut state: MutexGuard<'_, MailboxState>) {
+        let waker = state.waker.take();
+        self.notify(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Wakes threads that wait for a change. Without any there is no system call.
+    fn notify(&self, state: MutexGuard<'_, MailboxState>) {
+        let is_awaited = state.waiting > 0;
+        drop(state);
+        if is_awaited {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for a change, or for `time`.
+    pub(super) fn wait<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, MailboxState>,
+        time: Duration,
+    ) -> MutexGuard<'a, MailboxState> {
+        state.waiting += 1;
+        let (mut state, _) = self.changed.wait_timeout(state, time);
+        state.waiting -= 1;
+        state
+    }
+
+    /// Calls `callback` once the stream is closed; at once if it is.
+    pub(super) fn on_close(&self, callback: Callback) {
+        let mut state = self.lock();
+        if state.is_closed {
+            drop(state);
+            run(callback);
+        } else {
+            state.on_close.push(callback);
+        }
+    }
+
+    /// Ends the stream as failed, without the content that waits.
+    pub(super) fn disconnect(&self, reason: &str) {
+        let mut state = self.lock();
+        if state.is_closed {
+            return;
+        }
+        let dropped = state.clear();
+        state.end = Some(End::Failed(reason.to_owned()));
+        self.wake(state);
+        drop(dropped);
+    }
+
+    pub(super) fn set_heartbeat(&self, heartbeat: Heartbeat) {
+        let mut state = self.lock();
+        state.heartbeat = Some(heartbeat);
+        self.wake(state);
+    }
+
+    pub(super) fn end_at_stop(&self) {
+        self.lock().ends_at_stop = true;
+    }
+
+    /// Accepts nothing more. `drops`: the queue is dropped too.
+    fn close(&self, drops: bool) {
+        let mut state = self.lock();
+        state.is_closed = true;
+        let callbacks = mem::take(&mut state.on_close);
+        let dropped = if drops { state.clear() } else { VecDeque::new() };
+        self.notify(state);
+        // The content and the callbacks may be a handler's own: no lock is held.
+        drop(dropped);
+        callbacks.into_iter().for_each(run);
+    }
+}
+
+impl MailboxState {
+    /// True if the stream takes no more content.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_closed || self.end.is_some()
+    }
+
+    /// True if there is room for `length` more bytes, in this queue and in the memory of all.
+    pub(super) fn has_room(&self, length: usize) -> bool {
+        self.queued + length <= self.capacity && !self.budget.as_ref().is_some_and(|budget| budget.is_full())
+    }
+
+    pub(super) fn push(&mut self, bytes: Bytes, is_shared: bool) {
+        self.queued += bytes.len();
+        let piece = Piece { bytes, is_shared };
+        self.count(piece.weight());
+        self.queue.push_back(piece);
+    }
+
+    /// Takes the oldest pieces out until there is room for `length` more bytes. A piece partly sent
+    /// stays.
+    pub(super) fn take_oldest(&mut self, length: usize) -> Vec<Bytes> {
+        let first = usize::from(self.is_begun);
+        let mut oldest = Vec::new();
+        while !self.has_room(length) {
+            let Some(piece) = self.queue.remove(first) else { break };
+            self.queued -= piece.bytes.len();
+            self.release(piece.weight());
+            oldest.push(piece.bytes);
+        }
+        oldest
+    }
+
+    fn take(&mut self, most: usize) -> Option<Bytes> {
+        let piece = self.queue.front_mut()?;
+        let is_part = piece.bytes.len() > most;
+        let taken = if is_part { piece.bytes.split_to(most) } else { mem::take(&mut piece.bytes) };
+        let weight = if piece.is_shared { 0 } else { taken.len() };
+        self.is_begun = is_part;
+        self.queued -= taken.len();
+        if is_part {
+            self.release(weight);
+        } else {
+            self.queue.pop_front();
+            self.release(weight + OVERHEAD);
+        }
+        if self.queue.is_empty() {
+            // A burst must not cost an idle stream memory.
+            self.queue.shrink_to(KEPT);
+        }
+        Some(taken)
+    }
+
+    fn clear(&mut self) -> VecDeque<Piece> {
+        let weight = self.queue.iter().map(Piece::weight).sum();
+        self.release(weight);
+        self.queued = 0;
+        mem::take(&mut self.queue)
+    }
+
+    fn count(&self, bytes: usize) {
+        if let Some(budget) = &self.budget {
+            budget.add(bytes);
+        }
+    }
+
+    fn release(&self, bytes: usize) {
+        if let Some(budget) = &self.budget {
+            budget.release(bytes);
+        }
+    }
+}
+
+impl Piece {
+    /// Returns the bytes of memory that this piece holds alone.
+    fn weight(&self) -> usize {
+        OVERHEAD + if self.is_shared { 0 } else { self.bytes.len() }
+    }
+}
+
+impl Receiver {
+    /// Takes the next content, at most `most` bytes.
+    pub(crate) fn receive(&self, most: usize) -> Delivery {
+        let mut state = self.0.lock();
+        if let Some(taken) = state.take(most) {
+            // Senders may wait for room.
+            self.0.notify(state);
+            return Delivery::Content(taken);
+        }
+        let is_stopped = state.ends_at_stop && state.shutdown.as_ref().is_some_and(|shutdown| shutdown.is_told());
+        match state.end.take() {
+            Some(end) => Delivery::End(end),
+            None if is_stopped => Delivery::End(End::Complete(None)),
+            None => Delivery::Nothing,
+        }
+    }
+
+    /// Waits for content or for the end, like [`receive`](Self::receive) without a connection.
+    /// `is_shutting_down` is true if the content is to end soon.
+    pub(crate) fn wait(&self, most: usize, is_shutting_down: impl Fn() -> bool) -> Delivery {
+        loop {
+            match self.receive(most) {
+                Delivery::Nothing => {}
+                received => return received,
+            }
+            let state = self.0.lock();
+            if state.ends_at_stop && is_shutting_down() {
+                return Delivery::End(End::Complete(None));
+            }
+            if state.queue.is_empty() && state.end.is_none() {
+                drop(self.0.wait(state, LOOK));
+            }
+        }
+    }
+
+    /// Sets the waker to be used at the next change. Returns false if there is content already.
+    pub(crate) fn arm(&self, waker: Waker) -> bool {
+        let mut state = self.0.lock();
+        let has_more = !state.queue.is_empty() || state.end.is_some();
+        if !has_more {
+            state.waker = Some(waker);
+        }
+        !has_more
+    }
+
+    /// Connects the stream with the server that sends it.
+    pub(crate) fn attach(&self, shutdown: &Arc<Shutdown>, budget: Arc<dyn ContentBudget>) {
+        let mut state = self.0.lock();
+        budget.add(state.queue.iter().map(Piece::weight).sum());
+        state.budget = Some(budget);
+        state.shutdown = Some(Arc::clone(shutdown));
+    }
+
+    /// Accepts nothing more, and keeps the accepted content.
+    pub(crate) fn close(&self) {
+        self.0.close(false);
+    }
+
+    pub(crate) fn heartbeat(&self) -> Option<Heartbeat> {
+        self.0.lock().heartbeat.clone()
+    }
+
+    /// True if the stream ends by itself when the server stops.
+    pub(crate) fn ends_at_stop(&self) -> bool {
+        self.0.lock().ends_at_stop
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.0.close(true);
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("queued", &self.0.lock().queued).finish_non_exhaustive()
+    }
+}
+
+impl Waker {
+    pub(crate) fn wake(self) {
+        if let Some(server) = self.server.upgrade() {
+            server.wake(self.token);
+        }
+    }
+}
+
+fn run(callback: Callback) {
+    if catch_unwind(AssertUnwindSafe(callback)).is_err() {
+        log::error!("a callback of a closed stream panicked; the server goes on");
+    }
+}
+
+/// The memory of a piece beside its bytes.
+const OVERHEAD: usize = size_of::<Piece>();
+/// The pieces for which an empty queue keeps memory.
+const KEPT: usize = 4;
+/// The interval between looks for a stop without a connection.
+const LOOK: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests;

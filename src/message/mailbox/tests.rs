@@ -1,0 +1,142 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::*;
+use crate::message::Body;
+use crate::message::channel::{Overflow, SendError, Sender};
+
+/// The senders' and the receiver's side of a stream of `capacity` bytes.
+fn channel(capacity: usize) -> (Sender, Receiver) {
+    let (sender, body) = Body::channel(capacity);
+    let Ok((receiver, _)) = body.into_channel() else { panic!("a channel was made") };
+    (sender, receiver)
+}
+
+/// The rest of the content, and the end: `.` complete, `!` failed, nothing: more may come.
+fn rest(receiver: &Receiver) -> String {
+    let mut text = String::new();
+    loop {
+        match receiver.receive(3) {
+            Delivery::Content(content) => text.push_str(std::str::from_utf8(&content).unwrap()),
+            Delivery::Nothing => return text,
+            Delivery::End(End::Complete(_)) => return text + ".",
+            Delivery::End(End::Failed(reason)) => return text + "!" + &reason,
+        }
+    }
+}
+
+/// A budget that counts, up to a bound.
+struct Counted(AtomicUsize, usize);
+
+impl ContentBudget for Counted {
+    fn is_full(&self) -> bool {
+        self.0.load(Ordering::SeqCst) >= self.1
+    }
+
+    fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::SeqCst);
+    }
+
+    fn release(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn oldest_pieces_make_room_but_not_one_that_is_partly_sent() {
+    let (sender, receiver) = channel(8);
+    for piece in ["1111", "2222"] {
+        sender.try_send(piece).unwrap();
+    }
+    assert_eq!(sender.try_send("3"), Err(SendError::Full));
+    assert_eq!(sender.try_send("123456789"), Err(SendError::TooLarge(8)));
+    assert!(matches!(receiver.receive(3), Delivery::Content(content) if content == "111"));
+    assert_eq!(sender.send_or("33333", Overflow::DropOldest), Ok(1));
+    assert_eq!(sender.send_or("44444444", Overflow::DropOldest), Err(SendError::Full), "a byte of the first is left");
+    assert_eq!(rest(&receiver), "1");
+    assert_eq!(sender.send_or("44444444", Overflow::DropOldest), Ok(0));
+    assert_eq!(sender.try_send(""), Ok(()), "empty content is no content");
+    assert_eq!(rest(&receiver), "44444444");
+}
+
+#[test]
+fn each_end_comes_after_the_accepted_content_and_once() {
+    check_end(drop, "all.");
+    check_end(|sender| sender.finish(), "all.");
+    check_end(|sender| sender.finish_with(HeaderMap::new()), "all.");
+    check_end(|sender| sender.fail("reason"), "all!reason");
+    let overflow = |sender: Sender| assert!(sender.send_or("too much", Overflow::Disconnect).is_err());
+    check_end(overflow, "!the client reads too slowly");
+}
+
+fn check_end(end: fn(Sender), expected: &str) {
+    let (sender, receiver) = channel(8);
+    drop(sender.clone());
+    sender.try_send("all").unwrap();
+    end(sender);
+    assert_eq!(rest(&receiver), expected);
+    assert_eq!(rest(&receiver), "");
+}
+
+#[test]
+fn content_counts_from_its_acceptance_until_it_is_taken_or_dropped() {
+    let (sender, receiver) = channel(100);
+    let budget = Arc::new(Counted(AtomicUsize::new(0), 1000));
+    let held = || budget.0.load(Ordering::SeqCst);
+    sender.try_send("before").unwrap();
+    receiver.attach(&Arc::default(), Arc::clone(&budget) as Arc<_>);
+    assert_eq!(held(), OVERHEAD + 6);
+    sender.send_shared(Bytes::from_static(b"counted elsewhere"), Overflow::DropOldest).unwrap();
+    assert_eq!(held(), 2 * OVERHEAD + 6);
+    assert!(matches!(receiver.receive(2), Delivery::Content(_)));
+    assert_eq!(held(), 2 * OVERHEAD + 4);
+    assert!(matches!(receiver.receive(10), Delivery::Content(_)));
+    assert_eq!(held(), OVERHEAD);
+    sender.try_send("left behind").unwrap();
+    drop(receiver);
+    assert_eq!(held(), 0);
+    assert_eq!(sender.try_send("late"), Err(SendError::Closed));
+    assert_eq!(held(), 0);
+}
+
+#[test]
+fn full_budget_refuses_content_for_which_the_stream_has_room() {
+    let (sender, receiver) = channel(100);
+    receiver.attach(&Arc::default(), Arc::new(Counted(AtomicUsize::new(5), 5)));
+    assert_eq!(sender.try_send("more"), Err(SendError::Full));
+    assert_eq!(sender.send_or("more", Overflow::DropOldest), Err(SendError::Full));
+}
+
+#[test]
+fn owner_of_dropped_content_may_use_the_stream() {
+    /// Uses the stream when dropped, as a handler's own buffer might.
+    struct Curious(Sender);
+    impl Drop for Curious {
+        fn drop(&mut self) {
+            assert!(!format!("{:?}", self.0).is_empty());
+        }
+    }
+    impl AsRef<[u8]> for Curious {
+        fn as_ref(&self) -> &[u8] {
+            b"12345678"
+        }
+    }
+    let (sender, receiver) = channel(8);
+    let owned = || Bytes::from_owner(Curious(sender.clone()));
+    sender.try_send(owned()).unwrap();
+    assert_eq!(sender.send_or(owned(), Overflow::DropOldest), Ok(1));
+    assert_eq!(sender.send_or(owned(), Overflow::Disconnect), Err(SendError::Closed));
+    drop(receiver);
+}
+
+#[test]
+fn gathered_stream_that_ends_at_a_stop_has_the_content_so_far() {
+    let (sender, body) = Body::channel(100);
+    sender.end_at_stop();
+    sender.try_send("so far").unwrap();
+    assert_eq!(body.into_string().unwrap(), "so far");
+    let (sender, body) = Body::channel(100);
+    let later = thread::spawn(move || sender.send("later", Duration::from_secs(60)));
+    assert_eq!(body.into_string().unwrap(), "later");
+    later.join().unwrap().unwrap();
+}

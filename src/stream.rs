@@ -1,0 +1,3 @@
+//! Streams without threads: the senders of a [channel body](crate::Body::channel).
+
+pub use crate::message::channel::{Overflow, SendError, Sender};
