@@ -120,10 +120,6 @@ impl Parking {
                 _ => return Parked::Refused(connection),
             }
         }
-        // From here on a sender may wake the connection, which is noted in the slot.
-        if connection.is_streaming() && !self.arm(&connection, token) {
-            return Parked::Ready(connection);
-        }
         let deadline = connection.deadline();
         let (is_idle, is_silent) = (connection.is_idle(), connection.is_silent());
         let mut slots = self.slots.lock();
@@ -135,8 +131,9 @@ impl Parking {
         let Some(slot) = places.get_mut(index(token)) else { return Parked::Refused(connection) };
         // For a connection waiting to write, the end of the read direction is not the end.
         let is_ended = slot.is_ended && interest == Interest::Read;
-        let is_over = is_stopping && connection.ends_at_stop();
-        if is_ended || is_over || matches!(slot.state, State::Away { is_ready: true }) {
+        // Armed under the lock of the slots: a sender that wakes the connection finds it parked.
+        let has_content = !self.arm(&connection, token) || is_stopping && connection.ends_at_stop();
+        if is_ended || has_content || matches!(slot.state, State::Away { is_ready: true }) {
             slot.state = State::Away { is_ready: false };
             connection.note_input();
             if slot.is_ended {
