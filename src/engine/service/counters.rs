@@ -1,33 +1,13 @@
 //! Counters: one set for each worker, added up by a snapshot.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
 
+use super::counter::{ClassCounters, Counter, nanos};
 use crate::h1::error::ProtocolError;
 use crate::statistics::{Answers, Latency, PLACES, Timeouts, Worker, place};
-
-/// A number written by one thread and read by any: a plain load and store, no locked instruction.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    /// Adds `more`; called only by the thread owning the counter.
-    pub(crate) fn add(&self, more: u64) {
-        self.0.store(self.get().wrapping_add(more), Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Raises the value to `other` if greater; called only by the owner, too.
-    fn raise(&self, other: u64) {
-        self.0.store(self.get().max(other), Ordering::Relaxed);
-    }
-}
 
 /// The counts of one worker. [`Statistics`](crate::statistics::Statistics) describes each.
 #[derive(Debug, Default)]
@@ -50,8 +30,7 @@ pub(crate) struct Counters {
     work: Counter,
     /// By [`Late`].
     late: [Counter; Late::KINDS],
-    /// By the first digit of the status, less one.
-    answers: [Counter; 5],
+    answers: ClassCounters,
     /// The times of requests, present after the first measurement.
     times: OnceLock<Times>,
 }
@@ -95,9 +74,7 @@ impl Counters {
 
     /// Counts an answer by its status.
     pub(crate) fn count_answer(&self, status: StatusCode) {
-        // A handler can choose statuses above 599, but none below 100.
-        let class = usize::from(status.as_u16() / 100).clamp(1, 5);
-        self.answers[class - 1].add(1);
+        self.answers.count(status);
     }
 
     /// Counts time spent on requests.
@@ -150,9 +127,7 @@ impl Counters {
     }
 
     pub(crate) fn answers(&self) -> Answers {
-        let [informational, success, redirection, client_error, server_error] =
-            self.answers.each_ref().map(Counter::get);
-        Answers { informational, success, redirection, client_error, server_error }
+        self.answers.answers()
     }
 
     pub(crate) fn latency(&self) -> Latency {
@@ -195,7 +170,7 @@ impl Counters {
             &self.tls_bytes_written,
             &self.work,
         ];
-        single.into_iter().chain(&self.late).chain(&self.answers)
+        single.into_iter().chain(&self.late).chain(self.answers.all())
     }
 }
 
@@ -207,10 +182,6 @@ impl Default for Times {
             longest: Counter::default(),
         }
     }
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
