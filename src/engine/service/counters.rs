@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::counter::{ClassCounters, Counter, nanos};
+use super::route_counters::RouteCounters;
 use crate::h1::error::ProtocolError;
 use crate::statistics::{Answers, Latency, PLACES, Timeouts, Worker, place};
 
@@ -31,6 +32,7 @@ pub(crate) struct Counters {
     /// By [`Late`].
     late: [Counter; Late::KINDS],
     answers: ClassCounters,
+    pub(crate) routes: RouteCounters,
     /// The times of requests, present after the first measurement.
     times: OnceLock<Times>,
 }
@@ -95,6 +97,7 @@ impl Counters {
         for (mine, theirs) in self.all().zip(other.all()) {
             mine.add(theirs.get());
         }
+        self.routes.absorb(&other.routes);
         let Some(theirs) = other.times.get() else { return };
         let mine = self.times.get_or_init(Times::default);
         for (mine, theirs) in mine.counts.iter().zip(&theirs.counts) {
@@ -151,7 +154,7 @@ impl Counters {
         }
     }
 
-    /// Returns all sums except `times`.
+    /// Returns all sums except `routes` and `times`.
     fn all(&self) -> impl Iterator<Item = &Counter> {
         let single = [
             &self.requests,

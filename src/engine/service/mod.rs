@@ -12,6 +12,7 @@
 //! | [`open`] | the number of open connections |
 //! | [`stopwatch`] | the run time of one handler |
 //! | [`counters`], [`meter`] | the counts of each thread, and the times of requests |
+//! | [`routes`], [`route_counters`] | the routes with a row in the statistics, and their counts |
 //! | [`counter`] | one count of one thread |
 
 pub(in crate::engine) mod budget;
@@ -24,4 +25,6 @@ pub(in crate::engine) mod handle;
 pub(in crate::engine) mod meter;
 pub(in crate::engine) mod open;
 pub(in crate::engine) mod preemption;
+pub(in crate::engine) mod route_counters;
+pub(in crate::engine) mod routes;
 pub(in crate::engine) mod stopwatch;
