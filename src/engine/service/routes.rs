@@ -4,6 +4,11 @@
 //! All workers share the numbers. A lookup takes no lock, and only a new name takes memory. A
 //! program can set a pattern of its own for each request, so the names are limited in number and
 //! length, and all other patterns share one number.
+//!
+//! **Measured** as processor time of a lookup, for patterns of 25 bytes: 20 ns with one route, 21 ns
+//! with 256, less than one reading of the clock. With 1000 patterns, of which 744 have no number, 45
+//! ns. A hash of eight bytes at a time takes 12 ns with one route but 113 ns with 256, because the
+//! names collide.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
