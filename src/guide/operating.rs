@@ -157,6 +157,18 @@
 //!     static_configs: [{ targets: ["localhost:8080"] }]
 //! ```
 //!
+//! If requests have a [`MatchedRoute`](crate::exchange::MatchedRoute), set by the router or by your
+//! program, Prometheus shows the routes with errors, and the mean time of each route:
+//!
+//! ```text
+//! sum by (route) (rate(drupe_route_responses_total{class="5xx"}[5m]))
+//! rate(drupe_route_request_duration_seconds_sum[5m]) / rate(drupe_route_request_duration_seconds_count[5m])
+//! ```
+//!
+//! At most 256 patterns have a row of their own until the next start. All further patterns count in
+//! the row `others`. Requests without a route, such as those of the statistics page, count in the
+//! totals only.
+//!
 //! Call [`Server::statistics`](crate::Server::statistics) at any time:
 //!
 //! ```
@@ -187,5 +199,6 @@
 //! | `timed_out`, `refused` | hostile or broken clients; a rise after you deploy your own client is a bug of that client |
 //! | `parked` | connections without a thread; `max_parked_size` bounds the memory of their requests, and as much again that of their answers |
 //! | `parked_answer_bytes`, `parked_request_bytes` | the memory of these connections; at `max_parked_size` slow clients begin to hold threads |
+//! | `routes` | a route has 5xx answers, or a long [`mean`](crate::statistics::RouteStatistics::mean) time; a row `others` means that the program makes patterns of its own, and too many |
 //! | `panics` | handlers panic; the log has the place |
 //! | `proxy_refused` | a client bypasses the proxy, or the proxy sends no PROXY header |

@@ -218,9 +218,9 @@
 //!
 //! # Other
 //!
-//! - [`statistics`](Settings::statistics): adds request times and worker times, at a cost below two
-//!   in a hundred. The counters of [`Server::statistics`](crate::Server::statistics) are available
-//!   without this setting.
+//! - [`statistics`](Settings::statistics): adds the times of requests, also by route, and of
+//!   workers, at a cost below two in a hundred. The counters of
+//!   [`Server::statistics`](crate::Server::statistics) are available without this setting.
 //! - [`wsgi_version`](Settings::wsgi_version): the text encoding of
 //!   [`Server::wsgi`](crate::Server::wsgi). `1.0` follows PEP 3333; `u.0` saves an application the
 //!   decoding of UTF-8. Without the feature `wsgi`, only the default is accepted.

@@ -489,8 +489,8 @@ pub struct Settings {
     /// Default `None`. CherryPy: `instance`, the same.
     pub instance: Option<Instance>,
 
-    /// True to measure the time of requests and of workers' work; all other values of
-    /// [`Statistics`](crate::statistics::Statistics) are always counted.
+    /// True to measure the time of requests, also by route, and of workers' work; all other values
+    /// of [`Statistics`](crate::statistics::Statistics) are always counted.
     ///
     /// Default `false`: measuring reads the clock. Can be switched while the server runs
     /// ([`ServerHandle::resume_statistics`](crate::ServerHandle::resume_statistics)). CherryPy:

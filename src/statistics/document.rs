@@ -16,7 +16,7 @@ pub(super) const DOCUMENT: &str = concat!(
 /// server.
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; script-src 'sha256-",
-    "Cv2DC312sF/AMjacgMt1ytaYHOYVbPUwMnunUK+lLTg=",
+    "OzSfyblhT10PEZI9baj4tMwMbPqflaJ51eRKwjajQsk=",
     "'; style-src 'sha256-",
     "bNnp5l7vnc4OawfWVkhYpC/cBJxXpWNa47v5NWiwekQ=",
     "'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

@@ -17,17 +17,18 @@
 //! ```
 //!
 //! **Always counted**, at the cost of one addition by the worker: everything except the figures
-//! below.
+//! below. A request with a route also costs a lookup of the pattern.
 //!
-//! **Measured only if enabled**, because the clock must be read: [`latency`](Statistics::latency)
-//! and [`work_time`](Statistics::work_time), also per worker. The setting
+//! **Measured only if enabled**, because the clock must be read: [`latency`](Statistics::latency),
+//! also in total per route, and [`work_time`](Statistics::work_time), also per worker. The setting
 //! [`Settings::statistics`](crate::Settings::statistics) enables these measurements, and
 //! [`ServerHandle::pause_statistics`](crate::ServerHandle::pause_statistics) pauses them.
 //!
-//! **Each worker has separate counters**, updated by plain loads and stores. No request takes a
-//! lock or a locked instruction for statistics; the reader adds up the counters. While requests are
-//! in progress, one figure can be slightly ahead of another. Once all requests are complete, the
-//! figures agree. The counts of a worker that has ended are kept.
+//! **Each worker has separate counters**, updated by plain loads and stores; the reader adds up the
+//! counters. No request takes a lock or a locked instruction for statistics, unless the pattern of
+//! its route has no row yet. While requests are in progress, one figure can be slightly ahead of
+//! another. Once all requests are complete, the figures agree. The counts of a worker that has
+//! ended are kept.
 //!
 //! **All counters begin at zero** when a server starts. After a stop, the figures are kept until
 //! the next start.
@@ -36,6 +37,7 @@
 
 #[cfg(feature = "statistics")]
 mod access;
+mod answers;
 #[cfg(feature = "statistics")]
 mod document;
 #[cfg(feature = "statistics")]
@@ -47,15 +49,18 @@ mod page;
 mod prometheus;
 #[cfg(feature = "statistics")]
 mod report;
+mod route;
 
 use std::time::Duration;
 
+pub use self::answers::Answers;
 pub use self::latency::Latency;
 pub(crate) use self::latency::{PLACES, place};
 #[cfg(feature = "statistics")]
 pub use self::page::Page;
 #[cfg(feature = "statistics")]
 pub(crate) use self::page::{StatisticsSource, not_found};
+pub use self::route::RouteStatistics;
 use crate::address::BindAddr;
 
 /// The statistics of a server at one moment.
@@ -150,6 +155,18 @@ pub struct Statistics {
     pub work_time: Duration,
     /// The duration of requests, if measured.
     pub latency: Latency,
+    /// The routes with requests, in the order of their patterns; empty without a router.
+    ///
+    /// The route of a request is the [`MatchedRoute`](crate::exchange::MatchedRoute) set by a router
+    /// or the program. Requests without a route are in no row: paths without a route, requests
+    /// refused before the handler, the statistics page.
+    ///
+    /// At most 256 patterns have a row, until the next start. The last row is named `others`, and
+    /// counts:
+    ///
+    /// * all further patterns;
+    /// * empty patterns, patterns above 256 bytes, and patterns with control characters.
+    pub routes: Vec<RouteStatistics>,
     /// The current workers by number, then a row named `others` for ended workers and the thread
     /// that answers 503. The rows add up to the figures above.
     pub workers: Vec<Worker>,
@@ -207,40 +224,6 @@ impl Timeouts {
             ("write", self.write),
             ("idle", self.idle),
             ("linger", self.linger),
-        ]
-    }
-}
-
-/// Answers by the class of their status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Answers {
-    /// 1xx: upgrades. `100 Continue` is not a final answer, and is not counted.
-    pub informational: u64,
-    /// 2xx.
-    pub success: u64,
-    /// 3xx.
-    pub redirection: u64,
-    /// 4xx.
-    pub client_error: u64,
-    /// 5xx, and any higher status chosen by a handler.
-    pub server_error: u64,
-}
-
-impl Answers {
-    /// The total of all classes.
-    #[must_use]
-    pub fn sum(&self) -> u64 {
-        self.by_class().iter().map(|(_, count)| count).sum()
-    }
-
-    fn by_class(&self) -> [(&'static str, u64); 5] {
-        [
-            ("1xx", self.informational),
-            ("2xx", self.success),
-            ("3xx", self.redirection),
-            ("4xx", self.client_error),
-            ("5xx", self.server_error),
         ]
     }
 }

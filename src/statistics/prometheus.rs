@@ -3,7 +3,7 @@
 //! Base units: seconds and bytes. Counters end in `_total`; a restart of the server resets them to
 //! zero, as Prometheus expects.
 
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display, Write};
 use std::time::Duration;
 
 use super::Statistics;
@@ -19,6 +19,7 @@ pub(super) fn text(of: &Statistics) -> String {
     bytes(&mut page, of);
     workers(&mut page, of);
     durations(&mut page, of);
+    routes(&mut page, of);
     page.0
 }
 
@@ -97,6 +98,30 @@ fn durations(page: &mut Page, of: &Statistics) {
     page.sample(&count, &[], of.latency.count());
 }
 
+/// Writes the metrics by route. The durations are a summary without quantiles, for the mean.
+fn routes(page: &mut Page, of: &Statistics) {
+    if of.routes.is_empty() {
+        return;
+    }
+    page.head("route_requests_total", "Requests by route, counted when the handler returns.", "counter");
+    for route in &of.routes {
+        page.sample("route_requests_total", &[("route", &route.pattern)], route.requests);
+    }
+    page.head("route_responses_total", "Final answers by route and by the class of their status.", "counter");
+    for route in &of.routes {
+        for (class, count) in route.answers.by_class() {
+            page.sample("route_responses_total", &[("route", &route.pattern), ("class", class)], count);
+        }
+    }
+    let name = "route_request_duration_seconds";
+    page.head(name, "Time of measured requests by route.", "summary");
+    let [sum, count] = ["sum", "count"].map(|part| format!("{name}_{part}"));
+    for route in &of.routes {
+        page.sample(&sum, &[("route", &route.pattern)], route.time.as_secs_f64());
+        page.sample(&count, &[("route", &route.pattern)], route.measured);
+    }
+}
+
 /// The text being written.
 struct Page(String);
 
@@ -117,11 +142,24 @@ impl Page {
         let _ = write!(self.0, "# HELP drupe_{name} {help}\n# TYPE drupe_{name} {kind}\n");
     }
 
-    /// Writes one line. Label values are fixed words that need no escaping.
+    /// Writes one line.
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
-        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", Label(value))).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let _ = writeln!(self.0, "drupe_{name}{labels} {value}");
+    }
+}
+
+/// A label value, escaped.
+struct Label<'v>(&'v str);
+
+impl Display for Label<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|letter| match letter {
+            '"' | '\\' => write!(f, "\\{letter}"),
+            '\n' => f.write_str("\\n"),
+            _ => f.write_char(letter),
+        })
     }
 }
 
@@ -154,7 +192,7 @@ const BOUNDS: &[(&str, u64)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::{Latency, PLACES, place};
+    use crate::statistics::{Answers, Latency, PLACES, RouteStatistics, place};
 
     #[test]
     fn each_family_is_declared_once_with_its_kind() {
@@ -174,6 +212,37 @@ mod tests {
         }
         assert_eq!(text.matches("# HELP ").count(), families.len());
         assert!(text.contains("drupe_requests_total{by=\"handler\"} 7\ndrupe_requests_total{by=\"server\"} 3\n"));
+    }
+
+    #[test]
+    fn routes_have_escaped_labels_and_the_parts_of_a_mean() {
+        let answers = Answers { success: 3, server_error: 1, ..Answers::default() };
+        let tea = RouteStatistics {
+            pattern: "/tea/{name}".to_owned(),
+            requests: 5,
+            answers,
+            measured: 2,
+            time: Duration::from_micros(1_500),
+        };
+        let odd = RouteStatistics { pattern: "a\"b\\c\nd é}".to_owned(), ..RouteStatistics::default() };
+        let text = text(&Statistics { routes: vec![tea, odd], ..Statistics::default() });
+        for line in [
+            r#"requests_total{route="/tea/{name}"} 5"#,
+            r#"responses_total{route="/tea/{name}",class="2xx"} 3"#,
+            r#"responses_total{route="/tea/{name}",class="4xx"} 0"#,
+            r#"responses_total{route="/tea/{name}",class="5xx"} 1"#,
+            r#"request_duration_seconds_sum{route="/tea/{name}"} 0.0015"#,
+            r#"request_duration_seconds_count{route="/tea/{name}"} 2"#,
+            r#"requests_total{route="a\"b\\c\nd é}"} 0"#,
+        ] {
+            assert!(text.contains(&format!("\ndrupe_route_{line}\n")), "no {line} in {text}");
+        }
+        assert!(text.contains("\n# TYPE drupe_route_request_duration_seconds summary\n"), "{text}");
+    }
+
+    #[test]
+    fn server_without_routes_has_no_family_of_routes() {
+        assert!(!text(&Statistics::default()).contains("route"));
     }
 
     #[test]

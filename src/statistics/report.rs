@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::json::{self, Members};
-use super::{Statistics, Worker};
+use super::{Answers, RouteStatistics, Statistics, Worker};
 
 /// Writes the statistics as one object.
 pub(super) fn json(statistics: &Statistics) -> String {
@@ -45,9 +45,7 @@ fn fill(members: &mut Members<'_>, of: &Statistics) {
     members.object("Timeouts", |kinds| {
         of.timeouts.by_name().into_iter().for_each(|(name, count)| kinds.add(name, &count));
     });
-    members.object("Answers", |classes| {
-        of.answers.by_class().into_iter().for_each(|(class, count)| classes.add(class, &count));
-    });
+    members.object("Answers", |classes| fill_answers(classes, &of.answers));
 
     members.add("Bytes Read", &of.bytes_read);
     members.add("Bytes Written", &of.bytes_written);
@@ -72,9 +70,24 @@ fn fill(members: &mut Members<'_>, of: &Statistics) {
             of.latency.buckets().for_each(|(bound, count)| buckets.pair(&bound, &count));
         });
     });
+    members.object("Routes", |routes| {
+        of.routes.iter().for_each(|route| routes.object(&route.pattern, |row| fill_route(row, route)));
+    });
     members.object("Worker Threads", |workers| {
         of.workers.iter().for_each(|worker| workers.object(&worker.name, |row| fill_row(row, worker)));
     });
+}
+
+fn fill_answers(classes: &mut Members<'_>, of: &Answers) {
+    of.by_class().into_iter().for_each(|(class, count)| classes.add(class, &count));
+}
+
+fn fill_route(row: &mut Members<'_>, of: &RouteStatistics) {
+    row.add("Requests", &of.requests);
+    row.object("Answers", |classes| fill_answers(classes, &of.answers));
+    row.add("Measured", &of.measured);
+    row.add("Time", &of.time);
+    row.add("Mean", &of.mean());
 }
 
 fn fill_row(row: &mut Members<'_>, of: &Worker) {
@@ -126,6 +139,16 @@ mod tests {
             bytes_read: 7,
             latency: Latency::new(counts, 2_150, 1_150),
             workers: vec![Worker { name: "drupe-1".to_owned(), exchanges: 22, is_busy: true, ..Worker::default() }],
+            routes: vec![
+                RouteStatistics {
+                    pattern: "/<b>\"{name}\\".to_owned(),
+                    requests: 3,
+                    answers: Answers { success: 2, ..Answers::default() },
+                    measured: 2,
+                    time: Duration::from_millis(5),
+                },
+                RouteStatistics { pattern: "others".to_owned(), ..RouteStatistics::default() },
+            ],
             ..Statistics::default()
         };
         let text = json(&statistics);
@@ -140,6 +163,9 @@ mod tests {
             r#""Answers":{"1xx":0,"2xx":0,"#,
             r#""Latency":{"Count":2,"Sum":0.00000215,"Max":0.00000115,"p50":0.000001,"p90":0.00000115,"#,
             r#""Buckets":[[0.000001,1],[0.0000012,1]]}"#,
+            r#""Routes":{"/\u003cb\u003e\"{name}\\":{"Requests":3,"Answers":{"1xx":0,"2xx":2,"3xx":0,"4xx":0,"5xx":0},"#,
+            r#""Measured":2,"Time":0.005,"Mean":0.0025},"others":{"Requests":0,"#,
+            r#""Measured":0,"Time":0,"Mean":null}},"Worker Threads":{"#,
             r#""Worker Threads":{"drupe-1":{"Requests":22,"Bytes Read":0,"Bytes Written":0,"Work Time":0,"#,
         ] {
             assert!(text.contains(part), "no {part} in {text}");
@@ -150,6 +176,9 @@ mod tests {
     fn empty_report_is_valid() {
         let text = json(&Statistics::default());
         assert!(text.contains(r#""Latency":{"Count":0,"Sum":0,"Max":0,"p50":null,"#), "{text}");
-        assert!(text.contains(r#""Accepts/sec":0,"#) && text.ends_with(r#""Worker Threads":{}}"#), "{text}");
+        assert!(
+            text.contains(r#""Accepts/sec":0,"#) && text.ends_with(r#""Routes":{},"Worker Threads":{}}"#),
+            "{text}"
+        );
     }
 }

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use drupe::exchange::MatchedRoute;
 use drupe::statistics::Page;
-use drupe::{Request, Server};
+use drupe::{IntoResponse, Request, Server};
 
 use crate::client::{Client, get, wait_until};
 use crate::place::Place;
@@ -257,6 +258,36 @@ fn the_page_moves_under_load_and_has_the_numbers_of_its_clients() {
     // An open page delays no stop.
     let stopped = server.stop();
     assert_eq!(stopped.cut, 0, "{stopped:?}");
+}
+
+#[test]
+#[ignore = "needs chromium; .ci/run has it"]
+fn the_page_shows_routes_as_text_and_no_table_without_routes() {
+    let place = Place::new();
+    let mut server = Server::new(|_: &mut Request| {
+        let mut response = "tea".into_response();
+        response.extensions_mut().insert(MatchedRoute::new("/<b>{tea}&amp;"));
+        response
+    });
+    server.settings.socket_port = 0;
+    server.settings.statistics = true;
+    server.mount_statistics(Page::at("/statistics"));
+    server.start().unwrap();
+    let address = server.bound_addr().unwrap();
+
+    let mut browser = Browser::open(&place.path("profile"));
+    browser.show(&format!("http://{address}/statistics"));
+    browser.wait_for("document.querySelector('#state')?.dataset.state", "live");
+    let section = "[...document.querySelectorAll('section.all')].find((s) => s.querySelector('caption').textContent === 'Routes')";
+    assert_eq!(browser.evaluate(&format!("{section}.hidden")), "true");
+    let mut client = Client::connect(address);
+    (0..3).for_each(|_| assert_eq!(client.get("/").text(), "tea"));
+    browser.wait_for(&format!("{section}.hidden"), "false");
+    let row = format!(
+        "[...{section}.querySelectorAll('tbody tr')].map((r) => [...r.cells].slice(0, 7).map((c) => c.textContent))"
+    );
+    assert_eq!(browser.evaluate(&row), "/<b>{tea}&amp;,3,0,3,0,0,0");
+    assert_eq!(browser.said, Vec::<String>::new(), "nothing is to be on the console");
 }
 
 #[cfg(feature = "compression")]

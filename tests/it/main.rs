@@ -233,6 +233,8 @@ mod daemon;
 // Statistics, also in a browser.
 #[cfg(feature = "statistics")]
 mod browser;
+#[cfg(feature = "router")]
+mod routed;
 mod statistics;
 #[cfg(feature = "statistics")]
 mod statistics_page;

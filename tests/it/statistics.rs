@@ -137,7 +137,7 @@ fn start(change: impl FnOnce(&mut Settings)) -> TestServer {
 
 /// Waits until nothing is under way any more.
 #[track_caller]
-fn at_rest(server: &Server) -> Statistics {
+pub(crate) fn at_rest(server: &Server) -> Statistics {
     wait_until("all is over", || {
         let statistics = server.statistics();
         statistics.connections == 0 && statistics.in_progress() == 0

@@ -3,22 +3,37 @@
 use std::io::Write;
 use std::time::Duration;
 
+use drupe::exchange::MatchedRoute;
 use drupe::http::Method;
 use drupe::statistics::Page;
 use drupe::testing::TestServer;
-use drupe::{BindAddr, Server};
+use drupe::{BindAddr, IntoResponse, Request, Response, Server};
 
 use crate::client::{Answer, Client, wait_until};
 use crate::statistics::handle;
 
 fn shown(change: impl FnOnce(Page) -> Page) -> Server {
-    let mut server = Server::new(handle);
+    started(Server::new(handle), change)
+}
+
+fn started(mut server: Server, change: impl FnOnce(Page) -> Page) -> Server {
     server.settings.socket_port = 0;
     server.settings.statistics = true;
     server.settings.shutdown_timeout = Duration::from_secs(60);
     server.mount_statistics(change(Page::at("/statistics")));
     server.start().unwrap();
     server
+}
+
+/// Patterns with characters that end a label, a text or a tag if not escaped.
+const ODD: [&str; 4] = ["/tea/{name}", "/a\"b\\c'", "/</script><b>&amp;", "/é\u{2028}{*rest}"];
+
+/// Answers with the pattern of [`ODD`] that the path has the number of.
+fn odd(request: &mut Request) -> Response {
+    let mut response = "odd\n".into_response();
+    let number: usize = request.uri().path()[1..].parse().unwrap();
+    response.extensions_mut().insert(MatchedRoute::new(ODD[number]));
+    response
 }
 
 fn connect(server: &Server) -> Client {
@@ -78,6 +93,28 @@ print('sound')
     assert_eq!(pipe("python3", &["-c", script], &json.content), "sound\n");
 }
 
+#[test]
+fn odd_patterns_of_routes_reach_python_unchanged() {
+    let server = started(Server::new(odd), |page| page);
+    let mut client = connect(&server);
+    for number in 0..ODD.len() {
+        (0..=number).for_each(|_| assert_eq!(client.get(&format!("/{number}")).text(), "odd\n"));
+    }
+    let json = ask(&mut client, &Method::GET, "/statistics/json", "");
+    let script = "
+import json, sys
+routes = json.load(sys.stdin)['Routes']
+assert list(routes) == sorted(sys.argv[1:]), routes
+for number, name in enumerate(sys.argv[1:], 1):
+    row = routes[name]
+    assert row['Requests'] == row['Answers']['2xx'] == row['Measured'] == number, routes
+    assert abs(row['Mean'] - row['Time'] / number) < 1e-8, routes
+print('sound')
+";
+    let arguments: Vec<&str> = ["-c", script].into_iter().chain(ODD).collect();
+    assert_eq!(pipe("python3", &arguments, &json.content), "sound\n");
+}
+
 /// Runs `program`, which this test needs, with `input`. Returns the output.
 fn pipe(program: &str, arguments: &[&str], input: &[u8]) -> String {
     use std::process::{Command, Stdio};
@@ -100,6 +137,12 @@ fn promtool_accepts_the_metrics() {
     let mut client = connect(&server);
     (0..10).for_each(|_| drop(client.get("/large")));
     let metrics = ask(&mut client, &Method::GET, "/statistics/metrics", "");
+    pipe("promtool", &["check", "metrics"], &metrics.content);
+    let server = started(Server::new(odd), |page| page);
+    let mut client = connect(&server);
+    (0..ODD.len()).for_each(|number| drop(client.get(&format!("/{number}"))));
+    let metrics = ask(&mut client, &Method::GET, "/statistics/metrics", "");
+    assert_eq!(metrics.text().matches("\ndrupe_route_requests_total{").count(), ODD.len());
     pipe("promtool", &["check", "metrics"], &metrics.content);
 }
 

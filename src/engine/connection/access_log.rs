@@ -23,6 +23,7 @@ use http::{HeaderName, Method, StatusCode, Version};
 
 use super::report::Panic;
 use crate::address::{Credentials, Peer};
+use crate::engine::service::routes::RouteNumber;
 use crate::h1::head::RequestHead;
 use crate::message::Response;
 use crate::message::access::{AccessRecord, Hooks};
@@ -36,6 +37,8 @@ pub(super) struct Line {
     record: Option<Box<Begun>>,
     /// The start of the request, if the statistics want one.
     pub(super) begun: Option<Instant>,
+    /// The number of the matched route in the statistics, once the handler has returned.
+    pub(super) route: Option<RouteNumber>,
 }
 
 #[derive(Debug)]
@@ -63,20 +66,20 @@ enum Address {
 impl Line {
     /// Begins the record of a request of `client`.
     pub(super) fn begin(client: Option<Peer>, head: &RequestHead, begun: Option<Instant>, hooks: &Hooks) -> Self {
-        let Some(mut record) = Begun::of(client, hooks) else { return Self { record: None, begun } };
+        let Some(mut record) = Begun::of(client, hooks) else { return Self { record: None, begun, route: None } };
         record.ask(head);
         record.at = begun.unwrap_or(record.at);
         record.nameless = match &record.record.client {
             Some(Peer::Unix(Some(who))) => Some(*who),
             _ => None,
         };
-        Self { record: Some(Box::new(record)), begun }
+        Self { record: Some(Box::new(record)), begun, route: None }
     }
 
     /// Begins the record of input refused before parsing.
     pub(super) fn refused(client: Option<Peer>, hooks: &Hooks) -> Self {
         // No lookup of the name: other work may wait for this thread.
-        Self { record: Begun::of(client, hooks).map(Box::new), begun: None }
+        Self { record: Begun::of(client, hooks).map(Box::new), begun: None, route: None }
     }
 
     /// Looks up the user's name. A lookup may be slow, so the thread must be a worker.

@@ -14,7 +14,7 @@ use super::body::{Intake, UnreadContent};
 use super::transport::Transport;
 use crate::config::Config;
 use crate::engine::service::context::{Clock, Service, WorkerContext};
-use crate::engine::service::counters::Counter;
+use crate::engine::service::counter::Counter;
 use crate::engine::wire::output::Output;
 use crate::engine::wire::pace::Pace;
 use crate::engine::wire::response::Begun;

@@ -131,6 +131,7 @@ impl ClientConnection {
         let intake = reception.map(|reception| Intake::lend(reception, transport, context));
         let handled = handle(head, &mut asked, &mut exchange, intake.as_ref(), client, transport, context);
         line.note(&asked, handled.response.as_ref());
+        line.route = asked.route.as_ref().map(|route| context.count_route(route));
         let answered = answer(handled, &asked, &mut exchange, intake.as_ref(), transport, context);
         context.duty.ran(route, watch.map(|watch| watch.time()));
         // A worker reads the next request at once, because the reactor would have to queue it.

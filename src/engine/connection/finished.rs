@@ -46,9 +46,12 @@ impl FinishedExchange {
         if !context.service.is_over() {
             context.counters.answered.add(1);
             context.counters.count_answer(answer.status);
+            if let Some(route) = line.route {
+                context.counters.routes.count_answer(route, answer.status);
+            }
             context.counters.content_written.add(answer.length);
         }
-        context.meter.made(line.begun);
+        context.meter.made(line.begun, line.route);
         if context.gathered.is_empty() {
             // All output is sent, and the next step may take long.
             context.meter.settle(&context.counters);
@@ -142,6 +145,6 @@ impl fmt::Debug for Answer {
 /// Counts and logs a broken-off answer.
 pub(super) fn break_off(line: Line, context: &mut WorkerContext) {
     context.counters.broken_off.add(1);
-    context.meter.made(line.begun);
+    context.meter.made(line.begun, line.route);
     line.end(None);
 }

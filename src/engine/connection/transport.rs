@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::engine::service::context::{Service, WorkerContext};
-use crate::engine::service::counters::Counter;
+use crate::engine::service::counter::Counter;
 use crate::engine::wire::input::InputBuffer;
 use crate::engine::wire::output::Output;
 use crate::engine::wire::pace::Pace;

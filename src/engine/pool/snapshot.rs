@@ -59,6 +59,7 @@ pub(in crate::engine) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Dur
         threads_idle: handles.len() - busy,
         work_time: sum.work_time(),
         latency: sum.latency(),
+        routes: sum.routes.statistics(&pool.service().routes),
         workers,
     }
 }

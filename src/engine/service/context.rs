@@ -15,6 +15,7 @@ use super::meter::Meter;
 
 use super::handle::{Task, WorkerHandle};
 use super::preemption::Preemption;
+use super::routes::{RouteNames, RouteNumber};
 use crate::config::Config;
 use crate::h1::encode::{self, Stamp};
 use crate::h1::exchange::Policy;
@@ -23,6 +24,7 @@ use crate::h1::{decode, head};
 use crate::message::Handler;
 use crate::message::access::Hooks;
 use crate::message::permits::Permits;
+use crate::message::route::MatchedRoute;
 use crate::message::shutdown::Shutdown;
 use crate::net::stream::Stream;
 use crate::net::tls::Tls;
@@ -51,6 +53,8 @@ pub(crate) struct Service {
     pub(crate) request_memory: Arc<MemoryBudget>,
     /// The permits of upgraded connections, and of those about to be.
     pub(in crate::engine) upgraded: Permits,
+    /// The routes with a row in the statistics.
+    pub(crate) routes: RouteNames,
     /// The number of connections refused for lack of room.
     pub(crate) turned_away: AtomicU64,
 }
@@ -73,6 +77,7 @@ impl Service {
             answer_memory,
             request_memory,
             upgraded: Permits::default(),
+            routes: RouteNames::new(),
             turned_away: AtomicU64::new(0),
         }
     }
@@ -191,6 +196,13 @@ impl WorkerContext {
             let (method, target) = (head.method.clone(), head.target.clone());
             handle.run(Task { method, target, since: self.turned });
         }
+    }
+
+    /// Counts a request of `route`. Returns the number of the route.
+    pub(in crate::engine) fn count_route(&self, route: &MatchedRoute) -> RouteNumber {
+        let number = self.service.routes.number(route);
+        self.counters.routes.count_request(number);
+        number
     }
 
     pub(crate) fn head_limits(&self) -> head::HeadLimits {

@@ -1,33 +1,14 @@
 //! Counters: one set for each worker, added up by a snapshot.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
 
+use super::counter::{ClassCounters, Counter, nanos};
+use super::route_counters::RouteCounters;
 use crate::h1::error::ProtocolError;
 use crate::statistics::{Answers, Latency, PLACES, Timeouts, Worker, place};
-
-/// A number written by one thread and read by any: a plain load and store, no locked instruction.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    /// Adds `more`; called only by the thread owning the counter.
-    pub(crate) fn add(&self, more: u64) {
-        self.0.store(self.get().wrapping_add(more), Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Raises the value to `other` if greater; called only by the owner, too.
-    fn raise(&self, other: u64) {
-        self.0.store(self.get().max(other), Ordering::Relaxed);
-    }
-}
 
 /// The counts of one worker. [`Statistics`](crate::statistics::Statistics) describes each.
 #[derive(Debug, Default)]
@@ -50,8 +31,8 @@ pub(crate) struct Counters {
     work: Counter,
     /// By [`Late`].
     late: [Counter; Late::KINDS],
-    /// By the first digit of the status, less one.
-    answers: [Counter; 5],
+    answers: ClassCounters,
+    pub(crate) routes: RouteCounters,
     /// The times of requests, present after the first measurement.
     times: OnceLock<Times>,
 }
@@ -95,9 +76,7 @@ impl Counters {
 
     /// Counts an answer by its status.
     pub(crate) fn count_answer(&self, status: StatusCode) {
-        // A handler can choose statuses above 599, but none below 100.
-        let class = usize::from(status.as_u16() / 100).clamp(1, 5);
-        self.answers[class - 1].add(1);
+        self.answers.count(status);
     }
 
     /// Counts time spent on requests.
@@ -118,6 +97,7 @@ impl Counters {
         for (mine, theirs) in self.all().zip(other.all()) {
             mine.add(theirs.get());
         }
+        self.routes.absorb(&other.routes);
         let Some(theirs) = other.times.get() else { return };
         let mine = self.times.get_or_init(Times::default);
         for (mine, theirs) in mine.counts.iter().zip(&theirs.counts) {
@@ -150,9 +130,7 @@ impl Counters {
     }
 
     pub(crate) fn answers(&self) -> Answers {
-        let [informational, success, redirection, client_error, server_error] =
-            self.answers.each_ref().map(Counter::get);
-        Answers { informational, success, redirection, client_error, server_error }
+        self.answers.answers()
     }
 
     pub(crate) fn latency(&self) -> Latency {
@@ -176,7 +154,7 @@ impl Counters {
         }
     }
 
-    /// Returns all sums except `times`.
+    /// Returns all sums except `routes` and `times`.
     fn all(&self) -> impl Iterator<Item = &Counter> {
         let single = [
             &self.requests,
@@ -195,7 +173,7 @@ impl Counters {
             &self.tls_bytes_written,
             &self.work,
         ];
-        single.into_iter().chain(&self.late).chain(&self.answers)
+        single.into_iter().chain(&self.late).chain(self.answers.all())
     }
 }
 
@@ -207,10 +185,6 @@ impl Default for Times {
             longest: Counter::default(),
         }
     }
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@
 use std::time::Instant;
 
 use super::counters::Counters;
+use super::routes::RouteNumber;
 
 /// A worker's stopwatch.
 #[derive(Debug, Default)]
@@ -30,8 +31,8 @@ pub(crate) struct Meter {
     received: Option<Instant>,
     /// The last reading, while still usable as the present time.
     last: Option<Instant>,
-    /// The start times of the requests with a complete answer.
-    made: Vec<Instant>,
+    /// The start times and routes of the requests with a complete answer.
+    made: Vec<(Instant, Option<RouteNumber>)>,
     /// True if anything was settled since the worker took up the connection.
     has_settled: bool,
 }
@@ -75,19 +76,22 @@ impl Meter {
         }
     }
 
-    /// Notes that a request's answer is made, or has broken off; `begun` comes from
+    /// Notes that the answer to a request of `route` is made, or has broken off; `begun` comes from
     /// [`begin`](Self::begin).
-    pub(in crate::engine) fn made(&mut self, begun: Option<Instant>) {
-        self.made.extend(begun);
+    pub(in crate::engine) fn made(&mut self, begun: Option<Instant>, route: Option<RouteNumber>) {
+        self.made.extend(begun.map(|begun| (begun, route)));
     }
 
     /// Counts the times of all answers made, now sent or left for later.
     pub(in crate::engine) fn settle(&mut self, counters: &Counters) {
-        let since = self.working.take().or(self.made.first().copied());
+        let since = self.working.take().or(self.made.first().map(|(begun, _)| *begun));
         let Some(since) = since else { return };
         let now = Instant::now();
         counters.count_work(now - since);
-        self.made.drain(..).for_each(|begun| counters.count_time(now - begun));
+        for (begun, route) in self.made.drain(..) {
+            counters.count_time(now - begun);
+            route.into_iter().for_each(|route| counters.routes.count_time(route, now - begun));
+        }
         self.last = Some(now);
         self.has_settled = true;
     }
@@ -115,7 +119,7 @@ mod tests {
         let first = meter.begin(true);
         meter.receive(false);
         let second = meter.begin(true);
-        meter.made(first);
+        meter.made(first, None);
         meter.leave(&counters);
         assert_eq!(counters.latency().count(), 1);
         let worked = counters.work_time();
@@ -126,7 +130,7 @@ mod tests {
         meter.turn();
         meter.rest();
         meter.resume(true);
-        meter.made(second);
+        meter.made(second, None);
         meter.leave(&counters);
         assert_eq!(counters.latency().count(), 2);
         assert!(counters.latency().sum() > counters.work_time(), "the wait is the request's and not the worker's");
@@ -138,7 +142,7 @@ mod tests {
         meter.turn();
         let first = meter.begin(true);
         assert_eq!(meter.begin(true), first);
-        meter.made(first);
+        meter.made(first, None);
         meter.settle(&counters);
         let settled = meter.last.unwrap();
         // The worker starts on the second request only now.
@@ -170,7 +174,7 @@ mod tests {
         meter.turn();
         let begun = meter.begin(false);
         meter.resume(false);
-        meter.made(begun);
+        meter.made(begun, None);
         assert!(begun.is_none() && meter.working.is_none() && meter.made.is_empty());
         meter.leave(&counters);
         assert_eq!((counters.work_time(), meter.last), (Duration::ZERO, None));

@@ -12,14 +12,19 @@
 //! | [`open`] | the number of open connections |
 //! | [`stopwatch`] | the run time of one handler |
 //! | [`counters`], [`meter`] | the counts of each thread, and the times of requests |
+//! | [`routes`], [`route_counters`] | the routes with a row in the statistics, and their counts |
+//! | [`counter`] | one count of one thread |
 
 pub(in crate::engine) mod budget;
 pub(in crate::engine) mod config;
 pub(in crate::engine) mod context;
 pub(in crate::engine) mod costs;
+pub(in crate::engine) mod counter;
 pub(in crate::engine) mod counters;
 pub(in crate::engine) mod handle;
 pub(in crate::engine) mod meter;
 pub(in crate::engine) mod open;
 pub(in crate::engine) mod preemption;
+pub(in crate::engine) mod route_counters;
+pub(in crate::engine) mod routes;
 pub(in crate::engine) mod stopwatch;

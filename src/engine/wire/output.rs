@@ -14,7 +14,7 @@ use bytes::{Buf, Bytes};
 
 use super::pace::Pace;
 use crate::engine::service::context::WorkerContext;
-use crate::engine::service::counters::Counter;
+use crate::engine::service::counter::Counter;
 use crate::engine::service::preemption::{Preemption, Waiting};
 use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};

@@ -280,27 +280,37 @@
     });
   });
 
-  const workers = (() => {
+  /** A table with a row for each member of an object, hidden if the object has none. */
+  const list = (caption, columns, member, texts) => {
     const section = html("section", "all"), table = html("table"), head = html("thead"), body = html("tbody"), row = html("tr");
-    for (const words of ["thread", "requests", "received", "sent", "work time", "now"]) {
+    for (const words of columns) {
       const cell = html("th", "", words);
       cell.scope = "col";
       row.append(cell);
     }
     head.append(row);
-    table.append(html("caption", "", "Worker threads"), head, body);
+    table.append(html("caption", "", caption), head, body);
     section.append(table);
     section.tabIndex = 0; // it scrolls where it is narrow
     byId("tables").append(section);
-    return (now) => body.replaceChildren(...Object.entries(now["Worker Threads"]).map(([name, worker]) => {
-      const row = html("tr"), head = html("th", "", name);
-      head.scope = "row";
-      const state = name === "others" ? "" : worker.Busy ? "busy" : "idle";
-      const said = [plain.format(worker.Requests), bytes(worker["Bytes Read"]), bytes(worker["Bytes Written"]), time(worker["Work Time"]), state];
-      row.append(head, ...said.map((text) => html("td", "", text)));
-      return row;
-    }));
-  })();
+    return (now) => {
+      const rows = Object.entries(now[member]);
+      section.hidden = rows.length === 0;
+      body.replaceChildren(...rows.map(([name, values]) => {
+        const row = html("tr"), head = html("th", "", name);
+        head.scope = "row";
+        row.append(head, ...texts(values, name).map((text) => html("td", "", text)));
+        return row;
+      }));
+    };
+  };
+
+  const CLASSES = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+  const routes = list("Routes", ["route", "requests", ...CLASSES, "mean time"], "Routes", (route) =>
+    [plain.format(route.Requests), ...CLASSES.map((name) => plain.format(route.Answers[name])), time(route.Mean)]);
+  const workers = list("Worker threads", ["thread", "requests", "received", "sent", "work time", "now"], "Worker Threads", (worker, name) =>
+    [plain.format(worker.Requests), bytes(worker["Bytes Read"]), bytes(worker["Bytes Written"]), time(worker["Work Time"]),
+      name === "others" ? "" : worker.Busy ? "busy" : "idle"]);
 
   // ---- what comes, and how ----
 
@@ -322,6 +332,7 @@
     }
     before = now;
     for (const fill of cells) fill(now);
+    routes(now);
     workers(now);
     byId("place").textContent = now["Bind Address"];
     byId("uptime").textContent = long(now["Run time"]);
