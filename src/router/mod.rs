@@ -77,6 +77,7 @@
 //!   [`fallback`](Router::fallback); without a fallback, the answer is a `404`. The `405` and the
 //!   `404` are [`Failure`]s, so that a layer can give them another form.
 
+mod function;
 mod path;
 mod path_handlers;
 mod visit;
@@ -87,6 +88,7 @@ use http::header::ALLOW;
 use http::{Method, StatusCode, Uri};
 use matchit::InsertError;
 
+pub use self::function::RouteFunction;
 use self::path_handlers::{MOUNT_END, PathHandlers, allow};
 use self::visit::{enter, leave, whole_pattern};
 use crate::message::route::MatchedRoute;
@@ -133,7 +135,7 @@ macro_rules! methods {
         #[track_caller]
         pub fn $name<F, R>(self, path: &str, function: F) -> Self
         where
-            F: Fn(&mut Request) -> R + Send + Sync + 'static,
+            F: RouteFunction<R> + Send + Sync + 'static, // borrows no request: `impl IntoResponse + use<>`
             R: IntoResponse,
         {
             self.route(Method::$method, path, function)
@@ -169,7 +171,7 @@ impl Router {
     #[track_caller]
     pub fn any<F, R>(mut self, path: &str, function: F) -> Self
     where
-        F: Fn(&mut Request) -> R + Send + Sync + 'static,
+        F: RouteFunction<R> + Send + Sync + 'static, // borrows no request: `impl IntoResponse + use<>`
         R: IntoResponse,
     {
         self.add(None, path, Box::new(function));
@@ -216,7 +218,7 @@ impl Router {
     #[must_use]
     pub fn fallback<F, R>(mut self, function: F) -> Self
     where
-        F: Fn(&mut Request) -> R + Send + Sync + 'static,
+        F: RouteFunction<R> + Send + Sync + 'static, // borrows no request: `impl IntoResponse + use<>`
         R: IntoResponse,
     {
         self.fallback = Some(Box::new(function));
