@@ -277,6 +277,7 @@ const FEATURES: &[(&str, &str)] = &[
     ("statistics/mod.rs", "the page is a feature, the figures are not"),
     ("message/mod.rs", "readers that need a crate, and the error of `multipart`"),
     ("message/request.rs", "and their methods"),
+    ("message/absent.rs", "errors that name a feature which is off"),
     ("message/failure.rs", "the status of an error that only `multipart` has"),
     ("response/mod.rs", "values as JSON"),
     ("layers/mod.rs", "layers are a feature, the trait is not"),
