@@ -605,7 +605,7 @@ fn none(wrong: Vec<String>) {
 }
 
 /// Files compiled instead of others if a feature is off: the names are the same on purpose.
-const STAND_INS: &[&str] = &["server/undriven.rs", "wsgi/absent.rs"];
+const STAND_INS: &[&str] = &["server/undriven.rs", "config/without_wsgi.rs"];
 
 /// Returns the names of several types, unless all but one of the types are private to their files.
 fn shared_names(sources: &[Source]) -> Vec<String> {
