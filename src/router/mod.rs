@@ -97,7 +97,10 @@ use crate::message::{Failure, Handler, IntoResponse, Request, Response};
 /// A handler that chooses another one by path and method; see the [module](self).
 ///
 /// [`get`](Self::get), [`post`](Self::post) and so on take functions and closures, so that the
-/// compiler knows the type of a closure's argument. [`route`](Self::route) and
+/// compiler knows the type of a closure's argument. A closure that uses `?` is written as
+/// [`try_handler`](crate::try_handler)`(|request| …)`. A function that returns `impl IntoResponse`
+/// has to say `impl IntoResponse + use<>` here: without `use<>`, the response counts as a borrow of
+/// the request. [`route`](Self::route) and
 /// [`mount`](Self::mount) take any handler, such as one with layers:
 ///
 /// ```
