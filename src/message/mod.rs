@@ -7,7 +7,7 @@
 //! - [`upgrade::Socket`]: reads and writes upgraded connections.
 //! - [`early::EarlyOutput`]: sends responses that begin before the handler returns.
 
-#[cfg(not(all(feature = "forms", feature = "json", feature = "router")))]
+#[cfg(not(all(feature = "forms", feature = "json")))]
 #[macro_use]
 mod absent;
 pub(crate) mod access;

@@ -11,6 +11,7 @@ use super::body::Body;
 use super::connection::Connection;
 use super::content_error::ContentError;
 use super::cookies::Cookies;
+#[cfg(feature = "router")]
 use super::failure::Failure;
 #[cfg(feature = "forms")]
 use super::forms;
@@ -79,7 +80,7 @@ pub trait RequestExt: sealed::Sealed {
     #[cfg(not(feature = "json"))]
     absent! {
         JsonFeature:
-        fn json<T>(&mut self) -> Result<T, ContentError>;
+        fn json<T>() -> Result<T, ContentError>;
     }
 
     /// Reads the query of the target as a value: a struct with a field for each name. A request
@@ -118,10 +119,10 @@ pub trait RequestExt: sealed::Sealed {
     #[cfg(not(feature = "forms"))]
     absent! {
         FormsFeature:
-        fn query<T>(&self) -> Result<T, ContentError>;
-        fn query_pairs(&self) -> Result<Vec<(String, String)>, ContentError>;
-        fn form<T>(&mut self) -> Result<T, ContentError>;
-        fn form_pairs(&mut self) -> Result<Vec<(String, String)>, ContentError>;
+        fn query<T>() -> Result<T, ContentError>;
+        fn query_pairs() -> Result<Vec<(String, String)>, ContentError>;
+        fn form<T>() -> Result<T, ContentError>;
+        fn form_pairs() -> Result<Vec<(String, String)>, ContentError>;
     }
 
     /// The parameter `name` of the route, decoded; `None` if the route has none. The text may
@@ -138,13 +139,6 @@ pub trait RequestExt: sealed::Sealed {
     fn param_as<T>(&self, name: &str) -> Result<T, Failure>
     where
         T: std::str::FromStr<Err: Into<Box<dyn std::error::Error + Send + Sync>>>;
-
-    #[cfg(not(feature = "router"))]
-    absent! {
-        RouterFeature:
-        fn param(&self, _name: &str) -> Option<&str>;
-        fn param_as<T>(&self, _name: &str) -> Result<T, Failure>;
-    }
 
     /// The whole target, even in a handler mounted below a path (`Router::mount`, feature
     /// `router`), which sees a shorter target in `uri()`.
