@@ -7,6 +7,10 @@ mod bind;
 mod check;
 mod proxies;
 mod tls;
+// Not at the root of the crate, where the compiler would call it private instead of naming the feature.
+#[cfg(not(feature = "wsgi"))]
+#[path = "config/without_wsgi.rs"]
+mod wsgi;
 
 use std::time::Duration;
 
@@ -24,6 +28,7 @@ use crate::net::descriptors;
 use crate::net::given::ListeningSocket;
 use crate::proxy::trust::Trust;
 use crate::settings::Settings;
+#[cfg(feature = "wsgi")]
 use crate::wsgi;
 
 pub(crate) use self::tls::TlsConfig;

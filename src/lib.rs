@@ -131,9 +131,6 @@ pub mod tls;
 pub mod tour;
 #[cfg(feature = "wsgi")]
 pub mod wsgi;
-#[cfg(not(feature = "wsgi"))]
-#[path = "wsgi/absent.rs"]
-mod wsgi;
 
 pub use bytes;
 pub use http;

@@ -68,6 +68,10 @@ pub struct Server {
 
 impl Server {
     /// Makes a server with default settings that answers with `handler`.
+    ///
+    /// A closure is written as [`handler`](crate::handler)`(|request| …)`, and one that uses `?` as
+    /// [`try_handler`](crate::try_handler)`(|request| …)`. Of a closure alone the compiler cannot
+    /// infer the type of the argument.
     pub fn new(handler: impl Handler) -> Self {
         Self::serving(Served::Handler(Arc::new(handler)))
     }

@@ -10,9 +10,7 @@ use super::{Failure, IntoResponse, Request, Response};
 ///
 /// Every function from `&mut Request` to a value that is [`IntoResponse`] is a handler; write a
 /// closure as [`handler`](crate::handler)`(|request| …)`, and one that uses `?` as
-/// [`try_handler`](crate::try_handler)`(|request| …)`. A function that returns `impl IntoResponse`
-/// has to say `impl IntoResponse + use<>`: without `use<>`, the response counts as a borrow of the
-/// request. The contract:
+/// [`try_handler`](crate::try_handler)`(|request| …)`. The contract:
 ///
 /// - The handler runs on a worker thread, and on at most `thread_pool_max` threads at once. The
 ///   handler may block: the server holds no lock meanwhile.
@@ -42,7 +40,6 @@ use super::{Failure, IntoResponse, Request, Response};
     message = "`{Self}` is not a handler",
     label = "not a handler",
     note = "a handler is a function from `&mut Request` to a response: `fn page(request: &mut drupe::Request) -> Result<String, drupe::Failure>`",
-    note = "a function that returns `impl IntoResponse` borrows the request for too long: add `+ use<>`, or name the type",
     note = "wrap a closure: `drupe::handler(|request| ...)`, or `drupe::try_handler(|request| ...)` if it uses `?`",
     note = "a handler is a plain function: remove `async`, and take the request by `&mut`"
 )]
@@ -144,10 +141,15 @@ impl<H: Handler, O: Handler> Handler for With<H, O> {
 /// # drop(server);
 /// ```
 ///
-/// [`try_handler`] does the same for a closure that uses `?`.
+/// A closure that uses `?` is written as [`try_handler`]`(|request| …)`. In `handler` the compiler
+/// cannot infer the type of the error, and asks for "type annotations" (E0282).
+///
+/// A function needs no `handler`. In `handler` a function that returns `impl IntoResponse` has to
+/// say `impl IntoResponse + use<>`: without `use<>`, the response counts as a borrow of the request
+/// (E0308).
 pub fn handler<F, R>(function: F) -> F
 where
-    F: Fn(&mut Request) -> R + Send + Sync + 'static,
+    F: Fn(&mut Request) -> R + Send + Sync + 'static, // borrows no request: `impl IntoResponse + use<>`
     R: IntoResponse,
 {
     function
@@ -173,14 +175,30 @@ where
     function
 }
 
-impl<F, R> Handler for F
+impl<F> Handler for F
 where
-    F: Fn(&mut Request) -> R + Send + Sync + 'static,
-    R: IntoResponse,
+    F: for<'a> FunctionOrWrappedClosure<'a> + Send + Sync + 'static,
 {
     fn handle(&self, request: &mut Request) -> Response {
         self(request).into_response()
     }
+}
+
+/// A function from a request to a response. The response may borrow the request: in edition 2024
+/// each `impl IntoResponse` does, unless its function says `use<>`.
+///
+/// The compiler shows the name of the trait for a closure that lacks [`handler`] around it.
+pub trait FunctionOrWrappedClosure<'a>: Fn(&'a mut Request) -> Self::Response {
+    /// The response.
+    type Response: IntoResponse;
+}
+
+impl<'a, F, R> FunctionOrWrappedClosure<'a> for F
+where
+    F: Fn(&'a mut Request) -> R,
+    R: IntoResponse,
+{
+    type Response = R;
 }
 
 impl<H: Handler + ?Sized> Handler for Arc<H> {

@@ -7,6 +7,9 @@
 //! - [`upgrade::Socket`]: reads and writes upgraded connections.
 //! - [`early::EarlyOutput`]: sends responses that begin before the handler returns.
 
+#[cfg(not(all(feature = "forms", feature = "json")))]
+#[macro_use]
+mod absent;
 pub(crate) mod access;
 pub(crate) mod body;
 mod body_from;

@@ -77,6 +77,12 @@ pub trait RequestExt: sealed::Sealed {
     #[cfg(feature = "json")]
     fn json<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ContentError>;
 
+    #[cfg(not(feature = "json"))]
+    absent! {
+        JsonFeature:
+        fn json<T>() -> Result<T, ContentError>;
+    }
+
     /// Reads the query of the target as a value: a struct with a field for each name. A request
     /// without a query has an empty one.
     ///
@@ -109,6 +115,15 @@ pub trait RequestExt: sealed::Sealed {
     /// are more than 10,000 (400).
     #[cfg(feature = "forms")]
     fn form_pairs(&mut self) -> Result<Vec<(String, String)>, ContentError>;
+
+    #[cfg(not(feature = "forms"))]
+    absent! {
+        FormsFeature:
+        fn query<T>() -> Result<T, ContentError>;
+        fn query_pairs() -> Result<Vec<(String, String)>, ContentError>;
+        fn form<T>() -> Result<T, ContentError>;
+        fn form_pairs() -> Result<Vec<(String, String)>, ContentError>;
+    }
 
     /// The parameter `name` of the route, decoded; `None` if the route has none. The text may
     /// contain any character, `/` and NUL included; see [`router`](crate::router).

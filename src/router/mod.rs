@@ -77,6 +77,7 @@
 //!   [`fallback`](Router::fallback); without a fallback, the answer is a `404`. The `405` and the
 //!   `404` are [`Failure`]s, so that a layer can give them another form.
 
+mod function;
 mod path;
 mod path_handlers;
 mod visit;
@@ -87,6 +88,7 @@ use http::header::ALLOW;
 use http::{Method, StatusCode, Uri};
 use matchit::InsertError;
 
+pub use self::function::RouteFunction;
 use self::path_handlers::{MOUNT_END, PathHandlers, allow};
 use self::visit::{enter, leave, whole_pattern};
 use crate::message::route::MatchedRoute;
@@ -95,7 +97,10 @@ use crate::message::{Failure, Handler, IntoResponse, Request, Response};
 /// A handler that chooses another one by path and method; see the [module](self).
 ///
 /// [`get`](Self::get), [`post`](Self::post) and so on take functions and closures, so that the
-/// compiler knows the type of a closure's argument. [`route`](Self::route) and
+/// compiler knows the type of a closure's argument. A closure that uses `?` is written as
+/// [`try_handler`](crate::try_handler)`(|request| …)`. A function that returns `impl IntoResponse`
+/// has to say `impl IntoResponse + use<>` here: without `use<>`, the response counts as a borrow of
+/// the request. [`route`](Self::route) and
 /// [`mount`](Self::mount) take any handler, such as one with layers:
 ///
 /// ```
@@ -133,7 +138,7 @@ macro_rules! methods {
         #[track_caller]
         pub fn $name<F, R>(self, path: &str, function: F) -> Self
         where
-            F: Fn(&mut Request) -> R + Send + Sync + 'static,
+            F: RouteFunction<R> + Send + Sync + 'static, // borrows no request: `impl IntoResponse + use<>`
             R: IntoResponse,
         {
             self.route(Method::$method, path, function)
@@ -169,7 +174,7 @@ impl Router {
     #[track_caller]
     pub fn any<F, R>(mut self, path: &str, function: F) -> Self
     where
-        F: Fn(&mut Request) -> R + Send + Sync + 'static,
+        F: RouteFunction<R> + Send + Sync + 'static, // borrows no request: `impl IntoResponse + use<>`
         R: IntoResponse,
     {
         self.add(None, path, Box::new(function));
@@ -216,7 +221,7 @@ impl Router {
     #[must_use]
     pub fn fallback<F, R>(mut self, function: F) -> Self
     where
-        F: Fn(&mut Request) -> R + Send + Sync + 'static,
+        F: RouteFunction<R> + Send + Sync + 'static, // borrows no request: `impl IntoResponse + use<>`
         R: IntoResponse,
     {
         self.fallback = Some(Box::new(function));

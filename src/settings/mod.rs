@@ -29,6 +29,8 @@
 //! socket_mode = 0o660
 //! ```
 
+#[cfg(not(feature = "config"))]
+mod absent;
 mod addresses;
 mod attributes;
 mod defaults;

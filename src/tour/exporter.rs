@@ -7,9 +7,9 @@
 //!
 //! # The handler
 //!
-//! - [`handler`](crate::handler)`(|request| …)` makes a handler of a closure. A function from
-//!   `&mut Request` to a response is a handler too. Such a function names its return type, for
-//!   instance `Result<Response, Failure>`: `impl IntoResponse` would borrow from the request.
+//! - [`handler`](crate::handler)`(|request| …)` makes a handler of a closure, and
+//!   [`try_handler`](crate::try_handler)`(|request| …)` of one that uses `?`. A function from
+//!   `&mut Request` to a response is a handler too.
 //! - [`Request`](crate::Request) and [`Response`](crate::Response) are those of the `http` crate,
 //!   with a [`Body`](crate::Body) that is a `Read`. [`drupe::http`](crate::http) is that crate.
 //! - [`IntoResponse`](crate::IntoResponse) lists the values that a handler may return. The arms of
@@ -21,6 +21,16 @@
 //! - A handler may block. While requests wait, the server adds threads, from
 //!   [`thread_pool`](crate::Settings::thread_pool) (10) to
 //!   [`thread_pool_max`](crate::Settings::thread_pool_max) (256).
+//!
+//! Some messages of the compiler do not name the remedy:
+//!
+//! | message | remedy |
+//! |---|---|
+//! | type annotations needed, at the argument of a closure (E0282) | put [`handler`](crate::handler) around the closure |
+//! | implementation of `FunctionOrWrappedClosure` is not general enough | the same |
+//! | type annotations needed, at the `Ok` of a closure with `?` (E0282) | write [`try_handler`](crate::try_handler) for `handler`, and around a closure in `Router::get` |
+//! | one type is more general than the other, at `impl IntoResponse` (E0308) | write `impl IntoResponse + use<>` |
+//! | implementation of `IntoResponse` is not general enough, at a `&str` of the request | return `String` |
 //!
 //! # Serving beside other work
 //!

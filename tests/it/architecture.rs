@@ -279,6 +279,7 @@ const FEATURES: &[(&str, &str)] = &[
     ("statistics/mod.rs", "the page is a feature, the figures are not"),
     ("message/mod.rs", "readers that need a crate, and the error of `multipart`"),
     ("message/request.rs", "and their methods"),
+    ("message/absent.rs", "errors that name a feature which is off"),
     ("message/failure.rs", "the status of an error that only `multipart` has"),
     ("response/mod.rs", "values as JSON"),
     ("layers/mod.rs", "layers are a feature, the trait is not"),
@@ -606,7 +607,7 @@ fn none(wrong: Vec<String>) {
 }
 
 /// Files compiled instead of others if a feature is off: the names are the same on purpose.
-const STAND_INS: &[&str] = &["server/undriven.rs", "wsgi/absent.rs"];
+const STAND_INS: &[&str] = &["server/undriven.rs", "config/without_wsgi.rs"];
 
 /// Returns the names of several types, unless all but one of the types are private to their files.
 fn shared_names(sources: &[Source]) -> Vec<String> {

@@ -36,6 +36,19 @@ fn closure_needs_no_annotation_and_may_use_a_question_mark() {
     assert!(post(square, "101").ends_with("\r\n\r\ntoo large\n"));
 }
 
+/// Returns a type that counts as a borrow of the request.
+fn opaque(request: &mut Request) -> impl IntoResponse {
+    (StatusCode::CREATED, request.method().to_string())
+}
+
+#[test]
+fn function_with_an_opaque_response_is_a_handler_without_use() {
+    assert!(post(opaque, "").ends_with("\r\n\r\nPOST"));
+    assert_eq!(status(&post(opaque.with(outermost), "")), "201");
+    let boxed: Box<dyn Handler> = Box::new(opaque);
+    assert_eq!(status(&post(boxed, "")), "201");
+}
+
 #[test]
 fn shared_and_boxed_handlers_are_handlers() {
     let boxed: Box<dyn Handler> = Box::new(|_: &mut Request| "boxed");
