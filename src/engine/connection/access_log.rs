@@ -87,11 +87,22 @@ impl Line {
         }
     }
 
-    /// Adds the notes that layers have left.
-    pub(super) fn note(&mut self, asked: &AskedRequest, response: Option<&Response>) {
+    /// Adds the id and the route of the request.
+    pub(super) fn note(&mut self, asked: &AskedRequest) {
         let Some(begun) = &mut self.record else { return };
         begun.record.id.clone_from(&asked.id);
         begun.record.route.clone_from(&asked.route);
+    }
+
+    /// Adds the id that the program has given a refusal.
+    pub(super) fn note_refusal(&mut self, id: Option<RequestId>) {
+        let Some(begun) = &mut self.record else { return };
+        begun.record.id = id;
+    }
+
+    /// Keeps the extensions that layers have left in the response of a handler.
+    pub(super) fn keep_extensions(&mut self, asked: &AskedRequest, response: Option<&Response>) {
+        let Some(begun) = &mut self.record else { return };
         if let (Some(response), true) = (response, begun.hooks.on_access.is_some()) {
             // Values of layers may panic when cloned.
             match catch_unwind(AssertUnwindSafe(|| response.extensions().clone())) {

@@ -11,9 +11,10 @@ use http::StatusCode;
 use super::body::{Intake, UnreadContent};
 use super::finished::Answer;
 use super::handle::Handled;
+use super::refusal::{self, GatheredRefusal, Recipient};
 use super::report::{self, contained};
 use super::transport::Transport;
-use super::{refusal, upgrade};
+use super::upgrade;
 use crate::engine::service::context::WorkerContext;
 use crate::engine::wire::remainder::Remainder;
 use crate::engine::wire::response::{self as writing, Begun, Sent};
@@ -31,7 +32,7 @@ type Answered = (Answer, Option<Remainder>);
 /// The answer broke off. The connection has to be closed.
 pub(super) fn answer(
     handled: Handled,
-    asked: &AskedRequest,
+    asked: &mut AskedRequest,
     exchange: &mut Exchange,
     intake: Option<&Arc<Intake>>,
     transport: &Transport,
@@ -59,7 +60,7 @@ pub(super) fn answer(
 /// Sends the response, or a refusal instead.
 fn send(
     mut response: Response,
-    asked: &AskedRequest,
+    asked: &mut AskedRequest,
     exchange: &mut Exchange,
     intake: Option<&Arc<Intake>>,
     transport: &Transport,
@@ -146,7 +147,7 @@ fn resume(
 
 fn refuse_instead(
     error: ProtocolError,
-    asked: &AskedRequest,
+    asked: &mut AskedRequest,
     exchange: &mut Exchange,
     context: &mut WorkerContext,
 ) -> Answered {
@@ -154,7 +155,8 @@ fn refuse_instead(
     context.counters.refused.add(1);
     context.counters.overruled.add(1);
     context.counters.count_content(error);
-    let length = refusal::gather(error, &asked.into(), context);
+    let GatheredRefusal { length, id } = refusal::gather(error, &Recipient::from(&*asked), context);
+    asked.note_refusal(id);
     (Answer { status: error.status(), length, upgrade: None }, None)
 }
 
@@ -165,7 +167,7 @@ fn body_panicked(asked: &AskedRequest, panic: &(dyn Any + Send), context: &Worke
 }
 
 /// Returns the answer to a request whose handler has panicked.
-fn panicked(asked: &AskedRequest, context: &WorkerContext) -> Response {
+fn panicked(asked: &mut AskedRequest, context: &WorkerContext) -> Response {
     let (status, reason) = (StatusCode::INTERNAL_SERVER_ERROR, "internal server error");
     refusal::response(status, reason, None, asked, &context.service.hooks).unwrap_or_else(|| {
         let mut response = Response::new(format!("{reason}\n").into());

@@ -14,6 +14,7 @@
 //! gathered only, and sent together with later ones.
 
 use std::io;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use http::Method;
@@ -25,7 +26,7 @@ use super::body::{Intake, Reception};
 use super::body_buffer::Gathering;
 use super::client::Client;
 use super::finished::{Ending, FinishedExchange, Unread, break_off};
-use super::handle::handle;
+use super::handle::{handle, recycle};
 use super::pending::Pending;
 use super::phase::Verdict;
 use super::refusal::RefusedRequest;
@@ -99,7 +100,7 @@ impl ClientConnection {
                 let (exchange, reception) = match believed.and_then(|()| judge(&head, client, context)) {
                     Ok(judged) => judged,
                     Err(error) => {
-                        let asked = Some(Box::new(AskedRequest::received(&head, client.sender())));
+                        let asked = Some(Box::new(AskedRequest::refused(head, client.sender())));
                         return Err(Next::Refuse(RefusedRequest { error, asked, is_head, line }));
                     }
                 };
@@ -127,8 +128,10 @@ impl ClientConnection {
         }
         let intake = reception.map(|reception| Intake::lend(reception, transport, context));
         let handled = handle(head, &mut asked, &mut exchange, intake.as_ref(), client, transport, context);
-        line.note(&asked, handled.response.as_ref());
-        let answered = answer(handled, &asked, &mut exchange, intake.as_ref(), transport, context);
+        line.keep_extensions(&asked, handled.response.as_ref());
+        let answered = answer(handled, &mut asked, &mut exchange, intake.as_ref(), transport, context);
+        line.note(&asked);
+        recycle(mem::take(&mut asked.fields), context);
         context.duty.ran(route, watch.map(|watch| watch.time()));
         // A worker reads the next request at once, because the reactor would have to queue it.
         self.was_slow = context.duty.is_unbounded() && !context.duty.was_short();
@@ -169,7 +172,7 @@ fn parse(
 ) -> Result<RequestHead, (ProtocolError, bool)> {
     let bytes = context.keep_head(&transport.input.unread()[..length]);
     transport.input.consume(length);
-    let fields = std::mem::take(&mut context.fields);
+    let fields = mem::take(&mut context.fields);
     let is_head = head::is_of_head(&bytes);
     head::parse(bytes, &context.head_limits(), fields).map_err(|error| (error, is_head))
 }

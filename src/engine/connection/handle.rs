@@ -4,6 +4,8 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
+use http::HeaderMap;
+
 use super::body::Intake;
 use super::client::Client;
 use super::early::EarlyResponse;
@@ -64,6 +66,7 @@ pub(super) fn handle(
         exchange.close(CloseReason::Shutdown);
     }
     // Values that a handler left in the request may panic when dropped.
+    asked.fields = mem::take(request.headers_mut());
     let is_sound = contained(asked, || {
         recover(&mut request, client, context);
         drop(request);
@@ -110,7 +113,7 @@ fn request(
     request
 }
 
-/// Takes back the reusable parts of a request.
+/// Takes back the reusable extensions of a request.
 fn recover(request: &mut Request, client: &mut Client, context: &mut WorkerContext) {
     let mut extensions = mem::take(request.extensions_mut());
     if early::is_wanted() {
@@ -123,7 +126,10 @@ fn recover(request: &mut Request, client: &mut Client, context: &mut WorkerConte
     if extensions.len() == 1 && extensions.get::<Arc<Facts>>().is_some() {
         client.extensions = extensions;
     }
-    let mut fields = mem::take(request.headers_mut());
+}
+
+/// Keeps the map of `fields` for the next request.
+pub(super) fn recycle(mut fields: HeaderMap, context: &mut WorkerContext) {
     fields.clear();
     if fields.capacity() <= KEPT_FIELDS {
         context.fields = fields;

@@ -17,7 +17,7 @@ use crate::message::{IntoResponse, Response};
 /// Counts the upgrade in `response` against the limit, or returns a 503 if the limit is reached.
 pub(super) fn admit(
     mut response: Response,
-    asked: &AskedRequest,
+    asked: &mut AskedRequest,
     exchange: &mut Exchange,
     context: &WorkerContext,
 ) -> Response {
