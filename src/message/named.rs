@@ -1,7 +1,6 @@
 //! The name of a request in log lines.
 
 use std::fmt::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use http::{HeaderMap, Method, Uri};
 
@@ -10,6 +9,7 @@ use super::route::MatchedRoute;
 use super::{Request, RequestExt, Response};
 use crate::address::Peer;
 use crate::h1::head::RequestHead;
+use crate::sync::catch;
 
 /// The name of a request in log lines: `GET /path from 127.0.0.1:4711, request 5f3a`.
 ///
@@ -142,7 +142,7 @@ pub(crate) struct OneLine<T>(pub(crate) T);
 impl<T: fmt::Display> fmt::Display for OneLine<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The text may be the program's own, and may panic.
-        let written = catch_unwind(AssertUnwindSafe(|| write!(Escaping(f), "{}", self.0)));
+        let written = catch(|| write!(Escaping(f), "{}", self.0));
         written.unwrap_or_else(|_| f.write_str("(formatting the text panicked)"))
     }
 }

@@ -1,7 +1,6 @@
 //! The answer to a request: the handler's response, the rest of one begun early, or an error
 //! instead.
 
-use std::any::Any;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -22,6 +21,7 @@ use crate::h1::error::ProtocolError;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::named::AskedRequest;
 use crate::message::{Failure, Response};
+use crate::sync::{CaughtPanic, catch};
 
 /// An answer, and the rest still to be sent to a slow client.
 type Answered = (Answer, Option<Remainder>);
@@ -100,7 +100,7 @@ fn send(
     let stamp = clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
     let mut output = transport.output_of(gathered, &counters.bytes_written, service, config);
     let shutdown = &service.shutdown;
-    let sent = writing::caught(|| writing::send(&mut output, exchange, response, &stamp, scratch, shutdown));
+    let sent = catch(|| writing::send(&mut output, exchange, response, &stamp, scratch, shutdown));
     match sent {
         Ok(Ok(Sent::Whole(length, flaw))) => {
             flaw.into_iter().for_each(|flaw| report::body_flawed(&asked.name(), flaw));
@@ -114,7 +114,7 @@ fn send(
             Ok(refuse_instead(error, asked, exchange, context))
         }
         Ok(Err(error)) => Err(error),
-        Err(panic) => Err(body_panicked(asked, &*panic, context)),
+        Err(panic) => Err(body_panicked(asked, &panic, context)),
     }
 }
 
@@ -131,11 +131,9 @@ fn resume(
     let mut scratch = mem::take(&mut context.scratch);
     let shutdown = Arc::clone(&context.service.shutdown);
     let mut output = transport.output(context);
-    let sent = writing::caught(|| {
-        writing::resume(&mut output, exchange, begun, response.into_body(), &mut scratch, &shutdown)
-    });
+    let sent = catch(|| writing::resume(&mut output, exchange, begun, response.into_body(), &mut scratch, &shutdown));
     context.scratch = scratch;
-    match sent.unwrap_or_else(|panic| Err(body_panicked(asked, &*panic, context)))? {
+    match sent.unwrap_or_else(|panic| Err(body_panicked(asked, &panic, context)))? {
         Sent::Whole(length, flaw) => {
             flaw.into_iter().for_each(|flaw| report::body_flawed(&asked.name(), flaw));
             Ok((Answer { status, length, upgrade: None }, None))
@@ -160,7 +158,7 @@ fn refuse_instead(
     (Answer { status: error.status(), length, upgrade: None }, None)
 }
 
-fn body_panicked(asked: &AskedRequest, panic: &(dyn Any + Send), context: &WorkerContext) -> io::Error {
+fn body_panicked(asked: &AskedRequest, panic: &CaughtPanic, context: &WorkerContext) -> io::Error {
     report::body_panicked(asked, panic);
     context.counters.panics.add(1);
     io::Error::other("a body panicked")

@@ -15,7 +15,6 @@
 
 use std::io;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use http::Method;
 
@@ -44,6 +43,7 @@ use crate::h1::exchange::Exchange;
 use crate::h1::framing::Framing;
 use crate::h1::head::{self, RequestHead};
 use crate::message::named::AskedRequest;
+use crate::sync::catch;
 
 /// The outcome of an exchange, or of the part conducted now.
 pub(super) enum Next {
@@ -197,10 +197,10 @@ fn judge(
 
 /// Returns the limits for the content of a request. The handler is asked, and may panic.
 fn limits(head: &RequestHead, client: &Client, context: &WorkerContext) -> Result<ContentLimits, ProtocolError> {
-    let limits = catch_unwind(AssertUnwindSafe(|| context.content_limits(&head.method, &head.target)));
+    let limits = catch(|| context.content_limits(&head.method, &head.target));
     limits.map_err(|panic| {
         context.counters.panics.add(1);
-        report::handler_panicked(&AskedRequest::received(head, client.sender()), &*panic);
+        report::handler_panicked(&AskedRequest::received(head, client.sender()), &panic);
         ProtocolError::HandlerFraming("internal server error")
     })
 }

@@ -1,7 +1,6 @@
 //! The call of a handler: the request made for it, and its reusable parts taken back.
 
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 use http::HeaderMap;
@@ -23,6 +22,7 @@ use crate::message::upgrade::Socket;
 use crate::message::{Request, Response};
 use crate::net::tls::secure::Secure;
 use crate::proxy::node::Claims;
+use crate::sync::catch;
 
 /// The result of a handler.
 pub(super) struct Handled {
@@ -46,7 +46,7 @@ pub(super) fn handle(
     let early = EarlyResponse::lend(&transport.stream, &mut request, exchange, intake, context);
     context.counters.requests.add(1);
     let handler = &context.service.handler;
-    let response = match catch_unwind(AssertUnwindSafe(|| handler.handle(&mut request))) {
+    let response = match catch(|| handler.handle(&mut request)) {
         Ok(response) => {
             asked.note(&mut request, Some(&response));
             Some(response)
@@ -54,7 +54,7 @@ pub(super) fn handle(
         Err(panic) => {
             asked.note(&mut request, None);
             context.counters.panics.add(1);
-            report::handler_panicked(asked, &*panic);
+            report::handler_panicked(asked, &panic);
             exchange.close(CloseReason::Panicked);
             None
         }

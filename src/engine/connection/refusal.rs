@@ -3,7 +3,6 @@
 //! The program may shape each answer (`Server::on_refusal`): fields and content, but neither status
 //! nor framing.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use crate::message::access::Hooks;
 use crate::message::named::{AskedRequest, Bounded};
 use crate::message::refusal::{Refusal, ShapedRefusal};
 use crate::message::request_id::RequestId;
+use crate::sync::catch;
 
 /// A request to be refused.
 #[derive(Debug)]
@@ -169,14 +169,14 @@ fn shape(
         retry_after: retry_after.map(Duration::from_secs),
     };
     // Values in the response may panic when dropped.
-    match catch_unwind(AssertUnwindSafe(|| on_refusal(&refusal).map(ShapedRefusal::of).transpose())) {
+    match catch(|| on_refusal(&refusal).map(ShapedRefusal::of).transpose()) {
         Ok(Ok(shaped)) => shaped,
         Ok(Err(cause)) => {
             log::warn!("the response of the on_refusal callback cannot be sent: {cause}; answering in plain text");
             None
         }
         Err(panic) => {
-            log::error!("the on_refusal callback panicked: {}; answering in plain text", Panic(&*panic));
+            log::error!("the on_refusal callback panicked: {}; answering in plain text", Panic(&panic));
             None
         }
     }
