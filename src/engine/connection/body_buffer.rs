@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 use http::Method;
 
 use super::access_log::Line;
-use super::body::{DIRECT, Reception};
+use super::body::DIRECT;
 use super::client::Client;
 use super::partial;
 use super::pending::Pending;
+use super::reception::Reception;
 use super::refusal::RefusedRequest;
 use super::transport::{Reading, Transport};
 use crate::engine::service::context::WorkerContext;

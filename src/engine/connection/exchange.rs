@@ -21,13 +21,14 @@ use http::Method;
 use super::ClientConnection;
 use super::access_log::Line;
 use super::answer::answer;
-use super::body::{Intake, Reception};
+use super::body::Intake;
 use super::body_buffer::Gathering;
 use super::client::Client;
 use super::finished::{Ending, FinishedExchange, Unread, break_off};
 use super::handle::{handle, recycle};
 use super::pending::Pending;
 use super::phase::Verdict;
+use super::reception::Reception;
 use super::refusal::RefusedRequest;
 use super::report;
 use super::transport::Transport;
@@ -37,7 +38,7 @@ use crate::engine::service::counters::Late;
 use crate::engine::service::stopwatch::Stopwatch;
 use crate::engine::wire::pace::Pace;
 use crate::engine::wire::remainder::Remainder;
-use crate::h1::decode::{ContentLimits, Decoder};
+use crate::h1::decode::Decoder;
 use crate::h1::error::ProtocolError;
 use crate::h1::exchange::Exchange;
 use crate::h1::framing::Framing;
@@ -187,18 +188,21 @@ fn judge(
     let reception = match exchange.framing() {
         Framing::None => None,
         framing => {
-            let decoder = Box::new(Decoder::new(framing, limits(head, client, context)?)?);
+            let own = own_limit(head, client, context)?;
+            let decoder = Box::new(Decoder::new(framing, context.content_limits(own))?);
             let pace = Pace::new(context.config.body_timeout, context.config.minimum_rate);
-            Some(Reception::new(decoder, pace, exchange.wants_continue()))
+            let mut reception = Reception::new(decoder, pace, exchange.wants_continue());
+            reception.has_own_limit = own.is_some();
+            Some(reception)
         }
     };
     Ok((exchange, reception))
 }
 
-/// Returns the limits for the content of a request. The handler is asked, and may panic.
-fn limits(head: &RequestHead, client: &Client, context: &WorkerContext) -> Result<ContentLimits, ProtocolError> {
-    let limits = catch(|| context.content_limits(&head.method, &head.target));
-    limits.map_err(|panic| {
+/// Asks the handler for its limit for the content of a request. The handler may panic.
+fn own_limit(head: &RequestHead, client: &Client, context: &WorkerContext) -> Result<Option<u64>, ProtocolError> {
+    let limit = catch(|| context.service.handler.body_limit(&head.method, &head.target));
+    limit.map_err(|panic| {
         context.counters.panics.add(1);
         report::handler_panicked(&AskedRequest::received(head, client.sender()), &panic);
         ProtocolError::HandlerFraming("internal server error")

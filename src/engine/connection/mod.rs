@@ -26,6 +26,7 @@ mod linger;
 mod partial;
 mod pending;
 mod phase;
+mod reception;
 mod refusal;
 mod report;
 mod sending;
