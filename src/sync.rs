@@ -1,8 +1,10 @@
-//! Locks without poisoning, and threads.
+//! Locks without poisoning, threads, and panics.
 //!
 //! A panic while a lock is held poisons a lock of the standard library, and each further use has to
 //! say what then. In this crate no code under a lock can panic half-way through a change, so the
 //! data is sound and poisoning is ignored.
+
+mod panics;
 
 use std::io;
 use std::sync;
@@ -11,6 +13,8 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 pub(crate) use std::sync::MutexGuard;
+
+pub(crate) use self::panics::{CaughtPanic, catch};
 
 /// A mutex without poisoning.
 #[derive(Debug, Default)]

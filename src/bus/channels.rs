@@ -2,15 +2,13 @@
 //!
 //! A message names its bus, and a bus its listeners, which take messages: one file for all of them.
 
-use std::any::Any;
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::error::{BoxError, Failures};
 use super::state::State;
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, catch};
 
 /// Starts, stops and ends the parts of a process; CherryPy's process bus.
 ///
@@ -204,20 +202,15 @@ impl Channels {
         let mut failed = Vec::new();
         for listener in listeners {
             let message = Message { has_failures: !failed.is_empty(), ..*message };
-            let result = catch_unwind(AssertUnwindSafe(|| (listener.listen)(&message)))
-                .unwrap_or_else(|panic| Err(format!("panicked: {}", text(&*panic)).into()));
+            let result = catch(|| (listener.listen)(&message)).unwrap_or_else(|panic| {
+                Err(format!("panicked: {}", panic.message().unwrap_or("without a message")).into())
+            });
             if let Err(error) = result {
                 failed.push((listener.name.as_ref().to_owned(), Arc::from(error)));
             }
         }
         if failed.is_empty() { Ok(()) } else { Err(Failures { channel: message.channel.to_owned(), failed }) }
     }
-}
-
-/// The text of a panic.
-fn text(panic: &(dyn Any + Send)) -> &str {
-    let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
 }
 
 /// The next subscription number, unique across all buses, so no bus can end a foreign subscription.

@@ -1,13 +1,12 @@
 //! Periodic calls while a bus runs.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::plugins::{Plugin, Subscriptions};
 use super::{BoxError, Bus};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, catch};
 
 /// Calls a function at intervals from `start` (70) to `stop` (50), on a separate thread; CherryPy's
 /// `Monitor`.
@@ -93,7 +92,7 @@ impl Inner {
         let run = move || {
             while !until.comes_within(interval) {
                 let Some(inner) = inner.upgrade() else { return };
-                if catch_unwind(AssertUnwindSafe(|| (inner.call)())).is_err() {
+                if catch(|| (inner.call)()).is_err() {
                     log::error!("monitor {:?} panicked; the next call follows after the interval", inner.name);
                 }
             }

@@ -174,8 +174,8 @@
 //! - tiny_http waits for a slow client without a limit, with a thread for each connection. In drupe
 //!   every wait has a limit ([`settings`](super::settings)). A connection that waits for its next
 //!   request, or for a slow client's head, holds no thread.
-//! - tiny_http accepts any amount of content. drupe answers more than 100 MiB with 413, and each
-//!   further limit is a setting too.
+//! - tiny_http accepts any amount of content. drupe answers more than 100 MiB with 413, or more
+//!   than 2 MiB read by `request.text()`, and each further limit is a setting too.
 //! - tiny_http keeps waiting requests in an unbounded list for the callers of `recv`. drupe bounds
 //!   the time in the queue, and answers late requests with 503.
 //! - There is no `Server` field unless you set `settings.software`.

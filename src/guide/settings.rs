@@ -100,7 +100,8 @@
 //! - [`max_request_body_size`](Settings::max_request_body_size): CherryPy's 100 MiB. Set it to your
 //!   largest upload. The setting bounds the content read, not memory: content is a stream. If a
 //!   handler collects content in memory, lower the limit there with
-//!   [`body_limit`](crate::RequestExt::body_limit).
+//!   [`body_limit`](crate::RequestExt::body_limit). Text, JSON and forms are read up to 2 MiB unless
+//!   such a limit is given.
 //! - [`body_buffer_size`](Settings::body_buffer_size): the content received before the handler
 //!   runs, so that forms and JSON from slow clients hold no thread. Raise it to the size of your
 //!   usual request; the buffer exists only while content arrives. Set 0 for handlers that answer

@@ -123,6 +123,11 @@ impl Decoder {
         }
     }
 
+    /// Returns the content limit; `None`: no limit.
+    pub(crate) fn content_limit(&self) -> Option<u64> {
+        self.max_request_body_size
+    }
+
     /// Sets the content limit from now on.
     ///
     /// # Errors

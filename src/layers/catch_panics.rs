@@ -1,12 +1,11 @@
 //! A layer that turns panics of handlers into failures.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use super::Layer;
 use super::layered::{Around, Layered};
 use crate::message::{Failure, Handler, IntoResponse, Request, Response, early};
+use crate::sync::catch;
 
 /// A layer that turns a panic into a [`Failure`]: a `500`, logged with the message of the panic.
 ///
@@ -54,18 +53,16 @@ impl<H: Handler> Layer<H> for CatchPanics {
 
 impl Around for CatchPanics {
     fn answer(&self, request: &mut Request, inner: &dyn Handler) -> Response {
-        match catch_unwind(AssertUnwindSafe(|| inner.handle(request))) {
+        match catch(|| inner.handle(request)) {
             Ok(response) => response,
             // The client must see that the answer is cut.
-            Err(panic) if early::has_begun(request) => resume_unwind(panic),
-            Err(panic) => Failure::from(format!("the handler panicked: {}", message(&*panic))).into_response(),
+            Err(panic) if early::has_begun(request) => panic.resume(),
+            Err(panic) => {
+                Failure::from(format!("the handler panicked: {}", panic.message().unwrap_or("without a message")))
+                    .into_response()
+            }
         }
     }
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::Layer;
 use super::layered::{Around, Layered};
+use crate::message::refusal::Refusal;
 use crate::message::{Handler, IntoResponse, Request, Response};
 
 /// A layer that lets pages of other origins read answers: cross-origin resource sharing
@@ -56,13 +57,15 @@ use crate::message::{Handler, IntoResponse, Request, Response};
 ///
 /// - It refuses no request: a page of another origin can still send a request, but cannot read the
 ///   answer. The layer does not protect against forged requests, nor cover WebSockets.
-/// - The server's own answers, such as `413`, and its `500` after a panic have no such fields.
+/// - The server's own answers, such as `413`, and its `500` after a panic have no such fields unless
+///   [`Server::on_refusal`](crate::Server::on_refusal) adds them by
+///   [`add_to_refusal`](Self::add_to_refusal).
 /// - Preflights for private networks (`Access-Control-Request-Private-Network`) are not allowed.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Cors {
     is_any: bool,
     origins: Vec<HeaderValue>,
-    accepts: Option<Box<Accepts>>,
+    accepts: Option<Arc<Accepts>>,
     has_credentials: bool,
     methods: Allowed,
     fields: Allowed,
@@ -73,6 +76,7 @@ pub struct Cors {
 type Accepts = dyn Fn(&str, &Request) -> bool + Send + Sync;
 
 /// The methods or fields named in the answer to a preflight.
+#[derive(Clone)]
 enum Allowed {
     Listed(Vec<String>),
     /// Those that the preflight names.
@@ -117,7 +121,7 @@ impl Cors {
     /// Without the leading full stop, it would allow `badexample.com`.
     #[must_use]
     pub fn origin_if(mut self, accepts: impl Fn(&str, &Request) -> bool + Send + Sync + 'static) -> Self {
-        self.accepts = Some(Box::new(accepts));
+        self.accepts = Some(Arc::new(accepts));
         self
     }
 
@@ -195,6 +199,31 @@ impl Cors {
         self
     }
 
+    /// Adds the fields that the layer would add to `response`, for
+    /// [`Server::on_refusal`](crate::Server::on_refusal), where no layer runs.
+    ///
+    /// [`origin_if`](Self::origin_if) is asked with method, target and fields of the refused request,
+    /// but without its peer and content. A request that the server has not read has no `Origin`: its
+    /// answer gets `Vary` only, or `*` with [`any_origin`](Self::any_origin).
+    ///
+    /// ```
+    /// use drupe::exchange::Refusal;
+    /// use drupe::layers::{Cors, RequestIds};
+    /// use drupe::{Handler, IntoResponse, Server, handler};
+    ///
+    /// let (cors, ids) = (Cors::new().origin("https://app.example"), RequestIds::new());
+    /// let server = Server::new(handler(|_| "hello\n").with(cors.clone()).with(ids.clone()));
+    /// server.on_refusal(move |refusal: &Refusal| {
+    ///     let mut response = format!("{}\n", refusal.reason).into_response();
+    ///     cors.add_to_refusal(refusal, &mut response);
+    ///     ids.add_to_refusal(refusal, &mut response);
+    ///     Some(response)
+    /// });
+    /// ```
+    pub fn add_to_refusal(&self, refusal: &Refusal, response: &mut Response) {
+        self.answer_to(self.allowed(&refusal.as_request()), response.headers_mut());
+    }
+
     fn checked(self) -> Self {
         assert!(!(self.is_any && self.has_credentials), "Cors::any_origin and Cors::credentials exclude each other");
         self
@@ -237,6 +266,17 @@ impl Cors {
         response
     }
 
+    /// Sets the fields of an answer to a request other than a preflight.
+    fn answer_to(&self, origin: Option<HeaderValue>, fields: &mut HeaderMap) {
+        if !self.is_any {
+            vary_by_origin(fields);
+        }
+        if let Some(origin) = origin {
+            self.allow(fields, origin);
+            set(fields, ACCESS_CONTROL_EXPOSE_HEADERS, &self.exposed);
+        }
+    }
+
     fn allow(&self, fields: &mut HeaderMap, origin: HeaderValue) {
         fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         if self.has_credentials {
@@ -260,14 +300,7 @@ impl Around for Cors {
             return self.preflight(request, origin);
         }
         let mut response = inner.handle(request);
-        let fields = response.headers_mut();
-        if !self.is_any {
-            vary_by_origin(fields);
-        }
-        if let Some(origin) = origin {
-            self.allow(fields, origin);
-            set(fields, ACCESS_CONTROL_EXPOSE_HEADERS, &self.exposed);
-        }
+        self.answer_to(origin, response.headers_mut());
         response
     }
 }

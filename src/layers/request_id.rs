@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
 
+use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 
 use super::Layer;
 use super::layered::{Around, Layered};
+use crate::message::refusal::Refusal;
 use crate::message::request_id::RequestId;
 use crate::message::{Handler, Request, Response};
 
@@ -39,7 +41,10 @@ use crate::message::{Handler, Request, Response};
 /// secret: a client can guess the ids of others.
 ///
 /// The id of the client is replaced, unless [`accept`](Self::accept) is called. The server's own
-/// answers, such as `413`, and its `500` after a panic have no field.
+/// answers, such as `413`, and its `500` after a panic have no field unless
+/// [`Server::on_refusal`](crate::Server::on_refusal) adds it by
+/// [`add_to_refusal`](Self::add_to_refusal).
+#[derive(Clone)]
 pub struct RequestIds {
     name: HeaderName,
     is_accepting: bool,
@@ -74,11 +79,30 @@ impl RequestIds {
         self
     }
 
-    fn accepted(&self, request: &Request) -> Option<RequestId> {
+    /// Adds an id to `response`, for [`Server::on_refusal`](crate::Server::on_refusal), where no layer
+    /// runs: in the extensions, from where the access log takes the id, and in the field.
+    ///
+    /// The id is the one of the refusal if a layer has run, else the one of the client if the layer
+    /// [accepts](Self::accept) ids, else a new one.
+    pub fn add_to_refusal(&self, refusal: &Refusal, response: &mut Response) {
+        let id = refusal.id.clone().or_else(|| self.accepted(&refusal.fields)).unwrap_or_else(next);
+        self.add(id, response);
+    }
+
+    /// Adds `id` to the extensions and fields of `response`.
+    fn add(&self, id: RequestId, response: &mut Response) {
+        // An id that the program has made of other characters cannot be sent.
+        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+            response.headers_mut().insert(self.name.clone(), value);
+        }
+        response.extensions_mut().insert(id);
+    }
+
+    fn accepted(&self, fields: &HeaderMap) -> Option<RequestId> {
         if !self.is_accepting {
             return None;
         }
-        let mut fields = request.headers().get_all(&self.name).iter();
+        let mut fields = fields.get_all(&self.name).iter();
         let (Some(id), None) = (fields.next(), fields.next()) else { return None };
         let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:+/=".contains(&byte);
         let id = id.to_str().ok().filter(|id| (1..=LONGEST).contains(&id.len()) && id.bytes().all(is_safe));
@@ -103,19 +127,14 @@ impl<H: Handler> Layer<H> for RequestIds {
 impl Around for RequestIds {
     fn answer(&self, request: &mut Request, inner: &dyn Handler) -> Response {
         let known = request.extensions().get::<RequestId>().cloned();
-        let id = known.or_else(|| self.accepted(request)).unwrap_or_else(next);
-        // An id that the program has made of other characters cannot be sent.
-        let value = HeaderValue::from_str(id.as_str()).ok();
+        let id = known.or_else(|| self.accepted(request.headers())).unwrap_or_else(next);
         request.extensions_mut().insert(id.clone());
         request.headers_mut().remove(&self.name);
-        if let Some(value) = value.clone() {
+        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             request.headers_mut().insert(self.name.clone(), value);
         }
         let mut response = inner.handle(request);
-        response.extensions_mut().insert(id);
-        if let Some(value) = value {
-            response.headers_mut().insert(self.name.clone(), value);
-        }
+        self.add(id, &mut response);
         response
     }
 }

@@ -71,11 +71,14 @@ impl SecurityHeaders {
         layer
     }
 
-    /// Removes a field of the layer, but not the field of [`hsts`](Self::hsts). Fields of the
-    /// handler stay.
+    /// Removes a field of the layer, also the field of [`hsts`](Self::hsts). Fields of the handler
+    /// stay.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.fields.retain(|(known, _)| !known.as_str().eq_ignore_ascii_case(name));
+        if STRICT_TRANSPORT_SECURITY.as_str().eq_ignore_ascii_case(name) {
+            self.hsts = None;
+        }
         self
     }
 
@@ -96,16 +99,20 @@ impl SecurityHeaders {
     /// set by [`field`](Self::field) would be sent over `http` too. Other hosts of the domain are
     /// not included.
     #[must_use]
-    pub fn hsts(mut self, time: Duration) -> Self {
-        self.hsts = HeaderValue::try_from(format!("max-age={}", time.as_secs())).ok();
-        self
+    pub fn hsts(self, time: Duration) -> Self {
+        self.with_hsts(format!("max-age={}", time.as_secs()))
     }
 
     /// As [`hsts`](Self::hsts), with all subdomains of the host: `includeSubDomains`.
     #[must_use]
-    pub fn hsts_with_subdomains(mut self, time: Duration) -> Self {
-        self.hsts = HeaderValue::try_from(format!("max-age={}; includeSubDomains", time.as_secs())).ok();
-        self
+    pub fn hsts_with_subdomains(self, time: Duration) -> Self {
+        self.with_hsts(format!("max-age={}; includeSubDomains", time.as_secs()))
+    }
+
+    fn with_hsts(self, value: String) -> Self {
+        let mut layer = self.without(STRICT_TRANSPORT_SECURITY.as_str());
+        layer.hsts = HeaderValue::try_from(value).ok();
+        layer
     }
 
     fn add(&self, fields: &mut HeaderMap, scheme: &str) {
@@ -193,6 +200,24 @@ mod tests {
         assert_eq!(added(&hsts, "https", &own), "strict-transport-security: max-age=0");
         let hsts = bare.hsts_with_subdomains(Duration::from_secs(60));
         assert_eq!(added(&hsts, "https", &[]), "strict-transport-security: max-age=60; includeSubDomains");
+    }
+
+    #[test]
+    fn hsts_is_removed_and_replaced_like_any_field() {
+        let name = "Strict-Transport-Security";
+        let bare = || ["x-content-type-options", "x-frame-options", "referrer-policy"].into_iter();
+        let bare = || bare().fold(SecurityHeaders::new(), SecurityHeaders::without);
+        let minute = Duration::from_secs(60);
+        for hsts in [bare().hsts(minute), bare().hsts_with_subdomains(minute)] {
+            assert_eq!(added(&hsts.clone().without(name), "https", &[]), "");
+            let replaced = hsts.field(name, "max-age=9");
+            for scheme in ["http", "https"] {
+                assert_eq!(added(&replaced, scheme, &[]), "strict-transport-security: max-age=9");
+            }
+            let again = replaced.hsts(minute);
+            assert_eq!(added(&again, "http", &[]), "");
+            assert_eq!(added(&again, "https", &[]), "strict-transport-security: max-age=60");
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub struct AccessRecord {
     pub bytes: Option<u64>,
     /// The time from the complete head of the request to the end of the answer.
     pub duration: Duration,
-    /// The id of the request, if a layer has set one.
+    /// The id of the request, if a layer or the `on_refusal` callback has set one.
     pub id: Option<RequestId>,
     /// The route that matched, if a router has set one.
     pub route: Option<MatchedRoute>,

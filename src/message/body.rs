@@ -109,6 +109,9 @@ pub(crate) trait IncomingContent: Send + Sync {
     fn trailers(&self) -> Option<HeaderMap>;
     /// Lowers the limit.
     fn set_limit(&self, bytes: u64);
+    /// Lowers the limit if neither route nor handler has given one for this request. Returns true
+    /// if the limit was higher.
+    fn set_default_limit(&self, bytes: u64) -> bool;
 }
 
 impl Body {
@@ -232,6 +235,15 @@ impl Body {
     pub(crate) fn set_limit(&mut self, bytes: u64) {
         if let BodyKind::Incoming(source) = &self.kind {
             source.set_limit(bytes);
+        }
+    }
+
+    /// Lowers the limit for content from a client, as
+    /// [`set_default_limit`](IncomingContent::set_default_limit).
+    pub(super) fn set_default_limit(&mut self, bytes: u64) -> bool {
+        match &self.kind {
+            BodyKind::Incoming(source) => source.set_default_limit(bytes),
+            _ => false,
         }
     }
 

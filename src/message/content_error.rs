@@ -27,6 +27,8 @@ pub(super) enum Kind {
     Malformed { what: &'static str, reason: String },
     /// The content could not be read: 400, 408 or 413.
     Read(io::Error),
+    /// 413: content over the default limit of the reader.
+    TooLarge(io::Error),
     /// A mistake of the program: the content has been taken before.
     Taken,
 }
@@ -42,6 +44,10 @@ impl ContentError {
 
     pub(super) fn malformed(what: &'static str, reason: impl fmt::Display) -> Self {
         Kind::Malformed { what, reason: reason.to_string() }.into()
+    }
+
+    pub(super) fn too_large(error: io::Error) -> Self {
+        Kind::TooLarge(error).into()
     }
 
     pub(super) fn taken() -> Self {
@@ -62,7 +68,7 @@ impl Kind {
         match self {
             Self::Type { .. } | Self::Charset(_) => Some(StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::Malformed { .. } => Some(StatusCode::BAD_REQUEST),
-            Self::Read(error) => refusal(error).map(ProtocolError::status),
+            Self::Read(error) | Self::TooLarge(error) => refusal(error).map(ProtocolError::status),
             Self::Taken => None,
         }
     }
@@ -108,6 +114,7 @@ impl fmt::Display for Kind {
             Self::Charset(name) => write!(f, "charset {} is not supported; send UTF-8", name.escape_debug()),
             Self::Malformed { what, reason } => write!(f, "{what} is malformed: {reason}"),
             Self::Read(error) => error.fmt(f),
+            Self::TooLarge(_) => f.write_str("content of more than 2 MiB, the limit of text, JSON and forms"),
             Self::Taken => f.write_str("the content of the request was already taken by an earlier read"),
         }
     }

@@ -1,13 +1,12 @@
 //! The readers of queries and forms.
 
-use bytes::Bytes;
 use http::Request;
 use serde::de::DeserializeOwned;
 
 use super::body::Body;
 use super::content_error::ContentError;
 use super::media_type::MediaType;
-use super::readers::bytes;
+use super::readers::whole;
 
 /// Reads the pairs of the query.
 pub(super) fn query_pairs(request: &Request<Body>) -> Result<Vec<(String, String)>, ContentError> {
@@ -29,9 +28,9 @@ pub(super) fn form<T: DeserializeOwned>(request: &mut Request<Body>) -> Result<T
     value("the form", &form_content(request)?)
 }
 
-fn form_content(request: &mut Request<Body>) -> Result<Bytes, ContentError> {
+fn form_content(request: &mut Request<Body>) -> Result<Vec<u8>, ContentError> {
     match MediaType::of(request.headers()) {
-        Some(media_type) if media_type.essence == FORM => bytes(request),
+        Some(media_type) if media_type.essence == FORM => whole(request),
         other => Err(ContentError::wrong_type(FORM, other.map(|found| found.essence))),
     }
 }

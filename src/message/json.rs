@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::body::Body;
 use super::content_error::ContentError;
 use super::media_type::MediaType;
-use super::readers::take;
+use super::readers::whole;
 
 /// Reads the content as JSON.
 pub(super) fn json<T: DeserializeOwned>(request: &mut Request<Body>) -> Result<T, ContentError> {
@@ -16,7 +16,7 @@ pub(super) fn json<T: DeserializeOwned>(request: &mut Request<Body>) -> Result<T
         Some(media_type) if is_json(&media_type.essence) => {}
         other => return Err(ContentError::wrong_type("application/json", other.map(|found| found.essence))),
     }
-    let content = take(request)?.into_vec()?;
+    let content = whole(request)?;
     let mut json = serde_json::Deserializer::from_slice(&content);
     let malformed = |error: &dyn Display| ContentError::malformed("the JSON content", error);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| malformed(&error))?;

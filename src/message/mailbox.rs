@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::shutdown::Shutdown;
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard, catch};
 
 /// A queue of content, shared by the senders and the [`Receiver`].
 #[derive(Default)]
@@ -371,7 +370,7 @@ impl Waker {
 }
 
 fn run(callback: Callback) {
-    if catch_unwind(AssertUnwindSafe(callback)).is_err() {
+    if catch(callback).is_err() {
         log::error!("a callback of a closed stream panicked; the server goes on");
     }
 }

@@ -1,15 +1,15 @@
 //! The name of a request in log lines.
 
 use std::fmt::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use http::{Method, Uri};
+use http::{HeaderMap, Method, Uri};
 
 use super::request_id::RequestId;
 use super::route::MatchedRoute;
 use super::{Request, RequestExt, Response};
 use crate::address::Peer;
 use crate::h1::head::RequestHead;
+use crate::sync::catch;
 
 /// The name of a request in log lines: `GET /path from 127.0.0.1:4711, request 5f3a`.
 ///
@@ -30,16 +30,24 @@ pub(crate) struct AskedRequest {
     pub(crate) target: Uri,
     /// The client, as far as known.
     pub(crate) peer: Option<Peer>,
-    /// The id, if a layer has given one.
+    /// The id, if a layer or the shape of a refusal has given one.
     pub(crate) id: Option<RequestId>,
     /// The route, if a router has set one.
     pub(crate) route: Option<MatchedRoute>,
+    /// The fields for a refusal: empty while the head or the handler has them.
+    pub(crate) fields: HeaderMap,
 }
 
 impl AskedRequest {
-    /// Returns the parts of a received `head` of the client at `peer`.
+    /// Returns the parts of a received `head` of the client at `peer`, without fields.
     pub(crate) fn received(head: &RequestHead, peer: Option<Peer>) -> Self {
-        Self { method: head.method.clone(), target: head.target.clone(), peer, id: None, route: None }
+        let (method, target) = (head.method.clone(), head.target.clone());
+        Self { method, target, peer, id: None, route: None, fields: HeaderMap::new() }
+    }
+
+    /// Returns the parts of a `head` whose handler will not run.
+    pub(crate) fn refused(head: RequestHead, peer: Option<Peer>) -> Self {
+        Self { method: head.method, target: head.target, peer, id: None, route: None, fields: head.fields }
     }
 
     /// Returns the parts of `request` as it is now.
@@ -50,6 +58,7 @@ impl AskedRequest {
             peer: request.connection().peer().cloned(),
             id: request.extensions().get().cloned(),
             route: None,
+            fields: HeaderMap::new(),
         }
     }
 
@@ -67,6 +76,11 @@ impl AskedRequest {
         if self.route.is_none() {
             self.route = response.extensions().get().cloned();
         }
+    }
+
+    /// Keeps the id that the program has given a refusal, unless a layer has set one.
+    pub(crate) fn note_refusal(&mut self, id: Option<RequestId>) {
+        self.id = self.id.take().or(id);
     }
 
     /// True if the method is `HEAD`.
@@ -128,7 +142,7 @@ pub(crate) struct OneLine<T>(pub(crate) T);
 impl<T: fmt::Display> fmt::Display for OneLine<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The text may be the program's own, and may panic.
-        let written = catch_unwind(AssertUnwindSafe(|| write!(Escaping(f), "{}", self.0)));
+        let written = catch(|| write!(Escaping(f), "{}", self.0));
         written.unwrap_or_else(|_| f.write_str("(formatting the text panicked)"))
     }
 }

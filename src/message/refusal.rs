@@ -11,7 +11,8 @@ use http::header::{
 use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::body::BodyKind;
-use super::{Body, Response};
+use super::request_id::RequestId;
+use super::{Body, Request, Response};
 use crate::address::Peer;
 
 /// A request that the server answers itself, for [`Server::on_refusal`](crate::Server::on_refusal).
@@ -26,6 +27,15 @@ pub struct Refusal {
     pub method: Option<Method>,
     /// The request target, if the server has read a request.
     pub target: Option<Uri>,
+    /// The fields of the request, within the limits of a head.
+    ///
+    /// Empty if the server has read no request: for a malformed, late or too large head, and for a
+    /// client turned away for lack of room before its head was read. If the handler has run, the
+    /// fields are those that handler and layers have left in the request.
+    pub fields: HeaderMap,
+    /// The id of the request, if a layer has set one. `None` for a request that the server refuses
+    /// before the handler runs; an id of the client is among the [`fields`](Self::fields).
+    pub id: Option<RequestId>,
     /// The client: the peer, or the client announced by a trusted proxy (with port 0 if the port is
     /// unknown).
     pub client: Option<Peer>,
@@ -33,18 +43,31 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
 }
 
+impl Refusal {
+    /// Returns the request as far as known, without content and facts of the connection.
+    pub(crate) fn as_request(&self) -> Request {
+        let mut request = Request::default();
+        *request.method_mut() = self.method.clone().unwrap_or_default();
+        *request.uri_mut() = self.target.clone().unwrap_or_default();
+        *request.headers_mut() = self.fields.clone();
+        request
+    }
+}
+
 /// A callback that shapes refusals.
 pub(crate) type OnRefusal = Arc<dyn Fn(&Refusal) -> Option<Response> + Send + Sync>;
 
-/// Fields and content for a refusal.
+/// Fields, content and id for a refusal.
 #[derive(Debug)]
 pub(crate) struct ShapedRefusal {
     pub(crate) fields: HeaderMap,
     pub(crate) content: Bytes,
+    /// The id that the program has given the request.
+    pub(crate) id: Option<RequestId>,
 }
 
 impl ShapedRefusal {
-    /// Takes fields and content out of `response`. Drops the fields that the server sets itself.
+    /// Takes fields, content and id out of `response`. Drops the fields that the server sets itself.
     ///
     /// # Errors
     /// The reason in English, for content that is a stream, a file, or larger than [`MOST`].
@@ -58,11 +81,11 @@ impl ShapedRefusal {
         if content.len() > MOST {
             return Err("its content is larger than 16 KiB");
         }
-        let mut fields = head.headers;
+        let (mut fields, id) = (head.headers, head.extensions.get().cloned());
         for name in OURS {
             fields.remove(name);
         }
-        Ok(Self { fields, content })
+        Ok(Self { fields, content, id })
     }
 
     /// Returns the answer with `status`, to be framed by the server.

@@ -53,7 +53,7 @@ pub trait RequestExt: sealed::Sealed {
     /// The request is then without content.
     fn take_body(&mut self) -> Body;
 
-    /// Reads the content.
+    /// Reads the content. Unlike [`text`](Self::text), the call has no limit of its own.
     ///
     /// # Errors
     /// The client sent malformed (400), too much (413) or late content (408); or the content has
@@ -63,12 +63,17 @@ pub trait RequestExt: sealed::Sealed {
     /// Reads the content as text, in the charset of `Content-Type`: UTF-8 (also without one),
     /// US-ASCII or ISO-8859-1.
     ///
+    /// The content of a client has at most 2 MiB. Another limit applies instead if
+    /// [`body_limit`](Self::body_limit) or [`Handler::body_limit`](crate::Handler::body_limit), also
+    /// of a route, gives one for this request. Content that a layer has put into the request has no
+    /// such limit.
+    ///
     /// # Errors
     /// Those of [`bytes`](Self::bytes); content that is not UTF-8 (400); another charset (415).
     fn text(&mut self) -> Result<String, ContentError>;
 
-    /// Reads JSON content as a value. A `serde_json::Value` takes up to 16 times the memory of its
-    /// text: lower the limit of content before you read one.
+    /// Reads JSON content as a value, under the limit of [`text`](Self::text). A `serde_json::Value`
+    /// takes up to 16 times the memory of its text.
     ///
     /// # Errors
     /// Those of [`bytes`](Self::bytes); a `Content-Type` other than `application/json` or
@@ -99,7 +104,8 @@ pub trait RequestExt: sealed::Sealed {
     #[cfg(feature = "forms")]
     fn query_pairs(&self) -> Result<Vec<(String, String)>, ContentError>;
 
-    /// Reads the content of a form (`application/x-www-form-urlencoded`) as a value.
+    /// Reads the content of a form (`application/x-www-form-urlencoded`) as a value, under the limit
+    /// of [`text`](Self::text).
     ///
     /// # Errors
     /// Those of [`bytes`](Self::bytes); another `Content-Type`, such as that of a form with files
@@ -108,7 +114,8 @@ pub trait RequestExt: sealed::Sealed {
     #[cfg(feature = "forms")]
     fn form<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ContentError>;
 
-    /// Reads the content of a form (`application/x-www-form-urlencoded`) as decoded pairs.
+    /// Reads the content of a form (`application/x-www-form-urlencoded`) as decoded pairs, under the
+    /// limit of [`text`](Self::text).
     ///
     /// # Errors
     /// Those of [`bytes`](Self::bytes); another `Content-Type` (415); pairs that are not UTF-8, or
@@ -148,7 +155,8 @@ pub trait RequestExt: sealed::Sealed {
     fn cookies(&self) -> Cookies<'_>;
 
     /// Lowers the limit for the content of this request to `bytes`. Reading longer content is an
-    /// error that becomes a `413`.
+    /// error that becomes a `413`. The limit replaces the one of [`text`](Self::text), also a lower
+    /// one.
     ///
     /// The limit cannot be raised here, because a longer declared length is refused before the
     /// handler runs: [`Handler::body_limit`](crate::Handler::body_limit) can. The call has no

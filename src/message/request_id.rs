@@ -6,7 +6,8 @@ use std::sync::Arc;
 /// The id of a request, for logs.
 ///
 /// A layer inserts the id into the [extensions](http::Request::extensions) of the request or of the
-/// response. Log lines of the server about the request, and the access log, then have the id.
+/// response. Log lines of the server about the request, and the access log, then have the id. The
+/// response of [`Server::on_refusal`](crate::Server::on_refusal) can have one too.
 ///
 /// ```
 /// use drupe::exchange::RequestId;

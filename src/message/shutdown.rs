@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use super::server_handle::{ServerHandle, ServerState};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, catch};
 
 /// A flag that is set once and never reset, with the server that sets it.
 #[derive(Default)]
@@ -121,7 +120,7 @@ impl fmt::Debug for Shutdown {
 }
 
 fn run(callback: Callback) {
-    if catch_unwind(AssertUnwindSafe(callback)).is_err() {
+    if catch(callback).is_err() {
         log::error!("a callback of a stop panicked; the stop goes on");
     }
 }

@@ -71,8 +71,11 @@
 //!
 //! - The handler of `GET` also answers `HEAD`, unless `HEAD` has a handler. The server does not
 //!   send the content.
-//! - The router answers `OPTIONS` with a `204` and `Allow`, unless `OPTIONS` has a handler, and
-//!   `OPTIONS *` with the methods of all routes.
+//! - The router answers `OPTIONS` with a `204` and `Allow`, unless `OPTIONS` has a handler.
+//! - `OPTIONS *` asks for the abilities of the server (RFC 9110 §9.3.7). The `Allow` of the `204` has
+//!   the methods of all routes. With a handler for [all methods](Router::any) or a
+//!   [mount](Router::mount) the methods are unknown, and the `204` has no `Allow`. A route for the
+//!   path `*` replaces this answer.
 //! - A method without a handler gets a `405` with `Allow`. A path without a route goes to the
 //!   [`fallback`](Router::fallback); without a fallback, the answer is a `404`. The `405` and the
 //!   `404` are [`Failure`]s, so that a layer can give them another form.
@@ -274,12 +277,19 @@ impl Router {
         }
     }
 
+    /// Answers `OPTIONS *`.
+    fn options(&self) -> Response {
+        if self.routes.iter().all(PathHandlers::has_known_methods) {
+            (StatusCode::NO_CONTENT, [(ALLOW, allow(&self.routes))], ()).into_response()
+        } else {
+            StatusCode::NO_CONTENT.into_response()
+        }
+    }
+
     /// Answers a request without a route.
     fn miss(&self, request: &mut Request) -> Response {
         match &self.fallback {
-            _ if request.uri().path() == "*" && *request.method() == Method::OPTIONS => {
-                (StatusCode::NO_CONTENT, [(ALLOW, allow(&self.routes))], ()).into_response()
-            }
+            _ if request.uri().path() == "*" && *request.method() == Method::OPTIONS => self.options(),
             Some(fallback) => fallback.handle(request),
             None => Failure::new(StatusCode::NOT_FOUND, "not found\n").into_response(),
         }

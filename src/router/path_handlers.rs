@@ -92,6 +92,14 @@ impl PathHandlers {
         (allowed, Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n")).into_response()
     }
 
+    /// True if each method with a handler is named: neither a mount nor a handler of all methods.
+    pub(super) fn has_known_methods(&self) -> bool {
+        match &self.handlers {
+            Handlers::Methods(handlers) => handlers.iter().all(|(method, _)| method.is_some()),
+            Handlers::Mount(_) => false,
+        }
+    }
+
     fn methods(&self) -> impl Iterator<Item = &Method> {
         let handlers = match &self.handlers {
             Handlers::Methods(handlers) => handlers.as_slice(),

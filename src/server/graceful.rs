@@ -1,9 +1,8 @@
 //! Reopening of files while the server runs, such as log files: CherryPy's channel `graceful`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::sync::Mutex;
+use crate::sync::{Mutex, catch};
 
 /// The callbacks that reopen files.
 #[derive(Default)]
@@ -23,7 +22,7 @@ impl Listeners {
     pub(super) fn tell(&self) {
         let listeners = self.0.lock().clone();
         for listener in listeners {
-            if catch_unwind(AssertUnwindSafe(|| listener())).is_err() {
+            if catch(|| listener()).is_err() {
                 log::error!("an on_graceful listener panicked; the other listeners still run");
             }
         }

@@ -44,6 +44,11 @@ impl Server {
     /// - `None` is the plain answer: the reason as text.
     /// - The client gets the fields and the content of the response, but the status of the
     ///   [`Refusal`].
+    /// - A [`RequestId`](crate::exchange::RequestId) in the extensions of the response becomes the id
+    ///   of the request in the access log and in the log line of the refusal, unless a layer has set
+    ///   one.
+    /// - The [`Refusal`] has the fields of the request if the server has read its head. Without a
+    ///   head, there are neither fields nor a request line.
     /// - The content is in memory and has at most 16 KiB. For other content the client gets the plain
     ///   answer, and a warning is logged. A `HEAD` gets the length only.
     /// - The server sets these fields itself and drops those of the response: `Allow`, `Connection`,
@@ -67,6 +72,9 @@ impl Server {
     ///     Some(response)
     /// });
     /// ```
+    ///
+    /// Layers do not see refusals. `layers::Cors` and `layers::RequestIds` (feature `layers`) have the
+    /// method `add_to_refusal` for this callback.
     pub fn on_refusal(&self, callback: impl Fn(&Refusal) -> Option<Response> + Send + Sync + 'static) {
         self.shared.hooks.lock().on_refusal = Some(Arc::new(callback));
     }

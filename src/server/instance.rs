@@ -3,7 +3,6 @@
 
 use std::error;
 use std::net::{IpAddr, SocketAddr};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use crate::address::BindAddr;
 use crate::error::Error;
 use crate::http_server::{HttpServer, Ready, Stopped};
 use crate::settings::Instance;
-use crate::sync::{Condvar, Mutex, spawn};
+use crate::sync::{Condvar, Mutex, catch, spawn};
 
 /// The cause of an end.
 type Cause = Arc<dyn error::Error + Send + Sync>;
@@ -193,7 +192,7 @@ fn serve(server: &dyn HttpServer, address: &BindAddr, course: &Arc<Course>) {
         told.state.lock().accepts = Some(addresses);
         told.changed.notify_all();
     });
-    let end = catch_unwind(AssertUnwindSafe(|| server.serve(address, ready)));
+    let end = catch(|| server.serve(address, ready));
     let end = end.unwrap_or_else(|_| Err("serve panicked".into())).map_err(Arc::from);
     let due = {
         let mut state = course.state.lock();
@@ -208,7 +207,7 @@ fn serve(server: &dyn HttpServer, address: &BindAddr, course: &Arc<Course>) {
 
 /// Calls code of the instance; a panic is logged.
 fn quietly(call: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(call)).is_err() {
+    if catch(call).is_err() {
         log::error!("the HTTP server panicked in its stop or cut method");
     }
 }

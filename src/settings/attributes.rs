@@ -196,6 +196,9 @@ pub struct Settings {
     ///
     /// Default 104857600 (100 MiB), at least 1; `None`: no limit. CherryPy:
     /// `max_request_body_size`, the same; 0 is refused here because 0 means no limit in CherryPy.
+    ///
+    /// Text, JSON and forms are under a lower limit: see
+    /// [`RequestExt::text`](crate::RequestExt::text).
     pub max_request_body_size: Option<u64>,
 
     /// Bytes of a request's content received before the handler runs; further content is received

@@ -1,6 +1,7 @@
 //! Content of a request in memory, under the limits of a connection.
 
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderMap;
 
@@ -15,11 +16,17 @@ pub(super) struct MemoryContent {
     unread: Mutex<io::Cursor<Vec<u8>>>,
     /// The most bytes of content; `None`: no limit.
     limit: Mutex<Option<u64>>,
+    /// True if the handler has given the limit.
+    has_own_limit: AtomicBool,
 }
 
 impl MemoryContent {
     pub(super) fn new(content: Vec<u8>) -> Self {
-        Self { unread: Mutex::new(io::Cursor::new(content)), limit: Mutex::default() }
+        Self {
+            unread: Mutex::new(io::Cursor::new(content)),
+            limit: Mutex::default(),
+            has_own_limit: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -52,6 +59,16 @@ impl IncomingContent for MemoryContent {
     }
 
     fn set_limit(&self, bytes: u64) {
+        self.has_own_limit.store(true, Ordering::Relaxed);
         self.limit(bytes);
+    }
+
+    fn set_default_limit(&self, bytes: u64) -> bool {
+        let is_lower = self.limit.lock().is_none_or(|limit| bytes < limit);
+        let is_due = is_lower && !self.has_own_limit.load(Ordering::Relaxed);
+        if is_due {
+            self.limit(bytes);
+        }
+        is_due
     }
 }

@@ -9,6 +9,7 @@ use http::{Method, Uri};
 
 use super::content::MemoryContent;
 use crate::address::{Credentials, NameService, Peer};
+use crate::message::body::IncomingContent;
 use crate::message::connection::Connection;
 use crate::message::shutdown::Shutdown;
 use crate::message::{Body, Handler, Request, Response, ServerHandle};
@@ -234,8 +235,13 @@ impl TestRequest {
         self.request
     }
 
-    /// Calls `handler` with the request.
-    pub fn call<H: Handler + ?Sized>(self, handler: &H) -> Response {
+    /// Calls `handler` with the request, under the [limit](Handler::body_limit) that `handler` has
+    /// for its content, if any.
+    pub fn call<H: Handler + ?Sized>(mut self, handler: &H) -> Response {
+        if let Some(own) = handler.body_limit(self.request.method(), self.request.uri()) {
+            self.limit = None;
+            self.content.set_limit(own);
+        }
         handler.handle(&mut self.build())
     }
 
@@ -270,7 +276,7 @@ mod tests {
     use std::io::Read;
 
     use super::*;
-    use crate::message::RequestExt;
+    use crate::message::{Failure, IntoResponse, RequestExt};
     use crate::tls::Certificate;
 
     #[test]
@@ -308,6 +314,36 @@ mod tests {
         };
         let request = TestRequest::post("/", "12345").max_request_body_size(4);
         assert_eq!(request.call(&read).into_body().into_string().unwrap(), "Some(413)");
+    }
+
+    #[test]
+    fn limit_of_the_handler_replaces_those_of_the_server_and_of_text() {
+        struct Length(Option<u64>);
+        impl Handler for Length {
+            fn handle(&self, request: &mut Request) -> Response {
+                let length = request.text().map(|text| text.len().to_string());
+                length.map_err(Failure::from).into_response()
+            }
+
+            fn body_limit(&self, _: &Method, _: &Uri) -> Option<u64> {
+                self.0
+            }
+        }
+        let long = "a".repeat((2 << 20) + 1);
+        for (own, setting, status) in [
+            (None, None, 413),
+            (None, Some(3 << 20), 413),
+            (Some(3 << 20), None, 200),
+            (Some(3 << 20), Some(4), 200),
+            (Some(4), Some(3 << 20), 413),
+        ] {
+            let request = TestRequest::post("/", long.as_str());
+            let request = match setting {
+                Some(bytes) => request.max_request_body_size(bytes),
+                None => request,
+            };
+            assert_eq!(request.call(&Length(own)).status(), status, "{own:?} {setting:?}");
+        }
     }
 
     #[test]

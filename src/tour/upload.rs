@@ -46,6 +46,8 @@
 //!   a slow upload of that size holds no thread. A read of the rest blocks the worker.
 //! - A client with `Expect: 100-continue` gets `100 Continue` before the handler runs. To refuse
 //!   the content first, set `body_buffer_size` to 0 and answer without reading.
+//! - [`text`](crate::RequestExt::text), `json`, `form` and `form_pairs` read at most 2 MiB, unless one
+//!   of the next two limits is given.
 //! - [`body_limit`](crate::RequestExt::body_limit) lowers the limit of one request.
 //!   [`Handler::body_limit`](crate::Handler::body_limit) raises or lowers the limit by method and
 //!   target, before any content is read.
@@ -55,7 +57,7 @@
 //!
 //! | a read fails with | because | answer by `?` |
 //! |---|---|---|
-//! | `FileTooLarge` | content is above [`max_request_body_size`](crate::Settings::max_request_body_size) (100 MiB) or `body_limit` | 413 |
+//! | `FileTooLarge` | content is above [`max_request_body_size`](crate::Settings::max_request_body_size) (100 MiB), `body_limit`, or the 2 MiB of `text` | 413 |
 //! | `TimedOut` | the client stalled for [`body_timeout`](crate::Settings::body_timeout) (10 s), or sends below [`minimum_rate`](crate::Settings::minimum_rate) (240 bytes a second) | 408 |
 //! | `InvalidData` | a chunk is malformed, or text is not UTF-8 | 400 |
 //! | `UnexpectedEof` | the client closed the connection early | 400 |

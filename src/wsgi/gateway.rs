@@ -4,7 +4,6 @@
 use std::fmt;
 use std::io;
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, Version as Protocol};
@@ -20,6 +19,7 @@ use crate::message::content_error::refusal;
 use crate::message::early::{self, EarlyOutput};
 use crate::message::named::{AskedRequest, OneLine};
 use crate::message::{Body, BodyWriter, Handler, IntoResponse, Request, Response};
+use crate::sync::catch;
 
 /// An application as a [`Handler`], for use with other handlers.
 /// [`Server::wsgi`](crate::Server::wsgi) makes a server of one application.
@@ -255,7 +255,7 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.reply.end();
-        let closed = catch_unwind(AssertUnwindSafe(|| self.chunks.close()));
+        let closed = catch(|| self.chunks.close());
         let name = self.asked.name();
         match closed {
             Ok(Ok(())) => {}

@@ -232,6 +232,12 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         &["std::net", "std::io", "std::fs", "std::thread", "std::sync", "Instant"],
         "no more does what reads the words of proxies; addresses are core's",
     ),
+    ("bus/", &["catch_unwind"], "`sync::catch` also contains a panic of the panic's value"),
+    ("engine/", &["catch_unwind"], "`sync::catch` also contains a panic of the panic's value"),
+    ("layers/", &["catch_unwind"], "`sync::catch` also contains a panic of the panic's value"),
+    ("message/", &["catch_unwind"], "`sync::catch` also contains a panic of the panic's value"),
+    ("server/", &["catch_unwind"], "`sync::catch` also contains a panic of the panic's value"),
+    ("wsgi/", &["catch_unwind"], "`sync::catch` also contains a panic of the panic's value"),
     ("", &["unsafe", "thread::sleep"], "nothing can be unsound, and nothing sleeps: a wait has a deadline or a waker"),
 ];
 

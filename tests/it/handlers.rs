@@ -122,6 +122,83 @@ fn handler_raises_and_lowers_the_limit_of_its_content_behind_a_layer_too() {
     }
 }
 
+/// Reads content as the path says. `/route` has a limit of its own, above that of text.
+struct Reading;
+
+impl Handler for Reading {
+    fn handle(&self, request: &mut Request) -> Response {
+        let length = match request.uri().path() {
+            "/bytes" => request.bytes().map(|content| content.len()),
+            "/json" => request.json::<String>().map(|content| content.len()),
+            "/form" => request.form_pairs().map(|pairs| pairs.len()),
+            "/own" => {
+                request.body_limit(4 << 20);
+                request.text().map(|content| content.len())
+            }
+            _ => request.text().map(|content| content.len()),
+        };
+        length.map(|length| length.to_string()).map_err(Failure::from).into_response()
+    }
+
+    fn body_limit(&self, _: &Method, target: &Uri) -> Option<u64> {
+        (target.path() == "/route").then_some(3 << 20)
+    }
+}
+
+#[test]
+fn text_json_and_forms_have_a_limit_of_two_mebibytes_unless_route_or_handler_have_one() {
+    let server = TestServer::new(Reading);
+    let most = 2 << 20;
+    let (text, json, form) = ("text/plain", "application/json", "application/x-www-form-urlencoded");
+    for (path, content_type, length, status) in [
+        ("/text", text, most, 200),
+        ("/text", text, most + 1, 413),
+        ("/json", json, most, 200),
+        ("/json", json, most + 1, 413),
+        ("/form", form, most, 200),
+        ("/form", form, most + 1, 413),
+        ("/bytes", text, most + 1, 200),
+        ("/own", text, most + 1, 200),
+        ("/own", text, 2 * most + 1, 413),
+        ("/route", text, most + 1, 200),
+    ] {
+        let content = format!("\"{}\"", "a".repeat(length - 2));
+        let head = |framing: &str| {
+            let mut client = Client::connect(server.address());
+            client
+                .send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {content_type}\r\n{framing}\r\n\r\n"));
+            client
+        };
+        let mut chunked = head("Transfer-Encoding: chunked");
+        chunked.send(format!("{length:x}\r\n{content}"));
+        let mut declared = head(&format!("Content-Length: {length}"));
+        if status == 200 {
+            chunked.send("\r\n0\r\n\r\n");
+            declared.send(&content);
+        } else {
+            // Enough for the handler to run.
+            declared.send(&content[..65536]);
+        }
+        for answer in [chunked.answer(), declared.answer()] {
+            assert_eq!(answer.status, status, "{path} {length}: {}", answer.text());
+            let is_default = status == 413 && path != "/own";
+            assert_eq!(answer.text().contains("2 MiB"), is_default, "{path}: {}", answer.text());
+        }
+    }
+}
+
+#[test]
+fn setting_below_the_limit_of_text_applies_to_text_too() {
+    let server = TestServer::with(Reading, |settings| settings.max_request_body_size = Some(10));
+    for (length, status) in [(10, 200), (11, 413)] {
+        let mut client = Client::connect(server.address());
+        client.send("POST /text HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        client.send(format!("{length:x}\r\n{}\r\n0\r\n\r\n", "a".repeat(length)));
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.text().contains("2 MiB")), (status, false));
+    }
+}
+
 #[test]
 fn wrong_content_for_a_reader_has_its_status_and_leaves_the_connection_in_step() {
     let server = TestServer::new(try_handler(|request| match request.uri().path() {

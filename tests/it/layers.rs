@@ -2,13 +2,14 @@
 //! after answers without the handler.
 
 use std::net::Shutdown;
+use std::sync::mpsc;
 use std::time::Duration;
 
-use drupe::exchange::RequestId;
+use drupe::exchange::{AccessRecord, RequestId};
 use drupe::http::{Method, StatusCode};
 use drupe::layers::{BasicAuth, CatchPanics, Cors, OnFailure, RateLimit, RequestIds, SecurityHeaders, User};
 use drupe::testing::TestServer;
-use drupe::{Failure, Handler, RequestExt, handler};
+use drupe::{Failure, Handler, IntoResponse, RequestExt, Server, handler};
 
 #[cfg(feature = "wsgi")]
 use crate::client::get;
@@ -191,4 +192,42 @@ fn answer_that_has_begun_gets_no_form_and_a_panic_cuts_it() {
     assert_eq!(client.chunk().unwrap(), b"begun");
     // The last chunk would say that the answer is complete.
     assert_eq!(client.over(), b"");
+}
+
+#[test]
+fn refusals_of_the_server_get_the_fields_of_cors_and_an_id() {
+    let cors = Cors::new().origin("https://a.example").expose(["x-request-id"]);
+    let ids = RequestIds::new().accept();
+    let mut server = Server::new(handler(|_| "tea").with(cors.clone()).with(ids.clone()));
+    server.settings.socket_host = "127.0.0.1".to_owned();
+    server.settings.socket_port = 0;
+    server.settings.max_request_body_size = Some(1);
+    server.on_refusal(move |refusal| {
+        let mut response = refusal.reason.clone().into_response();
+        cors.add_to_refusal(refusal, &mut response);
+        ids.add_to_refusal(refusal, &mut response);
+        Some(response)
+    });
+    let (send, records) = mpsc::channel();
+    server.on_access(move |record: &AccessRecord| send.send(record.id.clone()).unwrap());
+    server.start().unwrap();
+    for (request, status, origin, id) in [
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nX-Request-Id: 7\r\nOrigin: https://a.example\r\nContent-Length: 2\r\n\r\n",
+            413,
+            Some("https://a.example"),
+            Some("7"),
+        ),
+        ("POST / HTTP/1.1\r\nHost: a\r\nOrigin: https://b.example\r\nContent-Length: 2\r\n\r\n", 413, None, None),
+        ("nothing\r\n\r\n", 400, None, None),
+    ] {
+        let mut client = Client::connect(server.handle().addresses()[0]);
+        client.send(request);
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.field("access-control-allow-origin")), (status, origin));
+        assert_eq!(answer.field("vary"), Some("origin"));
+        let sent = answer.field("x-request-id").unwrap();
+        assert!(id.is_none_or(|id| id == sent) && sent.len() == id.map_or(sent.len().max(17), str::len), "{sent}");
+        assert_eq!(records.recv().unwrap(), Some(RequestId::new(sent)));
+    }
 }

@@ -488,6 +488,38 @@ fn access_line_ends_with_id_and_route_where_there_are_such() {
     );
 }
 
+#[test]
+fn log_lines_of_a_refusal_have_the_id_that_its_shape_was_given() {
+    if !is_alone("logging::log_lines_of_a_refusal_have_the_id_that_its_shape_was_given") {
+        return;
+    }
+    listen();
+    let mut server = Server::new(noted);
+    (server.settings.socket_host, server.settings.socket_port) = ("127.0.0.1".to_owned(), 0);
+    server.on_refusal(|_| {
+        let mut response = drupe::Response::default();
+        response.extensions_mut().insert(RequestId::new("id-9"));
+        Some(response)
+    });
+    server.start().unwrap();
+    for (request, start) in [
+        ("GET /a HTTP/1.1\r\nHost: a\r\nExpect: much\r\n\r\n", "refused a request: GET /a from 127.0.0.1:"),
+        ("nothing\r\n\r\n", "refused bytes from 127.0.0.1:"),
+    ] {
+        let mut client = Client::connect(server.handle().addresses()[0]);
+        client.send(request);
+        client.answer();
+        wait_until("the refusal is logged", || {
+            let lines = records(|level, _| level == Level::Debug);
+            lines.iter().any(|line| line.starts_with(start) && line.contains(", request id-9: "))
+        });
+    }
+    wait_until("both exchanges are logged", || {
+        let lines = records(|_, target| target == "drupe::access");
+        lines.len() == 2 && lines.iter().all(|line| line.ends_with(" id=\"id-9\""))
+    });
+}
+
 /// Without any logger.
 #[test]
 fn program_sees_each_exchange_with_what_layers_added() {

@@ -8,7 +8,7 @@ use drupe::http::{HeaderValue, header};
 use drupe::testing::{TestServer, exchange};
 use drupe::{Request, Response};
 
-use crate::client::{Client, PATIENCE, get, wait_until};
+use crate::client::{Client, PATIENCE, get, post, wait_until};
 
 /// A time limit that must not end a wait.
 const LONG: Duration = Duration::from_secs(600);
@@ -270,6 +270,57 @@ fn a_response_that_panics_as_it_is_dropped_unsent_costs_no_answer() {
         assert_eq!(client.answer().status, 400);
     }
     assert_eq!(server.server().statistics().panics, 5);
+}
+
+/// The value of a panic that panics when dropped, as its successors do. Dropping the value of a
+/// panic reached the worker, and the client lost its answer.
+struct Endless;
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        std::panic::panic_any(Endless);
+    }
+}
+
+/// Panics with [`Endless`] where the path of a request says.
+struct Panicking;
+
+impl drupe::Handler for Panicking {
+    fn handle(&self, request: &mut Request) -> Response {
+        let body = match request.uri().path() {
+            "/handler" => std::panic::panic_any(Endless),
+            "/body" => drupe::Body::stream(|_| std::panic::panic_any(Endless)),
+            _ => "fine".into(),
+        };
+        Response::new(body)
+    }
+
+    fn body_limit(&self, _: &http::Method, target: &http::Uri) -> Option<u64> {
+        if target.path() == "/limit" { std::panic::panic_any(Endless) } else { None }
+    }
+}
+
+#[test]
+fn value_of_a_panic_that_panics_in_drop_costs_no_answer() {
+    let mut server = drupe::Server::new(Panicking);
+    (server.settings.socket_host, server.settings.socket_port) = ("127.0.0.1".to_owned(), 0);
+    (server.settings.thread_pool, server.settings.thread_pool_max) = (1, Some(1));
+    server.on_refusal(|_| std::panic::panic_any(Endless));
+    server.on_access(|_| std::panic::panic_any(Endless));
+    server.start().unwrap();
+    for _ in 0..3 {
+        for request in [get("/handler"), String::from_utf8(post("/limit", b"12")).unwrap()] {
+            let mut client = Client::connect(server.handle().addresses()[0]);
+            client.send(request);
+            let answer = client.answer();
+            assert_eq!((answer.status, answer.text()), (500, "internal server error\n"));
+        }
+        let mut client = Client::connect(server.handle().addresses()[0]);
+        client.send(get("/body"));
+        assert!(client.answer_to("GET").is_err());
+        Client::connect(server.handle().addresses()[0]).assert_in_step("/", "fine");
+    }
+    assert_eq!(server.statistics().panics, 9);
 }
 
 /// A client sent its content with the head, and `Expect: 100-continue` as well. A handler that

@@ -1,10 +1,10 @@
 //! Answers of the server itself, shaped by the program.
 
 use std::io::{Read, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use drupe::exchange::Refusal;
+use drupe::exchange::{AccessRecord, Refusal, RequestId};
 use drupe::http::Response as Head;
 use drupe::{Body, Request, RequestExt, Response, Server, Settings};
 
@@ -29,6 +29,10 @@ fn json(refusal: &Refusal) -> Option<Response> {
 fn answer(request: &mut Request) -> Response {
     match request.uri().path() {
         "/panic" => panic!("on purpose"),
+        "/own" => {
+            request.extensions_mut().insert(RequestId::new("own"));
+            panic!("on purpose")
+        }
         "/read" => {
             request.body_limit(4);
             let _ = std::mem::take(request.body_mut()).into_vec();
@@ -204,5 +208,107 @@ fn refusals_are_counted_with_their_bytes() {
         client.end();
         client.over();
         wait_until("the bytes are counted", || server.statistics().content_written == expected);
+    }
+}
+
+/// The `Origin` of refused requests.
+type Origins = Arc<Mutex<Vec<Option<String>>>>;
+
+/// Notes the `Origin` of each refusal.
+fn noting(origins: &Origins) -> impl Fn(&Refusal) -> Option<Response> + use<> {
+    let origins = Arc::clone(origins);
+    move |refusal| {
+        let origin = refusal.fields.get("origin").map(|value| value.to_str().unwrap().to_owned());
+        origins.lock().unwrap().push(origin);
+        None
+    }
+}
+
+#[test]
+fn refusal_of_a_request_that_was_read_has_its_fields() {
+    let origins = Origins::default();
+    let set = |settings: &mut Settings| {
+        settings.max_request_header_size = 1000;
+        settings.max_request_body_size = Some(10);
+        settings.max_upgraded = Some(0);
+        settings.body_timeout = Some(Duration::from_millis(100));
+    };
+    let server = server(answer, set, noting(&origins));
+    let long = "x".repeat(1000);
+    let chunked = "Transfer-Encoding: chunked";
+    for (line, fields, content, status, has_fields) in [
+        ("POST /", "Content-Length: 11", "", 413, true),
+        ("POST /", chunked, "b\r\n", 413, true),
+        ("POST /", chunked, "x\r\n", 400, true),
+        ("POST /", "Content-Length: 5", "123", 408, true),
+        ("POST /read", "Content-Length: 6", "123456", 413, true),
+        ("GET /", "Expect: much", "", 417, true),
+        ("GET /panic", "Accept: */*", "", 500, true),
+        ("GET /short", "Accept: */*", "", 500, true),
+        ("GET /echo", "Connection: upgrade\r\nUpgrade: echo", "", 503, true),
+        ("GET /", &format!("A: {long}"), "", 431, false),
+        ("GET /", "A B", "", 400, false),
+    ] {
+        let mut client = connect(&server);
+        client.send(format!("{line} HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n{fields}\r\n\r\n{content}"));
+        assert_eq!(client.answer().status, status, "{line} {fields}");
+        let seen = origins.lock().unwrap().pop();
+        assert_eq!(seen, Some(has_fields.then(|| "https://a.example".to_owned())), "{line} {fields}");
+    }
+    assert!(origins.lock().unwrap().is_empty());
+}
+
+#[test]
+fn refusal_by_a_full_queue_has_the_fields_of_the_request() {
+    let origins = Origins::default();
+    let door = Door::default();
+    let own = door.clone();
+    let set = |settings: &mut Settings| {
+        (settings.thread_pool, settings.thread_pool_max) = (1, Some(1));
+        settings.accepted_queue_size = Some(1);
+        settings.accepted_queue_timeout = Duration::ZERO;
+    };
+    let server = server(move |_: &mut Request| own.pass(), set, noting(&origins));
+    let mut served = connect(&server);
+    served.send(get("/"));
+    wait_until("the worker blocks", || door.waiting() == 1);
+    let mut queued = connect(&server);
+    queued.send(get("/"));
+    wait_until("the queue is full", || server.statistics().queue == 1);
+    let mut surplus = connect(&server);
+    surplus.send("GET / HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n\r\n");
+    assert_eq!(surplus.answer().status, 503);
+    assert_eq!(*origins.lock().unwrap(), [Some("https://a.example".to_owned())]);
+    door.open();
+    assert_eq!((served.answer().status, queued.answer().status), (200, 200));
+}
+
+#[test]
+fn id_of_a_shaped_refusal_is_in_the_access_record_unless_a_layer_has_set_one() {
+    let (send, records) = mpsc::channel();
+    let mut server = Server::new(answer);
+    server.settings.socket_host = "127.0.0.1".to_owned();
+    server.settings.socket_port = 0;
+    server.settings.max_upgraded = Some(0);
+    server.on_access(move |record: &AccessRecord| send.send(record.id.clone()).unwrap());
+    server.on_refusal(|refusal| {
+        let known = refusal.id.as_ref().map_or("none", RequestId::as_str);
+        let mut response = Response::new(Body::from(known.to_owned()));
+        response.extensions_mut().insert(RequestId::new("shaped"));
+        Some(response)
+    });
+    server.start().unwrap();
+    for (request, content, id) in [
+        ("nothing\r\n\r\n".to_owned(), "none", "shaped"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nExpect: much\r\n\r\n".to_owned(), "none", "shaped"),
+        (get("/panic"), "none", "shaped"),
+        (get("/own"), "own", "own"),
+        (get("/short"), "none", "shaped"),
+        ("GET /echo HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n".to_owned(), "none", "shaped"),
+    ] {
+        let mut client = connect(&server);
+        client.send(&request);
+        assert_eq!(client.answer().text(), content, "{request}");
+        assert_eq!(records.recv().unwrap(), Some(RequestId::new(id)), "{request}");
     }
 }

@@ -15,7 +15,6 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use http::header::{REFERER, USER_AGENT};
@@ -30,6 +29,7 @@ use crate::message::access::{AccessRecord, Hooks};
 use crate::message::named::AskedRequest;
 use crate::message::request_id::RequestId;
 use crate::message::route::MatchedRoute;
+use crate::sync::catch;
 
 /// A record being made, if the log is enabled or the program observes exchanges.
 #[derive(Debug)]
@@ -90,19 +90,30 @@ impl Line {
         }
     }
 
-    /// Adds the notes that layers have left.
-    pub(super) fn note(&mut self, asked: &AskedRequest, response: Option<&Response>) {
+    /// Adds the id and the route of the request.
+    pub(super) fn note(&mut self, asked: &AskedRequest) {
         let Some(begun) = &mut self.record else { return };
         begun.record.id.clone_from(&asked.id);
         begun.record.route.clone_from(&asked.route);
+    }
+
+    /// Adds the id that the program has given a refusal.
+    pub(super) fn note_refusal(&mut self, id: Option<RequestId>) {
+        let Some(begun) = &mut self.record else { return };
+        begun.record.id = id;
+    }
+
+    /// Keeps the extensions that layers have left in the response of a handler.
+    pub(super) fn keep_extensions(&mut self, asked: &AskedRequest, response: Option<&Response>) {
+        let Some(begun) = &mut self.record else { return };
         if let (Some(response), true) = (response, begun.hooks.on_access.is_some()) {
             // Values of layers may panic when cloned.
-            match catch_unwind(AssertUnwindSafe(|| response.extensions().clone())) {
+            match catch(|| response.extensions().clone()) {
                 Ok(extensions) => begun.record.extensions = extensions,
                 Err(panic) => log::error!(
                     "cloning the extensions of a response panicked: {}: {}; the on_access callback gets none",
                     asked.name(),
-                    Panic(&*panic)
+                    Panic(&panic)
                 ),
             }
         }
@@ -180,12 +191,12 @@ impl Begun {
         let Some(on_access) = &self.hooks.on_access else { return };
         let record = self.record;
         // Values of layers may panic when dropped.
-        let shown = catch_unwind(AssertUnwindSafe(move || {
+        let shown = catch(move || {
             on_access(&record);
             drop(record);
-        }));
+        });
         if let Err(panic) = shown {
-            log::error!("the on_access callback panicked: {}; the exchange is not affected", Panic(&*panic));
+            log::error!("the on_access callback panicked: {}; the exchange is not affected", Panic(&panic));
         }
     }
 }

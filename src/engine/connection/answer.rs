@@ -1,7 +1,6 @@
 //! The answer to a request: the handler's response, the rest of one begun early, or an error
 //! instead.
 
-use std::any::Any;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -11,9 +10,10 @@ use http::StatusCode;
 use super::body::{Intake, UnreadContent};
 use super::finished::Answer;
 use super::handle::Handled;
+use super::refusal::{self, GatheredRefusal, Recipient};
 use super::report::{self, contained};
 use super::transport::Transport;
-use super::{refusal, upgrade};
+use super::upgrade;
 use crate::engine::service::context::WorkerContext;
 use crate::engine::wire::live::Live;
 use crate::engine::wire::remainder::Remainder;
@@ -22,6 +22,7 @@ use crate::h1::error::ProtocolError;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::named::AskedRequest;
 use crate::message::{Failure, Response};
+use crate::sync::{CaughtPanic, catch};
 
 /// An answer, and the part that is not yet sent or gathered.
 type Answered = (Answer, Rest);
@@ -41,7 +42,7 @@ pub(super) enum Rest {
 /// The answer broke off. The connection has to be closed.
 pub(super) fn answer(
     handled: Handled,
-    asked: &AskedRequest,
+    asked: &mut AskedRequest,
     exchange: &mut Exchange,
     intake: Option<&Arc<Intake>>,
     transport: &Transport,
@@ -69,7 +70,7 @@ pub(super) fn answer(
 /// Sends the response, or a refusal instead.
 fn send(
     mut response: Response,
-    asked: &AskedRequest,
+    asked: &mut AskedRequest,
     exchange: &mut Exchange,
     intake: Option<&Arc<Intake>>,
     transport: &Transport,
@@ -109,7 +110,7 @@ fn send(
     let stamp = clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
     let mut output = transport.output_of(gathered, &counters.bytes_written, service, config);
     let shutdown = &service.shutdown;
-    let sent = writing::caught(|| writing::send(&mut output, exchange, response, &stamp, scratch, shutdown));
+    let sent = catch(|| writing::send(&mut output, exchange, response, &stamp, scratch, shutdown));
     match sent {
         Ok(Ok(Sent::Whole(length, flaw))) => {
             flaw.into_iter().for_each(|flaw| report::body_flawed(&asked.name(), flaw));
@@ -124,7 +125,7 @@ fn send(
             Ok(refuse_instead(error, asked, exchange, context))
         }
         Ok(Err(error)) => Err(error),
-        Err(panic) => Err(body_panicked(asked, &*panic, context)),
+        Err(panic) => Err(body_panicked(asked, &panic, context)),
     }
 }
 
@@ -141,11 +142,9 @@ fn resume(
     let mut scratch = mem::take(&mut context.scratch);
     let shutdown = Arc::clone(&context.service.shutdown);
     let mut output = transport.output(context);
-    let sent = writing::caught(|| {
-        writing::resume(&mut output, exchange, begun, response.into_body(), &mut scratch, &shutdown)
-    });
+    let sent = catch(|| writing::resume(&mut output, exchange, begun, response.into_body(), &mut scratch, &shutdown));
     context.scratch = scratch;
-    match sent.unwrap_or_else(|panic| Err(body_panicked(asked, &*panic, context)))? {
+    match sent.unwrap_or_else(|panic| Err(body_panicked(asked, &panic, context)))? {
         Sent::Whole(length, flaw) => {
             flaw.into_iter().for_each(|flaw| report::body_flawed(&asked.name(), flaw));
             Ok((Answer { status, length, upgrade: None }, Rest::Nothing))
@@ -158,7 +157,7 @@ fn resume(
 
 fn refuse_instead(
     error: ProtocolError,
-    asked: &AskedRequest,
+    asked: &mut AskedRequest,
     exchange: &mut Exchange,
     context: &mut WorkerContext,
 ) -> Answered {
@@ -166,18 +165,19 @@ fn refuse_instead(
     context.counters.refused.add(1);
     context.counters.overruled.add(1);
     context.counters.count_content(error);
-    let length = refusal::gather(error, &asked.into(), context);
+    let GatheredRefusal { length, id } = refusal::gather(error, &Recipient::from(&*asked), context);
+    asked.note_refusal(id);
     (Answer { status: error.status(), length, upgrade: None }, Rest::Nothing)
 }
 
-fn body_panicked(asked: &AskedRequest, panic: &(dyn Any + Send), context: &WorkerContext) -> io::Error {
+fn body_panicked(asked: &AskedRequest, panic: &CaughtPanic, context: &WorkerContext) -> io::Error {
     report::body_panicked(&asked.name(), panic);
     context.counters.panics.add(1);
     io::Error::other("a body panicked")
 }
 
 /// Returns the answer to a request whose handler has panicked.
-fn panicked(asked: &AskedRequest, context: &WorkerContext) -> Response {
+fn panicked(asked: &mut AskedRequest, context: &WorkerContext) -> Response {
     let (status, reason) = (StatusCode::INTERNAL_SERVER_ERROR, "internal server error");
     refusal::response(status, reason, None, asked, &context.service.hooks).unwrap_or_else(|| {
         let mut response = Response::new(format!("{reason}\n").into());

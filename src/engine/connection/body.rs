@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
+use super::reception::Reception;
 use super::transport::Transport;
 use crate::engine::service::context::WorkerContext;
 use crate::engine::service::preemption::Waiting;
@@ -28,33 +29,6 @@ use crate::net::poll::Interest;
 use crate::net::stream::{Stream, would_wait};
 use crate::sync::Mutex;
 
-/// The state of receiving a request's content.
-#[derive(Debug)]
-pub(super) struct Reception {
-    pub(super) decoder: Box<Decoder>,
-    /// Content received before the handler ran.
-    pub(super) ahead: Vec<u8>,
-    pub(super) pace: Pace,
-    /// True while the client waits for `100 Continue` before sending.
-    pub(super) wants_continue: bool,
-}
-
-impl Reception {
-    pub(super) fn new(decoder: Box<Decoder>, pace: Pace, wants_continue: bool) -> Self {
-        Self { decoder, ahead: Vec::new(), pace, wants_continue }
-    }
-
-    /// Returns the bytes of memory held.
-    pub(super) fn held(&self) -> usize {
-        self.ahead.capacity() + self.decoder.held()
-    }
-
-    /// True if all remaining content is known to be in `input`.
-    pub(super) fn is_within(&self, input: &InputBuffer) -> bool {
-        self.decoder.remaining().is_some_and(|left| left <= input.unread().len() as u64)
-    }
-}
-
 /// The receiving half of a connection and its decoder.
 #[derive(Debug)]
 pub(crate) struct RequestContent {
@@ -67,6 +41,8 @@ pub(crate) struct RequestContent {
     pub(crate) waiting: Waiting,
     /// True if the client waits for `100 Continue` before sending.
     pub(crate) wants_continue: bool,
+    /// True if the handler has given a limit for the content of this request.
+    pub(crate) has_own_limit: bool,
     /// True if the last read emptied the socket.
     pub(crate) is_drained: bool,
     /// The failure that ended reading. The connection closes after a failure.
@@ -89,7 +65,7 @@ pub(crate) enum ContentFailure {
 impl RequestContent {
     /// Lends the receiving side of a connection to the content of a request.
     pub(super) fn lend(transport: &mut Transport, reception: Reception, context: &WorkerContext) -> Self {
-        let Reception { decoder, ahead, pace, wants_continue } = reception;
+        let Reception { decoder, ahead, pace, wants_continue, has_own_limit } = reception;
         Self {
             stream: Arc::clone(&transport.stream),
             input: mem::take(&mut transport.input),
@@ -98,6 +74,7 @@ impl RequestContent {
             pace,
             waiting: Waiting::new(&context.service.preemption),
             wants_continue,
+            has_own_limit,
             is_drained: transport.is_drained,
             failure: None,
             received: 0,
@@ -118,6 +95,13 @@ impl RequestContent {
         transport.is_drained = self.is_drained;
         transport.has_ended = self.failure == Some(ContentFailure::Refused(ProtocolError::Truncated));
         self.decoder
+    }
+
+    /// Limits the content. Content that is over the limit fails.
+    fn limit(&mut self, bytes: u64) {
+        if let Err(error) = self.decoder.set_content_limit(bytes) {
+            self.failure.get_or_insert(ContentFailure::Refused(error));
+        }
     }
 
     /// Reads decoded content. `Ok(0)` is the end.
@@ -383,10 +367,21 @@ impl IncomingContent for Intake {
 
     fn set_limit(&self, bytes: u64) {
         self.with(|content| {
-            if let Err(error) = content.decoder.set_content_limit(bytes) {
-                content.failure.get_or_insert(ContentFailure::Refused(error));
-            }
+            content.has_own_limit = true;
+            content.limit(bytes);
         });
+    }
+
+    fn set_default_limit(&self, bytes: u64) -> bool {
+        let lower = |content: &mut RequestContent| {
+            let is_lower = content.decoder.content_limit().is_none_or(|limit| bytes < limit);
+            let is_due = is_lower && !content.has_own_limit;
+            if is_due {
+                content.limit(bytes);
+            }
+            is_due
+        };
+        self.with(lower).unwrap_or(false)
     }
 }
 
@@ -427,6 +422,7 @@ mod tests {
             pace: Pace::new(allowance, None),
             waiting: Waiting::new(&Arc::default()),
             wants_continue: true,
+            has_own_limit: false,
             is_drained: false,
             failure: None,
             received: 0,

@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 use http::Method;
 
 use super::access_log::Line;
-use super::body::{DIRECT, Reception};
+use super::body::DIRECT;
 use super::client::Client;
 use super::partial;
 use super::pending::Pending;
+use super::reception::Reception;
 use super::refusal::RefusedRequest;
 use super::transport::{Reading, Transport};
 use crate::engine::service::context::WorkerContext;
@@ -127,8 +128,9 @@ impl Gathering {
     pub(super) fn refuse(self, error: ProtocolError, client: &Client, context: &WorkerContext) -> RefusedRequest {
         context.counters.count_content(error);
         context.counters.content_read.add(self.reception.decoder.produced());
-        let asked = Some(Box::new(AskedRequest::received(&self.head, client.sender())));
-        RefusedRequest { error, asked, is_head: self.head.method == Method::HEAD, line: self.line }
+        let is_head = self.head.method == Method::HEAD;
+        let asked = Some(Box::new(AskedRequest::refused(self.head, client.sender())));
+        RefusedRequest { error, asked, is_head, line: self.line }
     }
 
     /// Returns the bytes of memory held.

@@ -14,20 +14,21 @@
 //! gathered only, and sent together with later ones.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::mem;
 
 use http::Method;
 
 use super::ClientConnection;
 use super::access_log::Line;
 use super::answer::{Rest, answer};
-use super::body::{Intake, Reception};
+use super::body::Intake;
 use super::body_buffer::Gathering;
 use super::client::Client;
 use super::finished::{Ending, FinishedExchange, Unread, break_off};
-use super::handle::handle;
+use super::handle::{handle, recycle};
 use super::pending::Pending;
 use super::phase::Verdict;
+use super::reception::Reception;
 use super::refusal::RefusedRequest;
 use super::report;
 use super::streaming::Streaming;
@@ -38,12 +39,13 @@ use crate::engine::service::counters::Late;
 use crate::engine::service::stopwatch::Stopwatch;
 use crate::engine::wire::pace::Pace;
 use crate::engine::wire::remainder::Remainder;
-use crate::h1::decode::{ContentLimits, Decoder};
+use crate::h1::decode::Decoder;
 use crate::h1::error::ProtocolError;
 use crate::h1::exchange::Exchange;
 use crate::h1::framing::Framing;
 use crate::h1::head::{self, RequestHead};
 use crate::message::named::AskedRequest;
+use crate::sync::catch;
 
 /// The outcome of an exchange, or of the part conducted now.
 pub(super) enum Next {
@@ -102,7 +104,7 @@ impl ClientConnection {
                 let (exchange, reception) = match believed.and_then(|()| judge(&head, client, context)) {
                     Ok(judged) => judged,
                     Err(error) => {
-                        let asked = Some(Box::new(AskedRequest::received(&head, client.sender())));
+                        let asked = Some(Box::new(AskedRequest::refused(head, client.sender())));
                         return Err(Next::Refuse(RefusedRequest { error, asked, is_head, line }));
                     }
                 };
@@ -130,9 +132,11 @@ impl ClientConnection {
         }
         let intake = reception.map(|reception| Intake::lend(reception, transport, context));
         let handled = handle(head, &mut asked, &mut exchange, intake.as_ref(), client, transport, context);
-        line.note(&asked, handled.response.as_ref());
+        line.keep_extensions(&asked, handled.response.as_ref());
         line.route = asked.route.as_ref().map(|route| context.count_route(route));
-        let answered = answer(handled, &asked, &mut exchange, intake.as_ref(), transport, context);
+        let answered = answer(handled, &mut asked, &mut exchange, intake.as_ref(), transport, context);
+        line.note(&asked);
+        recycle(mem::take(&mut asked.fields), context);
         context.duty.ran(route, watch.map(|watch| watch.time()));
         // A worker reads the next request at once, because the reactor would have to queue it.
         self.was_slow = context.duty.is_unbounded() && !context.duty.was_short();
@@ -179,7 +183,7 @@ fn parse(
 ) -> Result<RequestHead, (ProtocolError, bool)> {
     let bytes = context.keep_head(&transport.input.unread()[..length]);
     transport.input.consume(length);
-    let fields = std::mem::take(&mut context.fields);
+    let fields = mem::take(&mut context.fields);
     let is_head = head::is_of_head(&bytes);
     head::parse(bytes, &context.head_limits(), fields).map_err(|error| (error, is_head))
 }
@@ -194,20 +198,23 @@ fn judge(
     let reception = match exchange.framing() {
         Framing::None => None,
         framing => {
-            let decoder = Box::new(Decoder::new(framing, limits(head, client, context)?)?);
+            let own = own_limit(head, client, context)?;
+            let decoder = Box::new(Decoder::new(framing, context.content_limits(own))?);
             let pace = Pace::new(context.config.body_timeout, context.config.minimum_rate);
-            Some(Reception::new(decoder, pace, exchange.wants_continue()))
+            let mut reception = Reception::new(decoder, pace, exchange.wants_continue());
+            reception.has_own_limit = own.is_some();
+            Some(reception)
         }
     };
     Ok((exchange, reception))
 }
 
-/// Returns the limits for the content of a request. The handler is asked, and may panic.
-fn limits(head: &RequestHead, client: &Client, context: &WorkerContext) -> Result<ContentLimits, ProtocolError> {
-    let limits = catch_unwind(AssertUnwindSafe(|| context.content_limits(&head.method, &head.target)));
-    limits.map_err(|panic| {
+/// Asks the handler for its limit for the content of a request. The handler may panic.
+fn own_limit(head: &RequestHead, client: &Client, context: &WorkerContext) -> Result<Option<u64>, ProtocolError> {
+    let limit = catch(|| context.service.handler.body_limit(&head.method, &head.target));
+    limit.map_err(|panic| {
         context.counters.panics.add(1);
-        report::handler_panicked(&AskedRequest::received(head, client.sender()), &*panic);
+        report::handler_panicked(&AskedRequest::received(head, client.sender()), &panic);
         ProtocolError::HandlerFraming("internal server error")
     })
 }

@@ -1,8 +1,9 @@
 //! The call of a handler: the request made for it, and its reusable parts taken back.
 
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
+
+use http::HeaderMap;
 
 use super::body::Intake;
 use super::client::Client;
@@ -21,6 +22,7 @@ use crate::message::upgrade::Socket;
 use crate::message::{Request, Response};
 use crate::net::tls::secure::Secure;
 use crate::proxy::node::Claims;
+use crate::sync::catch;
 
 /// The result of a handler.
 pub(super) struct Handled {
@@ -44,7 +46,7 @@ pub(super) fn handle(
     let early = EarlyResponse::lend(&transport.stream, &mut request, exchange, intake, context);
     context.counters.requests.add(1);
     let handler = &context.service.handler;
-    let response = match catch_unwind(AssertUnwindSafe(|| handler.handle(&mut request))) {
+    let response = match catch(|| handler.handle(&mut request)) {
         Ok(response) => {
             asked.note(&mut request, Some(&response));
             Some(response)
@@ -52,7 +54,7 @@ pub(super) fn handle(
         Err(panic) => {
             asked.note(&mut request, None);
             context.counters.panics.add(1);
-            report::handler_panicked(asked, &*panic);
+            report::handler_panicked(asked, &panic);
             exchange.close(CloseReason::Panicked);
             None
         }
@@ -64,6 +66,7 @@ pub(super) fn handle(
         exchange.close(CloseReason::Shutdown);
     }
     // Values that a handler left in the request may panic when dropped.
+    asked.fields = mem::take(request.headers_mut());
     let is_sound = contained(asked, || {
         recover(&mut request, client, context);
         drop(request);
@@ -110,7 +113,7 @@ fn request(
     request
 }
 
-/// Takes back the reusable parts of a request.
+/// Takes back the reusable extensions of a request.
 fn recover(request: &mut Request, client: &mut Client, context: &mut WorkerContext) {
     let mut extensions = mem::take(request.extensions_mut());
     if early::is_wanted() {
@@ -123,7 +126,10 @@ fn recover(request: &mut Request, client: &mut Client, context: &mut WorkerConte
     if extensions.len() == 1 && extensions.get::<Arc<Facts>>().is_some() {
         client.extensions = extensions;
     }
-    let mut fields = mem::take(request.headers_mut());
+}
+
+/// Keeps the map of `fields` for the next request.
+pub(super) fn recycle(mut fields: HeaderMap, context: &mut WorkerContext) {
     fields.clear();
     if fields.capacity() <= KEPT_FIELDS {
         context.fields = fields;

@@ -27,6 +27,7 @@ mod linger;
 mod partial;
 mod pending;
 mod phase;
+mod reception;
 mod refusal;
 mod report;
 mod sending;

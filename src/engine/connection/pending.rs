@@ -1,7 +1,7 @@
 //! A request that has been parsed and judged, and whose handler has not run yet.
 
 use super::access_log::Line;
-use super::body::Reception;
+use super::reception::Reception;
 use crate::h1::exchange::Exchange;
 use crate::h1::head::RequestHead;
 

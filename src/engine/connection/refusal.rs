@@ -3,7 +3,6 @@
 //! The program may shape each answer (`Server::on_refusal`): fields and content, but neither status
 //! nor framing.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -18,8 +17,10 @@ use crate::h1::encode::{self, RefusalContent};
 use crate::h1::error::ProtocolError;
 use crate::message::Response;
 use crate::message::access::Hooks;
-use crate::message::named::AskedRequest;
+use crate::message::named::{AskedRequest, Bounded};
 use crate::message::refusal::{Refusal, ShapedRefusal};
+use crate::message::request_id::RequestId;
+use crate::sync::catch;
 
 /// A request to be refused.
 #[derive(Debug)]
@@ -36,20 +37,35 @@ pub(super) struct RefusedRequest {
 impl RefusedRequest {
     /// Gathers the answer, and counts and logs the refusal.
     pub(super) fn answer(self, client: &Client, context: &mut WorkerContext) {
-        let Self { error, asked, is_head, line } = self;
+        let Self { error, asked, is_head, mut line } = self;
         let status = error.status();
         context.counters.refused.add(1);
         context.counters.count_answer(status);
         let section = error.section();
-        match &asked {
-            Some(asked) => log::debug!("refused a request: {}: {error} ({section})", asked.name()),
-            None => log::debug!("refused bytes from {client}: {error} ({section})"),
-        }
-        let asked = asked.as_deref().map_or_else(|| Recipient::unread(is_head, client), Recipient::from);
-        let length = gather(error, &asked, context);
+        let recipient = asked.as_deref().map_or_else(|| Recipient::unread(is_head, client), Recipient::from);
+        let GatheredRefusal { length, id } = gather(error, &recipient, context);
         context.counters.content_written.add(length);
+        line.note_refusal(id.clone());
+        match asked {
+            Some(mut asked) => {
+                asked.note_refusal(id);
+                log::debug!("refused a request: {}: {error} ({section})", asked.name());
+            }
+            None => {
+                let id = id.map(|id| format!(", request {}", Bounded(id.as_str()))).unwrap_or_default();
+                log::debug!("refused bytes from {client}{id}: {error} ({section})");
+            }
+        }
         line.end(Some((status, length)));
     }
+}
+
+/// An answer gathered instead of a response.
+pub(super) struct GatheredRefusal {
+    /// The bytes of content.
+    pub(super) length: u64,
+    /// The id that the program has given the request.
+    pub(super) id: Option<RequestId>,
 }
 
 /// The request of a refusal, as far as known.
@@ -72,17 +88,19 @@ impl<'r> From<&'r AskedRequest> for Recipient<'r> {
     }
 }
 
-/// Gathers the answer to an error. Returns the bytes of content.
-pub(super) fn gather(error: ProtocolError, asked: &Recipient<'_>, context: &mut WorkerContext) -> u64 {
+/// Gathers the answer to an error.
+pub(super) fn gather(error: ProtocolError, asked: &Recipient<'_>, context: &mut WorkerContext) -> GatheredRefusal {
     gather_as(error.status(), &error.to_string(), None, asked, context)
 }
 
 /// Gathers a 503 for lack of room, and counts and logs the refusal.
-pub(super) fn turn_away(line: Line, asked: &Recipient<'_>, context: &mut WorkerContext) {
+pub(super) fn turn_away(mut line: Line, asked: &Recipient<'_>, context: &mut WorkerContext) {
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    let length = gather_as(status, "the server is busy", Some(RETRY_AFTER_SECS), asked, context);
+    let GatheredRefusal { length, id } =
+        gather_as(status, "the server is busy", Some(RETRY_AFTER_SECS), asked, context);
     context.counters.content_written.add(length);
     context.counters.count_answer(status);
+    line.note_refusal(id);
     line.end(Some((status, length)));
 }
 
@@ -97,10 +115,12 @@ pub(super) fn response(
     status: StatusCode,
     reason: &str,
     retry_after: Option<u64>,
-    asked: &AskedRequest,
+    asked: &mut AskedRequest,
     hooks: &Hooks,
 ) -> Option<Response> {
-    let mut response = shape(status, reason, retry_after, &Recipient::from(asked), hooks)?.into_response(status);
+    let mut shaped = shape(status, reason, retry_after, &Recipient::from(&*asked), hooks)?;
+    asked.note_refusal(shaped.id.take());
+    let mut response = shaped.into_response(status);
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
@@ -113,7 +133,7 @@ fn gather_as(
     retry_after: Option<u64>,
     asked: &Recipient<'_>,
     context: &mut WorkerContext,
-) -> u64 {
+) -> GatheredRefusal {
     let shaped = shape(status, reason, retry_after, asked, &context.service.hooks);
     let content = match &shaped {
         Some(shaped) => RefusalContent::Shaped { fields: &shaped.fields, content: &shaped.content },
@@ -122,7 +142,8 @@ fn gather_as(
     let policy = context.policy();
     let config = &context.config;
     let stamp = context.clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());
-    encode::refusal(&mut context.gathered, policy, status, content, retry_after, asked.is_head, &stamp)
+    let length = encode::refusal(&mut context.gathered, policy, status, content, retry_after, asked.is_head, &stamp);
+    GatheredRefusal { length, id: shaped.and_then(|shaped| shaped.id) }
 }
 
 /// Asks the program for fields and content. Without a usable answer the client gets plain text.
@@ -139,6 +160,8 @@ fn shape(
         reason: reason.to_owned(),
         method: asked.request.map(|request| request.method.clone()),
         target: asked.request.map(|request| request.target.clone()),
+        fields: asked.request.map(|request| request.fields.clone()).unwrap_or_default(),
+        id: asked.request.and_then(|request| request.id.clone()),
         client: match (asked.request, asked.client) {
             (Some(request), _) => request.peer.clone(),
             (None, client) => client.and_then(|client| client.peer.clone()),
@@ -146,14 +169,14 @@ fn shape(
         retry_after: retry_after.map(Duration::from_secs),
     };
     // Values in the response may panic when dropped.
-    match catch_unwind(AssertUnwindSafe(|| on_refusal(&refusal).map(ShapedRefusal::of).transpose())) {
+    match catch(|| on_refusal(&refusal).map(ShapedRefusal::of).transpose()) {
         Ok(Ok(shaped)) => shaped,
         Ok(Err(cause)) => {
             log::warn!("the response of the on_refusal callback cannot be sent: {cause}; answering in plain text");
             None
         }
         Err(panic) => {
-            log::error!("the on_refusal callback panicked: {}; answering in plain text", Panic(&*panic));
+            log::error!("the on_refusal callback panicked: {}; answering in plain text", Panic(&panic));
             None
         }
     }

@@ -1,10 +1,8 @@
 //! Log lines about a request. Each names method, path, peer and, if a layer has given one, the id.
 
-use std::any::Any;
 use std::error::Error;
 use std::fmt::{self, Display};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use http::StatusCode;
 
@@ -12,6 +10,7 @@ use crate::engine::wire::response::{BodyFailed, Flaw};
 use crate::h1::error::ProtocolError;
 use crate::message::Failure;
 use crate::message::named::{AskedRequest, OneLine};
+use crate::sync::{CaughtPanic, catch};
 
 /// Logs the failure of a handler at level `Error`. `reaction` is the answer to the client.
 fn handler_failed(asked: &AskedRequest, cause: &dyn Display, reaction: &dyn Display) {
@@ -31,7 +30,7 @@ pub(super) fn failed(asked: &AskedRequest, failure: &Failure, status: StatusCode
 }
 
 /// Logs a panic of a handler.
-pub(super) fn handler_panicked(asked: &AskedRequest, panic: &(dyn Any + Send)) {
+pub(super) fn handler_panicked(asked: &AskedRequest, panic: &CaughtPanic) {
     let reaction = "answering 500, or cutting the connection if the answer has begun";
     handler_failed(asked, &Panic(panic), &reaction);
 }
@@ -69,34 +68,33 @@ pub(super) fn body_flawed(name: &dyn Display, flaw: Flaw) {
 }
 
 /// Logs a panic of a body.
-pub(super) fn body_panicked(name: &dyn Display, panic: &(dyn Any + Send)) {
+pub(super) fn body_panicked(name: &dyn Display, panic: &CaughtPanic) {
     log::error!("a response body panicked: {name}: {}; connection cut", Panic(panic));
 }
 
 /// Logs a panic of the function that serves an upgraded connection.
-pub(super) fn upgraded_panicked(name: &dyn Display, panic: &(dyn Any + Send)) {
+pub(super) fn upgraded_panicked(name: &dyn Display, panic: &CaughtPanic) {
     log::error!("the function of an upgraded connection panicked: {name}: {}; connection closed", Panic(panic));
 }
 
 /// Runs `run`, which drops a handler's values. Returns false and logs an error if a drop panicked.
 pub(super) fn contained(asked: &AskedRequest, run: impl FnOnce()) -> bool {
-    match catch_unwind(AssertUnwindSafe(run)) {
+    match catch(run) {
         Ok(()) => true,
         Err(panic) => {
             let name = asked.name();
-            log::error!("dropping the response of a handler panicked: {name}: {}; connection closed", Panic(&*panic));
+            log::error!("dropping the response of a handler panicked: {name}: {}; connection closed", Panic(&panic));
             false
         }
     }
 }
 
 /// The message of a panic.
-pub(super) struct Panic<'p>(pub(super) &'p (dyn Any + Send));
+pub(super) struct Panic<'p>(pub(super) &'p CaughtPanic);
 
 impl Display for Panic<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.downcast_ref::<&str>().copied();
-        match text.or_else(|| self.0.downcast_ref::<String>().map(String::as_str)) {
+        match self.0.message() {
             Some(text) => write!(f, "a panic: {}", OneLine(text)),
             None => f.write_str("a panic"),
         }

@@ -1,7 +1,6 @@
 //! Answers whose content comes from a channel. Between two pieces the connection waits without a
 //! thread.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::finished::FinishedExchange;
@@ -10,6 +9,7 @@ use super::transport::Transport;
 use crate::engine::service::context::WorkerContext;
 use crate::engine::wire::live::{Live, LiveStep};
 use crate::engine::wire::response::BodyFailed;
+use crate::sync::catch;
 
 /// An answer whose content is still to come.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Streaming {
         let WorkerContext { gathered, scratch, .. } = context;
         let exchange = &mut self.done.exchange;
         // Filters are a handler's code.
-        let gathered = catch_unwind(AssertUnwindSafe(|| self.live.gather(gathered, scratch, exchange)));
+        let gathered = catch(|| self.live.gather(gathered, scratch, exchange));
         match gathered {
             Ok(Ok(LiveStep::Some)) => Streamed::Some,
             Ok(Ok(LiveStep::Nothing(_))) if transport.has_left => Streamed::Left,
@@ -74,7 +74,7 @@ impl Streaming {
                 Streamed::Failed
             }
             Err(panic) => {
-                report::body_panicked(&self.name(), &*panic);
+                report::body_panicked(&self.name(), &panic);
                 context.counters.panics.add(1);
                 Streamed::Failed
             }

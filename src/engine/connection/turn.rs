@@ -548,7 +548,7 @@ impl ClientConnection {
         match &self.phase {
             Phase::Ready(_) => match self.swap(Phase::Exchange, self.deadline) {
                 Phase::Ready(pending) => {
-                    let asked = AskedRequest::received(&pending.head, self.client.sender());
+                    let asked = AskedRequest::refused(pending.head, self.client.sender());
                     refusal::turn_away(pending.line, &Recipient::from(&asked), context);
                 }
                 _ => return Verdict::Close,

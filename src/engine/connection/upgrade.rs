@@ -1,6 +1,5 @@
 //! Responses that upgrade a connection: `101` within the limit, else a refusal.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use http::StatusCode;
@@ -13,11 +12,12 @@ use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::body::Body;
 use crate::message::named::AskedRequest;
 use crate::message::{IntoResponse, Response};
+use crate::sync::catch;
 
 /// Counts the upgrade in `response` against the limit, or returns a 503 if the limit is reached.
 pub(super) fn admit(
     mut response: Response,
-    asked: &AskedRequest,
+    asked: &mut AskedRequest,
     exchange: &mut Exchange,
     context: &WorkerContext,
 ) -> Response {
@@ -26,8 +26,8 @@ pub(super) fn admit(
         let name = asked.name().to_string();
         *response.body_mut() = Body::upgrade(Box::new(move |stream| {
             let _place = place;
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| serve(stream))) {
-                upgraded_panicked(&name, &*panic);
+            if let Err(panic) = catch(|| serve(stream)) {
+                upgraded_panicked(&name, &panic);
             }
         }));
         return response;

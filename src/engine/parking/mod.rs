@@ -14,7 +14,6 @@ mod streams;
 
 use std::io;
 use std::net::Shutdown;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -23,7 +22,7 @@ use crate::engine::connection::ClientConnection;
 use crate::message::mailbox::Wake;
 use crate::net::deadline::Deadlines;
 use crate::net::poll::{Alarm, Batch, Interest, Poller};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, catch};
 
 /// All slots, and their poller.
 pub(in crate::engine) struct Parking {
@@ -257,7 +256,7 @@ impl Parking {
         }
         // A parked answer holds values of the handler, and dropping them may panic.
         let name = connection.take_name();
-        if catch_unwind(AssertUnwindSafe(|| drop(connection))).is_err() {
+        if catch(|| drop(connection)).is_err() {
             let name = name.as_deref().unwrap_or("a request without an answer");
             log::error!("dropping the response of a handler panicked: {name}; connection closed");
         }

@@ -7,7 +7,6 @@
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use crate::message::body::Upgrade;
 use crate::message::upgrade::{RawSocket, Socket, Upgraded};
 use crate::net::poll::Bell;
 use crate::net::stream::Stream;
+use crate::sync::catch;
 
 /// The registration of a socket, until dropped.
 struct Entered {
@@ -48,7 +48,7 @@ impl Pool {
         drop(stream);
         let run = move || {
             entered.pool.upgraded.begin(entered.number);
-            if catch_unwind(AssertUnwindSafe(|| serve(upgraded))).is_err() {
+            if catch(|| serve(upgraded)).is_err() {
                 log::error!("the function of an upgraded connection panicked; connection closed");
             }
             drop(entered);

@@ -1,6 +1,5 @@
 //! The guard: a thread without handlers, holding the reactor role whenever no worker does.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,13 +7,14 @@ use super::Reactor;
 use crate::engine::pool::role::Seen;
 use crate::engine::pool::{Pool, TICK};
 use crate::engine::service::context::WorkerContext;
+use crate::sync::catch;
 
 /// Runs the guard until the server is over.
 pub(in crate::engine) fn run(pool: &Arc<Pool>) {
     let mut guard = Guard::new(pool);
     loop {
         // A bug in the engine must not stop all I/O.
-        match catch_unwind(AssertUnwindSafe(|| guard.run())) {
+        match catch(|| guard.run()) {
             Ok(()) => return,
             Err(_) => {
                 log::error!("the guard thread panicked; its connection was closed, the thread continues");

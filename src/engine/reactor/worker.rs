@@ -1,6 +1,5 @@
 //! The life of a worker, from the first request to the last.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use crate::engine::service::context::WorkerContext;
 use crate::engine::service::costs::Runs;
 use crate::engine::service::handle::WorkerHandle;
 use crate::net::poll::WAKE;
+use crate::sync::catch;
 
 /// Works until the worker is dismissed or the server is over.
 pub(in crate::engine) fn work(pool: &Arc<Pool>, handle: &Arc<WorkerHandle>) {
@@ -19,7 +19,7 @@ pub(in crate::engine) fn work(pool: &Arc<Pool>, handle: &Arc<WorkerHandle>) {
     loop {
         // A bug in the engine must not cost a worker, nor pass broken memory on to the next
         // connection.
-        match catch_unwind(AssertUnwindSafe(|| worker.run())) {
+        match catch(|| worker.run()) {
             Ok(()) => return,
             Err(_) => {
                 log::error!("a worker thread panicked; its connection was closed, the thread continues");

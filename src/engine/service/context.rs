@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderValue};
 
 use super::budget::MemoryBudget;
 use super::config::{ConfigView, SharedConfig};
@@ -215,9 +215,8 @@ impl WorkerContext {
         }
     }
 
-    /// The limits for the content of a request; the handler may have one of its own.
-    pub(crate) fn content_limits(&self, method: &Method, target: &Uri) -> decode::ContentLimits {
-        let own = self.service.handler.body_limit(method, target);
+    /// The limits for the content of a request, with the handler's `own` limit, if any.
+    pub(crate) fn content_limits(&self, own: Option<u64>) -> decode::ContentLimits {
         decode::ContentLimits {
             max_request_body_size: own.or(self.config.max_request_body_size),
             extension_bytes: EXTENSION_BYTES,

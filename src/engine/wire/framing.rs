@@ -3,7 +3,6 @@
 use std::error;
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -15,6 +14,7 @@ use crate::message::body::Body;
 use crate::message::content_error::refusal;
 use crate::message::shutdown::Shutdown;
 use crate::message::writer::{Sink, incomplete};
+use crate::sync::catch;
 
 /// The framing of content on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,9 +204,9 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
             // Until the body is complete, an orderly close by any thread would look like its end.
             self.output.abort();
         }
-        let written = catch_unwind(AssertUnwindSafe(|| write(&mut self)));
+        let written = catch(|| write(&mut self));
         match (written, self.failed) {
-            (Err(panic), _) => resume_unwind(panic),
+            (Err(panic), _) => panic.resume(),
             (Ok(_), Some(kind)) => Err(kind.into()),
             (Ok(Err(error)), None) if refusal(&error).is_some() => Err(error),
             (Ok(Err(error)), None) => Err(io::Error::other(BodyFailed(error))),

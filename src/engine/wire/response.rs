@@ -1,8 +1,6 @@
 //! Sends a response from the worker to the socket: the head, then the body as it is produced.
 
-use std::any::Any;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use http::{Response as Head, StatusCode};
@@ -122,14 +120,6 @@ pub(crate) fn resume(
         Ok(())
     };
     writer.pass(exchange, pass).map(|(sent, flaw)| Sent::Whole(sent, flaw))
-}
-
-/// Runs `send`.
-///
-/// # Errors
-/// The panic of the body.
-pub(in crate::engine) fn caught<T>(send: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
-    catch_unwind(AssertUnwindSafe(send))
 }
 
 /// An answer whose head is fixed, and the progress of its content.
