@@ -221,7 +221,8 @@ pub struct Settings {
     /// left to send. When less than an eighth or 16 KiB is left, the server copies the rest and
     /// frees the allocation. Constants count nothing; [`Bytes`](bytes::Bytes) shared by several
     /// answers count once. In addition there is at most one answer for each thread, and about 2 KiB
-    /// for each connection.
+    /// for each connection. Content that waits in [`Body::channel`](crate::Body::channel)s counts
+    /// too; at the limit, senders get [`SendError::Full`](crate::stream::SendError::Full).
     ///
     /// The same limit applies once more to incomplete requests of slow clients. Above that limit:
     /// - a thread waits for the content of a request;

@@ -1,5 +1,5 @@
-//! Connections waiting for their clients without a thread: idle connections, partial requests,
-//! answers to slow readers, and lingering connections.
+//! Connections waiting without a thread: idle connections, partial requests, answers to slow readers,
+//! lingering connections, and [`streams`] waiting for their senders.
 //!
 //! A connection is registered with the poller once, edge-triggered, when parked for the first time,
 //! and keeps the slot until closed. Parking again and fetching are two short locks; only a change
