@@ -119,38 +119,34 @@ impl Connection {
     /// down. Dropping the result deregisters the callback.
     ///
     /// Use `on_stop` in code that waits for something of its own, such as a channel, and must not
-    /// delay a stop: `callback` wakes the wait. The callback runs on the stopping thread, must be
+    /// delay a stop: `callback` wakes the wait. The handler holds a worker meanwhile; a stream of
+    /// events does not need one ([`Body::channel`](crate::Body::channel)). The callback runs on the stopping thread, must be
     /// short, and must not start or restart the server. Without a server (`testing::call`) the
     /// callback is never called.
     ///
     /// ```
-    /// use std::io::Write;
     /// use std::sync::{Mutex, mpsc};
-    /// use drupe::{Body, Request, RequestExt};
+    /// use drupe::http::StatusCode;
+    /// use drupe::{Request, RequestExt};
     ///
     /// enum News { Event(String), Stop }
     ///
     /// static LISTENERS: Mutex<Vec<mpsc::Sender<News>>> = Mutex::new(Vec::new());
     ///
-    /// /// Sends each event as soon as there is one, and ends at a stop.
-    /// fn events(request: &mut Request) -> Body {
+    /// /// Answers with the next event (long polling), or with a 503 at a stop.
+    /// fn next(request: &mut Request) -> Result<String, StatusCode> {
     ///     let (sender, news) = mpsc::channel();
     ///     LISTENERS.lock().unwrap().push(sender.clone());
-    ///     let on_stop = request.connection().on_stop(move || drop(sender.send(News::Stop)));
-    ///     Body::stream(move |writer| {
-    ///         let _on_stop = on_stop; // deregistered at the end of the stream
-    ///         while let Ok(News::Event(event)) = news.recv() {
-    ///             write!(writer, "data: {event}\n\n")?;
-    ///             writer.flush()?;
-    ///         }
-    ///         Ok(())
-    ///     })
+    ///     let _on_stop = request.connection().on_stop(move || drop(sender.send(News::Stop)));
+    ///     match news.recv() {
+    ///         Ok(News::Event(event)) => Ok(event),
+    ///         _ => Err(StatusCode::SERVICE_UNAVAILABLE),
+    ///     }
     /// }
-    /// # let body = events(&mut Request::default());
-    /// # let sender = LISTENERS.lock().unwrap().pop().unwrap();
-    /// # sender.send(News::Event("tea".into())).unwrap();
-    /// # sender.send(News::Stop).unwrap();
-    /// # assert_eq!(body.into_string().unwrap(), "data: tea\n\n");
+    /// # let asks = std::thread::spawn(|| next(&mut Request::default()));
+    /// # while LISTENERS.lock().unwrap().is_empty() { std::thread::yield_now() }
+    /// # LISTENERS.lock().unwrap()[0].send(News::Event("tea".into())).unwrap();
+    /// # assert_eq!(asks.join().unwrap().unwrap(), "tea");
     /// ```
     pub fn on_stop(&self, callback: impl FnOnce() + Send + 'static) -> OnStop {
         self.shutdown.on_stop(Box::new(callback))
