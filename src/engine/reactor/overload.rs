@@ -1,7 +1,7 @@
 //! The overload warning: requests wait, and all workers are in handlers.
 
 use std::fmt::{self, Display, Formatter};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::engine::pool::threads::Threads;
 use crate::engine::service::handle::Task;
@@ -11,10 +11,10 @@ use crate::message::named::Bounded;
 /// more workers.
 pub(super) fn warn(threads: &Threads, waiting: usize, oldest: Instant, now: Instant) {
     let mut tasks = threads.tasks();
-    tasks.sort_by_key(|task| task.since);
-    let first = now.saturating_duration_since(oldest).as_secs_f64();
+    tasks.sort_unstable_by_key(|task| task.since);
+    let first = Seconds(now.saturating_duration_since(oldest));
     log::warn!(
-        "all {} workers are busy (thread_pool_max): {waiting} requests wait, the first for {first:.1} s; longest running: {}",
+        "all {} workers are busy (thread_pool_max): {waiting} requests wait, the first for {first} s; longest running: {}",
         threads.len(),
         Longest { tasks: &tasks, now }
     );
@@ -34,8 +34,8 @@ impl Display for Longest<'_> {
         for (at, task) in self.tasks.iter().take(SHOWN).enumerate() {
             let separator = if at == 0 { "" } else { ", " };
             // A query may hold secrets, which do not belong in a log of errors.
-            let seconds = self.now.saturating_duration_since(task.since).as_secs_f64();
-            write!(f, "{separator}{} {} ({seconds:.1} s)", task.method, Bounded(task.target.path()))?;
+            let seconds = Seconds(self.now.saturating_duration_since(task.since));
+            write!(f, "{separator}{} {} ({seconds} s)", task.method, Bounded(task.target.path()))?;
         }
         match self.tasks.len().saturating_sub(SHOWN) {
             0 => Ok(()),
@@ -44,13 +44,20 @@ impl Display for Longest<'_> {
     }
 }
 
+/// Shows seconds with one decimal.
+struct Seconds(Duration);
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0.as_secs(), self.0.subsec_millis() / 100)
+    }
+}
+
 /// Tasks named in a warning.
 const SHOWN: usize = 5;
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use http::Method;
 
     use super::*;
