@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::settings::Settings;
+use crate::settings::{SSL_MIN_VERSION, Settings};
 use crate::tls::{self, Adapter, CertificateFiles, Identity, Options, Verify, Version};
 
 /// The TLS configuration of a server.
@@ -89,14 +89,13 @@ fn identity(s: &Settings) -> Result<Option<Identity>, Error> {
 
 /// Returns the first setting that needs TLS, for a server without a certificate.
 fn needing_a_certificate(s: &Settings) -> Option<&'static str> {
-    let default = Settings::default();
     let asking = [
         ("ssl_private_key", s.ssl_private_key.is_some()),
         ("ssl_private_key_password", s.ssl_private_key_password.is_some()),
         ("ssl_certificate_chain", s.ssl_certificate_chain.is_some()),
         ("ssl_sni", !s.ssl_sni.is_empty()),
         ("ssl_ciphers", s.ssl_ciphers.is_some()),
-        ("ssl_min_version", s.ssl_min_version != default.ssl_min_version),
+        ("ssl_min_version", s.ssl_min_version != SSL_MIN_VERSION),
         ("ssl_client_ca", s.ssl_client_ca.is_some()),
         ("ssl_verify_mode", s.ssl_verify_mode.is_some()),
         ("ssl_module", !s.ssl_module.eq_ignore_ascii_case(tls::BUILTIN)),

@@ -80,14 +80,16 @@ pub(super) fn upgraded_panicked(name: &dyn Display, panic: &(dyn Any + Send)) {
 
 /// Runs `run`, which drops a handler's values. Returns false and logs an error if a drop panicked.
 pub(super) fn contained(asked: &AskedRequest, run: impl FnOnce()) -> bool {
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(()) => true,
-        Err(panic) => {
-            let name = asked.name();
-            log::error!("dropping the response of a handler panicked: {name}: {}; connection closed", Panic(&*panic));
-            false
-        }
+    let dropped = catch_unwind(AssertUnwindSafe(run));
+    if let Err(panic) = &dropped {
+        drop_panicked(asked, &**panic);
     }
+    dropped.is_ok()
+}
+
+fn drop_panicked(asked: &AskedRequest, panic: &(dyn Any + Send)) {
+    let name = asked.name();
+    log::error!("dropping the response of a handler panicked: {name}: {}; connection closed", Panic(panic));
 }
 
 /// The message of a panic.
