@@ -110,9 +110,12 @@ fn paths(s: &Settings) -> Vec<(&'static str, &PathBuf)> {
         ("ssl_private_key", &s.ssl_private_key),
         ("ssl_client_ca", &s.ssl_client_ca),
     ];
-    let single = single.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
-    let sni = s.ssl_sni.iter().flat_map(|files| [Some(&files.certificate), files.private_key.as_ref()]);
-    single.chain(sni.flatten().map(|path| ("ssl_sni", path))).collect()
+    let mut paths: Vec<_> = single.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?))).collect();
+    for files in &s.ssl_sni {
+        paths.push(("ssl_sni", &files.certificate));
+        paths.extend(files.private_key.as_ref().map(|path| ("ssl_sni", path)));
+    }
+    paths
 }
 
 fn version(text: &str) -> Result<Version, Error> {

@@ -72,7 +72,10 @@ impl ReadyConnections {
     /// Takes all connections.
     pub(in crate::engine) fn drain(&self) -> Vec<Box<ClientConnection>> {
         let Lists { first, later, unwanted, .. } = std::mem::take(&mut *self.0.lock());
-        first.into_iter().chain(later).chain(unwanted).collect()
+        let mut all = Vec::from(first);
+        all.extend(later);
+        all.extend(unwanted);
+        all
     }
 
     pub(in crate::engine) fn is_empty(&self) -> bool {

@@ -11,7 +11,7 @@ use crate::message::named::Bounded;
 /// more workers.
 pub(super) fn warn(threads: &Threads, waiting: usize, oldest: Instant, now: Instant) {
     let mut tasks = threads.tasks();
-    tasks.sort_unstable_by_key(|task| task.since);
+    bring_forward(&mut tasks);
     let first = Seconds(now.saturating_duration_since(oldest));
     log::warn!(
         "all {} workers are busy (thread_pool_max): {waiting} requests wait, the first for {first} s; longest running: {}",
@@ -20,7 +20,15 @@ pub(super) fn warn(threads: &Threads, waiting: usize, oldest: Instant, now: Inst
     );
 }
 
-/// Shows the tasks running for longest.
+/// Moves the tasks running for longest to the front, as many as are shown.
+fn bring_forward(tasks: &mut [Task]) {
+    for place in 0..tasks.len().min(SHOWN) {
+        let longest = (place..tasks.len()).min_by_key(|at| tasks[*at].since);
+        tasks.swap(place, longest.unwrap_or(place));
+    }
+}
+
+/// Shows the first tasks, which run for longest.
 struct Longest<'t> {
     tasks: &'t [Task],
     now: Instant,
@@ -70,9 +78,13 @@ mod tests {
             target: target.parse().unwrap(),
             since: now - Duration::from_millis(millis),
         };
-        let shown = |tasks: &[Task]| Longest { tasks, now }.to_string();
+        let shown = |tasks: &[Task]| {
+            let mut tasks = tasks.to_vec();
+            bring_forward(&mut tasks);
+            Longest { tasks: &tasks, now }.to_string()
+        };
         assert_eq!(shown(&[]), "none in a handler");
-        assert_eq!(shown(&[task("/a?key=secret", 1500), task("/b", 20)]), "GET /a (1.5 s), GET /b (0.0 s)");
+        assert_eq!(shown(&[task("/b", 20), task("/a?key=secret", 1500)]), "GET /a (1.5 s), GET /b (0.0 s)");
         let many = shown(&vec![task(&format!("/{}", "x".repeat(200)), 0); 7]);
         assert!(many.ends_with("x... (0.0 s) and 2 more") && many.len() < 700, "{many}");
     }
