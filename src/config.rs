@@ -150,12 +150,9 @@ impl Config {
         let or_patience = |name, value: Option<Duration>| value.map_or(Ok(patience), |value| time(name, value));
         let keep_alive_timeout = time("keep_alive_timeout", s.keep_alive_timeout)?;
         let keep_alive_grace = within("keep_alive_grace", s.keep_alive_grace, Duration::ZERO..=LONGEST_GRACE)?;
-        let (bind_setting, bind) = bind(s)?;
         let thread_pool = within("thread_pool", s.thread_pool, 1..=MOST_THREADS)?;
+        let (bind_setting, bind) = bind(s)?;
         Ok(Config {
-            bind,
-            bind_setting,
-            listen_sockets: sockets(s)?,
             socket_mode: mode(s.socket_mode)?,
             socket_user: owner("socket_user", s.socket_user.as_deref())?,
             socket_group: owner("socket_group", s.socket_group.as_deref())?,
@@ -165,7 +162,6 @@ impl Config {
             peercreds: s.peercreds,
             peercreds_resolve: resolve(s.peercreds_resolve, s.peercreds)?,
             proxy_protocol: s.proxy_protocol,
-            trust: trust(s)?,
             header_timeout: or_patience("header_timeout", s.header_timeout)?,
             body_timeout: or_patience("body_timeout", s.body_timeout)?,
             write_timeout: or_patience("write_timeout", s.write_timeout)?,
@@ -185,11 +181,8 @@ impl Config {
             thread_pool_max: thread_pool_max(s.thread_pool_max, thread_pool)?,
             thread_stack_size: within("thread_stack_size", s.thread_stack_size, 64 * KIB..=GIB)?,
             protocol_version: protocol(&s.protocol_version)?,
-            software: s.software.as_deref().map(software).transpose()?,
-            wsgi_version: wsgi::find(&s.wsgi_version)?,
             header_overflow_status: overflow(s.header_overflow_status)?,
             title_case_headers: s.title_case_headers,
-            tls: TlsConfig::resolve(s)?,
             max_request_header_size: within("max_request_header_size", s.max_request_header_size, 64..=GIB)?,
             max_request_target_size: within("max_request_target_size", s.max_request_target_size, 1..=LONGEST_TARGET)?,
             max_request_header_fields: within(
@@ -203,6 +196,14 @@ impl Config {
             max_drain_size: within("max_drain_size", s.max_drain_size, 1..=GIB as u64)?,
             max_linger_size: within("max_linger_size", s.max_linger_size, 1..=(GIB as u64) << 10)?,
             minimum_rate: limit("minimum_rate", s.minimum_rate, 1..=GIB as u64)?,
+            // Values with memory of their own come last: each early return would drop the others.
+            wsgi_version: wsgi::find(&s.wsgi_version)?,
+            software: s.software.as_deref().map(software).transpose()?,
+            listen_sockets: sockets(s)?,
+            trust: trust(s)?,
+            tls: TlsConfig::resolve(s)?,
+            bind_setting,
+            bind,
         })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use signal_hook::consts::SIGINT;
+use signal_hook::iterator::Signals;
 
 use super::plugins::{Plugin, Subscriptions};
 use super::signals::{self, Caught};
@@ -89,7 +90,7 @@ impl Plugin for SignalHandler {
 fn catch(bus: &Bus, is_asked: &Arc<AtomicBool>) -> std::io::Result<[Caught; 3]> {
     let (exiting, hung_up, reopening) = (bus.downgrade(), bus.downgrade(), bus.downgrade());
     let is_asked = Arc::clone(is_asked);
-    let exit = signals::catch(&signals::EXIT, move |mut signals| {
+    let listen = Box::new(move |mut signals: Signals| {
         let mut first = None;
         for signal in &mut signals {
             let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
@@ -107,7 +108,8 @@ fn catch(bus: &Bus, is_asked: &Arc<AtomicBool>) -> std::io::Result<[Caught; 3]> 
             }
         }
         join(first);
-    })?;
+    });
+    let exit = signals::catch(&signals::EXIT, listen)?;
     let reopen = |bus: &Bus| bus.graceful().map_err(Into::into);
     let hangup = signals::on_hangup(move || tell(&hung_up, "SIGHUP", reopen))?;
     let graceful = signals::on_graceful(move || tell(&reopening, "SIGUSR1", reopen))?;

@@ -27,7 +27,7 @@ pub(crate) fn on_exit(
     on_first: impl FnOnce() + Send + 'static,
     on_more: impl Fn() + Send + 'static,
 ) -> io::Result<Caught> {
-    catch(&EXIT, move |mut signals| {
+    let listen = move |mut signals: Signals| {
         let mut on_first = Some(on_first);
         let mut first = None;
         for signal in &mut signals {
@@ -44,7 +44,8 @@ pub(crate) fn on_exit(
         if first.is_some_and(|thread| thread.join().is_err()) {
             log::error!("the thread that exits on a signal panicked");
         }
-    })
+    };
+    catch(&EXIT, Box::new(listen))
 }
 
 /// Calls `on_each` at each SIGHUP.
@@ -52,12 +53,7 @@ pub(crate) fn on_exit(
 /// # Errors
 /// As [`on_exit`].
 pub(crate) fn on_hangup(on_each: impl Fn() + Send + 'static) -> io::Result<Caught> {
-    catch(&HANGUP, move |mut signals| {
-        for _ in &mut signals {
-            log::info!("caught SIGHUP");
-            on_each();
-        }
-    })
+    catch(&HANGUP, repeat("SIGHUP", on_each))
 }
 
 /// Calls `on_each` at each SIGUSR1.
@@ -65,9 +61,14 @@ pub(crate) fn on_hangup(on_each: impl Fn() + Send + 'static) -> io::Result<Caugh
 /// # Errors
 /// As [`on_exit`].
 pub(crate) fn on_graceful(on_each: impl Fn() + Send + 'static) -> io::Result<Caught> {
-    catch(&GRACEFUL, move |mut signals| {
+    catch(&GRACEFUL, repeat("SIGUSR1", on_each))
+}
+
+/// Returns the listener that calls `on_each` at each signal, which is called `name` in the log.
+fn repeat(name: &'static str, on_each: impl Fn() + Send + 'static) -> Listen {
+    Box::new(move |mut signals| {
         for _ in &mut signals {
-            log::info!("caught SIGUSR1");
+            log::info!("caught {name}");
             on_each();
         }
     })
@@ -111,7 +112,7 @@ impl Group {
     }
 
     /// Changes the number of listeners.
-    fn count(&self, change: impl FnOnce(usize) -> usize) {
+    fn count(&self, change: fn(usize) -> usize) {
         let mut listeners = self.listeners.lock();
         listeners.living = change(listeners.living);
         if let Some(default) = &listeners.default {
@@ -120,7 +121,10 @@ impl Group {
     }
 }
 
-pub(super) fn catch(group: &'static Group, listen: impl FnOnce(Signals) + Send + 'static) -> io::Result<Caught> {
+/// Reads signals until the end of their guard.
+type Listen = Box<dyn FnOnce(Signals) + Send>;
+
+pub(super) fn catch(group: &'static Group, listen: Listen) -> io::Result<Caught> {
     group.set_up()?;
     let signals = Signals::new(group.signals)?;
     let handle = signals.handle();
@@ -161,7 +165,10 @@ mod tests {
     fn signals_have_default_actions_once_no_listener_is_left() {
         static ORDERS: Group = Group::new(&[SIGUSR2]);
         for is_first_to_go in [true, false] {
-            let caught = || catch(&ORDERS, |mut signals| assert_eq!((&mut signals).into_iter().next(), None)).unwrap();
+            let caught = || {
+                let listen = |mut signals: Signals| assert_eq!((&mut signals).into_iter().next(), None);
+                catch(&ORDERS, Box::new(listen)).unwrap()
+            };
             let (mut a, mut b) = (Some(caught()), Some(caught()));
             assert!(!is_at_default(&ORDERS));
             drop(if is_first_to_go { a.take() } else { b.take() });
@@ -178,7 +185,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..500 {
-                        let caught = catch(&RACE, |mut signals| for _ in &mut signals {}).unwrap();
+                        let caught = catch(&RACE, repeat("SIGWINCH", || {})).unwrap();
                         thread::yield_now();
                         assert!(!is_at_default(&RACE), "somebody listens");
                         drop(caught);

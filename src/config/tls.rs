@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::settings::Settings;
+use crate::settings::{SSL_MIN_VERSION, Settings};
 use crate::tls::{self, Adapter, CertificateFiles, Identity, Options, Verify, Version};
 
 /// The TLS configuration of a server.
@@ -89,14 +89,13 @@ fn identity(s: &Settings) -> Result<Option<Identity>, Error> {
 
 /// Returns the first setting that needs TLS, for a server without a certificate.
 fn needing_a_certificate(s: &Settings) -> Option<&'static str> {
-    let default = Settings::default();
     let asking = [
         ("ssl_private_key", s.ssl_private_key.is_some()),
         ("ssl_private_key_password", s.ssl_private_key_password.is_some()),
         ("ssl_certificate_chain", s.ssl_certificate_chain.is_some()),
         ("ssl_sni", !s.ssl_sni.is_empty()),
         ("ssl_ciphers", s.ssl_ciphers.is_some()),
-        ("ssl_min_version", s.ssl_min_version != default.ssl_min_version),
+        ("ssl_min_version", s.ssl_min_version != SSL_MIN_VERSION),
         ("ssl_client_ca", s.ssl_client_ca.is_some()),
         ("ssl_verify_mode", s.ssl_verify_mode.is_some()),
         ("ssl_module", !s.ssl_module.eq_ignore_ascii_case(tls::BUILTIN)),
@@ -111,9 +110,12 @@ fn paths(s: &Settings) -> Vec<(&'static str, &PathBuf)> {
         ("ssl_private_key", &s.ssl_private_key),
         ("ssl_client_ca", &s.ssl_client_ca),
     ];
-    let single = single.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
-    let sni = s.ssl_sni.iter().flat_map(|files| [Some(&files.certificate), files.private_key.as_ref()]);
-    single.chain(sni.flatten().map(|path| ("ssl_sni", path))).collect()
+    let mut paths: Vec<_> = single.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?))).collect();
+    for files in &s.ssl_sni {
+        paths.push(("ssl_sni", &files.certificate));
+        paths.extend(files.private_key.as_ref().map(|path| ("ssl_sni", path)));
+    }
+    paths
 }
 
 fn version(text: &str) -> Result<Version, Error> {

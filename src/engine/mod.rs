@@ -260,8 +260,10 @@ impl Engine {
         }
         pool.threads.join_gone();
         // A thread may have returned a connection after the cut, or queued a request just read.
-        let late = std::iter::from_fn(|| pool.queue.take()).chain(pool.ready.drain());
-        late.for_each(|connection| pool.part_with(connection));
+        while let Some(late) = pool.queue.take() {
+            pool.part_with(late);
+        }
+        pool.ready.drain().into_iter().for_each(|late| pool.part_with(late));
         if let Some(kept) = kept {
             kept.connections = pool.handover.end();
         }

@@ -15,7 +15,7 @@ use super::request::Request;
 ///
 /// Once the response has begun, the head of the handler's returned response is ignored, and the
 /// body is sent after the content already sent.
-pub(crate) trait EarlyOutput: Send + Sync + fmt::Debug {
+pub(crate) trait EarlyOutput: Send + Sync {
     /// Settles the head. The head is sent with the first content. Without `reason` the status has
     /// the registered phrase.
     ///
@@ -35,6 +35,12 @@ pub(crate) trait EarlyOutput: Send + Sync + fmt::Debug {
 
     /// True if the response has begun.
     fn has_begun(&self) -> bool;
+}
+
+impl fmt::Debug for dyn EarlyOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EarlyOutput")
+    }
 }
 
 /// True if the response to `request` has begun, so that only the rest of its content can come.

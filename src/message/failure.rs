@@ -92,7 +92,7 @@ impl Failure {
     /// the status in lower case: `"not found\n"`.
     #[must_use]
     pub fn text(&self) -> Cow<'static, str> {
-        let reason = || self.status.canonical_reason().unwrap_or("error").to_lowercase();
+        let reason = || self.status.canonical_reason().unwrap_or("error").to_ascii_lowercase();
         self.text.clone().unwrap_or_else(|| Cow::Owned(reason() + "\n"))
     }
 

@@ -1,6 +1,5 @@
 //! The shutdown of an engine: a flag to poll or to wait for, and callbacks.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -21,11 +20,12 @@ pub(crate) struct Shutdown {
     server: OnceLock<Weak<ServerState>>,
 }
 
-/// The callbacks, by number, until called.
+/// The callbacks until called.
 #[derive(Default)]
 struct Callbacks {
     last: u64,
-    waiting: BTreeMap<u64, Callback>,
+    /// In the order of their numbers.
+    waiting: Vec<(u64, Callback)>,
 }
 
 type Callback = Box<dyn FnOnce() + Send>;
@@ -62,7 +62,7 @@ impl Shutdown {
     /// caller must hold no lock.
     pub(crate) fn call_back(&self) {
         let callbacks = std::mem::take(&mut self.callbacks.lock().waiting);
-        callbacks.into_values().for_each(run);
+        callbacks.into_iter().for_each(|(_, callback)| run(callback));
     }
 
     pub(crate) fn is_told(&self) -> bool {
@@ -88,7 +88,7 @@ impl Shutdown {
             drop(callbacks);
             run(callback);
         } else {
-            callbacks.waiting.insert(number, callback);
+            callbacks.waiting.push((number, callback));
         }
         OnStop { shutdown: Arc::clone(self), number }
     }
@@ -105,9 +105,16 @@ impl Shutdown {
     }
 }
 
+impl Callbacks {
+    fn remove(&mut self, number: u64) -> Option<Callback> {
+        let at = self.waiting.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        Some(self.waiting.remove(at).1)
+    }
+}
+
 impl Drop for OnStop {
     fn drop(&mut self) {
-        let callback = self.shutdown.callbacks.lock().waiting.remove(&self.number);
+        let callback = self.shutdown.callbacks.lock().remove(self.number);
         // Its values are dropped without the lock.
         drop(callback);
     }

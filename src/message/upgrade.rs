@@ -12,7 +12,7 @@ use bytes::{Buf, Bytes};
 use super::shutdown;
 
 /// A connected socket, lent by `engine`. Every method may be called from several threads.
-pub(crate) trait Socket: Send + Sync + fmt::Debug {
+pub(crate) trait Socket: Send + Sync {
     /// Waits until the socket is readable, at most for `timeout`, and reads; `Ok(0)` is the end.
     fn read(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize>;
     /// Waits until the socket is writable, at most for `timeout`, and writes.
@@ -32,6 +32,12 @@ pub(crate) trait RawSocket: Socket {
     fn read_until_stop(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize>;
     /// The descriptor to poll; below TLS if there is any.
     fn descriptor(&self) -> BorrowedFd<'_>;
+}
+
+impl fmt::Debug for dyn RawSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RawSocket")
+    }
 }
 
 /// The result of [`Upgraded::wait_readable`].

@@ -4,7 +4,6 @@
 //! possibly from a slow remote server. So a name is looked up on the calling thread, never on a
 //! shared one, and cached for a few seconds.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -111,12 +110,12 @@ fn text(name: &std::ffi::OsStr) -> Option<String> {
 
 /// A cache of recent lookups, failed ones included.
 struct Memory<K, V> {
-    known: Mutex<BTreeMap<K, (V, Instant)>>,
+    known: Mutex<Vec<(K, V, Instant)>>,
 }
 
-impl<K: Copy + Ord, V: Clone> Memory<K, V> {
+impl<K: Copy + PartialEq, V: Clone> Memory<K, V> {
     const fn new() -> Self {
-        Self { known: Mutex::new(BTreeMap::new()) }
+        Self { known: Mutex::new(Vec::new()) }
     }
 
     fn recall(&self, key: K, find: impl FnOnce() -> V) -> V {
@@ -131,18 +130,16 @@ impl<K: Copy + Ord, V: Clone> Memory<K, V> {
 
     fn fresh(&self, key: K, now: Instant) -> Option<V> {
         let known = self.known.lock();
-        known.get(&key).filter(|(_, found)| is_fresh(*found, now)).map(|(value, _)| value.clone())
+        known.iter().find(|(of, _, found)| *of == key && is_fresh(*found, now)).map(|(_, value, _)| value.clone())
     }
 
     fn keep(&self, key: K, value: V, now: Instant) {
         let mut known = self.known.lock();
-        if known.len() >= MOST {
-            known.retain(|_, (_, found)| is_fresh(*found, now));
-        }
+        known.retain(|(of, _, found)| *of != key && is_fresh(*found, now));
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(key, (value, now));
+        known.push((key, value, now));
     }
 }
 

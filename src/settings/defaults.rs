@@ -58,7 +58,7 @@ impl Default for Settings {
             ssl_private_key_password: None,
             ssl_sni: Vec::new(),
             ssl_ciphers: None,
-            ssl_min_version: "TLSv1.2".to_owned(),
+            ssl_min_version: SSL_MIN_VERSION.to_owned(),
             ssl_client_ca: None,
             ssl_verify_mode: None,
             ssl_context: None,
@@ -104,3 +104,6 @@ impl Settings {
         }
     }
 }
+
+/// The default of `ssl_min_version`.
+pub(crate) const SSL_MIN_VERSION: &str = "TLSv1.2";

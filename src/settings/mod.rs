@@ -52,6 +52,7 @@ mod text;
 mod value;
 
 pub use self::attributes::Settings;
+pub(crate) use self::defaults::SSL_MIN_VERSION;
 pub use self::layer::SettingsLayer;
 pub use self::objects::{Instance, SslContext};
 pub use self::table::Row;

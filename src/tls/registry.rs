@@ -1,6 +1,5 @@
 //! The registered adapters: the possible values of `ssl_module`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::adapter::Adapter;
@@ -21,10 +20,10 @@ pub fn register(name: &str, adapter: impl Adapter + 'static) -> Result<(), Error
     if key.is_empty() {
         return refuse("is empty");
     }
-    if key == BUILTIN || adapters.contains_key(&key) {
+    if key == BUILTIN || adapters.iter().any(|(known, _)| *known == key) {
         return refuse("is already registered");
     }
-    adapters.insert(key, Arc::new(adapter));
+    adapters.push((key, Arc::new(adapter)));
     Ok(())
 }
 
@@ -38,20 +37,24 @@ pub(crate) fn find(name: &str) -> Result<Option<Arc<dyn Adapter>>, Error> {
         return Ok(None);
     }
     let adapters = adapters();
-    adapters.get(&key).cloned().map(Some).ok_or_else(|| {
-        let known: Vec<&str> = [BUILTIN].into_iter().chain(adapters.keys().map(String::as_str)).collect();
+    let found = adapters.iter().find(|(known, _)| *known == key);
+    found.map(|(_, adapter)| Some(Arc::clone(adapter))).ok_or_else(|| {
+        let known: Vec<&str> = [BUILTIN].into_iter().chain(adapters.iter().map(|(name, _)| name.as_str())).collect();
         Error::setting("ssl_module", format!("{name:?} is not registered; known: {}", known.join(", ")))
     })
 }
 
-fn adapters() -> MutexGuard<'static, BTreeMap<String, Arc<dyn Adapter>>> {
+fn adapters() -> MutexGuard<'static, Adapters> {
     ADAPTERS.lock()
 }
 
 /// The name of the built-in adapter.
 pub(crate) const BUILTIN: &str = "builtin";
 
-static ADAPTERS: Mutex<BTreeMap<String, Arc<dyn Adapter>>> = Mutex::new(BTreeMap::new());
+static ADAPTERS: Mutex<Adapters> = Mutex::new(Vec::new());
+
+/// The adapters with their names in lower case.
+type Adapters = Vec<(String, Arc<dyn Adapter>)>;
 
 #[cfg(test)]
 mod tests {

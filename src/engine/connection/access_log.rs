@@ -228,7 +228,8 @@ impl Display for Combined<'_> {
         }
         let referer = begun.referer.as_deref().unwrap_or(b"-");
         let user_agent = begun.user_agent.as_deref().unwrap_or(b"-");
-        write!(f, " {} {} {:.6}", Quoted(referer), Quoted(user_agent), record.duration.as_secs_f64())?;
+        let (seconds, micros) = (record.duration.as_secs(), record.duration.subsec_micros());
+        write!(f, " {} {} {seconds}.{micros:06}", Quoted(referer), Quoted(user_agent))?;
         if let Some(id) = &record.id {
             write!(f, " id={}", Quoted(id.as_str().as_bytes()))?;
         }

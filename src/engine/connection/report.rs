@@ -79,14 +79,16 @@ pub(super) fn upgraded_panicked(name: &dyn Display, panic: &CaughtPanic) {
 
 /// Runs `run`, which drops a handler's values. Returns false and logs an error if a drop panicked.
 pub(super) fn contained(asked: &AskedRequest, run: impl FnOnce()) -> bool {
-    match catch(run) {
-        Ok(()) => true,
-        Err(panic) => {
-            let name = asked.name();
-            log::error!("dropping the response of a handler panicked: {name}: {}; connection closed", Panic(&panic));
-            false
-        }
+    let dropped = catch(run);
+    if let Err(panic) = &dropped {
+        drop_panicked(asked, panic);
     }
+    dropped.is_ok()
+}
+
+fn drop_panicked(asked: &AskedRequest, panic: &CaughtPanic) {
+    let name = asked.name();
+    log::error!("dropping the response of a handler panicked: {name}: {}; connection closed", Panic(panic));
 }
 
 /// The message of a panic.

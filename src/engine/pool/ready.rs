@@ -94,7 +94,11 @@ impl ReadyConnections {
     /// Takes all connections.
     pub(in crate::engine) fn drain(&self) -> Vec<Box<ClientConnection>> {
         let Lists { first, later, woken, unwanted, .. } = std::mem::take(&mut *self.0.lock());
-        first.into_iter().chain(later).chain(woken).chain(unwanted).collect()
+        let mut all = Vec::from(first);
+        all.extend(later);
+        all.extend(woken);
+        all.extend(unwanted);
+        all
     }
 
     pub(in crate::engine) fn is_empty(&self) -> bool {

@@ -102,7 +102,7 @@ impl RawSocket for Line {
             },
             _ => Ok(()),
         };
-        patiently(timeout, wait, || self.stream.read(buffer))
+        patiently(timeout, &wait, &mut || self.stream.read(buffer))
     }
 
     fn descriptor(&self) -> BorrowedFd<'_> {

@@ -29,7 +29,7 @@ pub(crate) struct Costs {
 }
 
 /// The name of a route.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Name {
     route: Route,
     method: Method,
@@ -74,8 +74,9 @@ fn mix(word: u64) -> u64 {
 impl Costs {
     pub(crate) fn new() -> Self {
         let places = (0..PLACES).map(|_| AtomicU64::new(0)).collect();
-        let names = Mutex::new(vec![None; PLACES].into_boxed_slice());
-        Self { places, unknown: AtomicU64::new(UNMEASURED), running: AtomicU64::new(0), names }
+        let names = (0..PLACES).map(|_| None).collect();
+        let (unknown, running) = (AtomicU64::new(UNMEASURED), AtomicU64::new(0));
+        Self { places, unknown, running, names: Mutex::new(names) }
     }
 
     /// Returns the average of `route` in nanoseconds, and true if measured for the route itself;

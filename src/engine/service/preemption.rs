@@ -8,7 +8,6 @@
 //! While waiting, a worker records the client's rate at each look, a few times a second, and learns
 //! then if the client has to give way. At the end of a stop every client gives way.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, ThreadId};
@@ -30,7 +29,7 @@ pub(crate) struct Preemption {
 /// The clients with a waiting worker.
 #[derive(Debug, Default)]
 struct Waits {
-    clients: BTreeMap<u64, Seen>,
+    clients: Vec<Seen>,
     /// The number of the next client.
     next: u64,
     /// The times at which clients gave way, if their workers may not be back yet.
@@ -40,6 +39,8 @@ struct Waits {
 /// The last look at a client.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
+    /// The client's number.
+    number: u64,
     /// Bytes a second.
     rate: u64,
     at: Instant,
@@ -89,16 +90,15 @@ impl Preemption {
             waits.next += 1;
             waits.next
         });
-        waits.clients.insert(number, Seen { rate, at: now });
+        waits.clients.retain(|seen| seen.number != number);
         let wanted = self.wanted.load(Ordering::Relaxed);
-        let is_slower = |(other, seen): &(&u64, &Seen)| {
-            (seen.rate, **other) < (rate, number) && now.saturating_duration_since(seen.at) < FRESH
-        };
+        let is_slower =
+            |seen: &&Seen| (seen.rate, seen.number) < (rate, number) && now.saturating_duration_since(seen.at) < FRESH;
         if waits.clients.iter().filter(is_slower).take(wanted).count() >= wanted {
+            waits.clients.push(Seen { number, rate, at: now });
             return false;
         }
         self.wanted.store(wanted - 1, Ordering::Relaxed);
-        waits.clients.remove(&number);
         waits.given.push(now);
         true
     }
@@ -127,7 +127,7 @@ impl Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            self.preemption.waits.lock().clients.remove(&number);
+            self.preemption.waits.lock().clients.retain(|seen| seen.number != number);
         }
     }
 }

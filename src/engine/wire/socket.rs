@@ -10,12 +10,12 @@ use crate::net::stream::{Stream, would_wait};
 
 impl Socket for Stream {
     fn read(&self, buffer: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
-        patiently(timeout, |left| self.wait(Interest::Read, left).map(drop), || self.read(buffer))
+        patiently(timeout, &|left| self.wait(Interest::Read, left).map(drop), &mut || self.read(buffer))
     }
 
     fn write(&self, bytes: &[u8], timeout: Option<Duration>) -> io::Result<usize> {
         let wait = |left| self.wait(Interest::Write, left).map(drop);
-        let written = patiently(timeout, wait, || self.write(&[IoSlice::new(bytes)]))?;
+        let written = patiently(timeout, &wait, &mut || self.write(&[IoSlice::new(bytes)]))?;
         // Bytes taken count as written, even if TLS still holds them. The next write or flush
         // reports an error.
         match Socket::flush(self, timeout) {
@@ -26,7 +26,7 @@ impl Socket for Stream {
 
     fn flush(&self, timeout: Option<Duration>) -> io::Result<()> {
         let wait = |left| self.wait(Interest::Write, left).map(drop);
-        patiently(timeout, wait, || self.flush().map(|()| 0)).map(drop)
+        patiently(timeout, &wait, &mut || self.flush().map(|()| 0)).map(drop)
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
@@ -42,8 +42,8 @@ impl Socket for Stream {
 /// between attempts.
 pub(in crate::engine) fn patiently(
     timeout: Option<Duration>,
-    mut wait: impl FnMut(Duration) -> io::Result<()>,
-    mut attempt: impl FnMut() -> io::Result<usize>,
+    wait: &dyn Fn(Duration) -> io::Result<()>,
+    attempt: &mut dyn FnMut() -> io::Result<usize>,
 ) -> io::Result<usize> {
     // A deadline beyond the clock's range is no deadline.
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
