@@ -37,6 +37,8 @@ pub(super) struct MailboxState {
     /// True if no more content is accepted: the client has left, or the stream has ended.
     pub(super) is_closed: bool,
     heartbeat: Option<Heartbeat>,
+    /// True if the receiver has not yet seen the heartbeat.
+    is_heartbeat_new: bool,
     ends_at_stop: bool,
     waker: Option<Waker>,
     on_close: Vec<Callback>,
@@ -182,6 +184,7 @@ impl Mailbox {
     pub(super) fn set_heartbeat(&self, heartbeat: Heartbeat) {
         let mut state = self.lock();
         state.heartbeat = Some(heartbeat);
+        state.is_heartbeat_new = true;
         self.wake(state);
     }
 
@@ -316,10 +319,10 @@ impl Receiver {
         }
     }
 
-    /// Sets the waker to be used at the next change. Returns false if there is content already.
+    /// Sets the waker to be used at the next change. Returns false if there is a change already.
     pub(crate) fn arm(&self, waker: Waker) -> bool {
         let mut state = self.0.lock();
-        let has_more = !state.queue.is_empty() || state.end.is_some();
+        let has_more = !state.queue.is_empty() || state.end.is_some() || state.is_heartbeat_new;
         if !has_more {
             state.waker = Some(waker);
         }
@@ -339,8 +342,11 @@ impl Receiver {
         self.0.close(false);
     }
 
+    /// Returns the heartbeat, which counts as seen.
     pub(crate) fn heartbeat(&self) -> Option<Heartbeat> {
-        self.0.lock().heartbeat.clone()
+        let mut state = self.0.lock();
+        state.is_heartbeat_new = false;
+        state.heartbeat.clone()
     }
 
     /// True if the stream ends by itself when the server stops.

@@ -126,12 +126,9 @@ impl Live {
     /// Writes the heartbeat if due. Otherwise returns the time of the next look.
     fn beat(&mut self, sink: &mut Pending<'_>) -> io::Result<Option<Instant>> {
         let now = Instant::now();
-        let heartbeat = match self.framed {
-            // A heartbeat would be one part too many.
-            Framed::Length(_) => None,
-            Framed::Chunks | Framed::Raw => self.receiver.heartbeat(),
-        };
-        let Some(heartbeat) = heartbeat else { return Ok(Some(now + LOOK)) };
+        // In content of a declared length a heartbeat would be one part too many.
+        let may_beat = !matches!(self.framed, Framed::Length(_));
+        let Some(heartbeat) = self.receiver.heartbeat().filter(|_| may_beat) else { return Ok(Some(now + LOOK)) };
         let due = self.last + heartbeat.every;
         if due > now {
             return Ok(Some(due));

@@ -140,3 +140,20 @@ fn gathered_stream_that_ends_at_a_stop_has_the_content_so_far() {
     assert_eq!(body.into_string().unwrap(), "later");
     later.join().unwrap().unwrap();
 }
+
+#[test]
+fn heartbeat_set_before_the_stream_is_parked_is_seen() {
+    let (sender, receiver) = channel(8);
+    let waker = || Waker { server: Weak::<NoServer>::new(), token: 0 };
+    assert!(receiver.heartbeat().is_none());
+    sender.heartbeat(Duration::from_secs(1), ":");
+    assert!(!receiver.arm(waker()), "there is a heartbeat to see");
+    assert!(receiver.heartbeat().is_some() && receiver.arm(waker()));
+}
+
+#[derive(Debug)]
+struct NoServer;
+
+impl Wake for NoServer {
+    fn wake(&self, _token: u64) {}
+}
