@@ -54,7 +54,7 @@ impl Body {
 /// Content is sent soon, several pieces at once if they come quickly. A sender never waits for the
 /// client, except in [`send`](Self::send). A client that takes nothing for
 /// [`write_timeout`](crate::Settings::write_timeout) is disconnected.
-pub struct Sender(Arc<Mailbox>);
+pub struct Sender(pub(super) Arc<Mailbox>);
 
 /// The reason for which content was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -29,7 +29,7 @@ use crate::sync::Mutex;
 pub(in crate::engine) struct Parking {
     poller: Poller,
     slots: Mutex<Slots>,
-    /// Wakes streams; set once.
+    /// Wakes connections with messages; set once.
     server: OnceLock<Weak<dyn Wake>>,
 }
 
@@ -95,7 +95,7 @@ impl Parking {
         Ok(Self { poller: Poller::new()?, slots: Mutex::default(), server: OnceLock::new() })
     }
 
-    /// Parks a connection until input, a deadline, or content of a stream.
+    /// Parks a connection until input, a deadline, or a message of a sender.
     pub(in crate::engine) fn park(&self, mut connection: Box<ClientConnection>) -> Parked {
         let token = match connection.slot {
             Some(token) => token,
@@ -121,7 +121,7 @@ impl Parking {
             }
         }
         // From here on a sender may wake the connection, which is noted in the slot.
-        if connection.is_streaming() && !self.arm(&connection, token) {
+        if connection.takes_messages() && !self.arm(&connection, token) {
             return Parked::Ready(connection);
         }
         let deadline = connection.deadline();
@@ -133,9 +133,10 @@ impl Parking {
         let is_stopping = slots.admits != Admits::All;
         let Slots { slots: places, deadlines, idle, parked, .. } = &mut *slots;
         let Some(slot) = places.get_mut(index(token)) else { return Parked::Refused(connection) };
-        // For a connection waiting to write, the end of the read direction is not the end.
-        let is_ended = slot.is_ended && interest == Interest::Read;
-        let is_over = is_stopping && connection.ends_at_stop();
+        // For a connection waiting to write, the end of the read direction is not the end. The function
+        // of an upgraded connection decides itself, and has been called for the end.
+        let is_ended = slot.is_ended && interest == Interest::Read && !connection.has_left_http();
+        let is_over = is_stopping && connection.reacts_to_stop();
         if is_ended || is_over || matches!(slot.state, State::Away { is_ready: true }) {
             slot.state = State::Away { is_ready: false };
             connection.note_input();

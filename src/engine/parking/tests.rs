@@ -1,6 +1,7 @@
 //! Slots are assigned, watched, released and reassigned.
 
 mod interleavings;
+mod session_interleavings;
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};

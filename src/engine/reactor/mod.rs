@@ -223,7 +223,7 @@ impl<'p> Reactor<'p> {
         self.advance_streams(before)
     }
 
-    /// Advances streams with new content, at the end of a round that began its last step `begun`.
+    /// Advances streams with new content and upgraded connections, at the end of a round that began its last step `begun`.
     fn advance_streams(&mut self, begun: Instant) -> Round {
         let mut before = begun;
         while before - begun < SHARE {
@@ -405,8 +405,12 @@ impl<'p> Reactor<'p> {
         }
     }
 
-    /// Refuses a client for lack of room, and lets the connection linger.
+    /// Refuses a client for lack of room, and lets the connection linger. An upgraded connection
+    /// waits on, because no response can be sent.
     fn turn_away(&mut self, mut connection: Box<ClientConnection>) {
+        if connection.has_left_http() {
+            return self.pool.queue.push(connection, Instant::now());
+        }
         let verdict = connection.turn_away(&mut self.context);
         self.settle(connection, verdict, Instant::now());
     }

@@ -51,6 +51,8 @@ pub(crate) struct Service {
     pub(crate) request_memory: Arc<MemoryBudget>,
     /// The permits of upgraded connections, and of those about to be.
     pub(in crate::engine) upgraded: Permits,
+    /// The number of upgraded connections without a thread.
+    pub(in crate::engine) sessions: Permits,
     /// The number of connections refused for lack of room.
     pub(crate) turned_away: AtomicU64,
 }
@@ -73,6 +75,7 @@ impl Service {
             answer_memory,
             request_memory,
             upgraded: Permits::default(),
+            sessions: Permits::default(),
             turned_away: AtomicU64::new(0),
         }
     }
@@ -190,6 +193,13 @@ impl WorkerContext {
         if let Some(handle) = &self.handle {
             let (method, target) = (head.method.clone(), head.target.clone());
             handle.run(Task { method, target, since: self.turned });
+        }
+    }
+
+    /// Notes that the function of an upgraded connection is about to run.
+    pub(in crate::engine) fn note_call(&self, method: &Method, target: &Uri) {
+        if let Some(handle) = &self.handle {
+            handle.run(Task { method: method.clone(), target: target.clone(), since: self.turned });
         }
     }
 

@@ -204,14 +204,14 @@ impl World {
 
 /// The choices of one run, and those of the next.
 #[derive(Default)]
-struct Choices {
+pub(super) struct Choices {
     /// The index chosen, and the number of options.
     taken: Vec<(usize, usize)>,
     at: usize,
 }
 
 impl Choices {
-    fn pick(&mut self, of: usize) -> usize {
+    pub(super) fn pick(&mut self, of: usize) -> usize {
         if self.at == self.taken.len() {
             self.taken.push((0, of));
         }
@@ -222,7 +222,7 @@ impl Choices {
     }
 
     /// Goes on to the next choices not tried yet; false if there are none.
-    fn next(&mut self) -> bool {
+    pub(super) fn next(&mut self) -> bool {
         self.at = 0;
         while let Some((chosen, of)) = self.taken.pop() {
             if chosen + 1 < of {
