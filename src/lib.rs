@@ -35,7 +35,7 @@
 //! | layers around handlers: CORS, authentication and more | [`Handler::with`], [`layers`] |
 //! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`], [`layers::BodyFilter`] |
 //! | the user and process of a client on a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
-//! | WebSocket and other protocols on the same port | [`upgrade()`] |
+//! | WebSocket and other protocols on the same port | [`upgrade()`], [`stream::upgrade_parked`] |
 //! | a directory of files | [`Files`] |
 //! | uploads, `multipart/form-data` | [`multipart`] |
 //! | applications in the style of WSGI, CGI programs | [`wsgi`], [`Server::wsgi`] |

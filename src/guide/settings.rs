@@ -137,7 +137,9 @@
 //!   scarce.
 //! - [`max_upgraded`](Settings::max_upgraded): a connection that has left HTTP holds a thread until
 //!   it closes, independent of `thread_pool_max`. This setting is therefore the bound for WebSocket
-//!   threads. Set it to the number of clients you expect, or 0 without upgrades.
+//!   threads. Set it to the number of clients you expect, or 0 without upgrades. Connections of
+//!   [`upgrade_parked`](crate::stream::upgrade_parked) hold no thread, and count for
+//!   `max_connections` only.
 //! - [`thread_pool`](Settings::thread_pool): the threads started with the server. 10 is CherryPy's
 //!   value. For handlers that only compute, the number of processors is enough; for handlers that
 //!   wait, the pool grows.

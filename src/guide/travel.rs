@@ -22,7 +22,7 @@
 //! | `drupe-accept` | one a listener | only accepts: no read, no handshake |
 //! | `drupe-1`, `drupe-2`, ... | `thread_pool` to `thread_pool_max` | workers: run handlers; one of them may hold the reactor role |
 //! | `drupe-guard` | one | runs no handlers; holds the reactor role whenever no worker does |
-//! | `drupe-upgrade` | one a connection that has left HTTP | runs the function given to [`upgrade`](crate::upgrade()) |
+//! | `drupe-upgrade` | one a connection that has left HTTP by `upgrade` | runs the function given to [`upgrade`](crate::upgrade()) |
 //! | `drupe-signals`, `drupe-exit` | under `quickstart` | carry out signals |
 //!
 //! # One connection

@@ -11,6 +11,7 @@ use http::HeaderMap;
 use super::content_error::RefusedContent;
 use super::mailbox::Receiver;
 use super::memory::InMemory;
+use super::parked::ParkedUpgrade;
 use super::pieces::{Pieces, read_range};
 use super::upgrade::Upgraded;
 use super::writer::{BodyFilter, BodyWriter};
@@ -88,7 +89,7 @@ pub(crate) enum BodyKind {
         first: Vec<u8>,
         filter: Box<dyn BodyFilter + Send>,
     },
-    /// No content: the function serving the connection after a `101`.
+    /// No content: the service of the connection after a `101`.
     Upgrade(Upgrade),
 }
 
@@ -96,8 +97,16 @@ pub(crate) enum BodyKind {
 pub(crate) type Producer = Box<dyn FnOnce(&mut BodyWriter<'_>) -> io::Result<()> + Send>;
 /// Filters of content, in the order in which the content goes through them.
 pub(crate) type Filters = Vec<Box<dyn BodyFilter + Send>>;
+/// The future of an upgraded connection.
+pub(crate) enum Upgrade {
+    /// A function serves the connection on a thread.
+    Thread(ServeUpgraded),
+    /// A function is called for each event.
+    Parked(Box<ParkedUpgrade>),
+}
+
 /// Serves an upgraded connection.
-pub(crate) type Upgrade = Box<dyn FnOnce(Upgraded) + Send>;
+pub(crate) type ServeUpgraded = Box<dyn FnOnce(Upgraded) + Send>;
 
 /// Request content, as `engine` reads it from the connection.
 pub(crate) trait IncomingContent: Send + Sync {
@@ -276,6 +285,10 @@ impl Body {
         matches!(self.kind, BodyKind::Stream(_) | BodyKind::Channel(_) | BodyKind::Filtered { .. })
     }
 
+    pub(super) fn is_channel(&self) -> bool {
+        matches!(self.kind, BodyKind::Channel(_))
+    }
+
     pub(crate) fn is_incoming(&self) -> bool {
         matches!(self.kind, BodyKind::Incoming(_))
     }
@@ -284,7 +297,7 @@ impl Body {
         matches!(self.kind, BodyKind::Upgrade(_))
     }
 
-    /// Takes the function serving an upgraded connection, and leaves an empty body.
+    /// Takes the service of an upgraded connection, and leaves an empty body.
     pub(crate) fn take_upgrade(&mut self) -> Option<Upgrade> {
         if !self.is_upgrade() {
             return None;
@@ -292,27 +305,6 @@ impl Body {
         match std::mem::take(&mut self.kind) {
             BodyKind::Upgrade(serve) => Some(serve),
             _ => None,
-        }
-    }
-
-    /// Takes a body fed by a channel apart: the channel, and the filters, the innermost first.
-    ///
-    /// # Errors
-    /// Any other body.
-    pub(crate) fn into_channel(mut self) -> Result<(Receiver, Filters), Self> {
-        if !matches!(self.source().kind, BodyKind::Channel(_)) {
-            return Err(self);
-        }
-        let mut filters = Filters::new();
-        loop {
-            match self.kind {
-                BodyKind::Filtered { body, filter, .. } => {
-                    filters.insert(0, filter);
-                    self = *body;
-                }
-                BodyKind::Channel(receiver) => return Ok((receiver, filters)),
-                kind => return Err(kind.into()),
-            }
         }
     }
 

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderMap;
 
-use super::body::{Body, BodyKind};
-use super::mailbox::{End, Heartbeat, Mailbox};
+use super::body::{Body, BodyKind, Filters};
+use super::mailbox::{End, Heartbeat, Mailbox, Receiver};
 
 impl Body {
     /// A body whose content comes from a [`Sender`], at any time and from any thread, and the first
@@ -44,6 +44,27 @@ impl Body {
         let (mailbox, receiver) = Mailbox::new(capacity);
         (Sender(mailbox), BodyKind::Channel(receiver).into())
     }
+
+    /// Takes a body fed by a channel apart: the channel, and the filters, the innermost first.
+    ///
+    /// # Errors
+    /// Any other body.
+    pub(crate) fn into_channel(mut self) -> Result<(Receiver, Filters), Self> {
+        if !self.source().is_channel() {
+            return Err(self);
+        }
+        let mut filters = Filters::new();
+        loop {
+            match self.into_kind() {
+                BodyKind::Filtered { body, filter, .. } => {
+                    filters.insert(0, filter);
+                    self = *body;
+                }
+                BodyKind::Channel(receiver) => return Ok((receiver, filters)),
+                kind => return Err(kind.into()),
+            }
+        }
+    }
 }
 
 /// Sends content to the client of a response whose body is a [channel](Body::channel).
@@ -54,7 +75,7 @@ impl Body {
 /// Content is sent soon, several pieces at once if they come quickly. A sender never waits for the
 /// client, except in [`send`](Self::send). A client that takes nothing for
 /// [`write_timeout`](crate::Settings::write_timeout) is disconnected.
-pub struct Sender(Arc<Mailbox>);
+pub struct Sender(pub(super) Arc<Mailbox>);
 
 /// The reason for which content was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -33,14 +33,16 @@ pub(super) struct MailboxState {
     /// True if the first piece is partly sent, so that it must not be dropped.
     is_begun: bool,
     pub(super) senders: usize,
-    end: Option<End>,
+    pub(super) end: Option<End>,
     /// True if no more content is accepted: the client has left, or the stream has ended.
     pub(super) is_closed: bool,
     heartbeat: Option<Heartbeat>,
     /// True if the receiver has not yet seen the heartbeat.
     is_heartbeat_new: bool,
     ends_at_stop: bool,
-    waker: Option<Waker>,
+    pub(super) waker: Option<Waker>,
+    /// True if anything has changed since an [inbox](super::inbox) was looked at.
+    pub(super) is_news: bool,
     on_close: Vec<Callback>,
     pub(super) shutdown: Option<Arc<Shutdown>>,
     /// The number of threads that wait for a change.
@@ -105,7 +107,7 @@ pub(crate) enum Delivery {
 }
 
 /// The receiving side of a mailbox. Dropping the receiver closes the stream.
-pub(crate) struct Receiver(Arc<Mailbox>);
+pub(crate) struct Receiver(pub(super) Arc<Mailbox>);
 
 impl Mailbox {
     /// Creates the two sides of a queue for `capacity` bytes, with one sender.
@@ -131,6 +133,7 @@ impl Mailbox {
     /// Wakes the receiver, and threads that wait for a change.
     pub(super) fn wake(&self, mut state: MutexGuard<'_, MailboxState>) {
         let waker = state.waker.take();
+        state.is_news = true;
         self.notify(state);
         if let Some(waker) = waker {
             waker.wake();
@@ -138,7 +141,7 @@ impl Mailbox {
     }
 
     /// Wakes threads that wait for a change. Without any there is no system call.
-    fn notify(&self, state: MutexGuard<'_, MailboxState>) {
+    pub(super) fn notify(&self, state: MutexGuard<'_, MailboxState>) {
         let is_awaited = state.waiting > 0;
         drop(state);
         if is_awaited {
@@ -211,6 +214,11 @@ impl MailboxState {
         self.is_closed || self.end.is_some()
     }
 
+    /// True if content waits.
+    pub(super) fn has_content(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// True if there is room for `length` more bytes, in this queue and in the memory of all.
     pub(super) fn has_room(&self, length: usize) -> bool {
         self.queued + length <= self.capacity && !self.budget.as_ref().is_some_and(|budget| budget.is_full())
@@ -237,7 +245,7 @@ impl MailboxState {
         oldest
     }
 
-    fn take(&mut self, most: usize) -> Option<Bytes> {
+    pub(super) fn take(&mut self, most: usize) -> Option<Bytes> {
         let piece = self.queue.front_mut()?;
         let is_part = piece.bytes.len() > most;
         let taken = if is_part { piece.bytes.split_to(most) } else { mem::take(&mut piece.bytes) };
@@ -322,7 +330,7 @@ impl Receiver {
     /// Sets the waker to be used at the next change. Returns false if there is a change already.
     pub(crate) fn arm(&self, waker: Waker) -> bool {
         let mut state = self.0.lock();
-        let has_more = !state.queue.is_empty() || state.end.is_some() || state.is_heartbeat_new;
+        let has_more = state.has_content() || state.end.is_some() || state.is_heartbeat_new;
         if !has_more {
             state.waker = Some(waker);
         }

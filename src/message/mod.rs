@@ -5,6 +5,7 @@
 //!
 //! - [`body::IncomingContent`]: reads request content.
 //! - [`upgrade::Socket`]: reads and writes upgraded connections.
+//! - [`parked::ParkedSocket`]: the same without waiting.
 //! - [`early::EarlyOutput`]: sends responses that begin before the handler returns.
 
 #[cfg(not(all(feature = "forms", feature = "json")))]
@@ -23,6 +24,7 @@ mod fields;
 #[cfg(feature = "forms")]
 mod forms;
 pub(crate) mod handler;
+pub(crate) mod inbox;
 #[cfg(feature = "json")]
 mod json;
 pub(crate) mod mailbox;
@@ -31,6 +33,7 @@ pub(crate) mod memory;
 #[cfg(feature = "multipart")]
 pub(crate) mod multipart_error;
 pub(crate) mod named;
+pub(crate) mod parked;
 pub(crate) mod permits;
 pub(crate) mod pieces;
 mod readers;
@@ -43,7 +46,7 @@ pub(crate) mod route;
 pub(crate) mod routing;
 pub(crate) mod server_handle;
 pub(crate) mod shutdown;
-mod switch;
+pub(crate) mod switch;
 mod transfer;
 pub(crate) mod upgrade;
 pub(crate) mod writer;

@@ -18,6 +18,11 @@ impl Permits {
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
         Some(Permit(self.clone()))
     }
+
+    /// The number of permits in use.
+    pub(crate) fn taken(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Permit {

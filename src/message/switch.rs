@@ -1,9 +1,16 @@
 //! Leaving HTTP: `101 Switching Protocols`, or `426 Upgrade Required`.
 
+use std::io;
+
 use http::StatusCode;
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 
+use super::body::Upgrade;
+use super::channel::Sender;
+use super::inbox::Inbox;
+use super::mailbox::Mailbox;
 use super::named::RequestName;
+use super::parked::{ParkedStream, ParkedUpgrade, Wait};
 use super::upgrade::Upgraded;
 use super::{Body, IntoResponse, Request, Response};
 use crate::h1::exchange::Exchange;
@@ -20,6 +27,10 @@ use crate::h1::exchange::Exchange;
 /// At most [`max_upgraded`](crate::Settings::max_upgraded) connections are upgraded at once. Beyond
 /// that limit the client gets `503` with `Retry-After`, the connection is closed, and `serve` is
 /// dropped without a call.
+///
+/// A thread for each connection suits protocols of a few clients, and functions that block. For many
+/// clients that are mostly silent, such as WebSockets, use
+/// [`upgrade_parked`](crate::stream::upgrade_parked), which needs no thread.
 ///
 /// The thread belongs to the server. When the server is told to stop,
 /// [`Upgraded::is_shutting_down`] becomes true, and a waiting read fails once with `TimedOut`.
@@ -45,6 +56,84 @@ pub fn upgrade<F>(request: &Request, protocol: &str, serve: F) -> Response
 where
     F: FnOnce(Upgraded) + Send + 'static,
 {
+    switch(request, protocol, Upgrade::Thread(Box::new(serve)))
+}
+
+/// Switches the connection of `request` to `protocol`, and waits for its events without a thread.
+///
+/// After the response, `begin` is called once, with the raw stream and the first [`Sender`] of the
+/// connection's mailbox, and returns the function that serves the connection. That function is called
+/// on a worker
+///
+/// - once at the beginning, and when bytes or the end of the client's side have come,
+/// - when there is room again, after a write that failed with
+///   [`WouldBlock`](io::ErrorKind::WouldBlock),
+/// - when a message was sent, or all senders are gone,
+/// - when the time of [`Wait::For`] has passed,
+/// - when the server is told to stop ([`Inbox::is_shutting_down`]).
+///
+/// A call may also come without any of these events. Between two calls the connection waits without
+/// a thread, like an idle connection. The rules for the function:
+///
+/// - It does not wait. While it runs, other clients may lack the worker.
+/// - It reads until `WouldBlock`. Input left unread is not reported again, except once if the call
+///   has read some of it. A function with messages left to write may leave input unread on purpose.
+/// - It takes messages with [`Inbox::try_recv`], and leaves them there while the client reads too
+///   slowly: senders then learn that the mailbox is full. `capacity` is the limit for waiting
+///   messages, in bytes.
+/// - It ends the connection with [`Wait::End`], or at once with an error, which is logged as a
+///   detail. The error `WouldBlock` ends nothing, and means [`Wait::ForEvents`]. A panic is logged as
+///   an error, and closes this connection only.
+///
+/// After a stop the connection has [`shutdown_timeout`](crate::Settings::shutdown_timeout) to end
+/// the protocol. There are no other limits of time. Each connection counts for
+/// [`max_connections`](crate::Settings::max_connections), and not for `max_upgraded`, because it
+/// holds no thread. The response is the one of [`upgrade`].
+///
+/// Heartbeats, [`Sender::end_at_stop`] and trailers have no effect on this mailbox. [`Sender::fail`]
+/// and [`Overflow::Disconnect`](crate::stream::Overflow::Disconnect) close the connection.
+///
+/// ```
+/// use std::io::{Read, Write};
+///
+/// use drupe::stream::{Inbox, Wait, upgrade_parked};
+/// use drupe::{Request, Response};
+///
+/// /// Counts the bytes of each client, and tells the sum at the end.
+/// fn handler(request: &mut Request) -> Response {
+///     upgrade_parked(request, "count", 1024, |mut stream, _sender| {
+///         let mut sum = 0;
+///         move |inbox: &Inbox| {
+///             let mut buffer = [0; 4096];
+///             loop {
+///                 match stream.read(&mut buffer) {
+///                     Ok(0) => break,
+///                     Ok(count) => sum += count,
+///                     Err(_) if inbox.is_shutting_down() => break,
+///                     // `WouldBlock`, or a broken connection.
+///                     Err(error) => return Err(error),
+///                 }
+///             }
+///             // Short enough for the kernel's buffer, in which nothing waits.
+///             stream.write_all(format!("{sum}\n").as_bytes())?;
+///             Ok(Wait::End)
+///         }
+///     })
+/// }
+/// # assert_eq!(handler(&mut Request::default()).status(), 426);
+/// ```
+pub fn upgrade_parked<B, F>(request: &Request, protocol: &str, capacity: usize, begin: B) -> Response
+where
+    B: FnOnce(ParkedStream, Sender) -> F + Send + 'static,
+    F: FnMut(&Inbox) -> io::Result<Wait> + Send + 'static,
+{
+    let (mailbox, receiver) = Mailbox::new(capacity);
+    let sender = Sender(mailbox);
+    let begin = Box::new(move |stream| Box::new(begin(stream, sender)) as _);
+    switch(request, protocol, Upgrade::Parked(Box::new(ParkedUpgrade { receiver, begin })))
+}
+
+fn switch(request: &Request, protocol: &str, upgrade: Upgrade) -> Response {
     let Ok(name) = HeaderValue::from_str(protocol) else {
         log::error!(
             "upgrade refused: {}: protocol name {protocol:?} is not a valid field value; answering 500",
@@ -53,7 +142,7 @@ where
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let mut response = if Exchange::offers_upgrade(request.headers(), request.version(), protocol) {
-        (StatusCode::SWITCHING_PROTOCOLS, Body::upgrade(Box::new(serve))).into_response()
+        (StatusCode::SWITCHING_PROTOCOLS, Body::upgrade(upgrade)).into_response()
     } else {
         (StatusCode::UPGRADE_REQUIRED, format!("this resource speaks {protocol}\n")).into_response()
     };

@@ -178,6 +178,7 @@ mod tests {
     use std::io::ErrorKind;
     use std::sync::Arc;
 
+    use super::super::body::Upgrade;
     use super::*;
     use crate::message::body::tests::file;
     use crate::sync::Mutex;
@@ -314,6 +315,6 @@ mod tests {
 
     #[test]
     fn upgrades_go_through_no_filter() {
-        assert!(Body::upgrade(Box::new(drop)).through(Spy).is_upgrade());
+        assert!(Body::upgrade(Upgrade::Thread(Box::new(drop))).through(Spy).is_upgrade());
     }
 }

@@ -285,7 +285,8 @@ pub struct Settings {
     pub keep_alive_conn_limit: Option<usize>,
 
     /// Maximum number of connections that have left HTTP by [`upgrade`](crate::upgrade()), each
-    /// with a thread in addition to `thread_pool_max`. A further upgrade gets 503 with
+    /// with a thread in addition to `thread_pool_max`; those of
+    /// [`upgrade_parked`](crate::stream::upgrade_parked) do not count. A further upgrade gets 503 with
     /// `Retry-After`, and the connection is closed. Default 1024, range 0 to 1000000; `None`: no
     /// limit but `max_connections`.
     pub max_upgraded: Option<usize>,

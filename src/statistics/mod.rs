@@ -108,7 +108,8 @@ pub struct Statistics {
     pub parked_answer_bytes: u64,
     /// Current: bytes of memory held by incomplete requests, counted in the same way.
     pub parked_request_bytes: u64,
-    /// Current: connections that have left HTTP, each with a thread.
+    /// Current: connections that have left HTTP, on a thread of their own or
+    /// [without](crate::stream::upgrade_parked).
     pub upgraded: usize,
 
     /// Requests passed to a handler.

@@ -10,10 +10,15 @@
 #![doc = include_str!("../../examples/chat.html")]
 //! ```
 //!
-//! drupe does the upgrade (RFC 9110 §7.8), and passes the raw stream to your function. A crate,
-//! here tungstenite, reads and writes the frames of WebSocket.
+//! drupe does the upgrade (RFC 9110 §7.8), and calls your function for each event: bytes of the
+//! browser, room to write, a message in the mailbox, a time, a stop. A crate, here tungstenite, reads
+//! and writes the frames of WebSocket, over a stream that never blocks. Between the events a browser
+//! costs a descriptor and its buffers, but no thread.
 //!
-//! # A protocol of your own
+//! # A thread for each connection
+//!
+//! For a few clients, or with code that blocks, [`upgrade`](crate::upgrade()) is simpler: your
+//! function has a thread and a stream that blocks.
 //!
 //! ```
 //! use std::io::{self, Read, Write};
@@ -61,26 +66,44 @@
 //!
 //! # What to know
 //!
-//! - [`upgrade`](crate::upgrade()) answers `101` if the client offers the protocol, else `426` with
-//!   the name of the protocol. Add fields to the response in a tuple, as the program above adds
-//!   `Sec-WebSocket-Accept`.
+//! - [`upgrade_parked`](crate::stream::upgrade_parked) and [`upgrade`](crate::upgrade()) answer `101`
+//!   if the client offers the protocol, else `426` with the name of the protocol. Add fields to the
+//!   response in a tuple, as the program above adds `Sec-WebSocket-Accept`.
 //! - The page of any site can open a WebSocket to your server, with the cookies of its visitor. If
 //!   your handler relies on cookies, compare the field `Origin` with your own before the upgrade.
-//! - Each upgraded connection has a thread of its own, not counted in
-//!   [`thread_pool_max`](crate::Settings::thread_pool_max). Above
+//! - The limits of HTTP end with the upgrade: limit the size of a message, and end connections that
+//!   are silent for too long. [`Wait::For`](crate::stream::Wait::For) calls your function in time.
+//!
+//! Without a thread:
+//!
+//! - Your function must not wait, because other clients need the worker. Give long work to a thread
+//!   of your own, with a clone of the [`Sender`](crate::stream::Sender) for the result.
+//! - Read until `WouldBlock`. Take messages with
+//!   [`try_recv`](crate::stream::Inbox::try_recv) only if the last ones are written: a client that
+//!   reads too slowly then fills its mailbox, and [`send_or`](crate::stream::Sender::send_or)
+//!   disconnects it.
+//! - At a stop, your function is called once with
+//!   [`is_shutting_down`](crate::stream::Inbox::is_shutting_down), and has
+//!   [`shutdown_timeout`](crate::Settings::shutdown_timeout) (5 s) for its goodbye.
+//!   [`Wait::End`](crate::stream::Wait::End) ends the connection in order.
+//! - The connections count for [`max_connections`](crate::Settings::max_connections).
+//!
+//! With a thread:
+//!
+//! - The threads are not counted in [`thread_pool_max`](crate::Settings::thread_pool_max). Above
 //!   [`max_upgraded`](crate::Settings::max_upgraded) (1024) the client gets a 503 with
 //!   `Retry-After`.
-//! - The limits of HTTP end with the upgrade: reads and writes wait for ever. Set
+//! - Reads and writes wait for ever, unless you
 //!   [`set_read_timeout`](crate::Upgraded::set_read_timeout) and
-//!   [`set_write_timeout`](crate::Upgraded::set_write_timeout), and limit the size of a message.
+//!   [`set_write_timeout`](crate::Upgraded::set_write_timeout).
 //! - [`writer`](crate::Upgraded::writer) makes a second handle, so that one thread reads while
 //!   others write. The connection closes with its last handle;
 //!   [`shutdown`](crate::Upgraded::shutdown) ends the connection for all handles.
 //! - At a stop, a waiting read fails once with `TimedOut`, and
-//!   [`is_shutting_down`](crate::Upgraded::is_shutting_down) is true. Your function then has
-//!   [`shutdown_timeout`](crate::Settings::shutdown_timeout) (5 s) to say goodbye and return; after
-//!   that the connection is cut.
-//! - For one direction only, from the server to the browser, server-sent events need no upgrade:
-//!   [`log_tail`](super::log_tail).
+//!   [`is_shutting_down`](crate::Upgraded::is_shutting_down) is true. Your function then has the same
+//!   time to say goodbye and return.
+//!
+//! For one direction only, from the server to the browser, server-sent events need no upgrade:
+//! [`log_tail`](super::log_tail).
 //!
 //! Next: [`log_tail`](super::log_tail).

@@ -59,6 +59,9 @@ mod late;
 // Bodies fed by senders, without a thread.
 mod channel;
 
+// Upgraded connections without a thread.
+mod sessions;
+
 // Clients that are slow to send or to read.
 mod parked;
 

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::body::{Intake, UnreadContent};
-use super::finished::Answer;
+use super::finished::{Answer, Departure};
 use super::handle::Handled;
 use super::refusal::{self, GatheredRefusal, Recipient};
 use super::report::{self, contained};
+use super::session::ParkedSession;
 use super::transport::Transport;
 use super::upgrade;
 use crate::engine::service::context::WorkerContext;
@@ -20,6 +21,7 @@ use crate::engine::wire::remainder::Remainder;
 use crate::engine::wire::response::{self as writing, Begun, Sent};
 use crate::h1::error::ProtocolError;
 use crate::h1::exchange::{CloseReason, Exchange};
+use crate::message::body::Upgrade;
 use crate::message::named::AskedRequest;
 use crate::message::{Failure, Response};
 use crate::sync::{CaughtPanic, catch};
@@ -104,7 +106,10 @@ fn send(
     if let Some(failure) = Failure::of(&response) {
         report::failed(asked, failure, response.status());
     }
-    let upgrade = response.body_mut().take_upgrade();
+    let upgrade = response.body_mut().take_upgrade().map(|upgrade| match upgrade {
+        Upgrade::Thread(serve) => Departure::Thread(serve),
+        Upgrade::Parked(upgrade) => Departure::Parked(ParkedSession::new(*upgrade, asked, transport, context)),
+    });
     let status = response.status();
     let WorkerContext { gathered, counters, service, config, clock, scratch, .. } = context;
     let stamp = clock.stamp(config.software.as_ref(), config.keep_alive_timeout.as_secs());

@@ -5,11 +5,12 @@ use std::fmt;
 use http::StatusCode;
 
 use super::access_log::Line;
+use super::session::ParkedSession;
 use crate::engine::service::context::WorkerContext;
 use crate::engine::wire::input::InputBuffer;
 use crate::h1::decode::Decoder;
 use crate::h1::exchange::{CloseReason, Exchange};
-use crate::message::body::Upgrade;
+use crate::message::body::ServeUpgraded;
 
 /// The step of the connection after an exchange.
 pub(super) enum Ending {
@@ -24,7 +25,15 @@ pub(super) enum Ending {
     /// Close.
     Close,
     /// Leave HTTP.
-    Upgrade(Upgrade),
+    Upgrade(Departure),
+}
+
+/// The service of a connection that leaves HTTP.
+pub(super) enum Departure {
+    /// By a function on a thread.
+    Thread(ServeUpgraded),
+    /// By a function called for each event.
+    Parked(Box<ParkedSession>),
 }
 
 /// An exchange whose answer is complete, but perhaps unsent.
@@ -100,7 +109,10 @@ impl FinishedExchange {
     /// is short.
     pub(super) fn held(&self) -> usize {
         // Memory that the closure points to belongs to the handler.
-        let upgrade = self.answer.upgrade.as_ref().map_or(0, |serve| size_of_val(&**serve));
+        let upgrade = match &self.answer.upgrade {
+            Some(Departure::Thread(serve)) => size_of_val(&**serve),
+            Some(Departure::Parked(_)) | None => 0,
+        };
         self.line.held() + self.unread() + upgrade
     }
 
@@ -133,7 +145,7 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// Bytes of content.
     pub(super) length: u64,
-    pub(super) upgrade: Option<Upgrade>,
+    pub(super) upgrade: Option<Departure>,
 }
 
 impl fmt::Debug for Answer {

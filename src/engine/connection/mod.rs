@@ -8,6 +8,7 @@
 //! | [`transport`], [`client`] | the socket with its input; the peer, or the client behind a proxy |
 //! | [`handshake`], [`body_buffer`], [`sending`], [`linger`] | the phases that wait for the client |
 //! | [`streaming`] | the phase that waits for content of a channel |
+//! | [`session`] | the phase that waits for events of an upgraded connection without a thread |
 //! | [`handle`], [`answer`], [`early`], [`finished`] | the call of a handler; the answer, begun early or not; the end of an exchange |
 //! | [`body`], [`upgrade`] | content read by a handler; connections that leave HTTP |
 //! | [`refusal`], [`partial`] | answers of the server itself; the bound of incomplete requests |
@@ -31,6 +32,7 @@ mod reception;
 mod refusal;
 mod report;
 mod sending;
+mod session;
 mod streaming;
 mod transport;
 mod turn;
@@ -174,9 +176,10 @@ impl ClientConnection {
 
     /// Returns the readiness the connection waits for.
     pub(in crate::engine) fn interest(&self) -> Interest {
-        match self.phase {
+        match &self.phase {
             Phase::Send(..) => Interest::Write,
-            Phase::Handshake(interest) => interest,
+            Phase::Handshake(interest) => *interest,
+            Phase::Session(session) => session.interest(),
             _ => Interest::Read,
         }
     }
@@ -198,7 +201,10 @@ impl ClientConnection {
 
     /// True if the connection is in the middle of an exchange. A stop lets the exchange finish.
     pub(in crate::engine) fn is_under_way(&self) -> bool {
-        matches!(self.phase, Phase::Content(_) | Phase::Ready(_) | Phase::Send(..) | Phase::Stream(_))
+        matches!(
+            self.phase,
+            Phase::Content(_) | Phase::Ready(_) | Phase::Send(..) | Phase::Stream(_) | Phase::Session(_)
+        )
     }
 
     /// True if an answer waits for the client to read.
@@ -211,29 +217,47 @@ impl ClientConnection {
         matches!(self.phase, Phase::Stream(_))
     }
 
+    /// True if the connection has left HTTP.
+    pub(in crate::engine) fn has_left_http(&self) -> bool {
+        matches!(self.phase, Phase::Session(_))
+    }
+
+    /// True if senders may wake the connection.
+    pub(in crate::engine) fn takes_messages(&self) -> bool {
+        self.is_streaming() || self.has_left_http()
+    }
+
     /// True if a part of an answer has been sent, and more is to come.
     pub(in crate::engine) fn has_begun_answer(&self) -> bool {
         self.is_sending() || self.is_streaming()
     }
 
-    /// True if the answer ends by itself when the server stops.
-    pub(in crate::engine) fn ends_at_stop(&self) -> bool {
-        matches!(&self.phase, Phase::Stream(streaming) if streaming.live.ends_at_stop())
+    /// True if the connection is to advance because the server stops: the answer ends by itself, or
+    /// the function of an upgraded connection does not know yet.
+    pub(in crate::engine) fn reacts_to_stop(&self) -> bool {
+        match &self.phase {
+            Phase::Stream(streaming) => streaming.live.ends_at_stop(),
+            Phase::Session(session) => session.is_to_know_stop(),
+            _ => false,
+        }
     }
 
-    /// Prepares a stream to be woken by `waker`. Returns false if content has come already.
+    /// Prepares the connection to be woken by `waker`. Returns false if content has come already.
     pub(in crate::engine) fn arm(&self, waker: impl FnOnce() -> Waker) -> bool {
         match &self.phase {
             Phase::Stream(streaming) => streaming.live.arm(waker()),
+            Phase::Session(session) => session.arm(waker()),
             _ => true,
         }
     }
 
-    /// Takes the name of the request whose answer is being sent, for log lines.
+    /// Takes the name of the request whose answer is being sent, or that has led out of HTTP, for log
+    /// lines.
     pub(in crate::engine) fn take_name(&mut self) -> Option<Box<str>> {
         match &mut self.phase {
             Phase::Send(_, Then::Conclude(done)) => done.name.take(),
             Phase::Stream(streaming) => streaming.done.name.take(),
+            Phase::Session(session) => Some(session.name()),
             _ => None,
         }
     }

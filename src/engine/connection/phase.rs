@@ -8,10 +8,11 @@ use super::finished::FinishedExchange;
 use super::linger::{Drain, Linger};
 use super::pending::Pending;
 use super::sending::Sending;
+use super::session::ParkedSession;
 use super::streaming::Streaming;
 use crate::engine::service::context::WorkerContext;
 use crate::h1::head::Scan;
-use crate::message::body::Upgrade;
+use crate::message::body::ServeUpgraded;
 use crate::net::poll::Interest;
 
 /// The event a connection waits for.
@@ -33,6 +34,8 @@ pub(super) enum Phase {
     Send(Box<Sending>, Then),
     /// More content from a channel.
     Stream(Box<Streaming>),
+    /// No event of HTTP: the connection has left HTTP, and its function waits for events.
+    Session(Box<ParkedSession>),
     /// The rest of content left by the handler, before the next request.
     Drain(Drain),
     /// The client's close after the last answer.
@@ -62,8 +65,8 @@ pub(crate) enum Verdict {
     Work,
     /// Close.
     Close,
-    /// Leave HTTP.
-    Upgrade(Upgrade),
+    /// Leave HTTP, for a function on a thread.
+    Upgrade(ServeUpgraded),
 }
 
 /// The outcome of a step.
@@ -95,6 +98,7 @@ impl Phase {
             Self::Drain(drain) => drain.held(),
             Self::Send(_, then) => then.held(),
             Self::Stream(streaming) => streaming.held(),
+            Self::Session(session) => session.held(),
             Self::Proxy | Self::Handshake(_) | Self::Head(_) | Self::Exchange | Self::Linger(_) => 0,
         }
     }
@@ -118,7 +122,7 @@ impl Then {
     pub(super) fn may_be_last(&self) -> bool {
         match self {
             Self::Conclude(done) => !done.is_upgrade(),
-            Self::Resume(phase, _) => !matches!(**phase, Phase::Stream(_)),
+            Self::Resume(phase, _) => !matches!(**phase, Phase::Stream(_) | Phase::Session(_)),
             Self::Linger | Self::Close => true,
         }
     }

@@ -13,6 +13,7 @@
 //!                            └──► closed
 //!
 //!  Exchange ─► Stream: content from a channel, until its end, then as after an exchange
+//!  Exchange ─► Session: an upgraded connection without a thread, until its end, then Linger
 //! ```
 //!
 //! | from | to |
@@ -22,10 +23,11 @@
 //! | `Head` | `Exchange` `Linger` `Send` |
 //! | `Content` | `Exchange` `Send` |
 //! | `Ready` | `Exchange` `Send` |
-//! | `Exchange` | `Head` `Content` `Ready` `Stream` `Drain` `Linger` `Send` |
+//! | `Exchange` | `Head` `Content` `Ready` `Stream` `Session` `Drain` `Linger` `Send` |
 //! | `Stream` | `Exchange` `Send` |
+//! | `Session` | `Exchange` `Send` |
 //! | `Drain` | `Head` `Linger` `Send` |
-//! | `Send` | `Head` `Content` `Ready` `Stream` `Drain` `Linger` `Send` |
+//! | `Send` | `Head` `Content` `Ready` `Stream` `Session` `Drain` `Linger` `Send` |
 //!
 //! Every phase but the exchange is resumable. When input runs out, [`ClientConnection::advance`]
 //! returns and the connection is parked, without a thread. `Send` comes after any phase if the
@@ -51,12 +53,13 @@ use std::time::{Duration, Instant};
 use super::access_log::Line;
 use super::body_buffer::Buffered;
 use super::exchange::{Next, Stage};
-use super::finished::Ending;
+use super::finished::{Departure, Ending};
 use super::handshake::{self, Shaken};
 use super::linger::{Drain, Drained, Linger};
 use super::phase::{Phase, Step, Then, Verdict};
 use super::refusal::{self, Recipient, RefusedRequest};
 use super::sending::{Attempt, Sending};
+use super::session::Called;
 use super::streaming::Streamed;
 use super::transport::{Filled, Reading};
 use super::{ClientConnection, partial, report};
@@ -168,6 +171,12 @@ impl ClientConnection {
             Phase::Stream(streaming) => {
                 let streamed = streaming.advance(transport, context);
                 self.stream(streamed, context)
+            }
+            // The answer to the upgrade comes before any byte of the other protocol.
+            Phase::Session(_) if !context.gathered.is_empty() => self.flush_and_go_on(context),
+            Phase::Session(session) => {
+                let called = session.call(transport, context);
+                self.follow_call(called, context)
             }
             Phase::Drain(drain) => match drain.advance(&mut transport.input, context) {
                 Drained::Whole => self.conclude(Ending::Head, context),
@@ -304,7 +313,11 @@ impl ClientConnection {
             Ending::Linger => self.begin_linger(context),
             Ending::Finish => self.flush_then(Then::Close, context),
             Ending::Close => Verdict::Close,
-            Ending::Upgrade(upgrade) => Verdict::Upgrade(upgrade),
+            Ending::Upgrade(Departure::Thread(serve)) => Verdict::Upgrade(serve),
+            Ending::Upgrade(Departure::Parked(session)) => {
+                self.enter(Phase::Session(session), self.deadline);
+                return Step::On;
+            }
         })
     }
 
@@ -364,6 +377,8 @@ impl ClientConnection {
                 handshake::note_failure(&self.client, "handshake_timeout exceeded", context);
             }
             _ if self.is_idle() => context.counters.count_late(Late::Idle),
+            // Time is an event like any other.
+            Phase::Session(_) => return Verdict::Park,
             // The client has had its answer.
             Phase::Drain(_) | Phase::Linger(_) => context.counters.count_late(Late::Linger),
             _ => return self.refuse_present(ProtocolError::Timeout, context),
@@ -456,11 +471,7 @@ impl ClientConnection {
     /// Takes the step after content of a channel was gathered.
     fn stream(&mut self, streamed: Streamed, context: &mut WorkerContext) -> Step {
         match streamed {
-            Streamed::Some => match self.transport.output(context).leaving().flush_some() {
-                Ok(true) => Step::On,
-                Ok(false) => Step::Verdict(self.leave_and_resume(context)),
-                Err(_) => Step::Verdict(self.lose()),
-            },
+            Streamed::Some => self.flush_and_go_on(context),
             Streamed::Waits(look_at) => {
                 self.set_deadline(look_at);
                 Step::Verdict(Verdict::Park)
@@ -475,6 +486,42 @@ impl ClientConnection {
             // What was sent before is sent still.
             Streamed::Failed => Step::Verdict(self.flush_then(Then::Close, context)),
             Streamed::Left => Step::Verdict(Verdict::Close),
+        }
+    }
+
+    /// Sends the gathered output without waiting, and goes on in the present phase.
+    fn flush_and_go_on(&mut self, context: &mut WorkerContext) -> Step {
+        match self.transport.output(context).leaving().flush_some() {
+            Ok(true) => Step::On,
+            Ok(false) => Step::Verdict(self.leave_and_resume(context)),
+            Err(_) => Step::Verdict(self.lose()),
+        }
+    }
+
+    /// Takes the step after a call of the function of an upgraded connection.
+    fn follow_call(&mut self, called: Called, context: &mut WorkerContext) -> Step {
+        Step::Verdict(match called {
+            Called::ByWorker => Verdict::Work,
+            Called::Later => Verdict::Again,
+            Called::Waits(until) => {
+                self.set_deadline(until);
+                Verdict::Park
+            }
+            Called::Ended => {
+                self.end_session(context);
+                self.transport.is_drained = false;
+                self.begin_linger(context)
+            }
+            Called::Failed => {
+                self.end_session(context);
+                Verdict::Close
+            }
+        })
+    }
+
+    fn end_session(&mut self, context: &WorkerContext) {
+        if let Phase::Session(session) = self.swap(Phase::Exchange, self.deadline) {
+            session.end(context);
         }
     }
 

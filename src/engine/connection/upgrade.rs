@@ -9,7 +9,7 @@ use super::refusal::{self, RETRY_AFTER_SECS};
 use super::report::{contained, upgraded_panicked};
 use crate::engine::service::context::WorkerContext;
 use crate::h1::exchange::{CloseReason, Exchange};
-use crate::message::body::Body;
+use crate::message::body::{Body, Upgrade};
 use crate::message::named::AskedRequest;
 use crate::message::{IntoResponse, Response};
 use crate::sync::catch;
@@ -21,15 +21,23 @@ pub(super) fn admit(
     exchange: &mut Exchange,
     context: &WorkerContext,
 ) -> Response {
-    let Some(serve) = response.body_mut().take_upgrade() else { return response };
+    let serve = match response.body_mut().take_upgrade() {
+        Some(Upgrade::Thread(serve)) => serve,
+        // Without a thread the connection is one of those open, and no more.
+        Some(upgrade @ Upgrade::Parked(_)) => {
+            *response.body_mut() = Body::upgrade(upgrade);
+            return response;
+        }
+        None => return response,
+    };
     if let Some(place) = context.service.upgraded.take(context.config.max_upgraded.unwrap_or(usize::MAX)) {
         let name = asked.name().to_string();
-        *response.body_mut() = Body::upgrade(Box::new(move |stream| {
+        *response.body_mut() = Body::upgrade(Upgrade::Thread(Box::new(move |stream| {
             let _place = place;
             if let Err(panic) = catch(|| serve(stream)) {
                 upgraded_panicked(&name, &panic);
             }
-        }));
+        })));
         return response;
     }
     context.service.turned_away.fetch_add(1, Ordering::Relaxed);

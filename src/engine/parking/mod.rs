@@ -28,7 +28,7 @@ use crate::sync::{Mutex, catch};
 pub(in crate::engine) struct Parking {
     poller: Poller,
     slots: Mutex<Slots>,
-    /// Wakes streams; set once.
+    /// Wakes connections with messages; set once.
     server: OnceLock<Weak<dyn Wake>>,
 }
 
@@ -94,7 +94,7 @@ impl Parking {
         Ok(Self { poller: Poller::new()?, slots: Mutex::default(), server: OnceLock::new() })
     }
 
-    /// Parks a connection until input, a deadline, or content of a stream.
+    /// Parks a connection until input, a deadline, or a message of a sender.
     pub(in crate::engine) fn park(&self, mut connection: Box<ClientConnection>) -> Parked {
         let token = match connection.slot {
             Some(token) => token,
@@ -128,10 +128,11 @@ impl Parking {
         let is_stopping = slots.admits != Admits::All;
         let Slots { slots: places, deadlines, idle, parked, .. } = &mut *slots;
         let Some(slot) = places.get_mut(index(token)) else { return Parked::Refused(connection) };
-        // For a connection waiting to write, the end of the read direction is not the end.
-        let is_ended = slot.is_ended && interest == Interest::Read;
+        // For a connection waiting to write, the end of the read direction is not the end. The function
+        // of an upgraded connection decides itself, and has been called for the end.
+        let is_ended = slot.is_ended && interest == Interest::Read && !connection.has_left_http();
         // Armed under the lock of the slots: a sender that wakes the connection finds it parked.
-        let has_content = !self.arm(&connection, token) || is_stopping && connection.ends_at_stop();
+        let has_content = !self.arm(&connection, token) || is_stopping && connection.reacts_to_stop();
         if is_ended || has_content || matches!(slot.state, State::Away { is_ready: true }) {
             slot.state = State::Away { is_ready: false };
             connection.note_input();

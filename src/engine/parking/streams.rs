@@ -1,4 +1,5 @@
-//! Streams between two pieces of content: woken by senders, and by a stop.
+//! Streams between two pieces of content, and upgraded connections between two events: woken by
+//! senders, and by a stop.
 
 use std::sync::Weak;
 
@@ -7,18 +8,19 @@ use crate::engine::connection::ClientConnection;
 use crate::message::mailbox::{Wake, Waker};
 
 impl Parking {
-    /// Makes the senders of streams wake `server`.
+    /// Makes senders wake `server`.
     pub(in crate::engine) fn belong_to(&self, server: Weak<dyn Wake>) {
         // A second call would have the same server.
         let _ = self.server.set(server);
     }
 
-    /// Prepares a stream to be woken. Returns false if content has come already.
+    /// Prepares a connection to be woken. Returns false if a message has come already.
     pub(super) fn arm(&self, connection: &ClientConnection, token: u64) -> bool {
         self.server.get().is_none_or(|server| connection.arm(|| Waker { server: Weak::clone(server), token }))
     }
 
-    /// Fetches the stream `token` with new content. If the connection is away, the slot notes it.
+    /// Fetches the connection `token` with a new message. If the connection is away, the slot notes
+    /// the message.
     pub(in crate::engine) fn fetch_woken(&self, token: u64) -> Option<Box<ClientConnection>> {
         let mut slots = self.slots.lock();
         let slot = slots.current(token)?;
@@ -29,8 +31,8 @@ impl Parking {
         slots.fetch(place(token))
     }
 
-    /// Fetches the streams that end by themselves when the server stops.
+    /// Fetches the connections that react to a stop of the server.
     pub(in crate::engine) fn fetch_ending(&self) -> Vec<Box<ClientConnection>> {
-        self.fetch_those(|_, connection| connection.ends_at_stop())
+        self.fetch_those(|_, connection| connection.reacts_to_stop())
     }
 }

@@ -1,6 +1,7 @@
 //! Slots are assigned, watched, released and reassigned.
 
 mod interleavings;
+mod session_interleavings;
 mod streams;
 
 use std::io::Write;

@@ -19,7 +19,7 @@ struct Lists {
     /// New clients, clients with more input after 64 steps, and clients that sent their next
     /// request before they were parked.
     later: VecDeque<Box<ClientConnection>>,
-    /// Streams with new content.
+    /// Streams with new content, and upgraded connections with an event.
     woken: VecDeque<Box<ClientConnection>>,
     /// The number of connections taken from `first` since the last of `later`.
     in_a_row: u32,
@@ -32,7 +32,7 @@ impl ReadyConnections {
     pub(in crate::engine) fn extend(&self, reported: impl Iterator<Item = Box<ClientConnection>>) {
         let mut lists = self.0.lock();
         for connection in reported {
-            if connection.is_streaming() {
+            if connection.takes_messages() {
                 lists.woken.push_back(connection);
             } else if connection.answered > 0 {
                 lists.first.push_back(connection);
@@ -42,7 +42,8 @@ impl ReadyConnections {
         }
     }
 
-    /// Adds a stream to the streams, any other connection to the second rank.
+    /// Adds a stream or an upgraded connection to those woken, any other connection to the second
+    /// rank.
     pub(in crate::engine) fn push(&self, connection: Box<ClientConnection>) {
         self.push_from_outside(connection);
     }
@@ -52,7 +53,7 @@ impl ReadyConnections {
     pub(super) fn push_from_outside(&self, connection: Box<ClientConnection>) -> bool {
         let mut lists = self.0.lock();
         let was_empty = lists.is_empty();
-        if connection.is_streaming() {
+        if connection.takes_messages() {
             lists.woken.push_back(connection);
         } else {
             lists.later.push_back(connection);
@@ -60,7 +61,7 @@ impl ReadyConnections {
         was_empty
     }
 
-    /// Takes the next stream.
+    /// Takes the next stream or upgraded connection.
     pub(in crate::engine) fn pop_woken(&self) -> Option<Box<ClientConnection>> {
         self.0.lock().woken.pop_front()
     }

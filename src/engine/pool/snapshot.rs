@@ -39,7 +39,7 @@ pub(in crate::engine) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Dur
         parked: pool.parking.len(),
         parked_answer_bytes: pool.service().answer_memory.bytes(),
         parked_request_bytes: pool.service().request_memory.bytes(),
-        upgraded: pool.upgraded.len(),
+        upgraded: pool.upgraded.len() + pool.service().sessions.taken(),
         requests: sum.requests.get(),
         refused: sum.refused.get(),
         overruled: sum.overruled.get(),

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use super::Pool;
 use crate::engine::connection::ClientConnection;
 use crate::engine::wire::socket::patiently;
-use crate::message::body::Upgrade;
+use crate::message::body::ServeUpgraded;
 use crate::message::upgrade::{RawSocket, Socket, Upgraded};
 use crate::net::poll::Bell;
 use crate::net::stream::Stream;
@@ -36,7 +36,7 @@ struct Line {
 
 impl Pool {
     /// Serves an upgraded connection by `serve`, on a new thread.
-    pub(in crate::engine) fn upgrade(self: &Arc<Self>, mut connection: Box<ClientConnection>, serve: Upgrade) {
+    pub(in crate::engine) fn upgrade(self: &Arc<Self>, mut connection: Box<ClientConnection>, serve: ServeUpgraded) {
         self.parking.detach(&mut connection);
         let stream = Arc::clone(&connection.transport.stream);
         let received = Bytes::copy_from_slice(connection.transport.input.unread());

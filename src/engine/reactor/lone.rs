@@ -20,6 +20,8 @@ impl Lone {
     pub(super) fn note(&mut self, token: u64, connection: &ClientConnection, now: Instant, grace: Duration) -> bool {
         let is_next = self.token == Some(token)
             && connection.interest() == Interest::Read
+            // Its function waits for more than input.
+            && !connection.has_left_http()
             && self.seen.is_some_and(|seen| now - seen < grace);
         *self = Self { token: Some(token), streak: if is_next { self.streak + 1 } else { 0 }, seen: Some(now) };
         self.streak >= STAY_AFTER

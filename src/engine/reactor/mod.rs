@@ -25,9 +25,8 @@
 //! polls again after a millisecond. Each round begins with clients that have had an answer on their
 //! connection. A few others follow: new clients, clients with more input after 64 steps, and
 //! clients that sent their next request before they were parked. At least one connection in 33 is
-//! one of these. A flood of one kind therefore delays the other kind by a bounded time. Streams with
-//! new content end each round, for 250 us at most: a broadcast to thousands of listeners delays no
-//! request by more than that.
+//! one of these. A flood of one kind therefore delays the other kind by a bounded time. Each round
+//! ends with streams that have new content, for 250 us at most.
 //!
 //! **Short or long?** [`costs`](crate::engine::service::costs) keeps a moving average for each
 //! route, and one shared by all routes not yet measured. A route is short if the average is at most
@@ -225,7 +224,7 @@ impl<'p> Reactor<'p> {
         self.advance_streams(before)
     }
 
-    /// Advances streams with new content, at the end of a round that began its last step `begun`.
+    /// Advances streams with new content and upgraded connections, at the end of a round that began its last step `begun`.
     fn advance_streams(&mut self, begun: Instant) -> Round {
         let mut before = begun;
         while before - begun < SHARE {
@@ -407,8 +406,12 @@ impl<'p> Reactor<'p> {
         }
     }
 
-    /// Refuses a client for lack of room, and lets the connection linger.
+    /// Refuses a client for lack of room, and lets the connection linger. An upgraded connection
+    /// waits on, because no response can be sent.
     fn turn_away(&mut self, mut connection: Box<ClientConnection>) {
+        if connection.has_left_http() {
+            return self.pool.queue.push(connection, Instant::now());
+        }
         let verdict = connection.turn_away(&mut self.context);
         self.settle(connection, verdict, Instant::now());
     }

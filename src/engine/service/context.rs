@@ -5,15 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 
 use super::budget::MemoryBudget;
 use super::config::{ConfigView, SharedConfig};
 use super::costs::{Costs, Duty};
 use super::counters::Counters;
-use super::meter::Meter;
-
 use super::handle::{Task, WorkerHandle};
+use super::meter::Meter;
 use super::preemption::Preemption;
 use super::routes::{RouteNames, RouteNumber};
 use crate::config::Config;
@@ -55,6 +54,8 @@ pub(crate) struct Service {
     pub(in crate::engine) upgraded: Permits,
     /// The routes with a row in the statistics.
     pub(crate) routes: RouteNames,
+    /// The number of upgraded connections without a thread.
+    pub(in crate::engine) sessions: Permits,
     /// The number of connections refused for lack of room.
     pub(crate) turned_away: AtomicU64,
 }
@@ -78,6 +79,7 @@ impl Service {
             request_memory,
             upgraded: Permits::default(),
             routes: RouteNames::new(),
+            sessions: Permits::default(),
             turned_away: AtomicU64::new(0),
         }
     }
@@ -203,6 +205,13 @@ impl WorkerContext {
         let number = self.service.routes.number(route);
         self.counters.routes.count_request(number);
         number
+    }
+
+    /// Notes that the function of an upgraded connection is about to run.
+    pub(in crate::engine) fn note_call(&self, method: &Method, target: &Uri) {
+        if let Some(handle) = &self.handle {
+            handle.run(Task { method: method.clone(), target: target.clone(), since: self.turned });
+        }
     }
 
     pub(crate) fn head_limits(&self) -> head::HeadLimits {

@@ -56,6 +56,11 @@ impl Route {
         Self(hash)
     }
 
+    /// Returns the route of the function that serves a connection after an upgrade.
+    pub(crate) fn upgraded(self) -> Self {
+        Self(mix(self.0))
+    }
+
     fn place(self) -> usize {
         usize::try_from(self.0 % PLACES as u64).unwrap_or(0)
     }

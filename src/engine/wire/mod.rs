@@ -9,13 +9,15 @@
 //! | [`live`] | takes, filters and frames content of a channel |
 //! | [`output`] | gathers and writes; leaves output for later if the client is slow |
 //! | [`pace`] | limits the time spent waiting for a client |
-//! | [`socket`] | reads and writes of upgraded connections |
+//! | [`socket`] | reads and writes of upgraded connections, waiting for the client |
+//! | [`parked`] | reads and writes of upgraded connections, without waiting |
 
 pub(in crate::engine) mod framing;
 pub(in crate::engine) mod input;
 pub(in crate::engine) mod live;
 pub(in crate::engine) mod output;
 pub(in crate::engine) mod pace;
+pub(in crate::engine) mod parked;
 pub(in crate::engine) mod remainder;
 pub(in crate::engine) mod response;
 pub(in crate::engine) mod socket;

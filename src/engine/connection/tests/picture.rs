@@ -13,7 +13,10 @@ use super::super::*;
 use crate::engine::service::context::{Service, WorkerContext};
 use crate::engine::service::costs::{Route, Runs};
 use crate::message::channel::Sender;
-use crate::message::{Body, Request};
+use crate::message::inbox::Inbox;
+use crate::message::parked::Wait;
+use crate::message::switch::upgrade_parked;
+use crate::message::{Body, Request, Response};
 use crate::settings::Settings;
 
 thread_local! {
@@ -38,6 +41,7 @@ fn name(phase: &Phase) -> &'static str {
         Phase::Exchange => "Exchange",
         Phase::Send(..) => "Send",
         Phase::Stream(_) => "Stream",
+        Phase::Session(_) => "Session",
         Phase::Drain(_) => "Drain",
         Phase::Linger(_) => "Linger",
     }
@@ -69,8 +73,14 @@ impl Talk {
         let (client, socket) = UnixStream::pair().unwrap();
         let config = Config::resolve(settings).unwrap();
         let handler = |request: &mut Request| match request.uri().path() {
-            "/stream" => stream(),
-            path => path.repeat(1000).into(),
+            "/stream" => Response::new(stream()),
+            "/session" => upgrade_parked(request, "test", 1000, |mut stream, _| {
+                move |_: &Inbox| match stream.read(&mut [0; 100]) {
+                    Ok(0) => Ok(Wait::End),
+                    _ => Ok(Wait::ForEvents),
+                }
+            }),
+            path => Response::new(path.repeat(1000).into()),
         };
         let service = Arc::new(Service::new(config, Arc::new(handler)));
         let mut context = WorkerContext::new(Arc::clone(&service), Arc::default());
@@ -181,6 +191,11 @@ fn every_change_of_the_picture_happens() {
     let mut talk = Talk::new();
     talk.send(stream).push("taken").fill().push("not taken").read();
     SENDER.set(None);
+    talk.advance();
+    // A connection that leaves HTTP.
+    let offer = "GET /session HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: test\r\n\r\n";
+    let mut talk = Talk::new();
+    talk.fill().send(offer).read().send("some").client.shutdown(std::net::Shutdown::Write).unwrap();
     talk.advance();
     // Before the first request.
     Talk::with(&proxied).send("PROXY UNKNOWN\r\n");

@@ -1,0 +1,85 @@
+//! The mailbox of an upgraded connection without a thread.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::mailbox::{ContentBudget, End, Receiver, Waker};
+use super::shutdown::Shutdown;
+
+/// The messages sent to an upgraded connection by [`Sender`](crate::stream::Sender)s, and the facts
+/// about its server, for the function given to [`upgrade_parked`](crate::stream::upgrade_parked).
+pub struct Inbox {
+    receiver: Receiver,
+    shutdown: Arc<Shutdown>,
+}
+
+impl Inbox {
+    pub(crate) fn new(receiver: Receiver, shutdown: &Arc<Shutdown>, budget: Arc<dyn ContentBudget>) -> Self {
+        receiver.attach(shutdown, budget);
+        Self { receiver, shutdown: Arc::clone(shutdown) }
+    }
+
+    /// Takes the oldest message, in the form in which it was sent.
+    ///
+    /// A message not taken stays, and counts against the capacity.
+    #[must_use]
+    pub fn try_recv(&self) -> Option<Bytes> {
+        let mailbox = &self.receiver.0;
+        let mut state = mailbox.lock();
+        let taken = state.take(usize::MAX);
+        match &taken {
+            // Senders may wait for room.
+            Some(_) => mailbox.notify(state),
+            // An end stays news: the function may have asked for senders just before.
+            None => state.is_news &= state.end.is_some(),
+        }
+        taken
+    }
+
+    /// True if more messages may come. False once all senders are dropped, or one has
+    /// [finished](crate::stream::Sender::finish); messages sent before may still wait.
+    #[must_use]
+    pub fn has_senders(&self) -> bool {
+        self.receiver.0.lock().end.is_none()
+    }
+
+    /// True if the server is shutting down. The connection is closed
+    /// [`shutdown_timeout`](crate::Settings::shutdown_timeout) after the stop.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.shutdown.is_told()
+    }
+
+    /// Notes that the function is about to look: only later changes are news.
+    pub(crate) fn look(&self) {
+        let mut state = self.receiver.0.lock();
+        (state.is_news, state.waker) = (false, None);
+    }
+
+    /// Sets the waker to be used at the next change. Returns false if anything has changed since the
+    /// function's last look.
+    pub(crate) fn arm(&self, waker: Waker) -> bool {
+        let mut state = self.receiver.0.lock();
+        if !state.is_news {
+            state.waker = Some(waker);
+        }
+        !state.is_news
+    }
+
+    /// The reason of a sender to disconnect the client, once all messages are taken.
+    pub(crate) fn failure(&self) -> Option<String> {
+        let state = self.receiver.0.lock();
+        match &state.end {
+            Some(End::Failed(reason)) if !state.has_content() => Some(reason.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").field("receiver", &self.receiver).finish_non_exhaustive()
+    }
+}
