@@ -133,7 +133,7 @@
 //! | message | what it means | what to do |
 //! |---|---|---|
 //! | `accept failed on ...: Too many open files` | descriptors have run out; the server closes an idle connection for the new one, or, if there is none, pauses accepting | raise `ulimit -n` (`LimitNOFILE`), or lower `max_connections` below it |
-//! | `all 10 workers are busy (thread_pool_max): 3 requests wait, the first for 0.5 s; longest running: GET /report (4.1 s)` | handlers run longer than requests can wait; at most once a second | examine the named handlers; raise `thread_pool_max` if they wait for another machine |
+//! | `all 10 workers are busy (thread_pool_max): 3 requests wait, the first for 0.5 s; longest running: GET /events from 192.0.2.7:4711 (61.0 s, sending, and 8 more of this path), GET /report from 192.0.2.9:4712 (4.1 s)` | handlers run longer than requests can wait, or answers are streams, or clients read slowly (`sending`); at most once a second | examine the named handlers; raise `thread_pool_max` if they wait for another machine |
 //! | `cannot start another worker thread` | the system allows no more threads | raise the limit of processes, or lower `thread_pool_max` |
 //! | `a handler did not return after the stop; its connection was cut, its thread left running` | at a stop: a handler neither read nor wrote nor checked `is_shutting_down` | give the handler a time limit of its own |
 //! | `a worker thread panicked; its connection was closed, the thread continues` | a defect of drupe | please report it |
@@ -182,7 +182,8 @@
 //!
 //! | number | look at it when |
 //! |---|---|
-//! | `queue` above 0 for long, `threads_idle` at 0 | all workers are busy: see 503 above; `workers` has the request of each worker, and its time |
+//! | `queue` above 0 for long, `threads_idle` at 0 | all workers are busy: see 503 above; `queue_wait` is the longest wait, `workers` has the request of each worker, its client and its time |
+//! | `unserved` | requests got a 503 because no worker was free for `accepted_queue_timeout` |
 //! | `turned_away` | a request has waited too long for a worker (`accepted_queue_timeout`), `max_connections` or `max_upgraded` is reached, or `max_parked_size` is reached by large heads or by clients that send requests and read no answer; the last are closed, all others get 503, or a close before a TLS handshake |
 //! | `timed_out`, `refused` | hostile or broken clients; a rise after you deploy your own client is a bug of that client |
 //! | `parked` | connections without a thread; `max_parked_size` bounds the memory of their requests, and as much again that of their answers |

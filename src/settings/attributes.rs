@@ -162,7 +162,8 @@ pub struct Settings {
     /// Default 2 s. Not in CherryPy.
     pub linger_timeout: Duration,
 
-    /// Time a request waits for a worker thread, in the queue or beside a full queue, before a 503.
+    /// Time a request waits for a worker thread, in the queue or beside a full queue, before a 503
+    /// with `Retry-After: 1`.
     ///
     /// Default 10 s; values below 10 ms count as 10 ms. With 0, a request is refused at once if the
     /// queue is full; a request in the queue waits up to 10 s. CherryPy: `accepted_queue_timeout`,

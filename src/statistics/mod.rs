@@ -56,7 +56,7 @@ pub(crate) use self::latency::{PLACES, place};
 pub use self::page::Page;
 #[cfg(feature = "statistics")]
 pub(crate) use self::page::{StatisticsSource, not_found};
-use crate::address::BindAddr;
+use crate::address::{BindAddr, Peer};
 
 /// The statistics of a server at one moment.
 ///
@@ -96,6 +96,12 @@ pub struct Statistics {
     pub connections: usize,
     /// Current: connections waiting for a worker.
     pub queue: usize,
+    /// Current: the longest wait of these connections so far.
+    pub queue_wait: Duration,
+    /// Requests answered with 503 because no worker was free for
+    /// [`accepted_queue_timeout`](crate::Settings::accepted_queue_timeout), or because the queue was
+    /// full; also counted in `turned_away`.
+    pub unserved: u64,
     /// Current: connections waiting for the client, without a worker.
     pub parked: usize,
     /// Current: bytes of memory held by answers that wait for a client, as counted for
@@ -274,6 +280,11 @@ pub struct Serving {
     pub method: String,
     /// The request target as sent by the client.
     pub target: String,
+    /// The client, as far as known.
+    pub peer: Option<Peer>,
+    /// True if the handler has returned, and the answer is being sent: a stream of events, or a
+    /// client that reads slowly.
+    pub is_answering: bool,
     /// The time spent by the worker so far, including earlier requests that arrived in the same
     /// read.
     pub time: Duration,

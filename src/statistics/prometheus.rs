@@ -40,6 +40,8 @@ fn connections(page: &mut Page, of: &Statistics) {
     page.counter("handshakes_failed_total", "TLS handshakes that failed.", of.handshakes_failed);
     page.gauge("connections", "Connections open.", of.connections);
     page.gauge("connections_queued", "Connections whose request waits for a worker.", of.queue);
+    page.gauge("queue_wait_seconds", "The longest wait of these connections so far.", of.queue_wait.as_secs_f64());
+    page.counter("unserved_total", "Requests answered 503 because no worker was free in time.", of.unserved);
     page.gauge("connections_parked", "Connections parked: they wait for their client without a worker.", of.parked);
     page.head(
         "parked_bytes",

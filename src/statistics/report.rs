@@ -28,6 +28,8 @@ fn fill(members: &mut Members<'_>, of: &Statistics) {
     members.add("Handshakes Failed", &of.handshakes_failed);
     members.add("Connections", &of.connections);
     members.add("Queue", &of.queue);
+    members.add("Queue Wait", &of.queue_wait);
+    members.add("Unserved", &of.unserved);
     members.add("Parked", &of.parked);
     members.add("Parked Answer Bytes", &of.parked_answer_bytes);
     members.add("Parked Request Bytes", &of.parked_request_bytes);
@@ -88,6 +90,10 @@ fn fill_row(row: &mut Members<'_>, of: &Worker) {
     if let Some(serving) = &of.serving {
         row.add("Request", &*format!("{} {}", serving.method, serving.target));
         row.add("Request Time", &serving.time);
+        if let Some(peer) = &serving.peer {
+            row.add("Request Peer", &*peer.to_string());
+        }
+        row.add("Request Answering", &serving.is_answering);
     }
 }
 

@@ -65,6 +65,9 @@ mod incoming;
 // The pool, beside silent clients and handlers that block or panic.
 mod pool;
 
+// The pool when all workers are taken.
+mod silent;
+
 // The scheduler: handlers in parallel, input and output beside handlers that block.
 mod schedule;
 

@@ -118,7 +118,7 @@ impl ClientConnection {
             Err(held) => return Err(held.keep(pending)),
         };
         let Pending { head, mut exchange, mut reception, mut line } = pending;
-        let watch = watch(route, &head, &mut line, context);
+        let watch = watch(route, &head, client, &mut line, context);
         let mut asked = AskedRequest::received(&head, client.sender());
         if flush_before_content(&mut reception, transport, context).is_err() {
             // No handler has run, so no answer of a handler is broken off.
@@ -127,6 +127,7 @@ impl ClientConnection {
         }
         let intake = reception.map(|reception| Intake::lend(reception, transport, context));
         let handled = handle(head, &mut asked, &mut exchange, intake.as_ref(), client, transport, context);
+        context.note_answering(true);
         line.note(&asked, handled.response.as_ref());
         let answered = answer(handled, &asked, &mut exchange, intake.as_ref(), transport, context);
         context.duty.ran(route, watch.map(|watch| watch.time()));
@@ -252,13 +253,20 @@ impl Held {
 
 /// Notes the request whose handler is about to run. Returns a stopwatch if the handler is to be
 /// measured.
-fn watch(route: Route, head: &RequestHead, line: &mut Line, context: &mut WorkerContext) -> Option<Stopwatch> {
+fn watch(
+    route: Route,
+    head: &RequestHead,
+    client: &Client,
+    line: &mut Line,
+    context: &mut WorkerContext,
+) -> Option<Stopwatch> {
     // If answers wait behind this handler, its duration should be known soon.
     let holds_up = context.duty.is_unbounded() && !context.gathered.is_empty();
     let watch = (context.duty.is_precise(route) || holds_up).then(Stopwatch::start);
     if context.duty.is_unbounded() {
-        context.note_task(head);
+        context.note_task(head, client.sender());
     }
+    context.note_answering(false);
     line.name_user();
     // The worker may have waited for the content.
     context.meter.resume(line.begun.is_some());

@@ -16,6 +16,8 @@ pub(in crate::engine) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Dur
         row.serving = handle.task().map(|task| Serving {
             method: task.method.to_string(),
             target: task.target.to_string(),
+            peer: task.peer,
+            is_answering: task.is_answering,
             time: now.saturating_duration_since(task.since),
         });
         row
@@ -36,6 +38,8 @@ pub(in crate::engine) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Dur
         handshakes_failed: sum.handshakes_failed.get(),
         connections: pool.open.count(),
         queue: pool.queue.len(),
+        queue_wait: pool.queue.oldest().map_or(Duration::ZERO, |oldest| now.saturating_duration_since(oldest)),
+        unserved: pool.service().unserved.load(Ordering::Relaxed),
         parked: pool.parking.len(),
         parked_answer_bytes: pool.service().answer_memory.bytes(),
         parked_request_bytes: pool.service().request_memory.bytes(),

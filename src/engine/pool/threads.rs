@@ -182,7 +182,7 @@ impl Threads {
     pub(in crate::engine) fn note_task(&self, number: u32, method: Method, path: &str, since: Instant) {
         let Ok(target) = path.parse() else { return };
         if let Some(handle) = self.roster.lock().handles.iter().find(|handle| handle.number == number) {
-            handle.note(Task { method, target, since });
+            handle.note(method, target, since);
         }
     }
 

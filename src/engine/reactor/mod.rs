@@ -89,6 +89,7 @@ mod standby;
 pub(in crate::engine) mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use self::lone::Lone;
@@ -302,7 +303,7 @@ impl<'p> Reactor<'p> {
             // request.
             self.is_alarm_idle = now - self.ended >= TICK;
         }
-        self.context.take_up(&connection.transport.stream, connection.slot, now);
+        self.context.take_up(&connection.transport.stream, connection.client.peer.as_ref(), connection.slot, now);
         let verdict = connection.advance(&mut self.context);
         // From here on another thread may take the connection.
         self.context.lay_down();
@@ -337,7 +338,7 @@ impl<'p> Reactor<'p> {
             },
             Verdict::Again => self.pool.ready.push(connection),
             Verdict::Work if self.context.config.accepted_queue_timeout.is_zero() && self.pool.queue.is_full() => {
-                self.turn_away(connection);
+                self.leave_unserved(connection);
             }
             Verdict::Work => {
                 self.pool.queue.push(connection, now);
@@ -366,7 +367,7 @@ impl<'p> Reactor<'p> {
             self.turn_away(connection);
         }
         while let Some(connection) = self.shortage.look(self.pool, &self.context, now) {
-            self.turn_away(connection);
+            self.leave_unserved(connection);
         }
         if !self.is_guard() && self.shortage.wants_holder() {
             self.pool.give_up_role(self.number);
@@ -389,6 +390,12 @@ impl<'p> Reactor<'p> {
                 Expired::LastLook => self.pool.ready.push(connection),
             }
         }
+    }
+
+    /// Refuses a client for lack of workers.
+    fn leave_unserved(&mut self, connection: Box<ClientConnection>) {
+        self.pool.service().unserved.fetch_add(1, Ordering::Relaxed);
+        self.turn_away(connection);
     }
 
     /// Refuses a client for lack of room, and lets the connection linger.

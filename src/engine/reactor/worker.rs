@@ -23,7 +23,7 @@ pub(in crate::engine) fn work(pool: &Arc<Pool>, handle: &Arc<WorkerHandle>) {
             Ok(()) => return,
             Err(_) => {
                 log::error!("a worker thread panicked; its connection was closed, the thread continues");
-                handle.serve(None);
+                handle.rest();
                 pool.parking.give_up(worker.reactor.context.slot);
                 pool.give_up_role(handle.number);
                 worker = Worker::new(pool, handle);
@@ -174,7 +174,7 @@ impl<'p> Worker<'p> {
     fn stay(&mut self, mut connection: Box<ClientConnection>) {
         self.pool.parking.detach(&mut connection);
         let context = &mut self.reactor.context;
-        context.take_up(&connection.transport.stream, connection.slot, Instant::now());
+        context.take_up(&connection.transport.stream, connection.client.peer.as_ref(), connection.slot, Instant::now());
         let verdict = loop {
             let answered = connection.answered;
             context.renew();
@@ -199,7 +199,7 @@ impl<'p> Worker<'p> {
         let context = &mut self.reactor.context;
         context.renew();
         context.duty.turn();
-        context.take_up(&connection.transport.stream, connection.slot, Instant::now());
+        context.take_up(&connection.transport.stream, connection.client.peer.as_ref(), connection.slot, Instant::now());
         let verdict = connection.advance(context);
         // From here on another thread may take the connection.
         context.lay_down();

@@ -15,6 +15,7 @@ use super::meter::Meter;
 
 use super::handle::{Task, WorkerHandle};
 use super::preemption::Preemption;
+use crate::address::Peer;
 use crate::config::Config;
 use crate::h1::encode::{self, Stamp};
 use crate::h1::exchange::Policy;
@@ -53,6 +54,8 @@ pub(crate) struct Service {
     pub(in crate::engine) upgraded: Permits,
     /// The number of connections refused for lack of room.
     pub(crate) turned_away: AtomicU64,
+    /// The number of those refused because no worker was free in time.
+    pub(crate) unserved: AtomicU64,
 }
 
 impl Service {
@@ -74,6 +77,7 @@ impl Service {
             request_memory,
             upgraded: Permits::default(),
             turned_away: AtomicU64::new(0),
+            unserved: AtomicU64::new(0),
         }
     }
 
@@ -168,12 +172,19 @@ impl WorkerContext {
         self.config.look(&self.service.config);
     }
 
-    /// Notes that the thread takes up the connection over `stream`, known to parking by `slot`.
-    pub(in crate::engine) fn take_up(&mut self, stream: &Arc<Stream>, slot: Option<u64>, now: Instant) {
+    /// Notes that the thread takes up the connection over `stream` with the client at `peer`, known
+    /// to parking by `slot`.
+    pub(in crate::engine) fn take_up(
+        &mut self,
+        stream: &Arc<Stream>,
+        peer: Option<&Peer>,
+        slot: Option<u64>,
+        now: Instant,
+    ) {
         (self.slot, self.turned) = (slot, now);
         self.clock.expire();
         if let Some(handle) = &self.handle {
-            handle.serve(Some(Arc::clone(stream)));
+            handle.serve(Arc::clone(stream), peer.cloned());
         }
     }
 
@@ -181,15 +192,22 @@ impl WorkerContext {
     pub(in crate::engine) fn lay_down(&mut self) {
         self.slot = None;
         if let Some(handle) = &self.handle {
-            handle.serve(None);
+            handle.rest();
         }
     }
 
-    /// Notes the request with `head`, whose handler is about to run.
-    pub(in crate::engine) fn note_task(&self, head: &RequestHead) {
+    /// Notes the request with `head` of the client at `peer`, whose handler is about to run.
+    pub(in crate::engine) fn note_task(&self, head: &RequestHead, peer: Option<Peer>) {
         if let Some(handle) = &self.handle {
             let (method, target) = (head.method.clone(), head.target.clone());
-            handle.run(Task { method, target, since: self.turned });
+            handle.run(Task { method, target, peer, since: self.turned, is_answering: false });
+        }
+    }
+
+    /// Notes if the handler of the current request has returned, and the answer is being sent.
+    pub(in crate::engine) fn note_answering(&self, is_answering: bool) {
+        if let Some(handle) = &self.handle {
+            handle.note_answering(is_answering);
         }
     }
 

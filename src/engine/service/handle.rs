@@ -1,5 +1,6 @@
 //! A worker as seen by other threads.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::Instant;
@@ -7,6 +8,7 @@ use std::time::Instant;
 use http::{Method, Uri};
 
 use super::counters::Counters;
+use crate::address::Peer;
 use crate::net::stream::Stream;
 use crate::sync::Mutex;
 
@@ -16,6 +18,8 @@ pub(in crate::engine) struct WorkerHandle {
     pub(in crate::engine) number: u32,
     thread: OnceLock<Thread>,
     current: Mutex<Current>,
+    /// True if the handler of the current request has returned, and the answer is being sent.
+    is_answering: AtomicBool,
     pub(in crate::engine) counters: Arc<Counters>,
 }
 
@@ -24,6 +28,8 @@ pub(in crate::engine) struct WorkerHandle {
 struct Current {
     /// The connection, so that a stop can cut it.
     stream: Option<Arc<Stream>>,
+    /// The client of the connection, as far as known.
+    peer: Option<Peer>,
     /// The request whose handler runs, or has run last on this connection.
     task: Option<Task>,
 }
@@ -33,13 +39,23 @@ struct Current {
 pub(in crate::engine) struct Task {
     pub(in crate::engine) method: Method,
     pub(in crate::engine) target: Uri,
+    /// The client, as far as known.
+    pub(in crate::engine) peer: Option<Peer>,
     /// The time at which the worker took up the connection.
     pub(in crate::engine) since: Instant,
+    /// True if the handler has returned, and the answer is being sent.
+    pub(in crate::engine) is_answering: bool,
 }
 
 impl WorkerHandle {
     pub(in crate::engine) fn new(number: u32) -> Self {
-        Self { number, thread: OnceLock::new(), current: Mutex::default(), counters: Arc::default() }
+        Self {
+            number,
+            thread: OnceLock::new(),
+            current: Mutex::default(),
+            is_answering: AtomicBool::new(false),
+            counters: Arc::default(),
+        }
     }
 
     /// Returns the name of the thread.
@@ -64,9 +80,14 @@ impl WorkerHandle {
         }
     }
 
-    /// Sets the current connection, or (`None`) clears it.
-    pub(in crate::engine) fn serve(&self, stream: Option<Arc<Stream>>) {
-        *self.current.lock() = Current { stream, task: None };
+    /// Sets the current connection, whose client is at `peer`.
+    pub(in crate::engine) fn serve(&self, stream: Arc<Stream>, peer: Option<Peer>) {
+        *self.current.lock() = Current { stream: Some(stream), peer, task: None };
+    }
+
+    /// Clears the current connection.
+    pub(in crate::engine) fn rest(&self) {
+        *self.current.lock() = Current::default();
     }
 
     /// Notes the request whose handler is about to run.
@@ -74,11 +95,17 @@ impl WorkerHandle {
         self.current.lock().task = Some(task);
     }
 
+    /// Notes if the handler of the current request has returned.
+    pub(super) fn note_answering(&self, is_answering: bool) {
+        self.is_answering.store(is_answering, Ordering::Relaxed);
+    }
+
     /// Notes the request whose handler has been running, unless the worker is done already.
-    pub(in crate::engine) fn note(&self, task: Task) {
+    pub(in crate::engine) fn note(&self, method: Method, target: Uri, since: Instant) {
         let mut current = self.current.lock();
         if current.stream.is_some() {
-            current.task = Some(task);
+            let peer = current.peer.clone();
+            current.task = Some(Task { method, target, peer, since, is_answering: false });
         }
     }
 
@@ -94,6 +121,7 @@ impl WorkerHandle {
 
     /// The request whose handler runs.
     pub(in crate::engine) fn task(&self) -> Option<Task> {
-        self.current.lock().task.clone()
+        let task = self.current.lock().task.clone();
+        task.map(|task| Task { is_answering: self.is_answering.load(Ordering::Relaxed), ..task })
     }
 }
