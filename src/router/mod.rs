@@ -234,13 +234,38 @@ impl Router {
     #[must_use]
     #[track_caller]
     pub fn body_limit(mut self, path: &str, bytes: u64) -> Self {
+        self.known(path).body_limit = Some(bytes);
+        self
+    }
+
+    /// Marks the handlers of `path` as prompt: see [`Handler::is_prompt`]. For a mount, the mark
+    /// also holds below the path.
+    ///
+    /// ```
+    /// use drupe::router::Router;
+    ///
+    /// let router = Router::new().get("/health", |_| "fine\n").prompt("/health");
+    /// # drop(router);
+    /// ```
+    ///
+    /// # Panics
+    /// If no route has been added with this path.
+    #[must_use]
+    #[track_caller]
+    pub fn prompt(mut self, path: &str) -> Self {
+        self.known(path).is_prompt = true;
+        self
+    }
+
+    /// Returns the route with this path.
+    #[track_caller]
+    fn known(&mut self, path: &str) -> &mut PathHandlers {
         let normal = path::pattern(path);
         let mounted = normal.strip_suffix('/').unwrap_or(&normal);
         let mut routes = self.routes.iter_mut();
         let route = routes.find(|route| route.path == if route.is_mount() { mounted } else { normal.as_str() });
-        let Some(route) = route else { panic!("no route has the path `{path}`: a limit has nothing to limit") };
-        route.body_limit = Some(bytes);
-        self
+        let Some(route) = route else { panic!("no route has the path `{path}`: add the route first") };
+        route
     }
 
     #[track_caller]
@@ -267,6 +292,22 @@ impl Router {
             Err(InsertError::Conflict { with }) => panic!("the route `{shown}` is ambiguous beside `{with}`"),
             Err(error) => panic!("the route `{shown}` is malformed: {}", error.to_string().to_lowercase()),
         }
+    }
+
+    /// Returns the route of a request with a handler, and the answer of the handler to a question
+    /// about the request with the target as the handler sees the target.
+    fn ask<T>(
+        &self,
+        method: &Method,
+        target: &Uri,
+        ask: impl FnOnce(&dyn Handler, &Uri) -> T,
+    ) -> Option<(&PathHandlers, Option<T>)> {
+        let path = path::normal(target.path());
+        let route = &self.routes[*self.tree.at(&path).ok()?.value];
+        let handler = route.handler(method)?;
+        let Some(count) = route.mounted_segments() else { return Some((route, Some(ask(handler, target)))) };
+        let below = path::below(target, path::length_of_segments(target.path(), count));
+        Some((route, below.map(|below| ask(handler, &below))))
     }
 
     /// Answers a request without a route.
@@ -309,17 +350,13 @@ impl Handler for Router {
     }
 
     fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
-        let path = path::normal(target.path());
-        let route = &self.routes[*self.tree.at(&path).ok()?.value];
-        let handler = route.handler(method)?;
-        let own = match route.mounted_segments() {
-            Some(count) => {
-                let length = path::length_of_segments(target.path(), count);
-                path::below(target, length).and_then(|below| handler.body_limit(method, &below))
-            }
-            None => handler.body_limit(method, target),
-        };
-        own.or(route.body_limit)
+        let (route, own) = self.ask(method, target, |handler, target| handler.body_limit(method, target))?;
+        own.flatten().or(route.body_limit)
+    }
+
+    fn is_prompt(&self, method: &Method, target: &Uri) -> bool {
+        let asked = self.ask(method, target, |handler, target| handler.is_prompt(method, target));
+        asked.is_some_and(|(route, own)| route.is_prompt || own == Some(true))
     }
 }
 

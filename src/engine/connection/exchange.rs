@@ -32,7 +32,7 @@ use super::refusal::RefusedRequest;
 use super::report;
 use super::transport::Transport;
 use crate::engine::service::context::WorkerContext;
-use crate::engine::service::costs::{Admission, Route};
+use crate::engine::service::costs::{Admission, Route, Runs};
 use crate::engine::service::counters::Late;
 use crate::engine::service::stopwatch::Stopwatch;
 use crate::engine::wire::pace::Pace;
@@ -213,6 +213,9 @@ fn is_to_gather(reception: &Reception, transport: &Transport, context: &WorkerCo
 fn admit(pending: &Pending, transport: &Transport, context: &mut WorkerContext) -> Result<Route, Held> {
     let RequestHead { method, target, .. } = &pending.head;
     let route = Route::new(method, target.path());
+    if context.duty.runs == Runs::Prompt && !pending.is_prompt(context) {
+        return Err(Held::ForThread(Verdict::Work));
+    }
     match context.duty.admit(route, method, target.path()) {
         Admission::Here => {}
         Admission::Worker => return Err(Held::ForThread(Verdict::Work)),

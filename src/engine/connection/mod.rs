@@ -43,6 +43,7 @@ use self::transport::Transport;
 use crate::address::Peer;
 use crate::config::Config;
 use crate::engine::service::budget::Reservation;
+use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Late;
 use crate::engine::service::open::{OpenConnections, Ticket};
 use crate::h1::head::Scan;
@@ -185,6 +186,12 @@ impl ClientConnection {
             phase => !phase.is_unbegun_head(),
         };
         self.answered == 0 && !has_begun
+    }
+
+    /// True if a request waits for a thread, and the handler is to answer even if all workers are
+    /// busy.
+    pub(in crate::engine) fn is_prompt(&self, context: &WorkerContext) -> bool {
+        matches!(&self.phase, Phase::Ready(pending) if pending.is_prompt(context))
     }
 
     /// True if the connection is in the middle of an exchange. A stop lets the exchange finish.

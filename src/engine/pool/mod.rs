@@ -6,6 +6,7 @@ pub(in crate::engine) mod poller;
 pub(in crate::engine) mod queue;
 pub(in crate::engine) mod rate;
 pub(in crate::engine) mod ready;
+pub(in crate::engine) mod reserve;
 pub(in crate::engine) mod role;
 pub(in crate::engine) mod snapshot;
 pub(in crate::engine) mod sockets;

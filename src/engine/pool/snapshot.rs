@@ -23,7 +23,8 @@ pub(in crate::engine) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Dur
         row
     });
     let mut workers: Vec<Worker> = rows.collect();
-    let busy = workers.iter().filter(|worker| worker.is_busy).count();
+    let reserved = handles.iter().filter(|handle| handle.is_reserved).count();
+    let busy = handles.iter().filter(|handle| !handle.is_reserved && handle.serving().is_some()).count();
     workers.push(sum.row("others".to_owned(), false));
     handles.iter().for_each(|handle| sum.absorb(&handle.counters));
     let timeouts = sum.timeouts();
@@ -59,8 +60,8 @@ pub(in crate::engine) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Dur
         content_written: sum.content_written.get(),
         tls_bytes_read: sum.tls_bytes_read.get(),
         tls_bytes_written: sum.tls_bytes_written.get(),
-        threads: handles.len(),
-        threads_idle: handles.len() - busy,
+        threads: handles.len() - reserved,
+        threads_idle: handles.len() - reserved - busy,
         work_time: sum.work_time(),
         latency: sum.latency(),
         workers,

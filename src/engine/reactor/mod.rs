@@ -76,13 +76,15 @@
 //! handlers: these workers wait for a processor, as another worker would. At a limit, if the
 //! system refuses a thread, or while the other workers wait at the poller, where only the guard can
 //! call them, a worker holding the role gives the role to the guard and takes requests from the
-//! queue. A request queued for `accepted_queue_timeout` gets a 503. A worker that
-//! has been without work for `thread_idle_timeout` leaves, if there were more workers than
+//! queue. A request queued for `accepted_queue_timeout` gets a 503. If a prompt request
+//! is among them, a reserved worker ([`reserve`]) starts, which takes only such requests. A worker
+//! that has been without work for `thread_idle_timeout` leaves, if there were more workers than
 //! `thread_pool` at the start of the wait.
 
 pub(in crate::engine) mod guard;
 mod lone;
 pub(in crate::engine) mod overload;
+mod reserve;
 mod share;
 pub(in crate::engine) mod shortage;
 mod standby;
@@ -337,19 +339,26 @@ impl<'p> Reactor<'p> {
                 Parked::Refused(connection) => self.pool.part_with(connection),
             },
             Verdict::Again => self.pool.ready.push(connection),
-            Verdict::Work if self.context.config.accepted_queue_timeout.is_zero() && self.pool.queue.is_full() => {
-                self.leave_unserved(connection);
-            }
-            Verdict::Work => {
-                self.pool.queue.push(connection, now);
-                match self.patient_until {
-                    Some(until) if now < until && self.context.duty.waits_for_short() => self.shortage.note(until),
-                    _ if self.pool.call_worker() => {}
-                    _ => self.shortage.note(now),
-                }
-            }
+            Verdict::Work => self.line_up(connection, now),
             Verdict::Close => self.pool.parking.close_one(connection),
             Verdict::Upgrade(serve) => self.pool.upgrade(connection, serve),
+        }
+    }
+
+    /// Queues a connection with a request for a worker.
+    fn line_up(&mut self, connection: Box<ClientConnection>, now: Instant) {
+        let is_prompt = connection.is_prompt(&self.context);
+        let other = if is_prompt { self.pool.queue.push_prompt(connection, now) } else { Some(connection) };
+        if let Some(connection) = other {
+            if self.context.config.accepted_queue_timeout.is_zero() && self.pool.queue.is_full() {
+                return self.leave_unserved(connection);
+            }
+            self.pool.queue.push(connection, now);
+        }
+        match self.patient_until {
+            Some(until) if now < until && self.context.duty.waits_for_short() => self.shortage.note(until),
+            _ if self.pool.call_worker() => {}
+            _ => self.shortage.note(now),
         }
     }
 

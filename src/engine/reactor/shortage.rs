@@ -82,6 +82,9 @@ impl Shortage {
             self.since = None;
         }
         let since = *self.since.get_or_insert(now);
+        if called == 0 && pool.queue.has_prompt() && (is_full(pool, context) || now - since >= GROW_AFTER) {
+            pool.call_reserve(now);
+        }
         if is_full(pool, context) {
             self.wants_holder = called == 0;
             let is_long = now.saturating_duration_since(oldest) >= LONG;

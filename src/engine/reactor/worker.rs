@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::share::Share;
-use super::{Reactor, Round};
+use super::{Reactor, Round, reserve};
 use crate::engine::connection::{ClientConnection, Verdict};
 use crate::engine::pool::Pool;
 use crate::engine::service::context::WorkerContext;
@@ -15,6 +15,9 @@ use crate::net::poll::WAKE;
 
 /// Works until the worker is dismissed or the server is over.
 pub(in crate::engine) fn work(pool: &Arc<Pool>, handle: &Arc<WorkerHandle>) {
+    if handle.is_reserved {
+        return reserve::work(pool, handle);
+    }
     let mut worker = Worker::new(pool, handle);
     loop {
         // A bug in the engine must not cost a worker, nor pass broken memory on to the next
@@ -211,14 +214,22 @@ impl<'p> Worker<'p> {
         match verdict {
             Verdict::Park => {
                 if let Some(connection) = self.pool.park_unless_ready(connection, &self.reactor.context.config) {
-                    // This worker looks at the queue next, so no thread is woken.
-                    self.pool.queue.push(connection, Instant::now());
+                    self.line_up(connection);
                 }
             }
-            // Queued behind waiting connections; this worker looks at the queue next.
-            Verdict::Again | Verdict::Work => self.pool.queue.push(connection, Instant::now()),
+            Verdict::Again | Verdict::Work => self.line_up(connection),
             Verdict::Close => self.pool.parking.close_one(connection),
             Verdict::Upgrade(serve) => self.pool.upgrade(connection, serve),
+        }
+    }
+
+    /// Continues with a connection that has input, after those in the queue.
+    fn line_up(&self, connection: Box<ClientConnection>) {
+        // This worker looks at the queue next, so no thread is woken. If other connections are
+        // queued, the reactor reads the next request, which may be prompt.
+        if let Some(connection) = self.pool.queue.push_alone(connection, Instant::now()) {
+            self.pool.ready.push(connection);
+            self.pool.call_reactor();
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::sync::Mutex;
 pub(in crate::engine) struct WorkerHandle {
     /// Counted from 1, never reused.
     pub(in crate::engine) number: u32,
+    /// True for the worker of prompt requests.
+    pub(in crate::engine) is_reserved: bool,
     thread: OnceLock<Thread>,
     current: Mutex<Current>,
     /// True if the handler of the current request has returned, and the answer is being sent.
@@ -51,6 +53,7 @@ impl WorkerHandle {
     pub(in crate::engine) fn new(number: u32) -> Self {
         Self {
             number,
+            is_reserved: false,
             thread: OnceLock::new(),
             current: Mutex::default(),
             is_answering: AtomicBool::new(false),
@@ -58,9 +61,14 @@ impl WorkerHandle {
         }
     }
 
+    /// Returns the worker of prompt requests.
+    pub(in crate::engine) fn reserved(number: u32) -> Self {
+        Self { is_reserved: true, ..Self::new(number) }
+    }
+
     /// Returns the name of the thread.
     pub(in crate::engine) fn name(&self) -> String {
-        format!("drupe-{}", self.number)
+        if self.is_reserved { "drupe-prompt".to_owned() } else { format!("drupe-{}", self.number) }
     }
 
     /// Sets the thread of the worker, once.
