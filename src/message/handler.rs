@@ -1,9 +1,11 @@
 //! The trait that a user implements, and the composition of handlers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, Uri};
 
+use super::time_limit;
 use super::{Failure, IntoResponse, Request, Response};
 
 /// Answers requests: a plain, blocking function.
@@ -99,6 +101,31 @@ pub trait Handler: Send + Sync + 'static {
         Prompt(self)
     }
 
+    /// Limits the time of this handler, in place of
+    /// [`request_timeout`](crate::Settings::request_timeout) and of any limit of a layer or router
+    /// outside. The time begins with the call of the handler. See the setting for the effect.
+    ///
+    /// The limit holds on the worker thread of a server only: it has no effect in
+    /// [`testing::call`](crate::testing::call), nor on a thread of the program.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use drupe::{Handler, Server, handler};
+    ///
+    /// let report = handler(|_| "long work").within(Duration::from_secs(60));
+    /// # let response = drupe::testing::call(&report, Default::default());
+    /// # assert_eq!(response.status(), 200);
+    /// # let server = Server::new(report);
+    /// # drop(server);
+    /// ```
+    fn within(self, time: Duration) -> Within<Self>
+    where
+        Self: Sized,
+    {
+        Within { inner: self, time }
+    }
+
     /// Puts `layer` around this handler. A layer is a function from a handler to a handler. The
     /// layer added last sees a request first.
     ///
@@ -190,6 +217,28 @@ impl<H: Handler> Handler for Prompt<H> {
 
     fn is_prompt(&self, _method: &Method, _target: &Uri) -> bool {
         true
+    }
+}
+
+/// A handler with a time limit; made by [`Handler::within`].
+#[derive(Clone, Copy, Debug)]
+pub struct Within<H> {
+    inner: H,
+    time: Duration,
+}
+
+impl<H: Handler> Handler for Within<H> {
+    fn handle(&self, request: &mut Request) -> Response {
+        time_limit::limit(request, self.time);
+        self.inner.handle(request)
+    }
+
+    fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
+        self.inner.body_limit(method, target)
+    }
+
+    fn is_prompt(&self, method: &Method, target: &Uri) -> bool {
+        self.inner.is_prompt(method, target)
     }
 }
 

@@ -82,6 +82,7 @@ mod path_handlers;
 mod visit;
 
 use std::fmt;
+use std::time::Duration;
 
 use http::header::ALLOW;
 use http::{Method, StatusCode, Uri};
@@ -90,6 +91,7 @@ use matchit::InsertError;
 use self::path_handlers::{MOUNT_END, PathHandlers, allow};
 use self::visit::{enter, leave, whole_pattern};
 use crate::message::route::MatchedRoute;
+use crate::message::time_limit;
 use crate::message::{Failure, Handler, IntoResponse, Request, Response};
 
 /// A handler that chooses another one by path and method; see the [module](self).
@@ -257,6 +259,18 @@ impl Router {
         self
     }
 
+    /// Limits the time of the handlers of `path`, as [`Handler::within`] does. For a mount, the
+    /// limit also holds below the path.
+    ///
+    /// # Panics
+    /// If no route has been added with this path.
+    #[must_use]
+    #[track_caller]
+    pub fn time_limit(mut self, path: &str, time: Duration) -> Self {
+        self.known(path).time_limit = Some(time);
+        self
+    }
+
     /// Returns the route with this path.
     #[track_caller]
     fn known(&mut self, path: &str) -> &mut PathHandlers {
@@ -336,6 +350,9 @@ impl Handler for Router {
                 Some(routing) => {
                     let extensions = request.extensions_mut();
                     let outer = (extensions.insert(routing), extensions.insert(matched.clone()));
+                    if let Some(time) = route.time_limit {
+                        time_limit::limit(request, time);
+                    }
                     let response = handler.handle(request);
                     leave(request, target, outer);
                     response

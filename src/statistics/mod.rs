@@ -124,6 +124,10 @@ pub struct Statistics {
     /// Requests passed to a handler whose answer broke off, because the client left or was late, or
     /// because producing the answer failed half-way.
     pub broken_off: u64,
+    /// Requests whose handler exceeded its time limit
+    /// ([`request_timeout`](crate::Settings::request_timeout)). The answer is counted in `answers`
+    /// when the handler has returned.
+    pub overrun: u64,
     /// Panics of handlers and bodies.
     pub panics: u64,
     /// Requests timed out while receiving the head or content, or while sending the answer.
@@ -150,6 +154,8 @@ pub struct Statistics {
 
     /// Current: workers.
     pub threads: usize,
+    /// Current: workers whose handler has exceeded its time limit and not returned.
+    pub threads_lost: usize,
     /// Current: idle workers.
     pub threads_idle: usize,
     /// The time all workers spent on requests, if measured; see [`Worker::work_time`].

@@ -42,6 +42,7 @@ fn fill(members: &mut Members<'_>, of: &Statistics) {
     members.add("Answered", &of.answered);
     members.add("Broken Off", &of.broken_off);
     members.add("In Progress", &of.in_progress());
+    members.add("Overrun", &of.overrun);
     members.add("Panics", &of.panics);
     members.add("Timed Out", &of.timed_out);
     members.object("Timeouts", |kinds| {
@@ -60,6 +61,7 @@ fn fill(members: &mut Members<'_>, of: &Statistics) {
 
     members.add("Threads", &of.threads);
     members.add("Threads Idle", &of.threads_idle);
+    members.add("Threads Lost", &of.threads_lost);
     members.add("Work Time", &of.work_time);
     members.add("Read Throughput", &per_second(of.bytes_read, of.work_time));
     members.add("Write Throughput", &per_second(of.bytes_written, of.work_time));

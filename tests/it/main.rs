@@ -68,6 +68,10 @@ mod pool;
 // The pool when all workers are taken.
 mod silent;
 
+// Time limits of handlers.
+#[cfg(feature = "router")]
+mod overtime;
+
 // The scheduler: handlers in parallel, input and output beside handlers that block.
 mod schedule;
 

@@ -26,6 +26,7 @@ use super::body_buffer::Gathering;
 use super::client::Client;
 use super::finished::{Ending, FinishedExchange, Unread, break_off};
 use super::handle::handle;
+use super::overrun;
 use super::pending::Pending;
 use super::phase::Verdict;
 use super::refusal::RefusedRequest;
@@ -125,11 +126,20 @@ impl ClientConnection {
             line.end(None);
             return Err(Next::Close);
         }
+        let wants_continue = reception.as_ref().is_some_and(|reception| reception.wants_continue);
+        context.begin_handler(context.gathered.is_empty() && !wants_continue);
+        overrun::begin_default(&asked, context);
         let intake = reception.map(|reception| Intake::lend(reception, transport, context));
         let handled = handle(head, &mut asked, &mut exchange, intake.as_ref(), client, transport, context);
-        context.note_answering(true);
+        context.begin_answer();
         line.note(&asked, handled.response.as_ref());
-        let answered = answer(handled, &asked, &mut exchange, intake.as_ref(), transport, context);
+        let answered = match overrun::end(&asked, context) {
+            None => answer(handled, &asked, &mut exchange, intake.as_ref(), transport, context),
+            Some(refused) => {
+                let dropped = overrun::drop_response(handled, refused, &asked, &mut exchange, context);
+                dropped.map(|answer| (answer, None))
+            }
+        };
         context.duty.ran(route, watch.map(|watch| watch.time()));
         // A worker reads the next request at once, because the reactor would have to queue it.
         self.was_slow = context.duty.is_unbounded() && !context.duty.was_short();
@@ -269,7 +279,6 @@ fn watch(
     if context.duty.is_unbounded() {
         context.note_task(head, client.sender());
     }
-    context.note_answering(false);
     line.name_user();
     // The worker may have waited for the content.
     context.meter.resume(line.begun.is_some());

@@ -10,6 +10,7 @@
 //! | [`handle`], [`answer`], [`early`], [`finished`] | the call of a handler; the answer, begun early or not; the end of an exchange |
 //! | [`body`], [`upgrade`] | content read by a handler; connections that leave HTTP |
 //! | [`refusal`], [`partial`] | answers of the server itself; the bound of incomplete requests |
+//! | [`overrun`] | handlers that run for longer than their time limit |
 //! | [`access_log`], [`report`] | the log of all exchanges; log lines about a request |
 
 pub(in crate::engine) mod access_log;
@@ -23,6 +24,7 @@ mod finished;
 mod handle;
 mod handshake;
 mod linger;
+pub(in crate::engine) mod overrun;
 mod partial;
 mod pending;
 mod phase;

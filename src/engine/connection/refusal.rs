@@ -80,10 +80,15 @@ pub(super) fn gather(error: ProtocolError, asked: &Recipient<'_>, context: &mut 
 /// Gathers a 503 for lack of room, and counts and logs the refusal.
 pub(super) fn turn_away(line: Line, asked: &Recipient<'_>, context: &mut WorkerContext) {
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    let length = gather_as(status, "the server is busy", Some(RETRY_AFTER_SECS), asked, context);
+    let length = gather_unavailable("the server is busy", asked, context);
     context.counters.content_written.add(length);
     context.counters.count_answer(status);
     line.end(Some((status, length)));
+}
+
+/// Gathers a 503. Returns the bytes of content.
+pub(super) fn gather_unavailable(reason: &str, asked: &Recipient<'_>, context: &mut WorkerContext) -> u64 {
+    gather_as(StatusCode::SERVICE_UNAVAILABLE, reason, Some(RETRY_AFTER_SECS), asked, context)
 }
 
 /// Counts a client turned away for lack of room.

@@ -297,7 +297,7 @@ impl Pool {
     /// Sleeps until there is work. Returns false after `thread_idle_timeout` without work if the
     /// worker is surplus.
     pub(in crate::engine) fn sleep(&self, handle: &Arc<WorkerHandle>, config: &Config) -> bool {
-        let is_extra = self.threads.fall_asleep(handle, config.thread_pool);
+        let is_extra = self.threads.fall_asleep(handle, self.least_workers(config));
         // A request may have been queued, or a stop begun, before this worker was registered as
         // sleeping.
         if !self.queue.is_empty() || self.is_over() {
@@ -326,7 +326,7 @@ impl Pool {
 
     /// Dismisses a sleeping worker if there is a surplus. Returns true if the worker stays, awake.
     fn leave_or_stay(&self, handle: &WorkerHandle, config: &Config) -> bool {
-        match self.threads.dismiss(handle, config.thread_pool) {
+        match self.threads.dismiss(handle, self.least_workers(config)) {
             Dismissed::Goes => false,
             Dismissed::Stays => true,
             Dismissed::Called => {
@@ -338,6 +338,18 @@ impl Pool {
 
     // ---- hiring and leaving ----
 
+    /// The maximum number of workers; `None`: no limit. Each worker in a handler beyond its time
+    /// limit adds one, up to twice `thread_pool_max`.
+    pub(in crate::engine) fn most_workers(&self, config: &Config) -> Option<usize> {
+        config.thread_pool_max.map(|most| most + self.service.deadlines.lost().min(most))
+    }
+
+    /// The number of workers kept without work; workers in handlers beyond their time limit do not
+    /// count.
+    pub(in crate::engine) fn least_workers(&self, config: &Config) -> usize {
+        config.thread_pool + self.service.deadlines.lost()
+    }
+
     /// Adds a worker; `Ok(false)` at the maximum, or if the server is over.
     pub(in crate::engine) fn hire(self: &Arc<Self>) -> io::Result<bool> {
         if self.is_over() {
@@ -345,7 +357,7 @@ impl Pool {
         }
         let config = self.service.config.get();
         let pool = Arc::clone(self);
-        self.threads.hire(config.thread_pool_max, config.thread_stack_size, move |handle| {
+        self.threads.hire(self.most_workers(&config), config.thread_stack_size, move |handle| {
             pool.threads.arrive();
             pool.threads.come();
             (pool.work)(&pool, handle);

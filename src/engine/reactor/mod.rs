@@ -71,8 +71,8 @@
 //!
 //! **The pool** ([`shortage`]) grows once requests have been queued, or arrivals have waited, for a
 //! millisecond and no worker has been free: every millisecond by half the number of queued requests
-//! for which no worker is on the way. The limits are `thread_pool_max` and the number of
-//! connections. The pool does not grow while as many awake workers as processors are outside
+//! for which no worker is on the way. The limits are `thread_pool_max`, raised by the workers in
+//! handlers beyond their time limit, and the number of connections. The pool does not grow while as many awake workers as processors are outside
 //! handlers: these workers wait for a processor, as another worker would. At a limit, if the
 //! system refuses a thread, or while the other workers wait at the poller, where only the guard can
 //! call them, a worker holding the role gives the role to the guard and takes requests from the

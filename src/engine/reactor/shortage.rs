@@ -146,7 +146,7 @@ impl Shortage {
 
 /// True if no worker may be added.
 fn is_full(pool: &Pool, context: &WorkerContext) -> bool {
-    context.config.thread_pool_max.is_some_and(|most| pool.threads.len() >= most)
+    pool.most_workers(&context.config).is_some_and(|most| pool.threads.len() >= most)
 }
 
 /// Warns that all workers are busy, at most once a second.

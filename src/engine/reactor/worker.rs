@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::share::Share;
 use super::{Reactor, Round, reserve};
+use crate::engine::connection::overrun::limit_here;
 use crate::engine::connection::{ClientConnection, Verdict};
 use crate::engine::pool::Pool;
 use crate::engine::service::context::WorkerContext;
@@ -15,6 +16,7 @@ use crate::net::poll::WAKE;
 
 /// Works until the worker is dismissed or the server is over.
 pub(in crate::engine) fn work(pool: &Arc<Pool>, handle: &Arc<WorkerHandle>) {
+    limit_here(pool.service(), handle);
     if handle.is_reserved {
         return reserve::work(pool, handle);
     }
@@ -108,7 +110,7 @@ impl<'p> Worker<'p> {
         context.tidy();
         context.meter.rest();
         context.renew();
-        let least = context.config.thread_pool;
+        let least = pool.least_workers(&context.config);
         let timeout = (pool.threads.len() > least).then_some(context.config.thread_idle_timeout);
         let begun = Instant::now();
         let waited = pool.parking.wait(&mut self.reactor.batch, 1, timeout);

@@ -11,6 +11,7 @@ use super::budget::MemoryBudget;
 use super::config::{ConfigView, SharedConfig};
 use super::costs::{Costs, Duty};
 use super::counters::Counters;
+use super::deadlines::HandlerDeadlines;
 use super::meter::Meter;
 
 use super::handle::{Task, WorkerHandle};
@@ -52,6 +53,7 @@ pub(crate) struct Service {
     pub(crate) request_memory: Arc<MemoryBudget>,
     /// The permits of upgraded connections, and of those about to be.
     pub(in crate::engine) upgraded: Permits,
+    pub(in crate::engine) deadlines: HandlerDeadlines,
     /// The number of connections refused for lack of room.
     pub(crate) turned_away: AtomicU64,
     /// The number of those refused because no worker was free in time.
@@ -76,6 +78,7 @@ impl Service {
             answer_memory,
             request_memory,
             upgraded: Permits::default(),
+            deadlines: HandlerDeadlines::default(),
             turned_away: AtomicU64::new(0),
             unserved: AtomicU64::new(0),
         }
@@ -204,10 +207,18 @@ impl WorkerContext {
         }
     }
 
-    /// Notes if the handler of the current request has returned, and the answer is being sent.
-    pub(in crate::engine) fn note_answering(&self, is_answering: bool) {
+    /// Notes that a handler is about to run; `may_be_refused`: another thread may answer the
+    /// request.
+    pub(in crate::engine) fn begin_handler(&self, may_be_refused: bool) {
         if let Some(handle) = &self.handle {
-            handle.note_answering(is_answering);
+            handle.begin_handler(may_be_refused);
+        }
+    }
+
+    /// Notes that the handler has returned, and the answer is about to be sent.
+    pub(in crate::engine) fn begin_answer(&self) {
+        if let Some(handle) = &self.handle {
+            handle.begin_answer();
         }
     }
 
