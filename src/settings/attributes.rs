@@ -318,7 +318,9 @@ pub struct Settings {
 
     /// Maximum number of worker threads if connections have to wait for a worker.
     ///
-    /// One more thread serves prompt requests only, see [`Handler::is_prompt`](crate::Handler::is_prompt).
+    /// One more thread serves prompt requests only, see
+    /// [`Handler::is_prompt`](crate::Handler::is_prompt).
+    ///
     /// Default 256, range `thread_pool` to 1000000; `None`: no limit. CherryPy: `thread_pool_max`,
     /// -1 (no limit), without effect.
     pub thread_pool_max: Option<usize>,
