@@ -71,6 +71,8 @@ pub(crate) struct Config {
     pub(crate) body_timeout: Duration,
     /// The longest stall while sending an answer.
     pub(crate) write_timeout: Duration,
+    /// From the call of a handler to its return; `None`: no limit.
+    pub(crate) request_timeout: Option<Duration>,
     /// From the accept to the end of a TLS handshake.
     pub(crate) handshake_timeout: Duration,
     /// From the end of an answer to the first byte of the next head.
@@ -165,6 +167,7 @@ impl Config {
             header_timeout: or_patience("header_timeout", s.header_timeout)?,
             body_timeout: or_patience("body_timeout", s.body_timeout)?,
             write_timeout: or_patience("write_timeout", s.write_timeout)?,
+            request_timeout: s.request_timeout.map(|value| time("request_timeout", value)).transpose()?,
             handshake_timeout: or_patience("handshake_timeout", s.handshake_timeout)?,
             keep_alive_timeout,
             keep_alive_grace: keep_alive_grace.min(keep_alive_timeout),

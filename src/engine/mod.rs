@@ -255,6 +255,7 @@ impl Engine {
         let cut = cut + pool.upgraded.end();
         pool.ring();
         join(&self.watching);
+        pool.service().deadlines.end();
         if !pool.threads.wait_for_leaving(Instant::now() + LAST_CALL) {
             log::error!("a handler did not return after the stop; its connection was cut, its thread left running");
         }

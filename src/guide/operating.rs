@@ -133,12 +133,46 @@
 //! | message | what it means | what to do |
 //! |---|---|---|
 //! | `accept failed on ...: Too many open files` | descriptors have run out; the server closes an idle connection for the new one, or, if there is none, pauses accepting | raise `ulimit -n` (`LimitNOFILE`), or lower `max_connections` below it |
-//! | `all 10 workers are busy (thread_pool_max): 3 requests wait, the first for 0.5 s; longest running: GET /report (4.1 s)` | handlers run longer than requests can wait; at most once a second | examine the named handlers; raise `thread_pool_max` if they wait for another machine |
+//! | `all 10 workers are busy (thread_pool_max): 3 requests wait, the first for 0.5 s; longest running: GET /events from 192.0.2.7:4711 (61.0 s, sending, and 8 more of this path), GET /report from 192.0.2.9:4712 (4.1 s)` | handlers run longer than requests can wait, or answers are streams, or clients read slowly (`sending`); at most once a second | examine the named handlers; raise `thread_pool_max` if they wait for another machine |
+//! | `a handler exceeds its time limit: GET /report from 192.0.2.9:4712: runs for 30.0 s; answered 503, ...` | `request_timeout`, or a limit of the handler; the handler goes on, and another line says when it has returned | examine the handler; give its calls of other services time limits of their own |
 //! | `cannot start another worker thread` | the system allows no more threads | raise the limit of processes, or lower `thread_pool_max` |
 //! | `a handler did not return after the stop; its connection was cut, its thread left running` | at a stop: a handler neither read nor wrote nor checked `is_shutting_down` | give the handler a time limit of its own |
 //! | `a worker thread panicked; its connection was closed, the thread continues` | a defect of drupe | please report it |
 //! | 503 in the access log | the request waited for a worker for `accepted_queue_timeout` | handlers are too slow or `thread_pool_max` is too small; or many clients send large heads slowly (`max_parked_size`), or `max_connections` is reached and no connection is idle |
 //! | 408 in the access log | clients too slow for `header_timeout` or `body_timeout` | mostly nothing: scanners and dead connections |
+//!
+//! # When all workers are taken
+//!
+//! A handler holds a worker until it returns, and so does a stream of events until its end. When
+//! `thread_pool_max` handlers run at once (256 by default), the server
+//!
+//! - goes on to accept connections and to read requests; they wait in the queue;
+//! - warns at most once a second: `all 256 workers are busy (thread_pool_max): 12 requests wait, the
+//!   first for 0.3 s; longest running: GET /events from 192.0.2.7:4711 (61.0 s, sending, and 255
+//!   more of this path)`;
+//! - takes workers from the slowest clients that hold one, if their answers wait for them;
+//! - answers requests that have waited for `accepted_queue_timeout` with a 503 and `Retry-After: 1`;
+//! - still answers *prompt* requests at once, on one thread reserved for them: mark your health
+//!   check by [`prompt`](crate::Handler::prompt). The page of the statistics is prompt. A prompt
+//!   handler that blocks holds this one thread.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use drupe::http::Method;
+//! use drupe::{Handler, Server, handler, router::Router};
+//!
+//! let router = Router::new()
+//!     .get("/health", |_| "fine\n")
+//!     .prompt("/health")
+//!     .route(Method::GET, "/report", handler(|_| "long work").within(Duration::from_secs(60)));
+//! let mut server = Server::new(router);
+//! server.settings.request_timeout = Some(Duration::from_secs(10));
+//! # drop(server);
+//! ```
+//!
+//! [`request_timeout`](crate::Settings::request_timeout) answers for handlers that take too long,
+//! and replaces their workers. It cannot end them.
 //!
 //! # Numbers
 //!
@@ -194,7 +228,9 @@
 //!
 //! | number | look at it when |
 //! |---|---|
-//! | `queue` above 0 for long, `threads_idle` at 0 | all workers are busy: see 503 above; `workers` has the request of each worker, and its time |
+//! | `queue` above 0 for long, `threads_idle` at 0 | all workers are busy: see 503 above; `queue_wait` is the longest wait, `workers` has the request of each worker, its client and its time |
+//! | `threads_lost`, `overrun` | handlers have exceeded their time limit: now, and since the start |
+//! | `unserved` | requests got a 503 because no worker was free for `accepted_queue_timeout` |
 //! | `turned_away` | a request has waited too long for a worker (`accepted_queue_timeout`), `max_connections` or `max_upgraded` is reached, or `max_parked_size` is reached by large heads or by clients that send requests and read no answer; the last are closed, all others get 503, or a close before a TLS handshake |
 //! | `timed_out`, `refused` | hostile or broken clients; a rise after you deploy your own client is a bug of that client |
 //! | `parked` | connections without a thread; `max_parked_size` bounds the memory of their requests, and as much again that of their answers |

@@ -58,7 +58,7 @@
 //!
 //! - [`socket_timeout`](Settings::socket_timeout): CherryPy's name and value; the default of the
 //!   next four. 10 s is long for any client that is still connected. Raise the value for clients on
-//!   very bad networks, not for slow handlers: handlers have no limit.
+//!   very bad networks, not for slow handlers: handlers have `request_timeout`.
 //! - [`header_timeout`](Settings::header_timeout): the limit for a whole head. On the open
 //!   internet, lower it to, say, 5 s: a head is one packet.
 //! - [`body_timeout`](Settings::body_timeout): a budget for waiting for content. Content at
@@ -66,6 +66,10 @@
 //!   limits stalls, not large uploads.
 //! - [`write_timeout`](Settings::write_timeout): the same budget for answers. A silent stream of
 //!   events is not waiting for its client, so this limit does not apply to the silence.
+//! - [`request_timeout`](Settings::request_timeout): the time of a handler, unset by default. After
+//!   that time the client gets a 503, and the log names the request. The handler itself goes on, so
+//!   the setting replaces no time limit in the handler. [`within`](crate::Handler::within) sets
+//!   another limit for one handler.
 //! - [`handshake_timeout`](Settings::handshake_timeout): the time from the accept to the end of the
 //!   TLS handshake. A handshake is two round trips.
 //! - [`keep_alive_timeout`](Settings::keep_alive_timeout): 75 s, because load balancers keep idle

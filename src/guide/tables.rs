@@ -30,10 +30,11 @@
 //! | `socket_queue_size` | `1024` | count | backlog: connections that the kernel queues until accepted |
 //! | `reuse_port` | `false` | bool | let several processes listen on one port |
 //! | `nodelay` | `true` | bool | send small packets at once (`TCP_NODELAY`) |
-//! | `socket_timeout` | `10` | seconds | default of the next four |
+//! | `socket_timeout` | `10` | seconds | default of the timeouts below that are empty, except `request_timeout` |
 //! | `header_timeout` | | seconds | limit for receiving a whole request head |
 //! | `body_timeout` | | seconds | longest stall while receiving a request body |
 //! | `write_timeout` | | seconds | longest stall while sending an answer |
+//! | `request_timeout` | | seconds | limit for a handler, then 503; empty: no limit |
 //! | `handshake_timeout` | | seconds | limit for a whole TLS handshake |
 //! | `keep_alive_timeout` | `75` | seconds | longest idle time between two requests |
 //! | `keep_alive_grace` | `0.002` | seconds | how long a worker waits for the next request itself; 0: not at all |
@@ -138,5 +139,5 @@
 //! | 431 | head or trailers too large; trailers also above 16 KiB | `max_request_header_size`, `max_request_header_fields` |
 //! | 500 | the handler panicked, or set invalid framing fields | |
 //! | 501 | a transfer coding before `chunked`; a method of more than 32 bytes | |
-//! | 503 | a limit of load is reached: the wait for a worker, connections (with TLS closed instead), memory for large heads, or upgrades; with `Retry-After` | `accepted_queue_size`, `accepted_queue_timeout`, `max_connections`, `max_parked_size`, `max_upgraded` |
+//! | 503 | a limit of load is reached: the wait for a worker, the time of a handler, connections (with TLS closed instead), memory for large heads, or upgrades; with `Retry-After: 1` | `accepted_queue_size`, `accepted_queue_timeout`, `request_timeout`, `max_connections`, `max_parked_size`, `max_upgraded` |
 //! | 505 | a version other than HTTP/1.0 and HTTP/1.1 | |

@@ -118,5 +118,5 @@ pub use self::rate_limit::RateLimit;
 pub use self::request_id::RequestIds;
 #[cfg(feature = "layers")]
 pub use self::security_headers::SecurityHeaders;
-pub use crate::message::handler::{Layer, With};
+pub use crate::message::handler::{Layer, Prompt, With, Within};
 pub use crate::message::writer::BodyFilter;

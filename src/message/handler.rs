@@ -1,9 +1,11 @@
 //! The trait that a user implements, and the composition of handlers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, Uri};
 
+use super::time_limit;
 use super::{Failure, IntoResponse, Request, Response};
 
 /// Answers requests: a plain, blocking function.
@@ -60,10 +62,72 @@ pub trait Handler: Send + Sync + 'static {
         None
     }
 
+    /// True if a request with this method and target is to be answered at once even if handlers of
+    /// other requests hold all workers: a health check, metrics, a control page. The default is
+    /// false. [`prompt`](Self::prompt) marks a handler.
+    ///
+    /// A prompt request is taken before all others by the next free worker. If there is none, the
+    /// server runs the handler on one more thread, which serves prompt requests only. The server
+    /// starts this thread beside `thread_pool_max` when needed, and ends the thread after
+    /// `thread_idle_timeout` without work. A prompt handler must answer quickly: one that blocks
+    /// holds this thread, and further prompt requests wait for any worker, like all others. At most
+    /// 64 waiting requests count as prompt.
+    ///
+    /// The server asks on a thread that serves other clients too: the method must not block. After
+    /// a panic the request is not prompt.
+    fn is_prompt(&self, method: &Method, target: &Uri) -> bool {
+        let _ = (method, target);
+        false
+    }
+
+    /// Marks this handler as prompt: see [`is_prompt`](Self::is_prompt).
+    ///
+    /// ```
+    /// use drupe::{Handler, Server, handler};
+    ///
+    /// let health = handler(|_| "fine\n").prompt();
+    /// # let response = drupe::testing::call(&health, Default::default());
+    /// # assert_eq!(response.status(), 200);
+    /// # let server = Server::new(health);
+    /// # drop(server);
+    /// ```
+    fn prompt(self) -> Prompt<Self>
+    where
+        Self: Sized,
+    {
+        Prompt(self)
+    }
+
+    /// Limits the time of this handler, in place of
+    /// [`request_timeout`](crate::Settings::request_timeout) and of any limit of a layer or router
+    /// outside. The time begins with the call of the handler. See the setting for the effect.
+    ///
+    /// The limit holds on the worker thread of a server only: it has no effect in
+    /// [`testing::call`](crate::testing::call), nor on a thread of the program.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use drupe::{Handler, Server, handler};
+    ///
+    /// let report = handler(|_| "long work").within(Duration::from_secs(60));
+    /// # let response = drupe::testing::call(&report, Default::default());
+    /// # assert_eq!(response.status(), 200);
+    /// # let server = Server::new(report);
+    /// # drop(server);
+    /// ```
+    fn within(self, time: Duration) -> Within<Self>
+    where
+        Self: Sized,
+    {
+        Within { inner: self, time }
+    }
+
     /// Puts `layer` around this handler. A layer is a function from a handler to a handler. The
     /// layer added last sees a request first.
     ///
-    /// The content limits of the inner handler stay in force if the layer has none.
+    /// The content limits of the inner handler stay in force if the layer has none. A prompt handler
+    /// stays prompt.
     ///
     /// ```
     /// use drupe::{Handler, IntoResponse, handler};
@@ -117,7 +181,7 @@ where
 #[derive(Debug)]
 pub struct With<H, O> {
     outer: O,
-    /// For the limits that the layer does not know.
+    /// For the limits and marks that the layer does not know.
     inner: Arc<H>,
 }
 
@@ -128,6 +192,50 @@ impl<H: Handler, O: Handler> Handler for With<H, O> {
 
     fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
         self.outer.body_limit(method, target).or_else(|| self.inner.body_limit(method, target))
+    }
+
+    fn is_prompt(&self, method: &Method, target: &Uri) -> bool {
+        self.outer.is_prompt(method, target) || self.inner.is_prompt(method, target)
+    }
+}
+
+/// A prompt handler; made by [`Handler::prompt`].
+#[derive(Clone, Copy, Debug)]
+pub struct Prompt<H>(H);
+
+impl<H: Handler> Handler for Prompt<H> {
+    fn handle(&self, request: &mut Request) -> Response {
+        self.0.handle(request)
+    }
+
+    fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
+        self.0.body_limit(method, target)
+    }
+
+    fn is_prompt(&self, _method: &Method, _target: &Uri) -> bool {
+        true
+    }
+}
+
+/// A handler with a time limit; made by [`Handler::within`].
+#[derive(Clone, Copy, Debug)]
+pub struct Within<H> {
+    inner: H,
+    time: Duration,
+}
+
+impl<H: Handler> Handler for Within<H> {
+    fn handle(&self, request: &mut Request) -> Response {
+        time_limit::limit(request, self.time);
+        self.inner.handle(request)
+    }
+
+    fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
+        self.inner.body_limit(method, target)
+    }
+
+    fn is_prompt(&self, method: &Method, target: &Uri) -> bool {
+        self.inner.is_prompt(method, target)
     }
 }
 
@@ -209,6 +317,10 @@ impl<H: Handler + ?Sized> Handler for Arc<H> {
     fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
         (**self).body_limit(method, target)
     }
+
+    fn is_prompt(&self, method: &Method, target: &Uri) -> bool {
+        (**self).is_prompt(method, target)
+    }
 }
 
 impl Handler for Box<dyn Handler> {
@@ -219,6 +331,10 @@ impl Handler for Box<dyn Handler> {
     fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
         (**self).body_limit(method, target)
     }
+
+    fn is_prompt(&self, method: &Method, target: &Uri) -> bool {
+        (**self).is_prompt(method, target)
+    }
 }
 
 impl Handler for &'static dyn Handler {
@@ -228,5 +344,9 @@ impl Handler for &'static dyn Handler {
 
     fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
         (**self).body_limit(method, target)
+    }
+
+    fn is_prompt(&self, method: &Method, target: &Uri) -> bool {
+        (**self).is_prompt(method, target)
     }
 }

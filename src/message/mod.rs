@@ -47,6 +47,7 @@ pub(crate) mod routing;
 pub(crate) mod server_handle;
 pub(crate) mod shutdown;
 pub(crate) mod switch;
+pub(crate) mod time_limit;
 mod transfer;
 pub(crate) mod upgrade;
 pub(crate) mod writer;

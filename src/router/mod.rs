@@ -86,6 +86,7 @@ mod path_handlers;
 mod visit;
 
 use std::fmt;
+use std::time::Duration;
 
 use http::header::ALLOW;
 use http::{Method, StatusCode, Uri};
@@ -95,6 +96,7 @@ pub use self::function::RouteFunction;
 use self::path_handlers::{MOUNT_END, PathHandlers, allow};
 use self::visit::{enter, leave, whole_pattern};
 use crate::message::route::MatchedRoute;
+use crate::message::time_limit;
 use crate::message::{Failure, Handler, IntoResponse, Request, Response};
 
 /// A handler that chooses another one by path and method; see the [module](self).
@@ -242,13 +244,50 @@ impl Router {
     #[must_use]
     #[track_caller]
     pub fn body_limit(mut self, path: &str, bytes: u64) -> Self {
+        self.known(path).body_limit = Some(bytes);
+        self
+    }
+
+    /// Marks the handlers of `path` as prompt: see [`Handler::is_prompt`]. For a mount, the mark
+    /// also holds below the path.
+    ///
+    /// ```
+    /// use drupe::router::Router;
+    ///
+    /// let router = Router::new().get("/health", |_| "fine\n").prompt("/health");
+    /// # drop(router);
+    /// ```
+    ///
+    /// # Panics
+    /// If no route has been added with this path.
+    #[must_use]
+    #[track_caller]
+    pub fn prompt(mut self, path: &str) -> Self {
+        self.known(path).is_prompt = true;
+        self
+    }
+
+    /// Limits the time of the handlers of `path`, as [`Handler::within`] does. For a mount, the
+    /// limit also holds below the path.
+    ///
+    /// # Panics
+    /// If no route has been added with this path.
+    #[must_use]
+    #[track_caller]
+    pub fn time_limit(mut self, path: &str, time: Duration) -> Self {
+        self.known(path).time_limit = Some(time);
+        self
+    }
+
+    /// Returns the route with this path.
+    #[track_caller]
+    fn known(&mut self, path: &str) -> &mut PathHandlers {
         let normal = path::pattern(path);
         let mounted = normal.strip_suffix('/').unwrap_or(&normal);
         let mut routes = self.routes.iter_mut();
         let route = routes.find(|route| route.path == if route.is_mount() { mounted } else { normal.as_str() });
-        let Some(route) = route else { panic!("no route has the path `{path}`: a limit has nothing to limit") };
-        route.body_limit = Some(bytes);
-        self
+        let Some(route) = route else { panic!("no route has the path `{path}`: add the route first") };
+        route
     }
 
     #[track_caller]
@@ -279,11 +318,26 @@ impl Router {
 
     /// Answers `OPTIONS *`.
     fn options(&self) -> Response {
-        if self.routes.iter().all(PathHandlers::has_known_methods) {
-            (StatusCode::NO_CONTENT, [(ALLOW, allow(&self.routes))], ()).into_response()
-        } else {
-            StatusCode::NO_CONTENT.into_response()
+        if !self.routes.iter().all(PathHandlers::has_known_methods) {
+            return StatusCode::NO_CONTENT.into_response();
         }
+        (StatusCode::NO_CONTENT, [(ALLOW, allow(&self.routes))], ()).into_response()
+    }
+
+    /// Returns the route of a request with a handler, and the answer of the handler to a question
+    /// about the request with the target as the handler sees the target.
+    fn ask<T>(
+        &self,
+        method: &Method,
+        target: &Uri,
+        ask: impl FnOnce(&dyn Handler, &Uri) -> T,
+    ) -> Option<(&PathHandlers, Option<T>)> {
+        let path = path::normal(target.path());
+        let route = &self.routes[*self.tree.at(&path).ok()?.value];
+        let handler = route.handler(method)?;
+        let Some(count) = route.mounted_segments() else { return Some((route, Some(ask(handler, target)))) };
+        let below = path::below(target, path::length_of_segments(target.path(), count));
+        Some((route, below.map(|below| ask(handler, &below))))
     }
 
     /// Answers a request without a route.
@@ -310,6 +364,9 @@ impl Handler for Router {
                 Some(routing) => {
                     let extensions = request.extensions_mut();
                     let outer = (extensions.insert(routing), extensions.insert(matched.clone()));
+                    if let Some(time) = route.time_limit {
+                        time_limit::limit(request, time);
+                    }
                     let response = handler.handle(request);
                     leave(request, target, outer);
                     response
@@ -324,17 +381,13 @@ impl Handler for Router {
     }
 
     fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
-        let path = path::normal(target.path());
-        let route = &self.routes[*self.tree.at(&path).ok()?.value];
-        let handler = route.handler(method)?;
-        let own = match route.mounted_segments() {
-            Some(count) => {
-                let length = path::length_of_segments(target.path(), count);
-                path::below(target, length).and_then(|below| handler.body_limit(method, &below))
-            }
-            None => handler.body_limit(method, target),
-        };
-        own.or(route.body_limit)
+        let (route, own) = self.ask(method, target, |handler, target| handler.body_limit(method, target))?;
+        own.flatten().or(route.body_limit)
+    }
+
+    fn is_prompt(&self, method: &Method, target: &Uri) -> bool {
+        let asked = self.ask(method, target, |handler, target| handler.is_prompt(method, target));
+        asked.is_some_and(|(route, own)| route.is_prompt || own == Some(true))
     }
 }
 

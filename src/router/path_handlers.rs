@@ -1,6 +1,7 @@
 //! The handlers of one path, by method.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use http::header::ALLOW;
 use http::{Method, StatusCode};
@@ -16,6 +17,8 @@ pub(super) struct PathHandlers {
     /// The pattern as it is shown.
     pub(super) pattern: MatchedRoute,
     pub(super) body_limit: Option<u64>,
+    pub(super) is_prompt: bool,
+    pub(super) time_limit: Option<Duration>,
     handlers: Handlers,
 }
 
@@ -30,13 +33,20 @@ impl PathHandlers {
     /// Makes a route without handlers.
     pub(super) fn new(path: String, pattern: &str) -> Self {
         let pattern = MatchedRoute::new(pattern);
-        Self { path, pattern, body_limit: None, handlers: Handlers::Methods(Vec::new()) }
+        Self {
+            path,
+            pattern,
+            body_limit: None,
+            is_prompt: false,
+            time_limit: None,
+            handlers: Handlers::Methods(Vec::new()),
+        }
     }
 
     /// Makes a route for a handler and all targets below `path`.
     pub(super) fn mount(path: String, pattern: &str, handler: Box<dyn Handler>) -> Self {
         let pattern = MatchedRoute::new(pattern);
-        Self { path, pattern, body_limit: None, handlers: Handlers::Mount(handler) }
+        Self { path, pattern, body_limit: None, is_prompt: false, time_limit: None, handlers: Handlers::Mount(handler) }
     }
 
     /// Adds the handler of `method`, or of all other methods. Returns false if the method has one.

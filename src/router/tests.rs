@@ -239,6 +239,27 @@ fn request_is_as_it_was_after_the_router() {
 }
 
 #[test]
+fn prompt_are_the_routes_marked_and_the_handlers_marked() {
+    let inner = Router::new().get("/own", |_| ()).get("/other", |_| ()).prompt("/own");
+    let router = Router::new()
+        .get("/health/{a}", |_| ())
+        .route(Method::GET, "/handler", handler(|_| ()).prompt())
+        .post("/handler", |_| ())
+        .mount("/in", inner)
+        .mount("/all", Router::new().get("/a", |_| ()))
+        .prompt("/health/{a}")
+        .prompt("/all");
+    let is_prompt = |method: Method, target: &str| router.is_prompt(&method, &target.parse().unwrap());
+    for target in ["/health/x", "/he%61lth/x", "/handler", "/in/own?a", "/all/a", "/all"] {
+        assert!(is_prompt(Method::GET, target) && is_prompt(Method::HEAD, target), "{target}");
+    }
+    for target in ["/health", "/in/other", "/in", "/nowhere", "*"] {
+        assert!(!is_prompt(Method::GET, target), "{target}");
+    }
+    assert!(!is_prompt(Method::POST, "/handler") && !is_prompt(Method::POST, "/health/x"));
+}
+
+#[test]
 fn body_limit_is_that_of_the_inner_handler_then_of_the_route() {
     let inner = Router::new().post("/up", |_| ()).post("/own", |_| ()).body_limit("/own", 3);
     let router = Router::new()
@@ -289,7 +310,8 @@ fn mistake_in_a_route_panics_with_its_path() {
     });
     fails("the route `/{` is malformed: parameters must be registered with a valid name", || new().get("/{", page));
     fails("the route `/{}` is malformed: parameters must be registered with a valid name", || new().get("/{}", page));
-    fails("no route has the path `/b`: a limit has nothing to limit", || new().body_limit("/b", 1));
+    fails("no route has the path `/b`: add the route first", || new().body_limit("/b", 1));
+    fails("no route has the path `/b`: add the route first", || new().prompt("/b"));
 }
 
 #[test]

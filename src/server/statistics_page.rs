@@ -45,7 +45,23 @@ impl ServerHandle {
     pub fn statistics_page(&self, page: Page) -> impl Handler + use<> {
         let state = Arc::clone(self.state()).downcast::<Shared>();
         let source: Arc<dyn StatisticsSource> = state.expect("a handle is made by a server, of its own state");
-        move |request: &mut Request| page.answer(request, &source).unwrap_or_else(not_found)
+        Alone { page, source }
+    }
+}
+
+/// A page without a handler behind.
+struct Alone {
+    page: Page,
+    source: Arc<dyn StatisticsSource>,
+}
+
+impl Handler for Alone {
+    fn handle(&self, request: &mut Request) -> Response {
+        self.page.answer(request, &self.source).unwrap_or_else(not_found)
+    }
+
+    fn is_prompt(&self, _method: &Method, target: &Uri) -> bool {
+        self.page.is_prompt(target)
     }
 }
 
@@ -67,6 +83,10 @@ impl Handler for Mounted {
 
     fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
         self.handler.body_limit(method, target)
+    }
+
+    fn is_prompt(&self, method: &Method, target: &Uri) -> bool {
+        self.page.is_prompt(target) || self.handler.is_prompt(method, target)
     }
 }
 

@@ -136,6 +136,30 @@ pub struct Settings {
     /// Default `None`: as `socket_timeout`. Not in CherryPy.
     pub write_timeout: Option<Duration>,
 
+    /// Time limit for a handler; then the client gets a 503 with `Retry-After: 1`, and the
+    /// connection is closed after it.
+    ///
+    /// The time begins with the call of the handler and ends with its return. The wait for a
+    /// worker, and content received before the handler runs, do not count; nor does the sending of
+    /// the response, even of a stream: [`write_timeout`](Self::write_timeout) limits that. A limit
+    /// of [`Handler::within`](crate::Handler::within) or of a router applies in place of this one.
+    ///
+    /// The server cannot end a thread. A handler beyond its limit goes on, with the locks that it
+    /// holds, and may still carry out the request. Until it returns, its worker counts as lost, and
+    /// the server may start another one in its place, up to twice
+    /// [`thread_pool_max`](Self::thread_pool_max) in all. The response of the handler is dropped;
+    /// layers around the handler see the response as usual. The access log has the 503 when the
+    /// handler has returned.
+    ///
+    /// The connection is cut, without a 503, if the handler has begun its answer, as a WSGI
+    /// application can; if answers to earlier pipelined requests are still unsent; if the client
+    /// waits for `100 Continue`; or if the client reads too slowly to take the 503 at once. Over
+    /// plain TCP, a client whose answer has begun is reset when the handler returns.
+    ///
+    /// Default `None`: no limit; range 1 ms to 1 year. CherryPy had `response.timeout` until
+    /// version 17, without an answer before the handler returned.
+    pub request_timeout: Option<Duration>,
+
     /// Time limit for a TLS handshake, from the accept; then the connection is closed.
     ///
     /// Default `None`: as `socket_timeout`. CherryPy: `socket_timeout`; CherryPy serves no other
@@ -162,7 +186,8 @@ pub struct Settings {
     /// Default 2 s. Not in CherryPy.
     pub linger_timeout: Duration,
 
-    /// Time a request waits for a worker thread, in the queue or beside a full queue, before a 503.
+    /// Time a request waits for a worker thread, in the queue or beside a full queue, before a 503
+    /// with `Retry-After: 1`.
     ///
     /// Default 10 s; values below 10 ms count as 10 ms. With 0, a request is refused at once if the
     /// queue is full; a request in the queue waits up to 10 s. CherryPy: `accepted_queue_timeout`,
@@ -297,6 +322,9 @@ pub struct Settings {
     pub thread_pool: usize,
 
     /// Maximum number of worker threads if connections have to wait for a worker.
+    ///
+    /// One more thread serves prompt requests only, see
+    /// [`Handler::is_prompt`](crate::Handler::is_prompt).
     ///
     /// Default 256, range `thread_pool` to 1000000; `None`: no limit. CherryPy: `thread_pool_max`,
     /// -1 (no limit), without effect.

@@ -25,6 +25,7 @@ impl Default for Settings {
             header_timeout: None,
             body_timeout: None,
             write_timeout: None,
+            request_timeout: None,
             handshake_timeout: None,
             keep_alive_timeout: Duration::from_secs(75),
             keep_alive_grace: Duration::from_millis(2),

@@ -128,6 +128,7 @@ table! {
         header_timeout: Unset<Seconds> = "limit for receiving a whole request head; empty: socket_timeout";
         body_timeout: Unset<Seconds> = "longest stall while receiving a request body; empty: socket_timeout";
         write_timeout: Unset<Seconds> = "longest stall while sending an answer; empty: socket_timeout";
+        request_timeout: Unset<Seconds> = "limit for a handler, then 503; empty: no limit";
         handshake_timeout: Unset<Seconds> = "limit for a whole TLS handshake; empty: socket_timeout";
         keep_alive_timeout: Seconds = "longest idle time between two requests of a connection";
         keep_alive_grace: Seconds = "how long a worker waits for the next request itself; 0: not at all";

@@ -61,7 +61,7 @@ pub use self::page::Page;
 #[cfg(feature = "statistics")]
 pub(crate) use self::page::{StatisticsSource, not_found};
 pub use self::route::RouteStatistics;
-use crate::address::BindAddr;
+use crate::address::{BindAddr, Peer};
 
 /// The statistics of a server at one moment.
 ///
@@ -101,6 +101,12 @@ pub struct Statistics {
     pub connections: usize,
     /// Current: connections waiting for a worker.
     pub queue: usize,
+    /// Current: the longest wait of these connections so far.
+    pub queue_wait: Duration,
+    /// Requests answered with 503 because no worker was free for
+    /// [`accepted_queue_timeout`](crate::Settings::accepted_queue_timeout), or because the queue was
+    /// full; also counted in `turned_away`.
+    pub unserved: u64,
     /// Current: connections waiting for the client, without a worker.
     pub parked: usize,
     /// Current: bytes of memory held by answers that wait for a client, as counted for
@@ -124,6 +130,10 @@ pub struct Statistics {
     /// Requests passed to a handler whose answer broke off, because the client left or was late, or
     /// because producing the answer failed half-way.
     pub broken_off: u64,
+    /// Requests whose handler exceeded its time limit
+    /// ([`request_timeout`](crate::Settings::request_timeout)). The answer is counted in `answers`
+    /// when the handler has returned.
+    pub overrun: u64,
     /// Panics of handlers and bodies.
     pub panics: u64,
     /// Requests timed out while receiving the head or content, or while sending the answer.
@@ -150,6 +160,8 @@ pub struct Statistics {
 
     /// Current: workers.
     pub threads: usize,
+    /// Current: workers whose handler has exceeded its time limit and not returned.
+    pub threads_lost: usize,
     /// Current: idle workers.
     pub threads_idle: usize,
     /// The time all workers spent on requests, if measured; see [`Worker::work_time`].
@@ -258,6 +270,11 @@ pub struct Serving {
     pub method: String,
     /// The request target as sent by the client.
     pub target: String,
+    /// The client, as far as known.
+    pub peer: Option<Peer>,
+    /// True if the handler has returned, and the answer is being sent: a stream of events, or a
+    /// client that reads slowly.
+    pub is_answering: bool,
     /// The time spent by the worker so far, including earlier requests that arrived in the same
     /// read.
     pub time: Duration,

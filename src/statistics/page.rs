@@ -9,7 +9,7 @@ use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
     RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Uri};
 
 use super::document::{DOCUMENT, POLICY};
 use super::{Statistics, access, prometheus, report};
@@ -87,10 +87,7 @@ impl Page {
 
     /// Answers a request; `None` if the request is not below the path.
     pub(crate) fn answer(&self, request: &Request, source: &Arc<dyn StatisticsSource>) -> Option<Response> {
-        let below = request.uri().path().strip_prefix(self.path.as_str())?;
-        if !below.is_empty() && !below.starts_with('/') {
-            return None;
-        }
+        let below = self.below(request.uri())?;
         if !(self.guard)(request) {
             return Some(told(StatusCode::FORBIDDEN, "statistics are not for everybody\n"));
         }
@@ -101,6 +98,18 @@ impl Page {
             ("" | "/" | "/json" | "/metrics" | "/events", _) => allowing("GET, HEAD"),
             _ => not_found(),
         })
+    }
+
+    /// True if the server answers requests for `target` even if all workers are busy: all of the
+    /// page except the stream of events.
+    pub(crate) fn is_prompt(&self, target: &Uri) -> bool {
+        self.below(target).is_some_and(|below| below != "/events")
+    }
+
+    /// Returns the path of `target` below the page's path.
+    fn below<'t>(&self, target: &'t Uri) -> Option<&'t str> {
+        let below = target.path().strip_prefix(self.path.as_str())?;
+        (below.is_empty() || below.starts_with('/')).then_some(below)
     }
 
     fn show(&self, below: &str, source: &Arc<dyn StatisticsSource>) -> Response {

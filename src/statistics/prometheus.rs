@@ -41,6 +41,8 @@ fn connections(page: &mut Page, of: &Statistics) {
     page.counter("handshakes_failed_total", "TLS handshakes that failed.", of.handshakes_failed);
     page.gauge("connections", "Connections open.", of.connections);
     page.gauge("connections_queued", "Connections whose request waits for a worker.", of.queue);
+    page.gauge("queue_wait_seconds", "The longest wait of these connections so far.", of.queue_wait.as_secs_f64());
+    page.counter("unserved_total", "Requests answered 503 because no worker was free in time.", of.unserved);
     page.gauge("connections_parked", "Connections parked: they wait for their client without a worker.", of.parked);
     page.head(
         "parked_bytes",
@@ -63,6 +65,7 @@ fn requests(page: &mut Page, of: &Statistics) {
     }
     page.counter("responses_broken_off_total", "Answers cut before their end.", of.broken_off);
     page.counter("requests_refused_total", "Requests that the server refused.", of.refused);
+    page.counter("handlers_overrun_total", "Requests whose handler exceeded its time limit.", of.overrun);
     page.counter("panics_total", "Handlers and bodies that panicked.", of.panics);
     page.head("timeouts_total", "Timeouts, by kind.", "counter");
     for (kind, count) in of.timeouts.by_name() {
@@ -83,6 +86,7 @@ fn workers(page: &mut Page, of: &Statistics) {
     page.head("workers", "Worker threads.", "gauge");
     page.sample("workers", &[("state", "busy")], of.threads.saturating_sub(of.threads_idle));
     page.sample("workers", &[("state", "idle")], of.threads_idle);
+    page.gauge("workers_lost", "Busy workers whose handler has exceeded its time limit.", of.threads_lost);
     page.counter("work_seconds_total", "Time that workers spent on requests.", of.work_time.as_secs_f64());
 }
 

@@ -28,6 +28,8 @@ fn fill(members: &mut Members<'_>, of: &Statistics) {
     members.add("Handshakes Failed", &of.handshakes_failed);
     members.add("Connections", &of.connections);
     members.add("Queue", &of.queue);
+    members.add("Queue Wait", &of.queue_wait);
+    members.add("Unserved", &of.unserved);
     members.add("Parked", &of.parked);
     members.add("Parked Answer Bytes", &of.parked_answer_bytes);
     members.add("Parked Request Bytes", &of.parked_request_bytes);
@@ -40,6 +42,7 @@ fn fill(members: &mut Members<'_>, of: &Statistics) {
     members.add("Answered", &of.answered);
     members.add("Broken Off", &of.broken_off);
     members.add("In Progress", &of.in_progress());
+    members.add("Overrun", &of.overrun);
     members.add("Panics", &of.panics);
     members.add("Timed Out", &of.timed_out);
     members.object("Timeouts", |kinds| {
@@ -56,6 +59,7 @@ fn fill(members: &mut Members<'_>, of: &Statistics) {
 
     members.add("Threads", &of.threads);
     members.add("Threads Idle", &of.threads_idle);
+    members.add("Threads Lost", &of.threads_lost);
     members.add("Work Time", &of.work_time);
     members.add("Read Throughput", &per_second(of.bytes_read, of.work_time));
     members.add("Write Throughput", &per_second(of.bytes_written, of.work_time));
@@ -101,6 +105,10 @@ fn fill_row(row: &mut Members<'_>, of: &Worker) {
     if let Some(serving) = &of.serving {
         row.add("Request", &*format!("{} {}", serving.method, serving.target));
         row.add("Request Time", &serving.time);
+        if let Some(peer) = &serving.peer {
+            row.add("Request Peer", &*peer.to_string());
+        }
+        row.add("Request Answering", &serving.is_answering);
     }
 }
 

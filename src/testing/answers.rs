@@ -23,6 +23,10 @@ impl<H: Handler> Handler for Noting<H> {
     fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {
         self.handler.body_limit(method, target)
     }
+
+    fn is_prompt(&self, method: &Method, target: &Uri) -> bool {
+        self.handler.is_prompt(method, target)
+    }
 }
 
 /// Takes apart the final answers to requests of these methods, in order; a further answer is a

@@ -65,7 +65,8 @@
 //!
 //! - Each open stream holds a worker. Set
 //!   [`thread_pool_max`](crate::Settings::thread_pool_max) (256) to the expected number of streams
-//!   plus some for other requests; otherwise those requests wait and may get a 503.
+//!   plus some for other requests; otherwise those requests wait and may get a 503. A handler marked
+//!   as [`prompt`](crate::Handler::prompt), such as a health check, is answered even then.
 //! - Output is sent when the buffer is full, or on `flush`. HTTP/1.1 clients get chunks. For
 //!   HTTP/1.0 clients, closing the connection ends the content.
 //! - After the client has gone, a write fails: return the error with `?`. A write also fails if the

@@ -296,7 +296,7 @@ const FEATURES: &[(&str, &str)] = &[
 
 /// Files longer than [`LONGEST`] without tests: the allowed length, with the reason.
 const LONG: &[(&str, usize, &str)] = &[
-    ("settings/attributes.rs", 520, "one struct, with the documentation of each setting"),
+    ("settings/attributes.rs", 560, "one struct, with the documentation of each setting"),
     ("engine/connection/turn.rs", 560, "every change of a connection's phase, in one place"),
     ("engine/reactor/mod.rs", 440, "a page on which thread runs next, and the rounds that do so"),
 ];

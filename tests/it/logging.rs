@@ -99,7 +99,7 @@ fn full_pool_warning_has_waiting_and_running_requests() {
         warning.starts_with("all 2 workers are busy (thread_pool_max): 3 requests wait, the first for "),
         "{warning}"
     );
-    assert!(warning.contains("longest running: GET /held (") && !warning.contains("secret"), "{warning}");
+    assert!(warning.contains("longest running: GET /held from 127.0.0.1:") && !warning.contains("secret"), "{warning}");
     let statistics = server.server().statistics();
     let serving: Vec<&str> =
         statistics.workers.iter().filter_map(|worker| Some(&*worker.serving.as_ref()?.target)).collect();

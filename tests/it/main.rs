@@ -71,6 +71,13 @@ mod incoming;
 // The pool, beside silent clients and handlers that block or panic.
 mod pool;
 
+// The pool when all workers are taken.
+mod silent;
+
+// Time limits of handlers.
+#[cfg(feature = "router")]
+mod overtime;
+
 // The scheduler: handlers in parallel, input and output beside handlers that block.
 mod schedule;
 

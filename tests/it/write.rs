@@ -1,7 +1,7 @@
 //! `write` of an application: its bytes have gone out when it returns, as seen by raw clients.
 
 use std::io::{self, Write as _};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -428,4 +428,27 @@ fn wrapped_gateway_can_write_early() {
     let text =
         exchange(Gateway::new(writing(&[], |write, _| Ok(write.write_all(b"a").map(|()| "b")?))), get("/").as_bytes());
     assert!(text.ends_with(b"\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n"), "{}", String::from_utf8_lossy(&text));
+}
+
+/// An answer that has begun cannot become a 503.
+#[test]
+fn answer_begun_by_an_application_beyond_its_time_limit_is_cut_and_further_writes_fail() {
+    let (door, failed) = (Door::default(), Arc::new(AtomicBool::new(false)));
+    let (own, seen) = (door.clone(), Arc::clone(&failed));
+    let application = writing(&NO_FIELDS, move |write, _| {
+        write.write_all(b"begun")?;
+        own.pass();
+        seen.store(write.write_all(b"more").is_err(), Ordering::SeqCst);
+        Ok("end")
+    });
+    let server = serving(application, |settings| settings.request_timeout = Some(Duration::from_millis(200)));
+    let mut client = client(&server);
+    client.send(get("/"));
+    wait_until("the limit is over", || server.statistics().threads_lost == 1);
+    door.open();
+    let received = String::from_utf8_lossy(&client.over()).into_owned();
+    assert!(received.ends_with("begun\r\n") || received.is_empty(), "{received:?}");
+    wait_until("it has returned", || server.statistics().broken_off == 1);
+    assert!(failed.load(Ordering::SeqCst));
+    assert_eq!((server.statistics().overrun, server.statistics().threads_lost), (1, 0));
 }

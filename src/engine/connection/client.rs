@@ -25,7 +25,7 @@ use crate::proxy::trust::Trust;
 #[derive(Debug)]
 pub(in crate::engine) struct Client {
     /// The address of the peer, or of the client if a PROXY header has announced one.
-    pub(super) peer: Option<Peer>,
+    pub(in crate::engine) peer: Option<Peer>,
     /// The PROXY header's facts about the connection.
     pub(super) announced: Option<Box<Announced>>,
     /// The forwarding claims of the present request.

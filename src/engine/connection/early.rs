@@ -15,6 +15,7 @@ use super::transport::Transport;
 use crate::config::Config;
 use crate::engine::service::context::{Clock, Service, WorkerContext};
 use crate::engine::service::counter::Counter;
+use crate::engine::service::handle::WorkerHandle;
 use crate::engine::wire::output::Output;
 use crate::engine::wire::pace::Pace;
 use crate::engine::wire::response::Begun;
@@ -50,6 +51,8 @@ struct Side {
     pace: Pace,
     exchange: Exchange,
     begun: Option<Begun>,
+    /// The worker, whose request may have a time limit.
+    worker: Option<Arc<WorkerHandle>>,
     /// The error after which nothing more can be sent.
     failed: Option<io::ErrorKind>,
 }
@@ -77,6 +80,7 @@ impl EarlyResponse {
             gathered: mem::take(&mut context.gathered),
             exchange: exchange.clone(),
             begun: None,
+            worker: context.handle.clone(),
             failed: None,
         };
         let place = Mutex::new(Place { side: Some(Box::new(side)), is_over: false });
@@ -158,10 +162,17 @@ impl early::EarlyOutput for EarlyResponse {
 }
 
 impl Side {
+    /// Fails if the request was refused because of its time limit.
+    fn check_limit(&self) -> io::Result<()> {
+        let may_send = self.worker.as_ref().is_none_or(|worker| worker.hold_answer());
+        if may_send { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
+    }
+
     fn begin(&mut self, status: StatusCode, reason: Option<&ReasonPhrase>, fields: &HeaderMap) -> io::Result<()> {
         if self.begun.is_some() {
             return Err(io::Error::other("the answer has begun already"));
         }
+        self.check_limit()?;
         // A failed attempt must leave the exchange unchanged.
         let mut exchange = self.exchange.clone();
         if self.service.is_shutting_down() {
@@ -185,10 +196,14 @@ impl Side {
     }
 
     fn send(&mut self, content: &[u8], written: &Counter) -> io::Result<usize> {
-        let Some(begun) = &mut self.begun else { return Err(io::Error::other("the answer has not begun")) };
+        if self.begun.is_none() {
+            return Err(io::Error::other("the answer has not begun"));
+        }
         if let Some(kind) = self.failed {
             return Err(kind.into());
         }
+        self.check_limit()?;
+        let Some(begun) = &mut self.begun else { return Ok(0) };
         let config = &self.config;
         let pace = mem::replace(&mut self.pace, Pace::new(config.write_timeout, config.minimum_rate));
         let (gathered, preemption) = (&mut self.gathered, &self.service.preemption);

@@ -26,6 +26,7 @@ use super::body_buffer::Gathering;
 use super::client::Client;
 use super::finished::{Ending, FinishedExchange, Unread, break_off};
 use super::handle::{handle, recycle};
+use super::overrun;
 use super::pending::Pending;
 use super::phase::Verdict;
 use super::reception::Reception;
@@ -34,7 +35,7 @@ use super::report;
 use super::streaming::Streaming;
 use super::transport::Transport;
 use crate::engine::service::context::WorkerContext;
-use crate::engine::service::costs::{Admission, Route};
+use crate::engine::service::costs::{Admission, Route, Runs};
 use crate::engine::service::counters::Late;
 use crate::engine::service::stopwatch::Stopwatch;
 use crate::engine::wire::pace::Pace;
@@ -123,18 +124,28 @@ impl ClientConnection {
             Err(held) => return Err(held.keep(pending)),
         };
         let Pending { head, mut exchange, mut reception, mut line } = pending;
-        let watch = watch(route, &head, &mut line, context);
+        let watch = watch(route, &head, client, &mut line, context);
         let mut asked = AskedRequest::received(&head, client.sender());
         if flush_before_content(&mut reception, transport, context).is_err() {
             // No handler has run, so no answer of a handler is broken off.
             line.end(None);
             return Err(Next::Close);
         }
+        let wants_continue = reception.as_ref().is_some_and(|reception| reception.wants_continue);
+        context.begin_handler(context.gathered.is_empty() && !wants_continue);
+        overrun::begin_default(&asked, context);
         let intake = reception.map(|reception| Intake::lend(reception, transport, context));
         let handled = handle(head, &mut asked, &mut exchange, intake.as_ref(), client, transport, context);
+        context.begin_answer();
         line.keep_extensions(&asked, handled.response.as_ref());
         line.route = asked.route.as_ref().map(|route| context.count_route(route));
-        let answered = answer(handled, &mut asked, &mut exchange, intake.as_ref(), transport, context);
+        let answered = match overrun::end(&asked, context) {
+            None => answer(handled, &mut asked, &mut exchange, intake.as_ref(), transport, context),
+            Some(refused) => {
+                let dropped = overrun::drop_response(handled, refused, &asked, &mut exchange, context);
+                dropped.map(|answer| (answer, Rest::Nothing))
+            }
+        };
         line.note(&asked);
         recycle(mem::take(&mut asked.fields), context);
         context.duty.ran(route, watch.map(|watch| watch.time()));
@@ -229,6 +240,9 @@ fn is_to_gather(reception: &Reception, transport: &Transport, context: &WorkerCo
 fn admit(pending: &Pending, transport: &Transport, context: &mut WorkerContext) -> Result<Route, Held> {
     let RequestHead { method, target, .. } = &pending.head;
     let route = Route::new(method, target.path());
+    if context.duty.runs == Runs::Prompt && !pending.is_prompt(context) {
+        return Err(Held::ForThread(Verdict::Work));
+    }
     match context.duty.admit(route, method, target.path()) {
         Admission::Here => {}
         Admission::Worker => return Err(Held::ForThread(Verdict::Work)),
@@ -269,12 +283,18 @@ impl Held {
 
 /// Notes the request whose handler is about to run. Returns a stopwatch if the handler is to be
 /// measured.
-fn watch(route: Route, head: &RequestHead, line: &mut Line, context: &mut WorkerContext) -> Option<Stopwatch> {
+fn watch(
+    route: Route,
+    head: &RequestHead,
+    client: &Client,
+    line: &mut Line,
+    context: &mut WorkerContext,
+) -> Option<Stopwatch> {
     // If answers wait behind this handler, its duration should be known soon.
     let holds_up = context.duty.is_unbounded() && !context.gathered.is_empty();
     let watch = (context.duty.is_precise(route) || holds_up).then(Stopwatch::start);
     if context.duty.is_unbounded() {
-        context.note_task(head);
+        context.note_task(head, client.sender());
     }
     line.name_user();
     // The worker may have waited for the content.

@@ -12,6 +12,7 @@
 //! | [`handle`], [`answer`], [`early`], [`finished`] | the call of a handler; the answer, begun early or not; the end of an exchange |
 //! | [`body`], [`upgrade`] | content read by a handler; connections that leave HTTP |
 //! | [`refusal`], [`partial`] | answers of the server itself; the bound of incomplete requests |
+//! | [`overrun`] | handlers that run for longer than their time limit |
 //! | [`access_log`], [`report`] | the log of all exchanges; log lines about a request |
 
 pub(in crate::engine) mod access_log;
@@ -25,6 +26,7 @@ mod finished;
 mod handle;
 mod handshake;
 mod linger;
+pub(in crate::engine) mod overrun;
 mod partial;
 mod pending;
 mod phase;
@@ -48,6 +50,7 @@ use self::transport::Transport;
 use crate::address::Peer;
 use crate::config::Config;
 use crate::engine::service::budget::Reservation;
+use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Late;
 use crate::engine::service::open::{OpenConnections, Ticket};
 use crate::h1::head::Scan;
@@ -197,6 +200,12 @@ impl ClientConnection {
             phase => !phase.is_unbegun_head(),
         };
         self.answered == 0 && !has_begun
+    }
+
+    /// True if a request waits for a thread, and the handler is to answer even if all workers are
+    /// busy.
+    pub(in crate::engine) fn is_prompt(&self, context: &WorkerContext) -> bool {
+        matches!(&self.phase, Phase::Ready(pending) if pending.is_prompt(context))
     }
 
     /// True if the connection is in the middle of an exchange. A stop lets the exchange finish.

@@ -2,8 +2,11 @@
 
 use super::access_log::Line;
 use super::reception::Reception;
+use super::report::Panic;
+use crate::engine::service::context::WorkerContext;
 use crate::h1::exchange::Exchange;
 use crate::h1::head::RequestHead;
+use crate::sync::catch;
 
 /// A request whose handler is to run.
 #[derive(Debug)]
@@ -17,6 +20,18 @@ pub(super) struct Pending {
 }
 
 impl Pending {
+    /// True if the handler is to answer even if all workers are busy. The handler is asked, and may
+    /// panic.
+    pub(super) fn is_prompt(&self, context: &WorkerContext) -> bool {
+        let RequestHead { method, target, .. } = &self.head;
+        let asked = catch(|| context.service.handler.is_prompt(method, target));
+        asked.unwrap_or_else(|panic| {
+            context.counters.panics.add(1);
+            log::error!("a handler panicked when asked if a request is prompt: {}; taken as not prompt", Panic(&panic));
+            false
+        })
+    }
+
     /// Returns the bytes of memory held.
     pub(super) fn held(&self) -> usize {
         let content = self.reception.as_ref().map_or(0, Reception::held);

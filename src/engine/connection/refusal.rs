@@ -96,12 +96,16 @@ pub(super) fn gather(error: ProtocolError, asked: &Recipient<'_>, context: &mut 
 /// Gathers a 503 for lack of room, and counts and logs the refusal.
 pub(super) fn turn_away(mut line: Line, asked: &Recipient<'_>, context: &mut WorkerContext) {
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    let GatheredRefusal { length, id } =
-        gather_as(status, "the server is busy", Some(RETRY_AFTER_SECS), asked, context);
+    let GatheredRefusal { length, id } = gather_unavailable("the server is busy", asked, context);
     context.counters.content_written.add(length);
     context.counters.count_answer(status);
     line.note_refusal(id);
     line.end(Some((status, length)));
+}
+
+/// Gathers a 503.
+pub(super) fn gather_unavailable(reason: &str, asked: &Recipient<'_>, context: &mut WorkerContext) -> GatheredRefusal {
+    gather_as(StatusCode::SERVICE_UNAVAILABLE, reason, Some(RETRY_AFTER_SECS), asked, context)
 }
 
 /// Counts a client turned away for lack of room.

@@ -9,6 +9,7 @@ use http::{Method, Uri};
 
 use super::report;
 use super::transport::Transport;
+use crate::address::Peer;
 use crate::engine::service::context::WorkerContext;
 use crate::engine::service::costs::{Admission, Route};
 use crate::engine::service::stopwatch::Stopwatch;
@@ -32,6 +33,7 @@ pub(super) struct ParkedSession {
     name: Box<str>,
     method: Method,
     target: Uri,
+    peer: Option<Peer>,
     route: Route,
     interest: Interest,
     /// True if the last call could know that the server stops.
@@ -72,6 +74,7 @@ impl ParkedSession {
             name: asked.name().to_string().into(),
             method: asked.method.clone(),
             target: path,
+            peer: asked.peer.clone(),
             route: Route::new(&asked.method, asked.target.path()).upgraded(),
             interest: Interest::Read,
             knows_stop: false,
@@ -91,7 +94,7 @@ impl ParkedSession {
             Admission::Later => return Called::Later,
         }
         if context.duty.is_unbounded() {
-            context.note_call(&self.method, &self.target);
+            context.note_call(&self.method, &self.target, self.peer.as_ref());
         }
         let watch = context.duty.is_precise(self.route).then(Stopwatch::start);
         context.meter.resume(context.service.measures());

@@ -6,14 +6,15 @@ pub(in crate::engine) mod poller;
 pub(in crate::engine) mod queue;
 pub(in crate::engine) mod rate;
 pub(in crate::engine) mod ready;
+pub(in crate::engine) mod reserve;
 pub(in crate::engine) mod role;
 pub(in crate::engine) mod snapshot;
 pub(in crate::engine) mod sockets;
 pub(in crate::engine) mod threads;
 pub(in crate::engine) mod upgraded;
 pub(in crate::engine) mod waiters;
+mod wake;
 
-use std::fmt;
 use std::io;
 use std::num::NonZero;
 use std::sync::Arc;
@@ -37,7 +38,6 @@ use crate::engine::parking::{Parked, Parking};
 use crate::engine::service::context::Service;
 use crate::engine::service::handle::WorkerHandle;
 use crate::engine::service::open::OpenConnections;
-use crate::message::mailbox::Wake;
 use crate::net::poll::{Alarm, Interest};
 
 /// The state shared by all threads of a running server.
@@ -150,14 +150,6 @@ impl Pool {
             Parked::Refused(connection) => self.part_with(connection),
         }
         None
-    }
-
-    /// Gives a connection to the reactor.
-    pub(in crate::engine) fn resume(&self, connection: Box<ClientConnection>) {
-        // If the list was not empty, the thread that made it so has called the reactor.
-        if self.ready.push_from_outside(connection) {
-            self.call_reactor();
-        }
     }
 
     /// Closes a connection that cannot stay, or keeps it for the next engine.
@@ -304,7 +296,7 @@ impl Pool {
     /// Sleeps until there is work. Returns false after `thread_idle_timeout` without work if the
     /// worker is surplus.
     pub(in crate::engine) fn sleep(&self, handle: &Arc<WorkerHandle>, config: &Config) -> bool {
-        let is_extra = self.threads.fall_asleep(handle, config.thread_pool);
+        let is_extra = self.threads.fall_asleep(handle, self.least_workers(config));
         // A request may have been queued, or a stop begun, before this worker was registered as
         // sleeping.
         if !self.queue.is_empty() || self.is_over() {
@@ -333,7 +325,7 @@ impl Pool {
 
     /// Dismisses a sleeping worker if there is a surplus. Returns true if the worker stays, awake.
     fn leave_or_stay(&self, handle: &WorkerHandle, config: &Config) -> bool {
-        match self.threads.dismiss(handle, config.thread_pool) {
+        match self.threads.dismiss(handle, self.least_workers(config)) {
             Dismissed::Goes => false,
             Dismissed::Stays => true,
             Dismissed::Called => {
@@ -345,6 +337,18 @@ impl Pool {
 
     // ---- hiring and leaving ----
 
+    /// The maximum number of workers; `None`: no limit. Each worker in a handler beyond its time
+    /// limit adds one, up to twice `thread_pool_max`.
+    pub(in crate::engine) fn most_workers(&self, config: &Config) -> Option<usize> {
+        config.thread_pool_max.map(|most| most + self.service.deadlines.lost().min(most))
+    }
+
+    /// The number of workers kept without work; workers in handlers beyond their time limit do not
+    /// count.
+    pub(in crate::engine) fn least_workers(&self, config: &Config) -> usize {
+        config.thread_pool + self.service.deadlines.lost()
+    }
+
     /// Adds a worker; `Ok(false)` at the maximum, or if the server is over.
     pub(in crate::engine) fn hire(self: &Arc<Self>) -> io::Result<bool> {
         if self.is_over() {
@@ -352,7 +356,7 @@ impl Pool {
         }
         let config = self.service.config.get();
         let pool = Arc::clone(self);
-        self.threads.hire(config.thread_pool_max, config.thread_stack_size, move |handle| {
+        self.threads.hire(self.most_workers(&config), config.thread_stack_size, move |handle| {
             pool.threads.arrive();
             pool.threads.come();
             (pool.work)(&pool, handle);
@@ -376,20 +380,6 @@ impl Pool {
     /// Waits for `time`, or until the server stops. Returns true if the server stops.
     pub(in crate::engine) fn stops_within(&self, time: Duration) -> bool {
         self.threads.wait(time, || self.is_stopping())
-    }
-}
-
-impl Wake for Pool {
-    fn wake(&self, token: u64) {
-        if let Some(connection) = self.parking.fetch_woken(token) {
-            self.resume(connection);
-        }
-    }
-}
-
-impl fmt::Debug for Pool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("open", &self.open.count()).finish_non_exhaustive()
     }
 }
 

@@ -6,6 +6,9 @@
 //! answers 503. Waits therefore never add up, and neither the accepting thread nor the reactor ever
 //! waits for a worker.
 //!
+//! Prompt requests have a short line of their own, and are taken first. A prompt request that finds
+//! this line full waits among the others.
+//!
 //! The channel is used under a lock only. Without the lock, a thread that loses the processor in
 //! the middle of sending makes all receivers spin until it runs again. With 250 workers that took
 //! 400 ms.
@@ -25,6 +28,8 @@ pub(crate) struct Queue {
     /// The number of all waiting requests, changed under the lock of `waiting`. A worker that finds
     /// nothing takes no lock.
     count: AtomicUsize,
+    /// The number of prompt requests among them, changed in the same way.
+    prompt: AtomicUsize,
     waiting: Mutex<Lines>,
 }
 
@@ -36,6 +41,8 @@ struct Waiting {
 
 /// The channel, and the connections outside.
 struct Lines {
+    /// Prompt requests, before all others.
+    prompt: VecDeque<Waiting>,
     /// The first of all, once looked at.
     first: Option<Waiting>,
     sender: Sender<Waiting>,
@@ -48,43 +55,100 @@ impl Queue {
     /// Creates a queue for `capacity` connections; `None`: no limit.
     pub(crate) fn new(capacity: Option<usize>) -> Self {
         let (sender, receiver) = capacity.map_or_else(unbounded, bounded);
-        let lines = Lines { first: None, sender, receiver, last: VecDeque::new() };
-        Self { capacity, count: AtomicUsize::new(0), waiting: Mutex::new(lines) }
+        let lines = Lines { prompt: VecDeque::new(), first: None, sender, receiver, last: VecDeque::new() };
+        Self { capacity, count: AtomicUsize::new(0), prompt: AtomicUsize::new(0), waiting: Mutex::new(lines) }
     }
 
     /// Appends a connection.
     pub(crate) fn push(&self, connection: Box<ClientConnection>, now: Instant) {
+        self.append(&mut self.waiting.lock(), Waiting { since: now, connection });
+    }
+
+    /// Appends a connection unless others wait; then returns the connection.
+    pub(crate) fn push_alone(&self, connection: Box<ClientConnection>, now: Instant) -> Option<Box<ClientConnection>> {
         let mut lines = self.waiting.lock();
-        lines.last.push_back(Waiting { since: now, connection });
+        if !self.is_empty() {
+            return Some(connection);
+        }
+        self.append(&mut lines, Waiting { since: now, connection });
+        None
+    }
+
+    /// Appends a connection with a prompt request; returns the connection if too many wait.
+    pub(crate) fn push_prompt(&self, connection: Box<ClientConnection>, now: Instant) -> Option<Box<ClientConnection>> {
+        let mut lines = self.waiting.lock();
+        if lines.prompt.len() >= MOST_PROMPT {
+            return Some(connection);
+        }
+        lines.prompt.push_back(Waiting { since: now, connection });
+        self.prompt.fetch_add(1, Ordering::SeqCst);
+        self.count.fetch_add(1, Ordering::SeqCst);
+        None
+    }
+
+    fn append(&self, lines: &mut Lines, waiting: Waiting) {
+        lines.last.push_back(waiting);
         lines.refill();
         self.count.fetch_add(1, Ordering::SeqCst);
     }
 
     /// True if another request would have to wait beside the queue.
     pub(crate) fn is_full(&self) -> bool {
-        self.capacity.is_some_and(|capacity| self.len() >= capacity)
+        self.capacity.is_some_and(|capacity| self.len().saturating_sub(self.prompt.load(Ordering::SeqCst)) >= capacity)
     }
 
-    /// Takes the first connection.
+    /// Takes the first connection, one with a prompt request if any.
     pub(crate) fn take(&self) -> Option<Box<ClientConnection>> {
         if self.is_empty() {
             return None;
         }
-        self.take_if(|_| true)
-    }
-
-    /// The start of the first connection's wait.
-    pub(crate) fn oldest(&self) -> Option<Instant> {
-        self.waiting.lock().first().map(|first| first.since)
-    }
-
-    /// Takes the first connection if waiting since `since` or longer.
-    pub(crate) fn take_overdue(&self, since: Instant) -> Option<Box<ClientConnection>> {
-        self.take_if(|first| first.since <= since)
-    }
-
-    fn take_if(&self, is_wanted: impl FnOnce(&Waiting) -> bool) -> Option<Box<ClientConnection>> {
         let mut lines = self.waiting.lock();
+        self.take_prompt_if(&mut lines, |_| true).or_else(|| self.take_if(&mut lines, |_| true))
+    }
+
+    /// Takes the first connection with a prompt request.
+    pub(crate) fn take_prompt(&self) -> Option<Box<ClientConnection>> {
+        if !self.has_prompt() {
+            return None;
+        }
+        self.take_prompt_if(&mut self.waiting.lock(), |_| true)
+    }
+
+    /// True if a prompt request waits.
+    pub(crate) fn has_prompt(&self) -> bool {
+        self.prompt.load(Ordering::SeqCst) > 0
+    }
+
+    /// The start of the longest wait.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        let mut lines = self.waiting.lock();
+        let prompt = lines.prompt.front().map(|first| first.since);
+        let other = lines.first().map(|first| first.since);
+        prompt.into_iter().chain(other).min()
+    }
+
+    /// Takes a connection waiting since `since` or longer.
+    pub(crate) fn take_overdue(&self, since: Instant) -> Option<Box<ClientConnection>> {
+        let mut lines = self.waiting.lock();
+        let is_overdue = |first: &Waiting| first.since <= since;
+        self.take_prompt_if(&mut lines, is_overdue).or_else(|| self.take_if(&mut lines, is_overdue))
+    }
+
+    fn take_prompt_if(
+        &self,
+        lines: &mut Lines,
+        is_wanted: impl FnOnce(&Waiting) -> bool,
+    ) -> Option<Box<ClientConnection>> {
+        let is_wanted = lines.prompt.front().is_some_and(is_wanted);
+        let taken = if is_wanted { lines.prompt.pop_front() } else { None };
+        taken.map(|waiting| {
+            self.prompt.fetch_sub(1, Ordering::SeqCst);
+            self.count.fetch_sub(1, Ordering::SeqCst);
+            waiting.connection
+        })
+    }
+
+    fn take_if(&self, lines: &mut Lines, is_wanted: impl FnOnce(&Waiting) -> bool) -> Option<Box<ClientConnection>> {
         let is_wanted = lines.first().is_some_and(is_wanted);
         let taken = if is_wanted { lines.first.take() } else { None };
         taken.map(|waiting| {
@@ -123,6 +187,9 @@ impl Lines {
         }
     }
 }
+
+/// The most prompt requests that wait in their own line.
+const MOST_PROMPT: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -217,5 +284,32 @@ mod tests {
             assert_eq!(queue.oldest(), Some(start + Duration::from_secs(3)));
             assert_eq!(numbers(&queue), [3, 4]);
         }
+    }
+
+    #[test]
+    fn prompt_requests_are_taken_first_and_no_more_of_them_than_their_line_holds() {
+        let (queue, start) = filled(2, 3);
+        assert!(queue.take_prompt().is_none() && queue.is_full());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert!(queue.push_prompt(connection(10), at(0)).is_none());
+        assert!(queue.push_prompt(connection(11), at(9)).is_none());
+        assert_eq!((queue.len(), queue.oldest(), queue.has_prompt()), (5, Some(at(0)), true));
+        let overdue = std::iter::from_fn(|| queue.take_overdue(at(1))).map(|connection| connection.answered);
+        assert_eq!(overdue.collect::<Vec<_>>(), [10, 1]);
+        assert_eq!(queue.take_prompt().map(|connection| connection.answered), Some(11));
+        assert!(queue.push_prompt(connection(12), at(9)).is_none());
+        assert_eq!(numbers(&queue), [12, 2, 3]);
+        assert!(queue.is_empty() && !queue.has_prompt() && !queue.is_full());
+        let pushed = (0..).take_while(|number| queue.push_prompt(connection(*number), start).is_none());
+        assert_eq!(pushed.count(), MOST_PROMPT);
+        assert!(!queue.is_full(), "the other line is empty");
+    }
+
+    #[test]
+    fn unread_connection_is_queued_only_if_no_other_waits() {
+        let (queue, start) = filled(2, 0);
+        assert!(queue.push_alone(connection(1), start).is_none());
+        assert_eq!(queue.push_alone(connection(2), start).map(|back| back.answered), Some(2));
+        assert_eq!(numbers(&queue), [1]);
     }
 }

@@ -16,12 +16,15 @@ pub(in crate::engine) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Dur
         row.serving = handle.task().map(|task| Serving {
             method: task.method.to_string(),
             target: task.target.to_string(),
+            peer: task.peer,
+            is_answering: task.is_answering,
             time: now.saturating_duration_since(task.since),
         });
         row
     });
     let mut workers: Vec<Worker> = rows.collect();
-    let busy = workers.iter().filter(|worker| worker.is_busy).count();
+    let reserved = handles.iter().filter(|handle| handle.is_reserved).count();
+    let busy = handles.iter().filter(|handle| !handle.is_reserved && handle.serving().is_some()).count();
     workers.push(sum.row("others".to_owned(), false));
     handles.iter().for_each(|handle| sum.absorb(&handle.counters));
     let timeouts = sum.timeouts();
@@ -36,6 +39,9 @@ pub(in crate::engine) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Dur
         handshakes_failed: sum.handshakes_failed.get(),
         connections: pool.open.count(),
         queue: pool.queue.len(),
+        queue_wait: pool.queue.oldest().map_or(Duration::ZERO, |oldest| now.saturating_duration_since(oldest)),
+        overrun: pool.service().deadlines.overrun.load(Ordering::Relaxed),
+        unserved: pool.service().unserved.load(Ordering::Relaxed),
         parked: pool.parking.len(),
         parked_answer_bytes: pool.service().answer_memory.bytes(),
         parked_request_bytes: pool.service().request_memory.bytes(),
@@ -55,8 +61,9 @@ pub(in crate::engine) fn of(pool: &Pool, listening: Vec<BindAddr>, run_time: Dur
         content_written: sum.content_written.get(),
         tls_bytes_read: sum.tls_bytes_read.get(),
         tls_bytes_written: sum.tls_bytes_written.get(),
-        threads: handles.len(),
-        threads_idle: handles.len() - busy,
+        threads_lost: pool.service().deadlines.lost(),
+        threads: handles.len() - reserved,
+        threads_idle: handles.len() - reserved - busy,
         work_time: sum.work_time(),
         latency: sum.latency(),
         routes: sum.routes.statistics(&pool.service().routes),

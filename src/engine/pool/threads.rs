@@ -17,9 +17,9 @@ use crate::sync::{Condvar, Mutex, spawn};
 /// All workers of a server, and the threads of its upgraded connections.
 #[derive(Default)]
 pub(in crate::engine) struct Threads {
-    roster: Mutex<Roster>,
+    pub(super) roster: Mutex<Roster>,
     /// Notified when a thread was added or has left, and when the server stops.
-    changed: Condvar,
+    pub(super) changed: Condvar,
     /// The counters of the guard.
     pub(in crate::engine) others: Arc<Counters>,
     /// Workers woken or added that have not looked at the queue yet.
@@ -27,19 +27,28 @@ pub(in crate::engine) struct Threads {
 }
 
 #[derive(Default)]
-struct Roster {
+pub(super) struct Roster {
     handles: Vec<Arc<WorkerHandle>>,
     /// Sleeping workers, the last to fall asleep at the end. The last is woken first, because its
     /// caches are the warmest.
     idle: Vec<Arc<WorkerHandle>>,
-    threads: HashMap<ThreadId, JoinHandle<()>>,
+    /// The worker of prompt requests, if there is one.
+    pub(super) reserve: Option<Reserve>,
+    pub(super) threads: HashMap<ThreadId, JoinHandle<()>>,
     /// Threads that have left, to be joined.
     gone: Vec<JoinHandle<()>>,
     /// The counters of workers that have left.
     past: Counters,
-    last_number: u32,
+    pub(super) last_number: u32,
     /// The number of workers being started.
     starting: usize,
+}
+
+/// The reserved worker, as seen by other threads.
+pub(super) struct Reserve {
+    pub(super) handle: Arc<WorkerHandle>,
+    /// True if there may be work since the worker's last look.
+    pub(super) is_called: bool,
 }
 
 impl Threads {
@@ -182,13 +191,13 @@ impl Threads {
     pub(in crate::engine) fn note_task(&self, number: u32, method: Method, path: &str, since: Instant) {
         let Ok(target) = path.parse() else { return };
         if let Some(handle) = self.roster.lock().handles.iter().find(|handle| handle.number == number) {
-            handle.note(Task { method, target, since });
+            handle.note(method, target, since);
         }
     }
 
     /// The requests with a running handler.
     pub(in crate::engine) fn tasks(&self) -> Vec<Task> {
-        self.roster.lock().handles.iter().filter_map(|handle| handle.task()).collect()
+        self.roster.lock().all().filter_map(|handle| handle.task()).collect()
     }
 
     /// The number of awake workers outside handlers, except worker `holder`.
@@ -218,7 +227,7 @@ impl Threads {
         // Both under one lock: the counters of a leaving worker move from `handles` to `past`.
         let roster = self.roster.lock();
         others.absorb(&roster.past);
-        (roster.handles.clone(), others)
+        (roster.all().cloned().collect(), others)
     }
 
     /// True if `thread` is a worker or serves an upgraded connection.
@@ -247,6 +256,7 @@ impl Threads {
         let mut roster = self.roster.lock();
         let asleep = std::mem::take(&mut roster.idle);
         self.coming.fetch_add(asleep.len(), Ordering::SeqCst);
+        roster.call_reserve();
         drop(roster);
         self.changed.notify_all();
         asleep.iter().for_each(|handle| handle.unpark());
@@ -268,7 +278,7 @@ impl Threads {
         // A handler calling this method still has an answer to send.
         let others = |handle: &&Arc<WorkerHandle>| !handle.is_ours();
         let serving: Vec<Arc<Stream>> =
-            self.roster.lock().handles.iter().filter(others).filter_map(|handle| handle.serving()).collect();
+            self.roster.lock().all().filter(others).filter_map(|handle| handle.serving()).collect();
         serving.iter().filter(|stream| stream.cut().is_ok()).count()
     }
 
@@ -296,8 +306,16 @@ pub(super) enum Dismissed {
 }
 
 impl Roster {
+    /// All workers, the reserved one last.
+    fn all(&self) -> impl Iterator<Item = &Arc<WorkerHandle>> {
+        self.handles.iter().chain(self.reserve.as_ref().map(|reserve| &reserve.handle))
+    }
+
     /// Removes a handle from the list and keeps the counts; effective once only.
-    fn strike(&mut self, handle: &WorkerHandle) {
+    pub(super) fn strike(&mut self, handle: &WorkerHandle) {
+        if self.reserve.take_if(|reserve| reserve.handle.number == handle.number).is_some() {
+            self.past.absorb(&handle.counters);
+        }
         if let Some(place) = self.handles.iter().position(|other| other.number == handle.number) {
             self.handles.remove(place);
             self.past.absorb(&handle.counters);

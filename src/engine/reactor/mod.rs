@@ -72,18 +72,21 @@
 //!
 //! **The pool** ([`shortage`]) grows once requests have been queued, or arrivals have waited, for a
 //! millisecond and no worker has been free: every millisecond by half the number of queued requests
-//! for which no worker is on the way. The limits are `thread_pool_max` and the number of
-//! connections. The pool does not grow while as many awake workers as processors are outside
+//! for which no worker is on the way. The limits are `thread_pool_max`, raised by the workers in
+//! handlers beyond their time limit, and the number of connections. The pool does not grow while as many awake workers as processors are outside
 //! handlers: these workers wait for a processor, as another worker would. At a limit, if the
 //! system refuses a thread, or while the other workers wait at the poller, where only the guard can
 //! call them, a worker holding the role gives the role to the guard and takes requests from the
-//! queue. A request queued for `accepted_queue_timeout` gets a 503. A worker that
-//! has been without work for `thread_idle_timeout` leaves, if there were more workers than
+//! queue. A request queued for `accepted_queue_timeout` gets a 503. If a prompt request
+//! is among them, a reserved worker ([`reserve`]) starts, which takes only such requests. A worker
+//! that has been without work for `thread_idle_timeout` leaves, if there were more workers than
 //! `thread_pool` at the start of the wait.
 
+mod departure;
 pub(in crate::engine) mod guard;
 mod lone;
 pub(in crate::engine) mod overload;
+mod reserve;
 mod share;
 pub(in crate::engine) mod shortage;
 mod standby;
@@ -95,7 +98,6 @@ use std::time::{Duration, Instant};
 use self::lone::Lone;
 use self::shortage::Shortage;
 use self::standby::{BATCH, Standby};
-use crate::engine::connection::Expired;
 use crate::engine::connection::{ClientConnection, Verdict};
 use crate::engine::parking::Parked;
 use crate::engine::pool::{Pool, TICK};
@@ -317,7 +319,7 @@ impl<'p> Reactor<'p> {
             // request.
             self.is_alarm_idle = now - self.ended >= TICK;
         }
-        self.context.take_up(&connection.transport.stream, connection.slot, now);
+        self.context.take_up(&connection.transport.stream, connection.client.peer.as_ref(), connection.slot, now);
         let verdict = connection.advance(&mut self.context);
         // From here on another thread may take the connection.
         self.context.lay_down();
@@ -351,19 +353,26 @@ impl<'p> Reactor<'p> {
                 Parked::Refused(connection) => self.pool.part_with(connection),
             },
             Verdict::Again => self.pool.ready.push(connection),
-            Verdict::Work if self.context.config.accepted_queue_timeout.is_zero() && self.pool.queue.is_full() => {
-                self.turn_away(connection);
-            }
-            Verdict::Work => {
-                self.pool.queue.push(connection, now);
-                match self.patient_until {
-                    Some(until) if now < until && self.context.duty.waits_for_short() => self.shortage.note(until),
-                    _ if self.pool.call_worker() => {}
-                    _ => self.shortage.note(now),
-                }
-            }
+            Verdict::Work => self.line_up(connection, now),
             Verdict::Close => self.pool.parking.close_one(connection),
             Verdict::Upgrade(serve) => self.pool.upgrade(connection, serve),
+        }
+    }
+
+    /// Queues a connection with a request for a worker.
+    fn line_up(&mut self, connection: Box<ClientConnection>, now: Instant) {
+        let is_prompt = connection.is_prompt(&self.context);
+        let other = if is_prompt { self.pool.queue.push_prompt(connection, now) } else { Some(connection) };
+        if let Some(connection) = other {
+            if self.context.config.accepted_queue_timeout.is_zero() && self.pool.queue.is_full() {
+                return self.leave_unserved(connection);
+            }
+            self.pool.queue.push(connection, now);
+        }
+        match self.patient_until {
+            Some(until) if now < until && self.context.duty.waits_for_short() => self.shortage.note(until),
+            _ if self.pool.call_worker() => {}
+            _ => self.shortage.note(now),
         }
     }
 
@@ -381,39 +390,13 @@ impl<'p> Reactor<'p> {
             self.turn_away(connection);
         }
         while let Some(connection) = self.shortage.look(self.pool, &self.context, now) {
-            self.turn_away(connection);
+            self.leave_unserved(connection);
         }
         if !self.is_guard() && self.shortage.wants_holder() {
             self.pool.give_up_role(self.number);
             return Round::Over;
         }
         Round::On
-    }
-
-    /// Handles connections whose deadline has passed.
-    fn expire(&mut self, now: Instant) {
-        if self.pool.parking.next_due().is_none_or(|due| due > now) {
-            return;
-        }
-        for mut connection in self.pool.parking.fetch_due(now) {
-            match connection.overdue() {
-                Expired::Close => {
-                    self.context.counters.count_late(connection.late());
-                    self.pool.parking.close_one(connection);
-                }
-                Expired::LastLook => self.pool.ready.push(connection),
-            }
-        }
-    }
-
-    /// Refuses a client for lack of room, and lets the connection linger. An upgraded connection
-    /// waits on, because no response can be sent.
-    fn turn_away(&mut self, mut connection: Box<ClientConnection>) {
-        if connection.has_left_http() {
-            return self.pool.queue.push(connection, Instant::now());
-        }
-        let verdict = connection.turn_away(&mut self.context);
-        self.settle(connection, verdict, Instant::now());
     }
 
     /// Schedules a look at requests left in the queue by another holder.

@@ -1,51 +1,72 @@
 //! The overload warning: requests wait, and all workers are in handlers.
 
+use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
 use std::time::{Duration, Instant};
 
 use crate::engine::pool::threads::Threads;
 use crate::engine::service::handle::Task;
-use crate::message::named::Bounded;
+use crate::message::named::RequestName;
 
 /// Warns that `waiting` requests wait, the first since `oldest`, and that `threads` can have no
 /// more workers.
 pub(super) fn warn(threads: &Threads, waiting: usize, oldest: Instant, now: Instant) {
-    let mut tasks = threads.tasks();
-    bring_forward(&mut tasks);
+    let tasks = threads.tasks();
     let first = Seconds(now.saturating_duration_since(oldest));
+    let (requests, wait) = if waiting == 1 { ("request", "waits") } else { ("requests", "wait") };
     log::warn!(
-        "all {} workers are busy (thread_pool_max): {waiting} requests wait, the first for {first} s; longest running: {}",
+        "all {} workers are busy (thread_pool_max): {waiting} {requests} {wait}, the first for {first} s; \
+         longest running: {}",
         threads.len(),
-        Longest { tasks: &tasks, now }
+        Longest { groups: groups(tasks), now }
     );
 }
 
-/// Moves the tasks running for longest to the front, as many as are shown.
-fn bring_forward(tasks: &mut [Task]) {
-    for place in 0..tasks.len().min(SHOWN) {
-        let longest = (place..tasks.len()).min_by_key(|at| tasks[*at].since);
-        tasks.swap(place, longest.unwrap_or(place));
-    }
+/// Tasks of the same method and path: the one running for longest, and the number of the others.
+struct Group {
+    longest: Task,
+    others: usize,
 }
 
-/// Shows the first tasks, which run for longest.
-struct Longest<'t> {
-    tasks: &'t [Task],
+/// Returns the groups of `tasks`, the one running for longest first.
+fn groups(mut tasks: Vec<Task>) -> Vec<Group> {
+    tasks.sort_by_key(|task| task.since);
+    let mut places = HashMap::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for task in tasks {
+        let place = *places.entry((task.method.clone(), task.target.path().to_owned())).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.others += 1,
+            None => groups.push(Group { longest: task, others: 0 }),
+        }
+    }
+    groups
+}
+
+/// Shows the tasks running for longest.
+struct Longest {
+    groups: Vec<Group>,
     now: Instant,
 }
 
-impl Display for Longest<'_> {
+impl Display for Longest {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if self.tasks.is_empty() {
+        if self.groups.is_empty() {
             return f.write_str("none in a handler");
         }
-        for (at, task) in self.tasks.iter().take(SHOWN).enumerate() {
-            let separator = if at == 0 { "" } else { ", " };
+        for (at, Group { longest, others }) in self.groups.iter().take(SHOWN).enumerate() {
+            f.write_str(if at == 0 { "" } else { ", " })?;
             // A query may hold secrets, which do not belong in a log of errors.
-            let seconds = Seconds(self.now.saturating_duration_since(task.since));
-            write!(f, "{separator}{} {} ({seconds} s)", task.method, Bounded(task.target.path()))?;
+            let Task { method, target, peer, since, is_answering } = longest;
+            write!(f, "{}", RequestName { method, target, peer: peer.as_ref(), id: None })?;
+            write!(f, " ({} s", Seconds(self.now.saturating_duration_since(*since)))?;
+            f.write_str(if *is_answering { ", sending" } else { "" })?;
+            if *others > 0 {
+                write!(f, ", and {others} more of this path")?;
+            }
+            f.write_str(")")?;
         }
-        match self.tasks.len().saturating_sub(SHOWN) {
+        match self.groups.iter().skip(SHOWN).map(|group| 1 + group.others).sum::<usize>() {
             0 => Ok(()),
             more => write!(f, " and {more} more"),
         }
@@ -61,7 +82,7 @@ impl Display for Seconds {
     }
 }
 
-/// Tasks named in a warning.
+/// Groups of tasks named in a warning.
 const SHOWN: usize = 5;
 
 #[cfg(test)]
@@ -69,23 +90,26 @@ mod tests {
     use http::Method;
 
     use super::*;
+    use crate::address::Peer;
 
     #[test]
-    fn the_longest_are_named_without_their_query() {
+    fn the_longest_are_named_once_a_path_and_without_their_query() {
         let now = Instant::now();
         let task = |target: &str, millis| Task {
             method: Method::GET,
             target: target.parse().unwrap(),
+            peer: Some(Peer::Tcp(([127, 0, 0, 1], 9).into())),
             since: now - Duration::from_millis(millis),
+            is_answering: target == "/stream",
         };
-        let shown = |tasks: &[Task]| {
-            let mut tasks = tasks.to_vec();
-            bring_forward(&mut tasks);
-            Longest { tasks: &tasks, now }.to_string()
-        };
-        assert_eq!(shown(&[]), "none in a handler");
-        assert_eq!(shown(&[task("/b", 20), task("/a?key=secret", 1500)]), "GET /a (1.5 s), GET /b (0.0 s)");
-        let many = shown(&vec![task(&format!("/{}", "x".repeat(200)), 0); 7]);
-        assert!(many.ends_with("x... (0.0 s) and 2 more") && many.len() < 700, "{many}");
+        let shown = |tasks: Vec<Task>| Longest { groups: groups(tasks), now }.to_string();
+        assert_eq!(shown(Vec::new()), "none in a handler");
+        assert_eq!(
+            shown(vec![task("/b", 20), task("/a?key=secret", 1500), task("/a", 10), task("/stream", 1000)]),
+            "GET /a from 127.0.0.1:9 (1.5 s, and 1 more of this path), \
+             GET /stream from 127.0.0.1:9 (1.0 s, sending), GET /b from 127.0.0.1:9 (0.0 s)"
+        );
+        let many = shown((0..7).map(|number| task(&format!("/{number}{}", "x".repeat(200)), 0)).collect());
+        assert!(many.ends_with("x... from 127.0.0.1:9 (0.0 s) and 2 more") && many.len() < 900, "{many}");
     }
 }

@@ -67,6 +67,10 @@ impl Shortage {
             patience => patience.max(LEAST_PATIENCE),
         };
         if let Some(since) = now.checked_sub(patience).filter(|since| oldest <= *since) {
+            // A short patience ends before a wait counts as long.
+            if is_full(pool, context) {
+                warn(pool, oldest, now);
+            }
             if let Some(overdue) = pool.queue.take_overdue(since) {
                 return Some(overdue);
             }
@@ -78,13 +82,15 @@ impl Shortage {
             self.since = None;
         }
         let since = *self.since.get_or_insert(now);
-        let most = context.config.thread_pool_max;
-        if most.is_some_and(|most| pool.threads.len() >= most) {
+        if called == 0 && pool.queue.has_prompt() && (is_full(pool, context) || now - since >= GROW_AFTER) {
+            pool.call_reserve(now);
+        }
+        if is_full(pool, context) {
             self.wants_holder = called == 0;
             let is_long = now.saturating_duration_since(oldest) >= LONG;
             pool.service().preemption.set(if is_long { waiting } else { 0 });
-            if is_long && pool.overload_warning.is_due(now) {
-                overload::warn(&pool.threads, waiting, oldest, now);
+            if is_long {
+                warn(pool, oldest, now);
             }
             next = next.min(if is_long { now + LONG } else { oldest + LONG });
         } else if now - since >= GROW_AFTER {
@@ -135,6 +141,18 @@ impl Shortage {
             }
         }
         wanted.min(useful) > 0
+    }
+}
+
+/// True if no worker may be added.
+fn is_full(pool: &Pool, context: &WorkerContext) -> bool {
+    pool.most_workers(&context.config).is_some_and(|most| pool.threads.len() >= most)
+}
+
+/// Warns that all workers are busy, at most once a second.
+fn warn(pool: &Pool, oldest: Instant, now: Instant) {
+    if pool.overload_warning.is_due(now) {
+        overload::warn(&pool.threads, pool.queue.len(), oldest, now);
     }
 }
 

@@ -5,6 +5,7 @@ mod interleavings;
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::Ordering;
 use std::sync::{OnceLock, Weak};
 
 use http::Method;
@@ -13,7 +14,7 @@ use super::*;
 use crate::config::Config;
 use crate::engine::service::context::Service;
 use crate::engine::service::costs::Route;
-use crate::engine::service::handle::{Task, WorkerHandle};
+use crate::engine::service::handle::WorkerHandle;
 use crate::message::Request;
 use crate::net::stream::Stream;
 use crate::settings::Settings;
@@ -144,7 +145,7 @@ fn thread_at_the_end_of_a_stop_leaves_its_wake_up_to_other_threads() {
         let mut late = reactor(&pool, number);
         // Another worker takes the role between the holder's look at the stop and its first wait.
         pool.role.take(2);
-        pool.service().over.store(true, std::sync::atomic::Ordering::SeqCst);
+        pool.service().over.store(true, Ordering::SeqCst);
         pool.ring();
         assert!(matches!(late.round(), Round::Over));
         assert!(is_woken(&pool), "worker 2 would wait for ever");
@@ -179,13 +180,13 @@ fn pool_does_not_grow_while_its_workers_wait_for_a_processor() {
     let (stream, _) = UnixStream::pair().unwrap();
     let stream = Arc::new(Stream::unix(stream, TICK).unwrap());
     for handle in &handles[..2] {
-        handle.serve(Some(Arc::clone(&stream)));
-        handle.note(Task { method: Method::GET, target: "/".parse().unwrap(), since: begun });
+        handle.serve(Arc::clone(&stream), None);
+        handle.note(Method::GET, "/".parse().unwrap(), begun);
     }
     assert_eq!(pool.threads.outside_handlers(0), pool.processors - 1);
     assert_eq!(look(), (present + 1, false));
 
-    pool.service().over.store(true, std::sync::atomic::Ordering::SeqCst);
+    pool.service().over.store(true, Ordering::SeqCst);
     pool.service().shutdown.tell();
     pool.ring();
     assert!(pool.threads.wait_for_leaving(Instant::now() + Duration::from_secs(10)));
@@ -215,7 +216,7 @@ fn holder_serves_a_queued_request_itself_while_other_workers_wait_at_the_poller(
     }
     assert!(shortage.wants_holder(), "nobody would take the request");
 
-    pool.service().over.store(true, std::sync::atomic::Ordering::SeqCst);
+    pool.service().over.store(true, Ordering::SeqCst);
     pool.service().shutdown.tell();
     pool.ring();
     assert!(pool.threads.wait_for_leaving(Instant::now() + Duration::from_secs(10)));

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::share::Share;
-use super::{Reactor, Round};
+use super::{Reactor, Round, reserve};
+use crate::engine::connection::overrun::limit_here;
 use crate::engine::connection::{ClientConnection, Verdict};
 use crate::engine::pool::Pool;
 use crate::engine::service::context::WorkerContext;
@@ -15,6 +16,10 @@ use crate::sync::catch;
 
 /// Works until the worker is dismissed or the server is over.
 pub(in crate::engine) fn work(pool: &Arc<Pool>, handle: &Arc<WorkerHandle>) {
+    limit_here(pool.service(), handle);
+    if handle.is_reserved {
+        return reserve::work(pool, handle);
+    }
     let mut worker = Worker::new(pool, handle);
     loop {
         // A bug in the engine must not cost a worker, nor pass broken memory on to the next
@@ -23,7 +28,7 @@ pub(in crate::engine) fn work(pool: &Arc<Pool>, handle: &Arc<WorkerHandle>) {
             Ok(()) => return,
             Err(_) => {
                 log::error!("a worker thread panicked; its connection was closed, the thread continues");
-                handle.serve(None);
+                handle.rest();
                 pool.parking.give_up(worker.reactor.context.slot);
                 pool.give_up_role(handle.number);
                 worker = Worker::new(pool, handle);
@@ -105,7 +110,7 @@ impl<'p> Worker<'p> {
         context.tidy();
         context.meter.rest();
         context.renew();
-        let least = context.config.thread_pool;
+        let least = pool.least_workers(&context.config);
         let timeout = (pool.threads.len() > least).then_some(context.config.thread_idle_timeout);
         let begun = Instant::now();
         let waited = pool.parking.wait(&mut self.reactor.batch, 1, timeout);
@@ -174,7 +179,7 @@ impl<'p> Worker<'p> {
     fn stay(&mut self, mut connection: Box<ClientConnection>) {
         self.pool.parking.detach(&mut connection);
         let context = &mut self.reactor.context;
-        context.take_up(&connection.transport.stream, connection.slot, Instant::now());
+        context.take_up(&connection.transport.stream, connection.client.peer.as_ref(), connection.slot, Instant::now());
         let verdict = loop {
             let answered = connection.answered;
             context.renew();
@@ -199,7 +204,7 @@ impl<'p> Worker<'p> {
         let context = &mut self.reactor.context;
         context.renew();
         context.duty.turn();
-        context.take_up(&connection.transport.stream, connection.slot, Instant::now());
+        context.take_up(&connection.transport.stream, connection.client.peer.as_ref(), connection.slot, Instant::now());
         let verdict = connection.advance(context);
         // From here on another thread may take the connection.
         context.lay_down();
@@ -211,22 +216,25 @@ impl<'p> Worker<'p> {
         match verdict {
             Verdict::Park => {
                 if let Some(connection) = self.pool.park_unless_ready(connection, &self.reactor.context.config) {
-                    self.go_on_later(connection);
+                    self.line_up(connection);
                 }
             }
-            Verdict::Again | Verdict::Work => self.go_on_later(connection),
+            Verdict::Again | Verdict::Work => self.line_up(connection),
             Verdict::Close => self.pool.parking.close_one(connection),
             Verdict::Upgrade(serve) => self.pool.upgrade(connection, serve),
         }
     }
 
-    /// Puts a connection behind those that wait.
-    fn go_on_later(&self, connection: Box<ClientConnection>) {
+    /// Continues with a connection that has input, after those in the queue.
+    fn line_up(&self, connection: Box<ClientConnection>) {
         if connection.has_begun_answer() {
             // In the queue the connection could be refused, in the middle of the answer.
             return self.pool.resume(connection);
         }
-        // This worker looks at the queue next, so no thread is woken.
-        self.pool.queue.push(connection, Instant::now());
+        // This worker looks at the queue next, so no thread is woken. If other connections are
+        // queued, the reactor reads the next request, which may be prompt.
+        if let Some(connection) = self.pool.queue.push_alone(connection, Instant::now()) {
+            self.pool.resume(connection);
+        }
     }
 }

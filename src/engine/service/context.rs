@@ -11,10 +11,12 @@ use super::budget::MemoryBudget;
 use super::config::{ConfigView, SharedConfig};
 use super::costs::{Costs, Duty};
 use super::counters::Counters;
+use super::deadlines::HandlerDeadlines;
 use super::handle::{Task, WorkerHandle};
 use super::meter::Meter;
 use super::preemption::Preemption;
 use super::routes::{RouteNames, RouteNumber};
+use crate::address::Peer;
 use crate::config::Config;
 use crate::h1::encode::{self, Stamp};
 use crate::h1::exchange::Policy;
@@ -56,8 +58,11 @@ pub(crate) struct Service {
     pub(crate) routes: RouteNames,
     /// The number of upgraded connections without a thread.
     pub(in crate::engine) sessions: Permits,
+    pub(in crate::engine) deadlines: HandlerDeadlines,
     /// The number of connections refused for lack of room.
     pub(crate) turned_away: AtomicU64,
+    /// The number of those refused because no worker was free in time.
+    pub(crate) unserved: AtomicU64,
 }
 
 impl Service {
@@ -80,7 +85,9 @@ impl Service {
             upgraded: Permits::default(),
             routes: RouteNames::new(),
             sessions: Permits::default(),
+            deadlines: HandlerDeadlines::default(),
             turned_away: AtomicU64::new(0),
+            unserved: AtomicU64::new(0),
         }
     }
 
@@ -175,12 +182,19 @@ impl WorkerContext {
         self.config.look(&self.service.config);
     }
 
-    /// Notes that the thread takes up the connection over `stream`, known to parking by `slot`.
-    pub(in crate::engine) fn take_up(&mut self, stream: &Arc<Stream>, slot: Option<u64>, now: Instant) {
+    /// Notes that the thread takes up the connection over `stream` with the client at `peer`, known
+    /// to parking by `slot`.
+    pub(in crate::engine) fn take_up(
+        &mut self,
+        stream: &Arc<Stream>,
+        peer: Option<&Peer>,
+        slot: Option<u64>,
+        now: Instant,
+    ) {
         (self.slot, self.turned) = (slot, now);
         self.clock.expire();
         if let Some(handle) = &self.handle {
-            handle.serve(Some(Arc::clone(stream)));
+            handle.serve(Arc::clone(stream), peer.cloned());
         }
     }
 
@@ -188,15 +202,30 @@ impl WorkerContext {
     pub(in crate::engine) fn lay_down(&mut self) {
         self.slot = None;
         if let Some(handle) = &self.handle {
-            handle.serve(None);
+            handle.rest();
         }
     }
 
-    /// Notes the request with `head`, whose handler is about to run.
-    pub(in crate::engine) fn note_task(&self, head: &RequestHead) {
+    /// Notes the request with `head` of the client at `peer`, whose handler is about to run.
+    pub(in crate::engine) fn note_task(&self, head: &RequestHead, peer: Option<Peer>) {
         if let Some(handle) = &self.handle {
             let (method, target) = (head.method.clone(), head.target.clone());
-            handle.run(Task { method, target, since: self.turned });
+            handle.run(Task { method, target, peer, since: self.turned, is_answering: false });
+        }
+    }
+
+    /// Notes that a handler is about to run; `may_be_refused`: another thread may answer the
+    /// request.
+    pub(in crate::engine) fn begin_handler(&self, may_be_refused: bool) {
+        if let Some(handle) = &self.handle {
+            handle.begin_handler(may_be_refused);
+        }
+    }
+
+    /// Notes that the handler has returned, and the answer is about to be sent.
+    pub(in crate::engine) fn begin_answer(&self) {
+        if let Some(handle) = &self.handle {
+            handle.begin_answer();
         }
     }
 
@@ -208,9 +237,10 @@ impl WorkerContext {
     }
 
     /// Notes that the function of an upgraded connection is about to run.
-    pub(in crate::engine) fn note_call(&self, method: &Method, target: &Uri) {
+    pub(in crate::engine) fn note_call(&self, method: &Method, target: &Uri, peer: Option<&Peer>) {
         if let Some(handle) = &self.handle {
-            handle.run(Task { method: method.clone(), target: target.clone(), since: self.turned });
+            let (method, target) = (method.clone(), target.clone());
+            handle.run(Task { method, target, peer: peer.cloned(), since: self.turned, is_answering: false });
         }
     }
 

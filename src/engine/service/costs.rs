@@ -145,6 +145,8 @@ pub(crate) enum Runs {
     /// All handlers: the thread is a worker.
     #[default]
     All,
+    /// Prompt handlers: the thread is the reserved worker.
+    Prompt,
     /// Short handlers: the thread is a worker holding the reactor role.
     Short,
     /// No handlers: the thread is the guard.
@@ -202,13 +204,13 @@ impl Duty {
 
     /// True if the thread may run any handler, without a time limit.
     pub(in crate::engine) fn is_unbounded(&self) -> bool {
-        self.runs == Runs::All
+        matches!(self.runs, Runs::All | Runs::Prompt)
     }
 
     /// Decides on a request of `route`, the hash of `method` and `path`.
     pub(in crate::engine) fn admit(&mut self, route: Route, method: &Method, path: &str) -> Admission {
         match self.runs {
-            Runs::All => {
+            Runs::All | Runs::Prompt => {
                 if self.costs.average(route).is_none_or(|(_, is_own)| !is_own) {
                     self.costs.name(route, method, path);
                 }
@@ -249,7 +251,7 @@ impl Duty {
     /// True if the next handler, of `route`, is to be measured individually. A measurement reads
     /// the clock twice, so a worker measures one in eight short handlers.
     pub(in crate::engine) fn is_precise(&mut self, route: Route) -> bool {
-        if self.precise > 0 || self.runs != Runs::All {
+        if self.precise > 0 || !self.is_unbounded() {
             return self.precise > 0;
         }
         self.unmeasured = (self.unmeasured + 1) % SAMPLE;

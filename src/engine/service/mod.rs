@@ -10,6 +10,7 @@
 //! | [`budget`] | the memory and the files held by parked connections |
 //! | [`preemption`] | the choice of slow clients to give a worker back |
 //! | [`open`] | the number of open connections |
+//! | [`time_limit`], [`deadlines`] | the time limit of one handler; the limits of all |
 //! | [`stopwatch`] | the run time of one handler |
 //! | [`counters`], [`meter`] | the counts of each thread, and the times of requests |
 //! | [`routes`], [`route_counters`] | the routes with a row in the statistics, and their counts |
@@ -21,6 +22,7 @@ pub(in crate::engine) mod context;
 pub(in crate::engine) mod costs;
 pub(in crate::engine) mod counter;
 pub(in crate::engine) mod counters;
+pub(in crate::engine) mod deadlines;
 pub(in crate::engine) mod handle;
 pub(in crate::engine) mod meter;
 pub(in crate::engine) mod open;
@@ -28,3 +30,4 @@ pub(in crate::engine) mod preemption;
 pub(in crate::engine) mod route_counters;
 pub(in crate::engine) mod routes;
 pub(in crate::engine) mod stopwatch;
+pub(in crate::engine) mod time_limit;
