@@ -39,6 +39,8 @@ pub(super) struct MailboxState {
     pub(super) is_closed: bool,
     heartbeat: Option<Heartbeat>,
     ends_at_stop: bool,
+    /// True if a setting has changed since the receiver looked last.
+    is_changed: bool,
     waker: Option<Waker>,
     on_close: Vec<Callback>,
     pub(super) shutdown: Option<Arc<Shutdown>>,
@@ -183,11 +185,15 @@ impl Mailbox {
     pub(super) fn set_heartbeat(&self, heartbeat: Heartbeat) {
         let mut state = self.lock();
         state.heartbeat = Some(heartbeat);
+        state.is_changed = true;
         self.wake(state);
     }
 
     pub(super) fn end_at_stop(&self) {
-        self.lock().ends_at_stop = true;
+        let mut state = self.lock();
+        state.ends_at_stop = true;
+        state.is_changed = true;
+        self.wake(state);
     }
 
     /// Accepts nothing more. `drops`: the queue is dropped too.
@@ -255,6 +261,13 @@ impl MailboxState {
         Some(taken)
     }
 
+    /// Takes the end of the stream, after which nothing is accepted. `is_stopped`: the server stops.
+    fn take_end(&mut self, is_stopped: bool) -> Option<End> {
+        let end = self.end.take().or_else(|| (self.ends_at_stop && is_stopped).then_some(End::Complete(None)))?;
+        self.is_closed = true;
+        Some(end)
+    }
+
     fn clear(&mut self) -> VecDeque<Piece> {
         let weight = self.queue.iter().map(Piece::weight).sum();
         self.release(weight);
@@ -291,36 +304,35 @@ impl Receiver {
             self.0.notify(state);
             return Delivery::Content(taken);
         }
-        let is_stopped = state.ends_at_stop && state.shutdown.as_ref().is_some_and(|shutdown| shutdown.is_told());
-        match state.end.take() {
-            Some(end) => Delivery::End(end),
-            None if is_stopped => Delivery::End(End::Complete(None)),
-            None => Delivery::Nothing,
-        }
+        state.is_changed = false;
+        let is_stopped = state.shutdown.as_ref().is_some_and(|shutdown| shutdown.is_told());
+        state.take_end(is_stopped).map_or(Delivery::Nothing, Delivery::End)
     }
 
     /// Waits for content or for the end, like [`receive`](Self::receive) without a connection.
     /// `is_shutting_down` is true if the content is to end soon.
     pub(crate) fn wait(&self, most: usize, is_shutting_down: impl Fn() -> bool) -> Delivery {
         loop {
+            let is_stopped = is_shutting_down();
             match self.receive(most) {
                 Delivery::Nothing => {}
                 received => return received,
             }
-            let state = self.0.lock();
-            if state.ends_at_stop && is_shutting_down() {
-                return Delivery::End(End::Complete(None));
+            let mut state = self.0.lock();
+            if !state.queue.is_empty() {
+                continue;
             }
-            if state.queue.is_empty() && state.end.is_none() {
-                drop(self.0.wait(state, LOOK));
+            if let Some(end) = state.take_end(is_stopped) {
+                return Delivery::End(end);
             }
+            drop(self.0.wait(state, LOOK));
         }
     }
 
-    /// Sets the waker to be used at the next change. Returns false if there is content already.
+    /// Sets the waker to be used at the next change. Returns false if there is a change already.
     pub(crate) fn arm(&self, waker: Waker) -> bool {
         let mut state = self.0.lock();
-        let has_more = !state.queue.is_empty() || state.end.is_some();
+        let has_more = !state.queue.is_empty() || state.end.is_some() || state.is_changed;
         if !has_more {
             state.waker = Some(waker);
         }

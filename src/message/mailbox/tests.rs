@@ -140,3 +140,49 @@ fn gathered_stream_that_ends_at_a_stop_has_the_content_so_far() {
     assert_eq!(body.into_string().unwrap(), "later");
     later.join().unwrap().unwrap();
 }
+
+#[test]
+fn content_after_a_delivered_end_is_refused_and_not_lost() {
+    let (sender, receiver) = channel(8);
+    sender.finish();
+    assert_eq!(rest(&receiver), ".");
+    assert_eq!(sender.try_send("lost"), Err(SendError::Closed));
+    let (sender, receiver) = channel(8);
+    let shutdown: Arc<Shutdown> = Arc::default();
+    receiver.attach(&shutdown, Arc::new(Counted(AtomicUsize::new(0), 5)));
+    sender.end_at_stop();
+    shutdown.tell();
+    assert_eq!(rest(&receiver), ".");
+    assert_eq!(sender.try_send("lost"), Err(SendError::Closed));
+}
+
+#[test]
+fn setting_changed_after_the_last_look_is_seen_before_a_wait() {
+    let changes: [fn(&Sender); 2] =
+        [|sender| sender.heartbeat(Duration::from_secs(1), ":\n"), |sender| sender.end_at_stop()];
+    for change in changes {
+        let (sender, receiver) = channel(8);
+        let waker = || Waker { server: Weak::<Nobody>::new(), token: 0 };
+        assert_eq!(rest(&receiver), "");
+        change(&sender);
+        assert!(!receiver.arm(waker()), "the change has come already");
+        assert_eq!(rest(&receiver), "");
+        assert!(receiver.arm(waker()));
+    }
+}
+
+/// A server that is gone.
+#[derive(Debug)]
+struct Nobody;
+
+impl Wake for Nobody {
+    fn wake(&self, _token: u64) {}
+}
+
+#[test]
+fn content_sent_just_before_a_stop_comes_before_the_end() {
+    let (sender, receiver) = channel(8);
+    sender.end_at_stop();
+    let stops = || sender.try_send("last").is_ok();
+    assert!(matches!(receiver.wait(8, stops), Delivery::Content(content) if content == "last"));
+}
