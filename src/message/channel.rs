@@ -108,7 +108,7 @@ impl Sender {
                 return Err(SendError::Full);
             }
             let state = self.0.lock();
-            if !state.is_over() && !state.has_room(content.len()) {
+            if !state.is_over() && !state.has_room(content.len(), false) {
                 // The memory of all connections may become free without a notification.
                 drop(self.0.wait(state, left.min(LOOK)));
             }
@@ -143,10 +143,10 @@ impl Sender {
             return Ok(0);
         }
         let mut oldest = Vec::new();
-        if !state.has_room(content.len()) {
+        if !state.has_room(content.len(), is_shared) {
             match overflow {
                 None => return Err(SendError::Full),
-                Some(Overflow::DropOldest) => oldest = state.take_oldest(content.len()),
+                Some(Overflow::DropOldest) => oldest = state.take_oldest(content.len(), is_shared),
                 Some(Overflow::Disconnect) => {
                     drop(state);
                     self.0.disconnect("the client reads too slowly");
@@ -154,7 +154,7 @@ impl Sender {
                 }
             }
         }
-        if state.has_room(content.len()) {
+        if state.has_room(content.len(), is_shared) {
             state.push(content, is_shared);
             self.0.wake(state);
             Ok(oldest.len())

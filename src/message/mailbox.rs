@@ -202,6 +202,7 @@ impl Mailbox {
         state.is_closed = true;
         let callbacks = mem::take(&mut state.on_close);
         let dropped = if drops { state.clear() } else { VecDeque::new() };
+        state.own();
         self.notify(state);
         // The content and the callbacks may be a handler's own: no lock is held.
         drop(dropped);
@@ -215,9 +216,12 @@ impl MailboxState {
         self.is_closed || self.end.is_some()
     }
 
-    /// True if there is room for `length` more bytes, in this queue and in the memory of all.
-    pub(super) fn has_room(&self, length: usize) -> bool {
-        self.queued + length <= self.capacity && !self.budget.as_ref().is_some_and(|budget| budget.is_full())
+    /// True if there is room for `length` more bytes, in this queue and in the memory of all. Shared
+    /// content for a client that keeps up needs no memory of all.
+    pub(super) fn has_room(&self, length: usize, is_shared: bool) -> bool {
+        let is_free = is_shared && self.queue.is_empty();
+        self.queued + length <= self.capacity
+            && (is_free || !self.budget.as_ref().is_some_and(|budget| budget.is_full()))
     }
 
     pub(super) fn push(&mut self, bytes: Bytes, is_shared: bool) {
@@ -229,10 +233,10 @@ impl MailboxState {
 
     /// Takes the oldest pieces out until there is room for `length` more bytes. A piece partly sent
     /// stays.
-    pub(super) fn take_oldest(&mut self, length: usize) -> Vec<Bytes> {
+    pub(super) fn take_oldest(&mut self, length: usize, is_shared: bool) -> Vec<Bytes> {
         let first = usize::from(self.is_begun);
         let mut oldest = Vec::new();
-        while !self.has_room(length) {
+        while !self.has_room(length, is_shared) {
             let Some(piece) = self.queue.remove(first) else { break };
             self.queued -= piece.bytes.len();
             self.release(piece.weight());
@@ -266,6 +270,16 @@ impl MailboxState {
         let end = self.end.take().or_else(|| (self.ends_at_stop && is_stopped).then_some(End::Complete(None)))?;
         self.is_closed = true;
         Some(end)
+    }
+
+    /// Counts shared content here from now on: other streams go on, and may soon hold it no more.
+    fn own(&mut self) {
+        let mut bytes = 0;
+        for piece in self.queue.iter_mut().filter(|piece| piece.is_shared) {
+            piece.is_shared = false;
+            bytes += piece.bytes.len();
+        }
+        self.count(bytes);
     }
 
     fn clear(&mut self) -> VecDeque<Piece> {

@@ -186,3 +186,30 @@ fn content_sent_just_before_a_stop_comes_before_the_end() {
     let stops = || sender.try_send("last").is_ok();
     assert!(matches!(receiver.wait(8, stops), Delivery::Content(content) if content == "last"));
 }
+
+#[test]
+fn shared_content_is_refused_to_no_client_that_keeps_up() {
+    let (sender, receiver) = channel(100);
+    receiver.attach(&Arc::default(), Arc::new(Counted(AtomicUsize::new(5), 5)));
+    let share = || sender.send_shared(Bytes::from_static(b"shared"), Overflow::Disconnect);
+    assert_eq!(share(), Ok(0));
+    assert_eq!(rest(&receiver), "shared");
+    assert_eq!(share(), Ok(0));
+    assert_eq!(share(), Err(SendError::Closed), "this client does not keep up");
+}
+
+#[test]
+fn shared_content_counts_once_its_stream_is_closed() {
+    let (sender, receiver) = channel(100);
+    let budget = Arc::new(Counted(AtomicUsize::new(0), 1000));
+    let held = || budget.0.load(Ordering::SeqCst);
+    receiver.attach(&Arc::default(), Arc::clone(&budget) as Arc<_>);
+    sender.send_shared(Bytes::from_static(b"shared"), Overflow::Disconnect).unwrap();
+    sender.try_send("own").unwrap();
+    assert_eq!(held(), 2 * OVERHEAD + 3);
+    receiver.close();
+    receiver.close();
+    assert_eq!(held(), 2 * OVERHEAD + 9);
+    assert_eq!(rest(&receiver), "sharedown");
+    assert_eq!(held(), 0);
+}
