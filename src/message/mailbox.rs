@@ -7,13 +7,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 
 use super::shutdown::Shutdown;
+use super::wake::{ContentBudget, Waker};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// A queue of content, shared by the senders and the [`Receiver`].
@@ -69,28 +70,6 @@ pub(crate) enum End {
 pub(crate) struct Heartbeat {
     pub(crate) every: Duration,
     pub(crate) content: Bytes,
-}
-
-/// Wakes one parked connection.
-#[derive(Debug)]
-pub(crate) struct Waker {
-    pub(crate) server: Weak<dyn Wake>,
-    /// The number of the connection in parking.
-    pub(crate) token: u64,
-}
-
-/// The server, as a waker needs it.
-pub(crate) trait Wake: Send + Sync + fmt::Debug {
-    /// Makes a thread advance the connection `token`.
-    fn wake(&self, token: u64);
-}
-
-/// The memory of all waiting content.
-pub(crate) trait ContentBudget: Send + Sync {
-    /// True if no more content should be accepted.
-    fn is_full(&self) -> bool;
-    fn add(&self, bytes: usize);
-    fn release(&self, bytes: usize);
 }
 
 /// A function called once, when a stream closes.
@@ -216,8 +195,8 @@ impl MailboxState {
         self.is_closed || self.end.is_some()
     }
 
-    /// True if there is room for `length` more bytes, in this queue and in the memory of all. Shared
-    /// content for a client that keeps up needs no memory of all.
+    /// True if there is room for `length` more bytes, in this queue and in the memory of all.
+    /// Shared content for a client that keeps up needs no memory of all.
     pub(super) fn has_room(&self, length: usize, is_shared: bool) -> bool {
         let is_free = is_shared && self.queue.is_empty();
         self.queued + length <= self.capacity
@@ -265,7 +244,8 @@ impl MailboxState {
         Some(taken)
     }
 
-    /// Takes the end of the stream, after which nothing is accepted. `is_stopped`: the server stops.
+    /// Takes the end of the stream, after which nothing is accepted. `is_stopped`: the server
+    /// stops.
     fn take_end(&mut self, is_stopped: bool) -> Option<End> {
         let end = self.end.take().or_else(|| (self.ends_at_stop && is_stopped).then_some(End::Complete(None)))?;
         self.is_closed = true;
@@ -385,14 +365,6 @@ impl Drop for Receiver {
 impl fmt::Debug for Receiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver").field("queued", &self.0.lock().queued).finish_non_exhaustive()
-    }
-}
-
-impl Waker {
-    pub(crate) fn wake(self) {
-        if let Some(server) = self.server.upgrade() {
-            server.wake(self.token);
-        }
     }
 }
 

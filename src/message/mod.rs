@@ -43,6 +43,7 @@ pub(crate) mod shutdown;
 mod switch;
 mod transfer;
 pub(crate) mod upgrade;
+pub(crate) mod wake;
 pub(crate) mod writer;
 
 pub use body::Body;

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use self::idle::{Idle, Rank};
 use crate::engine::connection::ClientConnection;
-use crate::message::mailbox::Wake;
+use crate::message::wake::Wake;
 use crate::net::deadline::Deadlines;
 use crate::net::poll::{Alarm, Batch, Interest, Poller};
 use crate::sync::Mutex;

@@ -37,7 +37,7 @@ use crate::engine::parking::{Parked, Parking};
 use crate::engine::service::context::Service;
 use crate::engine::service::handle::WorkerHandle;
 use crate::engine::service::open::OpenConnections;
-use crate::message::mailbox::Wake;
+use crate::message::wake::Wake;
 use crate::net::poll::{Alarm, Interest};
 
 /// The state shared by all threads of a running server.

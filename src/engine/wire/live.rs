@@ -13,8 +13,9 @@ use crate::engine::service::context::Service;
 use crate::h1::encode;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::body::Filters;
-use crate::message::mailbox::{Delivery, End, Receiver, Waker};
+use crate::message::mailbox::{Delivery, End, Receiver};
 use crate::message::shutdown::Shutdown;
+use crate::message::wake::Waker;
 use crate::message::writer::{Sink, finish_all, incomplete, through_all};
 
 /// The content still to come.

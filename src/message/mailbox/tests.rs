@@ -1,9 +1,11 @@
+use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::*;
 use crate::message::Body;
 use crate::message::channel::{Overflow, SendError, Sender};
+use crate::message::wake::Wake;
 
 /// The senders' and the receiver's side of a stream of `capacity` bytes.
 fn channel(capacity: usize) -> (Sender, Receiver) {
