@@ -86,8 +86,7 @@
 //! queue and buffer has a bound. [`Settings`] lists all deadlines and bounds, and [`guide::travel`]
 //! follows a request through the threads. The repository's CONTRIBUTING.md has a map of the source.
 
-// Marks the items that need a feature, from their `cfg`; pages that only the documentation has get
-// no mark.
+// Marks the items that need a feature, from their `cfg`; pages that only the documentation has get no mark.
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(doc))))]
 
 mod address;
