@@ -34,6 +34,7 @@
 //! | routes: handlers by method and path, with parameters | [`router`] |
 //! | layers around handlers: CORS, authentication and more | [`Handler::with`], [`layers`] |
 //! | content in and out: streams, files, trailers, limits | [`Body`], [`BodyWriter`], [`layers::BodyFilter`] |
+//! | server-sent events, broadcasts, content from any thread | [`stream`], [`Body::channel`] |
 //! | the user and process of a client on a Unix socket | [`Peer`], [`Credentials`], [`Settings::peercreds`] |
 //! | WebSocket and other protocols on the same port | [`upgrade()`], [`stream::upgrade_parked`] |
 //! | a directory of files | [`Files`] |
@@ -78,12 +79,12 @@
 //! # Threads
 //!
 //! A worker belongs to one connection while the handler runs, and is free afterwards: the rest of
-//! an answer to a slow client is sent without a worker. A handler may therefore block. An open
-//! stream of events holds one worker; [`thread_pool_max`](Settings::thread_pool_max) limits the
-//! number of workers. Every wait for a client has a deadline until the connection leaves HTTP, and
-//! every queue and buffer has a bound. [`Settings`] lists all deadlines and bounds, and
-//! [`guide::travel`] follows a request through the threads. The repository's CONTRIBUTING.md has a
-//! map of the source.
+//! an answer to a slow client is sent without a worker, and so is an open stream of events
+//! ([`stream`]). A handler may therefore block. A body that writes itself, by [`Body::stream`],
+//! holds a worker until its end; [`thread_pool_max`](Settings::thread_pool_max) limits the number
+//! of workers. Every wait for a client has a deadline until the connection leaves HTTP, and every
+//! queue and buffer has a bound. [`Settings`] lists all deadlines and bounds, and [`guide::travel`]
+//! follows a request through the threads. The repository's CONTRIBUTING.md has a map of the source.
 
 // Marks the items that need a feature, from their `cfg`; pages that only the documentation has get no mark.
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(doc))))]

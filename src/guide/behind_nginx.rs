@@ -40,7 +40,7 @@
 //! | a new connection for each request | nginx before 1.29.7 speaks HTTP/1.0 to upstream servers and closes the connection | `proxy_http_version 1.1`, an empty `Connection`, `keepalive` |
 //! | 502 now and then, on quiet sites | drupe closes a connection just as nginx reuses it | `keep_alive_timeout` above the `keepalive_timeout` of nginx' upstream, 60 s; the defaults are right |
 //! | 413 for uploads above 1 MB that drupe would accept | the limit of nginx | `client_max_body_size` |
-//! | events arrive all at once, or end after a minute | nginx buffers answers, and waits 60 s for the next piece | `proxy_buffering off`, `proxy_read_timeout`; or a field `X-Accel-Buffering: no` in the answer |
+//! | events arrive all at once, or end after a minute | nginx buffers answers, and waits 60 s for the next piece | [`stream::Events`](crate::stream::Events) and `Broadcast` prevent both; for a body of your own, a field `X-Accel-Buffering: no` or `proxy_buffering off`, and `proxy_read_timeout` |
 //! | all clients have the address 127.0.0.1 | the fields are not set, or not trusted | `X-Forwarded-For` in nginx *and* `trusted_proxies` here |
 //! | clients can choose their address | nginx passes on a trusted field unchanged | `proxy_set_header` for each name in `trusted_proxy_headers` |
 //! | 400 from drupe | nginx has accepted a request that RFC 9112 forbids; the line with `refused` at level debug has the reason | correct the client |

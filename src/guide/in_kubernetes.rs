@@ -82,7 +82,9 @@
 //! - with TLS, 64 KiB instead of 24 KiB for each connection, and up to 200 KiB for each worker that
 //!   sends a file: raise the limit of the container or lower `max_connections`;
 //! - 256 KiB for each worker that streams a body ([`Body::from_reader`](crate::Body::from_reader),
-//!   echoed content).
+//!   echoed content);
+//! - 1 MiB of history for each [`Broadcast`](crate::stream::Broadcast), and as much again while
+//!   slow clients catch up. Other content of [streams](crate::stream) counts for `max_parked_size`.
 //!
 //! The following figures were measured with the program and these settings under each kind of load,
 //! over a Unix socket (TLS over TCP), with the environment variable that the file sets:

@@ -148,9 +148,10 @@
 //!   value. For handlers that only compute, the number of processors is enough; for handlers that
 //!   wait, the pool grows.
 //! - [`thread_pool_max`](Settings::thread_pool_max): the number of handlers that can run at a time.
-//!   Every stream of events holds a thread until it closes: 500 streams and 50 other requests
-//!   need 550. Do not exceed the capacity of a shared resource, such as database connections:
-//!   further threads only wait there instead of in the queue.
+//!   [Streams of events](crate::stream) hold no thread. Each answer written by
+//!   [`Body::stream`](crate::Body::stream) holds one until its end: 500 such answers and 50 other
+//!   requests need 550. Do not exceed the capacity of a shared resource, such as database
+//!   connections: further threads only wait there instead of in the queue.
 //! - [`thread_idle_timeout`](Settings::thread_idle_timeout): the idle time after which a thread
 //!   above `thread_pool` ends. Choose more for short, repeated bursts.
 //! - [`thread_stack_size`](Settings::thread_stack_size): Rust's own default. The kernel commits
@@ -168,8 +169,9 @@
 //! - [`software`](Settings::software): unset, so that the server does not reveal its software.
 //! - [`header_overflow_status`](Settings::header_overflow_status): 431 is the status of RFC 6585.
 //!   Set 413 for clients of CherryPy that expect 413.
-//! - [`title_case_headers`](Settings::title_case_headers): field names have no case, and the handler's
-//!   are sent in lower case. Turn the setting on for a client that finds only `Content-Type`.
+//! - [`title_case_headers`](Settings::title_case_headers): field names have no case, and the
+//!   handler's are sent in lower case. Turn the setting on for a client that finds only
+//!   `Content-Type`.
 //!
 //! # TLS
 //!

@@ -51,8 +51,8 @@
 //! 7. **The answer.** The server sends text, bytes and files as far as the client reads, and parks
 //!    the rest with the connection, `max_parked_size` bytes for all. A streamed answer
 //!    ([`Body::stream`](crate::Body::stream), [`from_reader`](crate::Body::from_reader)) holds its
-//!    worker until the end. The content of a [`Body::channel`](crate::Body::channel) comes from
-//!    senders on other threads: between two pieces the connection is parked.
+//!    worker until the end. Content from other threads ([`stream`](crate::stream)) is sent as it
+//!    comes, and the connection is parked in between.
 //! 8. **After it.** The server drops content unread by the handler, up to `max_drain_size` and for
 //!    `linger_timeout`; with more content, the connection closes. A next request already received
 //!    is served at once, a bounded number of times. Its answer waits for the answers of further

@@ -169,7 +169,8 @@ impl Body {
         BodyKind::Pieces(pieces).into()
     }
 
-    /// The output of `produce`, sent while `produce` runs: server-sent events, reports, proxies.
+    /// The output of `produce`, sent while `produce` runs: reports, proxies. For server-sent
+    /// events see [`stream`](crate::stream), which needs no thread.
     ///
     /// `produce` runs on the worker after the head is composed. Output is sent when the buffer is
     /// full or on [`flush`](io::Write::flush). Writes fail once the client has disconnected. An

@@ -129,7 +129,7 @@ impl Sender {
                 return Err(SendError::Full);
             }
             let state = self.0.lock();
-            if !state.is_over() && !state.has_room(content.len()) {
+            if !state.is_over() && !state.has_room(content.len(), false) {
                 // The memory of all connections may become free without a notification.
                 drop(self.0.wait(state, left.min(LOOK)));
             }
@@ -147,7 +147,6 @@ impl Sender {
     }
 
     /// As [`send_or`](Self::send_or), for content whose memory is counted elsewhere.
-    #[cfg_attr(not(test), expect(dead_code, reason = "broadcasts use it"))]
     pub(crate) fn send_shared(&self, content: Bytes, overflow: Overflow) -> Result<usize, SendError> {
         self.offer(content, true, Some(overflow))
     }
@@ -164,10 +163,10 @@ impl Sender {
             return Ok(0);
         }
         let mut oldest = Vec::new();
-        if !state.has_room(content.len()) {
+        if !state.has_room(content.len(), is_shared) {
             match overflow {
                 None => return Err(SendError::Full),
-                Some(Overflow::DropOldest) => oldest = state.take_oldest(content.len()),
+                Some(Overflow::DropOldest) => oldest = state.take_oldest(content.len(), is_shared),
                 Some(Overflow::Disconnect) => {
                     drop(state);
                     self.0.disconnect("the client reads too slowly");
@@ -175,7 +174,7 @@ impl Sender {
                 }
             }
         }
-        if state.has_room(content.len()) {
+        if state.has_room(content.len(), is_shared) {
             state.push(content, is_shared);
             self.0.wake(state);
             Ok(oldest.len())
@@ -189,7 +188,8 @@ impl Sender {
         self.0.end(End::Complete(None));
     }
 
-    /// Ends the content with trailer fields, sent as by [`BodyWriter::trailers`](crate::BodyWriter::trailers).
+    /// Ends the content with trailer fields, sent as by
+    /// [`BodyWriter::trailers`](crate::BodyWriter::trailers).
     pub fn finish_with(&self, trailers: HeaderMap) {
         self.0.end(End::Complete(Some(trailers)));
     }
@@ -203,30 +203,30 @@ impl Sender {
     /// True if content would not be accepted any more: the client has left, the content has ended,
     /// or the server has stopped.
     ///
-    /// A client that only ends its own direction (a half-close) counts as gone, because most clients
-    /// leave so. Content accepted before is still sent.
+    /// A client that only ends its own direction (a half-close) counts as gone, because most
+    /// clients leave so. Content accepted before is still sent.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.lock().is_over()
     }
 
-    /// Calls `callback` once, as soon as the client has left or the response is complete; at once if
-    /// that has happened.
+    /// Calls `callback` once, as soon as the client has left or the response is complete; at once
+    /// if that has happened.
     ///
     /// The callback runs on a thread that serves other clients: it must not wait.
     pub fn on_close(&self, callback: impl FnOnce() + Send + 'static) {
         self.0.on_close(Box::new(callback));
     }
 
-    /// Sends `content` whenever nothing else has been sent for `every`: a sign of life for clients and
-    /// proxies that end silent connections. Needs no thread. `every` is at least a millisecond.
+    /// Sends `content` whenever nothing else has been sent for `every`: a sign of life for clients
+    /// and proxies that end silent connections. Needs no thread. `every` is at least a millisecond.
     pub fn heartbeat(&self, every: Duration, content: impl Into<Bytes>) {
         let every = every.max(Duration::from_millis(1));
         self.0.set_heartbeat(Heartbeat { every, content: content.into() });
     }
 
-    /// Makes the content end by itself when the server is told to stop, after all that was accepted.
-    /// Without this, the senders have
+    /// Makes the content end by itself when the server is told to stop, after all that was
+    /// accepted. Without this, the senders have
     /// [`shutdown_timeout`](crate::Settings::shutdown_timeout) to finish.
     pub fn end_at_stop(&self) {
         self.0.end_at_stop();

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::mailbox::{ContentBudget, End, Receiver, Waker};
+use super::mailbox::{End, Receiver};
 use super::shutdown::Shutdown;
+use super::wake::{ContentBudget, Waker};
 
 /// The messages sent to an upgraded connection by [`Sender`](crate::stream::Sender)s, and the facts
 /// about its server, for the function given to [`upgrade_parked`](crate::stream::upgrade_parked).

@@ -6,13 +6,14 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 
 use super::shutdown::Shutdown;
+use super::wake::{ContentBudget, Waker};
 use crate::sync::{Condvar, Mutex, MutexGuard, catch};
 
 /// A queue of content, shared by the senders and the [`Receiver`].
@@ -37,9 +38,9 @@ pub(super) struct MailboxState {
     /// True if no more content is accepted: the client has left, or the stream has ended.
     pub(super) is_closed: bool,
     heartbeat: Option<Heartbeat>,
-    /// True if the receiver has not yet seen the heartbeat.
-    is_heartbeat_new: bool,
     ends_at_stop: bool,
+    /// True if a setting has changed since the receiver looked last.
+    is_changed: bool,
     pub(super) waker: Option<Waker>,
     /// True if anything has changed since an [inbox](super::inbox) was looked at.
     pub(super) is_news: bool,
@@ -70,28 +71,6 @@ pub(crate) enum End {
 pub(crate) struct Heartbeat {
     pub(crate) every: Duration,
     pub(crate) content: Bytes,
-}
-
-/// Wakes one parked connection.
-#[derive(Debug)]
-pub(crate) struct Waker {
-    pub(crate) server: Weak<dyn Wake>,
-    /// The number of the connection in parking.
-    pub(crate) token: u64,
-}
-
-/// The server, as a waker needs it.
-pub(crate) trait Wake: Send + Sync + fmt::Debug {
-    /// Makes a thread advance the connection `token`.
-    fn wake(&self, token: u64);
-}
-
-/// The memory of all waiting content.
-pub(crate) trait ContentBudget: Send + Sync {
-    /// True if no more content should be accepted.
-    fn is_full(&self) -> bool;
-    fn add(&self, bytes: usize);
-    fn release(&self, bytes: usize);
 }
 
 /// A function called once, when a stream closes.
@@ -187,12 +166,15 @@ impl Mailbox {
     pub(super) fn set_heartbeat(&self, heartbeat: Heartbeat) {
         let mut state = self.lock();
         state.heartbeat = Some(heartbeat);
-        state.is_heartbeat_new = true;
+        state.is_changed = true;
         self.wake(state);
     }
 
     pub(super) fn end_at_stop(&self) {
-        self.lock().ends_at_stop = true;
+        let mut state = self.lock();
+        state.ends_at_stop = true;
+        state.is_changed = true;
+        self.wake(state);
     }
 
     /// Accepts nothing more. `drops`: the queue is dropped too.
@@ -201,6 +183,7 @@ impl Mailbox {
         state.is_closed = true;
         let callbacks = mem::take(&mut state.on_close);
         let dropped = if drops { state.clear() } else { VecDeque::new() };
+        state.own();
         self.notify(state);
         // The content and the callbacks may be a handler's own: no lock is held.
         drop(dropped);
@@ -220,8 +203,11 @@ impl MailboxState {
     }
 
     /// True if there is room for `length` more bytes, in this queue and in the memory of all.
-    pub(super) fn has_room(&self, length: usize) -> bool {
-        self.queued + length <= self.capacity && !self.budget.as_ref().is_some_and(|budget| budget.is_full())
+    /// Shared content for a client that keeps up needs no memory of all.
+    pub(super) fn has_room(&self, length: usize, is_shared: bool) -> bool {
+        let is_free = is_shared && self.queue.is_empty();
+        self.queued + length <= self.capacity
+            && (is_free || !self.budget.as_ref().is_some_and(|budget| budget.is_full()))
     }
 
     pub(super) fn push(&mut self, bytes: Bytes, is_shared: bool) {
@@ -233,10 +219,10 @@ impl MailboxState {
 
     /// Takes the oldest pieces out until there is room for `length` more bytes. A piece partly sent
     /// stays.
-    pub(super) fn take_oldest(&mut self, length: usize) -> Vec<Bytes> {
+    pub(super) fn take_oldest(&mut self, length: usize, is_shared: bool) -> Vec<Bytes> {
         let first = usize::from(self.is_begun);
         let mut oldest = Vec::new();
-        while !self.has_room(length) {
+        while !self.has_room(length, is_shared) {
             let Some(piece) = self.queue.remove(first) else { break };
             self.queued -= piece.bytes.len();
             self.release(piece.weight());
@@ -263,6 +249,24 @@ impl MailboxState {
             self.queue.shrink_to(KEPT);
         }
         Some(taken)
+    }
+
+    /// Takes the end of the stream, after which nothing is accepted. `is_stopped`: the server
+    /// stops.
+    fn take_end(&mut self, is_stopped: bool) -> Option<End> {
+        let end = self.end.take().or_else(|| (self.ends_at_stop && is_stopped).then_some(End::Complete(None)))?;
+        self.is_closed = true;
+        Some(end)
+    }
+
+    /// Counts shared content here from now on: other streams go on, and may soon hold it no more.
+    fn own(&mut self) {
+        let mut bytes = 0;
+        for piece in self.queue.iter_mut().filter(|piece| piece.is_shared) {
+            piece.is_shared = false;
+            bytes += piece.bytes.len();
+        }
+        self.count(bytes);
     }
 
     fn clear(&mut self) -> VecDeque<Piece> {
@@ -301,36 +305,35 @@ impl Receiver {
             self.0.notify(state);
             return Delivery::Content(taken);
         }
-        let is_stopped = state.ends_at_stop && state.shutdown.as_ref().is_some_and(|shutdown| shutdown.is_told());
-        match state.end.take() {
-            Some(end) => Delivery::End(end),
-            None if is_stopped => Delivery::End(End::Complete(None)),
-            None => Delivery::Nothing,
-        }
+        state.is_changed = false;
+        let is_stopped = state.shutdown.as_ref().is_some_and(|shutdown| shutdown.is_told());
+        state.take_end(is_stopped).map_or(Delivery::Nothing, Delivery::End)
     }
 
     /// Waits for content or for the end, like [`receive`](Self::receive) without a connection.
     /// `is_shutting_down` is true if the content is to end soon.
     pub(crate) fn wait(&self, most: usize, is_shutting_down: impl Fn() -> bool) -> Delivery {
         loop {
+            let is_stopped = is_shutting_down();
             match self.receive(most) {
                 Delivery::Nothing => {}
                 received => return received,
             }
-            let state = self.0.lock();
-            if state.ends_at_stop && is_shutting_down() {
-                return Delivery::End(End::Complete(None));
+            let mut state = self.0.lock();
+            if !state.queue.is_empty() {
+                continue;
             }
-            if state.queue.is_empty() && state.end.is_none() {
-                drop(self.0.wait(state, LOOK));
+            if let Some(end) = state.take_end(is_stopped) {
+                return Delivery::End(end);
             }
+            drop(self.0.wait(state, LOOK));
         }
     }
 
     /// Sets the waker to be used at the next change. Returns false if there is a change already.
     pub(crate) fn arm(&self, waker: Waker) -> bool {
         let mut state = self.0.lock();
-        let has_more = state.has_content() || state.end.is_some() || state.is_heartbeat_new;
+        let has_more = state.has_content() || state.end.is_some() || state.is_changed;
         if !has_more {
             state.waker = Some(waker);
         }
@@ -350,11 +353,8 @@ impl Receiver {
         self.0.close(false);
     }
 
-    /// Returns the heartbeat, which counts as seen.
     pub(crate) fn heartbeat(&self) -> Option<Heartbeat> {
-        let mut state = self.0.lock();
-        state.is_heartbeat_new = false;
-        state.heartbeat.clone()
+        self.0.lock().heartbeat.clone()
     }
 
     /// True if the stream ends by itself when the server stops.
@@ -372,14 +372,6 @@ impl Drop for Receiver {
 impl fmt::Debug for Receiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver").field("queued", &self.0.lock().queued).finish_non_exhaustive()
-    }
-}
-
-impl Waker {
-    pub(crate) fn wake(self) {
-        if let Some(server) = self.server.upgrade() {
-            server.wake(self.token);
-        }
     }
 }
 

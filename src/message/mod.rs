@@ -50,6 +50,7 @@ pub(crate) mod switch;
 pub(crate) mod time_limit;
 mod transfer;
 pub(crate) mod upgrade;
+pub(crate) mod wake;
 pub(crate) mod writer;
 
 pub use body::Body;

@@ -131,6 +131,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
             "response/",
             "layers/",
             "router/",
+            "stream/",
             "server/statistics_page.rs",
             "testing/",
         ],
@@ -143,7 +144,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "bytes",
-        &["lib", "h1/", "message/", "engine/"],
+        &["lib", "h1/", "message/", "engine/", "stream/"],
         "heads and content are cut without copying, from the buffer of the worker to the hands of the handler",
     ),
     (
@@ -188,10 +189,10 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("serde_path_to_error", &["message/forms.rs", "message/json.rs"], "names the field that does not fit"),
     (
         "serde",
-        &["message/forms.rs", "message/json.rs", "message/request.rs", "response/json.rs"],
+        &["message/forms.rs", "message/json.rs", "message/request.rs", "response/json.rs", "stream/json.rs"],
         "values made of content",
     ),
-    ("serde_json", &["message/json.rs", "response/json.rs"], "content in JSON"),
+    ("serde_json", &["message/json.rs", "response/json.rs", "stream/json.rs"], "content in JSON"),
     ("matchit", &["router/"], "the tree of patterns"),
     ("listenfd", &["net/inherited.rs"], "sockets that were passed"),
     ("users", &["net/credentials.rs"], "names of users and groups"),
@@ -288,6 +289,7 @@ const FEATURES: &[(&str, &str)] = &[
     ("message/absent.rs", "errors that name a feature which is off"),
     ("message/failure.rs", "the status of an error that only `multipart` has"),
     ("response/mod.rs", "values as JSON"),
+    ("stream/mod.rs", "events with a value as JSON"),
     ("layers/mod.rs", "layers are a feature, the trait is not"),
     ("settings/mod.rs", "files are a feature"),
     ("server", "`quickstart` obeys signals where they are there"),

@@ -1,6 +1,6 @@
 //! Bodies fed by senders: no thread while nothing is sent, and an end for every way to end.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use drupe::http::HeaderMap;
 use drupe::http::header::{CONTENT_LENGTH, HeaderValue};
+use drupe::layers::BodyFilter;
 use drupe::stream::{Overflow, SendError, Sender};
 use drupe::testing::TestServer;
 use drupe::{Body, BodyWriter, Handler, IntoResponse, Request, Response, Server};
@@ -266,6 +267,36 @@ fn filters_change_each_piece_as_it_comes_and_may_panic() {
     assert!(client.chunk().is_err());
     wait_until("the stream closes", || sender.is_closed());
     assert_eq!(server.server().statistics().panics, 1);
+}
+
+#[test]
+fn filter_that_holds_content_back_is_flushed_while_more_comes() {
+    /// Sends more for all that it takes, until it is flushed.
+    struct Greedy(Sender, usize);
+    impl BodyFilter for Greedy {
+        fn write(&mut self, content: &[u8], _: &mut BodyWriter<'_>) -> io::Result<()> {
+            self.1 += 1;
+            if self.1 < ENDLESS {
+                self.0.try_send(vec![0; content.len()]).unwrap();
+            }
+            Ok(())
+        }
+
+        fn flush(&mut self, output: &mut BodyWriter<'_>) -> io::Result<()> {
+            let taken = std::mem::replace(&mut self.1, ENDLESS);
+            if taken > 0 && taken < ENDLESS { write!(output, "{taken}") } else { Ok(()) }
+        }
+    }
+    const ENDLESS: usize = 10_000;
+    let server = TestServer::new(|_: &mut Request| {
+        let (sender, body) = Body::channel(CAPACITY);
+        sender.try_send(vec![0; CAPACITY / 4]).unwrap();
+        body.through(Greedy(sender, 0))
+    });
+    let mut client = Client::connect(server.address());
+    client.send(get("/"));
+    client.head().unwrap();
+    assert_eq!(client.chunk().unwrap(), b"4");
 }
 
 #[test]

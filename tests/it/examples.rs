@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 use crate::client::wait_until;
 use crate::place::{Place, is_root, output};
@@ -18,10 +18,14 @@ struct Example {
 impl Example {
     /// Starts the example on a free port, which it reads from the environment under `prefix`.
     fn start(name: &str, prefix: &str, arguments: &[&str]) -> Self {
+        Self::start_by(command(name).args(arguments), name, prefix)
+    }
+
+    fn start_by(command: &mut Command, name: &str, prefix: &str) -> Self {
         // Free until another process takes it, which the tests of one machine do not do.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let port = address.port().to_string();
-        let child = command(name).args(arguments).env(format!("{prefix}SOCKET_PORT"), port).spawn();
+        let child = command.env(format!("{prefix}SOCKET_PORT"), port).spawn();
         let example = Self { child: started(name, child), address };
         wait_until("it listens", || TcpStream::connect(address).is_ok());
         example
@@ -76,7 +80,7 @@ fn exporter_counts_its_scrapes() {
 #[test]
 fn login_takes_the_code_of_its_own_request_only() {
     let mut oauth = command("oauth");
-    let oauth = oauth.args(["https://login.example/authorize", "me"]).stdout(std::process::Stdio::piped()).spawn();
+    let oauth = oauth.args(["https://login.example/authorize", "me"]).stdout(Stdio::piped()).spawn();
     let mut oauth = started("oauth", oauth);
     let mut told = BufReader::new(oauth.stdout.take().unwrap()).lines().map(Result::unwrap);
     let page = told.nth(1).unwrap();
@@ -97,9 +101,8 @@ fn login_takes_the_code_of_its_own_request_only() {
 
 #[test]
 fn new_lines_of_a_log_are_events_and_missed_ones_come_after_a_break() {
-    let place = Place::new();
-    let path = place.write("log", "old\n");
-    let tail = Example::start("log_tail", "TAIL_", &[path.to_str().unwrap()]);
+    let mut tail = Example::start_by(command("log_tail").stdin(Stdio::piped()), "log_tail", "TAIL_");
+    let mut log = tail.child.stdin.take().unwrap();
     let events = |fields: &str| {
         let mut stream = TcpStream::connect(tail.address).unwrap();
         stream.write_all(format!("GET /events HTTP/1.0\r\nHost: a\r\n{fields}\r\n").as_bytes()).unwrap();
@@ -107,16 +110,16 @@ fn new_lines_of_a_log_are_events_and_missed_ones_come_after_a_break() {
     };
     let data = |line: &String| line.starts_with("data: ");
     let mut first = events("");
-    // The first comment shows that the file is open, and read to its end.
-    assert_eq!(first.find(|line| line == ":").as_deref(), Some(":"));
-    let mut log = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+    // The first id shows that the client is a subscriber.
+    let id = first.find(|line| line.starts_with("id: ")).unwrap();
     log.write_all(b"new 1\nnew 2\nhalf").unwrap();
     assert_eq!(first.find(data).as_deref(), Some("data: new 1"));
     assert_eq!(first.find(data).as_deref(), Some("data: new 2"));
     log.write_all(b" a line\n").unwrap();
     assert_eq!(first.find(data).as_deref(), Some("data: half a line"));
-    let mut second = events("Last-Event-ID: 10\r\n");
+    let mut second = events(&id.replace("id: ", "Last-Event-ID: ").replace("-0", "-1\r\n"));
     assert_eq!(second.find(data).as_deref(), Some("data: new 2"));
+    assert!(tail.curl("/", &[]).0.contains("EventSource"));
 }
 
 #[test]

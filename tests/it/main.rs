@@ -56,8 +56,9 @@ mod evicted;
 mod deadlines;
 mod late;
 
-// Bodies fed by senders, without a thread.
+// Bodies fed by senders, without a thread, and event streams.
 mod channel;
+mod events;
 
 // Upgraded connections without a thread.
 mod sessions;

@@ -54,7 +54,7 @@ use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Late;
 use crate::engine::service::open::{OpenConnections, Ticket};
 use crate::h1::head::Scan;
-use crate::message::mailbox::Waker;
+use crate::message::wake::Waker;
 use crate::net::poll::Interest;
 use crate::net::socket::PlainSocket;
 use crate::net::stream::Stream;

@@ -15,10 +15,10 @@ use crate::engine::service::costs::{Admission, Route};
 use crate::engine::service::stopwatch::Stopwatch;
 use crate::engine::wire::parked::{NotedSocket, Notes};
 use crate::message::inbox::Inbox;
-use crate::message::mailbox::Waker;
 use crate::message::named::AskedRequest;
 use crate::message::parked::{Begin, ParkedStream, ParkedUpgrade, Serve, Wait};
 use crate::message::permits::Permit;
+use crate::message::wake::Waker;
 use crate::net::poll::Interest;
 use crate::sync::catch;
 

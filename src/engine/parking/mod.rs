@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use self::idle::{Idle, Rank};
 use crate::engine::connection::ClientConnection;
-use crate::message::mailbox::Wake;
+use crate::message::wake::Wake;
 use crate::net::deadline::Deadlines;
 use crate::net::poll::{Alarm, Batch, Interest, Poller};
 use crate::sync::{Mutex, catch};

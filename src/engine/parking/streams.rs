@@ -5,7 +5,7 @@ use std::sync::Weak;
 
 use super::{Parking, State, place};
 use crate::engine::connection::ClientConnection;
-use crate::message::mailbox::{Wake, Waker};
+use crate::message::wake::{Wake, Waker};
 
 impl Parking {
     /// Makes senders wake `server`.

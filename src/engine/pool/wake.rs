@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Pool;
 use crate::engine::connection::ClientConnection;
-use crate::message::mailbox::Wake;
+use crate::message::wake::Wake;
 
 impl Pool {
     /// Gives a connection to the reactor.

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::message::mailbox::ContentBudget;
+use crate::message::wake::ContentBudget;
 use crate::net::descriptors;
 use crate::sync::Mutex;
 

@@ -13,8 +13,9 @@ use crate::engine::service::context::Service;
 use crate::h1::encode;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::body::Filters;
-use crate::message::mailbox::{Delivery, End, Receiver, Waker};
+use crate::message::mailbox::{Delivery, End, Receiver};
 use crate::message::shutdown::Shutdown;
+use crate::message::wake::Waker;
 use crate::message::writer::{Sink, finish_all, incomplete, through_all};
 
 /// The content still to come.
@@ -87,11 +88,12 @@ impl Live {
         let shutdown = Arc::clone(&self.shutdown);
         let mut sink = Pending { content: pending, trailers: None, is_abandoned: false, shutdown: &shutdown };
         let mut end = None;
-        let mut has_content = false;
-        while sink.content.len() < BATCH {
+        // A filter may hold content back, or make more of it.
+        let mut taken = 0;
+        while sink.content.len().max(taken) < BATCH {
             match self.receiver.receive(BATCH) {
                 Delivery::Content(content) => {
-                    has_content = true;
+                    taken += content.len();
                     through_all(&mut sink, &mut self.filters, &mut |writer| writer.write_all(&content))?;
                 }
                 Delivery::Nothing => break,
@@ -101,7 +103,7 @@ impl Live {
                 }
             }
         }
-        let look_at = if has_content || end.is_some() { None } else { self.beat(&mut sink)? };
+        let look_at = if taken > 0 || end.is_some() { None } else { self.beat(&mut sink)? };
         match &end {
             Some(End::Complete(_)) => finish_all(&mut sink, &mut self.filters)?,
             _ if look_at.is_none() => through_all(&mut sink, &mut self.filters, &mut |writer| writer.flush())?,

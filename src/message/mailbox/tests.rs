@@ -1,9 +1,11 @@
+use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::*;
 use crate::message::Body;
 use crate::message::channel::{Overflow, SendError, Sender};
+use crate::message::wake::Wake;
 
 /// The senders' and the receiver's side of a stream of `capacity` bytes.
 fn channel(capacity: usize) -> (Sender, Receiver) {
@@ -142,18 +144,74 @@ fn gathered_stream_that_ends_at_a_stop_has_the_content_so_far() {
 }
 
 #[test]
-fn heartbeat_set_before_the_stream_is_parked_is_seen() {
+fn content_after_a_delivered_end_is_refused_and_not_lost() {
     let (sender, receiver) = channel(8);
-    let waker = || Waker { server: Weak::<NoServer>::new(), token: 0 };
-    assert!(receiver.heartbeat().is_none());
-    sender.heartbeat(Duration::from_secs(1), ":");
-    assert!(!receiver.arm(waker()), "there is a heartbeat to see");
-    assert!(receiver.heartbeat().is_some() && receiver.arm(waker()));
+    sender.finish();
+    assert_eq!(rest(&receiver), ".");
+    assert_eq!(sender.try_send("lost"), Err(SendError::Closed));
+    let (sender, receiver) = channel(8);
+    let shutdown: Arc<Shutdown> = Arc::default();
+    receiver.attach(&shutdown, Arc::new(Counted(AtomicUsize::new(0), 5)));
+    sender.end_at_stop();
+    shutdown.tell();
+    assert_eq!(rest(&receiver), ".");
+    assert_eq!(sender.try_send("lost"), Err(SendError::Closed));
 }
 
-#[derive(Debug)]
-struct NoServer;
+#[test]
+fn setting_changed_after_the_last_look_is_seen_before_a_wait() {
+    let changes: [fn(&Sender); 2] =
+        [|sender| sender.heartbeat(Duration::from_secs(1), ":\n"), |sender| sender.end_at_stop()];
+    for change in changes {
+        let (sender, receiver) = channel(8);
+        let waker = || Waker { server: Weak::<Nobody>::new(), token: 0 };
+        assert_eq!(rest(&receiver), "");
+        change(&sender);
+        assert!(!receiver.arm(waker()), "the change has come already");
+        assert_eq!(rest(&receiver), "");
+        assert!(receiver.arm(waker()));
+    }
+}
 
-impl Wake for NoServer {
+/// A server that is gone.
+#[derive(Debug)]
+struct Nobody;
+
+impl Wake for Nobody {
     fn wake(&self, _token: u64) {}
+}
+
+#[test]
+fn content_sent_just_before_a_stop_comes_before_the_end() {
+    let (sender, receiver) = channel(8);
+    sender.end_at_stop();
+    let stops = || sender.try_send("last").is_ok();
+    assert!(matches!(receiver.wait(8, stops), Delivery::Content(content) if content == "last"));
+}
+
+#[test]
+fn shared_content_is_refused_to_no_client_that_keeps_up() {
+    let (sender, receiver) = channel(100);
+    receiver.attach(&Arc::default(), Arc::new(Counted(AtomicUsize::new(5), 5)));
+    let share = || sender.send_shared(Bytes::from_static(b"shared"), Overflow::Disconnect);
+    assert_eq!(share(), Ok(0));
+    assert_eq!(rest(&receiver), "shared");
+    assert_eq!(share(), Ok(0));
+    assert_eq!(share(), Err(SendError::Closed), "this client does not keep up");
+}
+
+#[test]
+fn shared_content_counts_once_its_stream_is_closed() {
+    let (sender, receiver) = channel(100);
+    let budget = Arc::new(Counted(AtomicUsize::new(0), 1000));
+    let held = || budget.0.load(Ordering::SeqCst);
+    receiver.attach(&Arc::default(), Arc::clone(&budget) as Arc<_>);
+    sender.send_shared(Bytes::from_static(b"shared"), Overflow::Disconnect).unwrap();
+    sender.try_send("own").unwrap();
+    assert_eq!(held(), 2 * OVERHEAD + 3);
+    receiver.close();
+    receiver.close();
+    assert_eq!(held(), 2 * OVERHEAD + 9);
+    assert_eq!(rest(&receiver), "sharedown");
+    assert_eq!(held(), 0);
 }

@@ -1,0 +1,270 @@
+//! The same events to many clients, also to those that come back.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::RETRY_AFTER;
+
+use super::events::{EventSender, Events, last_event_id};
+use super::history::History;
+use super::{Event, SendError};
+use crate::message::{Failure, IntoResponse, Request, Response};
+use crate::sync::{Mutex, MutexGuard};
+
+/// Sends the same [events](Event) to all subscribers.
+///
+/// ```
+/// use drupe::stream::Broadcast;
+/// use drupe::{IntoResponse, handler, testing};
+///
+/// let news = Broadcast::new();
+/// let subscribers = news.clone();
+/// let page = handler(move |request| match request.uri().path() {
+///     "/events" => subscribers.subscribe(request),
+///     _ => "the page with new EventSource('/events')\n".into_response(),
+/// });
+///
+/// // Any thread, at any time:
+/// news.send("hello")?;
+/// # assert_eq!(testing::call(&page, Default::default()).status(), 200);
+/// # Ok::<(), drupe::stream::SendError>(())
+/// ```
+///
+/// A subscriber costs no thread. All clones are the same broadcast. Dropping the last one ends the
+/// streams; the end of a server ends the streams of its clients only.
+///
+/// # Clients that come back
+///
+/// Each event gets an id, and the latest events are [kept](Self::history). A browser that was
+/// disconnected sends the last id in `Last-Event-ID`, and [`subscribe`](Self::subscribe) begins
+/// with the missed events. So each client gets every event once and in order, also if it is
+/// disconnected because it reads too slowly.
+///
+/// If a missed event is no longer kept, the stream begins with a *gap*: an event named `gap`, whose
+/// data is the number of lost events, or `unknown` if the id is not of this broadcast, after a
+/// restart of the program for example. The events that are kept follow. A page can reload then:
+///
+/// ```text
+/// source.addEventListener('gap', () => location.reload());
+/// ```
+///
+/// A new client gets an id without data at first, and events from then on.
+///
+/// # Slow clients
+///
+/// A broadcast never waits for a client. A client that reads too slowly is disconnected, and comes
+/// back. With [`Overflow::DropOldest`](super::Overflow::DropOldest) the client stays, and loses
+/// events without a gap being sent; this suits events that replace earlier ones, such as prices.
+///
+/// # Memory
+///
+/// An event is formatted once, and its bytes are shared by the history and all subscribers. The
+/// events that wait for a client are the latest ones, without a hole. So all waiting events
+/// together take no more than those of the slowest client: the [capacity](Events::capacity) plus
+/// the bytes of the history, for any number of subscribers. (With `DropOldest`, an event that is
+/// partly sent may be older: one for each slow client, if events are larger than 64 KiB.) Only the
+/// places in the queues, and events of clients that are leaving, count for
+/// [`max_parked_size`](crate::Settings::max_parked_size).
+#[derive(Clone, Default)]
+pub struct Broadcast(Arc<Shared>);
+
+/// A broadcast, as all its clones share it.
+#[derive(Default)]
+struct Shared {
+    /// Locked while an event goes to all, so that all get the events in one order, and a new
+    /// subscriber misses none.
+    state: Mutex<State>,
+    /// The numbers of subscribers that have left. A leaving connection takes no other lock.
+    left: Arc<Mutex<Vec<u64>>>,
+}
+
+struct State {
+    events: Events,
+    gap: String,
+    most_subscribers: usize,
+    history: History,
+    /// The subscribers by number, in the order in which they came.
+    subscribers: BTreeMap<u64, EventSender>,
+    /// The number of the next subscriber.
+    next: u64,
+}
+
+impl Broadcast {
+    /// Makes a broadcast with the default [`Events`], a history of 1,000 events in at most 1 MiB,
+    /// and without a limit for subscribers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the properties of the streams of later subscribers.
+    #[must_use]
+    pub fn events(self, events: Events) -> Self {
+        self.0.state.lock().events = events;
+        self
+    }
+
+    /// Keeps the latest events for clients that come back: at most this number, and at most this
+    /// number of bytes as sent. Zero keeps none.
+    #[must_use]
+    pub fn history(self, events: usize, bytes: usize) -> Self {
+        self.0.state.lock().history.limit(events, bytes);
+        self
+    }
+
+    /// Names the event that is sent to a client whose missed events are not kept any more. The
+    /// default is `gap`.
+    #[must_use]
+    pub fn gap(self, name: impl Into<String>) -> Self {
+        self.0.state.lock().gap = name.into();
+        self
+    }
+
+    /// Limits the number of subscribers. Further clients get a `503` with `Retry-After`. A
+    /// browser's `EventSource` gives up then: the page must try again.
+    #[must_use]
+    pub fn most_subscribers(self, number: usize) -> Self {
+        self.0.state.lock().most_subscribers = number;
+        self
+    }
+
+    /// Sends an event to all subscribers, without waiting, and returns its number. The first event
+    /// has the number 1.
+    ///
+    /// The id of the event becomes that of the broadcast.
+    ///
+    /// # Errors
+    /// [`SendError::TooLarge`]: the event is larger than the [capacity](Events::capacity). No
+    /// subscriber gets it.
+    pub fn send(&self, event: impl Into<Event>) -> Result<u64, SendError> {
+        let event = event.into();
+        let mut state = self.lock();
+        let (number, id) = state.history.next();
+        let event = Bytes::from(event.id(id));
+        state.events.check(&event)?;
+        // A slow subscriber has just been disconnected.
+        state.subscribers.retain(|_, subscriber| subscriber.share(event.clone()) != Err(SendError::Closed));
+        state.history.push(event);
+        Ok(number)
+    }
+
+    /// Makes the client of `request` a subscriber, and returns the response. A client that comes
+    /// back gets the events missed since its `Last-Event-ID` first.
+    #[must_use = "the response is for the client"]
+    pub fn subscribe(&self, request: &Request) -> Response {
+        self.subscribe_after(last_event_id(request))
+    }
+
+    /// As [`subscribe`](Self::subscribe), for a client that knows the events up to the one with
+    /// `id`.
+    ///
+    /// So a page can show a state, and follow from there without a hole: the page contains the
+    /// [`latest_id`](Self::latest_id), read before the state, and sends it in the query. The
+    /// `Last-Event-ID` of a browser that comes back goes before the query:
+    ///
+    /// ```
+    /// # use drupe::stream::{Broadcast, last_event_id};
+    /// # use drupe::{Request, Response};
+    /// fn follow(news: &Broadcast, request: &Request) -> Response {
+    ///     news.subscribe_after(last_event_id(request).or(request.uri().query()))
+    /// }
+    /// # let news = Broadcast::new();
+    /// # let mut request = Request::default();
+    /// # *request.uri_mut() = format!("/?{}", news.latest_id()).parse().unwrap();
+    /// # news.send("later").unwrap();
+    /// # let response = follow(&news, &request);
+    /// # drop(news);
+    /// # assert!(response.into_body().into_string().unwrap().starts_with("data: later\n"));
+    /// ```
+    #[must_use = "the response is for the client"]
+    pub fn subscribe_after(&self, id: Option<&str>) -> Response {
+        let mut state = self.lock();
+        if state.subscribers.len() >= state.most_subscribers {
+            drop(state);
+            let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "too many subscribers\n");
+            return ([(RETRY_AFTER, RETRY_SECONDS)], failure).into_response();
+        }
+        let number = state.next;
+        state.next += 1;
+        let (sender, response) = state.open(id);
+        let left = Arc::clone(&self.0.left);
+        sender.sender().on_close(move || left.lock().push(number));
+        state.subscribers.insert(number, sender);
+        response
+    }
+
+    /// Returns the number of subscribers.
+    #[must_use]
+    pub fn subscribers(&self) -> usize {
+        self.lock().subscribers.len()
+    }
+
+    /// Returns the id of the latest event. Before the first event, the id stands for the beginning.
+    #[must_use]
+    pub fn latest_id(&self) -> String {
+        self.lock().history.latest_id()
+    }
+
+    /// Locks the state, without the subscribers that have left.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let mut state = self.0.state.lock();
+        let left = std::mem::take(&mut *self.0.left.lock());
+        for number in left {
+            state.subscribers.remove(&number);
+        }
+        state
+    }
+}
+
+impl State {
+    /// Makes a stream that begins with the events after that with `id`.
+    fn open(&self, id: Option<&str>) -> (EventSender, Response) {
+        let Some(id) = id else {
+            // A client that loses its connection before the first event can name the place too.
+            return self.events.open_with(Event::default().id(self.history.latest_id()), 0);
+        };
+        let missed = self.history.after(id);
+        let gap = missed.gap.map(|gap| Event::new(gap.to_string()).named(&self.gap));
+        let length = missed.events().map(Bytes::len).sum();
+        let (sender, response) = self.events.open_with(gap.unwrap_or_default(), length);
+        for event in missed.events() {
+            // There is room, and the stream is open.
+            let _ = sender.share(event.clone());
+        }
+        (sender, response)
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            events: Events::new(),
+            gap: "gap".to_owned(),
+            most_subscribers: usize::MAX,
+            history: History::new(KEPT_EVENTS, KEPT_BYTES),
+            subscribers: BTreeMap::new(),
+            next: 0,
+        }
+    }
+}
+
+impl fmt::Debug for Broadcast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Broadcast")
+            .field("subscribers", &state.subscribers.len())
+            .field("latest_id", &state.history.latest_id())
+            .finish_non_exhaustive()
+    }
+}
+
+const KEPT_EVENTS: usize = 1000;
+const KEPT_BYTES: usize = 1 << 20;
+/// The value of `Retry-After` for a client beyond the limit.
+const RETRY_SECONDS: u64 = 10;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! The response of an event stream, and the sender that feeds it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+
+use super::{Event, Overflow, SendError, Sender};
+use crate::message::{Body, Request, Response};
+
+/// A stream of [events](Event) to one client, and its settings.
+///
+/// The handler returns the response at once. The stream then waits without a thread:
+///
+/// ```
+/// use std::thread;
+/// use drupe::stream::{Event, Events};
+/// use drupe::{Request, Response};
+///
+/// fn countdown(_: &mut Request) -> Response {
+///     let (events, response) = Events::new().open();
+///     thread::spawn(move || {
+///         for number in (0..=3).rev() {
+///             if events.send(number.to_string()).is_err() {
+///                 return; // the client has left
+///             }
+///         }
+///         let _ = events.send(Event::new("").named("lift-off"));
+///     });
+///     response
+/// }
+/// # let text = countdown(&mut Request::default()).into_body().into_string().unwrap();
+/// # assert_eq!(text, "data: 3\n\ndata: 2\n\ndata: 1\n\ndata: 0\n\ndata: \nevent: lift-off\n\n");
+/// ```
+///
+/// For the same events to many clients, use a [`Broadcast`](super::Broadcast).
+///
+/// # The response
+///
+/// The status is 200. You may add fields. The fields are:
+///
+/// | field | purpose |
+/// |---|---|
+/// | `Content-Type: text/event-stream` | the type that `EventSource` needs; the content is UTF-8 |
+/// | `Cache-Control: no-store` | no cache keeps the events, nor gives old events to a new client |
+/// | `X-Accel-Buffering: no` | nginx and proxies like it pass each event on at once |
+///
+/// [`compress`](crate::layers) compresses the stream, event by event, and takes about 350 KiB of
+/// memory for each. `Cache-Control: no-store, no-transform` excludes the response.
+///
+/// The stream ends if all senders are dropped, by [`Sender::finish`], or when the server stops. A
+/// browser then comes back after the [`retry`](Self::retry) time. A response of status 204 to that
+/// request keeps the browser from coming back again.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Events {
+    capacity: usize,
+    heartbeat: Option<Duration>,
+    overflow: Overflow,
+    retry: Option<Duration>,
+}
+
+/// Sends [events](Event) to the client of one [stream](Events).
+///
+/// All clones feed the same stream. Dropping the last one ends the stream.
+#[derive(Clone, Debug)]
+pub struct EventSender {
+    sender: Sender,
+    overflow: Overflow,
+}
+
+impl Events {
+    /// The defaults: a capacity of 64 KiB, a heartbeat every 15 seconds, and
+    /// [`Overflow::Disconnect`].
+    pub fn new() -> Self {
+        Self { capacity: CAPACITY, heartbeat: Some(HEARTBEAT), overflow: Overflow::Disconnect, retry: None }
+    }
+
+    /// Limits the events that wait for the client to this number of bytes. An event larger than
+    /// that is refused: [`SendError::TooLarge`].
+    pub fn capacity(mut self, bytes: usize) -> Self {
+        self.capacity = bytes;
+        self
+    }
+
+    /// Sends an empty comment whenever nothing else was sent for `every`, so that proxies and
+    /// clients keep the connection. Zero sends none.
+    pub fn heartbeat(mut self, every: Duration) -> Self {
+        self.heartbeat = Some(every).filter(|every| !every.is_zero());
+        self
+    }
+
+    /// Sets the treatment of a client that reads too slowly. By default the client is disconnected:
+    /// a browser comes back with the id of the last event that has arrived.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// Begins the stream with the time after which the client comes back when the connection ends.
+    pub fn retry(mut self, time: Duration) -> Self {
+        self.retry = Some(time);
+        self
+    }
+
+    /// Makes a stream: the sender of its events, and the response for the client.
+    #[must_use = "the response is for the client"]
+    pub fn open(&self) -> (EventSender, Response) {
+        self.open_with(Event::default(), 0)
+    }
+
+    /// As [`open`](Self::open), with the `first` event, and room for it and `more` bytes beside the
+    /// capacity.
+    pub(super) fn open_with(&self, first: Event, more: usize) -> (EventSender, Response) {
+        let first = self.retry.iter().fold(first, |event, time| event.retry(*time));
+        let is_blank = first == Event::default();
+        let first = Bytes::from(first);
+        let (sender, body) = Body::channel(self.capacity.saturating_add(more).saturating_add(first.len()));
+        if let Some(every) = self.heartbeat {
+            sender.heartbeat(every, COMMENT);
+        }
+        sender.end_at_stop();
+        let mut response = Response::new(body);
+        let fields = response.headers_mut();
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        fields.insert(BUFFERING, HeaderValue::from_static("no"));
+        let sender = EventSender { sender, overflow: self.overflow };
+        if !is_blank {
+            // There is room, and the stream is open.
+            let _ = sender.sender.try_send(first);
+        }
+        (sender, response)
+    }
+
+    /// Returns an error for an event too large to be sent.
+    pub(super) fn check(&self, event: &Bytes) -> Result<(), SendError> {
+        if event.len() > self.capacity { Err(SendError::TooLarge(self.capacity)) } else { Ok(()) }
+    }
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl EventSender {
+    /// Sends an event. Never waits: a client that reads too slowly is treated as set by
+    /// [`Events::overflow`]. Returns the number of events dropped for it.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`], also if the client has just been disconnected; `TooLarge`; `Full` if
+    /// nothing is left to drop.
+    pub fn send(&self, event: impl Into<Event>) -> Result<usize, SendError> {
+        self.sender.send_or(event.into(), self.overflow)
+    }
+
+    /// Sends an event, and waits for room for at most `timeout`.
+    ///
+    /// # Errors
+    /// As of [`Sender::send`].
+    pub fn send_within(&self, event: impl Into<Event>, timeout: Duration) -> Result<(), SendError> {
+        self.sender.send(event.into(), timeout)
+    }
+
+    /// Returns the sender of the bytes, which knows when the client leaves, and can end the stream.
+    #[must_use]
+    pub fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    /// Sends an event that others get too, without waiting.
+    pub(super) fn share(&self, event: Bytes) -> Result<usize, SendError> {
+        self.sender.send_shared(event, self.overflow)
+    }
+}
+
+/// Returns the id of the last event that the client has received: the field `Last-Event-ID`. `None`
+/// for a new client.
+///
+/// A client may send any text.
+#[must_use]
+pub fn last_event_id(request: &Request) -> Option<&str> {
+    let value = request.headers().get(LAST_EVENT_ID)?;
+    std::str::from_utf8(value.as_bytes()).ok().filter(|id| !id.is_empty())
+}
+
+const CAPACITY: usize = 64 << 10;
+/// Shorter than the silence after which common proxies end a connection.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// An empty comment.
+const COMMENT: &str = ":\n\n";
+const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(response: Response) -> String {
+        response.into_body().into_string().unwrap()
+    }
+
+    #[test]
+    fn stream_has_the_fields_and_events_so_far() {
+        let (events, response) = Events::new().open();
+        assert_eq!(response.status(), 200);
+        let field = |name| response.headers()[name].to_str().unwrap().to_owned();
+        let fields = ["content-type", "cache-control", "x-accel-buffering"].map(field);
+        assert_eq!(fields, ["text/event-stream", "no-store", "no"]);
+        assert_eq!(events.clone().send("one"), Ok(0));
+        events.send_within(Event::new("two").id("2"), Duration::ZERO).unwrap();
+        drop(events);
+        assert_eq!(text(response), "data: one\n\ndata: two\nid: 2\n\n");
+    }
+
+    #[test]
+    fn retry_time_comes_first_and_beside_the_capacity() {
+        let (events, response) = Events::new().capacity(9).retry(Duration::from_secs(2)).open();
+        assert_eq!(events.send("1"), Ok(0));
+        assert_eq!(events.send("longer than both together"), Err(SendError::TooLarge(9 + 13)));
+        events.sender().finish();
+        assert_eq!(text(response), "retry: 2000\n\ndata: 1\n\n");
+    }
+
+    #[test]
+    fn slow_client_is_disconnected_or_loses_the_oldest_events() {
+        let (events, response) = Events::new().capacity(20).open();
+        assert_eq!(events.send("1"), Ok(0));
+        assert_eq!(events.send("2"), Ok(0));
+        assert_eq!(events.send("3"), Err(SendError::Closed));
+        assert!(events.sender().is_closed() && response.into_body().into_string().is_err());
+        let (events, response) = Events::new().capacity(20).overflow(Overflow::DropOldest).open();
+        assert_eq!((events.send("1"), events.send("2"), events.send("3")), (Ok(0), Ok(0), Ok(1)));
+        drop(events);
+        assert_eq!(text(response), "data: 2\n\ndata: 3\n\n");
+    }
+
+    #[test]
+    fn last_event_id_is_text_or_nothing() {
+        for (value, expected) in [
+            ("7", Some("7")),
+            ("", None),
+            ("a b", Some("a b")),
+            ("\u{e9}", Some("\u{e9}")),
+            ("\u{1f350}", Some("\u{1f350}")),
+        ] {
+            let mut request = Request::default();
+            assert_eq!(last_event_id(&request), None);
+            request.headers_mut().insert(LAST_EVENT_ID, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            assert_eq!(last_event_id(&request), expected);
+        }
+        let mut request = Request::default();
+        request.headers_mut().insert(LAST_EVENT_ID, HeaderValue::from_bytes(b"\xff").unwrap());
+        assert_eq!(last_event_id(&request), None);
+    }
+}
