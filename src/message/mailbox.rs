@@ -47,9 +47,9 @@ pub(super) struct MailboxState {
 }
 
 /// A piece of content. Shared content counts elsewhere.
-struct Piece {
-    bytes: Bytes,
-    is_shared: bool,
+pub(super) struct Piece {
+    pub(super) bytes: Bytes,
+    pub(super) is_shared: bool,
 }
 
 /// The end of a stream.
@@ -213,25 +213,28 @@ impl MailboxState {
         self.queued + length <= self.capacity && !self.budget.as_ref().is_some_and(|budget| budget.is_full())
     }
 
-    pub(super) fn push(&mut self, bytes: Bytes, is_shared: bool) {
-        self.queued += bytes.len();
-        let piece = Piece { bytes, is_shared };
+    pub(super) fn push(&mut self, piece: Piece) {
+        self.queued += piece.bytes.len();
         self.count(piece.weight());
         self.queue.push_back(piece);
     }
 
-    /// Takes the oldest pieces out until there is room for `length` more bytes. A piece partly sent
-    /// stays.
-    pub(super) fn take_oldest(&mut self, length: usize) -> Vec<Bytes> {
+    /// Takes out the fewest oldest pieces that make room for `piece`. Takes nothing and returns
+    /// `None` if all of them would not. A piece partly sent stays.
+    ///
+    /// While the memory of all is full, the pieces must free as much as `piece` needs.
+    pub(super) fn take_oldest(&mut self, piece: &Piece) -> Option<Vec<Bytes>> {
         let first = usize::from(self.is_begun);
-        let mut oldest = Vec::new();
-        while !self.has_room(length) {
-            let Some(piece) = self.queue.remove(first) else { break };
-            self.queued -= piece.bytes.len();
-            self.release(piece.weight());
-            oldest.push(piece.bytes);
+        let is_full = self.budget.as_ref().is_some_and(|budget| budget.is_full());
+        let (mut count, mut length, mut weight) = (0, 0, 0);
+        let mut oldest = self.queue.iter().skip(first);
+        while self.queued - length + piece.bytes.len() > self.capacity || is_full && weight < piece.weight() {
+            let next = oldest.next()?;
+            (count, length, weight) = (count + 1, length + next.bytes.len(), weight + next.weight());
         }
-        oldest
+        self.queued -= length;
+        self.release(weight);
+        Some(self.queue.drain(first..first + count).map(|piece| piece.bytes).collect())
     }
 
     fn take(&mut self, most: usize) -> Option<Bytes> {
