@@ -36,6 +36,8 @@ pub(super) struct MailboxState {
     end: Option<End>,
     /// True if no more content is accepted: the client has left, or the stream has ended.
     pub(super) is_closed: bool,
+    /// True if the callbacks have been taken to be run.
+    has_closed: bool,
     heartbeat: Option<Heartbeat>,
     ends_at_stop: bool,
     waker: Option<Waker>,
@@ -159,7 +161,7 @@ impl Mailbox {
     /// Calls `callback` once the stream is closed; at once if it is.
     pub(super) fn on_close(&self, callback: Callback) {
         let mut state = self.lock();
-        if state.is_closed {
+        if state.has_closed {
             drop(state);
             run(callback);
         } else {
@@ -192,7 +194,7 @@ impl Mailbox {
     /// Accepts nothing more. `drops`: the queue is dropped too.
     fn close(&self, drops: bool) {
         let mut state = self.lock();
-        state.is_closed = true;
+        (state.is_closed, state.has_closed) = (true, true);
         let callbacks = mem::take(&mut state.on_close);
         let dropped = if drops { state.clear() } else { VecDeque::new() };
         self.notify(state);
@@ -294,11 +296,10 @@ impl Receiver {
             return Delivery::Content(taken);
         }
         let is_stopped = state.ends_at_stop && state.shutdown.as_ref().is_some_and(|shutdown| shutdown.is_told());
-        match state.end.take() {
-            Some(end) => Delivery::End(end),
-            None if is_stopped => Delivery::End(End::Complete(None)),
-            None => Delivery::Nothing,
-        }
+        let end = state.end.take().or_else(|| is_stopped.then_some(End::Complete(None)));
+        // Content accepted from here on would be lost.
+        state.is_closed |= end.is_some();
+        end.map_or(Delivery::Nothing, Delivery::End)
     }
 
     /// Waits for content or for the end, like [`receive`](Self::receive) without a connection.
@@ -309,8 +310,9 @@ impl Receiver {
                 Delivery::Nothing => {}
                 received => return received,
             }
-            let state = self.0.lock();
-            if state.ends_at_stop && is_shutting_down() {
+            let mut state = self.0.lock();
+            if state.ends_at_stop && is_shutting_down() && state.queue.is_empty() && state.end.is_none() {
+                state.is_closed = true;
                 return Delivery::End(End::Complete(None));
             }
             if state.queue.is_empty() && state.end.is_none() {

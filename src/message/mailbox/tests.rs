@@ -124,6 +124,22 @@ fn full_budget_is_shared_fairly_by_streams_that_drop_their_oldest() {
 }
 
 #[test]
+fn content_is_refused_as_soon_as_the_end_is_taken() {
+    let (sender, receiver) = channel(8);
+    sender.finish();
+    assert_eq!(rest(&receiver), ".");
+    assert_eq!(sender.try_send("lost"), Err(SendError::Closed));
+    assert!(sender.is_closed());
+    let (sender, receiver) = channel(8);
+    let shutdown = Arc::new(Shutdown::default());
+    receiver.attach(&shutdown, Arc::new(Counted(AtomicUsize::new(0), 100)));
+    sender.end_at_stop();
+    shutdown.announce();
+    assert_eq!(rest(&receiver), ".");
+    assert_eq!(sender.try_send("lost"), Err(SendError::Closed));
+}
+
+#[test]
 fn owner_of_dropped_content_may_use_the_stream() {
     /// Uses the stream when dropped, as a handler's own buffer might.
     struct Curious(Sender);
