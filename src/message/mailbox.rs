@@ -188,7 +188,10 @@ impl Mailbox {
     }
 
     pub(super) fn end_at_stop(&self) {
-        self.lock().ends_at_stop = true;
+        let mut state = self.lock();
+        state.ends_at_stop = true;
+        // The stop may be under way.
+        self.wake(state);
     }
 
     /// Accepts nothing more. `drops`: the queue is dropped too.

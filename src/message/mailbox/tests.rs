@@ -140,6 +140,28 @@ fn content_is_refused_as_soon_as_the_end_is_taken() {
 }
 
 #[test]
+fn stream_told_to_end_at_a_stop_under_way_is_woken() {
+    /// Counts wake-ups.
+    #[derive(Debug, Default)]
+    struct Wakes(AtomicUsize);
+    impl Wake for Wakes {
+        fn wake(&self, _: u64) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let (sender, receiver) = channel(8);
+    let shutdown = Arc::new(Shutdown::default());
+    receiver.attach(&shutdown, Arc::new(Counted(AtomicUsize::new(0), 100)));
+    shutdown.announce();
+    let wakes = Arc::new(Wakes::default());
+    let server: Weak<dyn Wake> = Arc::downgrade(&(Arc::clone(&wakes) as Arc<dyn Wake>));
+    assert!(receiver.arm(Waker { server, token: 0 }));
+    sender.end_at_stop();
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+    assert_eq!(rest(&receiver), ".");
+}
+
+#[test]
 fn owner_of_dropped_content_may_use_the_stream() {
     /// Uses the stream when dropped, as a handler's own buffer might.
     struct Curious(Sender);
