@@ -58,6 +58,7 @@ mod late;
 
 // Bodies fed by senders, without a thread.
 mod channel;
+mod streams;
 
 // Clients that are slow to send or to read.
 mod parked;

@@ -132,7 +132,8 @@ impl Live {
             Framed::Chunks | Framed::Raw => self.receiver.heartbeat(),
         };
         let Some(heartbeat) = heartbeat else { return Ok(Some(now + LOOK)) };
-        let due = self.last + heartbeat.every;
+        // `None`: beyond the times that a clock can tell.
+        let due = self.last.checked_add(heartbeat.every).unwrap_or(now + LOOK);
         if due > now {
             return Ok(Some(due));
         }

@@ -1,0 +1,102 @@
+//! Streams whose clients, senders, filters and callbacks misbehave: the others go on.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use drupe::http::header::{CONTENT_LENGTH, HeaderValue};
+use drupe::stream::{Overflow, SendError, Sender};
+use drupe::testing::TestServer;
+use drupe::{Body, BodyWriter, Handler, IntoResponse, Request, Response, Server, Settings};
+
+use crate::client::{Client, PATIENCE, get, wait_until};
+use crate::place::Place;
+
+/// Opens a stream for every target but `/plain`; the senders are left to the test.
+#[derive(Clone, Default)]
+struct Streams {
+    senders: Arc<Mutex<Vec<Sender>>>,
+    /// Filters of `/blocked` wait until this is set.
+    is_released: Arc<AtomicBool>,
+    blocked: Arc<AtomicUsize>,
+}
+
+impl Streams {
+    /// Takes the sender of the only stream.
+    fn sender(&self) -> Sender {
+        wait_until("a stream has begun", || !self.senders.lock().unwrap().is_empty());
+        self.senders.lock().unwrap().remove(0)
+    }
+
+    fn release(&self) {
+        self.is_released.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Handler for Streams {
+    fn handle(&self, request: &mut Request) -> Response {
+        let path = request.uri().path();
+        if path == "/plain" {
+            return "plain".into_response();
+        }
+        let (sender, body) = Body::channel(CAPACITY);
+        let mut body = body;
+        if path == "/blocked" {
+            // Slow enough to count as long: the guard holds the reactor role then.
+            thread::sleep(Duration::from_millis(5));
+            let (is_released, blocked) = (Arc::clone(&self.is_released), Arc::clone(&self.blocked));
+            body = body.through(move |content: &[u8], output: &mut BodyWriter<'_>| {
+                blocked.fetch_add(1, Ordering::SeqCst);
+                while !is_released.load(Ordering::SeqCst) {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                output.write_all(content)
+            });
+        }
+        let mut response = Response::new(body);
+        if path == "/declared" {
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(1_u64 << 40));
+        }
+        self.senders.lock().unwrap().push(sender);
+        response
+    }
+}
+
+const CAPACITY: usize = 64 << 10;
+
+fn few(settings: &mut Settings) {
+    (settings.thread_pool, settings.thread_pool_max) = (1, Some(4));
+}
+
+/// Opens a stream.
+fn open(server: &TestServer, streams: &Streams, target: &str) -> (Client, Sender) {
+    let mut client = Client::connect(server.address());
+    client.send(get(target));
+    assert_eq!(client.head().unwrap().status, 200);
+    (client, streams.sender())
+}
+
+/// Sends until the client, which reads nothing, has filled the stream and the buffers of the socket.
+fn fill(sender: &Sender) {
+    let piece = vec![b'x'; CAPACITY / 4];
+    wait_until("the stream is full", || {
+        let sent = sender.send(piece.clone(), Duration::from_millis(300));
+        assert_ne!(sent, Err(SendError::Closed));
+        sent == Err(SendError::Full)
+    });
+}
+
+#[test]
+fn heartbeat_of_any_interval_leaves_the_stream_whole() {
+    let streams = Streams::default();
+    let server = TestServer::new(streams.clone());
+    let (mut client, sender) = open(&server, &streams, "/");
+    sender.heartbeat(Duration::MAX, "never");
+    sender.try_send("content").unwrap();
+    assert_eq!(client.chunk().unwrap(), b"content");
+    sender.finish();
+    assert!(client.chunk().unwrap().is_empty());
+}
