@@ -100,3 +100,38 @@ fn heartbeat_of_any_interval_leaves_the_stream_whole() {
     sender.finish();
     assert!(client.chunk().unwrap().is_empty());
 }
+
+#[test]
+fn every_stream_that_fails_is_counted_and_recorded_once() {
+    let streams = Streams::default();
+    let place = Place::new();
+    let server = place.server(streams.clone());
+    let records = Arc::new(AtomicUsize::new(0));
+    let noted = Arc::clone(&records);
+    server.on_access(move |record| {
+        assert!(record.status.is_none(), "the answer has broken off: {record:?}");
+        noted.fetch_add(1, Ordering::SeqCst);
+    });
+    server.start().unwrap();
+    let mut clients = Vec::new();
+    // In one of these the failure comes while a part of the last content waits for the client.
+    for length in (96..416).step_by(16) {
+        let mut client = Client::over_unix(std::os::unix::net::UnixStream::connect(place.socket()).unwrap());
+        client.send(get("/"));
+        assert_eq!(client.head().unwrap().status, 200);
+        let sender = streams.sender();
+        for _ in 0..length {
+            if sender.send(vec![b'x'; 1 << 10], Duration::from_millis(1)).is_err() {
+                break;
+            }
+        }
+        sender.fail("on purpose");
+        clients.push(client);
+    }
+    let count = clients.len();
+    drop(clients);
+    wait_until("all are cut", || server.statistics().connections == 0);
+    assert_eq!((server.statistics().broken_off as usize, records.load(Ordering::SeqCst)), (count, count));
+    assert_eq!(server.statistics().parked_answer_bytes, 0);
+    server.stop();
+}

@@ -472,8 +472,11 @@ impl ClientConnection {
                 }
                 _ => Step::Verdict(Verdict::Close),
             },
-            // What was sent before is sent still.
-            Streamed::Failed => Step::Verdict(self.flush_then(Then::Close, context)),
+            Streamed::Failed => {
+                self.swap(Phase::Exchange, self.deadline).break_off(context);
+                // What was sent before is sent still.
+                Step::Verdict(self.flush_then(Then::Close, context))
+            }
             Streamed::Left => Step::Verdict(Verdict::Close),
         }
     }
