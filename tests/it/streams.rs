@@ -135,3 +135,22 @@ fn every_stream_that_fails_is_counted_and_recorded_once() {
     assert_eq!(server.statistics().parked_answer_bytes, 0);
     server.stop();
 }
+
+#[test]
+fn streams_cut_by_a_stop_are_recorded() {
+    let streams = Streams::default();
+    let mut server = Server::new(streams.clone());
+    server.settings.socket_port = 0;
+    server.settings.shutdown_timeout = Duration::from_millis(50);
+    let records = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&records);
+    server.on_access(move |record| noted.lock().unwrap().push(record.status));
+    server.start().unwrap();
+    let mut client = Client::connect(server.bound_addr().unwrap());
+    client.send(get("/"));
+    client.head().unwrap();
+    let sender = streams.sender();
+    server.stop();
+    assert!(sender.is_closed());
+    assert_eq!(*records.lock().unwrap(), [None]);
+}

@@ -238,6 +238,11 @@ impl ClientConnection {
         }
     }
 
+    /// Ends the record of an answer under way, and drops the answer.
+    pub(in crate::engine) fn end_record(&mut self) {
+        std::mem::replace(&mut self.phase, Phase::Exchange).end_record();
+    }
+
     /// True if a worker should read the next request, because the handler is likely to take long.
     pub(in crate::engine) fn is_for_worker(&self) -> bool {
         self.was_slow && !self.is_overdue && self.is_idle()

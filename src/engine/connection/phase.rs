@@ -87,6 +87,16 @@ impl Phase {
         }
     }
 
+    /// Ends the record of an answer that a stop cuts.
+    pub(super) fn end_record(self) {
+        match self {
+            Self::Stream(streaming) => streaming.done.line.end(None),
+            Self::Send(_, Then::Conclude(done)) => done.line.end(None),
+            Self::Send(_, Then::Resume(phase, _)) => phase.end_record(),
+            _ => {}
+        }
+    }
+
     /// Returns the bytes of memory held for an incomplete request.
     pub(super) fn held(&self) -> usize {
         match self {
