@@ -41,6 +41,10 @@ pub(super) struct MailboxState {
     heartbeat: Option<Heartbeat>,
     ends_at_stop: bool,
     waker: Option<Waker>,
+    /// True if the waker is for a disconnection only: the client has to take earlier content first.
+    is_for_cut: bool,
+    /// True if a sender has disconnected the client.
+    is_cut: bool,
     on_close: Vec<Callback>,
     pub(super) shutdown: Option<Arc<Shutdown>>,
     /// The number of threads that wait for a change.
@@ -130,7 +134,7 @@ impl Mailbox {
 
     /// Wakes the receiver, and threads that wait for a change.
     pub(super) fn wake(&self, mut state: MutexGuard<'_, MailboxState>) {
-        let waker = state.waker.take();
+        let waker = if state.is_for_cut && !state.is_cut { None } else { state.waker.take() };
         self.notify(state);
         if let Some(waker) = waker {
             waker.wake();
@@ -177,6 +181,7 @@ impl Mailbox {
         }
         let dropped = state.clear();
         state.end = Some(End::Failed(reason.to_owned()));
+        state.is_cut = true;
         self.wake(state);
         drop(dropped);
     }
@@ -329,9 +334,24 @@ impl Receiver {
         let mut state = self.0.lock();
         let has_more = !state.queue.is_empty() || state.end.is_some();
         if !has_more {
-            state.waker = Some(waker);
+            (state.waker, state.is_for_cut) = (Some(waker), false);
         }
         !has_more
+    }
+
+    /// Sets the waker to be used if a sender disconnects the client. Returns false if that has
+    /// happened.
+    pub(crate) fn arm_for_cut(&self, waker: Waker) -> bool {
+        let mut state = self.0.lock();
+        if !state.is_cut {
+            (state.waker, state.is_for_cut) = (Some(waker), true);
+        }
+        !state.is_cut
+    }
+
+    /// True if a sender has disconnected the client.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.0.lock().is_cut
     }
 
     /// Connects the stream with the server that sends it.

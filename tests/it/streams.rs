@@ -102,6 +102,23 @@ fn heartbeat_of_any_interval_leaves_the_stream_whole() {
 }
 
 #[test]
+fn disconnected_client_that_reads_nothing_is_cut_at_once() {
+    let streams = Streams::default();
+    let server = TestServer::with(streams.clone(), |settings| settings.write_timeout = Some(Duration::from_secs(3600)));
+    for target in ["/", "/declared"] {
+        let (_client, sender) = open(&server, &streams, target);
+        let (told, tells) = mpsc::channel();
+        sender.on_close(move || told.send(()).unwrap());
+        fill(&sender);
+        assert_eq!(sender.send_or(vec![b'x'; CAPACITY], Overflow::Disconnect), Err(SendError::Closed));
+        tells.recv_timeout(PATIENCE).unwrap();
+    }
+    wait_until("both are cut", || server.server().statistics().broken_off == 2);
+    wait_until("no memory is held", || server.server().statistics().parked_answer_bytes == 0);
+    assert_eq!(server.server().statistics().connections, 0);
+}
+
+#[test]
 fn every_stream_that_fails_is_counted_and_recorded_once() {
     let streams = Streams::default();
     let place = Place::new();

@@ -225,6 +225,7 @@ impl ClientConnection {
     pub(in crate::engine) fn arm(&self, waker: impl FnOnce() -> Waker) -> bool {
         match &self.phase {
             Phase::Stream(streaming) => streaming.live.arm(waker()),
+            Phase::Send(_, then) => then.stream().is_none_or(|live| live.arm_for_cut(waker())),
             _ => true,
         }
     }

@@ -10,6 +10,7 @@ use super::pending::Pending;
 use super::sending::Sending;
 use super::streaming::Streaming;
 use crate::engine::service::context::WorkerContext;
+use crate::engine::wire::live::Live;
 use crate::h1::head::Scan;
 use crate::message::body::Upgrade;
 use crate::net::poll::Interest;
@@ -116,6 +117,17 @@ impl Then {
         match self {
             Self::Conclude(done) if done.name.is_some() => done.name.as_deref().unwrap_or_default().to_owned(),
             _ => format!("earlier requests from {client}"),
+        }
+    }
+
+    /// Returns the stream to be resumed, if so.
+    pub(super) fn stream(&self) -> Option<&Live> {
+        match self {
+            Self::Resume(phase, _) => match &**phase {
+                Phase::Stream(streaming) => Some(&streaming.live),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

@@ -45,6 +45,7 @@
 //! ([`fill`](ClientConnection::fill)) or when the thread leaves the connection, several pipelined
 //! ones at once.
 
+use std::io;
 use std::mem;
 use std::time::{Duration, Instant};
 
@@ -62,6 +63,7 @@ use super::transport::{Filled, Reading};
 use super::{ClientConnection, partial, report};
 use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Late;
+use crate::engine::wire::live::Live;
 use crate::engine::wire::remainder::Remainder;
 use crate::engine::wire::response::Flaw;
 use crate::h1::error::ProtocolError;
@@ -162,7 +164,11 @@ impl ClientConnection {
             },
             Phase::Ready(_) => self.resume_exchange(reading, context),
             Phase::Send(sending, then) => {
-                let attempt = sending.attempt(then.is_end(), transport, context);
+                let attempt = if then.stream().is_some_and(Live::is_cut) {
+                    Attempt::Failed(io::Error::other("a sender has disconnected the client"))
+                } else {
+                    sending.attempt(then.is_end(), transport, context)
+                };
                 self.send(attempt, context)
             }
             Phase::Stream(streaming) => {

@@ -67,6 +67,16 @@ impl Live {
         self.receiver.arm(waker)
     }
 
+    /// Prepares `waker` for a disconnection by a sender. Returns false if that has happened.
+    pub(in crate::engine) fn arm_for_cut(&self, waker: Waker) -> bool {
+        self.receiver.arm_for_cut(waker)
+    }
+
+    /// True if a sender has disconnected the client.
+    pub(in crate::engine) fn is_cut(&self) -> bool {
+        self.receiver.is_cut()
+    }
+
     /// Accepts nothing more from the senders.
     pub(in crate::engine) fn close(&self) {
         self.receiver.close();
