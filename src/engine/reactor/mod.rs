@@ -214,11 +214,13 @@ impl<'p> Reactor<'p> {
         {
             later += u32::from(is_later);
             let step = self.step(connection, before);
-            let after = Instant::now();
-            if !matches!(step, Step::Held) || after - now > TICK {
-                return self.end(step, after);
+            before = Instant::now();
+            if !matches!(step, Step::Held) {
+                return self.end(step, before);
             }
-            before = after;
+            if before - now > TICK {
+                break;
+            }
         }
         self.advance_streams(before)
     }
