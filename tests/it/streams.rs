@@ -171,3 +171,49 @@ fn streams_cut_by_a_stop_are_recorded() {
     assert!(sender.is_closed());
     assert_eq!(*records.lock().unwrap(), [None]);
 }
+
+#[test]
+fn filters_that_block_hold_up_no_other_client_and_no_other_stream() {
+    const BLOCKED: usize = 3;
+    let streams = Streams::default();
+    let server = TestServer::with(streams.clone(), few);
+    let (mut other, other_sender) = open(&server, &streams, "/");
+    let mut blocked: Vec<_> = (0..BLOCKED).map(|_| open(&server, &streams, "/blocked")).collect();
+    for (number, (_, sender)) in blocked.iter().enumerate() {
+        sender.try_send("waits").unwrap();
+        wait_until("the filter blocks", || streams.blocked.load(Ordering::SeqCst) == number + 1);
+        Client::connect(server.address()).assert_in_step("/plain", "plain");
+        other_sender.try_send("goes on").unwrap();
+        assert_eq!(other.chunk().unwrap(), b"goes on");
+    }
+    streams.release();
+    for (client, sender) in &mut blocked {
+        assert_eq!(client.chunk().unwrap(), b"waits");
+        sender.finish();
+        assert!(client.chunk().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn streams_that_wait_for_a_worker_are_not_refused() {
+    const BLOCKED: usize = 4;
+    let streams = Streams::default();
+    let server = TestServer::with(streams.clone(), |settings| {
+        few(settings);
+        settings.accepted_queue_timeout = Duration::from_millis(20);
+    });
+    let mut all: Vec<_> = (0..2 * BLOCKED).map(|_| open(&server, &streams, "/blocked")).collect();
+    all.iter().for_each(|(_, sender)| sender.try_send("waits").unwrap());
+    wait_until("all workers are in filters", || streams.blocked.load(Ordering::SeqCst) == BLOCKED);
+    // Waits for longer than a request may.
+    let mut refused = Client::connect(server.address());
+    assert_eq!(refused.get("/plain").status, 503);
+    streams.release();
+    for (client, sender) in &mut all {
+        assert_eq!(client.chunk().unwrap(), b"waits");
+        sender.finish();
+        assert!(client.chunk().unwrap().is_empty());
+        client.fields().unwrap();
+        client.assert_in_step("/plain", "plain");
+    }
+}

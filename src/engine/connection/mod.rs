@@ -211,6 +211,11 @@ impl ClientConnection {
         matches!(self.phase, Phase::Stream(_))
     }
 
+    /// True if the content of the answer passes through filters of a handler.
+    pub(in crate::engine) fn is_filtering(&self) -> bool {
+        matches!(&self.phase, Phase::Stream(streaming) if streaming.live.has_filters())
+    }
+
     /// True if a part of an answer has been sent, and more is to come.
     pub(in crate::engine) fn has_begun_answer(&self) -> bool {
         self.is_sending() || self.is_streaming()

@@ -53,6 +53,9 @@ impl Streaming {
         if transport.has_left {
             self.live.close();
         }
+        if let Some(handle) = context.handle.as_ref().filter(|_| self.live.has_filters()) {
+            handle.filter();
+        }
         let WorkerContext { gathered, scratch, .. } = context;
         let exchange = &mut self.done.exchange;
         // Filters are a handler's code.

@@ -303,6 +303,11 @@ impl<'p> Reactor<'p> {
             self.pool.part_with(connection);
             return Step::Held;
         }
+        if self.is_guard() && connection.is_filtering() {
+            // No thread watches the guard.
+            self.enqueue(connection, now);
+            return Step::Held;
+        }
         if connection.is_for_worker()
             && self.pool.queue.is_empty()
             && !self.pool.ready.is_empty()
@@ -355,16 +360,19 @@ impl<'p> Reactor<'p> {
             Verdict::Work if self.context.config.accepted_queue_timeout.is_zero() && self.pool.queue.is_full() => {
                 self.turn_away(connection);
             }
-            Verdict::Work => {
-                self.pool.queue.push(connection, now);
-                match self.patient_until {
-                    Some(until) if now < until && self.context.duty.waits_for_short() => self.shortage.note(until),
-                    _ if self.pool.call_worker() => {}
-                    _ => self.shortage.note(now),
-                }
-            }
+            Verdict::Work => self.enqueue(connection, now),
             Verdict::Close => self.pool.parking.close_one(connection),
             Verdict::Upgrade(serve) => self.pool.upgrade(connection, serve),
+        }
+    }
+
+    /// Queues a connection for a worker.
+    fn enqueue(&mut self, connection: Box<ClientConnection>, now: Instant) {
+        self.pool.queue.push(connection, now);
+        match self.patient_until {
+            Some(until) if now < until && self.context.duty.waits_for_short() => self.shortage.note(until),
+            _ if self.pool.call_worker() => {}
+            _ => self.shortage.note(now),
         }
     }
 
@@ -409,6 +417,10 @@ impl<'p> Reactor<'p> {
 
     /// Refuses a client for lack of room, and lets the connection linger.
     fn turn_away(&mut self, mut connection: Box<ClientConnection>) {
+        if connection.is_streaming() {
+            // In the middle of an answer: the wait for a worker begins anew.
+            return self.enqueue(connection, Instant::now());
+        }
         let verdict = connection.turn_away(&mut self.context);
         self.settle(connection, verdict, Instant::now());
     }

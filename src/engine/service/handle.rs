@@ -26,6 +26,8 @@ struct Current {
     stream: Option<Arc<Stream>>,
     /// The request whose handler runs, or has run last on this connection.
     task: Option<Task>,
+    /// True if filters of a stream run, or have run last on this connection.
+    is_filtering: bool,
 }
 
 /// A request whose handler runs.
@@ -66,12 +68,17 @@ impl WorkerHandle {
 
     /// Sets the current connection, or (`None`) clears it.
     pub(in crate::engine) fn serve(&self, stream: Option<Arc<Stream>>) {
-        *self.current.lock() = Current { stream, task: None };
+        *self.current.lock() = Current { stream, ..Current::default() };
     }
 
     /// Notes the request whose handler is about to run.
     pub(super) fn run(&self, task: Task) {
         self.current.lock().task = Some(task);
+    }
+
+    /// Notes that the filters of a stream are about to run.
+    pub(in crate::engine) fn filter(&self) {
+        self.current.lock().is_filtering = true;
     }
 
     /// Notes the request whose handler has been running, unless the worker is done already.
@@ -89,7 +96,8 @@ impl WorkerHandle {
 
     /// True if a handler runs on the worker, or its answer is being sent.
     pub(in crate::engine) fn is_in_handler(&self) -> bool {
-        self.current.lock().task.is_some()
+        let current = self.current.lock();
+        current.task.is_some() || current.is_filtering
     }
 
     /// The request whose handler runs.

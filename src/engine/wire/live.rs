@@ -62,6 +62,11 @@ impl Live {
         self.receiver.ends_at_stop()
     }
 
+    /// True if gathering runs code of a handler.
+    pub(in crate::engine) fn has_filters(&self) -> bool {
+        !self.filters.is_empty()
+    }
+
     /// Prepares `waker` for the next content. Returns false if content has come already.
     pub(in crate::engine) fn arm(&self, waker: Waker) -> bool {
         self.receiver.arm(waker)
