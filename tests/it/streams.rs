@@ -173,6 +173,38 @@ fn streams_cut_by_a_stop_are_recorded() {
 }
 
 #[test]
+fn streams_go_on_while_other_clients_keep_all_workers_busy() {
+    let streams = Streams::default();
+    let server = TestServer::with(streams.clone(), |settings| {
+        (settings.thread_pool, settings.thread_pool_max) = (1, Some(1));
+    });
+    let is_over = AtomicBool::new(false);
+    let flood = get("/plain").repeat(256);
+    let (mut client, sender) = open(&server, &streams, "/");
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            let mut flooding = TcpStream::connect(server.address()).unwrap();
+            let mut reading = flooding.try_clone().unwrap();
+            // The end comes as an error to both.
+            scope.spawn(move || while reading.read(&mut [0; 64 << 10]).is_ok_and(|count| count > 0) {});
+            scope.spawn(|| {
+                while !is_over.load(Ordering::SeqCst) && flooding.write_all(flood.as_bytes()).is_ok() {}
+                let _ = flooding.shutdown(Shutdown::Both);
+                drop(flooding);
+            });
+        }
+        let events: Result<(), String> = (1..=20).try_for_each(|number| {
+            wait_until("the load goes on", || server.server().statistics().requests > 1000 * number);
+            sender.try_send(format!("{number}")).unwrap();
+            let chunk = client.chunk()?;
+            if chunk == number.to_string().as_bytes() { Ok(()) } else { Err(format!("{chunk:?}")) }
+        });
+        is_over.store(true, Ordering::SeqCst);
+        events.unwrap();
+    });
+}
+
+#[test]
 fn filters_that_block_hold_up_no_other_client_and_no_other_stream() {
     const BLOCKED: usize = 3;
     let streams = Streams::default();
@@ -216,4 +248,57 @@ fn streams_that_wait_for_a_worker_are_not_refused() {
         client.fields().unwrap();
         client.assert_in_step("/plain", "plain");
     }
+}
+
+#[test]
+fn callback_of_a_closed_stream_may_panic_send_drop_and_block() {
+    let streams = Streams::default();
+    let server = TestServer::with(streams.clone(), few);
+    let (client, sender) = open(&server, &streams, "/");
+    let (mut other, other_sender) = open(&server, &streams, "/");
+    let (told, tells) = mpsc::channel::<&str>();
+    sender.on_close(|| panic!("a callback may be wrong"));
+    let last = sender.clone();
+    let also = told.clone();
+    last.clone().on_close(move || {
+        assert_eq!(last.try_send("late"), Err(SendError::Closed));
+        last.on_close(move || also.send("within").unwrap());
+        drop(last);
+    });
+    let also = told.clone();
+    sender.on_close(move || {
+        other_sender.try_send("left").unwrap();
+        drop(other_sender);
+        also.send("sent").unwrap();
+    });
+    sender.on_close(move || {
+        thread::sleep(Duration::from_millis(200));
+        told.send("blocked").unwrap();
+    });
+    drop(client);
+    assert_eq!(other.chunk().unwrap(), b"left");
+    assert!(other.chunk().unwrap().is_empty());
+    assert_eq!([(); 3].map(|()| tells.recv_timeout(PATIENCE).unwrap()), ["within", "sent", "blocked"]);
+    Client::connect(server.address()).assert_in_step("/plain", "plain");
+}
+
+#[test]
+fn callback_of_a_closed_stream_may_stop_the_server() {
+    let streams = Streams::default();
+    let mut server = Server::new(streams.clone());
+    server.settings.socket_port = 0;
+    server.start().unwrap();
+    let handle = server.handle();
+    let mut client = Client::connect(server.bound_addr().unwrap());
+    client.send(get("/"));
+    client.head().unwrap();
+    let sender = streams.sender();
+    let (told, tells) = mpsc::channel();
+    sender.on_close(move || {
+        handle.stop();
+        told.send(()).unwrap();
+    });
+    drop(client);
+    tells.recv_timeout(PATIENCE).unwrap();
+    wait_until("the server has stopped", || server.bound_addr().is_none());
 }
