@@ -58,6 +58,7 @@ mod late;
 
 // Bodies fed by senders, without a thread.
 mod channel;
+mod stream_storm;
 mod streams;
 
 // Clients that are slow to send or to read.
