@@ -1,10 +1,12 @@
 //! Connections: the same answers for any cut of the bytes (the first four bytes choose the cuts),
-//! except for `Date` and `100 Continue`.
+//! except for `Date` and `100 Continue`. Some answers come from a channel.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let (cuts, text) = bytes.split_at(bytes.len().min(4));
-    let echo = |request: &mut drupe::Request| std::mem::take(request.body_mut()).into_vec();
+    let echo = |request: &mut drupe::Request| {
+        Ok::<_, std::io::Error>(drupe_fuzz::channel::echo(std::mem::take(request.body_mut()).into_vec()?))
+    };
     let conversation = drupe::testing::Conversation::new(echo, &drupe::Settings::default()).expect("they are sound");
     let answer = |pieces: Vec<Vec<u8>>| {
         let answer = String::from_utf8_lossy(&conversation.run(pieces)).replace("HTTP/1.1 100 Continue\r\n\r\n", "");

@@ -8,6 +8,8 @@ use arbitrary::Arbitrary;
 use drupe::Body;
 use drupe::http::{HeaderMap, HeaderValue};
 
+use crate::channel::Channel;
+
 /// A body.
 #[derive(Arbitrary, Clone, Debug)]
 pub enum Content {
@@ -18,6 +20,7 @@ pub enum Content {
     Stream(Vec<Act>),
     /// A file of [`FILE`] bytes, from here on and so many bytes.
     File(u8, u16),
+    Channel(Channel),
 }
 
 /// The result of one read.
@@ -73,6 +76,7 @@ impl Content {
                 let begin = u64::from(*begin);
                 Body::from_file_range(file(), begin..begin + u64::from(*length))
             }
+            Self::Channel(channel) => channel.body(),
         }
     }
 
@@ -82,7 +86,7 @@ impl Content {
             Self::Bytes(bytes) => Some(bytes.len() as u64),
             Self::Sized(_, length) => Some(u64::from(*length)),
             Self::File(_, length) => Some(u64::from(*length)),
-            Self::Reader(_) | Self::Stream(_) => None,
+            Self::Reader(_) | Self::Stream(_) | Self::Channel(_) => None,
         }
     }
 
@@ -99,6 +103,7 @@ impl Content {
             Self::Reader(pieces) => came.read(pieces, owed, true),
             Self::Sized(pieces, length) => came.read(pieces, owed, *length > 0),
             Self::Stream(acts) => came.run(acts),
+            Self::Channel(channel) => channel.produce(&mut came),
         }
         came.content.truncate(owed.map_or(usize::MAX, |owed| owed.try_into().expect("a small number")));
         came
@@ -151,13 +156,7 @@ impl Act {
             Self::Large(count) => writer.write_all(&large(*count))?,
             Self::Flush => writer.flush()?,
             Self::Trailers(count) => {
-                let mut fields = HeaderMap::new();
-                // One that must not stand there.
-                fields.insert("content-length", HeaderValue::from(1));
-                for number in 0..count % 3 {
-                    fields.append("x-checksum", HeaderValue::from(u16::from(number)));
-                }
-                writer.trailers(fields);
+                writer.trailers(trailers(*count));
             }
             Self::Fails => return Err(io::Error::other("no more")),
             Self::Panics => panic_silently(),
@@ -202,12 +201,23 @@ impl Read for Pieces {
     }
 }
 
+/// Returns trailer fields.
+pub fn trailers(count: u8) -> HeaderMap {
+    let mut fields = HeaderMap::new();
+    // One that must not stand there.
+    fields.insert("content-length", HeaderValue::from(1));
+    for number in 0..count % 3 {
+        fields.append("x-checksum", HeaderValue::from(u16::from(number)));
+    }
+    fields
+}
+
 /// Panics without the hook that ends a fuzzer.
 pub fn panic_silently() -> ! {
     std::panic::resume_unwind(Box::new("as planned"))
 }
 
-fn large(count: u8) -> Vec<u8> {
+pub fn large(count: u8) -> Vec<u8> {
     (0..usize::from(count) * 300 + 1).map(in_file).collect()
 }
 
@@ -229,5 +239,5 @@ fn in_file(at: usize) -> u8 {
 }
 
 /// Pieces of a body: the fuzzer is to try many things, not long ones.
-const MOST: usize = 8;
+pub const MOST: usize = 8;
 const FILE: usize = 40_000;

@@ -3,6 +3,7 @@
 
 pub mod announced;
 mod body;
+pub mod channel;
 pub mod client;
 mod cut;
 mod flaw;

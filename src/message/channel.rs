@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::body::{Body, BodyKind, Filters};
-use super::mailbox::{End, Heartbeat, Mailbox, Receiver};
+use super::mailbox::{End, Heartbeat, Mailbox, Piece, Receiver};
 
 impl Body {
     /// A body whose content comes from a [`Sender`], at any time and from any thread, and the first
@@ -141,7 +141,9 @@ impl Sender {
     ///
     /// # Errors
     /// [`SendError::Closed`], also if the client has just been disconnected; `TooLarge`; `Full` if
-    /// nothing is left to drop.
+    /// dropping all waiting pieces would not make room: the client has taken a part of a large
+    /// piece, or other clients use up [`max_parked_size`](crate::Settings::max_parked_size).
+    /// Nothing has been accepted or dropped then.
     pub fn send_or(&self, content: impl Into<Bytes>, overflow: Overflow) -> Result<usize, SendError> {
         self.offer(content.into(), false, Some(overflow))
     }
@@ -152,21 +154,24 @@ impl Sender {
     }
 
     fn offer(&self, content: Bytes, is_shared: bool, overflow: Option<Overflow>) -> Result<usize, SendError> {
+        // Outlives the lock: dropping the content may be a handler's own code.
+        let piece = Piece { bytes: content, is_shared };
+        let length = piece.bytes.len();
         let mut state = self.0.lock();
         if state.is_over() {
             return Err(SendError::Closed);
         }
-        if content.len() > state.capacity {
+        if length > state.capacity {
             return Err(SendError::TooLarge(state.capacity));
         }
-        if content.is_empty() {
+        if length == 0 {
             return Ok(0);
         }
         let mut oldest = Vec::new();
-        if !state.has_room(content.len(), is_shared) {
+        if !state.has_room(length, is_shared) {
             match overflow {
                 None => return Err(SendError::Full),
-                Some(Overflow::DropOldest) => oldest = state.take_oldest(content.len(), is_shared),
+                Some(Overflow::DropOldest) => oldest = state.take_oldest(&piece).ok_or(SendError::Full)?,
                 Some(Overflow::Disconnect) => {
                     drop(state);
                     self.0.disconnect("the client reads too slowly");
@@ -174,13 +179,9 @@ impl Sender {
                 }
             }
         }
-        if state.has_room(content.len(), is_shared) {
-            state.push(content, is_shared);
-            self.0.wake(state);
-            Ok(oldest.len())
-        } else {
-            Err(SendError::Full)
-        }
+        state.push(piece);
+        self.0.wake(state);
+        Ok(oldest.len())
     }
 
     /// Ends the content, although other senders exist. Content accepted before is sent.

@@ -37,11 +37,17 @@ pub(super) struct MailboxState {
     pub(super) end: Option<End>,
     /// True if no more content is accepted: the client has left, or the stream has ended.
     pub(super) is_closed: bool,
+    /// True if the callbacks have been taken to be run.
+    has_closed: bool,
     heartbeat: Option<Heartbeat>,
     ends_at_stop: bool,
     /// True if a setting has changed since the receiver looked last.
     is_changed: bool,
     pub(super) waker: Option<Waker>,
+    /// True if the waker is for a disconnection only: the client has to take earlier content first.
+    is_for_cut: bool,
+    /// True if a sender has disconnected the client.
+    is_cut: bool,
     /// True if anything has changed since an [inbox](super::inbox) was looked at.
     pub(super) is_news: bool,
     on_close: Vec<Callback>,
@@ -52,9 +58,9 @@ pub(super) struct MailboxState {
 }
 
 /// A piece of content. Shared content counts elsewhere.
-struct Piece {
-    bytes: Bytes,
-    is_shared: bool,
+pub(super) struct Piece {
+    pub(super) bytes: Bytes,
+    pub(super) is_shared: bool,
 }
 
 /// The end of a stream.
@@ -111,8 +117,8 @@ impl Mailbox {
 
     /// Wakes the receiver, and threads that wait for a change.
     pub(super) fn wake(&self, mut state: MutexGuard<'_, MailboxState>) {
-        let waker = state.waker.take();
         state.is_news = true;
+        let waker = if state.is_for_cut && !state.is_cut { None } else { state.waker.take() };
         self.notify(state);
         if let Some(waker) = waker {
             waker.wake();
@@ -143,7 +149,7 @@ impl Mailbox {
     /// Calls `callback` once the stream is closed; at once if it is.
     pub(super) fn on_close(&self, callback: Callback) {
         let mut state = self.lock();
-        if state.is_closed {
+        if state.has_closed {
             drop(state);
             run(callback);
         } else {
@@ -159,6 +165,7 @@ impl Mailbox {
         }
         let dropped = state.clear();
         state.end = Some(End::Failed(reason.to_owned()));
+        state.is_cut = true;
         self.wake(state);
         drop(dropped);
     }
@@ -180,7 +187,7 @@ impl Mailbox {
     /// Accepts nothing more. `drops`: the queue is dropped too.
     fn close(&self, drops: bool) {
         let mut state = self.lock();
-        state.is_closed = true;
+        (state.is_closed, state.has_closed) = (true, true);
         let callbacks = mem::take(&mut state.on_close);
         let dropped = if drops { state.clear() } else { VecDeque::new() };
         state.own();
@@ -210,25 +217,28 @@ impl MailboxState {
             && (is_free || !self.budget.as_ref().is_some_and(|budget| budget.is_full()))
     }
 
-    pub(super) fn push(&mut self, bytes: Bytes, is_shared: bool) {
-        self.queued += bytes.len();
-        let piece = Piece { bytes, is_shared };
+    pub(super) fn push(&mut self, piece: Piece) {
+        self.queued += piece.bytes.len();
         self.count(piece.weight());
         self.queue.push_back(piece);
     }
 
-    /// Takes the oldest pieces out until there is room for `length` more bytes. A piece partly sent
-    /// stays.
-    pub(super) fn take_oldest(&mut self, length: usize, is_shared: bool) -> Vec<Bytes> {
+    /// Takes out the fewest oldest pieces that make room for `piece`. Takes nothing and returns
+    /// `None` if all of them would not. A piece partly sent stays.
+    ///
+    /// While the memory of all is full, the pieces must free as much as `piece` needs.
+    pub(super) fn take_oldest(&mut self, piece: &Piece) -> Option<Vec<Bytes>> {
         let first = usize::from(self.is_begun);
-        let mut oldest = Vec::new();
-        while !self.has_room(length, is_shared) {
-            let Some(piece) = self.queue.remove(first) else { break };
-            self.queued -= piece.bytes.len();
-            self.release(piece.weight());
-            oldest.push(piece.bytes);
+        let is_full = self.budget.as_ref().is_some_and(|budget| budget.is_full());
+        let (mut count, mut length, mut weight) = (0, 0, 0);
+        let mut oldest = self.queue.iter().skip(first);
+        while self.queued - length + piece.bytes.len() > self.capacity || is_full && weight < piece.weight() {
+            let next = oldest.next()?;
+            (count, length, weight) = (count + 1, length + next.bytes.len(), weight + next.weight());
         }
-        oldest
+        self.queued -= length;
+        self.release(weight);
+        Some(self.queue.drain(first..first + count).map(|piece| piece.bytes).collect())
     }
 
     pub(super) fn take(&mut self, most: usize) -> Option<Bytes> {
@@ -335,9 +345,24 @@ impl Receiver {
         let mut state = self.0.lock();
         let has_more = state.has_content() || state.end.is_some() || state.is_changed;
         if !has_more {
-            state.waker = Some(waker);
+            (state.waker, state.is_for_cut) = (Some(waker), false);
         }
         !has_more
+    }
+
+    /// Sets the waker to be used if a sender disconnects the client. Returns false if that has
+    /// happened.
+    pub(crate) fn arm_for_cut(&self, waker: Waker) -> bool {
+        let mut state = self.0.lock();
+        if !state.is_cut {
+            (state.waker, state.is_for_cut) = (Some(waker), true);
+        }
+        !state.is_cut
+    }
+
+    /// True if a sender has disconnected the client.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.0.lock().is_cut
     }
 
     /// Connects the stream with the server that sends it.

@@ -63,6 +63,10 @@ mod events;
 // Upgraded connections without a thread.
 mod sessions;
 
+// Random schedules of streams, and what their callbacks, clients and settings may do.
+mod stream_storm;
+mod streams;
+
 // Clients that are slow to send or to read.
 mod parked;
 

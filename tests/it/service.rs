@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use drupe::stream::{Overflow, Sender};
 use drupe::{Body, Request, Response, Server, Upgraded};
 use log::{LevelFilter, Log, Metadata, Record};
 
@@ -223,6 +224,11 @@ fn handle(request: &mut Request) -> Response {
         #[cfg(feature = "files")]
         "file" => return drupe::Handler::handle(&*FILES, request),
         "upgrade" => return drupe::upgrade(request, "echo", |mut stream| drop(echo(&mut stream))),
+        // So many events of so many bytes.
+        "events" => {
+            let (count, length) = rest.split_once('/').unwrap();
+            events(count.parse().unwrap(), length.parse().unwrap())
+        }
         // Takes all descriptors there are but so many, until the next one.
         "fill" => {
             let mut taken = TAKEN.lock().unwrap();
@@ -316,7 +322,42 @@ static CACHED: OnceLock<Bytes> = OnceLock::new();
 static HELD: LazyLock<Mutex<Door>> = LazyLock::new(Mutex::default);
 
 /// The files of `/file`: the whole file system.
-#[cfg(feature = "files")]
+/// A stream of events, without a thread of its own. A client that reads too slowly is disconnected.
+fn events(count: usize, length: usize) -> Body {
+    let (sender, body) = Body::channel(64 << 10);
+    LISTENERS.lock().unwrap().push(Listener { sender, sent: 0, count, length });
+    body
+}
+
+struct Listener {
+    sender: Sender,
+    sent: usize,
+    count: usize,
+    length: usize,
+}
+
+impl Listener {
+    /// Sends the next event. Returns false if the stream is over.
+    fn go_on(&mut self) -> bool {
+        let event = format!("{:1$}", self.sent, self.length);
+        self.sent += 1;
+        self.sender.send_or(event, Overflow::Disconnect).is_ok() && self.sent < self.count
+    }
+}
+
+/// All streams, served by one thread.
+static LISTENERS: LazyLock<Arc<Mutex<Vec<Listener>>>> = LazyLock::new(|| {
+    let listeners: Arc<Mutex<Vec<Listener>>> = Arc::default();
+    let all = Arc::clone(&listeners);
+    thread::spawn(move || {
+        loop {
+            all.lock().unwrap().retain_mut(Listener::go_on);
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    listeners
+});
+
 static FILES: LazyLock<drupe::Files> = LazyLock::new(|| drupe::Files::new("/").unwrap().prefix("/file").dotfiles(true));
 
 /// The answer of `/large`: larger than all buffers on the way, and in memory once only.

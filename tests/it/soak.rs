@@ -186,6 +186,9 @@ const CLIENTS: &[(Kind, usize)] = &[
     (oversized, 1),
     (panicking, 1),
     (slow_reader, 4),
+    (listening, 20),
+    (leaving, 4),
+    (deaf, 4),
 ];
 
 fn good(door: &Door) -> u64 {
@@ -322,5 +325,33 @@ fn slow_reader(door: &Door) -> u64 {
         client.take(4096).unwrap();
         thread::sleep(Duration::from_millis(20));
     }
+    0
+}
+
+/// Reads a stream of events to the end, and goes on.
+fn listening(door: &Door) -> u64 {
+    let mut client = door.client();
+    let answer = client.get("/events/100/20");
+    let expected: String = (0..100).map(|number| format!("{number:20}")).collect();
+    assert_eq!(answer.text(), expected);
+    client.assert_in_step("/after", "/after");
+    2
+}
+
+/// Leaves in the middle of a stream.
+fn leaving(door: &Door) -> u64 {
+    let mut client = door.client();
+    client.send(get("/events/1000/20"));
+    client.head().unwrap();
+    client.take(200).unwrap();
+    0
+}
+
+/// Reads nothing of a stream, and is disconnected.
+fn deaf(door: &Door) -> u64 {
+    let mut client = door.client();
+    client.send(get("/events/1000000/60000"));
+    client.head().unwrap();
+    thread::sleep(Duration::from_secs(1));
     0
 }

@@ -236,6 +236,11 @@ impl ClientConnection {
         self.is_streaming() || self.has_left_http()
     }
 
+    /// True if the content of the answer passes through filters of a handler.
+    pub(in crate::engine) fn is_filtering(&self) -> bool {
+        matches!(&self.phase, Phase::Stream(streaming) if streaming.live.has_filters())
+    }
+
     /// True if a part of an answer has been sent, and more is to come.
     pub(in crate::engine) fn has_begun_answer(&self) -> bool {
         self.is_sending() || self.is_streaming()
@@ -256,6 +261,7 @@ impl ClientConnection {
         match &self.phase {
             Phase::Stream(streaming) => streaming.live.arm(waker()),
             Phase::Session(session) => session.arm(waker()),
+            Phase::Send(_, then) => then.stream().is_none_or(|live| live.arm_for_cut(waker())),
             _ => true,
         }
     }
@@ -269,6 +275,11 @@ impl ClientConnection {
             Phase::Session(session) => Some(session.name()),
             _ => None,
         }
+    }
+
+    /// Ends the record of an answer under way, and drops the answer.
+    pub(in crate::engine) fn end_record(&mut self) {
+        std::mem::replace(&mut self.phase, Phase::Exchange).end_record();
     }
 
     /// True if a worker should read the next request, because the handler is likely to take long.

@@ -11,6 +11,7 @@ use super::sending::Sending;
 use super::session::ParkedSession;
 use super::streaming::Streaming;
 use crate::engine::service::context::WorkerContext;
+use crate::engine::wire::live::Live;
 use crate::h1::head::Scan;
 use crate::message::body::ServeUpgraded;
 use crate::net::poll::Interest;
@@ -90,6 +91,16 @@ impl Phase {
         }
     }
 
+    /// Ends the record of an answer that a stop cuts.
+    pub(super) fn end_record(self) {
+        match self {
+            Self::Stream(streaming) => streaming.done.line.end(None),
+            Self::Send(_, Then::Conclude(done)) => done.line.end(None),
+            Self::Send(_, Then::Resume(phase, _)) => phase.end_record(),
+            _ => {}
+        }
+    }
+
     /// Returns the bytes of memory held for an incomplete request.
     pub(super) fn held(&self) -> usize {
         match self {
@@ -110,6 +121,17 @@ impl Then {
         match self {
             Self::Conclude(done) if done.name.is_some() => done.name.as_deref().unwrap_or_default().to_owned(),
             _ => format!("earlier requests from {client}"),
+        }
+    }
+
+    /// Returns the stream to be resumed, if so.
+    pub(super) fn stream(&self) -> Option<&Live> {
+        match self {
+            Self::Resume(phase, _) => match &**phase {
+                Phase::Stream(streaming) => Some(&streaming.live),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Answers whose content comes from a channel. Between two pieces the connection waits without a
 //! thread.
 
+use std::io;
 use std::time::Instant;
 
 use super::finished::FinishedExchange;
@@ -53,6 +54,9 @@ impl Streaming {
         if transport.has_left {
             self.live.close();
         }
+        if let Some(handle) = context.handle.as_ref().filter(|_| self.live.has_filters()) {
+            handle.filter();
+        }
         let WorkerContext { gathered, scratch, .. } = context;
         let exchange = &mut self.done.exchange;
         // Filters are a handler's code.
@@ -70,7 +74,9 @@ impl Streaming {
                 Streamed::Whole
             }
             Ok(Err(error)) => {
-                report::answer_cut(&self.name(), &std::io::Error::other(BodyFailed(error)));
+                // A client that reads too slowly is no failure of the body.
+                let error = if self.live.is_cut() { error } else { io::Error::other(BodyFailed(error)) };
+                report::answer_cut(&self.name(), &error);
                 Streamed::Failed
             }
             Err(panic) => {

@@ -47,6 +47,7 @@
 //! ([`fill`](ClientConnection::fill)) or when the thread leaves the connection, several pipelined
 //! ones at once.
 
+use std::io;
 use std::mem;
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,7 @@ use super::transport::{Filled, Reading};
 use super::{ClientConnection, partial, report};
 use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Late;
+use crate::engine::wire::live::Live;
 use crate::engine::wire::remainder::Remainder;
 use crate::engine::wire::response::Flaw;
 use crate::h1::error::ProtocolError;
@@ -165,7 +167,11 @@ impl ClientConnection {
             },
             Phase::Ready(_) => self.resume_exchange(reading, context),
             Phase::Send(sending, then) => {
-                let attempt = sending.attempt(then.is_end(), transport, context);
+                let attempt = if then.stream().is_some_and(Live::is_cut) {
+                    Attempt::Failed(io::Error::other("a sender has disconnected the client"))
+                } else {
+                    sending.attempt(then.is_end(), transport, context)
+                };
                 self.send(attempt, context)
             }
             Phase::Stream(streaming) => {
@@ -483,8 +489,11 @@ impl ClientConnection {
                 }
                 _ => Step::Verdict(Verdict::Close),
             },
-            // What was sent before is sent still.
-            Streamed::Failed => Step::Verdict(self.flush_then(Then::Close, context)),
+            Streamed::Failed => {
+                self.swap(Phase::Exchange, self.deadline).break_off(context);
+                // What was sent before is sent still.
+                Step::Verdict(self.flush_then(Then::Close, context))
+            }
             Streamed::Left => Step::Verdict(Verdict::Close),
         }
     }

@@ -257,7 +257,11 @@ impl Parking {
         }
         // A parked answer holds values of the handler, and dropping them may panic.
         let name = connection.take_name();
-        if catch(|| drop(connection)).is_err() {
+        let ends = || {
+            connection.end_record();
+            drop(connection);
+        };
+        if catch(ends).is_err() {
             let name = name.as_deref().unwrap_or("a request without an answer");
             log::error!("dropping the response of a handler panicked: {name}; connection closed");
         }

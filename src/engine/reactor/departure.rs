@@ -29,11 +29,11 @@ impl Reactor<'_> {
         self.turn_away(connection);
     }
 
-    /// Refuses a client for lack of room, and lets the connection linger. An upgraded connection
-    /// waits on, because no response can be sent.
+    /// Refuses a client for lack of room, and lets the connection linger. In the middle of an
+    /// answer, and after an upgrade, no response can be sent: the wait for a worker begins anew.
     pub(super) fn turn_away(&mut self, mut connection: Box<ClientConnection>) {
-        if connection.has_left_http() {
-            return self.pool.queue.push(connection, Instant::now());
+        if connection.takes_messages() {
+            return self.enqueue(connection, Instant::now());
         }
         let verdict = connection.turn_away(&mut self.context);
         self.settle(connection, verdict, Instant::now());

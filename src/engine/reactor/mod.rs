@@ -217,11 +217,13 @@ impl<'p> Reactor<'p> {
         {
             later += u32::from(is_later);
             let step = self.step(connection, before);
-            let after = Instant::now();
-            if !matches!(step, Step::Held) || after - now > TICK {
-                return self.end(step, after);
+            before = Instant::now();
+            if !matches!(step, Step::Held) {
+                return self.end(step, before);
             }
-            before = after;
+            if before - now > TICK {
+                break;
+            }
         }
         self.advance_streams(before)
     }
@@ -304,6 +306,11 @@ impl<'p> Reactor<'p> {
             self.pool.part_with(connection);
             return Step::Held;
         }
+        if self.is_guard() && connection.is_filtering() {
+            // No thread watches the guard.
+            self.enqueue(connection, now);
+            return Step::Held;
+        }
         if connection.is_for_worker()
             && self.pool.queue.is_empty()
             && !self.pool.ready.is_empty()
@@ -369,6 +376,17 @@ impl<'p> Reactor<'p> {
             }
             self.pool.queue.push(connection, now);
         }
+        self.find_worker(now);
+    }
+
+    /// Queues a connection in the middle of an answer, or one that has left HTTP.
+    fn enqueue(&mut self, connection: Box<ClientConnection>, now: Instant) {
+        self.pool.queue.push(connection, now);
+        self.find_worker(now);
+    }
+
+    /// Wakes a worker for a queued connection.
+    fn find_worker(&mut self, now: Instant) {
         match self.patient_until {
             Some(until) if now < until && self.context.duty.waits_for_short() => self.shortage.note(until),
             _ if self.pool.call_worker() => {}

@@ -3,7 +3,7 @@
 
 mod interleavings;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::sync::{OnceLock, Weak};
@@ -15,7 +15,8 @@ use crate::config::Config;
 use crate::engine::service::context::Service;
 use crate::engine::service::costs::Route;
 use crate::engine::service::handle::WorkerHandle;
-use crate::message::Request;
+use crate::message::wake::Wake;
+use crate::message::{Body, Handler, Request};
 use crate::net::stream::Stream;
 use crate::settings::Settings;
 
@@ -24,11 +25,15 @@ use crate::settings::Settings;
 fn pool(act: impl Fn(&Pool) + Send + Sync + 'static) -> Arc<Pool> {
     let own: Arc<OnceLock<Weak<Pool>>> = Arc::default();
     let handlers = Arc::clone(&own);
-    let handler = move |_: &mut Request| act(&handlers.get().and_then(Weak::upgrade).unwrap());
+    let pool = pool_of(move |_: &mut Request| act(&handlers.get().and_then(Weak::upgrade).unwrap()));
+    own.set(Arc::downgrade(&pool)).unwrap();
+    pool
+}
+
+fn pool_of(handler: impl Handler) -> Arc<Pool> {
     let config = Config::resolve(&Settings::default()).unwrap();
     let pool = Arc::new(Pool::new(Arc::new(Service::new(config, Arc::new(handler))), wait_for_stop).unwrap());
     pool.service().costs.record(Route::new(&Method::GET, "/"), Duration::from_micros(1));
-    own.set(Arc::downgrade(&pool)).unwrap();
     pool
 }
 
@@ -96,6 +101,41 @@ fn connection_returned_after_a_seizure_wakes_the_new_holder() {
     assert!(matches!(reactor.round(), Round::Over));
     assert!(!pool.ready.is_empty() && pool.role.is_held_by(0));
     assert!(is_guard_called(&pool), "the new holder would not see this one");
+}
+
+#[test]
+fn stream_is_advanced_in_every_round_although_others_use_up_the_time() {
+    let stream = Arc::new(OnceLock::new());
+    let streams = Arc::clone(&stream);
+    let pool = pool_of(move |request: &mut Request| {
+        if request.uri().path() == "/" {
+            std::thread::sleep(2 * TICK);
+            return Body::empty();
+        }
+        let (sender, body) = Body::channel(100);
+        streams.set(sender).unwrap();
+        body
+    });
+    pool.parking.belong_to(Arc::downgrade(&(Arc::clone(&pool) as Arc<dyn Wake>)));
+    let is_short =
+        |path| (0..100).for_each(|_| pool.service().costs.record(Route::new(&Method::GET, path), Duration::ZERO));
+    let mut listener = parked(&pool);
+    let mut others = [parked(&pool), parked(&pool), parked(&pool)];
+    pool.role.take(1);
+    let mut reactor = reactor(&pool, 1);
+    is_short("/stream");
+    listener.write_all(b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    assert!(matches!(reactor.round(), Round::On));
+    stream.get().unwrap().try_send("an event").unwrap();
+    for _ in 0..3 {
+        is_short("/");
+        others.iter_mut().for_each(|other| other.write_all(REQUEST).unwrap());
+        assert!(matches!(reactor.round(), Round::On));
+    }
+    let mut received = [0; 1000];
+    listener.set_nonblocking(true).unwrap();
+    let count = listener.read(&mut received).unwrap();
+    assert!(String::from_utf8_lossy(&received[..count]).contains("an event"));
 }
 
 #[test]

@@ -47,6 +47,8 @@ struct Current {
     task: Option<Task>,
     /// The time limit of the handler.
     limit: Option<TimeLimit>,
+    /// True if filters of a stream run, or have run last on this connection.
+    is_filtering: bool,
 }
 
 /// A request whose handler runs.
@@ -127,7 +129,7 @@ impl WorkerHandle {
 
     /// Sets the current connection, whose client is at `peer`.
     pub(in crate::engine) fn serve(&self, stream: Arc<Stream>, peer: Option<Peer>) {
-        *self.current.lock() = Current { stream: Some(stream), peer, task: None, limit: None };
+        *self.current.lock() = Current { stream: Some(stream), peer, ..Current::default() };
     }
 
     /// Clears the current connection.
@@ -219,6 +221,11 @@ impl WorkerHandle {
         })
     }
 
+    /// Notes that the filters of a stream are about to run.
+    pub(in crate::engine) fn filter(&self) {
+        self.current.lock().is_filtering = true;
+    }
+
     /// Notes the request whose handler has been running, unless the worker is done already.
     pub(in crate::engine) fn note(&self, method: Method, target: Uri, since: Instant) {
         let mut current = self.current.lock();
@@ -235,7 +242,8 @@ impl WorkerHandle {
 
     /// True if a handler runs on the worker, or its answer is being sent.
     pub(in crate::engine) fn is_in_handler(&self) -> bool {
-        self.current.lock().task.is_some()
+        let current = self.current.lock();
+        current.task.is_some() || current.is_filtering
     }
 
     /// The request whose handler runs.

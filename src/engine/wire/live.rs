@@ -63,9 +63,24 @@ impl Live {
         self.receiver.ends_at_stop()
     }
 
+    /// True if gathering runs code of a handler.
+    pub(in crate::engine) fn has_filters(&self) -> bool {
+        !self.filters.is_empty()
+    }
+
     /// Prepares `waker` for the next content. Returns false if content has come already.
     pub(in crate::engine) fn arm(&self, waker: Waker) -> bool {
         self.receiver.arm(waker)
+    }
+
+    /// Prepares `waker` for a disconnection by a sender. Returns false if that has happened.
+    pub(in crate::engine) fn arm_for_cut(&self, waker: Waker) -> bool {
+        self.receiver.arm_for_cut(waker)
+    }
+
+    /// True if a sender has disconnected the client.
+    pub(in crate::engine) fn is_cut(&self) -> bool {
+        self.receiver.is_cut()
     }
 
     /// Accepts nothing more from the senders.
@@ -131,7 +146,8 @@ impl Live {
         // In content of a declared length a heartbeat would be one part too many.
         let may_beat = !matches!(self.framed, Framed::Length(_));
         let Some(heartbeat) = self.receiver.heartbeat().filter(|_| may_beat) else { return Ok(Some(now + LOOK)) };
-        let due = self.last + heartbeat.every;
+        // `None`: beyond the times that a clock can tell.
+        let due = self.last.checked_add(heartbeat.every).unwrap_or(now + LOOK);
         if due > now {
             return Ok(Some(due));
         }

@@ -55,7 +55,7 @@ fn oldest_pieces_make_room_but_not_one_that_is_partly_sent() {
     assert!(matches!(receiver.receive(3), Delivery::Content(content) if content == "111"));
     assert_eq!(sender.send_or("33333", Overflow::DropOldest), Ok(1));
     assert_eq!(sender.send_or("44444444", Overflow::DropOldest), Err(SendError::Full), "a byte of the first is left");
-    assert_eq!(rest(&receiver), "1");
+    assert_eq!(rest(&receiver), "133333", "no piece is dropped for content that is not accepted");
     assert_eq!(sender.send_or("44444444", Overflow::DropOldest), Ok(0));
     assert_eq!(sender.try_send(""), Ok(()), "empty content is no content");
     assert_eq!(rest(&receiver), "44444444");
@@ -107,6 +107,60 @@ fn full_budget_refuses_content_for_which_the_stream_has_room() {
     receiver.attach(&Arc::default(), Arc::new(Counted(AtomicUsize::new(5), 5)));
     assert_eq!(sender.try_send("more"), Err(SendError::Full));
     assert_eq!(sender.send_or("more", Overflow::DropOldest), Err(SendError::Full));
+}
+
+#[test]
+fn full_budget_is_shared_fairly_by_streams_that_drop_their_oldest() {
+    let (sender, receiver) = channel(100);
+    let budget = Arc::new(Counted(AtomicUsize::new(0), 2 * (OVERHEAD + 4)));
+    receiver.attach(&Arc::default(), Arc::clone(&budget) as Arc<_>);
+    ["1111", "2222"].iter().for_each(|piece| sender.try_send(*piece).unwrap());
+    assert_eq!(sender.try_send("3333"), Err(SendError::Full));
+    assert_eq!(sender.send_or("3333", Overflow::DropOldest), Ok(1));
+    assert_eq!(sender.send_or("333333333333", Overflow::DropOldest), Ok(2), "as much is freed as is needed");
+    sender.try_send("4444").unwrap();
+    let too_much = "5".repeat(OVERHEAD + 20);
+    assert_eq!(sender.send_or(too_much, Overflow::DropOldest), Err(SendError::Full));
+    assert_eq!(rest(&receiver), "3333333333334444");
+    assert_eq!(budget.0.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn content_is_refused_as_soon_as_the_end_is_taken() {
+    let (sender, receiver) = channel(8);
+    sender.finish();
+    assert_eq!(rest(&receiver), ".");
+    assert_eq!(sender.try_send("lost"), Err(SendError::Closed));
+    assert!(sender.is_closed());
+    let (sender, receiver) = channel(8);
+    let shutdown = Arc::new(Shutdown::default());
+    receiver.attach(&shutdown, Arc::new(Counted(AtomicUsize::new(0), 100)));
+    sender.end_at_stop();
+    shutdown.announce();
+    assert_eq!(rest(&receiver), ".");
+    assert_eq!(sender.try_send("lost"), Err(SendError::Closed));
+}
+
+#[test]
+fn stream_told_to_end_at_a_stop_under_way_is_woken() {
+    /// Counts wake-ups.
+    #[derive(Debug, Default)]
+    struct Wakes(AtomicUsize);
+    impl Wake for Wakes {
+        fn wake(&self, _: u64) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let (sender, receiver) = channel(8);
+    let shutdown = Arc::new(Shutdown::default());
+    receiver.attach(&shutdown, Arc::new(Counted(AtomicUsize::new(0), 100)));
+    shutdown.announce();
+    let wakes = Arc::new(Wakes::default());
+    let server: Weak<dyn Wake> = Arc::downgrade(&(Arc::clone(&wakes) as Arc<dyn Wake>));
+    assert!(receiver.arm(Waker { server, token: 0 }));
+    sender.end_at_stop();
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+    assert_eq!(rest(&receiver), ".");
 }
 
 #[test]
