@@ -139,7 +139,7 @@ impl Sender {
         if content.len() > state.capacity {
             return Err(SendError::TooLarge(state.capacity));
         }
-        if content.is_empty() {
+        if content.is_empty() && !state.keeps_empty {
             return Ok(0);
         }
         let mut oldest = Vec::new();

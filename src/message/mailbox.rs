@@ -28,9 +28,11 @@ pub(super) struct Mailbox {
 #[derive(Default)]
 pub(super) struct MailboxState {
     queue: VecDeque<Piece>,
-    /// Bytes in the queue.
+    /// Bytes in the queue. An empty piece counts as one byte, so that the number of pieces is bounded.
     pub(super) queued: usize,
     pub(super) capacity: usize,
+    /// True if empty pieces are kept, because each piece is a message.
+    pub(super) keeps_empty: bool,
     /// True if the first piece is partly sent, so that it must not be dropped.
     is_begun: bool,
     pub(super) senders: usize,
@@ -219,11 +221,11 @@ impl MailboxState {
 
     /// True if there is room for `length` more bytes, in this queue and in the memory of all.
     pub(super) fn has_room(&self, length: usize) -> bool {
-        self.queued + length <= self.capacity && !self.budget.as_ref().is_some_and(|budget| budget.is_full())
+        self.queued + length.max(1) <= self.capacity && !self.budget.as_ref().is_some_and(|budget| budget.is_full())
     }
 
     pub(super) fn push(&mut self, bytes: Bytes, is_shared: bool) {
-        self.queued += bytes.len();
+        self.queued += bytes.len().max(1);
         let piece = Piece { bytes, is_shared };
         self.count(piece.weight());
         self.queue.push_back(piece);
@@ -236,7 +238,7 @@ impl MailboxState {
         let mut oldest = Vec::new();
         while !self.has_room(length) {
             let Some(piece) = self.queue.remove(first) else { break };
-            self.queued -= piece.bytes.len();
+            self.queued -= piece.bytes.len().max(1);
             self.release(piece.weight());
             oldest.push(piece.bytes);
         }
@@ -249,7 +251,7 @@ impl MailboxState {
         let taken = if is_part { piece.bytes.split_to(most) } else { mem::take(&mut piece.bytes) };
         let weight = if piece.is_shared { 0 } else { taken.len() };
         self.is_begun = is_part;
-        self.queued -= taken.len();
+        self.queued -= taken.len().max(1);
         if is_part {
             self.release(weight);
         } else {

@@ -338,6 +338,34 @@ where
 }
 
 #[test]
+fn messages_arrive_one_by_one_even_if_empty() {
+    let (told, tells) = mpsc::channel();
+    let told = Arc::new(Mutex::new(told));
+    let server = small(by(move |mut stream, sender| {
+        told.lock().unwrap().send(sender).unwrap();
+        move |inbox: &Inbox| {
+            // The first byte is a sign to take messages.
+            if stream.read(&mut [0])? == 0 {
+                return Ok(Wait::End);
+            }
+            let messages = std::iter::from_fn(|| inbox.try_recv());
+            let lengths: Vec<String> = messages.map(|message| message.len().to_string()).collect();
+            stream.write_all(format!("{}.", lengths.join(" ")).as_bytes())?;
+            Ok(Wait::ForEvents)
+        }
+    }));
+    let mut client = connect(&server, "/");
+    let sender = tells.recv_timeout(PATIENCE).unwrap();
+    for message in ["one", "", "three", ""] {
+        sender.try_send(message).unwrap();
+    }
+    client.send("!");
+    assert_eq!(client.take(8).unwrap(), b"3 0 5 0.");
+    let full = (0..=CAPACITY).find(|_| sender.try_send("") == Err(SendError::Full));
+    assert_eq!(full, Some(CAPACITY));
+}
+
+#[test]
 fn a_session_may_write_after_the_end_of_the_clients_side() {
     let (told, tells) = mpsc::channel();
     let told = Arc::new(Mutex::new(told));
