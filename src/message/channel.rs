@@ -164,7 +164,7 @@ impl Sender {
         if length > state.capacity {
             return Err(SendError::TooLarge(state.capacity));
         }
-        if length == 0 {
+        if length == 0 && !state.keeps_empty {
             return Ok(0);
         }
         let mut oldest = Vec::new();

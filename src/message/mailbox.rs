@@ -28,9 +28,11 @@ pub(super) struct Mailbox {
 #[derive(Default)]
 pub(super) struct MailboxState {
     queue: VecDeque<Piece>,
-    /// Bytes in the queue.
+    /// Bytes in the queue. An empty piece counts as one byte, so that the number of pieces is bounded.
     pub(super) queued: usize,
     pub(super) capacity: usize,
+    /// True if empty pieces are kept, because each piece is a message.
+    pub(super) keeps_empty: bool,
     /// True if the first piece is partly sent, so that it must not be dropped.
     is_begun: bool,
     pub(super) senders: usize,
@@ -213,12 +215,12 @@ impl MailboxState {
     /// Shared content for a client that keeps up needs no memory of all.
     pub(super) fn has_room(&self, length: usize, is_shared: bool) -> bool {
         let is_free = is_shared && self.queue.is_empty();
-        self.queued + length <= self.capacity
+        self.queued + length.max(1) <= self.capacity
             && (is_free || !self.budget.as_ref().is_some_and(|budget| budget.is_full()))
     }
 
     pub(super) fn push(&mut self, piece: Piece) {
-        self.queued += piece.bytes.len();
+        self.queued += piece.length();
         self.count(piece.weight());
         self.queue.push_back(piece);
     }
@@ -232,9 +234,9 @@ impl MailboxState {
         let is_full = self.budget.as_ref().is_some_and(|budget| budget.is_full());
         let (mut count, mut length, mut weight) = (0, 0, 0);
         let mut oldest = self.queue.iter().skip(first);
-        while self.queued - length + piece.bytes.len() > self.capacity || is_full && weight < piece.weight() {
+        while self.queued - length + piece.length() > self.capacity || is_full && weight < piece.weight() {
             let next = oldest.next()?;
-            (count, length, weight) = (count + 1, length + next.bytes.len(), weight + next.weight());
+            (count, length, weight) = (count + 1, length + next.length(), weight + next.weight());
         }
         self.queued -= length;
         self.release(weight);
@@ -247,7 +249,7 @@ impl MailboxState {
         let taken = if is_part { piece.bytes.split_to(most) } else { mem::take(&mut piece.bytes) };
         let weight = if piece.is_shared { 0 } else { taken.len() };
         self.is_begun = is_part;
-        self.queued -= taken.len();
+        self.queued -= taken.len().max(1);
         if is_part {
             self.release(weight);
         } else {
@@ -300,6 +302,11 @@ impl MailboxState {
 }
 
 impl Piece {
+    /// Returns the bytes of the capacity used. An empty message is bounded in number, too.
+    fn length(&self) -> usize {
+        self.bytes.len().max(1)
+    }
+
     /// Returns the bytes of memory that this piece holds alone.
     fn weight(&self) -> usize {
         OVERHEAD + if self.is_shared { 0 } else { self.bytes.len() }

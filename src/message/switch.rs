@@ -80,7 +80,7 @@ where
 ///   has read some of it. A function with messages left to write may leave input unread on purpose.
 /// - It takes messages with [`Inbox::try_recv`], and leaves them there while the client reads too
 ///   slowly: senders then learn that the mailbox is full. `capacity` is the limit for waiting
-///   messages, in bytes.
+///   messages, in bytes; an empty message counts as one.
 /// - It ends the connection with [`Wait::End`], or at once with an error, which is logged as a
 ///   detail. The error `WouldBlock` ends nothing, and means [`Wait::ForEvents`]. A panic is logged as
 ///   an error, and closes this connection only.
@@ -128,6 +128,7 @@ where
     F: FnMut(&Inbox) -> io::Result<Wait> + Send + 'static,
 {
     let (mailbox, receiver) = Mailbox::new(capacity);
+    mailbox.lock().keeps_empty = true;
     let sender = Sender(mailbox);
     let begin = Box::new(move |stream| Box::new(begin(stream, sender)) as _);
     switch(request, protocol, Upgrade::Parked(Box::new(ParkedUpgrade { receiver, begin })))

@@ -144,10 +144,10 @@ pub struct Statistics {
     /// server, and the 503 answers of `turned_away`.
     pub answers: Answers,
 
-    /// Bytes received, as on the wire or, with TLS, after decryption. Excludes upgraded
-    /// connections.
+    /// Bytes received, as on the wire or, with TLS, after decryption. Excludes connections upgraded
+    /// by [`upgrade`](crate::upgrade()).
     pub bytes_read: u64,
-    /// Bytes sent, as on the wire or, with TLS, before encryption. Excludes upgraded connections.
+    /// Bytes sent, as on the wire or, with TLS, before encryption, with the same exception.
     pub bytes_written: u64,
     /// Bytes of request content received, without transfer coding, of requests passed to a handler.
     pub content_read: u64,

@@ -129,8 +129,14 @@ impl Conversation {
         let stream = self.stream(Script::new(pieces));
         let mut context = WorkerContext::new(Arc::clone(&self.service), Arc::default());
         let mut connection = ClientConnection::new(stream, None, Instant::now(), &context.config);
-        // Each iteration reads a piece or the end, so the loop ends.
-        while matches!(connection.advance(&mut context), Verdict::Park | Verdict::Again) {
+        // Each iteration reads a piece or the end, so the loop ends. The function of an upgraded
+        // connection has read all it wants when it waits.
+        loop {
+            match connection.advance(&mut context) {
+                Verdict::Again => {}
+                Verdict::Park if !connection.has_left_http() => {}
+                _ => break,
+            }
             connection.expect_input();
         }
         connection.answered_in_memory()

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use drupe::bytes::Bytes;
 use drupe::http::StatusCode;
 use drupe::stream::{Inbox, Overflow, ParkedStream, SendError, Sender, Wait, upgrade_parked};
-use drupe::testing::TestServer;
-use drupe::{Handler, IntoResponse, Request, Response};
+use drupe::testing::{Conversation, TestServer};
+use drupe::{Handler, IntoResponse, Request, Response, Settings};
 
 use crate::client::{Client, PATIENCE, get, wait_until};
 use crate::logging;
@@ -191,6 +191,16 @@ fn bytes_sent_behind_the_request_come_first() {
 }
 
 #[test]
+fn a_connection_in_memory_ends_when_its_session_waits() {
+    let conversation = Conversation::new(Room::default(), &Settings::default()).unwrap();
+    let answer = conversation.run([offer("/echo").into_bytes(), b"some".to_vec()]);
+    assert!(answer.ends_with(b"\r\n\r\nsome"), "{}", answer.escape_ascii());
+    let waits = by(|mut stream, _sender| move |_: &Inbox| stream.write_all(b"word").map(|()| Wait::ForEvents));
+    let answer = Conversation::new(waits, &Settings::default()).unwrap().run([offer("/").into_bytes()]);
+    assert!(answer.ends_with(b"\r\n\r\nword"), "{}", answer.escape_ascii());
+}
+
+#[test]
 fn a_client_that_offers_nothing_gets_426() {
     let server = small(Room::default());
     let mut client = Client::connect(server.address());
@@ -227,6 +237,8 @@ fn large_echoes_wait_for_a_slow_reader_and_lose_nothing() {
     let ends = stream.try_clone().unwrap();
     echo_much(sends, &stream, move || ends.shutdown(std::net::Shutdown::Write).unwrap());
     assert_eq!((&stream).read(&mut [0]).unwrap(), 0);
+    let statistics = server.server().statistics();
+    assert!(statistics.bytes_read.min(statistics.bytes_written) >= u64::from(LARGE));
     wait_until("the session has ended", || room.ended() == 1);
 }
 
@@ -323,6 +335,34 @@ where
             _ => upgrade_parked(request, "test", CAPACITY, make),
         }
     }
+}
+
+#[test]
+fn messages_arrive_one_by_one_even_if_empty() {
+    let (told, tells) = mpsc::channel();
+    let told = Arc::new(Mutex::new(told));
+    let server = small(by(move |mut stream, sender| {
+        told.lock().unwrap().send(sender).unwrap();
+        move |inbox: &Inbox| {
+            // The first byte is a sign to take messages.
+            if stream.read(&mut [0])? == 0 {
+                return Ok(Wait::End);
+            }
+            let messages = std::iter::from_fn(|| inbox.try_recv());
+            let lengths: Vec<String> = messages.map(|message| message.len().to_string()).collect();
+            stream.write_all(format!("{}.", lengths.join(" ")).as_bytes())?;
+            Ok(Wait::ForEvents)
+        }
+    }));
+    let mut client = connect(&server, "/");
+    let sender = tells.recv_timeout(PATIENCE).unwrap();
+    for message in ["one", "", "three", ""] {
+        sender.try_send(message).unwrap();
+    }
+    client.send("!");
+    assert_eq!(client.take(8).unwrap(), b"3 0 5 0.");
+    let full = (0..=CAPACITY).find(|_| sender.try_send("") == Err(SendError::Full));
+    assert_eq!(full, Some(CAPACITY));
 }
 
 #[test]

@@ -227,7 +227,7 @@ impl ClientConnection {
     }
 
     /// True if the connection has left HTTP.
-    pub(in crate::engine) fn has_left_http(&self) -> bool {
+    pub(crate) fn has_left_http(&self) -> bool {
         matches!(self.phase, Phase::Session(_))
     }
 
