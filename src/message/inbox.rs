@@ -59,8 +59,8 @@ impl Inbox {
         (state.is_news, state.waker) = (false, None);
     }
 
-    /// Sets the waker to be used at the next change. Returns false if anything has changed since the
-    /// function's last look.
+    /// Sets the waker to be used at the next change. Returns false if anything has changed since
+    /// the function's last look.
     pub(crate) fn arm(&self, waker: Waker) -> bool {
         let mut state = self.receiver.0.lock();
         if !state.is_news {

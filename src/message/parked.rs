@@ -27,10 +27,10 @@ pub enum Wait {
 /// The raw stream of an upgraded connection without a thread: reads and writes never block.
 ///
 /// A read without input and a write without room fail with
-/// [`WouldBlock`](io::ErrorKind::WouldBlock). A read may fail so although input has come, in order to
-/// serve other connections first; the function is then called again soon. The stream buffers nothing
-/// that the kernel does not take (with TLS up to 64 KiB), so a client that reads nothing costs no
-/// more than the function itself keeps.
+/// [`WouldBlock`](io::ErrorKind::WouldBlock). A read may fail so although input has come, in order
+/// to serve other connections first; the function is then called again soon. The stream buffers
+/// nothing that the kernel does not take (with TLS up to 64 KiB), so a client that reads nothing
+/// costs no more than the function itself keeps.
 ///
 /// Only the function that owns the stream may use it, because the server looks after each call for
 /// the events to wait for.

@@ -28,8 +28,8 @@ use crate::h1::exchange::Exchange;
 /// that limit the client gets `503` with `Retry-After`, the connection is closed, and `serve` is
 /// dropped without a call.
 ///
-/// A thread for each connection suits protocols of a few clients, and functions that block. For many
-/// clients that are mostly silent, such as WebSockets, use
+/// A thread for each connection suits protocols of a few clients, and functions that block. For
+/// many clients that are mostly silent, such as WebSockets, use
 /// [`upgrade_parked`](crate::stream::upgrade_parked), which needs no thread.
 ///
 /// The thread belongs to the server. When the server is told to stop,
@@ -62,8 +62,8 @@ where
 /// Switches the connection of `request` to `protocol`, and waits for its events without a thread.
 ///
 /// After the response, `begin` is called once, with the raw stream and the first [`Sender`] of the
-/// connection's mailbox, and returns the function that serves the connection. That function is called
-/// on a worker
+/// connection's mailbox, and returns the function that serves the connection. That function is
+/// called on a worker
 ///
 /// - once at the beginning, and when bytes or the end of the client's side have come,
 /// - when there is room again, after a write that failed with
@@ -82,16 +82,17 @@ where
 ///   slowly: senders then learn that the mailbox is full. `capacity` is the limit for waiting
 ///   messages, in bytes; an empty message counts as one.
 /// - It ends the connection with [`Wait::End`], or at once with an error, which is logged as a
-///   detail. The error `WouldBlock` ends nothing, and means [`Wait::ForEvents`]. A panic is logged as
-///   an error, and closes this connection only.
+///   detail. The error `WouldBlock` ends nothing, and means [`Wait::ForEvents`]. A panic is logged
+///   as an error, and closes this connection only.
 ///
 /// After a stop the connection has [`shutdown_timeout`](crate::Settings::shutdown_timeout) to end
 /// the protocol. There are no other limits of time. Each connection counts for
 /// [`max_connections`](crate::Settings::max_connections), and not for `max_upgraded`, because it
 /// holds no thread. The response is the one of [`upgrade`].
 ///
-/// Heartbeats, [`Sender::end_at_stop`] and trailers have no effect on this mailbox. [`Sender::fail`]
-/// and [`Overflow::Disconnect`](crate::stream::Overflow::Disconnect) close the connection.
+/// Heartbeats, [`Sender::end_at_stop`] and trailers have no effect on this mailbox.
+/// [`Sender::fail`] and [`Overflow::Disconnect`](crate::stream::Overflow::Disconnect) close the
+/// connection.
 ///
 /// ```
 /// use std::io::{Read, Write};

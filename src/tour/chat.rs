@@ -11,9 +11,9 @@
 //! ```
 //!
 //! drupe does the upgrade (RFC 9110 §7.8), and calls your function for each event: bytes of the
-//! browser, room to write, a message in the mailbox, a time, a stop. A crate, here tungstenite, reads
-//! and writes the frames of WebSocket, over a stream that never blocks. Between the events a browser
-//! costs a descriptor and its buffers, but no thread.
+//! browser, room to write, a message in the mailbox, a time, a stop. A crate, here tungstenite,
+//! reads and writes the frames of WebSocket, over a stream that never blocks. Between the events a
+//! browser costs a descriptor and its buffers, but no thread.
 //!
 //! # A thread for each connection
 //!
@@ -66,9 +66,9 @@
 //!
 //! # What to know
 //!
-//! - [`upgrade_parked`](crate::stream::upgrade_parked) and [`upgrade`](crate::upgrade()) answer `101`
-//!   if the client offers the protocol, else `426` with the name of the protocol. Add fields to the
-//!   response in a tuple, as the program above adds `Sec-WebSocket-Accept`.
+//! - [`upgrade_parked`](crate::stream::upgrade_parked) and [`upgrade`](crate::upgrade()) answer
+//!   `101` if the client offers the protocol, else `426` with the name of the protocol. Add fields
+//!   to the response in a tuple, as the program above adds `Sec-WebSocket-Accept`.
 //! - The page of any site can open a WebSocket to your server, with the cookies of its visitor. If
 //!   your handler relies on cookies, compare the field `Origin` with your own before the upgrade.
 //! - The limits of HTTP end with the upgrade: limit the size of a message, and end connections that
@@ -100,8 +100,8 @@
 //!   others write. The connection closes with its last handle;
 //!   [`shutdown`](crate::Upgraded::shutdown) ends the connection for all handles.
 //! - At a stop, a waiting read fails once with `TimedOut`, and
-//!   [`is_shutting_down`](crate::Upgraded::is_shutting_down) is true. Your function then has the same
-//!   time to say goodbye and return.
+//!   [`is_shutting_down`](crate::Upgraded::is_shutting_down) is true. Your function then has the
+//!   same time to say goodbye and return.
 //!
 //! For one direction only, from the server to the browser, server-sent events need no upgrade:
 //! [`log_tail`](super::log_tail).

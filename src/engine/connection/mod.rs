@@ -266,8 +266,8 @@ impl ClientConnection {
         }
     }
 
-    /// Takes the name of the request whose answer is being sent, or that has led out of HTTP, for log
-    /// lines.
+    /// Takes the name of the request whose answer is being sent, or that has led out of HTTP, for
+    /// log lines.
     pub(in crate::engine) fn take_name(&mut self) -> Option<Box<str>> {
         match &mut self.phase {
             Phase::Send(_, Then::Conclude(done)) => done.name.take(),
