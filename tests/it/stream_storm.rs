@@ -92,7 +92,9 @@ fn handle(request: &mut Request, ledger: &Ledger) -> Response {
     let plan = Plan::of(number);
     let (sender, body) = Body::channel(plan.capacity);
     let closed = Arc::clone(&stream);
-    sender.on_close(move || drop(closed.closed.fetch_add(1, Ordering::SeqCst)));
+    sender.on_close(move || {
+        closed.closed.fetch_add(1, Ordering::SeqCst);
+    });
     if plan.ends_at_stop {
         sender.end_at_stop();
     }
@@ -121,7 +123,9 @@ fn feed(sender: &Sender, at: usize, number: u64, stream: &Stream) {
             _ if plan.drops_oldest => match sender.send_or(piece, Overflow::DropOldest) {
                 // A part of the first piece is being sent, or the memory of all is full.
                 Err(SendError::Full) => continue,
-                sent => sent.map(|dropped| drop(stream.dropped.fetch_add(dropped, Ordering::SeqCst))),
+                sent => sent.map(|dropped| {
+                    stream.dropped.fetch_add(dropped, Ordering::SeqCst);
+                }),
             },
             0 => match sender.try_send(piece.clone()) {
                 Err(SendError::Full) => sender.send(piece, 2 * PATIENCE),
@@ -130,7 +134,9 @@ fn feed(sender: &Sender, at: usize, number: u64, stream: &Stream) {
             _ => sender.send(piece, 2 * PATIENCE),
         };
         match sent {
-            Ok(()) => drop(stream.accepted[at].fetch_add(1, Ordering::SeqCst)),
+            Ok(()) => {
+                stream.accepted[at].fetch_add(1, Ordering::SeqCst);
+            }
             Err(SendError::Closed) => return,
             Err(error) => panic!("no room for {number}: {error}"),
         }
@@ -212,20 +218,21 @@ fn play(mut client: Client, kind: Kind, random: &mut Random, ledger: &Ledger, be
                 let stream = Arc::clone(&ledger.lock().unwrap()[&number]);
                 wait_until("the deaf client is cut", || stream.closed.load(Ordering::SeqCst) > 0);
             }
-            _ => loop {
-                let Ok(chunk) = client.chunk() else { break };
-                if chunk.is_empty() {
-                    received.is_whole = client.fields().is_ok();
-                    break;
+            _ => {
+                while let Ok(chunk) = client.chunk() {
+                    if chunk.is_empty() {
+                        received.is_whole = client.fields().is_ok();
+                        break;
+                    }
+                    received.content.extend(chunk);
+                    if kind == Kind::Leaves && received.content.len() > 100 {
+                        return Vec::new();
+                    }
+                    if kind == Kind::ReadsSlowly {
+                        thread::sleep(Duration::from_millis(2));
+                    }
                 }
-                received.content.extend(chunk);
-                if kind == Kind::Leaves && received.content.len() > 100 {
-                    return Vec::new();
-                }
-                if kind == Kind::ReadsSlowly {
-                    thread::sleep(Duration::from_millis(2));
-                }
-            },
+            }
         }
         let goes_on = received.is_whole && !head.closes();
         all.push(received);
