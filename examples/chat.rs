@@ -30,10 +30,10 @@ fn chat(request: &mut Request, room: Room) -> Result<Response, Failure> {
     let accept = derive_accept_key(key.or_status(StatusCode::BAD_REQUEST)?.as_bytes());
     all(&room).retain(|browser| !browser.is_closed());
     (all(&room).len() < MOST).then_some(()).or_status(StatusCode::SERVICE_UNAVAILABLE)?;
-    let response = upgrade_parked(request, "websocket", 100_000, move |stream, mailbox| {
+    let response = upgrade_parked(request, "websocket", 300_000, move |stream, mailbox| {
         all(&room).push(mailbox);
-        let config = WebSocketConfig::default().read_buffer_size(4096).max_write_buffer_size(300_000);
-        let config = config.max_message_size(Some(10_000));
+        let config = WebSocketConfig::default().read_buffer_size(4096).max_write_buffer_size(400_000);
+        let config = config.max_message_size(Some(70_000));
         let socket = WebSocket::from_raw_socket(stream, Role::Server, Some(config));
         let mut browser = Browser { socket, room, heard: Instant::now(), is_asked: false };
         move |inbox: &Inbox| match browser.advance(inbox) {
@@ -62,7 +62,7 @@ impl Browser {
         loop {
             match self.socket.read() {
                 Err(Error::Io(error)) if error.kind() == WouldBlock => break,
-                // A browser that takes none of 100 KB is disconnected.
+                // A browser that takes none of 300 KB is disconnected.
                 Ok(Message::Text(text)) => {
                     all(&self.room).retain(|to| to.send_or(text.clone(), Overflow::Disconnect).is_ok());
                 }

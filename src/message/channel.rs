@@ -155,7 +155,7 @@ impl Sender {
 
     fn offer(&self, content: Bytes, is_shared: bool, overflow: Option<Overflow>) -> Result<usize, SendError> {
         // Outlives the lock: dropping the content may be a handler's own code.
-        let piece = Piece { bytes: content, is_shared };
+        let piece = Piece::new(content, is_shared);
         let length = piece.bytes.len();
         let mut state = self.0.lock();
         if state.is_over() {

@@ -59,10 +59,11 @@ pub(super) struct MailboxState {
     budget: Option<Arc<dyn ContentBudget>>,
 }
 
-/// A piece of content. Shared content counts elsewhere.
+/// A piece of content.
 pub(super) struct Piece {
     pub(super) bytes: Bytes,
-    pub(super) is_shared: bool,
+    /// The bytes of memory that the piece holds alone, until its last byte is taken.
+    weight: usize,
 }
 
 /// The end of a stream.
@@ -221,7 +222,7 @@ impl MailboxState {
 
     pub(super) fn push(&mut self, piece: Piece) {
         self.queued += piece.length();
-        self.count(piece.weight());
+        self.count(piece.weight);
         self.queue.push_back(piece);
     }
 
@@ -234,9 +235,9 @@ impl MailboxState {
         let is_full = self.budget.as_ref().is_some_and(|budget| budget.is_full());
         let (mut count, mut length, mut weight) = (0, 0, 0);
         let mut oldest = self.queue.iter().skip(first);
-        while self.queued - length + piece.length() > self.capacity || is_full && weight < piece.weight() {
+        while self.queued - length + piece.length() > self.capacity || is_full && weight < piece.weight {
             let next = oldest.next()?;
-            (count, length, weight) = (count + 1, length + next.length(), weight + next.weight());
+            (count, length, weight) = (count + 1, length + next.length(), weight + next.weight);
         }
         self.queued -= length;
         self.release(weight);
@@ -245,16 +246,12 @@ impl MailboxState {
 
     pub(super) fn take(&mut self, most: usize) -> Option<Bytes> {
         let piece = self.queue.front_mut()?;
-        let is_part = piece.bytes.len() > most;
-        let taken = if is_part { piece.bytes.split_to(most) } else { mem::take(&mut piece.bytes) };
-        let weight = if piece.is_shared { 0 } else { taken.len() };
-        self.is_begun = is_part;
+        self.is_begun = piece.bytes.len() > most;
+        let taken = if self.is_begun { piece.bytes.split_to(most) } else { mem::take(&mut piece.bytes) };
         self.queued -= taken.len().max(1);
-        if is_part {
-            self.release(weight);
-        } else {
-            self.queue.pop_front();
-            self.release(weight + OVERHEAD);
+        // The rest of a piece keeps the whole allocation.
+        if let Some(piece) = if self.is_begun { None } else { self.queue.pop_front() } {
+            self.release(piece.weight);
         }
         if self.queue.is_empty() {
             // A burst must not cost an idle stream memory.
@@ -274,15 +271,15 @@ impl MailboxState {
     /// Counts shared content here from now on: other streams go on, and may soon hold it no more.
     fn own(&mut self) {
         let mut bytes = 0;
-        for piece in self.queue.iter_mut().filter(|piece| piece.is_shared) {
-            piece.is_shared = false;
+        for piece in self.queue.iter_mut().filter(|piece| piece.weight == OVERHEAD) {
+            piece.weight += piece.bytes.len();
             bytes += piece.bytes.len();
         }
         self.count(bytes);
     }
 
     fn clear(&mut self) -> VecDeque<Piece> {
-        let weight = self.queue.iter().map(Piece::weight).sum();
+        let weight = self.queue.iter().map(|piece| piece.weight).sum();
         self.release(weight);
         self.queued = 0;
         mem::take(&mut self.queue)
@@ -302,14 +299,15 @@ impl MailboxState {
 }
 
 impl Piece {
+    /// Creates a piece. Shared content counts elsewhere.
+    pub(super) fn new(bytes: Bytes, is_shared: bool) -> Self {
+        let weight = OVERHEAD + if is_shared { 0 } else { bytes.len() };
+        Self { bytes, weight }
+    }
+
     /// Returns the bytes of the capacity used. An empty message is bounded in number, too.
     fn length(&self) -> usize {
         self.bytes.len().max(1)
-    }
-
-    /// Returns the bytes of memory that this piece holds alone.
-    fn weight(&self) -> usize {
-        OVERHEAD + if self.is_shared { 0 } else { self.bytes.len() }
     }
 }
 
@@ -375,7 +373,7 @@ impl Receiver {
     /// Connects the stream with the server that sends it.
     pub(crate) fn attach(&self, shutdown: &Arc<Shutdown>, budget: Arc<dyn ContentBudget>) {
         let mut state = self.0.lock();
-        budget.add(state.queue.iter().map(Piece::weight).sum());
+        budget.add(state.queue.iter().map(|piece| piece.weight).sum());
         state.budget = Some(budget);
         state.shutdown = Some(Arc::clone(shutdown));
     }

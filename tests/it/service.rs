@@ -349,12 +349,14 @@ impl Listener {
 static LISTENERS: LazyLock<Arc<Mutex<Vec<Listener>>>> = LazyLock::new(|| {
     let listeners: Arc<Mutex<Vec<Listener>>> = Arc::default();
     let all = Arc::clone(&listeners);
-    thread::spawn(move || {
+    let go_on = move || {
         loop {
             all.lock().unwrap().retain_mut(Listener::go_on);
             thread::sleep(Duration::from_millis(5));
         }
-    });
+    };
+    // Without a name of its own the thread would have that of a worker.
+    thread::Builder::new().name("events".to_owned()).spawn(go_on).unwrap();
     listeners
 });
 

@@ -134,7 +134,9 @@ fn feed(sender: &Sender, at: usize, number: u64, stream: &Stream) {
             _ => sender.send(piece, 2 * PATIENCE),
         };
         match sent {
-            Ok(()) => drop(stream.accepted[at].fetch_add(1, Ordering::SeqCst)),
+            Ok(()) => {
+                stream.accepted[at].fetch_add(1, Ordering::SeqCst);
+            }
             Err(SendError::Closed) => return,
             Err(error) => panic!("no room for {number}: {error}"),
         }
@@ -216,20 +218,21 @@ fn play(mut client: Client, kind: Kind, random: &mut Random, ledger: &Ledger, be
                 let stream = Arc::clone(&ledger.lock().unwrap()[&number]);
                 wait_until("the deaf client is cut", || stream.closed.load(Ordering::SeqCst) > 0);
             }
-            _ => loop {
-                let Ok(chunk) = client.chunk() else { break };
-                if chunk.is_empty() {
-                    received.is_whole = client.fields().is_ok();
-                    break;
+            _ => {
+                while let Ok(chunk) = client.chunk() {
+                    if chunk.is_empty() {
+                        received.is_whole = client.fields().is_ok();
+                        break;
+                    }
+                    received.content.extend(chunk);
+                    if kind == Kind::Leaves && received.content.len() > 100 {
+                        return Vec::new();
+                    }
+                    if kind == Kind::ReadsSlowly {
+                        thread::sleep(Duration::from_millis(2));
+                    }
                 }
-                received.content.extend(chunk);
-                if kind == Kind::Leaves && received.content.len() > 100 {
-                    return Vec::new();
-                }
-                if kind == Kind::ReadsSlowly {
-                    thread::sleep(Duration::from_millis(2));
-                }
-            },
+            }
         }
         let goes_on = received.is_whole && !head.closes();
         all.push(received);

@@ -25,7 +25,9 @@ impl Reactor<'_> {
 
     /// Refuses a client for lack of workers.
     pub(super) fn leave_unserved(&mut self, connection: Box<ClientConnection>) {
-        self.pool.service().unserved.fetch_add(1, Ordering::Relaxed);
+        if !connection.takes_messages() {
+            self.pool.service().unserved.fetch_add(1, Ordering::Relaxed);
+        }
         self.turn_away(connection);
     }
 
