@@ -6,9 +6,9 @@ use std::io::{self, Read, Write};
 
 use arbitrary::Arbitrary;
 use drupe::Body;
-use drupe::http::{HeaderMap, HeaderValue};
 
 use crate::channel::Channel;
+use crate::outcome::{Came, MOST, Outcome, in_file, large, panic_silently, trailers};
 
 /// A body.
 #[derive(Arbitrary, Clone, Debug)]
@@ -42,23 +42,6 @@ pub enum Act {
     Trailers(u8),
     Fails,
     Panics,
-}
-
-/// The outcome of a sent body.
-pub struct Came {
-    pub content: Vec<u8>,
-    pub outcome: Outcome,
-    pub trailers: usize,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    Whole,
-    /// Broken off before the owed bytes were complete.
-    Broke,
-    /// While there was time to say so.
-    FailedFirst,
-    PanickedFirst,
 }
 
 impl Content {
@@ -201,26 +184,6 @@ impl Read for Pieces {
     }
 }
 
-/// Returns trailer fields.
-pub fn trailers(count: u8) -> HeaderMap {
-    let mut fields = HeaderMap::new();
-    // One that must not stand there.
-    fields.insert("content-length", HeaderValue::from(1));
-    for number in 0..count % 3 {
-        fields.append("x-checksum", HeaderValue::from(u16::from(number)));
-    }
-    fields
-}
-
-/// Panics without the hook that ends a fuzzer.
-pub fn panic_silently() -> ! {
-    std::panic::resume_unwind(Box::new("as planned"))
-}
-
-pub fn large(count: u8) -> Vec<u8> {
-    (0..usize::from(count) * 300 + 1).map(in_file).collect()
-}
-
 /// A private file of [`FILE`] bytes.
 fn file() -> std::fs::File {
     static FILE_ONCE: std::sync::OnceLock<std::fs::File> = std::sync::OnceLock::new();
@@ -234,10 +197,4 @@ fn file() -> std::fs::File {
     file.try_clone().expect("there are descriptors")
 }
 
-fn in_file(at: usize) -> u8 {
-    (at % 251) as u8
-}
-
-/// Pieces of a body: the fuzzer is to try many things, not long ones.
-pub const MOST: usize = 8;
 const FILE: usize = 40_000;

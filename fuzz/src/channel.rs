@@ -9,7 +9,7 @@ use arbitrary::Arbitrary;
 use drupe::stream::{Overflow, Sender};
 use drupe::{Body, BodyWriter};
 
-use crate::body::{Came, MOST, Outcome, large, panic_silently, trailers};
+use crate::outcome::{Came, MOST, Outcome, large, panic_silently, trailers};
 
 /// A body fed by senders.
 #[derive(Arbitrary, Clone, Debug)]

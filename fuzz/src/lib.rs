@@ -12,6 +12,7 @@ mod message;
 pub mod multipart;
 #[cfg(test)]
 mod noise;
+mod outcome;
 mod range;
 pub mod ranges;
 pub mod responses;

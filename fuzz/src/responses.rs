@@ -8,9 +8,10 @@ use drupe::http::{HeaderName, HeaderValue, StatusCode};
 use drupe::testing::Conversation;
 use drupe::{Request, Response, Settings};
 
-use crate::body::{Content, Outcome, panic_silently};
+use crate::body::Content;
 use crate::client::{self, Answer, End};
 use crate::message::Connection;
+use crate::outcome::{Outcome, panic_silently};
 
 /// A request, and the answer of its handler.
 #[derive(Arbitrary, Clone, Debug)]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::body::{Body, BodyKind, Filters};
-use super::mailbox::{End, Heartbeat, Mailbox, Piece, Receiver};
+use super::mailbox::{End, Heartbeat, Mailbox, QueuedPiece, Receiver};
 
 impl Body {
     /// A body whose content comes from a [`Sender`], at any time and from any thread, and the first
@@ -155,7 +155,7 @@ impl Sender {
 
     fn offer(&self, content: Bytes, is_shared: bool, overflow: Option<Overflow>) -> Result<usize, SendError> {
         // Outlives the lock: dropping the content may be a handler's own code.
-        let piece = Piece::new(content, is_shared);
+        let piece = QueuedPiece::new(content, is_shared);
         let length = piece.bytes.len();
         let mut state = self.0.lock();
         if state.is_over() {

@@ -27,7 +27,7 @@ pub(super) struct Mailbox {
 /// The state of a mailbox.
 #[derive(Default)]
 pub(super) struct MailboxState {
-    queue: VecDeque<Piece>,
+    queue: VecDeque<QueuedPiece>,
     /// Bytes in the queue. An empty piece counts as one byte, so that the number of pieces is bounded.
     pub(super) queued: usize,
     pub(super) capacity: usize,
@@ -60,7 +60,7 @@ pub(super) struct MailboxState {
 }
 
 /// A piece of content.
-pub(super) struct Piece {
+pub(super) struct QueuedPiece {
     pub(super) bytes: Bytes,
     /// The bytes of memory that the piece holds alone, until its last byte is taken.
     weight: usize,
@@ -220,7 +220,7 @@ impl MailboxState {
             && (is_free || !self.budget.as_ref().is_some_and(|budget| budget.is_full()))
     }
 
-    pub(super) fn push(&mut self, piece: Piece) {
+    pub(super) fn push(&mut self, piece: QueuedPiece) {
         self.queued += piece.length();
         self.count(piece.weight);
         self.queue.push_back(piece);
@@ -230,7 +230,7 @@ impl MailboxState {
     /// `None` if all of them would not. A piece partly sent stays.
     ///
     /// While the memory of all is full, the pieces must free as much as `piece` needs.
-    pub(super) fn take_oldest(&mut self, piece: &Piece) -> Option<Vec<Bytes>> {
+    pub(super) fn take_oldest(&mut self, piece: &QueuedPiece) -> Option<Vec<Bytes>> {
         let first = usize::from(self.is_begun);
         let is_full = self.budget.as_ref().is_some_and(|budget| budget.is_full());
         let (mut count, mut length, mut weight) = (0, 0, 0);
@@ -278,7 +278,7 @@ impl MailboxState {
         self.count(bytes);
     }
 
-    fn clear(&mut self) -> VecDeque<Piece> {
+    fn clear(&mut self) -> VecDeque<QueuedPiece> {
         let weight = self.queue.iter().map(|piece| piece.weight).sum();
         self.release(weight);
         self.queued = 0;
@@ -298,7 +298,7 @@ impl MailboxState {
     }
 }
 
-impl Piece {
+impl QueuedPiece {
     /// Creates a piece. Shared content counts elsewhere.
     pub(super) fn new(bytes: Bytes, is_shared: bool) -> Self {
         let weight = OVERHEAD + if is_shared { 0 } else { bytes.len() };
@@ -412,7 +412,7 @@ fn run(callback: Callback) {
 }
 
 /// The memory of a piece beside its bytes.
-const OVERHEAD: usize = size_of::<Piece>();
+const OVERHEAD: usize = size_of::<QueuedPiece>();
 /// The pieces for which an empty queue keeps memory.
 const KEPT: usize = 4;
 /// The interval between looks for a stop without a connection.

@@ -153,9 +153,9 @@ fn a_client_that_reads_nothing_fills_its_stream_and_no_other() {
     let mut quick = connect(&server, "/stream");
     streams.wait_for(1);
     let piece = vec![b'x'; CAPACITY / 4];
-    // Until the socket is full, too, there is room again after a moment.
-    wait_until("the stream is full", || sender.send(piece.clone(), Duration::from_millis(50)) == Err(SendError::Full));
-    assert_eq!(sender.try_send(piece.clone()), Err(SendError::Full));
+    // Full for a while: the buffers of the socket are full, too.
+    wait_until("the stream is full", || sender.send(piece.clone(), Duration::from_millis(300)) == Err(SendError::Full));
+    assert_eq!(sender.send(piece.clone(), Duration::from_millis(20)), Err(SendError::Full));
     assert_eq!(sender.try_send(vec![0; CAPACITY + 1]), Err(SendError::TooLarge(CAPACITY)));
     assert_eq!(sender.send_or(piece.clone(), Overflow::DropOldest), Ok(1));
     streams.send("for the quick");
