@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
 
+pub(crate) use super::delivery::{Delivery, End, Heartbeat};
 use super::shutdown::Shutdown;
 use super::wake::{ContentBudget, Waker};
 use crate::sync::{Condvar, Mutex, MutexGuard, catch};
@@ -66,33 +66,8 @@ pub(super) struct QueuedPiece {
     weight: usize,
 }
 
-/// The end of a stream.
-#[derive(Debug)]
-pub(crate) enum End {
-    /// The content is complete.
-    Complete(Option<HeaderMap>),
-    /// The content is incomplete: the connection is to be cut.
-    Failed(String),
-}
-
-/// Content sent if nothing else was sent for a while.
-#[derive(Clone, Debug)]
-pub(crate) struct Heartbeat {
-    pub(crate) every: Duration,
-    pub(crate) content: Bytes,
-}
-
 /// A function called once, when a stream closes.
 pub(super) type Callback = Box<dyn FnOnce() + Send>;
-
-/// The result of looking for content.
-#[derive(Debug)]
-pub(crate) enum Delivery {
-    Content(Bytes),
-    /// No content now.
-    Nothing,
-    End(End),
-}
 
 /// The receiving side of a mailbox. Dropping the receiver closes the stream.
 pub(crate) struct Receiver(pub(super) Arc<Mailbox>);

@@ -18,6 +18,7 @@ pub(crate) mod channel;
 pub(crate) mod connection;
 pub(crate) mod content_error;
 mod cookies;
+mod delivery;
 pub(crate) mod early;
 mod failure;
 mod fields;

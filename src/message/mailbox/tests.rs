@@ -2,6 +2,8 @@ use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use http::HeaderMap;
+
 use super::*;
 use crate::message::Body;
 use crate::message::channel::{Overflow, SendError, Sender};
