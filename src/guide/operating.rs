@@ -133,8 +133,8 @@
 //! | message | what it means | what to do |
 //! |---|---|---|
 //! | `accept failed on ...: Too many open files` | descriptors have run out; the server closes an idle connection for the new one, or, if there is none, pauses accepting | raise `ulimit -n` (`LimitNOFILE`), or lower `max_connections` below it |
-//! | `all 10 workers are busy (thread_pool_max): 3 requests wait, the first for 0.5 s; longest running: GET /events from 192.0.2.7:4711 (61.0 s, sending, and 8 more of this path), GET /report from 192.0.2.9:4712 (4.1 s)` | handlers run longer than requests can wait, or answers are streams, or clients read slowly (`sending`); at most once a second | examine the named handlers; raise `thread_pool_max` if they wait for another machine |
-//! | `a handler exceeds its time limit: GET /report from 192.0.2.9:4712: runs for 30.0 s; answered 503, ...` | `request_timeout`, or a limit of the handler; the handler goes on, and another line says when it has returned | examine the handler; give its calls of other services time limits of their own |
+//! | `all 10 workers are busy (thread_pool_max): 3 requests wait, the first for 0.5 s; longest running: GET /export from 192.0.2.7:4711 (61.0 s, sending, and 8 more of this path), GET /report from 192.0.2.9:4712 (4.1 s)` | handlers run for long, or workers send answers of `Body::stream` or to slow clients (`sending`); at most once a second | examine the named handlers; raise `thread_pool_max` if they wait for another machine |
+//! | `a handler exceeds its time limit: GET /report from 192.0.2.9:4712: runs for 30.0 s; answered 503, ...` | `request_timeout` or a limit of the handler has expired; the handler goes on, and another line is logged when it returns | examine the handler; give its calls of other services time limits of their own |
 //! | `cannot start another worker thread` | the system allows no more threads | raise the limit of processes, or lower `thread_pool_max` |
 //! | `a handler did not return after the stop; its connection was cut, its thread left running` | at a stop: a handler neither read nor wrote nor checked `is_shutting_down` | give the handler a time limit of its own |
 //! | `a worker thread panicked; its connection was closed, the thread continues` | a defect of drupe | please report it |
@@ -143,18 +143,24 @@
 //!
 //! # When all workers are taken
 //!
-//! A handler holds a worker until it returns, and so does a stream of events until its end. When
-//! `thread_pool_max` handlers run at once (256 by default), the server
+//! A handler holds a worker until the handler returns. An answer written by
+//! [`Body::stream`](crate::Body::stream) holds the worker until its end. [Event
+//! streams](crate::stream) hold no worker. When `thread_pool_max` workers (256 by default) are all
+//! held, the server
 //!
-//! - goes on to accept connections and to read requests; they wait in the queue;
-//! - warns at most once a second: `all 256 workers are busy (thread_pool_max): 12 requests wait, the
-//!   first for 0.3 s; longest running: GET /events from 192.0.2.7:4711 (61.0 s, sending, and 255
+//! - continues to accept connections and to read requests, which wait in the queue;
+//! - logs at most once a second: `all 256 workers are busy (thread_pool_max): 12 requests wait, the
+//!   first for 0.3 s; longest running: GET /export from 192.0.2.7:4711 (61.0 s, sending, and 255
 //!   more of this path)`;
-//! - takes workers from the slowest clients that hold one, if their answers wait for them;
-//! - answers requests that have waited for `accepted_queue_timeout` with a 503 and `Retry-After: 1`;
-//! - still answers *prompt* requests at once, on one thread reserved for them: mark your health
-//!   check by [`prompt`](crate::Handler::prompt). The page of the statistics is prompt. A prompt
-//!   handler that blocks holds this one thread.
+//! - cuts the slowest clients for which a worker has waited for a second or more, one for each
+//!   waiting request;
+//! - answers a request with a 503 and `Retry-After: 1` if no worker was free for
+//!   `accepted_queue_timeout` (10 s);
+//! - answers *prompt* requests at once, on one thread reserved for prompt requests.
+//!
+//! Mark your health check by [`prompt`](crate::Handler::prompt). The page of the statistics is
+//! prompt. While a prompt handler blocks the reserved thread, further prompt requests wait for a
+//! worker.
 //!
 //! ```
 //! use std::time::Duration;
@@ -171,8 +177,9 @@
 //! # drop(server);
 //! ```
 //!
-//! [`request_timeout`](crate::Settings::request_timeout) answers for handlers that take too long,
-//! and replaces their workers. It cannot end them.
+//! [`request_timeout`](crate::Settings::request_timeout) is unset by default. If a handler exceeds
+//! this limit, the server answers the client with a 503, and may start another worker until the
+//! handler returns. The server cannot end the handler.
 //!
 //! # Numbers
 //!
@@ -199,9 +206,9 @@
 //! rate(drupe_route_request_duration_seconds_sum[5m]) / rate(drupe_route_request_duration_seconds_count[5m])
 //! ```
 //!
-//! At most 256 patterns have a row of their own until the next start. All further patterns count in
-//! the row `others`. Requests without a route, such as those of the statistics page, count in the
-//! totals only.
+//! The first 256 patterns since the start have a row each. All further patterns count in the row
+//! `others`. Requests without a route, such as those for the statistics page, count only in the
+//! totals.
 //!
 //! Call [`Server::statistics`](crate::Server::statistics) at any time:
 //!
@@ -229,12 +236,12 @@
 //! | number | look at it when |
 //! |---|---|
 //! | `queue` above 0 for long, `threads_idle` at 0 | all workers are busy: see 503 above; `queue_wait` is the longest wait, `workers` has the request of each worker, its client and its time |
-//! | `threads_lost`, `overrun` | handlers have exceeded their time limit: now, and since the start |
+//! | `threads_lost`, `overrun` | handlers exceed their time limit: `threads_lost` counts those still running, `overrun` all since the start |
 //! | `unserved` | requests got a 503 because no worker was free for `accepted_queue_timeout` |
 //! | `turned_away` | a request has waited too long for a worker (`accepted_queue_timeout`), `max_connections` or `max_upgraded` is reached, or `max_parked_size` is reached by large heads or by clients that send requests and read no answer; the last are closed, all others get 503, or a close before a TLS handshake |
 //! | `timed_out`, `refused` | hostile or broken clients; a rise after you deploy your own client is a bug of that client |
-//! | `parked` | connections without a thread; `max_parked_size` bounds the memory of their requests, and as much again that of their answers |
-//! | `parked_answer_bytes`, `parked_request_bytes` | the memory of these connections; at `max_parked_size` slow clients begin to hold threads |
-//! | `routes` | a route has 5xx answers, or a long [`mean`](crate::statistics::RouteStatistics::mean) time; a row `others` means that the program makes patterns of its own, and too many |
+//! | `parked` | the number of connections without a thread, event streams included |
+//! | `parked_answer_bytes`, `parked_request_bytes` | the memory of parked answers and of parked requests; each is bounded by `max_parked_size`, and at this bound slow clients begin to hold threads |
+//! | `routes` | a route has 5xx answers, or a long [`mean`](crate::statistics::RouteStatistics::mean) time; a row `others` means more than 256 patterns, made by the program |
 //! | `panics` | handlers panic; the log has the place |
 //! | `proxy_refused` | a client bypasses the proxy, or the proxy sends no PROXY header |

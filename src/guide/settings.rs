@@ -56,20 +56,22 @@
 //! Without these limits, a client that sends a byte a minute can hold up the server. No limit
 //! restarts on a received byte.
 //!
-//! - [`socket_timeout`](Settings::socket_timeout): CherryPy's name and value; the default of the
-//!   next four. 10 s is long for any client that is still connected. Raise the value for clients on
-//!   very bad networks, not for slow handlers: handlers have `request_timeout`.
+//! - [`socket_timeout`](Settings::socket_timeout): CherryPy's name and value; the default of
+//!   `header_timeout`, `body_timeout`, `write_timeout` and `handshake_timeout`. 10 s is long for
+//!   any client that is still connected. Raise the value for clients on very bad networks, not for
+//!   slow handlers: handlers have `request_timeout`.
 //! - [`header_timeout`](Settings::header_timeout): the limit for a whole head. On the open
 //!   internet, lower it to, say, 5 s: a head is one packet.
 //! - [`body_timeout`](Settings::body_timeout): a budget for waiting for content. Content at
 //!   [`minimum_rate`](Settings::minimum_rate) or faster refills the budget. The setting therefore
 //!   limits stalls, not large uploads.
-//! - [`write_timeout`](Settings::write_timeout): the same budget for answers. A silent stream of
-//!   events is not waiting for its client, so this limit does not apply to the silence.
-//! - [`request_timeout`](Settings::request_timeout): the time of a handler, unset by default. After
-//!   that time the client gets a 503, and the log names the request. The handler itself goes on, so
-//!   the setting replaces no time limit in the handler. [`within`](crate::Handler::within) sets
-//!   another limit for one handler.
+//! - [`write_timeout`](Settings::write_timeout): the same budget for answers. Between two events, a
+//!   stream does not wait for its client, so the silence consumes nothing of the budget.
+//! - [`request_timeout`](Settings::request_timeout): the time limit for a handler, unset by
+//!   default, because only you know your slowest handler. After the limit the client gets a 503,
+//!   and the log names the request. The handler goes on and keeps its thread, so give its calls of
+//!   other services time limits too. [`within`](crate::Handler::within) sets another limit for one
+//!   handler.
 //! - [`handshake_timeout`](Settings::handshake_timeout): the time from the accept to the end of the
 //!   TLS handshake. A handshake is two round trips.
 //! - [`keep_alive_timeout`](Settings::keep_alive_timeout): 75 s, because load balancers keep idle
@@ -147,19 +149,21 @@
 //! - [`thread_pool`](Settings::thread_pool): the threads started with the server. 10 is CherryPy's
 //!   value. For handlers that only compute, the number of processors is enough; for handlers that
 //!   wait, the pool grows.
-//! - [`thread_pool_max`](Settings::thread_pool_max): the number of handlers that can run at a time.
-//!   [Streams of events](crate::stream) hold no thread. Each answer written by
-//!   [`Body::stream`](crate::Body::stream) holds one until its end: 500 such answers and 50 other
-//!   requests need 550. Do not exceed the capacity of a shared resource, such as database
-//!   connections: further threads only wait there instead of in the queue.
+//! - [`thread_pool_max`](Settings::thread_pool_max): the number of handlers that can run at a time,
+//!   apart from one [prompt](crate::Handler::prompt) handler and handlers beyond their time limit.
+//!   [Event streams](crate::stream) hold no thread. Each answer written by
+//!   [`Body::stream`](crate::Body::stream) holds a thread until its end: 500 such answers and 50
+//!   other requests need 550 threads. Do not exceed the capacity of a shared resource, such as
+//!   database connections: further threads only wait there instead of in the queue.
 //! - [`thread_idle_timeout`](Settings::thread_idle_timeout): the idle time after which a thread
 //!   above `thread_pool` ends. Choose more for short, repeated bursts.
 //! - [`thread_stack_size`](Settings::thread_stack_size): Rust's own default. The kernel commits
 //!   stack memory on first use, so the value reserves address space only. Raise it for handlers
 //!   with deep recursion: a stack overflow ends the process.
 //! - [`accepted_queue_size`](Settings::accepted_queue_size): the number of requests queued for a
-//!   worker. A long queue only replaces an early refusal by an answer too late for its client.
-//!   Without a limit (CherryPy's default), overload fills memory.
+//!   worker. Further requests wait beside the queue, for `accepted_queue_timeout` at most. A long
+//!   queue only replaces an early refusal by an answer too late for its client. Without a limit
+//!   (CherryPy's default), overload fills memory.
 //!
 //! # Answers
 //!

@@ -30,11 +30,11 @@
 //! | `socket_queue_size` | `1024` | count | backlog: connections that the kernel queues until accepted |
 //! | `reuse_port` | `false` | bool | let several processes listen on one port |
 //! | `nodelay` | `true` | bool | send small packets at once (`TCP_NODELAY`) |
-//! | `socket_timeout` | `10` | seconds | default of the timeouts below that are empty, except `request_timeout` |
+//! | `socket_timeout` | `10` | seconds | default of `header_timeout`, `body_timeout`, `write_timeout` and `handshake_timeout` |
 //! | `header_timeout` | | seconds | limit for receiving a whole request head |
 //! | `body_timeout` | | seconds | longest stall while receiving a request body |
 //! | `write_timeout` | | seconds | longest stall while sending an answer |
-//! | `request_timeout` | | seconds | limit for a handler, then 503; empty: no limit |
+//! | `request_timeout` | | seconds | limit for a handler, then 503, though the handler goes on; empty: no limit |
 //! | `handshake_timeout` | | seconds | limit for a whole TLS handshake |
 //! | `keep_alive_timeout` | `75` | seconds | longest idle time between two requests |
 //! | `keep_alive_grace` | `0.002` | seconds | how long a worker waits for the next request itself; 0: not at all |
@@ -57,7 +57,7 @@
 //! | `thread_pool_max` | `256` | count | most worker threads |
 //! | `thread_idle_timeout` | `10` | seconds | idle time after which a worker above `thread_pool` ends |
 //! | `thread_stack_size` | `2097152` | bytes | stack size of each worker thread |
-//! | `accepted_queue_size` | `1024` | count | most requests waiting for a worker, then 503 |
+//! | `accepted_queue_size` | `1024` | count | most requests queued for a worker; more wait beside the queue, for `accepted_queue_timeout` at most |
 //! | `protocol_version` | `HTTP/1.1` | name | highest protocol version: `HTTP/1.1` or `HTTP/1.0` |
 //! | `software` | | name | value of the `Server` field; unset: no such field |
 //! | `header_overflow_status` | `431` | status | status for a request head over a limit: 431 or 413 |

@@ -22,6 +22,8 @@
 //! | `drupe-accept` | one a listener | only accepts: no read, no handshake |
 //! | `drupe-1`, `drupe-2`, ... | `thread_pool` to `thread_pool_max` | workers: run handlers; one of them may hold the reactor role |
 //! | `drupe-guard` | one | runs no handlers; holds the reactor role whenever no worker does |
+//! | `drupe-prompt` | none or one | runs [prompt](crate::Handler::prompt) handlers when no worker is free |
+//! | `drupe-limits` | one, from the first [time limit](crate::Settings::request_timeout) of a handler on | answers 503 for handlers beyond their time limit |
 //! | `drupe-upgrade` | one a connection that has left HTTP by `upgrade` | runs the function given to [`upgrade`](crate::upgrade()) |
 //! | `drupe-signals`, `drupe-exit` | under `quickstart` | carry out signals |
 //!
@@ -51,8 +53,8 @@
 //! 7. **The answer.** The server sends text, bytes and files as far as the client reads, and parks
 //!    the rest with the connection, `max_parked_size` bytes for all. A streamed answer
 //!    ([`Body::stream`](crate::Body::stream), [`from_reader`](crate::Body::from_reader)) holds its
-//!    worker until the end. Content from other threads ([`stream`](crate::stream)) is sent as it
-//!    comes, and the connection is parked in between.
+//!    worker until the end. Content of [`Body::channel`](crate::Body::channel) and of [event
+//!    streams](crate::stream) is sent as it comes, and the connection is parked in between.
 //! 8. **After it.** The server drops content unread by the handler, up to `max_drain_size` and for
 //!    `linger_timeout`; with more content, the connection closes. A next request already received
 //!    is served at once, a bounded number of times. Its answer waits for the answers of further
@@ -75,9 +77,9 @@
 //!
 //! While requests wait and no worker is idle, the server adds workers, up to `thread_pool_max`;
 //! workers end after `thread_idle_timeout` without work. At the maximum, a warning names the
-//! requests that hold the workers, once a second at most. The slowest of the clients that a worker
-//! has waited for, a second or more, are then cut, one for each waiting request: content ends with
-//! 408, an answer in the middle.
+//! requests that hold the workers, once a second at most. The server then cuts the slowest clients
+//! for which a worker has waited for a second or more, one for each waiting request. A client that
+//! was sending content gets 408. An answer ends in the middle.
 //!
 //! A lone client that sends requests without a pause gets a dedicated worker, which waits
 //! `keep_alive_grace` for the next request.
@@ -94,13 +96,14 @@
 //! # A stop
 //!
 //! 1. [`is_shutting_down`](crate::RequestExt::is_shutting_down) becomes true for handlers and
-//!    writers, and answers contain `Connection: close`.
+//!    writers, and answers contain `Connection: close`. Event streams end.
 //! 2. The server closes the listeners, and the connections that have sent nothing. A request
 //!    already received is answered. Clients refused just before may still read the reason, for the
 //!    rest of `linger_timeout`.
 //! 3. Requests in progress continue, for `shutdown_timeout` at most: handlers, incoming content,
-//!    outgoing answers, and connections that have left HTTP. Waiting reads of the last fail once
-//!    with `TimedOut`, so that the function can say goodbye.
+//!    outgoing answers, and connections that have left HTTP. To say goodbye, the function of
+//!    [`upgrade_parked`](crate::stream::upgrade_parked) is called once more, and a waiting read of
+//!    [`upgrade`](crate::upgrade()) fails once with `TimedOut`.
 //! 4. The server cuts the remaining connections, not their threads, since a thread cannot be ended
 //!    from outside. A handler notices at its next read or write. If a handler only computes or
 //!    sleeps, the server waits a moment longer, then abandons the thread with a line in the log.

@@ -169,12 +169,16 @@ impl Body {
         BodyKind::Pieces(pieces).into()
     }
 
-    /// The output of `produce`, sent while `produce` runs: reports, proxies. For server-sent
-    /// events see [`stream`](crate::stream), which needs no thread.
+    /// The output of `produce`, sent while `produce` runs: reports, proxies. `produce` holds a
+    /// worker until it returns. For server-sent events, and for content with long pauses, see
+    /// [`stream`](crate::stream), which needs no thread.
     ///
     /// `produce` runs on the worker after the head is composed. Output is sent when the buffer is
     /// full or on [`flush`](io::Write::flush). Writes fail once the client has disconnected. An
     /// error of `produce` cuts the connection, so that the client can detect the truncation.
+    ///
+    /// HTTP/1.1 clients get chunks, unless the handler sets `Content-Length`. For HTTP/1.0 clients,
+    /// the end of the connection ends the content. For a HEAD request, `produce` is not called.
     ///
     /// ```
     /// use std::io::Write;

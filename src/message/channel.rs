@@ -13,14 +13,19 @@ use super::body::{Body, BodyKind, Filters};
 use super::mailbox::{End, Heartbeat, Mailbox, QueuedPiece, Receiver};
 
 impl Body {
-    /// A body whose content comes from a [`Sender`], at any time and from any thread, and the first
-    /// sender.
+    /// A body whose content comes from any thread at any time, and the first [`Sender`] of the
+    /// content.
     ///
     /// The handler returns the body at once. While nothing is sent, the connection waits without a
     /// thread. `capacity` is the limit for content that waits for the client, in bytes.
     ///
-    /// The content ends when all senders are dropped, or by [`Sender::finish`]. The framing is that
-    /// of [`Body::stream`]. If the client leaves, the stream closes: [`Sender::is_closed`].
+    /// The content ends when all senders are dropped, or by [`Sender::finish`]. If the client
+    /// leaves, the stream closes: [`Sender::is_closed`].
+    ///
+    /// Use [`Body::stream`] if one function writes the content from beginning to end and may hold a
+    /// worker meanwhile. Use [`Events`](crate::stream::Events) for server-sent events. The page of
+    /// [`stream`](crate::stream) compares all choices, and lists the behaviour at HEAD, over
+    /// HTTP/1.0 and at a stop.
     ///
     /// ```
     /// use std::time::Duration;
@@ -69,11 +74,11 @@ impl Body {
 
 /// Sends content to the client of a response whose body is a [channel](Body::channel).
 ///
-/// All clones feed the same body. Dropping the last one ends the content. If a panic drops it, the
-/// connection is cut instead, so that the client can detect the truncation.
+/// All clones feed the same body. Dropping the last clone ends the content. If a panic drops the
+/// last clone, the connection is cut instead, so that the client can detect the truncation.
 ///
-/// Content is sent soon, several pieces at once if they come quickly. A sender never waits for the
-/// client, except in [`send`](Self::send). A client that takes nothing for
+/// Content is sent soon; pieces that come quickly are sent together. Only [`send`](Self::send)
+/// waits for the client. A client that takes nothing for
 /// [`write_timeout`](crate::Settings::write_timeout) is disconnected.
 pub struct Sender(pub(super) Arc<Mailbox>);
 
@@ -81,8 +86,8 @@ pub struct Sender(pub(super) Arc<Mailbox>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The client reads too slowly: too much content waits, for this client or in sum
-    /// ([`max_parked_size`](crate::Settings::max_parked_size)).
+    /// No room for more content: too much waits for this client, which reads too slowly, or for all
+    /// clients together ([`max_parked_size`](crate::Settings::max_parked_size)).
     Full,
     /// The stream is over: the client has left, the content has ended, or the server has stopped.
     Closed,
@@ -90,13 +95,15 @@ pub enum SendError {
     TooLarge(usize),
 }
 
-/// The treatment of a client that reads too slowly for the content sent to it.
+/// The treatment of a client without room for more content, because the client reads too slowly or
+/// because the content for all clients has reached
+/// [`max_parked_size`](crate::Settings::max_parked_size).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overflow {
     /// Drops the oldest waiting pieces. A piece of which a part has been sent is not dropped.
     DropOldest,
-    /// Disconnects the client.
+    /// Drops all waiting content, and disconnects the client.
     Disconnect,
 }
 
@@ -111,7 +118,7 @@ impl Sender {
 
     /// Sends `content`, and waits for room for at most `timeout`.
     ///
-    /// A server that stops does not end the wait: use a timeout shorter than
+    /// The stop of a server does not end the wait. Use a timeout shorter than
     /// [`shutdown_timeout`](crate::Settings::shutdown_timeout).
     ///
     /// # Errors
@@ -136,14 +143,17 @@ impl Sender {
         }
     }
 
-    /// Sends `content` without waiting, and makes room as `overflow` says if the client reads too
-    /// slowly. Returns the number of pieces dropped for it.
+    /// Sends `content` without waiting, and returns the number of older pieces dropped to make
+    /// room. If there is no room, the client is treated by `overflow`.
     ///
     /// # Errors
-    /// [`SendError::Closed`], also if the client has just been disconnected; `TooLarge`; `Full` if
-    /// dropping all waiting pieces would not make room: the client has taken a part of a large
-    /// piece, or other clients use up [`max_parked_size`](crate::Settings::max_parked_size).
-    /// Nothing has been accepted or dropped then.
+    /// In each case, `content` has not been accepted:
+    ///
+    /// - [`SendError::Closed`], also if this call has disconnected the client;
+    /// - [`SendError::TooLarge`];
+    /// - [`SendError::Full`], with [`Overflow::DropOldest`] only, if dropping all waiting pieces
+    ///   would not make room. Either the client has taken a part of a large piece, or other clients
+    ///   use up [`max_parked_size`](crate::Settings::max_parked_size). No piece has been dropped.
     pub fn send_or(&self, content: impl Into<Bytes>, overflow: Overflow) -> Result<usize, SendError> {
         self.offer(content.into(), false, Some(overflow))
     }
@@ -195,39 +205,42 @@ impl Sender {
         self.0.end(End::Complete(Some(trailers)));
     }
 
-    /// Ends the content as incomplete: content accepted before is sent, then the connection is cut,
-    /// so that the client can detect the truncation. `reason` is logged.
+    /// Ends the content as incomplete. Content accepted before is sent. Then the connection is cut,
+    /// so that the client can detect the truncation, and `reason` is logged as a warning.
     pub fn fail(&self, reason: impl fmt::Display) {
         self.0.end(End::Failed(reason.to_string()));
     }
 
-    /// True if content would not be accepted any more: the client has left, the content has ended,
-    /// or the server has stopped.
+    /// True if no more content is accepted: the client has left, the content has ended, or the
+    /// server has stopped. Content accepted before is still sent.
     ///
-    /// A client that only ends its own direction (a half-close) counts as gone, because most
-    /// clients leave so. Content accepted before is still sent.
+    /// A half-close by the client counts as leaving, because most clients leave by a half-close.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.lock().is_over()
     }
 
-    /// Calls `callback` once, as soon as the client has left or the response is complete; at once
-    /// if that has happened.
+    /// Calls `callback` once, as soon as the client has left or the response is complete. If the
+    /// stream is already closed, calls `callback` at once on the calling thread.
     ///
-    /// The callback runs on a thread that serves other clients: it must not wait.
+    /// Otherwise the callback runs on a thread that serves other clients, so the callback must not
+    /// wait. A panic of the callback is logged.
     pub fn on_close(&self, callback: impl FnOnce() + Send + 'static) {
         self.0.on_close(Box::new(callback));
     }
 
-    /// Sends `content` whenever nothing else has been sent for `every`: a sign of life for clients
-    /// and proxies that end silent connections. Needs no thread. `every` is at least a millisecond.
+    /// Sends `content` whenever nothing else has been sent for `every`, for clients and proxies
+    /// that end silent connections. A heartbeat needs no thread. The default is no heartbeat.
+    ///
+    /// The shortest `every` is a millisecond, also for zero. A response with `Content-Length` gets
+    /// no heartbeats.
     pub fn heartbeat(&self, every: Duration, content: impl Into<Bytes>) {
         let every = every.max(Duration::from_millis(1));
         self.0.set_heartbeat(Heartbeat { every, content: content.into() });
     }
 
-    /// Makes the content end by itself when the server is told to stop, after all that was
-    /// accepted. Without this, the senders have
+    /// Makes the content end by itself when the server is told to stop. Content accepted before is
+    /// still sent. Without this call, the senders have
     /// [`shutdown_timeout`](crate::Settings::shutdown_timeout) to finish.
     pub fn end_at_stop(&self) {
         self.0.end_at_stop();

@@ -14,14 +14,16 @@ use super::{Failure, IntoResponse, Request, Response};
 /// closure as [`handler`](crate::handler)`(|request| …)`, and one that uses `?` as
 /// [`try_handler`](crate::try_handler)`(|request| …)`. The contract:
 ///
-/// - The handler runs on a worker thread, and on at most `thread_pool_max` threads at once. The
-///   handler may block: the server holds no lock meanwhile.
+/// - The handler runs on a worker thread, and may block: the server holds no lock meanwhile. At
+///   most `thread_pool_max` workers run handlers at once. One more thread serves
+///   [prompt](Self::is_prompt) requests, and further ones may replace workers whose handlers exceed
+///   their [`request_timeout`](crate::Settings::request_timeout).
 /// - The request is passed by `&mut`, so that the handler can take the content with
 ///   [`take_body`](crate::RequestExt::take_body). Unread content is read and dropped within bounds,
 ///   or the connection is closed.
 /// - Responses to pipelined requests are buffered. Before a handler that may take long, the server
 ///   sends the buffered responses.
-/// - A panic affects only this connection: the client gets a `500`, and the worker survives.
+/// - A panic affects only this connection: the client gets a `500`, and the worker goes on.
 ///
 /// ```
 /// use drupe::{Handler, IntoResponse, Request, Response, handler};
@@ -66,12 +68,14 @@ pub trait Handler: Send + Sync + 'static {
     /// other requests hold all workers: a health check, metrics, a control page. The default is
     /// false. [`prompt`](Self::prompt) marks a handler.
     ///
-    /// A prompt request is taken before all others by the next free worker. If there is none, the
+    /// The next free worker takes a prompt request before all others. If no worker is free, the
     /// server runs the handler on one more thread, which serves prompt requests only. The server
-    /// starts this thread beside `thread_pool_max` when needed, and ends the thread after
-    /// `thread_idle_timeout` without work. A prompt handler must answer quickly: one that blocks
-    /// holds this thread, and further prompt requests wait for any worker, like all others. At most
-    /// 64 waiting requests count as prompt.
+    /// starts this thread in addition to `thread_pool_max` when needed, and ends the thread after
+    /// `thread_idle_timeout` without work.
+    ///
+    /// A prompt handler must answer quickly. While a prompt handler blocks this thread, further
+    /// prompt requests wait for a worker. At most 64 waiting requests count as prompt; further ones
+    /// wait like all others.
     ///
     /// The server asks on a thread that serves other clients too: the method must not block. After
     /// a panic the request is not prompt.
@@ -100,10 +104,11 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Limits the time of this handler, in place of
     /// [`request_timeout`](crate::Settings::request_timeout) and of any limit of a layer or router
-    /// outside. The time begins with the call of the handler. See the setting for the effect.
+    /// around this handler. The limit may be higher or lower. The time begins with the call of this
+    /// handler. After the time, the client gets a 503, and the handler goes on: see the setting.
     ///
-    /// The limit holds on the worker thread of a server only: it has no effect in
-    /// [`testing::call`](crate::testing::call), nor on a thread of the program.
+    /// The limit has no effect outside the workers of a server, as in
+    /// [`testing::call`](crate::testing::call) or on a thread of the program.
     ///
     /// ```
     /// use std::time::Duration;

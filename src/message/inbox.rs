@@ -9,8 +9,9 @@ use super::mailbox::{End, Receiver};
 use super::shutdown::Shutdown;
 use super::wake::{ContentBudget, Waker};
 
-/// The messages sent to an upgraded connection by [`Sender`](crate::stream::Sender)s, and the facts
-/// about its server, for the function given to [`upgrade_parked`](crate::stream::upgrade_parked).
+/// The messages that [`Sender`](crate::stream::Sender)s have sent to an upgraded connection, and
+/// the stop of its server, for the function given to
+/// [`upgrade_parked`](crate::stream::upgrade_parked).
 pub struct Inbox {
     receiver: Receiver,
     shutdown: Arc<Shutdown>,
@@ -22,9 +23,9 @@ impl Inbox {
         Self { receiver, shutdown: Arc::clone(shutdown) }
     }
 
-    /// Takes the oldest message, in the form in which it was sent.
+    /// Takes the oldest message, with the same bytes as sent; `None` if no message waits.
     ///
-    /// A message not taken stays, and counts against the capacity.
+    /// A message not taken stays, and counts for the capacity.
     #[must_use]
     pub fn try_recv(&self) -> Option<Bytes> {
         let mailbox = &self.receiver.0;
@@ -39,15 +40,15 @@ impl Inbox {
         taken
     }
 
-    /// True if more messages may come. False once all senders are dropped, or one has
-    /// [finished](crate::stream::Sender::finish); messages sent before may still wait.
+    /// True if more messages may come. False once all senders are dropped, or one of them has
+    /// [finished](crate::stream::Sender::finish). Messages sent before may still wait.
     #[must_use]
     pub fn has_senders(&self) -> bool {
         self.receiver.0.lock().end.is_none()
     }
 
-    /// True if the server is shutting down. The connection is closed
-    /// [`shutdown_timeout`](crate::Settings::shutdown_timeout) after the stop.
+    /// True if the server is shutting down. If the connection is still open after
+    /// [`shutdown_timeout`](crate::Settings::shutdown_timeout), the server cuts the connection.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
         self.shutdown.is_told()

@@ -8,32 +8,37 @@ use std::time::Duration;
 use super::inbox::Inbox;
 use super::mailbox::Receiver;
 
-/// The events that end the wait of an upgraded connection without a thread.
+/// The result of one call of the function given to
+/// [`upgrade_parked`](crate::stream::upgrade_parked): wait for the next call, or end the
+/// connection.
 ///
-/// Input, room for a refused write, a message in the [`Inbox`], and the stop of the server end each
-/// wait.
+/// These events end each wait: input, room after a refused write, a message in the [`Inbox`] or the
+/// end of its senders, and the stop of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Wait {
     /// Waits for an event, without a limit.
     ForEvents,
-    /// Waits for an event, or until the time has passed, whichever comes first.
+    /// Waits for an event, but no longer than this time.
     For(Duration),
-    /// Ends the connection: sends what was written, half-closes, and closes once the client has
-    /// closed, or after `linger_timeout`.
+    /// Ends the connection. The server sends the bytes already written, half-closes, and closes the
+    /// connection when the client closes or after
+    /// [`linger_timeout`](crate::Settings::linger_timeout) (2 s).
     End,
 }
 
 /// The raw stream of an upgraded connection without a thread: reads and writes never block.
 ///
 /// A read without input and a write without room fail with
-/// [`WouldBlock`](io::ErrorKind::WouldBlock). A read may fail so although input has come, in order
-/// to serve other connections first; the function is then called again soon. The stream buffers
-/// nothing that the kernel does not take (with TLS up to 64 KiB), so a client that reads nothing
-/// costs no more than the function itself keeps.
+/// [`WouldBlock`](io::ErrorKind::WouldBlock). After 256 KiB in one call, a read fails with
+/// `WouldBlock` even if there is more input, so that other connections are served; the function is
+/// then called again soon.
 ///
-/// Only the function that owns the stream may use it, because the server looks after each call for
-/// the events to wait for.
+/// The stream has no buffer of its own, except up to 64 KiB with TLS. Bytes that the kernel refuses
+/// stay with the function.
+///
+/// Use the stream only within calls of the function that owns the stream: the server decides after
+/// each call which events to wait for.
 pub struct ParkedStream {
     socket: Arc<dyn ParkedSocket>,
 }

@@ -19,23 +19,23 @@ use crate::h1::exchange::Exchange;
 /// separate thread.
 ///
 /// The response is `101` if the client offers `protocol` (RFC 9110 §7.8: in HTTP/1.1,
-/// `Connection: upgrade` and an `Upgrade` field listing `protocol`); else `426` naming `protocol`.
-/// The caller may add fields to the response, such as `Sec-WebSocket-Accept`. Unread content of
-/// `request` is read and dropped first. The stream begins with the bytes the client has sent after
-/// the request.
+/// `Connection: upgrade` and an `Upgrade` field listing `protocol`). Otherwise, also over HTTP/1.0,
+/// the response is `426` naming `protocol`. The caller may add fields to the response, such as
+/// `Sec-WebSocket-Accept`. Unread content of `request` is read and dropped first. The stream begins
+/// with the bytes that the client has sent after the request.
 ///
-/// At most [`max_upgraded`](crate::Settings::max_upgraded) connections are upgraded at once. Beyond
-/// that limit the client gets `503` with `Retry-After`, the connection is closed, and `serve` is
-/// dropped without a call.
+/// At most [`max_upgraded`](crate::Settings::max_upgraded) connections (1024 by default) are
+/// upgraded at once. Above this limit the client gets `503` with `Retry-After`, the connection is
+/// closed, and `serve` is dropped without a call.
 ///
-/// A thread for each connection suits protocols of a few clients, and functions that block. For
-/// many clients that are mostly silent, such as WebSockets, use
-/// [`upgrade_parked`](crate::stream::upgrade_parked), which needs no thread.
+/// Use `upgrade` for a few clients, and for functions that block. For many clients that are mostly
+/// silent, such as WebSockets, use [`upgrade_parked`](crate::stream::upgrade_parked), which needs
+/// no thread.
 ///
 /// The thread belongs to the server. When the server is told to stop,
 /// [`Upgraded::is_shutting_down`] becomes true, and a waiting read fails once with `TimedOut`.
-/// `serve` then has [`shutdown_timeout`](crate::Settings::shutdown_timeout) to close the protocol
-/// and return, like a request. After that time the socket is shut down and the thread joined:
+/// `serve` then has [`shutdown_timeout`](crate::Settings::shutdown_timeout) (5 s by default) to
+/// close the protocol and return. After this time the socket is shut down and the thread joined, so
 /// `serve` must return once reading or writing fails.
 ///
 /// ```
@@ -61,11 +61,15 @@ where
 
 /// Switches the connection of `request` to `protocol`, and waits for its events without a thread.
 ///
+/// Use `upgrade_parked` for many clients that are mostly silent. With code that blocks, use
+/// [`upgrade`]. The response is that of [`upgrade`], without the limit `max_upgraded`.
+///
 /// After the response, `begin` is called once, with the raw stream and the first [`Sender`] of the
-/// connection's mailbox, and returns the function that serves the connection. That function is
+/// connection's mailbox. `begin` returns the function that serves the connection. This function is
 /// called on a worker
 ///
-/// - once at the beginning, and when bytes or the end of the client's side have come,
+/// - once at the beginning,
+/// - when bytes have come, or the client has ended its side,
 /// - when there is room again, after a write that failed with
 ///   [`WouldBlock`](io::ErrorKind::WouldBlock),
 /// - when a message was sent, or all senders are gone,
@@ -75,20 +79,20 @@ where
 /// A call may also come without any of these events. Between two calls the connection waits without
 /// a thread, like an idle connection. The rules for the function:
 ///
-/// - It does not wait. While it runs, other clients may lack the worker.
-/// - It reads until `WouldBlock`. Input left unread is not reported again, except once if the call
-///   has read some of it. A function with messages left to write may leave input unread on purpose.
-/// - It takes messages with [`Inbox::try_recv`], and leaves them there while the client reads too
-///   slowly: senders then learn that the mailbox is full. `capacity` is the limit for waiting
-///   messages, in bytes; an empty message counts as one.
-/// - It ends the connection with [`Wait::End`], or at once with an error, which is logged as a
-///   detail. The error `WouldBlock` ends nothing, and means [`Wait::ForEvents`]. A panic is logged
-///   as an error, and closes this connection only.
+/// - **Never wait.** A call holds a worker that other clients may need.
+/// - **Read until `WouldBlock`.** The function may not be called again for input left unread. A
+///   function with messages left to write may leave input unread on purpose.
+/// - **Take messages** with [`Inbox::try_recv`]. While the client reads too slowly, leave the
+///   messages in the mailbox, so that senders learn that the mailbox is full. `capacity` is the
+///   limit for waiting messages, in bytes; an empty message counts as one byte.
+/// - **End the connection** with [`Wait::End`], or at once with an error. An error is logged at
+///   level `debug`. The error `WouldBlock` does not end the connection, and means
+///   [`Wait::ForEvents`]. A panic is logged as an error, and closes this connection only.
 ///
-/// After a stop the connection has [`shutdown_timeout`](crate::Settings::shutdown_timeout) to end
-/// the protocol. There are no other limits of time. Each connection counts for
-/// [`max_connections`](crate::Settings::max_connections), and not for `max_upgraded`, because it
-/// holds no thread. The response is the one of [`upgrade`].
+/// After a stop the function has [`shutdown_timeout`](crate::Settings::shutdown_timeout) (5 s by
+/// default) to end the protocol. The server sets no other time limit. Each connection counts for
+/// [`max_connections`](crate::Settings::max_connections), and not for `max_upgraded`, because the
+/// connection holds no thread.
 ///
 /// Heartbeats, [`Sender::end_at_stop`] and trailers have no effect on this mailbox.
 /// [`Sender::fail`] and [`Overflow::Disconnect`](crate::stream::Overflow::Disconnect) close the
@@ -100,7 +104,7 @@ where
 /// use drupe::stream::{Inbox, Wait, upgrade_parked};
 /// use drupe::{Request, Response};
 ///
-/// /// Counts the bytes of each client, and tells the sum at the end.
+/// /// Counts the bytes of each client, and sends the sum at the end.
 /// fn handler(request: &mut Request) -> Response {
 ///     upgrade_parked(request, "count", 1024, |mut stream, _sender| {
 ///         let mut sum = 0;
@@ -115,7 +119,7 @@ where
 ///                     Err(error) => return Err(error),
 ///                 }
 ///             }
-///             // Short enough for the kernel's buffer, in which nothing waits.
+///             // The kernel's buffer is empty, so it has room for these few bytes.
 ///             stream.write_all(format!("{sum}\n").as_bytes())?;
 ///             Ok(Wait::End)
 ///         }

@@ -114,7 +114,8 @@ pub struct Settings {
     /// Default `true`. CherryPy: `nodelay`, the same.
     pub nodelay: bool,
 
-    /// Time limit for every wait for a peer, unless one of the next four is set.
+    /// Time limit for every wait for a peer: the default of `header_timeout`, `body_timeout`,
+    /// `write_timeout` and `handshake_timeout`.
     ///
     /// Default 10 s. CherryPy: `socket_timeout`, the same, but each byte restarts CherryPy's limit,
     /// and the limit also applies to an idle connection, here `keep_alive_timeout`.
@@ -140,21 +141,26 @@ pub struct Settings {
     /// connection is closed after it.
     ///
     /// The time begins with the call of the handler and ends with its return. The wait for a
-    /// worker, and content received before the handler runs, do not count; nor does the sending of
-    /// the response, even of a stream: [`write_timeout`](Self::write_timeout) limits that. A limit
-    /// of [`Handler::within`](crate::Handler::within) or of a router applies in place of this one.
+    /// worker, and the receipt of content before the handler runs, do not count. The sending of the
+    /// response does not count either, even of a [`Body::stream`](crate::Body::stream):
+    /// [`write_timeout`](Self::write_timeout) limits the sending. A limit of
+    /// [`Handler::within`](crate::Handler::within) or of a router applies in place of this one.
     ///
-    /// The server cannot end a thread. A handler beyond its limit goes on, with the locks that it
-    /// holds, and may still carry out the request. Until it returns, its worker counts as lost, and
-    /// the server may start another one in its place, up to twice
+    /// The server cannot end a thread. A handler beyond its limit goes on, keeps its locks, and may
+    /// still carry out the request. Until the handler returns, its worker counts as lost, and the
+    /// server may start another worker instead, up to twice
     /// [`thread_pool_max`](Self::thread_pool_max) in all. The response of the handler is dropped;
-    /// layers around the handler see the response as usual. The access log has the 503 when the
-    /// handler has returned.
+    /// layers around the handler see the response as usual. The access log gets the line with the
+    /// 503 when the handler returns.
     ///
-    /// The connection is cut, without a 503, if the handler has begun its answer, as a WSGI
-    /// application can; if answers to earlier pipelined requests are still unsent; if the client
-    /// waits for `100 Continue`; or if the client reads too slowly to take the 503 at once. Over
-    /// plain TCP, a client whose answer has begun is reset when the handler returns.
+    /// The connection is cut without a 503 in these cases:
+    /// - the handler has begun its answer, as a WSGI application can;
+    /// - answers to earlier pipelined requests are still unsent;
+    /// - the client waits for `100 Continue`;
+    /// - the client reads too slowly to take the 503 at once.
+    ///
+    /// If the answer has begun over plain TCP, the server resets the connection when the handler
+    /// returns.
     ///
     /// Default `None`: no limit; range 1 ms to 1 year. CherryPy had `response.timeout` until
     /// version 17, without an answer before the handler returned.
@@ -321,10 +327,11 @@ pub struct Settings {
     /// Default 10, range 1 to 1000000. CherryPy: `thread_pool`, the same.
     pub thread_pool: usize,
 
-    /// Maximum number of worker threads if connections have to wait for a worker.
+    /// Maximum number of worker threads if requests have to wait for a worker.
     ///
     /// One more thread serves prompt requests only, see
-    /// [`Handler::is_prompt`](crate::Handler::is_prompt).
+    /// [`Handler::is_prompt`](crate::Handler::is_prompt). Up to as many again replace workers whose
+    /// handlers exceed [`request_timeout`](Self::request_timeout) or a limit of their own.
     ///
     /// Default 256, range `thread_pool` to 1000000; `None`: no limit. CherryPy: `thread_pool_max`,
     /// -1 (no limit), without effect.

@@ -155,7 +155,7 @@ table! {
         thread_pool_max: Unlimited<Count<usize>> = "most worker threads; -1: no limit";
         thread_idle_timeout: Seconds = "idle time after which a worker above thread_pool ends";
         thread_stack_size: Bytes<usize> = "stack size of each worker thread";
-        accepted_queue_size: Unlimited<Count<usize>> = "most requests waiting for a worker, then 503; -1: no limit";
+        accepted_queue_size: Unlimited<Count<usize>> = "most requests queued for a worker; more wait beside the queue; -1: no limit";
     }
     "answers" {
         protocol_version: OneName = "highest protocol version: HTTP/1.1 or HTTP/1.0";

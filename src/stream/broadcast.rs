@@ -33,41 +33,46 @@ use crate::sync::{Mutex, MutexGuard};
 /// # Ok::<(), drupe::stream::SendError>(())
 /// ```
 ///
-/// A subscriber costs no thread. All clones are the same broadcast. Dropping the last one ends the
-/// streams; the end of a server ends the streams of its clients only.
+/// A subscriber costs no thread. All clones are the same broadcast. Dropping the last clone ends
+/// all streams. A stop of a server ends the streams of its own clients, and the broadcast goes on.
+/// For events to one client only, use [`Events`].
 ///
 /// # Clients that come back
 ///
 /// Each event gets an id, and the latest events are [kept](Self::history). A browser that was
 /// disconnected sends the last id in `Last-Event-ID`, and [`subscribe`](Self::subscribe) begins
-/// with the missed events. So each client gets every event once and in order, also if it is
-/// disconnected because it reads too slowly.
+/// with the missed events. As long as these events are kept, each client gets every event once and
+/// in order, even if a client was disconnected because it read too slowly.
 ///
-/// If a missed event is no longer kept, the stream begins with a *gap*: an event named `gap`, whose
-/// data is the number of lost events, or `unknown` if the id is not of this broadcast, after a
-/// restart of the program for example. The events that are kept follow. A page can reload then:
+/// If a missed event is no longer kept, the stream begins with a *gap*: an event named `gap`. The
+/// data of the gap is the number of lost events. The data is `unknown` if the id is not of this
+/// broadcast, for example after a restart of the program. All events that are kept follow the gap.
+/// A page can reload at a gap:
 ///
 /// ```text
 /// source.addEventListener('gap', () => location.reload());
 /// ```
 ///
-/// A new client gets an id without data at first, and events from then on.
+/// A new client gets an id without data at first, and then the events sent from now on.
 ///
 /// # Slow clients
 ///
-/// A broadcast never waits for a client. A client that reads too slowly is disconnected, and comes
-/// back. With [`Overflow::DropOldest`](super::Overflow::DropOldest) the client stays, and loses
-/// events without a gap being sent; this suits events that replace earlier ones, such as prices.
+/// A broadcast never waits for a client. A client that reads too slowly is disconnected, and a
+/// browser comes back. With [`Overflow::DropOldest`](super::Overflow::DropOldest) the client stays
+/// connected, and loses events without being sent a gap. Use `DropOldest` for events that replace
+/// earlier ones, such as prices.
 ///
 /// # Memory
 ///
-/// An event is formatted once, and its bytes are shared by the history and all subscribers. The
-/// events that wait for a client are the latest ones, without a hole. So all waiting events
-/// together take no more than those of the slowest client: the [capacity](Events::capacity) plus
-/// the bytes of the history, for any number of subscribers. (With `DropOldest`, an event that is
-/// partly sent may be older: one for each slow client, if events are larger than 64 KiB.) Only the
-/// places in the queues, and events of clients that are leaving, count for
-/// [`max_parked_size`](crate::Settings::max_parked_size).
+/// An event is formatted once, and its bytes are shared by the history and all subscribers. For any
+/// number of subscribers, the events take at most the [capacity](Events::capacity) plus the bytes
+/// of the history, because the same latest events wait for all slow clients.
+///
+/// With `DropOldest` and events larger than 64 KiB, each slow client may hold one older event in
+/// addition: the one partly sent.
+///
+/// Two parts count for [`max_parked_size`](crate::Settings::max_parked_size): the entries in the
+/// queues of the clients, and the events that wait for a stream that has ended.
 #[derive(Clone, Default)]
 pub struct Broadcast(Arc<Shared>);
 
@@ -100,31 +105,32 @@ impl Broadcast {
         Self::default()
     }
 
-    /// Sets the properties of the streams of later subscribers.
+    /// Sets capacity, heartbeat, overflow and retry time of the streams of later subscribers.
     #[must_use]
     pub fn events(self, events: Events) -> Self {
         self.0.state.lock().events = events;
         self
     }
 
-    /// Keeps the latest events for clients that come back: at most this number, and at most this
-    /// number of bytes as sent. Zero keeps none.
+    /// Keeps the latest events for clients that come back: at most `events` of them, in at most
+    /// `bytes` as sent. Zero keeps none. The default is 1,000 events in 1 MiB (1048576 bytes).
     #[must_use]
     pub fn history(self, events: usize, bytes: usize) -> Self {
         self.0.state.lock().history.limit(events, bytes);
         self
     }
 
-    /// Names the event that is sent to a client whose missed events are not kept any more. The
-    /// default is `gap`.
+    /// Names the event sent to a client whose missed events are no longer kept. The default is
+    /// `gap`.
     #[must_use]
     pub fn gap(self, name: impl Into<String>) -> Self {
         self.0.state.lock().gap = name.into();
         self
     }
 
-    /// Limits the number of subscribers. Further clients get a `503` with `Retry-After`. A
-    /// browser's `EventSource` gives up then: the page must try again.
+    /// Limits the number of subscribers. Further clients get a `503` with `Retry-After: 10`. The
+    /// `EventSource` of a browser gives up at a `503`, so the page must make a new one. The default
+    /// is no limit.
     #[must_use]
     pub fn most_subscribers(self, number: usize) -> Self {
         self.0.state.lock().most_subscribers = number;
@@ -137,8 +143,8 @@ impl Broadcast {
     /// The id of the event becomes that of the broadcast.
     ///
     /// # Errors
-    /// [`SendError::TooLarge`]: the event is larger than the [capacity](Events::capacity). No
-    /// subscriber gets it.
+    /// [`SendError::TooLarge`]: the event, with its id, is larger than the
+    /// [capacity](Events::capacity), and no subscriber gets the event.
     pub fn send(&self, event: impl Into<Event>) -> Result<u64, SendError> {
         let event = event.into();
         let mut state = self.lock();
@@ -152,7 +158,8 @@ impl Broadcast {
     }
 
     /// Makes the client of `request` a subscriber, and returns the response. A client that comes
-    /// back gets the events missed since its `Last-Event-ID` first.
+    /// back first gets the events missed since its `Last-Event-ID`. For a `HEAD` request, the
+    /// subscription ends at once.
     #[must_use = "the response is for the client"]
     pub fn subscribe(&self, request: &Request) -> Response {
         self.subscribe_after(last_event_id(request))
@@ -161,9 +168,10 @@ impl Broadcast {
     /// As [`subscribe`](Self::subscribe), for a client that knows the events up to the one with
     /// `id`.
     ///
-    /// So a page can show a state, and follow from there without a hole: the page contains the
-    /// [`latest_id`](Self::latest_id), read before the state, and sends it in the query. The
-    /// `Last-Event-ID` of a browser that comes back goes before the query:
+    /// A page can then show a state, and follow its changes without missing one. The handler of the
+    /// page reads [`latest_id`](Self::latest_id) before the state, and puts the id into the page.
+    /// The page sends the id in the query of its `EventSource`. If a browser comes back, its
+    /// `Last-Event-ID` takes precedence over the query:
     ///
     /// ```
     /// # use drupe::stream::{Broadcast, last_event_id};
@@ -202,7 +210,8 @@ impl Broadcast {
         self.lock().subscribers.len()
     }
 
-    /// Returns the id of the latest event. Before the first event, the id stands for the beginning.
+    /// Returns the id of the latest event. Before the first event, returns an id after which all
+    /// events follow.
     #[must_use]
     pub fn latest_id(&self) -> String {
         self.lock().history.latest_id()

@@ -15,8 +15,8 @@ use bytes::Bytes;
 /// assert_eq!(event.to_string(), "data: two\ndata: lines\nevent: note\nid: 7\n\n");
 /// ```
 ///
-/// No text can forge a field or another event. Text and bytes convert into an event with that text
-/// as data.
+/// No text can forge a field or another event. A `&str` or `String` converts into an event with the
+/// text as data.
 ///
 /// [`Event::default`] has no data. A client shows no such event to a page, but obeys its
 /// [`id`](Self::id) and its [`retry`](Self::retry).
@@ -37,7 +37,7 @@ impl Event {
         Self::of_lines("data: ", data.as_ref())
     }
 
-    /// A comment, which clients skip: a sign of life, or a hint for a human reader.
+    /// A comment, ignored by clients: a heartbeat, or a note for a human reader.
     pub fn comment(text: impl AsRef<str>) -> Self {
         Self::of_lines(": ", text.as_ref())
     }
@@ -59,8 +59,8 @@ impl Event {
         self
     }
 
-    /// Sets the time after which the client comes back when the connection ends, in whole
-    /// milliseconds. Browsers have a few seconds by default.
+    /// Sets the time that the client waits before it reconnects, in whole milliseconds. Browsers
+    /// wait a few seconds by default.
     pub fn retry(mut self, time: Duration) -> Self {
         self.push("retry: ", &time.as_millis().to_string());
         self

@@ -33,24 +33,25 @@ use crate::message::{Body, Request, Response};
 /// # assert_eq!(text, "data: 3\n\ndata: 2\n\ndata: 1\n\ndata: 0\n\ndata: \nevent: lift-off\n\n");
 /// ```
 ///
-/// For the same events to many clients, use a [`Broadcast`](super::Broadcast).
+/// For the same events to many clients, use a [`Broadcast`](super::Broadcast). For content of
+/// another type, use [`Body::channel`].
 ///
 /// # The response
 ///
-/// The status is 200. You may add fields. The fields are:
+/// The status is 200, with these fields. The handler may add others:
 ///
 /// | field | purpose |
 /// |---|---|
 /// | `Content-Type: text/event-stream` | the type that `EventSource` needs; the content is UTF-8 |
-/// | `Cache-Control: no-store` | no cache keeps the events, nor gives old events to a new client |
+/// | `Cache-Control: no-store` | no cache keeps the events, or gives old events to a new client |
 /// | `X-Accel-Buffering: no` | nginx and proxies like it pass each event on at once |
 ///
-/// [`compress`](crate::layers) compresses the stream, event by event, and takes about 350 KiB of
-/// memory for each. `Cache-Control: no-store, no-transform` excludes the response.
+/// [`compress`](crate::layers) compresses the stream event by event, with about 350 KiB of memory
+/// for each stream. To exclude the response, set `Cache-Control: no-store, no-transform`.
 ///
-/// The stream ends if all senders are dropped, by [`Sender::finish`], or when the server stops. A
-/// browser then comes back after the [`retry`](Self::retry) time. A response of status 204 to that
-/// request keeps the browser from coming back again.
+/// The stream ends when all senders are dropped, at [`Sender::finish`], or when the server is told
+/// to stop. A browser then reconnects after the [`retry`](Self::retry) time. If the handler answers
+/// this request with status 204, the browser does not reconnect again.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Events {
@@ -76,28 +77,30 @@ impl Events {
         Self { capacity: CAPACITY, heartbeat: Some(HEARTBEAT), overflow: Overflow::Disconnect, retry: None }
     }
 
-    /// Limits the events that wait for the client to this number of bytes. An event larger than
-    /// that is refused: [`SendError::TooLarge`].
+    /// Limits the events that wait for the client, in bytes as sent. A larger event is refused with
+    /// [`SendError::TooLarge`]. The default is 64 KiB (65536 bytes).
     pub fn capacity(mut self, bytes: usize) -> Self {
         self.capacity = bytes;
         self
     }
 
     /// Sends an empty comment whenever nothing else was sent for `every`, so that proxies and
-    /// clients keep the connection. Zero sends none.
+    /// clients keep the connection. Zero sends none. The default is 15 seconds.
     pub fn heartbeat(mut self, every: Duration) -> Self {
         self.heartbeat = Some(every).filter(|every| !every.is_zero());
         self
     }
 
-    /// Sets the treatment of a client that reads too slowly. By default the client is disconnected:
-    /// a browser comes back with the id of the last event that has arrived.
+    /// Sets the treatment of a client that reads too slowly. The default is
+    /// [`Overflow::Disconnect`]: a browser then reconnects, and sends the id of the last event that
+    /// it has received.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
         self
     }
 
-    /// Begins the stream with the time after which the client comes back when the connection ends.
+    /// Begins the stream with the time that the client waits before it reconnects, in whole
+    /// milliseconds. By default the browser chooses the time.
     pub fn retry(mut self, time: Duration) -> Self {
         self.retry = Some(time);
         self
@@ -146,17 +149,17 @@ impl Default for Events {
 }
 
 impl EventSender {
-    /// Sends an event. Never waits: a client that reads too slowly is treated as set by
-    /// [`Events::overflow`]. Returns the number of events dropped for it.
+    /// Sends an event without waiting, and returns the number of older events dropped to make room.
+    /// A client that reads too slowly is treated as set by [`Events::overflow`].
     ///
     /// # Errors
-    /// [`SendError::Closed`], also if the client has just been disconnected; `TooLarge`; `Full` if
-    /// nothing is left to drop.
+    /// As of [`Sender::send_or`].
     pub fn send(&self, event: impl Into<Event>) -> Result<usize, SendError> {
         self.sender.send_or(event.into(), self.overflow)
     }
 
-    /// Sends an event, and waits for room for at most `timeout`.
+    /// Sends an event, and waits for room for at most `timeout`. [`Events::overflow`] does not
+    /// apply.
     ///
     /// # Errors
     /// As of [`Sender::send`].
@@ -164,7 +167,8 @@ impl EventSender {
         self.sender.send(event.into(), timeout)
     }
 
-    /// Returns the sender of the bytes, which knows when the client leaves, and can end the stream.
+    /// Returns the sender of the bytes, for [`Sender::is_closed`], [`Sender::on_close`] and
+    /// [`Sender::finish`].
     #[must_use]
     pub fn sender(&self) -> &Sender {
         &self.sender
@@ -176,10 +180,10 @@ impl EventSender {
     }
 }
 
-/// Returns the id of the last event that the client has received: the field `Last-Event-ID`. `None`
-/// for a new client.
+/// Returns the id of the last event that the client has received: the field `Last-Event-ID`.
+/// Returns `None` for a new client, and for an id that is not UTF-8.
 ///
-/// A client may send any text.
+/// A client may send any text as an id.
 #[must_use]
 pub fn last_event_id(request: &Request) -> Option<&str> {
     let value = request.headers().get(LAST_EVENT_ID)?;

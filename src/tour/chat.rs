@@ -10,10 +10,10 @@
 #![doc = include_str!("../../examples/chat.html")]
 //! ```
 //!
-//! drupe does the upgrade (RFC 9110 §7.8), and calls your function for each event: bytes of the
-//! browser, room to write, a message in the mailbox, a time, a stop. A crate, here tungstenite,
-//! reads and writes the frames of WebSocket, over a stream that never blocks. Between the events a
-//! browser costs a descriptor and its buffers, but no thread.
+//! drupe does the upgrade (RFC 9110 §7.8), and calls your function for each event: bytes from the
+//! browser, room to write, a message in the mailbox, the end of a wait, a stop. Another crate, here
+//! tungstenite, reads and writes the frames of WebSocket over a stream that never blocks. Between
+//! two events, a browser costs a descriptor and its buffers, but no thread.
 //!
 //! # A thread for each connection
 //!
@@ -78,20 +78,20 @@
 //!
 //! - Your function must not wait, because other clients need the worker. Give long work to a thread
 //!   of your own, with a clone of the [`Sender`](crate::stream::Sender) for the result.
-//! - Read until `WouldBlock`. Take messages with
-//!   [`try_recv`](crate::stream::Inbox::try_recv) only if the last ones are written: a client that
-//!   reads too slowly then fills its mailbox, and [`send_or`](crate::stream::Sender::send_or)
-//!   disconnects it.
-//! - At a stop, your function is called once with
-//!   [`is_shutting_down`](crate::stream::Inbox::is_shutting_down), and has
-//!   [`shutdown_timeout`](crate::Settings::shutdown_timeout) (5 s) for its goodbye.
-//!   [`Wait::End`](crate::stream::Wait::End) ends the connection in order.
-//! - The connections count for [`max_connections`](crate::Settings::max_connections).
+//! - Read until `WouldBlock`. Take messages with [`try_recv`](crate::stream::Inbox::try_recv) only
+//!   when the earlier ones are written. The mailbox of a client that reads too slowly then fills,
+//!   and [`send_or`](crate::stream::Sender::send_or) with
+//!   [`Overflow::Disconnect`](crate::stream::Overflow::Disconnect) disconnects this client.
+//! - At a stop, your function is called, and
+//!   [`is_shutting_down`](crate::stream::Inbox::is_shutting_down) is true. The function then has
+//!   [`shutdown_timeout`](crate::Settings::shutdown_timeout) (5 s) to say goodbye and return
+//!   [`Wait::End`](crate::stream::Wait::End).
+//! - Each connection counts for [`max_connections`](crate::Settings::max_connections).
 //!
 //! With a thread:
 //!
-//! - The threads are not counted in [`thread_pool_max`](crate::Settings::thread_pool_max). Above
-//!   [`max_upgraded`](crate::Settings::max_upgraded) (1024) the client gets a 503 with
+//! - The threads do not count for [`thread_pool_max`](crate::Settings::thread_pool_max). Above
+//!   [`max_upgraded`](crate::Settings::max_upgraded) (1024) connections, the client gets a 503 with
 //!   `Retry-After`.
 //! - Reads and writes wait for ever, unless you
 //!   [`set_read_timeout`](crate::Upgraded::set_read_timeout) and
@@ -100,8 +100,8 @@
 //!   others write. The connection closes with its last handle;
 //!   [`shutdown`](crate::Upgraded::shutdown) ends the connection for all handles.
 //! - At a stop, a waiting read fails once with `TimedOut`, and
-//!   [`is_shutting_down`](crate::Upgraded::is_shutting_down) is true. Your function then has the
-//!   same time to say goodbye and return.
+//!   [`is_shutting_down`](crate::Upgraded::is_shutting_down) is true. Your function then has
+//!   [`shutdown_timeout`](crate::Settings::shutdown_timeout) to say goodbye and return.
 //!
 //! For one direction only, from the server to the browser, server-sent events need no upgrade:
 //! [`log_tail`](super::log_tail).

@@ -6,8 +6,8 @@
 //!
 //! # Events for one client
 //!
-//! A stream that pauses for a minute between two events holds no worker, and still ends at once
-//! when the server stops:
+//! A stream that pauses for a minute between two events holds no worker, and ends at once when the
+//! server stops:
 //!
 //! ```
 //! # use std::io::{Read, Write};
@@ -57,8 +57,8 @@
 //! |---|---|---|
 //! | events for many clients | [`Broadcast`](crate::stream::Broadcast) | only while the handler runs |
 //! | events for one client | [`Events`](crate::stream::Events) | only while the handler runs |
-//! | sent piece by piece by other threads | [`Body::channel`](crate::Body::channel) | only while the handler runs |
-//! | written piece by piece by a function | [`Body::stream`](crate::Body::stream) | until the end |
+//! | bytes from any thread, with pauses | [`Body::channel`](crate::Body::channel) | only while the handler runs |
+//! | written by one function from beginning to end | [`Body::stream`](crate::Body::stream) | until the end |
 //! | read from another `Read` | [`Body::from_reader`](crate::Body::from_reader), or [`sized`](crate::Body::sized) for a known length | until the end |
 //! | the request's body, sent back | [`take_body`](crate::RequestExt::take_body) | until the end |
 //! | a file | [`Body::from_file`](crate::Body::from_file), by `sendfile` | only while the handler runs |
@@ -66,29 +66,30 @@
 //!
 //! # What to know
 //!
-//! - Each listener costs a connection and the events that wait for it. Threads are needed only to
-//!   send: ten serve thousands of listeners. [`max_connections`](crate::Settings::max_connections)
-//!   limits the connections,
-//!   [`most_subscribers`](crate::stream::Broadcast::most_subscribers) the listeners.
-//! - A client that reads too slowly is disconnected once 64 KiB of events wait for it, and comes
-//!   back for the rest. [`Events`](crate::stream::Events) has the capacity, and the choice to drop
-//!   events instead.
-//! - While nothing happens, a comment is sent every 15 seconds, so that proxies keep the
+//! - Each subscriber costs a connection and the events that wait for its client. A worker is
+//!   needed only while events are sent: ten workers serve thousands of subscribers.
+//!   [`max_connections`](crate::Settings::max_connections) limits the connections,
+//!   [`most_subscribers`](crate::stream::Broadcast::most_subscribers) the subscribers.
+//! - If more than 64 KiB of events wait for a client, the client is disconnected. A browser then
+//!   comes back for the rest. [`Events`](crate::stream::Events) sets the capacity, and the choice
+//!   to drop events instead.
+//! - While nothing happens, the server sends a comment every 15 seconds, so that proxies keep the
 //!   connection.
-//! - HTTP/1.1 clients get chunks. For HTTP/1.0 clients, closing the connection ends the content.
-//! - Streams of events end at a stop. A [`Body::channel`](crate::Body::channel) ends when its
-//!   senders do, within [`shutdown_timeout`](crate::Settings::shutdown_timeout) (5 s), or at once
-//!   with [`end_at_stop`](crate::stream::Sender::end_at_stop).
-//! - The function of a [`Body::stream`](crate::Body::stream) pauses by
-//!   [`stops_within`](crate::BodyWriter::stops_within), never by `thread::sleep`: a stop then ends
-//!   the pause. Each such stream holds a worker, of which there are at most
-//!   [`thread_pool_max`](crate::Settings::thread_pool_max) (256).
-//! - If this function returns an error or panics, or a sender [fails](crate::stream::Sender::fail),
-//!   the server cuts the connection: the client can tell that the answer is incomplete. The status
-//!   has already been sent.
-//! - A browser reconnects by itself after a break, and sends the last `id:` in `Last-Event-ID`. A
-//!   browser has at most six connections to a server over HTTP/1.1, in all tabs together.
-//! - For both directions at once, such as WebSocket, use [`upgrade`](crate::upgrade()):
-//!   [`chat`](super::chat).
+//! - HTTP/1.1 clients get chunks. For HTTP/1.0 clients, the end of the connection ends the content.
+//! - Streams of events end at a stop. A [`Body::channel`](crate::Body::channel) has
+//!   [`shutdown_timeout`](crate::Settings::shutdown_timeout) (5 s) to end, or ends at once with
+//!   [`end_at_stop`](crate::stream::Sender::end_at_stop).
+//! - In the function of a [`Body::stream`](crate::Body::stream), pause by
+//!   [`stops_within`](crate::BodyWriter::stops_within), never by `thread::sleep`: a stop ends such
+//!   a pause. Each `Body::stream` holds a worker. There are at most
+//!   [`thread_pool_max`](crate::Settings::thread_pool_max) (256) workers.
+//! - If the function of a `Body::stream` returns an error or panics, or if a sender
+//!   [fails](crate::stream::Sender::fail), the server cuts the connection. The status has already
+//!   been sent; the client sees that the answer is incomplete.
+//! - A browser reconnects by itself after a break, and sends the last `id:` in `Last-Event-ID`.
+//!   Over HTTP/1.1, a browser opens at most six connections to one origin, for all its tabs
+//!   together.
+//! - For both directions at once, such as WebSocket, use
+//!   [`upgrade_parked`](crate::stream::upgrade_parked): [`chat`](super::chat).
 //!
 //! Next: [`daemon`](super::daemon).
