@@ -45,6 +45,8 @@ pub(super) struct MailboxState {
     is_for_cut: bool,
     /// True if a sender has disconnected the client.
     is_cut: bool,
+    /// True if the settings of the stream have changed since the last look for content.
+    is_changed: bool,
     on_close: Vec<Callback>,
     pub(super) shutdown: Option<Arc<Shutdown>>,
     /// The number of threads that wait for a change.
@@ -189,13 +191,16 @@ impl Mailbox {
 
     pub(super) fn set_heartbeat(&self, heartbeat: Heartbeat) {
         let mut state = self.lock();
-        state.heartbeat = Some(heartbeat);
+        let old = state.heartbeat.replace(heartbeat);
+        state.is_changed = true;
         self.wake(state);
+        // After the lock: dropping the content may be a handler's own code.
+        drop(old);
     }
 
     pub(super) fn end_at_stop(&self) {
         let mut state = self.lock();
-        state.ends_at_stop = true;
+        (state.ends_at_stop, state.is_changed) = (true, true);
         // The stop may be under way.
         self.wake(state);
     }
@@ -303,6 +308,7 @@ impl Receiver {
         }
         let is_stopped = state.ends_at_stop && state.shutdown.as_ref().is_some_and(|shutdown| shutdown.is_told());
         let end = state.end.take().or_else(|| is_stopped.then_some(End::Complete(None)));
+        state.is_changed = false;
         // Content accepted from here on would be lost.
         state.is_closed |= end.is_some();
         end.map_or(Delivery::Nothing, Delivery::End)
@@ -330,7 +336,7 @@ impl Receiver {
     /// Sets the waker to be used at the next change. Returns false if there is content already.
     pub(crate) fn arm(&self, waker: Waker) -> bool {
         let mut state = self.0.lock();
-        let has_more = !state.queue.is_empty() || state.end.is_some();
+        let has_more = !state.queue.is_empty() || state.end.is_some() || state.is_changed;
         if !has_more {
             (state.waker, state.is_for_cut) = (Some(waker), false);
         }

@@ -300,7 +300,7 @@ const LONG: &[(&str, usize, &str)] = &[
     ("engine/connection/turn.rs", 560, "every change of a connection's phase, in one place"),
     (
         "message/mailbox.rs",
-        415,
+        425,
         "the state of a stream under one lock, with the sides of the senders and of the connection",
     ),
     ("engine/reactor/mod.rs", 455, "a page on which thread runs next, and the rounds that do so"),
