@@ -150,9 +150,11 @@ impl Mailbox {
 
     pub(super) fn set_heartbeat(&self, heartbeat: Heartbeat) {
         let mut state = self.lock();
-        state.heartbeat = Some(heartbeat);
+        let old = state.heartbeat.replace(heartbeat);
         state.is_changed = true;
         self.wake(state);
+        // After the lock: dropping the content may be a handler's own code.
+        drop(old);
     }
 
     pub(super) fn end_at_stop(&self) {

@@ -321,7 +321,6 @@ static CACHED: OnceLock<Bytes> = OnceLock::new();
 /// The door of `/hold`.
 static HELD: LazyLock<Mutex<Door>> = LazyLock::new(Mutex::default);
 
-/// The files of `/file`: the whole file system.
 /// A stream of events, without a thread of its own. A client that reads too slowly is disconnected.
 fn events(count: usize, length: usize) -> Body {
     let (sender, body) = Body::channel(64 << 10);
@@ -360,6 +359,8 @@ static LISTENERS: LazyLock<Arc<Mutex<Vec<Listener>>>> = LazyLock::new(|| {
     listeners
 });
 
+/// The files of `/file`: the whole file system.
+#[cfg(feature = "files")]
 static FILES: LazyLock<drupe::Files> = LazyLock::new(|| drupe::Files::new("/").unwrap().prefix("/file").dotfiles(true));
 
 /// The answer of `/large`: larger than all buffers on the way, and in memory once only.

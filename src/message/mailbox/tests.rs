@@ -166,6 +166,27 @@ fn stream_told_to_end_at_a_stop_under_way_is_woken() {
 }
 
 #[test]
+fn heartbeat_set_while_the_connection_is_about_to_wait_is_noticed() {
+    let (sender, receiver) = channel(8);
+    let server: Weak<dyn Wake> = Weak::<Unheard>::new();
+    let arm = || receiver.arm(Waker { server: Weak::clone(&server), token: 0 });
+    assert!(matches!(receiver.receive(8), Delivery::Nothing));
+    assert!(receiver.heartbeat().is_none());
+    sender.heartbeat(Duration::from_secs(1), "beat");
+    assert!(!arm(), "the connection would wait without a heartbeat");
+    assert!(matches!(receiver.receive(8), Delivery::Nothing));
+    assert!(arm());
+}
+
+/// A server that is never woken.
+#[derive(Debug)]
+struct Unheard;
+
+impl Wake for Unheard {
+    fn wake(&self, _: u64) {}
+}
+
+#[test]
 fn owner_of_dropped_content_may_use_the_stream() {
     /// Uses the stream when dropped, as a handler's own buffer might.
     struct Curious(Sender);
