@@ -1,6 +1,7 @@
 //! The name of a request in log lines.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use http::{HeaderMap, Method, Uri};
 
@@ -132,6 +133,17 @@ impl fmt::Display for Bounded<'_> {
             f.write_char(escaped)?;
         }
         if shown.next().is_some() { f.write_str("...") } else { Ok(()) }
+    }
+}
+
+/// Shows seconds with one decimal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OneDecimal(pub(crate) Duration);
+
+impl fmt::Display for OneDecimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not by floating point, whose code for texts is large.
+        write!(f, "{}.{}", self.0.as_secs(), self.0.subsec_millis() / 100)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::engine::service::context::{Service, WorkerContext};
 use crate::engine::service::handle::{Ended, OverrunRequest, WorkerHandle};
 use crate::engine::service::time_limit::{Refused, SentRefusal};
 use crate::h1::exchange::{CloseReason, Exchange};
-use crate::message::named::AskedRequest;
+use crate::message::named::{AskedRequest, OneDecimal};
 use crate::message::time_limit::{TimeLimiter, install};
 use crate::net::stream::Stream;
 use crate::sync::catch;
@@ -79,11 +79,11 @@ fn watch(service: &Arc<Service>) {
             None
         });
         service.deadlines.overrun.fetch_add(1, Ordering::Relaxed);
-        let (name, ran) = (expired.asked.name(), expired.ran.as_secs_f64());
+        let (name, ran) = (expired.asked.name(), OneDecimal(expired.ran));
         let reaction = if sent.is_some() { "answered 503" } else { "connection cut" };
         log::warn!(
             request:% = name;
-            "a handler exceeds its time limit: {name}: runs for {ran:.1} s; {reaction}, \
+            "a handler exceeds its time limit: {name}: runs for {ran} s; {reaction}, \
              its worker is lost until the handler returns"
         );
         worker.note_refused(sent, (!worker.is_reserved).then(|| service.deadlines.lose()));
@@ -148,10 +148,10 @@ pub(super) fn end(asked: &AskedRequest, context: &WorkerContext) -> Option<Refus
             None
         }
         Ended::Refused(refused, begun) => {
-            let (name, ran) = (asked.name(), begun.elapsed().as_secs_f64());
+            let (name, ran) = (asked.name(), OneDecimal(begun.elapsed()));
             log::warn!(
                 request:% = name;
-                "a handler has returned after its time limit: {name}: ran for {ran:.1} s; response dropped"
+                "a handler has returned after its time limit: {name}: ran for {ran} s; response dropped"
             );
             Some(refused)
         }

@@ -1,18 +1,17 @@
 //! The overload warning: requests wait, and all workers are in handlers.
 
-use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::engine::pool::threads::Threads;
 use crate::engine::service::handle::Task;
-use crate::message::named::RequestName;
+use crate::message::named::{OneDecimal, RequestName};
 
 /// Warns that `waiting` requests wait, the first since `oldest`, and that `threads` can have no
 /// more workers.
 pub(super) fn warn(threads: &Threads, waiting: usize, oldest: Instant, now: Instant) {
     let tasks = threads.tasks();
-    let first = Seconds(now.saturating_duration_since(oldest));
+    let first = OneDecimal(now.saturating_duration_since(oldest));
     let (requests, wait) = if waiting == 1 { ("request", "waits") } else { ("requests", "wait") };
     log::warn!(
         "all {} workers are busy (thread_pool_max): {waiting} {requests} {wait}, the first for {first} s; \
@@ -31,11 +30,12 @@ struct Group {
 /// Returns the groups of `tasks`, the one running for longest first.
 fn groups(mut tasks: Vec<Task>) -> Vec<Group> {
     tasks.sort_by_key(|task| task.since);
-    let mut places = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
     for task in tasks {
-        let place = *places.entry((task.method.clone(), task.target.path().to_owned())).or_insert(groups.len());
-        match groups.get_mut(place) {
+        let is_alike = |group: &&mut Group| {
+            group.longest.method == task.method && group.longest.target.path() == task.target.path()
+        };
+        match groups.iter_mut().find(is_alike) {
             Some(group) => group.others += 1,
             None => groups.push(Group { longest: task, others: 0 }),
         }
@@ -59,7 +59,7 @@ impl Display for Longest {
             // A query may hold secrets, which do not belong in a log of errors.
             let Task { method, target, peer, since, is_answering } = longest;
             write!(f, "{}", RequestName { method, target, peer: peer.as_ref(), id: None })?;
-            write!(f, " ({} s", Seconds(self.now.saturating_duration_since(*since)))?;
+            write!(f, " ({} s", OneDecimal(self.now.saturating_duration_since(*since)))?;
             f.write_str(if *is_answering { ", sending" } else { "" })?;
             if *others > 0 {
                 write!(f, ", and {others} more of this path")?;
@@ -73,20 +73,13 @@ impl Display for Longest {
     }
 }
 
-/// Shows seconds with one decimal.
-struct Seconds(Duration);
-
-impl Display for Seconds {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.0.as_secs(), self.0.subsec_millis() / 100)
-    }
-}
-
 /// Groups of tasks named in a warning.
 const SHOWN: usize = 5;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use http::Method;
 
     use super::*;
