@@ -228,7 +228,8 @@ impl<'p> Reactor<'p> {
         self.advance_streams(before)
     }
 
-    /// Advances streams with new content and upgraded connections, at the end of a round that began its last step `begun`.
+    /// Ends a round with streams that have new content, and with upgraded connections. `begun` is
+    /// the end of the step before.
     fn advance_streams(&mut self, begun: Instant) -> Round {
         let mut before = begun;
         while before - begun < SHARE {
