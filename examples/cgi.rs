@@ -27,10 +27,12 @@ fn run(program: &str, mut environ: Environ, start: &StartResponse) -> std::resul
     let length = (!content.is_empty()).then(|| ("CONTENT_LENGTH", content.len().to_string())); // of chunks, too
     let mut command = Command::new(program); // of our own environment it gets the PATH and nothing else
     command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
-    command.envs(environ.variables()).envs(length);
+    command.envs(environ.variables()?).envs(length); // 400 for a NUL, which no variable can have
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let (mut stdin, stdout) = (child.stdin.take().ok_or("no input")?, child.stdout.take().ok_or("no output")?);
-    std::thread::spawn(move || stdin.write_all(&content)); // it may speak before it has heard everything
+    // The program may speak before it has heard everything, or end early. Rust ignores the SIGPIPE of this write;
+    // a host that has set SIGPIPE to its default action must block the signal in this thread.
+    std::thread::spawn(move || stdin.write_all(&content));
     Content::from_cgi(Output(child, stdout), start)
 }
 

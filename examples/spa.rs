@@ -6,7 +6,7 @@
 use std::error::Error;
 
 use drupe::http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
-use drupe::http::{self, HeaderMap, Method, StatusCode};
+use drupe::http::{self, HeaderMap, StatusCode};
 use drupe::{Body, Failure, Files, Handler, IntoResponse, OrStatus, Request, RequestExt, Response, Server, handler};
 use ureq::{Agent, SendBody};
 
@@ -45,18 +45,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: spa FOLDER BACKEND".into());
     };
     let agent = Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
-    let files = Files::new(folder)?;
+    // The application knows its own paths.
+    let files = Files::new(folder)?.listing(false).fallback("index.html")?;
     let mut server = Server::new(handler(move |request| {
         if request.uri().path().starts_with("/api/") {
             return forward(&agent, &backend, request).into_response();
         }
-        let response = files.handle(request);
-        let is_page = request.method() == Method::GET && !request.uri().path().contains('.');
-        if response.status() != StatusCode::NOT_FOUND || !is_page {
-            return response;
-        }
-        // The application knows its own paths.
-        *request.uri_mut() = "/".parse().unwrap_or_default();
         files.handle(request)
     }));
     server.settings.merge_environment("SPA_")?;

@@ -8,7 +8,7 @@ pub(crate) mod text;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// A listening address as configured: a host is not resolved yet, and a port may be 0.
@@ -58,7 +58,7 @@ pub enum Peer {
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Credentials {
-    /// The process ID; 0 for a process not visible from here, in another namespace.
+    /// The process ID; 0 for a process not visible from here, in another namespace, and on FreeBSD.
     pub pid: u32,
     /// The effective user ID.
     pub uid: u32,
@@ -66,6 +66,16 @@ pub struct Credentials {
     pub gid: u32,
     /// The lookup of names, if [`peercreds_resolve`](crate::Settings::peercreds_resolve) is on.
     pub(crate) names: Option<&'static dyn NameService>,
+}
+
+/// Returns `address` in its one spelling: an IPv4 client of a dual-stack socket has an IPv4 address,
+/// not the mapped one (RFC 4291 §2.5.5.2). Each address that enters the server passes here.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        // An IPv6 address keeps its scope.
+        IpAddr::V6(_) => address,
+        v4 => SocketAddr::new(v4, address.port()),
+    }
 }
 
 /// A lookup of names, injected because this module makes no lookups.
@@ -185,6 +195,21 @@ mod tests {
         }
         assert_eq!(Peer::Unix(None).to_string(), "unix:");
         assert_eq!(Peer::Unix(Some(credentials(None))).to_string(), "unix:pid=7,uid=3000000000,gid=0");
+    }
+
+    #[test]
+    fn mapped_address_becomes_an_ipv4_address_and_no_other_address_changes() {
+        for (text, expected) in [
+            ("[::ffff:192.0.2.1]:80", "192.0.2.1:80"),
+            ("[::ffff:a00:1]:1", "10.0.0.1:1"),
+            ("192.0.2.1:80", "192.0.2.1:80"),
+            ("[::c000:201]:80", "[::c000:201]:80"),
+            ("[64:ff9b::c000:201]:80", "[64:ff9b::c000:201]:80"),
+            ("[fe80::1%2]:9", "[fe80::1%2]:9"),
+        ] {
+            let address: SocketAddr = text.parse().unwrap();
+            assert_eq!(canonical(address).to_string(), expected);
+        }
     }
 
     fn credentials(names: Option<&'static dyn NameService>) -> Credentials {

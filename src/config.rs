@@ -112,6 +112,10 @@ pub(crate) struct Config {
     pub(crate) software: Option<HeaderValue>,
     /// Field names of answers in title case.
     pub(crate) title_case_headers: bool,
+    /// A 408 for a client that has sent nothing.
+    pub(crate) answer_silence: bool,
+    /// CONNECT is for the handler.
+    pub(crate) accept_connect: bool,
     /// Version of the gateway, for applications.
     #[cfg_attr(not(feature = "wsgi"), allow(dead_code, reason = "only a gateway reads it"))]
     pub(crate) wsgi_version: wsgi::WsgiVersion,
@@ -186,6 +190,8 @@ impl Config {
             protocol_version: protocol(&s.protocol_version)?,
             header_overflow_status: overflow(s.header_overflow_status)?,
             title_case_headers: s.title_case_headers,
+            answer_silence: s.answer_silence,
+            accept_connect: s.accept_connect,
             max_request_header_size: within("max_request_header_size", s.max_request_header_size, 64..=GIB)?,
             max_request_target_size: within("max_request_target_size", s.max_request_target_size, 1..=LONGEST_TARGET)?,
             max_request_header_fields: within(

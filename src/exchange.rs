@@ -1,9 +1,12 @@
 //! Types around an exchange: records of the access log, the request id and route that layers and
-//! routers add to a record, refusals by the server, reason phrases, and waits that a stop ends.
+//! routers add to a record, refusals by the server, reason phrases, no answer at all, and waits that
+//! a stop ends.
 
 pub use crate::message::access::AccessRecord;
+pub use crate::message::no_answer::NoAnswer;
 pub use crate::message::reason::{InvalidReasonPhrase, ReasonPhrase};
 pub use crate::message::refusal::Refusal;
+pub use crate::message::refusal_kind::RefusalKind;
 pub use crate::message::request_id::RequestId;
 pub use crate::message::route::MatchedRoute;
 pub use crate::message::shutdown::OnStop;

@@ -1,5 +1,7 @@
 //! The interface of an HTTP server under a controller, and the result of a stop.
 
+pub(crate) mod controlled;
+
 use std::error;
 use std::fmt;
 use std::time::Duration;

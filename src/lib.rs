@@ -67,7 +67,7 @@
 //! | `router` | | [`router`]: handlers by method and path |
 //! | `statistics` | | the page of the [`statistics`], JSON and Prometheus; [`Server::statistics`] needs no feature |
 //! | `wsgi` | | [`wsgi`]: applications in the style of WSGI, CGI programs |
-//! | `cli` | | the program `drupe`, which serves a directory; includes `signals`, `systemd`, `config`, `files`, `process`, `statistics`, `tls` and `wsgi` |
+//! | `cli` | | the program `drupe`, which serves a directory; includes `signals`, `systemd`, `config`, `files`, `layers`, `process`, `statistics`, `tls` and `wsgi` |
 //! | `tls` | | TLS by rustls, with the cryptography of ring |
 //! | `tls-aws-lc` | | TLS by rustls, with the cryptography of AWS-LC, preferred over ring if both are on |
 //! | `tls-encrypted-keys` | | encrypted private keys |
@@ -103,6 +103,7 @@ mod files;
 pub mod guide;
 mod h1;
 mod http_server;
+mod input;
 pub mod layers;
 #[cfg_attr(not(feature = "full"), allow(dead_code, reason = "files, pages and gateways use parts of it"))]
 mod message;
@@ -125,6 +126,7 @@ pub mod statistics;
 pub mod stream;
 #[cfg_attr(not(feature = "process"), allow(dead_code, reason = "only a bus waits for a while"))]
 mod sync;
+mod system;
 pub mod testing;
 pub mod tls;
 #[cfg(feature = "full")]

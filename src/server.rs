@@ -12,7 +12,6 @@ mod driven;
 mod graceful;
 mod hooks;
 mod in_force;
-mod instance;
 mod life;
 #[cfg(feature = "signals")]
 mod obeying;
@@ -35,7 +34,7 @@ use self::driven::{Driven, Subscriptions};
 use self::life::{LifeState, Shared};
 use self::served::Served;
 use crate::config::Config;
-use crate::engine::Engine;
+use crate::engine::{Engine, not_taken};
 use crate::error::Error;
 use crate::http_server::{HttpServer, Stopped};
 use crate::message::server_handle::ServerState;
@@ -236,6 +235,7 @@ impl Server {
             // The server may have left the buses meanwhile.
             self.stop();
         }
+        warn_of_sockets_not_taken();
         self.shared.set_main(true);
         let ended = self.block();
         self.shared.set_main(false);
@@ -257,6 +257,15 @@ impl Server {
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         ServerHandle::new(Arc::clone(&self.shared) as Arc<ServerState>)
+    }
+}
+
+/// Warns of passed sockets without a listener: systemd accepts their clients, which would wait.
+fn warn_of_sockets_not_taken() {
+    let left = not_taken();
+    if !left.is_empty() {
+        let left = left.join(", ");
+        log::warn!("no listener takes the passed sockets {left}; clients there get no answer; see the setting listen");
     }
 }
 

@@ -171,8 +171,10 @@ impl Header {
     }
 }
 
+/// An IPv4 address that is written as an IPv6 one is reported as IPv4.
 fn tcp(from: impl Into<IpAddr>, to: impl Into<IpAddr>, port: u16, at: u16, is_secure: bool) -> String {
-    told(Some(SocketAddr::new(from.into(), port).to_string()), Some(SocketAddr::new(to.into(), at)), is_secure)
+    let [from, to] = [from.into(), to.into()].map(|address| address.to_canonical());
+    told(Some(SocketAddr::new(from, port).to_string()), Some(SocketAddr::new(to, at)), is_secure)
 }
 
 impl Line {
@@ -312,5 +314,16 @@ mod tests {
     #[test]
     fn model_holds_for_noise() {
         crate::noise::each(6000, super::check);
+    }
+
+    #[test]
+    fn mapped_address_is_reported_as_ipv4() {
+        let mapped = [0, 0, 0, 0, 0, 0xffff, 0x7f00, 1];
+        for header in [
+            super::Header::Line(super::Line::Tcp6([1; 8], mapped, 1, 2)),
+            super::Header::Line(super::Line::Tcp6(mapped, [1; 8], 1, 2)),
+        ] {
+            super::check(&super::Plan { header, flaw: None, cuts: super::Cuts::default() });
+        }
     }
 }

@@ -77,8 +77,8 @@ impl Asked {
         };
         let meant: Vec<&Part> = parts.iter().filter(|part| !matches!(part, Part::Nothing)).collect();
         let is_ignored = matches!(unit, Unit::Lines)
+            || length == 0
             || meant.is_empty()
-            || meant.len() > 16
             || meant.iter().any(|part| part.is_malformed());
         if is_ignored {
             return Expected::Whole;
@@ -86,9 +86,10 @@ impl Asked {
         let there: Vec<Range<usize>> = meant.iter().filter_map(|part| part.of(length)).collect();
         match &there[..] {
             [] => Expected::Unsatisfiable,
-            [range] if range.is_empty() => Expected::Whole,
             [range] => Expected::Part(range.clone()),
-            _ if there.iter().map(ExactSizeIterator::len).sum::<usize>() > length || length == 0 => Expected::Whole,
+            _ if there.len() > MOST_SENT || there.iter().map(ExactSizeIterator::len).sum::<usize>() > length => {
+                Expected::Whole
+            }
             _ => Expected::Parts(there),
         }
     }
@@ -155,5 +156,7 @@ impl Number {
 }
 
 const WRONG: [&str; 9] = ["-", "1", "a-b", "1-2-3", "+1-2", "1-+2", "--1", "1 - 2", "0x1-2"];
-/// Parts: more than there may be.
-const MOST: usize = 20;
+/// Parts: more than are sent.
+const MOST: usize = MOST_SENT + 44;
+/// Parts of the longest answer; if more are asked for, the whole file is sent.
+const MOST_SENT: usize = 256;

@@ -16,6 +16,7 @@ pub type BoxError = Box<dyn error::Error + Send + Sync>;
 #[non_exhaustive]
 pub enum BusError {
     /// The request is not allowed in this state, or during a change by another thread.
+    #[non_exhaustive]
     Refused {
         /// The request, such as `start`.
         wish: &'static str,
@@ -25,6 +26,7 @@ pub enum BusError {
     /// Listeners have failed; all others have run.
     Failed(Failures),
     /// The awaited state was not reached in time.
+    #[non_exhaustive]
     TimedOut {
         /// The state of the bus instead.
         state: State,
@@ -32,6 +34,7 @@ pub enum BusError {
     /// The awaited state cannot be reached: the bus has exited.
     Exited,
     /// Another process holds the PID file.
+    #[non_exhaustive]
     Held {
         /// The path of the file.
         path: PathBuf,
@@ -39,6 +42,7 @@ pub enum BusError {
         by: String,
     },
     /// A file cannot be used.
+    #[non_exhaustive]
     File {
         /// The path of the file.
         path: PathBuf,
@@ -46,6 +50,7 @@ pub enum BusError {
         source: io::Error,
     },
     /// A user or a group does not exist.
+    #[non_exhaustive]
     Unknown {
         /// `user` or `group`.
         kind: &'static str,
@@ -53,6 +58,7 @@ pub enum BusError {
         name: String,
     },
     /// The operating system refused an operation, or did not perform it.
+    #[non_exhaustive]
     System {
         /// The operation.
         what: String,

@@ -31,6 +31,8 @@ mod signal_handler;
 pub(crate) mod signals;
 #[cfg(feature = "process")]
 mod state;
+#[cfg(feature = "signals")]
+mod terminal;
 
 #[cfg(feature = "process")]
 pub(crate) use self::channels::WeakBus;

@@ -5,12 +5,13 @@
 
 use std::env;
 use std::io;
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
+
+use crate::system::names;
 
 /// Reports that the service is up, or has reloaded.
 pub(crate) fn ready() {
@@ -39,7 +40,7 @@ fn tell(state: &str) {
 /// Sends `state` to `name`, a path, or `@` and a name in the abstract namespace.
 fn send(name: &[u8], state: &[u8]) -> io::Result<()> {
     let address = match name {
-        [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
+        [b'@', name @ ..] => names::of_abstract(name)?,
         [b'/', ..] => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(name))?,
         _ => {
             return Err(io::Error::new(
@@ -75,7 +76,12 @@ mod tests {
         std::fs::remove_file(path).unwrap();
 
         let name = format!("drupe-notify-{}", std::process::id());
-        let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        if !names::HAS_ABSTRACT {
+            let error = send(format!("@{name}").as_bytes(), b"STOPPING=1").unwrap_err();
+            assert_eq!(error.to_string(), "only Linux has abstract names");
+            return;
+        }
+        let socket = UnixDatagram::bind_addr(&names::of_abstract(name.as_bytes()).unwrap()).unwrap();
         send(format!("@{name}").as_bytes(), b"STOPPING=1").unwrap();
         assert_eq!(received(&socket), "STOPPING=1");
         drop(socket);

@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Gid, Group, Uid, User, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Group, Uid, User};
 
 use super::error::BusError;
 use super::plugins::{Plugin, Subscriptions};
 use super::{BoxError, Bus};
+use crate::system::mode::mode;
+use crate::system::privileges;
 
 /// Changes the user, the group and the umask at `start` (77); CherryPy's `DropPrivileges`. The
 /// change comes after a server has bound its sockets (75), and before the first connection is
@@ -99,7 +101,7 @@ impl DropPrivileges {
     /// bits count.
     #[must_use]
     pub fn umask(mut self, mask: u32) -> Self {
-        self.wanted.umask = Some(Mode::from_bits_truncate(mask & 0o777));
+        self.wanted.umask = Some(mode(mask));
         self
     }
 }
@@ -130,12 +132,12 @@ impl Wanted {
             return Ok(());
         }
         // The user comes last, because only root may do the rest.
-        setgroups(&[]).map_err(refused("give up supplementary groups"))?;
+        privileges::drop_groups().map_err(refused("give up supplementary groups"))?;
         if let Some(gid) = self.gid {
-            setresgid(gid, gid, gid).map_err(refused(&format!("become group {gid}")))?;
+            privileges::set_group(gid).map_err(refused(&format!("become group {gid}")))?;
         }
         if let Some(uid) = self.uid {
-            setresuid(uid, uid, uid).map_err(refused(&format!("become user {uid}")))?;
+            privileges::set_user(uid).map_err(refused(&format!("become user {uid}")))?;
         }
         self.verify()
     }
@@ -145,13 +147,13 @@ impl Wanted {
             what: what.to_owned(),
             source: io::Error::other("the system call succeeded but had no effect"),
         };
-        if !getgroups().map_err(refused("read the group ids"))?.is_empty() {
+        if privileges::has_further_groups().map_err(refused("read the group ids"))? {
             return Err(failed("give up supplementary groups"));
         }
-        let (users, groups) =
-            (getresuid().map_err(refused("read the user ids"))?, getresgid().map_err(refused("read the group ids"))?);
-        let is_user = |uid: Uid| [users.real, users.effective, users.saved].iter().all(|id| *id == uid);
-        let is_group = |gid: Gid| [groups.real, groups.effective, groups.saved].iter().all(|id| *id == gid);
+        let users = privileges::users().map_err(refused("read the user ids"))?;
+        let groups = privileges::groups().map_err(refused("read the group ids"))?;
+        let is_user = |uid: Uid| users.iter().all(|id| *id == uid);
+        let is_group = |gid: Gid| groups.iter().all(|id| *id == gid);
         if !self.uid.is_none_or(is_user) {
             return Err(failed("become another user"));
         }
@@ -160,7 +162,7 @@ impl Wanted {
         }
         // Retained capabilities could still allow the call, so the call is tried.
         let root = Uid::from_raw(0);
-        if self.uid.is_some_and(|uid| uid != root) && setresuid(root, root, root).is_ok() {
+        if self.uid.is_some_and(|uid| uid != root) && privileges::set_user(root).is_ok() {
             return Err(BusError::System {
                 what: "give up root for good".to_owned(),
                 source: io::Error::other("the process could become root again"),
@@ -171,8 +173,8 @@ impl Wanted {
 }
 
 /// Returns a function that builds the error for the refused operation `what`.
-fn refused(what: &str) -> impl FnOnce(Errno) -> BusError {
-    move |errno| BusError::System { what: what.to_owned(), source: errno.into() }
+fn refused(what: &str) -> impl FnOnce(io::Error) -> BusError {
+    move |source| BusError::System { what: what.to_owned(), source }
 }
 
 /// Converts the result of a lookup. Databases report an unknown name in several ways
@@ -221,8 +223,8 @@ mod tests {
 
     #[test]
     fn privileges_stay_if_no_user_or_group_is_set() {
-        let before = (getresuid().unwrap().effective, getgroups().unwrap());
+        let before = (privileges::users().unwrap(), privileges::groups().unwrap());
         Wanted::default().enter().unwrap();
-        assert_eq!((getresuid().unwrap().effective, getgroups().unwrap()), before);
+        assert_eq!((privileges::users().unwrap(), privileges::groups().unwrap()), before);
     }
 }

@@ -8,6 +8,7 @@ use std::thread::{Builder, JoinHandle};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
 
+use super::terminal;
 use crate::sync::{Mutex, spawn};
 
 /// A guard that keeps signals caught. Without a guard, the signals end the process, as by default.
@@ -48,12 +49,19 @@ pub(crate) fn on_exit(
     catch(&EXIT, Box::new(listen))
 }
 
-/// Calls `on_each` at each SIGHUP.
+/// Calls `on_each` at each SIGHUP. If SIGHUP means that the terminal of the process was closed, sends
+/// SIGTERM to the process instead.
 ///
 /// # Errors
 /// As [`on_exit`].
 pub(crate) fn on_hangup(on_each: impl Fn() + Send + 'static) -> io::Result<Caught> {
-    catch(&HANGUP, repeat("SIGHUP", on_each))
+    terminal::note();
+    let on_each = move || {
+        if !terminal::end_if_closed() {
+            on_each();
+        }
+    };
+    catch(&HANGUP, repeat("SIGHUP", Box::new(on_each)))
 }
 
 /// Calls `on_each` at each SIGUSR1.
@@ -61,11 +69,11 @@ pub(crate) fn on_hangup(on_each: impl Fn() + Send + 'static) -> io::Result<Caugh
 /// # Errors
 /// As [`on_exit`].
 pub(crate) fn on_graceful(on_each: impl Fn() + Send + 'static) -> io::Result<Caught> {
-    catch(&GRACEFUL, repeat("SIGUSR1", on_each))
+    catch(&GRACEFUL, repeat("SIGUSR1", Box::new(on_each)))
 }
 
 /// Returns the listener that calls `on_each` at each signal, which is called `name` in the log.
-fn repeat(name: &'static str, on_each: impl Fn() + Send + 'static) -> Listen {
+fn repeat(name: &'static str, on_each: Box<dyn Fn() + Send>) -> Listen {
     Box::new(move |mut signals| {
         for _ in &mut signals {
             log::info!("caught {name}");
@@ -185,7 +193,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..500 {
-                        let caught = catch(&RACE, repeat("SIGWINCH", || {})).unwrap();
+                        let caught = catch(&RACE, repeat("SIGWINCH", Box::new(|| {}))).unwrap();
                         thread::yield_now();
                         assert!(!is_at_default(&RACE), "somebody listens");
                         drop(caught);

@@ -8,6 +8,7 @@ use crate::address::BindAddr;
 use crate::error::Error;
 use crate::net::given::ListeningSocket;
 use crate::settings::Settings;
+use crate::system::names;
 
 /// Returns the setting that applies and its addresses: `listen` if set, else `socket_file`, else
 /// host and port; no address if the default would stand beside sockets of the program's own.
@@ -89,10 +90,10 @@ fn several(addresses: &[BindAddr]) -> Result<(), String> {
 fn elsewhere(host: &str) -> Option<String> {
     match host.parse().ok()? {
         BindAddr::Tcp { host: bare, port } => Some(format!(
-            "{host:?} contains a port, which belongs into socket_port: set socket_host to {bare:?} and socket_port to {port}"
+            "{host:?} contains a port, which belongs in socket_port: set socket_host to {bare:?} and socket_port to {port}"
         )),
-        BindAddr::Unix(_) => Some(format!("{host:?} is a Unix socket, which belongs into socket_file")),
-        BindAddr::Inherited(_) => Some(format!("{host:?} is a passed socket, which belongs into listen")),
+        BindAddr::Unix(_) => Some(format!("{host:?} is a Unix socket, which belongs in socket_file")),
+        BindAddr::Inherited(_) => Some(format!("{host:?} is a passed socket, which belongs in listen")),
     }
 }
 
@@ -122,12 +123,12 @@ fn unix(path: &Path) -> Result<(), String> {
     if name.contains(&0) {
         return Err(format!("{shown} contains a NUL byte"));
     }
-    if name.len() > LONGEST_PATH {
-        return Err(format!("{shown} has {} bytes; the path of a Unix socket may have {LONGEST_PATH}", name.len()));
+    if name.len() > names::LONGEST {
+        let (length, most) = (name.len(), names::LONGEST);
+        return Err(format!("{shown} has {length} bytes; the path of a Unix socket may have {most}"));
+    }
+    if bytes.first() == Some(&0) && !names::HAS_ABSTRACT {
+        return Err(format!("{shown} {}", names::NO_ABSTRACT));
     }
     Ok(())
 }
-
-/// Maximum bytes of a socket path or abstract name, besides the NUL that ends a path and begins a
-/// name.
-const LONGEST_PATH: usize = 107;

@@ -107,6 +107,8 @@ pub(super) fn within<T: PartialOrd + Debug>(
 }
 
 /// Makes the error. `Debug` writes numbers plain and times with their unit.
+#[cold]
+#[inline(never)]
 fn out_of_range(name: &'static str, value: &dyn Debug, least: &dyn Debug, most: &dyn Debug) -> Error {
     Error::setting(name, format!("{value:?} is out of range: from {least:?} to {most:?}"))
 }

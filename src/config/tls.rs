@@ -15,7 +15,7 @@ use crate::tls::{self, Adapter, CertificateFiles, Identity, Options, Verify, Ver
 #[derive(Clone, Debug)]
 pub(crate) struct TlsConfig {
     /// The options for the adapter.
-    pub(crate) options: Options,
+    pub(crate) options: Arc<Options>,
     /// The adapter; `None`: the built-in adapter.
     pub(crate) adapter: Option<Arc<dyn Adapter>>,
 }
@@ -64,7 +64,7 @@ impl TlsConfig {
             client_ca: s.ssl_client_ca.clone(),
             verify,
         };
-        Ok(Some(Self { options, adapter }))
+        Ok(Some(Self { options: Arc::new(options), adapter }))
     }
 }
 

@@ -41,6 +41,7 @@ use std::time::{Duration, Instant, SystemTime};
 pub(crate) use self::accept::gate::Report;
 pub(crate) use self::accept::kept::KeptListeners;
 use self::accept::listening::Entrance;
+pub(crate) use self::accept::wildcards::ReservedPorts;
 pub(crate) use self::connection::{ClientConnection, Verdict};
 use self::pool::Pool;
 pub(crate) use self::service::context::{Service, WorkerContext};
@@ -52,6 +53,8 @@ use crate::message::Handler;
 use crate::message::access::Hooks;
 use crate::message::server_handle::ServerState;
 use crate::net::descriptors;
+pub(crate) use crate::net::inherited::not_taken;
+use crate::net::poll::POLLER;
 use crate::net::tls::Tls;
 use crate::statistics::Statistics;
 use crate::sync::Mutex;
@@ -77,17 +80,24 @@ impl Engine {
     /// `System` without a poller; `Thread` if a thread could not be started. After an error nothing
     /// is left behind.
     pub(crate) fn prepare(
-        config: Config,
+        config: Arc<Config>,
         handler: Arc<dyn Handler>,
         hooks: Hooks,
         kept: &mut KeptListeners,
         report: &Report,
     ) -> Result<Self, Error> {
         warn_of_descriptors(&config);
+        if config.proxy_protocol && config.trust.is_none() {
+            log::warn!(
+                "proxy_protocol is on, but trusted_proxies is empty; every client that can connect may claim any address"
+            );
+        }
         let tls = tls(&config)?.map(Arc::new);
-        let service = Arc::new(Service { tls, hooks, ..Service::new(config, handler) });
+        let mut service = Service::new(config, handler);
+        (service.tls, service.hooks) = (tls, hooks);
+        let service = Arc::new(service);
         let pool =
-            Pool::new(service, reactor::worker::work).map_err(|source| Error::System { what: "epoll", source })?;
+            Pool::new(service, reactor::worker::work).map_err(|source| Error::System { what: POLLER, source })?;
         // Last: kept listeners have threads, which only a stopped engine releases.
         let pool = Arc::new(pool);
         pool.parking.belong_to(Arc::downgrade(&pool) as Weak<_>);
@@ -111,7 +121,7 @@ impl Engine {
             })?;
         }
         let is_alike = kept.from.as_ref().is_some_and(|from| from.talks_as(self.pool.service()));
-        for connection in std::mem::take(&mut kept.connections) {
+        for connection in std::mem::take(&mut *kept.connections) {
             if is_alike {
                 self.pool.adopt(connection);
             } else {
@@ -169,7 +179,7 @@ impl Engine {
     /// # Errors
     /// Those of [`Tls::load`], then nothing is changed; `Thread` if more workers are needed and
     /// none can be started.
-    pub(crate) fn reload(&self, config: Config) -> Result<(), Error> {
+    pub(crate) fn reload(&self, config: Arc<Config>) -> Result<(), Error> {
         let service = self.pool.service();
         if let (Some(tls), Some(asked)) = (&service.tls, config.tls.clone()) {
             tls.replace(asked.options, asked.adapter, SystemTime::now())?;
@@ -235,7 +245,7 @@ impl Engine {
         pool.ring();
         let kept = match kept {
             Some(kept) => {
-                kept.entrances = entrances;
+                *kept.entrances = entrances;
                 Some(kept)
             }
             None => {
@@ -261,12 +271,12 @@ impl Engine {
         }
         pool.threads.join_gone();
         // A thread may have returned a connection after the cut, or queued a request just read.
-        while let Some(late) = pool.queue.take() {
+        while let Some(late) = pool.queue.take_any() {
             pool.part_with(late);
         }
         pool.ready.drain().into_iter().for_each(|late| pool.part_with(late));
         if let Some(kept) = kept {
-            kept.connections = pool.handover.end();
+            *kept.connections = pool.handover.end();
         }
         Stopped { finished: usize::try_from(finished).unwrap_or(usize::MAX), cut, took: begun.elapsed() }
     }
@@ -291,7 +301,7 @@ impl Engine {
         pool.service().preemption.cut();
         let cut = parked_cut + pool.threads.cut();
         // No thread takes requests from the queue any more.
-        let queued = std::iter::from_fn(|| pool.queue.take()).chain(pool.ready.drain());
+        let queued = std::iter::from_fn(|| pool.queue.take_any()).chain(pool.ready.drain());
         // A truncated answer must not look complete.
         parked
             .iter()

@@ -1,342 +1,205 @@
-//! The listing of a directory: one HTML document, without scripts or external resources.
+//! The listing of a directory.
+//!
+//! | step | file |
+//! |---|---|
+//! | read the names | this one, into [`entry`] |
+//! | choose | [`view`]: [`order`], from the query, and [`form`], from `Accept` |
+//! | write | [`page`], with its [`policy`] for browsers, or [`json`]; texts of both are in [`figures`] |
+
+mod entry;
+mod figures;
+mod form;
+mod json;
+mod order;
+mod page;
+mod policy;
+pub(super) mod view;
 
 use std::ffi::OsString;
-use std::fmt::Write;
-use std::fs;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::time::SystemTime;
 
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
+use nix::dir::Dir;
+use nix::fcntl::AtFlags;
+use nix::sys::stat::{FileStat, SFlag, fstatat};
 
+use self::entry::{Entries, Entry};
+use self::form::ListingForm;
+use self::view::View;
+use super::beneath::Beneath;
+use super::pages::{Pages, Room, Subject};
 use super::response::with;
 use super::root::{self, Root};
-use super::target::encode;
+use super::target::FilePath;
+use super::validators::at;
+use super::walk::kind;
 use crate::message::named::RequestName;
-use crate::message::permits::{Permit, Permits};
 use crate::message::{Body, IntoResponse, Response};
 
-/// The entries of a directory, in the order shown.
-#[derive(Debug)]
-pub(super) struct Entries {
-    list: Vec<Entry>,
-    /// True if reading stopped at [`MAX_ENTRIES`].
-    is_cut: bool,
-    /// Always present with more than [`MANY`] entries.
-    place: Option<Permit>,
+/// A directory to be listed.
+pub(super) struct Listed<'a> {
+    pub(super) root: &'a Root,
+    pub(super) beneath: &'a Beneath,
+    /// The path of the directory.
+    pub(super) below: &'a FilePath,
+    pub(super) name: RequestName<'a>,
+    pub(super) view: View,
 }
 
-#[derive(Debug)]
-struct Entry {
-    name: OsString,
-    /// `None` for a directory.
-    size: Option<u64>,
-    modified: Option<SystemTime>,
-}
-
-/// A page holding its permit until it has been sent.
-struct Page {
-    text: String,
-    _place: Option<Permit>,
-}
-
-impl AsRef<[u8]> for Page {
-    fn as_ref(&self) -> &[u8] {
-        self.text.as_bytes()
-    }
-}
-
-/// Reads the directory at `real` for the request of this `name`.
-///
-/// Entries that cannot be served are left out: hidden names, links out of `root`, dangling links,
-/// pipes and devices.
-///
-/// # Errors
-/// As [`root::status`], if the directory cannot be read; `SERVICE_UNAVAILABLE` if the directory is
-/// large and all permits of `places` are in use.
-pub(super) fn read(root: &Root, real: &Path, places: &Permits, name: RequestName<'_>) -> Result<Entries, StatusCode> {
-    let mut entries = Entries { list: Vec::new(), is_cut: false, place: None };
-    for found in fs::read_dir(real).map_err(|error| root::status(&error, name))? {
-        let found = found.map_err(|error| root::status(&error, name))?;
-        if entries.list.len() == MAX_ENTRIES {
-            entries.is_cut = true;
-            break;
+impl Listed<'_> {
+    /// Responds with the page, in HTML or JSON, a new one or one of `pages`. Waits if another thread makes a page of
+    /// the same large directory.
+    ///
+    /// # Errors
+    /// As [`root::status`], if the directory cannot be read; `SERVICE_UNAVAILABLE` if the directory
+    /// is large, and other large pages take all room.
+    pub(super) fn respond(&self, pages: &Pages, now: SystemTime) -> Result<Response, StatusCode> {
+        let file = self.open()?;
+        let mut facts = self.facts(&file)?;
+        let subject = Subject::of(&facts, self.below.names(), self.root.serves_dotfiles(), self.view);
+        if let Some(page) = pages.usable(&subject, &facts, now) {
+            return Ok(self.described(Body::shared(page)));
         }
-        let Some(entry) = entry(root, &found) else { continue };
-        if entries.list.len() == MANY {
-            entries.place = Some(places.take(MOST).ok_or(StatusCode::SERVICE_UNAVAILABLE)?);
+        let mut directory = reader(&file).map_err(|error| self.status(&error))?;
+        let claim = is_large(&mut directory).then(|| pages.claim(&subject));
+        if claim.is_some() {
+            facts = self.facts(&file)?;
+            if let Some(page) = pages.usable(&subject, &facts, now) {
+                return Ok(self.described(Body::shared(page)));
+            }
         }
-        entries.list.push(entry);
-    }
-    entries
-        .list
-        .sort_by_cached_key(|entry| (entry.size.is_some(), natural(&entry.name.to_string_lossy()), entry.name.clone()));
-    Ok(entries)
-}
-
-fn entry(root: &Root, found: &fs::DirEntry) -> Option<Entry> {
-    let path = found.path();
-    if !root.shows(&path) {
-        return None;
-    }
-    let mut facts = found.metadata().ok()?;
-    if facts.is_symlink() {
-        let real = fs::canonicalize(&path).ok().filter(|real| root.shows(real))?;
-        facts = fs::symlink_metadata(real).ok()?;
-    }
-    if !facts.is_dir() && !facts.is_file() {
-        return None;
-    }
-    let size = facts.is_file().then_some(facts.len());
-    Some(Entry { name: found.file_name(), size, modified: facts.modified().ok() })
-}
-
-/// Writes the page; `names` are the path from the top to the directory.
-pub(super) fn page(names: &[String], entries: Entries) -> Response {
-    let mut text = String::with_capacity(4096 + 320 * entries.list.len());
-    write_page(&mut text, names, &entries);
-    let held = text.capacity();
-    let page = Page { text, _place: entries.place };
-    let response = with(Body::owned(page, held).into_response(), CONTENT_TYPE, "text/html; charset=utf-8");
-    let response = with(response, CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'");
-    // There is no validator for the contents of a directory.
-    with(response, CACHE_CONTROL, "no-cache")
-}
-
-fn write_page(page: &mut String, names: &[String], entries: &Entries) {
-    let title = names.last().map_or("Files", String::as_str);
-    page.push_str("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n");
-    page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
-    escape(title, page);
-    page.push_str("</title>\n<style>\n");
-    page.push_str(include_str!("listing.css"));
-    page.push_str("</style>\n");
-    page.push_str(SYMBOLS);
-    page.push_str("<header>\n<h1>");
-    write_trail(page, names);
-    page.push_str("</h1>\n<p>");
-    write_summary(page, entries);
-    page.push_str("</p>\n</header>\n<main>\n");
-    write_entries(page, !names.is_empty(), entries);
-    page.push_str("</main>\n</html>\n");
-}
-
-/// Writes the path from the top, with a link for each directory. Links are relative, to work behind
-/// a proxy that renames the top.
-fn write_trail(page: &mut String, names: &[String]) {
-    let Some((current, above)) = names.split_last() else {
-        page.push_str("Files");
-        return;
-    };
-    let above = std::iter::once("Files").chain(above.iter().map(String::as_str));
-    for (index, name) in above.enumerate() {
-        page.push_str("<a href=\"");
-        page.push_str(&"../".repeat(names.len() - index));
-        page.push_str("\">");
-        escape(name, page);
-        page.push_str("</a><i>/</i>");
-    }
-    escape(current, page);
-}
-
-fn write_summary(page: &mut String, entries: &Entries) {
-    let files = entries.list.iter().filter_map(|entry| entry.size);
-    let (count, total) = files.fold((0, 0_u64), |(count, total), size| (count + 1, total.saturating_add(size)));
-    let folders = entries.list.len() - count;
-    let mut parts = Vec::new();
-    if folders > 0 {
-        parts.push(format!("{folders} folder{}", if folders == 1 { "" } else { "s" }));
-    }
-    if count > 0 {
-        parts.push(format!("{count} file{}", if count == 1 { "" } else { "s" }));
-        parts.push(human(total));
-    }
-    if entries.is_cut {
-        parts.push("and more than can be shown".to_owned());
-    }
-    page.push_str(&if parts.is_empty() { "This folder is empty".to_owned() } else { parts.join(" \u{b7} ") });
-}
-
-fn write_entries(page: &mut String, has_parent: bool, entries: &Entries) {
-    if !entries.list.is_empty() {
-        page.push_str("<div class=\"row head\" aria-hidden=\"true\"><b>Name</b><span>Size</span><span>Modified (UTC)</span></div>\n");
-    }
-    page.push_str("<ul>\n");
-    if has_parent {
-        page.push_str("<li><a class=\"row\" href=\"../\"><svg><use href=\"#up\"/></svg><b>Parent folder</b></a>\n");
-    }
-    for entry in &entries.list {
-        write_entry(page, entry);
-    }
-    page.push_str("</ul>\n");
-}
-
-fn write_entry(page: &mut String, entry: &Entry) {
-    let (class, symbol, slash) = match entry.size {
-        None => ("row folder", "folder", "/"),
-        Some(_) => ("row", symbol(super::content_type::of(Path::new(&entry.name))), ""),
-    };
-    // Writing to a string cannot fail.
-    let _ = write!(page, "<li><a class=\"{class}\" href=\"");
-    encode(&entry.name, page);
-    let _ = write!(page, "{slash}\"><svg><use href=\"#{symbol}\"/></svg><b>");
-    escape(&entry.name.to_string_lossy(), page);
-    page.push_str("</b>");
-    match entry.size {
-        Some(size) => {
-            let _ = write!(page, "<span title=\"{size} bytes\">{}</span>", human(size));
+        let mut room = Room::default();
+        let Some(entries) = self.entries(directory, pages, &subject, &mut room)? else {
+            let newest = pages.newest(&subject).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+            return Ok(self.described(Body::shared(newest)));
+        };
+        let mut text = String::with_capacity(4096 + 320 * entries.list.len());
+        match self.view.form {
+            ListingForm::Html => page::write_page(&mut text, &self.below.names(), &entries, self.view.order),
+            ListingForm::Json => json::write_json(&mut text, &entries),
         }
-        None => page.push_str("<span></span>"),
-    }
-    if let Some(minute) = entry.modified.and_then(minute) {
-        let _ = write!(page, "<time datetime=\"{}Z\">{minute}</time>", minute.replace(' ', "T"));
-    }
-    page.push_str("</a>\n");
-}
-
-fn symbol(content_type: &str) -> &'static str {
-    match content_type.split_once('/') {
-        Some(("image", _)) => "image",
-        Some(("audio" | "video", _)) => "media",
-        Some(("text", _)) | Some((_, "json" | "xml" | "toml" | "yaml" | "pdf")) => "text",
-        Some((_, "gzip" | "zip" | "zstd" | "x-tar" | "x-xz" | "x-bzip2" | "x-brotli" | "x-7z-compressed")) => "archive",
-        _ => "file",
-    }
-}
-
-/// Appends `text`, escaped for element content and for attributes.
-///
-/// Control characters and bidirectional controls become the replacement character, so that a name
-/// cannot disguise itself or neighbouring text.
-fn escape(text: &str, out: &mut String) {
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.push(char::REPLACEMENT_CHARACTER),
-            _ if character.is_control() => out.push(char::REPLACEMENT_CHARACTER),
-            _ => out.push(character),
+        if room.is_empty() {
+            return Ok(self.described(text.into()));
         }
+        Ok(self.described(Body::shared(pages.share(subject, &facts, text, room, now))))
+    }
+
+    /// Responds to `HEAD`, without the length: the page would have to be made to be measured.
+    ///
+    /// # Errors
+    /// As [`root::status`], if the directory cannot be read.
+    pub(super) fn respond_to_head(&self) -> Result<Response, StatusCode> {
+        self.open()?;
+        Ok(self.described(Body::from_reader(io::empty())))
+    }
+
+    fn open(&self) -> Result<File, StatusCode> {
+        self.beneath.directory(&self.below.to_path()).map_err(|error| self.status(&error))
+    }
+
+    fn facts(&self, directory: &File) -> Result<Metadata, StatusCode> {
+        directory.metadata().map_err(|error| self.status(&error))
+    }
+
+    /// Reads at most [`MAX_ENTRIES`] names. Takes `room` for more than [`MANY`] entries; `None` if
+    /// `pages` has none for `subject`.
+    ///
+    /// Entries that cannot be served are left out: hidden names, links out of the root, dangling
+    /// links, pipes and devices. They still count as names.
+    fn entries(
+        &self,
+        mut directory: Dir,
+        pages: &Pages,
+        subject: &Subject,
+        room: &mut Room,
+    ) -> Result<Option<Entries>, StatusCode> {
+        let mut entries = Entries::default();
+        for name in self.names(&mut directory, &mut entries.is_cut).map_err(|error| self.status(&error))? {
+            let Some(entry) = self.entry(&directory, name) else { continue };
+            if !entries.list.is_empty() && entries.list.len() % MANY == 0 {
+                let may_begin = !room.is_empty() || pages.has_place(subject);
+                if !may_begin || !pages.extend(room) {
+                    return Ok(None);
+                }
+            }
+            entries.list.push(entry);
+        }
+        self.view.order.sort(&mut entries.list);
+        Ok(Some(entries))
+    }
+
+    /// Reads the names to be shown; sets `is_cut` if there are more than are read.
+    fn names(&self, directory: &mut Dir, is_cut: &mut bool) -> io::Result<Vec<OsString>> {
+        let (mut names, mut count) = (Vec::new(), 0);
+        for found in directory.iter() {
+            let name = found?.file_name().to_bytes().to_vec();
+            if matches!(name.as_slice(), b"." | b"..") {
+                continue;
+            }
+            if count == MAX_ENTRIES {
+                *is_cut = true;
+                break;
+            }
+            count += 1;
+            let name = OsString::from_vec(name);
+            if !self.root.hides(Path::new(&name)) {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn entry(&self, directory: &Dir, name: OsString) -> Option<Entry> {
+        let mut facts = fstatat(directory, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
+        if kind(&facts) == SFlag::S_IFLNK {
+            facts = self.beneath.facts(&self.below.to_path().join(&name)).ok()?;
+        }
+        let size = match kind(&facts) {
+            SFlag::S_IFDIR => None,
+            SFlag::S_IFREG => Some(u64::try_from(facts.st_size).ok()?),
+            _ => return None,
+        };
+        Some(Entry { name, size, modified: modified(&facts) })
+    }
+
+    /// Adds the fields of a listing.
+    fn described(&self, page: Body) -> Response {
+        let response = with(page.into_response(), CONTENT_TYPE, self.view.form.content_type());
+        let response = match self.view.form {
+            ListingForm::Html => with(response, CONTENT_SECURITY_POLICY, policy::POLICY),
+            ListingForm::Json => response,
+        };
+        let response = with(response, VARY, "Accept");
+        // There is no validator for the contents of a directory.
+        with(response, CACHE_CONTROL, "no-cache")
+    }
+
+    fn status(&self, error: &io::Error) -> StatusCode {
+        root::status(error, self.name)
     }
 }
 
-/// A natural sort key: case-insensitive, `9` before `10`.
-fn natural(name: &str) -> String {
-    let mut key = String::with_capacity(name.len() + 8);
-    let lower = name.to_lowercase();
-    let mut rest = lower.as_str();
-    while let Some(start) = rest.find(|character: char| character.is_ascii_digit()) {
-        let (text, number) = rest.split_at(start);
-        let end = number.find(|character: char| !character.is_ascii_digit()).unwrap_or(number.len());
-        let digits = number[..end].trim_start_matches('0');
-        // A number sorts like a digit, then by length, then by digits.
-        key.push_str(text);
-        key.push('0');
-        key.extend(u32::try_from(digits.len()).ok().and_then(char::from_u32));
-        key.push_str(digits);
-        rest = &number[end..];
-    }
-    key.push_str(rest);
-    key
+/// Opens `directory` for reading its names, beside its metadata.
+fn reader(directory: &File) -> io::Result<Dir> {
+    Ok(Dir::from_fd(directory.try_clone()?.into())?)
 }
 
-/// Formats a size in at most four characters and a unit.
-fn human(bytes: u64) -> String {
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut tenths = u128::from(bytes) * 10 / 1024;
-    let mut units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"].into_iter();
-    let mut unit = units.next();
-    while tenths >= 10_240 {
-        tenths /= 1024;
-        unit = units.next();
-    }
-    let unit = unit.unwrap_or("EiB");
-    if tenths < 100 { format!("{}.{} {unit}", tenths / 10, tenths % 10) } else { format!("{} {unit}", tenths / 10) }
+/// True for more than [`MANY`] names, hidden ones too. Reading begins at the first name again.
+fn is_large(directory: &mut Dir) -> bool {
+    const DOTS: usize = 2;
+    directory.iter().nth(DOTS + MANY).is_some()
 }
 
-/// Formats a time as `2026-03-21 14:05`, in UTC; `None` before 1970. Years after 9998 become the
-/// end of 9998.
-fn minute(time: SystemTime) -> Option<String> {
-    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-    // `Sat, 21 Mar 2026 14:05:09 GMT`: each part is at a fixed offset.
-    let date = httpdate::fmt_http_date(super::validators::at(seconds));
-    let month = "JanFebMarAprMayJunJulAugSepOctNovDec".find(&date[8..11])? / 3 + 1;
-    Some(format!("{}-{month:02}-{} {}", &date[12..16], &date[5..7], &date[17..22]))
+fn modified(facts: &FileStat) -> Option<SystemTime> {
+    u64::try_from(facts.st_mtime).ok().map(at)
 }
 
-/// The most entries of a listing, because listings are made in memory.
+/// The most names of a directory that are looked at, because listings are made in memory.
 const MAX_ENTRIES: usize = 10_000;
-/// A listing is large with more entries than this.
+/// The entries that need no room among the large pages; each further room is for as many.
 const MANY: usize = 1000;
-/// The most large listings in memory at once, of some 5 MB each.
-const MOST: usize = 16;
-
-/// The icons, defined once and referenced by each entry.
-const SYMBOLS: &str = r##"<svg style="display:none" aria-hidden="true">
-<symbol id="folder" viewBox="0 0 20 20"><path d="M2.5 5.5a1.5 1.5 0 0 1 1.5-1.5h3.2c.4 0 .8.2 1.1.5l1.2 1.5H16a1.5 1.5 0 0 1 1.5 1.5v7A1.5 1.5 0 0 1 16 16H4a1.5 1.5 0 0 1-1.5-1.5z"/></symbol>
-<symbol id="file" viewBox="0 0 20 20"><path d="M5 2.5h6.5L15.5 6.5v9.5a1.5 1.5 0 0 1-1.5 1.5H5A1.5 1.5 0 0 1 3.5 16V4A1.5 1.5 0 0 1 5 2.5zM11.5 2.5v4h4"/></symbol>
-<symbol id="text" viewBox="0 0 20 20"><path d="M5 2.5h6.5L15.5 6.5v9.5a1.5 1.5 0 0 1-1.5 1.5H5A1.5 1.5 0 0 1 3.5 16V4A1.5 1.5 0 0 1 5 2.5zM11.5 2.5v4h4M6.5 10h6M6.5 13.5h6"/></symbol>
-<symbol id="image" viewBox="0 0 20 20"><path d="M4 3.5h12A1.5 1.5 0 0 1 17.5 5v10a1.5 1.5 0 0 1-1.5 1.5H4A1.5 1.5 0 0 1 2.5 15V5A1.5 1.5 0 0 1 4 3.5zM2.5 13.5l4-4 4 4M9.5 12.5l2.5-2.5 5.5 5.5M13 7h.01"/></symbol>
-<symbol id="media" viewBox="0 0 20 20"><path d="M10 2.5a7.5 7.5 0 1 1 0 15a7.5 7.5 0 1 1 0-15zM8.5 7v6l4.5-3z"/></symbol>
-<symbol id="archive" viewBox="0 0 20 20"><path d="M3 4h14v4H3zM4 8v7a1 1 0 0 0 1 1h10a1 1 0 0 0 1-1V8M8 11.5h4"/></symbol>
-<symbol id="up" viewBox="0 0 20 20"><path d="M10 16V4.5M5 9l5-5l5 5"/></symbol>
-</svg>
-"##;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_short() {
-        let cases = [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (1536, "1.5 KiB"),
-            (10_240, "10 KiB"),
-            (1_048_575, "1023 KiB"),
-            (1_048_576, "1.0 MiB"),
-            (5_000_000_000, "4.6 GiB"),
-            (u64::MAX, "15 EiB"),
-        ];
-        for (bytes, expected) in cases {
-            assert_eq!(human(bytes), expected, "{bytes}");
-        }
-    }
-
-    #[test]
-    fn names_sort_as_people_expect() {
-        let expected = ["10", "A1", "a02", "a9", "a10", "a10b2", "a10b10", "b", "Ba", "file.txt", "file1.txt", "ä"];
-        let mut names = expected.to_vec();
-        names.reverse();
-        names.sort_by_cached_key(|name| natural(name));
-        assert_eq!(names, expected);
-    }
-
-    #[test]
-    fn a_minute_is_iso() {
-        let cases = [
-            (0, Some("1970-01-01 00:00")),
-            (1_709_210_099, Some("2024-02-29 12:34")),
-            (u64::MAX / 4, Some("9998-12-31 23:59")),
-        ];
-        for (seconds, expected) in cases {
-            let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-            assert_eq!(minute(time).as_deref(), expected);
-        }
-        assert_eq!(minute(SystemTime::UNIX_EPOCH - std::time::Duration::from_secs(1)), None);
-    }
-
-    #[test]
-    fn nothing_in_a_name_is_markup() {
-        let mut out = String::new();
-        escape("<b a=\"c\" d='e'>&\u{202e}\n", &mut out);
-        assert_eq!(out, "&lt;b a=&quot;c&quot; d=&#39;e&#39;&gt;&amp;\u{fffd}\u{fffd}");
-    }
-}

@@ -17,9 +17,10 @@ pub(super) enum Wanted {
 
 /// Returns the part of a file of `length` bytes requested by `fields`.
 ///
-/// The field is ignored if it is malformed, repeated or in another unit (RFC 9110 §14.2). It is
-/// also ignored with more than [`MAX_RANGES`] ranges, or if several ranges together are longer than
-/// the file: such a request is an attack or a mistake (RFC 9110 §17.15, CVE-2011-3192).
+/// The field is ignored if it is malformed, repeated or in another unit, and for an empty file,
+/// because no range can be expressed (RFC 9110 §14.2). It is also ignored if several ranges together
+/// are longer than the file, or if the heads of their parts take more than [`MOST_OF_HEADS`] bytes:
+/// such a request is an attack or a mistake (RFC 9110 §17.15, CVE-2011-3192).
 pub(super) fn of(fields: &HeaderMap, length: u64) -> Wanted {
     let mut values = fields.get_all(RANGE).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Wanted::Whole };
@@ -34,32 +35,28 @@ pub(super) fn describe(range: &Range<u64>, length: u64) -> String {
 /// Parses the field; `None` if the field is to be ignored.
 fn parse(text: &str, length: u64) -> Option<Wanted> {
     let (unit, set) = text.split_once('=')?;
-    if !unit.eq_ignore_ascii_case("bytes") {
+    if !unit.eq_ignore_ascii_case("bytes") || length == 0 {
         return None;
     }
     let mut ranges = Vec::new();
-    let mut count = 0;
+    let mut is_empty = true;
     let mut total = 0_u64;
     // A list may have empty elements (RFC 9110 §5.6.1.2).
     for element in set.split(',').map(|element| element.trim_matches([' ', '\t'])).filter(|element| !element.is_empty())
     {
-        count += 1;
-        if count > MAX_RANGES {
-            return None;
-        }
+        is_empty = false;
         if let Some(range) = satisfiable(element, length)? {
             total = total.saturating_add(range.end - range.start);
             ranges.push(range);
+            if ranges.len() > 1 && (total > length || ranges.len() * HEAD > MOST_OF_HEADS) {
+                return None;
+            }
         }
     }
     match ranges.as_slice() {
-        [] if count == 0 => None,
+        [] if is_empty => None,
         [] => Some(Wanted::Unsatisfiable),
-        // A suffix of an empty file is the whole file, and Content-Range cannot express an empty
-        // range.
-        [range] if range.is_empty() => None,
         [range] => Some(Wanted::One(range.clone())),
-        _ if total > length || length == 0 => None,
         _ => Some(Wanted::Several(ranges)),
     }
 }
@@ -89,5 +86,7 @@ fn number(digits: &str) -> Option<u64> {
     Some(digits.parse().unwrap_or(u64::MAX))
 }
 
-/// The most ranges that a download manager or document viewer requests.
-const MAX_RANGES: usize = 16;
+/// The most bytes of memory for the heads of parts: 256 parts.
+const MOST_OF_HEADS: usize = 64 * 1024;
+/// The memory counted for the head of a part: some 150 bytes of text, and its place in a list.
+const HEAD: usize = 256;

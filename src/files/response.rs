@@ -1,7 +1,7 @@
 //! Small responses, and fields of larger ones.
 
 use http::StatusCode;
-use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{HeaderName, HeaderValue, RETRY_AFTER, VARY};
 
 use crate::message::{IntoResponse, Response};
 
@@ -13,6 +13,12 @@ pub(super) fn refuse(status: StatusCode) -> Response {
         StatusCode::SERVICE_UNAVAILABLE => with(response, RETRY_AFTER, "1"),
         _ => response,
     }
+}
+
+/// Adds `name` to the fields of the request on which the response depends.
+pub(super) fn add_vary(mut response: Response, name: &'static str) -> Response {
+    response.headers_mut().append(VARY, HeaderValue::from_static(name));
+    response
 }
 
 pub(super) fn with(mut response: Response, name: HeaderName, value: &'static str) -> Response {

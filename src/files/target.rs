@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
+use crate::message::dot_segments::without_dots;
+
 /// A parsed path: decoded names, none empty, `.` or `..`, none with a slash or NUL.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FilePath {
@@ -15,22 +17,26 @@ pub(super) struct FilePath {
     is_directory: bool,
     /// True if the path had empty segments, as in `/a//b`.
     has_empty: bool,
+    /// The number of segments before the last one.
+    depth: usize,
 }
 
 impl FilePath {
-    /// Parses `path`.
+    /// Parses `path`, without its dot segments.
     ///
     /// Empty segments are skipped. A backslash is an ordinary byte.
     ///
     /// # Errors
     /// - `BAD_REQUEST` for a `%` without two hexadecimal digits, and for an encoded NUL.
-    /// - `NOT_FOUND` for text without a leading slash, for `.` and `..` in any encoding, and for an
-    ///   encoded slash, because no file name has one.
+    /// - `NOT_FOUND` for text without a leading slash, for a path that leads above its root by `..`,
+    ///   and for an encoded slash, because no file name has one.
     pub(super) fn of(path: &str) -> Result<Self, StatusCode> {
+        let path = without_dots(path).ok_or(StatusCode::NOT_FOUND)?;
+        let depth = path.matches('/').count().saturating_sub(1);
         let path = path.strip_prefix('/').ok_or(StatusCode::NOT_FOUND)?;
         let is_directory = path.is_empty() || path.ends_with('/');
         let inner = path.strip_suffix('/').unwrap_or(path);
-        let mut target = Self { names: Vec::new(), is_directory, has_empty: false };
+        let mut target = Self { names: Vec::new(), is_directory, has_empty: false, depth };
         if path.is_empty() {
             return Ok(target);
         }
@@ -78,14 +84,21 @@ impl FilePath {
         self.names.iter().map(|name| name.to_string_lossy().into_owned()).collect()
     }
 
-    /// Returns the path of a directory, from a single slash to the last one.
-    pub(super) fn href(&self) -> String {
-        let mut href = "/".to_owned();
-        for name in &self.names {
-            encode(name, &mut href);
-            href.push('/');
+    /// Returns the canonical path of a directory, relative to this path (RFC 3986 §4.2).
+    ///
+    /// The reference begins with `../` or with a name in which all but the unreserved characters
+    /// are encoded: it cannot name another host or scheme.
+    pub(super) fn canonical(&self) -> String {
+        let (up, names) = match self.names.split_last() {
+            Some((last, _)) if !self.has_empty => (0, std::slice::from_ref(last)),
+            _ => (self.depth, self.names.as_slice()),
+        };
+        let mut reference = "../".repeat(up);
+        for name in names {
+            encode(name, &mut reference);
+            reference.push('/');
         }
-        href
+        reference
     }
 }
 

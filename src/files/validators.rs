@@ -1,7 +1,6 @@
 //! Validators of a file, and the conditions of a request (RFC 9110 §8.8 and §13).
 
 use std::fs::Metadata;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
@@ -12,13 +11,13 @@ use http::header::{
 };
 
 /// The validators of one state of a file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Validators {
-    /// The entity tag without quotes.
-    tag: String,
-    /// True if every later change of the file is sure to change the modification time.
+    /// The entity tag without quotes; `None` for content without a known state.
+    tag: Option<String>,
+    /// True if every later change of the file is sure to change the tag.
     is_strong: bool,
-    /// In whole seconds; `None` before 1970, because no date field can express it.
+    /// In whole seconds; `None` if the time is a placeholder.
     modified: Option<SystemTime>,
     /// As `modified`, but never later than now (RFC 9110 §8.8.2.1).
     announced: Option<SystemTime>,
@@ -35,20 +34,51 @@ pub(super) enum Precondition {
 impl Validators {
     /// Computes the validators of a file with the metadata `facts`, at the time `now`.
     ///
-    /// The tag is a hash of size, modification time, change time, device and inode. A replaced file
-    /// has another tag even if size and modification time are the same, as after unpacking an
-    /// archive with one time for all files. Tags are not comparable between machines.
+    /// The tag is made of the modification time in seconds and the size, both hexadecimal, as nginx
+    /// does: copies of a file on several servers have one tag. The exceptions:
+    ///
+    /// - A file changed within the last [`SETTLED`] may change again in the same second. The tag is
+    ///   weak, and has the nanoseconds too.
+    /// - A modification time in the future comes from another clock. The tag has the nanoseconds
+    ///   too.
+    /// - A [placeholder](is_placeholder) stays the same when the content changes. The tag has the
+    ///   inode and the time of its last change (ctime), which no program can set. Copies then
+    ///   differ in their tags, and no date is sent or compared.
     pub(super) fn of(facts: &Metadata, now: SystemTime) -> Self {
-        let mut hasher = DefaultHasher::new();
-        (facts.len(), facts.mtime(), facts.mtime_nsec(), facts.ctime(), facts.ctime_nsec()).hash(&mut hasher);
-        (facts.dev(), facts.ino()).hash(&mut hasher);
-        let modified = u64::try_from(facts.mtime()).ok().map(at);
+        let is_dated = !is_placeholder(facts.mtime());
+        let seconds = if is_dated { facts.mtime() } else { facts.ctime() };
+        let time = u64::try_from(seconds).ok().map(at);
+        let age = time.and_then(|time| now.duration_since(time).ok());
+        let ahead = time.and_then(|time| time.duration_since(now).ok());
+        let is_settled = age.is_some_and(|age| age >= SETTLED);
+        let precise = match (is_dated, is_settled) {
+            (true, true) => String::new(),
+            (true, false) => format!("-{:x}", facts.mtime_nsec()),
+            (false, _) => format!("-{:x}-{:x}", facts.ctime_nsec(), facts.ino()),
+        };
+        let modified = time.filter(|_| is_dated);
         Self {
-            tag: format!("{:016x}", hasher.finish()),
-            is_strong: facts.modified().is_ok_and(|time| now.duration_since(time).is_ok_and(|age| age >= SETTLED)),
+            tag: Some(format!("{seconds:x}-{:x}{precise}", facts.len())),
+            is_strong: is_settled || ahead.is_some_and(|ahead| ahead >= SETTLED),
             modified,
             announced: modified.map(|time| time.min(now)),
         }
+    }
+
+    /// The validators of content whose state is unknown: no tag and no date, so that no condition
+    /// but `*` matches.
+    pub(super) fn unknown() -> Self {
+        Self::default()
+    }
+
+    /// Makes the tag one of the compressed form called `coding`: a form can have the time and the size
+    /// of its original.
+    pub(super) fn of_form(mut self, coding: &str) -> Self {
+        if let Some(tag) = &mut self.tag {
+            tag.push('-');
+            tag.push_str(coding);
+        }
+        self
     }
 
     /// Evaluates the conditions in the order of RFC 9110 §13.2.2, except `If-Range`: see
@@ -86,7 +116,7 @@ impl Validators {
     /// Writes the validator fields of the response.
     pub(super) fn describe(&self, fields: &mut HeaderMap) {
         let weak = if self.is_strong { "" } else { "W/" };
-        if let Ok(tag) = HeaderValue::try_from(format!("{weak}\"{}\"", self.tag)) {
+        if let Some(Ok(tag)) = self.tag.as_ref().map(|tag| HeaderValue::try_from(format!("{weak}\"{tag}\""))) {
             fields.insert(ETAG, tag);
         }
         if let Some(Ok(date)) = self.announced.map(|time| HeaderValue::try_from(httpdate::fmt_http_date(time))) {
@@ -102,7 +132,7 @@ impl Validators {
 
     fn matches(&self, tag: &Tag<'_>, comparison: Comparison) -> bool {
         let may_match = comparison == Comparison::Weak || (self.is_strong && !tag.is_weak);
-        may_match && tag.opaque == self.tag.as_bytes()
+        may_match && self.tag.as_ref().is_some_and(|own| own.as_bytes() == tag.opaque)
     }
 }
 
@@ -156,6 +186,15 @@ fn only(fields: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
 /// A time that a date field can express, limited to [`LAST_SECOND`].
 pub(super) fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.min(LAST_SECOND))
+}
+
+/// True if the modification time `seconds` says nothing about the content.
+///
+/// Tools set such times for reproducible results: 0 and 1 (Nix, container images), the first second
+/// of the ZIP format (1980-01-01), and the one of npm packages (1985-10-26). No date field can
+/// express a time before 1970.
+fn is_placeholder(seconds: i64) -> bool {
+    seconds <= 1 || matches!(seconds, 315_532_800 | 499_162_500)
 }
 
 /// The age at which a modification is settled: any later change gets another modification time. RFC

@@ -41,8 +41,9 @@
 //! trusted_proxy_headers = ["x-forwarded-for", "x-forwarded-proto"]
 //! ```
 //!
-//! `option forwardfor` adds a line after the lines that the client has sent. This is safe with
-//! `trusted_proxy_count` at 1, since only the last entry counts.
+//! `option forwardfor` adds a line after the lines that the client has sent. This is safe:
+//! an entry before the last counts only if the last is an address in `trusted_proxies`, and
+//! `trusted_proxy_count` is above 1.
 //!
 //! # Restarting without a lost request
 //!

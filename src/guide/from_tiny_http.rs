@@ -181,4 +181,4 @@
 //! - There is no `Server` field unless you set `settings.software`.
 //! - drupe refuses requests that RFC 9112 calls ambiguous. A client that has always sent bare line
 //!   feeds or two lengths now gets 400.
-//! - Linux only.
+//! - Linux; compiled, but not run, on macOS and FreeBSD ([`systems`](super::systems))

@@ -17,7 +17,9 @@
 //! | [`parts`] | a process of several parts: a bus, a PID file, dropped privileges |
 //! | [`operating`] | signals, certificates, logs, restarts, statistics |
 //! | [`security`] | the attacks defended against, each default, and the limits |
+//! | [`systems`] | Linux, macOS and FreeBSD: the abilities of drupe on each |
 //! | [`travel`] | the path of a request through the threads |
+//! | [`many_cores`] | short and long handlers on many processors, and the memory that threads share |
 //!
 //! If you have not written a handler yet, start with the [tour](crate::tour). The guide exists in the
 //! documentation only; a program cannot name this module.
@@ -28,10 +30,12 @@ pub mod from_cherrypy;
 pub mod from_rouille;
 pub mod from_tiny_http;
 pub mod in_kubernetes;
+pub mod many_cores;
 pub mod operating;
 pub mod parts;
 pub mod security;
 pub mod settings;
+pub mod systems;
 pub mod tables;
 pub mod travel;
 pub mod under_systemd;

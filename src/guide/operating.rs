@@ -17,6 +17,16 @@
 //! and SIGHUP also after a call of `on_reload`. Otherwise both signals end the process, as is the
 //! default.
 //!
+//! At SIGHUP the program keeps its settings, and logs the reason, if the file is a pipe, is gone, or
+//! has no setting of the server any more. A pipe, as in `--config <(…)`, can be read only once, and
+//! its content must end within 5 s.
+//!
+//! If the terminal of the process is closed, SIGHUP ends the process as SIGTERM does. A process
+//! started by `nohup` stays, and so does a process without a terminal, as under systemd.
+//!
+//! A client that leaves raises no SIGPIPE in your program, even if the program has set SIGPIPE to
+//! its default action.
+//!
 //! `quickstart` catches the signals before starting anything, and restores the default actions at
 //! its return. If your program handles signals itself, call `start` and `block` instead, and
 //! [`ServerHandle::stop`](crate::ServerHandle::stop) from any thread.
@@ -36,6 +46,32 @@
 //!   serves. The kernel resets connections that are still in the backlog of the old process, so
 //!   this setup is the weakest of the three.
 //!
+//! # The first lines
+//!
+//! Once the program serves, it prints the directory, the addresses and the clients that reach them.
+//! For `0.0.0.0` and `::` a second line has the addresses of this machine; a firewall may still block
+//! them. For a Unix socket the second line is a command to try:
+//!
+//! ```text
+//! drupe: serving /srv/site at http://127.0.0.1:8080/ (this machine only)
+//!
+//! drupe: serving /srv/site at http://0.0.0.0:8080/ (this machine and others)
+//! drupe: from other machines: http://192.0.2.7:8080/
+//!
+//! drupe: serving /srv/site at unix:/run/www.sock (this machine only)
+//! drupe: try curl --unix-socket /run/www.sock http://localhost/
+//! ```
+//!
+//! On a terminal, addresses are bold, and the words error and warning are colored, unless `NO_COLOR`
+//! is set or `TERM` is `dumb`.
+//!
+//! If the port is in use, the program names the process that listens there. Only root sees the
+//! processes of other users; for the others the message has a command for root:
+//!
+//! ```text
+//! drupe: cannot listen on 127.0.0.1:8080: Address already in use (os error 98); process 4242 (nginx) listens there
+//! ```
+//!
 //! # Changed settings
 //!
 //! Send SIGHUP to apply new settings without closing connections. A file with a mistake changes
@@ -45,6 +81,13 @@
 //!
 //! ```text
 //! drupe: warning: setting socket_port changed but needs a restart; the old value stays in effect
+//! ```
+//!
+//! A file that was cut in the middle may have no mistake. The log therefore names each setting that
+//! the file gave before and gives no longer, unless the value is the same:
+//!
+//! ```text
+//! drupe: warning: setting thread_pool, set before in drupe.toml:4, is no longer set; the value is "10" now
 //! ```
 //!
 //! In your own program, [`ServerHandle::reload`](crate::ServerHandle::reload) does the same and
@@ -69,18 +112,35 @@
 //! unusable, the server logs an error and keeps the old certificate. In your own program, call
 //! [`ServerHandle::reload_tls`](crate::ServerHandle::reload_tls).
 //!
+//! A file may be a pipe, for instance a key that another program decrypts:
+//! `--ssl-private-key <(sops -d key.enc)`. A pipe gives its content once. A reload keeps the content
+//! in use, with a warning, unless a writer has sent more. A pipe whose content does not end within
+//! 5 s is an error.
+//!
+//! The certificate of `--ssl-self-signed` has the names and addresses of all listeners, and those of
+//! the machine for `0.0.0.0` and `::`. The certificate is valid for a year. A reload in the last
+//! month of the certificate makes a new one; without a reload, clients see an expired certificate.
+//!
 //! # Logs
 //!
 //! The library logs only through the `log` crate. The program writes warnings and errors to
-//! standard error, each message at most once in ten seconds. The program logs requests there too,
-//! or in a file:
+//! standard error, each message at most once in ten seconds, and further messages if `log_level` is
+//! set. The program logs requests there too, or in a file:
 //!
 //! ```toml
 //! [drupe]
 //! access_log = "/var/log/drupe/access.log"
 //! access_log_format = "json"      # or combined, common
+//! log_level = "info"              # or error, warning (the default), debug
 //! quiet = true                    # on standard error: only addresses, warnings and errors
 //! ```
+//!
+//! `access_log = "-"` (or `/dev/stdout`, `/dev/stderr`) writes requests to that stream, also if the
+//! stream is a socket, as under systemd.
+//!
+//! A thread of its own writes the lines, so a full pipe or a slow disk delays neither requests nor a
+//! stop. Up to 1 MiB of lines wait. Further lines are lost, and a warning has their number once the
+//! destination takes lines again. At the end the program waits for the last lines for 1 s.
 //!
 //! For logrotate:
 //!
@@ -89,7 +149,8 @@
 //! ```
 //!
 //! In your own program use any logger, for instance `env_logger` with `RUST_LOG=info`. Errors are
-//! logged as `error` and `warn`, starts and stops as `info`, refused requests as `debug`. The first
+//! logged as `error` and `warn`, starts, stops and failed handshakes
+//! as `info`, refused requests as `debug`. The first
 //! two segments of a target are stable. The rest is the source file, and may change.
 //!
 //! | target | what is logged |
@@ -100,6 +161,7 @@
 //! | `drupe::message` | mistakes of a program: upgrades that cannot be answered, callbacks that panic |
 //! | `drupe::engine` | connections, refused requests, handlers and bodies that fail or panic, a lack of threads or descriptors |
 //! | `drupe::net` | sockets, their files, certificates |
+//! | `drupe::system` | threads whose signals cannot be restored |
 //! | `drupe::server`, `drupe::bus` | starts and stops; signals, and notifications to systemd |
 //!
 //! A line about a request names its method, path, peer and, if a layer has set a
@@ -120,7 +182,8 @@
 //! cannot forge a line. For other formats, such as JSON, the record has key-values: `peer`, `user`,
 //! `method`, `request_target`, `version`, `status`, `bytes`, `referer`, `user_agent`, `seconds`,
 //! `request_id` and `route`. The values are not escaped, and missing values are null. The two long
-//! ones, `referer` and `user_agent`, have at most 4 KiB.
+//! ones, `referer` and `user_agent`, have at most 4 KiB. A refused request line (405, 414, 505) is
+//! shown as sent, at most 4 KiB and then `...`; input without a request line is shown as `-`.
 //!
 //! For metrics, or a log of your own, give [`Server::on_access`](crate::Server::on_access) a
 //! function that gets the same data with their types, and the extensions of the response.
@@ -138,6 +201,12 @@
 //! | `cannot start another worker thread` | the system allows no more threads | raise the limit of processes, or lower `thread_pool_max` |
 //! | `a handler did not return after the stop; its connection was cut, its thread left running` | at a stop: a handler neither read nor wrote nor checked `is_shutting_down` | give the handler a time limit of its own |
 //! | `a worker thread panicked; its connection was closed, the thread continues` | a defect of drupe | please report it |
+//! | `TLS handshake with 192.0.2.7:4711 failed: the client certificate of CN=plum has expired; connection closed (8 more of this kind since the last line)` | a client certificate was refused, a warning; at most one line a second | renew the certificate of the client, or correct `ssl_client_ca`, as the reason says |
+//! | `TLS handshake with 192.0.2.7:4711 failed: the client sent no certificate, which ssl_verify_mode requires; connection closed` | a client came without a certificate, a warning; at most one line a second | give the client a certificate of `ssl_client_ca`; ignore scanners |
+//! | `TLS handshake with ... failed: ...` at the level `info` | no version, cipher suite or protocol in common, or the client refuses the server's certificate; at most one line a second | mostly nothing: scanners; for a client of yours, see the reason |
+//! | `plain HTTP from ... on a TLS port; answering 400`, `PROXY header from ... refused: ...`, at the level `info` | the client does not speak the protocol of the port; at most one line a second | correct the client or the proxy |
+//! | `... line 22: the block "PUBLIC KEY" is not used` | a file of certificates or keys has a PEM block without a use there | remove the block, or move the block to the right file |
+//! | `fields are not allowed in a trailer section: ...; the fields were not sent` | a handler or layer has given trailers that must come before the content, such as `Set-Cookie` | set these fields in the head of the response |
 //! | 503 in the access log | the request waited for a worker for `accepted_queue_timeout` | handlers are too slow or `thread_pool_max` is too small; or many clients send large heads slowly (`max_parked_size`), or `max_connections` is reached and no connection is idle |
 //! | 408 in the access log | clients too slow for `header_timeout` or `body_timeout` | mostly nothing: scanners and dead connections |
 //!

@@ -28,13 +28,13 @@
 //! | threads held by connections that have left HTTP | a limit, then 503; the function sets its own time limits | 1024 |
 //! | memory filled by clients that do not read | a limit for all such answers, and for open files a quarter of the descriptors | 256 MiB |
 //! | memory filled by clients that do not complete their requests | a limit for all such requests; above it large heads get 503, and content a worker | 256 MiB |
-//! | memory filled by listings of large directories | [`Files`](crate::Files) shows at most 10,000 entries, and holds few large listings in memory at a time, then 503 | 16 |
+//! | memory filled by listings of large directories | [`Files`](crate::Files) looks at 10,000 names at most, clients share a large listing, and all large listings have a limit, then 503 | 80 MB |
 //! | exhausted descriptors | an idle connection is closed for each new one; if none is idle, accepting pauses; a line in the log | always |
 //! | memory errors | no `unsafe` in this crate | always |
 //! | a handler that panics | only its connection ends | always |
 //! | a forged client address | `X-Forwarded-*` and `Forwarded` count only from `trusted_proxies`; if those are set, the fields are removed from all other requests | no proxy is trusted |
 //! | forged lines in the access log | control characters and quotes are escaped | always |
-//! | paths that leave the directory of [`Files`](crate::Files) | the real path of a file is checked after opening: links do not lead out of the directory, and names with a leading dot are not served | always, `dotfiles` off |
+//! | paths that leave the directory of [`Files`](crate::Files) | files are opened beneath the directory (`openat2`): links do not lead out, even if they change meanwhile, unless [`link`](crate::Files::link) allows one by name, and requested names with a leading dot are not served | always, `dotfiles` off |
 //! | a Unix socket open to every user | its permissions are set before it has a name | `0660` |
 //! | old TLS | 1.2 and 1.3 with authenticated encryption; no renegotiation | rustls' own |
 //! | passwords and keys in messages | `drupe check` and `Debug` do not show them | always |
@@ -63,7 +63,8 @@
 //!   compressed bytes.
 //! - **Other users of the machine**, if they can write to the directory of a Unix socket or the
 //!   socket has mode 0666; and abstract names (`@name`), which have no permissions at all.
-//! - **Revoked client certificates.** drupe reads no revocation lists.
+//! - **Revoked client certificates**, unless the authority's revocation list is in
+//!   [`ssl_client_ca`](crate::Settings::ssl_client_ca): drupe fetches no lists.
 //! - **A process that has been broken into.** Run the server as a separate user;
 //!   [`under_systemd`](super::under_systemd) has a unit with minimal rights.
 //!

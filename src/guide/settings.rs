@@ -61,7 +61,8 @@
 //!   any client that is still connected. Raise the value for clients on very bad networks, not for
 //!   slow handlers: handlers have `request_timeout`.
 //! - [`header_timeout`](Settings::header_timeout): the limit for a whole head. On the open
-//!   internet, lower it to, say, 5 s: a head is one packet.
+//!   internet, lower it to, say, 5 s: a head is one packet. A client that has sent half a head gets
+//!   a 408. A connection without a byte, such as a browser's spare one, is only closed and counted.
 //! - [`body_timeout`](Settings::body_timeout): a budget for waiting for content. Content at
 //!   [`minimum_rate`](Settings::minimum_rate) or faster refills the budget. The setting therefore
 //!   limits stalls, not large uploads.
@@ -176,6 +177,12 @@
 //! - [`title_case_headers`](Settings::title_case_headers): field names have no case, and the
 //!   handler's are sent in lower case. Turn the setting on for a client that finds only
 //!   `Content-Type`.
+//! - [`answer_silence`](Settings::answer_silence): a silent client is closed without an answer,
+//!   because some browsers take a 408 on a spare connection for the answer to their next request.
+//!   Turn the setting on for programs that expect CherryPy's 408.
+//! - [`accept_connect`](Settings::accept_connect): a server that is no proxy has no use for CONNECT.
+//!   Turn the setting on for an application that answers CONNECT itself. drupe makes no tunnel: the
+//!   connection ends with the answer.
 //!
 //! # TLS
 //!
@@ -186,10 +193,14 @@
 //!   separate file. Without the chain, some browsers find the missing certificates elsewhere, and
 //!   `curl` fails.
 //! - [`ssl_private_key`](Settings::ssl_private_key): make the file readable to the server's user
-//!   only. The server accepts a key readable to every user, with a warning.
+//!   only. The server accepts a key readable to every user, with a warning. An unsupported key is
+//!   refused by its kind, size or curve. ring takes RSA of up to 4096 bits; the feature `tls-aws-lc`
+//!   adds RSA of up to 8192 bits and P-521.
 //! - [`ssl_private_key_password`](Settings::ssl_private_key_password): use `file:PATH` rather than
 //!   the password itself, since every user of the machine can read process arguments. An encrypted
-//!   key beside its password protects backups, not the machine.
+//!   key beside its password protects backups, not the machine. Keys under PBES2 are supported, as
+//!   OpenSSL writes them since 1.1; the error for a key under an older scheme has the command that
+//!   converts the key.
 //! - [`ssl_sni`](Settings::ssl_sni): several names with a certificate each at one address.
 //! - [`ssl_ciphers`](Settings::ssl_ciphers): leave the default. All suites of rustls are sound, and
 //!   a custom list ages. Set a list only to comply with a policy. The server refuses an unavailable
@@ -198,6 +209,8 @@
 //!   `TLSv1.3` if you know all your clients.
 //! - [`ssl_client_ca`](Settings::ssl_client_ca): for clients that authenticate by certificates. Use
 //!   an authority of your own, never the system's list, or every owner of a web site is admitted.
+//!   Append the authority's revocation list to the file (`X509 CRL`) to lock out a certificate, and
+//!   reload. A list past its date stays in force.
 //! - [`ssl_verify_mode`](Settings::ssl_verify_mode): with an authority, clients need a certificate.
 //!   With `optional`, your handler must check [`Connection::tls`](crate::Connection::tls) in each
 //!   request.
@@ -224,8 +237,8 @@
 //! - [`trusted_proxies`](Settings::trusted_proxies): empty, so that the server ignores
 //!   `X-Forwarded-For` from every peer. List addresses that only your proxies have. List a whole
 //!   network only if no other machine in it can connect.
-//! - [`trusted_proxy_count`](Settings::trusted_proxy_count): the number of last entries written by
-//!   your own proxies. If you set one too many, clients can choose the address in your log.
+//! - [`trusted_proxy_count`](Settings::trusted_proxy_count): the number of your proxies in a row. With
+//!   two or more, add the addresses of the outer proxies to `trusted_proxies`, or they count as clients.
 //! - [`trusted_proxy_headers`](Settings::trusted_proxy_headers): list only fields that the proxy
 //!   sets or extends in each request. A field passed on untouched is under the client's control.
 //!

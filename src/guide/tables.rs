@@ -62,6 +62,8 @@
 //! | `software` | | name | value of the `Server` field; unset: no such field |
 //! | `header_overflow_status` | `431` | status | status for a request head over a limit: 431 or 413 |
 //! | `title_case_headers` | `false` | bool | send field names in title case, for old clients |
+//! | `answer_silence` | `false` | bool | answer 408 to a client that connects and sends nothing |
+//! | `accept_connect` | `false` | bool | pass CONNECT to the handler instead of answering 405 |
 //! | `ssl_certificate` | | path | PEM, optionally with the chain; turns TLS on. Reloaded at SIGHUP or by `reload_tls` |
 //! | `ssl_certificate_chain` | | path | PEM of intermediate certificates |
 //! | `ssl_private_key` | | path | PEM; unset: in the certificate's file |
@@ -76,7 +78,7 @@
 //! | `peercreds_resolve` | `false` | bool | resolve the names of the user and group on demand |
 //! | `proxy_protocol` | `false` | bool | expect a PROXY header, version 1 or 2, on each connection |
 //! | `trusted_proxies` | | names | trusted proxies: addresses, networks or `unix`, separated by commas |
-//! | `trusted_proxy_count` | `1` | count | number of trusted proxies that a request passes |
+//! | `trusted_proxy_count` | `1` | count | most trusted proxies that a request passes; each but the nearest is known by its address in `trusted_proxies` |
 //! | `trusted_proxy_headers` | | names | trusted fields: those that the proxies set or replace in every request |
 //! | `statistics` | `false` | bool | measure request and work times; counters are always on |
 //! | `wsgi_version` | `1.0` | version | text of `Server::wsgi`: one character per byte (`1.0`), UTF-8 (`u.0`), or a registered version |
@@ -88,6 +90,14 @@
 //! FILE` prints the result and the origin of each value. [`operating`](super::operating) describes
 //! the signals.
 //!
+//! `drupe DIR PORT` is `drupe --directory DIR --socket-port PORT`. A number alone, as in `drupe
+//! 9000`, is the port, unless a directory has this name: the place of DIR comes first, and the first
+//! line of output shows the served directory. `-p 9000` is the port and `./9000` the directory in any
+//! case.
+//!
+//! A variable that sets nothing, such as `DRUPE_VERSION`, is ignored with a warning. An unknown flag
+//! or line of the file is an error.
+//!
 //! The program has these settings beside those of the server, under `[drupe]` and as flags:
 //!
 //! | setting | default | |
@@ -95,16 +105,52 @@
 //! | `directory` | `.` | directory to serve |
 //! | `dotfiles` | `false` | serve names that begin with a dot |
 //! | `listing` | `true` | list directories without `index.html` |
+//! | `index` | `index.html` | files to send for a directory, the first one found. `--index` can be repeated |
+//! | `extensions` | | extensions to try for missing paths: with `html`, `/about` is `about.html`: see [`Files::extensions`](crate::Files::extensions). `--extensions` can be repeated |
+//! | `not_found` | | file below the directory, such as `404.html`, that is sent with the status 404 to clients that want a page: see [`Files::not_found`](crate::Files::not_found) |
+//! | `fallback` | | file below the directory, such as `index.html`, that is sent for missing paths to clients that want a page: see [`Files::fallback`](crate::Files::fallback) |
+//! | `field` | | fields of answers, each as `PATTERN: NAME: VALUE`, such as `/assets/*: Cache-Control: max-age=600`, for files and listings (200, 206, 304): see [`Files::field`](crate::Files::field). `--field` can be repeated; a file has a list |
+//! | `precompressed` | `false` | send `app.js.br`, `app.js.zst` or `app.js.gz` in place of `app.js`, as `Accept-Encoding` allows: see [`Files::precompressed`](crate::Files::precompressed) |
+//! | `compress` | `false` | compress text for clients that accept gzip or deflate: see [`layers::compress`](crate::layers::compress) |
+//! | `content_type` | | types by extension or name, each as `EXT=TYPE`, such as `gmi=text/gemini`. `--content-type` can be repeated; a file has a list |
+//! | `link` | | links below the directory that may lead out of it, to where they lead at the start: see [`Files::link`](crate::Files::link). `--link` can be repeated; a file has a list |
+//! | `hide` | | patterns of names that are neither served (404) nor listed, such as `*.key` or `node_modules`. `--hide` can be repeated |
+//! | `auth` | | users to ask for (basic authentication, RFC 7617), each as `NAME:PASSWORD`. The statistics page asks for them, too. Use TLS, and the settings file or `DRUPE_AUTH`: all users of the machine see the options of a program. `--auth` can be repeated; a file has a list |
+//! | `cors` | | origins, such as `https://app.example`, whose pages may read the files with a script, without credentials; `*`, or `--cors` alone: pages of every origin. `--cors` can be repeated |
+//! | `host_name` | | names, beside `localhost` and loopback addresses, that the program answers to on a loopback address; any other host gets a 421. `--host-name` can be repeated. Behind `trusted_proxies` or `proxy_protocol`, without a name, every host is answered |
 //! | `quiet` | `false` | print addresses, warnings and errors only, not requests |
-//! | `access_log` | | file for requests; with `user` or `group`, opened with their rights |
+//! | `log_level` | `warning` | the least severe messages to print: `error`, `warning`, `info` or `debug`; requests are not messages |
+//! | `access_log` | | file for requests, `-` for standard output; with `user` or `group`, opened with their rights |
 //! | `access_log_format` | `combined` | `common`, `combined` or `json` (one object per line, with the duration) |
 //! | `pid_file` | | file for the process id: locked while the program runs, readable by its owner only, removed at the end |
 //! | `user` | | user to switch to after the bind, before the first client; supplementary groups are dropped |
 //! | `group` | | group to switch to, instead of the user's own |
-//! | `umask` | | permissions to withhold from new files, such as `027` |
-//! | `ssl_self_signed` | `false` | serve TLS with a certificate made for this run; for development |
+//! | `umask` | | permission bits to clear in new files, such as `027` |
+//! | `ssl_self_signed` | `false` | serve TLS with a certificate made for this run, with the names and addresses of all listeners; for development |
 //! | `statistics_path` | `/statistics` | path of the page that `--statistics` adds; empty: no page |
 //! | `statistics_access` | `local` | clients allowed to see the page: `local` or `all` |
+//!
+//! Short forms of the commonest flags:
+//!
+//! | short | stands for |
+//! |---|---|
+//! | `-p`, `--port` | `--socket-port` |
+//! | `-b`, `--bind` | `--socket-host` |
+//! | `-d` | `--directory` |
+//! | `-q` | `--quiet` |
+//! | `-v`, `-vv` | `--log-level info`, `--log-level debug` |
+//! | `-c` | `--config` |
+//! | `-h` | the commonest flags; `--help` lists all |
+//! | `-V` | the version; `--version` adds the features compiled in and the provider of TLS |
+//!
+//! A manual page and completions are made by the program itself:
+//!
+//! ```sh
+//! drupe --generate man > /usr/local/share/man/man1/drupe.1
+//! drupe --generate bash > /usr/share/bash-completion/completions/drupe
+//! drupe --generate zsh > /usr/local/share/zsh/site-functions/_drupe
+//! drupe --generate fish > /usr/share/fish/vendor_completions.d/drupe.fish
+//! ```
 //!
 //! ## Defaults that differ from CherryPy's
 //!
@@ -130,9 +176,9 @@
 //!
 //! | status | when | setting |
 //! |---|---|---|
-//! | 400 | malformed or ambiguous request; plain HTTP on a TLS port | |
-//! | 405 | CONNECT | |
-//! | 408 | head or content too late | `header_timeout`, `body_timeout`, `minimum_rate` |
+//! | 400 | malformed or ambiguous request; more than 16 empty lines before a request; plain HTTP on a TLS port | |
+//! | 405 | CONNECT | `accept_connect` |
+//! | 408 | head too late of which a part has come (with `answer_silence`, any head), or content too late | `header_timeout`, `body_timeout`, `minimum_rate` |
 //! | 413 | content too large; more than 16 KiB of chunk extensions | `max_request_body_size` |
 //! | 414 | request target too long | `max_request_target_size` |
 //! | 417 | an expectation other than `100-continue` | |
@@ -140,4 +186,4 @@
 //! | 500 | the handler panicked, or set invalid framing fields | |
 //! | 501 | a transfer coding before `chunked`; a method of more than 32 bytes | |
 //! | 503 | a limit of load is reached: the wait for a worker, the time of a handler, connections (with TLS closed instead), memory for large heads, or upgrades; with `Retry-After: 1` | `accepted_queue_size`, `accepted_queue_timeout`, `request_timeout`, `max_connections`, `max_parked_size`, `max_upgraded` |
-//! | 505 | a version other than HTTP/1.0 and HTTP/1.1 | |
+//! | 505 | a version other than HTTP/1.0 to HTTP/1.9 | |

@@ -46,8 +46,9 @@
 //!    The handler reads the rest. With a `body_buffer_size` of 0 the handler reads all content, and
 //!    its first read sends `100 Continue`.
 //! 5. **Queued**, unless the handler is known to be short. At most `accepted_queue_size` requests
-//!    wait in the queue, more beside the queue. After `accepted_queue_timeout` in the queue, a
-//!    request gets 503 and `Retry-After: 1`.
+//!    wait in the queue, more beside the queue. Requests whose content has not come whole wait behind
+//!    all others, and hold at most three quarters of `thread_pool_max` workers. After
+//!    `accepted_queue_timeout` in the queue, a request gets 503 and `Retry-After: 1`.
 //! 6. **The handler runs** on a worker, and may block. A panic costs this connection only (500 if
 //!    nothing has been sent).
 //! 7. **The answer.** The server sends text, bytes and files as far as the client reads, and parks
@@ -89,9 +90,10 @@
 //! Until a connection leaves HTTP, each wait for the client has a deadline that no byte extends.
 //! For content and answers, the deadline is a budget: waiting consumes `body_timeout` or
 //! `write_timeout`, transferred bytes refill the budget at `minimum_rate`, and time with a busy
-//! server costs the client nothing. When a deadline expires, the reactor reads once more, since
-//! data that arrived before the deadline counts as in time. If nothing has arrived, a head or
-//! content gets 408; an idle connection, a PROXY header or a handshake gets a plain close.
+//! or stopped server costs the client nothing if bytes have come meanwhile. When a deadline
+//! expires, the reactor reads once more, since data that arrived before the deadline counts as in
+//! time. If nothing has arrived, half a head or content gets 408; a silent or idle connection, a
+//! PROXY header or a handshake gets a plain close.
 //!
 //! # A stop
 //!

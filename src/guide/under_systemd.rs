@@ -60,6 +60,8 @@
 //! - **`ExecReload`** sends SIGHUP: the program reads settings and certificates again and reopens
 //!   the access log. From systemd 253 on, `Type=notify-reload` replaces this line, and waits until
 //!   the reload is done.
+//! - **Sockets without a listener**: the program warns of each socket passed by systemd that `listen`
+//!   does not name, because clients of the socket would get no answer.
 //! - **`LimitNOFILE`** above `max_connections`. The program raises the soft limit, systemd's 1024,
 //!   to the hard limit, which this line also sets. A server in your own program leaves the soft
 //!   limit alone.

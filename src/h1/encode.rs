@@ -74,8 +74,9 @@ pub(crate) fn head<'r>(
     }
     match framing {
         BodyFraming::Length { length, .. } => number_line(out, b"Content-Length", length),
-        BodyFraming::Chunked { .. } => line(out, b"Transfer-Encoding", b"chunked"),
-        BodyFraming::None | BodyFraming::Close { .. } => {}
+        BodyFraming::Chunked { send: true } => line(out, b"Transfer-Encoding", b"chunked"),
+        // Some clients wait for chunks after a HEAD, and the field may be left out (RFC 9110 §9.3.2).
+        BodyFraming::Chunked { send: false } | BodyFraming::None | BodyFraming::Close { .. } => {}
     }
     connection(out, exchange, status, fields, &seen, stamp);
     out.extend_from_slice(CRLF);
@@ -169,7 +170,8 @@ pub(crate) fn chunk_end(out: &mut Vec<u8>) {
 }
 
 /// Appends the last chunk and the trailer section without the forbidden fields (RFC 9110 §6.5.1).
-pub(crate) fn last_chunk(out: &mut Vec<u8>, fields: &HeaderMap, is_title_case: bool) {
+/// Returns the names of the fields left out.
+pub(crate) fn last_chunk(out: &mut Vec<u8>, fields: &HeaderMap, is_title_case: bool) -> Vec<HeaderName> {
     out.extend_from_slice(b"0\r\n");
     for (name, value) in fields {
         if !trailers::is_forbidden(name) {
@@ -177,6 +179,7 @@ pub(crate) fn last_chunk(out: &mut Vec<u8>, fields: &HeaderMap, is_title_case: b
         }
     }
     out.extend_from_slice(CRLF);
+    fields.keys().filter(|name| trailers::is_forbidden(name)).cloned().collect()
 }
 
 /// The IMF-fixdate of a second since the epoch; a time after the year 9999 gives the last second of
@@ -269,7 +272,7 @@ fn connection(
         option(b"close");
     }
     if says_keep_alive {
-        option(b"keep-alive");
+        option(if exchange.is_title_case() { b"Keep-Alive" } else { b"keep-alive" });
     }
     if mark == b": " {
         out.truncate(start);

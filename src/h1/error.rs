@@ -4,11 +4,12 @@ use std::fmt;
 
 use http::StatusCode;
 
-/// The reason for refusing a request. Never echoes bytes of the peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The reason for refusing a request. Never echoes bytes of the peer, except the one of
+/// `TargetByte`.
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub(crate) enum ProtocolError {
-    /// A second empty line before the request line (400).
+    /// More than 16 empty lines before the request line (400).
     EmptyLines,
     /// CR without LF, or LF without CR (400).
     LineEnd,
@@ -22,14 +23,23 @@ pub(crate) enum ProtocolError {
     MethodTooLong,
     /// A request target in none of the four forms (400).
     Target,
+    /// A byte that may not be in a path or query (400). Shown as a character if it is printable
+    /// ASCII, else in hexadecimal digits only.
+    TargetByte(u8),
+    /// A percent sign without two hexadecimal digits in a path (400).
+    TargetEscape,
     /// A request target over the limit (414).
     TargetTooLong,
-    /// A version not of the form `HTTP/` number `.` number (400).
+    /// A protocol other than `HTTP/` (400).
+    Protocol,
+    /// A version not of the form number `.` number (400).
     VersionText,
-    /// A version that is neither HTTP/1.0 nor HTTP/1.1 (505).
+    /// A version of another major version than HTTP/1, or with more digits than two (505).
     Version,
     /// CONNECT (405).
     Connect,
+    /// A target of CONNECT other than host and port (400).
+    Authority,
     /// A line that continues the previous line (400).
     Folded,
     /// A field name that is no token, a blank before the colon, or no colon (400).
@@ -116,10 +126,12 @@ impl ProtocolError {
     pub(crate) fn section(self) -> &'static str {
         match self {
             Self::EmptyLines | Self::LineEnd => "RFC 9112 §2.2",
-            Self::VersionText => "RFC 9112 §2.3",
+            Self::Protocol | Self::VersionText => "RFC 9112 §2.3",
             Self::RequestLine | Self::MethodTooLong | Self::TargetTooLong => "RFC 9112 §3",
             Self::Method => "RFC 9112 §3.1",
-            Self::Target | Self::HostMissing | Self::HostRepeated | Self::Host => "RFC 9112 §3.2",
+            Self::Target | Self::TargetByte(_) | Self::TargetEscape => "RFC 9112 §3.2",
+            Self::HostMissing | Self::HostRepeated | Self::Host => "RFC 9112 §3.2",
+            Self::Authority => "RFC 9112 §3.2.3",
             Self::FieldName => "RFC 9112 §5.1",
             Self::Folded => "RFC 9112 §5.2",
             Self::CodingVersion | Self::Coding => "RFC 9112 §6.1",
@@ -141,22 +153,25 @@ impl ProtocolError {
             Self::NotText => "RFC 3629 §3",
         }
     }
-}
 
-impl fmt::Display for ProtocolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::EmptyLines => "more than one empty line before the request line",
+    /// The reason for people.
+    fn text(self) -> &'static str {
+        match self {
+            Self::EmptyLines => "more than 16 empty lines before the request line",
             Self::LineEnd => "a line that does not end in CR LF",
             Self::Control => "a control character",
             Self::RequestLine => "a request line that is not method, target and version with one blank between",
             Self::Method => "a method that is not an upper-case token",
             Self::MethodTooLong => "a method of more than 32 bytes",
             Self::Target => "a malformed request target (it must start with a slash or be an http URI)",
+            Self::TargetByte(_) => "a character that may not be in a request target",
+            Self::TargetEscape => "an incomplete percent escape in a request target",
             Self::TargetTooLong => "a request target over the limit",
+            Self::Protocol => "a protocol other than HTTP",
             Self::VersionText => "a malformed protocol version",
-            Self::Version => "a protocol version other than HTTP/1.0 and HTTP/1.1",
+            Self::Version => "a protocol version other than HTTP/1.0 to HTTP/1.9",
             Self::Connect => "CONNECT is not supported",
+            Self::Authority => "a target of CONNECT that is not a host and a port",
             Self::Folded => "a folded field line",
             Self::FieldName => "a malformed field name",
             Self::FieldValue => "a malformed field value",
@@ -185,7 +200,27 @@ impl fmt::Display for ProtocolError {
             Self::NotTls => "plain HTTP on a port that speaks TLS: https would do",
             Self::Timeout => "a message that did not arrive in time",
             Self::HandlerFraming(why) => why,
-        })
+        }
+    }
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())?;
+        match *self {
+            Self::TargetByte(byte) if byte.is_ascii_graphic() => {
+                write!(f, ": `{}` (percent-encoded: %{byte:02X})", char::from(byte))
+            }
+            Self::TargetByte(byte) => write!(f, ": 0x{byte:02X} (percent-encoded: %{byte:02X})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The text of `Display`: each error is part of every program, and the names of the variants are not.
+impl fmt::Debug for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -204,7 +239,11 @@ mod tests {
             (ProtocolError::RequestLine, 400),
             (ProtocolError::Method, 400),
             (ProtocolError::Target, 400),
+            (ProtocolError::TargetByte(b'\n'), 400),
+            (ProtocolError::TargetEscape, 400),
+            (ProtocolError::Protocol, 400),
             (ProtocolError::VersionText, 400),
+            (ProtocolError::Authority, 400),
             (ProtocolError::Folded, 400),
             (ProtocolError::FieldName, 400),
             (ProtocolError::FieldValue, 400),
@@ -243,6 +282,23 @@ mod tests {
             assert!(error.section().starts_with("RFC "), "{error}");
             let text = error.to_string();
             assert!(!text.is_empty() && !text.ends_with('.') && !text.contains('\n'), "{text}");
+        }
+    }
+
+    #[test]
+    fn forbidden_byte_of_a_target_is_shown_as_printable_ascii_only() {
+        for (byte, shown) in [
+            (b'{', "`{` (percent-encoded: %7B)"),
+            (b'"', "`\"` (percent-encoded: %22)"),
+            (b' ', "0x20 (percent-encoded: %20)"),
+            (b'\r', "0x0D (percent-encoded: %0D)"),
+            (0x1b, "0x1B (percent-encoded: %1B)"),
+            (0x7f, "0x7F (percent-encoded: %7F)"),
+            (0xe9, "0xE9 (percent-encoded: %E9)"),
+        ] {
+            let error = ProtocolError::TargetByte(byte);
+            let expected = format!("a character that may not be in a request target: {shown}");
+            assert_eq!((error.to_string(), format!("{error:?}")), (expected.clone(), expected));
         }
     }
 }

@@ -37,6 +37,8 @@ pub(crate) enum CloseReason {
     HandlerAsked,
     /// The policy is HTTP/1.0 and the request did not ask to keep the connection.
     ServerVersion,
+    /// The request was CONNECT, so the bytes behind it may belong to a tunnel.
+    Connect,
     /// The server shuts down.
     Shutdown,
     /// Content of the request was left unread.
@@ -73,6 +75,7 @@ pub(crate) struct Exchange {
     /// The lower version of the request's and the policy's.
     version: Version,
     is_head: bool,
+    is_connect: bool,
     asked_keep_alive: bool,
     wants_continue: bool,
     wants_trailers: bool,
@@ -96,6 +99,7 @@ impl Exchange {
         let asked_keep_alive = !asked_close && !is_1_1 && has_member(&head.fields, CONNECTION, b"keep-alive");
         let close = match head.version {
             _ if asked_close => Some(CloseReason::ClientAsked),
+            _ if head.method == Method::CONNECT => Some(CloseReason::Connect),
             _ if is_1_1 || asked_keep_alive => None,
             Version::HTTP_10 => Some(CloseReason::ClientVersion),
             _ => Some(CloseReason::ServerVersion),
@@ -105,6 +109,7 @@ impl Exchange {
             policy,
             version,
             is_head: head.method == Method::HEAD,
+            is_connect: head.method == Method::CONNECT,
             asked_keep_alive,
             wants_continue: expects && !matches!(framing, Framing::None | Framing::Length(0)),
             wants_trailers: is_1_1 && has_member(&head.fields, TE, b"trailers"),
@@ -127,7 +132,8 @@ impl Exchange {
     /// - if the body does not know its length: then the writer of the body must count.
     ///
     /// The handler's `Connection: close` closes the connection; other options of Connection are
-    /// kept. A body for 101, 204, 205 or 304 is not sent.
+    /// kept. A body for 101, 204, 205 or 304 is not sent. A successful answer to CONNECT has no
+    /// framing field (RFC 9110 §9.3.6).
     ///
     /// # Errors
     /// `HandlerFraming` (500) for two lengths, for a length that is no number or contradicts
@@ -154,6 +160,9 @@ impl Exchange {
             }
             StatusCode::SWITCHING_PROTOCOLS | StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => {
                 return Ok(BodyFraming::None);
+            }
+            _ if self.is_connect && status.is_success() => {
+                return Ok(BodyFraming::Close { send: status != StatusCode::RESET_CONTENT });
             }
             StatusCode::RESET_CONTENT => return Ok(BodyFraming::Length { length: 0, send: false }),
             _ if status.is_informational() => {

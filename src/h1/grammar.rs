@@ -15,8 +15,7 @@ pub(crate) const PATH: Class = Class(1 << 2);
 /// The bytes allowed by the query state of the WHATWG URL standard: visible ASCII without
 /// `" # < >`.
 pub(crate) const QUERY: Class = Class(1 << 3);
-/// `unreserved / pct-encoded / sub-delims` (RFC 3986 §3.2.2) without the comma, the separator of
-/// two Hosts.
+/// `unreserved / pct-encoded / sub-delims` (RFC 3986 §3.2.2).
 pub(crate) const REG_NAME: Class = Class(1 << 4);
 /// `qdtext` (RFC 9110 §5.6.4).
 pub(crate) const QUOTED: Class = Class(1 << 5);
@@ -37,10 +36,19 @@ impl Class {
     pub(crate) fn spans(self, bytes: &[u8]) -> bool {
         bytes.iter().all(|byte| self.has(*byte))
     }
+
+    /// The first byte that does not belong to the class.
+    pub(crate) fn first_other(self, bytes: &[u8]) -> Option<u8> {
+        bytes.iter().copied().find(|byte| !self.has(*byte))
+    }
 }
 
 /// True if two hexadecimal digits follow each `%` (RFC 3986 §2.1).
 pub(crate) fn has_whole_escapes(bytes: &[u8]) -> bool {
+    // Most texts have no escapes. The comparison of all bytes is faster than a search.
+    if !bytes.iter().fold(false, |any, byte| any | (*byte == b'%')) {
+        return true;
+    }
     let mut pieces = bytes.split(|byte| *byte == b'%');
     pieces.next();
     pieces.all(|after| matches!(after, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()))
@@ -132,7 +140,7 @@ const fn class(byte: u8) -> u8 {
         | set(METHOD, token && !byte.is_ascii_lowercase())
         | set(PATH, pchar || matches!(byte, b'/' | b'[' | b']' | b'^' | b'|'))
         | set(QUERY, byte.is_ascii_graphic() && !matches!(byte, b'"' | b'#' | b'<' | b'>'))
-        | set(REG_NAME, (unreserved || sub_delims || byte == b'%') && byte != b',')
+        | set(REG_NAME, unreserved || sub_delims || byte == b'%')
         | set(QUOTED, text && byte != b'"' && byte != b'\\')
         | set(TEXT, text)
         | set(DIGIT, byte.is_ascii_digit())
@@ -167,6 +175,8 @@ mod tests {
         // The table is built at compile time; building it at run time gives the same.
         assert_eq!(classes().map(|classes| classes & class.0 != 0), CLASSES.map(|classes| classes & class.0 != 0));
         assert!(class.spans(within), "{class:?}");
+        assert_eq!(class.first_other(within), None, "{class:?}");
+        assert_eq!(class.first_other(&[within, without].concat()), without.first().copied(), "{class:?}");
         assert!(!without.iter().any(|byte| class.has(*byte)), "{class:?}");
     }
 
@@ -176,7 +186,7 @@ mod tests {
         check(METHOD, 15 + 36, b"M-SEARCH", b"abz /");
         check(PATH, 62 + 4 + 11 + 3 + 5, b"/a%20:@!$&'()*+,;=-._~[]^|", b" \"#<>?\\`{}\x7f\x80\0");
         check(QUERY, 94 - 4, b"?/{}|^[]\\`%'&=", b" \"#<>\t\x7f\x80\0");
-        check(REG_NAME, 62 + 4 + 10 + 1, b"a.b-c_d~%41!$&'()*+;=", b",:@[]/?# \t\xff");
+        check(REG_NAME, 62 + 4 + 11 + 1, b"a.b-c_d~%41!$&'()*+,;=", b":@[]/?# \t\xff");
         check(QUOTED, 1 + 95 + 128 - 2, b"\t !#[]~\x80\xff", b"\"\\\r\n\0\x7f");
         check(TEXT, 1 + 95 + 128, b"\t !\"\\~\x80\xff", b"\r\n\0\x0b\x7f");
         check(DIGIT, 10, b"0123456789", b"/:aA");

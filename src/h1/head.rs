@@ -1,12 +1,12 @@
 //! Finds the end of a request head and reads the head.
 //!
 //! [`Scan`] looks at each byte once, so a head that trickles in costs no more than a head in one
-//! piece. The scan also refuses bare LF and repeated empty lines, both accepted by `httparse`, and
-//! reports folded lines as such. [`parse`] then reads the whole head.
+//! piece. The scan also refuses bare LF and more than a few empty lines, both accepted by `httparse`,
+//! and reports folded lines as such. [`parse`] then reads the whole head.
 
 use core::mem::MaybeUninit;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header::HOST};
 use httparse::{Header, Status};
 
@@ -24,6 +24,8 @@ pub(crate) struct HeadLimits {
     pub(crate) max_request_header_fields: usize,
     /// The status for a head over `max_request_header_size` or `max_request_header_fields`: 431, or 413 as in CherryPy.
     pub(crate) header_overflow_status: StatusCode,
+    /// CONNECT is accepted, instead of 405.
+    pub(crate) accept_connect: bool,
 }
 
 /// A resumable search for the end of the head; looks at each byte once.
@@ -31,7 +33,7 @@ pub(crate) struct HeadLimits {
 pub(crate) struct Scan {
     /// Bytes looked at; at most the length of the input.
     seen: usize,
-    /// The offset of the message: 0, or 2 after an empty line.
+    /// The offset of the message, behind the empty lines.
     begin: usize,
     /// The offset of the current part of the request line.
     part: usize,
@@ -44,7 +46,7 @@ pub(crate) struct Scan {
 #[derive(Debug)]
 pub(crate) struct RequestHead {
     pub(crate) method: Method,
-    /// Origin-form (path and query) or `*`. An absolute-form target is reduced to its path and
+    /// Origin-form (path and query), `*`, or, for CONNECT, the authority. An absolute-form target is reduced to its path and
     /// query, and its authority becomes the value of Host (RFC 9112 §3.2.2).
     pub(crate) target: Uri,
     /// HTTP/1.0 or HTTP/1.1.
@@ -75,7 +77,7 @@ impl Scan {
     /// Scans the new part of `unread`; returns the length of the head once the head is complete.
     ///
     /// `unread` starts at the first byte of the message and only grows between calls. The length
-    /// includes the last CRLF and a leading empty line. The outcome depends on the bytes alone,
+    /// includes the last CRLF and leading empty lines. The outcome depends on the bytes alone,
     /// never on how they were cut.
     ///
     /// # Errors
@@ -105,22 +107,24 @@ impl Scan {
         }
     }
 
-    /// True if any byte of a message has been seen. A leading empty line is not part of the
+    /// True if any byte of a message has been seen. Leading empty lines are not part of the
     /// message.
     pub(crate) fn has_begun(&self) -> bool {
         !matches!(self.next, Next::Message | Next::EmptyLf)
     }
 
-    /// Skips one empty line before the request line (RFC 9112 §2.2) and refuses a second: old
-    /// clients send only one.
+    /// Skips up to 16 empty lines before the request line (RFC 9112 §2.2) and refuses more.
+    ///
+    /// Some clients send one or two behind the content of a POST.
     fn message(&mut self, window: &[u8]) -> Result<bool, ProtocolError> {
+        // Only empty lines come before a message.
+        self.begin = self.seen;
         match window.get(self.seen) {
             None => return Ok(false),
-            Some(b'\r') if self.seen == 0 => return Ok(self.accept(Next::EmptyLf)),
+            Some(b'\r') if self.seen < EMPTY_LINES * CRLF.len() => return Ok(self.accept(Next::EmptyLf)),
             Some(b'\r') => return Err(ProtocolError::EmptyLines),
             Some(_) => {}
         }
-        self.begin = self.seen;
         self.part = self.seen;
         self.next = Next::Method;
         Ok(true)
@@ -216,7 +220,7 @@ impl Scan {
 /// # Errors
 /// Every rule of RFC 9112 §2 to §5 not covered by the scan (400, 405, 414, 431, 505).
 pub(crate) fn parse(head: Bytes, limits: &HeadLimits, mut fields: HeaderMap) -> Result<RequestHead, ProtocolError> {
-    let text = head.strip_prefix(b"\r\n").unwrap_or(&head);
+    let text = without_empty_lines(&head);
     let mut near = [const { MaybeUninit::<Header<'_>>::uninit() }; ORDINARY_FIELDS];
     let mut far = Vec::new();
     let mut room = near.as_mut_slice();
@@ -228,6 +232,10 @@ pub(crate) fn parse(head: Bytes, limits: &HeadLimits, mut fields: HeaderMap) -> 
     match request.parse_with_uninit_headers(text, room) {
         Ok(Status::Complete(length)) if length == text.len() => {}
         Ok(_) => return Err(ProtocolError::LineEnd),
+        Err(httparse::Error::Version) => match as_http_11(&head, text) {
+            Some(head) => return parse(head, limits, fields),
+            None => return Err(request_line_refusal(text)),
+        },
         Err(error) => return Err(refusal(error, text, limits)),
     }
     let (Some(method), Some(path), Some(minor)) = (request.method, request.path, request.version) else {
@@ -239,7 +247,7 @@ pub(crate) fn parse(head: Bytes, limits: &HeadLimits, mut fields: HeaderMap) -> 
         return Err(ProtocolError::Method);
     }
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| ProtocolError::Method)?;
-    let target = target::read(&head, &method, path)?;
+    let target = target::read(&head, &method, path, limits.accept_connect)?;
     let version = if minor == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
 
     let too_large = ProtocolError::TooManyFields { status: limits.header_overflow_status };
@@ -272,10 +280,31 @@ pub(super) fn held_by(fields: &HeaderMap) -> usize {
     fields.capacity() * EACH + (fields.len() - fields.keys_len()) * REPEATED
 }
 
+/// Reads the request line of a head that is refused; `None` unless the line is complete, sound and
+/// within `limits`.
+#[cold]
+pub(crate) fn sound_line(text: &[u8], limits: &HeadLimits) -> Option<(Method, Uri, Version)> {
+    let text = without_empty_lines(text);
+    let end = text.windows(2).position(|pair| pair == b"\r\n")?;
+    let alone = [text.get(..end)?, b"\r\nHost: a\r\n\r\n"].concat();
+    Scan::default().advance(&alone, limits).ok()?;
+    let head = parse(alone.into(), limits, HeaderMap::new()).ok()?;
+    Some((head.method, head.target, head.version))
+}
+
 /// True if a head, even a malformed one, has the method HEAD: its refusal has no content (RFC 9110
 /// §9.3.2).
 pub(crate) fn is_of_head(text: &[u8]) -> bool {
-    text.strip_prefix(b"\r\n").unwrap_or(text).starts_with(b"HEAD ")
+    without_empty_lines(text).starts_with(b"HEAD ")
+}
+
+/// The rest of `text` behind its leading empty lines.
+pub(super) fn without_empty_lines(text: &[u8]) -> &[u8] {
+    let mut rest = text;
+    while let Some(after) = rest.strip_prefix(CRLF) {
+        rest = after;
+    }
+    rest
 }
 
 /// Checks for exactly one valid Host; HTTP/1.0 may omit Host (RFC 9112 §3.2).
@@ -288,6 +317,23 @@ fn check_host(fields: &HeaderMap, version: Version) -> Result<(), ProtocolError>
         (Some(host), None) if host.is_empty() || target::is_authority(host.as_bytes()) => Ok(()),
         (Some(_), None) => Err(ProtocolError::Host),
     }
+}
+
+/// Returns a copy of a head of HTTP/1.2 to 1.9 with HTTP/1.1 in the request line; `None` for any
+/// other version.
+///
+/// A recipient treats a message of a higher minor version as one of the highest minor version that
+/// the recipient knows (RFC 9110 §2.5). `httparse` knows HTTP/1.0 and HTTP/1.1 only.
+#[cold]
+fn as_http_11(head: &Bytes, text: &[u8]) -> Option<Bytes> {
+    let line = text.split(|byte| *byte == b'\r').next()?;
+    let (rest, minor) = line.split_last_chunk::<1>()?;
+    if !rest.ends_with(b" HTTP/1.") || !matches!(minor, [b'2'..=b'9']) {
+        return None;
+    }
+    let mut known = BytesMut::from(head.as_ref());
+    *known.get_mut(head.len().checked_sub(text.len())?.checked_add(rest.len())?)? = b'1';
+    Some(known.freeze())
 }
 
 /// Maps an error of `httparse` to ours, for the status and for the log.
@@ -305,9 +351,9 @@ fn request_line_refusal(text: &[u8]) -> ProtocolError {
     let line = text.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let mut parts = line.split(|byte| *byte == b' ');
     let (method, target, version) = (parts.next(), parts.next(), parts.next());
-    match (method, target, version) {
+    match (method, target.map(|target| grammar::QUERY.first_other(target)), version) {
         (Some(method), ..) if !grammar::METHOD.spans(method) => ProtocolError::Method,
-        (_, Some(target), _) if !grammar::QUERY.spans(target) => ProtocolError::Target,
+        (_, Some(Some(forbidden)), _) => ProtocolError::TargetByte(forbidden),
         (_, _, Some(version)) if parts.next().is_none() => version_refusal(version),
         _ => ProtocolError::RequestLine,
     }
@@ -316,13 +362,16 @@ fn request_line_refusal(text: &[u8]) -> ProtocolError {
 /// The error for a bad version: 505 for an unsupported version, 400 for anything else (RFC 9112
 /// §2.3).
 fn version_refusal(version: &[u8]) -> ProtocolError {
-    let numbers = version.strip_prefix(b"HTTP/").unwrap_or_default();
+    let Some(numbers) = version.strip_prefix(b"HTTP/") else { return ProtocolError::Protocol };
     let mut numbers = numbers.split(|byte| *byte == b'.');
     let is_number = |part: Option<&[u8]>| part.is_some_and(|part| !part.is_empty() && grammar::DIGIT.spans(part));
     let is_version = is_number(numbers.next()) && is_number(numbers.next()) && numbers.next().is_none();
     if is_version { ProtocolError::Version } else { ProtocolError::VersionText }
 }
 
+const CRLF: &[u8] = b"\r\n";
+/// The most empty lines before a request line.
+const EMPTY_LINES: usize = 16;
 /// Bytes of the longest accepted method. No registered method is longer than 17.
 const METHOD_BYTES: usize = 32;
 /// The most bytes of an `http::Uri`.

@@ -164,7 +164,8 @@ pub fn encode(bytes: &[u8]) {
     match framing {
         BodyFraming::None => assert!(codings.is_empty() && (lengths.is_empty() || status == 304)),
         BodyFraming::Length { length, .. } => assert!(codings.is_empty() && lengths == [length.to_string()]),
-        BodyFraming::Chunked { .. } => assert!(codings == ["chunked"] && lengths.is_empty()),
+        BodyFraming::Chunked { send: true } => assert!(codings == ["chunked"] && lengths.is_empty()),
+        BodyFraming::Chunked { send: false } => assert!(codings.is_empty() && lengths.is_empty()),
         BodyFraming::Close { .. } => assert!(codings.is_empty() && lengths.is_empty()),
     }
     let is_old = policy == Version::HTTP_10 || request & 2 != 0;
@@ -204,7 +205,8 @@ fn scan_in_two(bytes: &[u8], cut: usize, limits: &HeadLimits) -> Result<Option<u
 fn reads_the_same_again(head: &RequestHead) {
     assert!(!head.method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()));
     let target = head.target.to_string();
-    assert!(target.starts_with('/') || target == "*" && head.method == Method::OPTIONS, "{target}");
+    let is_own_form = target == "*" && head.method == Method::OPTIONS || head.method == Method::CONNECT;
+    assert!(target.starts_with('/') || is_own_form, "{target}");
     assert!(head.version == Version::HTTP_10 || head.fields.get_all("host").iter().count() == 1);
     let mut text = format!("{} {target} {:?}\r\n", head.method, head.version).into_bytes();
     for (name, value) in &head.fields {
@@ -314,12 +316,14 @@ const NARROW: HeadLimits = HeadLimits {
     max_request_target_size: 32,
     max_request_header_fields: 6,
     header_overflow_status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    accept_connect: false,
 };
 const WIDE: HeadLimits = HeadLimits {
     max_request_header_size: 1 << 20,
     max_request_target_size: 1 << 16,
     max_request_header_fields: 1024,
     header_overflow_status: StatusCode::PAYLOAD_TOO_LARGE,
+    accept_connect: true,
 };
 const STATUSES: [u16; 12] = [200, 404, 204, 304, 205, 101, 100, 103, 206, 500, 426, 599];
 const FIELDS: [(&str, &str); 20] = [

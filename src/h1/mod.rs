@@ -11,7 +11,8 @@
 //! | settle the exchange | [`exchange`] | 100-continue, persistence, the framing of the answer |
 //! | write | [`encode`] | the only writer of protocol bytes |
 //!
-//! [`grammar`] holds the byte tables, and [`error`] the reasons for a refusal with their statuses.
+//! [`grammar`] holds the byte tables, [`error`] the reasons for a refusal with their statuses, and
+//! [`sent_line`] the request line of a refused head for the log.
 //! `laws` holds the invariants for any input; the tests and the fuzzers run them.
 //!
 //! No code here reads a clock, takes a lock or can panic.
@@ -26,6 +27,7 @@ pub(crate) mod grammar;
 pub(crate) mod head;
 #[cfg(any(test, fuzzing))]
 pub mod laws;
+pub(crate) mod sent_line;
 pub(crate) mod target;
 mod title_case;
 pub(crate) mod trailers;

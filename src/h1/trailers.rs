@@ -4,9 +4,10 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
-        self, AGE, AUTHORIZATION, CACHE_CONTROL, CONNECTION, COOKIE, DATE, EXPECT, EXPIRES, HOST, LOCATION,
-        MAX_FORWARDS, PRAGMA, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, RETRY_AFTER, SET_COOKIE, TE, TRAILER,
-        TRANSFER_ENCODING, UPGRADE, VARY, WARNING, WWW_AUTHENTICATE,
+        self, AGE, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH,
+        CONTENT_LOCATION, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_REPORT_ONLY, CONTENT_TYPE,
+        COOKIE, DATE, EXPECT, EXPIRES, HOST, LOCATION, MAX_FORWARDS, PRAGMA, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+        RANGE, RETRY_AFTER, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY, WARNING, WWW_AUTHENTICATE,
     },
 };
 
@@ -114,13 +115,23 @@ fn split_line(line: &[u8]) -> Result<(HeaderName, &[u8]), ProtocolError> {
 }
 
 /// True if a field must come before the content (RFC 9110 §6.5.1): framing, routing,
-/// authentication, request modifiers, response control, content description, connection options.
+/// authentication, request modifiers, response control, processing of the content, connection
+/// options. Fields that only describe the content, such as digests and its language, may follow.
 pub(crate) fn is_forbidden(name: &HeaderName) -> bool {
     FORBIDDEN.contains(name) || FORBIDDEN_STARTS.iter().any(|start| name.as_str().starts_with(start))
 }
 
-static FORBIDDEN: [HeaderName; 25] = [
+static FORBIDDEN: [HeaderName; 33] = [
     TRANSFER_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    CONTENT_ENCODING,
+    CONTENT_RANGE,
+    CONTENT_DISPOSITION,
+    CONTENT_SECURITY_POLICY,
+    CONTENT_SECURITY_POLICY_REPORT_ONLY,
+    // It names a resource, and caches act on it.
+    CONTENT_LOCATION,
     HOST,
     CONNECTION,
     TE,
@@ -147,9 +158,8 @@ static FORBIDDEN: [HeaderName; 25] = [
     header::FORWARDED,
 ];
 
-/// `content-` covers Content-Length, -Type, -Encoding, -Range; `if-` the preconditions;
-/// `x-forwarded-` routing.
-static FORBIDDEN_STARTS: [&str; 5] = ["content-", "if-", "x-forwarded-", "keep-alive", "proxy-"];
+/// `if-` covers the preconditions; `x-forwarded-` routing.
+static FORBIDDEN_STARTS: [&str; 4] = ["if-", "x-forwarded-", "keep-alive", "proxy-"];
 
 #[cfg(test)]
 mod tests {
@@ -206,6 +216,13 @@ mod tests {
     }
 
     #[test]
+    fn digests_and_the_language_of_the_content_pass() {
+        for name in ["content-digest", "repr-digest", "content-md5", "content-language"] {
+            check(&format!("{name}: 1\r\n\r\n"), Ok(&[(name, "1")]));
+        }
+    }
+
+    #[test]
     fn framing_and_routing_fields_are_refused_in_trailers() {
         for name in [
             "Content-Length",
@@ -215,6 +232,8 @@ mod tests {
             "Content-Type",
             "Content-Encoding",
             "Content-Range",
+            "Content-Disposition",
+            "Content-Location",
             "Trailer",
             "TE",
             "Connection",

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use http::header::HeaderValue;
 
 use super::Layer;
-use super::authorization::{User, admit, challenge, credentials, is_same, unauthorized};
+use super::authorization::{admit, challenge, credentials, is_same, unauthorized};
 use super::base64;
 use super::layered::{Around, Layered};
+use crate::message::user::User;
 use crate::message::{Handler, Request, Response};
 
 /// A layer that asks for a user name and a password: basic authentication (RFC 7617).

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, HeaderValue};
 
 use super::Layer;
-use super::authorization::{User, admit, challenge, credentials, is_same, unauthorized};
+use super::authorization::{admit, challenge, credentials, is_same, unauthorized};
 use super::layered::{Around, Layered};
+use crate::message::user::User;
 use crate::message::{Handler, Request, Response};
 
 /// A layer that asks for a token: `Authorization: Bearer …` (RFC 6750 §2.1).

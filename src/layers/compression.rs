@@ -6,8 +6,8 @@ use http::header::{
 };
 use http::{HeaderMap, Method, StatusCode};
 
-use super::accept_encoding::{Coding, preferred};
-use super::encoder::Encoder;
+use super::encoder::{Coding, Encoder};
+use crate::message::accept_encoding::preferred;
 use crate::message::body::BodyKind;
 use crate::message::early;
 use crate::message::{Body, Handler, Request, Response};
@@ -80,7 +80,7 @@ impl Asked {
     fn by(request: &Request) -> Self {
         let fields = request.headers();
         Self {
-            coding: preferred(fields),
+            coding: preferred(fields, &Coding::ALL),
             is_head: request.method() == Method::HEAD,
             known: fields.get_all(IF_NONE_MATCH).iter().cloned().collect(),
         }
@@ -89,6 +89,10 @@ impl Asked {
     fn answer(&self, mut response: Response) -> Response {
         if response.status() == StatusCode::NOT_MODIFIED && is_compressible_type(response.headers()) {
             self.confirm(response.headers_mut());
+        }
+        // As the 200 of the same request (RFC 9110 §15.3.7).
+        if response.status() == StatusCode::PARTIAL_CONTENT && is_compressible_type(response.headers()) {
+            vary(response.headers_mut());
         }
         if !is_compressible(&response) {
             return response;

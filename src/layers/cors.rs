@@ -97,12 +97,26 @@ impl Cors {
     /// If the text is not an origin as browsers write it, and for `null`, which any page can have.
     #[must_use]
     pub fn origin(mut self, origin: &str) -> Self {
-        let value = HeaderValue::from_str(origin).ok().filter(|_| is_origin(origin));
+        let value = HeaderValue::from_str(origin).ok().filter(|_| Self::is_origin(origin));
         let Some(value) = value else {
             panic!("{origin:?} is not an origin as browsers write it, such as https://app.example");
         };
         self.origins.push(value);
         self
+    }
+
+    /// True if `text` is an origin as browsers write it: a scheme, a host, and a port other than the
+    /// scheme's. A program can check origins from its settings, before [`origin`](Self::origin) panics.
+    #[must_use]
+    pub fn is_origin(text: &str) -> bool {
+        let Some((scheme, host)) = text.split_once("://") else { return false };
+        let is_default = (scheme == "https" && host.ends_with(":443")) || (scheme == "http" && host.ends_with(":80"));
+        let is_written = |byte: u8| matches!(byte, b'!'..=b'~') && !byte.is_ascii_uppercase();
+        !scheme.is_empty()
+            && !host.is_empty()
+            && !is_default
+            && text.bytes().all(is_written)
+            && !host.contains(['/', '?', '#', '@', '*', ',', '\\'])
     }
 
     /// Allows several origins, each as in [`origin`](Self::origin).
@@ -351,18 +365,6 @@ fn vary_by_origin(fields: &mut HeaderMap) {
     if !fields.get_all(VARY).iter().any(is_there) {
         fields.append(VARY, HeaderValue::from_static("origin"));
     }
-}
-
-/// True for a serialized origin: scheme, host, and a port other than the scheme's.
-fn is_origin(text: &str) -> bool {
-    let Some((scheme, host)) = text.split_once("://") else { return false };
-    let is_default = (scheme == "https" && host.ends_with(":443")) || (scheme == "http" && host.ends_with(":80"));
-    let is_written = |byte: u8| matches!(byte, b'!'..=b'~') && !byte.is_ascii_uppercase();
-    !scheme.is_empty()
-        && !host.is_empty()
-        && !is_default
-        && text.bytes().all(is_written)
-        && !host.contains(['/', '?', '#', '@', '*', ',', '\\'])
 }
 
 /// Returns a field name in lower case.

@@ -4,10 +4,18 @@ use std::io::{self, Write};
 
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
+use http::HeaderValue;
 
-use super::accept_encoding::Coding;
 use crate::message::BodyWriter;
 use crate::message::writer::BodyFilter;
+
+/// A content coding (RFC 9110 §8.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    Gzip,
+    /// The zlib format.
+    Deflate,
+}
 
 /// Encodes content on its way to the client.
 pub(super) struct Encoder {
@@ -22,6 +30,18 @@ pub(super) struct Encoder {
 enum Format {
     Gzip(GzEncoder<Vec<u8>>),
     Zlib(ZlibEncoder<Vec<u8>>),
+}
+
+impl Coding {
+    /// All codings by name, the best one first.
+    pub(super) const ALL: [(&str, Self); 2] = [("gzip", Self::Gzip), ("deflate", Self::Deflate)];
+
+    pub(super) fn name(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
+        })
+    }
 }
 
 impl Encoder {

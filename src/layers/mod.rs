@@ -67,8 +67,6 @@
 //!
 //! [`Handler::with`]: crate::Handler::with
 
-#[cfg(feature = "compression")]
-mod accept_encoding;
 #[cfg(feature = "layers")]
 mod authorization;
 #[cfg(feature = "layers")]
@@ -99,8 +97,6 @@ mod request_id;
 mod security_headers;
 
 #[cfg(feature = "layers")]
-pub use self::authorization::User;
-#[cfg(feature = "layers")]
 pub use self::basic_auth::BasicAuth;
 #[cfg(feature = "layers")]
 pub use self::bearer_auth::BearerAuth;
@@ -119,4 +115,5 @@ pub use self::request_id::RequestIds;
 #[cfg(feature = "layers")]
 pub use self::security_headers::SecurityHeaders;
 pub use crate::message::handler::{Layer, Prompt, With, Within};
+pub use crate::message::user::User;
 pub use crate::message::writer::BodyFilter;

@@ -105,6 +105,11 @@ impl VisitValue<'_> for &mut Object {
         Ok(())
     }
 
+    fn visit_bool(&mut self, value: bool) -> Result<(), Error> {
+        let _ = write!(self.0, "{value}");
+        Ok(())
+    }
+
     fn visit_f64(&mut self, value: f64) -> Result<(), Error> {
         let _ = write!(self.0, "{value:.6}");
         Ok(())

@@ -13,6 +13,7 @@ pub(super) fn text(options: &ServeOptions) -> String {
     let mut text = "[drupe]\n".to_owned();
     for row in own::TABLE {
         let value = options.own.value(row.name).to_string_lossy();
+        let value = if row.name == "auth" { without_passwords(&value) } else { value.into_owned() };
         line(&mut text, row.name, row.unit, &value, &options.own.origin(row.name));
     }
     text.push_str("\n[server]\n");
@@ -30,9 +31,22 @@ pub(super) fn text(options: &ServeOptions) -> String {
     text
 }
 
+/// Hides the passwords of users.
+fn without_passwords(users: &str) -> String {
+    let names =
+        users.lines().map(|user| user.split_once(':').map_or("***".to_owned(), |(name, _)| format!("{name}:***")));
+    names.collect::<Vec<_>>().join("\n")
+}
+
 fn line(text: &mut String, name: &str, unit: &str, value: &str, origin: &Origin) {
     let is_bare = matches!(unit, "BOOL" | "BYTES" | "COUNT" | "PORT" | "SECONDS" | "STATUS") && !value.is_empty();
-    let value = if is_bare { value.to_owned() } else { quoted(value) };
+    let value = match unit {
+        _ if is_bare => value.to_owned(),
+        "LINES" if value.contains('\n') => {
+            format!("[{}]", value.split('\n').map(quoted).collect::<Vec<_>>().join(", "))
+        }
+        _ => quoted(value),
+    };
     let origin = origin.to_string().replace(char::is_control, "?");
     let _ = writeln!(text, "{:WIDTH$} # {origin}", format!("{name} = {value}"));
 }

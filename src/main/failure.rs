@@ -1,9 +1,13 @@
 //! The reason for the end of the program, made from the errors of its parts.
 
 use std::fmt::{self, Write};
+use std::io::ErrorKind;
+use std::net::SocketAddr;
 
 use drupe::Error;
 use drupe::process::BusError;
+
+use super::holder;
 
 /// The reason for the end of the program, in one sentence.
 #[derive(Debug)]
@@ -50,16 +54,29 @@ impl fmt::Display for AccessLogRefused {
 
 impl std::error::Error for AccessLogRefused {}
 
-/// The message of an error, followed by those of its causes.
+/// The message of an error, followed by those of its causes, and by the holder of a port in use.
 pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut reason = error.to_string();
+    let mut port = taken(error);
     let mut cause = error.source();
     while let Some(error) = cause {
         // Writing to a string cannot fail.
         let _ = write!(reason, ": {error}");
+        port = port.or_else(|| taken(error));
         cause = error.source();
     }
+    if let Some(address) = port {
+        let _ = write!(reason, "; {}", holder::describe(address));
+    }
     reason
+}
+
+/// The TCP address that another process uses, if that is the error.
+fn taken(error: &(dyn std::error::Error + 'static)) -> Option<SocketAddr> {
+    match error.downcast_ref::<Error>()? {
+        Error::Bind { address, source, .. } if source.kind() == ErrorKind::AddrInUse => address.parse().ok(),
+        _ => None,
+    }
 }
 
 fn is_of_settings(error: &Error) -> bool {

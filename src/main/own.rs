@@ -6,9 +6,11 @@ use std::path::PathBuf;
 
 use drupe::settings::{Origin, SettingsLayer};
 use drupe::statistics::Page;
+use log::LevelFilter;
 
 use super::access;
 use super::failure::ProgramFailure;
+use super::host_names;
 
 /// The description of one setting.
 pub(super) struct OwnRow {
@@ -26,7 +28,85 @@ pub(super) const TABLE: &[OwnRow] = &[
         name: "listing",
         unit: "BOOL",
         default: "true",
-        help: "list a directory without index.html instead of refusing it (403)",
+        help: "list a directory without an index file instead of refusing it (403)",
+    },
+    OwnRow {
+        name: "index",
+        unit: "NAMES",
+        default: "index.html",
+        help: "index files of a directory, in order of preference; repeatable",
+    },
+    OwnRow {
+        name: "extensions",
+        unit: "NAMES",
+        default: "",
+        help: "extensions to try for paths without a file: with html, /about is about.html; repeatable",
+    },
+    OwnRow {
+        name: "not_found",
+        unit: "PATH",
+        default: "",
+        help: "file below DIR, such as 404.html, to send with the status 404 to clients that accept HTML",
+    },
+    OwnRow {
+        name: "fallback",
+        unit: "PATH",
+        default: "",
+        help: "file below DIR, such as index.html, to send for missing paths to clients that accept HTML",
+    },
+    OwnRow {
+        name: "field",
+        unit: "LINES",
+        default: "",
+        help: "response header to add, as 'PATTERN: NAME: VALUE', such as '/assets/*: Cache-Control: max-age=600'; repeatable",
+    },
+    OwnRow {
+        name: "precompressed",
+        unit: "BOOL",
+        default: "false",
+        help: "send FILE.br, FILE.zst or FILE.gz, if not older, in place of FILE",
+    },
+    OwnRow {
+        name: "compress",
+        unit: "BOOL",
+        default: "false",
+        help: "compress text for clients that accept gzip or deflate",
+    },
+    OwnRow {
+        name: "content_type",
+        unit: "LINES",
+        default: "",
+        help: "media type for an extension or a whole name, as EXT=TYPE, such as gmi=text/gemini; repeatable",
+    },
+    OwnRow {
+        name: "link",
+        unit: "LINES",
+        default: "",
+        help: "symbolic link in DIR allowed to point outside; its target is fixed at startup; repeatable",
+    },
+    OwnRow {
+        name: "hide",
+        unit: "NAMES",
+        default: "",
+        help: "patterns of names to hide (404), such as *.key or node_modules; repeatable",
+    },
+    OwnRow {
+        name: "auth",
+        unit: "LINES",
+        default: "",
+        help: "require a login, as NAME:PASSWORD; all users of the machine see the command line: prefer DRUPE_AUTH; repeatable",
+    },
+    OwnRow {
+        name: "cors",
+        unit: "ORIGINS",
+        default: "",
+        help: "let pages of these origins read the files, or of any origin if none is given; repeatable",
+    },
+    OwnRow {
+        name: "host_name",
+        unit: "NAMES",
+        default: "",
+        help: "names, beside localhost, to answer to on a loopback address (any other: 421); repeatable",
     },
     OwnRow {
         name: "quiet",
@@ -35,10 +115,16 @@ pub(super) const TABLE: &[OwnRow] = &[
         help: "print addresses, warnings and errors only, not requests",
     },
     OwnRow {
+        name: "log_level",
+        unit: "NAME",
+        default: "warning",
+        help: "least severe messages to print: error, warning, info or debug; requests are not messages",
+    },
+    OwnRow {
         name: "access_log",
         unit: "PATH",
         default: "",
-        help: "file for requests, instead of standard error; reopened at SIGUSR1 and SIGHUP",
+        help: "file for requests (- for standard output), instead of standard error; reopened at SIGUSR1 and SIGHUP",
     },
     OwnRow {
         name: "access_log_format",
@@ -58,7 +144,7 @@ pub(super) const TABLE: &[OwnRow] = &[
         name: "umask",
         unit: "MODE",
         default: "",
-        help: "permissions to withhold from new files, in octal, such as 027",
+        help: "permission bits to clear in new files, in octal, such as 027",
     },
     OwnRow {
         name: "ssl_self_signed",
@@ -110,6 +196,20 @@ impl Own {
                 Some(_) => Ok(value),
                 None => Err(format!("{text:?} is neither common nor combined nor json")),
             },
+            ("log_level", Some(text)) => match level(text) {
+                Some(_) => Ok(value),
+                None => Err(format!("{text:?} is neither error nor warning nor info nor debug")),
+            },
+            // Checked where they are used: the text alone does not show a mistake.
+            ("fallback" | "not_found", Some(_)) => Ok(value),
+            ("index" | "extensions" | "field" | "content_type" | "link" | "hide" | "auth", Some(text)) => {
+                Ok(self.with_earlier(row, text, &origin))
+            }
+            ("cors", Some(text)) => Ok(self.with_earlier(row, origins(text), &origin)),
+            ("host_name", Some(text)) => match host_names::names(text).find(|name| !host_names::is_name(name)) {
+                None => Ok(self.with_earlier(row, text, &origin)),
+                Some(name) => Err(format!("{name:?} is not a host name without a port")),
+            },
             ("statistics_path", Some(text)) => match is_path(text) {
                 true => Ok(value),
                 false => Err(format!("{text:?} is not a path below /, such as /statistics, without % ? # and blanks")),
@@ -133,6 +233,16 @@ impl Own {
         }
     }
 
+    /// Returns the items of a list with those of `text`: flags add to flags, and replace all others.
+    fn with_earlier(&self, row: &OwnRow, text: &str, origin: &Origin) -> OsString {
+        match (self.0.get(row.name), origin) {
+            (Some((before, Origin::Flag { .. })), Origin::Flag { .. }) => {
+                format!("{}{}{text}", before.to_string_lossy(), separator(row.unit)).into()
+            }
+            _ => text.into(),
+        }
+    }
+
     /// Creates an error for the value of the setting `name`.
     pub(super) fn refuse(&self, name: &str, reason: &str) -> ProgramFailure {
         refused(name, &self.origin(name), reason)
@@ -141,6 +251,13 @@ impl Own {
     /// True if the setting `name` is on.
     pub(super) fn is(&self, name: &str) -> bool {
         self.value(name) == "true"
+    }
+
+    /// The items of the list `name`, without empty ones.
+    pub(super) fn items(&self, name: &str) -> impl Iterator<Item = &str> {
+        let separator = TABLE.iter().find(|row| row.name == name).map_or('\n', |row| separator(row.unit));
+        let items = self.value(name).to_str().unwrap_or_default().split(separator).map(str::trim);
+        items.filter(|item| !item.is_empty())
     }
 
     pub(super) fn directory(&self) -> PathBuf {
@@ -152,6 +269,11 @@ impl Own {
         let path = Some(self.value("access_log")).filter(|path| !path.is_empty())?;
         let form = self.value("access_log_format").to_str().and_then(access::Form::of)?;
         Some((PathBuf::from(path), form))
+    }
+
+    /// The least severe level of printed messages.
+    pub(super) fn log_level(&self) -> LevelFilter {
+        self.value("log_level").to_str().and_then(level).unwrap_or(LevelFilter::Warn)
     }
 
     /// The statistics page and its access rule; `None` if the page is off.
@@ -178,6 +300,20 @@ impl Own {
     }
 }
 
+/// The character between the items of a list with this unit.
+fn separator(unit: &str) -> char {
+    if matches!(unit, "NAMES" | "ORIGINS") { ',' } else { '\n' }
+}
+
+/// Returns a list of origins: `*` for a flag without a value.
+fn origins(text: &str) -> &str {
+    match text {
+        "true" => "*",
+        "false" => "",
+        text => text,
+    }
+}
+
 /// Creates an error with the reason and the origin.
 fn refused(name: &str, origin: &Origin, reason: &str) -> ProgramFailure {
     ProgramFailure::Settings(match origin {
@@ -192,6 +328,17 @@ fn refused(name: &str, origin: &Origin, reason: &str) -> ProgramFailure {
 fn is_path(path: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"%?#\"<>\\^`{|}".contains(&byte);
     path.is_empty() || (path.starts_with('/') && !path.trim_matches('/').is_empty() && path.bytes().all(is_plain))
+}
+
+/// Parses a log level.
+fn level(text: &str) -> Option<LevelFilter> {
+    Some(match text {
+        "error" => LevelFilter::Error,
+        "warning" => LevelFilter::Warn,
+        "info" => LevelFilter::Info,
+        "debug" => LevelFilter::Debug,
+        _ => return None,
+    })
 }
 
 /// Parses nine permission bits in octal digits.

@@ -1,5 +1,6 @@
 //! The process around the server: its PID file, its user and group.
 
+use drupe::Error;
 use drupe::process::{Bus, BusError, DropPrivileges, PidFile, Plugin};
 
 use super::failure::{ProgramFailure, chain};
@@ -31,6 +32,20 @@ impl Process {
         }
         let pid_file = Some(own.value("pid_file")).filter(|path| !path.is_empty()).map(PidFile::new);
         Ok(Self { pid_file, privileges })
+    }
+
+    /// The reason why the bus did not start, with the origin of the PID file's path if that file is the
+    /// reason.
+    pub(super) fn failure(error: Error, own: &Own) -> ProgramFailure {
+        let refused = match &error {
+            Error::Bus { source: BusError::Failed(failures), .. } => {
+                let causes = failures.iter().filter_map(|(_, cause)| cause.downcast_ref::<BusError>());
+                let mut of_file = causes.filter(|cause| matches!(cause, BusError::File { .. }));
+                of_file.next().map(|cause| own.refuse("pid_file", &chain(cause)))
+            }
+            _ => None,
+        };
+        refused.unwrap_or_else(|| error.into())
     }
 
     pub(super) fn subscribe(&self, bus: &Bus) {

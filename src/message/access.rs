@@ -14,7 +14,9 @@ use crate::address::Peer;
 /// An exchange that has ended, for [`Server::on_access`](crate::Server::on_access).
 ///
 /// The parts of the request are those received, before any handler could change the request. These
-/// parts are `None` if the server refused the bytes before reading a request.
+/// parts are `None` if the server refused bytes without a request line. If the server refused the
+/// request line itself, for instance for a long target, method and target are as sent, in all at most
+/// 4 KiB and then `...`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AccessRecord {
@@ -22,15 +24,19 @@ pub struct AccessRecord {
     pub method: Option<Method>,
     /// The request target, not escaped and with the query.
     pub target: Option<String>,
-    /// The version of the request.
+    /// The version of the request; `None` also for a version unknown to the server.
     pub version: Option<Version>,
     /// The client: the peer, or the client announced by a trusted proxy (with port 0 if the port is
     /// unknown).
     pub client: Option<Peer>,
-    /// The status of the answer; `None` if the answer broke off.
+    /// The status of the answer; `None` if no answer had begun, or none is known to have begun.
     pub status: Option<StatusCode>,
-    /// The number of bytes of content sent; `None` if the answer broke off.
+    /// The number of bytes of content sent, those of a cut answer up to the cut; `None` without a
+    /// status.
     pub bytes: Option<u64>,
+    /// True if the exchange ended before the answer was complete: the client left or was too slow,
+    /// the body failed, or a stop cut the connection.
+    pub is_cut: bool,
     /// The time from the complete head of the request to the end of the answer.
     pub duration: Duration,
     /// The id of the request, if a layer or the `on_refusal` callback has set one.
@@ -52,6 +58,7 @@ impl AccessRecord {
             client,
             status: None,
             bytes: None,
+            is_cut: false,
             duration: Duration::ZERO,
             id: None,
             route: None,
@@ -63,11 +70,15 @@ impl AccessRecord {
 /// A callback for each exchange.
 pub(crate) type OnAccess = Arc<dyn Fn(&AccessRecord) + Send + Sync>;
 
-/// The callbacks of a program for exchanges.
+/// A callback around the work of each worker thread.
+pub(crate) type AroundWorker = Arc<dyn Fn(&mut (dyn FnMut() + Send)) + Send + Sync>;
+
+/// The callbacks of a program for exchanges and for workers.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     pub(crate) on_access: Option<OnAccess>,
     pub(crate) on_refusal: Option<OnRefusal>,
+    pub(crate) around_worker: Option<AroundWorker>,
 }
 
 impl fmt::Debug for Hooks {
@@ -75,6 +86,7 @@ impl fmt::Debug for Hooks {
         f.debug_struct("Hooks")
             .field("on_access", &self.on_access.is_some())
             .field("on_refusal", &self.on_refusal.is_some())
+            .field("around_worker", &self.around_worker.is_some())
             .finish()
     }
 }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::content_error::RefusedContent;
+use super::content_place::PlacedContent;
+use super::file_length::known_length;
 use super::mailbox::Receiver;
 use super::memory::InMemory;
 use super::parked::ParkedUpgrade;
@@ -37,7 +39,7 @@ use crate::h1::error::ProtocolError;
 /// | `InvalidData` | malformed chunks, or invalid UTF-8 (`into_string`, `read_to_string`) | 400 |
 /// | `UnexpectedEof` | the client ended early | 400 if the client still reads |
 ///
-/// These statuses apply to errors of this body only. Other errors of the same kinds become a 500.
+/// These statuses apply to errors of this body only; others of the same kinds become a 500.
 ///
 /// ```
 /// use drupe::{Body, Request, RequestExt};
@@ -67,7 +69,7 @@ pub(crate) enum BodyKind {
     Empty,
     Bytes(InMemory),
     /// Request content, read from the connection on demand.
-    Incoming(Arc<dyn IncomingContent>),
+    Incoming(PlacedContent<dyn IncomingContent>),
     /// Ends at the reader's end or after `length` bytes, whichever comes first.
     Reader {
         reader: Box<dyn Read + Send>,
@@ -145,15 +147,16 @@ impl Body {
 
     /// The bytes of `file` from its position to its end, sent with `sendfile` if possible.
     ///
-    /// Anything but a regular file is read like any reader, with an unknown length.
+    /// Anything but a regular file is read like any reader, with an unknown length, and so are the
+    /// files of `/proc` and `/sys`. Bytes added to the file after this call are not sent. If the file
+    /// gets shorter, the connection is closed, so that the client can detect the truncation.
     ///
-    /// `sendfile` raises SIGPIPE if the client has disconnected. Rust programs ignore SIGPIPE by
-    /// default; a program that does not should use [`from_reader`](Self::from_reader) or
-    /// [`sized`](Self::sized).
+    /// A client that disconnects raises no SIGPIPE, even if the program has enabled that signal.
     #[must_use]
     pub fn from_file(mut file: File) -> Self {
-        match (file.metadata(), file.stream_position()) {
-            (Ok(facts), Ok(position)) if facts.is_file() => Self::from_file_range(file, position..facts.len()),
+        let length = file.metadata().ok().and_then(|facts| known_length(&file, &facts));
+        match (length, file.stream_position()) {
+            (Some(length), Ok(position)) => Self::from_file_range(file, position..length),
             _ => Self::from_reader(file),
         }
     }
@@ -200,9 +203,9 @@ impl Body {
         BodyKind::Stream(Box::new(produce)).into()
     }
 
-    /// The bytes of `owner`, dropped once sent or discarded. `owner` holds `held` bytes of memory.
-    pub(crate) fn owned(owner: impl AsRef<[u8]> + Send + 'static, held: usize) -> Self {
-        InMemory::owned(owner, held).into()
+    /// The bytes of `owner`, dropped once sent or discarded. Other answers may have the same bytes.
+    pub(crate) fn shared(owner: impl AsRef<[u8]> + Send + 'static) -> Self {
+        InMemory::shared(owner).into()
     }
 
     pub(crate) fn upgrade(serve: Upgrade) -> Self {
@@ -210,7 +213,7 @@ impl Body {
     }
 
     pub(crate) fn incoming(source: Arc<dyn IncomingContent>) -> Self {
-        BodyKind::Incoming(source).into()
+        BodyKind::Incoming(PlacedContent::new(source)).into()
     }
 
     /// The number of bytes to come, if known: `Content-Length`, bytes in memory, or a file.
@@ -325,7 +328,7 @@ impl Read for Body {
         match &mut self.kind {
             BodyKind::Empty | BodyKind::Upgrade(_) => Ok(0),
             BodyKind::Bytes(bytes) => Ok(bytes.read(buffer)),
-            BodyKind::Incoming(source) => source.read(buffer),
+            BodyKind::Incoming(source) => source.read(buffer, IncomingContent::read),
             BodyKind::Reader { reader, length: None } => reader.read(buffer),
             BodyKind::Reader { reader, length: Some(left) } => {
                 let got = reader.take(*left).read(buffer)?;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::body::{Body, BodyKind, Filters};
-use super::mailbox::{End, Heartbeat, Mailbox, QueuedPiece, Receiver};
+use super::mailbox::{Beat, End, Heartbeat, Mailbox, QueuedPiece, Receiver};
 
 impl Body {
     /// A body whose content comes from any thread at any time, and the first [`Sender`] of the
@@ -236,7 +236,14 @@ impl Sender {
     /// no heartbeats.
     pub fn heartbeat(&self, every: Duration, content: impl Into<Bytes>) {
         let every = every.max(Duration::from_millis(1));
-        self.0.set_heartbeat(Heartbeat { every, content: content.into() });
+        self.0.set_heartbeat(Heartbeat { every, content: Beat::Same(content.into()) });
+    }
+
+    /// Sends the content made by `make` whenever nothing was sent for `every`. `make` must not
+    /// block.
+    pub(crate) fn beat(&self, every: Duration, make: impl Fn() -> String + Send + Sync + 'static) {
+        let make = move || make().into();
+        self.0.set_heartbeat(Heartbeat { every, content: Beat::Made(Arc::new(make)) });
     }
 
     /// Makes the content end by itself when the server is told to stop. Content accepted before is

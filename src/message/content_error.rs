@@ -42,7 +42,7 @@ impl ContentError {
         Kind::Charset(name).into()
     }
 
-    pub(super) fn malformed(what: &'static str, reason: impl fmt::Display) -> Self {
+    pub(crate) fn malformed(what: &'static str, reason: impl fmt::Display) -> Self {
         Kind::Malformed { what, reason: reason.to_string() }.into()
     }
 

@@ -1,5 +1,7 @@
 //! The values that go through a [mailbox](super::mailbox) to the connection.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,5 +29,51 @@ pub(crate) enum End {
 #[derive(Clone, Debug)]
 pub(crate) struct Heartbeat {
     pub(crate) every: Duration,
-    pub(crate) content: Bytes,
+    pub(crate) content: Beat,
 }
+
+/// The content of a heartbeat.
+#[derive(Clone)]
+pub(crate) enum Beat {
+    Same(Bytes),
+    /// Made for each heartbeat, by code that does not block.
+    Made(Arc<dyn Fn() -> Bytes + Send + Sync>),
+}
+
+/// A piece of content.
+pub(crate) struct QueuedPiece {
+    pub(crate) bytes: Bytes,
+    /// The bytes of memory that the piece holds alone, until its last byte is taken.
+    pub(super) weight: usize,
+}
+
+impl Beat {
+    pub(crate) fn content(&self) -> Bytes {
+        match self {
+            Self::Same(content) => content.clone(),
+            Self::Made(make) => make(),
+        }
+    }
+}
+
+impl fmt::Debug for Beat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Beat")
+    }
+}
+
+impl QueuedPiece {
+    /// Creates a piece. Shared content counts elsewhere.
+    pub(crate) fn new(bytes: Bytes, is_shared: bool) -> Self {
+        let weight = OVERHEAD + if is_shared { 0 } else { bytes.len() };
+        Self { bytes, weight }
+    }
+
+    /// Returns the bytes of the capacity used. An empty message is bounded in number, too.
+    pub(super) fn length(&self) -> usize {
+        self.bytes.len().max(1)
+    }
+}
+
+/// The memory of a piece beside its bytes.
+pub(super) const OVERHEAD: usize = size_of::<QueuedPiece>();

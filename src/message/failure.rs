@@ -22,7 +22,10 @@ use crate::h1::error::ProtocolError;
 /// client and all causes.
 ///
 /// Errors of reading the request keep their status (`400`, `408`, `413`, `415`), wherever they are
-/// among the causes. A failure below 500 is the client's fault, and is logged at level `debug`
+/// among the causes. With feature `json`, so do errors of `serde_json::from_reader(request.body_mut())`
+/// (`400`), told by their place in the content; JSON from a file of the server stays a `500`. Errors of
+/// other decoders are a `500` unless [`or_status`](OrStatus::or_status) says otherwise, because drupe
+/// cannot tell the content from a file. A failure below 500 is the client's fault, and is logged at level `debug`
 /// only.
 ///
 /// ```
@@ -217,6 +220,10 @@ fn own_error(error: &(dyn Error + 'static)) -> Option<(StatusCode, String)> {
     #[cfg(feature = "multipart")]
     if let Some(found) = of_multipart(error) {
         return found;
+    }
+    #[cfg(feature = "json")]
+    if let Some(found) = super::json::of_content(error) {
+        return Some(found);
     }
     match error.downcast_ref::<io::Error>()?.get_ref() {
         Some(inner) => client_error(inner),

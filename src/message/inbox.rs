@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::mailbox::{End, Receiver};
+use super::mailbox::Receiver;
 use super::shutdown::Shutdown;
 use super::wake::{ContentBudget, Waker};
 
@@ -28,23 +28,14 @@ impl Inbox {
     /// A message not taken stays, and counts for the capacity.
     #[must_use]
     pub fn try_recv(&self) -> Option<Bytes> {
-        let mailbox = &self.receiver.0;
-        let mut state = mailbox.lock();
-        let taken = state.take(usize::MAX);
-        match &taken {
-            // Senders may wait for room.
-            Some(_) => mailbox.notify(state),
-            // An end stays news: the function may have asked for senders just before.
-            None => state.is_news &= state.end.is_some(),
-        }
-        taken
+        self.receiver.receive_message()
     }
 
     /// True if more messages may come. False once all senders are dropped, or one of them has
     /// [finished](crate::stream::Sender::finish). Messages sent before may still wait.
     #[must_use]
     pub fn has_senders(&self) -> bool {
-        self.receiver.0.lock().end.is_none()
+        self.receiver.has_senders()
     }
 
     /// True if the server is shutting down. If the connection is still open after
@@ -56,27 +47,18 @@ impl Inbox {
 
     /// Notes that the function is about to look: only later changes are news.
     pub(crate) fn look(&self) {
-        let mut state = self.receiver.0.lock();
-        (state.is_news, state.waker) = (false, None);
+        self.receiver.look();
     }
 
     /// Sets the waker to be used at the next change. Returns false if anything has changed since
     /// the function's last look.
     pub(crate) fn arm(&self, waker: Waker) -> bool {
-        let mut state = self.receiver.0.lock();
-        if !state.is_news {
-            state.waker = Some(waker);
-        }
-        !state.is_news
+        self.receiver.arm_for_news(waker)
     }
 
     /// The reason of a sender to disconnect the client, once all messages are taken.
     pub(crate) fn failure(&self) -> Option<String> {
-        let state = self.receiver.0.lock();
-        match &state.end {
-            Some(End::Failed(reason)) if !state.has_content() => Some(reason.clone()),
-            _ => None,
-        }
+        self.receiver.failure()
     }
 }
 

@@ -4,14 +4,15 @@
 //! when there is more. No lock is held while a callback, a waker or a filter runs.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-pub(crate) use super::delivery::{Delivery, End, Heartbeat};
+use super::delivery::OVERHEAD;
+pub(crate) use super::delivery::{Beat, Delivery, End, Heartbeat, QueuedPiece};
+pub(crate) use super::receiver::{Receive, Receiver};
 use super::shutdown::Shutdown;
 use super::wake::{ContentBudget, Waker};
 use crate::sync::{Condvar, Mutex, MutexGuard, catch};
@@ -59,25 +60,15 @@ pub(super) struct MailboxState {
     budget: Option<Arc<dyn ContentBudget>>,
 }
 
-/// A piece of content.
-pub(super) struct QueuedPiece {
-    pub(super) bytes: Bytes,
-    /// The bytes of memory that the piece holds alone, until its last byte is taken.
-    weight: usize,
-}
-
 /// A function called once, when a stream closes.
 pub(super) type Callback = Box<dyn FnOnce() + Send>;
-
-/// The receiving side of a mailbox. Dropping the receiver closes the stream.
-pub(crate) struct Receiver(pub(super) Arc<Mailbox>);
 
 impl Mailbox {
     /// Creates the two sides of a queue for `capacity` bytes, with one sender.
     pub(super) fn new(capacity: usize) -> (Arc<Self>, Receiver) {
         let state = MailboxState { capacity, senders: 1, ..MailboxState::default() };
         let mailbox = Arc::new(Self { state: Mutex::new(state), changed: Condvar::default() });
-        (Arc::clone(&mailbox), Receiver(mailbox))
+        (Arc::clone(&mailbox), Receiver::new(mailbox))
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, MailboxState> {
@@ -162,19 +153,6 @@ impl Mailbox {
         state.ends_at_stop = true;
         state.is_changed = true;
         self.wake(state);
-    }
-
-    /// Accepts nothing more. `drops`: the queue is dropped too.
-    fn close(&self, drops: bool) {
-        let mut state = self.lock();
-        (state.is_closed, state.has_closed) = (true, true);
-        let callbacks = mem::take(&mut state.on_close);
-        let dropped = if drops { state.clear() } else { VecDeque::new() };
-        state.own();
-        self.notify(state);
-        // The content and the callbacks may be a handler's own: no lock is held.
-        drop(dropped);
-        callbacks.into_iter().for_each(run);
     }
 }
 
@@ -275,26 +253,12 @@ impl MailboxState {
     }
 }
 
-impl QueuedPiece {
-    /// Creates a piece. Shared content counts elsewhere.
-    pub(super) fn new(bytes: Bytes, is_shared: bool) -> Self {
-        let weight = OVERHEAD + if is_shared { 0 } else { bytes.len() };
-        Self { bytes, weight }
-    }
-
-    /// Returns the bytes of the capacity used. An empty message is bounded in number, too.
-    fn length(&self) -> usize {
-        self.bytes.len().max(1)
-    }
-}
-
-impl Receiver {
-    /// Takes the next content, at most `most` bytes.
-    pub(crate) fn receive(&self, most: usize) -> Delivery {
-        let mut state = self.0.lock();
+impl Receive for Mailbox {
+    fn receive(&self, most: usize) -> Delivery {
+        let mut state = self.lock();
         if let Some(taken) = state.take(most) {
             // Senders may wait for room.
-            self.0.notify(state);
+            self.notify(state);
             return Delivery::Content(taken);
         }
         state.is_changed = false;
@@ -302,29 +266,49 @@ impl Receiver {
         state.take_end(is_stopped).map_or(Delivery::Nothing, Delivery::End)
     }
 
-    /// Waits for content or for the end, like [`receive`](Self::receive) without a connection.
-    /// `is_shutting_down` is true if the content is to end soon.
-    pub(crate) fn wait(&self, most: usize, is_shutting_down: impl Fn() -> bool) -> Delivery {
+    fn receive_content(&self, most: usize) -> Option<(Bytes, Option<Duration>)> {
+        let mut state = self.lock();
+        if state.is_cut {
+            return None;
+        }
+        let taken = state.take(most)?;
+        let interval = state.heartbeat.as_ref().map(|heartbeat| heartbeat.every);
+        self.notify(state);
+        Some((taken, interval))
+    }
+
+    fn receive_or_wait(&self, most: usize, is_shutting_down: &dyn Fn() -> bool) -> Delivery {
         loop {
             let is_stopped = is_shutting_down();
             match self.receive(most) {
                 Delivery::Nothing => {}
                 received => return received,
             }
-            let mut state = self.0.lock();
+            let mut state = self.lock();
             if !state.queue.is_empty() {
                 continue;
             }
             if let Some(end) = state.take_end(is_stopped) {
                 return Delivery::End(end);
             }
-            drop(self.0.wait(state, LOOK));
+            drop(self.wait(state, LOOK));
         }
     }
 
-    /// Sets the waker to be used at the next change. Returns false if there is a change already.
-    pub(crate) fn arm(&self, waker: Waker) -> bool {
-        let mut state = self.0.lock();
+    fn receive_message(&self) -> Option<Bytes> {
+        let mut state = self.lock();
+        let taken = state.take(usize::MAX);
+        match &taken {
+            // Senders may wait for room.
+            Some(_) => self.notify(state),
+            // An end stays news: the function may have asked for senders just before.
+            None => state.is_news &= state.end.is_some(),
+        }
+        taken
+    }
+
+    fn arm(&self, waker: Waker) -> bool {
+        let mut state = self.lock();
         let has_more = state.has_content() || state.end.is_some() || state.is_changed;
         if !has_more {
             (state.waker, state.is_for_cut) = (Some(waker), false);
@@ -332,53 +316,68 @@ impl Receiver {
         !has_more
     }
 
-    /// Sets the waker to be used if a sender disconnects the client. Returns false if that has
-    /// happened.
-    pub(crate) fn arm_for_cut(&self, waker: Waker) -> bool {
-        let mut state = self.0.lock();
+    fn arm_for_cut(&self, waker: Waker) -> bool {
+        let mut state = self.lock();
         if !state.is_cut {
             (state.waker, state.is_for_cut) = (Some(waker), true);
         }
         !state.is_cut
     }
 
-    /// True if a sender has disconnected the client.
-    pub(crate) fn is_cut(&self) -> bool {
-        self.0.lock().is_cut
+    fn arm_for_news(&self, waker: Waker) -> bool {
+        let mut state = self.lock();
+        if !state.is_news {
+            state.waker = Some(waker);
+        }
+        !state.is_news
     }
 
-    /// Connects the stream with the server that sends it.
-    pub(crate) fn attach(&self, shutdown: &Arc<Shutdown>, budget: Arc<dyn ContentBudget>) {
-        let mut state = self.0.lock();
+    fn look(&self) {
+        let mut state = self.lock();
+        (state.is_news, state.waker) = (false, None);
+    }
+
+    fn is_cut(&self) -> bool {
+        self.lock().is_cut
+    }
+
+    fn has_senders(&self) -> bool {
+        self.lock().end.is_none()
+    }
+
+    fn failure(&self) -> Option<String> {
+        let state = self.lock();
+        match &state.end {
+            Some(End::Failed(reason)) if !state.has_content() => Some(reason.clone()),
+            _ => None,
+        }
+    }
+
+    fn attach(&self, shutdown: &Arc<Shutdown>, budget: Arc<dyn ContentBudget>) {
+        let mut state = self.lock();
         budget.add(state.queue.iter().map(|piece| piece.weight).sum());
         state.budget = Some(budget);
         state.shutdown = Some(Arc::clone(shutdown));
     }
 
-    /// Accepts nothing more, and keeps the accepted content.
-    pub(crate) fn close(&self) {
-        self.0.close(false);
+    fn shut(&self, drops: bool) {
+        let mut state = self.lock();
+        (state.is_closed, state.has_closed) = (true, true);
+        let callbacks = mem::take(&mut state.on_close);
+        let dropped = if drops { state.clear() } else { VecDeque::new() };
+        state.own();
+        self.notify(state);
+        // The content and the callbacks may be a handler's own: no lock is held.
+        drop(dropped);
+        callbacks.into_iter().for_each(run);
     }
 
-    pub(crate) fn heartbeat(&self) -> Option<Heartbeat> {
-        self.0.lock().heartbeat.clone()
+    fn heartbeat(&self) -> Option<Heartbeat> {
+        self.lock().heartbeat.clone()
     }
 
-    /// True if the stream ends by itself when the server stops.
-    pub(crate) fn ends_at_stop(&self) -> bool {
-        self.0.lock().ends_at_stop
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        self.0.close(true);
-    }
-}
-
-impl fmt::Debug for Receiver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receiver").field("queued", &self.0.lock().queued).finish_non_exhaustive()
+    fn ends_at_stop(&self) -> bool {
+        self.lock().ends_at_stop
     }
 }
 
@@ -388,10 +387,9 @@ fn run(callback: Callback) {
     }
 }
 
-/// The memory of a piece beside its bytes.
-const OVERHEAD: usize = size_of::<QueuedPiece>();
 /// The pieces for which an empty queue keeps memory.
 const KEPT: usize = 4;
+
 /// The interval between looks for a stop without a connection.
 const LOOK: Duration = Duration::from_millis(50);
 

@@ -41,9 +41,9 @@ impl InMemory {
         Self::new(Bytes::from_static(bytes), Origin::Static)
     }
 
-    /// The bytes of `owner`. `owner` holds `held` bytes of memory, and is dropped with the bytes.
-    pub(crate) fn owned(owner: impl AsRef<[u8]> + Send + 'static, held: usize) -> Self {
-        Self::new(Bytes::from_owner(owner), Origin::Owned(held))
+    /// The bytes of `owner`, dropped with the bytes. Other answers may have the same bytes.
+    pub(crate) fn shared(owner: impl AsRef<[u8]> + Send + 'static) -> Self {
+        Bytes::from_owner(owner).into()
     }
 
     fn new(bytes: Bytes, origin: Origin) -> Self {

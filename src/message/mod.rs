@@ -11,17 +11,23 @@
 #[cfg(not(all(feature = "forms", feature = "json")))]
 #[macro_use]
 mod absent;
+#[cfg(any(feature = "compression", feature = "files"))]
+pub(crate) mod accept_encoding;
 pub(crate) mod access;
 pub(crate) mod body;
 mod body_from;
 pub(crate) mod channel;
 pub(crate) mod connection;
 pub(crate) mod content_error;
+#[cfg_attr(not(feature = "json"), expect(dead_code, reason = "JSON alone has errors with places"))]
+pub(crate) mod content_place;
 mod cookies;
 mod delivery;
+pub(crate) mod dot_segments;
 pub(crate) mod early;
 mod failure;
 mod fields;
+pub(crate) mod file_length;
 #[cfg(feature = "forms")]
 mod forms;
 pub(crate) mod handler;
@@ -34,12 +40,15 @@ pub(crate) mod memory;
 #[cfg(feature = "multipart")]
 pub(crate) mod multipart_error;
 pub(crate) mod named;
+pub(crate) mod no_answer;
 pub(crate) mod parked;
 pub(crate) mod permits;
 pub(crate) mod pieces;
 mod readers;
 pub(crate) mod reason;
+mod receiver;
 pub(crate) mod refusal;
+pub(crate) mod refusal_kind;
 pub(crate) mod request;
 pub(crate) mod request_id;
 pub(crate) mod response;
@@ -51,7 +60,10 @@ pub(crate) mod switch;
 pub(crate) mod time_limit;
 mod transfer;
 pub(crate) mod upgrade;
+pub(crate) mod user;
 pub(crate) mod wake;
+#[cfg(any(feature = "compression", feature = "files"))]
+pub(crate) mod weight;
 pub(crate) mod writer;
 
 pub use body::Body;

@@ -35,20 +35,20 @@ pub(crate) struct AskedRequest {
     pub(crate) id: Option<RequestId>,
     /// The route, if a router has set one.
     pub(crate) route: Option<MatchedRoute>,
-    /// The fields for a refusal: empty while the head or the handler has them.
-    pub(crate) fields: HeaderMap,
+    /// The fields for a refusal; `None` while the head or the handler has them.
+    pub(crate) fields: Option<HeaderMap>,
 }
 
 impl AskedRequest {
     /// Returns the parts of a received `head` of the client at `peer`, without fields.
     pub(crate) fn received(head: &RequestHead, peer: Option<Peer>) -> Self {
         let (method, target) = (head.method.clone(), head.target.clone());
-        Self { method, target, peer, id: None, route: None, fields: HeaderMap::new() }
+        Self { method, target, peer, id: None, route: None, fields: None }
     }
 
     /// Returns the parts of a `head` whose handler will not run.
     pub(crate) fn refused(head: RequestHead, peer: Option<Peer>) -> Self {
-        Self { method: head.method, target: head.target, peer, id: None, route: None, fields: head.fields }
+        Self { method: head.method, target: head.target, peer, id: None, route: None, fields: Some(head.fields) }
     }
 
     /// Returns the parts of `request` as it is now.
@@ -59,7 +59,7 @@ impl AskedRequest {
             peer: request.connection().peer().cloned(),
             id: request.extensions().get().cloned(),
             route: None,
-            fields: HeaderMap::new(),
+            fields: None,
         }
     }
 

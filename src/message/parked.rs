@@ -44,7 +44,7 @@ pub struct ParkedStream {
 }
 
 /// A socket, lent by `engine`. No method waits.
-pub(crate) trait ParkedSocket: Send + Sync + fmt::Debug {
+pub(crate) trait ParkedSocket: Send + Sync {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
     fn write(&self, bytes: &[u8]) -> io::Result<usize>;
     fn flush(&self) -> io::Result<()>;

@@ -11,6 +11,7 @@ use http::header::{
 use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::body::BodyKind;
+use super::refusal_kind::RefusalKind;
 use super::request_id::RequestId;
 use super::{Body, Request, Response};
 use crate::address::Peer;
@@ -21,6 +22,8 @@ use crate::address::Peer;
 pub struct Refusal {
     /// The status of the answer: 400, 405, 408, 413, 414, 417, 431, 500, 501, 503 or 505.
     pub status: StatusCode,
+    /// The part of the exchange that the refusal is about.
+    pub kind: RefusalKind,
     /// The reason in English, without bytes of the client: the text of the plain answer.
     pub reason: String,
     /// The method, if the server has read a request.
@@ -54,8 +57,8 @@ impl Refusal {
     }
 }
 
-/// A callback that shapes refusals.
-pub(crate) type OnRefusal = Arc<dyn Fn(&Refusal) -> Option<Response> + Send + Sync>;
+/// A callback that shapes refusals; `Err` is the reason in English why the shape cannot be sent.
+pub(crate) type OnRefusal = Arc<dyn Fn(&Refusal) -> Result<Option<ShapedRefusal>, &'static str> + Send + Sync>;
 
 /// Fields, content and id for a refusal.
 #[derive(Debug)]

@@ -127,7 +127,7 @@ fn receive(receiver: &Receiver, writer: &mut BodyWriter<'_>) -> io::Result<()> {
         let received = match receiver.receive(COPY) {
             Delivery::Nothing => {
                 writer.flush()?;
-                receiver.wait(COPY, || writer.is_shutting_down())
+                receiver.receive_or_wait(COPY, &|| writer.is_shutting_down())
             }
             received => received,
         };

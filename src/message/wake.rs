@@ -1,11 +1,9 @@
 //! The server, as a [channel body](super::channel) needs it: a thread to advance the connection,
 //! and the memory of all.
 
-use std::fmt;
 use std::sync::Weak;
 
 /// Wakes one parked connection.
-#[derive(Debug)]
 pub(crate) struct Waker {
     pub(crate) server: Weak<dyn Wake>,
     /// The number of the connection in parking.
@@ -21,7 +19,7 @@ impl Waker {
 }
 
 /// The server, as a waker needs it.
-pub(crate) trait Wake: Send + Sync + fmt::Debug {
+pub(crate) trait Wake: Send + Sync {
     /// Makes a thread advance the connection `token`.
     fn wake(&self, token: u64);
 }

@@ -111,7 +111,7 @@ impl<'a> BodyWriter<'a> {
     ///
     /// Trailers are sent if the content is chunked and the client sent `TE: trailers` (RFC 9110
     /// §6.5.1), else dropped. Fields not allowed in trailers, such as `Content-Length`, are left
-    /// out.
+    /// out, and a warning in the log names them.
     pub fn trailers(&mut self, fields: HeaderMap) {
         self.sink.set_trailers(fields);
     }

@@ -9,24 +9,21 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::{Group, User};
 
 use crate::address::{Credentials, NameService};
 use crate::sync::Mutex;
+use crate::system::peer::{self, PeerIds};
 
-/// The identity of the client at its connect (`SO_PEERCRED`); with names if `is_resolved`.
+/// The identity of the client at its connect (`SO_PEERCRED` or `LOCAL_PEERCRED`); with names if `is_resolved`.
 pub(crate) fn of(socket: &UnixStream, is_resolved: bool) -> Option<Credentials> {
-    match getsockopt(socket, sockopt::PeerCredentials) {
-        Ok(found) => Some(Credentials {
-            // Never negative; 0 is a process in another PID namespace.
-            pid: u32::try_from(found.pid()).unwrap_or(0),
-            uid: found.uid(),
-            gid: found.gid(),
-            names: is_resolved.then_some(&SystemNames),
-        }),
+    match peer::of(socket) {
+        Ok(PeerIds { pid, uid, gid }) => {
+            Some(Credentials { pid, uid, gid, names: is_resolved.then_some(&SystemNames) })
+        }
         Err(error) => {
-            log::debug!("cannot read SO_PEERCRED of a client: {error}; serving the client without credentials");
+            let option = peer::OPTION;
+            log::debug!("cannot read {option} of a client: {error}; serving the client without credentials");
             None
         }
     }

@@ -5,7 +5,6 @@ use std::fmt;
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixListener;
@@ -14,8 +13,10 @@ use std::sync::Arc;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::address::BindAddr;
+use crate::address::{BindAddr, canonical};
 use crate::sync::Mutex;
+use crate::system::names::abstract_name;
+use crate::system::sockets::{domain, is_listening};
 
 /// A listening socket of the program's own, for
 /// [`Settings::listen_sockets`](crate::Settings::listen_sockets).
@@ -67,10 +68,10 @@ impl ListeningSocket {
     /// Returns the address of the socket; `None` if the socket is unusable.
     pub(crate) fn address(&self) -> Option<BindAddr> {
         let socket = self.copy().ok()?;
-        if socket.domain().ok()? == Domain::UNIX {
+        if domain(&socket).ok()? == Domain::UNIX {
             return Some(BindAddr::Unix(path_of(&UnixListener::from(socket).local_addr().ok()?)));
         }
-        Some(TcpListener::from(socket).local_addr().ok()?.into())
+        Some(canonical(TcpListener::from(socket).local_addr().ok()?).into())
     }
 }
 
@@ -80,15 +81,15 @@ fn fault(socket: &Socket) -> io::Result<Option<&'static str>> {
     if kind != Type::STREAM {
         return Ok(Some("not a stream socket"));
     }
-    if ![Domain::IPV4, Domain::IPV6, Domain::UNIX].contains(&socket.domain()?) {
+    if ![Domain::IPV4, Domain::IPV6, Domain::UNIX].contains(&domain(socket)?) {
         return Ok(Some("neither a TCP nor a Unix socket"));
     }
-    Ok((!socket.is_listener()?).then_some("the socket does not listen"))
+    Ok((!is_listening(socket)?).then_some("the socket does not listen"))
 }
 
 /// The path of a Unix socket, or NUL and its abstract name.
 pub(super) fn path_of(address: &unix::net::SocketAddr) -> PathBuf {
-    match (address.as_pathname(), address.as_abstract_name()) {
+    match (address.as_pathname(), abstract_name(address)) {
         (Some(path), _) => path.to_owned(),
         (None, name) => PathBuf::from(OsString::from_vec([b"\0", name.unwrap_or_default()].concat())),
     }

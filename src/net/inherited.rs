@@ -6,11 +6,14 @@
 //! ownership, guaranteed by the environment and listenfd; only the type of the socket is checked
 //! here.
 
+use std::collections::BTreeSet;
+use std::env;
 use std::io;
 
 use socket2::Socket;
 
 use crate::error::Error;
+use crate::sync::Mutex;
 
 /// Copies of the sockets selected by `which`: a number, a name, or `*` for all. Returns at least
 /// one.
@@ -21,8 +24,48 @@ use crate::error::Error;
 pub(super) fn sockets(which: &str) -> Result<Vec<Socket>, Error> {
     let found =
         passed::select(which).map_err(|reason| refused(which, io::Error::new(io::ErrorKind::NotFound, reason)))?;
+    TAKEN.lock().extend(found.iter().map(|(number, _)| *number));
     found.into_iter().map(|(number, socket)| socket.map_err(|error| refused(&number.to_string(), error))).collect()
 }
+
+/// Descriptors passed to this process that no listener has taken so far, with their names, such as
+/// `3 (http)`. Their clients would wait without an answer.
+pub(crate) fn not_taken() -> Vec<String> {
+    let taken = TAKEN.lock();
+    let left = passed::all().into_iter().filter(|(number, _)| !taken.contains(number));
+    left.map(|(number, name)| format!("{number} ({name})")).collect()
+}
+
+/// The numbers of taken descriptors.
+static TAKEN: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
+
+/// The numbers and names of the descriptors announced in the environment for this process.
+fn announced() -> Result<Vec<(usize, String)>, String> {
+    let count =
+        is_for_us(env::var("LISTEN_PID").ok().as_deref(), env::var("LISTEN_FDS").ok().as_deref(), std::process::id())?;
+    let first = env::var("LISTEN_FDS_FIRST_FD").ok().and_then(|first| first.parse().ok()).unwrap_or(FIRST);
+    let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let names = names.split(':').map(|name| if name.is_empty() { "unknown" } else { name });
+    let names = names.chain(std::iter::repeat("unknown")).map(str::to_owned);
+    Ok((first..).zip(names).take(count).collect())
+}
+
+/// Returns the number of the descriptors.
+fn is_for_us(pid: Option<&str>, count: Option<&str>, own: u32) -> Result<usize, String> {
+    match (pid, count.map(str::parse::<usize>)) {
+        (None, _) | (_, None) => Err("no socket was passed: LISTEN_PID and LISTEN_FDS are not set".to_owned()),
+        (Some(pid), _) if pid != own.to_string() => {
+            Err(format!("no socket was passed to this process, which is {own}: LISTEN_PID is {pid}"))
+        }
+        (_, Some(Ok(count @ 1..=MOST))) => Ok(count),
+        _ => Err(format!("LISTEN_FDS is not a number from 1 to {MOST}")),
+    }
+}
+
+/// The first descriptor passed by systemd.
+const FIRST: usize = 3;
+/// The most sockets accepted, far above real use; each needs a thread.
+const MOST: usize = 1024;
 
 /// The error for a descriptor that cannot be listened on.
 pub(super) fn refused(which: &str, source: io::Error) -> Error {
@@ -32,13 +75,15 @@ pub(super) fn refused(which: &str, source: io::Error) -> Error {
 /// The descriptors passed in the environment.
 #[cfg(feature = "systemd")]
 mod passed {
-    use std::env;
     use std::io;
     use std::os::fd::OwnedFd;
     use std::sync::OnceLock;
 
     use listenfd::ListenFd;
-    use socket2::{SockRef, Socket};
+    use socket2::Socket;
+
+    use super::announced;
+    use crate::system::sockets::is_listening;
 
     /// One passed descriptor.
     struct Passed {
@@ -50,7 +95,6 @@ mod passed {
     /// Copies of the sockets selected by `which`, with their numbers; or the reason for having
     /// none.
     pub(super) fn select(which: &str) -> Result<Vec<(usize, io::Result<Socket>)>, String> {
-        static PASSED: OnceLock<Result<Vec<Passed>, String>> = OnceLock::new();
         let passed = PASSED.get_or_init(take).as_ref().map_err(Clone::clone)?;
         let is_meant = |one: &&Passed| match which.parse::<usize>() {
             Ok(number) => one.number == number,
@@ -68,30 +112,24 @@ mod passed {
         Err(format!("not among the passed sockets: {known}"))
     }
 
-    /// Takes over all sockets; hides them from child processes and from the environment.
-    fn take() -> Result<Vec<Passed>, String> {
-        let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
-        let first = env::var("LISTEN_FDS_FIRST_FD").ok().and_then(|first| first.parse().ok()).unwrap_or(FIRST);
-        let mut names = names.split(':');
-        is_for_us(env::var("LISTEN_PID").ok().as_deref(), env::var("LISTEN_FDS").ok().as_deref(), std::process::id())?;
-        let mut sockets = ListenFd::from_env();
-        let number_and_socket = (0..sockets.len()).map(|at| (first + at, take_one(&mut sockets, at)));
-        let passed = number_and_socket.map(|(number, socket)| {
-            let name = names.next().filter(|name| !name.is_empty()).unwrap_or("unknown").to_owned();
-            Passed { number, name, socket }
-        });
-        Ok(passed.collect())
+    /// The numbers and names of all passed descriptors.
+    pub(super) fn all() -> Vec<(usize, String)> {
+        match PASSED.get() {
+            Some(Ok(passed)) => passed.iter().map(|one| (one.number, one.name.clone())).collect(),
+            // Other code may own the descriptors, so they are not taken over here.
+            _ => announced().unwrap_or_default(),
+        }
     }
 
-    fn is_for_us(pid: Option<&str>, count: Option<&str>, own: u32) -> Result<(), String> {
-        match (pid, count.map(str::parse::<usize>)) {
-            (None, _) | (_, None) => Err("no socket was passed: LISTEN_PID and LISTEN_FDS are not set".to_owned()),
-            (Some(pid), _) if pid != own.to_string() => {
-                Err(format!("no socket was passed to this process, which is {own}: LISTEN_PID is {pid}"))
-            }
-            (_, Some(Ok(1..=MOST))) => Ok(()),
-            _ => Err(format!("LISTEN_FDS is not a number from 1 to {MOST}")),
-        }
+    static PASSED: OnceLock<Result<Vec<Passed>, String>> = OnceLock::new();
+
+    /// Takes over all sockets; hides them from child processes and from the environment.
+    fn take() -> Result<Vec<Passed>, String> {
+        let announced = announced()?;
+        let mut sockets = ListenFd::from_env();
+        let taken = (0..sockets.len()).map(|at| take_one(&mut sockets, at)).collect::<Vec<_>>();
+        let passed = announced.into_iter().zip(taken);
+        Ok(passed.map(|((number, name), socket)| Passed { number, name, socket }).collect())
     }
 
     fn take_one(sockets: &mut ListenFd, at: usize) -> Result<OwnedFd, String> {
@@ -103,43 +141,12 @@ mod passed {
             },
         };
         let socket = taken.ok_or("the socket is already in use")?;
-        match SockRef::from(&socket).is_listener() {
+        match is_listening(&socket) {
             Ok(true) => Ok(socket),
             _ => {
                 // The descriptor may belong to other code, so it is not closed.
                 std::mem::forget(socket);
                 Err("the socket does not listen".to_owned())
-            }
-        }
-    }
-
-    /// The first descriptor passed by systemd.
-    const FIRST: usize = 3;
-    /// The most sockets accepted, far above real use; each needs a thread.
-    const MOST: usize = 1024;
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn sockets_are_taken_only_if_passed_to_this_process() {
-            for (pid, count, expected) in [
-                (Some("7"), Some("2"), ""),
-                (Some("7"), Some("1024"), ""),
-                (None, None, "LISTEN_PID and LISTEN_FDS are not set"),
-                (None, Some("2"), "LISTEN_PID and LISTEN_FDS are not set"),
-                (Some("7"), None, "LISTEN_PID and LISTEN_FDS are not set"),
-                (Some("8"), Some("2"), "which is 7: LISTEN_PID is 8"),
-                (Some(""), Some("2"), "which is 7: LISTEN_PID is "),
-                (Some("07"), Some("2"), "which is 7: LISTEN_PID is 07"),
-                (Some("7"), Some("0"), "LISTEN_FDS is not a number from 1 to 1024"),
-                (Some("7"), Some("1025"), "LISTEN_FDS is not a number from 1 to 1024"),
-                (Some("7"), Some("-1"), "LISTEN_FDS is not a number from 1 to 1024"),
-                (Some("7"), Some("x"), "LISTEN_FDS is not a number from 1 to 1024"),
-            ] {
-                let found = is_for_us(pid, count, 7).err().unwrap_or_default();
-                assert!(found.ends_with(expected) && found.is_empty() == expected.is_empty(), "{found}");
             }
         }
     }
@@ -154,5 +161,36 @@ mod passed {
     /// Fails: there are no passed sockets.
     pub(super) fn select(_which: &str) -> Result<Vec<(usize, io::Result<Socket>)>, String> {
         Err("this program was built without the feature systemd".to_owned())
+    }
+
+    /// The numbers and names of all passed descriptors.
+    pub(super) fn all() -> Vec<(usize, String)> {
+        super::announced().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_are_taken_only_if_passed_to_this_process() {
+        for (pid, count, expected) in [
+            (Some("7"), Some("2"), ""),
+            (Some("7"), Some("1024"), ""),
+            (None, None, "LISTEN_PID and LISTEN_FDS are not set"),
+            (None, Some("2"), "LISTEN_PID and LISTEN_FDS are not set"),
+            (Some("7"), None, "LISTEN_PID and LISTEN_FDS are not set"),
+            (Some("8"), Some("2"), "which is 7: LISTEN_PID is 8"),
+            (Some(""), Some("2"), "which is 7: LISTEN_PID is "),
+            (Some("07"), Some("2"), "which is 7: LISTEN_PID is 07"),
+            (Some("7"), Some("0"), "LISTEN_FDS is not a number from 1 to 1024"),
+            (Some("7"), Some("1025"), "LISTEN_FDS is not a number from 1 to 1024"),
+            (Some("7"), Some("-1"), "LISTEN_FDS is not a number from 1 to 1024"),
+            (Some("7"), Some("x"), "LISTEN_FDS is not a number from 1 to 1024"),
+        ] {
+            let found = is_for_us(pid, count, 7).err().unwrap_or_default();
+            assert!(found.ends_with(expected) && found.is_empty() == expected.is_empty(), "{found}");
+        }
     }
 }

@@ -14,15 +14,18 @@ use super::adopted::Adopted;
 use super::given::{ListeningSocket, path_of};
 use super::poll::{self, Interest};
 use super::socket_file::{self, Rights, SocketFile};
-use super::{descriptors, inherited};
-use crate::address::BindAddr;
+use super::{descriptors, inherited, wildcard};
+use crate::address::{BindAddr, canonical};
 use crate::error::Error;
+use crate::system::sockets::{LISTENERS_SHUT_DOWN, domain, prepare};
 
 /// The options of a listening socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListenOptions {
     /// The backlog: connections waiting in the kernel to be accepted.
     pub(crate) backlog: i32,
+    /// True if `::` leaves IPv4 to another listener; TCP only.
+    pub(crate) only_v6: bool,
     /// True if other sockets may bind the same address (`SO_REUSEPORT`); TCP only.
     pub(crate) reuse_port: bool,
     /// True if small segments are sent immediately (`TCP_NODELAY`); TCP only.
@@ -49,8 +52,8 @@ pub(crate) struct Listener {
     file: Option<SocketFile>,
     socket: Kind,
     address: BindAddr,
-    /// Present for an inherited socket or one of the program's own, which the server must not shut
-    /// down.
+    /// Present if a shutdown must not or cannot end `accept`: for an inherited socket, for one of
+    /// the program's own, and on systems other than Linux.
     adopted: Option<Adopted>,
     /// The send timeout to set on each connection, if sockets do not inherit the timeout or the
     /// listening socket is shared.
@@ -74,6 +77,10 @@ pub(crate) enum Accepted {
 
 impl Accepted {
     fn prepared(&self, send_patience: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket, _) => prepare(socket)?,
+            Self::Unix(socket) => prepare(socket)?,
+        }
         match self {
             Self::Tcp(socket, _) if send_patience.is_some() => socket.set_write_timeout(send_patience),
             Self::Unix(socket) if send_patience.is_some() => socket.set_write_timeout(send_patience),
@@ -120,7 +127,7 @@ impl Listener {
 
     /// Takes over a socket that listens already; asks the socket for its kind.
     fn adopt(socket: Socket, options: &ListenOptions) -> io::Result<Self> {
-        let mut listener = if socket.domain()? == Domain::UNIX {
+        let mut listener = if domain(&socket)? == Domain::UNIX {
             let socket = UnixListener::from(socket);
             let address = BindAddr::Unix(path_of(&socket.local_addr()?));
             Self { file: None, socket: Kind::Unix(socket), address, adopted: None, send_patience: None }
@@ -133,8 +140,17 @@ impl Listener {
         Ok(listener)
     }
 
+    /// Adds the parts that replace the abilities of Linux where the system has none.
+    fn completed(mut self, options: &ListenOptions) -> io::Result<Self> {
+        if !LISTENERS_SHUT_DOWN {
+            self.adopted = Some(Adopted::new()?);
+            self.send_patience = Some(options.send_patience);
+        }
+        Ok(self)
+    }
+
     fn of_tcp(socket: TcpListener) -> io::Result<Self> {
-        let local = socket.local_addr()?;
+        let local = canonical(socket.local_addr()?);
         let address = BindAddr::from(local);
         Ok(Self { file: None, socket: Kind::Tcp(socket, local), address, adopted: None, send_patience: None })
     }
@@ -170,7 +186,7 @@ impl Listener {
                 _ => {}
             }
             let accepted = match &self.socket {
-                Kind::Tcp(socket, _) => socket.accept().map(|(stream, peer)| Accepted::Tcp(stream, peer)),
+                Kind::Tcp(socket, _) => socket.accept().map(|(stream, peer)| Accepted::Tcp(stream, canonical(peer))),
                 Kind::Unix(socket) => socket.accept().map(|(stream, _)| Accepted::Unix(stream)),
             };
             match (accepted, &self.adopted) {
@@ -249,7 +265,10 @@ fn bind_unix(path: &Path, options: &ListenOptions) -> Result<Listener, Error> {
     let (socket, file) = socket_file::listen(path, options.backlog, &options.rights, options.setting)?;
     let address = BindAddr::Unix(path.to_owned());
     let send_patience = Some(options.send_patience);
-    Ok(Listener { file, socket: Kind::Unix(socket), address, adopted: None, send_patience })
+    let listener = Listener { file, socket: Kind::Unix(socket), address, adopted: None, send_patience };
+    listener
+        .completed(options)
+        .map_err(|source| Error::Bind { address: BindAddr::Unix(path.to_owned()).to_string(), source })
 }
 
 fn bind_tcp(host: &str, port: u16, options: &ListenOptions) -> Result<Vec<Listener>, Error> {
@@ -260,7 +279,10 @@ fn bind_tcp(host: &str, port: u16, options: &ListenOptions) -> Result<Vec<Listen
         match bind_all(&candidates, options) {
             // The free port of the first address is taken on the second: try another port.
             Err((_, error)) if error.kind() == io::ErrorKind::AddrInUse && attempts > 0 => {}
-            Err((address, source)) => return Err(Error::Bind { address: address.to_string(), source }),
+            Err((address, error)) => {
+                let source = wildcard::explained(address, error, options.reuse_port);
+                return Err(Error::Bind { address: address.to_string(), source });
+            }
             Ok(listeners) => return Ok(listeners),
         }
     }
@@ -269,7 +291,8 @@ fn bind_tcp(host: &str, port: u16, options: &ListenOptions) -> Result<Vec<Listen
 fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
     let failed = |source| Error::Resolve { host: host.to_owned(), source };
     let mut found: Vec<SocketAddr> = Vec::new();
-    for address in (host, port).to_socket_addrs().map_err(failed)? {
+    // A socket for a mapped address alone cannot be bound, unlike one for the address itself.
+    for address in (host, port).to_socket_addrs().map_err(failed)?.map(canonical) {
         if !found.contains(&address) {
             found.push(address);
         }
@@ -316,9 +339,9 @@ fn is_missing_family(error: &io::Error) -> bool {
 fn bind_one(address: SocketAddr, options: &ListenOptions) -> io::Result<Listener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if let SocketAddr::V6(v6) = address {
-        // `::` is dual-stack, regardless of the system's default; any other address stands for
-        // itself only.
-        socket.set_only_v6(!v6.ip().is_unspecified())?;
+        // `::` is dual-stack, regardless of the system's default, unless another listener has IPv4;
+        // any other address stands for itself only.
+        socket.set_only_v6(options.only_v6 || !v6.ip().is_unspecified())?;
     }
     // Allows a port with old connections in TIME_WAIT, if their socket had this option too; on
     // Linux no listening port is shared.
@@ -340,7 +363,7 @@ fn bind_one(address: SocketAddr, options: &ListenOptions) -> io::Result<Listener
         socket.set_reuse_address(true)?;
     }
     socket.listen(options.backlog)?;
-    Listener::of_tcp(socket.into())
+    Listener::of_tcp(socket.into())?.completed(options)
 }
 
 /// Attempts to find a port free on every address.
@@ -348,7 +371,7 @@ const EPHEMERAL_ATTEMPTS: u32 = 16;
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv6Addr;
+    use std::net::{Ipv4Addr, Ipv6Addr};
     use std::time::Instant;
 
     use super::*;
@@ -356,6 +379,7 @@ mod tests {
     const RIGHTS: Rights = Rights { mode: 0o600, user: None, group: None };
     const PLAIN: ListenOptions = ListenOptions {
         backlog: 16,
+        only_v6: false,
         reuse_port: false,
         nodelay: true,
         send_patience: Duration::from_millis(20),
@@ -388,6 +412,14 @@ mod tests {
         let port = listeners[0].tcp_addr().unwrap().port();
         TcpStream::connect(("127.0.0.1", port)).unwrap();
         TcpStream::connect(("::1", port)).unwrap();
+    }
+
+    #[test]
+    fn mapped_address_is_bound_as_the_ipv4_address() {
+        let listeners = Listener::bind(&tcp("::ffff:127.0.0.1", 0), &PLAIN).unwrap();
+        let address = listeners[0].tcp_addr().unwrap();
+        assert_eq!(address.ip(), Ipv4Addr::LOCALHOST);
+        TcpStream::connect(address).unwrap();
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
+
+use crate::system::usage;
 
 /// Returns the processor time of the calling thread; zero if unknown.
 pub(crate) fn time_of_this_thread() -> Duration {
@@ -22,7 +23,7 @@ pub(crate) struct Switches {
 impl Switches {
     /// Returns the switches of the calling thread; zero if unknown.
     pub(crate) fn of_this_thread() -> Self {
-        getrusage(UsageWho::RUSAGE_THREAD).map_or(Self { own: 0, forced: 0 }, |usage| Self {
+        usage::of_this_thread().map_or(Self { own: 0, forced: 0 }, |usage| Self {
             own: usage.voluntary_context_switches(),
             forced: usage.involuntary_context_switches(),
         })

@@ -16,6 +16,9 @@ use socket2::SockRef;
 
 use super::poll::{self, Interest};
 use super::script::Script;
+use crate::address::canonical;
+use crate::system::send_file::send_file;
+use crate::system::sockets::{NO_SIGNAL, retry};
 
 /// One end of a connection. All methods take `&self`: reading and writing may overlap.
 #[derive(Debug)]
@@ -89,15 +92,13 @@ impl PlainSocket {
     /// Sends up to `count` bytes of `file` with `sendfile` and advances `offset`; `Ok(0)` at the
     /// end of the file.
     ///
-    /// Unlike [`write`](Self::write), `sendfile` can raise `SIGPIPE` if the program has undone the
-    /// runtime's default of ignoring that signal; `Body::from_file` documents this.
+    /// Never raises `SIGPIPE`, although `sendfile` has no flag for that.
     ///
     /// Fails with `Unsupported` or `InvalidInput` if this pair cannot use `sendfile`: the caller
     /// must read and write instead.
     pub(super) fn send_file(&self, file: &File, offset: &mut u64, count: usize) -> io::Result<usize> {
         let Some(socket) = self.fd() else { return Err(io::ErrorKind::Unsupported.into()) };
-        let mut position = i64::try_from(*offset).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let sent = retry(|| Ok(nix::sys::sendfile::sendfile(socket, file, Some(&mut position), count)?))?;
+        let sent = send_file(socket, file, *offset, count)?;
         *offset += sent as u64;
         Ok(sent)
     }
@@ -154,7 +155,7 @@ impl PlainSocket {
 
     pub(super) fn local_addr(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(socket) => socket.local_addr().ok(),
+            Self::Tcp(socket) => socket.local_addr().ok().map(canonical),
             Self::Unix(_) | Self::Script(_) => None,
         }
     }
@@ -173,16 +174,3 @@ impl PlainSocket {
 pub(crate) fn would_wait(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
-
-/// Repeats a call interrupted by a signal.
-fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            done => return done,
-        }
-    }
-}
-
-/// `MSG_NOSIGNAL`, the same on every architecture of Linux.
-const NO_SIGNAL: i32 = 0x4000;

@@ -17,25 +17,24 @@
 mod turn;
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::fs;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::sys::stat::Mode;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use self::turn::Turn;
 use super::credentials;
 use crate::address::BindAddr;
 use crate::error::Error;
+use crate::system::handle::{self, Handle};
+use crate::system::identity::{identity, is_at, replaced};
 
 /// The permissions of a socket file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +97,7 @@ pub(super) fn listen(
     let handle = Handle::open(path, Some(file.identity)).map_err(failed)?;
     owner.receive(&handle, path)?;
     socket.listen(backlog).map_err(failed)?;
-    fs::set_permissions(&handle.path, Permissions::from_mode(rights.mode)).map_err(failed)?;
+    handle.set_mode(rights.mode).map_err(failed)?;
     if !file.is_in_place() {
         return Err(failed(replaced()));
     }
@@ -142,27 +141,6 @@ impl Drop for SocketFile {
     }
 }
 
-/// An open file, independent of its name. The file is neither read nor written, and a symbolic link
-/// is not followed.
-struct Handle {
-    file: File,
-    /// A path to this file only.
-    path: PathBuf,
-}
-
-impl Handle {
-    /// Opens the file at `path`; fails if `meant` is another file.
-    fn open(path: &Path, meant: Option<(u64, u64)>) -> io::Result<Self> {
-        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW;
-        let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
-        if meant.is_some() && meant != Some(identity(&file.metadata()?)) {
-            return Err(replaced());
-        }
-        let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-        Ok(Self { file, path })
-    }
-}
-
 /// The new owner of the file.
 struct Owner<'a> {
     user: Option<(&'a str, u32)>,
@@ -189,19 +167,13 @@ impl<'a> Owner<'a> {
             Error::setting(setting, format!("cannot give {name:?} the file {}: {error}", path.display()))
         };
         if let Some((name, id)) = self.group {
-            std::os::unix::fs::chown(&handle.path, None, Some(id))
-                .map_err(|error| refused("socket_group", name, error))?;
+            handle.set_owner(None, Some(id)).map_err(|error| refused("socket_group", name, error))?;
         }
         if let Some((name, id)) = self.user {
-            std::os::unix::fs::chown(&handle.path, Some(id), None)
-                .map_err(|error| refused("socket_user", name, error))?;
+            handle.set_owner(Some(id), None).map_err(|error| refused("socket_user", name, error))?;
         }
         Ok(())
     }
-}
-
-fn replaced() -> io::Error {
-    io::Error::new(io::ErrorKind::AddrInUse, "the socket file was replaced while the server started")
 }
 
 fn no_directory(path: &Path, setting: &'static str) -> Error {
@@ -219,8 +191,7 @@ fn bind_abstract(path: &Path, backlog: i32) -> io::Result<UnixListener> {
 /// Binds `socket` to `path`, replacing a dead socket. If the name was taken, returns the lock,
 /// which the caller keeps until `socket` listens.
 fn claim(socket: &Socket, path: &Path) -> io::Result<Option<Turn>> {
-    // The file gets these permissions, less the umask.
-    nix::sys::stat::fchmod(socket, Mode::empty())?;
+    handle::hide_first(socket)?;
     let address = SockAddr::unix(path)?;
     let mut turn = None;
     for attempt in 0..ATTEMPTS {
@@ -232,7 +203,7 @@ fn claim(socket: &Socket, path: &Path) -> io::Result<Option<Turn>> {
                 }
                 remove_dead(path)?;
             }
-            done => return done.map(|()| turn),
+            done => return done.and_then(|()| handle::hide(path)).map(|()| turn),
         }
     }
     Err(Errno::EADDRINUSE.into())
@@ -244,7 +215,7 @@ fn remove_dead(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         opened => opened?,
     };
-    let found = handle.file.metadata()?;
+    let found = handle.metadata()?;
     if !found.file_type().is_socket() {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the existing file is not a socket"));
     }
@@ -290,15 +261,6 @@ fn remove_exactly(path: &Path, meant: (u64, u64)) -> io::Result<()> {
 /// is young as well.
 fn is_young(changed: i64, now: u64) -> bool {
     now < u64::try_from(changed).map_or(0, |changed| changed.saturating_add(START_SECS))
-}
-
-/// True if `path` leads to the file `meant` itself.
-fn is_at(path: &Path, meant: (u64, u64)) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| identity(&found) == meant)
-}
-
-fn identity(file: &Metadata) -> (u64, u64) {
-    (file.dev(), file.ino())
 }
 
 /// Attempts to bind, each after another server took and released the name.

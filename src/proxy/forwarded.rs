@@ -1,35 +1,38 @@
 //! `Forwarded`, strictly by RFC 7239 §4: each proxy appends an element at the right.
 //!
 //! The field is parsed as a whole, because a quotation mark left open by a client could absorb our
-//! proxy's element.
+//! proxy's element. Empty elements are ignored (RFC 9110 §5.6.1.2); the limit of the head bounds
+//! their number.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use http::{HeaderMap, header::FORWARDED};
 
-use super::node::{self, Brackets, Claims};
+use super::network::Networks;
+use super::node::{self, Brackets, Claims, Node};
 use crate::h1::{error::ProtocolError, grammar};
 
-/// Reads the last `hops` elements. For each parameter, the outermost proxy with a value counts.
+/// Reads the elements of trusted proxies: the last element, and the element before each element
+/// whose `for` is in `proxies`, at most `hops` in all. For each parameter, the outermost of these
+/// proxies with a value counts.
 ///
 /// # Errors
-/// `Forwarded` (400) in three cases:
-///
-/// - a grammar error anywhere in the field;
-/// - an empty element, because implementations count those differently;
-/// - an invalid node, scheme or host in one of the last `hops` elements.
-pub(super) fn read(fields: &HeaderMap, hops: usize) -> Result<Claims, ProtocolError> {
+/// `Forwarded` (400) for a grammar error anywhere in the field, and for an invalid node, scheme or
+/// host in an element of a trusted proxy.
+pub(super) fn read(fields: &HeaderMap, hops: usize, proxies: &Networks) -> Result<Claims, ProtocolError> {
     let mut last = VecDeque::new();
     for line in fields.get_all(FORWARDED) {
         let mut rest = Rest(line.as_bytes());
         loop {
-            if last.len() >= hops {
-                last.pop_front();
+            rest.pass_blanks();
+            if !matches!(rest.0.first(), None | Some(b',')) {
+                if last.len() >= hops {
+                    last.pop_front();
+                }
+                last.push_back(rest.element()?);
+                rest.pass_blanks();
             }
-            rest.pass_blanks();
-            last.push_back(rest.element()?);
-            rest.pass_blanks();
             match rest.next() {
                 None => break,
                 Some(b',') => {}
@@ -48,6 +51,11 @@ pub(super) fn read(fields: &HeaderMap, hops: usize) -> Result<Claims, ProtocolEr
         }
         if let Some(text) = &element.host {
             claims.host = Some(node::host(text)?);
+        }
+        // The client of this proxy has written the element before: a trusted proxy, or anybody.
+        let is_proxy = |node| matches!(node, Node::At(address) if proxies.has(Some(address)));
+        if element.client.is_none() || !claims.client.is_some_and(is_proxy) {
+            break;
         }
     }
     Ok(claims)
@@ -150,15 +158,19 @@ impl<'a> Rest<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::node::Node;
 
     fn fields(lines: &[&str]) -> HeaderMap {
         lines.iter().map(|line| (FORWARDED, line.parse().unwrap())).collect()
     }
 
-    /// Compares with the expected `client scheme host`: `-` for absent, `?` for hidden.
+    /// Compares with the expected, if every address is a trusted proxy: `client scheme host`: `-` for absent, `?` for hidden.
     fn check(lines: &[&str], hops: usize, expected: &str) {
-        let claims = read(&fields(lines), hops).unwrap_or_else(|error| panic!("{lines:?}: {error}"));
+        check_from(lines, hops, &["::/0"], expected);
+    }
+
+    fn check_from(lines: &[&str], hops: usize, proxies: &[&'static str], expected: &str) {
+        let proxies = Networks::read(proxies.iter().copied()).unwrap();
+        let claims = read(&fields(lines), hops, &proxies).unwrap_or_else(|error| panic!("{lines:?}: {error}"));
         let client = match claims.client {
             None => "-".to_owned(),
             Some(Node::Hidden) => "?".to_owned(),
@@ -176,7 +188,8 @@ mod tests {
         check(&["for=192.0.2.43, for=198.51.100.17"], 1, "198.51.100.17 - -");
         check(&["for=192.0.2.43, for=198.51.100.17"], 2, "192.0.2.43 - -");
         check(&["for=192.0.2.43,for=\"[2001:db8:cafe::17]\",for=unknown"], 1, "? - -");
-        check(&["for=192.0.2.43,for=\"[2001:db8:cafe::17]\",for=unknown"], 2, "2001:db8:cafe::17 - -");
+        check(&["for=192.0.2.43,for=\"[2001:db8:cafe::17]\",for=unknown"], 2, "? - -");
+        check(&["for=192.0.2.43,for=\"[2001:db8:cafe::17]\""], 2, "192.0.2.43 - -");
         check(&["for=_hidden, for=_SEVKISEK"], 2, "? - -");
     }
 
@@ -203,15 +216,42 @@ mod tests {
     }
 
     #[test]
+    fn empty_elements_are_ignored_and_an_empty_field_is_none() {
+        for line in ["for=10.0.0.1,", ",for=10.0.0.1", "for=10.0.0.1 , ,\t", ", ,,for=10.0.0.1"] {
+            check(&[line], 1, "10.0.0.1 - -");
+            check(&[line], 2, "10.0.0.1 - -");
+            check(&["", line, ","], 2, "10.0.0.1 - -");
+        }
+        check(&["for=10.0.0.1,, for=10.0.0.2,"], 2, "10.0.0.1 - -");
+        for line in ["", " ", ",", ", ,\t,"] {
+            check(&[line], 1, "- - -");
+        }
+    }
+
+    #[test]
+    fn elements_are_believed_up_to_the_first_address_that_is_no_trusted_proxy() {
+        let proxies = &["10.0.0.0/8"];
+        for (line, expected) in [
+            ("for=6.6.6.6;host=evil, for=2.2.2.2;host=evil, for=203.0.113.9;host=a", "203.0.113.9 - a"),
+            ("for=6.6.6.6;proto=https, for=203.0.113.7;host=b, for=10.0.0.2", "203.0.113.7 - b"),
+            ("for=203.0.113.7;proto=https, for=10.0.0.3, for=\"[::ffff:10.0.0.2]\"", "203.0.113.7 https -"),
+            ("for=203.0.113.7, for=10.0.0.4, for=10.0.0.3, for=10.0.0.2", "10.0.0.4 - -"),
+            // A proxy that hides its client, or does not tell, has an unknown client.
+            ("for=6.6.6.6, for=_hidden, for=10.0.0.2", "? - -"),
+            ("for=6.6.6.6, for=unknown", "? - -"),
+            ("for=6.6.6.6;host=evil, proto=https", "- https -"),
+            ("for=6.6.6.6, proto=https, for=10.0.0.2", "10.0.0.2 https -"),
+        ] {
+            check_from(&[line], 3, proxies, expected);
+        }
+    }
+
+    #[test]
     fn ambiguous_elements_are_refused() {
         for line in [
-            "",
-            " ",
-            ",",
-            "for=10.0.0.1,",
-            ",for=10.0.0.1",
-            "for=10.0.0.1,,for=10.0.0.2",
             ";",
+            ",;,",
+            "for=10.0.0.1,;",
             "for",
             "for=",
             "=10.0.0.1",
@@ -241,9 +281,12 @@ mod tests {
             "f\u{e9}r=10.0.0.1",
             "for=\"a, for=10.0.0.1",
         ] {
-            assert_eq!(read(&fields(&[line]), 1), Err(ProtocolError::Forwarded), "{line:?}");
+            assert_eq!(read(&fields(&[line]), 1, &Networks::default()), Err(ProtocolError::Forwarded), "{line:?}");
         }
         // A quotation mark left open by a client is not closed by the line of a proxy.
-        assert_eq!(read(&fields(&["for=\"a", "for=10.0.0.1\""]), 1), Err(ProtocolError::Forwarded));
+        assert_eq!(
+            read(&fields(&["for=\"a", "for=10.0.0.1\""]), 1, &Networks::default()),
+            Err(ProtocolError::Forwarded)
+        );
     }
 }

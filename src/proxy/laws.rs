@@ -39,13 +39,15 @@ pub fn proxy_header(bytes: &[u8]) {
 pub fn forwarded(bytes: &[u8]) {
     let Some((choice, text)) = bytes.split_first() else { return };
     let hops = usize::from(choice & 3) + 1;
+    let all = Networks::read(["::/0", "unix"]).expect("they are networks");
+    let proxies = if choice & 4 == 0 { all } else { Networks::default() };
     for names in [&[FORWARDED][..], &[legacy::FOR, legacy::PROTO, legacy::HOST]] {
         let mut fields = HeaderMap::new();
         for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
             let Ok(value) = HeaderValue::from_bytes(line) else { return };
             fields.append(names[at % names.len()].clone(), value);
         }
-        let trust = |names: &[HeaderName]| Trust { proxies: Networks::default(), hops, fields: names.to_vec() };
+        let trust = |names: &[HeaderName]| Trust { proxies: proxies.clone(), hops, fields: names.to_vec() };
         let mut untrusted = fields.clone();
         assert_eq!(trust(names).judge(false, &mut untrusted), Ok(Claims { is_relayed: true, ..Claims::default() }));
         assert!(untrusted.is_empty());

@@ -22,6 +22,7 @@ pub(crate) struct Claims {
 pub(crate) enum Node {
     /// Not disclosed by the proxy: `unknown`, or an obfuscated name.
     Hidden,
+    /// An address; never an IPv4 address mapped to IPv6.
     At(IpAddr),
 }
 
@@ -41,17 +42,17 @@ pub(super) fn node(text: &[u8], brackets: Brackets) -> Result<Node, ProtocolErro
     let text = core::str::from_utf8(text).map_err(|_| ProtocolError::Forwarded)?;
     if brackets == Brackets::Optional {
         // nginx writes this for a client at a Unix socket.
-        if text == "unix:" {
+        if text.as_bytes() == UNIX {
             return Ok(Node::Hidden);
         }
         if let Ok(address) = text.parse::<Ipv6Addr>() {
-            return Ok(Node::At(address.into()));
+            return Ok(Node::At(address.to_canonical()));
         }
     }
     let (node, rest) = match text.strip_prefix('[') {
         Some(text) => {
             let (address, rest) = text.split_once(']').ok_or(ProtocolError::Forwarded)?;
-            (Node::At(address.parse::<Ipv6Addr>().map_err(|_| ProtocolError::Forwarded)?.into()), rest)
+            (Node::At(address.parse::<Ipv6Addr>().map_err(|_| ProtocolError::Forwarded)?.to_canonical()), rest)
         }
         None => {
             let (name, rest) =
@@ -91,6 +92,9 @@ pub(super) fn host(text: &[u8]) -> Result<Box<str>, ProtocolError> {
     if target::is_authority(text) { Ok(host.into()) } else { Err(ProtocolError::Forwarded) }
 }
 
+/// The entry for a client at a Unix socket.
+pub(super) const UNIX: &[u8] = b"unix:";
+
 /// True for `"_" 1*( ALPHA / DIGIT / "." / "_" / "-")` (RFC 7239 §6.3).
 fn is_obfuscated(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
@@ -124,7 +128,9 @@ mod tests {
             }
         }
         check("2001:db8:cafe::17", Brackets::Optional, at("2001:db8:cafe::17"));
-        check("::ffff:192.0.2.1", Brackets::Optional, at("::ffff:192.0.2.1"));
+        check("::ffff:192.0.2.1", Brackets::Optional, at("192.0.2.1"));
+        check("[::ffff:192.0.2.1]:80", Brackets::Demanded, at("192.0.2.1"));
+        check("[::ffff:c000:201]", Brackets::Optional, at("192.0.2.1"));
         check("unix:", Brackets::Optional, Some(Node::Hidden));
     }
 
@@ -180,10 +186,10 @@ mod tests {
         for text in ["", "ftp", "https ", "httpss", "https,http"] {
             assert_eq!(scheme(text.as_bytes()), Err(ProtocolError::Forwarded), "{text:?}");
         }
-        for text in ["example.org", "example.org:8443", "[::1]:80", "192.0.2.1"] {
+        for text in ["example.org", "example.org:8443", "[::1]:80", "192.0.2.1", "a,b", "[v1.x:y]"] {
             assert_eq!(host(text.as_bytes()).as_deref(), Ok(text));
         }
-        for text in ["", "a b", "a,b", "a/b", "user@a", "a:b", "a:70000", "::1", "\u{e9}"] {
+        for text in ["", "a b", "a/b", "user@a", "a:b", "a:70000", "::1", "\u{e9}"] {
             assert_eq!(host(text.as_bytes()), Err(ProtocolError::Forwarded), "{text:?}");
         }
     }

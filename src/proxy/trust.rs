@@ -14,7 +14,7 @@ use crate::h1::error::ProtocolError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trust {
     pub(crate) proxies: Networks,
-    /// The number of trusted proxies in front; at least 1.
+    /// The most trusted proxies in front; at least 1. Each but the nearest has to be in `proxies`.
     pub(crate) hops: usize,
     /// The fields accepted from trusted proxies, and from no other peer. Never has both `Forwarded`
     /// and fields of the same meaning.
@@ -47,9 +47,9 @@ impl Trust {
         let claims = if !is_trusted {
             Claims::default()
         } else if self.fields.contains(&FORWARDED) {
-            forwarded::read(fields, self.hops)?
+            forwarded::read(fields, self.hops, &self.proxies)?
         } else {
-            legacy::read(fields, self.hops, &self.fields)?
+            legacy::read(fields, self.hops, &self.proxies, &self.fields)?
         };
         Ok(Claims { is_relayed, ..claims })
     }

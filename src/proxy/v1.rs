@@ -42,8 +42,8 @@ fn source(text: &str) -> Option<ProxiedSource> {
         return None;
     }
     Some(ProxiedSource::Tcp {
-        client: SocketAddr::new(client, client_port),
-        server: SocketAddr::new(server, server_port),
+        client: SocketAddr::new(client.to_canonical(), client_port),
+        server: SocketAddr::new(server.to_canonical(), server_port),
     })
 }
 

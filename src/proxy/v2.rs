@@ -98,8 +98,8 @@ impl Addresses {
                 let (server, rest) = rest.split_first_chunk::<16>()?;
                 let ports = ports(rest)?;
                 (
-                    SocketAddr::new(Ipv6Addr::from(*client).into(), ports.0),
-                    SocketAddr::new(Ipv6Addr::from(*server).into(), ports.1),
+                    SocketAddr::new(Ipv6Addr::from(*client).to_canonical(), ports.0),
+                    SocketAddr::new(Ipv6Addr::from(*server).to_canonical(), ports.1),
                 )
             }
         };

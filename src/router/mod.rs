@@ -55,10 +55,12 @@
 //! one without; the order of the calls does not matter. The path alone chooses the route: if
 //! `/tea/new` has a `POST`, then a `GET` of it is a `405`, and does not go on to `/tea/{name}`.
 //!
-//! The router matches the path as the client sent it:
+//! The router matches the path as the client sent it, but for the rules of RFC 3986 §6.2.2:
 //!
 //! - A slash at the end makes another path. Empty segments count: `/a//b` is not `/a/b`.
-//! - `.` and `..` are segments like others.
+//! - The segments `.` and `..`, encoded or not, are removed: `/static/../admin` is `/admin`, and goes
+//!   to the route of `/admin`. Handlers of the router see the target without them. A path that leads
+//!   above the root is a `404`.
 //! - `%2F` is no slash: it does not separate segments.
 //! - An encoded character that needs no encoding is the same as itself: `/t%65a` is `/tea` (RFC
 //!   3986 §6.2.2). A layer around the router that decides by the path has to treat both alike. A
@@ -88,13 +90,12 @@ mod visit;
 use std::fmt;
 use std::time::Duration;
 
-use http::header::ALLOW;
 use http::{Method, StatusCode, Uri};
 use matchit::InsertError;
 
 pub use self::function::RouteFunction;
-use self::path_handlers::{MOUNT_END, PathHandlers, allow};
-use self::visit::{enter, leave, whole_pattern};
+use self::path_handlers::{MOUNT_END, PathHandlers, options};
+use self::visit::{enter, leave, whole_pattern, without_dots};
 use crate::message::route::MatchedRoute;
 use crate::message::time_limit;
 use crate::message::{Failure, Handler, IntoResponse, Request, Response};
@@ -316,14 +317,6 @@ impl Router {
         }
     }
 
-    /// Answers `OPTIONS *`.
-    fn options(&self) -> Response {
-        if !self.routes.iter().all(PathHandlers::has_known_methods) {
-            return StatusCode::NO_CONTENT.into_response();
-        }
-        (StatusCode::NO_CONTENT, [(ALLOW, allow(&self.routes))], ()).into_response()
-    }
-
     /// Returns the route of a request with a handler, and the answer of the handler to a question
     /// about the request with the target as the handler sees the target.
     fn ask<T>(
@@ -332,26 +325,17 @@ impl Router {
         target: &Uri,
         ask: impl FnOnce(&dyn Handler, &Uri) -> T,
     ) -> Option<(&PathHandlers, Option<T>)> {
+        let target = path::without_dot_segments(target)?;
         let path = path::normal(target.path());
         let route = &self.routes[*self.tree.at(&path).ok()?.value];
         let handler = route.handler(method)?;
-        let Some(count) = route.mounted_segments() else { return Some((route, Some(ask(handler, target)))) };
-        let below = path::below(target, path::length_of_segments(target.path(), count));
+        let Some(count) = route.mounted_segments() else { return Some((route, Some(ask(handler, &target)))) };
+        let below = path::below(&target, path::length_of_segments(target.path(), count));
         Some((route, below.map(|below| ask(handler, &below))))
     }
 
-    /// Answers a request without a route.
-    fn miss(&self, request: &mut Request) -> Response {
-        match &self.fallback {
-            _ if request.uri().path() == "*" && *request.method() == Method::OPTIONS => self.options(),
-            Some(fallback) => fallback.handle(request),
-            None => Failure::new(StatusCode::NOT_FOUND, "not found\n").into_response(),
-        }
-    }
-}
-
-impl Handler for Router {
-    fn handle(&self, request: &mut Request) -> Response {
+    /// Answers a request whose target has no dot segments.
+    fn dispatch(&self, request: &mut Request) -> Response {
         let target = request.uri().clone();
         let path = path::normal(target.path());
         let Ok(found) = self.tree.at(&path) else { return self.miss(request) };
@@ -378,6 +362,21 @@ impl Handler for Router {
             response.extensions_mut().insert(matched);
         }
         response
+    }
+
+    /// Answers a request without a route.
+    fn miss(&self, request: &mut Request) -> Response {
+        match &self.fallback {
+            _ if request.uri().path() == "*" && *request.method() == Method::OPTIONS => options(&self.routes),
+            Some(fallback) => fallback.handle(request),
+            None => Failure::new(StatusCode::NOT_FOUND, "not found\n").into_response(),
+        }
+    }
+}
+
+impl Handler for Router {
+    fn handle(&self, request: &mut Request) -> Response {
+        without_dots(request, |request| self.dispatch(request))
     }
 
     fn body_limit(&self, method: &Method, target: &Uri) -> Option<u64> {

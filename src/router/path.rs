@@ -6,6 +6,8 @@ use http::Uri;
 use http::uri::PathAndQuery;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
+use crate::message::dot_segments::without_dots;
+
 /// Returns `path` with unreserved characters decoded and the digits of other escapes in upper case
 /// (RFC 3986 §6.2.2.1 and §6.2.2.2). Slashes, and thereby segments, are those of `path`.
 pub(super) fn normal(path: &str) -> Cow<'_, str> {
@@ -64,6 +66,21 @@ pub(super) fn decode(value: &str) -> Option<String> {
 /// Returns the length of the first `count` segments of `path`.
 pub(super) fn length_of_segments(path: &str, count: usize) -> usize {
     path.match_indices('/').nth(count).map_or(path.len(), |(at, _)| at)
+}
+
+/// Returns `target` without its dot segments; `None` if the path leads above the root.
+pub(super) fn without_dot_segments(target: &Uri) -> Option<Cow<'_, Uri>> {
+    let path = match without_dots(target.path())? {
+        Cow::Borrowed(_) => return Some(Cow::Borrowed(target)),
+        Cow::Owned(path) => path,
+    };
+    let whole = match target.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    let mut parts = target.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(whole).ok()?);
+    Uri::from_parts(parts).ok().map(Cow::Owned)
 }
 
 /// Returns `target` without the first `length` bytes of its path, which then begins with a slash.

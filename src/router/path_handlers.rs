@@ -103,7 +103,7 @@ impl PathHandlers {
     }
 
     /// True if each method with a handler is named: neither a mount nor a handler of all methods.
-    pub(super) fn has_known_methods(&self) -> bool {
+    fn has_known_methods(&self) -> bool {
         match &self.handlers {
             Handlers::Methods(handlers) => handlers.iter().all(|(method, _)| method.is_some()),
             Handlers::Mount(_) => false,
@@ -122,9 +122,17 @@ impl PathHandlers {
 /// The end of a mount's pattern.
 pub(super) const MOUNT_END: &str = "/{*rest}";
 
+/// Answers `OPTIONS *` for all `routes` of a router.
+pub(super) fn options(routes: &[PathHandlers]) -> Response {
+    if !routes.iter().all(PathHandlers::has_known_methods) {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    (StatusCode::NO_CONTENT, [(ALLOW, allow(routes))], ()).into_response()
+}
+
 /// Returns the value of `Allow` for `routes`: the methods with a handler, and those that a router
 /// answers by itself.
-pub(super) fn allow<'a>(routes: impl IntoIterator<Item = &'a PathHandlers>) -> String {
+fn allow<'a>(routes: impl IntoIterator<Item = &'a PathHandlers>) -> String {
     let mut methods: BTreeSet<&str> = routes.into_iter().flat_map(PathHandlers::methods).map(Method::as_str).collect();
     if methods.contains("GET") {
         methods.insert("HEAD");

@@ -1,5 +1,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use http::header::ALLOW;
+
 use super::*;
 use crate::message::routing::Routing;
 use crate::message::{Body, RequestExt, handler};
@@ -55,18 +57,39 @@ fn literal_goes_before_affix_before_parameter_whatever_the_order() {
 }
 
 #[test]
-fn slashes_dots_and_empty_segments_are_taken_as_they_are() {
+fn slashes_and_empty_segments_are_taken_as_they_are_and_dot_segments_removed() {
     let router = Router::new().get("/a", told).get("/a/{b}", told).get("/c/", told).get("/d/{*rest}", told);
-    for target in
-        ["/", "//", "/a/", "//a", "/a//", "/a//b", "/A", "/c", "/c//", "/d", "/d/", "/%2f", "/a%2Fb", "/.", "*"]
-    {
+    for target in [
+        "/",
+        "//",
+        "/a/",
+        "//a",
+        "/a//",
+        "/a//b",
+        "/A",
+        "/c",
+        "/c//",
+        "/d",
+        "/d/",
+        "/%2f",
+        "/a%2Fb",
+        "/.",
+        "/..",
+        "/a/..",
+        "/../a",
+        "/a/../../a",
+        "/%2e%2E/a",
+        "*",
+    ] {
         check(&router, target, 404, MISSING);
     }
-    check(&router, "/a/..", 200, "/a/.. /a/{b} b=\"..\"");
-    check(&router, "/a/%2e%2E", 200, "/a/%2e%2E /a/{b} b=\"..\"");
+    check(&router, "/./a", 200, "/a /a");
+    check(&router, "/d/%2e%2E/a?q=/../", 200, "/a?q=/../ /a");
+    check(&router, "/a/..%2Fb", 200, "/a/..%2Fb /a/{b} b=\"../b\"");
     check(&router, "/c/", 200, "/c/ /c/");
     check(&router, "/d//", 200, "/d// /d/{*rest} rest=\"/\"");
-    check(&router, "/d/../a", 200, "/d/../a /d/{*rest} rest=\"../a\"");
+    check(&router, "/d/../a", 200, "/a /a");
+    check(&router, "/d/x/../a/.", 200, "/d/a/ /d/{*rest} rest=\"a/\"");
     let long = "x".repeat(60_000);
     check(&router, &format!("/a/{long}"), 200, &format!("/a/{long} /a/{{b}} b={long:?}"));
     check(&router, &"/".repeat(60_000), 404, MISSING);
@@ -193,7 +216,6 @@ fn mounted_handler_sees_the_target_below_and_the_original_too() {
         ("/a/", "/"),
         ("/a/b?c", "/b?c"),
         ("/a//evil/b", "//evil/b"),
-        ("/a/../b", "/../b"),
         ("/%61/%62", "/%62"),
         ("/a/%ff", "/%ff"),
         ("/b", "/"),
@@ -209,6 +231,37 @@ fn mounted_handler_sees_the_target_below_and_the_original_too() {
     assert_eq!(ask(&router, "BREW", "/a/x").2, "/a/{*rest}");
     check(&Router::new().mount("/", both), "/a?b", 200, "/a?b of /a?b");
     check(&Router::new().mount("", both), "//", 200, "// of //");
+}
+
+/// Otherwise `/a/../b` would pass a layer around `/b`.
+#[test]
+fn dot_segments_do_not_lead_from_one_mount_into_another() {
+    let told = |name| handler(move |request| format!("{name} {}", request.uri()));
+    let limited = told("b").with(|inner| Limited(inner));
+    let router = Router::new().mount("/a", told("a")).mount("/b", limited).mount("/", told("top"));
+    check(&router, "/a/../b/c", 200, "b /c");
+    check(&router, "/a/%2e%2e/b/c", 200, "b /c");
+    check(&router, "/x/../b/c", 200, "b /c");
+    check(&router, "/a/b/../c?d", 200, "a /c?d");
+    check(&router, "/a/../x", 200, "top /x");
+    check(&router, "/a/../../b/c", 404, MISSING);
+    let limit = |target: &str| Handler::body_limit(&router, &Method::GET, &target.parse().unwrap());
+    assert_eq!((limit("/a/../b/c"), limit("/b/../a"), limit("/../b")), (Some(7), None, None));
+    let mut request = request("GET", "/a/../b/c");
+    router.handle(&mut request);
+    assert_eq!(request.uri(), "/a/../b/c", "the request is as it was");
+}
+
+struct Limited<H>(H);
+
+impl<H: Handler> Handler for Limited<H> {
+    fn handle(&self, request: &mut Request) -> Response {
+        self.0.handle(request)
+    }
+
+    fn body_limit(&self, _: &Method, _: &Uri) -> Option<u64> {
+        Some(7)
+    }
 }
 
 #[test]

@@ -1,14 +1,29 @@
 //! The marks of a router on a request while a handler of the router has it.
 
+use std::borrow::Cow;
 use std::mem;
 
-use http::Uri;
+use http::{StatusCode, Uri};
 
 use super::path;
 use super::path_handlers::PathHandlers;
-use crate::message::Request;
 use crate::message::route::MatchedRoute;
 use crate::message::routing::{Mounted, Routing};
+use crate::message::{Failure, IntoResponse, Request, Response};
+
+/// Answers `request` with its target shown to `dispatch` without dot segments; `404` if the path
+/// leads above the root.
+pub(super) fn without_dots(request: &mut Request, dispatch: impl FnOnce(&mut Request) -> Response) -> Response {
+    let cleaned = match path::without_dot_segments(request.uri()) {
+        Some(Cow::Borrowed(_)) => return dispatch(request),
+        Some(Cow::Owned(cleaned)) => cleaned,
+        None => return Failure::new(StatusCode::NOT_FOUND, "not found\n").into_response(),
+    };
+    let sent = mem::replace(request.uri_mut(), cleaned);
+    let response = dispatch(request);
+    *request.uri_mut() = sent;
+    response
+}
 
 /// Returns the pattern of `route` behind the paths of the mounts that the request has passed.
 pub(super) fn whole_pattern(request: &Request, route: &PathHandlers) -> MatchedRoute {

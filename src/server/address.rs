@@ -4,7 +4,22 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::Server;
 use crate::address::BindAddr;
-use crate::settings::ListeningSocket;
+use crate::engine::ReservedPorts;
+use crate::settings::{ListeningSocket, Settings};
+use crate::system::host_name::host_name;
+
+/// Reserves the ports at which a server with `settings` listens on `0.0.0.0`.
+pub(super) fn reserve(settings: &Settings) -> ReservedPorts {
+    let sockets = settings.listen_sockets.iter().filter_map(ListeningSocket::address);
+    let set = match &settings.socket_file {
+        _ if !settings.listen.is_empty() => settings.listen.clone(),
+        None if !settings.has_only_sockets() => {
+            vec![BindAddr::Tcp { host: settings.socket_host.clone(), port: settings.socket_port }]
+        }
+        _ => Vec::new(),
+    };
+    ReservedPorts::of(set.into_iter().chain(sockets))
+}
 
 impl Server {
     /// Returns the URL of the server's root, for users: `http://127.0.0.1:8080`, or `https://` with
@@ -106,10 +121,7 @@ fn without_kind(address: &BindAddr) -> String {
 /// Returns this machine's name for an unspecified address, else `host`.
 fn public_name(host: &str) -> String {
     match host.parse::<IpAddr>() {
-        Ok(address) if address.is_unspecified() => match std::fs::read_to_string("/proc/sys/kernel/hostname") {
-            Ok(name) if !name.trim().is_empty() => name.trim().to_owned(),
-            _ => "localhost".to_owned(),
-        },
+        Ok(address) if address.is_unspecified() => host_name().unwrap_or_else(|| "localhost".to_owned()),
         _ => host.to_owned(),
     }
 }

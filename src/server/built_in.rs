@@ -15,11 +15,11 @@ use crate::message::Handler;
 use crate::message::access::Hooks;
 use crate::settings::Instance;
 use crate::statistics::Statistics;
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// The engine, with its config and handler.
 struct BuiltIn {
-    config: Config,
+    config: Arc<Config>,
     handler: Arc<dyn Handler>,
     hooks: Hooks,
     course: Arc<Course>,
@@ -56,7 +56,7 @@ impl Server {
                 let config = resolved.map_err(|error| self.settings.locate(error))?;
                 let handler = self.shared.served.handler(&config);
                 let hooks = self.shared.hooks.lock().clone();
-                Instance::new(BuiltIn { config, handler, hooks, course: Arc::default() })
+                Instance::new(BuiltIn { config: Arc::new(config), handler, hooks, course: Arc::default() })
             }
         };
         Ok((instance, self.bind_addr()))
@@ -71,7 +71,7 @@ impl HttpServer for BuiltIn {
             course.changed.notify_all();
         });
         let mut kept = KeptListeners::default();
-        let (config, handler, hooks) = (self.config.clone(), Arc::clone(&self.handler), self.hooks.clone());
+        let (config, handler, hooks) = (Arc::clone(&self.config), Arc::clone(&self.handler), self.hooks.clone());
         let engine = Arc::new(Engine::prepare(config, handler, hooks, &mut kept, &report)?);
         engine.open(kept)?;
         self.course.state().engine = Some(Arc::clone(&engine));
@@ -118,7 +118,7 @@ impl BuiltIn {
 }
 
 impl Course {
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }
 }

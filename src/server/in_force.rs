@@ -9,7 +9,7 @@ use crate::sync::{Mutex, MutexGuard};
 /// The settings in force in a server of state `S`, and the source of new settings.
 pub(super) struct Reloading<S> {
     /// The settings in force; locked while new settings are put in force.
-    in_force: Mutex<Settings>,
+    in_force: Mutex<Arc<Settings>>,
     source: Mutex<Option<Arc<Source<S>>>>,
 }
 
@@ -38,7 +38,7 @@ impl<S> Reloading<S> {
     }
 
     /// Locks the settings in force. To be locked before the server's life, as a reload does.
-    pub(super) fn in_force(&self) -> MutexGuard<'_, Settings> {
+    pub(super) fn in_force(&self) -> MutexGuard<'_, Arc<Settings>> {
         self.in_force.lock()
     }
 }

@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, Weak};
 
-use super::Server;
 use super::life::{LifeState, Shared};
+use super::{Server, address};
 use crate::bus::{BoxError, Bus, Message, Plugin};
 use crate::settings::Settings;
 
@@ -13,6 +13,9 @@ impl Server {
     ///
     /// The server takes a copy of its settings: set them before. A later change counts for the bus
     /// only after [`unsubscribe`](Self::unsubscribe) and another `subscribe`.
+    ///
+    /// If one server listens on `0.0.0.0`, and another server on `::` with the same port, subscribe
+    /// both before the bus starts: `::` then leaves IPv4 to the other server.
     ///
     /// | channel | priority | |
     /// |---|---|---|
@@ -42,12 +45,13 @@ impl Server {
     /// ```
     pub fn subscribe(&self, bus: &Bus) {
         let name = "HTTP server";
-        let settings = Arc::new(self.settings.clone());
+        // Reserved until the bus drops the last subscription.
+        let settings = Arc::new((self.settings.clone(), address::reserve(&self.settings)));
         let on = |channel: &str, priority: i32, act: Act| {
             // A weak reference: the bus must not keep a dropped server alive.
             let (shared, settings) = (Arc::downgrade(&self.shared), Arc::clone(&settings));
             self.subscriptions
-                .add(bus.subscribe(channel, priority, name, move |message| act(&shared, &settings, message)));
+                .add(bus.subscribe(channel, priority, name, move |message| act(&shared, &settings.0, message)));
         };
         on("start", 75, prepare);
         on("start", 80, open);

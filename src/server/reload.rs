@@ -16,6 +16,10 @@ impl Server {
     /// (feature `signals`), and puts the settings in force as [`ServerHandle::reload`] does. An
     /// error is logged and changes nothing. A changed setting that needs a restart is logged too.
     ///
+    /// A file that gave settings and gives none now is such an error: an emptied file does not put
+    /// the defaults in force. Each other setting that the file no longer gives is logged as a warning,
+    /// because a file may have been cut.
+    ///
     /// ```no_run
     /// # fn main() -> Result<(), drupe::Error> {
     /// # #[cfg(feature = "config")] {
@@ -35,7 +39,7 @@ impl Server {
     ) {
         self.shared
             .reloading
-            .set_source(Arc::new(move |shared: &Shared| Ok(shared.put_in_force(&source().map_err(Into::into)?)?)));
+            .set_source(Arc::new(move |shared: &Shared| Ok(shared.put_read(&source().map_err(Into::into)?)?)));
     }
 }
 
@@ -87,9 +91,26 @@ impl Shared {
         let Some(running) = self.serving() else { return Ok(None) };
         let mut new = settings.clone();
         let kept = new.keep_lasting(&in_force);
-        Config::resolve(&new).and_then(|config| running.reload(config)).map_err(|error| settings.locate(error))?;
-        *in_force = new;
+        Config::resolve(&new)
+            .and_then(|config| running.reload(Arc::new(config)))
+            .map_err(|error| settings.locate(error))?;
+        *in_force = Arc::new(new);
         Ok(Some(kept))
+    }
+
+    /// As [`put_in_force`](Self::put_in_force), for settings read again.
+    fn put_read(&self, settings: &Settings) -> Result<Option<Vec<&'static str>>, Error> {
+        let before = Arc::clone(&self.reloading.in_force());
+        if let Some(emptied) = settings.emptied_since(&before) {
+            return Err(emptied);
+        }
+        let kept = self.put_in_force(settings)?;
+        for (name, text) in settings.vanished_since(&before) {
+            if kept.as_ref().is_some_and(|kept| !kept.contains(&name)) {
+                log::warn!("{text}");
+            }
+        }
+        Ok(kept)
     }
 
     /// Reads settings from the source, and puts them in force; false if there is no source. Errors

@@ -1,15 +1,15 @@
 //! The engine behind a server: the built-in engine, or a user-supplied HTTP server.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Weak};
 
-use super::instance::{Controlled, EndReport};
 use crate::address::BindAddr;
 use crate::config::Config;
 use crate::engine::Report;
 use crate::engine::{Engine, KeptListeners};
 use crate::error::Error;
 use crate::http_server::Stopped;
+use crate::http_server::controlled::{Control, EndReport};
 use crate::message::Handler;
 use crate::message::access::Hooks;
 use crate::message::server_handle::ServerState;
@@ -19,13 +19,13 @@ use crate::statistics::Statistics;
 /// An engine or an instance, from its start to its stop.
 pub(super) enum Running {
     Engine(Engine),
-    Instance(Controlled),
+    Instance(Box<dyn Control>),
 }
 
 /// A bound engine that does not accept yet. An instance binds and accepts when opened.
 pub(super) enum Prepared {
     Engine(Engine, KeptListeners),
-    Instance(Controlled),
+    Instance(Box<dyn Control>),
 }
 
 impl Prepared {
@@ -35,16 +35,14 @@ impl Prepared {
     /// The errors of [`Engine::prepare`].
     pub(super) fn new(
         settings: &Settings,
-        config: Config,
+        config: Arc<Config>,
         handler: Arc<dyn Handler>,
         hooks: Hooks,
         mut kept: KeptListeners,
         report: &Report,
     ) -> Result<Self, Error> {
         match &settings.instance {
-            Some(instance) => {
-                Ok(Self::Instance(Controlled::new(instance, config.bind.first(), config.shutdown_timeout)))
-            }
+            Some(instance) => Ok(Self::Instance(instance.prepare(config.bind.first(), config.shutdown_timeout))),
             None => Ok(Self::Engine(Engine::prepare(config, handler, hooks, &mut kept, report)?, kept)),
         }
     }
@@ -138,7 +136,7 @@ impl Running {
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         match self {
             Self::Engine(engine) => engine.addresses(),
-            Self::Instance(instance) => instance.addresses(),
+            Self::Instance(instance) => instance.listening().iter().filter_map(tcp).collect(),
         }
     }
 
@@ -162,7 +160,7 @@ impl Running {
     }
 
     /// Puts `config` in force. An instance keeps its own settings, and reopens its files.
-    pub(super) fn reload(&self, config: Config) -> Result<(), Error> {
+    pub(super) fn reload(&self, config: Arc<Config>) -> Result<(), Error> {
         match self {
             Self::Engine(engine) => engine.reload(config),
             Self::Instance(_) => self.reload_tls(),
@@ -191,5 +189,13 @@ impl Running {
         if let Self::Engine(engine) = self {
             engine.measure(is_wanted);
         }
+    }
+}
+
+/// Returns the address if it is a TCP address with a number.
+fn tcp(address: &BindAddr) -> Option<SocketAddr> {
+    match address {
+        BindAddr::Tcp { host, port } => Some(SocketAddr::new(host.parse::<IpAddr>().ok()?, *port)),
+        _ => None,
     }
 }

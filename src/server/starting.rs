@@ -78,7 +78,7 @@ impl Shared {
 
     fn bind(self: &Arc<Self>, settings: &Settings, kept: KeptListeners) -> Result<Prepared, Error> {
         let report = self.report();
-        let prepared = Config::resolve(settings).and_then(|config| {
+        let prepared = Config::resolve(settings).map(Arc::new).and_then(|config| {
             let handler = self.served.handler(&config);
             let handler = match &*self.front.lock() {
                 Some(front) => front(handler),
@@ -118,7 +118,7 @@ impl Shared {
             running.stop();
             return Err(self.fail_to_start(settings, Error::Serving { source: cause }));
         }
-        in_force.clone_from(settings);
+        *in_force = Arc::new(settings.clone());
         life.state = LifeState::Running;
         life.running = Some(Arc::clone(&running));
         let is_main = life.is_main;

@@ -42,6 +42,7 @@ impl ServerHandle {
     /// public.quickstart()
     /// # }
     /// ```
+    #[must_use]
     pub fn statistics_page(&self, page: Page) -> impl Handler + use<> {
         let state = Arc::clone(self.state()).downcast::<Shared>();
         let source: Arc<dyn StatisticsSource> = state.expect("a handle is made by a server, of its own state");

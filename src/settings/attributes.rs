@@ -35,7 +35,7 @@ use crate::tls::{CertificateFiles, Password};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Host name or IP address to listen on; `0.0.0.0` stands for every IPv4 address, `::` for
-    /// every address.
+    /// every address. An IPv4 client of `::` has an IPv4 address everywhere, not `::ffff:192.0.2.1`.
     ///
     /// Default `127.0.0.1`. Never empty; IPv6 is written without brackets. CherryPy: `socket_host`,
     /// the same.
@@ -48,11 +48,11 @@ pub struct Settings {
 
     /// Unix socket to listen on instead of `socket_host` and `socket_port`, which are then ignored.
     ///
-    /// Default `None`: TCP. At most 107 bytes. A name in Linux' abstract namespace begins with NUL,
-    /// written `@` in text; an abstract socket has no file and admits every local process. An
-    /// existing socket is replaced if no server answers on the socket. Any other existing file is
-    /// kept, and the start fails. The server removes the file when the server stops. CherryPy:
-    /// `socket_file`, but CherryPy removes any existing file.
+    /// Default `None`: TCP. At most 107 bytes, 103 on systems other than Linux. A name in Linux'
+    /// abstract namespace begins with NUL, written `@` in text; an abstract socket has no file and
+    /// admits every local process. An existing socket is replaced if no server answers on the
+    /// socket. Any other existing file is kept, and the start fails. The server removes the file
+    /// when the server stops. CherryPy: `socket_file`, but CherryPy removes any existing file.
     pub socket_file: Option<PathBuf>,
 
     /// Permissions of the file of a Unix socket, regardless of the umask. A process needs write
@@ -79,9 +79,11 @@ pub struct Settings {
     /// Default empty: the other settings apply. In text `host:port` or `tcp://host:port`,
     /// `unix:/path`, `unix:@name`, `fd:3`, separated by commas, as [`BindAddr`] is parsed; `fd:NAME`
     /// stands for the descriptors with a name in `LISTEN_FDNAMES`, `fd:*` for all passed descriptors. Duplicate addresses are refused,
-    /// except TCP with port 0. The server does not remove the file of a passed socket. The server
-    /// sets `O_NONBLOCK`, a flag shared by all owners of the socket, while listening, and clears
-    /// the flag at the end if it was not set before. Not in CherryPy, which takes descriptor 3
+    /// except TCP with port 0. Beside `0.0.0.0` with the same port, here or in another server on the
+    /// same bus, `::` is for IPv6 only; beside `0.0.0.0` of any other server or process, the start
+    /// fails. The server does not remove the file of a passed socket. The server sets `O_NONBLOCK`, a
+    /// flag shared by all owners of the socket, while listening, and clears the flag at the end if it
+    /// was not set before. Not in CherryPy, which takes descriptor 3
     /// unasked if `LISTEN_PID` is set.
     pub listen: Vec<BindAddr>,
 
@@ -123,6 +125,7 @@ pub struct Settings {
 
     /// Time limit for a whole request head, from the head's first byte; then 408. For the first
     /// request of a connection, the limit starts at the accept or at the end of the TLS handshake.
+    /// If no byte of that head comes, the connection is closed without an answer or a log line.
     ///
     /// Default `None`: as `socket_timeout`. Not in CherryPy.
     pub header_timeout: Option<Duration>,
@@ -371,18 +374,37 @@ pub struct Settings {
     /// Default 431 (RFC 6585 §5). Not in CherryPy, which sends 413, or 414 for the request line.
     pub header_overflow_status: u16,
 
-    /// Field names of answers in title case, such as `Content-Type` and `ETag`, for old clients that
-    /// compare names byte by byte.
+    /// Field names of answers in title case, such as `Content-Type` and `ETag`, and `Keep-Alive` as the
+    /// value of `Connection`, for old clients that compare byte by byte.
     ///
     /// Default `false`: as the handler gives them, in lower case. Not in CherryPy, which always
     /// sends title case.
     pub title_case_headers: bool,
 
+    /// Answer 408 to a client that connects and sends nothing for `header_timeout`.
+    ///
+    /// Default `false`: the server closes the connection, because browsers open spare connections
+    /// and some take the 408 for the answer to a later request. Not in CherryPy, which always
+    /// answers 408.
+    pub answer_silence: bool,
+
+    /// Pass CONNECT to the handler, with the authority-form target `host:port`.
+    ///
+    /// The connection is closed after the answer. A successful answer has neither `Content-Length`
+    /// nor `Transfer-Encoding` (RFC 9110 §9.3.6): its content ends with the connection. A target
+    /// other than `host:port` is answered with 400.
+    ///
+    /// Default `false`: the server answers 405. Not in CherryPy, which always passes CONNECT;
+    /// cheroot: `proxy_mode`.
+    pub accept_connect: bool,
+
     /// File of the server's certificate, in PEM. With this setting or `ssl_context`, the server
     /// speaks only TLS.
     ///
     /// The server's own certificate comes first; the certificates above it may follow. An expired
-    /// certificate is used, with a warning. The files are read only at each start and each reload.
+    /// certificate, a chain out of order and a PEM block without a use are accepted, with a warning;
+    /// a malformed block is refused with its line. The files, of up to 16 MiB, are read only at each
+    /// start and each reload. A pipe is read once, and its content must end within 5 s.
     /// Default `None`: no TLS; any of the settings below is then refused. Needs the feature `tls`
     /// or `tls-aws-lc`. CherryPy: `ssl_certificate`, the same.
     pub ssl_certificate: Option<PathBuf>,
@@ -394,16 +416,17 @@ pub struct Settings {
     /// with, here `ssl_client_ca`.
     pub ssl_certificate_chain: Option<PathBuf>,
 
-    /// File of the certificate's private key, in PEM: PKCS#8, PKCS#1 or SEC 1, of RSA, ECDSA or
-    /// Ed25519.
+    /// File of the certificate's private key, in PEM: PKCS#8, PKCS#1 or SEC 1.
     ///
+    /// Supported are RSA of 2048 to 4096 bits (8192 with the feature `tls-aws-lc`), ECDSA on P-256
+    /// and P-384 (also P-521 with `tls-aws-lc`), and Ed25519.
     /// Default `None`: the key is in the file `ssl_certificate`. A key without a certificate is
     /// refused. An unencrypted key readable by every user is used, with a warning. CherryPy:
     /// `ssl_private_key`, the same, but without a certificate CherryPy runs without TLS.
     pub ssl_private_key: Option<PathBuf>,
 
-    /// Password of the encrypted private keys (PKCS#8; feature `tls-encrypted-keys`); ignored for
-    /// unencrypted keys.
+    /// Password of the encrypted private keys (PKCS#8 under PBES2; feature `tls-encrypted-keys`);
+    /// ignored for unencrypted keys.
     ///
     /// In text: the password itself, or `file:` and the path of a file with the password in the
     /// first line. Every user on the machine can see a password on a command line. Default `None`:
@@ -436,7 +459,8 @@ pub struct Settings {
     /// Default `TLSv1.2`; lower versions are not supported. Not in CherryPy.
     pub ssl_min_version: String,
 
-    /// File of CA certificates, in PEM, to verify client certificates with.
+    /// File of CA certificates, in PEM, to verify client certificates with. Revocation lists in the
+    /// file (`X509 CRL`) are applied; an authority without a list revokes nothing.
     ///
     /// Default `None`: clients are not asked for a certificate. Not in CherryPy, but see
     /// `ssl_certificate_chain`.
@@ -502,10 +526,17 @@ pub struct Settings {
     /// single one; CherryPy: a tool that trusts every client.
     pub trusted_proxies: Vec<String>,
 
-    /// Number of trusted proxies on the way of a request: as many entries, counted from the last,
-    /// come from proxies.
+    /// Most trusted proxies on the way of a request, the peer included.
     ///
-    /// Default 1, range 1 to 64. waitress: `trusted_proxy_count`, the same.
+    /// The entries of `x-forwarded-for` or `forwarded` are read from the last on. The last entry is
+    /// believed. An entry before is believed only if the address in the entry behind is in
+    /// `trusted_proxies`, for at most this number of entries; the leftmost believed address is the
+    /// client. So a client that reaches an inner proxy directly cannot pass for another. List the
+    /// addresses of outer proxies in `trusted_proxies`. Scheme and host are taken from as many
+    /// entries as addresses, and from the last entry alone if addresses are not among the trusted
+    /// fields. Behind an address that a proxy hides (`unknown`), no further entry is believed.
+    ///
+    /// Default 1: the last entry alone. Range 1 to 64. nginx: `real_ip_recursive`, without a number. waitress: `trusted_proxy_count`, the same.
     pub trusted_proxy_count: usize,
 
     /// Fields accepted from `trusted_proxies`: fields that the proxies set, or add to, in each
@@ -513,7 +544,8 @@ pub struct Settings {
     ///
     /// Either `forwarded` (RFC 7239), or some of `x-forwarded-for`, `x-forwarded-proto` and
     /// `x-forwarded-host`, set `client`, `scheme` and `host` of [`RequestExt`](crate::RequestExt).
-    /// Both together are refused, because they may differ. A malformed field of these gets a 400.
+    /// Both together are refused, because they may differ. A malformed field of these gets a 400;
+    /// empty entries are ignored.
     /// Other names, such as `x-real-ip`, are left to the handler, and are removed from requests of
     /// untrusted peers.
     ///

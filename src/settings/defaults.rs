@@ -10,8 +10,8 @@ impl Default for Settings {
     /// of 75 s, and 431.
     fn default() -> Settings {
         Settings {
-            socket_host: "127.0.0.1".to_owned(),
-            socket_port: 8080,
+            socket_host: SOCKET_HOST.to_owned(),
+            socket_port: SOCKET_PORT,
             socket_file: None,
             socket_mode: 0o660,
             socket_user: None,
@@ -53,6 +53,8 @@ impl Default for Settings {
             software: None,
             header_overflow_status: 431,
             title_case_headers: false,
+            answer_silence: false,
+            accept_connect: false,
             ssl_certificate: None,
             ssl_certificate_chain: None,
             ssl_private_key: None,
@@ -81,8 +83,7 @@ impl Default for Settings {
 impl Settings {
     /// True if the program's own sockets are all to listen on: no address is set beside them.
     pub(crate) fn has_only_sockets(&self) -> bool {
-        let default = Settings::default();
-        let is_default = (&self.socket_host, self.socket_port) == (&default.socket_host, default.socket_port);
+        let is_default = self.socket_host == SOCKET_HOST && self.socket_port == SOCKET_PORT;
         !self.listen_sockets.is_empty() && self.listen.is_empty() && self.socket_file.is_none() && is_default
     }
 
@@ -90,6 +91,7 @@ impl Settings {
     /// idle timeout of 10 s, 413 for a head too large.
     ///
     /// Limits unknown to CherryPy, on the target and the number of field lines, have their maximum.
+    #[must_use]
     pub fn cherrypy() -> Settings {
         let settings = Settings::default();
         Settings {
@@ -108,3 +110,7 @@ impl Settings {
 
 /// The default of `ssl_min_version`.
 pub(crate) const SSL_MIN_VERSION: &str = "TLSv1.2";
+/// The default of `socket_host`.
+const SOCKET_HOST: &str = "127.0.0.1";
+/// The default of `socket_port`.
+const SOCKET_PORT: u16 = 8080;

@@ -177,6 +177,31 @@ mod tests {
     }
 
     #[test]
+    fn variables_that_set_nothing_can_be_taken_out_as_warnings() {
+        let given = [
+            ("DRUPE_VERSION", "1"),
+            ("DRUPE_COLOUR", "red"),
+            ("DRUPE_COLOR", "red"),
+            ("DRUPE_SOCKET_PORT", "tcp://10.0.0.1:80"),
+            ("DRUPE_THREAD_POOL", "7"),
+        ];
+        let mut layer = of("DRUPE_", given.map(|(name, value)| (name.into(), value.into()))).unwrap();
+        assert!(layer.take("colour", "NAME").unwrap().is_some());
+        let errors: Vec<String> = layer.take_unknown().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            errors,
+            [
+                "unknown environment variable DRUPE_COLOR; did you mean DRUPE_COLOUR?",
+                "environment variable DRUPE_SOCKET_PORT: \"tcp://10.0.0.1:80\" is the address of a service",
+                "unknown environment variable DRUPE_VERSION; did you mean DRUPE_PROTOCOL_VERSION?",
+            ]
+        );
+        let mut settings = Settings::default();
+        settings.merge(layer).unwrap();
+        assert_eq!((settings.socket_port, settings.thread_pool), (8080, 7));
+    }
+
+    #[test]
     fn lookalikes_of_service_variables_are_refused() {
         for (name, value) in [
             ("DRUPE_SOCKET_PORT", "tcp://10.0.0.11:80"),

@@ -1,7 +1,6 @@
 //! Settings from a TOML file.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -10,11 +9,12 @@ use toml::de::{DeTable, DeValue};
 
 use super::Settings;
 use super::layer::{LayerEntry, LayerPlace, SettingsLayer};
+use super::source::read;
 use super::value::FileValue;
 use crate::error::{Error, Origin};
 
 impl SettingsLayer {
-    /// Reads a TOML file of at most 1 MiB.
+    /// Reads a TOML file of at most 1 MiB, or a pipe, whose content must end within 5 s.
     ///
     /// The server's settings are called `server.socket_port` and so on, dotted or in a table
     /// `[server]`; a table `[global]` may enclose everything, as in CherryPy. All other keys belong
@@ -61,15 +61,6 @@ impl Settings {
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut content)?;
-    if content.len() as u64 > MOST_BYTES {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 1 MiB"));
-    }
-    Ok(content)
-}
-
 /// Parses the content of the file at `path`.
 pub(super) fn of(path: &Path, content: &[u8]) -> Result<SettingsLayer, Error> {
     let line = |at: usize| 1 + content[..at.min(content.len())].iter().filter(|byte| **byte == b'\n').count();
@@ -85,15 +76,18 @@ pub(super) fn of(path: &Path, content: &[u8]) -> Result<SettingsLayer, Error> {
     flatten("", table.get_ref(), &mut found).map_err(|at| not_toml(at, "not a number"))?;
     // Sorts by position in the file, so that errors come in the same order.
     found.sort_by_key(|(_, span, _)| span.start);
-    let mut entries: Vec<LayerEntry> = Vec::new();
+    let (mut entries, mut lines) = (Vec::new(), HashMap::new());
+    let (mut at, mut number) = (0, 1);
     for (key, span, value) in found {
-        if let Some(LayerEntry { origin: Origin::File { line: first, .. }, .. }) =
-            entries.iter().find(|entry| entry.key == key)
-        {
+        // From the previous key on, because a file may have many.
+        number += content[at..span.start].iter().filter(|byte| **byte == b'\n').count();
+        at = span.start;
+        let origin = Origin::File { path: path.to_owned(), line: number };
+        if let Some(first) = lines.insert(key.clone(), number) {
             let reason = format!("{} is set twice, first in line {first}", key.escape_debug());
-            return Err(Error::malformed(reason).at(origin(span.start)));
+            return Err(Error::malformed(reason).at(origin));
         }
-        entries.push(LayerEntry { key, value, origin: origin(span.start) });
+        entries.push(LayerEntry { key, value, origin });
     }
     Ok(SettingsLayer::new(LayerPlace::File, entries))
 }
@@ -149,11 +143,9 @@ fn read_value(value: &Spanned<DeValue<'_>>) -> Result<FileValue, usize> {
     })
 }
 
-/// The maximum file size. A device or a wrong file may be larger; no file of settings is.
-const MOST_BYTES: u64 = 1 << 20;
-
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::time::Duration;
 
     use super::*;
@@ -274,6 +266,18 @@ listen = [
         ] {
             assert_eq!(merged(text).unwrap_err().to_string(), format!("a.toml:{expected}"), "{text}");
         }
+    }
+
+    /// With more work per key for each key before, this would take minutes.
+    #[test]
+    fn file_of_many_keys_is_read_once() {
+        let keys: String = (0..60_000).map(|number| format!("\nk{number} = 1")).collect();
+        let layer = of(Path::new("a.toml"), format!("[own]{keys}").as_bytes()).unwrap();
+        let shown = Settings::default().merge(layer).unwrap_err().to_string();
+        assert_eq!(shown, "a.toml:2: unknown setting \"own.k0\"");
+        let twice = format!("[own]{keys}\n[global.own]\nk59999 = 1");
+        let shown = of(Path::new("a.toml"), twice.as_bytes()).unwrap_err().to_string();
+        assert_eq!(shown, "a.toml:60003: own.k59999 is set twice, first in line 60001");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Settings from one source, merged over those from other sources.
 
 use super::Settings;
-use super::nearest::nearest_of;
+use super::nearest::nearest;
 use super::table::{OBJECTS, row};
 use super::value::FileValue;
 use crate::error::{Error, Origin};
@@ -75,6 +75,43 @@ impl SettingsLayer {
         }
     }
 
+    /// Removes the entries that set nothing, and returns an error for each, to be reported as
+    /// warnings. Call this after [`take`](Self::take): any other program may set a variable, so a
+    /// start should not fail because of one.
+    ///
+    /// An entry sets nothing if no setting has its name, or if only a program can set the setting.
+    /// In the environment, so does a port of the form `tcp://10.0.0.1:80`: Kubernetes sets such
+    /// variables for a service with a similar name.
+    pub fn take_unknown(&mut self) -> Vec<Error> {
+        let (mut errors, mut known) = (Vec::new(), Vec::new());
+        for entry in std::mem::take(&mut self.entries) {
+            match self.fault(&entry) {
+                Some(error) => errors.push(error.at(entry.origin)),
+                None => known.push(entry),
+            }
+        }
+        self.entries = known;
+        errors
+    }
+
+    /// Returns the reason why `entry` sets nothing, if so.
+    fn fault(&self, entry: &LayerEntry) -> Option<Error> {
+        match self.setting(&entry.key).filter(|name| row(name).is_some()) {
+            None => {
+                let nearest = self.nearest(&entry.key);
+                Some(Error::UnknownSetting { name: entry.key.clone(), nearest })
+            }
+            Some(name) => match (&self.place, &entry.value) {
+                (LayerPlace::Environment { .. }, FileValue::Plain(text))
+                    if name.ends_with("_port") && text.contains("://") =>
+                {
+                    Some(Error::setting("socket_port", format!("{text:?} is the address of a service")))
+                }
+                _ => None,
+            },
+        }
+    }
+
     fn apply(&self, entry: &LayerEntry, settings: &mut Settings) -> Result<(), Error> {
         let located = |error: Error| error.at(entry.origin.clone());
         let Some(name) = self.setting(&entry.key).filter(|name| row(name).is_some() || OBJECTS.contains(name)) else {
@@ -99,12 +136,12 @@ impl SettingsLayer {
         match &self.place {
             LayerPlace::File => {
                 let known: Vec<String> = names().map(|name| format!("server.{name}")).chain(own).collect();
-                nearest_of(key, known.iter().map(String::as_str)).map(str::to_owned)
+                nearest(key, known.iter().map(String::as_str)).map(str::to_owned)
             }
             LayerPlace::Environment { prefix } => {
                 let known: Vec<String> = names().map(str::to_owned).chain(own).collect();
                 let name = key.strip_prefix(prefix.as_str()).unwrap_or(key).to_lowercase();
-                let nearest = nearest_of(&name, known.iter().map(String::as_str))?;
+                let nearest = nearest(&name, known.iter().map(String::as_str))?;
                 Some(format!("{prefix}{}", nearest.to_uppercase()))
             }
         }

@@ -1,5 +1,8 @@
 //! Settings from known places, and errors that name the place.
 
+use std::io;
+use std::path::Path;
+
 use super::Settings;
 use crate::error::{Error, Origin};
 
@@ -21,6 +24,7 @@ impl Settings {
 
     /// Returns the origin of the value of the setting called `name`; for an unknown name,
     /// [`Origin::Default`].
+    #[must_use]
     pub fn origin(&self, name: &str) -> Origin {
         match self.origins.of(name, self) {
             Some(origin) => origin.clone(),
@@ -45,6 +49,25 @@ impl Settings {
             },
             other => other,
         }
+    }
+
+    /// Returns an error for a file that gave settings `before`, still exists, and gives none now: an
+    /// emptied file must not put all defaults in force.
+    pub(crate) fn emptied_since(&self, before: &Settings) -> Option<Error> {
+        let is_emptied = |path: &&Path| !self.origins.files().any(|other| other == *path) && path.exists();
+        let path = before.origins.files().find(is_emptied)?.to_owned();
+        let source = io::Error::other("no setting of the server is left in the file");
+        Some(Error::Unreadable { path, source })
+    }
+
+    /// Returns a text for each setting that a file gave `before`, and that nothing gives now: a file cut
+    /// in the middle can still be sound.
+    pub(crate) fn vanished_since(&self, before: &Settings) -> Vec<(&'static str, String)> {
+        let vanished = before.origins.vanished(&self.origins, self).into_iter();
+        let text = |(name, origin, shown)| {
+            (name, format!("setting {name}, set before in {origin}, is no longer set; the value is {shown:?} now"))
+        };
+        vanished.map(text).collect()
     }
 
     /// Returns the origin of a setting, if it was read from text.
@@ -111,5 +134,18 @@ mod tests {
         settings.thread_pool = 6;
         assert_eq!(text(&settings, both()), "a.toml:4: setting thread_pool_max: 5 is below thread_pool");
         assert_eq!(text(&settings, Error::Stopped), Error::Stopped.to_string());
+    }
+
+    #[test]
+    fn vanished_setting_of_a_file_is_named_if_its_value_has_changed() {
+        let (mut before, mut now) = (Settings::default(), Settings::default());
+        before.set_from("thread_pool", "20", line(1)).unwrap();
+        before.set_from("nodelay", "true", line(2)).unwrap();
+        before.set_from("socket_port", "80", line(3)).unwrap();
+        before.set_from("software", "mine", Origin::Flag { flag: "--software".to_owned() }).unwrap();
+        now.set_from("socket_port", "81", line(1)).unwrap();
+        let expected = "setting thread_pool, set before in a.toml:1, is no longer set; the value is \"10\" now";
+        assert_eq!(now.vanished_since(&before), [("thread_pool", expected.to_owned())]);
+        assert_eq!(before.vanished_since(&now), []);
     }
 }

@@ -46,6 +46,8 @@ mod located;
 mod nearest;
 mod objects;
 mod origins;
+#[cfg(feature = "config")]
+mod source;
 mod table;
 mod text;
 #[cfg_attr(not(feature = "config"), allow(dead_code, reason = "only files have kinds of values"))]
@@ -54,6 +56,7 @@ mod value;
 pub use self::attributes::Settings;
 pub(crate) use self::defaults::SSL_MIN_VERSION;
 pub use self::layer::SettingsLayer;
+pub use self::nearest::nearest;
 pub use self::objects::{Instance, SslContext};
 pub use self::table::Row;
 pub use crate::error::Origin;

@@ -1,11 +1,15 @@
 //! Suggestions for unknown names.
 
-/// Returns the name of `known` most similar to `name`, with at most a third of the letters wrong,
-/// or else the first that ends in `name`, as `socket_port` does in `port`.
-pub(super) fn nearest_of<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// Returns the name of `known` most similar to `name`, for a suggestion in an error message.
+///
+/// At most a third of the letters may be wrong. Without such a name, returns the first that ends in
+/// `name`, as `socket_port` does in `port`.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let known: Vec<&str> = known.into_iter().collect();
     let similar = known
         .iter()
+        // Each letter too many or too few is a wrong one.
+        .filter(|known| name.len().abs_diff(known.len()) <= known.len() / 3)
         .map(|known| (distance(name.as_bytes(), known.as_bytes()), *known))
         .filter(|(distance, known)| *distance <= known.len() / 3)
         .min();
@@ -58,7 +62,7 @@ mod tests {
             ("", None),
             ("colour", None),
         ] {
-            assert_eq!(nearest_of(name, known), expected, "{name}");
+            assert_eq!(nearest(name, known), expected, "{name}");
         }
     }
 }

@@ -3,8 +3,11 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::address::BindAddr;
 use crate::http_server::HttpServer;
+use crate::http_server::controlled::{Control, PREPARE, Prepare};
 use crate::tls::Identity;
 
 /// A user-supplied HTTP server, for [`Settings::instance`](crate::Settings::instance).
@@ -13,17 +16,20 @@ use crate::tls::Identity;
 #[derive(Clone)]
 pub struct Instance {
     server: Arc<dyn HttpServer>,
+    /// Kept here, because only a program with an instance needs the code.
+    prepare: Prepare,
 }
 
 impl Instance {
     /// Makes an instance, to be controlled by one [`Server`](crate::Server) at a time.
     pub fn new(server: impl HttpServer) -> Self {
-        Self { server: Arc::new(server) }
+        Self { server: Arc::new(server), prepare: PREPARE }
     }
 
-    /// The server itself.
-    pub(crate) fn server(&self) -> &Arc<dyn HttpServer> {
-        &self.server
+    /// Prepares a run, to listen on `address`. A stop cuts the instance after `patience`.
+    pub(crate) fn prepare(&self, address: Option<&BindAddr>, patience: Duration) -> Box<dyn Control> {
+        let nowhere = || BindAddr::Inherited(String::new());
+        (self.prepare)(Arc::clone(&self.server), address.cloned().unwrap_or_else(nowhere), patience)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Origins of the values of settings, for messages.
 
+use std::path::Path;
+
 use crate::error::Origin;
 
 /// The origin of each setting that was read, and the value at that time, as text; `S` is the
@@ -24,6 +26,24 @@ impl<S> Origins<S> {
     pub(super) fn remember(&mut self, name: &'static str, shown: String, show: fn(&S) -> String, origin: Origin) {
         self.0.retain(|entry| entry.name != name);
         self.0.push(Remembered { name, shown, show, origin });
+    }
+
+    /// Returns the files that values came from.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().filter_map(|entry| match &entry.origin {
+            Origin::File { path, .. } => Some(path.as_path()),
+            _ => None,
+        })
+    }
+
+    /// Returns the settings of files that have no origin in `later` and another value in `settings`: the
+    /// name, the former origin, and the value as text.
+    pub(super) fn vanished(&self, later: &Self, settings: &S) -> Vec<(&'static str, &Origin, String)> {
+        let is_of_file = |entry: &&Remembered<S>| matches!(entry.origin, Origin::File { .. });
+        let is_left = |entry: &&Remembered<S>| later.0.iter().any(|other| other.name == entry.name);
+        let gone = self.0.iter().filter(is_of_file).filter(|entry| !is_left(entry));
+        let shown = gone.map(|entry| (entry, (entry.show)(settings))).filter(|(entry, shown)| *shown != entry.shown);
+        shown.map(|(entry, shown)| (entry.name, &entry.origin, shown)).collect()
     }
 
     /// Returns the origin of a setting that still has the value of that origin.

@@ -2,7 +2,7 @@
 
 use super::Settings;
 use super::addresses::Addresses;
-use super::nearest::nearest_of;
+use super::nearest::nearest;
 use super::text::{
     Automatic, Bool, Bytes, Certificates, Count, GatewayVersion, Mode, NameList, OneName, Path, Port, Seconds, Secret,
     SocketPath, Status, Unlimited, Unset, ValueKind,
@@ -22,22 +22,26 @@ pub struct Row {
 
 impl Row {
     /// Returns the setting's name, that of its field in [`Settings`].
+    #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }
 
     /// Returns the setting's group; the rows of a group are adjacent.
+    #[must_use]
     pub fn group(&self) -> &'static str {
         self.group
     }
 
     /// Returns the placeholder of a value in help: `SECONDS`, `BYTES`, `COUNT`, `PORT`, `STATUS`,
     /// `NAME`, `NAMES`, `PATH`, `PATHS`, `MODE`, `ADDRESSES`, `PASSWORD`, `VERSION` or `BOOL`.
+    #[must_use]
     pub fn unit(&self) -> &'static str {
         self.unit
     }
 
     /// Returns one line of help.
+    #[must_use]
     pub fn help(&self) -> &'static str {
         self.help
     }
@@ -48,6 +52,7 @@ impl Row {
     }
 
     /// Returns the value of [`Settings::default`] as text; empty if none is set.
+    #[must_use]
     pub fn default_text(&self) -> String {
         (self.show)(&Settings::default())
     }
@@ -55,6 +60,7 @@ impl Row {
 
 impl Settings {
     /// Returns a row for every setting with a text form.
+    #[must_use]
     pub fn table() -> &'static [Row] {
         TABLE
     }
@@ -74,12 +80,15 @@ impl Settings {
         }
         match OBJECTS.iter().find(|object| **object == name) {
             Some(object) => Err(Error::setting(object, "cannot be written as text, only set by a program")),
-            None => Err(Error::UnknownSetting { name: name.to_owned(), nearest: nearest(name).map(str::to_owned) }),
+            None => {
+                Err(Error::UnknownSetting { name: name.to_owned(), nearest: nearest_setting(name).map(str::to_owned) })
+            }
         }
     }
 
     /// Returns the value of the setting called `name`, in a form that [`Settings::set`] reads;
     /// `None` for an unknown name.
+    #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
         row(name).map(|row| (row.show)(self))
     }
@@ -90,8 +99,8 @@ pub(super) fn row(name: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.name == name)
 }
 
-fn nearest(name: &str) -> Option<&'static str> {
-    nearest_of(name, TABLE.iter().map(|row| row.name))
+fn nearest_setting(name: &str) -> Option<&'static str> {
+    nearest(name, TABLE.iter().map(|row| row.name))
 }
 
 /// Settings without a row, because they have no text form.
@@ -162,6 +171,8 @@ table! {
         software: Unset<OneName> = "value of the Server field; empty: no Server field";
         header_overflow_status: Status = "status for a request head over a limit: 431 or 413";
         title_case_headers: Bool = "send field names in title case, for old clients";
+        answer_silence: Bool = "answer 408 to a client that connects and sends nothing";
+        accept_connect: Bool = "pass CONNECT to the handler instead of answering 405";
     }
     "TLS" {
         ssl_certificate: Unset<Path> = "PEM file of the server's certificate; empty: no TLS";
@@ -182,7 +193,7 @@ table! {
     "proxies in front" {
         proxy_protocol: Bool = "expect a PROXY header, version 1 or 2, on each connection";
         trusted_proxies: NameList = "trusted proxies: addresses, networks or unix, separated by commas";
-        trusted_proxy_count: Count<usize> = "number of trusted proxies that a request passes";
+        trusted_proxy_count: Count<usize> = "most trusted proxies that a request passes";
         trusted_proxy_headers: NameList = "trusted fields: forwarded, or x-forwarded-for, -proto and -host";
     }
     "other" {

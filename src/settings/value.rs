@@ -61,6 +61,17 @@ impl FileValue {
             // The value is not shown: it may be a password of digits.
             ("PASSWORD", _) => Err("the value is not a string".to_owned()),
             ("NAME" | "PATH", _) => self.refused("a string"),
+            // The lines of a list, which may contain commas.
+            ("LINES", FileValue::List(parts)) => {
+                let line = |part: &FileValue| match part {
+                    FileValue::Text(text) if text.contains('\n') => {
+                        Err(format!("{text:?} contains a line end, which separates the items of a list"))
+                    }
+                    FileValue::Text(text) => Ok(text.clone()),
+                    other => other.refused("a string"),
+                };
+                Ok(parts.iter().map(line).collect::<Result<Vec<_>, _>>()?.join("\n"))
+            }
             (_, FileValue::List(parts)) => {
                 Ok(parts.iter().map(FileValue::part).collect::<Result<Vec<_>, _>>()?.join(","))
             }
@@ -160,6 +171,9 @@ mod tests {
             ("ADDRESSES", text("fd:3,fd:4"), "fd:3,fd:4"),
             ("ADDRESSES", list(&[text("fd:3"), text("unix:a b")]), "fd:3,unix:a b"),
             ("ADDRESSES", list(&[]), ""),
+            ("LINES", list(&[text("a: b, c"), text("d")]), "a: b, c\nd"),
+            ("LINES", text("a, b"), "a, b"),
+            ("LINES", list(&[]), ""),
             ("PORT", FileValue::Plain("8080".to_owned()), "8080"),
             ("BOOL", FileValue::Plain("yes".to_owned()), "yes"),
         ] {
@@ -206,6 +220,8 @@ mod tests {
                 list(&[text("unix:a,b")]),
                 "\"unix:a,b\" contains a comma, which separates the items of a list",
             ),
+            ("LINES", list(&[text("a\nb")]), "\"a\\nb\" contains a line end, which separates the items of a list"),
+            ("LINES", list(&[integer("3")]), "3 is a whole number; expected a string"),
         ] {
             assert_eq!(value.text_for(unit).unwrap_err(), expected, "{unit}");
         }

@@ -21,7 +21,7 @@ pub(super) fn is_local(request: &Request) -> bool {
     match connection.peer() {
         Some(Peer::Unix(_)) => request.client().is_none(),
         Some(Peer::Tcp(address)) => {
-            let is_near = |address: IpAddr| address.to_canonical().is_loopback();
+            let is_near = |address: IpAddr| address.is_loopback();
             is_near(address.ip()) && request.client().is_some_and(is_near) && request.host().is_none_or(is_own_name)
         }
         // In memory there is no remote client.
@@ -36,6 +36,8 @@ fn is_own_name(host: &str) -> bool {
         _ => host,
     };
     let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    // The dot of the DNS root changes no name.
+    let inner = inner.strip_suffix('.').unwrap_or(inner);
     match inner.parse::<IpAddr>() {
         Ok(address) => address.to_canonical().is_loopback(),
         Err(_) => inner.eq_ignore_ascii_case("localhost") || inner.to_ascii_lowercase().ends_with(".localhost"),
@@ -81,7 +83,16 @@ mod tests {
 
     #[test]
     fn own_names_are_loopback_names_and_addresses() {
-        for host in ["localhost", "LocalHost:80", "a.localhost:1", "127.0.0.1", "127.9.9.9:8080", "[::1]:80", "[::1]"] {
+        for host in [
+            "localhost",
+            "LocalHost:80",
+            "a.localhost:1",
+            "127.0.0.1",
+            "127.9.9.9:8080",
+            "[::1]:80",
+            "[::1]",
+            "localhost.:80",
+        ] {
             assert!(is_own_name(host), "{host}");
         }
         for host in

@@ -212,7 +212,7 @@ pub struct Timeouts {
     /// PROXY protocol headers (`header_timeout`, with TLS `handshake_timeout`); also counted in
     /// `proxy_refused`.
     pub proxy: u64,
-    /// Request heads (`header_timeout`), answered with 408.
+    /// Request heads (`header_timeout`), answered with 408 if a part of the head has come.
     pub head: u64,
     /// Content of requests (`body_timeout`, `minimum_rate`), answered with 408 unless already
     /// answered.

@@ -1,7 +1,6 @@
 //! A handler for statistics: a page for people, JSON for programs, and Prometheus' format.
 
 use std::fmt;
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +12,8 @@ use http::{Method, StatusCode, Uri};
 
 use super::document::{DOCUMENT, POLICY};
 use super::{Statistics, access, prometheus, report};
-use crate::message::permits::{Permit, Permits};
-use crate::message::{Body, BodyWriter, Request, Response};
+use crate::message::permits::Permits;
+use crate::message::{Body, Request, Response};
 
 /// A handler that shows statistics below a configurable path.
 ///
@@ -41,9 +40,9 @@ use crate::message::{Body, BodyWriter, Request, Response};
 /// A proxy on this machine without such a field looks like a local client. Configure such a proxy
 /// not to forward the path.
 ///
-/// **A viewer of `/events` holds a worker**, like every slow answer. The limit is
-/// [`viewers`](Self::viewers). Beyond the limit, a client gets a 503, and the page polls `/json`
-/// every other second instead. Viewers never delay a stop: the stop ends their streams.
+/// A viewer of `/events` costs no thread. The limit is [`viewers`](Self::viewers). Beyond the
+/// limit, a client gets a 503, and the page polls `/json` every other second instead. A stop of the
+/// server ends the streams of viewers.
 #[derive(Clone)]
 pub struct Page {
     /// The path begins with a slash and does not end in one; empty for the root.
@@ -78,8 +77,8 @@ impl Page {
         Self { guard: Arc::new(guard), ..self }
     }
 
-    /// Sets the limit of concurrent clients of `/events`, each of which holds a worker. Default 4.
-    /// With 0, none is allowed, and pages poll `/json`.
+    /// Sets the limit of concurrent clients of `/events`. The statistics are gathered for each of
+    /// them, once a second. Default 16. With 0, none is allowed, and pages poll `/json`.
     #[must_use]
     pub fn viewers(self, most: usize) -> Self {
         Self { most, ..self }
@@ -100,10 +99,9 @@ impl Page {
         })
     }
 
-    /// True if the server answers requests for `target` even if all workers are busy: all of the
-    /// page except the stream of events.
+    /// True if the server answers requests for `target` even if all workers are busy.
     pub(crate) fn is_prompt(&self, target: &Uri) -> bool {
-        self.below(target).is_some_and(|below| below != "/events")
+        self.below(target).is_some()
     }
 
     /// Returns the path of `target` below the page's path.
@@ -141,7 +139,16 @@ impl Page {
             set(&mut response, RETRY_AFTER, "10");
             return response;
         };
-        let body = Body::stream(move |writer| report_on(source.as_ref(), &viewer, writer));
+        let event = move || format!("data: {}\n\n", report::json(&source.statistics()));
+        let first = [&b"retry: 2000\n\n"[..], event().as_bytes()].concat();
+        let (sender, body) = Body::channel(first.len());
+        // The client cannot have left yet.
+        let _ = sender.try_send(first);
+        sender.end_at_stop();
+        sender.beat(PERIOD, event);
+        // The last sender would end the stream.
+        let open = sender.clone();
+        sender.on_close(move || drop((open, viewer)));
         let mut response = with_type("text/event-stream", body);
         // Otherwise nginx would hold events back until its buffer is full.
         set(&mut response, HeaderName::from_static("x-accel-buffering"), "no");
@@ -152,18 +159,6 @@ impl Page {
 impl fmt::Debug for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Page").field("path", &self.path).field("viewers", &self.most).finish_non_exhaustive()
-    }
-}
-
-/// Writes an event each second until the client leaves or the server stops.
-fn report_on(source: &dyn StatisticsSource, _viewer: &Permit, writer: &mut BodyWriter<'_>) -> io::Result<()> {
-    write!(writer, "retry: 2000\n\n")?;
-    loop {
-        write!(writer, "data: {}\n\n", report::json(&source.statistics()))?;
-        writer.flush()?;
-        if writer.stops_within(PERIOD) {
-            return Ok(());
-        }
     }
 }
 
@@ -211,8 +206,8 @@ fn set(response: &mut Response, name: HeaderName, value: &'static str) {
 
 /// The interval between events.
 const PERIOD: Duration = Duration::from_secs(1);
-/// The default limit of concurrent viewers: a small load for ten threads.
-const VIEWERS: usize = 4;
+/// The default limit of concurrent viewers: a small load.
+const VIEWERS: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -89,7 +89,7 @@ struct Shared {
 struct State {
     events: Events,
     gap: String,
-    most_subscribers: usize,
+    max_subscribers: usize,
     history: History,
     /// The subscribers by number, in the order in which they came.
     subscribers: BTreeMap<u64, EventSender>,
@@ -132,8 +132,8 @@ impl Broadcast {
     /// `EventSource` of a browser gives up at a `503`, so the page must make a new one. The default
     /// is no limit.
     #[must_use]
-    pub fn most_subscribers(self, number: usize) -> Self {
-        self.0.state.lock().most_subscribers = number;
+    pub fn max_subscribers(self, number: usize) -> Self {
+        self.0.state.lock().max_subscribers = number;
         self
     }
 
@@ -190,7 +190,7 @@ impl Broadcast {
     #[must_use = "the response is for the client"]
     pub fn subscribe_after(&self, id: Option<&str>) -> Response {
         let mut state = self.lock();
-        if state.subscribers.len() >= state.most_subscribers {
+        if state.subscribers.len() >= state.max_subscribers {
             drop(state);
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "too many subscribers\n");
             return ([(RETRY_AFTER, RETRY_SECONDS)], failure).into_response();
@@ -252,7 +252,7 @@ impl Default for State {
         Self {
             events: Events::new(),
             gap: "gap".to_owned(),
-            most_subscribers: usize::MAX,
+            max_subscribers: usize::MAX,
             history: History::new(KEPT_EVENTS, KEPT_BYTES),
             subscribers: BTreeMap::new(),
             next: 0,

@@ -35,6 +35,7 @@ impl CaughtPanic {
 }
 
 impl Drop for CaughtPanic {
+    #[inline(never)]
     fn drop(&mut self) {
         let value = self.0.take();
         // The value of the second panic is leaked, because its drop could panic again, without end.

@@ -39,7 +39,7 @@ use crate::config::Config;
 use crate::engine::{ClientConnection, Verdict};
 use crate::engine::{Service, WorkerContext};
 use crate::error::Error;
-use crate::message::{Handler, Request, Response};
+use crate::message::{Handler, Request, Response, content_place};
 use crate::net::script::Script;
 use crate::net::socket::PlainSocket;
 use crate::net::stream::Stream;
@@ -51,6 +51,7 @@ use crate::sync::Mutex;
 /// Calls `handler` with `request` directly: no socket, no limits, no fields added by the server.
 /// [`TestRequest`] makes requests with a client and limits.
 pub fn call<H: Handler + ?Sized>(handler: &H, mut request: Request) -> Response {
+    content_place::forget();
     handler.handle(&mut request)
 }
 

@@ -8,7 +8,7 @@ use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use http::{Method, Uri};
 
 use super::content::MemoryContent;
-use crate::address::{Credentials, NameService, Peer};
+use crate::address::{Credentials, NameService, Peer, canonical};
 use crate::message::body::IncomingContent;
 use crate::message::connection::Connection;
 use crate::message::shutdown::Shutdown;
@@ -129,7 +129,7 @@ impl TestRequest {
     /// Sets a client over TCP.
     #[must_use]
     pub fn peer(mut self, address: impl Into<SocketAddr>) -> Self {
-        self.peer = Some(Peer::Tcp(address.into()));
+        self.peer = Some(Peer::Tcp(canonical(address.into())));
         self
     }
 
@@ -156,7 +156,7 @@ impl TestRequest {
     /// Sets the address that the client connected to.
     #[must_use]
     pub fn local_addr(mut self, address: impl Into<SocketAddr>) -> Self {
-        self.local = Some(address.into());
+        self.local = Some(canonical(address.into()));
         self
     }
 
@@ -171,7 +171,7 @@ impl TestRequest {
     /// [`peer`](Self::peer).
     #[must_use]
     pub fn forwarded_for(mut self, client: impl Into<IpAddr>) -> Self {
-        self.claims().client = Some(Node::At(client.into()));
+        self.claims().client = Some(Node::At(client.into().to_canonical()));
         self
     }
 

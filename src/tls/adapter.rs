@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::facts::Facts;
+use super::facts::{Certificate, Facts};
 use super::options::Options;
 use crate::error::Error;
 
@@ -55,6 +56,18 @@ pub trait Session: Send {
     /// A reason for the log, if the session has failed. [`transmit`](Self::transmit) then sends the
     /// alert.
     fn advance(&mut self) -> Result<(), String>;
+
+    /// The client certificate that [`advance`](Self::advance) has refused, if the certificate was
+    /// the cause of the failure. The server logs the subject.
+    fn refused_certificate(&self) -> Option<Arc<Certificate>> {
+        None
+    }
+
+    /// True if [`advance`](Self::advance) has failed because the client sent no certificate, although
+    /// one is required. The server logs the reason as a warning.
+    fn lacks_certificate(&self) -> bool {
+        false
+    }
 
     /// True if the handshake is not over yet.
     fn is_handshaking(&self) -> bool;

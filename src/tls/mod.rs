@@ -9,6 +9,7 @@ mod adapter;
 mod facts;
 mod options;
 mod registry;
+pub(crate) mod source;
 
 pub use self::adapter::{Acceptor, Adapter, Session};
 pub use self::facts::{Certificate, Facts, Name};

@@ -2,8 +2,11 @@
 
 use std::any::Any;
 use std::fmt;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use super::source;
 
 /// All options for an [`Adapter`](super::Adapter).
 #[derive(Clone, Debug)]
@@ -27,6 +30,24 @@ pub struct Options {
 }
 
 impl Options {
+    /// The files to read, each with its setting.
+    pub(crate) fn files(&self) -> Vec<(&'static str, &Path)> {
+        let mut files = Vec::new();
+        if let Identity::Files { files: first, chain } = &self.identity {
+            files.push(("ssl_certificate", first.certificate.as_path()));
+            files.extend(first.private_key.as_deref().map(|path| ("ssl_private_key", path)));
+            files.extend(chain.as_deref().map(|path| ("ssl_certificate_chain", path)));
+        }
+        for further in &self.sni {
+            files.push(("ssl_sni", &further.certificate));
+            files.extend(further.private_key.as_deref().map(|path| ("ssl_sni", path)));
+        }
+        files.extend(self.client_ca.as_deref().map(|path| ("ssl_client_ca", path)));
+        let password = self.password.as_ref().and_then(Password::file);
+        files.extend(password.map(|path| ("ssl_private_key_password", path)));
+        files
+    }
+
     /// True if both options admit the same clients, as far as is known here.
     pub(crate) fn admits_as(&self, other: &Self) -> bool {
         let is_same_context = match (&self.identity, &other.identity) {
@@ -116,7 +137,7 @@ impl Password {
 
     /// The file of the password, if any.
     #[must_use]
-    pub fn file(&self) -> Option<&std::path::Path> {
+    pub fn file(&self) -> Option<&Path> {
         match &self.kept {
             Kept::Text(_) => None,
             Kept::File(path) => Some(path),
@@ -126,13 +147,15 @@ impl Password {
     /// The password in plain text, for an adapter.
     ///
     /// # Errors
-    /// An I/O error of reading the file.
-    pub fn reveal(&self) -> std::io::Result<String> {
+    /// An I/O error of reading the file; `TimedOut` for a pipe whose content does not end within 5 s.
+    pub fn reveal(&self) -> io::Result<String> {
         match &self.kept {
             Kept::Text(text) => Ok(text.clone()),
             Kept::File(path) => {
-                let text = std::fs::read_to_string(path)?;
-                Ok(text.lines().next().unwrap_or_default().to_owned())
+                let text = String::from_utf8(source::read(path)?.0);
+                let text = text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8"))?;
+                let text = text.trim_start_matches('\u{feff}');
+                Ok(text.split(['\r', '\n']).next().unwrap_or_default().to_owned())
             }
         }
     }
@@ -192,10 +215,10 @@ mod tests {
         assert_eq!((format!("{password:?}"), password.reveal().unwrap()), ("***".to_owned(), "cherry".to_owned()));
         let identity = Identity::Pem { certificate: b"cherry".to_vec(), private_key: b"stone".to_vec() };
         assert_eq!(format!("{identity:?}"), "Pem");
-        let password = Password::from_file("Cargo.toml");
+        let password = Password::from_file("README.md");
         assert_eq!(
             (format!("{password:?}"), password.reveal().unwrap()),
-            ("file:Cargo.toml".to_owned(), "[package]".to_owned())
+            ("file:README.md".to_owned(), "# drupe".to_owned())
         );
         assert!(Password::from_file("no/such/file").reveal().is_err());
     }

@@ -1,7 +1,14 @@
 //! Chat: a connection leaves HTTP for WebSocket, or for a protocol of your own.
 //!
-#![doc = "```no_run"]
+#![doc = "```ignore"]
 #![doc = include_str!("../../examples/chat.rs")]
+#![doc = "```"]
+//!
+//! WebSocket itself is `examples/chat/websocket.rs`, to copy into programs of your own:
+//!
+#![doc = "```no_run"]
+#![doc = include_str!("../../examples/chat/websocket.rs")]
+#![doc = "# fn main() {}"]
 #![doc = "```"]
 //!
 //! The page is `examples/chat.html`:
@@ -68,7 +75,7 @@
 //!
 //! - [`upgrade_parked`](crate::stream::upgrade_parked) and [`upgrade`](crate::upgrade()) answer
 //!   `101` if the client offers the protocol, else `426` with the name of the protocol. Add fields
-//!   to the response in a tuple, as the program above adds `Sec-WebSocket-Accept`.
+//!   to the response in a tuple, as `accept` above adds `Sec-WebSocket-Accept`.
 //! - The page of any site can open a WebSocket to your server, with the cookies of its visitor. If
 //!   your handler relies on cookies, compare the field `Origin` with your own before the upgrade.
 //! - The limits of HTTP end with the upgrade: limit the size of a message, and end connections that

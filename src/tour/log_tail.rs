@@ -69,7 +69,7 @@
 //! - Each subscriber costs a connection and the events that wait for its client. A worker is
 //!   needed only while events are sent: ten workers serve thousands of subscribers.
 //!   [`max_connections`](crate::Settings::max_connections) limits the connections,
-//!   [`most_subscribers`](crate::stream::Broadcast::most_subscribers) the subscribers.
+//!   [`max_subscribers`](crate::stream::Broadcast::max_subscribers) the subscribers.
 //! - If more than 64 KiB of events wait for a client, the client is disconnected. A browser then
 //!   comes back for the rest. [`Events`](crate::stream::Events) sets the capacity, and the choice
 //!   to drop events instead.

@@ -25,8 +25,8 @@
 //! - Use an authority of your own for clients, never the system's list: every owner of a web site
 //!   has a certificate from an authority in that list.
 //! - With `required`, a handshake without a valid certificate fails, and no handler runs.
-//! - drupe reads no revocation lists. Issue certificates that expire soon, or keep a list in a
-//!   [layer](super::layers).
+//! - Append the authority's revocation list to the file of authorities (`X509 CRL`) to lock out a
+//!   certificate, and reload. drupe fetches no lists: certificates that expire soon need none.
 //!
 //! # Facts of a connection
 //!

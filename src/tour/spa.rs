@@ -39,8 +39,14 @@
 //!   [`dotfiles`](crate::Files::dotfiles).
 //! - A directory shows its [`index`](crate::Files::index) (`index.html`), else a
 //!   [`listing`](crate::Files::listing). Switch listings off if the names are not public.
-//! - The program above sends `index.html` for paths without a file, because the application itself
-//!   interprets these paths. A missing script remains a 404.
+//!   The headings of a listing sort it, also by its URL: `?sort=size&order=desc`. A client
+//!   that sends `Accept: application/json` gets JSON.
+//! - The [`fallback`](crate::Files::fallback) `index.html` is sent for paths without a file, because
+//!   the application itself interprets these paths. A missing script remains a 404.
+//! - [`field`](crate::Files::field) adds fields by path, such as `Cache-Control: immutable` for names
+//!   with a hash; [`precompressed`](crate::Files::precompressed) sends the `.br` and `.gz` files of a
+//!   build; [`hide`](crate::Files::hide) hides names; [`link`](crate::Files::link) lets one link lead
+//!   out of the directory. The program has flags of the same names.
 //!
 //! # Forwarding
 //!

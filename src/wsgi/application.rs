@@ -8,6 +8,7 @@ use super::ApplicationError;
 use super::environ::Environ;
 use super::start_response::StartResponse;
 use crate::message::Body;
+use crate::message::file_length::known_length;
 
 /// Answers requests as in PEP 3333: takes an environ, calls `start_response`, and returns the
 /// content.
@@ -22,7 +23,8 @@ use crate::message::Body;
 ///   after `start_response`. A later failure cuts the connection, so that the client can detect the
 ///   truncation.
 /// - A declared `Content-Length` is enforced. Surplus bytes are logged and not sent, or become a
-///   `500` if nothing has been sent. Missing bytes cut the connection.
+///   `500` if nothing has been sent. Missing bytes cut the connection. [`Chunks`] are asked for
+///   their end also after the declared bytes.
 /// - A HEAD is answered like a GET; the content is dropped.
 ///
 /// ```
@@ -40,7 +42,8 @@ pub trait Application: Send + Sync + 'static {
     ///
     /// # Errors
     /// Any failure is logged and becomes a bare `500`. A failure of [`wsgi.input`](super::Input)
-    /// caused by the client gets a status of its own (400, 408, 413).
+    /// caused by the client gets a status of its own (400, 408, 413). After
+    /// [`NoAnswer`](crate::exchange::NoAnswer) the connection is closed without a response.
     fn call(&self, environ: Environ, start_response: StartResponse) -> Result<Content, ApplicationError>;
 }
 
@@ -125,7 +128,7 @@ impl Content {
 /// A file sent with `sendfile`: `wsgi.file_wrapper`.
 ///
 /// Sending begins at the file's position, and ends at the end of the file or at the declared
-/// `Content-Length`. Anything but a regular file is read instead.
+/// `Content-Length`. Anything but a regular file is read instead, and so are files of `/proc` and `/sys`.
 ///
 /// ```
 /// use std::fs::File;
@@ -152,12 +155,9 @@ impl FileWrapper {
 /// The next `declared` bytes of `file`, or the rest of the file. The server refuses a body shorter
 /// than declared.
 pub(super) fn of_file(mut file: File, declared: Option<u64>) -> io::Result<Body> {
-    let facts = file.metadata()?;
-    if !facts.is_file() {
-        return Ok(Body::from_file(file));
-    }
+    let Some(length) = known_length(&file, &file.metadata()?) else { return Ok(Body::from_reader(file)) };
     let begin = file.stream_position()?;
-    let end = declared.map_or(facts.len(), |length| begin.saturating_add(length).min(facts.len()));
+    let end = declared.map_or(length, |declared| begin.saturating_add(declared).min(length));
     Ok(Body::from_file_range(file, begin..end.max(begin)))
 }
 

@@ -1,13 +1,13 @@
 //! The environ: a request as keys and values.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use super::errors::Errors;
 use super::input::Input;
 use super::value::{Text, Value};
+use crate::message::ContentError;
 
 /// A request as keys and values, in key order; see [the table](super#keys).
 ///
@@ -27,19 +27,20 @@ use super::value::{Text, Value};
 /// ```
 #[derive(Debug, Default)]
 pub struct Environ {
-    values: BTreeMap<Cow<'static, str>, Value>,
+    /// Sorted by key.
+    values: Vec<(Cow<'static, str>, Value)>,
     input: Input,
 }
 
 impl Environ {
     pub(super) fn new(input: Input) -> Self {
-        Self { values: BTreeMap::new(), input }
+        Self { values: Vec::with_capacity(USUAL), input }
     }
 
     /// Returns the value of `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.values.get(key)
+        self.values.get(self.place(key).ok()?).map(|(_, value)| value)
     }
 
     /// Returns the text of `key`, decoded according to the version: in `1.0` each byte is a
@@ -63,12 +64,24 @@ impl Environ {
 
     /// Sets the value of `key`, and returns the previous value.
     pub fn insert(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Option<Value> {
-        self.values.insert(key.into(), value.into())
+        let (key, value) = (key.into(), value.into());
+        if self.values.last().is_none_or(|(last, _)| *last < key) {
+            // The gateway adds most keys in order.
+            self.values.push((key, value));
+            return None;
+        }
+        match self.place(&key) {
+            Ok(at) => Some(std::mem::replace(&mut self.values[at].1, value)),
+            Err(at) => {
+                self.values.insert(at, (key, value));
+                None
+            }
+        }
     }
 
     /// Removes `key`, and returns its value.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
-        self.values.remove(key)
+        self.place(key).ok().map(|at| self.values.remove(at).1)
     }
 
     /// Returns all keys and values, in key order.
@@ -111,13 +124,27 @@ impl Environ {
     ///
     /// - `HTTP_AUTHORIZATION` and `HTTP_PROXY_AUTHORIZATION`, because they are secret (§9.2).
     /// - `HTTP_PROXY`, because HTTP clients use it as the address of a proxy (CVE-2016-5385).
-    pub fn variables(&self) -> impl Iterator<Item = (&str, &OsStr)> {
-        let texts = self.iter().filter_map(|(key, value)| match value {
-            Value::Text(text) if is_variable(key) && !HIDDEN.contains(&key) => Some((key, text.as_bytes())),
-            _ => None,
-        });
-        let all = [("GATEWAY_INTERFACE", &b"CGI/1.1"[..])].into_iter().chain(texts);
-        all.map(|(key, bytes)| (key, OsStr::from_bytes(bytes)))
+    ///
+    /// # Errors
+    /// A NUL, as of `%00` in the path: no environment variable can have one. Returned from an
+    /// application, the error is a `400`.
+    pub fn variables(&self) -> Result<impl Iterator<Item = (&str, &OsStr)>, ContentError> {
+        let texts = || {
+            self.iter().filter_map(|(key, value)| match value {
+                Value::Text(text) if is_variable(key) && !HIDDEN.contains(&key) => Some((key, text.as_bytes())),
+                _ => None,
+            })
+        };
+        if let Some((key, _)) = texts().find(|(_, bytes)| bytes.contains(&0)) {
+            return Err(ContentError::malformed("the request", format_args!("{key} has a NUL")));
+        }
+        let all = [("GATEWAY_INTERFACE", &b"CGI/1.1"[..])].into_iter().chain(texts());
+        Ok(all.map(|(key, bytes)| (key, OsStr::from_bytes(bytes))))
+    }
+
+    /// Returns the position of `key`, or `Err` with its place if missing.
+    fn place(&self, key: &str) -> Result<usize, usize> {
+        self.values.binary_search_by(|(other, _)| other.as_ref().cmp(key))
     }
 
     pub(super) fn take_text(&mut self, key: &str) -> Option<Text> {
@@ -146,6 +173,9 @@ impl Environ {
 fn is_variable(key: &str) -> bool {
     key.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
+
+/// The room for the keys of a usual request.
+const USUAL: usize = 32;
 
 const HIDDEN: [&str; 3] = ["HTTP_AUTHORIZATION", "HTTP_PROXY", "HTTP_PROXY_AUTHORIZATION"];
 
@@ -176,6 +206,16 @@ mod tests {
     }
 
     #[test]
+    fn environ_keeps_the_order_of_keys_and_the_last_value_of_each() {
+        let mut environ = environ(&[("B", "1"), ("D", "2"), ("A", "3"), ("C", "4"), ("D", "5"), ("A", "6")]);
+        let shown = |environ: &Environ| environ.iter().map(|(key, value)| format!("{key}{value}")).collect::<String>();
+        assert_eq!(shown(&environ), "A6B1C4D5");
+        assert_eq!(environ.insert("B", "7"), Some(Value::Text(Text::latin1(&b"1"[..]))));
+        assert_eq!((environ.remove("C").is_some(), environ.remove("C"), environ.remove("E")), (true, None, None));
+        assert_eq!((shown(&environ).as_str(), environ.text("C")), ("A6B7D5", None));
+    }
+
+    #[test]
     fn cgi_program_gets_only_cgi_variables() {
         let mut environ = environ(&[
             ("HTTP_AUTHORIZATION", "secret"),
@@ -186,8 +226,13 @@ mod tests {
             ("wsgi.url_scheme", "http"),
         ]);
         environ.insert("FLAG", true);
-        let given: Vec<_> = environ.variables().map(|(key, value)| (key, value.to_str().unwrap())).collect();
+        let variables = environ.variables().unwrap();
+        let given: Vec<_> = variables.map(|(key, value)| (key, value.to_str().unwrap())).collect();
         assert_eq!(given, [("GATEWAY_INTERFACE", "CGI/1.1"), ("HTTP_HOST", "a")]);
+        environ.insert("PATH_INFO", "/a\0b");
+        let refused = environ.variables().err().unwrap();
+        assert_eq!(refused.status().unwrap(), 400);
+        assert_eq!(refused.to_string(), "the request is malformed: PATH_INFO has a NUL");
     }
 
     #[test]

@@ -15,10 +15,10 @@ use super::keys::{self, Site};
 use super::start_response::{Head, Reply, StartResponse};
 use super::version::{self, WsgiVersion};
 use crate::error::Error;
-use crate::message::content_error::refusal;
 use crate::message::early::{self, EarlyOutput};
 use crate::message::named::{AskedRequest, OneLine};
-use crate::message::{Body, BodyWriter, Handler, IntoResponse, Request, Response};
+use crate::message::no_answer::NoAnswer;
+use crate::message::{Body, BodyWriter, Failure, Handler, IntoResponse, Request, Response};
 use crate::sync::catch;
 
 /// An application as a [`Handler`], for use with other handlers.
@@ -132,7 +132,7 @@ fn respond_by_chunks(mut open: Open, sent: Option<u64>) -> Result<Response, Appl
     let head = open.reply.settle()?;
     let declared = head.declared();
     within(&first, declared)?;
-    if open.has_ended() || declared == Some(first.len() as u64) {
+    if open.has_ended() {
         return Ok(with_head(head, first.into()));
     }
     Ok(with_head(head, Body::stream(move |writer| open.pass(first, declared, writer))))
@@ -161,21 +161,20 @@ fn with_head(head: Head, body: Body) -> Response {
 
 /// Responds with the status of a client's error; hides any other error behind a 500.
 fn refuse(failure: ApplicationError, asked: &AskedRequest) -> Response {
-    match failure.downcast::<io::Error>() {
-        Ok(error) if refusal(&error).is_some() => error.into_response(),
-        Ok(error) => fail(&*error, asked),
-        Err(failure) => fail(&*failure, asked),
+    let failure = Failure::from(failure);
+    if let Some(no_answer) = failure.downcast_ref::<NoAnswer>() {
+        return no_answer.into_response();
     }
+    if failure.status().is_client_error() {
+        return failure.into_response();
+    }
+    log::error!("a WSGI application failed: {}: {}; answering 500", asked.name(), OneLine(&failure));
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 /// Cuts the connection, because the head has been sent already. The server logs the failure.
 fn break_off(failure: ApplicationError) -> Response {
     Response::new(Body::stream(move |_| Err(io::Error::other(failure))))
-}
-
-fn fail(failure: &(dyn std::error::Error + 'static), asked: &AskedRequest) -> Response {
-    log::error!("a WSGI application failed: {}: {}; answering 500", asked.name(), OneLine(failure));
-    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 /// Chunks in progress, closed on drop.
@@ -226,7 +225,8 @@ impl Open {
         self.is_over || self.chunks.has_ended()
     }
 
-    /// Sends the blocks, up to the declared length.
+    /// Sends the blocks, up to the declared length. The chunks are asked for their end in any case,
+    /// because a generator may have work to do after its last block.
     fn pass(mut self, first: Vec<u8>, declared: Option<u64>, writer: &mut BodyWriter<'_>) -> io::Result<()> {
         let mut left = declared.unwrap_or(u64::MAX);
         let mut block = first;
@@ -237,8 +237,9 @@ impl Open {
             if owed < block.len() {
                 let name = self.asked.name();
                 log::error!("a WSGI application has more content than it declared: {name}; the surplus was not sent");
+                return Ok(());
             }
-            if left == 0 || self.has_ended() {
+            if self.has_ended() {
                 return Ok(());
             }
             writer.flush()?;

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
+use http::HeaderMap;
+
 use crate::message::Body;
 use crate::message::body::{append, text};
 
@@ -56,6 +58,11 @@ impl Input {
     /// As [`Input`]; `InvalidData` if the content is not UTF-8.
     pub fn into_string(self) -> io::Result<String> {
         text(self.into_vec()?)
+    }
+
+    /// The trailer fields of a request (RFC 9110 §6.5), after the end of the content; returned once.
+    pub fn trailers(&mut self) -> Option<HeaderMap> {
+        self.body.trailers()
     }
 
     fn ahead(&self) -> &[u8] {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderName};
+use http::uri::Authority;
 use http::{HeaderMap, Version};
 use percent_encoding::percent_decode_str;
 
@@ -29,11 +30,14 @@ pub(super) struct Site {
 /// Makes the environ of `request`, in version 1.0, and takes the content of `request`.
 pub(super) fn of(request: &mut Request, site: &Site) -> Environ {
     let mut environ = Environ::new(Input::new(std::mem::take(request.body_mut())));
-    add_gateway(&mut environ, request.scheme());
+    // In the order of the keys, so that each is the last one.
+    environ.insert("ACTUAL_SERVER_PROTOCOL", protocol(site.protocol));
+    add_fields(&mut environ, request.headers());
+    add_path(&mut environ, request);
+    add_peer(&mut environ, request.connection().peer());
     add_request(&mut environ, request);
     add_server(&mut environ, request, site);
-    add_peer(&mut environ, request.connection().peer());
-    add_fields(&mut environ, request.headers());
+    add_gateway(&mut environ, request.scheme());
     if let Some(facts) = request.connection().tls() {
         secure::add(&mut environ, facts, &site.software, SystemTime::now());
     }
@@ -70,27 +74,32 @@ fn add_gateway(environ: &mut Environ, scheme: &'static str) {
     environ.insert("wsgi.url_scheme", scheme);
 }
 
-fn add_request(environ: &mut Environ, request: &Request) {
-    let (uri, original) = (request.uri(), original_target(request));
-    let target = original.path_and_query().map_or_else(|| original.path().to_owned(), ToString::to_string);
-    let path = decode(if is_mount_itself(request) { "" } else { uri.path() });
-    // A path begins with a slash; no other key could carry `*` (RFC 9112 §3.2.4).
+fn add_path(environ: &mut Environ, request: &Request) {
+    let uri = request.uri();
+    // A CONNECT has an authority instead of a path.
+    let path = uri.authority().map_or(uri.path(), Authority::as_str);
+    let path = decode(if is_mount_itself(request) { "" } else { path });
+    // A path begins with a slash; no other key could carry `*` (RFC 9112 §3.2.4) or an authority.
     let path = if path.is_empty() || path.starts_with(b"/") { path } else { [b"/", path.as_slice()].concat() };
     environ.insert("PATH_INFO", Text::latin1(path));
     environ.insert("QUERY_STRING", latin1(uri.query().unwrap_or_default()));
+}
+
+fn add_request(environ: &mut Environ, request: &Request) {
+    let original = original_target(request);
+    let target = original.path_and_query().map_or_else(|| original.to_string(), ToString::to_string);
     environ.insert("REQUEST_METHOD", latin1(request.method().as_str()));
-    environ.insert("REQUEST_URI", Text::latin1(target.into_bytes()));
+    environ.insert("REQUEST_URI", latin1(&target));
     environ.insert("SCRIPT_NAME", Text::latin1(decode(mount_path(request))));
-    environ.insert("SERVER_PROTOCOL", protocol(request.version()));
 }
 
 fn add_server(environ: &mut Environ, request: &Request, site: &Site) {
     // The host from a proxy includes the port; the local port is only the proxy's target.
     let local = request.connection().local_addr().filter(|_| !Claimed::of(request).origin);
     let (name, port) = name_and_port(request.host().unwrap_or_default(), local, request.scheme());
-    environ.insert("ACTUAL_SERVER_PROTOCOL", protocol(site.protocol));
     environ.insert("SERVER_NAME", Text::latin1(name.into_bytes()));
     environ.insert("SERVER_PORT", Text::latin1(port.into_bytes()));
+    environ.insert("SERVER_PROTOCOL", protocol(request.version()));
     environ.insert("SERVER_SOFTWARE", latin1(&site.software));
 }
 
@@ -125,10 +134,16 @@ fn add_credentials(environ: &mut Environ, who: &Credentials) {
 /// Several lines of a field are joined (RFC 3875 §4.1.18). A name containing `_` is left out,
 /// because it could pass for the name with `-`, possibly set by a trusted proxy.
 fn add_fields(environ: &mut Environ, fields: &HeaderMap) {
-    for name in fields.keys().filter(|name| !name.as_str().contains('_')) {
+    let names = fields.keys().filter(|name| !name.as_str().contains('_'));
+    let mut keys: Vec<_> = names.map(|name| (key(name), name)).collect();
+    // The client chooses the order of the fields, and adding a key out of order moves other values.
+    keys.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+    for (key, name) in keys {
         let mark: &[u8] = if name == COOKIE { b"; " } else { b", " };
-        let values: Vec<&[u8]> = fields.get_all(name).iter().map(http::HeaderValue::as_bytes).collect();
-        environ.insert(key(name), Text::latin1(values.join(mark)));
+        let mut values = fields.get_all(name).iter().map(http::HeaderValue::as_bytes);
+        let mut joined = values.next().unwrap_or_default().to_vec();
+        values.for_each(|value| joined.extend_from_slice(&[mark, value].concat()));
+        environ.insert(key, Text::latin1(joined));
     }
 }
 
@@ -136,7 +151,13 @@ fn key(name: &HeaderName) -> Cow<'static, str> {
     match *name {
         CONTENT_TYPE => "CONTENT_TYPE".into(),
         CONTENT_LENGTH => "CONTENT_LENGTH".into(),
-        _ => format!("HTTP_{}", name.as_str().to_ascii_uppercase().replace('-', "_")).into(),
+        _ => {
+            let mut key = String::with_capacity("HTTP_".len() + name.as_str().len());
+            key.push_str("HTTP");
+            name.as_str().split('-').for_each(|part| key.extend(["_", part]));
+            key.make_ascii_uppercase();
+            key.into()
+        }
     }
 }
 
@@ -161,6 +182,9 @@ fn name_and_port(authority: &str, local: Option<SocketAddr>, scheme: &str) -> (S
 /// Decodes percent-encoding except `%2F`, because an encoded slash does not separate segments (RFC
 /// 3986 §2.2). A `%` without two digits is left unchanged.
 fn decode(path: &str) -> Vec<u8> {
+    if !path.contains('%') {
+        return path.as_bytes().to_vec();
+    }
     let slashes_twice_encoded = path.replace("%2f", "%2F").replace("%2F", "%252F");
     percent_decode_str(&slashes_twice_encoded).collect()
 }
@@ -212,6 +236,8 @@ mod tests {
             ("tea.example:99", None, "http", "tea.example", "99"),
             ("tea.example", None, "https", "tea.example", "443"),
             ("[::1]", None, "http", "[::1]", "80"),
+            ("[v1.x:5]", None, "http", "[v1.x:5]", "80"),
+            ("[v1.x:5]:99", None, "http", "[v1.x:5]", "99"),
             ("tea.example:", None, "http", "tea.example", "80"),
             ("", None, "http", "localhost", "80"),
         ] {

@@ -233,7 +233,10 @@ fn method(case: &Case, at: usize) -> &str {
     let answer = &case.answers[at];
     // An interim answer is to the request that the next one is to.
     let answer = if answer.status == 100 { case.answers.get(at + 1).unwrap_or(answer) } else { answer };
-    let first = case.input.strip_prefix(b"\r\n").unwrap_or(&case.input);
+    let mut first = &case.input[..];
+    while let Some(after) = first.strip_prefix(b"\r\n") {
+        first = after;
+    }
     let is_first_head = at == 0 && first.starts_with(b"HEAD ");
     answer.request.as_ref().map_or(if is_first_head { "HEAD" } else { "GET" }, |(method, _)| method.as_str())
 }

@@ -57,7 +57,7 @@ impl Program {
         let mut said = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         said.read_line(&mut line).unwrap();
-        let address = line.trim_end().trim_end_matches('/').rsplit("http://").next().unwrap();
+        let address = crate::program::address_of(&line, "http://").unwrap_or_default();
         let address = address.parse().unwrap_or_else(|_| panic!("it does not serve: {line}"));
         let mut number = child.id();
         if !wrapped.is_empty() {
@@ -83,7 +83,7 @@ impl Program {
     fn begin(&self, target: &str) -> TcpStream {
         let mut client = TcpStream::connect(self.address).unwrap();
         client.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(client, "GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        write!(client, "GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
         client
     }
 
@@ -312,7 +312,8 @@ fn invalid_settings_are_refused_with_their_origin_before_a_start() {
     let check = Command::new(env!("CARGO_BIN_EXE_drupe")).env_clear().arg("check").arg(&file).output().unwrap();
     assert_eq!(check.status.code(), Some(2));
     let (code, said) = refused(&place, &[&"--pid-file", &place.path("missing/drupe.pid")]);
-    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.starts_with("drupe: option --pid-file: cannot use "), "{said}");
     assert!(said.contains("missing/drupe.pid: No such file"), "{said}");
 }
 

@@ -68,13 +68,36 @@ fn a_byte_at_a_time_does_not_put_the_deadline_off() {
 }
 
 #[test]
-fn a_new_connection_that_stays_silent_is_a_408() {
+fn connection_without_a_byte_of_a_head_is_closed_silently_and_counted() {
     let server = TestServer::with(length, only(|settings| settings.header_timeout = Some(SHORT)));
+    for sent in ["", "\r\n"] {
+        let begun = Instant::now();
+        let mut client = Client::connect(server.address());
+        client.send(sent);
+        assert_eq!(client.over(), b"", "{sent:?}");
+        assert!(begun.elapsed() >= SHORT, "{sent:?}");
+    }
+    let statistics = server.server().statistics();
+    assert_eq!((statistics.timeouts.head, statistics.timed_out), (2, 2));
+    assert_eq!((statistics.refused, statistics.answers.client_error), (0, 0), "no answer was sent");
+}
+
+#[test]
+fn silent_client_is_answered_408_on_demand_and_idle_client_is_not() {
+    let server = TestServer::with(length, |settings| {
+        settings.answer_silence = true;
+        settings.header_timeout = Some(SHORT);
+        settings.keep_alive_timeout = SHORT;
+    });
     let mut client = Client::connect(server.address());
     let answer = client.answer();
     assert_eq!((answer.status, answer.closes()), (408, true));
     client.end();
     client.assert_closed();
+    let mut client = Client::connect(server.address());
+    client.assert_in_step("/", "0");
+    assert_eq!(client.over(), b"");
+    assert_eq!(server.server().statistics().timed_out, 1);
 }
 
 #[test]
@@ -109,7 +132,7 @@ fn the_header_deadline_does_not_count_against_an_idle_connection() {
     assert_eq!(client.get("/").status, 200);
     // Another connection lives through the time that would have been too long.
     let mut silent = Client::connect(server.address());
-    assert_eq!(silent.answer().status, 408);
+    assert_eq!(silent.over(), b"");
     client.assert_in_step("/", "0");
 }
 

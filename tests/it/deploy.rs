@@ -180,7 +180,14 @@ fn the_program_finds_the_socket_of_the_unit_by_its_name() {
     fs::write(place.path("drupe.toml"), settings).unwrap();
     let address = free_port();
     let mut command = Command::new("systemd-socket-activate");
-    command.args(["--listen", &address.to_string(), "--fdname=www", env!("CARGO_BIN_EXE_drupe"), "--config"]);
+    command.args([
+        "--listen",
+        &address.to_string(),
+        "--fdname=www",
+        "--setenv=DRUPE_HOST_NAME=a",
+        env!("CARGO_BIN_EXE_drupe"),
+        "--config",
+    ]);
     let mut child = command.arg(place.path("drupe.toml")).stderr(Stdio::null()).spawn().expect("it comes with systemd");
     crate::client::wait_until("it listens", || std::net::TcpStream::connect(address).is_ok());
     assert_eq!(Client::connect(address).get("/").text(), "found");
@@ -254,9 +261,42 @@ print('threshold', env['MALLOC_MMAP_THRESHOLD_'])
     );
 }
 
+/// The program serves with the variables of the Dockerfile, and the health check of the Dockerfile
+/// sees the start and the end.
+#[test]
+fn image_serves_by_its_variables_and_knows_its_health() {
+    let place = Place::new();
+    fs::write(place.path("index.html"), "found").unwrap();
+    let address = free_port();
+    let port = address.port().to_string();
+    let file = read("examples/deploy/Dockerfile").replace("8080", &port);
+    let file = file.replace("/srv/www", place.path("").to_str().unwrap());
+    let last = |word: &str| file.lines().rev().find_map(|line| line.strip_prefix(word)).unwrap().trim().to_owned();
+    let user = last("USER ");
+    assert!(user.split(':').all(|number| number.parse::<u32>().is_ok_and(|number| number > 0)), "{user}");
+    assert_eq!((last("EXPOSE "), last("STOPSIGNAL ")), (port.clone(), "SIGTERM".to_owned()));
+    let words = |line: &str| serde_json::from_str::<Vec<String>>(&line[line.find('[').unwrap()..]).unwrap();
+    assert_eq!(words(&last("ENTRYPOINT ")), ["/drupe"]);
+    let health = words(&last("HEALTHCHECK "));
+    let check = || output(Command::new(env!("CARGO_BIN_EXE_drupe")).env_clear().args(&health[1..])).status.code();
+    assert_eq!((health[0].as_str(), check()), ("/drupe", Some(1)));
+    let variables: Vec<String> = last("ENV ").split(' ').map(str::to_owned).collect();
+    let variables: Vec<(&str, &str)> = variables.iter().map(|pair| pair.split_once('=').unwrap()).collect();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drupe"));
+    command.env_clear().envs(variables).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    crate::client::wait_until("it is healthy", || check() == Some(0));
+    let status = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(status.success() && child.wait().unwrap().success());
+    assert_eq!(check(), Some(1));
+    let mut log = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut log).unwrap();
+    assert!(log.contains("\"GET / HTTP/1.0\" 200 5 \"-\" \"drupe-health/"), "{log}");
+}
+
 /// Memory of a listing of 1000 entries, which each worker may hold in addition.
 const LISTING: u64 = 320 << 10;
-/// Memory of the sixteen larger listings allowed at a time, about 5 MB each.
+/// Memory of the larger listings: sixteen of the maximum size, about 5 MB each.
 const LARGE_LISTINGS: u64 = 80 << 20;
 
 /// Each settings file shown in the guide is valid.

@@ -182,7 +182,7 @@ fn client_that_reads_nothing_is_disconnected_and_gets_the_rest_when_it_comes_bac
 
 #[test]
 fn subscribers_are_counted_until_they_leave() {
-    let broadcast = Broadcast::new().most_subscribers(3);
+    let broadcast = Broadcast::new().max_subscribers(3);
     let server = small(&broadcast);
     let mut listeners: Vec<Listener> = (0..3).map(|_| Listener::connect(server.address())).collect();
     let mut refused = Client::connect(server.address());

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use drupe::exchange::ReasonPhrase;
+use drupe::exchange::{NoAnswer, ReasonPhrase};
 use drupe::http::{HeaderMap, HeaderValue, StatusCode, header};
 use drupe::testing::TestServer;
 use drupe::{Body, IntoResponse, Request, RequestExt, Response};
@@ -148,6 +148,46 @@ fn other_forms_of_the_target_arrive_with_their_host() {
     assert_eq!((answer.status, answer.closes()), (405, true));
     client.assert_closed();
     assert_eq!(server.server().statistics().requests, 2);
+}
+
+#[test]
+fn handler_closes_the_connection_without_an_answer() {
+    let server = TestServer::new(|request: &mut Request| match request.uri().path() {
+        "/none" => NoAnswer.into_response(),
+        _ => "hello".into_response(),
+    });
+    let mut client = Client::connect(server.address());
+    client.send([get("/"), get("/none"), get("/")].concat());
+    assert_eq!(client.answer().text(), "hello");
+    assert_eq!(client.over(), b"");
+    assert_eq!(server.server().statistics().requests, 2);
+}
+
+#[test]
+fn accepted_connect_reaches_the_handler_and_ends_the_connection() {
+    let server = TestServer::with(
+        |request: &mut Request| {
+            let status = if request.uri().port_u16() == Some(80) { StatusCode::OK } else { StatusCode::FORBIDDEN };
+            (status, format!("{} {}", request.method(), request.uri()))
+        },
+        |settings| settings.accept_connect = true,
+    );
+    // What follows a CONNECT is for a tunnel, and no request.
+    let told = |target: &str| {
+        let mut client = Client::connect(server.address());
+        client.send(format!("CONNECT {target} HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let text = String::from_utf8(client.rest()).unwrap();
+        let (head, content) = text.split_once("\r\n\r\n").unwrap();
+        (head.to_ascii_lowercase(), content.to_owned())
+    };
+    let (head, content) = told("a:80");
+    assert!(head.starts_with("http/1.1 200 ok\r\n") && head.contains("\r\nconnection: close"), "{head}");
+    assert!(!head.contains("content-length") && !head.contains("transfer-encoding"), "{head}");
+    assert_eq!(content, "CONNECT a:80");
+    let (head, content) = told("a:443");
+    assert!(head.starts_with("http/1.1 403 ") && head.contains("\r\nconnection: close"), "{head}");
+    assert_eq!(content, "CONNECT a:443");
+    assert!(told("/path").0.starts_with("http/1.1 400 "));
 }
 
 #[test]
@@ -661,6 +701,25 @@ fn failures_of_the_handler_are_500() {
     let failed = (500, "internal server error\n".to_owned());
     assert_eq!(ask("/file"), failed);
     assert_eq!(ask("/upstream"), failed);
+}
+
+#[test]
+fn refusal_of_a_malformed_target_names_the_character() {
+    let server = TestServer::new(|_: &mut Request| "never");
+    for (target, reason) in [
+        ("/a{b}", "a character that may not be in a request target: `{` (percent-encoded: %7B)\n"),
+        ("/?a=<", "a character that may not be in a request target: `<` (percent-encoded: %3C)\n"),
+        ("/caf\u{e9}", "a character that may not be in a request target: 0xC3 (percent-encoded: %C3)\n"),
+        ("/100%", "an incomplete percent escape in a request target\n"),
+        ("a", "a malformed request target (it must start with a slash or be an http URI)\n"),
+    ] {
+        let mut client = Client::connect(server.address());
+        client.send(get(target));
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.text()), (400, reason), "{target}");
+        assert_eq!(answer.field("content-type"), Some("text/plain; charset=utf-8"));
+        client.assert_closed();
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ use drupe::{Request, Server};
 use crate::client::{Client, PATIENCE, wait_until};
 use crate::faults::lacking;
 use crate::place::{Place, run};
-use crate::process::{assert_nothing_left, descriptors, is_of_the_program};
+use crate::process::{assert_nothing_left, descriptors, is_of_the_program, no_descriptors};
 use crate::program::drupe;
 use crate::secure::{AUTHORITY, config, connect, connect_to, shake, shown, trusting};
 
@@ -80,7 +80,8 @@ impl Folder {
 
     /// The arguments that have the program go by all that.
     fn arguments(&self) -> Vec<String> {
-        vec!["--config".to_owned(), self.place.path("drupe.toml").to_str().unwrap().to_owned()]
+        let config = self.place.path("drupe.toml").to_str().unwrap().to_owned();
+        vec!["--host-name=a".to_owned(), "--config".to_owned(), config]
     }
 }
 
@@ -131,7 +132,7 @@ impl Started {
     fn address(&self) -> SocketAddr {
         let said = self.said.lock().unwrap();
         let (_, rest) = said.iter().find_map(|line| line.split_once("https://")).unwrap();
-        rest.split(',').next().unwrap().parse().unwrap()
+        rest.split([',', '/', ' ']).next().unwrap().parse().unwrap()
     }
 }
 
@@ -165,7 +166,7 @@ fn outcome(command: &mut Command, folder: &Folder) -> Result<u16, String> {
     } else {
         assert!(matches!(code, Some(1 | 2)), "{code:?} {said:?}");
         // The C library looks names up, and does not report the missing descriptor.
-        let names_why = said[0].ends_with("Too many open files (os error 24)");
+        let names_why = said[0].ends_with(&no_descriptors());
         assert!(names_why || said[0].starts_with("drupe: cannot find an address of host \"localhost\": "), "{said:?}");
     }
     // The log is opened early, so that later failures can be logged; an empty one may stay.
@@ -238,7 +239,7 @@ fn files_that_cannot_be_reopened_without_descriptors_stay_in_use() {
     folder.configure("new");
     fs::rename(folder.own.path("log"), folder.own.path("log.1")).unwrap();
     limit("4");
-    let why = "Too many open files (os error 24)";
+    let why = no_descriptors();
     let file = folder.place.path("drupe.toml");
     let settings = format!(
         "cannot reload settings: cannot read settings from {}: {why}; the old settings stay in effect",
@@ -311,7 +312,8 @@ fn injected(trace: &str) -> Option<String> {
     Some(line.split(" = ").next().unwrap().trim().to_owned())
 }
 
-/// True for calls of the C library for an optional lookup.
+/// True for optional lookups, most of them by the C library; a program without `/dev/tty` has no
+/// terminal.
 fn is_of_libraries(what: &str) -> bool {
     let its_own = [
         "\"/lib",
@@ -319,6 +321,7 @@ fn is_of_libraries(what: &str) -> bool {
         "\"/etc/",
         "\"/proc/",
         "\"/sys/",
+        "\"/dev/tty",
         "SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK",
         "SOCK_DGRAM",
         "AF_NETLINK",

@@ -69,7 +69,9 @@ fn every_page_of_the_tour_has_a_program_and_asserts_its_facts() {
         let lines = page.lines().count();
         assert!(lines <= LONGEST_PAGE, "{name} has {lines} lines");
         let begin = page.lines().take(5).collect::<Vec<_>>().join("\n");
-        assert!(begin.contains("```no_run"), "{name} begins with a program");
+        // The chat has a module in a file of its own, which documentation tests do not find.
+        let is_program = begin.contains("```no_run") || name == "chat" && begin.contains("```ignore");
+        assert!(is_program, "{name} begins with a program");
         let program = page.split("```").nth(1).unwrap();
         let is_hidden = |line: &str| line.trim_start().starts_with("# ");
         assert!(!included(program).lines().any(is_hidden), "rustdoc hides a line of the program of {name}");

@@ -145,6 +145,63 @@ impl Handler for Reading {
     }
 }
 
+/// Reads JSON of the content, and of a file of the server for `/file`.
+fn parse(request: &mut Request) -> std::io::Result<String> {
+    let read: Vec<u32> = match request.uri().path() {
+        "/file" => {
+            let mut name = String::new();
+            std::io::Read::read_to_string(request.body_mut(), &mut name)?;
+            serde_json::from_reader(std::fs::File::open("Cargo.toml")?)?
+        }
+        "/both" => {
+            serde_json::from_reader::<_, Vec<u32>>(request.body_mut())?;
+            serde_json::from_reader("[1,\n2".as_bytes())?
+        }
+        "/fit" => {
+            serde_json::from_reader::<_, Vec<u32>>(request.body_mut())?;
+            serde_json::from_reader("{}".as_bytes())?
+        }
+        "/buffered" => serde_json::from_reader(std::io::BufReader::new(request.body_mut()))?,
+        "/none" => serde_json::from_reader(&b""[..])?,
+        _ => serde_json::from_reader(request.body_mut())?,
+    };
+    Ok(read.len().to_string())
+}
+
+#[test]
+fn malformed_json_from_the_content_is_a_400_and_from_a_file_a_500() {
+    let server = TestServer::with(parse, |settings| (settings.thread_pool, settings.thread_pool_max) = (1, Some(1)));
+    let also = TestServer::new(try_handler(|request| {
+        let read: Vec<u32> = serde_json::from_reader(request.body_mut())?;
+        Ok(read.len().to_string())
+    }));
+    let mut client = Client::connect(server.address());
+    for (target, content, status) in [
+        ("/", "[1, 2]", 200),
+        ("/", "", 400),
+        ("/none", "", 500),
+        ("/", "[1, x]", 400),
+        ("/", "[1,\n\n  2", 400),
+        ("/", "[1] 2", 400),
+        ("/", "[1, \"2\"]", 400),
+        ("/", "{\"a\": 1}", 400),
+        ("/fit", "[1]", 500),
+        ("/", "{", 400),
+        ("/file", "[1]", 500),
+        ("/both", "[1]", 500),
+        ("/both", "[1", 400),
+        ("/buffered", "[1", 500),
+    ] {
+        let answer = client.post(target, content.as_bytes());
+        assert_eq!(answer.status, status, "{target} {content:?}: {}", answer.text());
+        if status == 400 {
+            assert!(answer.text().starts_with("the JSON content is malformed: "), "{}", answer.text());
+        }
+    }
+    let mut client = Client::connect(also.address());
+    assert_eq!(client.post("/", b"[1").status, 400);
+}
+
 #[test]
 fn text_json_and_forms_have_a_limit_of_two_mebibytes_unless_route_or_handler_have_one() {
     let server = TestServer::new(Reading);

@@ -1,8 +1,10 @@
 //! Partial requests: heads without an end, content that its handler waits for. Their memory is
 //! bounded.
 
-use drupe::Request;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use drupe::testing::TestServer;
+use drupe::{Request, RequestExt};
 
 use crate::client::{Client, wait_until};
 use crate::parked::{lengths, two_workers};
@@ -85,6 +87,39 @@ fn content_that_finds_no_room_is_waited_for_by_a_worker() {
         client.send(vec![b'x'; length]);
         assert_eq!(client.answer().text(), format!("{}\n", 2 * length));
     }
+}
+
+#[test]
+fn slow_content_leaves_a_quarter_of_the_workers_to_whole_requests() {
+    const WORKERS: usize = 4;
+    static INSIDE: AtomicUsize = AtomicUsize::new(0);
+    static MOST: AtomicUsize = AtomicUsize::new(0);
+    let server = TestServer::with(
+        |request: &mut Request| {
+            if request.method() == "POST" {
+                MOST.fetch_max(1 + INSIDE.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+                let _ = request.bytes();
+                INSIDE.fetch_sub(1, Ordering::SeqCst);
+            }
+            "answered"
+        },
+        |settings| {
+            (settings.thread_pool, settings.thread_pool_max) = (1, Some(WORKERS));
+            settings.body_buffer_size = 1000;
+        },
+    );
+    let slow = || {
+        let mut client = Client::connect(server.address());
+        client.send("POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n".to_owned() + &"x".repeat(2000));
+        client
+    };
+    let waiting: Vec<Client> = (0..5 * WORKERS).map(|_| slow()).collect();
+    wait_until("as many workers as may wait do so", || MOST.load(Ordering::SeqCst) >= WORKERS - 1);
+    for number in 0..50 {
+        Client::connect(server.address()).assert_in_step(&format!("/{number}"), "answered");
+    }
+    assert_eq!(MOST.load(Ordering::SeqCst), WORKERS - 1);
+    drop(waiting);
 }
 
 /// A client that sends unwanted content and reads slowly does not count as one that pipelines

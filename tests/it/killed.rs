@@ -89,7 +89,7 @@ fn killed_client_leaves_nothing_in_any_phase() {
 
 #[test]
 fn client_killed_before_its_proxy_header_leaves_nothing() {
-    let service = Service::start(&format!("{SETTINGS} proxy_protocol=true"));
+    let service = Service::start(&format!("{SETTINGS} proxy_protocol=true trusted_proxies=127.0.0.1"));
     let connect = |address| {
         let mut client = Client::connect(address);
         client.send("PROXY UNKNOWN\r\n");

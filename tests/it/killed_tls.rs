@@ -123,7 +123,7 @@ fn killed_tls_client_leaves_nothing_in_any_phase() {
 #[test]
 fn killed_tls_client_behind_a_proxy_leaves_nothing() {
     let folder = Place::new();
-    let service = Service::start(&format!("{} proxy_protocol=true", settings(&folder)));
+    let service = Service::start(&format!("{} proxy_protocol=true trusted_proxies=127.0.0.1", settings(&folder)));
     let start = |phase: &str| start(&service, &folder, &format!("1 {phase}"));
     let connect = |address| {
         let mut socket = connect_raw(address);

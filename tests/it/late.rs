@@ -10,6 +10,7 @@ use crate::client::{Client, get, wait_until};
 use crate::door::Door;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 use crate::secure;
+use crate::service::Service;
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -86,6 +87,39 @@ fn a_handshake_that_waited_for_a_worker_goes_on() {
     assert_eq!(blocking.answer().text(), "/block");
     assert_eq!(shaking.join().unwrap().text(), "/late");
     assert_eq!(server.server().statistics().timeouts.handshake, 0);
+}
+
+/// After the process had been stopped for longer than `body_timeout`, content that had come
+/// meanwhile did not save its client from a 408.
+#[test]
+fn content_that_comes_while_the_process_is_stopped_is_in_time() {
+    // Content is buffered, or read by its handler. The limit leaves a slow machine time before and
+    // after the stop.
+    let services =
+        [1000, 0].map(|buffer| (buffer, Service::start(&format!("body_timeout=4 body_buffer_size={buffer}"))));
+    let mut all = services.map(|(buffer, service)| {
+        let mut client = Client::connect(service.address());
+        client.send("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\n0123456789");
+        wait_until("the server waits for content", || {
+            let counts = service.counts();
+            counts.of("requests") + counts.of("parked") == 1
+        });
+        (buffer, service, client)
+    });
+    for (_, service, client) in &mut all {
+        service.signal("STOP");
+        client.send("0123456789");
+    }
+    let begun = Instant::now();
+    wait_until("the time of the clients is over", || begun.elapsed() > Duration::from_secs(5));
+    all.iter().for_each(|(_, service, _)| service.signal("CONT"));
+    let resumed = Instant::now();
+    wait_until("the servers have judged", || resumed.elapsed() > Duration::from_millis(200));
+    for (buffer, _service, client) in &mut all {
+        client.send("0123456789");
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.text()), (200, "30"), "buffer of {buffer} bytes");
+    }
 }
 
 /// A connection past its deadline while the queue was full was closed without its 408.

@@ -1,8 +1,10 @@
 //! Listening: every address of a name, both families, shared ports.
 
 use std::collections::HashSet;
-use std::net::{Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
+#[cfg(feature = "process")]
+use drupe::process::Bus;
 use drupe::testing::TestServer;
 use drupe::{Request, RequestExt, Server};
 
@@ -128,4 +130,116 @@ fn more_descriptors_than_select_allows_are_served() {
     let mut clients: Vec<Client> = (0..1200).map(|_| Client::connect(server.address())).collect();
     clients.iter_mut().rev().for_each(|client| client.assert_in_step("/", "hello"));
     assert_eq!(server.server().statistics().accepts, 1200);
+}
+
+/// A port that is free on every address, for addresses of which each names the port.
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).unwrap().local_addr().unwrap().port()
+}
+
+fn on_each(addresses: &[String]) -> Server {
+    let mut server = Server::new(peer);
+    server.settings.listen = addresses.iter().map(|address| address.parse().unwrap()).collect();
+    server
+}
+
+/// The peer and the local address, as seen by the handler.
+fn peer(request: &mut Request) -> String {
+    let connection = request.connection();
+    let peer = connection.peer().map(ToString::to_string).unwrap_or_default();
+    let (peer, _) = peer.rsplit_once(':').unwrap();
+    format!("{peer} {} {}", connection.local_addr().unwrap().ip(), request.client().unwrap())
+}
+
+#[test]
+fn ipv4_client_of_the_unspecified_v6_address_has_an_ipv4_address() {
+    if !has_v6() {
+        return;
+    }
+    let server = on_each(&["[::]:0".to_owned()]);
+    server.start().unwrap();
+    let port = server.bound_addr().unwrap().port();
+    let ask = |address: IpAddr| Client::connect((address, port).into()).get("/").text().to_owned();
+    assert_eq!(ask(Ipv4Addr::LOCALHOST.into()), "127.0.0.1 127.0.0.1 127.0.0.1");
+    assert_eq!(ask(Ipv6Addr::LOCALHOST.into()), "[::1] ::1 ::1");
+}
+
+#[test]
+fn one_server_listens_on_both_unspecified_addresses_in_any_order() {
+    if !has_v6() {
+        return;
+    }
+    for order in [["0.0.0.0", "[::]"], ["[::]", "0.0.0.0"], ["[::]", "[::ffff:0.0.0.0]"]] {
+        let port = free_port();
+        let server = on_each(&order.map(|host| format!("tcp://{host}:{port}")));
+        server.start().unwrap();
+        assert_eq!(server.listening().len(), 2, "{order:?}");
+        assert_eq!(Client::connect((Ipv4Addr::LOCALHOST, port).into()).get("/").status, 200, "{order:?}");
+        assert_eq!(Client::connect((Ipv6Addr::LOCALHOST, port).into()).get("/").status, 200, "{order:?}");
+        // Kept over a restart.
+        server.restart().unwrap();
+        assert_eq!(Client::connect((Ipv6Addr::LOCALHOST, port).into()).get("/").status, 200, "{order:?}");
+    }
+}
+
+#[test]
+fn separate_servers_on_both_unspecified_addresses_are_refused_with_the_remedy() {
+    if !has_v6() {
+        return;
+    }
+    for (order, cause) in [
+        (
+            ["0.0.0.0", "[::]"],
+            "another socket has port PORT of IPv4, and [::]:PORT serves IPv4 too; to serve both, give",
+        ),
+        (["[::]", "0.0.0.0"], "another socket has port PORT of IPv6, and may serve IPv4 too; to serve both, give"),
+    ] {
+        let port = free_port();
+        let [first, second] = order.map(|host| on_each(&[format!("{host}:{port}")]));
+        first.start().unwrap();
+        let error = std::error::Error::source(&second.start().unwrap_err()).unwrap().to_string();
+        assert!(error.contains(&cause.replace("PORT", &port.to_string())), "{error}");
+        // The same address twice is another mistake.
+        drop(first);
+        let port = free_port();
+        let [first, second] = [order[0]; 2].map(|host| on_each(&[format!("{host}:{port}")]));
+        first.start().unwrap();
+        let error = std::error::Error::source(&second.start().unwrap_err()).unwrap().to_string();
+        assert!(!error.contains("another socket"), "{error}");
+    }
+}
+
+#[cfg(feature = "process")]
+#[test]
+fn servers_on_a_bus_listen_on_both_unspecified_addresses_in_any_order() {
+    if !has_v6() {
+        return;
+    }
+    for order in [["0.0.0.0", "[::]"], ["[::]", "0.0.0.0"]] {
+        let (bus, port) = (Bus::new(), free_port());
+        let servers = order.map(|host| on_each(&[format!("{host}:{port}")]));
+        servers.iter().for_each(|server| server.subscribe(&bus));
+        bus.start().unwrap();
+        assert_eq!(
+            Client::connect((Ipv4Addr::LOCALHOST, port).into()).get("/").text(),
+            "127.0.0.1 127.0.0.1 127.0.0.1"
+        );
+        assert_eq!(Client::connect((Ipv6Addr::LOCALHOST, port).into()).get("/").text(), "[::1] ::1 ::1");
+        bus.exit().unwrap();
+    }
+}
+
+#[cfg(feature = "process")]
+#[test]
+fn unspecified_v6_address_serves_both_families_again_after_the_other_server_has_unsubscribed() {
+    if !has_v6() {
+        return;
+    }
+    let (bus, port) = (Bus::new(), free_port());
+    let other = on_each(&[format!("0.0.0.0:{port}")]);
+    other.subscribe(&bus);
+    other.unsubscribe(&bus);
+    let server = on_each(&[format!("[::]:{port}")]);
+    server.start().unwrap();
+    assert_eq!(Client::connect((Ipv4Addr::LOCALHOST, port).into()).get("/").status, 200);
 }

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use drupe::exchange::{AccessRecord, MatchedRoute, RequestId};
 use drupe::testing::TestServer;
-use drupe::{Peer, Request, Server};
+use drupe::{Peer, Request, Server, Settings};
 use log::kv::{Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::client::{Client, get, wait_until};
 use crate::door::Door;
-use crate::process::{is_alone, is_alone_with};
+use crate::process::{is_alone, is_alone_with, no_descriptors};
 
 /// Keeps every record.
 struct Kept(Mutex<Vec<(Level, String, String)>>);
@@ -51,31 +51,82 @@ pub(crate) fn records(is_wanted: impl Fn(Level, &str) -> bool) -> Vec<String> {
 
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 #[test]
-fn failed_handshake_is_one_debug_line() {
-    if !is_alone("logging::failed_handshake_is_one_debug_line") {
+fn failed_handshakes_have_one_line_a_second_below_warnings() {
+    if !is_alone("logging::failed_handshakes_have_one_line_a_second_below_warnings") {
         return;
     }
     listen();
     let server =
         TestServer::with(|_: &mut Request| "hello", |settings| settings.ssl_context = Some(crate::secure::context()));
-    let told =
-        || records(|_, _| true).into_iter().filter(|text| text.starts_with("TLS handshake with 127.0.0.1:")).collect();
-    for (number, sent) in
-        [&b"\xFF\xFF\xFF"[..], b"\x16\x03\x01\x00\x05\x01\xFF\xFF\xFF\xFF", b""].into_iter().enumerate()
-    {
+    let told = |wanted: Level| -> Vec<String> {
+        let lines = records(|level, _| level == wanted).into_iter();
+        lines.filter(|text| text.starts_with("TLS handshake with 127.0.0.1:")).collect()
+    };
+    for (sent, level) in [
+        (&b"\xFF\xFF\xFF"[..], Level::Info),
+        (b"\x16\x03\x01\x00\x05\x01\xFF\xFF\xFF\xFF", Level::Info),
+        (b"", Level::Debug),
+        (b"\x16\x03", Level::Debug),
+    ] {
+        let before = server.server().statistics().handshakes_failed;
         let mut client = Client::connect(server.address());
         client.send(sent);
         client.end();
         client.over();
-        wait_until("a line", || server.server().statistics().handshakes_failed == number as u64 + 1);
-        let lines: Vec<String> = told();
-        assert_eq!(lines.len(), number + 1, "{lines:?}");
+        wait_until("a count", || server.server().statistics().handshakes_failed == before + 1);
+        assert!(!told(level).is_empty(), "{sent:?}");
     }
+    let told = [told(Level::Info), told(Level::Debug)];
+    assert!(told[0][0].ends_with(": the client sent bytes that are no TLS; connection closed"), "{told:?}");
+    assert!(told[1][0].ends_with(": the client closed the connection; connection closed"), "{told:?}");
     // Bytes without a request have no line of their own; an HTTP request has one.
     assert_eq!(records(|_, target| target == "drupe::access"), [""; 0]);
     assert_eq!(Client::connect(server.address()).get("/").status, 400);
     wait_until("it is logged", || records(|_, target| target == "drupe::access").len() == 1);
+    let plain = records(|level, _| level == Level::Info);
+    assert!(plain.iter().any(|line| line.starts_with("plain HTTP from 127.0.0.1:")), "{plain:?}");
     assert_eq!(records(|level, _| level <= Level::Warn), [""; 0]);
+}
+
+#[test]
+fn silent_connections_are_closed_and_counted_without_a_log_line() {
+    if !is_alone("logging::silent_connections_are_closed_and_counted_without_a_log_line") {
+        return;
+    }
+    listen();
+    let late = |change: fn(&mut Settings)| {
+        let server = TestServer::with(
+            |_: &mut Request| "hello",
+            |settings| {
+                settings.socket_timeout = Duration::from_millis(200);
+                change(settings);
+            },
+        );
+        assert_eq!(Client::connect(server.address()).over(), b"");
+        server.server().statistics()
+    };
+    assert_eq!(late(|_| ()).timeouts.head, 1);
+    let proxied = late(|settings| settings.proxy_protocol = true);
+    assert_eq!((proxied.timeouts.proxy, proxied.proxy_refused), (1, 1));
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    {
+        let shaking = late(|settings| settings.ssl_context = Some(crate::secure::context()));
+        assert_eq!((shaking.timeouts.handshake, shaking.handshakes_failed), (1, 1));
+        let server = TestServer::with(
+            |_: &mut Request| "hello",
+            |settings| {
+                settings.ssl_context = Some(crate::secure::context());
+                settings.header_timeout = Some(Duration::from_millis(200));
+            },
+        );
+        assert_eq!(crate::secure::connect_to(server.address()).over(), b"");
+        assert_eq!(server.server().statistics().timeouts.head, 1);
+    }
+    assert_eq!(records(|_, target| target == "drupe::access"), [""; 0]);
+    let of_clients = records(|level, target| level <= Level::Debug && target.starts_with("drupe"));
+    let of_clients: Vec<_> =
+        of_clients.iter().filter(|line| line.contains("from 127.0.0.1:") || line.contains("with 127.0.0.1:")).collect();
+    assert_eq!(of_clients, [""; 0]);
 }
 
 #[test]
@@ -184,7 +235,7 @@ fn access_record_has_the_parts_as_key_values() {
     for part in &mut parts {
         assert!(part.remove("seconds").unwrap().parse::<f64>().unwrap() >= 0.0);
     }
-    let expected = |pairs: [(&str, &str); 11]| pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let expected = |pairs: [(&str, &str); 12]| pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     let first: BTreeMap<String, String> = expected([
         ("peer", "\"127.0.0.1\""),
         ("user", "None"),
@@ -193,6 +244,7 @@ fn access_record_has_the_parts_as_key_values() {
         ("version", "\"1.1\""),
         ("status", "200"),
         ("bytes", "5"),
+        ("cut", "false"),
         ("referer", "None"),
         ("user_agent", "\"\\\"q\\\"\\t\u{e9}\""),
         ("request_id", "\"id-1\""),
@@ -206,6 +258,7 @@ fn access_record_has_the_parts_as_key_values() {
         ("version", "None"),
         ("status", "400"),
         ("bytes", "77"),
+        ("cut", "false"),
         ("referer", "None"),
         ("user_agent", "None"),
         ("request_id", "None"),
@@ -237,6 +290,7 @@ fn access_log_has_the_client_behind_a_proxy() {
     client.answer();
     client.send("GET /wrong HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: x\r\n\r\n");
     assert_eq!(client.answer().status, 400);
+    let begun = Instant::now();
     let mut stranger = Client::connect(server.address());
     stranger.send("GET / HTTP/1.1\r\n");
     stranger.over();
@@ -248,10 +302,50 @@ fn access_log_has_the_client_behind_a_proxy() {
     {
         assert!(line.starts_with(expected) && line.contains(&format!("\"GET /{target} HTTP/1.1\"")), "{line}");
     }
-    let refusal =
-        || records(|level, _| level == Level::Debug).into_iter().find(|text| text.ends_with(": no PROXY header"));
-    wait_until("the refused header is there to be found", || refusal().is_some());
-    assert!(refusal().unwrap().starts_with("closed the connection of 127.0.0.1:"), "{:?}", refusal());
+    let refusals = |level| {
+        records(|of, _| of == level).into_iter().filter(|text| text.starts_with("PROXY header from ")).collect()
+    };
+    let refused = |level, count| {
+        wait_until("the refused header is there to be found", || {
+            let refusals: Vec<String> = refusals(level);
+            refusals.len() == count
+        });
+        for text in refusals(level) {
+            assert!(text.starts_with("PROXY header from 127.0.0.1:"), "{text}");
+            assert!(text.contains(" refused: no PROXY header; connection closed"), "{text}");
+        }
+    };
+    refused(Level::Warn, 1);
+    // The others within a second have no line.
+    for _ in 0..3 {
+        let mut stranger = Client::connect(server.address());
+        stranger.send("GET / HTTP/1.1\r\n");
+        stranger.over();
+    }
+    wait_until("all are refused", || server.server().statistics().proxy_refused == 4);
+    let seconds = begun.elapsed().as_secs() + 1;
+    assert!(records(|level, _| level == Level::Warn).len() as u64 <= seconds, "at most one a second");
+}
+
+#[test]
+fn proxy_protocol_without_trusted_proxies_is_a_warning_at_the_start() {
+    if !is_alone("logging::proxy_protocol_without_trusted_proxies_is_a_warning_at_the_start") {
+        return;
+    }
+    listen();
+    let warned = || records(|level, _| level == Level::Warn);
+    for proxies in ["127.0.0.1", "unix"] {
+        let trusting = |settings: &mut Settings| {
+            settings.proxy_protocol = true;
+            settings.set("trusted_proxies", proxies).unwrap();
+        };
+        drop(TestServer::with(|_: &mut Request| "hello", trusting));
+    }
+    assert_eq!(warned(), [""; 0]);
+    drop(TestServer::with(|_: &mut Request| "hello", |settings| settings.proxy_protocol = true));
+    let expected =
+        "proxy_protocol is on, but trusted_proxies is empty; every client that can connect may claim any address";
+    assert_eq!(warned(), [expected]);
 }
 
 #[test]
@@ -316,7 +410,7 @@ fn lack_of_descriptors_is_logged_once_a_second() {
             !lacks().is_empty() || server.server().statistics().bytes_read == read as u64
         });
     }
-    let expected = format!("accept failed on {}: Too many open files (os error 24); retrying in ", server.address());
+    let expected = format!("accept failed on {}: {}; retrying in ", server.address(), no_descriptors());
     assert!(lacks().iter().all(|line| line.starts_with(&expected) && line.ends_with(" ms")), "{:?}", lacks());
     // The client that is in is served as ever.
     early.send(rest);
@@ -365,6 +459,8 @@ fn each_target_is_documented() {
     }
     // The program's own is no target of the library.
     used.remove("drupe::main");
+    // Its lines have a target of the server.
+    used.remove("drupe::http_server");
     assert_eq!(documented, used.iter().map(String::as_str).collect());
 }
 
@@ -430,6 +526,54 @@ fn each_error_of_a_handler_is_one_line_that_names_the_request() {
         let expected = format!("{begin}GET {path} from {own}, request id-1\\n{end}");
         assert_eq!(&lines[before..], std::slice::from_ref(&expected));
         assert_eq!(records(|of, _| of == level).last(), Some(&expected));
+    }
+}
+
+#[test]
+fn trailer_fields_left_out_of_an_answer_are_one_warning_with_their_names() {
+    if !is_alone("logging::trailer_fields_left_out_of_an_answer_are_one_warning_with_their_names") {
+        return;
+    }
+    listen();
+    let server = TestServer::new(|request: &mut Request| {
+        let mut fields = http::HeaderMap::new();
+        fields.insert("content-digest", http::HeaderValue::from_static("sha-256=:eA==:"));
+        for value in ["a=1", "b=2"] {
+            fields.append("set-cookie", http::HeaderValue::from_static(value));
+        }
+        fields.insert("content-type", http::HeaderValue::from_static("text/plain"));
+        if request.uri().path() == "/allowed" {
+            fields = fields
+                .into_iter()
+                .filter(|(name, _)| name.as_ref().is_some_and(|name| name == "content-digest"))
+                .filter_map(|(name, value)| Some((name?, value)))
+                .collect();
+        }
+        if request.uri().path() == "/channel" {
+            let (sender, body) = drupe::Body::channel(1000);
+            sender.send("x", Duration::ZERO).unwrap();
+            sender.finish_with(fields);
+            return body;
+        }
+        drupe::Body::stream(move |writer| {
+            writer.write_all(b"x")?;
+            writer.trailers(fields);
+            Ok(())
+        })
+    });
+    let mut client = Client::connect(server.address());
+    for (target, lines) in [("/allowed", 0), ("/stream", 1), ("/channel", 2)] {
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n"));
+        let answer = client.answer();
+        assert_eq!(answer.trailers, [("content-digest".to_owned(), "sha-256=:eA==:".to_owned())], "{target}");
+        wait_until("the lines", || records(|level, _| level <= Level::Warn).len() >= lines);
+        let warnings = records(|level, _| level <= Level::Warn);
+        assert_eq!(warnings.len(), lines, "{warnings:?}");
+        let own = client.address();
+        let expected = format!(
+            "fields are not allowed in a trailer section: GET {target} from {own}: set-cookie, content-type; the fields were not sent"
+        );
+        assert_eq!(warnings.last().filter(|_| lines > 0), Some(&expected).filter(|_| lines > 0));
     }
 }
 
@@ -538,7 +682,9 @@ fn program_sees_each_exchange_with_what_layers_added() {
     let own = client.address();
     client.assert_in_step("/a?b", "hello");
     client.assert_in_step("/second", "hello");
-    for target in ["/a?b", "/second"] {
+    client.send("GET /later HTTP/1.2\r\nHost: a\r\n\r\n");
+    assert_eq!(client.answer().status, 200);
+    for target in ["/a?b", "/second", "/later"] {
         let record = seen.recv().unwrap();
         assert_eq!(record.target.as_deref(), Some(target));
         assert_eq!((record.method, record.version), (Some(http::Method::GET), Some(http::Version::HTTP_11)));

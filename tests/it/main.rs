@@ -43,6 +43,9 @@ mod readme;
 // The fuzz targets, compared with their tables.
 mod fuzzing;
 
+// The crates underneath: licences and versions.
+mod licences;
+
 // Answers of the server itself, shaped by the program.
 mod shaped;
 
@@ -163,6 +166,8 @@ mod tls;
 mod tls_files;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls_hostile;
+#[cfg(feature = "cli")]
+mod tls_material;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls_outside;
 
@@ -198,6 +203,10 @@ mod held;
 // Every kind of body over the wire, and bodies through the filters of layers.
 mod bodies;
 mod layered;
+
+// Files without a known length, and files that change while they are sent.
+#[cfg(all(feature = "files", feature = "compression", any(feature = "tls", feature = "tls-aws-lc")))]
+mod changing;
 
 // Compressed responses.
 #[cfg(feature = "compression")]
@@ -239,6 +248,28 @@ mod differences;
 // The program: flags, the environment, files, logs.
 #[cfg(feature = "cli")]
 mod program;
+#[cfg(feature = "cli")]
+mod site;
+
+// The program as users of other file servers type it.
+#[cfg(feature = "cli")]
+mod habits;
+
+// The first lines of the program: what is served at which addresses.
+#[cfg(feature = "cli")]
+mod announced;
+
+// The health check of containers.
+#[cfg(feature = "cli")]
+mod health;
+
+// Starts of the program that fail: ports in use, folders, values.
+#[cfg(feature = "cli")]
+mod refused;
+
+// The manual page and the completions of the program, in their own programs.
+#[cfg(feature = "cli")]
+mod generated;
 
 // Every attribute of CherryPy's adapter, with its tests.
 mod seed;
@@ -248,6 +279,9 @@ mod daemon;
 // Statistics, also in a browser.
 #[cfg(feature = "statistics")]
 mod browser;
+// A listing of files in the same browser.
+#[cfg(all(feature = "files", feature = "statistics"))]
+mod listed;
 #[cfg(feature = "router")]
 mod routed;
 mod statistics;
@@ -256,6 +290,10 @@ mod statistics_page;
 
 // The log.
 mod logging;
+
+// Surroundings of the process: signals, pipes, closed descriptors.
+#[cfg(feature = "signals")]
+mod host;
 
 // Fixed defects.
 mod regression;

@@ -77,6 +77,11 @@ pub(crate) fn is_of_the_program(line: &str) -> bool {
     !line.starts_with("LLVM Profile Error")
 }
 
+/// The error of the system's C library if a process has no descriptor left.
+pub(crate) fn no_descriptors() -> String {
+    std::io::Error::from_raw_os_error(24).to_string()
+}
+
 /// The largest number of descriptors allowed to a process here.
 pub(crate) fn most_descriptors() -> u32 {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap();

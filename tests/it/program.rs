@@ -19,10 +19,10 @@ use crate::place::Place;
 use crate::readme;
 
 /// The exit status and the output.
-struct Ended {
-    code: Option<i32>,
-    output: String,
-    errors: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) output: String,
+    pub(crate) errors: String,
 }
 
 /// The program, without `DRUPE_*` variables; under coverage, with a file for its own counts.
@@ -33,7 +33,7 @@ pub(crate) fn drupe() -> Command {
     command
 }
 
-fn run(command: &mut Command) -> Ended {
+pub(crate) fn run(command: &mut Command) -> Ended {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     Ended { code: output.status.code(), output: text(&output.stdout), errors: text(&output.stderr) }
@@ -44,7 +44,7 @@ fn check<S: AsRef<OsStr>>(arguments: &[S]) -> Ended {
 }
 
 /// The value and origin of each setting in the output of `drupe check`, under `table.name`.
-fn printed(ended: &Ended) -> BTreeMap<String, (String, String)> {
+pub(crate) fn printed(ended: &Ended) -> BTreeMap<String, (String, String)> {
     assert_eq!((ended.code, ended.errors.as_str()), (Some(0), ""));
     let mut settings = BTreeMap::new();
     let mut table = "";
@@ -326,15 +326,33 @@ fn each_settings_error_is_one_line() {
     assert_eq!(ended.code, Some(2));
     let expected = format!("drupe: cannot read settings from {}: No such file or directory", missing.display());
     assert!(ended.errors.starts_with(&expected), "{}", ended.errors);
-    let ended = run(drupe().env("DRUPE_SOCKET_PRT", "80"));
-    let expected = "drupe: unknown environment variable DRUPE_SOCKET_PRT; did you mean DRUPE_SOCKET_PORT?\n";
-    assert_eq!((ended.code, ended.errors.as_str()), (Some(2), expected));
+}
+
+#[test]
+fn variables_that_set_nothing_are_warned_of_and_ignored() {
+    for (name, value, expected) in [
+        ("DRUPE_VERSION", "1", "unknown environment variable DRUPE_VERSION; did you mean DRUPE_PROTOCOL_VERSION?"),
+        ("DRUPE_SOCKET_PRT", "80", "unknown environment variable DRUPE_SOCKET_PRT; did you mean DRUPE_SOCKET_PORT?"),
+        ("DRUPE_ACCES_LOG", "a", "unknown environment variable DRUPE_ACCES_LOG; did you mean DRUPE_ACCESS_LOG?"),
+        ("DRUPE_INSTANCE", "web-1", "unknown environment variable DRUPE_INSTANCE"),
+        (
+            "DRUPE_SOCKET_PORT",
+            "tcp://10.0.0.1:80",
+            "environment variable DRUPE_SOCKET_PORT: \"tcp://10.0.0.1:80\" is the address of a service",
+        ),
+    ] {
+        let ended = run(drupe().arg("check").env(name, value));
+        assert_eq!((ended.code, ended.errors), (Some(0), format!("drupe: warning: ignored: {expected}\n")));
+        assert!(ended.output.contains("socket_port = 8080"), "{}", ended.output);
+    }
 }
 
 #[test]
 fn wrong_command_line_is_refused_with_a_suggestion() {
     for (arguments, expected) in [
         (&["--socket-prt", "80"][..], "unknown option --socket-prt; did you mean --socket-port?"),
+        (&["--socket-prt=80"], "unknown option --socket-prt; did you mean --socket-port?"),
+        (&["--acess-log=a"], "unknown option --acess-log; did you mean --access-log?"),
         (&["--acces"], "unknown option --acces; did you mean --access-log?"),
         (&["--colour"], "unknown option --colour"),
         (&["-x"], "unknown option -x"),
@@ -439,6 +457,12 @@ fn help_lists_every_setting_under_its_group() {
     assert!(help.output.lines().all(|line| line.len() <= 80));
 }
 
+/// The first address behind `scheme` in a line of the program.
+pub(crate) fn address_of(line: &str, scheme: &str) -> Option<String> {
+    let rest = line.split_once(scheme)?.1;
+    Some(rest.split(['/', ',', ' ']).next()?.trim_end().to_owned())
+}
+
 /// The program, serving.
 pub(crate) struct Program {
     child: Child,
@@ -449,20 +473,21 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         Self::start_as_it_is(command.args(["--socket-port", "0"]))
     }
 
     /// As [`start`](Self::start), for a program that prints its TCP port already.
     pub(crate) fn start_as_it_is(command: &mut Command) -> Self {
+        // The name that the client of the tests asks for.
+        if command.get_envs().all(|(name, _)| name != "DRUPE_HOST_NAME") {
+            command.env("DRUPE_HOST_NAME", "a");
+        }
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         // From here on the program ends with the test, in any case.
         let mut program = Self { child, address: ([0, 0, 0, 0], 0).into(), said: Arc::default(), reader: None };
-        let address = lines.find_map(|line| {
-            let rest = line.split_once("http://")?.1;
-            Some(rest.split(['/', ',']).next()?.to_owned())
-        });
+        let address = lines.find_map(|line| address_of(&line, "http://"));
         program.address = address.expect("it says where it listens").parse().unwrap();
         let keep = Arc::clone(&program.said);
         program.reader = Some(thread::spawn(move || lines.for_each(|line| keep.lock().unwrap().push(line))));
@@ -473,7 +498,7 @@ impl Program {
         assert!(Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap().success());
     }
 
-    fn said(&self) -> Vec<String> {
+    pub(crate) fn said(&self) -> Vec<String> {
         self.said.lock().unwrap().clone()
     }
 
@@ -567,7 +592,7 @@ fn each_form_of_the_access_log_is_whole_and_cannot_be_forged() {
                 let (begin, rest) = line.split_once(",\"peer\"").unwrap();
                 assert!(begin.starts_with("{\"time\":\"20") && begin.ends_with("Z\""), "{begin}");
                 let expected = ":\"127.0.0.1\",\"user\":null,\"method\":\"GET\",\"target\":\"/file\",\"version\":\"1.1\",\
-                    \"status\":200,\"bytes\":7,\"referer\":\"r\",\"user_agent\":\"\\\"u\\\" \\\\ \\ud83c\\udf52\\u0009z\",\"seconds\":0.";
+                    \"status\":200,\"bytes\":7,\"cut\":false,\"referer\":\"r\",\"user_agent\":\"\\\"u\\\" \\\\ \\ud83c\\udf52\\u0009z\",\"seconds\":0.";
                 assert!(rest.starts_with(expected) && rest.ends_with('}'), "{rest}");
             }
             form => {
@@ -578,6 +603,81 @@ fn each_form_of_the_access_log_is_whole_and_cannot_be_forged() {
                 assert_eq!(rest, if form == "common" { common } else { &combined });
             }
         }
+    }
+}
+
+#[test]
+fn request_line_that_is_refused_is_logged_as_sent() {
+    let long = format!("/{}", "a".repeat(9000));
+    let cut = format!("{}...", &long[..4092]);
+    for form in ["common", "combined", "json"] {
+        let place = Place::new();
+        let log = place.path("access.log");
+        let mut command = drupe();
+        command.arg("--access-log").arg(&log).args(["--access-log-format", form]).arg(place.path("."));
+        let program = Program::start(&mut command);
+        for (number, (line, status, text, parts)) in [
+            (&*format!("GET {long} HTTP/1.1"), 414, &*format!("GET {cut}"), ["GET", &cut, "null"]),
+            ("GET /a HTTP/2.0", 505, "GET /a HTTP/2.0", ["GET", "/a", "2.0"]),
+            ("CONNECT a:80 HTTP/1.1", 405, "CONNECT a:80 HTTP/1.1", ["CONNECT", "a:80", "1.1"]),
+            (
+                &*format!("{} / HTTP/1.1", "M".repeat(40)),
+                501,
+                &*format!("{} / HTTP/1.1", "M".repeat(40)),
+                [&"M".repeat(40), "/", "1.1"],
+            ),
+            ("GET /a\x1b[31m HTTP/2.0", 400, "-", ["null"; 3]),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut client = Client::connect(program.address);
+            client.send(format!("{line}\r\nHost: a\r\n\r\n"));
+            assert_eq!(client.answer().status, status, "{line}");
+            // A reader may see the first page of a long line before the second.
+            let text_of = || std::fs::read_to_string(&log).unwrap();
+            wait_until("it is logged", || text_of().lines().count() == number + 1 && text_of().ends_with('\n'));
+            let logged = lines(&log).remove(number);
+            let expected = if form == "json" {
+                let [method, target, version] =
+                    parts.map(|part| if part == "null" { part.to_owned() } else { format!("\"{part}\"") });
+                format!(",\"method\":{method},\"target\":{target},\"version\":{version},\"status\":{status},")
+            } else {
+                format!("] \"{text}\" {status} ")
+            };
+            assert!(logged.contains(&expected), "{logged}");
+        }
+        program.end();
+    }
+}
+
+#[test]
+fn cut_download_is_logged_with_its_status_and_the_bytes_that_went_out() {
+    const LARGE: u64 = 64 << 20;
+    for form in ["common", "combined", "json"] {
+        let place = Place::new();
+        let log = place.path("access.log");
+        std::fs::File::create(place.path("large")).unwrap().set_len(LARGE).unwrap();
+        let mut command = drupe();
+        command.arg("--access-log").arg(&log).args(["--access-log-format", form]).arg(place.path("."));
+        let program = Program::start(&mut command);
+        let mut client = Client::connect(program.address);
+        client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.head().unwrap();
+        client.take(100_000).unwrap();
+        drop(client);
+        wait_until("it is logged", || lines(&log).len() == 1);
+        program.end();
+        let line = lines(&log).remove(0);
+        let bytes = if form == "json" {
+            assert!(line.contains(",\"status\":200,") && line.contains(",\"cut\":true,"), "{line}");
+            line.split_once("\"bytes\":").unwrap().1.split(',').next().unwrap().to_owned()
+        } else {
+            let rest = line.split_once("\"GET /large HTTP/1.1\" 200 ").unwrap_or_else(|| panic!("{line}")).1;
+            rest.split(' ').next().unwrap().to_owned()
+        };
+        let bytes: u64 = bytes.parse().unwrap();
+        assert!((100_000..LARGE).contains(&bytes), "{line}");
     }
 }
 
@@ -795,14 +895,15 @@ fn statistics_are_served_at_the_set_path_to_allowed_clients() {
     };
     let own = "localhost";
     for (arguments, expected) in [
-        (&["--statistics"][..], [("/statistics/json", own, 200), ("/statistics/json", "other.example", 403)]),
+        (&["--statistics"][..], [("/statistics/json", own, 200), ("/statistics/json", "other.example", 421)]),
         (&[], [("/statistics/json", own, 404), ("/", own, 200)]),
         (&["--statistics-path", "/a/b"], [("/statistics/", own, 404), ("/a/b/", own, 404)]),
         (&["--statistics", "--statistics-path", "/a/b/"], [("/statistics/", own, 404), ("/a/b/", own, 200)]),
+        (&["--statistics", "--auth=ann:secret"], [("/statistics/json", own, 401), ("/", own, 401)]),
         (&["--statistics", "--statistics-path", ""], [("/statistics/", own, 404), ("/", own, 200)]),
         (
             &["--statistics", "--statistics-access", "all"],
-            [("/statistics/metrics", "other.example", 200), ("/", own, 200)],
+            [("/statistics/metrics", own, 200), ("/statistics/metrics", "other.example", 421)],
         ),
     ] {
         let program = Program::start(drupe().args(arguments).arg(place.path(".")));
@@ -823,6 +924,48 @@ fn statistics_are_served_at_the_set_path_to_allowed_clients() {
         assert_eq!(ended.code, Some(2));
         assert!(ended.errors.contains(reason), "{}", ended.errors);
     }
+}
+
+#[test]
+fn program_on_loopback_answers_only_to_names_of_this_machine() {
+    let place = Place::new();
+    let status = |program: &Program, host: &str| {
+        let mut client = Client::connect(program.address);
+        client.send(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        client.answer().status
+    };
+    let proxies = ["--trusted-proxies=127.0.0.1", "--trusted-proxy-headers=forwarded"];
+    for (arguments, expected) in [
+        (&[][..], [("localhost:80", 200), ("127.0.0.1", 200), ("evil.example", 421), ("b.test", 421)]),
+        (
+            &["--host-name", "a.test", "--host-name=b.test,c.test"],
+            [("a.test:8080", 200), ("B.test", 200), ("c.test", 200), ("evil.example", 421)],
+        ),
+        (&proxies, [("localhost", 200), ("a.test", 200), ("evil.example", 200), ("b.test", 200)]),
+        (
+            &[proxies[0], proxies[1], "--host-name=a.test"],
+            [("localhost", 200), ("a.test", 200), ("evil.example", 421), ("b.test", 421)],
+        ),
+    ] {
+        let mut command = drupe();
+        let program = Program::start(command.env("DRUPE_HOST_NAME", "").args(arguments).arg(place.path(".")));
+        for (host, status_expected) in expected {
+            assert_eq!(status(&program, host), status_expected, "{arguments:?} {host}");
+        }
+        program.end();
+    }
+    // Reached on a loopback address, but at a listener for every address.
+    let program = Program::start_as_it_is(drupe().arg("--listen=0.0.0.0:0").arg(place.path(".")));
+    let mut client = Client::connect(([127, 0, 0, 1], program.address.port()).into());
+    client.send("GET / HTTP/1.1\r\nHost: other.example\r\n\r\n");
+    assert_eq!(client.answer().status, 200);
+    program.end();
+    let file = place.write("drupe.toml", "[drupe]\nhost_name = [\"a.test\", \"b.test\"]\n");
+    let ended = check(&[&file]);
+    assert_eq!(printed(&ended)["drupe.host_name"].0, "\"a.test,b.test\"");
+    let ended = run(drupe().args(["--host-name", "a.test:80"]));
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.errors.contains("\"a.test:80\" is not a host name without a port"), "{}", ended.errors);
 }
 
 /// Sends requests until told to leave, over one connection or over many. Returns the number of

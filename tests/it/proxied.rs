@@ -334,7 +334,7 @@ fn claims_of_a_trusted_proxy_apply_to_one_request() {
 #[test]
 fn forwarded_is_trusted_for_the_number_of_proxies() {
     for (count, expected) in [("1", "192.0.2.3|https|b"), ("2", "192.0.2.2|https|c"), ("3", "2001:db8::1|https|c")] {
-        let trusted = ("trusted_proxies", "10.0.0.0/8, 127.0.0.0/8");
+        let trusted = ("trusted_proxies", "192.0.2.0/24, 127.0.0.0/8");
         let server = server(&[trusted, ("trusted_proxy_headers", "forwarded"), ("trusted_proxy_count", count)]);
         let mut client = Client::connect(server.address());
         let fields =
@@ -344,10 +344,41 @@ fn forwarded_is_trusted_for_the_number_of_proxies() {
 }
 
 #[test]
+fn forwarded_hop_that_is_no_trusted_proxy_is_the_client() {
+    let server = |count, headers| {
+        let trusted = ("trusted_proxies", "::ffff:127.0.0.0/104, 10.0.0.0/8");
+        server(&[trusted, ("trusted_proxy_headers", headers), ("trusted_proxy_count", count)])
+    };
+    // The inner proxy, reached directly by 203.0.113.9, has appended this address.
+    let forged = "X-Forwarded-For: 6.6.6.6, 2.2.2.2, 203.0.113.9";
+    let through_both = "X-Forwarded-For: 203.0.113.7, 10.0.0.2";
+    for (count, fields, expected) in [
+        ("1", forged, "203.0.113.9|http|a"),
+        ("2", forged, "203.0.113.9|http|a"),
+        ("3", forged, "203.0.113.9|http|a"),
+        ("1", through_both, "10.0.0.2|http|a"),
+        ("2", through_both, "203.0.113.7|http|a"),
+        ("2", "X-Forwarded-For: ::ffff:203.0.113.7, ::ffff:10.0.0.2", "203.0.113.7|http|a"),
+        ("2", "X-Forwarded-For: 203.0.113.7, ", "203.0.113.7|http|a"),
+        ("2", "X-Forwarded-For:", "127.0.0.1|http|a"),
+    ] {
+        let server = server(count, "x-forwarded-for");
+        assert_eq!(asked(&mut Client::connect(server.address()), fields), expected, "{count} {fields}");
+    }
+    let server = server("2", "forwarded");
+    for (fields, expected) in [
+        ("Forwarded: for=6.6.6.6;host=evil, for=203.0.113.9", "203.0.113.9|http|a"),
+        ("Forwarded: for=\"[::ffff:203.0.113.7]\";host=b,, for=10.0.0.2,", "203.0.113.7|http|b"),
+    ] {
+        assert_eq!(asked(&mut Client::connect(server.address()), fields), expected, "{fields}");
+    }
+}
+
+#[test]
 fn malformed_claim_of_a_trusted_proxy_is_refused() {
     for (believed, wrong) in [
         ("x-forwarded-for", "X-Forwarded-For: somebody"),
-        ("x-forwarded-for", "X-Forwarded-For: 192.0.2.1,"),
+        ("x-forwarded-for", "X-Forwarded-For: somebody,"),
         ("x-forwarded-proto", "X-Forwarded-Proto: gopher"),
         ("x-forwarded-host", "X-Forwarded-Host: a/b"),
         ("forwarded", "Forwarded: for=\"192.0.2.1"),

@@ -221,9 +221,15 @@ fn body_that_panics_in_drop_costs_its_connection_only() {
             }
         }
     }
+    impl std::io::Read for Bomb {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Ok(0)
+        }
+    }
     let server = TestServer::with(
         |request: &mut Request| {
             request.extensions_mut().insert(Bomb);
+            *request.body_mut() = drupe::Body::from_reader(Bomb);
             "fine"
         },
         |settings| (settings.thread_pool, settings.thread_pool_max) = (1, Some(1)),

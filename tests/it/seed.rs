@@ -213,11 +213,12 @@ fn socket_timeout_applies_to_heads_and_content() {
         |request: &mut Request| std::mem::take(request.body_mut()).into_string(),
         |settings| settings.socket_timeout = Duration::from_millis(200),
     );
-    for sent in ["", "GET / HTTP/1.1\r\nHos", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhal"] {
+    for sent in ["GET / HTTP/1.1\r\nHos", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhal"] {
         let mut client = Client::connect(server.address());
         client.send(sent);
         assert_eq!(client.answer().status, 408, "{sent:?}");
     }
+    assert_eq!(Client::connect(server.address()).over(), b"", "a silent client");
     assert_eq!(server.server().statistics().timed_out, 3);
 }
 

@@ -96,6 +96,12 @@ impl Service {
         Figures::of(self.child.id())
     }
 
+    /// Sends a signal, such as `STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "{name}: {sent}");
+    }
+
     /// The warnings and errors logged by the server.
     pub(crate) fn logged(&self) -> Vec<String> {
         self.logged.lock().unwrap().clone()

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use drupe::exchange::{AccessRecord, Refusal, RequestId};
+use drupe::exchange::{AccessRecord, Refusal, RefusalKind as Kind, RequestId};
 use drupe::http::Response as Head;
 use drupe::{Body, Request, RequestExt, Response, Server, Settings};
 
@@ -94,27 +94,48 @@ fn refusals_of_each_status_are_shaped() {
         },
         move |refusal| {
             let line = refusal.method.as_ref().zip(refusal.target.as_ref());
-            told.lock()
-                .unwrap()
-                .push((line.map(|(method, target)| format!("{method} {target}")), refusal.client.is_some()));
+            told.lock().unwrap().push((
+                refusal.kind,
+                line.map(|(method, target)| format!("{method} {target}")),
+                refusal.client.is_some(),
+            ));
             json(refusal)
         },
     );
     let long = "x".repeat(2000);
-    for (request, status, line) in [
-        ("nothing\r\n\r\n".to_owned(), 400, None),
-        (get(&format!("/{long}")), 414, None),
-        (format!("GET / HTTP/1.1\r\nHost: a\r\nA: {long}\r\n\r\n"), 431, None),
-        ("GET / HTTP/1.1\r\nHost: a\r\nExpect: much\r\n\r\n".to_owned(), 417, Some("GET /")),
-        ("POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n".to_owned(), 413, Some("POST /up")),
-        ("POST /co HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n".to_owned(), 501, Some("POST /co")),
-        ("GET / HTTP/3.0\r\nHost: a\r\n\r\n".to_owned(), 505, None),
-        (get("/panic?q"), 500, Some("GET /panic?q")),
-        (get("/short"), 500, Some("GET /short")),
-        (String::from_utf8(post("/read", b"123456")).unwrap(), 413, Some("POST /read")),
+    for (request, status, kind, line) in [
+        ("nothing\r\n\r\n".to_owned(), 400, Kind::RequestLine, None),
+        ("GET / HTTPS/1.1\r\n\r\n".to_owned(), 400, Kind::Protocol, None),
+        ("GET / HTTP/1\r\n\r\n".to_owned(), 400, Kind::Version, None),
+        ("get / HTTP/1.1\r\n\r\n".to_owned(), 400, Kind::Method, None),
+        ("GET a HTTP/1.1\r\n\r\n".to_owned(), 400, Kind::Target, None),
+        ("GET /a#b HTTP/1.1\r\n\r\n".to_owned(), 400, Kind::TargetByte(b'#'), None),
+        ("GET / HTTP/1.1\r\nA B\r\n\r\n".to_owned(), 400, Kind::Field, None),
+        ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400, Kind::Host, None),
+        ("GET / HTTP/1.1\n\n".to_owned(), 400, Kind::LineEnd, None),
+        (get(&format!("/{long}")), 414, Kind::TargetTooLong, None),
+        (format!("GET / HTTP/1.1\r\nHost: a\r\nA: {long}\r\n\r\n"), 431, Kind::HeadTooLarge, None),
+        ("GET / HTTP/1.1\r\nHost: a\r\nExpect: much\r\n\r\n".to_owned(), 417, Kind::Expectation, Some("GET /")),
+        (
+            "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n".to_owned(),
+            413,
+            Kind::ContentTooLarge,
+            Some("POST /up"),
+        ),
+        (
+            "POST /co HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n".to_owned(),
+            501,
+            Kind::Framing,
+            Some("POST /co"),
+        ),
+        ("GET / HTTP/3.0\r\nHost: a\r\n\r\n".to_owned(), 505, Kind::Version, None),
+        (get("/panic?q"), 500, Kind::Handler, Some("GET /panic?q")),
+        (get("/short"), 500, Kind::Handler, Some("GET /short")),
+        (String::from_utf8(post("/read", b"123456")).unwrap(), 413, Kind::ContentTooLarge, Some("POST /read")),
         (
             "GET /echo HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n".to_owned(),
             503,
+            Kind::Unavailable,
             Some("GET /echo"),
         ),
     ] {
@@ -125,7 +146,7 @@ fn refusals_of_each_status_are_shaped() {
         assert_eq!(answer.field("retry-after"), (status == 503).then_some("1"), "{request}");
         client.end();
         client.over();
-        assert_eq!(seen.lock().unwrap().pop(), Some((line.map(str::to_owned), true)), "{request}");
+        assert_eq!(seen.lock().unwrap().pop(), Some((kind, line.map(str::to_owned), true)), "{request}");
     }
     connect(&server).assert_in_step("/", "hello");
     assert!(seen.lock().unwrap().is_empty(), "an answer of the handler is no refusal");

@@ -141,10 +141,10 @@ impl Program {
         std::fs::write(folder.join("small"), "small").unwrap();
         std::fs::write(folder.join("large"), vec![b'x'; 16 << 20]).unwrap();
         let mut command = limited(env!("CARGO_BIN_EXE_drupe"));
-        command.args(["--quiet", "--socket-port", "0"]).arg(&folder).stderr(Stdio::piped());
+        command.args(["--quiet", "--socket-port", "0"]).arg("--host-name=a").arg(&folder).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let address = lines.find_map(|line| Some(line.split_once("http://")?.1.trim_end_matches('/').to_owned()));
+        let address = lines.find_map(|line| crate::program::address_of(&line, "http://"));
         let address = address.expect("it says where it listens").parse().unwrap();
         thread::spawn(move || lines.for_each(drop));
         Self { child, address, folder }

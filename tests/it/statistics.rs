@@ -306,7 +306,7 @@ fn each_kind_of_timeout_is_counted_under_its_name() {
         client.assert_closed();
     };
     // A head: nothing of it, and a part.
-    refused(Client::connect(address));
+    Client::connect(address).assert_closed();
     let mut client = Client::connect(address);
     client.send("GET / HTTP/1.1\r\n");
     refused(client);
@@ -339,10 +339,10 @@ fn each_kind_of_timeout_is_counted_under_its_name() {
     assert_eq!((timeouts.handshake, timeouts.proxy), (0, 0));
     assert_eq!((timeouts.head, timeouts.body, timeouts.write), (2, 2, 1));
     assert_eq!((timeouts.idle, timeouts.linger, statistics.timed_out), (1, 1, 5));
-    assert_eq!((statistics.requests, statistics.refused, statistics.overruled), (3, 4, 0));
-    assert_eq!((statistics.broken_off, statistics.exchanges()), (1, 7));
+    assert_eq!((statistics.requests, statistics.refused, statistics.overruled), (3, 3, 0));
+    assert_eq!((statistics.broken_off, statistics.exchanges()), (1, 6));
     assert_eq!(statistics.latency.count(), statistics.requests);
-    assert_eq!((statistics.answers.success, statistics.answers.client_error), (1, 5));
+    assert_eq!((statistics.answers.success, statistics.answers.client_error), (1, 4));
 }
 
 #[test]

@@ -109,11 +109,11 @@ fn a_thousand_handshakes_that_fail_are_counted_and_cost_no_thread() {
     wait_until("all are counted", || statistics(&server).handshakes_failed == TIMES);
     connect_to(server.address()).assert_in_step("/", "/");
     assert_eq!(crate::process::threads().len(), 4);
-    // One debug line each, and nothing at other levels.
-    let lines = logging::records(|level, target| level == Level::Debug && target.starts_with("drupe"));
-    assert_eq!(lines.iter().filter(|line| line.starts_with("TLS handshake with ")).count() as u64, TIMES);
-    let louder = logging::records(|level, target| level < Level::Debug && target != "drupe::access");
-    assert!(louder.iter().all(|line| line.starts_with("serving on ")), "{louder:?}");
+    // A few lines, and nothing above the level `info`.
+    let lines = logging::records(|level, target| level == Level::Info && target.starts_with("drupe"));
+    let lines = lines.iter().filter(|line| line.starts_with("TLS handshake with ")).count() as u64;
+    assert!((1..TIMES / 10).contains(&lines), "{lines}");
+    assert_eq!(logging::records(|level, _| level < Level::Info), [""; 0]);
 }
 
 /// A client that presents `chain`, and its key.

@@ -96,7 +96,7 @@ fn program_generates_a_self_signed_certificate_with_a_warning() {
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     let said: Vec<String> = lines.by_ref().take(3).collect();
-    let url = said[0].split_once(" at ").unwrap().1.to_owned();
+    let url = said[0].split_once(" at ").unwrap().1.split(' ').next().unwrap().to_owned();
     let fetch = |more: &[&str]| {
         run("curl", &[&["-q", "-sS", "--noproxy", "*"], more, &[&format!("{url}file")]].concat(), &folder)
     };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fs, io};
 
+use drupe::exchange::NoAnswer;
 use drupe::wsgi::{self, Application, ApplicationError, Chunks, Content, Environ, FileWrapper, StartResponse};
 use drupe::{Server, Settings};
 
@@ -134,6 +135,14 @@ fn environ_has_server_name_and_port() {
 }
 
 #[test]
+fn protocol_of_a_later_minor_version_is_the_highest_known() {
+    let server = serving(tell, |_| {});
+    let mut client = client(&server);
+    client.send("GET /?SERVER_PROTOCOL&ACTUAL_SERVER_PROTOCOL HTTP/1.2\r\nHost: tea.example\r\n\r\n");
+    assert_eq!(client.answer().text(), "HTTP/1.1 HTTP/1.1");
+}
+
+#[test]
 fn target_of_any_form_becomes_a_path() {
     const KEYS: &str = "PATH_INFO&REQUEST_URI&HTTP_HOST&SERVER_NAME&wsgi.url_scheme";
     let server = serving(tell, |_| {});
@@ -147,6 +156,35 @@ fn target_of_any_form_becomes_a_path() {
         client.send(format!("GET {target}?{KEYS} HTTP/1.1\r\nHost: tea.example\r\n\r\n"));
         assert_eq!(client.answer().text(), told.replace("{}", KEYS), "{target}");
     }
+}
+
+#[test]
+fn application_closes_the_connection_without_an_answer() {
+    let server = serving(
+        |_: Environ, start_response: StartResponse| {
+            start_response.start("200 OK", TEXT)?;
+            Err::<(), ApplicationError>(NoAnswer.into())
+        },
+        |_| {},
+    );
+    let mut client = client(&server);
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.over(), b"");
+}
+
+#[test]
+fn connect_has_its_authority_as_the_path() {
+    let server = serving(
+        |environ: Environ, start_response: StartResponse| {
+            let text = |key| environ.text(key).unwrap_or_default().into_owned();
+            start_response.start("403 Forbidden", [("Content-Type", "text/plain")])?;
+            Ok::<_, ApplicationError>(["REQUEST_METHOD", "PATH_INFO", "REQUEST_URI"].map(text).join(" "))
+        },
+        |settings| settings.accept_connect = true,
+    );
+    let mut client = client(&server);
+    client.send("CONNECT pot.example:80 HTTP/1.1\r\nHost: pot.example\r\n\r\n");
+    assert_eq!(client.answer().text(), "CONNECT /pot.example:80 pot.example:80");
 }
 
 #[test]
@@ -238,8 +276,10 @@ fn a_head_is_answered_as_a_get_without_content() {
         let got = client.get("/");
         client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
         let head = client.answer_to("HEAD").unwrap();
-        let fields =
-            |answer: &Answer| answer.fields.iter().filter(|(name, _)| name != "date").cloned().collect::<Vec<_>>();
+        let fields = |answer: &Answer| {
+            let is_same = |name: &str| name != "date" && name != "transfer-encoding";
+            answer.fields.iter().filter(|(name, _)| is_same(name)).cloned().collect::<Vec<_>>()
+        };
         assert_eq!((head.status, fields(&head)), (200, fields(&got)));
         client.assert_in_step("/plain", "plain");
     }
@@ -489,6 +529,8 @@ fn a_shell_script_answers() {
     let answer = client.get("/there");
     assert_eq!((answer.status, answer.field("location")), (302, Some("http://tea.example/")));
     assert_eq!((client.get("/silent").status, client.get("/wrong").status), (500, 500));
+    let answer = client.get("/a%00b");
+    assert_eq!((answer.status, answer.text()), (400, "the request is malformed: PATH_INFO has a NUL\n"));
     client.send("HEAD /echo HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(client.answer_to("HEAD").unwrap().status, 200);
     assert_eq!(client.get("/missing").status, 404);
@@ -529,6 +571,26 @@ fn a_python_script_answers() {
         answer.fields.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| value).collect();
     assert_eq!(cookies, ["a=b", "c=d"]);
     assert_eq!(client.post("/", &vec![0; 200_000]).text(), "POST /\n200000 of 200000\n");
-    // Refused before the program is run, which could not be told of it.
-    assert_eq!(client.get("/a%00b").status, 500);
+    // Refused before the program runs, because no environment variable can have a NUL.
+    assert_eq!(client.get("/a%00b").status, 400);
+}
+
+/// Reads the content, and tells the trailer fields before and after.
+fn tell_trailers(mut environ: Environ, start_response: StartResponse) -> Result<String, ApplicationError> {
+    start_response.start("200 OK", TEXT)?;
+    let before = environ.input().trailers();
+    let mut content = String::new();
+    environ.input().read_to_string(&mut content)?;
+    let after = environ.input().trailers();
+    Ok(format!("{content} {} {:?}", before.is_none(), after.and_then(|fields| fields.get("content-digest").cloned())))
+}
+
+#[test]
+fn trailer_fields_are_available_after_the_content() {
+    let server = serving(tell_trailers, |_| {});
+    let mut client = client(&server);
+    client.send(
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nContent-Digest: x\r\n\r\n",
+    );
+    assert_eq!(client.answer().text(), "abc true Some(\"x\")");
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::gate::Report;
 use super::listening::Entrance;
+use super::wildcards::is_beside_v4;
+use crate::address::BindAddr;
 use crate::config::Config;
 use crate::engine::connection::ClientConnection;
 use crate::engine::service::context::Service;
@@ -11,12 +13,13 @@ use crate::engine::wire::output;
 use crate::error::Error;
 use crate::net::listener::{Asked, ListenOptions};
 use crate::net::socket_file::Rights;
+use crate::sync::Outlined;
 
 /// Listeners and connections kept for the next engine. Dropping the value closes everything.
 #[derive(Default)]
 pub(crate) struct KeptListeners {
-    pub(in crate::engine) entrances: Vec<Arc<Entrance>>,
-    pub(in crate::engine) connections: Vec<Box<ClientConnection>>,
+    pub(in crate::engine) entrances: Outlined<Vec<Arc<Entrance>>>,
+    pub(in crate::engine) connections: Outlined<Vec<Box<ClientConnection>>>,
     /// The service that accepted the connections.
     pub(in crate::engine) from: Option<Arc<Service>>,
 }
@@ -25,7 +28,10 @@ impl KeptListeners {
     /// Listens on all configured addresses and sockets, or on none. Unchanged listeners are used again, and the others
     /// closed.
     pub(in crate::engine) fn listen(&mut self, config: &Config, report: &Report) -> Result<Vec<Arc<Entrance>>, Error> {
-        let options = ListenOptions {
+        let asked = asked(config);
+        let own: Vec<BindAddr> = asked.iter().filter_map(address).collect();
+        let options = |one: &Asked| ListenOptions {
+            only_v6: matches!(one, Asked::Address(address) if is_beside_v4(address, &own)),
             backlog: config.socket_queue_size,
             reuse_port: config.reuse_port,
             nodelay: config.nodelay,
@@ -33,11 +39,10 @@ impl KeptListeners {
             rights: rights(config),
             setting: config.bind_setting,
         };
-        let asked = asked(config);
         let mut same = KeptListeners::default();
         let mut found = Vec::new();
         for one in &asked {
-            let at = self.entrances.iter().position(|entrance| entrance.is_for(one, &options));
+            let at = self.entrances.iter().position(|entrance| entrance.is_for(one, &options(one)));
             let entrance = at.map(|at| self.entrances.remove(at));
             same.entrances.extend(entrance.clone());
             found.push(entrance);
@@ -48,7 +53,7 @@ impl KeptListeners {
         for (one, found) in asked.iter().zip(found) {
             entrances.push(match found {
                 Some(found) => found,
-                None => Arc::new(Entrance::bind(one, &options, report)?),
+                None => Arc::new(Entrance::bind(one, &options(one), report)?),
             });
         }
         // No error is possible any more, so dropping `same` must not close these listeners.
@@ -68,6 +73,14 @@ impl KeptListeners {
 fn asked(config: &Config) -> Vec<Asked> {
     let sockets = config.listen_sockets.iter().cloned().map(Asked::Socket);
     config.bind.iter().cloned().map(Asked::Address).chain(sockets).collect()
+}
+
+/// The address to bind, or of a socket of the program's own; `None` for an unusable socket.
+fn address(asked: &Asked) -> Option<BindAddr> {
+    match asked {
+        Asked::Address(address) => Some(address.clone()),
+        Asked::Socket(socket) => socket.address(),
+    }
 }
 
 /// The access rights of the file of a Unix socket.

@@ -167,6 +167,7 @@ mod tests {
         let rights = Rights { mode: 0o600, user: None, group: None };
         let options = ListenOptions {
             backlog: 1,
+            only_v6: false,
             reuse_port: false,
             nodelay: false,
             send_patience: PATIENCE,

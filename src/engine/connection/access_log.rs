@@ -2,39 +2,44 @@
 //!
 //! The text is a line in the Combined Log Format and the duration, then `id="..."` and
 //! `route="..."` if there are such. Over a Unix socket the address is `unix:`, and the third column
-//! is the user found by `peercreds`: the name if `peercreds_resolve` finds one, else the number. The
+//! is the user found by `peercreds`: the name if `peercreds_resolve` finds one, else the number. A
+//! user that a layer has authenticated takes the place of the one found by `peercreds`. The
 //! same data are key-values for other formats: `peer`, `user`, `method`, `request_target` (`target`
-//! would collide with the record's own), `version`, `status`, `bytes`, `referer`, `user_agent` (as
+//! would collide with the record's own), `version`, `status`, `bytes`, `cut`, `referer`, `user_agent` (as
 //! sent, not escaped, at most 4 KiB each), `seconds`, `request_id` and `route`. Absent values are
 //! null.
+//!
+//! A request line that is itself refused is shown as sent, at most 4 KiB and then `...`, if the line
+//! has three parts and no control characters. Any other input is shown as `-`.
 //!
 //! Records have level `Info` and target `drupe::access`. No record is made unless the logger
 //! enables the level or the program observes exchanges, and the line is formatted only if the
 //! logger writes it.
 
 use std::borrow::Cow;
-use std::fmt::{self, Display, Formatter};
-use std::net::IpAddr;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use http::header::{REFERER, USER_AGENT};
 use http::{HeaderName, Method, StatusCode, Version};
 
+use super::access_line::{CombinedLine, address, version};
 use super::report::Panic;
 use crate::address::{Credentials, Peer};
 use crate::engine::service::routes::RouteNumber;
-use crate::h1::head::RequestHead;
+use crate::h1::head::{self, HeadLimits, RequestHead};
+use crate::h1::sent_line::{SentLine, sent_line};
 use crate::message::Response;
 use crate::message::access::{AccessRecord, Hooks};
 use crate::message::named::AskedRequest;
 use crate::message::request_id::RequestId;
 use crate::message::route::MatchedRoute;
-use crate::sync::catch;
+use crate::message::user::User;
+use crate::sync::{Outlined, catch};
 
 /// A record being made, if the log is enabled or the program observes exchanges.
 #[derive(Debug)]
 pub(super) struct Line {
-    record: Option<Box<Begun>>,
+    record: Outlined<Option<Box<Begun>>>,
     /// The start of the request, if the statistics want one.
     pub(super) begun: Option<Instant>,
     /// The number of the matched route in the statistics, once the handler has returned.
@@ -48,43 +53,62 @@ struct Begun {
     /// True if the logger wants the record.
     is_logged: bool,
     hooks: Hooks,
-    /// The user of a Unix socket: the name, or the number if there is none.
+    /// The user that a layer has authenticated, else that of a Unix socket: the name, or the number if
+    /// there is none.
     user: Option<String>,
     /// The credentials of a user whose name is still to be looked up.
     nameless: Option<Credentials>,
     referer: Option<Box<[u8]>>,
     user_agent: Option<Box<[u8]>>,
+    /// The request line, if refused for a part of it.
+    sent: Option<Box<SentText>>,
     at: Instant,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Address {
-    Tcp(IpAddr),
-    Unix,
+/// A refused request line, as sent.
+#[derive(Debug)]
+struct SentText {
+    line: Vec<u8>,
+    version: Option<String>,
 }
 
 impl Line {
     /// Begins the record of a request of `client`.
     pub(super) fn begin(client: Option<Peer>, head: &RequestHead, begun: Option<Instant>, hooks: &Hooks) -> Self {
-        let Some(mut record) = Begun::of(client, hooks) else { return Self { record: None, begun, route: None } };
+        let Some(mut record) = Begun::of(client, hooks) else {
+            return Self { record: Outlined::default(), begun, route: None };
+        };
         record.ask(head);
         record.at = begun.unwrap_or(record.at);
         record.nameless = match &record.record.client {
             Some(Peer::Unix(Some(who))) => Some(*who),
             _ => None,
         };
-        Self { record: Some(Box::new(record)), begun, route: None }
+        Self { record: Outlined::new(Some(Box::new(record))), begun, route: None }
     }
 
     /// Begins the record of input refused before parsing.
     pub(super) fn refused(client: Option<Peer>, hooks: &Hooks) -> Self {
         // No lookup of the name: other work may wait for this thread.
-        Self { record: Begun::of(client, hooks).map(Box::new), begun: None, route: None }
+        Self { record: Outlined::new(Begun::of(client, hooks).map(Box::new)), begun: None, route: None }
+    }
+
+    /// Adds the request line of refused bytes, if there is such a line.
+    pub(super) fn with_line_of(mut self, text: &[u8], limits: &HeadLimits) -> Self {
+        let Some(begun) = &mut *self.record else { return self };
+        if let Some((method, target, version)) = head::sound_line(text, limits) {
+            let record = &mut begun.record;
+            record.target = Some(target.to_string());
+            (record.method, record.version) = (Some(method), Some(version));
+        } else if let Some(sent) = sent_line(text) {
+            begun.show_line(&sent);
+        }
+        self
     }
 
     /// Looks up the user's name. A lookup may be slow, so the thread must be a worker.
     pub(super) fn name_user(&mut self) {
-        let Some(record) = &mut self.record else { return };
+        let Some(record) = &mut *self.record else { return };
         if let Some(name) = record.nameless.take().as_ref().and_then(name) {
             record.user = Some(name);
         }
@@ -92,21 +116,24 @@ impl Line {
 
     /// Adds the id and the route of the request.
     pub(super) fn note(&mut self, asked: &AskedRequest) {
-        let Some(begun) = &mut self.record else { return };
+        let Some(begun) = &mut *self.record else { return };
         begun.record.id.clone_from(&asked.id);
         begun.record.route.clone_from(&asked.route);
     }
 
     /// Adds the id that the program has given a refusal.
     pub(super) fn note_refusal(&mut self, id: Option<RequestId>) {
-        let Some(begun) = &mut self.record else { return };
+        let Some(begun) = &mut *self.record else { return };
         begun.record.id = id;
     }
 
-    /// Keeps the extensions that layers have left in the response of a handler.
+    /// Keeps the user and the extensions that layers have left in the response of a handler.
     pub(super) fn keep_extensions(&mut self, asked: &AskedRequest, response: Option<&Response>) {
-        let Some(begun) = &mut self.record else { return };
-        if let (Some(response), true) = (response, begun.hooks.on_access.is_some()) {
+        let (Some(begun), Some(response)) = (&mut *self.record, response) else { return };
+        if let Some(user) = response.extensions().get::<User>() {
+            (begun.user, begun.nameless) = (Some(user.to_string()), None);
+        }
+        if begun.hooks.on_access.is_some() {
             // Values of layers may panic when cloned.
             match catch(|| response.extensions().clone()) {
                 Ok(extensions) => begun.record.extensions = extensions,
@@ -121,16 +148,27 @@ impl Line {
 
     /// Returns the approximate bytes of memory held.
     pub(super) fn held(&self) -> usize {
-        let Some(begun) = &self.record else { return 0 };
+        let Some(begun) = &*self.record else { return 0 };
         let fields = [&begun.referer, &begun.user_agent].into_iter().flatten();
         let target = begun.record.target.as_ref().map_or(0, String::capacity);
         target + fields.map(|field| field.len()).sum::<usize>()
     }
 
-    /// Writes the record. `answer` is the status and the bytes of content, `None` if broken off.
-    pub(super) fn end(self, answer: Option<(StatusCode, u64)>) {
-        let Some(mut begun) = self.record else { return };
+    /// Writes the record of a complete answer: the status and the bytes of content.
+    pub(super) fn end(self, status: StatusCode, bytes: u64) {
+        self.write(Some((status, bytes)), false);
+    }
+
+    /// Writes the record of an exchange that was broken off: the status and the bytes of content
+    /// that went out, if the answer had begun.
+    pub(super) fn cut(self, answer: Option<(StatusCode, u64)>) {
+        self.write(answer, true);
+    }
+
+    fn write(mut self, answer: Option<(StatusCode, u64)>, is_cut: bool) {
+        let Some(mut begun) = self.record.take() else { return };
         let record = &mut begun.record;
+        record.is_cut = is_cut;
         (record.status, record.bytes) = answer.unzip();
         record.duration = begun.at.elapsed();
         if begun.is_logged {
@@ -150,7 +188,7 @@ impl Begun {
         let user = user(client.as_ref(), |_| None);
         let (hooks, at) = (hooks.clone(), Instant::now());
         let record = AccessRecord::of(client);
-        Some(Self { record, is_logged, hooks, user, nameless: None, referer: None, user_agent: None, at })
+        Some(Self { record, is_logged, hooks, user, nameless: None, referer: None, user_agent: None, sent: None, at })
     }
 
     /// Copies the logged parts of `head`, because the record may outlive the head.
@@ -165,6 +203,30 @@ impl Begun {
         (self.referer, self.user_agent) = (field(REFERER), field(USER_AGENT));
     }
 
+    /// Copies a refused request line, and marks a cut in it.
+    fn show_line(&mut self, sent: &SentLine<'_>) {
+        let end = if sent.is_cut { CUT } else { "" };
+        let is_in_target = sent.line.ends_with(sent.target);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        self.record.method = Method::from_bytes(sent.method).ok();
+        self.record.target = Some(text(sent.target) + if is_in_target { end } else { "" });
+        self.record.version = match sent.version {
+            Some(b"1.0") => Some(Version::HTTP_10),
+            Some(b"1.1") => Some(Version::HTTP_11),
+            _ => None,
+        };
+        let line = [sent.line, end.as_bytes()].concat();
+        self.sent = Some(Box::new(SentText { line, version: sent.version.map(text) }));
+    }
+
+    /// Returns the version as sent, if the line was refused, else the version as understood.
+    fn version(&self) -> Option<&str> {
+        match &self.sent {
+            Some(sent) => sent.version.as_deref(),
+            None => self.record.version.map(version),
+        }
+    }
+
     fn log(&self) {
         let record = &self.record;
         log::info!(
@@ -173,17 +235,28 @@ impl Begun {
             user = self.user.as_deref(),
             method = record.method.as_ref().map(Method::as_str),
             request_target = record.target.as_deref(),
-            version = record.version.map(version),
+            version = self.version(),
             status = record.status.map(|status| status.as_u16()),
             bytes = record.bytes,
+            cut = record.is_cut,
             referer = lossy(self.referer.as_deref()).as_deref(),
             user_agent = lossy(self.user_agent.as_deref()).as_deref(),
             seconds = record.duration.as_secs_f64(),
             request_id = record.id.as_ref().map(RequestId::as_str),
             route = record.route.as_ref().map(MatchedRoute::as_str);
             "{}",
-            Combined { begun: self, now: SystemTime::now() }
+            self.line()
         );
+    }
+
+    fn line(&self) -> CombinedLine<'_> {
+        CombinedLine {
+            record: &self.record,
+            user: self.user.as_deref(),
+            sent: self.sent.as_ref().map(|sent| sent.line.as_slice()),
+            referer: self.referer.as_deref(),
+            user_agent: self.user_agent.as_deref(),
+        }
     }
 
     /// Shows the record to the program.
@@ -199,65 +272,6 @@ impl Begun {
             log::error!("the on_access callback panicked: {}; the exchange is not affected", Panic(&panic));
         }
     }
-}
-
-/// Formats an exchange in the Combined Log Format, with the duration and the notes of layers.
-struct Combined<'l> {
-    begun: &'l Begun,
-    now: SystemTime,
-}
-
-impl Display for Combined<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (begun, record) = (self.begun, &self.begun.record);
-        match address(record.client.as_ref()) {
-            Some(peer) => write!(f, "{peer} - ")?,
-            None => f.write_str("- - ")?,
-        }
-        write!(f, "{} [{}] ", begun.user.as_deref().unwrap_or("-"), common_date(self.now))?;
-        match (&record.method, &record.target, record.version) {
-            (Some(method), Some(target), Some(of)) => {
-                let line = format!("{method} {target} HTTP/{}", version(of));
-                write!(f, "{} ", Quoted(line.as_bytes()))?;
-            }
-            _ => f.write_str("\"-\" ")?,
-        }
-        match (record.status, record.bytes) {
-            (Some(status), Some(bytes)) => write!(f, "{} {bytes}", status.as_str())?,
-            _ => f.write_str("- -")?,
-        }
-        let referer = begun.referer.as_deref().unwrap_or(b"-");
-        let user_agent = begun.user_agent.as_deref().unwrap_or(b"-");
-        let (seconds, micros) = (record.duration.as_secs(), record.duration.subsec_micros());
-        write!(f, " {} {} {seconds}.{micros:06}", Quoted(referer), Quoted(user_agent))?;
-        if let Some(id) = &record.id {
-            write!(f, " id={}", Quoted(id.as_str().as_bytes()))?;
-        }
-        if let Some(route) = &record.route {
-            write!(f, " route={}", Quoted(route.as_str().as_bytes()))?;
-        }
-        Ok(())
-    }
-}
-
-fn version(version: Version) -> &'static str {
-    if version == Version::HTTP_10 { "1.0" } else { "1.1" }
-}
-
-impl Display for Address {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Address::Tcp(address) => write!(f, "{address}"),
-            Address::Unix => f.write_str("unix:"),
-        }
-    }
-}
-
-fn address(peer: Option<&Peer>) -> Option<Address> {
-    Some(match peer? {
-        Peer::Tcp(address) => Address::Tcp(address.ip()),
-        Peer::Unix(_) => Address::Unix,
-    })
 }
 
 fn user(peer: Option<&Peer>, name: impl Fn(&Credentials) -> Option<String>) -> Option<String> {
@@ -277,54 +291,18 @@ fn lossy(value: Option<&[u8]>) -> Option<Cow<'_, str>> {
     value.map(String::from_utf8_lossy)
 }
 
-/// Formats the peer's bytes in quotation marks, and escapes bytes unsafe in a line or terminal.
-struct Quoted<'b>(&'b [u8]);
-
-impl Display for Quoted<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("\"")?;
-        for &byte in self.0 {
-            match byte {
-                b'"' | b'\\' => write!(f, "\\{}", byte as char)?,
-                b' '..=b'~' => write!(f, "{}", byte as char)?,
-                _ => write!(f, "\\x{byte:02x}")?,
-            }
-        }
-        f.write_str("\"")
-    }
-}
-
-/// Formats a date as `22/Nov/2026:15:04:05 +0000`, by reordering an HTTP date.
-fn common_date(time: SystemTime) -> String {
-    let text = httpdate::fmt_http_date(time.max(UNIX_EPOCH));
-    // `Sun, 22 Nov 2026 15:04:05 GMT`
-    let mut parts = text.split(' ').skip(1);
-    let mut part = || parts.next().unwrap_or_default();
-    format!("{}/{}/{}:{} +0000", part(), part(), part(), part())
-}
-
 const TARGET: &str = "drupe::access";
+/// The mark at the end of a cut request line.
+const CUT: &str = "...";
 /// The most bytes kept of a field: more than browsers send.
 const LONGEST: usize = 4 * 1024;
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use super::*;
     use crate::address::FixedNames;
-
-    #[test]
-    fn nothing_of_the_peer_can_forge_a_line() {
-        for (bytes, expected) in [
-            (&b"GET / HTTP/1.1"[..], r#""GET / HTTP/1.1""#),
-            (b"a\"b\\c", r#""a\"b\\c""#),
-            (b"a\r\nb\x1b[31m\xff", r#""a\x0d\x0ab\x1b[31m\xff""#),
-        ] {
-            assert_eq!(Quoted(bytes).to_string(), expected);
-        }
-    }
 
     #[test]
     fn kept_request_fields_are_truncated() {
@@ -333,9 +311,40 @@ mod tests {
         let (target, version) = ("/a".parse().unwrap(), Version::HTTP_11);
         let head = RequestHead { method: Method::GET, target, version, fields, length: 10_100 };
         let hooks = Hooks { on_access: Some(Arc::new(|_| {})), ..Hooks::default() };
-        let asked = Line::begin(None, &head, None, &hooks).record.unwrap();
+        let asked = Line::begin(None, &head, None, &hooks).record.take().unwrap();
         assert_eq!(asked.referer.as_deref(), Some("x".repeat(4096).as_bytes()));
         assert_eq!(asked.user_agent.as_deref(), Some(&b"yyyyyyyyyy"[..]));
+    }
+
+    #[test]
+    fn refused_request_line_is_shown_as_sent() {
+        const LIMITS: HeadLimits = HeadLimits {
+            max_request_header_size: 10_000,
+            max_request_target_size: 8,
+            max_request_header_fields: 1,
+            header_overflow_status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            accept_connect: false,
+        };
+        let long = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(5000));
+        let cut = format!("GET /{}...", "a".repeat(4091));
+        for (sent, line, parts) in [
+            ("GET /a HTTP/1.1\r\nHost: a b\r\n\r\n", "GET /a HTTP/1.1", "GET /a 1.1"),
+            ("GET / HTTP/2.0\r\n\r\n", "GET / HTTP/2.0", "GET / 2.0"),
+            ("get /\"\u{e9} HTTP/1.1\r\n", r#"get /\"\xc3\xa9 HTTP/1.1"#, "get /\"\u{e9} 1.1"),
+            ("CONNECT a:80 HTTP/1.1\r\n", "CONNECT a:80 HTTP/1.1", "CONNECT a:80 1.1"),
+            (&long, &cut, &format!("{} -", &cut)),
+            ("GET / \x1b HTTP/1.1\r\n", "-", "- - -"),
+            ("nothing\r\n", "-", "- - -"),
+        ] {
+            let hooks = Hooks { on_access: Some(Arc::new(|_| {})), ..Hooks::default() };
+            let mut shown = Line::refused(None, &hooks).with_line_of(sent.as_bytes(), &LIMITS);
+            let begun = shown.record.take().unwrap();
+            let (method, target) = (begun.record.method.as_ref().map(Method::as_str), begun.record.target.as_deref());
+            let found = [method, target, begun.version()].map(|part| part.unwrap_or("-")).join(" ");
+            assert_eq!(found, parts);
+            let text = begun.line().to_string();
+            assert!(text.contains(&format!("] \"{line}\" - - \"-\" ")), "{text}");
+        }
     }
 
     #[test]
@@ -364,11 +373,5 @@ mod tests {
             let columns = format!("{} - {}", shown(address(peer).map(|it| it.to_string())), shown(user(peer, name)));
             assert_eq!(columns, expected);
         }
-    }
-
-    #[test]
-    fn the_date_is_the_common_logs() {
-        let time = UNIX_EPOCH + Duration::from_secs(1_795_359_845);
-        assert_eq!(common_date(time), "22/Nov/2026:15:04:05 +0000");
     }
 }

@@ -23,6 +23,7 @@ use crate::h1::error::ProtocolError;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::body::Upgrade;
 use crate::message::named::AskedRequest;
+use crate::message::no_answer::NoAnswer;
 use crate::message::{Failure, Response};
 use crate::sync::{CaughtPanic, catch};
 
@@ -51,13 +52,13 @@ pub(super) fn answer(
     context: &mut WorkerContext,
 ) -> io::Result<Answered> {
     let Handled { response, begun } = handled;
+    let Some(begun) = begun else {
+        let response = response.unwrap_or_else(|| panicked(asked, context));
+        return send(response, asked, exchange, intake, transport, context);
+    };
     match (begun, response) {
-        (None, response) => {
-            let response = response.unwrap_or_else(|| panicked(asked, context));
-            send(response, asked, exchange, intake, transport, context)
-        }
-        (Some(Ok(begun)), Some(response)) => resume(begun, response, asked, exchange, transport, context),
-        (Some(begun), response) => {
+        (Ok(begun), Some(response)) => resume(begun, response, asked, exchange, transport, context),
+        (begun, response) => {
             if !contained(asked, || drop(response)) {
                 context.counters.panics.add(1);
             }
@@ -78,6 +79,12 @@ fn send(
     transport: &Transport,
     context: &mut WorkerContext,
 ) -> io::Result<Answered> {
+    if let Some(no_answer) = response.extensions().get::<NoAnswer>().copied() {
+        if !contained(asked, || drop(response)) {
+            context.counters.panics.add(1);
+        }
+        return Err(io::Error::other(no_answer));
+    }
     if response.body().is_upgrade() {
         response = upgrade::admit(response, asked, exchange, context);
     }
@@ -116,6 +123,7 @@ fn send(
     let mut output = transport.output_of(gathered, &counters.bytes_written, service, config);
     let shutdown = &service.shutdown;
     let sent = catch(|| writing::send(&mut output, exchange, response, &stamp, scratch, shutdown));
+    context.cut = Some((status, output.content));
     match sent {
         Ok(Ok(Sent::Whole(length, flaw))) => {
             flaw.into_iter().for_each(|flaw| report::body_flawed(&asked.name(), flaw));
@@ -143,12 +151,14 @@ fn resume(
     transport: &Transport,
     context: &mut WorkerContext,
 ) -> io::Result<Answered> {
-    let status = begun.status;
+    let (status, before) = (begun.status, begun.sent());
     let mut scratch = mem::take(&mut context.scratch);
     let shutdown = Arc::clone(&context.service.shutdown);
     let mut output = transport.output(context);
     let sent = catch(|| writing::resume(&mut output, exchange, begun, response.into_body(), &mut scratch, &shutdown));
+    let content = output.content;
     context.scratch = scratch;
+    context.cut = Some((status, before + content));
     match sent.unwrap_or_else(|panic| Err(body_panicked(asked, &panic, context)))? {
         Sent::Whole(length, flaw) => {
             flaw.into_iter().for_each(|flaw| report::body_flawed(&asked.name(), flaw));

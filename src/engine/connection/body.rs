@@ -192,8 +192,10 @@ impl RequestContent {
             match result {
                 Ok(None) => {}
                 Ok(Some(received)) if received.count > 0 => {
-                    if below.is_none() {
-                        self.pace.moved(received.count);
+                    match below {
+                        None => self.pace.moved(received.count),
+                        // Counted above, but perhaps before the charge.
+                        Some(_) => self.pace.pardon(),
                     }
                     self.is_drained = received.is_all;
                     self.received += received.count as u64;
@@ -229,6 +231,7 @@ impl RequestContent {
                 Ok(None) => return Ok(()),
                 Ok(Some(count @ 1..)) => {
                     self.sent += count as u64;
+                    self.pace.pardon();
                     rest = &rest[count..];
                 }
                 Err(error) if would_wait(&error) => {

@@ -121,7 +121,7 @@ impl Gathering {
     /// Ends the buffering: the handler reads the rest.
     pub(super) fn end(self) -> Pending {
         let Self { head, exchange, reception, line, .. } = self;
-        Pending { head, exchange, reception: Some(reception), line }
+        Pending { head, exchange, reception: Some(reception), line, permit: None }
     }
 
     /// Counts the content as refused. Returns the refusal of the request.
@@ -156,6 +156,8 @@ impl Gathering {
         decoder.pass(count);
         if self.below.is_none() {
             pace.moved(count);
+        } else if count > 0 {
+            pace.pardon();
         }
         read.map(|count| Received::of(stream, count, room))
     }
@@ -177,8 +179,10 @@ impl Gathering {
                 return Ok(false);
             }
             input.consume(step.consumed);
-            if below.is_none() {
-                pace.moved(step.consumed);
+            match below {
+                None => pace.moved(step.consumed),
+                // The next wait counts the bytes below TLS.
+                Some(_) => pace.pardon(),
             }
         }
         Ok(true)

@@ -6,12 +6,14 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use http::Extensions;
 
 use crate::address::Peer;
 use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Late;
+use crate::engine::service::notices::Notice;
 use crate::engine::wire::input::InputBuffer;
 use crate::h1::error::ProtocolError;
 use crate::h1::head::RequestHead;
@@ -101,13 +103,23 @@ impl Client {
         }
     }
 
-    /// Counts and logs a refused header. The connection has to be closed.
+    /// Counts a refused header, and warns of it at most once a second: a wrong setting, here or in
+    /// the proxy, refuses every connection. The connection has to be closed.
     pub(super) fn refuse_header(&self, refusal: HeaderRefusal, context: &WorkerContext) {
-        context.counters.proxy_refused.add(1);
         if refusal == HeaderRefusal::Late {
-            context.counters.count_late(Late::Proxy);
+            count_late_header(context);
+        } else {
+            context.counters.proxy_refused.add(1);
         }
-        log::debug!("closed the connection of {self}: {refusal}");
+        let notice = match refusal {
+            HeaderRefusal::Late | HeaderRefusal::Truncated => Notice::BrokenProxyHeader,
+            _ => Notice::ProxyHeader,
+        };
+        context.service.notices.log(
+            notice,
+            Instant::now(),
+            format_args!("PROXY header from {self} refused: {refusal}; connection closed"),
+        );
     }
 
     /// Removes claims of an untrusted sender from `head`, and keeps those of a trusted proxy.
@@ -140,6 +152,12 @@ impl fmt::Display for Client {
             None => f.write_str("a client without an address"),
         }
     }
+}
+
+/// Counts a PROXY header that did not come in time. The connection has to be closed.
+pub(super) fn count_late_header(context: &WorkerContext) {
+    context.counters.proxy_refused.add(1);
+    context.counters.count_late(Late::Proxy);
 }
 
 fn ip(peer: Option<&Peer>) -> Option<IpAddr> {

@@ -86,18 +86,14 @@ impl ClientConnection {
     /// exchange continues later, or the connection ends.
     fn converse(&mut self, stage: Stage, context: &mut WorkerContext) -> Result<Next, Next> {
         let Self { transport, client, .. } = self;
-        let pending = match stage {
+        let mut pending = match stage {
             Stage::Head(length) => {
                 let begun = context.meter.begin(context.service.measures());
-                let parsed = parse(length, transport, context);
-                let mut head = parsed.map_err(|(error, is_head)| {
-                    Next::Refuse(RefusedRequest {
-                        error,
-                        asked: None,
-                        is_head,
-                        line: Line::refused(client.peer.clone(), &context.service.hooks),
-                    })
-                })?;
+                let mut head = match parse(length, transport, context) {
+                    Ok(head) => head,
+                    Err(error) => return Err(Next::Refuse(refuse(error, length, client, transport, context))),
+                };
+                transport.input.consume(length);
                 // A refusal is logged with the request, so the record begins before the judgement.
                 let believed = client.believe(&mut head, context);
                 let line = Line::begin(client.sender(), &head, begun, &context.service.hooks);
@@ -114,21 +110,21 @@ impl ClientConnection {
                         let gathering = Gathering::begin(head, exchange, reception, line, transport, context);
                         return Err(Next::Content(Box::new(gathering)));
                     }
-                    reception => Pending { head, exchange, reception, line },
+                    reception => Pending { head, exchange, reception, line, permit: None },
                 }
             }
             Stage::Request(pending) => *pending,
         };
-        let route = match admit(&pending, transport, context) {
+        let route = match admit(&mut pending, transport, context) {
             Ok(route) => route,
             Err(held) => return Err(held.keep(pending)),
         };
-        let Pending { head, mut exchange, mut reception, mut line } = pending;
+        let Pending { head, mut exchange, mut reception, mut line, permit: _permit } = pending;
         let watch = watch(route, &head, client, &mut line, context);
         let mut asked = AskedRequest::received(&head, client.sender());
         if flush_before_content(&mut reception, transport, context).is_err() {
             // No handler has run, so no answer of a handler is broken off.
-            line.end(None);
+            line.cut(None);
             return Err(Next::Close);
         }
         let wants_continue = reception.as_ref().is_some_and(|reception| reception.wants_continue);
@@ -137,6 +133,7 @@ impl ClientConnection {
         let intake = reception.map(|reception| Intake::lend(reception, transport, context));
         let handled = handle(head, &mut asked, &mut exchange, intake.as_ref(), client, transport, context);
         context.begin_answer();
+        context.cut = None;
         line.keep_extensions(&asked, handled.response.as_ref());
         line.route = asked.route.as_ref().map(|route| context.count_route(route));
         let answered = match overrun::end(&asked, context) {
@@ -147,7 +144,7 @@ impl ClientConnection {
             }
         };
         line.note(&asked);
-        recycle(mem::take(&mut asked.fields), context);
+        recycle(asked.fields.take(), context);
         context.duty.ran(route, watch.map(|watch| watch.time()));
         // A worker reads the next request at once, because the reactor would have to queue it.
         self.was_slow = context.duty.is_unbounded() && !context.duty.was_short();
@@ -164,7 +161,7 @@ impl ClientConnection {
                     context.counters.count_late(Late::Write);
                 }
                 report::answer_cut(&asked.name(), &error);
-                break_off(line, context);
+                break_off(line, context.cut.take(), context);
                 Ok(Next::Close)
             }
         }
@@ -186,17 +183,24 @@ impl ClientConnection {
     }
 }
 
-/// Parses the first `length` bytes of the input. A refusal says also if the method is `HEAD`.
-fn parse(
-    length: usize,
-    transport: &mut Transport,
-    context: &mut WorkerContext,
-) -> Result<RequestHead, (ProtocolError, bool)> {
-    let bytes = context.keep_head(&transport.input.unread()[..length]);
-    transport.input.consume(length);
+/// Parses the first `length` bytes of the input.
+fn parse(length: usize, transport: &Transport, context: &mut WorkerContext) -> Result<RequestHead, ProtocolError> {
     let fields = mem::take(&mut context.fields);
-    let is_head = head::is_of_head(&bytes);
-    head::parse(bytes, &context.head_limits(), fields).map_err(|error| (error, is_head))
+    head::parse(context.keep_head(&transport.input.unread()[..length]), &context.head_limits(), fields)
+}
+
+/// Refuses the first `length` bytes of the input, which cannot be parsed.
+#[cold]
+fn refuse(
+    error: ProtocolError,
+    length: usize,
+    client: &Client,
+    transport: &mut Transport,
+    context: &WorkerContext,
+) -> RefusedRequest {
+    let refused = RefusedRequest::unread(error, &transport.input.unread()[..length], client, context);
+    transport.input.consume(length);
+    refused
 }
 
 /// Judges the framing of a request and the demands of its fields.
@@ -237,12 +241,15 @@ fn is_to_gather(reception: &Reception, transport: &Transport, context: &WorkerCo
 
 /// Decides if this thread may run the handler now. Earlier answers are sent before a handler that
 /// may be slow.
-fn admit(pending: &Pending, transport: &Transport, context: &mut WorkerContext) -> Result<Route, Held> {
-    let RequestHead { method, target, .. } = &pending.head;
-    let route = Route::new(method, target.path());
+fn admit(pending: &mut Pending, transport: &Transport, context: &mut WorkerContext) -> Result<Route, Held> {
     if context.duty.runs == Runs::Prompt && !pending.is_prompt(context) {
         return Err(Held::ForThread(Verdict::Work));
     }
+    if pending.awaits_content(&transport.input) && !may_wait(pending, context) {
+        return Err(Held::ForThread(Verdict::Work));
+    }
+    let RequestHead { method, target, .. } = &pending.head;
+    let route = Route::new(method, target.path());
     match context.duty.admit(route, method, target.path()) {
         Admission::Here => {}
         Admission::Worker => return Err(Held::ForThread(Verdict::Work)),
@@ -258,6 +265,17 @@ fn admit(pending: &Pending, transport: &Transport, context: &mut WorkerContext) 
     Ok(route)
 }
 
+/// True if the handler may wait here for content, however short the handler is otherwise.
+fn may_wait(pending: &mut Pending, context: &WorkerContext) -> bool {
+    if !context.duty.is_unbounded() {
+        return false;
+    }
+    if pending.permit.is_none() {
+        pending.permit = context.service.content_waits.take();
+    }
+    pending.permit.is_some() || pending.is_prompt(context)
+}
+
 /// The reason for which a handler does not run now.
 enum Held {
     /// Another thread has to run the handler, or this one later.
@@ -269,12 +287,13 @@ enum Held {
 }
 
 impl Held {
-    fn keep(self, pending: Pending) -> Next {
+    fn keep(self, mut pending: Pending) -> Next {
+        pending.permit = None;
         match self {
             Self::ForThread(verdict) => Next::Ready(Box::new(pending), verdict),
             Self::ForClient => Next::SendFirst(Box::new(pending)),
             Self::Lost => {
-                pending.line.end(None);
+                pending.line.cut(None);
                 Next::Close
             }
         }

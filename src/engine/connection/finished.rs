@@ -65,7 +65,7 @@ impl FinishedExchange {
             // All output is sent, and the next step may take long.
             context.meter.settle(&context.counters);
         }
-        line.end(Some((answer.status, answer.length)));
+        line.end(answer.status, answer.length);
         if let Unread::Elsewhere = content {
             // Another thread still reads the content, so the next request cannot be found.
             return Ending::Close;
@@ -87,9 +87,19 @@ impl FinishedExchange {
         }
     }
 
-    /// Counts and logs the answer as broken off.
-    pub(super) fn break_off(self, context: &mut WorkerContext) {
-        break_off(self.line, context);
+    /// Counts and logs the answer as broken off after `sent` bytes of content.
+    pub(super) fn break_off(self, sent: u64, context: &mut WorkerContext) {
+        break_off(self.line, Some((self.answer.status, sent)), context);
+    }
+
+    /// Logs the answer as broken off after `sent` bytes of content.
+    pub(super) fn cut(self, sent: u64) {
+        self.line.cut(Some((self.answer.status, sent)));
+    }
+
+    /// The bytes of content sent, of an answer whose `unsent` bytes are left.
+    pub(super) fn sent(&self, unsent: u64) -> u64 {
+        self.answer.length.saturating_sub(unsent)
     }
 
     /// Makes the answer the last, and drops any further input of the client.
@@ -154,9 +164,9 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// Counts and logs a broken-off answer.
-pub(super) fn break_off(line: Line, context: &mut WorkerContext) {
+/// Counts and logs a broken-off answer: the status and the bytes of content that went out, if known.
+pub(super) fn break_off(line: Line, answer: Option<(StatusCode, u64)>, context: &mut WorkerContext) {
     context.counters.broken_off.add(1);
     context.meter.made(line.begun, line.route);
-    line.end(None);
+    line.cut(answer);
 }

@@ -16,6 +16,7 @@ use crate::h1::exchange::{CloseReason, Exchange};
 use crate::h1::head::RequestHead;
 use crate::message::body::Body;
 use crate::message::connection::Connection as Facts;
+use crate::message::content_place;
 use crate::message::early::{self, EarlyOutput};
 use crate::message::named::AskedRequest;
 use crate::message::upgrade::Socket;
@@ -42,23 +43,20 @@ pub(super) fn handle(
     transport: &Transport,
     context: &mut WorkerContext,
 ) -> Handled {
-    let mut request = request(head, intake, client, transport, context);
+    let mut request = Request::default();
+    fill(&mut request, head, intake, client, transport, context);
     let early = EarlyResponse::lend(&transport.stream, &mut request, exchange, intake, context);
     context.counters.requests.add(1);
     let handler = &context.service.handler;
-    let response = match catch(|| handler.handle(&mut request)) {
-        Ok(response) => {
-            asked.note(&mut request, Some(&response));
-            Some(response)
-        }
-        Err(panic) => {
-            asked.note(&mut request, None);
-            context.counters.panics.add(1);
-            report::handler_panicked(asked, &panic);
-            exchange.close(CloseReason::Panicked);
-            None
-        }
-    };
+    content_place::forget();
+    let mut response = None;
+    let returned = catch(|| response = Some(handler.handle(&mut request)));
+    asked.note(&mut request, response.as_ref());
+    if let Err(panic) = returned {
+        context.counters.panics.add(1);
+        report::handler_panicked(asked, &panic);
+        exchange.close(CloseReason::Panicked);
+    }
     if context.duty.is_unbounded() {
         context.clock.expire();
     }
@@ -66,12 +64,10 @@ pub(super) fn handle(
         exchange.close(CloseReason::Shutdown);
     }
     // Values that a handler left in the request may panic when dropped.
-    asked.fields = mem::take(request.headers_mut());
-    let is_sound = contained(asked, || {
-        recover(&mut request, client, context);
-        drop(request);
-    });
-    if !is_sound {
+    asked.fields = Some(mem::take(request.headers_mut()));
+    let is_recovered = contained(asked, || recover(&mut request, client, context));
+    // On its own, because the drop of the body may panic after that of an extension.
+    if !contained(asked, || drop(mem::take(request.body_mut()))) || !is_recovered {
         context.counters.panics.add(1);
         exchange.close(CloseReason::Panicked);
     }
@@ -79,18 +75,18 @@ pub(super) fn handle(
     Handled { response, begun }
 }
 
-fn request(
+/// Fills an empty request.
+fn fill(
+    request: &mut Request,
     head: RequestHead,
     intake: Option<&Arc<Intake>>,
     client: &mut Client,
     transport: &Transport,
     context: &WorkerContext,
-) -> Request {
-    let body = match intake {
-        Some(intake) => Body::incoming(Arc::clone(intake) as Arc<_>),
-        None => Body::empty(),
-    };
-    let mut request = Request::new(body);
+) {
+    if let Some(intake) = intake {
+        *request.body_mut() = Body::incoming(Arc::clone(intake) as Arc<_>);
+    }
     *request.method_mut() = head.method;
     *request.uri_mut() = head.target;
     *request.version_mut() = head.version;
@@ -110,7 +106,6 @@ fn request(
     if let Some(claims) = client.claims.take() {
         request.extensions_mut().insert(*claims);
     }
-    request
 }
 
 /// Takes back the reusable extensions of a request.
@@ -129,7 +124,8 @@ fn recover(request: &mut Request, client: &mut Client, context: &mut WorkerConte
 }
 
 /// Keeps the map of `fields` for the next request.
-pub(super) fn recycle(mut fields: HeaderMap, context: &mut WorkerContext) {
+pub(super) fn recycle(fields: Option<HeaderMap>, context: &mut WorkerContext) {
+    let Some(mut fields) = fields else { return };
     fields.clear();
     if fields.capacity() <= KEPT_FIELDS {
         context.fields = fields;

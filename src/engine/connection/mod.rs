@@ -13,8 +13,9 @@
 //! | [`body`], [`upgrade`] | content read by a handler; connections that leave HTTP |
 //! | [`refusal`], [`partial`] | answers of the server itself; the bound of incomplete requests |
 //! | [`overrun`] | handlers that run for longer than their time limit |
-//! | [`access_log`], [`report`] | the log of all exchanges; log lines about a request |
+//! | [`access_log`], [`access_line`], [`report`] | the log of all exchanges, and its text; log lines about a request |
 
+mod access_line;
 pub(in crate::engine) mod access_log;
 mod answer;
 pub(in crate::engine) mod body;
@@ -32,6 +33,7 @@ mod pending;
 mod phase;
 mod reception;
 mod refusal;
+mod relay;
 mod report;
 mod sending;
 mod session;
@@ -54,17 +56,19 @@ use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Late;
 use crate::engine::service::open::{OpenConnections, Ticket};
 use crate::h1::head::Scan;
+use crate::message::permits::Permit;
 use crate::message::wake::Waker;
 use crate::net::poll::Interest;
 use crate::net::socket::PlainSocket;
 use crate::net::stream::Stream;
+use crate::sync::Outlined;
 
 /// A connection and its state. The one owner at any time is the queue, a worker, or parking.
 #[derive(Debug)]
 pub(crate) struct ClientConnection {
     pub(in crate::engine) transport: Transport,
     pub(in crate::engine) client: Client,
-    phase: Phase,
+    phase: Outlined<Phase>,
     /// The deadline of the present phase.
     pub(in crate::engine) deadline: Instant,
     /// True if `deadline` is set. Between two requests the deadline is set only when a wait begins.
@@ -100,7 +104,7 @@ impl ClientConnection {
     pub(crate) fn new(stream: Stream, peer: Option<Peer>, now: Instant, config: &Config) -> Self {
         let patience = if stream.secure().is_some() { config.handshake_timeout } else { config.header_timeout };
         Self {
-            phase: if config.proxy_protocol { Phase::Proxy } else { Self::first_phase(&stream) },
+            phase: Outlined::new(if config.proxy_protocol { Phase::Proxy } else { Self::first_phase(&stream) }),
             transport: Transport::new(stream),
             client: Client::new(peer, config.trust.as_ref()),
             deadline: now + patience,
@@ -157,10 +161,10 @@ impl ClientConnection {
 
     /// Notes that the deadline has passed, and returns the action.
     ///
-    /// An idle connection ends without an error. A missing or incomplete head or content is
-    /// answered with `408`. Input received before a worker reads is in time.
+    /// An idle connection ends without an error, and so does one that has sent nothing. An
+    /// incomplete head or content is answered with `408`. Input received before a worker reads is in time.
     pub(crate) fn overdue(&mut self) -> Expired {
-        let is_optional = self.is_idle() || matches!(self.phase, Phase::Drain(_) | Phase::Linger(_));
+        let is_optional = self.is_idle() || matches!(*self.phase, Phase::Drain(_) | Phase::Linger(_));
         self.is_overdue = !is_optional || self.has_unread_input();
         if self.is_overdue { Expired::LastLook } else { Expired::Close }
     }
@@ -179,7 +183,7 @@ impl ClientConnection {
 
     /// Returns the readiness the connection waits for.
     pub(in crate::engine) fn interest(&self) -> Interest {
-        match &self.phase {
+        match &*self.phase {
             Phase::Send(..) => Interest::Write,
             Phase::Handshake(interest) => *interest,
             Phase::Session(session) => session.interest(),
@@ -192,9 +196,10 @@ impl ClientConnection {
         self.answered > 0 && self.phase.is_unbegun_head()
     }
 
-    /// True if no byte of a PROXY header, of a TLS handshake, or of a first head has come.
+    /// True if no byte of a PROXY header, of a TLS handshake, or of a first head has come. An empty
+    /// line is no part of a head.
     pub(in crate::engine) fn is_silent(&self) -> bool {
-        let has_begun = match &self.phase {
+        let has_begun = match &*self.phase {
             Phase::Proxy => !self.transport.input.is_empty(),
             Phase::Handshake(_) => self.transport.stream.moved_below(Interest::Read).is_some_and(|bytes| bytes > 0),
             phase => !phase.is_unbegun_head(),
@@ -205,30 +210,42 @@ impl ClientConnection {
     /// True if a request waits for a thread, and the handler is to answer even if all workers are
     /// busy.
     pub(in crate::engine) fn is_prompt(&self, context: &WorkerContext) -> bool {
-        matches!(&self.phase, Phase::Ready(pending) if pending.is_prompt(context))
+        matches!(&*self.phase, Phase::Ready(pending) if pending.is_prompt(context))
+    }
+
+    /// True if a request waits for a thread, and its content has not come whole.
+    pub(in crate::engine) fn awaits_content(&self) -> bool {
+        matches!(&*self.phase, Phase::Ready(pending) if pending.awaits_content(&self.transport.input))
+    }
+
+    /// Permits the handler of a waiting request to wait for content.
+    pub(in crate::engine) fn permit_wait(&mut self, permit: Permit) {
+        if let Phase::Ready(pending) = &mut *self.phase {
+            pending.permit = Some(permit);
+        }
     }
 
     /// True if the connection is in the middle of an exchange. A stop lets the exchange finish.
     pub(in crate::engine) fn is_under_way(&self) -> bool {
         matches!(
-            self.phase,
+            *self.phase,
             Phase::Content(_) | Phase::Ready(_) | Phase::Send(..) | Phase::Stream(_) | Phase::Session(_)
         )
     }
 
     /// True if an answer waits for the client to read.
     pub(in crate::engine) fn is_sending(&self) -> bool {
-        matches!(self.phase, Phase::Send(..))
+        matches!(*self.phase, Phase::Send(..))
     }
 
     /// True if the content of the answer comes from a channel.
     pub(in crate::engine) fn is_streaming(&self) -> bool {
-        matches!(self.phase, Phase::Stream(_))
+        matches!(*self.phase, Phase::Stream(_))
     }
 
     /// True if the connection has left HTTP.
     pub(crate) fn has_left_http(&self) -> bool {
-        matches!(self.phase, Phase::Session(_))
+        matches!(*self.phase, Phase::Session(_))
     }
 
     /// True if senders may wake the connection.
@@ -238,7 +255,7 @@ impl ClientConnection {
 
     /// True if the content of the answer passes through filters of a handler.
     pub(in crate::engine) fn is_filtering(&self) -> bool {
-        matches!(&self.phase, Phase::Stream(streaming) if streaming.live.has_filters())
+        matches!(&*self.phase, Phase::Stream(streaming) if streaming.live.has_filters())
     }
 
     /// True if a part of an answer has been sent, and more is to come.
@@ -249,7 +266,7 @@ impl ClientConnection {
     /// True if the connection is to advance because the server stops: the answer ends by itself, or
     /// the function of an upgraded connection does not know yet.
     pub(in crate::engine) fn reacts_to_stop(&self) -> bool {
-        match &self.phase {
+        match &*self.phase {
             Phase::Stream(streaming) => streaming.live.ends_at_stop(),
             Phase::Session(session) => session.is_to_know_stop(),
             _ => false,
@@ -258,7 +275,7 @@ impl ClientConnection {
 
     /// Prepares the connection to be woken by `waker`. Returns false if content has come already.
     pub(in crate::engine) fn arm(&self, waker: impl FnOnce() -> Waker) -> bool {
-        match &self.phase {
+        match &*self.phase {
             Phase::Stream(streaming) => streaming.live.arm(waker()),
             Phase::Session(session) => session.arm(waker()),
             Phase::Send(_, then) => then.stream().is_none_or(|live| live.arm_for_cut(waker())),
@@ -269,7 +286,7 @@ impl ClientConnection {
     /// Takes the name of the request whose answer is being sent, or that has led out of HTTP, for
     /// log lines.
     pub(in crate::engine) fn take_name(&mut self) -> Option<Box<str>> {
-        match &mut self.phase {
+        match &mut *self.phase {
             Phase::Send(_, Then::Conclude(done)) => done.name.take(),
             Phase::Stream(streaming) => streaming.done.name.take(),
             Phase::Session(session) => Some(session.name()),
@@ -279,7 +296,7 @@ impl ClientConnection {
 
     /// Ends the record of an answer under way, and drops the answer.
     pub(in crate::engine) fn end_record(&mut self) {
-        std::mem::replace(&mut self.phase, Phase::Exchange).end_record();
+        std::mem::take(&mut *self.phase).end_record();
     }
 
     /// True if a worker should read the next request, because the handler is likely to take long.
@@ -290,7 +307,7 @@ impl ClientConnection {
     /// True if a stop leaves the connection time to end. Closing now, while the client may still be
     /// sending, would cause a reset.
     pub(in crate::engine) fn is_to_end_well(&self) -> bool {
-        self.is_under_way() || matches!(self.phase, Phase::Linger(_) | Phase::Drain(_))
+        self.is_under_way() || matches!(*self.phase, Phase::Linger(_) | Phase::Drain(_))
     }
 
     /// True if the socket has input or the end of input to read.
@@ -301,7 +318,7 @@ impl ClientConnection {
     /// True if the connection waits for a head, or the rest of one, so another engine may take
     /// over.
     pub(in crate::engine) fn may_move(&self) -> bool {
-        let waits = matches!(self.phase, Phase::Proxy | Phase::Handshake(_) | Phase::Head(_));
+        let waits = matches!(*self.phase, Phase::Proxy | Phase::Handshake(_) | Phase::Head(_));
         // A body that still holds the stream may be watched elsewhere.
         waits && !self.transport.has_ended && Arc::strong_count(&self.transport.stream) == 1
     }

@@ -4,8 +4,10 @@ use super::access_log::Line;
 use super::reception::Reception;
 use super::report::Panic;
 use crate::engine::service::context::WorkerContext;
+use crate::engine::wire::input::InputBuffer;
 use crate::h1::exchange::Exchange;
 use crate::h1::head::RequestHead;
+use crate::message::permits::Permit;
 use crate::sync::catch;
 
 /// A request whose handler is to run.
@@ -17,6 +19,8 @@ pub(super) struct Pending {
     pub(super) reception: Option<Reception>,
     /// The record of the request.
     pub(super) line: Line,
+    /// Permits the handler to wait for content.
+    pub(super) permit: Option<Permit>,
 }
 
 impl Pending {
@@ -30,6 +34,11 @@ impl Pending {
             log::error!("a handler panicked when asked if a request is prompt: {}; taken as not prompt", Panic(&panic));
             false
         })
+    }
+
+    /// True if content is still to come behind `input`.
+    pub(super) fn awaits_content(&self, input: &InputBuffer) -> bool {
+        self.reception.as_ref().is_some_and(|reception| !reception.is_within(input))
     }
 
     /// Returns the bytes of memory held.

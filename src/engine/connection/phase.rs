@@ -17,7 +17,7 @@ use crate::message::body::ServeUpgraded;
 use crate::net::poll::Interest;
 
 /// The event a connection waits for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) enum Phase {
     /// A PROXY header, or the rest of one.
     Proxy,
@@ -30,6 +30,7 @@ pub(super) enum Phase {
     /// A thread to run the handler.
     Ready(Box<Pending>),
     /// No event: a worker conducts an exchange.
+    #[default]
     Exchange,
     /// A client slow to read output, and the step after it.
     Send(Box<Sending>, Then),
@@ -86,16 +87,28 @@ impl Phase {
 
     /// Counts and logs an answer whose content does not come to its end.
     pub(super) fn break_off(self, context: &mut WorkerContext) {
+        self.break_off_with(0, context);
+    }
+
+    fn break_off_with(self, waiting: u64, context: &mut WorkerContext) {
         if let Self::Stream(streaming) = self {
-            streaming.done.break_off(context);
+            // Output that still waits is content, but for its framing.
+            let sent = streaming.live.sent().saturating_sub(waiting);
+            streaming.done.break_off(sent, context);
         }
     }
 
     /// Ends the record of an answer that a stop cuts.
     pub(super) fn end_record(self) {
         match self {
-            Self::Stream(streaming) => streaming.done.line.end(None),
-            Self::Send(_, Then::Conclude(done)) => done.line.end(None),
+            Self::Stream(streaming) => {
+                let sent = streaming.live.sent();
+                streaming.done.cut(sent);
+            }
+            Self::Send(sending, Then::Conclude(done)) => {
+                let sent = done.sent(sending.unsent());
+                done.cut(sent);
+            }
             Self::Send(_, Then::Resume(phase, _)) => phase.end_record(),
             _ => {}
         }
@@ -157,8 +170,8 @@ impl Then {
                 let phase = std::mem::replace(&mut **phase, Phase::Exchange);
                 *self = Self::Linger;
                 match phase {
-                    Phase::Content(gathering) => gathering.line.end(None),
-                    Phase::Ready(pending) => pending.line.end(None),
+                    Phase::Content(gathering) => gathering.line.cut(None),
+                    Phase::Ready(pending) => pending.line.cut(None),
                     _ => {}
                 }
             }
@@ -166,11 +179,15 @@ impl Then {
         }
     }
 
-    /// Counts and logs the answer being sent as broken off.
-    pub(super) fn break_off(self, context: &mut WorkerContext) {
+    /// Counts and logs the answer being sent as broken off, with `unsent` bytes of content left and
+    /// `waiting` bytes of output gathered.
+    pub(super) fn break_off(self, unsent: u64, waiting: u64, context: &mut WorkerContext) {
         match self {
-            Self::Conclude(done) => done.break_off(context),
-            Self::Resume(phase, _) => phase.break_off(context),
+            Self::Conclude(done) => {
+                let sent = done.sent(unsent);
+                done.break_off(sent, context);
+            }
+            Self::Resume(phase, _) => phase.break_off_with(waiting, context),
             Self::Linger | Self::Close => {}
         }
     }

@@ -15,10 +15,12 @@ use super::report::Panic;
 use crate::engine::service::context::WorkerContext;
 use crate::h1::encode::{self, RefusalContent};
 use crate::h1::error::ProtocolError;
+use crate::h1::head;
 use crate::message::Response;
 use crate::message::access::Hooks;
 use crate::message::named::{AskedRequest, Bounded};
 use crate::message::refusal::{Refusal, ShapedRefusal};
+use crate::message::refusal_kind::RefusalKind;
 use crate::message::request_id::RequestId;
 use crate::sync::catch;
 
@@ -35,6 +37,13 @@ pub(super) struct RefusedRequest {
 }
 
 impl RefusedRequest {
+    /// Refuses a head that cannot be read: `bytes` of `client`.
+    pub(super) fn unread(error: ProtocolError, bytes: &[u8], client: &Client, context: &WorkerContext) -> Self {
+        let line = Line::refused(client.peer.clone(), &context.service.hooks);
+        let line = line.with_line_of(bytes, &context.head_limits());
+        Self { error, asked: None, is_head: head::is_of_head(bytes), line }
+    }
+
     /// Gathers the answer, and counts and logs the refusal.
     pub(super) fn answer(self, client: &Client, context: &mut WorkerContext) {
         let Self { error, asked, is_head, mut line } = self;
@@ -56,7 +65,7 @@ impl RefusedRequest {
                 log::debug!("refused bytes from {client}{id}: {error} ({section})");
             }
         }
-        line.end(Some((status, length)));
+        line.end(status, length);
     }
 }
 
@@ -90,7 +99,7 @@ impl<'r> From<&'r AskedRequest> for Recipient<'r> {
 
 /// Gathers the answer to an error.
 pub(super) fn gather(error: ProtocolError, asked: &Recipient<'_>, context: &mut WorkerContext) -> GatheredRefusal {
-    gather_as(error.status(), &error.to_string(), None, asked, context)
+    gather_as(error.status(), error.into(), &error.to_string(), None, asked, context)
 }
 
 /// Gathers a 503 for lack of room, and counts and logs the refusal.
@@ -100,12 +109,13 @@ pub(super) fn turn_away(mut line: Line, asked: &Recipient<'_>, context: &mut Wor
     context.counters.content_written.add(length);
     context.counters.count_answer(status);
     line.note_refusal(id);
-    line.end(Some((status, length)));
+    line.end(status, length);
 }
 
 /// Gathers a 503.
 pub(super) fn gather_unavailable(reason: &str, asked: &Recipient<'_>, context: &mut WorkerContext) -> GatheredRefusal {
-    gather_as(StatusCode::SERVICE_UNAVAILABLE, reason, Some(RETRY_AFTER_SECS), asked, context)
+    let (status, kind) = (StatusCode::SERVICE_UNAVAILABLE, RefusalKind::Unavailable);
+    gather_as(status, kind, reason, Some(RETRY_AFTER_SECS), asked, context)
 }
 
 /// Counts a client turned away for lack of room.
@@ -122,7 +132,9 @@ pub(super) fn response(
     asked: &mut AskedRequest,
     hooks: &Hooks,
 ) -> Option<Response> {
-    let mut shaped = shape(status, reason, retry_after, &Recipient::from(&*asked), hooks)?;
+    let is_unavailable = status == StatusCode::SERVICE_UNAVAILABLE;
+    let kind = if is_unavailable { RefusalKind::Unavailable } else { RefusalKind::Handler };
+    let mut shaped = shape(status, kind, reason, retry_after, &Recipient::from(&*asked), hooks)?;
     asked.note_refusal(shaped.id.take());
     let mut response = shaped.into_response(status);
     if let Some(seconds) = retry_after {
@@ -133,12 +145,13 @@ pub(super) fn response(
 
 fn gather_as(
     status: StatusCode,
+    kind: RefusalKind,
     reason: &str,
     retry_after: Option<u64>,
     asked: &Recipient<'_>,
     context: &mut WorkerContext,
 ) -> GatheredRefusal {
-    let shaped = shape(status, reason, retry_after, asked, &context.service.hooks);
+    let shaped = shape(status, kind, reason, retry_after, asked, &context.service.hooks);
     let content = match &shaped {
         Some(shaped) => RefusalContent::Shaped { fields: &shaped.fields, content: &shaped.content },
         None => RefusalContent::Reason(reason),
@@ -153,6 +166,7 @@ fn gather_as(
 /// Asks the program for fields and content. Without a usable answer the client gets plain text.
 fn shape(
     status: StatusCode,
+    kind: RefusalKind,
     reason: &str,
     retry_after: Option<u64>,
     asked: &Recipient<'_>,
@@ -161,10 +175,11 @@ fn shape(
     let on_refusal = hooks.on_refusal.as_ref()?;
     let refusal = Refusal {
         status,
+        kind,
         reason: reason.to_owned(),
         method: asked.request.map(|request| request.method.clone()),
         target: asked.request.map(|request| request.target.clone()),
-        fields: asked.request.map(|request| request.fields.clone()).unwrap_or_default(),
+        fields: asked.request.and_then(|request| request.fields.clone()).unwrap_or_default(),
         id: asked.request.and_then(|request| request.id.clone()),
         client: match (asked.request, asked.client) {
             (Some(request), _) => request.peer.clone(),
@@ -173,7 +188,7 @@ fn shape(
         retry_after: retry_after.map(Duration::from_secs),
     };
     // Values in the response may panic when dropped.
-    match catch(|| on_refusal(&refusal).map(ShapedRefusal::of).transpose()) {
+    match catch(|| on_refusal(&refusal)) {
         Ok(Ok(shaped)) => shaped,
         Ok(Err(cause)) => {
             log::warn!("the response of the on_refusal callback cannot be sent: {cause}; answering in plain text");

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Display};
 use std::io;
 
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 
 use crate::engine::wire::response::{BodyFailed, Flaw};
 use crate::h1::error::ProtocolError;
@@ -55,7 +55,7 @@ pub(super) fn answer_cut(name: &dyn Display, error: &io::Error) {
     }
 }
 
-/// Logs a body that is not as long as declared.
+/// Logs a body that is not as long as declared, or whose trailers are not allowed.
 pub(super) fn body_flawed(name: &dyn Display, flaw: Flaw) {
     match flaw {
         Flaw::Short(missing) => {
@@ -63,6 +63,11 @@ pub(super) fn body_flawed(name: &dyn Display, flaw: Flaw) {
         }
         Flaw::Surplus => {
             log::error!(request:% = name; "a body was longer than its declared length: {name}; the surplus was not sent");
+        }
+        Flaw::Trailers(fields) => {
+            let fields: Vec<&str> = fields.iter().map(HeaderName::as_str).collect();
+            let fields = fields.join(", ");
+            log::warn!(request:% = name; "fields are not allowed in a trailer section: {name}: {fields}; the fields were not sent");
         }
     }
 }
@@ -86,6 +91,8 @@ pub(super) fn contained(asked: &AskedRequest, run: impl FnOnce()) -> bool {
     dropped.is_ok()
 }
 
+#[cold]
+#[inline(never)]
 fn drop_panicked(asked: &AskedRequest, panic: &CaughtPanic) {
     let name = asked.name();
     log::error!("dropping the response of a handler panicked: {name}: {}; connection closed", Panic(panic));

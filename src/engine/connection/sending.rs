@@ -101,6 +101,16 @@ impl Sending {
         }
     }
 
+    /// The bytes of content not sent yet.
+    pub(super) fn unsent(&self) -> u64 {
+        self.rest.as_ref().map_or(0, Remainder::len)
+    }
+
+    /// The bytes gathered and not sent yet.
+    pub(super) fn waiting(&self) -> u64 {
+        self.gathered.len() as u64
+    }
+
     /// Sends as much as the client takes. Gathered output, `rest`, or both may remain.
     fn send(&mut self, is_end: bool, output: &mut Output<'_>) -> io::Result<Progress> {
         if let Some(rest) = &mut self.rest {

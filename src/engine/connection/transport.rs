@@ -102,6 +102,7 @@ impl Transport {
     }
 
     /// Returns the output for the `gathered` bytes.
+    #[inline(never)]
     pub(super) fn output_of<'a>(
         &'a self,
         gathered: &'a mut Vec<u8>,

@@ -63,7 +63,7 @@ use super::sending::{Attempt, Sending};
 use super::session::Called;
 use super::streaming::Streamed;
 use super::transport::{Filled, Reading};
-use super::{ClientConnection, partial, report};
+use super::{ClientConnection, client, partial, report};
 use crate::engine::service::context::WorkerContext;
 use crate::engine::service::counters::Late;
 use crate::engine::wire::live::Live;
@@ -93,7 +93,7 @@ impl ClientConnection {
         if !context.gathered.is_empty() {
             verdict = self.flush_after(verdict, context);
         }
-        if let (Verdict::Close, Phase::Stream(_)) = (&verdict, &self.phase) {
+        if let (Verdict::Close, Phase::Stream(_)) = (&verdict, &*self.phase) {
             self.swap(Phase::Exchange, self.deadline).break_off(context);
         }
         context.meter.leave(&context.counters);
@@ -130,7 +130,7 @@ impl ClientConnection {
     /// Takes one step in the present phase.
     fn step(&mut self, reading: &mut Reading, context: &mut WorkerContext) -> Step {
         let Self { transport, client, .. } = self;
-        match &mut self.phase {
+        match &mut *self.phase {
             Phase::Proxy => match client.read_header(&mut transport.input, context) {
                 Ok(true) => self.begin_talk(),
                 Ok(false) => Step::Starved,
@@ -214,7 +214,7 @@ impl ClientConnection {
             Some(deadline) => self.set_deadline(deadline),
             None => self.is_timed = false,
         }
-        mem::replace(&mut self.phase, phase)
+        mem::replace(&mut *self.phase, phase)
     }
 
     fn set_deadline(&mut self, deadline: Instant) {
@@ -346,7 +346,7 @@ impl ClientConnection {
             Filled::Some => Ok(()),
             Filled::Nothing => Err(Verdict::Park),
             Filled::Broken => Err(Verdict::Close),
-            Filled::End => Err(match &self.phase {
+            Filled::End => Err(match &*self.phase {
                 Phase::Proxy if !self.transport.input.is_empty() => {
                     self.client.refuse_header(HeaderRefusal::Truncated, context);
                     Verdict::Close
@@ -362,7 +362,7 @@ impl ClientConnection {
     /// Begins to wait for input, and sets the deadline of the wait.
     fn pause(&mut self, context: &mut WorkerContext) -> Verdict {
         let now = Instant::now();
-        match &mut self.phase {
+        match &mut *self.phase {
             Phase::Content(gathering) => match gathering.wait(&self.transport, now) {
                 Some(left) => self.set_deadline(now + left),
                 None => return self.refuse_present(ProtocolError::Timeout, context),
@@ -375,13 +375,18 @@ impl ClientConnection {
 
     /// Ends a connection whose last read found too little.
     fn give_up_waiting(&mut self, context: &mut WorkerContext) -> Verdict {
-        match self.phase {
+        // Browsers and balancers open spare connections. These are counted, and not worth a line.
+        let is_silent = self.is_silent();
+        match *self.phase {
+            Phase::Proxy if is_silent => client::count_late_header(context),
             Phase::Proxy => self.client.refuse_header(HeaderRefusal::Late, context),
-            Phase::Handshake(_) => {
-                // No message to the client is possible.
-                context.counters.count_late(Late::Handshake);
-                handshake::note_failure(&self.client, "handshake_timeout exceeded", context);
+            // No message to the client is possible.
+            Phase::Handshake(_) if is_silent => handshake::count_timeout(context),
+            Phase::Handshake(_) => handshake::note_timeout(&self.client, context),
+            Phase::Head(_) if is_silent && context.config.answer_silence => {
+                return self.refuse_present(ProtocolError::Timeout, context);
             }
+            _ if is_silent => context.counters.count_late(Late::Head),
             _ if self.is_idle() => context.counters.count_late(Late::Idle),
             // Time is an event like any other.
             Phase::Session(_) => return Verdict::Park,
@@ -423,12 +428,12 @@ impl ClientConnection {
     }
 
     /// Leaves the gathered output for later. The present phase resumes afterwards.
-    fn leave_and_resume(&mut self, context: &mut WorkerContext) -> Verdict {
+    pub(super) fn leave_and_resume(&mut self, context: &mut WorkerContext) -> Verdict {
         let (sending, patience) = self.begin_sending(None, context);
         let deadline = self.deadline;
         // `Then` holds the phase that is left, so it follows the change.
         let phase = self.swap(Phase::Send(sending, Then::Close), Instant::now() + patience);
-        if let Phase::Send(_, then) = &mut self.phase {
+        if let Phase::Send(_, then) = &mut *self.phase {
             *then = Then::Resume(Box::new(phase), deadline);
         }
         Verdict::Park
@@ -449,7 +454,8 @@ impl ClientConnection {
 
     /// Takes the step after an attempt to send.
     fn send(&mut self, attempt: Attempt, context: &mut WorkerContext) -> Step {
-        let Phase::Send(_, then) = &mut self.phase else { return Step::On };
+        let Phase::Send(sending, then) = &mut *self.phase else { return Step::On };
+        let (unsent, waiting) = (sending.unsent(), sending.waiting());
         match attempt {
             Attempt::Partly(patience) => {
                 self.set_deadline(Instant::now() + patience);
@@ -462,13 +468,13 @@ impl ClientConnection {
             }
             Attempt::Short(missing) => {
                 report::body_flawed(&then.name(&self.client), Flaw::Short(missing));
-                mem::replace(then, Then::Close).break_off(context);
+                mem::replace(then, Then::Close).break_off(missing, waiting, context);
                 Step::On
             }
             // A reset, so that the client notices and the kernel frees the send buffer.
             Attempt::Failed(error) => {
                 report::answer_cut(&then.name(&self.client), &error);
-                mem::replace(then, Then::Close).break_off(context);
+                mem::replace(then, Then::Close).break_off(unsent, waiting, context);
                 Step::Verdict(self.lose())
             }
         }
@@ -572,13 +578,14 @@ impl ClientConnection {
     /// Answers unread input with a client error, and lingers so that the client can read it.
     fn refuse(&mut self, error: ProtocolError, context: &mut WorkerContext) -> Verdict {
         let is_head = head::is_of_head(self.transport.input.unread());
-        let line = Line::refused(self.client.peer.clone(), &context.service.hooks);
+        let line = Line::refused(self.client.peer.clone(), &context.service.hooks)
+            .with_line_of(self.transport.input.unread(), &context.head_limits());
         self.refuse_as(RefusedRequest { error, asked: None, is_head, line }, context)
     }
 
     /// Refuses the request being received.
     fn refuse_present(&mut self, error: ProtocolError, context: &mut WorkerContext) -> Verdict {
-        if let Phase::Content(_) = &self.phase {
+        if let Phase::Content(_) = &*self.phase {
             if let Phase::Content(gathering) = self.swap(Phase::Exchange, self.deadline) {
                 let refused = gathering.refuse(error, &self.client, context);
                 return self.refuse_as(refused, context);
@@ -598,10 +605,10 @@ impl ClientConnection {
     /// Answers 503 for lack of room, and lingers. Before a TLS handshake nothing can be sent.
     pub(crate) fn turn_away(&mut self, context: &mut WorkerContext) -> Verdict {
         refusal::count_turned_away(context);
-        if self.transport.stream.secure().is_some() && matches!(self.phase, Phase::Proxy | Phase::Handshake(_)) {
+        if self.transport.stream.secure().is_some() && matches!(*self.phase, Phase::Proxy | Phase::Handshake(_)) {
             return Verdict::Close;
         }
-        match &self.phase {
+        match &*self.phase {
             Phase::Ready(_) => match self.swap(Phase::Exchange, self.deadline) {
                 Phase::Ready(pending) => {
                     let asked = AskedRequest::refused(pending.head, self.client.sender());
@@ -610,7 +617,8 @@ impl ClientConnection {
                 _ => return Verdict::Close,
             },
             _ => {
-                let line = Line::refused(self.client.peer.clone(), &context.service.hooks);
+                let line = Line::refused(self.client.peer.clone(), &context.service.hooks)
+                    .with_line_of(self.transport.input.unread(), &context.head_limits());
                 let is_head = head::is_of_head(self.transport.input.unread());
                 refusal::turn_away(line, &Recipient::unread(is_head, &self.client), context);
             }
@@ -643,7 +651,7 @@ impl ClientConnection {
     fn find_room(&mut self, context: &mut WorkerContext) -> Verdict {
         let unread = self.transport.input.held();
         let service = &context.service;
-        match &mut self.phase {
+        match &mut *self.phase {
             Phase::Head(_) if partial::is_excess(unread, service) => {
                 let verdict = self.turn_away(context);
                 self.transport.tidy(context);
@@ -664,7 +672,7 @@ impl ClientConnection {
     }
 
     /// Counts the memory held while the connection waits.
-    fn weigh(&mut self, context: &WorkerContext) {
+    pub(super) fn weigh(&mut self, context: &WorkerContext) {
         let bytes = self.transport.input.held() + self.phase.held() + self.client.held();
         self.reservation = (bytes > 0).then(|| context.service.request_memory.add(bytes as u64, 0));
     }

@@ -9,11 +9,13 @@
 //! A connection may be parked only if the last read emptied the socket; later input is then a new
 //! edge.
 
+mod due;
 pub(in crate::engine) mod idle;
 mod streams;
 
 use std::io;
 use std::net::Shutdown;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -21,13 +23,18 @@ use self::idle::{Idle, Rank};
 use crate::engine::connection::ClientConnection;
 use crate::message::wake::Wake;
 use crate::net::deadline::Deadlines;
-use crate::net::poll::{Alarm, Batch, Interest, Poller};
+use crate::net::poll::{Alarm, Batch, Interest, POLLER, Poller};
 use crate::sync::{Mutex, catch};
 
 /// All slots, and their poller.
+#[repr(align(128))]
 pub(in crate::engine) struct Parking {
     poller: Poller,
     slots: Mutex<Slots>,
+    /// The earliest deadline in `slots`, in nanoseconds after `start`; [`NEVER`]: there is none.
+    /// Changed under the lock of `slots`.
+    earliest: AtomicU64,
+    start: Instant,
     /// Wakes connections with messages; set once.
     server: OnceLock<Weak<dyn Wake>>,
 }
@@ -91,7 +98,8 @@ pub(in crate::engine) enum Parked {
 
 impl Parking {
     pub(in crate::engine) fn new() -> io::Result<Self> {
-        Ok(Self { poller: Poller::new()?, slots: Mutex::default(), server: OnceLock::new() })
+        let (earliest, start) = (AtomicU64::new(NEVER), Instant::now());
+        Ok(Self { poller: Poller::new()?, slots: Mutex::default(), earliest, start, server: OnceLock::new() })
     }
 
     /// Parks a connection until input, a deadline, or a message of a sender.
@@ -106,7 +114,7 @@ impl Parking {
                     token
                 }
                 Err(error) => {
-                    log::warn!("cannot add a connection to epoll: {error}; connection closed");
+                    log::warn!("cannot add a connection to {POLLER}: {error}; connection closed");
                     return Parked::Refused(connection);
                 }
             },
@@ -156,6 +164,7 @@ impl Parking {
             if deadlines.len() > 2 * places.len() + SPARE {
                 deadlines.retain(|when, place| places.get(index(place)).is_some_and(|slot| slot.listed == Some(when)));
             }
+            self.note_earliest(deadlines);
         }
         Parked::Waits { is_earliest }
     }
@@ -178,14 +187,14 @@ impl Parking {
     /// Wakes a thread waiting at the poller.
     pub(in crate::engine) fn wake(&self) {
         if let Err(error) = self.poller.wake() {
-            log::error!("cannot wake the thread that waits at epoll: {error}");
+            log::error!("cannot wake the thread that waits at {POLLER}: {error}");
         }
     }
 
     /// Clears a wake-up.
     pub(in crate::engine) fn woken(&self) {
         if let Err(error) = self.poller.woken() {
-            log::error!("cannot clear a wake-up of epoll: {error}");
+            log::error!("cannot clear a wake-up of {POLLER}: {error}");
         }
     }
 
@@ -195,20 +204,16 @@ impl Parking {
     /// An end may be reported together with the bytes before it, and then never again. Such a
     /// connection is not parked any more, but read up to the end.
     pub(in crate::engine) fn fetch(&self, token: u64, is_ended: bool) -> Option<Box<ClientConnection>> {
+        self.slots.lock().fetch_reported(token, is_ended)
+    }
+
+    /// Fetches the connections of several events, under one lock; see [`fetch`](Self::fetch).
+    pub(in crate::engine) fn fetch_events(
+        &self,
+        events: impl Iterator<Item = (u64, bool)>,
+    ) -> impl Iterator<Item = Box<ClientConnection>> {
         let mut slots = self.slots.lock();
-        let slot = slots.current(token)?;
-        slot.is_ended |= is_ended;
-        if let State::Away { is_ready } = &mut slot.state {
-            *is_ready = true;
-            return None;
-        }
-        let is_ended = slot.is_ended;
-        let mut connection = slots.fetch(place(token))?;
-        connection.note_input();
-        if is_ended {
-            connection.note_end();
-        }
-        Some(connection)
+        events.filter_map(move |(token, is_ended)| slots.fetch_reported(token, is_ended))
     }
 
     /// Fetches the connection idle for longest, if more than `most` are idle.
@@ -231,7 +236,7 @@ impl Parking {
         let Some(token) = connection.slot.take() else { return };
         self.slots.lock().vacate(token);
         if let Some(Err(error)) = connection.transport.stream.fd().map(|fd| self.poller.remove(fd)) {
-            log::debug!("cannot remove a connection from epoll: {error}; its events are ignored");
+            log::debug!("cannot remove a connection from {POLLER}: {error}; its events are ignored");
         }
     }
 
@@ -265,35 +270,6 @@ impl Parking {
             let name = name.as_deref().unwrap_or("a request without an answer");
             log::error!("dropping the response of a handler panicked: {name}; connection closed");
         }
-    }
-
-    /// The time at which the next deadline may pass.
-    pub(in crate::engine) fn next_due(&self) -> Option<Instant> {
-        self.slots.lock().deadlines.earliest()
-    }
-
-    /// Fetches the connections whose deadline has passed.
-    pub(in crate::engine) fn fetch_due(&self, now: Instant) -> Vec<Box<ClientConnection>> {
-        let mut due = Vec::new();
-        let mut slots = self.slots.lock();
-        while let Some((when, key)) = slots.deadlines.take_due(now) {
-            let place = place(key);
-            let Some(slot) = slots.slots.get_mut(place as usize) else { continue };
-            if slot.listed != Some(when) {
-                // A stale entry: the deadline has moved forward, and an earlier entry counts.
-                continue;
-            }
-            slot.listed = None;
-            let State::Parked(connection) = &slot.state else { continue };
-            let deadline = connection.deadline();
-            if deadline > now {
-                slot.listed = Some(deadline);
-                slots.deadlines.add(deadline, key);
-                continue;
-            }
-            due.extend(slots.fetch(place));
-        }
-        due
     }
 
     /// Admits only connections under way or lingering from now on, and returns all others.
@@ -354,6 +330,23 @@ impl Slots {
         u64::from(slot.generation) << 32 | u64::from(place)
     }
 
+    /// Takes the connection with an event out of its slot, or notes the event in the slot.
+    fn fetch_reported(&mut self, token: u64, is_ended: bool) -> Option<Box<ClientConnection>> {
+        let slot = self.current(token)?;
+        slot.is_ended |= is_ended;
+        if let State::Away { is_ready } = &mut slot.state {
+            *is_ready = true;
+            return None;
+        }
+        let is_ended = slot.is_ended;
+        let mut connection = self.fetch(place(token))?;
+        connection.note_input();
+        if is_ended {
+            connection.note_end();
+        }
+        Some(connection)
+    }
+
     /// Takes the connection out of a slot, which stays assigned.
     fn fetch(&mut self, place: u32) -> Option<Box<ClientConnection>> {
         let slot = self.slots.get_mut(place as usize).filter(|slot| matches!(slot.state, State::Parked(_)))?;
@@ -388,6 +381,8 @@ fn index(token: u64) -> usize {
     place(token) as usize
 }
 
+/// No deadline.
+const NEVER: u64 = u64::MAX;
 /// The number of stale deadline entries tolerated, beyond one per slot.
 const SPARE: usize = 64;
 /// The greatest generation, so that tokens stay below the wake-up token.

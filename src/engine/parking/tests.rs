@@ -14,6 +14,7 @@ use crate::engine::service::context::{Service, WorkerContext};
 use crate::message::Request;
 use crate::net::stream::Stream;
 use crate::settings::Settings;
+use crate::sync::count_locks;
 
 /// Creates a connection with a deadline `patience` away, and its client.
 fn connection(patience: Duration) -> (Box<ClientConnection>, TcpStream) {
@@ -60,6 +61,26 @@ fn arriving_bytes_fetch_the_connection_out() {
     assert_eq!(parking.fetch(token, false).unwrap().slot, Some(token));
     assert_eq!(parking.len(), 0);
     assert!(parking.fetch(token, false).is_none(), "it is away");
+}
+
+#[test]
+fn events_of_one_report_are_fetched_under_one_lock_and_the_next_deadline_is_read_under_none() {
+    let parking = Parking::new().unwrap();
+    let clients: Vec<TcpStream> = (0..3)
+        .map(|_| {
+            let (connection, mut client) = connection(LONG);
+            park(&parking, connection);
+            client.write_all(b"x").unwrap();
+            client
+        })
+        .collect();
+    let mut events = Vec::new();
+    while events.len() < clients.len() {
+        events.extend(reported(&parking, 5000));
+    }
+    let fetch = || assert_eq!(parking.fetch_events(events.iter().map(|token| (*token, false))).count(), 3);
+    assert_eq!((count_locks(fetch), parking.len()), (1, 0));
+    assert_eq!(count_locks(|| assert!(parking.next_due().is_some())), 0);
 }
 
 #[test]

@@ -4,7 +4,6 @@ pub(in crate::engine) mod eviction;
 pub(in crate::engine) mod handover;
 pub(in crate::engine) mod poller;
 pub(in crate::engine) mod queue;
-pub(in crate::engine) mod rate;
 pub(in crate::engine) mod ready;
 pub(in crate::engine) mod reserve;
 pub(in crate::engine) mod role;
@@ -14,6 +13,7 @@ pub(in crate::engine) mod threads;
 pub(in crate::engine) mod upgraded;
 pub(in crate::engine) mod waiters;
 mod wake;
+mod wrapped;
 
 use std::io;
 use std::num::NonZero;
@@ -26,7 +26,6 @@ use http::Extensions;
 
 use self::handover::Handover;
 use self::queue::Queue;
-use self::rate::OnceASecond;
 use self::ready::ReadyConnections;
 use self::role::Role;
 use self::sockets::Sockets;
@@ -37,6 +36,7 @@ use crate::engine::connection::ClientConnection;
 use crate::engine::parking::{Parked, Parking};
 use crate::engine::service::context::Service;
 use crate::engine::service::handle::WorkerHandle;
+use crate::engine::service::once_a_second::OnceASecond;
 use crate::engine::service::open::OpenConnections;
 use crate::net::poll::{Alarm, Interest};
 
@@ -77,7 +77,7 @@ impl Pool {
     /// Creates a pool without threads, whose workers will do `work`.
     pub(in crate::engine) fn new(service: Arc<Service>, work: Work) -> io::Result<Self> {
         Ok(Self {
-            queue: Queue::new(service.config.get().accepted_queue_size),
+            queue: Queue::new(service.config.get().accepted_queue_size, Arc::clone(&service.content_waits)),
             parking: Parking::new()?,
             ready: ReadyConnections::default(),
             role: Role::new(),
@@ -288,7 +288,7 @@ impl Pool {
     /// Wakes the holder of the reactor role if connections are ready or queued. The calling thread,
     /// no longer the holder, may have added them after the holder's last look.
     pub(in crate::engine) fn hand_over(&self) {
-        if !self.ready.is_empty() || !self.queue.is_empty() {
+        if !self.ready.is_empty() || self.queue.has_any() {
             self.call_reactor();
         }
     }
@@ -359,7 +359,7 @@ impl Pool {
         self.threads.hire(self.most_workers(&config), config.thread_stack_size, move |handle| {
             pool.threads.arrive();
             pool.threads.come();
-            (pool.work)(&pool, handle);
+            pool.run_worker(handle);
             pool.give_up_role(handle.number);
             pool.threads.leave(Some(handle));
             pool.call_guard(Duration::ZERO);
@@ -386,3 +386,6 @@ impl Pool {
 /// The time limit of a handler holding the reactor role, and of arrivals at a poller without a
 /// waiting thread.
 pub(in crate::engine) const TICK: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests;

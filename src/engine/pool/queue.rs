@@ -9,20 +9,28 @@
 //! Prompt requests have a short line of their own, and are taken first. A prompt request that finds
 //! this line full waits among the others.
 //!
+//! Requests whose content is still to come have a line of their own, too. Their clients may be slow
+//! and hold a worker each, so any number of them must not delay requests that have come whole. They
+//! are taken if no other request waits, and every ninth time, and only with a permit of
+//! [`ContentWaits`]. The worker that releases a permit takes the next such request.
+//!
 //! The channel is used under a lock only. Without the lock, a thread that loses the processor in
 //! the middle of sending makes all receivers spin until it runs again. With 250 workers that took
 //! 400 ms.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 
 use crate::engine::connection::ClientConnection;
+use crate::engine::service::content_waits::ContentWaits;
 use crate::sync::Mutex;
 
 /// Connections with a request waiting for a worker, the longest waiting first.
+#[repr(align(128))]
 pub(crate) struct Queue {
     capacity: Option<usize>,
     /// The number of all waiting requests, changed under the lock of `waiting`. A worker that finds
@@ -30,7 +38,10 @@ pub(crate) struct Queue {
     count: AtomicUsize,
     /// The number of prompt requests among them, changed in the same way.
     prompt: AtomicUsize,
+    /// The number of requests whose content is still to come, changed in the same way.
+    unfinished: AtomicUsize,
     waiting: Mutex<Lines>,
+    content_waits: Arc<ContentWaits>,
 }
 
 /// A connection, and the start of the wait.
@@ -47,16 +58,22 @@ struct Lines {
     first: Option<Waiting>,
     sender: Sender<Waiting>,
     receiver: Receiver<Waiting>,
-    /// Connections without room in the channel, behind all others.
+    /// Connections without room in the channel, behind those in the channel.
     last: VecDeque<Waiting>,
+    /// Requests whose content is still to come.
+    unfinished: VecDeque<Waiting>,
+    /// The number of whole requests taken since the last unfinished one, while one waited.
+    in_a_row: u32,
 }
 
 impl Queue {
     /// Creates a queue for `capacity` connections; `None`: no limit.
-    pub(crate) fn new(capacity: Option<usize>) -> Self {
+    pub(in crate::engine) fn new(capacity: Option<usize>, content_waits: Arc<ContentWaits>) -> Self {
         let (sender, receiver) = capacity.map_or_else(unbounded, bounded);
-        let lines = Lines { prompt: VecDeque::new(), first: None, sender, receiver, last: VecDeque::new() };
-        Self { capacity, count: AtomicUsize::new(0), prompt: AtomicUsize::new(0), waiting: Mutex::new(lines) }
+        let [prompt, last, unfinished] = [const { VecDeque::new() }; 3];
+        let lines = Lines { prompt, first: None, sender, receiver, last, unfinished, in_a_row: 0 };
+        let [count, prompt, unfinished] = [const { AtomicUsize::new(0) }; 3];
+        Self { capacity, count, prompt, unfinished, waiting: Mutex::new(lines), content_waits }
     }
 
     /// Appends a connection.
@@ -87,8 +104,13 @@ impl Queue {
     }
 
     fn append(&self, lines: &mut Lines, waiting: Waiting) {
-        lines.last.push_back(waiting);
-        lines.refill();
+        if waiting.connection.awaits_content() {
+            lines.unfinished.push_back(waiting);
+            self.unfinished.fetch_add(1, Ordering::SeqCst);
+        } else {
+            lines.last.push_back(waiting);
+            lines.refill();
+        }
         self.count.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -97,13 +119,13 @@ impl Queue {
         self.capacity.is_some_and(|capacity| self.len().saturating_sub(self.prompt.load(Ordering::SeqCst)) >= capacity)
     }
 
-    /// Takes the first connection, one with a prompt request if any.
+    /// Takes the first connection: one with a prompt request if any, then one with a whole request.
     pub(crate) fn take(&self) -> Option<Box<ClientConnection>> {
         if self.is_empty() {
             return None;
         }
         let mut lines = self.waiting.lock();
-        self.take_prompt_if(&mut lines, |_| true).or_else(|| self.take_if(&mut lines, |_| true))
+        self.take_prompt_if(&mut lines, |_| true).or_else(|| self.take_other(&mut lines))
     }
 
     /// Takes the first connection with a prompt request.
@@ -123,15 +145,42 @@ impl Queue {
     pub(crate) fn oldest(&self) -> Option<Instant> {
         let mut lines = self.waiting.lock();
         let prompt = lines.prompt.front().map(|first| first.since);
+        let unfinished = lines.unfinished.front().map(|first| first.since);
         let other = lines.first().map(|first| first.since);
-        prompt.into_iter().chain(other).min()
+        [prompt, unfinished, other].into_iter().flatten().min()
     }
 
     /// Takes a connection waiting since `since` or longer.
     pub(crate) fn take_overdue(&self, since: Instant) -> Option<Box<ClientConnection>> {
         let mut lines = self.waiting.lock();
         let is_overdue = |first: &Waiting| first.since <= since;
-        self.take_prompt_if(&mut lines, is_overdue).or_else(|| self.take_if(&mut lines, is_overdue))
+        self.take_prompt_if(&mut lines, is_overdue)
+            .or_else(|| self.take_whole_if(&mut lines, is_overdue))
+            .or_else(|| self.take_unfinished_if(&mut lines, is_overdue))
+    }
+
+    /// Takes the first whole request or, if there is none or many have been taken in a row, the
+    /// first unfinished one.
+    fn take_other(&self, lines: &mut Lines) -> Option<Box<ClientConnection>> {
+        let is_turn_of_unfinished = lines.in_a_row >= IN_A_ROW;
+        let whole = if is_turn_of_unfinished { None } else { self.take_whole_if(lines, |_| true) };
+        if whole.is_some() {
+            lines.in_a_row = if lines.unfinished.is_empty() { 0 } else { lines.in_a_row + 1 };
+            return whole;
+        }
+        lines.in_a_row = 0;
+        self.take_permitted(lines).or_else(|| self.take_whole_if(lines, |_| true))
+    }
+
+    /// Takes the first unfinished request, with a permit.
+    fn take_permitted(&self, lines: &mut Lines) -> Option<Box<ClientConnection>> {
+        if lines.unfinished.is_empty() {
+            return None;
+        }
+        let permit = self.content_waits.take()?;
+        let mut connection = self.take_unfinished_if(lines, |_| true)?;
+        connection.permit_wait(permit);
+        Some(connection)
     }
 
     fn take_prompt_if(
@@ -148,13 +197,42 @@ impl Queue {
         })
     }
 
-    fn take_if(&self, lines: &mut Lines, is_wanted: impl FnOnce(&Waiting) -> bool) -> Option<Box<ClientConnection>> {
+    fn take_whole_if(
+        &self,
+        lines: &mut Lines,
+        is_wanted: impl FnOnce(&Waiting) -> bool,
+    ) -> Option<Box<ClientConnection>> {
         let is_wanted = lines.first().is_some_and(is_wanted);
         let taken = if is_wanted { lines.first.take() } else { None };
+        self.taken(taken)
+    }
+
+    fn take_unfinished_if(
+        &self,
+        lines: &mut Lines,
+        is_wanted: impl FnOnce(&Waiting) -> bool,
+    ) -> Option<Box<ClientConnection>> {
+        let is_wanted = lines.unfinished.front().is_some_and(is_wanted);
+        let taken = if is_wanted { lines.unfinished.pop_front() } else { None };
+        if taken.is_some() {
+            self.unfinished.fetch_sub(1, Ordering::SeqCst);
+        }
+        self.taken(taken)
+    }
+
+    fn taken(&self, taken: Option<Waiting>) -> Option<Box<ClientConnection>> {
         taken.map(|waiting| {
             self.count.fetch_sub(1, Ordering::SeqCst);
             waiting.connection
         })
+    }
+
+    /// Takes any connection, also one without a permit.
+    pub(crate) fn take_any(&self) -> Option<Box<ClientConnection>> {
+        let mut lines = self.waiting.lock();
+        self.take_prompt_if(&mut lines, |_| true)
+            .or_else(|| self.take_whole_if(&mut lines, |_| true))
+            .or_else(|| self.take_unfinished_if(&mut lines, |_| true))
     }
 
     /// The number of waiting requests, including those beside the queue.
@@ -162,13 +240,28 @@ impl Queue {
         self.count.load(Ordering::SeqCst)
     }
 
+    /// True if a request waits, also one without a permit.
+    pub(crate) fn has_any(&self) -> bool {
+        self.count.load(Ordering::SeqCst) > 0
+    }
+
+    /// The number of waiting requests that a worker may take now.
+    pub(crate) fn takeable(&self) -> usize {
+        let (count, unfinished) = (self.len(), self.unfinished.load(Ordering::SeqCst));
+        match unfinished {
+            0 => count,
+            _ => count.saturating_sub(unfinished.saturating_sub(self.content_waits.free())),
+        }
+    }
+
+    /// True if a worker may take no request now.
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.takeable() == 0
     }
 }
 
 impl Lines {
-    /// Returns the first connection, after taking it out of the channel.
+    /// Returns the first whole request, after taking it out of the channel.
     fn first(&mut self) -> Option<&Waiting> {
         if self.first.is_none() {
             self.first = self.receiver.try_recv().ok().or_else(|| self.last.pop_front());
@@ -190,13 +283,21 @@ impl Lines {
 
 /// The most prompt requests that wait in their own line.
 const MOST_PROMPT: usize = 64;
+/// Whole requests taken in a row while unfinished ones wait.
+const IN_A_ROW: u32 = 8;
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use http::Method;
+
     use super::*;
     use crate::config::Config;
+    use crate::engine::connection::Verdict;
+    use crate::engine::service::context::{Service, WorkerContext};
+    use crate::engine::service::costs::{Route, Runs};
+    use crate::message::Request;
     use crate::net::script::Script;
     use crate::net::socket::PlainSocket;
     use crate::net::stream::Stream;
@@ -211,10 +312,17 @@ mod tests {
         connection
     }
 
+    /// Returns the permits of a pool of at most `workers`.
+    fn content_waits(workers: usize) -> Arc<ContentWaits> {
+        let settings = Settings { thread_pool: 1, thread_pool_max: Some(workers), ..Settings::default() };
+        let config = Config::resolve(&settings).unwrap();
+        Arc::clone(&Service::new(config, Arc::new(|_: &mut Request| "never")).content_waits)
+    }
+
     /// Creates a queue for `capacity` connections, holding connections 1 to `count`, one second
     /// apart.
     fn filled(capacity: usize, count: u64) -> (Queue, Instant) {
-        let (queue, start) = (Queue::new(Some(capacity)), Instant::now());
+        let (queue, start) = (Queue::new(Some(capacity), content_waits(256)), Instant::now());
         (1..=count).for_each(|number| queue.push(connection(number), start + Duration::from_secs(number)));
         (queue, start)
     }
@@ -303,6 +411,63 @@ mod tests {
         let pushed = (0..).take_while(|number| queue.push_prompt(connection(*number), start).is_none());
         assert_eq!(pushed.count(), MOST_PROMPT);
         assert!(!queue.is_full(), "the other line is empty");
+    }
+
+    /// Creates a connection with a request whose content is still to come, identified by `answered`.
+    fn unfinished(number: u64) -> Box<ClientConnection> {
+        let config = Arc::new(Config::resolve(&Settings { body_buffer_size: 0, ..Settings::default() }).unwrap());
+        let service = Arc::new(Service::new(Arc::clone(&config), Arc::new(|_: &mut Request| "never")));
+        let mut context = WorkerContext::new(service, Arc::default());
+        // Even a short handler has to wait for this content.
+        context.service.costs.record(Route::new(&Method::POST, "/"), Duration::from_micros(1));
+        context.duty.runs = Runs::Short;
+        let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf".to_vec();
+        let stream = Stream::Plain(PlainSocket::Script(Script::new([head])));
+        let mut connection = Box::new(ClientConnection::new(stream, None, Instant::now(), &config));
+        assert!(matches!(connection.advance(&mut context), Verdict::Work));
+        connection.answered = number;
+        connection
+    }
+
+    #[test]
+    fn requests_whose_content_is_to_come_wait_behind_whole_ones_and_take_turns_with_many() {
+        let (queue, start) = filled(2, 0);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        (100..103).for_each(|number| queue.push(unfinished(number), at(1)));
+        (1..21).for_each(|number| queue.push(connection(number), at(2)));
+        assert_eq!((queue.len(), queue.oldest()), (23, Some(at(1))));
+        let expected = [1, 2, 3, 4, 5, 6, 7, 8, 100, 9, 10, 11, 12, 13, 14, 15, 16, 101, 17, 18, 19, 20, 102];
+        assert_eq!(numbers(&queue), expected);
+        assert!(queue.is_empty() && queue.oldest().is_none());
+        (1..10).for_each(|number| queue.push(connection(number), at(2)));
+        assert_eq!(numbers(&queue), [1, 2, 3, 4, 5, 6, 7, 8, 9], "there is no turn to leave");
+        queue.push(connection(1), at(1));
+        queue.push(unfinished(100), at(1));
+        queue.push(unfinished(101), at(3));
+        let overdue = std::iter::from_fn(|| queue.take_overdue(at(2))).map(|connection| connection.answered);
+        assert_eq!(overdue.collect::<Vec<_>>(), [1, 100]);
+        assert_eq!(numbers(&queue), [101]);
+    }
+
+    #[test]
+    fn requests_whose_content_is_to_come_leave_a_quarter_of_the_workers() {
+        for (workers, most) in [(1, 1), (2, 2), (4, 3), (10, 8), (256, 192)] {
+            assert_eq!(content_waits(workers).free(), most);
+        }
+        let queue = Queue::new(None, content_waits(4));
+        (1..=5).for_each(|number| queue.push(unfinished(number), Instant::now()));
+        let mut taken: Vec<_> = std::iter::from_fn(|| queue.take()).collect();
+        assert_eq!((taken.len(), queue.len(), queue.takeable(), queue.is_empty()), (3, 2, 0, true));
+        queue.push(connection(9), Instant::now());
+        assert!(!queue.is_empty());
+        assert_eq!(queue.take().map(|whole| whole.answered), Some(9));
+        drop(taken.pop());
+        assert_eq!((queue.takeable(), queue.is_empty()), (1, false));
+        taken.extend(queue.take());
+        assert_eq!(taken.last().map(|next| next.answered), Some(4));
+        assert!(queue.take().is_none() && queue.oldest().is_some());
+        assert_eq!(queue.take_any().map(|last| last.answered), Some(5));
+        assert_eq!(queue.len(), 0);
     }
 
     #[test]

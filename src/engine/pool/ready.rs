@@ -4,13 +4,20 @@
 //! the same list.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::engine::connection::ClientConnection;
 use crate::sync::Mutex;
 
 /// The connections to advance next.
 #[derive(Default)]
-pub(in crate::engine) struct ReadyConnections(Mutex<Lists>);
+#[repr(align(128))]
+pub(in crate::engine) struct ReadyConnections {
+    /// The number of connections in all lists, changed under the lock. A holder that finds none
+    /// takes no lock.
+    count: AtomicUsize,
+    lists: Mutex<Lists>,
+}
 
 #[derive(Default)]
 struct Lists {
@@ -30,7 +37,7 @@ struct Lists {
 impl ReadyConnections {
     /// Adds connections with a reported event.
     pub(in crate::engine) fn extend(&self, reported: impl Iterator<Item = Box<ClientConnection>>) {
-        let mut lists = self.0.lock();
+        let mut lists = self.lists.lock();
         for connection in reported {
             if connection.takes_messages() {
                 lists.woken.push_back(connection);
@@ -40,6 +47,7 @@ impl ReadyConnections {
                 lists.later.push_back(connection);
             }
         }
+        self.note_added(&lists);
     }
 
     /// Adds a stream or an upgraded connection to those woken, any other connection to the second
@@ -51,24 +59,27 @@ impl ReadyConnections {
     /// As [`push`](Self::push), by any thread. Returns true if no connection was ready before, so
     /// that the holder of the role may be waiting.
     pub(super) fn push_from_outside(&self, connection: Box<ClientConnection>) -> bool {
-        let mut lists = self.0.lock();
-        let was_empty = lists.is_empty();
+        let mut lists = self.lists.lock();
+        let was_empty = lists.count() == 0;
         if connection.takes_messages() {
             lists.woken.push_back(connection);
         } else {
             lists.later.push_back(connection);
         }
+        self.note_added(&lists);
         was_empty
     }
 
     /// Takes the next stream or upgraded connection.
     pub(in crate::engine) fn pop_woken(&self) -> Option<Box<ClientConnection>> {
-        self.0.lock().woken.pop_front()
+        self.take(|lists| lists.woken.pop_front())?
     }
 
     /// Adds a connection to be refused for lack of room.
     pub(super) fn refuse(&self, connection: Box<ClientConnection>) {
-        self.0.lock().unwanted.push(connection);
+        let mut lists = self.lists.lock();
+        lists.unwanted.push(connection);
+        self.note_added(&lists);
     }
 
     /// Takes the next connection, one of the second rank only if `any`. The flag is true for a
@@ -77,24 +88,17 @@ impl ReadyConnections {
     /// While connections of both ranks wait, every 33rd one taken is of the second rank. An endless
     /// load of known clients therefore keeps no new client waiting for ever.
     pub(in crate::engine) fn pop(&self, any: bool) -> Option<(Box<ClientConnection>, bool)> {
-        let mut lists = self.0.lock();
-        let is_turn_of_later = any && !lists.later.is_empty() && (lists.in_a_row >= IN_A_ROW || lists.first.is_empty());
-        if is_turn_of_later {
-            lists.in_a_row = 0;
-            return lists.later.pop_front().map(|connection| (connection, true));
-        }
-        lists.in_a_row = lists.in_a_row.saturating_add(1);
-        lists.first.pop_front().map(|connection| (connection, false))
+        self.take(|lists| lists.pop(any))?
     }
 
     /// Takes the connections to be refused.
     pub(in crate::engine) fn take_unwanted(&self) -> Vec<Box<ClientConnection>> {
-        std::mem::take(&mut self.0.lock().unwanted)
+        self.take(|lists| std::mem::take(&mut lists.unwanted)).unwrap_or_default()
     }
 
     /// Takes all connections.
     pub(in crate::engine) fn drain(&self) -> Vec<Box<ClientConnection>> {
-        let Lists { first, later, woken, unwanted, .. } = std::mem::take(&mut *self.0.lock());
+        let Some(Lists { first, later, woken, unwanted, .. }) = self.take(std::mem::take) else { return Vec::new() };
         let mut all = Vec::from(first);
         all.extend(later);
         all.extend(woken);
@@ -103,13 +107,41 @@ impl ReadyConnections {
     }
 
     pub(in crate::engine) fn is_empty(&self) -> bool {
-        self.0.lock().is_empty()
+        self.count.load(Ordering::SeqCst) == 0
+    }
+
+    /// Takes connections out of the lists; `None`: there are none.
+    fn take<T>(&self, take: impl FnOnce(&mut Lists) -> T) -> Option<T> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut lists = self.lists.lock();
+        let taken = take(&mut lists);
+        // A thread still reading the earlier number finds the lists empty.
+        self.count.store(lists.count(), Ordering::Relaxed);
+        Some(taken)
+    }
+
+    /// Notes the number of connections after some were added. The thread that added them looks for
+    /// the holder of the role next, and a thread giving up the role looks at the number next.
+    fn note_added(&self, lists: &Lists) {
+        self.count.store(lists.count(), Ordering::SeqCst);
     }
 }
 
 impl Lists {
-    fn is_empty(&self) -> bool {
-        self.first.is_empty() && self.later.is_empty() && self.woken.is_empty() && self.unwanted.is_empty()
+    fn pop(&mut self, any: bool) -> Option<(Box<ClientConnection>, bool)> {
+        let is_turn_of_later = any && !self.later.is_empty() && (self.in_a_row >= IN_A_ROW || self.first.is_empty());
+        if is_turn_of_later {
+            self.in_a_row = 0;
+            return self.later.pop_front().map(|connection| (connection, true));
+        }
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        self.first.pop_front().map(|connection| (connection, false))
+    }
+
+    fn count(&self) -> usize {
+        self.first.len() + self.later.len() + self.woken.len() + self.unwanted.len()
     }
 }
 
@@ -125,6 +157,7 @@ mod tests {
     use crate::config::Config;
     use crate::net::stream::Stream;
     use crate::settings::Settings;
+    use crate::sync::count_locks;
 
     fn connection(answered: u64) -> Box<ClientConnection> {
         let config = Config::resolve(&Settings::default()).unwrap();
@@ -157,5 +190,19 @@ mod tests {
         ready.push(connection(1));
         assert!(ready.pop(false).is_none());
         assert!(ready.pop(true).is_some_and(|(_, is_later)| is_later));
+    }
+
+    #[test]
+    fn looking_at_empty_lists_takes_no_lock() {
+        let ready = ReadyConnections::default();
+        ready.refuse(connection(0));
+        ready.push(connection(1));
+        assert!(!ready.is_empty() && ready.pop_woken().is_none());
+        assert_eq!((ready.take_unwanted().len(), ready.pop(true).is_some()), (1, true));
+        let locks = count_locks(|| {
+            assert!(ready.is_empty() && ready.pop(true).is_none() && ready.pop_woken().is_none());
+            assert!(ready.take_unwanted().is_empty() && ready.drain().is_empty());
+        });
+        assert_eq!(locks, 0);
     }
 }

@@ -23,12 +23,12 @@ impl Pool {
         let stack_size = self.service.config.get().thread_stack_size;
         let hired = self.threads.hire_reserve(stack_size, move |handle| {
             pool.threads.arrive();
-            (pool.work)(&pool, handle);
+            pool.run_worker(handle);
             pool.threads.leave(Some(handle));
             pool.call_guard(Duration::ZERO);
         });
         if let Err(error) = hired {
-            if self.thread_warning.is_due(now) {
+            if self.thread_warning.admit(now).is_some() {
                 log::warn!("cannot start the thread of prompt requests: {error}; they wait for a worker");
             }
         }

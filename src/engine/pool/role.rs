@@ -24,6 +24,7 @@ use crate::sync::Mutex;
 
 /// The holder of the role, and a flag for being in a handler.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(in crate::engine) struct Role {
     /// Bits 0 to 31: the holder; bit 32: in a handler; above: the number of handlers entered.
     word: AtomicU64,

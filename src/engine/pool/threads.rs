@@ -16,6 +16,7 @@ use crate::sync::{Condvar, Mutex, spawn};
 
 /// All workers of a server, and the threads of its upgraded connections.
 #[derive(Default)]
+#[repr(align(128))]
 pub(in crate::engine) struct Threads {
     pub(super) roster: Mutex<Roster>,
     /// Notified when a thread was added or has left, and when the server stops.
@@ -24,6 +25,8 @@ pub(in crate::engine) struct Threads {
     pub(in crate::engine) others: Arc<Counters>,
     /// Workers woken or added that have not looked at the queue yet.
     coming: AtomicUsize,
+    /// The number of workers, changed under the lock of `roster`.
+    size: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -80,6 +83,7 @@ impl Threads {
             Ok(thread) => {
                 handle.take(thread.thread().clone());
                 roster.handles.push(handle);
+                self.note_size(&roster);
                 roster.threads.insert(thread.thread().id(), thread);
                 drop(roster);
                 self.changed.notify_all();
@@ -124,6 +128,7 @@ impl Threads {
         let mut roster = self.roster.lock();
         if let Some(handle) = handle {
             roster.strike(handle);
+            self.note_size(&roster);
         }
         let id = thread::current().id();
         let thread = roster.threads.remove(&id);
@@ -159,13 +164,23 @@ impl Threads {
         if !roster.get_up(handle) {
             return Dismissed::Called;
         }
-        if roster.dismiss(handle, least) { Dismissed::Goes } else { Dismissed::Stays }
+        if self.dismiss_from(&mut roster, handle, least) { Dismissed::Goes } else { Dismissed::Stays }
     }
 
     /// Dismisses `handle`, whose worker is awake, if there are more than `least` workers. Returns
     /// true if so.
     pub(in crate::engine) fn dismiss_awake(&self, handle: &WorkerHandle, least: usize) -> bool {
-        self.roster.lock().dismiss(handle, least)
+        self.dismiss_from(&mut self.roster.lock(), handle, least)
+    }
+
+    fn dismiss_from(&self, roster: &mut Roster, handle: &WorkerHandle, least: usize) -> bool {
+        let is_dismissed = roster.dismiss(handle, least);
+        self.note_size(roster);
+        is_dismissed
+    }
+
+    fn note_size(&self, roster: &Roster) {
+        self.size.store(roster.handles.len(), Ordering::SeqCst);
     }
 
     /// Wakes a sleeping worker to look at the queue. Returns false if there is none.
@@ -210,7 +225,7 @@ impl Threads {
 
     /// The number of workers.
     pub(in crate::engine) fn len(&self) -> usize {
-        self.roster.lock().handles.len()
+        self.size.load(Ordering::SeqCst)
     }
 
     /// The sum of all counters, including those of workers that have left.

@@ -1,7 +1,5 @@
 //! Connections given to the reactor by any thread, such as a sender of a stream.
 
-use std::fmt;
-
 use super::Pool;
 use crate::engine::connection::ClientConnection;
 use crate::message::wake::Wake;
@@ -21,11 +19,5 @@ impl Wake for Pool {
         if let Some(connection) = self.parking.fetch_woken(token) {
             self.resume(connection);
         }
-    }
-}
-
-impl fmt::Debug for Pool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("open", &self.open.count()).finish_non_exhaustive()
     }
 }

@@ -55,6 +55,8 @@
 //! Otherwise a worker is about to return to the poller; the guard polls once a millisecond, and
 //! only if there are fewer workers than connections. Workers look at the queue before they go to
 //! the poller.
+//! A request whose content has not come whole runs on a worker. At most three quarters of the workers
+//! may wait for content ([`content_waits`](crate::engine::service::content_waits)).
 //!
 //! A worker whose last request was for a short route takes the role from the guard, because the
 //! next handler may be short, too. From then on workers without work sleep; a worker still at the
@@ -277,8 +279,7 @@ impl<'p> Reactor<'p> {
             let (token, is_ended) = tokens.next()?;
             return self.pool.parking.fetch(token, is_ended).map(|connection| (token, connection));
         }
-        let pool = self.pool;
-        pool.ready.extend(tokens.filter_map(|(token, is_ended)| pool.parking.fetch(token, is_ended)));
+        self.pool.ready.extend(self.pool.parking.fetch_events(tokens));
         None
     }
 
@@ -305,6 +306,10 @@ impl<'p> Reactor<'p> {
         if self.pool.is_over() {
             // A stop has cut this connection.
             self.pool.part_with(connection);
+            return Step::Held;
+        }
+        if let Some(verdict) = connection.relay(&mut self.context, now) {
+            self.settle(connection, verdict, now);
             return Step::Held;
         }
         if self.is_guard() && connection.is_filtering() {
@@ -334,7 +339,10 @@ impl<'p> Reactor<'p> {
         let is_held = if self.is_guard() { self.is_holder() } else { self.pool.role.leave(self.number) };
         self.context.duty.leave(now.elapsed(), now - self.ended >= TICK);
         let was_mixed = std::mem::replace(&mut self.is_mixed, self.context.duty.has_run());
-        let is_to_pass = is_held && matches!(verdict, Verdict::Work) && self.is_to_pass(was_mixed);
+        let is_to_pass = is_held
+            && matches!(verdict, Verdict::Work)
+            && self.is_to_pass(was_mixed)
+            && (!connection.awaits_content() || self.pool.service().content_waits.free() > 0);
         if is_to_pass && self.pool.pass_role(self.number) {
             return Step::Passed(connection);
         }
@@ -388,6 +396,10 @@ impl<'p> Reactor<'p> {
 
     /// Wakes a worker for a queued connection.
     fn find_worker(&mut self, now: Instant) {
+        if self.pool.queue.is_empty() {
+            // All wait for a permit, or a worker has come already.
+            return self.shortage.note(now);
+        }
         match self.patient_until {
             Some(until) if now < until && self.context.duty.waits_for_short() => self.shortage.note(until),
             _ if self.pool.call_worker() => {}
@@ -420,7 +432,7 @@ impl<'p> Reactor<'p> {
 
     /// Schedules a look at requests left in the queue by another holder.
     fn look_at_queue(&mut self, now: Instant) {
-        if !self.pool.queue.is_empty() {
+        if self.pool.queue.has_any() {
             self.shortage.note(now);
         }
     }

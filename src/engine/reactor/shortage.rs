@@ -53,7 +53,7 @@ impl Shortage {
     ) -> Option<Box<ClientConnection>> {
         self.wants_holder = false;
         let look_at = self.look_at?;
-        if pool.queue.is_empty() {
+        if !pool.queue.has_any() {
             (self.look_at, self.since) = (None, None);
             pool.service().preemption.set(0);
             return None;
@@ -76,7 +76,15 @@ impl Shortage {
             }
         }
         let mut next = oldest + patience;
-        let waiting = pool.queue.len();
+        let waiting = pool.queue.takeable();
+        if waiting == 0 {
+            // Content of other clients is waited for by as many workers as may wait.
+            let is_long = now.saturating_duration_since(oldest) >= LONG;
+            pool.service().preemption.set(if is_long { pool.queue.len() } else { 0 });
+            self.since = None;
+            self.look_at = Some(next.min(if is_long { now + LONG } else { oldest + LONG }));
+            return None;
+        }
         let called = (0..waiting.saturating_sub(pool.threads.coming())).take_while(|_| pool.call_worker()).count();
         if called > 0 {
             self.since = None;
@@ -88,7 +96,7 @@ impl Shortage {
         if is_full(pool, context) {
             self.wants_holder = called == 0;
             let is_long = now.saturating_duration_since(oldest) >= LONG;
-            pool.service().preemption.set(if is_long { waiting } else { 0 });
+            pool.service().preemption.set(if is_long { pool.queue.len() } else { 0 });
             if is_long {
                 warn(pool, oldest, now);
             }
@@ -129,7 +137,7 @@ impl Shortage {
                 Ok(false) => return added > 0,
                 Err(error) => {
                     self.hire_after = Some(now + HIRE_PAUSE);
-                    if pool.thread_warning.is_due(now) {
+                    if pool.thread_warning.admit(now).is_some() {
                         log::warn!(
                             "cannot start another worker thread: {error}; {} workers serve, retrying in {} ms",
                             pool.threads.len(),
@@ -151,7 +159,7 @@ fn is_full(pool: &Pool, context: &WorkerContext) -> bool {
 
 /// Warns that all workers are busy, at most once a second.
 fn warn(pool: &Pool, oldest: Instant, now: Instant) {
-    if pool.overload_warning.is_due(now) {
+    if pool.overload_warning.admit(now).is_some() {
         overload::warn(&pool.threads, pool.queue.len(), oldest, now);
     }
 }

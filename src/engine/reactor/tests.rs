@@ -15,10 +15,12 @@ use crate::config::Config;
 use crate::engine::service::context::Service;
 use crate::engine::service::costs::Route;
 use crate::engine::service::handle::WorkerHandle;
+use crate::message::early;
 use crate::message::wake::Wake;
 use crate::message::{Body, Handler, Request};
 use crate::net::stream::Stream;
 use crate::settings::Settings;
+use crate::sync::count_locks;
 
 /// Creates a pool without threads; the handler calls `act` with the pool, and workers only wait for
 /// the stop.
@@ -136,6 +138,66 @@ fn stream_is_advanced_in_every_round_although_others_use_up_the_time() {
     listener.set_nonblocking(true).unwrap();
     let count = listener.read(&mut received).unwrap();
     assert!(String::from_utf8_lossy(&received[..count]).contains("an event"));
+}
+
+#[test]
+fn request_reported_alone_takes_one_lock_to_fetch_and_one_to_park() {
+    let fewest = (0..100).find_map(|_| fewest_locks()).expect("a thread that is not always delayed");
+    // Another test of the process may have a gateway, to which the output is lent under a lock.
+    assert!((2..=2 + u32::from(early::is_wanted())).contains(&fewest), "{fewest}");
+}
+
+/// Returns the fewest locks taken for one of 20 requests, from two clients in turn. The first ones
+/// take more, for the wake-ups of parking and the alarm. `None` if the thread was delayed for so long
+/// that the role is passed on.
+fn fewest_locks() -> Option<u32> {
+    let pool = pool_of(|_: &mut Request| "hello");
+    let mut clients = [parked(&pool), parked(&pool)];
+    pool.role.take(1);
+    let mut reactor = reactor(&pool, 1);
+    let locks = (0..20).map(|turn| {
+        let client = &mut clients[turn % 2];
+        client.write_all(REQUEST).unwrap();
+        let mut is_on = false;
+        let locks = count_locks(|| is_on = matches!(reactor.round(), Round::On));
+        is_on.then(|| assert!(client.read(&mut [0; 500]).unwrap() > 0)).map(|()| locks)
+    });
+    locks.collect::<Option<Vec<u32>>>()?.into_iter().min()
+}
+
+#[test]
+fn content_of_a_stream_is_sent_without_a_watch_by_the_guard() {
+    let stream = Arc::new(OnceLock::new());
+    let streams = Arc::clone(&stream);
+    let pool = pool_of(move |_: &mut Request| {
+        let (sender, body) = Body::channel(100);
+        streams.set(sender).unwrap();
+        body
+    });
+    pool.parking.belong_to(Arc::downgrade(&(Arc::clone(&pool) as Arc<dyn Wake>)));
+    let mut listener = parked(&pool);
+    assert!(is_guard_called(&pool), "a connection was parked");
+    pool.role.take(1);
+    let mut reactor = reactor(&pool, 1);
+    let asked = pool.role.look();
+    listener.write_all(REQUEST).unwrap();
+    assert!(matches!(reactor.round(), Round::On));
+    let answered = pool.role.look();
+    assert_ne!(asked, answered, "the request was watched");
+    let sender = stream.get().unwrap();
+    for _ in 0..3 {
+        sender.try_send("an event").unwrap();
+        assert!(matches!(reactor.round(), Round::On));
+        assert_eq!(pool.role.look(), answered);
+    }
+    sender.clone().finish();
+    assert!(matches!(reactor.round(), Round::On));
+    assert_ne!(pool.role.look(), answered, "callbacks may run at the end");
+    let mut received = [0; 1000];
+    listener.set_nonblocking(true).unwrap();
+    let count = listener.read(&mut received).unwrap();
+    assert_eq!(String::from_utf8_lossy(&received[..count]).matches("8\r\nan event\r\n").count(), 3);
+    assert!(received[..count].ends_with(b"0\r\n\r\n"));
 }
 
 #[test]

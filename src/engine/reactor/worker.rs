@@ -227,8 +227,9 @@ impl<'p> Worker<'p> {
 
     /// Continues with a connection that has input, after those in the queue.
     fn line_up(&self, connection: Box<ClientConnection>) {
-        if connection.has_begun_answer() {
-            // In the queue the connection could be refused, in the middle of the answer.
+        if connection.has_begun_answer() || connection.awaits_content() {
+            // In the queue the connection could be refused, in the middle of the answer. A request
+            // without a permit to wait for content is watched by the reactor.
             return self.pool.resume(connection);
         }
         // This worker looks at the queue next, so no thread is woken. If other connections are

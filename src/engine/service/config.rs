@@ -27,8 +27,8 @@ pub(crate) struct ConfigView {
 }
 
 impl SharedConfig {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { edition: AtomicU64::new(0), current: Mutex::new(Arc::new(config)) }
+    pub(crate) fn new(config: Arc<Config>) -> Self {
+        Self { edition: AtomicU64::new(0), current: Mutex::new(config) }
     }
 
     /// Returns the config in force now.
@@ -44,8 +44,8 @@ impl SharedConfig {
     }
 
     /// Puts `config` in force for all later looks.
-    pub(crate) fn replace(&self, config: Config) {
-        *self.current.lock() = Arc::new(config);
+    pub(crate) fn replace(&self, config: Arc<Config>) {
+        *self.current.lock() = config;
         self.edition.fetch_add(1, Ordering::Release);
     }
 }
@@ -74,9 +74,9 @@ mod tests {
     use super::*;
     use crate::settings::Settings;
 
-    fn config(seconds: u64) -> Config {
+    fn config(seconds: u64) -> Arc<Config> {
         let settings = Settings { header_timeout: Some(Duration::from_secs(seconds)), ..Settings::default() };
-        Config::resolve(&settings).unwrap()
+        Config::resolve(&settings).unwrap().into()
     }
 
     #[test]

@@ -5,15 +5,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
 use super::budget::MemoryBudget;
 use super::config::{ConfigView, SharedConfig};
+use super::content_waits::ContentWaits;
 use super::costs::{Costs, Duty};
 use super::counters::Counters;
 use super::deadlines::HandlerDeadlines;
 use super::handle::{Task, WorkerHandle};
 use super::meter::Meter;
+use super::notices::Notices;
 use super::preemption::Preemption;
 use super::routes::{RouteNames, RouteNumber};
 use crate::address::Peer;
@@ -52,6 +54,8 @@ pub(crate) struct Service {
     pub(crate) answer_memory: Arc<MemoryBudget>,
     /// The memory of incomplete requests.
     pub(crate) request_memory: Arc<MemoryBudget>,
+    /// The permits of handlers that may wait for content.
+    pub(in crate::engine) content_waits: Arc<ContentWaits>,
     /// The permits of upgraded connections, and of those about to be.
     pub(in crate::engine) upgraded: Permits,
     /// The routes with a row in the statistics.
@@ -59,6 +63,8 @@ pub(crate) struct Service {
     /// The number of upgraded connections without a thread.
     pub(in crate::engine) sessions: Permits,
     pub(in crate::engine) deadlines: HandlerDeadlines,
+    /// The log of refused clients.
+    pub(crate) notices: Notices,
     /// The number of connections refused for lack of room.
     pub(crate) turned_away: AtomicU64,
     /// The number of those refused because no worker was free in time.
@@ -66,9 +72,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(config: Config, handler: Arc<dyn Handler>) -> Self {
+    pub(crate) fn new(config: impl Into<Arc<Config>>, handler: Arc<dyn Handler>) -> Self {
+        let config = config.into();
         let [answer_memory, request_memory] = [config.max_parked_size; 2].map(|most| Arc::new(MemoryBudget::new(most)));
         let measures = AtomicBool::new(config.statistics);
+        let content_waits = Arc::new(ContentWaits::new(&config));
         Self {
             config: SharedConfig::new(config),
             handler,
@@ -82,10 +90,12 @@ impl Service {
             preemption: Arc::default(),
             answer_memory,
             request_memory,
+            content_waits,
             upgraded: Permits::default(),
             routes: RouteNames::new(),
             sessions: Permits::default(),
             deadlines: HandlerDeadlines::default(),
+            notices: Notices::default(),
             turned_away: AtomicU64::new(0),
             unserved: AtomicU64::new(0),
         }
@@ -107,12 +117,13 @@ impl Service {
     }
 
     /// Applies `config` from now on.
-    pub(crate) fn replace(&self, config: Config) {
+    pub(crate) fn replace(&self, config: Arc<Config>) {
         if !admit_alike(&self.config.get(), &config) {
             self.is_mixed.store(true, Ordering::SeqCst);
         }
         self.answer_memory.bound(config.max_parked_size);
         self.request_memory.bound(config.max_parked_size);
+        self.content_waits.bound(&config);
         self.config.replace(config);
     }
 
@@ -155,6 +166,8 @@ pub(crate) struct WorkerContext {
     /// The time at which the thread took up that connection.
     turned: Instant,
     heads: BytesMut,
+    /// The status of the present answer, and the bytes of content that went out, if the answer breaks off.
+    pub(in crate::engine) cut: Option<(StatusCode, u64)>,
 }
 
 impl WorkerContext {
@@ -174,6 +187,7 @@ impl WorkerContext {
             fields: HeaderMap::new(),
             clock: Clock::default(),
             heads: BytesMut::new(),
+            cut: None,
         }
     }
 
@@ -251,6 +265,7 @@ impl WorkerContext {
             max_request_target_size: config.max_request_target_size,
             max_request_header_fields: config.max_request_header_fields,
             header_overflow_status: config.header_overflow_status,
+            accept_connect: config.accept_connect,
         }
     }
 

@@ -22,11 +22,16 @@ pub(crate) struct Costs {
     /// The average of routes missing from the table, in nanoseconds; [`UNMEASURED`] before the
     /// first.
     unknown: AtomicU64,
-    /// The route of the handler run by the reactor.
-    running: AtomicU64,
+    running: Running,
     /// The name noted last for each table slot.
     names: Mutex<Box<[Option<Name>]>>,
 }
+
+/// The route of the handler run by the reactor. Written for each request, and therefore apart from
+/// the averages, which every thread reads.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Running(AtomicU64);
 
 /// The name of a route.
 #[derive(Debug)]
@@ -80,7 +85,7 @@ impl Costs {
     pub(crate) fn new() -> Self {
         let places = (0..PLACES).map(|_| AtomicU64::new(0)).collect();
         let names = (0..PLACES).map(|_| None).collect();
-        let (unknown, running) = (AtomicU64::new(UNMEASURED), AtomicU64::new(0));
+        let (unknown, running) = (AtomicU64::new(UNMEASURED), Running::default());
         Self { places, unknown, running, names: Mutex::new(names) }
     }
 
@@ -107,7 +112,12 @@ impl Costs {
         let place = &self.places[route.place()];
         let before = place.load(Ordering::Relaxed);
         let average = if before >> 32 == route.mark() {
-            blend(before & AVERAGE, time)
+            let average = before & AVERAGE;
+            if time.abs_diff(average) <= (average / 8).max(CLOSE) {
+                // Every thread reads the table. Without a write, it stays in the caches of all.
+                return;
+            }
+            blend(average, time)
         } else {
             let unknown = self.unknown.load(Ordering::Relaxed);
             self.unknown.store(if unknown == UNMEASURED { time } else { blend(unknown, time) }, Ordering::Relaxed);
@@ -120,7 +130,7 @@ impl Costs {
     /// Marks the route of the reactor's handler as slow, because the handler has run for too long.
     /// Returns the method and path, if noted.
     pub(crate) fn overrun(&self) -> Option<(Method, String)> {
-        let route = Route(self.running.load(Ordering::Relaxed));
+        let route = Route(self.running.0.load(Ordering::Relaxed));
         self.places[route.place()].store(route.mark() << 32 | LONGEST, Ordering::Relaxed);
         let names = self.names.lock();
         let name = names[route.place()].as_ref().filter(|name| name.route == route)?;
@@ -231,7 +241,7 @@ impl Duty {
                     self.costs.name(route, method, path);
                 }
                 self.spent += average.max(LEAST);
-                self.costs.running.store(route.0, Ordering::Relaxed);
+                self.costs.running.0.store(route.0, Ordering::Relaxed);
                 Admission::Here
             }
             _ => Admission::Worker,
@@ -304,6 +314,8 @@ impl Duty {
 const SHORT: u64 = 100_000;
 /// The longest recorded time, in nanoseconds; two such times in a row make a short route slow.
 const LONGEST: u64 = 5 * SHORT;
+/// A measurement this close to the average is ignored, in nanoseconds; or within an eighth.
+const CLOSE: u64 = 1_000;
 /// The least cost of a handler, reading and answering included, in nanoseconds.
 const LEAST: u64 = 2_000;
 /// Nanoseconds of handlers run by the reactor for one connection before other connections are
@@ -379,6 +391,19 @@ mod tests {
         assert!(measured.count() < 20, "it is short again");
         assert_eq!(costs.overrun(), None, "it was never asked for");
         assert_eq!(admit(&mut duty, "/a"), Admission::Worker);
+    }
+
+    #[test]
+    fn measurement_close_to_the_average_writes_nothing() {
+        let costs = Costs::new();
+        let average = || costs.average(route("/a")).map(|(nanos, _)| nanos / 1000);
+        costs.record(route("/a"), 40 * MICROS);
+        for close in [36, 44, 40] {
+            costs.record(route("/a"), close * MICROS);
+            assert_eq!(average(), Some(40));
+        }
+        costs.record(route("/a"), 48 * MICROS);
+        assert_eq!(average(), Some(41));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::statistics::{Answers, Latency, PLACES, Timeouts, Worker, place};
 
 /// The counts of one worker. [`Statistics`](crate::statistics::Statistics) describes each.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(crate) struct Counters {
     pub(crate) requests: Counter,
     pub(crate) answered: Counter,

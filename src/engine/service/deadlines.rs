@@ -1,6 +1,5 @@
 //! The deadlines of all running handlers with a time limit, for the thread that watches them.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -25,26 +24,39 @@ pub(in crate::engine) struct HandlerDeadlines {
 
 #[derive(Default)]
 struct Waiting {
-    /// Workers by deadline and number.
-    workers: BTreeMap<(Instant, u32), Arc<WorkerHandle>>,
+    /// Workers, the earliest deadline first. A list, because most deadlines are added at its end,
+    /// and because a server has few workers.
+    workers: Vec<(Instant, Arc<WorkerHandle>)>,
     is_over: bool,
+}
+
+impl Waiting {
+    /// Returns the place of the first deadline that is not before `deadline`.
+    fn place(&self, deadline: Instant) -> usize {
+        self.workers.partition_point(|(earlier, _)| *earlier < deadline)
+    }
 }
 
 impl HandlerDeadlines {
     /// Adds the deadline of the handler on `worker`.
     pub(in crate::engine) fn add(&self, deadline: Instant, worker: &Arc<WorkerHandle>) {
         let mut waiting = self.waiting.lock();
-        let is_first = waiting.workers.first_key_value().is_none_or(|((first, _), _)| deadline < *first);
-        waiting.workers.insert((deadline, worker.number), Arc::clone(worker));
+        let place = waiting.place(deadline);
+        waiting.workers.insert(place, (deadline, Arc::clone(worker)));
         drop(waiting);
-        if is_first {
+        if place == 0 {
             self.changed.notify_all();
         }
     }
 
     /// Removes a deadline of the handler on `worker`.
     pub(in crate::engine) fn remove(&self, deadline: Instant, worker: &WorkerHandle) {
-        self.waiting.lock().workers.remove(&(deadline, worker.number));
+        let mut waiting = self.waiting.lock();
+        let same = waiting.place(deadline);
+        let is_its = |(at, other): &(Instant, Arc<WorkerHandle>)| *at == deadline && other.number == worker.number;
+        if let Some(place) = waiting.workers[same..].iter().position(is_its) {
+            waiting.workers.remove(same + place);
+        }
     }
 
     /// Waits for the next deadline to pass. Returns the worker, or `None` once the server is over.
@@ -54,13 +66,13 @@ impl HandlerDeadlines {
             if waiting.is_over {
                 return None;
             }
-            let Some((deadline, _)) = waiting.workers.first_key_value().map(|(key, _)| *key) else {
+            let Some(deadline) = waiting.workers.first().map(|(deadline, _)| *deadline) else {
                 waiting = self.changed.wait(waiting);
                 continue;
             };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return waiting.workers.pop_first().map(|(_, worker)| worker);
+                return Some(waiting.workers.remove(0).1);
             }
             waiting = self.changed.wait_timeout(waiting, left).0;
         }

@@ -15,6 +15,7 @@ use crate::net::stream::Stream;
 use crate::sync::{Condvar, Mutex};
 
 /// One worker: thread, counters, current request.
+#[repr(align(128))]
 pub(in crate::engine) struct WorkerHandle {
     /// Counted from 1, never reused.
     pub(in crate::engine) number: u32,
@@ -258,7 +259,7 @@ mod tests {
     use std::os::unix::net::UnixStream;
     use std::thread;
 
-    use http::{HeaderMap, StatusCode};
+    use http::StatusCode;
 
     use super::*;
 
@@ -271,7 +272,7 @@ mod tests {
             peer: None,
             id: None,
             route: None,
-            fields: HeaderMap::new(),
+            fields: None,
         }
     }
 

@@ -67,9 +67,11 @@ impl RouteNames {
     /// Returns the names with their numbers, in alphabetical order, then the name of all other
     /// routes.
     pub(crate) fn all(&self) -> Vec<(&str, RouteNumber)> {
-        let full = self.slots.iter().filter_map(OnceLock::get);
-        let mut names: Vec<_> = full.map(|route| (&*route.name, route.number)).collect();
-        names.sort_unstable_by_key(|(name, _)| *name);
+        let mut names: Vec<(&str, RouteNumber)> = Vec::new();
+        // Sorted by insertion, which needs far less code than `sort_by_key`.
+        for NamedRoute { name, number } in self.slots.iter().filter_map(OnceLock::get) {
+            names.insert(names.partition_point(|(other, _)| *other < &**name), (name, *number));
+        }
         names.push((OTHERS, RouteNumber::OTHERS));
         names
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use super::output::Output;
 use crate::h1::encode;
@@ -38,13 +38,22 @@ impl Framed {
     }
 }
 
-/// The difference between the length of a body and the declared length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The difference between a body and the answer that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum Flaw {
-    /// This many bytes are missing.
+    /// This many bytes of the declared length are missing.
     Short(u64),
-    /// The body was longer, and cut.
+    /// The body was longer than declared, and cut.
     Surplus,
+    /// These trailer fields are not allowed, and left out.
+    Trailers(Vec<HeaderName>),
+}
+
+impl Flaw {
+    /// Returns the flaw of an answer whose trailers have lost these fields; `None` if none is lost.
+    pub(super) fn of_trailers(lost: Vec<HeaderName>) -> Option<Self> {
+        (!lost.is_empty()).then_some(Self::Trailers(lost))
+    }
 }
 
 /// The error of an answer whose body has failed, as opposed to one whose client has left.
@@ -114,6 +123,7 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
         }
         if is_small {
             self.output.gathered.extend_from_slice(content);
+            self.output.content += content.len() as u64;
         } else {
             self.output.send(content).inspect_err(|error| self.failed = Some(error.kind()))?;
         }
@@ -221,7 +231,8 @@ impl<'o, 'a> FramedWriter<'o, 'a> {
         match self.framed {
             Framed::Chunks => {
                 let trailers = self.trailers.filter(|_| exchange.wants_trailers()).unwrap_or_default();
-                encode::last_chunk(self.output.gathered, &trailers, exchange.is_title_case());
+                let lost = encode::last_chunk(self.output.gathered, &trailers, exchange.is_title_case());
+                flaw = Flaw::of_trailers(lost);
             }
             Framed::Length(left) if left > 0 => {
                 flaw = Some(Flaw::Short(left));

@@ -48,6 +48,11 @@ impl Live {
         Self { receiver, filters, framed, sent: 0, surplus: false, last: Instant::now(), shutdown }
     }
 
+    /// The bytes of content gathered so far.
+    pub(in crate::engine) fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Connects the senders with the server.
     pub(in crate::engine) fn attach(&self, service: &Service) {
         self.receiver.attach(&self.shutdown, Arc::clone(&service.answer_memory) as Arc<_>);
@@ -140,19 +145,47 @@ impl Live {
         }
     }
 
+    /// Moves content that waits into `gathered` like [`gather`](Self::gather), and returns the time
+    /// of the next look. Returns `None` without moving anything if no content waits, or if filters
+    /// or a disconnection are to be handled.
+    pub(in crate::engine) fn relay(
+        &mut self,
+        gathered: &mut Vec<u8>,
+        pending: &mut Vec<u8>,
+        now: Instant,
+    ) -> Option<Instant> {
+        if self.has_filters() {
+            return None;
+        }
+        let (content, mut heartbeat) = self.receiver.receive_content(BATCH)?;
+        pending.clear();
+        pending.extend_from_slice(&content);
+        while pending.len() < BATCH {
+            let Some((content, latest)) = self.receiver.receive_content(BATCH) else { break };
+            pending.extend_from_slice(&content);
+            heartbeat = latest;
+        }
+        self.frame(gathered, pending);
+        self.last = now;
+        Some(self.next_beat(heartbeat).unwrap_or(now + LOOK))
+    }
+
     /// Writes the heartbeat if due. Otherwise returns the time of the next look.
     fn beat(&mut self, sink: &mut Pending<'_>) -> io::Result<Option<Instant>> {
         let now = Instant::now();
+        let heartbeat = self.receiver.heartbeat();
+        let due = self.next_beat(heartbeat.as_ref().map(|heartbeat| heartbeat.every)).unwrap_or(now + LOOK);
+        let Some(heartbeat) = heartbeat.filter(|_| due <= now) else { return Ok(Some(due)) };
+        through_all(sink, &mut self.filters, &mut |writer| writer.write_all(&heartbeat.content.content()))?;
+        Ok(None)
+    }
+
+    /// Returns the time of the next heartbeat; `None`: there is none.
+    fn next_beat(&self, every: Option<Duration>) -> Option<Instant> {
         // In content of a declared length a heartbeat would be one part too many.
         let may_beat = !matches!(self.framed, Framed::Length(_));
-        let Some(heartbeat) = self.receiver.heartbeat().filter(|_| may_beat) else { return Ok(Some(now + LOOK)) };
-        // `None`: beyond the times that a clock can tell.
-        let due = self.last.checked_add(heartbeat.every).unwrap_or(now + LOOK);
-        if due > now {
-            return Ok(Some(due));
-        }
-        through_all(sink, &mut self.filters, &mut |writer| writer.write_all(&heartbeat.content))?;
-        Ok(None)
+        // The sum may be beyond the times that a clock can tell.
+        self.last.checked_add(every.filter(|_| may_beat)?)
     }
 
     /// Appends `content` as one part, cut to the declared length.
@@ -183,7 +216,7 @@ impl Live {
         match self.framed {
             Framed::Chunks => {
                 let trailers = trailers.filter(|_| exchange.wants_trailers()).unwrap_or_default();
-                encode::last_chunk(gathered, &trailers, exchange.is_title_case());
+                flaw = Flaw::of_trailers(encode::last_chunk(gathered, &trailers, exchange.is_title_case()));
             }
             Framed::Length(left) if left > 0 => {
                 flaw = Some(Flaw::Short(left));

@@ -25,6 +25,8 @@ pub(crate) struct Output<'a> {
     /// The buffer of gathered output: heads, small content, answers to pipelined requests.
     pub(crate) gathered: &'a mut Vec<u8>,
     pub(crate) pace: Pace,
+    /// The bytes of content of the present answer that were sent or gathered.
+    pub(crate) content: u64,
     /// Counts the bytes written to the stream.
     written: &'a Counter,
     preemption: &'a Arc<Preemption>,
@@ -51,7 +53,7 @@ impl<'a> Output<'a> {
         preemption: &'a Arc<Preemption>,
     ) -> Self {
         let below = stream.moved_below(Interest::Write);
-        Self { stream, gathered, pace, written, preemption, waiting: None, leaves: false, below }
+        Self { stream, gathered, pace, content: 0, written, preemption, waiting: None, leaves: false, below }
     }
 
     /// Leaves output for later, from now on, when the client is slow.
@@ -72,7 +74,10 @@ impl<'a> Output<'a> {
 
     /// Sends the gathered output and `content`, in one system call if the kernel takes all of it.
     pub(crate) fn send(&mut self, mut content: &[u8]) -> io::Result<()> {
-        self.push(&mut content, false).map(drop)
+        let length = content.len();
+        let sent = self.push(&mut content, false);
+        self.content += (length - content.len()) as u64;
+        sent.map(drop)
     }
 
     /// Sends the gathered output. Returns false if some is left for later.

@@ -19,11 +19,14 @@ pub(crate) struct Pace {
     moved: u64,
     /// The last measured rate, in bytes a second.
     seen: Option<u64>,
+    /// `spent` before a wait that ended late because the process was stopped or busy, until bytes
+    /// move.
+    before: Option<Duration>,
 }
 
 impl Pace {
     pub(crate) fn new(allowance: Duration, rate: Option<u64>) -> Self {
-        Self { allowance, rate, spent: Duration::ZERO, waited: Duration::ZERO, moved: 0, seen: None }
+        Self { allowance, rate, spent: Duration::ZERO, waited: Duration::ZERO, moved: 0, seen: None, before: None }
     }
 
     /// Returns the longest next wait; `None` if the allowance is spent.
@@ -31,10 +34,16 @@ impl Pace {
         self.allowance.checked_sub(self.spent).filter(|left| !left.is_zero())
     }
 
-    /// Charges a wait. A wait far too long, because the process was stopped, costs at most the
-    /// allowance and a second, so input received meanwhile soon refills the allowance.
+    /// Charges a wait. A wait much longer than the time left means that the process was stopped or
+    /// busy, and costs nothing if bytes have moved meanwhile. Its length is no measure of the rate.
     pub(crate) fn waited(&mut self, time: Duration) {
+        let before = self.spent;
         self.spent = self.spent.saturating_add(time).min(self.allowance.saturating_add(LOOK));
+        let longest = self.allowance.saturating_sub(before).saturating_add(LATE);
+        if time > longest {
+            self.before.get_or_insert(before);
+            return;
+        }
         self.waited = self.waited.saturating_add(time);
         if self.waited >= LOOK {
             let millis = u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX);
@@ -43,8 +52,18 @@ impl Pace {
         }
     }
 
+    /// Takes back the charge of a wait that ended late because the process was stopped or busy. For
+    /// a peer whose bytes have moved, and are counted elsewhere.
+    pub(crate) fn pardon(&mut self) {
+        self.spent = self.before.take().unwrap_or(self.spent);
+    }
+
     /// Counts bytes that moved.
     pub(crate) fn moved(&mut self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        self.pardon();
         self.moved = self.moved.saturating_add(bytes as u64);
         if self.spent.is_zero() {
             return;
@@ -73,6 +92,8 @@ impl Pace {
 
 /// The time waited between two measurements of the rate.
 const LOOK: Duration = Duration::from_secs(1);
+/// The longest delay of a running process in noticing the end of a wait.
+const LATE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
@@ -86,7 +107,8 @@ mod tests {
             let mut pace = Pace::new(10 * SECOND, Some(100));
             let mut seconds = 0;
             while pace.left().is_some() && seconds < 1000 {
-                pace.waited(SECOND);
+                // In short steps: a wait that ends late would not be charged.
+                (0..20).for_each(|_| pace.waited(SECOND / 20));
                 pace.moved(bytes_a_second);
                 seconds += 1;
             }
@@ -130,14 +152,35 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_far_beyond_the_allowance_costs_a_second_more_than_the_allowance() {
+    fn a_wait_during_which_the_process_was_stopped_is_charged_only_if_no_byte_has_come() {
+        for long in [11, 3600] {
+            let mut pace = Pace::new(10 * SECOND, Some(100));
+            pace.waited(4 * SECOND);
+            pace.waited(long * SECOND);
+            assert_eq!(pace.left(), None, "no byte has come");
+            // The read that finds bytes takes its time too.
+            pace.waited(SECOND / 1000);
+            pace.moved(1000);
+            assert_eq!(pace.left(), Some(10 * SECOND));
+            assert_eq!(pace.rate(), Some(1000), "a stop is no measure of the rate");
+        }
+    }
+
+    #[test]
+    fn bytes_at_the_last_moment_do_not_pay_for_the_wait() {
         let mut pace = Pace::new(10 * SECOND, Some(100));
-        pace.waited(3600 * SECOND);
+        pace.waited(10 * SECOND + SECOND / 100);
+        pace.moved(1);
         assert_eq!(pace.left(), None);
-        pace.moved(100);
-        assert_eq!(pace.left(), None);
-        pace.moved(50);
-        assert_eq!(pace.left(), Some(SECOND / 2));
+    }
+
+    #[test]
+    fn no_bytes_are_no_progress() {
+        let mut pace = Pace::new(10 * SECOND, None);
+        pace.waited(9 * SECOND);
+        let mut total = 7;
+        pace.moved_to(7, &mut total);
+        assert_eq!(pace.left(), Some(SECOND));
     }
 
     #[test]

@@ -11,7 +11,6 @@ use crate::net::stream::{Stream, would_wait};
 use crate::sync::Mutex;
 
 /// A socket, with notes about its use.
-#[derive(Debug)]
 pub(in crate::engine) struct NotedSocket {
     stream: Arc<Stream>,
     notes: Mutex<Notes>,

@@ -149,6 +149,11 @@ impl Begun {
         done.map(|()| usize::try_from(self.sent - sent).unwrap_or(usize::MAX))
     }
 
+    /// The bytes of content sent so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Makes the close a reset if the content has no framing, so that the client notices.
     pub(crate) fn cut(&self, output: &Output<'_>) {
         if self.framed == Some(Framed::Raw) {
@@ -175,7 +180,9 @@ fn write_body(writer: &mut FramedWriter<'_, '_>, mut body: Body) -> io::Result<(
 /// Sends complete content of known length.
 fn send_known(output: &mut Output<'_>, exchange: &mut Exchange, mut rest: Remainder) -> io::Result<Sent> {
     let length = rest.len();
-    match rest.send(output)? {
+    let sent = rest.send(output);
+    output.content = length.saturating_sub(rest.len());
+    match sent? {
         Progress::Nothing => Ok(Sent::Whole(length, None)),
         Progress::More | Progress::Share => Ok(Sent::Partly(rest, length)),
         Progress::Missing(missing) => {

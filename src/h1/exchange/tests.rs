@@ -186,6 +186,19 @@ fn head_is_framed_as_get_and_sends_nothing() {
 }
 
 #[test]
+fn successful_answer_to_connect_ends_with_the_connection() {
+    let check = |status, lines: &[_], length, expected| {
+        let (framing, reason) = answer("CONNECT 1.1", status, lines, length);
+        assert_eq!((framing.unwrap(), reason), (expected, Some(CloseReason::Connect)), "{status}");
+    };
+    check(200, &[("content-length", "5")], Some(5), BodyFraming::Close { send: true });
+    check(200, &[], None, BodyFraming::Close { send: true });
+    check(205, &[], Some(0), BodyFraming::Close { send: false });
+    check(204, &[], Some(0), BodyFraming::None);
+    check(403, &[], Some(5), BodyFraming::Length { length: 5, send: true });
+}
+
+#[test]
 fn statuses_without_content_never_have_a_body() {
     for length in [None, Some(0), Some(5)] {
         check_answer("GET 1.1", 204, &[], length, BodyFraming::None);

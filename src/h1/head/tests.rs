@@ -3,11 +3,31 @@
 
 use super::*;
 
+#[test]
+fn request_line_of_a_refused_head_is_read_if_sound() {
+    for (text, expected) in [
+        ("GET /a?b HTTP/1.1\r\nHost: a b\r\n\r\n", Some("GET /a?b HTTP/1.1")),
+        ("\r\nHEAD / HTTP/1.0\r\n", Some("HEAD / HTTP/1.0")),
+        ("\r\n\r\nHEAD / HTTP/1.0\r\n", Some("HEAD / HTTP/1.0")),
+        ("GET / HTTP/1.1", None),
+        ("GET / HTTP/1.1\n\r\n", None),
+        ("get / HTTP/1.1\r\n", None),
+        ("what a forger sends\" 200\r\n\r\n", None),
+        (&format!("GET /{} HTTP/1.1\r\n", "a".repeat(100)), None),
+        ("", None),
+    ] {
+        let found = sound_line(text.as_bytes(), &LIMITS);
+        let found = found.map(|(method, target, version)| format!("{method} {target} {version:?}"));
+        assert_eq!(found.as_deref(), expected, "{text:?}");
+    }
+}
+
 const LIMITS: HeadLimits = HeadLimits {
     max_request_header_size: 1000,
     max_request_target_size: 100,
     max_request_header_fields: 10,
     header_overflow_status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    accept_connect: false,
 };
 
 fn read(text: &str) -> Result<RequestHead, ProtocolError> {
@@ -36,13 +56,15 @@ fn the_end_is_found_with_its_last_byte() {
     check_scan("GET / HTTP/1.1\r\n\r\n", Ok(Some(18)), 18);
     check_scan("GET / HTTP/1.1\r\n\r\nmore", Ok(Some(18)), 18);
     check_scan("\r\nGET / HTTP/1.1\r\n\r\n", Ok(Some(20)), 20);
+    check_scan(&format!("{}GET / HTTP/1.1\r\n\r\n", "\r\n".repeat(16)), Ok(Some(50)), 50);
     check_scan("GET / HTTP/1.1\r\nHost: a\r\n\r\n", Ok(Some(27)), 27);
     check_scan("GET / HTTP/1.1\r\nHost: a\tb\r\nX:\r\n\r\n", Ok(Some(33)), 33);
 }
 
 #[test]
 fn flaw_is_seen_at_its_first_certain_byte() {
-    check_scan("\r\n\r\n", Err(ProtocolError::EmptyLines), 3);
+    check_scan(&"\r\n".repeat(17), Err(ProtocolError::EmptyLines), 33);
+    check_scan("\r\n\r\n\n", Err(ProtocolError::LineEnd), 5);
     check_scan("\rG", Err(ProtocolError::LineEnd), 2);
     check_scan("\n", Err(ProtocolError::LineEnd), 1);
     check_scan(" GET", Err(ProtocolError::RequestLine), 1);
@@ -105,12 +127,12 @@ fn no_byte_is_looked_at_twice() {
 #[test]
 fn a_message_begins_with_its_first_byte() {
     let mut scan = Scan::default();
-    let text = b"\r\nGET / HTTP/1.1\r\n\r\n";
-    for length in 0..=2 {
+    let text = b"\r\n\r\nGET / HTTP/1.1\r\n\r\n";
+    for length in 0..=4 {
         scan.advance(&text[..length], &LIMITS).unwrap();
         assert!(!scan.has_begun(), "{length}");
     }
-    for length in 3..=text.len() {
+    for length in 5..=text.len() {
         scan.advance(&text[..length], &LIMITS).unwrap();
         assert!(scan.has_begun(), "{length}");
     }
@@ -118,7 +140,7 @@ fn a_message_begins_with_its_first_byte() {
 
 #[test]
 fn a_head_is_read_into_its_parts() {
-    let head = read("\r\nPOST /a?b=c HTTP/1.0\r\nhost: a:1\r\nX-One:  1 \r\nx-one: 2\r\nEmpty:\r\n\r\n").unwrap();
+    let head = read("\r\n\r\nPOST /a?b=c HTTP/1.0\r\nhost: a:1\r\nX-One:  1 \r\nx-one: 2\r\nEmpty:\r\n\r\n").unwrap();
     assert_eq!((head.method, head.version), (Method::POST, Version::HTTP_10));
     assert_eq!((head.target.path(), head.target.query()), ("/a", Some("b=c")));
     assert_eq!(head.fields.len(), 4);
@@ -134,13 +156,16 @@ fn each_malformed_head_has_its_error() {
     check(&line("get / HTTP/1.1"), ProtocolError::Method);
     check(&line("G(T / HTTP/1.1"), ProtocolError::Method);
     check(&line("G\u{e9}T / HTTP/1.1"), ProtocolError::Method);
-    check(&line("GET /\u{e9} HTTP/1.1"), ProtocolError::Target);
-    check(&line("GET /\u{7f} HTTP/1.1"), ProtocolError::Target);
-    check(&line("GET /# HTTP/1.1"), ProtocolError::Target);
+    check(&line("GET /\u{e9} HTTP/1.1"), ProtocolError::TargetByte(0xc3));
+    check(&line("GET /\u{7f} HTTP/1.1"), ProtocolError::TargetByte(0x7f));
+    check(&line("GET /# HTTP/1.1"), ProtocolError::TargetByte(b'#'));
+    check(&line("GET /{ HTTP/1.1"), ProtocolError::TargetByte(b'{'));
+    check(&line("GET /%4 HTTP/1.1"), ProtocolError::TargetEscape);
     check(&line("GET x HTTP/1.1"), ProtocolError::Target);
     check(&line("GET * HTTP/1.1"), ProtocolError::Target);
     check(&line("CONNECT a:1 HTTP/1.1"), ProtocolError::Connect);
-    check(&line("GET / HTTP/1.2"), ProtocolError::Version);
+    check(&line("GET / HTTP/1.10"), ProtocolError::Version);
+    check(&line("GET / HTTP/1.12"), ProtocolError::Version);
     check(&line("GET / HTTP/10.0"), ProtocolError::Version);
     check(&line("GET / HTTP/2.0"), ProtocolError::Version);
     check(&line("GET / HTTP/1"), ProtocolError::VersionText);
@@ -149,10 +174,10 @@ fn each_malformed_head_has_its_error() {
     check(&line("GET / HTTP/1."), ProtocolError::VersionText);
     check(&line("GET / HTTP/.1"), ProtocolError::VersionText);
     check(&line("GET / HTTP/1.1.1"), ProtocolError::VersionText);
-    check(&line("GET / http/1.1"), ProtocolError::VersionText);
+    check(&line("GET / http/1.1"), ProtocolError::Protocol);
     check(&line("GET / HTTP/1.1x"), ProtocolError::VersionText);
-    check(&line("GET / xHTTP/1.1"), ProtocolError::VersionText);
-    check(&line("GET / \u{7f}"), ProtocolError::VersionText);
+    check(&line("GET / xHTTP/1.1"), ProtocolError::Protocol);
+    check(&line("GET / \u{7f}"), ProtocolError::Protocol);
     check(&line("GET / HTTP/1.1\r\nX : 1"), ProtocolError::FieldName);
     check(&line("GET / HTTP/1.1\r\nX"), ProtocolError::FieldName);
     check(&line("GET / HTTP/1.1\r\n: 1"), ProtocolError::FieldName);
@@ -165,7 +190,18 @@ fn each_malformed_head_has_its_error() {
 #[test]
 fn the_version_is_judged_before_the_rest() {
     assert_eq!(read("CONNECT * HTTP/2.0\r\nX Y\r\n\r\n").unwrap_err(), ProtocolError::Version);
-    assert_eq!(read("GET x HTTP/1.2\r\nHost: \r\n\r\n").unwrap_err(), ProtocolError::Version);
+    assert_eq!(read("GET x HTTP/3.0\r\nHost: \r\n\r\n").unwrap_err(), ProtocolError::Version);
+}
+
+#[test]
+fn later_minor_versions_are_read_as_the_highest_known() {
+    for minor in 2..=9 {
+        let head = read(&format!("\r\nGET /HTTP/1.5 HTTP/1.{minor}\r\nHost: a\r\nX: HTTP/1.{minor}\r\n\r\n")).unwrap();
+        assert_eq!((head.version, head.target.path()), (Version::HTTP_11, "/HTTP/1.5"));
+        assert_eq!(head.fields["x"], format!("HTTP/1.{minor}"));
+    }
+    assert_eq!(read("get / HTTP/1.2\r\nHost: a\r\n\r\n").unwrap_err(), ProtocolError::Method);
+    assert_eq!(read("GET / HTTP/1.2\r\n\r\n").unwrap_err(), ProtocolError::HostMissing);
 }
 
 #[test]
@@ -207,7 +243,7 @@ fn unscanned_heads_are_refused_by_the_parser() {
 
 #[test]
 fn a_head_is_known_by_its_first_word() {
-    for text in ["HEAD / HTTP/1.1\r\n", "\r\nHEAD ", "HEAD \0"] {
+    for text in ["HEAD / HTTP/1.1\r\n", "\r\nHEAD ", "\r\n\r\nHEAD ", "HEAD \0"] {
         assert!(is_of_head(text.as_bytes()), "{text:?}");
     }
     for text in ["", "\r\n", "HEAD", "HEADS / HTTP/1.1", "head / HTTP/1.1", " HEAD / HTTP/1.1", "GET /HEAD "] {

@@ -167,6 +167,7 @@ impl Default for TalkSettings {
                 max_request_target_size: 4096,
                 max_request_header_fields: 100,
                 header_overflow_status,
+                accept_connect: false,
             },
             content: None,
             extension_bytes: 1024,

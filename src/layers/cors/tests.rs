@@ -187,6 +187,7 @@ fn star_with_credentials_is_refused_at_the_start() {
 fn origin_that_no_browser_sends_is_refused_at_the_start() {
     for origin in ["https://a", "http://localhost:3000", "http://[::1]:80443", "tauri://localhost", "http://a:443"] {
         assert_eq!(Cors::new().origin(origin).origins.len(), 1);
+        assert!(Cors::is_origin(origin), "{origin}");
     }
     for origin in [
         "*",
@@ -211,6 +212,7 @@ fn origin_that_no_browser_sends_is_refused_at_the_start() {
         "https://a\r\nb: c",
     ] {
         assert!(catch_unwind(|| Cors::new().origin(origin)).is_err(), "{origin}");
+        assert!(!Cors::is_origin(origin), "{origin}");
     }
     for name in ["*", "a b", "", "caf\u{e9}"] {
         assert!(catch_unwind(|| Cors::new().fields([name])).is_err(), "{name}");

@@ -263,7 +263,7 @@ fn content_sent_just_before_a_stop_comes_before_the_end() {
     let (sender, receiver) = channel(8);
     sender.end_at_stop();
     let stops = || sender.try_send("last").is_ok();
-    assert!(matches!(receiver.wait(8, stops), Delivery::Content(content) if content == "last"));
+    assert!(matches!(receiver.receive_or_wait(8, &stops), Delivery::Content(content) if content == "last"));
 }
 
 #[test]

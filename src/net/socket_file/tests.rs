@@ -1,5 +1,6 @@
 //! Obstacles at the path of a socket, and their handling.
 
+use std::fs::File;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 
 use nix::fcntl::{Flock, FlockArg};

@@ -1,16 +1,19 @@
 //! TLS by rustls: the adapter `builtin`.
 
+mod blocks;
 mod certificate;
 mod ciphers;
 mod identity;
 mod keys;
+mod kind;
 mod pem;
 pub(super) mod provider;
+mod reasons;
 mod session;
 mod sni;
+mod witness;
 
 use std::any::Any;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -18,9 +21,10 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientCertVerifierBuilder, NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig, version};
 
-use self::pem::PemText;
+use self::pem::{LocatedCertificate, PemText};
 use self::session::RustlsSession;
 use self::sni::Shelf;
+use self::witness::Witness;
 use crate::error::Error;
 use crate::tls::{Acceptor, Adapter, Identity, Options, Session, Verify, Version};
 
@@ -83,13 +87,14 @@ fn configure(provider: CryptoProvider, options: &Options, shelf: &Arc<Shelf>) ->
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
     let builder = builder.with_protocol_versions(versions).map_err(|e| Error::setting("ssl_ciphers", e.to_string()))?;
     let builder = match clients(options, &provider)? {
-        Some(clients) => builder.with_client_cert_verifier(
-            clients.build().map_err(|error| Error::setting("ssl_client_ca", error.to_string()))?,
-        ),
+        Some(clients) => {
+            let clients = clients.build().map_err(|error| Error::setting("ssl_client_ca", error.to_string()))?;
+            builder.with_client_cert_verifier(Arc::new(Witness::new(clients)))
+        }
         None => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(shelf.resolver());
-    config.alpn_protocols = vec![HTTP_11.to_vec()];
+    config.alpn_protocols = HTTP_1.map(<[u8]>::to_vec).to_vec();
     // Follows the server's order. Without a configured order any would do, but scanners report a
     // missing server order as a weakness.
     config.ignore_client_order = true;
@@ -103,17 +108,23 @@ fn configure(provider: CryptoProvider, options: &Options, shelf: &Arc<Shelf>) ->
 /// The verifier of client certificates; `None`: clients are not asked for one.
 fn clients(options: &Options, provider: &Arc<CryptoProvider>) -> Result<Option<ClientCertVerifierBuilder>, Error> {
     let Some(path) = options.client_ca.as_deref().filter(|_| options.verify != Verify::None) else { return Ok(None) };
-    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(path)?), Arc::clone(provider));
+    let text = PemText::read("ssl_client_ca", path)?;
+    let (roots, lists) = (Arc::new(roots(&text)?), text.revocation_lists()?);
+    for warning in text.unused(&[]) {
+        log::warn!("setting {}: {warning}", text.setting());
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
+    // An authority without a list in the file revokes nothing.
+    let builder = builder.with_crls(lists).allow_unknown_revocation_status();
     Ok(Some(if options.verify == Verify::Optional { builder.allow_unauthenticated() } else { builder }))
 }
 
-fn roots(path: &Path) -> Result<RootCertStore, Error> {
-    let text = PemText::read("ssl_client_ca", path)?;
+fn roots(text: &PemText) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
-    for certificate in text.certificates()? {
+    for LocatedCertificate { der, line } in text.certificates()? {
         roots
-            .add(certificate)
-            .map_err(|error| text.refuse(format_args!("contains an invalid certificate: {error}")))?;
+            .add(der)
+            .map_err(|error| text.refuse(format_args!("contains an invalid certificate, in line {line}: {error}")))?;
     }
     Ok(roots)
 }

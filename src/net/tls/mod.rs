@@ -23,7 +23,7 @@ use std::time::SystemTime;
 
 use crate::error::Error;
 use crate::sync::Mutex;
-use crate::tls::{Acceptor, Adapter, Options, Session};
+use crate::tls::{Acceptor, Adapter, Options, Session, source};
 
 /// The TLS of new connections.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(crate) struct Tls {
 #[derive(Clone, Debug)]
 struct Loaded {
     adapter: Arc<dyn Adapter>,
-    options: Options,
+    options: Arc<Options>,
     acceptor: Arc<dyn Acceptor>,
 }
 
@@ -45,7 +45,11 @@ impl Tls {
     ///
     /// # Errors
     /// Those of [`Adapter::load`]; `Setting` if there is no adapter.
-    pub(crate) fn load(options: Options, adapter: Option<Arc<dyn Adapter>>, now: SystemTime) -> Result<Self, Error> {
+    pub(crate) fn load(
+        options: Arc<Options>,
+        adapter: Option<Arc<dyn Adapter>>,
+        now: SystemTime,
+    ) -> Result<Self, Error> {
         Ok(Self { current: Mutex::new(Loaded::new(options, adapter, now)?) })
     }
 
@@ -55,11 +59,16 @@ impl Tls {
     /// As `load`; nothing is changed then.
     pub(crate) fn replace(
         &self,
-        options: Options,
+        options: Arc<Options>,
         adapter: Option<Arc<dyn Adapter>>,
         now: SystemTime,
     ) -> Result<(), Error> {
         let loaded = Loaded::new(options, adapter, now)?;
+        for (setting, path) in loaded.options.files().into_iter().filter(|(_, path)| source::is_kept(path)) {
+            log::warn!(
+                "setting {setting}: {path:?} is a pipe without new content; the content read before stays in use"
+            );
+        }
         *self.current.lock() = loaded;
         Ok(())
     }
@@ -81,7 +90,7 @@ impl Tls {
 }
 
 impl Loaded {
-    fn new(options: Options, adapter: Option<Arc<dyn Adapter>>, now: SystemTime) -> Result<Self, Error> {
+    fn new(options: Arc<Options>, adapter: Option<Arc<dyn Adapter>>, now: SystemTime) -> Result<Self, Error> {
         let adapter = match adapter {
             Some(adapter) => adapter,
             None => builtin(&options)?,
@@ -125,7 +134,7 @@ mod without {
             client_ca: None,
             verify: Verify::None,
         };
-        let text = Tls::load(options, None, SystemTime::UNIX_EPOCH).unwrap_err().to_string();
+        let text = Tls::load(Arc::new(options), None, SystemTime::UNIX_EPOCH).unwrap_err().to_string();
         let expected = "setting ssl_certificate: needs TLS, but this program was built without the feature tls";
         assert_eq!(text, expected);
     }

@@ -15,7 +15,7 @@ use super::wire::{Below, Wire};
 use crate::net::poll::Interest;
 use crate::net::socket::{PlainSocket, would_wait};
 use crate::sync::Mutex;
-use crate::tls::{Facts, Session};
+use crate::tls::{Certificate, Facts, Session};
 
 /// An encrypted connection.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(crate) struct Secure {
 }
 
 /// The progress of a handshake.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Handshake {
     /// Done: bytes may be read and written. Some may have arrived with the handshake, see
     /// [`Stream::wait`](crate::net::stream::Stream::wait).
@@ -47,6 +47,10 @@ pub(crate) enum Handshake {
     /// Failed, with the reason for the log. An alert was sent if possible without waiting. From
     /// here on bytes come in unencrypted, to be discarded.
     Failed(String),
+    /// As `Failed`, because of the client's certificate; `None` if the client sent none.
+    Refused { certificate: Option<Arc<Certificate>>, reason: String },
+    /// As `Failed`, because the client has left or the socket has failed.
+    Broken(String),
 }
 
 #[derive(Debug)]
@@ -122,15 +126,16 @@ impl Secure {
                 Ok(Some(session)) => state.phase = Phase::Handshaking(session),
                 Ok(None) => {}
                 Err(Handshake::Done) => self.open(&mut state),
-                Err(end @ (Handshake::Plain | Handshake::Failed(_))) => {
+                Err(pause @ (Handshake::Read | Handshake::Write | Handshake::Again)) => return pause,
+                Err(mut end) => {
                     if let Phase::Handshaking(session) = &mut state.phase {
                         // Sends the alert, if any; the client may be gone.
                         let _ = transmit(&mut **session, &mut wire);
+                        end = end.blamed_on(&**session);
                     }
                     state.phase = Phase::Clear;
                     return end;
                 }
-                Err(pause) => return pause,
             }
         }
         Handshake::Again
@@ -141,7 +146,7 @@ impl Secure {
         if first.is_empty() {
             let mut room = [0; FIRST];
             match wire.read(&mut room) {
-                Ok(0) => return Err(Handshake::Failed("the client closed the connection".to_owned())),
+                Ok(0) => return Err(Handshake::Broken("the client closed the connection".to_owned())),
                 Ok(count) => first.extend_from_slice(&room[..count]),
                 Err(error) => return Err(pause_or_fail(&error, Handshake::Read)),
             }
@@ -330,6 +335,17 @@ impl Secure {
     }
 }
 
+impl Handshake {
+    /// Adds the refused or missing certificate to a failure of `session`.
+    fn blamed_on(self, session: &dyn Session) -> Self {
+        let Self::Failed(reason) = self else { return self };
+        match session.refused_certificate() {
+            None if !session.lacks_certificate() => Self::Failed(reason),
+            certificate => Self::Refused { certificate, reason },
+        }
+    }
+}
+
 impl Drop for Secure {
     fn drop(&mut self) {
         let state = self.state.get_mut();
@@ -368,14 +384,14 @@ fn step(session: &mut dyn Session, wire: &mut Wire<'_>) -> Result<(), Handshake>
         return Err(Handshake::Done);
     }
     match session.receive(wire) {
-        Ok(0) => Err(Handshake::Failed("the client closed the connection".to_owned())),
+        Ok(0) => Err(Handshake::Broken("the client closed the connection".to_owned())),
         Ok(_) => session.advance().map_err(Handshake::Failed),
         Err(error) => Err(pause_or_fail(&error, Handshake::Read)),
     }
 }
 
 fn pause_or_fail(error: &io::Error, pause: Handshake) -> Handshake {
-    if would_wait(error) { pause } else { Handshake::Failed(error.to_string()) }
+    if would_wait(error) { pause } else { Handshake::Broken(error.to_string()) }
 }
 
 /// The most steps of a handshake before other connections are served.

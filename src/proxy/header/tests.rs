@@ -73,7 +73,7 @@ fn lines_of_version_1_are_read() {
         false,
     );
     reads(b"PROXY TCP6 2001:db8::1 ::1 1 80\r\n", tcp("[2001:db8::1]:1", "[::1]:80"), false);
-    reads(b"PROXY TCP6 ::ffff:192.0.2.1 ::1 1 80\r\n", tcp("[::ffff:192.0.2.1]:1", "[::1]:80"), false);
+    reads(b"PROXY TCP6 ::ffff:192.0.2.1 ::1 1 80\r\n", tcp("192.0.2.1:1", "[::1]:80"), false);
     let longest = "ffff:f...f:ffff".replace("f...f", "ffff:ffff:ffff:ffff:ffff:ffff");
     let line = format!("PROXY TCP6 {longest} {longest} 65535 65535\r\n");
     let end = format!("[{longest}]:65535");
@@ -180,6 +180,9 @@ fn headers_of_version_2_are_read() {
         tcp("[2020:2020:2020:2020:2020:2020:2020:2020]:1", "[fefe:fefe:fefe:fefe:fefe:fefe:fefe:fefe]:80"),
         false,
     );
+    let mapped =
+        [&[0; 10][..], &[0xff, 0xff, 192, 0, 2, 1], &[0; 10], &[0xff, 0xff, 10, 0, 0, 1], &[0, 1, 0, 80]].concat();
+    reads(&v2(0x21, 0x21, &mapped), tcp("192.0.2.1:1", "10.0.0.1:80"), false);
     reads(&v2(0x21, 0x31, &[b'/'; 216]), ProxiedSource::Unix, false);
     reads(&v2(0x21, 0x31, &[&[0; 216][..], &tls(1)].concat()), ProxiedSource::Unix, true);
     for family in [0x00, 0x12, 0x22, 0x32] {

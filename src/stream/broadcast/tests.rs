@@ -82,7 +82,7 @@ fn slow_subscriber_is_dropped_and_the_others_are_not() {
 
 #[test]
 fn subscribers_that_leave_make_room_for_others() {
-    let broadcast = Broadcast::new().most_subscribers(2);
+    let broadcast = Broadcast::new().max_subscribers(2);
     let [first, second] = [(); 2].map(|()| broadcast.subscribe_after(None));
     let refused = broadcast.subscribe_after(None);
     assert_eq!((refused.status().as_u16(), &refused.headers()[RETRY_AFTER]), (503, &"10".parse().unwrap()));

@@ -137,10 +137,13 @@ fn a_declared_length_is_kept() {
 }
 
 #[test]
-fn no_block_is_requested_beyond_the_declared_length() {
-    let (application, seen) = yielding(&[("Content-Length", "3")], &[Ok("ab"), Ok("c"), Ok("never")]);
+fn blocks_are_requested_to_the_end_or_the_first_surplus() {
+    let (application, seen) = yielding(&[("Content-Length", "3")], &[Ok("abc")]);
     assert_eq!(told(application), (200, "abc".to_owned()));
-    assert_eq!(seen.told(), (2, 1));
+    assert_eq!(seen.told(), (2, 1), "work after the last block is done");
+    let (application, seen) = yielding(&[("Content-Length", "3")], &[Ok("ab"), Ok("c"), Ok("surplus"), Ok("never")]);
+    assert_eq!(told(application), (200, "abc".to_owned()));
+    assert_eq!(seen.told(), (3, 1));
 }
 
 #[test]

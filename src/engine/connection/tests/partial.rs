@@ -32,7 +32,7 @@ fn over(mut client: UnixStream, socket: UnixStream, sent: &str, others: u64, n: 
     client.write_all(sent.as_bytes()).unwrap();
     let verdict = connection.advance(&mut context);
     let held = connection.reservation.as_ref().map_or(0, Reservation::bytes);
-    (verdict, connection.phase, held)
+    (verdict, std::mem::take(&mut *connection.phase), held)
 }
 
 fn head(length: usize) -> String {

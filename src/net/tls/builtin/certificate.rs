@@ -107,18 +107,18 @@ fn time(time: AnyRef<'_>) -> Result<SystemTime> {
 }
 
 /// The next value.
-fn next<'d>(reader: &mut SliceReader<'d>) -> Result<AnyRef<'d>> {
+pub(super) fn next<'d>(reader: &mut SliceReader<'d>) -> Result<AnyRef<'d>> {
     AnyRef::decode(reader)
 }
 
 /// A reader of the values in `value`, which must have the tag `tag`.
-fn parts(value: AnyRef<'_>, tag: Tag) -> Result<SliceReader<'_>> {
+pub(super) fn parts(value: AnyRef<'_>, tag: Tag) -> Result<SliceReader<'_>> {
     value.tag().assert_eq(tag)?;
     SliceReader::new(value.value())
 }
 
 /// The bytes of an object identifier.
-fn identifier(value: AnyRef<'_>) -> Result<&[u8]> {
+pub(super) fn identifier(value: AnyRef<'_>) -> Result<&[u8]> {
     value.tag().assert_eq(Tag::ObjectIdentifier)?;
     Ok(value.value())
 }
@@ -139,7 +139,7 @@ fn short(oid: &[u8]) -> String {
 }
 
 /// Formats an object identifier (X.690 §8.19): seven bits a byte; the first number stands for two.
-fn dotted(oid: &[u8]) -> String {
+pub(super) fn dotted(oid: &[u8]) -> String {
     let (mut text, mut number) = (String::new(), 0_u128);
     for byte in oid {
         number = number << 7 | u128::from(byte & 0x7f);

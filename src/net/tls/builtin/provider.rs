@@ -26,3 +26,22 @@ pub(super) fn ticketer() -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
 pub(super) const LIBRARY: &str = "rustls/0.23 aws-lc";
 #[cfg(not(feature = "tls-aws-lc"))]
 pub(super) const LIBRARY: &str = "rustls/0.23 ring";
+
+/// The most bits of an RSA key; the fewest are 2048.
+#[cfg(feature = "tls-aws-lc")]
+pub(super) const MOST_RSA_BITS: usize = 8192;
+#[cfg(not(feature = "tls-aws-lc"))]
+pub(super) const MOST_RSA_BITS: usize = 4096;
+
+/// The curves for ECDSA.
+#[cfg(feature = "tls-aws-lc")]
+pub(super) const CURVES: &[&str] = &["P-256", "P-384", "P-521"];
+#[cfg(not(feature = "tls-aws-lc"))]
+pub(super) const CURVES: &[&str] = &["P-256", "P-384"];
+
+/// The supported keys, for errors.
+#[cfg(feature = "tls-aws-lc")]
+pub(super) const KEYS: &str = "RSA of 2048 to 8192 bits, ECDSA on P-256, P-384 and P-521, Ed25519";
+#[cfg(not(feature = "tls-aws-lc"))]
+pub(super) const KEYS: &str = "RSA of 2048 to 4096 bits, ECDSA on P-256 and P-384, Ed25519 \
+    (with the feature tls-aws-lc also RSA of up to 8192 bits and P-521)";

@@ -6,13 +6,18 @@ use std::sync::Arc;
 use rustls::{ServerConfig, ServerConnection};
 
 use super::sni::{Choice, Shelf};
-use super::{certificate, ciphers, provider};
+use super::witness::{self, RefusedClient};
+use super::{certificate, ciphers, provider, reasons};
 use crate::tls::{Certificate, Facts, Session};
 
 /// The server's end of a rustls connection, and the certificate shown.
 pub(super) struct RustlsSession {
     connection: ServerConnection,
     shown: Shown,
+    /// The client certificate that was refused.
+    refused: Option<Arc<Certificate>>,
+    /// True if the client sent no certificate, although one is required.
+    lacks_certificate: bool,
 }
 
 /// The certificate shown to a client.
@@ -38,7 +43,7 @@ impl RustlsSession {
         };
         let mut connection = ServerConnection::new(config)?;
         connection.set_buffer_limit(Some(OUTGOING));
-        Ok(Self { connection, shown })
+        Ok(Self { connection, shown, refused: None, lacks_certificate: false })
     }
 }
 
@@ -48,7 +53,25 @@ impl Session for RustlsSession {
     }
 
     fn advance(&mut self) -> Result<(), String> {
-        self.connection.process_new_packets().map(|_| ()).map_err(|error| error.to_string())
+        let (done, refused) = witness::refusals(|| self.connection.process_new_packets().map(|_| ()));
+        done.map_err(|error| match refused {
+            Some(RefusedClient { certificate, reason }) => {
+                self.refused = Some(Arc::new(certificate));
+                reason
+            }
+            None => {
+                self.lacks_certificate = error == rustls::Error::NoCertificatesPresented;
+                reasons::of(&error)
+            }
+        })
+    }
+
+    fn refused_certificate(&self) -> Option<Arc<Certificate>> {
+        self.refused.clone()
+    }
+
+    fn lacks_certificate(&self) -> bool {
+        self.lacks_certificate
     }
 
     fn is_handshaking(&self) -> bool {

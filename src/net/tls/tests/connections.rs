@@ -191,13 +191,22 @@ fn a_client_that_leaves_ends_the_handshake() {
     let (tls, manner) = one();
     let (server, socket) = sockets(&tls);
     drop(socket);
-    assert_eq!(shake(&server), Handshake::Failed("the client closed the connection".to_owned()));
+    assert_eq!(shake(&server), Handshake::Broken("the client closed the connection".to_owned()));
     let (server, mut socket) = sockets(&tls);
     manner.connection().write_tls(&mut socket).unwrap();
     assert!(server.wait(Interest::Read, PATIENCE).unwrap());
     assert_eq!(server.secure().unwrap().handshake(), Handshake::Read);
     socket.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(shake(&server), Handshake::Failed("the client closed the connection".to_owned()));
+    assert_eq!(shake(&server), Handshake::Broken("the client closed the connection".to_owned()));
+}
+
+#[test]
+fn client_that_offers_http_1_0_alone_is_served() {
+    let (tls, manner) = one();
+    let (server, _client) = connected(&tls, &Manner { alpn: &["http/1.0"], ..manner.clone() });
+    assert_eq!(facts(&server).alpn.as_deref(), Some("http/1.0"));
+    let (server, _client) = connected(&tls, &Manner { alpn: &["http/1.0", "http/1.1"], ..manner });
+    assert_eq!(facts(&server).alpn.as_deref(), Some("http/1.1"));
 }
 
 #[test]

@@ -51,7 +51,11 @@ fn keys_may_be_encrypted() {
         load(with(Some(password), "ec.both.pem", None)).unwrap();
     }
     let wrong = with(Some("plum".into()), "rsa.pem", Some("rsa.aes.key"));
-    refuses(wrong, "setting ssl_private_key_password: does not decrypt the private key in \"", "rsa.aes.key\"");
+    refuses(
+        wrong,
+        "setting ssl_private_key_password: wrong password: does not decrypt the private key in \"",
+        "rsa.aes.key\"",
+    );
     let none = with(None, "rsa.pem", Some("rsa.aes.key"));
     refuses(none, "setting ssl_private_key: \"", "is encrypted; set ssl_private_key_password");
     let missing = with(Some(Password::from_file("no/such/file")), "rsa.pem", Some("rsa.aes.key"));
@@ -89,22 +93,26 @@ fn error_about_a_file_names_the_file_and_the_setting() {
     refuses(
         options(data("rsa.pkcs8.key"), None),
         "setting ssl_certificate: \"",
-        "rsa.pkcs8.key\" contains no certificate in PEM",
+        "rsa.pkcs8.key\" contains no certificate in PEM, only \"PRIVATE KEY\"",
     );
     refuses(options(garbage, None), "setting ssl_certificate: \"", "");
     refuses(options(no_certificate, key.clone()), "setting ssl_certificate: \"", "");
     refuses(options(rsa.clone(), Some(missing.clone())), "setting ssl_private_key: cannot read \"", "(os error 2)");
     refuses(options(rsa.clone(), Some(empty)), "setting ssl_private_key: \"", "empty\" contains no private key in PEM");
-    refuses(options(rsa.clone(), None), "setting ssl_private_key: \"", "rsa.pem\" contains no private key in PEM");
+    refuses(
+        options(rsa.clone(), None),
+        "setting ssl_private_key: \"",
+        "rsa.pem\" contains no private key in PEM, only \"CERTIFICATE\"",
+    );
     refuses(
         options(rsa.clone(), Some(two_keys)),
         "setting ssl_private_key: \"",
-        "contains 2 private keys instead of one",
+        "contains 2 private keys instead of one, in lines 4, 12",
     );
     refuses(
         options(rsa.clone(), Some(data("rsa.old.key"))),
         "setting ssl_private_key: \"",
-        "convert the key with openssl pkcs8 -topk8",
+        "in line 1; convert the key with openssl pkcs8 -topk8",
     );
     let belongs = "contains a private key that does not match the first certificate in";
     refuses(
@@ -124,7 +132,7 @@ fn error_about_a_file_names_the_file_and_the_setting() {
     refuses(
         with_chain(Some(data("ec.sec1.key"))),
         "setting ssl_certificate_chain: \"",
-        "contains no certificate in PEM",
+        "contains no certificate in PEM, only \"EC PARAMETERS\", \"EC PRIVATE KEY\"",
     );
     load(with_chain(Some(rsa.clone()))).unwrap();
 
@@ -133,7 +141,11 @@ fn error_about_a_file_names_the_file_and_the_setting() {
         ..options(rsa.clone(), key.clone())
     };
     refuses(with_sni(missing.clone(), None), "setting ssl_sni: cannot read \"", "(os error 2)");
-    refuses(with_sni(data("ec.pem"), None), "setting ssl_sni: \"", "ec.pem\" contains no private key in PEM");
+    refuses(
+        with_sni(data("ec.pem"), None),
+        "setting ssl_sni: \"",
+        "ec.pem\" contains no private key in PEM, only \"CERTIFICATE\"",
+    );
     let nameless = folder.both("nameless", &Authority::new("ca").issue(&[]));
     refuses(
         with_sni(nameless, None),
@@ -147,7 +159,7 @@ fn error_about_a_file_names_the_file_and_the_setting() {
         ..options(rsa.clone(), key.clone())
     };
     refuses(with_ca(missing), "setting ssl_client_ca: cannot read \"", "(os error 2)");
-    refuses(with_ca(data("ec.sec1.key")), "setting ssl_client_ca: \"", "contains no certificate in PEM");
+    refuses(with_ca(data("ec.sec1.key")), "setting ssl_client_ca: \"", "only \"EC PARAMETERS\", \"EC PRIVATE KEY\"");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod connections;
 mod loading;
+mod material;
 mod other_adapter;
 mod pairs;
 
@@ -107,7 +108,7 @@ fn in_memory(made: &Made) -> Options {
 }
 
 fn load(options: Options) -> Result<Arc<Tls>, Error> {
-    Tls::load(options, None, now()).map(Arc::new)
+    Tls::load(Arc::new(options), None, now()).map(Arc::new)
 }
 
 /// A time within the validity of all test certificates.

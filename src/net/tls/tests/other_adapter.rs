@@ -109,7 +109,7 @@ fn turned(text: &[u8]) -> Vec<u8> {
 #[test]
 fn registered_adapter_is_used_and_no_other() {
     let with = |identity| Options { identity, ..options(PathBuf::new(), None) };
-    let load = |identity| Tls::load(with(identity), Some(Arc::new(Turner)), now());
+    let load = |identity| Tls::load(Arc::new(with(identity)), Some(Arc::new(Turner)), now());
     assert_eq!(load(Identity::Context(Arc::new(1))).unwrap_err().to_string(), "setting ssl_context: is no greeting");
     let tls = Arc::new(load(Identity::Context(Arc::new("hello"))).unwrap());
 

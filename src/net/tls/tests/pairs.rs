@@ -100,7 +100,7 @@ pub(super) fn attempt(tls: &Arc<Tls>, manner: &Manner) -> (Stream, Handshake, st
             Ok(client)
         });
         let ended = shake(&server);
-        if let Handshake::Failed(_) = ended {
+        if let Handshake::Failed(_) | Handshake::Refused { .. } = ended {
             // Half-closes as the engine does, so that the client reads the alert and stops waiting.
             server.shutdown(std::net::Shutdown::Write).unwrap();
         }

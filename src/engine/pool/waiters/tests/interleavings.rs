@@ -146,7 +146,7 @@ struct World {
     is_noted: bool,
     is_over: bool,
     // The state of the waiters.
-    count: usize,
+    count: u64,
     is_barred: bool,
     /// True if a worker has started work since the guard looked.
     have_turned: bool,
@@ -191,7 +191,7 @@ impl World {
             queued: 0,
             is_noted: false,
             is_over: false,
-            count: usize::from(is_held),
+            count: u64::from(is_held),
             is_barred: false,
             have_turned: false,
             workers: if is_held {
@@ -213,10 +213,10 @@ impl World {
 
     /// Does one step with the real count of waiters.
     fn waiters<T>(&mut self, act: impl FnOnce(&Waiters) -> T) -> T {
-        let waiters = Waiters { count: self.count.into(), is_barred: self.is_barred.into(), ..Waiters::default() };
+        let waiters = Waiters { word: self.count.into(), is_barred: self.is_barred.into() };
         let result = act(&waiters);
         self.have_turned |= waiters.turns() > 0;
-        (self.count, self.is_barred) = (waiters.count.into_inner(), waiters.is_barred.into_inner());
+        (self.count, self.is_barred) = (waiters.word.into_inner() & COUNT, waiters.is_barred.into_inner());
         result
     }
 

@@ -2,25 +2,66 @@
 //! the end.
 
 use std::error;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
+use super::{HttpServer, Ready, Stopped};
 use crate::address::BindAddr;
 use crate::error::Error;
-use crate::http_server::{HttpServer, Ready, Stopped};
-use crate::settings::Instance;
 use crate::sync::{Condvar, Mutex, catch, spawn};
 
 /// The cause of an end.
 type Cause = Arc<dyn error::Error + Send + Sync>;
 
 /// Called once with the cause of an unexpected end.
-pub(super) type EndReport = Box<dyn FnOnce(Cause) + Send>;
+pub(crate) type EndReport = Box<dyn FnOnce(Cause) + Send>;
 
-/// A controlled instance, for one start.
-pub(super) struct Controlled {
+/// The control of an instance, for one start. A trait object, so that a program without an instance
+/// does not carry the code.
+pub(crate) trait Control: Send + Sync {
+    /// The instance.
+    fn server(&self) -> &dyn HttpServer;
+
+    /// Starts the instance, and waits for the accept.
+    ///
+    /// # Errors
+    /// `Serving` with the reason if the instance ended before; `Thread`.
+    fn open(&self) -> Result<(), Error>;
+
+    /// Calls `report` at an unexpected end; at once, if already ended.
+    fn watch(&self, report: EndReport);
+
+    /// Tells the instance to stop and waits; if the time is up, cuts the instance and waits once
+    /// more.
+    fn stop(&self) -> Stopped;
+
+    /// Ends the wait of a stop under way.
+    fn cut(&self);
+
+    /// True if the calling thread is the one that serves.
+    fn is_ours(&self) -> bool;
+
+    /// True if the thread has ended.
+    fn is_over(&self) -> bool;
+
+    /// Joins the thread if the run has ended.
+    fn join_rest(&self);
+
+    /// The addresses on which the instance accepts connections.
+    fn listening(&self) -> Vec<BindAddr>;
+}
+
+/// Prepares a run of `server`, to listen on `address`.
+pub(crate) type Prepare = fn(server: Arc<dyn HttpServer>, address: BindAddr, patience: Duration) -> Box<dyn Control>;
+
+/// Prepares a run of an instance on a thread.
+pub(crate) const PREPARE: Prepare = |server, address, patience| {
+    Box::new(Controlled { server, address, patience, course: Arc::default(), thread: Mutex::default() })
+};
+
+/// A controlled instance.
+struct Controlled {
     server: Arc<dyn HttpServer>,
     address: BindAddr,
     /// Time limit of a stop; then the instance is cut.
@@ -50,28 +91,12 @@ struct State {
     report: Option<EndReport>,
 }
 
-impl Controlled {
-    /// Prepares a run of `instance`, to listen on `address`.
-    pub(super) fn new(instance: &Instance, address: Option<&BindAddr>, patience: Duration) -> Self {
-        let nowhere = || BindAddr::Inherited(String::new());
-        Self {
-            server: Arc::clone(instance.server()),
-            address: address.cloned().unwrap_or_else(nowhere),
-            patience,
-            course: Arc::default(),
-            thread: Mutex::default(),
-        }
-    }
-
-    pub(super) fn server(&self) -> &dyn HttpServer {
+impl Control for Controlled {
+    fn server(&self) -> &dyn HttpServer {
         &*self.server
     }
 
-    /// Starts the instance, and waits for the accept.
-    ///
-    /// # Errors
-    /// `Serving` with the reason if the instance ended before; `Thread`.
-    pub(super) fn open(&self) -> Result<(), Error> {
+    fn open(&self) -> Result<(), Error> {
         let (server, address, course) = (Arc::clone(&self.server), self.address.clone(), Arc::clone(&self.course));
         let spawned =
             spawn(thread::Builder::new().name(NAME.to_owned()), Box::new(move || serve(&*server, &address, &course)));
@@ -87,8 +112,7 @@ impl Controlled {
         Err(Error::Serving { source: end.err().unwrap_or_else(|| Arc::from(early())) })
     }
 
-    /// Calls `report` at an unexpected end; at once, if already ended.
-    pub(super) fn watch(&self, report: EndReport) {
+    fn watch(&self, report: EndReport) {
         let due = {
             let mut state = self.course.state.lock();
             state.report = Some(report);
@@ -99,9 +123,7 @@ impl Controlled {
         }
     }
 
-    /// Tells the instance to stop and waits; if the time is up, cuts the instance and waits once
-    /// more.
-    pub(super) fn stop(&self) -> Stopped {
+    fn stop(&self) -> Stopped {
         let begun = Instant::now();
         let has_ended = {
             let mut state = self.course.state.lock();
@@ -118,50 +140,42 @@ impl Controlled {
         if !self.ends_within(self.patience, true) {
             quietly(|| self.server.cut());
             if !self.ends_within(LAST_CALL, false) {
-                log::error!("the HTTP server did not return after the stop; its thread was left running");
+                log::error!(target: TARGET, "the HTTP server did not return after the stop; its thread was left running");
             }
         }
         self.join_rest();
         Stopped { took: begun.elapsed(), ..Stopped::default() }
     }
 
-    pub(super) fn cut(&self) {
+    fn cut(&self) {
         self.course.state.lock().is_cut = true;
         self.course.changed.notify_all();
     }
 
-    /// True if the calling thread is the one that serves.
-    pub(super) fn is_ours(&self) -> bool {
+    fn is_ours(&self) -> bool {
         self.course.state.lock().serves == Some(thread::current().id())
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.thread.lock().is_none()
     }
 
-    /// Joins the thread if the run has ended.
-    pub(super) fn join_rest(&self) {
+    fn join_rest(&self) {
         if self.is_ours() || !self.ends_within(LAST_CALL, false) {
             return;
         }
         let thread = self.thread.lock().take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
-            log::error!("the thread of the HTTP server panicked");
+            log::error!(target: TARGET, "the thread of the HTTP server panicked");
         }
     }
 
-    pub(super) fn listening(&self) -> Vec<BindAddr> {
+    fn listening(&self) -> Vec<BindAddr> {
         self.course.state.lock().accepts.clone().unwrap_or_default()
     }
+}
 
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
-        let tcp = |address: &BindAddr| match address {
-            BindAddr::Tcp { host, port } => Some(SocketAddr::new(host.parse::<IpAddr>().ok()?, *port)),
-            _ => None,
-        };
-        self.listening().iter().filter_map(tcp).collect()
-    }
-
+impl Controlled {
     /// Waits for the end of the run, for at most `time`, and if `yields` until a cut. Returns true
     /// if the run has ended.
     fn ends_within(&self, time: Duration, yields: bool) -> bool {
@@ -208,7 +222,7 @@ fn serve(server: &dyn HttpServer, address: &BindAddr, course: &Arc<Course>) {
 /// Calls code of the instance; a panic is logged.
 fn quietly(call: impl FnOnce()) {
     if catch(call).is_err() {
-        log::error!("the HTTP server panicked in its stop or cut method");
+        log::error!(target: TARGET, "the HTTP server panicked in its stop or cut method");
     }
 }
 
@@ -220,3 +234,5 @@ fn early() -> Box<dyn error::Error + Send + Sync> {
 const NAME: &str = "drupe-http";
 /// Time for an instance to return after a cut.
 const LAST_CALL: Duration = Duration::from_millis(300);
+/// The target of log lines: the control is a part of the server.
+const TARGET: &str = "drupe::server::instance";
