@@ -1,0 +1,91 @@
+"""The parts of the package that a process has once: the log thread, and the end.
+
+The interpreter must not end while a worker thread can still enter it, so the exit waits for the
+workers, as it does for every thread that is no daemon.
+"""
+
+import atexit
+import contextlib
+import logging
+import os
+import sys
+import threading
+import traceback
+import weakref
+
+from . import _drupe
+
+_engines: 'weakref.WeakSet[_drupe.Engine]' = weakref.WeakSet()
+_log_thread = None
+_is_ending = False
+_lock = threading.Lock()
+
+
+def register(engine):
+    """Stop `engine` at the exit of the interpreter, and start the log thread."""
+    global _log_thread
+    with _lock:
+        _engines.add(engine)
+        if _log_thread is None and not _is_ending:
+            _log_thread = threading.Thread(target=_log, name='drupe-log', daemon=True)
+            _log_thread.start()
+
+
+def _log():
+    while not _is_ending:
+        log_waiting_records(5)
+    log_waiting_records(0)
+
+
+def log_waiting_records(seconds):
+    """Pass records of the server to `logging`; wait for the first for at most `seconds`."""
+    for level, name, text in _drupe.next_records(seconds):
+        logging.getLogger(name).log(level, '%s', text)
+
+
+@atexit.register
+def _end():
+    global _is_ending
+    try:
+        for engine in list(_engines):
+            engine.stop()
+        for engine in list(_engines):
+            while not engine.wait_for_workers(0.1):
+                pass
+    except KeyboardInterrupt:
+        # A worker that enters an interpreter at its end aborts the process.
+        sys.stderr.write('drupe: interrupted while handlers run; the process ends at once\n')
+        os._exit(130)
+    _is_ending = True
+    _drupe.wake_records()
+    if _log_thread is not None:
+        _log_thread.join()
+
+
+def end_child(error):
+    """End a forked child that leaves a handler; `error` is the exception that it raises, or `None`.
+
+    The connection is that of the parent, so there is nothing that the child could answer.
+    """
+    code = 1
+    if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
+        code = error.code or 0
+    elif error is not None:
+        traceback.print_exception(error)
+    else:
+        sys.stderr.write('drupe: a forked child returned from a handler; only the parent answers\n')
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+    os._exit(code & 0xff)
+
+
+def _after_fork():
+    global _log_thread, _lock
+    _drupe.note_fork()
+    # The child has neither the threads of the parent nor the holder of the lock.
+    _log_thread = None
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

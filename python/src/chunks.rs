@@ -1,0 +1,166 @@
+//! The iterable that an application returns.
+
+use drupe::wsgi::{ApplicationError, Chunks};
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyIterator, PyType};
+
+use crate::application::RequestState;
+use crate::refusals;
+use crate::start_response::StartResponse;
+
+/// The blocks of an iterable. The first block is there before the response begins.
+pub(crate) struct PyChunks {
+    /// The first block, until it is asked for.
+    first: Option<Vec<u8>>,
+    /// A block after a first one that has the declared length.
+    surplus: Option<Vec<u8>>,
+    /// The iterable, until it is closed.
+    open: Option<OpenIterable>,
+    /// True after the last block.
+    is_over: bool,
+}
+
+/// An iterable, and the objects that only its failures need. All are dropped by an attached thread.
+struct OpenIterable {
+    iterable: Py<PyAny>,
+    iterator: Option<Py<PyIterator>>,
+    request: RequestState,
+}
+
+impl PyChunks {
+    /// Begins to iterate over `iterable`. Closes an iterable that has no further block. A first block
+    /// longer than declared becomes a 500.
+    ///
+    /// # Errors
+    /// An exception of the iterable, which is then closed, or of closing it.
+    pub(crate) fn begun(
+        py: Python<'_>,
+        iterable: Bound<'_, PyAny>,
+        request: RequestState,
+        start_response: &StartResponse,
+    ) -> Result<Self, ApplicationError> {
+        let open = Some(OpenIterable { iterable: iterable.clone().unbind(), iterator: None, request });
+        let mut chunks = Self { first: None, surplus: None, open, is_over: false };
+        if let Err(failure) = chunks.pull_first(&iterable, start_response) {
+            // The first failure is the one to answer with; both are reported.
+            chunks.shut(py).unwrap_or_default();
+            return Err(failure);
+        }
+        chunks.refuse_surplus(py, start_response);
+        if chunks.is_over {
+            // Now rather than in a further visit to the interpreter.
+            chunks.shut(py)?;
+        }
+        Ok(chunks)
+    }
+
+    /// Takes the first block; also the end, if the block has the declared length.
+    ///
+    /// The end is taken in the same visit to the interpreter. A generator may have further work to
+    /// do, which must not delay the block.
+    fn pull_first(
+        &mut self,
+        iterable: &Bound<'_, PyAny>,
+        start_response: &StartResponse,
+    ) -> Result<(), ApplicationError> {
+        let py = iterable.py();
+        self.first = self.pull(py)?;
+        let Some(length) = self.first.as_ref().map(|first| first.len() as u64) else { return Ok(()) };
+        match start_response.declared() {
+            // Most objects without a length come with a declared one, and asking those is slow.
+            None => self.is_over = iterable.len().is_ok_and(|blocks| blocks == 1),
+            Some(declared) if declared == length && !is_generator(iterable) => self.surplus = self.pull(py)?,
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Replaces the response by a 500 if its first block is longer than declared.
+    fn refuse_surplus(&mut self, py: Python<'_>, start_response: &StartResponse) {
+        let (Some(first), Some(declared), Some(open)) = (&self.first, start_response.declared(), &self.open) else {
+            return;
+        };
+        let length = first.len() as u64;
+        if length > declared && start_response.refuse(refusals::SURPLUS) {
+            open.request.note_surplus(py, length, declared);
+            self.first = Some(refusals::SURPLUS.into());
+            self.is_over = true;
+        }
+    }
+
+    /// Returns the next block; `None` is the end.
+    fn pull(&mut self, py: Python<'_>) -> Result<Option<Vec<u8>>, ApplicationError> {
+        let Some(open) = &mut self.open else { return Ok(None) };
+        let block = open.next(py).map_err(|error| open.request.failed(py, error))?;
+        self.is_over |= block.is_none();
+        Ok(block)
+    }
+
+    /// Calls `close` of the iterable, if there is one; at most once.
+    fn shut(&mut self, py: Python<'_>) -> Result<(), ApplicationError> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        open.close(py).map_err(|error| open.request.failed(py, error))
+    }
+}
+
+impl OpenIterable {
+    fn next(&mut self, py: Python<'_>) -> PyResult<Option<Vec<u8>>> {
+        let iterator = match self.iterator.take() {
+            Some(iterator) => iterator,
+            None => self.iterable.bind(py).try_iter()?.unbind(),
+        };
+        let iterator = self.iterator.insert(iterator);
+        let block = iterator.bind(py).clone().next().transpose();
+        self.request.generation.check(py, &block)?;
+        let Some(block) = block? else { return Ok(None) };
+        match block.cast::<PyBytes>() {
+            Ok(bytes) => Ok(Some(bytes.as_bytes().to_vec())),
+            Err(_) => {
+                let found = block.get_type().name()?;
+                Err(PyTypeError::new_err(format!("an application has to yield bytes, not {found}")))
+            }
+        }
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        match self.iterable.bind(py).getattr_opt(intern!(py, "close"))? {
+            Some(close) => close.call0().map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+/// True for the iterator of a function with `yield`.
+fn is_generator(iterable: &Bound<'_, PyAny>) -> bool {
+    let class = GENERATOR.import(iterable.py(), "types", "GeneratorType");
+    class.is_ok_and(|class| iterable.get_type().is(class))
+}
+
+impl Chunks for PyChunks {
+    fn next(&mut self) -> Option<Result<Vec<u8>, ApplicationError>> {
+        if let Some(block) = self.first.take().or_else(|| self.surplus.take()) {
+            return Some(Ok(block));
+        }
+        if self.is_over {
+            return None;
+        }
+        let pulled = Python::try_attach(|py| self.pull(py));
+        pulled.unwrap_or_else(|| Err("the interpreter has ended".into())).transpose()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.is_over && self.first.is_none()
+    }
+
+    fn close(&mut self) -> Result<(), ApplicationError> {
+        if self.open.is_none() {
+            return Ok(());
+        }
+        Python::try_attach(|py| self.shut(py)).unwrap_or(Ok(()))
+    }
+}
+
+static GENERATOR: PyOnceLock<Py<PyType>> = PyOnceLock::new();

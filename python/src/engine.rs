@@ -1,0 +1,246 @@
+//! The server as the Python half of the package sees it.
+
+use std::collections::HashMap;
+use std::mem;
+use std::path::PathBuf;
+use std::process;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use drupe::{BindAddr, Error, Server, ServerHandle, Settings};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::application::{Failures, PyApplication};
+use crate::environ::EnvironBase;
+use crate::input::locked;
+use crate::refusals;
+use crate::workers::Workers;
+
+/// Settings as text, by their names.
+type Texts = HashMap<String, String>;
+
+/// A server of one application. Settings are given as text, under drupe's names.
+#[pyclass(frozen, module = "drupe._drupe", weakref)]
+pub(crate) struct Engine {
+    /// Locked only while detached. `None` after the drop.
+    server: Mutex<Option<Server>>,
+    handle: ServerHandle,
+    callable: Arc<Mutex<Py<PyAny>>>,
+    workers: Arc<Workers>,
+    /// The process whose threads serve. A forked child has none of them.
+    process: u32,
+}
+
+#[pymethods]
+impl Engine {
+    /// Makes a stopped server. `interrupt` is called with a `KeyboardInterrupt` or `SystemExit`
+    /// that the application raises, and the environ.
+    #[new]
+    fn new(py: Python<'_>, application: Py<PyAny>, interrupt: Py<PyAny>) -> PyResult<Self> {
+        let callable = Arc::new(Mutex::new(application));
+        let server = Server::wsgi(PyApplication {
+            callable: Arc::clone(&callable),
+            base: EnvironBase::new(py)?,
+            failures: Failures { interrupt: Arc::new(interrupt) },
+        });
+        let workers = Arc::<Workers>::default();
+        let counted = Arc::clone(&workers);
+        server.around_workers(move |work| counted.around(work));
+        server.on_refusal(refusals::shape);
+        let (handle, process) = (server.handle(), process::id());
+        Ok(Self { server: Mutex::new(Some(server)), handle, callable, workers, process })
+    }
+
+    /// Replaces the application; also while the server runs.
+    fn set_application(&self, application: Py<PyAny>) {
+        let previous = mem::replace(&mut *locked(&self.callable), application);
+        // Not under the lock: code of the program may run.
+        drop(previous);
+    }
+
+    /// Binds and starts. The values of `file`, if given, go over those of `defaults`, and those of
+    /// `settings` over both.
+    fn start(&self, py: Python<'_>, defaults: Texts, file: Option<PathBuf>, settings: Texts) -> PyResult<()> {
+        self.check_process()?;
+        py.detach(|| {
+            let mut slot = locked(&self.server);
+            let server = slot.as_mut().ok_or(Error::Stopped)?;
+            server.settings = settings_of(defaults, file, settings)?;
+            server.start()
+        })
+        .map_err(raised)
+    }
+
+    /// Changes settings of a running server, given as for `start`; returns the names of those that
+    /// need a restart.
+    fn reload(
+        &self,
+        py: Python<'_>,
+        defaults: Texts,
+        file: Option<PathBuf>,
+        settings: Texts,
+    ) -> PyResult<Vec<&'static str>> {
+        py.detach(|| self.handle.reload(&settings_of(defaults, file, settings)?)).map_err(raised)
+    }
+
+    /// Loads certificates and keys again, for new connections.
+    fn reload_certificates(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.handle.reload_tls()).map_err(raised)
+    }
+
+    /// Stops; waits for running requests. In a handler, the call does not wait for that handler.
+    /// Returns the numbers of requests finished and of connections cut.
+    fn stop(&self, py: Python<'_>) -> (u64, u64) {
+        if self.is_foreign() {
+            return (0, 0);
+        }
+        let stopped = py.detach(|| self.handle.stop());
+        (stopped.finished as u64, stopped.cut as u64)
+    }
+
+    /// Ends the wait of a stop under way.
+    fn cut(&self, py: Python<'_>) {
+        if !self.is_foreign() {
+            py.detach(|| self.handle.cut());
+        }
+    }
+
+    /// Waits until the server is stopped.
+    fn block(&self, py: Python<'_>) -> PyResult<()> {
+        self.check_process()?;
+        py.detach(|| self.handle.block()).map_err(raised)
+    }
+
+    /// Waits for at most `seconds` until no worker thread is left. Returns true if so.
+    fn wait_for_workers(&self, py: Python<'_>, seconds: f64) -> bool {
+        let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        self.is_foreign() || py.detach(|| self.workers.wait(time))
+    }
+
+    /// True while the server accepts connections.
+    #[getter]
+    fn is_running(&self) -> bool {
+        !self.is_foreign() && self.handle.is_running()
+    }
+
+    /// The addresses: `(host, port)`, or the path of a Unix socket.
+    #[getter]
+    fn listening<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        if self.is_foreign() {
+            return Ok(Vec::new());
+        }
+        let listening = py.detach(|| locked(&self.server).as_ref().map_or_else(Vec::new, Server::listening));
+        listening.into_iter().map(|address| address_object(py, address)).collect()
+    }
+
+    /// The statistics, as numbers.
+    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        if self.is_foreign() {
+            return Ok(dict);
+        }
+        let numbers = py.detach(|| self.handle.statistics());
+        dict.set_item("accepts", numbers.accepts)?;
+        dict.set_item("bytes_read", numbers.bytes_read)?;
+        dict.set_item("bytes_written", numbers.bytes_written)?;
+        dict.set_item("connections", numbers.connections)?;
+        dict.set_item("queue", numbers.queue)?;
+        dict.set_item("refused", numbers.refused)?;
+        dict.set_item("requests", numbers.requests)?;
+        dict.set_item("run_time", numbers.run_time.as_secs_f64())?;
+        dict.set_item("socket_errors", numbers.socket_errors)?;
+        dict.set_item("threads", numbers.threads)?;
+        dict.set_item("threads_idle", numbers.threads_idle)?;
+        dict.set_item("turned_away", numbers.turned_away)?;
+        dict.set_item("work_time", numbers.work_time.as_secs_f64())?;
+        Ok(dict)
+    }
+
+    /// Starts or ends the measurement of times, while the server runs.
+    fn measure(&self, is_wanted: bool) {
+        if is_wanted { self.handle.resume_statistics() } else { self.handle.pause_statistics() }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.callable.try_lock() {
+            Ok(callable) => visit.call(&*callable),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        self.set_application(py.None());
+    }
+}
+
+impl Engine {
+    /// True in a forked child: the threads of the server are the parent's.
+    fn is_foreign(&self) -> bool {
+        self.process != process::id()
+    }
+
+    fn check_process(&self) -> PyResult<()> {
+        if self.is_foreign() {
+            return Err(PyRuntimeError::new_err("the server belongs to the parent of this process"));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let server = locked(&self.server).take();
+        if self.is_foreign() {
+            // A stop would wait for threads that a forked child does not have.
+            return mem::forget(server);
+        }
+        // Detached: the stop waits for handlers, which need the interpreter. At the end of the
+        // interpreter no handler is left.
+        let mut slot = Some(server);
+        Python::try_attach(|py| py.detach(|| drop(slot.take())));
+    }
+}
+
+fn settings_of(defaults: Texts, file: Option<PathBuf>, texts: Texts) -> Result<Settings, Error> {
+    let mut settings = Settings::default();
+    for (name, text) in defaults {
+        settings.set(&name, &text)?;
+    }
+    if let Some(file) = file {
+        settings.merge_file(file)?;
+    }
+    for (name, text) in texts {
+        settings.set(&name, &text)?;
+    }
+    Ok(settings)
+}
+
+fn address_object(py: Python<'_>, address: BindAddr) -> PyResult<Bound<'_, PyAny>> {
+    match address {
+        BindAddr::Tcp { host, port } => Ok((host, port).into_pyobject(py)?.into_any()),
+        BindAddr::Unix(path) => Ok(path.into_os_string().into_pyobject(py)?.into_any()),
+        other => Ok(other.to_string().into_pyobject(py)?.into_any()),
+    }
+}
+
+/// Returns the exception of `error`: `OSError` with the number of the system's error,
+/// `ValueError` for a setting, else `RuntimeError`; with all causes in the text.
+fn raised(error: Error) -> PyErr {
+    let mut text = error.to_string();
+    let mut number = None;
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        number = number.or_else(|| error.downcast_ref::<std::io::Error>()?.raw_os_error());
+        cause = error.source();
+    }
+    match (error, number) {
+        (_, Some(number)) => PyOSError::new_err((number, text)),
+        (Error::Bind { .. } | Error::System { .. } | Error::Thread { .. }, None) => PyOSError::new_err(text),
+        (Error::Serving { .. } | Error::Stopped, None) => PyRuntimeError::new_err(text),
+        _ => PyValueError::new_err(text),
+    }
+}
