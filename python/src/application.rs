@@ -16,6 +16,7 @@ use crate::file_wrapper::FileWrapper;
 use crate::forks::Generation;
 use crate::input::{Input, locked};
 use crate::start_response::StartResponse;
+use crate::turns::attached;
 
 /// The application of a server.
 pub(crate) struct PyApplication {
@@ -34,7 +35,7 @@ pub(crate) struct Failures {
 
 impl wsgi::Application for PyApplication {
     fn call(&self, environ: Environ, start_response: wsgi::StartResponse) -> Result<Content, ApplicationError> {
-        Python::try_attach(|py| self.respond(py, environ, start_response))
+        attached(|py| self.respond(py, environ, start_response))
             .unwrap_or_else(|| Err("the interpreter has ended".into()))
     }
 }

@@ -10,6 +10,7 @@ use pyo3::types::{PyBytes, PyIterator, PyType};
 use crate::application::RequestState;
 use crate::refusals;
 use crate::start_response::StartResponse;
+use crate::turns::attached;
 
 /// The blocks of an iterable. The first block is there before the response begins.
 pub(crate) struct PyChunks {
@@ -147,7 +148,7 @@ impl Chunks for PyChunks {
         if self.is_over {
             return None;
         }
-        let pulled = Python::try_attach(|py| self.pull(py));
+        let pulled = attached(|py| self.pull(py));
         pulled.unwrap_or_else(|| Err("the interpreter has ended".into())).transpose()
     }
 
@@ -159,7 +160,7 @@ impl Chunks for PyChunks {
         if self.open.is_none() {
             return Ok(());
         }
-        Python::try_attach(|py| self.shut(py)).unwrap_or(Ok(()))
+        attached(|py| self.shut(py)).unwrap_or(Ok(()))
     }
 }
 

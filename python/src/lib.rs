@@ -30,6 +30,7 @@ mod input;
 mod records;
 mod refusals;
 mod start_response;
+mod turns;
 mod workers;
 
 /// The native half of the package; private. Not tried without the interpreter's lock.

@@ -8,7 +8,6 @@ pub(crate) mod given;
 pub(crate) mod inherited;
 pub(crate) mod listener;
 pub(crate) mod poll;
-pub(crate) mod processor;
 pub(crate) mod script;
 pub(crate) mod socket;
 pub(crate) mod socket_file;

@@ -21,9 +21,9 @@ pub(crate) mod poll;
 pub(crate) mod poller;
 #[cfg(feature = "process")]
 pub(crate) mod privileges;
+pub(crate) mod processor;
 pub(crate) mod send_file;
 #[cfg(all(target_os = "linux", not(drupe_portable)))]
 mod sigpipe;
 pub(crate) mod sockets;
-pub(crate) mod usage;
 pub(crate) mod waker;

@@ -134,7 +134,7 @@ impl Conversation {
         // connection has read all it wants when it waits.
         loop {
             match connection.advance(&mut context) {
-                Verdict::Again => {}
+                Verdict::Again | Verdict::Unsent => {}
                 Verdict::Park if !connection.has_left_http() => {}
                 _ => break,
             }

@@ -44,7 +44,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // A server tells what it has done.
     ("http_server", &["error", "address", "statistics"]),
     ("net", &["error", "address", "tls", "system"]),
-    ("message", &["h1", "address", "proxy", "tls"]),
+    // The processor time of a handler.
+    ("message", &["h1", "address", "proxy", "tls", "system"]),
     // Ring 2.
     // `wsgi_version` is looked up among the versions there are.
     // How many connections there may be depends on how many descriptors there may be.
@@ -57,7 +58,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // A version that is not known is refused as a setting.
     ("wsgi", &["message", "address", "error", "tls"]),
     // Ring 3.
-    ("engine", &["config", "net", "h1", "message", "http_server", "statistics", "address", "error", "proxy"]),
+    ("engine", &["config", "net", "h1", "message", "http_server", "statistics", "address", "error", "proxy", "system"]),
     // Ring 4.
     // Public names of types of the messages: nothing but a list.
     ("exchange", &["message"]),
@@ -170,7 +171,6 @@ const CRATES: &[(&str, &[&str], &str)] = &[
         "nix",
         &[
             "system/",
-            "net/processor.rs",
             "net/descriptors.rs",
             "net/socket.rs",
             "net/listener.rs",

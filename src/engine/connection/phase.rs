@@ -63,6 +63,8 @@ pub(crate) enum Verdict {
     Park,
     /// Requeue: the connection could go on, but has used up the steps.
     Again,
+    /// Advance at the end of the round, to send the answer that was put off.
+    Unsent,
     /// Queue the request for a worker.
     Work,
     /// Close.

@@ -45,7 +45,8 @@
 //!
 //! Small answers are gathered in the thread's context. They are sent before the next read
 //! ([`fill`](ClientConnection::fill)) or when the thread leaves the connection, several pipelined
-//! ones at once.
+//! ones at once. Those of handlers that take turns may also be put off to the end of the reactor's
+//! round, in the phase `Send`.
 
 use std::io;
 use std::mem;
@@ -401,8 +402,13 @@ impl ClientConnection {
 
     /// Sends the gathered output before a worker releases the connection.
     fn flush_after(&mut self, verdict: Verdict, context: &mut WorkerContext) -> Verdict {
+        if matches!(verdict, Verdict::Park) && context.duty.puts_off_answer() {
+            self.leave_and_resume(context);
+            return Verdict::Unsent;
+        }
         let mut output = self.transport.output(context);
         match verdict {
+            Verdict::Unsent => verdict,
             Verdict::Park | Verdict::Again | Verdict::Work => match output.flush_some() {
                 Ok(true) => verdict,
                 Ok(false) => self.leave_and_resume(context),

@@ -26,6 +26,8 @@ struct Lists {
     /// New clients, clients with more input after 64 steps, and clients that sent their next
     /// request before they were parked.
     later: VecDeque<Box<ClientConnection>>,
+    /// Connections whose answers are to be sent at the end of the round.
+    unsent: VecDeque<Box<ClientConnection>>,
     /// Streams with new content, and upgraded connections with an event.
     woken: VecDeque<Box<ClientConnection>>,
     /// The number of connections taken from `first` since the last of `later`.
@@ -70,6 +72,18 @@ impl ReadyConnections {
         was_empty
     }
 
+    /// Adds a connection whose answer is to be sent at the end of the round.
+    pub(in crate::engine) fn put_off(&self, connection: Box<ClientConnection>) {
+        let mut lists = self.lists.lock();
+        lists.unsent.push_back(connection);
+        self.note_added(&lists);
+    }
+
+    /// Takes the next connection with an unsent answer.
+    pub(in crate::engine) fn pop_unsent(&self) -> Option<Box<ClientConnection>> {
+        self.take(|lists| lists.unsent.pop_front())?
+    }
+
     /// Takes the next stream or upgraded connection.
     pub(in crate::engine) fn pop_woken(&self) -> Option<Box<ClientConnection>> {
         self.take(|lists| lists.woken.pop_front())?
@@ -98,9 +112,12 @@ impl ReadyConnections {
 
     /// Takes all connections.
     pub(in crate::engine) fn drain(&self) -> Vec<Box<ClientConnection>> {
-        let Some(Lists { first, later, woken, unwanted, .. }) = self.take(std::mem::take) else { return Vec::new() };
+        let Some(Lists { first, later, woken, unwanted, unsent, .. }) = self.take(std::mem::take) else {
+            return Vec::new();
+        };
         let mut all = Vec::from(first);
         all.extend(later);
+        all.extend(unsent);
         all.extend(woken);
         all.extend(unwanted);
         all
@@ -141,7 +158,7 @@ impl Lists {
     }
 
     fn count(&self) -> usize {
-        self.first.len() + self.later.len() + self.woken.len() + self.unwanted.len()
+        self.first.len() + self.unsent.len() + self.later.len() + self.woken.len() + self.unwanted.len()
     }
 }
 

@@ -30,7 +30,11 @@
 //!
 //! **Short or long?** [`costs`](crate::engine::service::costs) keeps a moving average for each
 //! route, and one shared by all routes not yet measured. A route is short if the average is at most
-//! 100 us, answer included. Before the first measurement every route is long.
+//! 100 us, answer included. Before the first measurement every route is long. Of handlers that take
+//! turns under one lock ([`note_turn`](crate::exchange::note_turn)), neither the wait for the lock
+//! nor seven eighths of the processor time count: a second worker would only compete for the lock.
+//! If more connections are ready, the answers of such handlers are sent at the end of the round, so
+//! that the handlers run in a row.
 //!
 //! **While handlers are short** a worker holds the role and runs the handlers as well, because
 //! waking another thread would take longer. If one connection alone keeps the worker busy for nine
@@ -89,23 +93,24 @@ pub(in crate::engine) mod guard;
 mod lone;
 pub(in crate::engine) mod overload;
 mod reserve;
+mod round;
 mod share;
 pub(in crate::engine) mod shortage;
 mod standby;
+mod step;
 pub(in crate::engine) mod worker;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use self::lone::Lone;
 use self::shortage::Shortage;
 use self::standby::{BATCH, Standby};
-use crate::engine::connection::{ClientConnection, Verdict};
-use crate::engine::parking::Parked;
+use crate::engine::connection::ClientConnection;
 use crate::engine::pool::{Pool, TICK};
 use crate::engine::service::context::WorkerContext;
 use crate::engine::service::costs::Runs;
-use crate::net::poll::{Batch, WAKE};
+use crate::net::poll::Batch;
 
 /// The state of one thread for the reactor role.
 struct Reactor<'p> {
@@ -187,249 +192,6 @@ impl<'p> Reactor<'p> {
         self.shortage.note(now + TICK);
     }
 
-    /// Polls, then advances the ready connections.
-    fn round(&mut self) -> Round {
-        let lone = self.poll();
-        if self.pool.is_over() {
-            self.pool.give_up_role(self.number);
-            return Round::Over;
-        }
-        if !self.is_holder() {
-            lone.into_iter().for_each(|(_, connection)| self.pool.ready.push(connection));
-            if self.batch.len() > 0 {
-                self.pool.call_reactor();
-            }
-            return Round::Over;
-        }
-        let now = Instant::now();
-        self.context.renew();
-        self.expire(now);
-        if let Some((token, connection)) = lone {
-            let is_lone = self.lone.note(token, &connection, now, self.context.config.keep_alive_grace);
-            if is_lone && !self.is_guard() {
-                return Round::Lone(connection);
-            }
-            let step = self.step(connection, now);
-            return self.end(step, Instant::now());
-        }
-        self.lone = Lone::default();
-        let (mut before, mut later) = (now, 0);
-        while let Some((connection, is_later)) =
-            self.pool.ready.pop(later == 0 || (later < LATER && before - now < SHARE))
-        {
-            later += u32::from(is_later);
-            let step = self.step(connection, before);
-            before = Instant::now();
-            if !matches!(step, Step::Held) {
-                return self.end(step, before);
-            }
-            if before - now > TICK {
-                break;
-            }
-        }
-        self.advance_streams(before)
-    }
-
-    /// Ends a round with streams that have new content, and with upgraded connections. `begun` is
-    /// the end of the step before.
-    fn advance_streams(&mut self, begun: Instant) -> Round {
-        let mut before = begun;
-        while before - begun < SHARE {
-            let Some(connection) = self.pool.ready.pop_woken() else { break };
-            let step = self.step(connection, before);
-            before = Instant::now();
-            if !matches!(step, Step::Held) {
-                return self.end(step, before);
-            }
-        }
-        self.end(Step::Held, before)
-    }
-
-    /// Waits for events. Returns the connection if exactly one event has come and no other
-    /// connection is ready.
-    fn poll(&mut self) -> Option<(u64, Box<ClientConnection>)> {
-        let is_busy = !self.pool.ready.is_empty();
-        let timeout = if is_busy { Some(Duration::ZERO) } else { self.patience() };
-        if timeout != Some(Duration::ZERO) {
-            if std::mem::take(&mut self.is_alarm_idle) {
-                self.pool.dismiss_guard();
-            }
-            self.context.tidy();
-            self.context.meter.rest();
-        }
-        let found = match self.wait(timeout) {
-            Ok(found) => found,
-            Err(error) => {
-                log::error!("waiting for connections failed: {error}; retrying in 100 ms");
-                // Not expected; the pause prevents a busy loop if the error persists.
-                self.pool.stops_within(PAUSE);
-                return None;
-            }
-        };
-        let is_called = self.batch.tokens().any(|(token, _)| token == WAKE);
-        if is_called {
-            self.pool.notice_call(self.number);
-        }
-        // The alarm calls the guard, without a `WAKE`.
-        if is_called || self.is_guard() {
-            self.look_at_queue(Instant::now());
-        }
-        let mut tokens = self.batch.tokens().filter(|(token, _)| *token != WAKE);
-        if found == 1 && !is_busy && !is_called {
-            let (token, is_ended) = tokens.next()?;
-            return self.pool.parking.fetch(token, is_ended).map(|connection| (token, connection));
-        }
-        self.pool.ready.extend(self.pool.parking.fetch_events(tokens));
-        None
-    }
-
-    fn wait(&mut self, timeout: Option<Duration>) -> std::io::Result<usize> {
-        if !self.is_guard() {
-            return self.pool.parking.wait(&mut self.batch, BATCH, timeout);
-        }
-        let found = self.standby.wait(self.pool, &mut self.batch, timeout)?;
-        if let Some(since) = self.standby.short_since().filter(|_| found > 0) {
-            self.shortage.began(since);
-        }
-        Ok(found)
-    }
-
-    /// Returns the time until the next deadline or look at the queue; `None`: there is neither.
-    fn patience(&self) -> Option<Duration> {
-        let next = [self.pool.parking.next_due(), self.shortage.next()].into_iter().flatten().min()?;
-        Some(next.saturating_duration_since(Instant::now()))
-    }
-
-    /// Advances a connection as far as this thread may.
-    fn step(&mut self, mut connection: Box<ClientConnection>, now: Instant) -> Step {
-        self.context.duty.turn();
-        if self.pool.is_over() {
-            // A stop has cut this connection.
-            self.pool.part_with(connection);
-            return Step::Held;
-        }
-        if let Some(verdict) = connection.relay(&mut self.context, now) {
-            self.settle(connection, verdict, now);
-            return Step::Held;
-        }
-        if self.is_guard() && connection.is_filtering() {
-            // No thread watches the guard.
-            self.enqueue(connection, now);
-            return Step::Held;
-        }
-        if connection.is_for_worker()
-            && self.pool.queue.is_empty()
-            && !self.pool.ready.is_empty()
-            && self.pool.threads.has_sleeper()
-        {
-            // Other connections are waiting to be read.
-            self.settle(connection, Verdict::Work, now);
-            return Step::Held;
-        }
-        if !self.is_guard() && self.pool.role.enter(self.number) {
-            self.pool.call_guard(TICK);
-            // Under a steady flow of requests the alarm stays set, without a system call for each
-            // request.
-            self.is_alarm_idle = now - self.ended >= TICK;
-        }
-        self.context.take_up(&connection.transport.stream, connection.client.peer.as_ref(), connection.slot, now);
-        let verdict = connection.advance(&mut self.context);
-        // From here on another thread may take the connection.
-        self.context.lay_down();
-        let is_held = if self.is_guard() { self.is_holder() } else { self.pool.role.leave(self.number) };
-        self.context.duty.leave(now.elapsed(), now - self.ended >= TICK);
-        let was_mixed = std::mem::replace(&mut self.is_mixed, self.context.duty.has_run());
-        let is_to_pass = is_held
-            && matches!(verdict, Verdict::Work)
-            && self.is_to_pass(was_mixed)
-            && (!connection.awaits_content() || self.pool.service().content_waits.free() > 0);
-        if is_to_pass && self.pool.pass_role(self.number) {
-            return Step::Passed(connection);
-        }
-        self.settle(connection, verdict, now);
-        if is_held { Step::Held } else { Step::Lost }
-    }
-
-    /// True if this worker should pass on the role and run the handler of the request just read.
-    /// The request then costs no wake-up.
-    fn is_to_pass(&self, was_mixed: bool) -> bool {
-        if self.is_guard() {
-            return false;
-        }
-        let is_alone = || self.pool.queue.is_empty() && self.pool.ready.is_empty();
-        // Workers waiting at the poller are woken by arrivals and by the guard.
-        !was_mixed && is_alone() || self.pool.waiters.is_any() && !self.pool.threads.has_sleeper()
-    }
-
-    fn settle(&mut self, connection: Box<ClientConnection>, verdict: Verdict, now: Instant) {
-        match verdict {
-            Verdict::Park => match self.pool.parking.park(connection) {
-                Parked::Waits { .. } => self.pool.keep_idle_within(&self.context.config),
-                Parked::Ready(connection) => self.pool.ready.push(connection),
-                Parked::Refused(connection) => self.pool.part_with(connection),
-            },
-            Verdict::Again => self.pool.ready.push(connection),
-            Verdict::Work => self.line_up(connection, now),
-            Verdict::Close => self.pool.parking.close_one(connection),
-            Verdict::Upgrade(serve) => self.pool.upgrade(connection, serve),
-        }
-    }
-
-    /// Queues a connection with a request for a worker.
-    fn line_up(&mut self, connection: Box<ClientConnection>, now: Instant) {
-        let is_prompt = connection.is_prompt(&self.context);
-        let other = if is_prompt { self.pool.queue.push_prompt(connection, now) } else { Some(connection) };
-        if let Some(connection) = other {
-            if self.context.config.accepted_queue_timeout.is_zero() && self.pool.queue.is_full() {
-                return self.leave_unserved(connection);
-            }
-            self.pool.queue.push(connection, now);
-        }
-        self.find_worker(now);
-    }
-
-    /// Queues a connection in the middle of an answer, or one that has left HTTP.
-    fn enqueue(&mut self, connection: Box<ClientConnection>, now: Instant) {
-        self.pool.queue.push(connection, now);
-        self.find_worker(now);
-    }
-
-    /// Wakes a worker for a queued connection.
-    fn find_worker(&mut self, now: Instant) {
-        if self.pool.queue.is_empty() {
-            // All wait for a permit, or a worker has come already.
-            return self.shortage.note(now);
-        }
-        match self.patient_until {
-            Some(until) if now < until && self.context.duty.waits_for_short() => self.shortage.note(until),
-            _ if self.pool.call_worker() => {}
-            _ => self.shortage.note(now),
-        }
-    }
-
-    /// Ends a round: refuses unwanted and overdue clients, and looks after queued requests.
-    fn end(&mut self, step: Step, now: Instant) -> Round {
-        self.ended = now;
-        if let Step::Passed(connection) = step {
-            return Round::Serve(connection);
-        }
-        if let Step::Lost = step {
-            self.pool.hand_over();
-            return Round::Over;
-        }
-        for connection in self.pool.ready.take_unwanted() {
-            self.turn_away(connection);
-        }
-        while let Some(connection) = self.shortage.look(self.pool, &self.context, now) {
-            self.leave_unserved(connection);
-        }
-        if !self.is_guard() && self.shortage.wants_holder() {
-            self.pool.give_up_role(self.number);
-            return Round::Over;
-        }
-        Round::On
-    }
-
     /// Schedules a look at requests left in the queue by another holder.
     fn look_at_queue(&mut self, now: Instant) {
         if self.pool.queue.has_any() {
@@ -445,12 +207,6 @@ impl<'p> Reactor<'p> {
         self.number == 0
     }
 }
-
-/// The limit of second-rank connections in a round, by number (`LATER`) and by time (`SHARE`).
-const LATER: u32 = 8;
-const SHARE: Duration = Duration::from_micros(250);
-/// The pause after an error of the poller.
-const PAUSE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests;

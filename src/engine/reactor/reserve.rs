@@ -66,7 +66,7 @@ fn serve(pool: &Arc<Pool>, mut connection: Box<ClientConnection>, context: &mut 
     context.lay_down();
     let ready = match verdict {
         Verdict::Park => pool.park_unless_ready(connection, &context.config),
-        Verdict::Again | Verdict::Work => Some(connection),
+        Verdict::Again | Verdict::Unsent | Verdict::Work => Some(connection),
         Verdict::Close => return pool.parking.close_one(connection),
         Verdict::Upgrade(serve) => return pool.upgrade(connection, serve),
     };

@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::sync::{OnceLock, Weak};
+use std::time::Duration;
 
 use http::Method;
 
@@ -16,11 +17,13 @@ use crate::engine::service::context::Service;
 use crate::engine::service::costs::Route;
 use crate::engine::service::handle::WorkerHandle;
 use crate::message::early;
+use crate::message::turn;
 use crate::message::wake::Wake;
 use crate::message::{Body, Handler, Request};
+use crate::net::poll::WAKE;
 use crate::net::stream::Stream;
 use crate::settings::Settings;
-use crate::sync::count_locks;
+use crate::sync::{Mutex, count_locks};
 
 /// Creates a pool without threads; the handler calls `act` with the pool, and workers only wait for
 /// the stop.
@@ -198,6 +201,83 @@ fn content_of_a_stream_is_sent_without_a_watch_by_the_guard() {
     let count = listener.read(&mut received).unwrap();
     assert_eq!(String::from_utf8_lossy(&received[..count]).matches("8\r\nan event\r\n").count(), 3);
     assert!(received[..count].ends_with(b"0\r\n\r\n"));
+}
+
+/// Two known clients whose requests come at once, and a handler that takes turns.
+struct Two {
+    pool: Arc<Pool>,
+    clients: [UnixStream; 2],
+    /// The number of responses that had come to the clients at each call of the handler.
+    had: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Two {
+    /// The handler calls `act` with the number of its call.
+    fn asking(act: impl Fn(&Pool, usize) + Send + Sync + 'static) -> Self {
+        let ends = Arc::new(OnceLock::<[UnixStream; 2]>::new());
+        let had = Arc::<Mutex<Vec<usize>>>::default();
+        let (handlers, noted) = (Arc::clone(&ends), Arc::clone(&had));
+        let pool = pool(move |pool| {
+            let Some(clients) = handlers.get() else { return };
+            turn::note_turn(Duration::ZERO);
+            noted.lock().push(take_responses(clients));
+            act(pool, noted.lock().len());
+        });
+        let clients = [parked(&pool), parked(&pool)];
+        pool.role.take(1);
+        for mut client in &clients {
+            client.write_all(REQUEST).unwrap();
+            assert!(matches!(reactor(&pool, 1).round(), Round::On));
+            assert!(client.read(&mut [0; 500]).unwrap() > 0);
+        }
+        is_guard_called(&pool);
+        ends.set(clients.each_ref().map(|client| client.try_clone().unwrap())).unwrap();
+        clients.iter().for_each(|mut client| client.write_all(REQUEST).unwrap());
+        Self { pool, clients, had }
+    }
+}
+
+/// Reads what has come, and returns the number of responses.
+fn take_responses(clients: &[UnixStream; 2]) -> usize {
+    let count = |mut client: &UnixStream| {
+        client.set_nonblocking(true).unwrap();
+        let mut bytes = [0; 1000];
+        let count = client.read(&mut bytes).unwrap_or(0);
+        String::from_utf8_lossy(&bytes[..count]).matches("HTTP/1.1 200").count()
+    };
+    clients.iter().map(count).sum()
+}
+
+#[test]
+fn answers_of_handlers_that_take_turns_are_sent_at_the_end_of_the_round() {
+    let is_sent_so = || {
+        let Two { pool, clients, had } = Two::asking(|_, _| ());
+        assert!(matches!(reactor(&pool, 1).round(), Round::On));
+        let (had, received) = (had.lock().clone(), take_responses(&clients));
+        assert!(pool.ready.is_empty() || had.len() == 1);
+        assert_eq!((had[0], had.len()), (0, received), "all answers are out");
+        // A round ends early if the thread is delayed.
+        had == [0, 0]
+    };
+    assert!((0..100).any(|_| is_sent_so()));
+}
+
+#[test]
+fn answers_put_off_are_sent_by_the_next_holder_if_the_role_is_seized() {
+    let is_sent_so = || {
+        let Two { pool, clients, .. } =
+            Two::asking(|pool, call| assert!(call == 1 || pool.role.seize(pool.role.look())));
+        if let Round::On = reactor(&pool, 1).round() {
+            // The round ended early, because the thread was delayed.
+            return false;
+        }
+        assert_eq!(take_responses(&clients), 0);
+        assert!(is_guard_called(&pool), "the answers would wait for the next event");
+        assert!(matches!(reactor(&pool, 0).round(), Round::On));
+        assert_eq!(take_responses(&clients), 2);
+        true
+    };
+    assert!((0..100).any(|_| is_sent_so()));
 }
 
 #[test]

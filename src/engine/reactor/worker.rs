@@ -219,7 +219,7 @@ impl<'p> Worker<'p> {
                     self.line_up(connection);
                 }
             }
-            Verdict::Again | Verdict::Work => self.line_up(connection),
+            Verdict::Again | Verdict::Unsent | Verdict::Work => self.line_up(connection),
             Verdict::Close => self.pool.parking.close_one(connection),
             Verdict::Upgrade(serve) => self.pool.upgrade(connection, serve),
         }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use http::Method;
 
+use crate::message::turn;
 use crate::sync::Mutex;
 
 /// The averages of all routes of a server.
@@ -180,6 +181,8 @@ pub(crate) struct Duty {
     waits_for_short: bool,
     /// The number of short handlers since the last measured one.
     unmeasured: u8,
+    /// True if answers may be put off to the end of the round, because other connections are ready.
+    pub(in crate::engine) puts_off: bool,
 }
 
 /// The decision on a request.
@@ -204,17 +207,25 @@ impl Duty {
             precise: 0,
             waits_for_short: false,
             unmeasured: 0,
+            puts_off: false,
         }
     }
 
     /// Resets the counters for another connection.
     pub(in crate::engine) fn turn(&mut self) {
         (self.handled, self.spent) = (0, 0);
+        turn::forget();
     }
 
     /// True if the thread may run any handler, without a time limit.
     pub(in crate::engine) fn is_unbounded(&self) -> bool {
         matches!(self.runs, Runs::All | Runs::Prompt)
+    }
+
+    /// True if the answer just made is to be sent at the end of the round. Handlers that take turns
+    /// find their code and data in the caches if the system sends nothing between them.
+    pub(in crate::engine) fn puts_off_answer(&self) -> bool {
+        self.puts_off && turn::is_taken()
     }
 
     /// Decides on a request of `route`, the hash of `method` and `path`.
@@ -272,6 +283,10 @@ impl Duty {
     /// measured.
     pub(in crate::engine) fn ran(&mut self, route: Route, measured: Option<Option<Duration>>) {
         self.route = route;
+        if turn::is_taken() {
+            // One such handler may take several times `SHARE`.
+            self.spent = SHARE + 1;
+        }
         match measured {
             Some(time) => {
                 if let Some(time) = time {
@@ -287,6 +302,7 @@ impl Duty {
     /// times below `LONGEST` are ignored: a single request after a pause costs more than one under
     /// load.
     pub(in crate::engine) fn leave(&mut self, time: Duration, is_alone: bool) {
+        let time = turn::counted(time);
         match self.handled {
             0 => {}
             _ if is_alone && time < Duration::from_nanos(LONGEST) => {}
@@ -334,6 +350,7 @@ const UNMEASURED: u64 = u64::MAX;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::system::processor;
 
     const MICROS: Duration = Duration::from_micros(1);
 
@@ -439,6 +456,38 @@ mod tests {
         assert_eq!((here(&mut duty), here(&mut duty)), (6, 0));
         duty.turn();
         assert_eq!(here(&mut duty), 6);
+    }
+
+    #[test]
+    fn handler_that_takes_turns_is_short_if_it_hardly_waits() {
+        let (costs, mut duty) = reactor();
+        let mut is_short = |path, waited: Duration, slept: Duration| {
+            duty.turn();
+            turn::note_turn(waited);
+            let begun = processor::time_of_this_thread();
+            while processor::time_of_this_thread() - begun < 400 * MICROS {}
+            // Without the time lost to other threads of a busy machine.
+            let time = waited + slept + (processor::time_of_this_thread() - begun);
+            duty.ran(route(path), None);
+            duty.leave(time, false);
+            duty.precise == 0 && costs.is_known_short(route(path))
+        };
+        assert!(is_short("/works", Duration::ZERO, Duration::ZERO));
+        assert!(is_short("/is-behind-others", 5000 * MICROS, Duration::ZERO));
+        assert!(!is_short("/waits-for-a-database", Duration::ZERO, 500 * MICROS));
+    }
+
+    #[test]
+    fn handler_that_takes_turns_uses_up_the_share_of_its_connection() {
+        let (costs, mut duty) = reactor();
+        costs.record(route("/a"), 5 * MICROS);
+        duty.turn();
+        assert_eq!(admit(&mut duty, "/a"), Admission::Here);
+        turn::note_turn(Duration::ZERO);
+        duty.ran(route("/a"), None);
+        assert_eq!(admit(&mut duty, "/a"), Admission::Later);
+        duty.turn();
+        assert_eq!(admit(&mut duty, "/a"), Admission::Here);
     }
 
     #[test]

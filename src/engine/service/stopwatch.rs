@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::net::processor::Switches;
+use crate::message::turn;
+use crate::system::processor::Switches;
 
 /// Measures one handler.
 #[derive(Debug)]
@@ -13,6 +14,7 @@ pub(crate) struct Stopwatch {
 
 impl Stopwatch {
     pub(in crate::engine) fn start() -> Self {
+        turn::forget();
         Self { begun: Instant::now(), switches: Switches::of_this_thread() }
     }
 
@@ -22,11 +24,11 @@ impl Stopwatch {
     pub(in crate::engine) fn time(&self) -> Option<Duration> {
         let time = self.begun.elapsed();
         if time < WORTH_A_LOOK {
-            return Some(time);
+            return Some(turn::counted(time));
         }
         let switches = Switches::of_this_thread();
         let was_held_up = switches.own == self.switches.own && switches.forced != self.switches.forced;
-        (!was_held_up).then_some(time)
+        (!was_held_up).then(|| turn::counted(time))
     }
 }
 

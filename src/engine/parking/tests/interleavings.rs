@@ -146,7 +146,7 @@ impl World {
             Hand::Empty => Hand::Served(self.ready.pop_front().unwrap()),
             Hand::Served(mut connection) => match connection.advance(&mut self.context) {
                 Verdict::Park => Hand::Waiting(connection),
-                Verdict::Again => Hand::Served(connection),
+                Verdict::Again | Verdict::Unsent => Hand::Served(connection),
                 Verdict::Close => {
                     self.parking.close_one(connection);
                     self.is_closed = true;

@@ -213,7 +213,7 @@ impl World {
             Hand::Empty => Hand::Served(self.ready.pop_front().unwrap()),
             Hand::Served(mut connection) => match connection.advance(&mut self.context) {
                 Verdict::Park => Hand::Waiting(connection),
-                Verdict::Again => Hand::Served(connection),
+                Verdict::Again | Verdict::Unsent => Hand::Served(connection),
                 _ => panic!("the function ends nothing"),
             },
             Hand::Waiting(connection) => match self.parking.park(connection) {

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use nix::sys::resource::Usage;
 use nix::time::{ClockId, clock_gettime};
-
-use crate::system::usage;
 
 /// Returns the processor time of the calling thread; zero if unknown.
 pub(crate) fn time_of_this_thread() -> Duration {
@@ -23,11 +22,23 @@ pub(crate) struct Switches {
 impl Switches {
     /// Returns the switches of the calling thread; zero if unknown.
     pub(crate) fn of_this_thread() -> Self {
-        usage::of_this_thread().map_or(Self { own: 0, forced: 0 }, |usage| Self {
+        usage_of_this_thread().map_or(Self { own: 0, forced: 0 }, |usage| Self {
             own: usage.voluntary_context_switches(),
             forced: usage.involuntary_context_switches(),
         })
     }
+}
+
+/// Returns the resources used by the calling thread; `None` if unknown.
+#[cfg(not(target_os = "macos"))]
+fn usage_of_this_thread() -> Option<Usage> {
+    nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_THREAD).ok()
+}
+
+/// Returns `None`: the system counts for the process only.
+#[cfg(target_os = "macos")]
+fn usage_of_this_thread() -> Option<Usage> {
+    None
 }
 
 #[cfg(test)]
