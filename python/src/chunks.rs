@@ -1,9 +1,11 @@
 //! The iterable that an application returns.
 
+use drupe::bytes::Bytes;
 use drupe::wsgi::{ApplicationError, Chunks};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyIterator, PyType};
 
@@ -15,9 +17,9 @@ use crate::turns::attached;
 /// The blocks of an iterable. The first block is there before the response begins.
 pub(crate) struct PyChunks {
     /// The first block, until it is asked for.
-    first: Option<Vec<u8>>,
+    first: Option<Bytes>,
     /// A block after a first one that has the declared length.
-    surplus: Option<Vec<u8>>,
+    surplus: Option<Bytes>,
     /// The iterable, until it is closed.
     open: Option<OpenIterable>,
     /// True after the last block.
@@ -93,7 +95,7 @@ impl PyChunks {
     }
 
     /// Returns the next block; `None` is the end.
-    fn pull(&mut self, py: Python<'_>) -> Result<Option<Vec<u8>>, ApplicationError> {
+    fn pull(&mut self, py: Python<'_>) -> Result<Option<Bytes>, ApplicationError> {
         let Some(open) = &mut self.open else { return Ok(None) };
         let block = open.next(py).map_err(|error| open.request.failed(py, error))?;
         self.is_over |= block.is_none();
@@ -108,7 +110,7 @@ impl PyChunks {
 }
 
 impl OpenIterable {
-    fn next(&mut self, py: Python<'_>) -> PyResult<Option<Vec<u8>>> {
+    fn next(&mut self, py: Python<'_>) -> PyResult<Option<Bytes>> {
         let iterator = match self.iterator.take() {
             Some(iterator) => iterator,
             None => self.iterable.bind(py).try_iter()?.unbind(),
@@ -118,7 +120,7 @@ impl OpenIterable {
         self.request.generation.check(py, &block)?;
         let Some(block) = block? else { return Ok(None) };
         match block.cast::<PyBytes>() {
-            Ok(bytes) => Ok(Some(bytes.as_bytes().to_vec())),
+            Ok(bytes) => Ok(Some(block_of(bytes))),
             Err(_) => {
                 let found = block.get_type().name()?;
                 Err(PyTypeError::new_err(format!("an application has to yield bytes, not {found}")))
@@ -134,6 +136,15 @@ impl OpenIterable {
     }
 }
 
+/// Returns the bytes of a block. A large block is not copied: the object lives until the last byte is
+/// sent, or a little longer, because only an attached thread can drop it.
+fn block_of(block: &Bound<'_, PyBytes>) -> Bytes {
+    match block.as_bytes() {
+        bytes if bytes.len() < LARGE => Bytes::copy_from_slice(bytes),
+        _ => Bytes::from_owner(PyBackedBytes::from(block.clone())),
+    }
+}
+
 /// True for the iterator of a function with `yield`.
 fn is_generator(iterable: &Bound<'_, PyAny>) -> bool {
     let class = GENERATOR.import(iterable.py(), "types", "GeneratorType");
@@ -141,7 +152,7 @@ fn is_generator(iterable: &Bound<'_, PyAny>) -> bool {
 }
 
 impl Chunks for PyChunks {
-    fn next(&mut self) -> Option<Result<Vec<u8>, ApplicationError>> {
+    fn next(&mut self) -> Option<Result<Bytes, ApplicationError>> {
         if let Some(block) = self.first.take().or_else(|| self.surplus.take()) {
             return Some(Ok(block));
         }
@@ -163,5 +174,8 @@ impl Chunks for PyChunks {
         attached(|py| self.shut(py)).unwrap_or(Ok(()))
     }
 }
+
+/// The size of blocks from which a copy costs more than a shared object.
+const LARGE: usize = 16 * 1024;
 
 static GENERATOR: PyOnceLock<Py<PyType>> = PyOnceLock::new();

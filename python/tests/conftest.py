@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -12,6 +13,14 @@ from drupe.wsgi import Server
 
 # A process in the background of a shell ignores SIGINT, and so would the programs that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def wait_until(holds):
+    """Wait for 20 seconds at most until `holds()` is true."""
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class Answer:

@@ -9,6 +9,8 @@ from wsgiref.validate import validator
 
 import pytest
 
+from conftest import wait_until
+
 from drupe import FileWrapper
 
 TEXT = [('Content-Type', 'text/plain')]
@@ -384,3 +386,20 @@ def test_validator_of_wsgiref_finds_nothing(serve, connect, capfd):
     assert client.get(method='POST', content=b'sent').content == b'sent'
     assert client.get(method='HEAD').status == '200 OK'
     assert 'Error' not in capfd.readouterr().err
+
+
+def test_large_block_is_sent_without_a_copy_and_released(serve, connect):
+    block = b'x' * 20_000_000
+    before = sys.getrefcount(block)
+
+    def application(environ, start_response):
+        start_response('200 OK', [])
+        return [block if environ['PATH_INFO'] == '/' else b'small']
+
+    address = serve(application)
+    client = connect(address).send(b'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    other = connect(address)
+    # The worker is done with the request, and the rest of the block waits for the client.
+    wait_until(lambda: other.get('/small').content == b'small' and sys.getrefcount(block) == before + 1)
+    assert client.answer().content == block
+    wait_until(lambda: other.get('/small').content == b'small' and sys.getrefcount(block) == before)

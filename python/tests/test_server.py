@@ -9,10 +9,11 @@ import pathlib
 import socket
 import sys
 import threading
-import time
 import weakref
 
 import pytest
+
+from conftest import wait_until
 
 from drupe import wsgi
 from drupe.wsgi import PathInfoDispatcher, Server
@@ -21,13 +22,6 @@ from drupe.wsgi import PathInfoDispatcher, Server
 def hello(environ, start_response):
     start_response('200 OK', [('Content-Type', 'text/plain')])
     return [b'hello']
-
-
-def wait_until(holds):
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_arguments_are_those_of_cheroot():

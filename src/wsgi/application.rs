@@ -4,6 +4,8 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 
+use bytes::Bytes;
+
 use super::ApplicationError;
 use super::environ::Environ;
 use super::start_response::StartResponse;
@@ -58,14 +60,14 @@ where
 }
 
 /// Content in blocks: the iterable of PEP 3333. Every iterator of
-/// `Result<impl Into<Vec<u8>>, ApplicationError>` implements the trait.
+/// `Result<impl Into<Bytes>, ApplicationError>` implements the trait.
 pub trait Chunks: Send + 'static {
-    /// Returns the next block; `None` is the end. Each block is sent before the next call; empty
-    /// blocks are skipped.
+    /// Returns the next block; `None` is the end. Each block is sent before the next call, without
+    /// a copy; empty blocks are skipped.
     ///
     /// # Errors
     /// Any failure; no more blocks are requested.
-    fn next(&mut self) -> Option<Result<Vec<u8>, ApplicationError>>;
+    fn next(&mut self) -> Option<Result<Bytes, ApplicationError>>;
 
     /// True if no block is known to follow. The length of a single block is then that of the
     /// content.
@@ -86,9 +88,9 @@ pub trait Chunks: Send + 'static {
 impl<I, B> Chunks for I
 where
     I: Iterator<Item = Result<B, ApplicationError>> + Send + 'static,
-    B: Into<Vec<u8>>,
+    B: Into<Bytes>,
 {
-    fn next(&mut self) -> Option<Result<Vec<u8>, ApplicationError>> {
+    fn next(&mut self) -> Option<Result<Bytes, ApplicationError>> {
         Iterator::next(self).map(|block| block.map(Into::into))
     }
 
@@ -189,6 +191,12 @@ impl From<&'static str> for Content {
 impl From<String> for Content {
     fn from(text: String) -> Self {
         Body::from(text).into()
+    }
+}
+
+impl From<Bytes> for Content {
+    fn from(bytes: Bytes) -> Self {
+        Body::from(bytes).into()
     }
 }
 

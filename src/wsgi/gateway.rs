@@ -6,6 +6,7 @@ use std::io;
 use std::io::Write;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, Version as Protocol};
 
 use super::ApplicationError;
@@ -126,7 +127,7 @@ fn respond_by_chunks(mut open: Open, sent: Option<u64>) -> Result<Response, Appl
     if sent.is_some() {
         let head = open.reply.settle()?;
         let left = head.left(sent);
-        return Ok(with_head(head, Body::stream(move |writer| open.pass(Vec::new(), left, writer))));
+        return Ok(with_head(head, Body::stream(move |writer| open.pass(Bytes::new(), left, writer))));
     }
     let first = open.first()?;
     let head = open.reply.settle()?;
@@ -192,21 +193,21 @@ impl Open {
     }
 
     /// Returns the first content to send; empty if there is none.
-    fn first(&mut self) -> Result<Vec<u8>, ApplicationError> {
+    fn first(&mut self) -> Result<Bytes, ApplicationError> {
         let written = self.reply.take_written();
         if !written.is_empty() {
-            return Ok(written);
+            return Ok(written.into());
         }
         while let Some(block) = self.next()? {
             if !block.is_empty() {
                 return Ok(block);
             }
         }
-        Ok(Vec::new())
+        Ok(Bytes::new())
     }
 
     /// Returns the next block, after any bytes written meanwhile; `None` is the end.
-    fn next(&mut self) -> Result<Option<Vec<u8>>, ApplicationError> {
+    fn next(&mut self) -> Result<Option<Bytes>, ApplicationError> {
         if self.is_over {
             return Ok(None);
         }
@@ -218,7 +219,7 @@ impl Open {
             return Ok(block);
         }
         written.extend(block.unwrap_or_default());
-        Ok(Some(written))
+        Ok(Some(written.into()))
     }
 
     fn has_ended(&self) -> bool {
@@ -227,7 +228,7 @@ impl Open {
 
     /// Sends the blocks, up to the declared length. The chunks are asked for their end in any case,
     /// because a generator may have work to do after its last block.
-    fn pass(mut self, first: Vec<u8>, declared: Option<u64>, writer: &mut BodyWriter<'_>) -> io::Result<()> {
+    fn pass(mut self, first: Bytes, declared: Option<u64>, writer: &mut BodyWriter<'_>) -> io::Result<()> {
         let mut left = declared.unwrap_or(u64::MAX);
         let mut block = first;
         loop {

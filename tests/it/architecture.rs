@@ -164,8 +164,8 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "bytes",
-        &["lib", "h1/", "message/", "engine/", "stream/", "files/kept.rs"],
-        "heads and content are cut without copying, from the buffer of the worker to the hands of the handler; a small file is sent to many clients",
+        &["lib", "h1/", "message/", "engine/", "stream/", "files/kept.rs", "wsgi/"],
+        "heads and content are cut without copying, from the buffer of the worker to the hands of the handler; a small file is sent to many clients; a block of an application is sent as it is",
     ),
     (
         "nix",

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use drupe::bytes::Bytes;
 use drupe::statistics::Page;
 use drupe::testing::{TestServer, exchange};
 use drupe::wsgi::{
@@ -333,8 +334,8 @@ fn write_to_a_gone_client_fails() {
 fn content_is_closed_after_any_outcome_of_write() {
     struct Closing(Arc<AtomicUsize>);
     impl Chunks for Closing {
-        fn next(&mut self) -> Option<Result<Vec<u8>, ApplicationError>> {
-            Some(Ok(vec![b'x'; 64 << 10]))
+        fn next(&mut self) -> Option<Result<Bytes, ApplicationError>> {
+            Some(Ok(vec![b'x'; 64 << 10].into()))
         }
         fn close(&mut self) -> Result<(), ApplicationError> {
             self.0.fetch_add(1, Ordering::SeqCst);

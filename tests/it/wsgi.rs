@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fs, io};
 
+use drupe::bytes::Bytes;
 use drupe::exchange::NoAnswer;
 use drupe::wsgi::{self, Application, ApplicationError, Chunks, Content, Environ, FileWrapper, StartResponse};
 use drupe::{Server, Settings};
@@ -54,17 +55,17 @@ struct Blocks {
 }
 
 impl Chunks for Blocks {
-    fn next(&mut self) -> Option<Result<Vec<u8>, ApplicationError>> {
+    fn next(&mut self) -> Option<Result<Bytes, ApplicationError>> {
         match self.blocks.next()? {
             "fail" => Some(Err("as asked".into())),
             "panic" => panic!("as asked"),
             "door" => {
                 self.site.door.pass();
-                Some(Ok(b"open".to_vec()))
+                Some(Ok("open".into()))
             }
             "endless" => {
                 self.blocks = vec!["endless"].into_iter();
-                Some(Ok(vec![b'x'; 64 << 10]))
+                Some(Ok(vec![b'x'; 64 << 10].into()))
             }
             block => Some(Ok(block.into())),
         }

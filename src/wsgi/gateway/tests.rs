@@ -40,18 +40,20 @@ impl Seen {
 }
 
 impl Chunks for Blocks {
-    fn next(&mut self) -> Option<Result<Vec<u8>, ApplicationError>> {
+    fn next(&mut self) -> Option<Result<Bytes, ApplicationError>> {
         self.seen.asked.fetch_add(1, Ordering::Relaxed);
         match *self.blocks.next()? {
             Ok("panic") => panic!("as asked"),
-            Ok("start") => {
-                self.start_response.start("201 Created", NO_FIELDS).err().map_or(Some(Ok(vec![])), |e| Some(Err(e)))
-            }
+            Ok("start") => self
+                .start_response
+                .start("201 Created", NO_FIELDS)
+                .err()
+                .map_or(Some(Ok(Bytes::new())), |e| Some(Err(e))),
             Ok("restart") => {
                 let failed = self.start_response.restart("503 Service Unavailable", NO_FIELDS, "the reason").err();
-                failed.map_or(Some(Ok(b"sorry".to_vec())), |failure| Some(Err(failure)))
+                failed.map_or(Some(Ok("sorry".into())), |failure| Some(Err(failure)))
             }
-            Ok(block) => Some(Ok(block.into())),
+            Ok(block) => Some(Ok(Bytes::from_static(block.as_bytes()))),
             Err(failure) => Some(Err(failure.into())),
         }
     }
@@ -184,7 +186,7 @@ fn chunks_that_panic_are_closed() {
 fn panicking_close_is_contained() {
     struct Closing;
     impl Chunks for Closing {
-        fn next(&mut self) -> Option<Result<Vec<u8>, ApplicationError>> {
+        fn next(&mut self) -> Option<Result<Bytes, ApplicationError>> {
             None
         }
         fn close(&mut self) -> Result<(), ApplicationError> {
