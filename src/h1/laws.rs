@@ -13,7 +13,7 @@ use super::{
     error::ProtocolError,
     exchange::{BodyFraming, Exchange, Policy},
     framing::{self, Framing},
-    head::{HeadLimits, RequestHead, Scan, parse},
+    head::{HeadLimits, RequestHead, Scan, parse, without_empty_lines},
 };
 
 pub(crate) mod talk;
@@ -36,7 +36,8 @@ pub fn head(bytes: &[u8]) {
             }
         };
         let text = &bytes[..length];
-        assert!(length <= limits.max_request_header_size + 2 && text.ends_with(b"\r\n\r\n"));
+        // Empty lines before the request line do not count.
+        assert!(without_empty_lines(text).len() <= limits.max_request_header_size && text.ends_with(b"\r\n\r\n"));
         assert!(
             !text.contains(&0) && text.split(|byte| *byte == b'\n').rev().skip(1).all(|line| line.ends_with(b"\r"))
         );

@@ -224,3 +224,12 @@ fn all_laws(bytes: &[u8]) {
     exchange(bytes);
     encode(bytes);
 }
+
+#[test]
+fn head_of_the_longest_length_behind_empty_lines_is_lawful() {
+    for empty in [0, 1, 16] {
+        let begin = "\r\n".repeat(empty) + "GET / HTTP/1.1\r\nHost: a\r\nFiller: ";
+        let filler = NARROW.max_request_header_size + 2 * empty - begin.len() - 4;
+        head((begin + &"x".repeat(filler) + "\r\n\r\n").as_bytes());
+    }
+}
