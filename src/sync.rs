@@ -34,8 +34,7 @@ impl<T> Mutex<T> {
         MutexGuard::new(self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Locks the mutex unless another thread holds the lock.
-    #[cfg(test)]
+    /// Locks the mutex unless another thread holds the lock, or has panicked in it.
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.0.try_lock().ok().map(MutexGuard::new)
     }
