@@ -107,7 +107,7 @@ fn content_that_comes_while_the_process_is_stopped_is_in_time() {
         (buffer, service, client)
     });
     for (_, service, client) in &mut all {
-        service.signal("STOP");
+        service.hold();
         client.send("0123456789");
     }
     let begun = Instant::now();

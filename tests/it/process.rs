@@ -97,3 +97,14 @@ pub(crate) fn processor_time() -> u64 {
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
+
+/// Waits until each thread of the process with this number is stopped. Until then, a thread may still
+/// take what comes after the signal.
+pub(crate) fn wait_until_stopped(number: u32) {
+    let tasks = format!("/proc/{number}/task");
+    let state = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+    wait_until("it stands still", || {
+        let stats = std::fs::read_dir(&tasks).unwrap().flatten().map(state);
+        stats.into_iter().all(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+    });
+}

@@ -16,6 +16,7 @@ use drupe::settings::Row;
 
 use crate::client::{Client, get, wait_until};
 use crate::place::Place;
+use crate::process::wait_until_stopped;
 use crate::readme;
 
 /// The exit status and the output.
@@ -504,12 +505,7 @@ impl Program {
 
     /// Waits until each thread of the program is stopped.
     pub(crate) fn wait_until_stopped(&self) {
-        let tasks = format!("/proc/{}/task", self.child.id());
-        let state = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-        wait_until("it stands still", || {
-            let stats = std::fs::read_dir(&tasks).unwrap().flatten().map(state);
-            stats.into_iter().all(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
-        });
+        wait_until_stopped(self.child.id());
     }
 
     /// Ends the program by SIGTERM. Returns the output.

@@ -21,6 +21,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 use crate::client::PATIENCE;
 use crate::door::Door;
 use crate::figures::Figures;
+use crate::process::wait_until_stopped;
 
 /// A server in another process; dropping the value ends the process.
 pub(crate) struct Service {
@@ -100,6 +101,12 @@ impl Service {
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success(), "{name}: {sent}");
+    }
+
+    /// Stops the process until the signal `CONT`.
+    pub(crate) fn hold(&self) {
+        self.signal("STOP");
+        wait_until_stopped(self.child.id());
     }
 
     /// The warnings and errors logged by the server.
