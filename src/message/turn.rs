@@ -11,8 +11,8 @@ use crate::system::processor;
 /// For handlers that run one at a time under one lock, such as the lock of an interpreter. A second
 /// worker gains nothing while the first one computes. The server therefore counts neither the wait
 /// nor most of the processor time from here on as time of the handler (seven eighths), and runs
-/// handlers that hardly wait for anything else on one thread, one after another. Without the call, a
-/// hundred microseconds of work count as long, and all workers compete for the lock.
+/// handlers that hardly wait for anything else on one thread, one after another. Without the call,
+/// a hundred microseconds of work count as long, and all workers compete for the lock.
 ///
 /// Call it each time the lock was taken, on the thread of the handler. Elsewhere it has no effect.
 ///

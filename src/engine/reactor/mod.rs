@@ -58,9 +58,8 @@
 //! worker has started work within the last millisecond, the guard polls and queues the arrivals.
 //! Otherwise a worker is about to return to the poller; the guard polls once a millisecond, and
 //! only if there are fewer workers than connections. Workers look at the queue before they go to
-//! the poller.
-//! A request whose content has not come whole runs on a worker. At most three quarters of the workers
-//! may wait for content ([`content_waits`](crate::engine::service::content_waits)).
+//! the poller. A request whose content has not come whole runs on a worker. At most three quarters
+//! of the workers may wait for content ([`content_waits`](crate::engine::service::content_waits)).
 //!
 //! A worker whose last request was for a short route takes the role from the guard, because the
 //! next handler may be short, too. From then on workers without work sleep; a worker still at the
@@ -79,14 +78,14 @@
 //! **The pool** ([`shortage`]) grows once requests have been queued, or arrivals have waited, for a
 //! millisecond and no worker has been free: every millisecond by half the number of queued requests
 //! for which no worker is on the way. The limits are `thread_pool_max`, raised by the workers in
-//! handlers beyond their time limit, and the number of connections. The pool does not grow while as many awake workers as processors are outside
-//! handlers: these workers wait for a processor, as another worker would. At a limit, if the
-//! system refuses a thread, or while the other workers wait at the poller, where only the guard can
-//! call them, a worker holding the role gives the role to the guard and takes requests from the
-//! queue. A request queued for `accepted_queue_timeout` gets a 503. If a prompt request
-//! is among them, a reserved worker ([`reserve`]) starts, which takes only such requests. A worker
-//! that has been without work for `thread_idle_timeout` leaves, if there were more workers than
-//! `thread_pool` at the start of the wait.
+//! handlers beyond their time limit, and the number of connections. The pool does not grow while as
+//! many awake workers as processors are outside handlers: these workers wait for a processor, as
+//! another worker would. At a limit, if the system refuses a thread, or while the other workers
+//! wait at the poller, where only the guard can call them, a worker holding the role gives the role
+//! to the guard and takes requests from the queue. A request queued for `accepted_queue_timeout`
+//! gets a 503. If a prompt request is among them, a reserved worker ([`reserve`]) starts, which
+//! takes only such requests. A worker that has been without work for `thread_idle_timeout` leaves,
+//! if there were more workers than `thread_pool` at the start of the wait.
 
 mod departure;
 pub(in crate::engine) mod guard;
