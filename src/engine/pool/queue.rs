@@ -114,9 +114,15 @@ impl Queue {
         self.count.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// True if another request would have to wait beside the queue.
-    pub(crate) fn is_full(&self) -> bool {
-        self.capacity.is_some_and(|capacity| self.len().saturating_sub(self.prompt.load(Ordering::SeqCst)) >= capacity)
+    /// True if the request of `connection` would have to wait beside the queue. Whole requests do not
+    /// wait for unfinished ones, so each kind has room of its own.
+    pub(crate) fn is_full_for(&self, connection: &ClientConnection) -> bool {
+        let unfinished = self.unfinished.load(Ordering::SeqCst);
+        let ahead = match connection.awaits_content() {
+            true => unfinished,
+            false => self.len().saturating_sub(unfinished + self.prompt.load(Ordering::SeqCst)),
+        };
+        self.capacity.is_some_and(|capacity| ahead >= capacity)
     }
 
     /// Takes the first connection: one with a prompt request if any, then one with a whole request.
@@ -397,7 +403,7 @@ mod tests {
     #[test]
     fn prompt_requests_are_taken_first_and_no_more_of_them_than_their_line_holds() {
         let (queue, start) = filled(2, 3);
-        assert!(queue.take_prompt().is_none() && queue.is_full());
+        assert!(queue.take_prompt().is_none() && queue.is_full_for(&connection(4)));
         let at = |seconds| start + Duration::from_secs(seconds);
         assert!(queue.push_prompt(connection(10), at(0)).is_none());
         assert!(queue.push_prompt(connection(11), at(9)).is_none());
@@ -407,10 +413,10 @@ mod tests {
         assert_eq!(queue.take_prompt().map(|connection| connection.answered), Some(11));
         assert!(queue.push_prompt(connection(12), at(9)).is_none());
         assert_eq!(numbers(&queue), [12, 2, 3]);
-        assert!(queue.is_empty() && !queue.has_prompt() && !queue.is_full());
+        assert!(queue.is_empty() && !queue.has_prompt() && !queue.is_full_for(&connection(4)));
         let pushed = (0..).take_while(|number| queue.push_prompt(connection(*number), start).is_none());
         assert_eq!(pushed.count(), MOST_PROMPT);
-        assert!(!queue.is_full(), "the other line is empty");
+        assert!(!queue.is_full_for(&connection(4)), "the other line is empty");
     }
 
     /// Creates a connection with a request whose content is still to come, identified by `answered`.
@@ -468,6 +474,18 @@ mod tests {
         assert!(queue.take().is_none() && queue.oldest().is_some());
         assert_eq!(queue.take_any().map(|last| last.answered), Some(5));
         assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn unfinished_requests_leave_whole_ones_their_room() {
+        let queue = Queue::new(Some(2), content_waits(4));
+        let is_full = |queue: &Queue| (queue.is_full_for(&connection(0)), queue.is_full_for(&unfinished(0)));
+        queue.push(unfinished(1), Instant::now());
+        assert_eq!(is_full(&queue), (false, false));
+        (2..=6).for_each(|number| queue.push(unfinished(number), Instant::now()));
+        assert_eq!(is_full(&queue), (false, true));
+        (7..=8).for_each(|number| queue.push(connection(number), Instant::now()));
+        assert_eq!(is_full(&queue), (true, true));
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Reactor<'_> {
         let is_prompt = connection.is_prompt(&self.context);
         let other = if is_prompt { self.pool.queue.push_prompt(connection, now) } else { Some(connection) };
         if let Some(connection) = other {
-            if self.context.config.accepted_queue_timeout.is_zero() && self.pool.queue.is_full() {
+            if self.context.config.accepted_queue_timeout.is_zero() && self.pool.queue.is_full_for(&connection) {
                 return self.leave_unserved(connection);
             }
             self.pool.queue.push(connection, now);
