@@ -302,11 +302,6 @@ impl Engine {
         let cut = parked_cut + pool.threads.cut();
         // No thread takes requests from the queue any more.
         let queued = std::iter::from_fn(|| pool.queue.take_any()).chain(pool.ready.drain());
-        // A truncated answer must not look complete.
-        parked
-            .iter()
-            .filter(|connection| connection.is_sending())
-            .for_each(|connection| connection.transport.stream.abort());
         parked.into_iter().chain(queued).for_each(|connection| pool.part_with(connection));
         cut
     }

@@ -10,7 +10,7 @@ use super::transport::Transport;
 use crate::engine::service::context::WorkerContext;
 use crate::engine::wire::live::{Live, LiveStep};
 use crate::engine::wire::response::BodyFailed;
-use crate::sync::catch;
+use crate::sync::{CaughtPanic, catch};
 
 /// An answer whose content is still to come.
 #[derive(Debug)]
@@ -80,11 +80,16 @@ impl Streaming {
                 Streamed::Failed
             }
             Err(panic) => {
-                report::body_panicked(&self.name(), &panic);
-                context.counters.panics.add(1);
+                self.note_panic(&panic, context);
                 Streamed::Failed
             }
         }
+    }
+
+    /// Logs and counts a panic of a filter, or of the owner of a piece.
+    pub(super) fn note_panic(&self, panic: &CaughtPanic, context: &WorkerContext) {
+        report::body_panicked(&self.name(), panic);
+        context.counters.panics.add(1);
     }
 
     /// Returns the name of the request, for log lines.

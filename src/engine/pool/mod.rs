@@ -155,6 +155,10 @@ impl Pool {
     /// Closes a connection that cannot stay, or keeps it for the next engine.
     pub(in crate::engine) fn part_with(&self, mut connection: Box<ClientConnection>) {
         if !self.handover.is_wanted() || !connection.may_move() {
+            if connection.is_sending() {
+                // A truncated answer must not look complete.
+                connection.transport.stream.abort();
+            }
             return self.parking.close_one(connection);
         }
         self.parking.detach(&mut connection);

@@ -178,7 +178,7 @@ impl<'p> Reactor<'p> {
         self.lone = Lone::default();
         self.standby = Standby::new(self.pool);
         (self.is_alarm_idle, self.is_mixed, self.patient_until) = (false, false, None);
-        self.look_at_queue(Instant::now());
+        self.shortage.begin(self.pool, Instant::now());
     }
 
     /// Starts to hold the role seized from worker `number`, whose handler has run for too long.

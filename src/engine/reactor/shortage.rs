@@ -21,6 +21,21 @@ pub(super) struct Shortage {
 }
 
 impl Shortage {
+    /// Starts to hold the role: looks at requests left in the queue by another holder. If there are
+    /// none, what an earlier look has found and asked for is over.
+    pub(super) fn begin(&mut self, pool: &Pool, now: Instant) {
+        if pool.queue.has_any() {
+            self.note(now);
+        } else {
+            self.end(pool);
+        }
+    }
+
+    fn end(&mut self, pool: &Pool) {
+        (self.look_at, self.since) = (None, None);
+        pool.service().preemption.set(0);
+    }
+
     /// Notes that a request was queued without waking a worker; the first look is at `when`.
     pub(super) fn note(&mut self, when: Instant) {
         self.look_at = Some(self.look_at.map_or(when, |at| at.min(when)));
@@ -54,8 +69,7 @@ impl Shortage {
         self.wants_holder = false;
         let look_at = self.look_at?;
         if !pool.queue.has_any() {
-            (self.look_at, self.since) = (None, None);
-            pool.service().preemption.set(0);
+            self.end(pool);
             return None;
         }
         if look_at > now {

@@ -72,7 +72,13 @@ impl Reactor<'_> {
     pub(super) fn settle(&mut self, connection: Box<ClientConnection>, verdict: Verdict, now: Instant) {
         match verdict {
             Verdict::Park => match self.pool.parking.park(connection) {
-                Parked::Waits { .. } => self.pool.keep_idle_within(&self.context.config),
+                Parked::Waits { is_earliest } => {
+                    // A thread that has lost the role is not the one that waits for deadlines.
+                    if is_earliest && !self.is_holder() {
+                        self.pool.call_reactor();
+                    }
+                    self.pool.keep_idle_within(&self.context.config);
+                }
                 Parked::Ready(connection) => self.pool.ready.push(connection),
                 Parked::Refused(connection) => self.pool.part_with(connection),
             },

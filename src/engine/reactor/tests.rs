@@ -3,12 +3,14 @@
 
 mod interleavings;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::sync::{OnceLock, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Method;
 
 use super::*;
@@ -16,6 +18,7 @@ use crate::config::Config;
 use crate::engine::service::context::Service;
 use crate::engine::service::costs::Route;
 use crate::engine::service::handle::WorkerHandle;
+use crate::engine::service::preemption::Waiting;
 use crate::message::early;
 use crate::message::turn;
 use crate::message::wake::Wake;
@@ -28,15 +31,23 @@ use crate::sync::{Mutex, count_locks};
 /// Creates a pool without threads; the handler calls `act` with the pool, and workers only wait for
 /// the stop.
 fn pool(act: impl Fn(&Pool) + Send + Sync + 'static) -> Arc<Pool> {
+    pool_acting(&Settings::default(), act)
+}
+
+fn pool_acting(settings: &Settings, act: impl Fn(&Pool) + Send + Sync + 'static) -> Arc<Pool> {
     let own: Arc<OnceLock<Weak<Pool>>> = Arc::default();
     let handlers = Arc::clone(&own);
-    let pool = pool_of(move |_: &mut Request| act(&handlers.get().and_then(Weak::upgrade).unwrap()));
+    let pool = pool_set(settings, move |_: &mut Request| act(&handlers.get().and_then(Weak::upgrade).unwrap()));
     own.set(Arc::downgrade(&pool)).unwrap();
     pool
 }
 
 fn pool_of(handler: impl Handler) -> Arc<Pool> {
-    let config = Config::resolve(&Settings::default()).unwrap();
+    pool_set(&Settings::default(), handler)
+}
+
+fn pool_set(settings: &Settings, handler: impl Handler) -> Arc<Pool> {
+    let config = Config::resolve(settings).unwrap();
     let pool = Arc::new(Pool::new(Arc::new(Service::new(config, Arc::new(handler))), wait_for_stop).unwrap());
     pool.service().costs.record(Route::new(&Method::GET, "/"), Duration::from_micros(1));
     pool
@@ -106,6 +117,39 @@ fn connection_returned_after_a_seizure_wakes_the_new_holder() {
     assert!(matches!(reactor.round(), Round::Over));
     assert!(!pool.ready.is_empty() && pool.role.is_held_by(0));
     assert!(is_guard_called(&pool), "the new holder would not see this one");
+}
+
+#[test]
+fn deadline_set_after_a_seizure_wakes_the_new_holder() {
+    let settings = Settings { keep_alive_timeout: Duration::from_secs(1), ..Settings::default() };
+    let late = Instant::now() + Duration::from_secs(5);
+    let pool = pool_acting(&settings, move |pool| {
+        assert!(pool.role.seize(pool.role.look()));
+        // The new holder finds nothing, and waits for the deadlines that it knows of.
+        is_guard_called(pool);
+        assert!(pool.parking.next_due().is_none_or(|due| due > late));
+    });
+    let mut client = parked(&pool);
+    pool.role.take(1);
+    let mut reactor = reactor(&pool, 1);
+    client.write_all(REQUEST).unwrap();
+    assert!(matches!(reactor.round(), Round::Over));
+    assert!(pool.role.is_held_by(0));
+    assert!(pool.parking.next_due().is_some_and(|due| due < late), "the connection is parked");
+    assert!(is_guard_called(&pool), "the new holder would be late");
+}
+
+#[test]
+fn preemption_ends_with_the_wait_that_a_later_holder_does_not_see() {
+    let pool = pool(|_| ());
+    pool.service().preemption.set(3);
+    pool.role.take(1);
+    let _holder = reactor(&pool, 1);
+    assert!(!Waiting::new(&pool.service().preemption).gives_way(Some(1)), "no request waits");
+    queue_one(&pool);
+    pool.service().preemption.set(3);
+    let _holder = reactor(&pool, 1);
+    assert!(Waiting::new(&pool.service().preemption).gives_way(Some(1)), "one waits");
 }
 
 #[test]
@@ -203,6 +247,42 @@ fn content_of_a_stream_is_sent_without_a_watch_by_the_guard() {
     assert!(received[..count].ends_with(b"0\r\n\r\n"));
 }
 
+/// Content whose owner panics when dropped.
+struct Fatal;
+
+impl AsRef<[u8]> for Fatal {
+    fn as_ref(&self) -> &[u8] {
+        b"an event"
+    }
+}
+
+impl Drop for Fatal {
+    fn drop(&mut self) {
+        panic!("an owner panics");
+    }
+}
+
+#[test]
+fn owner_of_content_that_panics_ends_its_stream_alone() {
+    let stream = Arc::new(OnceLock::new());
+    let streams = Arc::clone(&stream);
+    let pool = pool_of(move |_: &mut Request| {
+        let (sender, body) = Body::channel(100);
+        streams.set(sender).unwrap();
+        body
+    });
+    pool.parking.belong_to(Arc::downgrade(&(Arc::clone(&pool) as Arc<dyn Wake>)));
+    let mut listener = parked(&pool);
+    pool.role.take(1);
+    let mut reactor = reactor(&pool, 1);
+    listener.write_all(REQUEST).unwrap();
+    assert!(matches!(reactor.round(), Round::On));
+    stream.get().unwrap().try_send(Bytes::from_owner(Fatal)).unwrap();
+    (0..2).for_each(|_| assert!(matches!(reactor.round(), Round::On)));
+    assert_eq!((pool.open.count(), reactor.context.counters.panics.get()), (0, 1));
+    assert!(reactor.context.gathered.is_empty() && pool.ready.is_empty());
+}
+
 /// Two known clients whose requests come at once, and a handler that takes turns.
 struct Two {
     pool: Arc<Pool>,
@@ -293,6 +373,18 @@ fn request_returned_after_a_seizure_wakes_the_new_holder() {
     assert!(matches!(reactor.round(), Round::Over));
     assert_eq!(pool.queue.len(), 1);
     assert!(is_guard_called(&pool), "no worker was woken");
+}
+
+#[test]
+fn answer_that_a_stop_cuts_off_ends_in_a_reset() {
+    let pool = pool(|_| ());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let stream = Stream::tcp(listener.accept().unwrap().0, Duration::from_millis(1)).unwrap();
+    let mut connection = ClientConnection::new(stream, None, Instant::now(), &pool.service().config.get());
+    connection.wait_for_room(&mut WorkerContext::new(Arc::clone(pool.service()), Arc::default()));
+    pool.part_with(Box::new(connection));
+    assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
 
 #[test]
