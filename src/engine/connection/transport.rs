@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::engine::service::context::{Service, WorkerContext};
+use crate::engine::service::costs::Runs;
 use crate::engine::service::counter::Counter;
 use crate::engine::wire::input::InputBuffer;
 use crate::engine::wire::output::Output;
@@ -97,8 +98,11 @@ impl Transport {
 
     /// Returns the output for the bytes gathered in `context`.
     pub(super) fn output<'a>(&'a self, context: &'a mut WorkerContext) -> Output<'a> {
-        let WorkerContext { gathered, counters, service, config, .. } = context;
-        self.output_of(gathered, &counters.bytes_written, service, config)
+        let WorkerContext { gathered, counters, service, config, duty, .. } = context;
+        // The guard waits for no client, because no thread watches the guard.
+        let leaves = duty.runs == Runs::Nothing && !service.is_over();
+        let output = self.output_of(gathered, &counters.bytes_written, service, config);
+        if leaves { output.leaving() } else { output }
     }
 
     /// Returns the output for the `gathered` bytes.

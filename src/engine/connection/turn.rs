@@ -66,6 +66,7 @@ use super::streaming::Streamed;
 use super::transport::{Filled, Reading};
 use super::{ClientConnection, client, partial, report};
 use crate::engine::service::context::WorkerContext;
+use crate::engine::service::costs::Runs;
 use crate::engine::service::counters::Late;
 use crate::engine::wire::live::Live;
 use crate::engine::wire::remainder::Remainder;
@@ -174,6 +175,10 @@ impl ClientConnection {
                     sending.attempt(then.is_end(), transport, context)
                 };
                 self.send(attempt, context)
+            }
+            // Filters are a handler's code, which the guard does not run.
+            Phase::Stream(streaming) if streaming.live.has_filters() && context.duty.runs == Runs::Nothing => {
+                Step::Verdict(Verdict::Work)
             }
             Phase::Stream(streaming) => {
                 let streamed = streaming.advance(transport, context);

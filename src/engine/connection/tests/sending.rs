@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 
 use super::super::phase::*;
@@ -15,8 +16,9 @@ use bytes::{Bytes, BytesMut};
 use http::Method;
 
 use crate::engine::service::context::Service;
-use crate::engine::service::costs::Route;
-use crate::message::{Body, Handler, Request};
+use crate::engine::service::costs::{Route, Runs};
+use crate::message::writer::BodyFilter;
+use crate::message::{Body, BodyWriter, Handler, Request};
 use crate::net::poll::Interest;
 use crate::settings::Settings;
 
@@ -263,4 +265,45 @@ fn small_rest_of_a_large_answer_is_copied_and_the_answer_freed() {
         assert!(matches!(connection.advance(&mut context), Verdict::Park), "after {taken} bytes");
     }
     assert_eq!(context.service.answer_memory.bytes(), 0);
+}
+
+/// Passes content on, and counts the calls.
+struct Counting(Arc<AtomicU32>);
+
+impl BodyFilter for Counting {
+    fn write(&mut self, content: &[u8], output: &mut BodyWriter<'_>) -> std::io::Result<()> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        output.write_all(content)
+    }
+}
+
+#[test]
+fn guard_leaves_the_filters_of_a_stream_to_workers_after_a_slow_client_too() {
+    let (sender, calls) = (Arc::new(OnceLock::new()), Arc::new(AtomicU32::new(0)));
+    let (senders, counted) = (Arc::clone(&sender), Arc::clone(&calls));
+    let (mut connection, mut context, mut client) = full_by(Arc::new(move |_: &mut Request| {
+        let (sender, body) = Body::channel(1000);
+        let _ = senders.set(sender);
+        body.through(Counting(Arc::clone(&counted)))
+    }));
+    assert!(matches!(connection.advance(&mut context), Verdict::Park));
+    assert!(connection.is_sending());
+    sender.get().unwrap().try_send("an event").unwrap();
+    client.set_nonblocking(true).unwrap();
+    let _ = client.read_to_end(&mut Vec::new());
+    context.duty.runs = Runs::Nothing;
+    assert!(matches!(connection.advance(&mut context), Verdict::Work));
+    assert_eq!(calls.load(Ordering::Relaxed), 0);
+    context.duty.runs = Runs::All;
+    assert!(matches!(connection.advance(&mut context), Verdict::Park));
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn guard_waits_for_no_client_even_if_no_more_answers_may_wait() {
+    let (mut connection, mut context, _client) = full_by(Arc::new(|_: &mut Request| "never"));
+    let _all = context.service.answer_memory.add(1 << 40, 0);
+    context.duty.runs = Runs::Nothing;
+    assert!(matches!(connection.turn_away(&mut context), Verdict::Park));
+    assert!(connection.is_sending());
 }
