@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Layer;
 use super::layered::{Around, Layered};
+use crate::message::route::MatchedRoute;
 use crate::message::{Failure, Handler, IntoResponse, Request, Response, early};
 use crate::sync::catch;
 
@@ -58,8 +59,11 @@ impl Around for CatchPanics {
             // The client must see that the answer is cut.
             Err(panic) if early::has_begun(request) => panic.resume(),
             Err(panic) => {
-                Failure::from(format!("the handler panicked: {}", panic.message().unwrap_or("without a message")))
-                    .into_response()
+                let message = panic.message().unwrap_or("without a message");
+                let mut response = Failure::from(format!("the handler panicked: {message}")).into_response();
+                // A router has left the route of the handler there.
+                request.extensions().get::<MatchedRoute>().map(|route| response.extensions_mut().insert(route.clone()));
+                response
             }
         }
     }
@@ -71,6 +75,16 @@ mod tests {
 
     use super::*;
     use crate::message::handler;
+
+    #[test]
+    fn route_of_a_handler_that_panicked_is_known() {
+        let page = handler(|request| -> &'static str {
+            request.extensions_mut().insert(MatchedRoute::new("/tea/{name}"));
+            panic!("after the match");
+        });
+        let response = page.with(CatchPanics::new()).handle(&mut Request::default());
+        assert_eq!(response.extensions().get::<MatchedRoute>().map(MatchedRoute::as_str), Some("/tea/{name}"));
+    }
 
     #[test]
     fn panic_becomes_a_failure_that_shows_the_client_nothing() {

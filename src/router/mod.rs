@@ -95,7 +95,7 @@ use matchit::InsertError;
 
 pub use self::function::RouteFunction;
 use self::path_handlers::{MOUNT_END, PathHandlers, options};
-use self::visit::{enter, leave, whole_pattern, without_dots};
+use self::visit::{enter, visit, whole_pattern, without_dots};
 use crate::message::route::MatchedRoute;
 use crate::message::time_limit;
 use crate::message::{Failure, Handler, IntoResponse, Request, Response};
@@ -345,16 +345,12 @@ impl Router {
             None => route.refuse(request.method()),
             Some(handler) => match enter(request, route, found.params.iter()) {
                 None => Failure::new(StatusCode::BAD_REQUEST, "a parameter of the path is not UTF-8\n").into_response(),
-                Some(routing) => {
-                    let extensions = request.extensions_mut();
-                    let outer = (extensions.insert(routing), extensions.insert(matched.clone()));
+                Some(routing) => visit(request, target, routing, matched.clone(), |request| {
                     if let Some(time) = route.time_limit {
                         time_limit::limit(request, time);
                     }
-                    let response = handler.handle(request);
-                    leave(request, target, outer);
-                    response
-                }
+                    handler.handle(request)
+                }),
             },
         };
         // A mounted router knows more of the pattern.

@@ -9,8 +9,17 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use crate::message::dot_segments::without_dots;
 
 /// Returns `path` with unreserved characters decoded and the digits of other escapes in upper case
-/// (RFC 3986 §6.2.2.1 and §6.2.2.2). Slashes, and thereby segments, are those of `path`.
+/// (RFC 3986 §6.2.2.1 and §6.2.2.2). Characters that no path has, but that browsers send as they
+/// are, are encoded. Slashes, and thereby segments, are those of `path`.
 pub(super) fn normal(path: &str) -> Cow<'_, str> {
+    if !path.contains(['[', ']', '^', '|']) {
+        return decoded(path);
+    }
+    let encoded = path.replace('[', "%5B").replace(']', "%5D").replace('^', "%5E").replace('|', "%7C");
+    Cow::Owned(decoded(&encoded).into_owned())
+}
+
+fn decoded(path: &str) -> Cow<'_, str> {
     if !path.contains('%') {
         return Cow::Borrowed(path);
     }
@@ -54,7 +63,7 @@ pub(super) fn pattern(pattern: &str) -> String {
         }
         encoded.push(next);
     }
-    normal(&encoded).into_owned()
+    decoded(&encoded).into_owned()
 }
 
 /// Decodes a parameter; `None` if the result is not UTF-8, or for a `%` without two digits.
@@ -104,7 +113,7 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// Characters that no path of a target has (RFC 3986 §3.3).
+/// Characters that no path has (RFC 3986 §3.3).
 const FOREIGN: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'[').add(b'\\').add(b']').add(b'^').add(b'`').add(b'|');
 
@@ -127,6 +136,9 @@ mod tests {
             ("/a%", "/a%"),
             ("/a%4", "/a%4"),
             ("/%zz%+f%\u{e9}", "/%zz%+f%\u{e9}"),
+            ("/tags[]", "/tags%5B%5D"),
+            ("/tags%5b%5d", "/tags%5B%5D"),
+            ("/a|b^", "/a%7Cb%5E"),
             ("%41", "A"),
             ("//", "//"),
             ("*", "*"),
@@ -141,6 +153,8 @@ mod tests {
             ("/tea/{name}", "/tea/{name}"),
             ("/caf\u{e9} {\u{e9}}", "/caf%C3%A9%20{\u{e9}}"),
             ("/t%65a", "/tea"),
+            ("/tags[]|^", "/tags%5B%5D%7C%5E"),
+            ("/{a[]}", "/{a[]}"),
             ("/{{x}}", "/%7Bx%7D"),
             ("/{{{x}}}", "/%7B{x}%7D"),
             ("/%7Bx%7D", "/%7Bx%7D"),

@@ -292,6 +292,30 @@ fn request_is_as_it_was_after_the_router() {
 }
 
 #[test]
+fn request_is_as_it_was_after_a_panic_but_for_the_route() {
+    let inner = Router::new().get("/boom/{id}", |_| -> &'static str { panic!("boom") });
+    let router = Router::new().mount("/shop/{name}", inner);
+    let mut request = request("GET", "/shop/a/./boom/1");
+    assert!(catch_unwind(AssertUnwindSafe(|| router.handle(&mut request))).is_err());
+    assert_eq!(request.uri(), "/shop/a/./boom/1");
+    assert!(request.extensions().get::<Routing>().is_none());
+    assert_eq!(request.extensions().get::<MatchedRoute>().unwrap().as_str(), "/shop/{name}/boom/{id}");
+}
+
+#[test]
+fn literals_match_as_they_are_and_encoded() {
+    let router = Router::new().get("/tags[]", |_| "tags").get("/a|b/{x}", told);
+    for (target, content) in [
+        ("/tags[]", "tags"),
+        ("/tags%5B%5d", "tags"),
+        ("/a|b/[1]", "/a|b/[1] /a|b/{x} x=\"[1]\""),
+        ("/a%7cb/%5b1%5D", "/a%7cb/%5b1%5D /a|b/{x} x=\"[1]\""),
+    ] {
+        check(&router, target, 200, content);
+    }
+}
+
+#[test]
 fn prompt_are_the_routes_marked_and_the_handlers_marked() {
     let inner = Router::new().get("/own", |_| ()).get("/other", |_| ()).prompt("/own");
     let router = Router::new()

@@ -10,6 +10,7 @@ use super::path_handlers::PathHandlers;
 use crate::message::route::MatchedRoute;
 use crate::message::routing::{Mounted, Routing};
 use crate::message::{Failure, IntoResponse, Request, Response};
+use crate::sync::catch;
 
 /// Answers `request` with its target shown to `dispatch` without dot segments; `404` if the path
 /// leads above the root.
@@ -20,9 +21,9 @@ pub(super) fn without_dots(request: &mut Request, dispatch: impl FnOnce(&mut Req
         None => return Failure::new(StatusCode::NOT_FOUND, "not found\n").into_response(),
     };
     let sent = mem::replace(request.uri_mut(), cleaned);
-    let response = dispatch(request);
+    let dispatched = catch(|| dispatch(request));
     *request.uri_mut() = sent;
-    response
+    dispatched.unwrap_or_else(|panic| panic.resume())
 }
 
 /// Returns the pattern of `route` behind the paths of the mounts that the request has passed.
@@ -58,12 +59,26 @@ pub(super) fn enter<'a>(
     Some(routing)
 }
 
-/// Undoes [`enter`], so that a layer around the router finds the request as it was.
-pub(super) fn leave(request: &mut Request, target: Uri, outer: (Option<Routing>, Option<MatchedRoute>)) {
+/// Runs `handle` with the `routing` of the request, and then undoes [`enter`], so that a layer
+/// around the router finds the request as it was. After a panic only the route stays, for the
+/// statistics.
+pub(super) fn visit(
+    request: &mut Request,
+    target: Uri,
+    routing: Routing,
+    matched: MatchedRoute,
+    handle: impl FnOnce(&mut Request) -> Response,
+) -> Response {
+    let extensions = request.extensions_mut();
+    let (outer, above) = (extensions.insert(routing), extensions.insert(matched));
+    let handled = catch(|| handle(request));
     *request.uri_mut() = target;
     let extensions = request.extensions_mut();
     extensions.remove::<Routing>();
-    extensions.remove::<MatchedRoute>();
-    outer.0.map(|routing| extensions.insert(routing));
-    outer.1.map(|matched| extensions.insert(matched));
+    outer.map(|routing| extensions.insert(routing));
+    if handled.is_ok() {
+        extensions.remove::<MatchedRoute>();
+        above.map(|matched| extensions.insert(matched));
+    }
+    handled.unwrap_or_else(|panic| panic.resume())
 }
