@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, HeaderValue};
+use http::header::HeaderValue;
 
 use super::Layer;
 use super::authorization::{admit, challenge, credentials, is_same, unauthorized};
@@ -15,7 +15,7 @@ use crate::message::{Handler, Request, Response};
 ///
 /// A request with a right token reaches the handler, with the [`User`] in its extensions. Every
 /// other request gets a `401` with `WWW-Authenticate: Bearer realm="…"`, and with
-/// `error="invalid_token"` if there was an `Authorization` field.
+/// `error="invalid_token"` if there was a token (RFC 6750 §3.1).
 ///
 /// ```
 /// use drupe::layers::BearerAuth;
@@ -88,10 +88,10 @@ impl<H: Handler> Layer<H> for BearerAuth {
 
 impl Around for BearerAuth {
     fn answer(&self, request: &mut Request, inner: &dyn Handler) -> Response {
-        let token = credentials(request, "Bearer").filter(|token| is_token(token));
-        let Some(user) = token.and_then(|token| (self.check)(token)) else {
-            let has_field = request.headers().contains_key(AUTHORIZATION);
-            return unauthorized(if has_field { &self.invalid } else { &self.missing });
+        let given = credentials(request, "Bearer");
+        let Some(user) = given.filter(|token| is_token(token)).and_then(|token| (self.check)(token)) else {
+            // Without a token, or with another scheme, there is no error (RFC 6750 §3.1).
+            return unauthorized(if given.is_some() { &self.invalid } else { &self.missing });
         };
         admit(user, request, inner)
     }
@@ -112,7 +112,7 @@ fn is_token(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::header::WWW_AUTHENTICATE;
+    use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 
     use super::*;
     use crate::message::handler;
@@ -134,8 +134,10 @@ mod tests {
         };
         assert_eq!(ask(Some("Bearer aB1-._~+/==")), "ann");
         assert_eq!(ask(Some("bearer b")), "bob");
-        assert_eq!(ask(None), "401 Bearer realm=\"api\"");
-        for field in ["Bearer c", "Bearer bb", "Bearer ", "Bearer b b", "Bearer b,c", "Bearer =", "Basic b", "b"] {
+        for field in [None, Some("Basic b"), Some("b")] {
+            assert_eq!(ask(field), "401 Bearer realm=\"api\"", "{field:?}");
+        }
+        for field in ["Bearer c", "Bearer bb", "Bearer ", "Bearer b b", "Bearer b,c", "Bearer ="] {
             assert_eq!(ask(Some(field)), "401 Bearer realm=\"api\", error=\"invalid_token\"", "{field}");
         }
     }

@@ -1,5 +1,7 @@
 //! Compression of responses.
 
+use std::sync::Arc;
+
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName,
     HeaderValue, IF_NONE_MATCH, VARY,
@@ -60,12 +62,15 @@ use crate::message::{Body, Handler, Request, Response};
 /// (BREACH), also over TLS. Do not compress such responses: `Cache-Control: no-transform` excludes
 /// a response.
 pub fn compress<H: Handler>(inner: H) -> impl Handler {
-    move |request: &mut Request| {
-        let asked = Asked::by(request);
-        let response = inner.handle(request);
-        // The head of a begun response is settled, and so is the form of its content.
-        if early::has_begun(request) { response } else { asked.answer(response) }
-    }
+    // `with` keeps the content limits of the handler, and its mark as prompt.
+    inner.with(|inner: Arc<H>| {
+        move |request: &mut Request| {
+            let asked = Asked::by(request);
+            let response = inner.handle(request);
+            // The head of a begun response is settled, and so is the form of its content.
+            if early::has_begun(request) { response } else { asked.answer(response) }
+        }
+    })
 }
 
 /// The parts of a request that matter for compression.
@@ -107,6 +112,10 @@ impl Asked {
     /// Gives a 304 the fields of the 200 (RFC 9110 §15.4.5).
     fn confirm(&self, fields: &mut HeaderMap) {
         vary(fields);
+        if self.coding.is_some() {
+            // The length before compression (RFC 9110 §8.6).
+            fields.remove(CONTENT_LENGTH);
+        }
         let Some(weak) = weak_tag(fields) else { return };
         if self.known.iter().any(|value| contains(value.as_bytes(), weak.as_bytes())) {
             fields.insert(ETAG, weak);
@@ -116,6 +125,8 @@ impl Asked {
     fn encode(&self, response: Response, coding: Coding) -> Response {
         let (mut head, body) = response.into_parts();
         let body = match body.into_kind() {
+            // A HEAD without content has nothing to compress.
+            BodyKind::Bytes(bytes) if self.is_head && bytes.len() == 0 => Body::stream(|_| Ok(())),
             BodyKind::Bytes(mut bytes) if bytes.len() <= AT_ONCE => match Encoder::new(coding).encode(bytes.bytes()) {
                 Ok(encoded) if encoded.len() < bytes.len() => Body::from(encoded),
                 _ => return Response::from_parts(head, bytes.into()),

@@ -109,12 +109,20 @@ impl Cors {
     /// scheme's. A program can check origins from its settings, before [`origin`](Self::origin) panics.
     #[must_use]
     pub fn is_origin(text: &str) -> bool {
-        let Some((scheme, host)) = text.split_once("://") else { return false };
-        let is_default = (scheme == "https" && host.ends_with(":443")) || (scheme == "http" && host.ends_with(":80"));
+        let Some((scheme, authority)) = text.split_once("://") else { return false };
+        let (host, port) = match authority.rsplit_once(':') {
+            // In brackets, the colon belongs to an address.
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (authority, None),
+        };
+        let is_default = matches!((scheme, port), ("https", Some("443")) | ("http", Some("80")));
+        let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number.to_string() == port);
         let is_written = |byte: u8| matches!(byte, b'!'..=b'~') && !byte.is_ascii_uppercase();
         !scheme.is_empty()
             && !host.is_empty()
             && !is_default
+            && port.is_none_or(is_port)
+            && (host.starts_with('[') || !host.contains(':'))
             && text.bytes().all(is_written)
             && !host.contains(['/', '?', '#', '@', '*', ',', '\\'])
     }

@@ -202,6 +202,7 @@ fn head_is_answered_like_get() {
         (|| with(text(), [("content-type", "image/png")]), None),
         // Without content, as many handlers answer HEAD.
         (|| with(Body::empty(), [("content-length", "2000")]), Some("gzip")),
+        (|| with("", [("content-length", "2000")]), Some("gzip")),
         (|| with(Body::empty(), [("content-length", "255")]), None),
         (|| with(Body::empty(), []), None),
     ];
@@ -236,6 +237,42 @@ fn not_modified_confirms_the_tag_that_the_client_knows() {
         assert_eq!((field(&response, "etag"), field(&response, "vary")), (Some(expected), Some("Accept-Encoding")));
         assert_eq!(field(&response, "content-encoding"), None);
     }
+}
+
+#[test]
+fn not_modified_tells_no_length_that_the_compressed_content_would_not_have() {
+    let make = || {
+        let mut response = with(Body::empty(), [("content-length", "2000")]);
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    };
+    assert_eq!(field(&get(make), "content-length"), None);
+    assert_eq!(field(&ask(Method::GET, &[], make), "content-length"), Some("2000"));
+}
+
+#[test]
+fn limits_and_marks_of_the_handler_stay() {
+    let inner = (|_: &mut Request| "tea").prompt();
+    struct Limited<H>(H);
+    impl<H: Handler> Handler for Limited<H> {
+        fn handle(&self, request: &mut Request) -> Response {
+            self.0.handle(request)
+        }
+
+        fn body_limit(&self, _: &Method, _: &http::Uri) -> Option<u64> {
+            Some(7)
+        }
+
+        fn is_prompt(&self, method: &Method, target: &http::Uri) -> bool {
+            self.0.is_prompt(method, target)
+        }
+    }
+    let (method, target) = (Method::GET, http::Uri::from_static("/"));
+    let check = |handler: &dyn Handler| {
+        assert_eq!((handler.body_limit(&method, &target), handler.is_prompt(&method, &target)), (Some(7), true));
+    };
+    check(&compress(Limited(inner)));
+    check(&Limited(inner).with(compress));
 }
 
 #[test]

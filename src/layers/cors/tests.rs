@@ -185,7 +185,9 @@ fn star_with_credentials_is_refused_at_the_start() {
 
 #[test]
 fn origin_that_no_browser_sends_is_refused_at_the_start() {
-    for origin in ["https://a", "http://localhost:3000", "http://[::1]:80443", "tauri://localhost", "http://a:443"] {
+    for origin in
+        ["https://a", "http://localhost:3000", "http://[::1]:8443", "http://[::1]", "tauri://localhost", "http://a:443"]
+    {
         assert_eq!(Cors::new().origin(origin).origins.len(), 1);
         assert!(Cors::is_origin(origin), "{origin}");
     }
@@ -196,6 +198,12 @@ fn origin_that_no_browser_sends_is_refused_at_the_start() {
         "a.example",
         "https://",
         "://a",
+        "https://a:",
+        "https://a:x",
+        "https://a:0443",
+        "https://a:65536",
+        "http://[::1]:80443",
+        "http://::1",
         "https://a/",
         "https://a/b",
         "https://A",
