@@ -42,8 +42,10 @@ impl ContentError {
         Kind::Charset(name).into()
     }
 
+    /// Shortens a long `reason`, which may quote the client: the place at its start and at its end
+    /// stays.
     pub(crate) fn malformed(what: &'static str, reason: impl fmt::Display) -> Self {
-        Kind::Malformed { what, reason: reason.to_string() }.into()
+        Kind::Malformed { what, reason: shortened(reason.to_string()) }.into()
     }
 
     pub(super) fn too_large(error: io::Error) -> Self {
@@ -122,6 +124,19 @@ impl fmt::Display for Kind {
 
 impl Error for Kind {}
 
+/// Returns `text` without its middle if it has more than twice [`SHOWN`] characters.
+fn shortened(text: String) -> String {
+    let end = text.char_indices().nth(SHOWN).map(|(at, _)| at);
+    let rest = text.char_indices().nth_back(SHOWN - 1).map(|(at, _)| at);
+    match end.zip(rest) {
+        Some((end, rest)) if end < rest => format!("{}...{}", &text[..end], &text[rest..]),
+        _ => text,
+    }
+}
+
+/// The characters that stay at each end of a long reason.
+const SHOWN: usize = 150;
+
 /// The reason for which content was refused, inside of an `io::Error`.
 #[derive(Debug)]
 pub(crate) struct RefusedContent(pub(crate) ProtocolError);
@@ -142,4 +157,24 @@ impl Error for RefusedContent {
 /// Returns the client's error, if `error` wraps one.
 pub(crate) fn refusal(error: &io::Error) -> Option<ProtocolError> {
     error.get_ref()?.downcast_ref::<RefusedContent>().map(|refused| refused.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_reason_keeps_its_start_and_its_end() {
+        let check = |reason: String, expected: &str| {
+            assert_eq!(ContentError::malformed("JSON", reason).to_string(), format!("JSON is malformed: {expected}"));
+        };
+        for count in [0, 1, 149, 150, 300] {
+            check("\u{e9}".repeat(count), &"\u{e9}".repeat(count));
+        }
+        let half = "\u{e9}".repeat(150);
+        check("\u{e9}".repeat(301), &format!("{half}...{half}"));
+        let text = format!("a{}z at line 1 column 2000000", "x".repeat(2_000_000));
+        let shown = ContentError::malformed("JSON", text).to_string();
+        assert!(shown.len() < 400 && shown.ends_with("z at line 1 column 2000000"), "{shown}");
+    }
 }

@@ -44,7 +44,7 @@ pub(crate) mod no_answer;
 pub(crate) mod parked;
 pub(crate) mod permits;
 pub(crate) mod pieces;
-mod readers;
+pub(crate) mod readers;
 pub(crate) mod reason;
 mod receiver;
 pub(crate) mod refusal;

@@ -15,7 +15,7 @@ use crate::h1::error::ProtocolError;
 ///
 /// # Errors
 /// The content has been taken before, although the head announces some.
-pub(super) fn take(request: &mut Request<Body>) -> Result<Body, ContentError> {
+pub(crate) fn take(request: &mut Request<Body>) -> Result<Body, ContentError> {
     let announces = request.headers().get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0")
         || request.headers().contains_key(TRANSFER_ENCODING);
     let body = mem::take(request.body_mut());

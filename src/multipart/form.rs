@@ -1,12 +1,13 @@
 //! The content of a request as a sequence of parts.
 
 use std::fmt;
+use std::io;
 
 use super::boundary;
 use super::part::Part;
 use super::reader::PartsReader;
-use crate::message::Request;
-use crate::message::multipart_error::{MultipartError, Place};
+use crate::message::multipart_error::{Cause, MultipartError, Place};
+use crate::message::{Request, readers};
 
 /// The `multipart/form-data` of a request, read part by part.
 ///
@@ -28,11 +29,12 @@ impl Multipart {
     ///
     /// # Errors
     /// 415 unless the `Content-Type` of the request is `multipart/form-data`; 400 unless its
-    /// boundary is 1 to 70 of the bytes allowed by RFC 2046 §5.1.1.
+    /// boundary is 1 to 70 of the bytes allowed by RFC 2046 §5.1.1; 500 if the content has been taken
+    /// before.
     pub fn new(request: &mut Request) -> Result<Self, MultipartError> {
-        let boundary = boundary::of_fields(request.headers());
-        let boundary = boundary.map_err(|cause| MultipartError::new(cause, Place::default()))?;
-        let body = std::mem::take(request.body_mut());
+        let refused = |cause| MultipartError::new(cause, Place::default());
+        let boundary = boundary::of_fields(request.headers()).map_err(refused)?;
+        let body = readers::take(request).map_err(|error| refused(Cause::Read(io::Error::other(error))))?;
         Ok(Self { reader: PartsReader::new(body, &boundary) })
     }
 

@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::{Error, Multipart};
 use crate::h1::error::ProtocolError;
 use crate::message::content_error::RefusedContent;
-use crate::message::{Body, IntoResponse, Request};
+use crate::message::{Body, IntoResponse, Request, RequestExt};
 
 /// Content that arrives in pieces, and then ends or fails.
 struct Arriving {
@@ -412,6 +412,17 @@ fn content_types_give_the_boundary() {
     let mut twice = request("multipart/form-data; boundary=b", Body::empty());
     twice.headers_mut().append("content-type", "multipart/form-data; boundary=c".parse().unwrap());
     assert_eq!(Multipart::new(&mut twice).unwrap_err().status(), StatusCode::BAD_REQUEST);
+}
+
+#[test]
+fn content_that_was_taken_before_is_no_mistake_of_the_client() {
+    let mut request = request("multipart/form-data; boundary=b", A.into());
+    request.headers_mut().insert("content-length", A.len().into());
+    drop(request.take_body());
+    let error = Multipart::new(&mut request).unwrap_err();
+    assert_eq!(error.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let cause = "multipart/form-data cannot be read: the content of the request was already taken by an earlier read\n";
+    assert_eq!(error.text(), cause);
 }
 
 #[test]
