@@ -110,10 +110,20 @@ impl Source {
         (count(false), count(true))
     }
 
-    /// Lines of any kind before the tests begin.
+    /// Lines of any kind before the first test module: a `#[cfg(test)]` at the beginning of a line,
+    /// and a `mod` behind it. A smaller item for tests is a part of the code around it.
     pub(super) fn lines_before_tests(&self) -> usize {
-        let first = self.tokens.iter().find(|token| token.is_test).map(|token| token.line - 1);
-        first.unwrap_or_else(|| self.text.lines().count())
+        if !self.tokens.is_empty() && self.tokens(false).next().is_none() {
+            return 0;
+        }
+        let lines: Vec<&str> = self.text.lines().collect();
+        let is_module = |at: &usize| {
+            let behind = lines[*at].strip_prefix("#[cfg(test)]").into_iter().chain(lines[at + 1..].iter().copied());
+            let item = behind.map(str::trim).find(|line| !line.is_empty() && !line.starts_with("#["));
+            item.is_some_and(|item| item.split_whitespace().take(3).any(|word| word == "mod"))
+        };
+        let tests = (0..lines.len()).filter(|at| lines[*at].starts_with("#[cfg(test)]")).find(is_module);
+        tests.unwrap_or(lines.len())
     }
 
     /// Every path with at least two words, and every word that is imported alone. The `in` of a visibility is no path.
@@ -388,7 +398,8 @@ mod tests {
             source.tokens(false).map(|token| token.text.as_str()).filter(|text| is_word(text)).collect();
         assert_eq!(words, ["fn", "a", "b", "cfg", "not", "test", "fn", "d", "fn", "f"]);
         assert_eq!((source.lines(), source.lines_before_tests()), ((4, 5), 1));
-        assert_eq!(Source::new("a/tests.rs", "fn a() {}").tokens(false).count(), 0);
+        let tests = Source::new("a/tests.rs", "fn a() {}");
+        assert_eq!((tests.tokens(false).count(), tests.lines_before_tests()), (0, 0));
     }
 
     #[test]

@@ -150,6 +150,10 @@ fn missing_pages_and_long_files_are_seen() {
     tried(unwraps, "a.rs", "#[cfg(test)] mod tests { fn f() { x.unwrap() } }", 0);
     tried(length, "a.rs", &"//! x\n".repeat(401), 1);
     tried(length, "a.rs", &format!("{}#[cfg(test)]\nmod tests {{\n{}}}", "//! x\n".repeat(400), "\n".repeat(99)), 0);
+    // Neither a statement nor an item for tests ends the code.
+    for small in ["fn f() {\n    #[cfg(test)]\n    note();\n}\n", "fn f() {}\n#[cfg(test)]\nimpl A {}\n"] {
+        tried(length, "a.rs", &format!("{small}{}", "// x\n".repeat(400)), 1);
+    }
 }
 
 #[test]
