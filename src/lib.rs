@@ -67,7 +67,7 @@
 //! | `router` | | [`router`]: handlers by method and path |
 //! | `statistics` | | the page of the [`statistics`], JSON and Prometheus; [`Server::statistics`] needs no feature |
 //! | `wsgi` | | [`wsgi`]: applications in the style of WSGI, CGI programs |
-//! | `cli` | | the program `drupe`, which serves a directory; includes `signals`, `systemd`, `config`, `files`, `layers`, `process`, `statistics`, `tls` and `wsgi` |
+//! | `cli` | | the program `drupe`, which serves a directory; includes `signals`, `systemd`, `compression`, `config`, `files`, `layers`, `process`, `statistics`, `tls` and `wsgi` |
 //! | `tls` | | TLS by rustls, with the cryptography of ring |
 //! | `tls-aws-lc` | | TLS by rustls, with the cryptography of AWS-LC, preferred over ring if both are on |
 //! | `tls-encrypted-keys` | | encrypted private keys |
