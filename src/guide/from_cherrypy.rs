@@ -1,8 +1,9 @@
 //! From CherryPy's server adapter, or from cheroot beneath it, to drupe. The statements about them
 //! apply to CherryPy 18.10 and cheroot 11.1.
 //!
-//! drupe replaces both as a server. Your application must be in Rust. Port a WSGI application
-//! nearly word by word, run CGI programs in any language with `examples/cgi.rs`, and turn
+//! drupe replaces both as a server. This crate serves applications in Rust. For Python
+//! applications, see `python/README.md` in the repository. To move an application to Rust, port
+//! WSGI nearly word by word, run CGI programs in any language with `examples/cgi.rs`, and turn
 //! everything else into a handler.
 //!
 //! # An application
@@ -117,7 +118,7 @@
 //! [`Settings::cherrypy`](crate::Settings::cherrypy) returns CherryPy's defaults, even for settings
 //! with another default in drupe.
 //!
-//! # One for the other
+//! # Equivalents
 //!
 //! For example, `cherrypy.server.thread_pool = 30` becomes `server.settings.thread_pool = 30`:
 //!

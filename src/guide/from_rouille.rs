@@ -3,7 +3,7 @@
 //!
 //! Both take a blocking function. rouille includes routes, forms, sessions and assets. drupe reads
 //! forms and JSON, and serves directories, each with a feature. Sessions are left to you. Write
-//! your routes as a `match`, as below.
+//! your routes as a `match`, as below, or use [`Router`](crate::router::Router) (feature `router`).
 //!
 //! # Routes, parameters, content
 //!
@@ -143,7 +143,7 @@
 //! }
 //! ```
 //!
-//! # One for the other
+//! # Equivalents
 //!
 //! For example, `request.data()` becomes `request.take_body()`:
 //!

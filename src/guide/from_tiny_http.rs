@@ -142,7 +142,7 @@
 //! }
 //! ```
 //!
-//! # One for the other
+//! # Equivalents
 //!
 //! For example, `request.url()` becomes `request.uri()`:
 //!

@@ -103,8 +103,9 @@
 //! - The kernel holds its lock of the poller for 1 microsecond for each connection.
 //! - The clients, the network and the memory of the handlers are no limit.
 //!
-//! **Short handlers.** The reactor does all work of a request, one request after another. One server
-//! therefore ends at the reciprocal of the time of a request, on any number of processors:
+//! **Short handlers.** The reactor does all work of a request, one request after another. The
+//! number of requests that one server serves in a second is therefore at most one second divided by
+//! the time of a request, on any number of processors:
 //!
 //! | handler | one server, requests a second | 16 servers with `reuse_port` |
 //! |---|---|---|

@@ -117,9 +117,10 @@
 //! in use, with a warning, unless a writer has sent more. A pipe whose content does not end within
 //! 5 s is an error.
 //!
-//! The certificate of `--ssl-self-signed` has the names and addresses of all listeners, and those of
-//! the machine for `0.0.0.0` and `::`. The certificate is valid for a year. A reload in the last
-//! month of the certificate makes a new one; without a reload, clients see an expired certificate.
+//! The certificate of `--ssl-self-signed` has the names and addresses of all listeners, and those
+//! of the machine for `0.0.0.0` and `::`. The certificate is valid for 397 days. A reload in the
+//! last month of the certificate makes a new one; without a reload, clients see an expired
+//! certificate.
 //!
 //! # Logs
 //!

@@ -51,12 +51,15 @@
 //! - **Request floods.** The layer [`RateLimit`](crate::layers::RateLimit) limits the rate
 //!   of one client. Without it drupe answers as many requests as the threads can
 //!   handle.
-//! - **What handlers do**: no authentication, no protection against CSRF or XSS, no time limit for
-//!   a handler. If your handler collects content in memory, limit its size there.
+//! - **What handlers do**: no authentication unless a layer is added
+//!   ([`BasicAuth`](crate::layers::BasicAuth), [`BearerAuth`](crate::layers::BearerAuth)), and no
+//!   protection against CSRF or XSS. There is no time limit by default
+//!   ([`request_timeout`](crate::Settings::request_timeout)), and the server can never end a
+//!   handler. If your handler collects content in memory, limit its size there.
 //! - **What is sent in clear.** TLS is off until you set a certificate.
 //! - **Content of answers that leak by their length** (compression): only the layer
-//!   [`compress`](crate::layers::compress) compresses. Leave it away where an answer has both a secret
-//!   and text of a client.
+//!   [`compress`](crate::layers::compress) compresses. Do not use the layer for answers that have
+//!   both a secret and text of a client.
 //! - **The Host field.** The client chooses the value; use a configured name if your handler builds
 //!   links.
 //! - **Decompression of requests**: your handler gets content as sent, so limits apply to
@@ -85,5 +88,5 @@
 //! # How it is kept so
 //!
 //! Every limit has a test at the limit and one above. The tests split the raw bytes of the protocol
-//! at every position, and fuzz the parser. Each framing rule names its section of RFC 9112.
-//! `SECURITY.md` explains the way to report a vulnerability.
+//! at every position (from 1 KiB on, at some positions), and fuzz the parser. Each framing rule
+//! names its section of RFC 9112. `SECURITY.md` explains the way to report a vulnerability.

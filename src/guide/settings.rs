@@ -26,8 +26,8 @@
 //!   0 in tests: `Server::bound_addr` returns the chosen port.
 //! - [`socket_file`](Settings::socket_file): a Unix socket, for a proxy or programs on the same
 //!   machine. There is no port to protect: file permissions limit the access, and
-//!   [`peercreds`](Settings::peercreds) identifies the peer. Put the file into a directory writable
-//!   to its users only: a user able to replace the file can impersonate the server.
+//!   [`peercreds`](Settings::peercreds) identifies the peer. Put the file into a directory
+//!   that only its users can write to: a user able to replace the file can impersonate the server.
 //! - [`socket_mode`](Settings::socket_mode): owner and group may connect. Set `0600` for programs
 //!   of the same user. `0666` admits every user.
 //! - [`socket_user`](Settings::socket_user), [`socket_group`](Settings::socket_group): give access
@@ -186,16 +186,16 @@
 //!
 //! # TLS
 //!
-//! - [`ssl_certificate`](Settings::ssl_certificate): turns the port to TLS only; a plain HTTP
+//! - [`ssl_certificate`](Settings::ssl_certificate): makes the port speak TLS only; a plain HTTP
 //!   request gets a 400. No port speaks both, so that no password is sent in clear unnoticed. Most
 //!   tools name the file `fullchain.pem`.
 //! - [`ssl_certificate_chain`](Settings::ssl_certificate_chain): set it only if the chain is in a
 //!   separate file. Without the chain, some browsers find the missing certificates elsewhere, and
 //!   `curl` fails.
-//! - [`ssl_private_key`](Settings::ssl_private_key): make the file readable to the server's user
-//!   only. The server accepts a key readable to every user, with a warning. An unsupported key is
-//!   refused by its kind, size or curve. ring takes RSA of up to 4096 bits; the feature `tls-aws-lc`
-//!   adds RSA of up to 8192 bits and P-521.
+//! - [`ssl_private_key`](Settings::ssl_private_key): make the file readable by the server's user
+//!   only. The server accepts a key readable by every user, with a warning. An unsupported key is
+//!   refused by its kind, size or curve. ring takes RSA of up to 4096 bits; the feature
+//!   `tls-aws-lc` adds RSA of up to 8192 bits and P-521.
 //! - [`ssl_private_key_password`](Settings::ssl_private_key_password): use `file:PATH` rather than
 //!   the password itself, since every user of the machine can read process arguments. An encrypted
 //!   key beside its password protects backups, not the machine. Keys under PBES2 are supported, as
@@ -245,7 +245,7 @@
 //! # Other
 //!
 //! - [`statistics`](Settings::statistics): adds the times of requests, also by route, and of
-//!   workers, at a cost below two in a hundred. The counters of
+//!   workers, at a cost below 2 %. The counters of
 //!   [`Server::statistics`](crate::Server::statistics) are available without this setting.
 //! - [`wsgi_version`](Settings::wsgi_version): the text encoding of
 //!   [`Server::wsgi`](crate::Server::wsgi). `1.0` follows PEP 3333; `u.0` saves an application the

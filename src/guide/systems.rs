@@ -1,7 +1,8 @@
 //! Operating systems: the abilities of drupe on each, and the replacement for a missing one.
 //!
-//! drupe is run and tested on Linux. The library compiles for macOS and FreeBSD (64 bits), but no
-//! test has run there. Tests on Linux run the replacements, except `kqueue` and the credentials.
+//! drupe is run and tested on Linux. The library without TLS compiles for macOS and FreeBSD (64
+//! bits), but no test has run there. Tests on Linux run the replacements, except `kqueue`, the
+//! credentials, the use of processors and the change of user.
 //!
 //! | for | Linux | macOS | FreeBSD |
 //! |---|---|---|---|
@@ -21,7 +22,7 @@
 //! | [`reuse_port`](crate::Settings::reuse_port) | shares connections | one process gets all | one process gets all |
 //! | SIGHUP ignored at the start (`nohup`) | noticed, in `/proc` | not noticed | not noticed |
 //! | preemption of a thread noticed | yes | no | yes |
-//! | program `drupe`, TLS | yes | checked by the compiler, without the C of `ring` | as on macOS |
+//! | program `drupe`, TLS | yes | not compiled yet: `ring` needs a C compiler for the system | as on macOS |
 //!
 //! Refused with an error at the start:
 //!

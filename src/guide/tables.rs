@@ -3,8 +3,8 @@
 //! ## Settings
 //!
 //! Settings are the fields of [`Settings`](crate::Settings), checked when the server starts.
-//! [`settings`](super::settings) explains each one, with its range and the attack it defends
-//! against. For example, in a file:
+//! [`settings`](super::settings) explains the reason for each default; the fields of `Settings`
+//! have the ranges. For example, in a file:
 //!
 //! ```toml
 //! [server]
@@ -26,7 +26,7 @@
 //! | `socket_mode` | `0660` | mode | permissions of the Unix socket; clients need write access |
 //! | `socket_user` | | name | user that owns the Unix socket, by name or number |
 //! | `socket_group` | | name | group that owns the Unix socket |
-//! | `listen` | | addresses | instead of the above: `tcp://host:80,unix:/path,fd:3` |
+//! | `listen` | | addresses | instead of host, port and `socket_file`: `tcp://host:80,unix:/path,fd:3` |
 //! | `socket_queue_size` | `1024` | count | backlog: connections that the kernel queues until accepted |
 //! | `reuse_port` | `false` | bool | let several processes listen on one port |
 //! | `nodelay` | `true` | bool | send small packets at once (`TCP_NODELAY`) |
@@ -86,9 +86,9 @@
 //! ## The program
 //!
 //! `drupe --config FILE` reads a file (see `examples/drupe.toml`), then the environment
-//! (`DRUPE_THREAD_POOL=20`), then flags (`--thread-pool 20`). The last one counts. `drupe check
-//! FILE` prints the result and the origin of each value. [`operating`](super::operating) describes
-//! the signals.
+//! (`DRUPE_THREAD_POOL=20`), then flags (`--thread-pool 20`). Each source overrides those before
+//! it. `drupe check FILE` prints the result and the origin of each value.
+//! [`operating`](super::operating) describes the signals.
 //!
 //! `drupe DIR PORT` is `drupe --directory DIR --socket-port PORT`. A number alone, as in `drupe
 //! 9000`, is the port, unless a directory has this name: the place of DIR comes first, and the first
@@ -158,7 +158,7 @@
 //!
 //! | setting | drupe | CherryPy | why |
 //! |---|---|---|---|
-//! | `socket_queue_size` | `1024` | `5` | 5 refuses a small burst of clients |
+//! | `socket_queue_size` | `1024` | `5` | 5 makes a small burst of clients wait |
 //! | `accepted_queue_size` | `1024` | `-1` | an unbounded queue is unbounded memory |
 //! | `thread_pool_max` | `256` | `-1` | each thread is memory |
 //! | `max_connections` | | `-1` | CherryPy has no such limit; drupe allows as many as descriptors do |
@@ -178,7 +178,7 @@
 //! |---|---|---|
 //! | 400 | malformed or ambiguous request; more than 16 empty lines before a request; plain HTTP on a TLS port | |
 //! | 405 | CONNECT | `accept_connect` |
-//! | 408 | head too late of which a part has come (with `answer_silence`, any head), or content too late | `header_timeout`, `body_timeout`, `minimum_rate` |
+//! | 408 | a head that began but was not complete in time (with `answer_silence`, also one that did not begin), or content too late | `header_timeout`, `body_timeout`, `minimum_rate` |
 //! | 413 | content too large; more than 16 KiB of chunk extensions | `max_request_body_size` |
 //! | 414 | request target too long | `max_request_target_size` |
 //! | 417 | an expectation other than `100-continue` | |

@@ -69,7 +69,7 @@
 //!   TCP, for example to a database, turn `PrivateNetwork` off, and add `AF_INET AF_INET6` to
 //!   `RestrictAddressFamilies`. For a Unix socket, leave `PrivateNetwork` on.
 //! - **`MemoryDenyWriteExecute`, `SystemCallFilter`**: the program uses only calls of
-//!   `@system-service` without those two groups; your handlers may use others.
+//!   `@system-service` without `@privileged` and `@resources`; your handlers may use others.
 //!
 //! `systemd-analyze security drupe.service` rates the unit 0.7 ("safe") on systemd 252.
 //!

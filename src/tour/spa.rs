@@ -56,8 +56,9 @@
 //!   ones; a proxy for unknown backends also removes every field that `Connection` names.
 //! - `X-Forwarded-For` has the client's address for the backend. Replace the field, as the program
 //!   does: a client can send one of its own.
-//! - A backend that does not answer is a 502. Give ureq's agent a time limit: the server has none
-//!   for a handler.
+//! - A backend that does not answer is a 502. Give ureq's agent a time limit: a handler has none by
+//!   default ([`request_timeout`](crate::Settings::request_timeout)), and the server can never end
+//!   a handler.
 //! - WebSocket does not pass: the program removes `Upgrade`.
 //!
 //! # Behind a proxy
