@@ -1,9 +1,9 @@
 //! Answers with the client's address, behind a proxy on this machine that sets `X-Forwarded-For`
 //! and `X-Forwarded-Proto`, or without a proxy.
 //!
-//! For nginx: `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;` and `proxy_set_header
-//! X-Forwarded-Proto $scheme;`. Try `curl http://127.0.0.1:8080/`, or act as the proxy: `curl -H
-//! 'X-Forwarded-For: 192.0.2.1' http://127.0.0.1:8080/`.
+//! For nginx: `proxy_set_header X-Forwarded-For $remote_addr;` and
+//! `proxy_set_header X-Forwarded-Proto $scheme;`. Try `curl http://127.0.0.1:8080/`, or act as the
+//! proxy: `curl -H 'X-Forwarded-For: 192.0.2.1' http://127.0.0.1:8080/`.
 
 use drupe::{RequestExt, Server, handler};
 

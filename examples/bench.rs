@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use drupe::http::{Method, StatusCode};
 use drupe::{Body, IntoResponse, Request, RequestExt, Response, Server};
 
-/// The content of `/bytes/N`, at hand like that of the peers of drupe.
+/// The content of `/bytes/N`, made once, as in the servers that drupe is compared with.
 static BLOCK: LazyLock<&[u8]> = LazyLock::new(|| vec![0; 128 << 20].leak());
 
 fn handler(request: &mut Request) -> Response {

@@ -1,6 +1,7 @@
 //! Runs a CGI program (RFC 3875) for each request.
 //!
-//! Try `cargo run --example cgi ./program`, then `curl http://127.0.0.1:8080/a?b=c`.
+//! Try `cargo run --features wsgi --example cgi ./program`, then
+//! `curl http://127.0.0.1:8080/a?b=c`.
 use std::io::{Read, Result, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -24,7 +25,7 @@ impl Drop for Output {
 
 fn run(program: &str, mut environ: Environ, start: &StartResponse) -> std::result::Result<Content, ApplicationError> {
     let content = environ.take_input().into_vec()?;
-    let length = (!content.is_empty()).then(|| ("CONTENT_LENGTH", content.len().to_string())); // of chunks, too
+    let length = (!content.is_empty()).then(|| ("CONTENT_LENGTH", content.len().to_string())); // also for chunked content
     let mut command = Command::new(program); // of our own environment it gets the PATH and nothing else
     command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
     command.envs(environ.variables()?).envs(length); // 400 for a NUL, which no variable can have

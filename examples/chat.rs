@@ -23,7 +23,7 @@ fn chat(request: &mut Request, room: Room) -> Result<Response, Failure> {
     (all(&room).len() < MOST).then_some(()).or_status(StatusCode::SERVICE_UNAVAILABLE)?;
     let joined = Arc::clone(&room);
     let join = move |mailbox| all(&joined).push(mailbox);
-    // A browser that takes none of 300 KB is disconnected.
+    // A browser with 300 KB of unread messages is disconnected.
     websocket::accept(request, join, move |text| {
         all(&room).retain(|browser| browser.send_or(text.clone(), Overflow::Disconnect).is_ok());
     })

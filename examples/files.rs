@@ -1,6 +1,7 @@
 //! Static files below a prefix; a handler answers everything else.
 //!
-//! Try http://127.0.0.1:8080/static/ in a browser.
+//! Try `cargo run --features files --example files`, then open http://127.0.0.1:8080/static/ in a
+//! browser.
 
 use drupe::http::StatusCode;
 use drupe::{Files, Handler, IntoResponse, Server, handler};

@@ -1,7 +1,7 @@
 //! Your own HTTP server under the life cycle of `Server`: started, stopped and watched by the same
 //! bus.
 //!
-//! Try `cargo run --example instance`, then `curl http://127.0.0.1:8080/`.
+//! Try `cargo run --features process --example instance`, then `curl http://127.0.0.1:8080/`.
 
 use std::error::Error;
 use std::io::{Read, Write};

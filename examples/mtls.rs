@@ -17,7 +17,8 @@ fn greet(request: &mut Request) -> Result<String, Failure> {
     Ok(format!("hello, {}, over {}\n", certificate.subject, tls.protocol))
 }
 
-/// Returns the time of the latest change of `files`. Links are followed, as renewal tools set them.
+/// Returns the time of the latest change of `files`. Follows links: renewal tools replace links,
+/// not files.
 fn changed(files: &[PathBuf]) -> Option<SystemTime> {
     files.iter().filter_map(|file| fs::metadata(file).ok()?.modified().ok()).max()
 }
