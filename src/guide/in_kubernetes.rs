@@ -11,8 +11,9 @@
 //! 1. Kubernetes marks the pod as terminating. `terminationGracePeriodSeconds` starts to count.
 //! 2. At the same time, and in no order, `preStop` begins, and Kubernetes informs the senders of
 //!    requests: endpoints, ingress controllers, nodes. New connections arrive until all of these
-//!    know. So `preStop` sleeps, and the server keeps serving. The image needs a `sleep` command.
-//!    From Kubernetes 1.30 on, `preStop: {sleep: {seconds: 10}}` needs none.
+//!    know. So `preStop` sleeps, and the server keeps serving. This form of `preStop` needs
+//!    Kubernetes 1.30 or later. For an older one, write `exec: {command: ["sleep", "10"]}`, and use
+//!    an image that has the command.
 //! 3. SIGTERM. The server closes the port and idle connections, and leaves `shutdown_timeout` to
 //!    the requests in progress.
 //! 4. The process ends with 0. At the end of the grace period, Kubernetes sends SIGKILL to a
@@ -57,15 +58,15 @@
 //!
 //! # As process 1
 //!
-//! Start the program directly (`command: ["drupe", ...]`), not through a shell: a shell as process
+//! Start the program directly (`command: ["/drupe", ...]`), not through a shell: a shell as process
 //! 1 does not forward SIGTERM. The kernel ignores signals that process 1 does not catch; drupe
 //! catches SIGTERM and SIGINT.
 //!
 //! # An image
 //!
-//! `examples/deploy/Dockerfile` makes an image `FROM scratch`: the program, linked with musl, and an
-//! empty folder for files, without a shell or libraries. The program has 4.2 MB, and 3 MiB resident at
-//! rest:
+//! `examples/deploy/Dockerfile` makes an image `FROM scratch`: the program, linked with musl, and
+//! an empty folder for files, without a shell or libraries. The program is 4.2 MB large and uses
+//! 3 MiB at rest:
 //!
 //! ```text
 #![doc = include_str!("../../examples/deploy/Dockerfile")]
@@ -82,8 +83,9 @@
 //! the root at a Unix socket. TLS has no form: let the program listen on a Unix socket too, or probe
 //! from outside. Kubernetes ignores `HEALTHCHECK` and has the probes above.
 //!
-//! The image has no `sleep` for `preStop`: use `preStop: {sleep: {seconds: 10}}` with it, and as
-//! `command` the full path `/drupe`.
+//! `deployment.yaml` runs this image. The image has the program at `/drupe`, outside of any `PATH`,
+//! and no `sleep` command. Its variables override the file of the ConfigMap, and have the same
+//! values. To change one of these settings, set the variable in `env`.
 //!
 //! # Memory
 //!
@@ -111,7 +113,8 @@
 //!   slow clients catch up. Other content of [streams](crate::stream) counts for `max_parked_size`.
 //!
 //! The following figures were measured with the program and these settings under each kind of load,
-//! over a Unix socket (TLS over TCP), with the environment variable that the file sets:
+//! over a Unix socket (TLS over TCP), with the environment variable that the file sets. The program
+//! was linked with glibc, unlike the one in the image:
 //!
 //! | load | resident |
 //! |---|---|
@@ -153,8 +156,9 @@
 //! the heap once a few were freed, and gives each thread a separate heap. In a test, 48 clients
 //! asked for listings, large ones included, for 15 s, and left. The program then had 165 MiB, and
 //! 109 MiB at rest. With `MALLOC_MMAP_THRESHOLD_=131072` the program had 100 MiB, and 78 MiB at
-//! rest. So both deploy files set the variable. `MALLOC_ARENA_MAX=1` saves little in addition, and
-//! makes all threads wait for one lock. Another allocator needs neither.
+//! rest. So `drupe.service` and `deployment.yaml` set the variable; musl, as in the image above,
+//! ignores the variable. `MALLOC_ARENA_MAX=1` saves little in addition, and makes all threads wait
+//! for one lock. Another allocator needs neither.
 //!
 //! # Tests
 //!

@@ -221,7 +221,7 @@ for use in container['readinessProbe']['httpGet'], container['livenessProbe']['t
 assert service['spec']['ports'][0]['targetPort'] in ports
 print('port', ports['http'])
 print('patience', pod['spec']['terminationGracePeriodSeconds'])
-print('sleep', container['lifecycle']['preStop']['exec']['command'][1])
+print('sleep', container['lifecycle']['preStop']['sleep']['seconds'])
 print('mebibytes', container['resources']['limits']['memory'].removesuffix('Mi'))
 env = {entry['name']: entry['value'] for entry in container['env']}
 print('threshold', env['MALLOC_MMAP_THRESHOLD_'])
