@@ -128,7 +128,7 @@ fn documented_figures_match() {
     let section = section(&testing, "## Bytes");
     for told in [
         format!("{},{:03} cases", count / 1000, count % 1000),
-        format!("{must} by a MUST, {should} by a SHOULD or the grammar, {ours} ours"),
+        format!("{must} follow a MUST, {should} a SHOULD or the grammar, {ours} are our own rules"),
     ] {
         assert!(section.contains(&told), "{told:?} is not in {section}");
     }

@@ -28,7 +28,7 @@ fn documented_figures_match() {
     let testing = read("TESTING.md");
     let words = section(&testing, "## Other servers").split_whitespace().collect::<Vec<_>>().join(" ");
     for told in [
-        format!("The {},{} of these cases", &cases[..1], &cases[1..]),
+        format!("the {},{} that need no setting", &cases[..1], &cases[1..]),
         format!("that differs in framing, {all} of them"),
         format!("In {alone} drupe stands alone, in {} more", odd - alone.parse::<usize>().unwrap()),
         format!("In {lax}, two others or more refuse what drupe takes"),
