@@ -127,7 +127,7 @@ table! {
         socket_mode: Mode = "permissions of the Unix socket, in octal";
         socket_user: Unset<OneName> = "user that owns the Unix socket, by name or number; empty: the server's";
         socket_group: Unset<OneName> = "group that owns the Unix socket, by name or number; empty: the server's";
-        listen: Addresses = "addresses instead of the above: tcp://HOST:PORT,unix:PATH,fd:3";
+        listen: Addresses = "addresses instead of host, port and socket_file: tcp://HOST:PORT,unix:PATH,fd:3";
         socket_queue_size: Count<u32> = "backlog: connections that the kernel queues until accepted";
         reuse_port: Bool = "let several processes listen on the same port";
         nodelay: Bool = "send small packets at once (TCP_NODELAY)";

@@ -11,7 +11,7 @@
 //! | [`session`] | the phase that waits for events of an upgraded connection without a thread |
 //! | [`handle`], [`answer`], [`early`], [`finished`] | the call of a handler; the answer, begun early or not; the end of an exchange |
 //! | [`body`], [`upgrade`] | content read by a handler; connections that leave HTTP |
-//! | [`refusal`], [`partial`] | answers of the server itself; the bound of incomplete requests |
+//! | [`refusal`], [`partial`], [`memory`] | answers of the server itself; the bound of incomplete requests; the memory of a connection that waits |
 //! | [`overrun`] | handlers that run for longer than their time limit |
 //! | [`access_log`], [`access_line`], [`report`] | the log of all exchanges, and its text; log lines about a request |
 
@@ -27,6 +27,7 @@ mod finished;
 mod handle;
 mod handshake;
 mod linger;
+mod memory;
 pub(in crate::engine) mod overrun;
 mod partial;
 mod pending;

@@ -64,7 +64,7 @@ use super::sending::{Attempt, Sending};
 use super::session::Called;
 use super::streaming::Streamed;
 use super::transport::{Filled, Reading};
-use super::{ClientConnection, client, partial, report};
+use super::{ClientConnection, client, report};
 use crate::engine::service::context::WorkerContext;
 use crate::engine::service::costs::Runs;
 use crate::engine::service::counters::Late;
@@ -654,38 +654,6 @@ impl ClientConnection {
         self.enter(Phase::Linger(linger), Instant::now() + context.config.linger_timeout);
         // Input in the socket must be dropped before more is reported.
         if self.transport.is_drained { Verdict::Park } else { Verdict::Again }
-    }
-
-    // ---- memory ----
-
-    /// Decides whether a connection may wait with much memory while the bound is reached.
-    fn find_room(&mut self, context: &mut WorkerContext) -> Verdict {
-        let unread = self.transport.input.held();
-        let service = &context.service;
-        match &mut *self.phase {
-            Phase::Head(_) if partial::is_excess(unread, service) => {
-                let verdict = self.turn_away(context);
-                self.transport.tidy(context);
-                return verdict;
-            }
-            // The unread input is requests, or content left by the handler. Neither is processed.
-            Phase::Send(_, then) if then.may_be_last() && partial::is_excess(unread + then.spares(), service) => {
-                then.be_last();
-                refusal::count_turned_away(context);
-                self.transport.input.clear();
-                self.transport.tidy(context);
-            }
-            // The client has had its answer.
-            Phase::Drain(drain) if partial::is_excess(drain.held(), service) => return Verdict::Close,
-            _ => {}
-        }
-        Verdict::Park
-    }
-
-    /// Counts the memory held while the connection waits.
-    pub(super) fn weigh(&mut self, context: &WorkerContext) {
-        let bytes = self.transport.input.held() + self.phase.held() + self.client.held();
-        self.reservation = (bytes > 0).then(|| context.service.request_memory.add(bytes as u64, 0));
     }
 }
 
