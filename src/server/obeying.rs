@@ -62,8 +62,8 @@ impl Server {
 }
 
 impl Shared {
-    /// Reloads settings, or certificates if there is no source of settings, and calls the graceful
-    /// listeners.
+    /// Reloads settings with certificates, or certificates alone without new settings, and calls the
+    /// graceful listeners.
     fn hang_up(&self) {
         let is_main = self.life().is_main;
         if is_main {

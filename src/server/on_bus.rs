@@ -120,6 +120,7 @@ fn cut(shared: &Weak<Shared>, _: &Settings, _: &Message<'_>) -> Result<(), BoxEr
 
 fn read_again(shared: &Weak<Shared>, _: &Settings, _: &Message<'_>) -> Result<(), BoxError> {
     if let Some(shared) = shared.upgrade() {
+        // Without new settings, the channel `graceful`, which follows, reloads certificates.
         shared.read_again();
     }
     Ok(())

@@ -13,8 +13,9 @@ use crate::settings::Settings;
 
 impl Server {
     /// Reads settings from `source` at SIGHUP, while [`quickstart`](Self::quickstart) blocks
-    /// (feature `signals`), and puts the settings in force as [`ServerHandle::reload`] does. An
-    /// error is logged and changes nothing. A changed setting that needs a restart is logged too.
+    /// (feature `signals`), and puts the settings in force as [`ServerHandle::reload`] does. A
+    /// changed setting that needs a restart is logged. An error is logged too; then only certificates
+    /// and keys are loaded again, from the files of the settings in force.
     ///
     /// A file that gave settings and gives none now is such an error: an emptied file does not put
     /// the defaults in force. Each other setting that the file no longer gives is logged as a warning,
@@ -113,26 +114,30 @@ impl Shared {
         Ok(kept)
     }
 
-    /// Reads settings from the source, and puts them in force; false if there is no source. Errors
-    /// are logged.
+    /// Reads settings from the source, and puts them in force. True if new settings are in force,
+    /// and certificates loaded with them. Errors are logged.
     pub(super) fn read_again(&self) -> bool {
         let Some(source) = self.reloading.source() else { return false };
         // A start under way may use settings older than the change.
         self.wait_for_start();
         match source(self) {
-            Ok(None) => log::info!("settings not reloaded: the server is not running"),
+            Ok(None) => {
+                log::info!("settings not reloaded: the server is not running");
+                false
+            }
             Ok(Some(kept)) => {
                 for name in kept {
                     log::warn!("setting {name} changed but needs a restart; the old value stays in effect");
                 }
                 log::info!("settings reloaded");
+                true
             }
             Err(error) => {
                 let error = ErrorText::of(&*error);
                 log::error!("cannot reload settings: {error}; the old settings stay in effect");
+                false
             }
         }
-        true
     }
 
     pub(super) fn reload_tls(&self) -> Result<(), Error> {

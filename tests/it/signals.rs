@@ -126,16 +126,46 @@ fn second_signal_cuts_running_requests() {
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 #[test]
 fn a_hangup_loads_certificates_again() {
-    use crate::place::Place;
-    use crate::secure::{AUTHORITY, connect_to, shown};
     if !is_alone("signals::a_hangup_loads_certificates_again") {
         return;
     }
+    certificates_are_loaded_again(|_| {});
+}
+
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+#[test]
+fn a_hangup_loads_certificates_again_if_settings_cannot_be_read() {
+    if !is_alone("signals::a_hangup_loads_certificates_again_if_settings_cannot_be_read") {
+        return;
+    }
+    certificates_are_loaded_again(|server| server.on_reload(|| Err("the file has a mistake")));
+}
+
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+#[test]
+fn a_hangup_loads_certificates_again_if_settings_cannot_be_applied() {
+    if !is_alone("signals::a_hangup_loads_certificates_again_if_settings_cannot_be_applied") {
+        return;
+    }
+    certificates_are_loaded_again(|server| {
+        let mut wrong = server.settings.clone();
+        wrong.ssl_certificate = Some("no such file".into());
+        server.on_reload(move || Ok::<_, drupe::Error>(wrong.clone()));
+    });
+}
+
+/// Runs a server with certificates, prepared by `prepare`, in which SIGHUP shows a new certificate
+/// and closes no connection.
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+fn certificates_are_loaded_again(prepare: impl FnOnce(&Server)) {
+    use crate::place::Place;
+    use crate::secure::{AUTHORITY, connect_to, shown};
     let folder = Place::new();
     let file = folder.write("both.pem", AUTHORITY.issue(&["localhost", "old.test"]).both());
     let mut server = Server::new(|_: &mut Request| "done");
     server.settings.socket_port = 0;
     server.settings.ssl_certificate = Some(file);
+    prepare(&server);
     let server = Arc::new(server);
     let running = Arc::clone(&server);
     let main = std::thread::spawn(move || running.quickstart());
