@@ -211,6 +211,10 @@ fn read_again(options: &ServeOptions) -> Result<Settings, String> {
     for name in options.own.changed(&new.own) {
         log::warn!("setting drupe.{name} changed but needs a restart; the old value stays in effect");
     }
+    let names = options.own.value("host_name").to_string_lossy();
+    if let Some(warning) = host_names::warning(&names, &options.settings, &new.settings) {
+        log::warn!("{warning}");
+    }
     Ok(new.settings)
 }
 

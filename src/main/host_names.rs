@@ -23,9 +23,8 @@ impl<H: Handler> HostNames<H> {
     /// Guards `inner`; `names` are the names of this machine beside `localhost` and the loopback
     /// addresses, separated by commas.
     pub(super) fn guard(inner: H, names: &str, settings: &Settings) -> Self {
-        let names: Vec<String> = self::names(names).map(|name| bare(name).to_owned()).collect();
-        let has_proxies = settings.proxy_protocol || !settings.trusted_proxies.is_empty();
-        Self { is_off: has_proxies && names.is_empty(), names, inner }
+        let is_off = is_off(names, settings);
+        Self { names: self::names(names).map(|name| bare(name).to_owned()).collect(), is_off, inner }
     }
 
     fn is_own(&self, request: &Request) -> bool {
@@ -52,6 +51,22 @@ impl<H: Handler> Handler for HostNames<H> {
     fn is_prompt(&self, method: &Method, target: &Uri) -> bool {
         self.inner.is_prompt(method, target)
     }
+}
+
+/// Returns a warning if the settings `after` need a guard and `before` do not, or the reverse: the
+/// guard stays as it was made at the start.
+pub(super) fn warning(names: &str, before: &Settings, after: &Settings) -> Option<&'static str> {
+    match (is_off(names, before), is_off(names, after)) {
+        (false, true) => Some("proxies are trusted now, but the check of host names stays on until a restart"),
+        (true, false) => Some("proxies are not trusted now, but the check of host names stays off until a restart"),
+        _ => None,
+    }
+}
+
+/// True if the guard is off: behind proxies, without `names`.
+fn is_off(names: &str, settings: &Settings) -> bool {
+    let has_proxies = settings.proxy_protocol || !settings.trusted_proxies.is_empty();
+    has_proxies && self::names(names).next().is_none()
 }
 
 /// True if the client has connected to a listener on a loopback address, and not to one on all
@@ -163,6 +178,29 @@ mod tests {
         assert_eq!(status("", &settings, "example.org", "127.0.0.1:80"), 200);
         assert_eq!(status("example.org", &settings, "example.org", "127.0.0.1:80"), 200);
         assert_eq!(status("example.org", &settings, "other.example", "127.0.0.1:80"), 421);
+    }
+
+    #[test]
+    fn reload_that_would_turn_the_guard_on_or_off_is_warned_of() {
+        let set = |name, text| {
+            let mut settings = Settings::default();
+            settings.set(name, text).expect("it is valid");
+            settings
+        };
+        let none = Settings::default();
+        let (trusted, protocol) = (set("trusted_proxies", "127.0.0.1"), set("proxy_protocol", "true"));
+        for (before, after, expected) in [
+            (&none, &none, None),
+            (&trusted, &protocol, None),
+            (&none, &trusted, Some("stays on")),
+            (&none, &protocol, Some("stays on")),
+            (&protocol, &none, Some("stays off")),
+        ] {
+            let text = warning(",", before, after);
+            assert_eq!(text.is_some(), expected.is_some(), "{text:?}");
+            assert!(text.unwrap_or_default().contains(expected.unwrap_or_default()), "{text:?}");
+            assert_eq!(warning("a.test", before, after), None);
+        }
     }
 
     #[test]

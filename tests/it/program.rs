@@ -882,6 +882,18 @@ fn hangup_reloads_the_settings_file() {
 }
 
 #[test]
+fn hangup_that_changes_the_proxies_warns_of_the_check_of_host_names() {
+    let place = Place::new();
+    let path = place.write("drupe.toml", "");
+    let program = Program::start(drupe().env("DRUPE_HOST_NAME", "").arg("--config").arg(&path).arg(place.path(".")));
+    place.write("drupe.toml", "[server]\nproxy_protocol = true\ntrusted_proxies = \"127.0.0.1\"\n");
+    program.signal("HUP");
+    let warning = "drupe: warning: proxies are trusted now, but the check of host names stays on until a restart";
+    wait_until("the check is named", || program.said().iter().any(|line| line == warning));
+    program.end();
+}
+
+#[test]
 fn statistics_are_served_at_the_set_path_to_allowed_clients() {
     let place = Place::new();
     let status = |program: &Program, target: &str, host: &str| {
