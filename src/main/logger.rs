@@ -33,10 +33,11 @@ struct Access {
 }
 
 impl Logger {
-    /// Opens the access log, unless another user must open it, and installs the logger.
+    /// Opens the access log, unless the opening is left to the start of the bus, and installs the
+    /// logger.
     pub(super) fn install(own: &Own) -> Result<&'static Logger, ProgramFailure> {
         let access = own.access_log().map(|(path, form)| Access { path, form, lines: OnceLock::new() });
-        if let Some(access) = access.as_ref().filter(|access| !access.is_of_another_user(own)) {
+        if let Some(access) = access.as_ref().filter(|access| !access.is_opened_by_bus(own)) {
             access.open("").map_err(|reason| own.refuse("access_log", &reason))?;
         }
         let (is_quiet, level) = (own.is("quiet"), own.log_level());
@@ -49,8 +50,8 @@ impl Logger {
         Ok(logger)
     }
 
-    /// Opens the access log at `start`, if not open yet: after privileges have been dropped (77),
-    /// and before connections are accepted (80).
+    /// Opens the access log at `start`, if not open yet: after the umask is set and privileges have
+    /// been dropped (77), and before connections are accepted (80).
     pub(super) fn subscribe(&'static self, own: &Own, bus: &Bus) {
         let Some(access) = self.access.as_ref().filter(|access| access.lines.get().is_none()) else { return };
         let own = own.clone();
@@ -60,7 +61,8 @@ impl Logger {
             if message.has_failures() || access.lines.get().is_some() {
                 return Ok(());
             }
-            let opened = access.open(" with the rights of the serving user");
+            let how = if has_another_user(&own) { " with the rights of the serving user" } else { "" };
+            let opened = access.open(how);
             opened.map_err(|reason| AccessLogRefused(own.refuse("access_log", &reason)).into())
         });
     }
@@ -145,14 +147,15 @@ impl Access {
         Ok(())
     }
 
-    /// True if the serving user must open the file instead of root. A user who can write to the
-    /// directory, as reopening needs, could put a symbolic link to any file there.
-    fn is_of_another_user(&self, own: &Own) -> bool {
+    /// True if the file is opened at the start of the bus, by the serving user and with the umask.
+    /// A user who can write to the directory, as reopening needs, could put a symbolic link to any
+    /// file there, which root must not open.
+    fn is_opened_by_bus(&self, own: &Own) -> bool {
         // Descriptors given to the process, such as a pipe, may belong to another user, and need
         // root. Only root can put links into these directories.
         let is_of_the_system = self.path == Path::new("-")
             || self.path.parent().is_some_and(|parent| SYSTEM.iter().any(|folder| parent == Path::new(folder)));
-        ["user", "group"].iter().any(|name| !own.value(name).is_empty()) && !is_of_the_system
+        (has_another_user(own) || !own.value("umask").is_empty()) && !is_of_the_system
     }
 }
 
@@ -178,6 +181,11 @@ impl Log for Logger {
         let lines = repeats().rest();
         lines.iter().for_each(|line| say(format_args!("{line}\n")));
     }
+}
+
+/// True if the process changes its user or group.
+fn has_another_user(own: &Own) -> bool {
+    ["user", "group"].iter().any(|name| !own.value(name).is_empty())
 }
 
 /// Prints a problem on one line, unless it was printed a moment ago.

@@ -234,6 +234,25 @@ fn serving_user_opens_the_access_log() {
     assert!(status.success() && !said.contains("error"), "{status}: {said}");
 }
 
+#[test]
+fn umask_holds_for_the_access_log_without_another_user() {
+    let place = Place::new();
+    let log = place.path("access.log");
+    let program = Program::start(&[], &place, &[&"--umask", &"077", &"--access-log", &log]);
+    assert_eq!(fs::metadata(&log).unwrap().mode() & 0o777, 0o600);
+    program.get("/first");
+    wait_until("it is logged", || fs::read_to_string(&log).unwrap().contains("GET /first "));
+    program.signal("TERM");
+    assert!(program.end().0.success());
+    let missing = place.path("missing/access.log");
+    let (code, said) = refused(&place, &[&"--umask", &"077", &"--access-log", &missing]);
+    let expected = format!(
+        "drupe: option --access-log: cannot open the access log {}: No such file or directory (os error 2)\n",
+        missing.display()
+    );
+    assert_eq!((code, said), (Some(2), expected));
+}
+
 /// An attacker in the server's user must not make root write elsewhere at the next start.
 #[test]
 fn no_log_is_written_or_created_with_root_rights() {
