@@ -19,7 +19,6 @@ use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
 use std::time::SystemTime;
 
 use http::StatusCode;
@@ -135,7 +134,7 @@ impl Listed<'_> {
 
     /// Reads the names to be shown; sets `is_cut` if there are more than are read.
     fn names(&self, directory: &mut Dir, is_cut: &mut bool) -> io::Result<Vec<OsString>> {
-        let (mut names, mut count) = (Vec::new(), 0);
+        let (mut names, mut count, mut path) = (Vec::new(), 0, self.below.to_path());
         for found in directory.iter() {
             let name = found?.file_name().to_bytes().to_vec();
             if matches!(name.as_slice(), b"." | b"..") {
@@ -147,9 +146,11 @@ impl Listed<'_> {
             }
             count += 1;
             let name = OsString::from_vec(name);
-            if !self.root.hides(Path::new(&name)) {
+            path.push(&name);
+            if !self.root.hides(&path) {
                 names.push(name);
             }
+            path.pop();
         }
         Ok(names)
     }

@@ -285,6 +285,19 @@ fn dotfiles_are_served_only_if_asked() {
 }
 
 #[test]
+fn listing_shows_no_dotfile_that_is_not_served() {
+    let place = Place::new();
+    place.add("site/.well-known/.well-known/challenge", "token");
+    place.add("site/sub/.well-known/challenge", "token");
+    let shows = |files: &Files, path: &str| get(files, path).text().contains("href=\".well-known/\"");
+    for (path, shown) in [("/", true), ("/sub/", false), ("/.well-known/", false)] {
+        assert_eq!(shows(&place.files(), path), shown, "{path}");
+        assert!(shows(&place.files().dotfiles(true), path), "{path}");
+    }
+    assert!(!shows(&place.files().prefix("/a"), "/a/sub/"));
+}
+
+#[test]
 fn only_files_and_directories_are_served() {
     let place = Place::new();
     let pipe = place.path.join("site/pipe");
