@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -65,7 +65,9 @@ impl LogFile {
         // Outside the lock, so that no line waits for the open.
         let file = open(&self.path)?;
         let mut state = self.state();
-        (state.file, state.is_torn) = (file, false);
+        // Only the same file still ends in the incomplete line.
+        state.is_torn &= is_same(&state.file, &file);
+        state.file = file;
         Ok(())
     }
 
@@ -134,6 +136,12 @@ fn standard(path: &Path) -> io::Result<Option<File>> {
     descriptor.map(|descriptor| Some(descriptor.into()))
 }
 
+/// True if both are open at the same file.
+fn is_same(one: &File, other: &File) -> bool {
+    let identity = |file: &File| file.metadata().map(|facts| (facts.dev(), facts.ino()));
+    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
+}
+
 fn open(path: &Path) -> io::Result<File> {
     // For a pipe: neither the open nor a write may wait for a reader.
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
@@ -184,6 +192,24 @@ mod tests {
         log.reopen().expect_err("its folder is gone");
         assert!(matches!(log.write("one\n", 1), Written::Whole));
         assert_eq!(fs::read_to_string(moved.join("log")).expect("it is there"), "one\n");
+        fs::remove_dir_all(place).expect("it is there");
+    }
+
+    #[test]
+    fn reopened_file_gets_no_line_joined_with_a_torn_one() {
+        let place = place("torn");
+        let (path, moved) = (place.join("log"), place.join("log.1"));
+        fs::write(&path, "to").expect("it can be written");
+        let log = LogFile::open(&path).expect("it can be opened");
+        log.state().is_torn = true;
+        log.reopen().expect("there is nothing in the way");
+        assert!(matches!(log.write("one\n", 1), Written::Whole));
+        log.state().is_torn = true;
+        fs::rename(&path, &moved).expect("it can be moved");
+        log.reopen().expect("there is nothing in the way");
+        assert!(matches!(log.write("two\n", 1), Written::Whole));
+        assert_eq!(fs::read_to_string(&moved).expect("it is there"), "to\none\n");
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "two\n");
         fs::remove_dir_all(place).expect("it is there");
     }
 
