@@ -181,6 +181,44 @@ fn signal_before_the_ready_message_ends_the_program() {
     assert_eq!(place.names(), [""; 0]);
 }
 
+/// A signal handled by the thread that waits for room on standard error interrupts the wait.
+#[cfg(target_os = "linux")]
+#[test]
+fn interrupted_wait_for_standard_error_loses_no_lines() {
+    let place = Place::new();
+    let (mut reader, mut full) = UnixStream::pair().unwrap();
+    // The program shares the non-blocking mode.
+    full.set_nonblocking(true).unwrap();
+    while full.write(b".").is_ok() {}
+    let log = place.path("access.log");
+    let mut command = drupe(&[], &place, &[&"--access-log", &log, &"--socket-file", &place.socket()]);
+    let mut child = Killed(command.stderr(OwnedFd::from(full)).spawn().unwrap());
+    drop(command);
+    wait_until("it accepts", || UnixStream::connect(place.socket()).is_ok());
+    let task = PathBuf::from(format!("/proc/{}/task", child.0.id()));
+    let read = |number: &OsStr, name: &str| fs::read_to_string(task.join(number).join(name)).unwrap();
+    // One of the threads writes to standard error, the other one the access log.
+    let mut writers = Vec::new();
+    wait_until("it writes", || {
+        writers = fs::read_dir(&task).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        writers.retain(|number| read(number, "comm") == "drupe-log\n");
+        writers.len() == 2
+    });
+    for writer in writers {
+        wait_until("it waits", || read(&writer, "stat").contains(") S "));
+        fs::remove_file(&log).unwrap();
+        // Linux prefers the thread of this number to others of the process.
+        assert!(Command::new("kill").args(["-s", "USR1"]).arg(writer).status().unwrap().success());
+        wait_until("the signal is obeyed", || log.exists());
+    }
+    assert!(Command::new("kill").args(["-s", "TERM", &child.0.id().to_string()]).status().unwrap().success());
+    let mut said = String::new();
+    reader.read_to_string(&mut said).unwrap();
+    let status = child.0.wait().unwrap();
+    assert!(status.success() && said.ends_with("drupe: press Ctrl-C to stop\n"), "{status}: {said}");
+    assert!(said.contains("drupe: serving "), "{said}");
+}
+
 #[test]
 fn root_binds_and_another_user_serves() {
     if !is_root("serving as another user") {
