@@ -51,10 +51,11 @@ impl Beneath {
     /// The kind is found first, because opening a device or pipe can have effects.
     ///
     /// # Errors
-    /// `ENOENT` if the target does not exist or lies outside; otherwise those of the system.
+    /// `ENOENT` if the target does not exist, lies outside, or has a name that the file system
+    /// refuses; otherwise those of the system.
     pub(super) fn find(&self, path: &Path) -> io::Result<Option<Lookup>> {
         let (root, path) = self.place(path);
-        match kind(&fstatat(root, named(&path), AtFlags::empty())?) {
+        match kind(&fstatat(root, named(&path), AtFlags::empty()).map_err(of_name)?) {
             SFlag::S_IFDIR => {
                 reach(root, &path, PLACE | OFlag::O_DIRECTORY)?;
                 Ok(Some(Lookup::Directory))
@@ -137,6 +138,12 @@ fn after_lease(open: impl Fn() -> io::Result<OwnedFd>) -> io::Result<OwnedFd> {
     open()
 }
 
+/// The error of a look-up by name: a file system that refuses a name, such as one that is no UTF-8,
+/// has no file of this name.
+fn of_name(error: Errno) -> Errno {
+    if matches!(error, Errno::EINVAL | Errno::EILSEQ) { Errno::ENOENT } else { error }
+}
+
 /// The path with a name for the root itself.
 fn named(path: &Path) -> &Path {
     if path.as_os_str().is_empty() { Path::new(".") } else { path }
@@ -147,3 +154,18 @@ pub(super) const READ: OFlag =
     OFlag::O_RDONLY.union(OFlag::O_NONBLOCK).union(OFlag::O_NOCTTY).union(OFlag::O_CLOEXEC).union(LARGE);
 /// The times between attempts to open a leased file, in milliseconds.
 const LEASE_PAUSES: [u64; 6] = [1, 4, 15, 50, 100, 130];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_name_is_a_missing_one() {
+        for error in [Errno::EINVAL, Errno::EILSEQ, Errno::ENOENT] {
+            assert_eq!(of_name(error), Errno::ENOENT);
+        }
+        for error in [Errno::EACCES, Errno::EIO, Errno::ENOTDIR] {
+            assert_eq!(of_name(error), error);
+        }
+    }
+}
