@@ -60,6 +60,15 @@ impl KeptFiles {
         self.0.lock().put(path, kept.clone());
         Some(kept)
     }
+
+    /// The paths of the kept files, with the times of their reading.
+    #[cfg(test)]
+    pub(super) fn times(&self) -> Vec<(PathBuf, SystemTime)> {
+        let shelf = self.0.lock();
+        let mut times: Vec<_> = shelf.files.iter().map(|(path, kept)| (path.clone(), kept.since)).collect();
+        times.sort();
+        times
+    }
 }
 
 impl Shelf {

@@ -26,6 +26,8 @@ struct Visit<'a> {
     request: &'a Request,
     beneath: &'a Beneath,
     now: SystemTime,
+    /// The path at which [`Files::send_again`] looks for a file in memory.
+    kept: Option<&'a Path>,
 }
 
 /// An open file and its path below the root.
@@ -45,11 +47,12 @@ impl Files {
     fn look_up(&self, request: &Request, now: SystemTime) -> Result<Response, StatusCode> {
         let target = FilePath::of(request.uri().path())?;
         let below = target.below(&self.prefix).ok_or(StatusCode::NOT_FOUND)?;
-        if let Some(response) = self.send_again(request, &target, &below, now) {
+        let kept = self.path_in_memory(request, &target, &below);
+        if let Some(response) = kept.as_deref().and_then(|path| self.send_again(request, path, now)) {
             return Ok(response);
         }
         let beneath = self.root.open(now, RequestName::of(request))?;
-        let visit = Visit { request, beneath: &beneath, now };
+        let visit = Visit { request, beneath: &beneath, now, kept: kept.as_deref() };
         match self.respond(&visit, &target, &below) {
             Err(StatusCode::NOT_FOUND) if self.fallback.is_some() || self.not_found.is_some() => {
                 Ok(add_vary(self.miss(&visit, &below.to_path()).unwrap_or_else(refuse), "accept"))
@@ -58,19 +61,27 @@ impl Files {
         }
     }
 
-    /// Sends a file that an earlier request has left in memory, without opening the root.
-    fn send_again(&self, request: &Request, target: &FilePath, below: &FilePath, now: SystemTime) -> Option<Response> {
-        let path = below.to_path();
-        if target.is_directory() || !self.may_keep(request) || self.root.hides(&path) {
-            return None;
-        }
-        let kept = self.kept.get(self.root.path(), &path, now)?;
-        Some(self.fields.apply(&path, send_kept(request, kept, self.types.of(&path), now)))
+    /// Sends the file at `path` that an earlier request has left in memory, without opening the root.
+    fn send_again(&self, request: &Request, path: &Path, now: SystemTime) -> Option<Response> {
+        let kept = self.kept.get(self.root.path(), path, now)?;
+        Some(self.fields.apply(path, send_kept(request, kept, self.types.of(path), now)))
     }
 
-    /// True if a file for `request` may come from memory: whole, and without a choice of forms.
-    fn may_keep(&self, request: &Request) -> bool {
-        !self.is_precompressed && !request.headers().contains_key(RANGE)
+    /// Returns the only path of a file that may answer `request` from memory: the requested one, or
+    /// that of the first index file of a directory. `None` unless the file is sent whole, without a
+    /// choice of forms and without a redirect.
+    fn path_in_memory(&self, request: &Request, target: &FilePath, below: &FilePath) -> Option<PathBuf> {
+        if self.is_precompressed || request.headers().contains_key(RANGE) {
+            return None;
+        }
+        let mut path = below.to_path();
+        if target.is_directory() {
+            if !target.is_canonical() || is_mount_itself(request) {
+                return None;
+            }
+            path.push(self.index.first()?);
+        }
+        (!self.root.hides(&path)).then_some(path)
     }
 
     fn respond(&self, visit: &Visit<'_>, target: &FilePath, below: &FilePath) -> Result<Response, StatusCode> {
@@ -190,7 +201,7 @@ impl Files {
 
     fn send(&self, visit: &Visit<'_>, path: &Path, file: File, facts: Metadata) -> Response {
         let Visit { request, now, .. } = *visit;
-        let is_kept = *request.method() == Method::GET && self.may_keep(request);
+        let is_kept = *request.method() == Method::GET && visit.kept == Some(path);
         if let Some(kept) = is_kept.then(|| self.kept.keep(path, &file, &facts, now)).flatten() {
             return self.fields.apply(path, send_kept(request, kept, self.types.of(path), now));
         }

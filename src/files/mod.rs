@@ -92,7 +92,8 @@ use crate::message::{Handler, Request, Response};
 /// A file of up to 16 KiB stays in memory for a second, 1 MiB in all, so that a request in this time
 /// costs one look at the metadata. A file that has changed meanwhile, by its inode, its length or
 /// its times, is opened anew. A change through mapped memory, which may have no new time, is seen
-/// within the second.
+/// within the second. Files found by another name than the requested one, such as a
+/// [`fallback`](Self::fallback), are not kept, except the first of the index files of a directory.
 ///
 /// A listing looks at 10,000 names at most, hidden ones too, in the order of the file system, and has
 /// a note if there are more. The answer to `HEAD` has no length. A listing of more than 1000 entries
