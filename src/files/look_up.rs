@@ -45,8 +45,10 @@ impl Files {
     }
 
     fn look_up(&self, request: &Request, now: SystemTime) -> Result<Response, StatusCode> {
-        let target = FilePath::of(request.uri().path())?;
-        let below = target.below(&self.prefix).ok_or(StatusCode::NOT_FOUND)?;
+        let (target, below) = match self.target(request.uri().path()) {
+            Err(StatusCode::NOT_FOUND) if self.not_found.is_some() => return self.miss_target(request, now),
+            target => target?,
+        };
         let kept = self.path_in_memory(request, &target, &below);
         if let Some(response) = kept.as_deref().and_then(|path| self.send_again(request, path, now)) {
             return Ok(response);
@@ -55,10 +57,27 @@ impl Files {
         let visit = Visit { request, beneath: &beneath, now, kept: kept.as_deref() };
         match self.respond(&visit, &target, &below) {
             Err(StatusCode::NOT_FOUND) if self.fallback.is_some() || self.not_found.is_some() => {
-                Ok(add_vary(self.miss(&visit, &below.to_path()).unwrap_or_else(refuse), "accept"))
+                let path = below.to_path();
+                // A hidden name gets no fallback.
+                let fallback = self.fallback.as_deref().filter(|_| !self.root.hides(&path));
+                Ok(self.miss(&visit, &path, fallback))
             }
             found => found,
         }
+    }
+
+    /// Returns the target at `path`, and the target below the prefix.
+    fn target(&self, path: &str) -> Result<(FilePath, FilePath), StatusCode> {
+        let target = FilePath::of(path)?;
+        let below = target.below(&self.prefix).ok_or(StatusCode::NOT_FOUND)?;
+        Ok((target, below))
+    }
+
+    /// Answers a request for a path that no file can have.
+    fn miss_target(&self, request: &Request, now: SystemTime) -> Result<Response, StatusCode> {
+        let beneath = self.root.open(now, RequestName::of(request))?;
+        let visit = Visit { request, beneath: &beneath, now, kept: None };
+        Ok(self.miss(&visit, Path::new(request.uri().path().trim_start_matches('/')), None))
     }
 
     /// Sends the file at `path` that an earlier request has left in memory, without opening the root.
@@ -179,13 +198,18 @@ impl Files {
         Ok(None)
     }
 
-    /// Sends the fallback, else the page of the error, if the client wants a page for the missing
-    /// `path`. A hidden name gets no fallback.
-    fn miss(&self, visit: &Visit<'_>, path: &Path) -> Result<Response, StatusCode> {
-        if !fallback::is_page(path, visit.request.headers()) {
-            return Err(StatusCode::NOT_FOUND);
-        }
-        if let Some(page) = self.fallback.as_ref().filter(|_| !self.root.hides(path)) {
+    /// Answers with a page for the missing `path`, or with a text.
+    fn miss(&self, visit: &Visit<'_>, path: &Path, fallback: Option<&Path>) -> Response {
+        let page = match fallback::is_page(path, visit.request.headers()) {
+            true => self.page_of_miss(visit, fallback),
+            false => Err(StatusCode::NOT_FOUND),
+        };
+        add_vary(page.unwrap_or_else(refuse), "accept")
+    }
+
+    /// Sends the fallback, else the page of the error.
+    fn page_of_miss(&self, visit: &Visit<'_>, fallback: Option<&Path>) -> Result<Response, StatusCode> {
+        if let Some(page) = fallback {
             match Self::open(visit, page) {
                 Ok(Lookup::File(file, facts)) => return Ok(self.send(visit, page, file, facts)),
                 Ok(Lookup::Directory) | Err(StatusCode::NOT_FOUND) => {}

@@ -44,7 +44,8 @@ impl Files {
 
     /// Sets the content of a 404, such as `404.html`: a file below the root. The file is sent whole,
     /// without validators, for the requests that get a [`fallback`](Self::fallback); all others get a
-    /// short text. With a fallback too, only hidden names get this page. The page itself may have a
+    /// short text. With a fallback too, only hidden names get this page, and paths that no file can
+    /// have, such as `/..` or a path outside the [`prefix`](Self::prefix). The page itself may have a
     /// hidden name.
     ///
     /// # Errors

@@ -111,6 +111,25 @@ fn page_of_the_error_is_sent_whole_with_the_status_404() {
 }
 
 #[test]
+fn path_of_no_file_gets_the_page_of_the_error_and_no_fallback() {
+    let place = application();
+    place.add("site/404.html", "nothing here");
+    let files = place.files().prefix("/app").not_found("404.html").unwrap();
+    for files in [files.clone(), files.fallback("index.html").unwrap()] {
+        for path in ["/..", "/%2e%2e/app", "/app/../..", "/app/a%2Fb", "/other"] {
+            let missed = ask(&files, "GET", path, &[BROWSER]);
+            assert_eq!((missed.status, missed.text().as_str()), (404, "nothing here"), "{path}");
+            assert_eq!(missed.field("vary"), "accept", "{path}");
+        }
+        for path in ["/app/a%2Fb.js", "/.well-known/a%2Fb"] {
+            assert_eq!(ask(&files, "GET", path, &[BROWSER]).text(), "404 Not Found\n", "{path}");
+        }
+        assert_eq!(ask(&files, "GET", "/..", &[("accept", "image/png")]).text(), "404 Not Found\n");
+        assert_eq!(ask(&files, "GET", "/%", &[BROWSER]).status, 400);
+    }
+}
+
+#[test]
 fn extensions_are_tried_for_missing_paths_in_their_order() {
     let place = application();
     place.add("site/about.html", "about us");
