@@ -136,8 +136,10 @@ impl Decoder {
         self.max_request_body_size = Some(limit);
         let known = match self.state {
             State::Length(left) | State::Data(left) => left,
+            // The size of the next chunk has been read, and was checked against the limit before.
+            State::Extension { size, .. } | State::SizeLf { size } => size,
             State::Failed(error) => return Err(error),
-            _ => 0,
+            State::Size { .. } | State::DataCr | State::DataLf | State::Trailers | State::Ended => 0,
         };
         self.check_content(known).inspect_err(|error| self.state = State::Failed(*error))
     }

@@ -245,6 +245,18 @@ fn text_json_and_forms_have_a_limit_of_two_mebibytes_unless_route_or_handler_hav
 }
 
 #[test]
+fn text_has_its_limit_if_only_the_size_of_a_chunk_has_come() {
+    let server = TestServer::new(Reading);
+    let mut client = Client::connect(server.address());
+    client.send("POST /text HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n");
+    client.send(format!("FFFF\r\n{}", "a".repeat(0xFFFF)));
+    // The buffer is full, the next size known, and the line end to come.
+    client.send("\r\n1\r\nx\r\n200000\r");
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.text().contains("2 MiB")), (413, true), "{}", answer.text());
+}
+
+#[test]
 fn setting_below_the_limit_of_text_applies_to_text_too() {
     let server = TestServer::with(Reading, |settings| settings.max_request_body_size = Some(10));
     for (length, status) in [(10, 200), (11, 413)] {

@@ -158,6 +158,25 @@ fn a_limit_that_changes_holds_from_then_on() {
 }
 
 #[test]
+fn chunk_whose_size_has_come_counts_for_a_limit_that_changes() {
+    for head in ["5\r", "5;a\r", "5;a", "5;a=\"b"] {
+        let mut decoder = chunked();
+        decoder.decode(head.as_bytes(), &mut [0; 8]).unwrap();
+        assert_eq!(decoder.set_content_limit(4), Err(ProtocolError::ContentTooLarge), "{head:?}");
+    }
+    let body = b"2\r\nab\r\n5;a=b\r\nhello\r\n0\r\n\r\n";
+    for limit in 2..8 {
+        for at in 0..body.len() {
+            let mut decoder = chunked();
+            let is_refused = decoder.decode(&body[..at], &mut [0; 8]).is_err()
+                || decoder.set_content_limit(limit).is_err()
+                || decoder.decode(&body[at..], &mut [0; 8]).is_err();
+            assert_eq!(is_refused, limit < 7, "{limit} after {at}");
+        }
+    }
+}
+
+#[test]
 fn trailers_are_taken_once() {
     let mut decoder = chunked();
     decoder.decode(b"0\r\nChecksum: 1\r\nchecksum: 2\r\n\r\n", &mut []).unwrap();
