@@ -648,6 +648,26 @@ fn a_handler_can_lower_the_limit_for_itself() {
 }
 
 #[test]
+fn a_handler_cannot_raise_the_limit_of_the_server() {
+    let raising = |request: &mut Request| {
+        request.body_limit(1000);
+        tell(request)
+    };
+    let server = TestServer::with(raising, |settings| {
+        (settings.max_request_body_size, settings.body_buffer_size) = (Some(100), 10);
+    });
+    for size in [1, 5, 20] {
+        let chunk = format!("{size:x}\r\n{}\r\n", "x".repeat(size));
+        for (count, status) in [(100 / size, 200), (100 / size + 1, 413)] {
+            let mut client = Client::connect(server.address());
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+            client.send(chunk.repeat(count) + "0\r\n\r\n");
+            assert_eq!(client.answer().status, status, "{count} chunks of {size}");
+        }
+    }
+}
+
+#[test]
 fn content_over_the_handlers_own_limit_is_not_asked_for_without_a_buffer() {
     let limited = |request: &mut Request| {
         request.body_limit(4);

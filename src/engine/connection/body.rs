@@ -371,7 +371,9 @@ impl IncomingContent for Intake {
     fn set_limit(&self, bytes: u64) {
         self.with(|content| {
             content.has_own_limit = true;
-            content.limit(bytes);
+            // The limit of the route or of the server stays above all.
+            let most = content.decoder.content_limit().unwrap_or(u64::MAX);
+            content.limit(bytes.min(most));
         });
     }
 
