@@ -136,7 +136,7 @@ impl Mailbox {
         state.end = Some(End::Failed(reason.to_owned()));
         state.is_cut = true;
         self.wake(state);
-        drop(dropped);
+        discard(dropped);
     }
 
     pub(super) fn set_heartbeat(&self, heartbeat: Heartbeat) {
@@ -368,7 +368,7 @@ impl Receive for Mailbox {
         state.own();
         self.notify(state);
         // The content and the callbacks may be a handler's own: no lock is held.
-        drop(dropped);
+        discard(dropped);
         callbacks.into_iter().for_each(run);
     }
 
@@ -378,6 +378,15 @@ impl Receive for Mailbox {
 
     fn ends_at_stop(&self) -> bool {
         self.lock().ends_at_stop
+    }
+}
+
+/// Drops pieces one by one: their owners may panic, and a second panic would abort the process.
+fn discard(pieces: VecDeque<QueuedPiece>) {
+    for piece in pieces {
+        if catch(|| drop(piece)).is_err() {
+            log::error!("an owner of streamed content panicked when dropped; the server goes on");
+        }
     }
 }
 

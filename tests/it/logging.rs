@@ -13,8 +13,9 @@ use drupe::testing::TestServer;
 use drupe::{Peer, Request, Server, Settings};
 use log::kv::{Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use socket2::SockRef;
 
-use crate::client::{Client, get, wait_until};
+use crate::client::{Client, PATIENCE, get, wait_until};
 use crate::door::Door;
 use crate::process::{is_alone, is_alone_with, no_descriptors};
 
@@ -699,6 +700,43 @@ fn program_sees_each_exchange_with_what_layers_added() {
     let record = seen.recv().unwrap();
     assert_eq!((record.method, record.target, record.id), (None, None, None));
     assert_eq!(record.status, Some(http::StatusCode::BAD_REQUEST));
+}
+
+#[test]
+fn requests_cut_before_their_handlers_are_recorded_too() {
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let mut server = Server::new(move |request: &mut Request| {
+        if request.uri().path() == "/blocking" {
+            let _ = released.lock().unwrap().recv();
+        }
+        "done"
+    });
+    server.settings.socket_port = 0;
+    server.settings.socket_host = "127.0.0.1".to_owned();
+    (server.settings.thread_pool, server.settings.thread_pool_max) = (1, Some(1));
+    server.settings.shutdown_timeout = Duration::ZERO;
+    let (send, seen) = mpsc::channel();
+    server.on_access(move |record: &AccessRecord| {
+        send.send((record.target.clone().unwrap_or_default(), record.is_cut, record.status)).unwrap();
+    });
+    server.start().unwrap();
+    let address = server.handle().addresses()[0];
+    let mut upload = TcpStream::connect(address).unwrap();
+    upload.write_all(b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf").unwrap();
+    let statistics = || server.statistics();
+    wait_until("its head is read", || statistics().bytes_read > 0);
+    SockRef::from(&upload).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(upload);
+    assert_eq!(seen.recv_timeout(PATIENCE).unwrap(), ("/upload".to_owned(), true, None));
+    let (mut blocking, mut queued) = (Client::connect(address), Client::connect(address));
+    blocking.send(get("/blocking"));
+    wait_until("the only worker is busy", || statistics().threads_idle == 0);
+    queued.send(get("/queued"));
+    wait_until("it waits for the worker", || statistics().queue > 0);
+    server.stop();
+    assert_eq!(seen.recv_timeout(PATIENCE).unwrap(), ("/queued".to_owned(), true, None));
+    drop(release);
 }
 
 /// A value that panics when cloned.

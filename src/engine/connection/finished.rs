@@ -22,8 +22,6 @@ pub(super) enum Ending {
     Linger,
     /// Send all, and close.
     Finish,
-    /// Close.
-    Close,
     /// Leave HTTP.
     Upgrade(Departure),
 }
@@ -68,7 +66,7 @@ impl FinishedExchange {
         line.end(answer.status, answer.length);
         if let Unread::Elsewhere = content {
             // Another thread still reads the content, so the next request cannot be found.
-            return Ending::Close;
+            return Ending::Finish;
         }
         if let Some(upgrade) = answer.upgrade {
             return Ending::Upgrade(upgrade);

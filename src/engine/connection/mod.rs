@@ -151,7 +151,7 @@ impl ClientConnection {
     }
 
     /// Notes that the client has ended its input.
-    pub(in crate::engine) fn note_end(&mut self) {
+    pub(crate) fn note_end(&mut self) {
         self.transport.has_left = true;
     }
 
@@ -240,7 +240,7 @@ impl ClientConnection {
     }
 
     /// True if the content of the answer comes from a channel.
-    pub(in crate::engine) fn is_streaming(&self) -> bool {
+    pub(crate) fn is_streaming(&self) -> bool {
         matches!(*self.phase, Phase::Stream(_))
     }
 

@@ -100,7 +100,7 @@ impl Phase {
         }
     }
 
-    /// Ends the record of an answer that a stop cuts.
+    /// Ends the record of an exchange that a stop or a departure of the client cuts.
     pub(super) fn end_record(self) {
         match self {
             Self::Stream(streaming) => {
@@ -112,6 +112,8 @@ impl Phase {
                 done.cut(sent);
             }
             Self::Send(_, Then::Resume(phase, _)) => phase.end_record(),
+            Self::Content(gathering) => gathering.line.cut(None),
+            Self::Ready(pending) => pending.line.cut(None),
             _ => {}
         }
     }

@@ -324,7 +324,6 @@ impl ClientConnection {
             }
             Ending::Linger => self.begin_linger(context),
             Ending::Finish => self.flush_then(Then::Close, context),
-            Ending::Close => Verdict::Close,
             Ending::Upgrade(Departure::Thread(serve)) => Verdict::Upgrade(serve),
             Ending::Upgrade(Departure::Parked(session)) => {
                 self.enter(Phase::Session(session), self.deadline);

@@ -160,6 +160,8 @@ impl Live {
         let (content, mut heartbeat) = self.receiver.receive_content(BATCH)?;
         pending.clear();
         pending.extend_from_slice(&content);
+        // Of two owners that panic when dropped, the second would abort the process.
+        drop(content);
         while pending.len() < BATCH {
             let Some((content, latest)) = self.receiver.receive_content(BATCH) else { break };
             pending.extend_from_slice(&content);
