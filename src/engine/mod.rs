@@ -34,8 +34,8 @@ mod wire;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) use self::accept::gate::Report;
@@ -66,6 +66,7 @@ pub(crate) struct Engine {
     /// thread of this engine may live on.
     entrances: Mutex<Vec<Arc<Entrance>>>,
     watching: Mutex<Vec<JoinHandle<()>>>,
+    guard: OnceLock<ThreadId>,
     started: Instant,
     /// The number of requests answered before a stop was announced.
     answered: AtomicU64,
@@ -102,8 +103,8 @@ impl Engine {
         let pool = Arc::new(pool);
         pool.parking.belong_to(Arc::downgrade(&pool) as Weak<_>);
         let entrances = Mutex::new(kept.listen(&pool.service().config.get(), report)?);
-        let engine =
-            Self { pool, entrances, watching: Mutex::default(), started: Instant::now(), answered: AtomicU64::new(0) };
+        let (watching, guard) = (Mutex::default(), OnceLock::new());
+        let engine = Self { pool, entrances, watching, guard, started: Instant::now(), answered: AtomicU64::new(0) };
         engine.start_threads().inspect_err(|_| {
             engine.stop();
         })?;
@@ -157,7 +158,9 @@ impl Engine {
             hired.map_err(|source| Error::Thread { name: "worker".to_owned(), source })?;
         }
         let pool = Arc::clone(&self.pool);
-        spawn(&self.watching, "drupe-guard", move || reactor::guard::run(&pool))
+        let guard = spawn(&self.watching, "drupe-guard", move || reactor::guard::run(&pool))?;
+        self.guard.get_or_init(|| guard);
+        Ok(())
     }
 
     /// The TCP addresses on which the engine accepts connections.
@@ -323,9 +326,11 @@ impl Engine {
         self.pool.open.hurry();
     }
 
-    /// True if the calling thread is a worker or serves an upgraded connection.
+    /// True if a stop waits for the calling thread, which runs a handler or a callback.
     pub(crate) fn is_ours(&self) -> bool {
-        self.pool.threads.includes(thread::current().id())
+        let me = thread::current().id();
+        let is_watching = self.guard.get() == Some(&me) || self.pool.service().deadlines.is_watched_by(me);
+        is_watching || self.pool.threads.includes(me)
     }
 
     /// Turns the measurement of request times on or off.
@@ -339,11 +344,16 @@ impl Engine {
     }
 }
 
-fn spawn(threads: &Mutex<Vec<JoinHandle<()>>>, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+fn spawn(
+    threads: &Mutex<Vec<JoinHandle<()>>>,
+    name: &str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<ThreadId, Error> {
     let spawned = crate::sync::spawn(thread::Builder::new().name(name.to_owned()), Box::new(run));
     let thread = spawned.map_err(|source| Error::Thread { name: name.to_owned(), source })?;
+    let id = thread.thread().id();
     threads.lock().push(thread);
-    Ok(())
+    Ok(id)
 }
 
 /// Warns if connections may outnumber descriptors.

@@ -289,6 +289,37 @@ fn callback_of_a_closed_stream_may_panic_send_drop_and_block() {
 }
 
 #[test]
+fn callback_of_a_stream_may_stop_a_server_that_stops() {
+    let streams = Streams::default();
+    let inner = streams.clone();
+    let mut server = Server::new(move |request: &mut Request| {
+        // Slow enough to count as long: the guard holds the reactor role then, and ends the stream.
+        thread::sleep(Duration::from_millis(5));
+        inner.handle(request)
+    });
+    server.settings.socket_port = 0;
+    server.settings.shutdown_timeout = Duration::from_secs(1);
+    server.start().unwrap();
+    let handle = server.handle();
+    let mut client = Client::connect(server.bound_addr().unwrap());
+    for _ in 0..3 {
+        client.assert_in_step("/plain", "plain");
+    }
+    client.send(get("/"));
+    client.head().unwrap();
+    let sender = streams.sender();
+    sender.end_at_stop();
+    let (told, tells) = mpsc::channel();
+    sender.on_close(move || {
+        handle.stop();
+        told.send(()).unwrap();
+    });
+    let stopping = thread::spawn(move || server.stop());
+    tells.recv_timeout(PATIENCE).expect("neither stop waits for the other");
+    wait_until("the server has stopped", || stopping.is_finished());
+}
+
+#[test]
 fn callback_of_a_closed_stream_may_stop_the_server() {
     let streams = Streams::default();
     let mut server = Server::new(streams.clone());

@@ -1,9 +1,9 @@
 //! The deadlines of all running handlers with a time limit, for the thread that watches them.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::thread::{self, Builder, JoinHandle};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Builder, JoinHandle, ThreadId};
 use std::time::Instant;
 
 use super::handle::WorkerHandle;
@@ -20,6 +20,8 @@ pub(in crate::engine) struct HandlerDeadlines {
     /// The number of handlers that have run for too long.
     pub(in crate::engine) overrun: AtomicU64,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// The thread, once started.
+    watcher: OnceLock<ThreadId>,
 }
 
 #[derive(Default)]
@@ -92,9 +94,16 @@ impl HandlerDeadlines {
     pub(in crate::engine) fn start(&self, watch: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let mut thread = self.thread.lock();
         if thread.is_none() && !self.waiting.lock().is_over {
-            *thread = Some(spawn(Builder::new().name("drupe-limits".to_owned()), Box::new(watch))?);
+            let started = spawn(Builder::new().name("drupe-limits".to_owned()), Box::new(watch))?;
+            self.watcher.get_or_init(|| started.thread().id());
+            *thread = Some(started);
         }
         Ok(())
+    }
+
+    /// True if the watching thread is, or was, `thread`.
+    pub(in crate::engine) fn is_watched_by(&self, thread: ThreadId) -> bool {
+        self.watcher.get() == Some(&thread)
     }
 
     /// Ends the watching thread.
