@@ -1,6 +1,6 @@
 //! Upgraded connections.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -350,6 +350,33 @@ fn check_waits(server: &TestServer, client: &mut Client) {
         client.assert_closed();
         assert_eq!(stop.join().unwrap().cut, 0);
     });
+}
+
+#[test]
+fn stop_ends_an_upgraded_connection_that_another_thread_has_taken() {
+    let (told, tells) = mpsc::channel();
+    let server = TestServer::with(
+        move |request: &mut Request| {
+            let told = told.clone();
+            upgrade(request, "shout", move |mut stream| {
+                thread::spawn(move || {
+                    // The first error tells of the stop, the second of the end.
+                    let mut read = || stream.read(&mut [0; 10]).map_err(|error| error.kind());
+                    told.send((read(), read())).unwrap();
+                });
+            })
+        },
+        |settings| settings.shutdown_timeout = Duration::from_millis(200),
+    );
+    let mut client = Client::connect(server.address());
+    client.send(OFFER);
+    assert_eq!(client.answer().status, 101);
+    wait_until("the connection counts", || server.server().statistics().upgraded == 1);
+    let stopped = server.server().stop();
+    assert_eq!(stopped.cut, 1);
+    let (first, last) = tells.recv_timeout(PATIENCE).unwrap();
+    assert_eq!((first, last), (Err(ErrorKind::TimedOut), Ok(0)));
+    assert_eq!(client.rest(), b"");
 }
 
 #[test]

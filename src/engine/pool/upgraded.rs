@@ -7,13 +7,14 @@
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::Pool;
 use crate::engine::connection::ClientConnection;
+use crate::engine::service::open::Ticket;
 use crate::engine::wire::socket::patiently;
 use crate::message::body::ServeUpgraded;
 use crate::message::upgrade::{RawSocket, Socket, Upgraded};
@@ -21,17 +22,15 @@ use crate::net::poll::Bell;
 use crate::net::stream::Stream;
 use crate::sync::catch;
 
-/// The registration of a socket, until dropped.
-struct Entered {
-    pool: Arc<Pool>,
-    number: u64,
-}
-
-/// A socket whose reads can end when the server stops.
+/// A socket whose reads can end when the server stops; registered until the last handle is dropped.
 #[derive(Debug)]
 struct Line {
     stream: Arc<Stream>,
     bell: Arc<Bell>,
+    /// Counts the connection as open.
+    _ticket: Option<Ticket>,
+    pool: Weak<Pool>,
+    number: u64,
 }
 
 impl Pool {
@@ -40,19 +39,21 @@ impl Pool {
         self.parking.detach(&mut connection);
         let stream = Arc::clone(&connection.transport.stream);
         let received = Bytes::copy_from_slice(connection.transport.input.unread());
-        // The connection counts as open while served.
-        let ticket = connection.ticket.take();
-        let line = Arc::new(Line { stream: Arc::clone(&stream), bell: Arc::clone(&self.upgraded.bell) });
-        let upgraded = Upgraded::new(line, received, Arc::clone(&self.service().shutdown));
-        let entered = Entered { number: self.upgraded.enter(&stream), pool: Arc::clone(self) };
-        drop(stream);
+        let number = self.upgraded.enter(&stream);
+        let line = Line {
+            stream,
+            bell: Arc::clone(&self.upgraded.bell),
+            _ticket: connection.ticket.take(),
+            pool: Arc::downgrade(self),
+            number,
+        };
+        let upgraded = Upgraded::new(Arc::new(line), received, Arc::clone(&self.service().shutdown));
+        let pool = Arc::clone(self);
         let run = move || {
-            entered.pool.upgraded.begin(entered.number);
+            pool.upgraded.begin(number);
             if catch(|| serve(upgraded)).is_err() {
                 log::error!("the function of an upgraded connection panicked; connection closed");
             }
-            drop(entered);
-            drop(ticket);
         };
         if let Err(error) = self.hire_for_upgrade(run) {
             log::error!("cannot start a thread for an upgraded connection: {error}; connection closed");
@@ -64,9 +65,11 @@ impl Pool {
     }
 }
 
-impl Drop for Entered {
+impl Drop for Line {
     fn drop(&mut self) {
-        self.pool.upgraded.leave(self.number);
+        if let Some(pool) = self.pool.upgrade() {
+            pool.upgraded.leave(self.number);
+        }
     }
 }
 
