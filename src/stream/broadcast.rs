@@ -151,8 +151,16 @@ impl Broadcast {
         let (number, id) = state.history.next();
         let event = Bytes::from(event.id(id));
         state.events.check(&event)?;
-        // A slow subscriber has just been disconnected.
-        state.subscribers.retain(|_, subscriber| subscriber.share(event.clone()) != Err(SendError::Closed));
+        state.subscribers.retain(|_, subscriber| match subscriber.share(event.clone()) {
+            // A slow subscriber has just been disconnected.
+            Err(SendError::Closed) => false,
+            // The capacity was smaller when the subscriber came. The client comes back for the event.
+            Err(SendError::TooLarge(_)) => {
+                subscriber.sender().fail("an event is larger than the capacity");
+                false
+            }
+            _ => true,
+        });
         state.history.push(event);
         Ok(number)
     }

@@ -124,6 +124,21 @@ fn event_is_formatted_once_for_all() {
 }
 
 #[test]
+fn event_that_is_too_large_for_an_earlier_subscriber_ends_its_stream() {
+    let broadcast = Broadcast::new().events(Events::new().capacity(100));
+    let id = broadcast.latest_id();
+    let earlier = broadcast.subscribe_after(Some(&id));
+    let broadcast = broadcast.clone().events(Events::new().capacity(1000));
+    broadcast.send("x".repeat(500)).unwrap();
+    broadcast.send("later").unwrap();
+    assert!(earlier.into_body().into_string().is_err(), "no event is missing between others");
+    let again = broadcast.subscribe_after(Some(&id));
+    drop(broadcast);
+    let text = again.into_body().into_string().unwrap();
+    assert!(text.contains(&"x".repeat(500)) && text.contains("later"), "{text}");
+}
+
+#[test]
 fn subscribers_at_any_moment_get_each_event_once_and_in_order() {
     const SENDERS: usize = 3;
     const EACH: usize = 300;
