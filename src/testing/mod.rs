@@ -30,6 +30,7 @@ mod request;
 mod server;
 
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use self::answers::Noting;
@@ -125,16 +126,23 @@ impl Conversation {
     /// side.
     ///
     /// The pieces are processed one by one, exactly as over a socket. Time does not pass, so no
-    /// timeout occurs.
+    /// timeout occurs. If the answer is a stream of a channel, its senders have a second in all before
+    /// the client leaves.
     pub fn run(&self, pieces: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
         let stream = self.stream(Script::new(pieces));
         let mut context = WorkerContext::new(Arc::clone(&self.service), Arc::default());
         let mut connection = ClientConnection::new(stream, None, Instant::now(), &context.config);
-        // Each iteration reads a piece or the end, so the loop ends. The function of an upgraded
-        // connection has read all it wants when it waits.
+        // Each iteration reads a piece or the end, or waits for a sender, so the loop ends. The
+        // function of an upgraded connection has read all it wants when it waits.
+        let mut waits = 0;
         loop {
             match connection.advance(&mut context) {
                 Verdict::Again | Verdict::Unsent => {}
+                Verdict::Park if connection.is_streaming() && waits < MOST_WAITS => {
+                    waits += 1;
+                    thread::sleep(Duration::from_millis(1));
+                }
+                Verdict::Park if connection.is_streaming() => connection.note_end(),
                 Verdict::Park if !connection.has_left_http() => {}
                 _ => break,
             }
@@ -157,6 +165,9 @@ impl std::fmt::Debug for Conversation {
     }
 }
 
+/// The most waits of a millisecond for a sender.
+const MOST_WAITS: u32 = 1000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,6 +185,30 @@ mod tests {
         assert_eq!(answers[0].headers()["content-length"], "7");
         assert_eq!((seen.len(), seen[2].0), (3, 400), "a request without Host is refused");
         assert!(answers[2].headers()["connection"] == "close");
+    }
+
+    #[test]
+    fn stream_whose_sender_stays_ends_with_what_it_has_sent() {
+        let (sender, body) = Body::channel(100);
+        sender.try_send("an event").unwrap();
+        let body = Mutex::new(Some(body));
+        let answer = exchange(move |_: &mut Request| body.lock().take(), b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(answer.ends_with(b"\r\n8\r\nan event\r\n"), "{}", String::from_utf8_lossy(&answer));
+        assert!(sender.is_closed());
+    }
+
+    #[test]
+    fn stream_of_another_thread_is_awaited() {
+        let handler = |_: &mut Request| {
+            let (sender, body) = Body::channel(100);
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(5));
+                sender.try_send("an event").unwrap();
+            });
+            body
+        };
+        let answer = exchange(handler, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(answer.ends_with(b"\r\n8\r\nan event\r\n0\r\n\r\n"), "{}", String::from_utf8_lossy(&answer));
     }
 
     #[test]

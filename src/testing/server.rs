@@ -1,6 +1,7 @@
 //! A server for one test, over TCP or a Unix socket.
 
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -90,11 +91,16 @@ impl TestServer {
     #[must_use]
     pub fn unix(handler: impl Handler, change: impl FnOnce(&mut Settings)) -> Self {
         static LAST: AtomicUsize = AtomicUsize::new(0);
-        let number = LAST.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("drupe-testing-{}-{number}", std::process::id()));
-        if let Err(error) = fs::create_dir(&folder) {
-            panic!("cannot create the directory {} of a test server: {error}", folder.display());
-        }
+        let folder = loop {
+            let number = LAST.fetch_add(1, Ordering::Relaxed);
+            let folder = std::env::temp_dir().join(format!("drupe-testing-{}-{number}", std::process::id()));
+            match fs::create_dir(&folder) {
+                Ok(()) => break folder,
+                // Left by a process with the same number, which was killed.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("cannot create the directory {} of a test server: {error}", folder.display()),
+            }
+        };
         let socket = folder.join("socket");
         let server = started(handler, |settings| {
             change(settings);
