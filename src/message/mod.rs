@@ -34,6 +34,8 @@ pub(crate) mod handler;
 pub(crate) mod inbox;
 #[cfg(feature = "json")]
 mod json;
+#[cfg_attr(not(feature = "wsgi"), expect(dead_code, reason = "applications alone keep values"))]
+pub(crate) mod kept;
 pub(crate) mod mailbox;
 mod media_type;
 pub(crate) mod memory;

@@ -70,13 +70,13 @@ pub trait Chunks: Send + 'static {
     fn next(&mut self) -> Option<Result<Bytes, ApplicationError>>;
 
     /// True if no block is known to follow. The length of a single block is then that of the
-    /// content.
+    /// content, and the content is closed after it is sent.
     fn has_ended(&self) -> bool {
         false
     }
 
     /// Closes the content. Called once and last, in every case: end, failure, panic, disconnect,
-    /// HEAD.
+    /// HEAD. The call delays no block: what the client takes at once is sent before.
     ///
     /// # Errors
     /// Any failure; it is logged.
@@ -100,7 +100,11 @@ where
 }
 
 /// The content of a response: text, bytes, a [`Body`], a [`FileWrapper`], or [`Chunks`].
-pub struct Content(pub(super) ContentKind);
+pub struct Content {
+    pub(super) kind: ContentKind,
+    /// Dropped after the content is sent.
+    pub(super) kept: Option<Box<dyn Send>>,
+}
 
 /// The source of content.
 pub(super) enum ContentKind {
@@ -118,12 +122,27 @@ impl Content {
 
     /// Content in blocks.
     pub fn chunks(chunks: impl Chunks) -> Self {
-        Self(ContentKind::Chunks(Box::new(chunks)))
+        ContentKind::Chunks(Box::new(chunks)).into()
     }
 
     /// The bytes of `reader`, sent as they are read.
     pub fn reader(reader: impl Read + Send + 'static) -> Self {
         Body::from_reader(reader).into()
+    }
+
+    /// Keeps `value` until the content is sent, or as much of the content as the client takes at
+    /// once. Dropping the value delays no byte that the client would take.
+    ///
+    /// A second value replaces the first.
+    #[must_use]
+    pub fn keeping(self, value: impl Send + 'static) -> Self {
+        Self { kept: Some(Box::new(value)), ..self }
+    }
+}
+
+impl From<ContentKind> for Content {
+    fn from(kind: ContentKind) -> Self {
+        Self { kind, kept: None }
     }
 }
 
@@ -165,13 +184,13 @@ pub(super) fn of_file(mut file: File, declared: Option<u64>) -> io::Result<Body>
 
 impl From<Body> for Content {
     fn from(body: Body) -> Self {
-        Self(ContentKind::Body(body))
+        ContentKind::Body(body).into()
     }
 }
 
 impl From<FileWrapper> for Content {
     fn from(wrapper: FileWrapper) -> Self {
-        Self(ContentKind::File(wrapper.0))
+        ContentKind::File(wrapper.0).into()
     }
 }
 
@@ -208,7 +227,7 @@ impl From<Vec<u8>> for Content {
 
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match &self.0 {
+        let kind = match &self.kind {
             ContentKind::Body(_) => "body",
             ContentKind::File(_) => "file",
             ContentKind::Chunks(_) => "chunks",

@@ -17,10 +17,11 @@ use super::start_response::{Head, Reply, StartResponse};
 use super::version::{self, WsgiVersion};
 use crate::error::Error;
 use crate::message::early::{self, EarlyOutput};
+use crate::message::kept::KeptUntilSent;
 use crate::message::named::{AskedRequest, OneLine};
 use crate::message::no_answer::NoAnswer;
 use crate::message::{Body, BodyWriter, Failure, Handler, IntoResponse, Request, Response};
-use crate::sync::catch;
+use crate::sync::{Mutex, catch};
 
 /// An application as a [`Handler`], for use with other handlers.
 /// [`Server::wsgi`](crate::Server::wsgi) makes a server of one application.
@@ -96,8 +97,9 @@ impl fmt::Debug for Gateway {
 
 fn respond(content: Content, reply: &Reply, asked: &AskedRequest) -> Result<Response, ApplicationError> {
     let sent = reply.sent();
-    let body = match content.0 {
-        ContentKind::Chunks(chunks) => return respond_by_chunks(Open::new(chunks, reply, asked), sent),
+    let Content { kind, kept } = content;
+    let body = match kind {
+        ContentKind::Chunks(chunks) => return respond_by_chunks(Open::new(chunks, kept, reply, asked), sent),
         ContentKind::Body(body) => body,
         ContentKind::File(file) => of_file(file, reply.settle()?.left(sent))?,
     };
@@ -105,7 +107,7 @@ fn respond(content: Content, reply: &Reply, asked: &AskedRequest) -> Result<Resp
     reply.end();
     // Once the response has begun, the server knows the rest of the declared length.
     if written.is_empty() || sent.is_some() {
-        return Ok(with_head(head, body));
+        return Ok(keeping(kept, with_head(head, body)));
     }
     let declared = head.declared();
     within(&written, declared)?;
@@ -117,7 +119,7 @@ fn respond(content: Content, reply: &Reply, asked: &AskedRequest) -> Result<Resp
         let left = declared.unwrap_or(u64::MAX).saturating_sub(written.len() as u64);
         io::copy(&mut io::Read::take(body, left), writer).map(drop)
     });
-    Ok(with_head(head, whole))
+    Ok(keeping(kept, with_head(head, whole)))
 }
 
 /// Requests blocks until the first byte or the end, because the application may restart the
@@ -127,16 +129,31 @@ fn respond_by_chunks(mut open: Open, sent: Option<u64>) -> Result<Response, Appl
     if sent.is_some() {
         let head = open.reply.settle()?;
         let left = head.left(sent);
-        return Ok(with_head(head, Body::stream(move |writer| open.pass(Bytes::new(), left, writer))));
+        return Ok(with_stream(head, open, Bytes::new(), left));
     }
     let first = open.first()?;
     let head = open.reply.settle()?;
     let declared = head.declared();
     within(&first, declared)?;
-    if open.has_ended() {
-        return Ok(with_head(head, first.into()));
+    if open.has_ended() || (!first.is_empty() && declared == Some(first.len() as u64)) {
+        // The content is complete for the client, who costs no thread while it is sent.
+        return Ok(keeping(Some(Passed(open)), with_head(head, first.into())));
     }
-    Ok(with_head(head, Body::stream(move |writer| open.pass(first, declared, writer))))
+    Ok(with_stream(head, open, first, declared))
+}
+
+/// Returns a response that sends `first` and the following blocks of `open`. The chunks are closed
+/// after the end of the content is sent; after a failure, at once.
+fn with_stream(head: Head, open: Open, first: Bytes, declared: Option<u64>) -> Response {
+    let slot = Arc::new(Mutex::new(Some(open)));
+    let kept = Arc::clone(&slot);
+    let body = Body::stream(move |writer| {
+        let Some(mut open) = slot.lock().take() else { return Ok(()) };
+        open.pass(first, declared, writer)?;
+        *slot.lock() = Some(open);
+        Ok(())
+    });
+    keeping(Some(kept), with_head(head, body))
 }
 
 /// Checks the first content against the declared length, before anything is sent.
@@ -157,6 +174,11 @@ fn with_head(head: Head, body: Body) -> Response {
     *response.status_mut() = head.status;
     *response.headers_mut() = head.fields;
     head.reason.and_then(|reason| response.extensions_mut().insert(reason));
+    response
+}
+
+fn keeping(value: Option<impl Send + 'static>, mut response: Response) -> Response {
+    value.and_then(|value| response.extensions_mut().insert(KeptUntilSent::new(value)));
     response
 }
 
@@ -185,11 +207,13 @@ struct Open {
     asked: AskedRequest,
     /// True after the end or a failure: no more blocks are requested.
     is_over: bool,
+    /// Dropped after the close.
+    _kept: Option<Box<dyn Send>>,
 }
 
 impl Open {
-    fn new(chunks: Box<dyn Chunks>, reply: &Reply, asked: &AskedRequest) -> Self {
-        Self { chunks, reply: reply.clone(), asked: asked.clone(), is_over: false }
+    fn new(chunks: Box<dyn Chunks>, kept: Option<Box<dyn Send>>, reply: &Reply, asked: &AskedRequest) -> Self {
+        Self { chunks, reply: reply.clone(), asked: asked.clone(), is_over: false, _kept: kept }
     }
 
     /// Returns the first content to send; empty if there is none.
@@ -222,13 +246,33 @@ impl Open {
         Ok(Some(written.into()))
     }
 
+    /// Requests blocks until the end or the first surplus, which is logged.
+    fn end(&mut self) -> Result<(), ApplicationError> {
+        while !self.has_ended() {
+            match self.next()? {
+                Some(block) if !block.is_empty() => {
+                    self.log_surplus();
+                    return Ok(());
+                }
+                Some(_) => {}
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn log_surplus(&self) {
+        let name = self.asked.name();
+        log::error!("a WSGI application has more content than it declared: {name}; the surplus was not sent");
+    }
+
     fn has_ended(&self) -> bool {
         self.is_over || self.chunks.has_ended()
     }
 
     /// Sends the blocks, up to the declared length. The chunks are asked for their end in any case,
     /// because a generator may have work to do after its last block.
-    fn pass(mut self, first: Bytes, declared: Option<u64>, writer: &mut BodyWriter<'_>) -> io::Result<()> {
+    fn pass(&mut self, first: Bytes, declared: Option<u64>, writer: &mut BodyWriter<'_>) -> io::Result<()> {
         let mut left = declared.unwrap_or(u64::MAX);
         let mut block = first;
         loop {
@@ -236,8 +280,7 @@ impl Open {
             writer.write_all(&block[..owed])?;
             left -= owed as u64;
             if owed < block.len() {
-                let name = self.asked.name();
-                log::error!("a WSGI application has more content than it declared: {name}; the surplus was not sent");
+                self.log_surplus();
                 return Ok(());
             }
             if self.has_ended() {
@@ -249,6 +292,25 @@ impl Open {
                 Ok(None) => return Ok(()),
                 Err(failure) => return Err(io::Error::other(failure)),
             };
+        }
+    }
+}
+
+/// Chunks whose declared content is with the server. The drop, after the content is sent, asks for
+/// their end and closes them.
+struct Passed(Open);
+
+impl Drop for Passed {
+    fn drop(&mut self) {
+        let Self(open) = self;
+        let ended = catch(|| open.end());
+        let name = open.asked.name();
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => {
+                log::error!("a WSGI application failed after its last block: {name}: {}", OneLine(failure));
+            }
+            Err(_) => log::error!("a WSGI application panicked after its last block: {name}"),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::engine::wire::response::{self as writing, Begun, Sent};
 use crate::h1::error::ProtocolError;
 use crate::h1::exchange::{CloseReason, Exchange};
 use crate::message::body::Upgrade;
+use crate::message::kept::KeptUntilSent;
 use crate::message::named::AskedRequest;
 use crate::message::no_answer::NoAnswer;
 use crate::message::{Failure, Response};
@@ -39,11 +40,30 @@ pub(super) enum Rest {
     Live(Live),
 }
 
-/// Sends or gathers the answer of a handler.
+/// Sends or gathers the answer of a handler. A value [kept until then](KeptUntilSent) is dropped.
 ///
 /// # Errors
 /// The answer broke off. The connection has to be closed.
 pub(super) fn answer(
+    mut handled: Handled,
+    asked: &mut AskedRequest,
+    exchange: &mut Exchange,
+    intake: Option<&Arc<Intake>>,
+    transport: &Transport,
+    context: &mut WorkerContext,
+) -> io::Result<Answered> {
+    let kept = handled.response.as_mut().and_then(|response| response.extensions_mut().remove::<KeptUntilSent>());
+    let answered = begin_or_resume(handled, asked, exchange, intake, transport, context);
+    let Some(kept) = kept else { return answered };
+    // The drop may take long, and no part of the answer should wait for the drop.
+    let answered = answered.and_then(|answered| transport.output(context).flush_some().map(|_| answered));
+    if !contained(asked, || kept.release()) {
+        context.counters.panics.add(1);
+    }
+    answered
+}
+
+fn begin_or_resume(
     handled: Handled,
     asked: &mut AskedRequest,
     exchange: &mut Exchange,

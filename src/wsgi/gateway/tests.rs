@@ -4,7 +4,6 @@ use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::sync::Mutex;
 use crate::wsgi::{FileWrapper, Value};
 
 const NO_FIELDS: [(&str, &str); 0] = [];
@@ -146,6 +145,41 @@ fn blocks_are_requested_to_the_end_or_the_first_surplus() {
     let (application, seen) = yielding(&[("Content-Length", "3")], &[Ok("ab"), Ok("c"), Ok("surplus"), Ok("never")]);
     assert_eq!(told(application), (200, "abc".to_owned()));
     assert_eq!(seen.told(), (3, 1));
+}
+
+#[test]
+fn block_of_the_declared_length_does_not_wait_for_the_end() {
+    let (application, seen) = yielding(&[("Content-Length", "3")], &[Ok(""), Ok("abc")]);
+    let response = answer(application);
+    assert_eq!((response.body().content_length(), seen.told()), (Some(3), (2, 0)));
+    drop(response);
+    assert_eq!(seen.told(), (3, 1));
+    // The answer is complete, so a later failure does not change it.
+    check(&[("Content-Length", "3")], &[Ok("abc"), Err("no"), Ok("never")], (200, "abc"));
+    let (application, seen) = yielding(&[("Content-Length", "3")], &[Ok("abc"), Ok("panic")]);
+    assert_eq!(told(application), (200, "abc".to_owned()));
+    assert_eq!(seen.told(), (2, 1));
+}
+
+#[test]
+fn kept_value_outlives_the_sending() {
+    struct Noted(Arc<Seen>);
+    impl Drop for Noted {
+        fn drop(&mut self) {
+            self.0.closed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    for content in [|| "text".into(), || Content::chunks(["a", "b"].into_iter().map(Ok))] as [fn() -> Content; 2] {
+        let seen = Arc::<Seen>::default();
+        let known = Arc::clone(&seen);
+        let response = answer(move |_: Environ, start_response: StartResponse| {
+            start_response.start("200 OK", NO_FIELDS)?;
+            Ok::<_, ApplicationError>(content().keeping(Noted(Arc::clone(&known))))
+        });
+        assert_eq!(seen.told().1, 0);
+        drop(response);
+        assert_eq!(seen.told().1, 1);
+    }
 }
 
 #[test]
