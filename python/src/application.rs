@@ -9,7 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::chunks::PyChunks;
+use crate::chunks::{self, PyChunks};
 use crate::content_errors;
 use crate::environ::EnvironBase;
 use crate::file_wrapper::FileWrapper;
@@ -60,16 +60,10 @@ impl PyApplication {
             Ok(answer) => answer,
             Err(error) => return Err(request.failed(py, error)),
         };
-        if let Ok(wrapper) = answer.cast_exact::<FileWrapper>() {
-            if let Some(file) = wrapper.get().file(py) {
-                // The file to be sent has a description of its own.
-                return match wrapper.call_method0(intern!(py, "close")) {
-                    Ok(_) => Ok(file.into()),
-                    Err(error) => Err(request.failed(py, error)),
-                };
-            }
+        if let Some(file) = answer.cast_exact::<FileWrapper>().ok().and_then(|wrapper| wrapper.get().file(py)) {
+            return Ok(chunks::file_content(file, answer.unbind(), request));
         }
-        PyChunks::begun(py, answer, request, start_response.get()).map(Content::chunks)
+        PyChunks::begun(py, answer, request, start_response.get())
     }
 }
 

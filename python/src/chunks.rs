@@ -1,13 +1,12 @@
 //! The iterable that an application returns.
 
 use drupe::bytes::Bytes;
-use drupe::wsgi::{ApplicationError, Chunks};
+use drupe::wsgi::{ApplicationError, Chunks, Content, FileWrapper};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyIterator, PyType};
+use pyo3::types::{PyBytes, PyIterator, PyList, PyTuple};
 
 use crate::application::RequestState;
 use crate::refusals;
@@ -18,12 +17,14 @@ use crate::turns::attached;
 pub(crate) struct PyChunks {
     /// The first block, until it is asked for.
     first: Option<Bytes>,
-    /// A block after a first one that has the declared length.
-    surplus: Option<Bytes>,
+    /// True if the first block has the declared length. All further calls come after it is sent.
+    is_whole: bool,
     /// The iterable, until it is closed.
     open: Option<OpenIterable>,
     /// True after the last block.
     is_over: bool,
+    /// The failure of a close before the call of `close`.
+    failure: Option<ApplicationError>,
 }
 
 /// An iterable, and the objects that only its failures need. All are dropped by an attached thread.
@@ -34,36 +35,36 @@ struct OpenIterable {
 }
 
 impl PyChunks {
-    /// Begins to iterate over `iterable`. Closes an iterable that has no further block. A first block
-    /// longer than declared becomes a 500.
+    /// Begins to iterate over `iterable`, and returns its blocks as content. A first block longer than
+    /// declared becomes a 500.
     ///
     /// # Errors
-    /// An exception of the iterable, which is then closed, or of closing it.
+    /// An exception of the iterable, which is then closed.
     pub(crate) fn begun(
         py: Python<'_>,
         iterable: Bound<'_, PyAny>,
         request: RequestState,
         start_response: &StartResponse,
-    ) -> Result<Self, ApplicationError> {
+    ) -> Result<Content, ApplicationError> {
         let open = Some(OpenIterable { iterable: iterable.clone().unbind(), iterator: None, request });
-        let mut chunks = Self { first: None, surplus: None, open, is_over: false };
+        let mut chunks = Self { first: None, is_whole: false, open, is_over: false, failure: None };
         if let Err(failure) = chunks.pull_first(&iterable, start_response) {
             // The first failure is the one to answer with; both are reported.
             chunks.shut(py).unwrap_or_default();
             return Err(failure);
         }
         chunks.refuse_surplus(py, start_response);
-        if chunks.is_over {
-            // Now rather than in a further visit to the interpreter.
-            chunks.shut(py)?;
+        let length = chunks.first.as_ref().map_or(0, |first| first.len() as u64);
+        chunks.is_whole = start_response.declared() == Some(length);
+        if chunks.is_over && is_plain(&iterable) && (chunks.is_whole || start_response.declared().is_none()) {
+            // There is nothing to close, and no further visit to the interpreter is needed.
+            return Ok(chunks.first.unwrap_or_default().into());
         }
-        Ok(chunks)
+        Ok(Content::chunks(chunks))
     }
 
-    /// Takes the first block; also the end, if the block has the declared length.
-    ///
-    /// The end is taken in the same visit to the interpreter. A generator may have further work to
-    /// do, which must not delay the block.
+    /// Takes the first block. Only a list, a tuple or a length tells the end in the same visit to the
+    /// interpreter: any other iterable may have further work to do, which must not delay the block.
     fn pull_first(
         &mut self,
         iterable: &Bound<'_, PyAny>,
@@ -71,12 +72,9 @@ impl PyChunks {
     ) -> Result<(), ApplicationError> {
         let py = iterable.py();
         self.first = self.pull(py)?;
-        let Some(length) = self.first.as_ref().map(|first| first.len() as u64) else { return Ok(()) };
-        match start_response.declared() {
-            // Most objects without a length come with a declared one, and asking those is slow.
-            None => self.is_over = iterable.len().is_ok_and(|blocks| blocks == 1),
-            Some(declared) if declared == length && !is_generator(iterable) => self.surplus = self.pull(py)?,
-            Some(_) => {}
+        // Most objects without a length come with a declared one, and asking those is slow.
+        if self.first.is_some() && (start_response.declared().is_none() || is_plain(iterable)) {
+            self.is_over = iterable.len().is_ok_and(|blocks| blocks == 1);
         }
         Ok(())
     }
@@ -104,8 +102,7 @@ impl PyChunks {
 
     /// Calls `close` of the iterable, if there is one; at most once.
     fn shut(&mut self, py: Python<'_>) -> Result<(), ApplicationError> {
-        let Some(open) = self.open.take() else { return Ok(()) };
-        open.close(py).map_err(|error| open.request.failed(py, error))
+        self.open.take().map_or(Ok(()), |open| open.shut(py))
     }
 }
 
@@ -128,11 +125,36 @@ impl OpenIterable {
         }
     }
 
+    /// Closes the iterable, and reports a failure.
+    fn shut(self, py: Python<'_>) -> Result<(), ApplicationError> {
+        self.close(py).map_err(|error| self.request.failed(py, error))
+    }
+
+    /// Calls `close`, if there is one.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         match self.iterable.bind(py).getattr_opt(intern!(py, "close"))? {
             Some(close) => close.call0().map(drop),
             None => Ok(()),
         }
+    }
+}
+
+/// Returns `file` as content; `wrapper` is closed after the content is sent.
+pub(crate) fn file_content(file: FileWrapper, wrapper: Py<PyAny>, request: RequestState) -> Content {
+    let open = OpenIterable { iterable: wrapper, iterator: None, request };
+    Content::from(file).keeping(ClosedOnDrop(Some(open)))
+}
+
+/// An iterable that is closed on drop.
+struct ClosedOnDrop(Option<OpenIterable>);
+
+impl Drop for ClosedOnDrop {
+    fn drop(&mut self) {
+        attached(|py| {
+            if let Some(Err(failure)) = self.0.take().map(|open| open.shut(py)) {
+                log::error!("closing a file of an application failed: {failure}");
+            }
+        });
     }
 }
 
@@ -145,21 +167,27 @@ fn block_of(block: &Bound<'_, PyBytes>) -> Bytes {
     }
 }
 
-/// True for the iterator of a function with `yield`.
-fn is_generator(iterable: &Bound<'_, PyAny>) -> bool {
-    let class = GENERATOR.import(iterable.py(), "types", "GeneratorType");
-    class.is_ok_and(|class| iterable.get_type().is(class))
+/// True for exactly a list or a tuple, which run no code of the application.
+fn is_plain(iterable: &Bound<'_, PyAny>) -> bool {
+    iterable.is_exact_instance_of::<PyList>() || iterable.is_exact_instance_of::<PyTuple>()
 }
 
 impl Chunks for PyChunks {
     fn next(&mut self) -> Option<Result<Bytes, ApplicationError>> {
-        if let Some(block) = self.first.take().or_else(|| self.surplus.take()) {
+        if let Some(block) = self.first.take() {
             return Some(Ok(block));
         }
         if self.is_over {
             return None;
         }
-        let pulled = attached(|py| self.pull(py));
+        let pulled = attached(|py| {
+            let block = self.pull(py);
+            if self.is_over && self.is_whole {
+                // Now rather than in a further visit to the interpreter.
+                self.failure = self.shut(py).err();
+            }
+            block
+        });
         pulled.unwrap_or_else(|| Err("the interpreter has ended".into())).transpose()
     }
 
@@ -169,7 +197,7 @@ impl Chunks for PyChunks {
 
     fn close(&mut self) -> Result<(), ApplicationError> {
         if self.open.is_none() {
-            return Ok(());
+            return self.failure.take().map_or(Ok(()), Err);
         }
         attached(|py| self.shut(py)).unwrap_or(Ok(()))
     }
@@ -177,5 +205,3 @@ impl Chunks for PyChunks {
 
 /// The size of blocks from which a copy costs more than a shared object.
 const LARGE: usize = 16 * 1024;
-
-static GENERATOR: PyOnceLock<Py<PyType>> = PyOnceLock::new();

@@ -286,6 +286,103 @@ def test_failure_of_close_is_reported(serve, connect, capfd):
     assert 'ValueError: close failed' in capfd.readouterr().err
 
 
+class Late(Closing):
+    """An iterable whose end waits until its content was read, by `close` and behind the last block."""
+
+    def __init__(self, blocks):
+        super().__init__(blocks)
+        self.is_read = threading.Event()
+        self.waits = []
+
+    def __next__(self):
+        try:
+            return super().__next__()
+        except StopIteration:
+            self.waits.append(self.is_read.wait(5))
+            raise
+
+    def close(self):
+        self.waits.append(self.is_read.wait(5))
+        super().close()
+
+
+class Counted(Late):
+    def __len__(self):
+        return 1
+
+
+@pytest.mark.parametrize('method', ['GET', 'HEAD'])
+@pytest.mark.parametrize(('late', 'headers'), [
+    (lambda: Late([b'hello']), [('Content-Length', '5')]),
+    (lambda: Late([b'', b'hello']), [('Content-Length', '5')]),
+    (lambda: Late([b'hel', b'lo']), [('Content-Length', '5')]),
+    (lambda: Late([b'x' * 100_000]), [('Content-Length', '100000')]),
+    (lambda: Counted([b'hello']), []),
+])
+def test_content_does_not_wait_for_close(serve, connect, late, headers, method):
+    iterable = late()
+    client = connect(serve(giving(iterable, headers)))
+    assert client.get(method=method).status == '200 OK'
+    iterable.is_read.set()
+    assert iterable.closed.wait(10)
+    assert all(iterable.waits)
+    assert iterable.number == 1
+
+
+def test_end_of_chunked_content_does_not_wait_for_close(serve, connect):
+    class Closed(Late):
+        __next__ = Closing.__next__
+
+    iterable = Closed([b'hel', b'lo'])
+    client = connect(serve(giving(iterable)))
+    assert client.get().content == b'hello'
+    iterable.is_read.set()
+    assert iterable.closed.wait(10)
+    assert iterable.waits == [True]
+
+
+def test_file_does_not_wait_for_close(serve, connect, tmp_path):
+    path = tmp_path / 'file'
+    path.write_bytes(b'hello')
+    is_read, waits = threading.Event(), []
+
+    def application(environ, start_response):
+        start_response('200 OK', TEXT)
+        wrapper = environ['wsgi.file_wrapper'](open(path, 'rb'))
+        return wrapper if environ['PATH_INFO'] == '/plain' else Waiting(wrapper)
+
+    class Waiting:
+        def __init__(self, wrapper):
+            self.wrapper = wrapper
+
+        def __iter__(self):
+            return iter(self.wrapper)
+
+        def close(self):
+            waits.append(is_read.wait(5))
+            self.wrapper.close()
+
+    client = connect(serve(application))
+    assert client.get('/plain').content == b'hello'
+    assert client.get().content == b'hello'
+    is_read.set()
+    wait_until(lambda: waits == [True])
+
+
+def test_failure_after_the_whole_content_leaves_the_answer(serve, connect, capfd):
+    whole = [*TEXT, ('Content-Length', '1')]
+    client = connect(serve(giving(lambda: Closing([b'a'], fails=True), whole)))
+    for _ in range(2):
+        answer = client.get()
+        assert (answer.status, answer.content) == ('200 OK', b'a')
+    wait_until(lambda: 'ValueError: close failed' in capfd.readouterr().err)
+    client = connect(serve(giving(lambda: Closing([b'a', ValueError('second')]), whole)))
+    for _ in range(2):
+        answer = client.get()
+        assert (answer.status, answer.content) == ('200 OK', b'a')
+    wait_until(lambda: 'ValueError: second' in capfd.readouterr().err)
+
+
 @pytest.mark.parametrize('answer', [None, 5, 'text', [b'a', 'text'], {'a': 1}])
 def test_wrong_iterable_is_a_failure(serve, connect, capfd, answer):
     client = connect(serve(giving(answer)))
