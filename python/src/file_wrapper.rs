@@ -11,8 +11,9 @@ use pyo3::types::PyType;
 
 /// A file to be sent: `wsgi.file_wrapper(filelike, block_size=8192)`.
 ///
-/// A file of the operating system, opened by `open(path, "rb")`, is sent by `sendfile` from its
-/// position on. Any other object is read in blocks.
+/// A file of the operating system, opened by `open(path, "rb")` or by
+/// `tempfile.NamedTemporaryFile()`, is sent by `sendfile` from its position on. Any other object is
+/// read in blocks.
 #[pyclass(frozen, module = "drupe")]
 pub(crate) struct FileWrapper {
     #[pyo3(get)]
@@ -52,13 +53,10 @@ impl FileWrapper {
     /// be read.
     pub(crate) fn file(&self, py: Python<'_>) -> Option<wsgi::FileWrapper> {
         let object = self.filelike.bind(py);
-        // `tempfile.NamedTemporaryFile` wraps the file.
-        let inner = object.getattr_opt(intern!(py, "file")).ok().flatten();
-        let found = if is_plain(object).ok()? {
-            object
-        } else {
-            inner.as_ref().filter(|it| is_plain(it).is_ok_and(|it| it))?
-        };
+        let found = if is_temporary(object).ok()? { object.getattr(intern!(py, "file")).ok()? } else { object.clone() };
+        if !is_plain(&found).ok()? {
+            return None;
+        }
         let position: u64 = found.call_method0(intern!(py, "tell")).ok()?.extract().ok()?;
         let number: u32 = found.call_method0(intern!(py, "fileno")).ok()?.extract().ok()?;
         // A description of its own: no position is shared, and the object may be closed.
@@ -83,5 +81,12 @@ fn is_plain(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(object.getattr(intern!(py, "raw"))?.get_type().is(&raw))
 }
 
+/// True for the class of `tempfile.NamedTemporaryFile`, which reads its attribute `file` unchanged.
+/// Any other object with such an attribute may read otherwise.
+fn is_temporary(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(object.get_type().is(TEMPORARY.import(object.py(), "tempfile", "_TemporaryFileWrapper")?))
+}
+
 static RAW: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static BUFFERED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static TEMPORARY: PyOnceLock<Py<PyType>> = PyOnceLock::new();

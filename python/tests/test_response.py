@@ -430,10 +430,20 @@ def test_file_wrapper_sends_files_from_their_position(serve, connect, tmp_path):
     assert all(file.closed for file in opened)
 
 
-@pytest.mark.parametrize('kind', ['bytes', 'gzip', 'temporary', 'unbuffered', 'pipe'])
+@pytest.mark.parametrize('kind', ['bytes', 'gzip', 'temporary', 'decoding', 'unbuffered', 'pipe'])
 def test_file_wrapper_takes_every_object_with_read(serve, connect, tmp_path, kind):
     import gzip
     content = b'0123456789' * 5000
+
+    class Decoding:
+        def __init__(self, file):
+            self.file = file
+
+        def read(self, size):
+            return bytes(ord('0') + ord('9') - byte for byte in self.file.read(size))
+
+        def close(self):
+            self.file.close()
 
     def made():
         if kind == 'bytes':
@@ -447,6 +457,10 @@ def test_file_wrapper_takes_every_object_with_read(serve, connect, tmp_path, kin
             file.write(content)
             file.seek(0)
             return file
+        if kind == 'decoding':
+            path = tmp_path / 'file'
+            path.write_bytes(content[::-1])
+            return Decoding(open(path, 'rb'))
         if kind == 'unbuffered':
             path = tmp_path / 'file'
             path.write_bytes(content)
