@@ -133,7 +133,11 @@ impl OpenIterable {
     /// Calls `close`, if there is one.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         match self.iterable.bind(py).getattr_opt(intern!(py, "close"))? {
-            Some(close) => close.call0().map(drop),
+            Some(close) => {
+                let closed = close.call0();
+                self.request.generation.check(py, &closed)?;
+                closed.map(drop)
+            }
             None => Ok(()),
         }
     }

@@ -438,6 +438,29 @@ def test_child_that_leaves_a_handler_sends_nothing(end, code, keyword):
     assert ended == 0 and ('of the child' in errors or 'forked child' in errors) == (code == 1)
 
 
+def test_child_that_returns_from_close_sends_nothing():
+    program = Program('''
+        class Forking(list):
+            def close(self):
+                child = os.fork()
+                if child:
+                    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        def application(environ, start_response):
+            start_response('200 OK', [])
+            return Forking([b'one', b'two'])
+        server.wsgi_app = application
+        server.prepare()
+        print(server.bind_addr[1], flush=True)
+        begun.wait(1)
+    ''')
+    client = program.client()
+    for _ in range(2):
+        assert client.get().content == b'onetwo'
+        assert program.process.stdout.readline() == '1\n'
+    ended, errors = program.end()
+    assert ended == 0 and 'forked child' in errors
+
+
 def test_handler_runs_programs_and_processes():
     program = Program('''
         import multiprocessing, subprocess
