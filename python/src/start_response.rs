@@ -44,10 +44,10 @@ impl StartResponse {
         let length = text.len().to_string();
         let fields = [("Content-Type", "text/plain"), ("Content-Length", &length)];
         let fields = fields.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-        self.begin("500 Internal Server Error", fields.into(), true).is_ok()
+        self.begin(b"500 Internal Server Error", fields.into(), true).is_ok()
     }
 
-    fn begin(&self, status: &str, fields: Vec<(String, Vec<u8>)>, is_again: bool) -> Result<Write, ApplicationError> {
+    fn begin(&self, status: &[u8], fields: Vec<(String, Vec<u8>)>, is_again: bool) -> Result<Write, ApplicationError> {
         let length = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
         let length = length.and_then(|(_, value)| std::str::from_utf8(value).ok()?.trim().parse().ok());
         let write = if is_again {
@@ -74,8 +74,7 @@ impl StartResponse {
             let text = "start_response was called a second time without exc_info";
             return Err(PyRuntimeError::new_err(text));
         }
-        let status = String::from_utf8(latin1(status, "the status")?)
-            .map_err(|_| PyValueError::new_err("the reason phrase of the status has characters beyond ASCII"))?;
+        let status = latin1(status, "the status")?;
         let fields = fields(headers)?;
         match (self.begin(&status, fields, exc_info.is_some()), exc_info) {
             (Ok(write), _) => Ok(write),

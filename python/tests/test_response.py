@@ -63,10 +63,11 @@ def test_content_is_framed(serve, connect, blocks, content, framing):
         assert answer.field(framing)
 
 
-def test_fields_and_reason_phrase_go_out_as_given(serve, connect):
+@pytest.mark.parametrize('status', ["410 Gone fishin'", '410 Parti \xe0 la p\xeache'])
+def test_fields_and_reason_phrase_go_out_as_given(serve, connect, status):
     headers = {'Content-type': 'text/plain', 'X-Caf': 'caf\xe9'}.items()
-    answer = connect(serve(giving([b'x'], headers, "410 Gone fishin'"))).get()
-    assert answer.status == "410 Gone fishin'"
+    answer = connect(serve(giving([b'x'], headers, status))).get()
+    assert answer.status == status
     assert answer.field('X-Caf') == 'caf\xe9'
     assert ('Content-Type', 'text/plain') in answer.fields
 
@@ -88,6 +89,7 @@ def test_date_and_server_are_added_once(serve, connect):
     ('200 OK', [('A', 1)]),
     ('200 OK', [(b'A', 'b')]),
     ('200 OK', [('A', '\u20ac')]),
+    ('200 \u20ac', []),
     ('200 OK', [('Transfer-Encoding', 'chunked')]),
     ('200 OK', [('Connection', 'upgrade')]),
     ('200 OK', ['A']),

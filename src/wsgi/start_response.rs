@@ -84,7 +84,7 @@ impl StartResponse {
     /// Begins the response with `status`, such as `404 Not Found`, and `fields`.
     ///
     /// The head is held back until the first byte of content. A phrase of at most
-    /// 128 bytes is sent as given, instead of the registered one. `Content-Length` and `Date` are
+    /// 128 bytes is sent as given, in any encoding, instead of the registered one. `Content-Length` and `Date` are
     /// optional.
     ///
     /// # Errors
@@ -95,12 +95,16 @@ impl StartResponse {
     /// - A field is malformed, for example a value with a line end.
     /// - A field belongs to the connection, such as `Transfer-Encoding` or `Connection` (except
     ///   `close`).
-    pub fn start<N, V>(&self, status: &str, fields: impl IntoIterator<Item = (N, V)>) -> Result<Write, ApplicationError>
+    pub fn start<N, V>(
+        &self,
+        status: impl AsRef<[u8]>,
+        fields: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Write, ApplicationError>
     where
         N: AsRef<[u8]>,
         V: AsRef<[u8]>,
     {
-        let head = Head::new(status, fields)?;
+        let head = Head::new(status.as_ref(), fields)?;
         let mut state = self.reply.state.lock();
         if state.head.is_some() || state.stage != Stage::Held {
             return Err("start_response was called a second time without an error as the reason".into());
@@ -118,7 +122,7 @@ impl StartResponse {
     /// the connection is cut. Otherwise as [`start`](Self::start).
     pub fn restart<N, V>(
         &self,
-        status: &str,
+        status: impl AsRef<[u8]>,
         fields: impl IntoIterator<Item = (N, V)>,
         reason: impl Into<ApplicationError>,
     ) -> Result<Write, ApplicationError>
@@ -131,7 +135,7 @@ impl StartResponse {
             return Err(reason.into());
         }
         drop(state);
-        let head = Head::new(status, fields)?;
+        let head = Head::new(status.as_ref(), fields)?;
         state = self.reply.state.lock();
         state.head = Some(head);
         Ok(Write { reply: self.reply.clone() })
@@ -260,13 +264,13 @@ impl Reply {
 }
 
 impl Head {
-    fn new<N, V>(status: &str, fields: impl IntoIterator<Item = (N, V)>) -> Result<Self, ApplicationError>
+    fn new<N, V>(status: &[u8], fields: impl IntoIterator<Item = (N, V)>) -> Result<Self, ApplicationError>
     where
         N: AsRef<[u8]>,
         V: AsRef<[u8]>,
     {
-        let (status, reason) =
-            status_of(status).ok_or_else(|| format!("{status:?} is not a status such as \"200 OK\""))?;
+        let (status, reason) = status_of(status)
+            .ok_or_else(|| format!("{:?} is not a status such as \"200 OK\"", String::from_utf8_lossy(status)))?;
         let mut head = Self { status, reason, fields: HeaderMap::new() };
         for (name, value) in fields {
             let shown = || String::from_utf8_lossy(name.as_ref()).into_owned();
@@ -294,14 +298,15 @@ impl Head {
 }
 
 /// Parses `200 OK`, or the number alone. The phrase is `None` if absent, registered or too long.
-fn status_of(text: &str) -> Option<(StatusCode, Option<ReasonPhrase>)> {
-    let (number, phrase) = text.split_once(' ').unwrap_or((text, ""));
-    let status: StatusCode = number.parse().ok()?;
+fn status_of(text: &[u8]) -> Option<(StatusCode, Option<ReasonPhrase>)> {
+    let mut parts = text.splitn(2, |byte| *byte == b' ');
+    let status = StatusCode::from_bytes(parts.next()?).ok()?;
+    let phrase = parts.next().unwrap_or_default();
     let is_final = (200..=599).contains(&status.as_u16());
-    if !is_final || phrase.chars().any(char::is_control) {
+    if !is_final || phrase.iter().any(u8::is_ascii_control) {
         return None;
     }
-    let is_own = !phrase.is_empty() && status.canonical_reason() != Some(phrase);
+    let is_own = !phrase.is_empty() && status.canonical_reason().map(str::as_bytes) != Some(phrase);
     Some((status, is_own.then(|| phrase.try_into().ok()).flatten()))
 }
 
@@ -353,7 +358,7 @@ mod tests {
             ("600 Beyond", None),
             ("+20 OK", None),
         ] {
-            assert_eq!(status_of(text).map(|(status, _)| status.as_u16()), number, "{text:?}");
+            assert_eq!(status_of(text.as_bytes()).map(|(status, _)| status.as_u16()), number, "{text:?}");
         }
         assert_eq!(refused("OK", &[]), "\"OK\" is not a status such as \"200 OK\"");
     }
@@ -362,15 +367,17 @@ mod tests {
     fn a_phrase_of_ones_own_is_kept_up_to_the_bound() {
         let long = format!("404 {}", "x".repeat(129));
         for (text, reason) in [
-            ("404 Nope", Some("Nope")),
-            ("404 Not Found", None),
-            ("404", None),
-            ("404 ", None),
-            ("299 Odd one", Some("Odd one")),
-            (&long, None),
+            (&b"404 Nope"[..], Some(&b"Nope"[..])),
+            (b"404 Not Found", None),
+            (b"404", None),
+            (b"404 ", None),
+            (b"299 Odd one", Some(b"Odd one")),
+            (b"299 Caf\xe9", Some(b"Caf\xe9")),
+            ("299 Caf\u{e9}".as_bytes(), Some("Caf\u{e9}".as_bytes())),
+            (long.as_bytes(), None),
         ] {
             let (_, kept) = status_of(text).unwrap();
-            assert_eq!(kept.as_ref().map(ReasonPhrase::as_bytes), reason.map(str::as_bytes), "{text:?}");
+            assert_eq!(kept.as_ref().map(ReasonPhrase::as_bytes), reason, "{text:?}");
         }
     }
 
