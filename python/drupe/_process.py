@@ -52,10 +52,10 @@ def _end():
         for engine in list(_engines):
             while not engine.wait_for_workers(0.1):
                 pass
-    except KeyboardInterrupt:
+    except BaseException as error:
         # A worker that enters an interpreter at its end aborts the process.
         sys.stderr.write('drupe: interrupted while handlers run; the process ends at once\n')
-        os._exit(130)
+        _exit(130 if isinstance(error, KeyboardInterrupt) else _code_of(error))
     _is_ending = True
     _drupe.wake_records()
     if _log_thread is not None:
@@ -67,13 +67,21 @@ def end_child(error):
 
     The connection is that of the parent, so there is nothing that the child could answer.
     """
-    code = 1
-    if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
-        code = error.code or 0
-    elif error is not None:
-        traceback.print_exception(error)
-    else:
+    if error is None:
         sys.stderr.write('drupe: a forked child returned from a handler; only the parent answers\n')
+    _exit(1 if error is None else _code_of(error))
+
+
+def _code_of(error):
+    """Return the exit code for `error`, and print it unless it is a `SystemExit` with a code."""
+    if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
+        return error.code or 0
+    traceback.print_exception(error)
+    return 1
+
+
+def _exit(code):
+    """End the process at once, without the end of the interpreter."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.flush()

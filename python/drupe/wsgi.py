@@ -250,13 +250,17 @@ class Server:
         """Stop the server; running requests have `shutdown_timeout` seconds to finish.
 
         May be called from any thread, and from the application, which the call does not wait for.
+        An exception of a signal's handler, such as `KeyboardInterrupt`, cuts running requests and
+        leaves the call.
         """
         engine = self._engine
         if engine is None or not engine.is_running:
             return
         self._run_time += engine.statistics().get('run_time', 0.0)
-        engine.stop()
-        self.socket = None
+        try:
+            engine.stop()
+        finally:
+            self.socket = None
 
     def reload_certificates(self):
         """Read the files of certificates and keys again, for new connections."""

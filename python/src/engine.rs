@@ -4,9 +4,12 @@ use std::collections::HashMap;
 use std::mem;
 use std::path::PathBuf;
 use std::process;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
+use drupe::process::Stopped;
 use drupe::{BindAddr, Error, Server, ServerHandle, Settings};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -17,7 +20,7 @@ use crate::application::{Failures, PyApplication};
 use crate::environ::EnvironBase;
 use crate::input::locked;
 use crate::refusals;
-use crate::workers::Workers;
+use crate::workers::{self, Workers};
 
 /// Settings as text, by their names.
 type Texts = HashMap<String, String>;
@@ -93,19 +96,16 @@ impl Engine {
 
     /// Stops; waits for running requests. In a handler, the call does not wait for that handler.
     /// Returns the numbers of requests finished and of connections cut.
-    fn stop(&self, py: Python<'_>) -> (u64, u64) {
+    ///
+    /// # Errors
+    /// The exception of a signal's handler, such as `KeyboardInterrupt`: running requests are cut,
+    /// and the server has stopped.
+    fn stop(&self, py: Python<'_>) -> PyResult<(u64, u64)> {
         if self.is_foreign() {
-            return (0, 0);
+            return Ok((0, 0));
         }
-        let stopped = py.detach(|| self.handle.stop());
-        (stopped.finished as u64, stopped.cut as u64)
-    }
-
-    /// Ends the wait of a stop under way.
-    fn cut(&self, py: Python<'_>) {
-        if !self.is_foreign() {
-            py.detach(|| self.handle.cut());
-        }
+        // The server knows a handler by its thread.
+        if workers::is_worker() { Ok(py.detach(|| told(self.handle.stop()))) } else { self.stop_attentively(py) }
     }
 
     /// Waits until the server is stopped.
@@ -177,6 +177,28 @@ impl Engine {
 }
 
 impl Engine {
+    /// Stops on a thread of its own, and runs handlers of signals meanwhile.
+    fn stop_attentively(&self, py: Python<'_>) -> PyResult<(u64, u64)> {
+        let handle = self.handle.clone();
+        let (sender, receiver) = mpsc::channel();
+        let stopping = thread::Builder::new().name("drupe-stop".to_owned());
+        stopping.spawn(move || sender.send(told(handle.stop())))?;
+        let receiver = Mutex::new(receiver);
+        let mut interrupted = Ok(());
+        loop {
+            match py.detach(|| locked(&receiver).recv_timeout(LOOK)) {
+                Ok(stopped) => return interrupted.map(|()| stopped),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(PyRuntimeError::new_err("the stop has panicked")),
+            }
+            interrupted = interrupted.and_then(|()| py.check_signals());
+            if interrupted.is_err() {
+                // Again each time, because the stop may not have begun yet.
+                py.detach(|| self.handle.cut());
+            }
+        }
+    }
+
     /// True in a forked child: the threads of the server are the parent's.
     fn is_foreign(&self) -> bool {
         self.process != process::id()
@@ -202,6 +224,11 @@ impl Drop for Engine {
         let mut slot = Some(server);
         Python::try_attach(|py| py.detach(|| drop(slot.take())));
     }
+}
+
+/// Returns the numbers of requests finished and of connections cut.
+fn told(stopped: Stopped) -> (u64, u64) {
+    (stopped.finished as u64, stopped.cut as u64)
 }
 
 fn settings_of(defaults: Texts, file: Option<PathBuf>, texts: Texts) -> Result<Settings, Error> {
@@ -244,3 +271,6 @@ fn raised(error: Error) -> PyErr {
         _ => PyValueError::new_err(text),
     }
 }
+
+/// The longest time from a signal to its handler during a stop.
+const LOOK: Duration = Duration::from_millis(100);

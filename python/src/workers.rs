@@ -1,5 +1,6 @@
 //! The worker threads, attached to the interpreter for life and counted.
 
+use std::cell::Cell;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ impl Workers {
     /// `threading.local` lasts from request to request, and a call costs no new state.
     pub(crate) fn around(&self, work: &mut (dyn FnMut() + Send)) {
         *locked(&self.present) += 1;
+        IS_WORKER.set(true);
         let attached = Python::try_attach(|py| {
             if let Err(error) = name_thread(py) {
                 log::warn!("naming a worker thread for Python failed: {error}");
@@ -52,6 +54,11 @@ impl Workers {
     }
 }
 
+/// True if the calling thread is a worker thread.
+pub(crate) fn is_worker() -> bool {
+    IS_WORKER.get()
+}
+
 /// Gives the calling thread its name in Python too, instead of `Dummy-1`.
 fn name_thread(py: Python<'_>) -> PyResult<()> {
     let thread = py.import("threading")?.call_method0("current_thread")?;
@@ -66,4 +73,8 @@ fn forget_thread(py: Python<'_>) -> PyResult<()> {
         active.call_method1("pop", (threading.call_method0("get_ident")?, py.None()))?;
     }
     Ok(())
+}
+
+thread_local! {
+    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
 }

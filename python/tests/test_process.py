@@ -258,3 +258,51 @@ def test_child_serves_with_a_server_of_its_own():
     ''')
     assert program.client().get('/child').content == b'/child'
     assert program.end()[0] == 0
+
+
+def test_interrupt_of_a_stop_cuts_running_requests():
+    program = Program('''
+        server.shutdown_timeout = 60
+        server.prepare()
+        print(server.bind_addr[1], flush=True)
+        begun.wait(10)
+        print('stopping', flush=True)
+        try:
+            server.stop()
+        except KeyboardInterrupt:
+            print('interrupted', server.ready, flush=True)
+        os._exit(3)
+    ''')
+    client = program.client()
+    client.send(b'GET /forever HTTP/1.1\r\nHost: a\r\n\r\n')
+    assert program.process.stdout.readline() == 'stopping\n'
+    time.sleep(0.5)
+    program.interrupt()
+    assert program.process.stdout.readline() == 'interrupted False\n'
+    assert client.file.read() == b''
+    assert program.end()[0] == 3
+
+
+@pytest.mark.parametrize(('action', 'code', 'text'), [
+    ('sys.exit(0)', 0, 'handlers run'),
+    ('sys.exit(7)', 7, 'handlers run'),
+    ('sys.exit("why")', 1, 'why'),
+    ('raise LookupError("of a signal")', 1, 'of a signal'),
+])
+def test_second_signal_ends_a_process_with_a_stuck_handler(action, code, text):
+    program = Program(f'''
+        def act(*_):
+            {action}
+        signal.signal(signal.SIGTERM, act)
+        server.prepare()
+        print(server.bind_addr[1], flush=True)
+        begun.wait(10)
+        print('ending', flush=True)
+    ''')
+    client = program.client()
+    client.send(b'GET /forever HTTP/1.1\r\nHost: a\r\n\r\n')
+    assert program.process.stdout.readline() == 'ending\n'
+    time.sleep(0.5)
+    program.process.send_signal(signal.SIGTERM)
+    ended, errors = program.end()
+    assert ended == code and text in errors
