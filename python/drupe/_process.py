@@ -40,7 +40,12 @@ def _log():
 def log_waiting_records(seconds):
     """Pass records of the server to `logging`; wait for the first for at most `seconds`."""
     for level, name, text in _drupe.next_records(seconds):
-        logging.getLogger(name).log(level, '%s', text)
+        try:
+            logging.getLogger(name).log(level, '%s', text)
+        except Exception:
+            # A handler or filter of the program has failed. Later records must not be lost.
+            with contextlib.suppress(Exception):
+                traceback.print_exc()
 
 
 @atexit.register

@@ -339,6 +339,27 @@ def test_spinning_handler_leaves_refusals_to_the_server(serve, connect):
     assert [client.answer().content for client in clients] == [b'hello'] * 2
 
 
+def test_raising_filter_loses_one_record_only(serve, connect, caplog, capfd):
+    def fail(record):
+        if '/first' in record.getMessage():
+            raise LookupError('of a filter')
+        return True
+
+    def application(environ, start_response):
+        raise ValueError
+
+    logger = logging.getLogger('drupe')
+    logger.addFilter(fail)
+    try:
+        client = connect(serve(application))
+        client.get('/first')
+        client.get('/second')
+        wait_until(lambda: any('/second' in record.getMessage() for record in caplog.records))
+    finally:
+        logger.removeFilter(fail)
+    assert 'LookupError: of a filter' in capfd.readouterr().err
+
+
 def test_records_of_the_server_reach_logging(serve, connect, caplog, capfd):
     def failing(environ, start_response):
         raise LookupError('seen')
