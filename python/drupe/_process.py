@@ -22,8 +22,16 @@ _lock = threading.Lock()
 
 
 def register(engine):
-    """Stop `engine` at the exit of the interpreter, and start the log thread."""
+    """Stop `engine` at the exit of the interpreter, and start the log thread.
+
+    `RuntimeError` if gevent has replaced threads: a native wait would stop all of its greenlets.
+    """
     global _log_thread
+    monkey = sys.modules.get('gevent.monkey')
+    if monkey is not None and monkey.is_module_patched('threading'):
+        raise RuntimeError(
+            'gevent has patched the module threading, and drupe needs native threads; '
+            'call gevent.monkey.patch_all(thread=False)')
     with _lock:
         _engines.add(engine)
         if _log_thread is None and not _is_ending:

@@ -306,3 +306,23 @@ def test_second_signal_ends_a_process_with_a_stuck_handler(action, code, text):
     program.process.send_signal(signal.SIGTERM)
     ended, errors = program.end()
     assert ended == code and text in errors
+
+
+def test_threads_of_gevent_are_refused_by_name():
+    pytest.importorskip('gevent')
+    for arguments, printed in [('', 'gevent has patched the module threading'), ('thread=False', 'served')]:
+        code = f'''if True:
+            import gevent.monkey
+            gevent.monkey.patch_all({arguments})
+            from drupe.wsgi import Server
+            server = Server(('127.0.0.1', 0), lambda environ, start_response: [])
+            try:
+                server.prepare()
+            except RuntimeError as error:
+                print(error)
+            else:
+                server.stop()
+                print('served')
+        '''
+        result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=30)
+        assert printed in result.stdout and result.returncode == 0, result.stderr
