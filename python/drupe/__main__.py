@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from . import __version__, _drupe
+from . import __version__, _drupe, _settings
 from .ssl import BuiltinSSLAdapter
 from .wsgi import Server
 
@@ -49,7 +49,7 @@ def parser():
     result.add_argument('--certificate', metavar='FILE', help='certificate in PEM; serves HTTPS')
     result.add_argument('--private-key', metavar='FILE', help='its key in PEM (default: in the certificate file)')
     result.add_argument('--access-log', metavar='FILE', help='file for a line per request; - is standard output')
-    result.add_argument('--settings', metavar='FILE', help="TOML file of drupe's settings; the other options go over it")
+    result.add_argument('--settings', metavar='FILE', help="TOML file of drupe's settings; the other options override it")
     result.add_argument('--chdir', metavar='DIR', help='directory to change to before the import')
     result.add_argument('--version', action='version', version=f'drupe {__version__}')
     return result
@@ -64,12 +64,14 @@ def server_of(options):
     sys.path.insert(0, os.getcwd())
     server = Server(('127.0.0.1', 8080), load(options.application), max=-1)
     server.settings_file = options.settings
+    # As settings, because a file goes over attributes that have their defaults.
     if options.threads is not None:
-        server.numthreads = options.threads
+        server.settings['thread_pool'] = server.settings['thread_pool_max'] = options.threads
     if options.threads_max is not None:
-        server.requests.max = options.threads_max
+        server.settings['thread_pool_max'] = options.threads_max
     if options.timeout is not None:
         server.timeout = options.timeout
+        server.settings['socket_timeout'] = _settings.texts(server)['socket_timeout']
     if options.certificate is not None:
         server.ssl_adapter = BuiltinSSLAdapter(options.certificate, options.private_key)
     elif options.private_key is not None:

@@ -55,7 +55,7 @@ class Server:
     accept_connect = False
     #: Without an effect: drupe keeps an exact deadline for each connection.
     expiration_interval = 0.5
-    #: A TOML file of drupe's own settings, under the arguments of the server.
+    #: A TOML file of drupe's own settings. Attributes that differ from their defaults override it.
     settings_file = None
 
     def __init__(
@@ -84,7 +84,7 @@ class Server:
         self._run_time = 0.0
         self._lock = threading.Lock()
         self.socket = None
-        #: drupe's own settings by name, over all others, such as ``{'minimum_rate': '-1'}``.
+        #: drupe's own settings by name, such as ``{'minimum_rate': '-1'}``; they override all others.
         self.settings = {}
         self.bind_addr = bind_addr
         self.wsgi_app = wsgi_app
@@ -299,7 +299,10 @@ class Server:
             return {}, None, _settings.texts(self)
         pristine = _settings.texts(Server(('127.0.0.1', 8080), None))
         own = _settings.texts(self)
-        changed = {name: text for name, text in own.items() if pristine.get(name) != text}
+        if self.keep_alive_timeout is None and 'keep_alive_timeout' not in self.settings:
+            # Taken from `timeout`, so that the file comes first.
+            pristine['keep_alive_timeout'] = own['keep_alive_timeout']
+        changed = {name: text for name, text in own.items() if pristine.get(name) != text or name in self.settings}
         return pristine, self.settings_file, changed
 
     def _reload(self):

@@ -237,7 +237,12 @@ fn settings_of(defaults: Texts, file: Option<PathBuf>, texts: Texts) -> Result<S
         settings.set(&name, &text)?;
     }
     if let Some(file) = file {
+        let most = settings.thread_pool_max;
         settings.merge_file(file)?;
+        if settings.thread_pool_max == most {
+            // A default follows the number of threads of the file.
+            settings.thread_pool_max = most.map(|most| most.max(settings.thread_pool));
+        }
     }
     for (name, text) in texts {
         settings.set(&name, &text)?;

@@ -13,6 +13,8 @@ import pytest
 
 from conftest import Client, make_certificate
 
+from drupe.__main__ import parser, server_of
+
 APPLICATION = '''
 def application(environ, start_response):
     start_response('200 OK', [('Content-Type', 'text/plain')])
@@ -90,6 +92,41 @@ def test_values_of_a_settings_file_apply_unless_an_option_goes_over_them(command
     client = Client(address_of(process))
     answer = client.get('/s')
     assert (answer.field('Server'), answer.content) == ('of-file', b'http /s')
+    client.close()
+
+
+@pytest.mark.parametrize(('arguments', 'over_the_file', 'under_the_file'), [
+    ('--threads 10', {'thread_pool': '10', 'thread_pool_max': '10'}, {}),
+    ('--threads 4 --threads-max 10', {'thread_pool': '4', 'thread_pool_max': '10'}, {}),
+    ('--threads-max 10', {'thread_pool_max': '10'}, {'thread_pool': '10'}),
+    ('--timeout 10', {'socket_timeout': '10.000000000'}, {'keep_alive_timeout': '10.000000000'}),
+    ('--timeout 5', {'socket_timeout': '5.000000000'}, {'keep_alive_timeout': '5.000000000'}),
+    ('', {}, {'thread_pool': '10', 'socket_timeout': '10.000000000', 'keep_alive_timeout': '10.000000000'}),
+])
+def test_given_options_override_a_settings_file(monkeypatch, arguments, over_the_file, under_the_file):
+    monkeypatch.setattr(sys, 'path', [*sys.path])
+    options = ['wsgiref.simple_server:demo_app', '--settings', 'server.toml', *arguments.split()]
+    server = server_of(parser().parse_args(options))
+    under, _, over = server._texts()
+    assert over == over_the_file
+    assert {name: under[name] for name in under_the_file} == under_the_file
+
+
+def test_idle_timeout_of_a_settings_file_stays_with_an_option_for_other_waits(command, tmp_path):
+    (tmp_path / 'server.toml').write_text('[server]\nlisten = ["127.0.0.1:0"]\nkeep_alive_timeout = 30\n')
+    process = command('site_of_mine', '--settings', 'server.toml', '--timeout', '0.2')
+    client = Client(address_of(process))
+    for _ in range(2):
+        assert client.get('/s').content == b'http /s'
+        # Longer than the option, several times.
+        time.sleep(1)
+    client.close()
+
+
+def test_threads_of_a_settings_file_may_be_more_than_the_default(command, tmp_path):
+    (tmp_path / 'server.toml').write_text('[server]\nlisten = ["127.0.0.1:0"]\nthread_pool = 20\n')
+    client = Client(address_of(command('site_of_mine', '--settings', 'server.toml')))
+    assert client.get('/s').content == b'http /s'
     client.close()
 
 
