@@ -8,9 +8,24 @@ use pyo3::exceptions::{PyOSError, PyTimeoutError};
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
-create_exception!(drupe, MaxSizeExceeded, PyOSError, "Content above the limit. Uncaught, the client gets a 413.");
-create_exception!(drupe, MalformedContent, PyOSError, "Malformed or incomplete content. Uncaught, a 400.");
-create_exception!(drupe, ContentTimeout, PyTimeoutError, "Content that came too late. Uncaught, a 408.");
+create_exception!(
+    drupe,
+    MaxSizeExceeded,
+    PyOSError,
+    "Content above the limit. The client gets a 413, or a 4xx of the application."
+);
+create_exception!(
+    drupe,
+    MalformedContent,
+    PyOSError,
+    "Malformed or incomplete content. The client gets a 400, or a 4xx of the application."
+);
+create_exception!(
+    drupe,
+    ContentTimeout,
+    PyTimeoutError,
+    "Content that came too late. The client gets a 408, or a 4xx of the application."
+);
 
 /// Adds the exceptions to `module`.
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -96,6 +96,20 @@ def test_caught_failure_of_a_read_is_named(serve, connect):
     assert drupe.MaxSizeExceeded.__name__ == 'MaxSizeExceeded'
 
 
+@pytest.mark.parametrize(('answered', 'status'), [('422 Mine', '422 Mine'), ('200 OK', '413'), ('503 Later', '413')])
+def test_answer_after_a_caught_failure_of_a_read_has_a_client_error(serve, connect, answered, status):
+    def application(environ, start_response):
+        try:
+            environ['wsgi.input'].read()
+        except drupe.MaxSizeExceeded:
+            start_response(answered, [])
+            return [b'caught']
+
+    server = serve(application, body_buffer_size=0, max_request_body_size=4)
+    request = b'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n'
+    assert connect(server).send(request).answer().status.startswith(status)
+
+
 def test_other_threads_run_while_a_read_waits(serve, connect):
     begun, ticks = threading.Event(), []
 
