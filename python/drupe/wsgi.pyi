@@ -10,6 +10,11 @@ class PathInfoDispatcher:
     def __init__(self, apps: Union[Mapping[str, _Application], Iterable[tuple[str, _Application]]]) -> None: ...
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]: ...
 
+class ListeningAddress:
+    addresses: list[Union[tuple[str, int], str]]
+    def __init__(self, listening: list[Union[tuple[str, int], str]]) -> None: ...
+    def getsockname(self) -> Union[tuple[str, int], str]: ...
+
 class Server:
     version: str
     wsgi_version: tuple[Union[int, str], int]
@@ -40,7 +45,7 @@ class Server:
     peercreds_resolve_enabled: bool
     reuse_port: bool
     stats: dict[str, Any]
-    socket: Any
+    socket: Optional[ListeningAddress]
     interrupt: Optional[BaseException]
     def __init__(
         self,

@@ -87,6 +87,7 @@ impl StartResponse {
 #[pymethods]
 impl Write {
     /// Sends `data` at once.
+    #[pyo3(signature = (data, /))]
     fn __call__(&self, py: Python<'_>, data: &Bound<'_, PyBytes>) -> PyResult<()> {
         let bytes = data.as_bytes();
         Ok(py.detach(|| locked(&self.write).write_all(bytes))?)
