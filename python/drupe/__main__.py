@@ -64,7 +64,7 @@ def server_of(options):
     sys.path.insert(0, os.getcwd())
     server = Server(('127.0.0.1', 8080), load(options.application), max=-1)
     server.settings_file = options.settings
-    # As settings, because a file goes over attributes that have their defaults.
+    # As settings, because a file overrides attributes that have their defaults.
     if options.threads is not None:
         server.settings['thread_pool'] = server.settings['thread_pool_max'] = options.threads
     if options.threads_max is not None:

@@ -7,9 +7,9 @@ TLS is that of rustls, so there is no Python ``SSLContext`` to configure.
 class BuiltinSSLAdapter:
     """The files and rules of TLS, for the attribute `ssl_adapter` of a server.
 
-    `certificate_chain` are the certificates between the server's and its root. `client_ca` verifies
-    the certificates of clients, as `verify_mode` says: ``'none'``, ``'optional'`` or
-    ``'required'``. `minimum_version` is ``'TLSv1.2'`` or ``'TLSv1.3'``.
+    `certificate_chain` names the file of the certificates between the server's and its root.
+    `client_ca` verifies the certificates of clients, as `verify_mode` says: ``'none'``,
+    ``'optional'`` or ``'required'``. `minimum_version` is ``'TLSv1.2'`` or ``'TLSv1.3'``.
     """
 
     def __init__(

@@ -64,8 +64,8 @@ impl Engine {
         drop(previous);
     }
 
-    /// Binds and starts. The values of `file`, if given, go over those of `defaults`, and those of
-    /// `settings` over both.
+    /// Binds and starts. The values of `file`, if given, override those of `defaults`, and those of
+    /// `settings` override both.
     fn start(&self, py: Python<'_>, defaults: Texts, file: Option<PathBuf>, settings: Texts) -> PyResult<()> {
         self.check_process()?;
         py.detach(|| {

@@ -85,7 +85,7 @@ def test_unix_socket_is_served(command, tmp_path):
     client.close()
 
 
-def test_values_of_a_settings_file_apply_unless_an_option_goes_over_them(command, tmp_path):
+def test_values_of_a_settings_file_apply_unless_an_option_overrides_them(command, tmp_path):
     (tmp_path / 'server.toml').write_text('[server]\nlisten = ["127.0.0.1:0"]\nsoftware = "of-file"\nthread_pool = 0\n')
     assert 'thread_pool' in command('site_of_mine', '--settings', 'server.toml').communicate(timeout=20)[1]
     process = command('site_of_mine', '--settings', 'server.toml', '--threads', '3')
