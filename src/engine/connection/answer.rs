@@ -40,7 +40,8 @@ pub(super) enum Rest {
     Live(Live),
 }
 
-/// Sends or gathers the answer of a handler. A value [kept until then](KeptUntilSent) is dropped.
+/// Sends or gathers the answer of a handler. A value [kept until then](KeptUntilSent) is dropped,
+/// or left to the end of the round if the answer may be put off.
 ///
 /// # Errors
 /// The answer broke off. The connection has to be closed.
@@ -55,6 +56,10 @@ pub(super) fn answer(
     let kept = handled.response.as_mut().and_then(|response| response.extensions_mut().remove::<KeptUntilSent>());
     let answered = begin_or_resume(handled, asked, exchange, intake, transport, context);
     let Some(kept) = kept else { return answered };
+    if context.duty.puts_off_answer() {
+        context.kept.push(kept);
+        return answered;
+    }
     // The drop may take long, and no part of the answer should wait for the drop.
     let answered = answered.and_then(|answered| transport.output(context).flush_some().map(|_| answered));
     if !contained(asked, || kept.release()) {

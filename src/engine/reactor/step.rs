@@ -34,17 +34,12 @@ impl Reactor<'_> {
             self.settle(connection, Verdict::Work, now);
             return Step::Held;
         }
-        if !self.is_guard() && self.pool.role.enter(self.number) {
-            self.pool.call_guard(TICK);
-            // Under a steady flow of requests the alarm stays set, without a system call for each
-            // request.
-            self.is_alarm_idle = now - self.ended >= TICK;
-        }
+        self.begin_watch(now);
         self.context.take_up(&connection.transport.stream, connection.client.peer.as_ref(), connection.slot, now);
         let verdict = connection.advance(&mut self.context);
         // From here on another thread may take the connection.
         self.context.lay_down();
-        let is_held = if self.is_guard() { self.is_holder() } else { self.pool.role.leave(self.number) };
+        let is_held = self.end_watch();
         self.context.duty.leave(now.elapsed(), now - self.ended >= TICK);
         let was_mixed = std::mem::replace(&mut self.is_mixed, self.context.duty.has_run());
         let is_to_pass = is_held
@@ -56,6 +51,28 @@ impl Reactor<'_> {
         }
         self.settle(connection, verdict, now);
         if is_held { Step::Held } else { Step::Lost }
+    }
+
+    /// Drops what handlers keep until their answers are sent, watched by the guard like a handler.
+    pub(super) fn release_kept(&mut self, now: Instant) -> Step {
+        self.begin_watch(now);
+        self.context.release_kept();
+        if self.end_watch() { Step::Held } else { Step::Lost }
+    }
+
+    /// Lets the guard watch this thread, which may run code of a handler.
+    fn begin_watch(&mut self, now: Instant) {
+        if !self.is_guard() && self.pool.role.enter(self.number) {
+            self.pool.call_guard(TICK);
+            // Under a steady flow of requests the alarm stays set, without a system call for each
+            // request.
+            self.is_alarm_idle = now - self.ended >= TICK;
+        }
+    }
+
+    /// Ends the watch. Returns false if the guard has seized the role.
+    fn end_watch(&mut self) -> bool {
+        if self.is_guard() { self.is_holder() } else { self.pool.role.leave(self.number) }
     }
 
     /// True if this worker should pass on the role and run the handler of the request just read.

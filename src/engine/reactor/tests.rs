@@ -20,9 +20,10 @@ use crate::engine::service::costs::Route;
 use crate::engine::service::handle::WorkerHandle;
 use crate::engine::service::preemption::Waiting;
 use crate::message::early;
+use crate::message::kept::KeptUntilSent;
 use crate::message::turn;
 use crate::message::wake::Wake;
-use crate::message::{Body, Handler, Request};
+use crate::message::{Body, Handler, Request, Response};
 use crate::net::poll::WAKE;
 use crate::net::stream::Stream;
 use crate::settings::Settings;
@@ -361,6 +362,49 @@ fn answers_put_off_are_sent_by_the_next_holder_if_the_role_is_seized() {
         assert!(matches!(reactor(&pool, 0).round(), Round::On));
         assert_eq!(take_responses(&clients), 2);
         true
+    };
+    assert!((0..100).any(|_| is_sent_so()));
+}
+
+/// Notes at its end the number of responses that have come to the clients.
+struct Kept(Arc<OnceLock<[UnixStream; 2]>>, Arc<Mutex<Vec<usize>>>);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.0.get().into_iter().for_each(|clients| self.1.lock().push(take_responses(clients)));
+    }
+}
+
+#[test]
+fn values_kept_until_answers_are_sent_hold_up_no_answer_that_is_put_off() {
+    let is_sent_so = || {
+        let (ends, had) = (Arc::new(OnceLock::new()), Arc::<Mutex<Vec<usize>>>::default());
+        let kept = (Arc::clone(&ends), Arc::clone(&had));
+        let pool = pool_of(move |_: &mut Request| {
+            turn::note_turn(Duration::ZERO);
+            let mut response = Response::new(Body::from("hello"));
+            let kept = Kept(Arc::clone(&kept.0), Arc::clone(&kept.1));
+            response.extensions_mut().insert(KeptUntilSent::new(kept));
+            response
+        });
+        let mut clients = [parked(&pool), parked(&pool)];
+        pool.role.take(1);
+        // Known clients come first.
+        for client in &mut clients {
+            client.write_all(REQUEST).unwrap();
+            assert!(matches!(reactor(&pool, 1).round(), Round::On));
+            assert!(client.read(&mut [0; 500]).unwrap() > 0);
+        }
+        is_guard_called(&pool);
+        ends.set(clients.each_ref().map(|client| client.try_clone().unwrap())).unwrap();
+        clients.iter_mut().for_each(|client| client.write_all(REQUEST).unwrap());
+        let asked = pool.role.look();
+        assert!(matches!(reactor(&pool, 1).round(), Round::On));
+        assert_ne!(pool.role.look(), asked, "the round was watched");
+        let had = had.lock().clone();
+        assert_eq!(had.iter().sum::<usize>(), had.len(), "no value is dropped before its answer");
+        // A round ends early if the thread is delayed.
+        had == [2, 0]
     };
     assert!((0..100).any(|_| is_sent_so()));
 }

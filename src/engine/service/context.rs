@@ -26,11 +26,13 @@ use crate::h1::head::RequestHead;
 use crate::h1::{decode, head};
 use crate::message::Handler;
 use crate::message::access::Hooks;
+use crate::message::kept::KeptUntilSent;
 use crate::message::permits::Permits;
 use crate::message::route::MatchedRoute;
 use crate::message::shutdown::Shutdown;
 use crate::net::stream::Stream;
 use crate::net::tls::Tls;
+use crate::sync::catch;
 
 /// The service given by all workers: handler, configuration, bounds.
 pub(crate) struct Service {
@@ -166,6 +168,8 @@ pub(crate) struct WorkerContext {
     /// The time at which the thread took up that connection.
     turned: Instant,
     heads: BytesMut,
+    /// Values that handlers keep until their answers are sent, which were put off.
+    pub(in crate::engine) kept: Vec<KeptUntilSent>,
     /// The status of the present answer, and the bytes of content that went out, if the answer breaks off.
     pub(in crate::engine) cut: Option<(StatusCode, u64)>,
 }
@@ -187,7 +191,18 @@ impl WorkerContext {
             fields: HeaderMap::new(),
             clock: Clock::default(),
             heads: BytesMut::new(),
+            kept: Vec::new(),
             cut: None,
+        }
+    }
+
+    /// Drops the kept values, which may run code of handlers.
+    pub(in crate::engine) fn release_kept(&mut self) {
+        for kept in self.kept.drain(..) {
+            if catch(|| kept.release()).is_err() {
+                log::error!("a value kept until an answer was sent panicked when dropped; the server goes on");
+                self.counters.panics.add(1);
+            }
         }
     }
 
