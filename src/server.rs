@@ -164,7 +164,8 @@ impl Server {
     ///
     /// # Errors
     /// The errors of [`start`](Self::start); [`Error::Stopped`] if another caller has requested a
-    /// stop meanwhile. After an error the server is stopped.
+    /// stop meanwhile. After an error the server is stopped. A handler that restarts a server which
+    /// stops or restarts gets `Stopped` at once, and changes nothing.
     pub fn restart(&self) -> Result<(), Error> {
         // Without an intermediate `Stopped` state, which callers of `block` would take for the end.
         if self.shared.stop_for(LifeState::Paused).is_none() {
@@ -222,7 +223,7 @@ impl Server {
     pub fn quickstart(&self) -> Result<(), Error> {
         let driven = Arc::new(Driven::by(&self.shared.resting_buses()));
         // A server on buses is started by the buses.
-        let claimed = if driven.is_empty() { self.shared.claim_start() } else { None };
+        let claimed = if driven.is_empty() { self.shared.claim_start()? } else { None };
         // Before the server is seen to serve: signals from then on must be obeyed. An earlier
         // signal waits for the start.
         #[cfg(feature = "signals")]

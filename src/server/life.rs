@@ -323,6 +323,22 @@ impl Shared {
         life
     }
 
+    /// As [`settled`](Self::settled), for a start.
+    ///
+    /// # Errors
+    /// `Stopped` if a stop under way waits for the calling thread, which runs a handler or a callback.
+    pub(super) fn settled_to_start(&self) -> Result<MutexGuard<'_, Life>, Error> {
+        let mut life = self.life();
+        while matches!(life.state, LifeState::Starting | LifeState::Stopping) {
+            let is_awaited = |running: &Arc<Running>| running.is_ours();
+            if life.state == LifeState::Stopping && life.running.as_ref().is_some_and(is_awaited) {
+                return Err(Error::Stopped);
+            }
+            life = self.changed.wait(life);
+        }
+        Ok(life)
+    }
+
     /// Returns the buses of a stopped server, and none of a running one.
     pub(super) fn resting_buses(&self) -> Buses {
         let life = self.settled();

@@ -13,7 +13,7 @@ use crate::settings::Settings;
 impl Shared {
     /// Binds and accepts. Returns false if the server runs already.
     pub(super) fn start(self: &Arc<Self>, settings: &Settings) -> Result<bool, Error> {
-        let Some(kept) = self.claim_start() else { return self.open(settings) };
+        let Some(kept) = self.claim_start()? else { return self.open(settings) };
         self.start_claimed(settings, kept).map(|()| true)
     }
 
@@ -21,7 +21,7 @@ impl Shared {
     /// meanwhile.
     pub(super) fn go_on(self: &Arc<Self>, settings: &Settings) -> Result<bool, Error> {
         let claimed = {
-            let mut life = self.settled();
+            let mut life = self.settled_to_start()?;
             if life.state == LifeState::Stopped {
                 return Err(Error::Stopped);
             }
@@ -39,7 +39,7 @@ impl Shared {
 
     /// Binds and reads files, without accepting. Does nothing if the server is bound or runs.
     pub(super) fn prepare(self: &Arc<Self>, settings: &Settings) -> Result<(), Error> {
-        let Some(kept) = self.claim_start() else { return Ok(()) };
+        let Some(kept) = self.claim_start()? else { return Ok(()) };
         let prepared = self.bind(settings, kept)?;
         let mut life = self.life();
         life.prepared = Some(prepared);
@@ -53,7 +53,7 @@ impl Shared {
     /// runs already.
     pub(super) fn open(self: &Arc<Self>, settings: &Settings) -> Result<bool, Error> {
         let prepared = {
-            let mut life = self.settled();
+            let mut life = self.settled_to_start()?;
             let Some(prepared) = life.prepared.take() else {
                 return if life.state == LifeState::Running { Ok(false) } else { Err(Error::Stopped) };
             };
@@ -65,8 +65,11 @@ impl Shared {
 
     /// Enters `Starting`, after any change under way, and returns the listeners and connections to
     /// reuse; `None` if the server runs or listens already.
-    pub(super) fn claim_start(&self) -> Option<KeptListeners> {
-        self.settled().claim()
+    ///
+    /// # Errors
+    /// As [`settled_to_start`](Self::settled_to_start).
+    pub(super) fn claim_start(&self) -> Result<Option<KeptListeners>, Error> {
+        Ok(self.settled_to_start()?.claim())
     }
 
     /// Gives up a claimed start.

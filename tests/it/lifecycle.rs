@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::sync::{Arc, Barrier, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -234,6 +234,29 @@ fn a_handler_can_restart_its_server() {
     let mut client = Client::connect(server.bound_addr().unwrap());
     assert_eq!(client.get("/restart").text(), "Ok(())");
     client.assert_closed();
+    Client::connect(server.bound_addr().unwrap()).assert_in_step("/after", "/after");
+    let _ = server.stop();
+}
+
+#[test]
+fn two_handlers_that_restart_their_server_do_not_wait_for_each_other() {
+    let shared: Arc<OnceLock<Server>> = Arc::default();
+    let (own, both) = (Arc::clone(&shared), Arc::new(Barrier::new(2)));
+    let mut fresh = server(move |request: &mut Request| match request.uri().path() {
+        "/restart" => {
+            both.wait();
+            format!("{:?}", own.get().unwrap().restart().map_err(|error| error.to_string()))
+        }
+        other => other.to_owned(),
+    });
+    fresh.settings.shutdown_timeout = 2 * PATIENCE;
+    let server = shared.get_or_init(|| fresh);
+    server.start().unwrap();
+    let mut clients = [(); 2].map(|()| Client::connect(server.bound_addr().unwrap()));
+    clients.iter_mut().for_each(|client| client.send(get("/restart")));
+    let mut answers = clients.each_mut().map(|client| client.answer().text().to_owned());
+    answers.sort();
+    assert_eq!(answers, ["Err(\"server was stopped while it started\")", "Ok(())"]);
     Client::connect(server.bound_addr().unwrap()).assert_in_step("/after", "/after");
     let _ = server.stop();
 }
