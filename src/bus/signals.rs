@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
 
 use super::terminal;
-use crate::sync::{Mutex, spawn};
+use crate::sync::{self, Mutex, spawn};
 
 /// A guard that keeps signals caught. Without a guard, the signals end the process, as by default.
 #[derive(Debug)]
@@ -77,7 +77,9 @@ fn repeat(name: &'static str, on_each: Box<dyn Fn() + Send>) -> Listen {
     Box::new(move |mut signals| {
         for _ in &mut signals {
             log::info!("caught {name}");
-            on_each();
+            if sync::catch(&on_each).is_err() {
+                log::error!("the action at {name} panicked; later signals are still obeyed");
+            }
         }
     })
 }
@@ -159,9 +161,11 @@ static HANGUP: Group = Group::new(&[SIGHUP]);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
     use std::thread;
 
-    use signal_hook::consts::{SIGUSR2, SIGWINCH};
+    use signal_hook::consts::{SIGURG, SIGUSR2, SIGWINCH};
+    use signal_hook::low_level::raise;
 
     use super::*;
 
@@ -184,6 +188,22 @@ mod tests {
             drop((a, b));
             assert!(is_at_default(&ORDERS));
         }
+    }
+
+    #[test]
+    fn listener_of_a_repeated_signal_outlives_a_panic() {
+        static URGENT: Group = Group::new(&[SIGURG]);
+        let (tell, told) = mpsc::channel();
+        let on_each = move || {
+            tell.send(()).unwrap();
+            panic!("on purpose");
+        };
+        let caught = catch(&URGENT, repeat("SIGURG", Box::new(on_each))).unwrap();
+        for _ in 0..2 {
+            raise(SIGURG).unwrap();
+            told.recv().unwrap();
+        }
+        drop(caught);
     }
 
     #[test]
