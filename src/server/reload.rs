@@ -10,12 +10,13 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::message::ServerHandle;
 use crate::settings::Settings;
+use crate::sync::catch;
 
 impl Server {
     /// Reads settings from `source` at SIGHUP, while [`quickstart`](Self::quickstart) blocks
     /// (feature `signals`), and puts the settings in force as [`ServerHandle::reload`] does. A
-    /// changed setting that needs a restart is logged. An error is logged too; then only certificates
-    /// and keys are loaded again, from the files of the settings in force.
+    /// changed setting that needs a restart is logged. An error or a panic is logged too; then only
+    /// certificates and keys are loaded again, from the files of the settings in force.
     ///
     /// A file that gave settings and gives none now is such an error: an emptied file does not put
     /// the defaults in force. Each other setting that the file no longer gives is logged as a warning,
@@ -115,12 +116,15 @@ impl Shared {
     }
 
     /// Reads settings from the source, and puts them in force. True if new settings are in force,
-    /// and certificates loaded with them. Errors are logged.
+    /// and certificates loaded with them. Errors and panics are logged.
     pub(super) fn read_again(&self) -> bool {
         let Some(source) = self.reloading.source() else { return false };
         // A start under way may use settings older than the change.
         self.wait_for_start();
-        match source(self) {
+        let read = catch(|| source(self)).unwrap_or_else(|panic| {
+            Err(format!("the source panicked: {}", panic.message().unwrap_or("without a message")).into())
+        });
+        match read {
             Ok(None) => {
                 log::info!("settings not reloaded: the server is not running");
                 false

@@ -15,6 +15,7 @@ use crate::message::access::Hooks;
 use crate::message::server_handle::ServerState;
 use crate::settings::Settings;
 use crate::statistics::Statistics;
+use crate::sync::catch;
 
 /// An engine or an instance, from its start to its stop.
 pub(super) enum Running {
@@ -172,7 +173,10 @@ impl Running {
         match self {
             Self::Engine(engine) => engine.reload_tls(),
             Self::Instance(instance) => {
-                instance.server().graceful().map_err(|error| Error::Serving { source: Arc::from(error) })
+                let reopened = catch(|| instance.server().graceful()).unwrap_or_else(|panic| {
+                    Err(format!("graceful panicked: {}", panic.message().unwrap_or("without a message")).into())
+                });
+                reopened.map_err(|error| Error::Serving { source: Arc::from(error) })
             }
         }
     }

@@ -199,6 +199,50 @@ fn instance_that_ignores_the_stop_is_cut() {
     assert!(begun.elapsed() < PATIENCE);
 }
 
+/// A server that panics if its files are to be reopened.
+#[derive(Clone, Default)]
+struct Counting {
+    fake: Fake,
+}
+
+impl HttpServer for Counting {
+    fn serve(&self, address: &BindAddr, ready: Ready) -> Result<(), Failure> {
+        self.fake.serve(address, ready)
+    }
+
+    fn stop(&self) {
+        self.fake.stop();
+    }
+
+    fn graceful(&self) -> Result<(), Failure> {
+        panic!("on purpose")
+    }
+
+    fn is_secure(&self) -> bool {
+        true
+    }
+}
+
+impl Counting {
+    fn server(&self) -> Server {
+        let mut server = server_with(&self.fake);
+        server.set_instance(self.clone());
+        server
+    }
+}
+
+#[test]
+fn panic_of_an_instance_in_graceful_is_an_error_and_the_listeners_are_called() {
+    let (server, told) = (Counting::default().server(), Arc::<AtomicBool>::default());
+    let tell = Arc::clone(&told);
+    server.on_graceful(move || tell.store(true, Ordering::SeqCst));
+    server.start().unwrap();
+    let error = server.handle().reload_tls().unwrap_err();
+    assert_eq!(chain(&error), "serving failed: graceful panicked: on purpose");
+    server.handle().graceful();
+    assert!(told.load(Ordering::SeqCst));
+}
+
 #[test]
 fn several_servers_share_a_bus_and_a_failure_of_one_ends_the_bus() {
     let (bus, fake) = (Bus::new(), Fake::default());

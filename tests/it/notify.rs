@@ -64,6 +64,30 @@ fn service_notifies_ready_reload_and_stop() {
     socket.recv(&mut [0; 9]).unwrap_err();
 }
 
+/// systemd waits for the end of each reload, also of a failed one.
+#[cfg(feature = "signals")]
+#[test]
+fn hangup_whose_settings_panic_is_notified() {
+    if !is_alone_after(SCRIPT, "notify::hangup_whose_settings_panic_is_notified") {
+        return;
+    }
+    let socket = listen();
+    let server = server();
+    server.on_reload(|| -> Result<Settings, Error> { panic!("on purpose") });
+    let handle = server.handle();
+    let main = std::thread::spawn(move || server.quickstart());
+    assert_eq!(told(&socket), "READY=1");
+    let me = std::process::id().to_string();
+    for _ in 0..2 {
+        assert!(Command::new("kill").args(["-s", "HUP", &me]).status().unwrap().success());
+        assert!(told(&socket).starts_with("RELOADING=1\n"));
+        assert_eq!(told(&socket), "READY=1");
+    }
+    handle.stop();
+    assert_eq!(told(&socket), "STOPPING=1");
+    main.join().unwrap().unwrap();
+}
+
 /// A bus with `quickstart` is the service, with all its other listeners.
 #[cfg(feature = "process")]
 #[test]

@@ -154,6 +154,17 @@ fn a_hangup_loads_certificates_again_if_settings_cannot_be_applied() {
     });
 }
 
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+#[test]
+fn a_hangup_loads_certificates_again_if_reading_settings_panics() {
+    if !is_alone("signals::a_hangup_loads_certificates_again_if_reading_settings_panics") {
+        return;
+    }
+    certificates_are_loaded_again(|server| {
+        server.on_reload(|| -> Result<drupe::Settings, drupe::Error> { panic!("on purpose") });
+    });
+}
+
 /// Runs a server with certificates, prepared by `prepare`, in which SIGHUP shows a new certificate
 /// and closes no connection.
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
