@@ -19,7 +19,7 @@ pub trait Adapter: Send + Sync {
     ///
     /// # Errors
     /// [`Error::Setting`] with the setting, the file and the reason. After a failed reload, the
-    /// previous configuration stays in use.
+    /// previous configuration stays in use. A panic counts as an error of `ssl_module`.
     fn load(&self, options: &Options, now: SystemTime) -> Result<Box<dyn Acceptor>, Error>;
 }
 

@@ -5,9 +5,11 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, OnceLock, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use drupe::settings::SslContext;
 use drupe::testing::TestServer;
+use drupe::tls::{Acceptor, Adapter, Options};
 use drupe::{BindAddr, Body, Error, Request, RequestExt, Server, ServerHandle, Settings};
 
 use crate::client::{Client, PATIENCE, get, wait_until};
@@ -533,6 +535,31 @@ fn a_restart_that_cannot_start_leaves_it_stopped() {
 }
 
 // ---- errors of a start ----
+
+/// A TLS adapter that panics.
+struct Panicking;
+
+impl Adapter for Panicking {
+    fn load(&self, _: &Options, _: SystemTime) -> Result<Box<dyn Acceptor>, Error> {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn start_fails_if_the_adapter_panics() {
+    drupe::tls::register("panicking", Panicking).unwrap();
+    let mut server = server(hello);
+    server.settings.ssl_module = "panicking".to_owned();
+    server.settings.ssl_context = Some(SslContext::new(Arc::new(())));
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let started = server.start();
+        drop(server);
+        tell.send(started).unwrap();
+    });
+    let text = told.recv_timeout(PATIENCE).unwrap().unwrap_err().to_string();
+    assert_eq!(text, "setting ssl_module: the adapter panicked: on purpose");
+}
 
 #[test]
 fn a_port_in_use_is_named() {

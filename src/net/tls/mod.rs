@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::error::Error;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, catch};
 use crate::tls::{Acceptor, Adapter, Options, Session, source};
 
 /// The TLS of new connections.
@@ -44,7 +44,7 @@ impl Tls {
     /// Loads the files in `options` with `adapter`, or with the built-in adapter.
     ///
     /// # Errors
-    /// Those of [`Adapter::load`]; `Setting` if there is no adapter.
+    /// Those of [`Adapter::load`]; `Setting` if there is no adapter, or if it panics.
     pub(crate) fn load(
         options: Arc<Options>,
         adapter: Option<Arc<dyn Adapter>>,
@@ -95,7 +95,12 @@ impl Loaded {
             Some(adapter) => adapter,
             None => builtin(&options)?,
         };
-        let acceptor = Arc::from(adapter.load(&options, now)?);
+        // A panic would leave a start under way for ever.
+        let acceptor = catch(|| adapter.load(&options, now)).unwrap_or_else(|panic| {
+            let message = panic.message().unwrap_or("without a message");
+            Err(Error::setting("ssl_module", format!("the adapter panicked: {message}")))
+        });
+        let acceptor = Arc::from(acceptor?);
         Ok(Self { adapter, options, acceptor })
     }
 }
