@@ -269,10 +269,13 @@ impl Shared {
     /// Applies `change`, then drops an engine whose threads have ended, which closes listeners and
     /// poller.
     fn let_go(&self, running: &Arc<Running>, change: impl FnOnce(&mut Life)) {
+        // Before the lock, because an instance may use the server.
+        let counted = running.is_over().then(|| running.final_statistics());
         let mut life = self.life();
         change(&mut life);
-        if running.is_over() && life.running.as_ref().is_some_and(|last| Arc::ptr_eq(last, running)) {
-            life.counted = running.statistics();
+        let is_last = life.running.as_ref().is_some_and(|last| Arc::ptr_eq(last, running));
+        if let Some(counted) = counted.filter(|_| is_last) {
+            life.counted = counted;
             life.running = None;
         }
     }

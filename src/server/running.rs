@@ -188,6 +188,14 @@ impl Running {
         }
     }
 
+    /// Returns the statistics after the end; empty if an instance panics, which is logged.
+    pub(super) fn final_statistics(&self) -> Statistics {
+        catch(|| self.statistics()).unwrap_or_else(|_| {
+            log::error!("the HTTP server panicked in its statistics method; its final statistics are lost");
+            Statistics::default()
+        })
+    }
+
     /// Makes the built-in engine measure times, or stop measuring.
     pub(super) fn measure(&self, is_wanted: bool) {
         if let Self::Engine(engine) = self {

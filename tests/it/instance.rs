@@ -4,13 +4,14 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use drupe::process::{Bus, HttpServer, Ready, State};
 use drupe::settings::Instance;
-use drupe::{BindAddr, Error, Request, Server};
+use drupe::statistics::Statistics;
+use drupe::{BindAddr, Error, Request, Server, ServerHandle};
 
 use crate::client::{Client, PATIENCE, wait_until};
 
@@ -199,10 +200,12 @@ fn instance_that_ignores_the_stop_is_cut() {
     assert!(begun.elapsed() < PATIENCE);
 }
 
-/// A server that panics if its files are to be reopened.
+/// A server whose counters need the handle, or panic without one. Its files cannot be reopened
+/// without a panic.
 #[derive(Clone, Default)]
 struct Counting {
     fake: Fake,
+    handle: Arc<OnceLock<ServerHandle>>,
 }
 
 impl HttpServer for Counting {
@@ -220,6 +223,13 @@ impl HttpServer for Counting {
 
     fn is_secure(&self) -> bool {
         true
+    }
+
+    fn statistics(&self) -> Statistics {
+        let handle = self.handle.get().expect("on purpose");
+        let mut statistics = Statistics::default();
+        statistics.requests = 7 + u64::from(handle.is_running());
+        statistics
     }
 }
 
@@ -241,6 +251,28 @@ fn panic_of_an_instance_in_graceful_is_an_error_and_the_listeners_are_called() {
     assert_eq!(chain(&error), "serving failed: graceful panicked: on purpose");
     server.handle().graceful();
     assert!(told.load(Ordering::SeqCst));
+}
+
+#[test]
+fn stop_ends_if_the_counters_of_an_instance_use_the_handle_or_panic() {
+    for (has_handle, requests) in [(true, 7), (false, 0)] {
+        let counting = Counting::default();
+        let server = counting.server();
+        if has_handle {
+            counting.handle.set(server.handle()).unwrap();
+        }
+        server.start().unwrap();
+        let (handle, (tell, told)) = (server.handle(), mpsc::channel());
+        let blocked = tell.clone();
+        thread::spawn(move || blocked.send(handle.block().map(|()| None)).unwrap());
+        thread::spawn(move || {
+            server.stop();
+            tell.send(Ok(Some(server.statistics().requests))).unwrap();
+        });
+        let mut ends: Vec<_> = (0..2).map(|_| told.recv_timeout(PATIENCE).unwrap().unwrap()).collect();
+        ends.sort_unstable();
+        assert_eq!(ends, [None, Some(requests)]);
+    }
 }
 
 #[test]
