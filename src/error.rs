@@ -119,7 +119,7 @@ pub enum Error {
         /// The failed listeners, or a refusal because another thread is changing the bus.
         source: bus::BusError,
     },
-    /// The server was stopped before its start or restart was complete.
+    /// The server was stopped, or dropped, before its start or restart was complete.
     Stopped,
 }
 

@@ -181,7 +181,8 @@ impl Server {
     ///
     /// # Errors
     /// [`Error::Serving`] if the server does not run because the last start has failed, or because
-    /// of a failure while serving.
+    /// of a failure while serving. For a [`ServerHandle`], [`Error::Stopped`] if the server has been
+    /// dropped.
     pub fn wait(&self) -> Result<(), Error> {
         self.shared.wait()
     }
@@ -273,7 +274,7 @@ fn warn_of_sockets_not_taken() {
 impl Drop for Server {
     fn drop(&mut self) {
         // Handles may outlive the server: no bus may start a server without an owner.
-        let buses = std::mem::take(&mut self.shared.life().buses);
+        let buses = self.shared.retire();
         buses.let_go(&self.subscriptions);
         self.stop();
         self.shared.join_rest();

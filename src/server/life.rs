@@ -64,6 +64,8 @@ pub(super) struct Life {
     pub(super) broken: Option<Cause>,
     /// The buses of the server, to be told of a failure.
     pub(super) buses: Buses,
+    /// True if the `Server` is dropped; only handles are left, and no start is possible.
+    pub(super) is_gone: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -240,6 +242,7 @@ impl Shared {
             match (life.state, &life.failure) {
                 (LifeState::Running, _) => return Ok(()),
                 (LifeState::Stopped, Some(cause)) => return Err(Error::Serving { source: Arc::clone(cause) }),
+                _ if life.is_gone => return Err(Error::Stopped),
                 _ => life = self.changed.wait(life),
             }
         }

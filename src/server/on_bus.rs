@@ -79,10 +79,15 @@ impl Plugin for Server {
     }
 }
 
+/// Returns the server, unless it is dropped; handles may outlive it.
+fn living(shared: &Weak<Shared>) -> Option<Arc<Shared>> {
+    shared.upgrade().filter(|shared| !shared.life().is_gone)
+}
+
 type Act = fn(&Weak<Shared>, &Settings, &Message<'_>) -> Result<(), BoxError>;
 
 fn prepare(shared: &Weak<Shared>, settings: &Settings, message: &Message<'_>) -> Result<(), BoxError> {
-    match shared.upgrade() {
+    match living(shared) {
         // A start would have to be undone.
         Some(shared) if message.has_failures() => shared.refuse_to_start(),
         Some(shared) => shared.prepare(settings)?,
@@ -92,7 +97,7 @@ fn prepare(shared: &Weak<Shared>, settings: &Settings, message: &Message<'_>) ->
 }
 
 fn open(shared: &Weak<Shared>, settings: &Settings, message: &Message<'_>) -> Result<(), BoxError> {
-    match shared.upgrade() {
+    match living(shared) {
         // After a failure, the following stop closes the bound addresses.
         Some(shared) if !message.has_failures() => {
             shared.open(settings)?;

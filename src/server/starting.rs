@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::driven::Buses;
 use super::life::{Life, LifeState, Shared};
 use super::running::Prepared;
 use crate::bus::notify;
@@ -64,7 +65,7 @@ impl Shared {
     }
 
     /// Enters `Starting`, after any change under way, and returns the listeners and connections to
-    /// reuse; `None` if the server runs or listens already.
+    /// reuse; `None` if the server runs or listens already, or is dropped.
     ///
     /// # Errors
     /// As [`settled_to_start`](Self::settled_to_start).
@@ -77,6 +78,16 @@ impl Shared {
     pub(super) fn give_up_start(&self) {
         self.life().state = LifeState::Stopped;
         self.changed.notify_all();
+    }
+
+    /// Forbids further starts, because the server is dropped. Returns the buses of the server.
+    pub(super) fn retire(&self) -> Buses {
+        let mut life = self.life();
+        life.is_gone = true;
+        let buses = std::mem::take(&mut life.buses);
+        drop(life);
+        self.changed.notify_all();
+        buses
     }
 
     fn bind(self: &Arc<Self>, settings: &Settings, kept: KeptListeners) -> Result<Prepared, Error> {
@@ -159,9 +170,10 @@ impl Shared {
 
 impl Life {
     /// Enters `Starting`, and returns the listeners and connections to reuse; `None` if the server
-    /// runs or listens already.
+    /// runs or listens already, or is dropped.
     fn claim(&mut self) -> Option<KeptListeners> {
         match self.state {
+            _ if self.is_gone => return None,
             LifeState::Running | LifeState::Prepared => return None,
             LifeState::Stopped => self.broken = None,
             _ => {}

@@ -307,6 +307,23 @@ fn several_servers_share_a_bus_and_a_failure_of_one_ends_the_bus() {
 }
 
 #[test]
+fn server_dropped_during_the_start_of_the_bus_is_not_started() {
+    for priority in [10, 77] {
+        let (bus, fake) = (Bus::new(), Fake::default());
+        let server = server_with(&fake);
+        server.subscribe(&bus);
+        let (handle, server) = (server.handle(), Mutex::new(Some(server)));
+        bus.subscribe("start", priority, "dropping", move |_| {
+            drop(server.lock().unwrap().take());
+            Ok(())
+        });
+        bus.start().unwrap();
+        assert_eq!((handle.is_running(), fake.count(|fake| &fake.serves)), (false, 0));
+        bus.exit().unwrap();
+    }
+}
+
+#[test]
 fn a_server_that_cannot_bind_fails_the_start_of_the_bus_and_leaves_nothing() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let bus = Bus::new();

@@ -682,6 +682,27 @@ fn other_threads_can_wait_for_start_and_stop() {
 }
 
 #[test]
+fn wait_ends_with_an_error_if_the_server_is_dropped() {
+    for has_run in [false, true] {
+        let server = server(hello);
+        if has_run {
+            server.start().unwrap();
+            server.stop();
+        }
+        let (handle, (tell, told)) = (server.handle(), mpsc::channel());
+        thread::spawn(move || {
+            for _ in 0..2 {
+                tell.send(handle.wait()).unwrap();
+            }
+        });
+        drop(server);
+        for _ in 0..2 {
+            assert!(matches!(told.recv_timeout(PATIENCE), Ok(Err(Error::Stopped))), "has_run: {has_run}");
+        }
+    }
+}
+
+#[test]
 fn quickstart_serves_until_it_is_stopped() {
     let server = server(hello);
     thread::scope(|scope| {
