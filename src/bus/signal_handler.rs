@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
@@ -12,8 +12,8 @@ use super::signals::{self, Caught};
 use super::{Bus, WeakBus};
 use crate::sync::Mutex;
 
-/// Lets a bus obey signals, from `start` (10) until it is unsubscribed or dropped (feature
-/// `signals`); CherryPy's `SignalHandler`.
+/// Lets a bus obey signals, from `start` (10) until the handler is unsubscribed, or both the handler
+/// and the bus are dropped (feature `signals`); CherryPy's `SignalHandler`.
 ///
 /// | signal | what it does |
 /// |---|---|
@@ -24,9 +24,9 @@ use crate::sync::Mutex;
 /// a separate thread and may block. The handler also works as process 1 of a container, where an
 /// uncaught signal would be lost.
 ///
-/// A listener on one of these channels must not drop the handler. After the drop, signals have
-/// their default action. Handlers installed earlier by the program are called throughout, but an
-/// earlier `SIG_IGN` cannot be restored without unsafe code.
+/// A listener may unsubscribe the handler. Afterwards, signals have their default action. Handlers
+/// installed earlier by the program are called throughout, but an earlier `SIG_IGN` cannot be
+/// restored without unsafe code.
 ///
 /// ```
 /// use drupe::process::{Bus, Plugin, SignalHandler};
@@ -101,7 +101,7 @@ fn catch(bus: &Bus, is_asked: &Arc<AtomicBool>) -> std::io::Result<[Caught; 3]> 
                 // On another thread, so that a second signal is handled during the exit.
                 let bus = exiting.clone();
                 let run = move || tell(&bus, name, Bus::exit);
-                match thread::Builder::new().name("drupe-exit".to_owned()).spawn(run) {
+                match signals::begin_exit(Box::new(run)) {
                     Ok(thread) => first = Some(thread),
                     Err(error) => log::error!("cannot start a thread to exit on {name}: {error}; {name} was ignored"),
                 }

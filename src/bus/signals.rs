@@ -1,9 +1,10 @@
 //! Callbacks for signals that end the process or reopen its files, on a separate thread.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder, JoinHandle, ThreadId};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
@@ -35,7 +36,7 @@ pub(crate) fn on_exit(
             log::info!("caught {}", if signal == SIGINT { "SIGINT" } else { "SIGTERM" });
             match on_first.take() {
                 // On another thread, so that a second signal is handled during the exit.
-                Some(on_first) => match spawn(Builder::new().name("drupe-exit".to_owned()), Box::new(on_first)) {
+                Some(on_first) => match begin_exit(Box::new(on_first)) {
                     Ok(thread) => first = Some(thread),
                     Err(error) => log::error!("cannot start a thread to stop: {error}; signal ignored"),
                 },
@@ -145,14 +146,37 @@ pub(super) fn catch(group: &'static Group, listen: Listen) -> io::Result<Caught>
     Ok(caught)
 }
 
+/// Starts a thread that exits. The calling thread, which waits for signals, joins the new thread.
+pub(super) fn begin_exit(exit: Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>> {
+    let listener = thread::current().id();
+    let run = move || {
+        JOINED_BY.set(Some(listener));
+        exit();
+    };
+    spawn(Builder::new().name("drupe-exit".to_owned()), Box::new(run))
+}
+
+/// True if `thread` is the calling thread, or joins the calling thread.
+fn waits_for_us(thread: &JoinHandle<()>) -> bool {
+    let id = thread.thread().id();
+    id == thread::current().id() || JOINED_BY.get() == Some(id)
+}
+
 impl Drop for Caught {
+    /// Joins the thread, unless the thread waits for the caller.
     fn drop(&mut self) {
         self.group.count(|living| living - 1);
         self.handle.close();
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+        let thread = self.thread.take().filter(|thread| !waits_for_us(thread));
+        if thread.is_some_and(|thread| thread.join().is_err()) {
             log::error!("the thread that waits for signals panicked; signals were not handled");
         }
     }
+}
+
+thread_local! {
+    /// The thread that waits for signals, in a thread that exits.
+    static JOINED_BY: Cell<Option<ThreadId>> = const { Cell::new(None) };
 }
 
 pub(super) static EXIT: Group = Group::new(&[SIGTERM, SIGINT]);
@@ -162,7 +186,6 @@ static HANGUP: Group = Group::new(&[SIGHUP]);
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::thread;
 
     use signal_hook::consts::{SIGURG, SIGUSR2, SIGWINCH};
     use signal_hook::low_level::raise;

@@ -379,3 +379,45 @@ fn on_a_bus_signals_are_messages_and_the_first_to_end_drains() {
     signals.unsubscribe(&bus);
     assert_eq!(Figures::own().listeners_for_signals(), 0);
 }
+
+#[cfg(feature = "process")]
+#[test]
+fn last_use_of_a_bus_by_a_signal_ends_all_threads() {
+    if !is_alone("signals::last_use_of_a_bus_by_a_signal_ends_all_threads") {
+        return;
+    }
+    for (name, channel) in [("TERM", "exit"), ("HUP", "graceful")] {
+        let (bus, signals) = (Bus::new(), SignalHandler::new());
+        signals.subscribe(&bus);
+        let ((tell, told), (release, held)) = (mpsc::channel(), mpsc::channel());
+        let held = Mutex::new(held);
+        bus.subscribe(channel, 50, "held", move |_| {
+            tell.send(())?;
+            Ok(held.lock().unwrap().recv()?)
+        });
+        bus.start().unwrap();
+        signal(name);
+        told.recv_timeout(PATIENCE).unwrap();
+        drop((bus, signals));
+        release.send(()).unwrap();
+        wait_until("all threads have ended", || crate::process::threads().is_empty());
+    }
+}
+
+#[cfg(feature = "process")]
+#[test]
+fn listener_of_an_exit_can_unsubscribe_the_signals() {
+    if !is_alone("signals::listener_of_an_exit_can_unsubscribe_the_signals") {
+        return;
+    }
+    let (bus, signals) = (Bus::new(), SignalHandler::new());
+    signals.subscribe(&bus);
+    bus.subscribe("exit", 50, "unsubscribing", move |message| {
+        signals.unsubscribe(message.bus());
+        Ok(())
+    });
+    bus.start().unwrap();
+    signal("TERM");
+    wait_until("all threads have ended", || crate::process::threads().is_empty());
+    bus.block().unwrap();
+}
