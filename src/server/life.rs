@@ -176,9 +176,13 @@ impl Shared {
             return;
         }
         let (prepared, kept) = (life.prepared.take(), std::mem::take(&mut life.kept));
+        let is_main = life.is_main;
         life.state = LifeState::Stopping;
         life.stopper = Some(thread::current().id());
         drop(life);
+        if is_main {
+            notify::stopping();
+        }
         if let Some(prepared) = prepared {
             prepared.give_up();
         }

@@ -111,6 +111,7 @@ impl Shared {
     pub(super) fn refuse_to_start(&self) {
         let mut life = self.settled();
         let kept = std::mem::take(&mut life.kept);
+        let ends_restart = life.is_main && life.state == LifeState::Paused;
         if matches!(life.state, LifeState::Stopped | LifeState::Paused) {
             life.fail_to_start(Error::Stopped);
         }
@@ -118,6 +119,9 @@ impl Shared {
         drop(kept);
         self.close_own_sockets();
         self.changed.notify_all();
+        if ends_restart {
+            notify::stopping();
+        }
     }
 
     fn accept(self: &Arc<Self>, settings: &Settings, prepared: Prepared) -> Result<(), Error> {

@@ -119,6 +119,28 @@ fn service_on_a_bus_sends_the_same_notifications() {
     socket.recv(&mut [0; 9]).unwrap_err();
 }
 
+#[cfg(feature = "process")]
+#[test]
+fn restart_given_up_by_the_bus_is_notified_as_a_stop() {
+    if !is_alone_after(SCRIPT, "notify::restart_given_up_by_the_bus_is_notified_as_a_stop") {
+        return;
+    }
+    for priority in [10, 78] {
+        let socket = listen();
+        let (bus, server) = (drupe::process::Bus::new(), server());
+        server.subscribe(&bus);
+        bus.subscribe("start", priority, "failing", |message| {
+            if message.is_restart() { Err("on purpose".into()) } else { Ok(()) }
+        });
+        let main = std::thread::spawn(move || server.quickstart());
+        assert_eq!(told(&socket), "READY=1");
+        bus.restart().unwrap_err();
+        assert!(told(&socket).starts_with("RELOADING=1\n"));
+        assert_eq!(told(&socket), "STOPPING=1");
+        let _ = main.join().unwrap();
+    }
+}
+
 /// A later start sends no notification before the start is complete.
 #[test]
 fn failed_start_is_not_notified() {
