@@ -43,6 +43,9 @@ impl Server {
     /// [`instance`](crate::Settings::instance) if set, else a new built-in server with these
     /// settings and the same handler. CherryPy: `httpserver_from_self`, the same.
     ///
+    /// The new server has no page of `mount_statistics`, which would show the statistics of this
+    /// server.
+    ///
     /// # Errors
     /// The first setting that is out of range, contradicts another or names an unusable file.
     pub fn httpserver_from_self(&self) -> Result<(Instance, BindAddr), Error> {
