@@ -1,11 +1,14 @@
 //! The values that go through a [mailbox](super::mailbox) to the connection.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
+
+use crate::sync::catch;
 
 /// The result of looking for content.
 #[derive(Debug)]
@@ -72,6 +75,15 @@ impl QueuedPiece {
     /// Returns the bytes of the capacity used. An empty message is bounded in number, too.
     pub(super) fn length(&self) -> usize {
         self.bytes.len().max(1)
+    }
+}
+
+/// Drops pieces one by one: their owners may panic, and a second panic would abort the process.
+pub(super) fn discard(pieces: VecDeque<QueuedPiece>) {
+    for piece in pieces {
+        if catch(|| drop(piece)).is_err() {
+            log::error!("an owner of streamed content panicked when dropped; the server goes on");
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::delivery::OVERHEAD;
+use super::delivery::{self, OVERHEAD};
 pub(crate) use super::delivery::{Beat, Delivery, End, Heartbeat, QueuedPiece};
 pub(crate) use super::receiver::{Receive, Receiver};
 use super::shutdown::Shutdown;
@@ -136,7 +136,7 @@ impl Mailbox {
         state.end = Some(End::Failed(reason.to_owned()));
         state.is_cut = true;
         self.wake(state);
-        discard(dropped);
+        delivery::discard(dropped);
     }
 
     pub(super) fn set_heartbeat(&self, heartbeat: Heartbeat) {
@@ -368,7 +368,7 @@ impl Receive for Mailbox {
         state.own();
         self.notify(state);
         // The content and the callbacks may be a handler's own: no lock is held.
-        discard(dropped);
+        delivery::discard(dropped);
         callbacks.into_iter().for_each(run);
     }
 
@@ -378,15 +378,6 @@ impl Receive for Mailbox {
 
     fn ends_at_stop(&self) -> bool {
         self.lock().ends_at_stop
-    }
-}
-
-/// Drops pieces one by one: their owners may panic, and a second panic would abort the process.
-fn discard(pieces: VecDeque<QueuedPiece>) {
-    for piece in pieces {
-        if catch(|| drop(piece)).is_err() {
-            log::error!("an owner of streamed content panicked when dropped; the server goes on");
-        }
     }
 }
 

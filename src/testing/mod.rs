@@ -30,7 +30,6 @@ mod request;
 mod server;
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use self::answers::Noting;
@@ -140,7 +139,7 @@ impl Conversation {
                 Verdict::Again | Verdict::Unsent => {}
                 Verdict::Park if connection.is_streaming() && waits < MOST_WAITS => {
                     waits += 1;
-                    thread::sleep(Duration::from_millis(1));
+                    let _ = self.service.shutdown.wait(Duration::from_millis(1));
                 }
                 Verdict::Park if connection.is_streaming() => connection.note_end(),
                 Verdict::Park if !connection.has_left_http() => {}
@@ -170,6 +169,8 @@ const MOST_WAITS: u32 = 1000;
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
     use crate::message::Body;
 
