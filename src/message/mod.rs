@@ -34,7 +34,7 @@ pub(crate) mod handler;
 pub(crate) mod inbox;
 #[cfg(feature = "json")]
 mod json;
-#[cfg_attr(not(feature = "wsgi"), expect(dead_code, reason = "applications alone keep values"))]
+#[cfg_attr(not(any(test, feature = "wsgi")), expect(dead_code, reason = "applications alone keep values"))]
 pub(crate) mod kept;
 pub(crate) mod mailbox;
 mod media_type;
