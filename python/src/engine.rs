@@ -182,7 +182,10 @@ impl Engine {
         let handle = self.handle.clone();
         let (sender, receiver) = mpsc::channel();
         let stopping = thread::Builder::new().name("drupe-stop".to_owned());
-        stopping.spawn(move || sender.send(told(handle.stop())))?;
+        if stopping.spawn(move || sender.send(told(handle.stop()))).is_err() {
+            // Without another thread, signals have to wait.
+            return Ok(py.detach(|| told(self.handle.stop())));
+        }
         let receiver = Mutex::new(receiver);
         let mut interrupted = Ok(());
         loop {

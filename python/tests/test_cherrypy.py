@@ -108,3 +108,36 @@ def test_attribute_without_an_equal_is_refused_by_name(attribute, value):
         else:
             raise AssertionError('accepted')
     ''')
+
+
+def test_requests_at_once_each_have_their_own_end():
+    output = run('''
+        import http.client
+        import itertools
+        import threading
+
+        numbers, ended = itertools.count(), []
+
+        class Hooked:
+            @cherrypy.expose
+            def index(self):
+                cherrypy.request.number = number = next(numbers)
+                end = lambda: ended.append((number, cherrypy.request.number))
+                cherrypy.request.hooks.attach('on_end_request', end)
+                return str(number)
+
+        def ask(port):
+            client = http.client.HTTPConnection('127.0.0.1', port)
+            for _ in range(200):
+                client.request('GET', '/')
+                assert client.getresponse().read().isdigit()
+
+        cherrypy.tree.mount(Hooked())
+        cherrypy.engine.start()
+        clients = [threading.Thread(target=ask, args=[cherrypy.server.bound_addr[1]]) for _ in range(6)]
+        [client.start() for client in clients]
+        [client.join() for client in clients]
+        cherrypy.engine.exit()
+        print(sorted(ended) == [(number, number) for number in range(1200)], len(ended))
+    ''')
+    assert output == 'True 1200\n'

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::sync::Mutex;
 
-/// Keeps a value until the answer is sent, or as much of the answer as the client takes at once.
-/// The drop of the value is the work of a handler after its answer.
+/// Keeps a value until the answer is sent, or as much of the answer as the client takes at once, or
+/// until the answer is left to the end of the reactor's round. The drop of the value is the work of a
+/// handler after its answer. The drop comes before the thread runs another handler.
 ///
 /// A response carries the keeper in its extensions. Every clone keeps the same value, which is
 /// dropped with the last clone at the latest.

@@ -76,7 +76,8 @@ pub trait Chunks: Send + 'static {
     }
 
     /// Closes the content. Called once and last, in every case: end, failure, panic, disconnect,
-    /// HEAD. The call delays no block: what the client takes at once is sent before.
+    /// HEAD. The thread runs no other request before. The call delays what the client takes at once
+    /// by a few milliseconds at most.
     ///
     /// # Errors
     /// Any failure; it is logged.
@@ -131,7 +132,7 @@ impl Content {
     }
 
     /// Keeps `value` until the content is sent, or as much of the content as the client takes at
-    /// once. Dropping the value delays no byte that the client would take.
+    /// once. Dropping the value delays that content by a few milliseconds at most.
     ///
     /// A second value replaces the first.
     #[must_use]

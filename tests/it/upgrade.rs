@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -377,6 +377,32 @@ fn stop_ends_an_upgraded_connection_that_another_thread_has_taken() {
     let (first, last) = tells.recv_timeout(PATIENCE).unwrap();
     assert_eq!((first, last), (Err(ErrorKind::TimedOut), Ok(0)));
     assert_eq!(client.rest(), b"");
+}
+
+#[test]
+fn stop_waits_for_a_function_that_has_dropped_its_stream() {
+    let (told, tells) = mpsc::channel();
+    let is_done = Arc::new(AtomicBool::new(false));
+    let done = Arc::clone(&is_done);
+    let server = TestServer::with(
+        move |request: &mut Request| {
+            let (told, done) = (told.clone(), Arc::clone(&done));
+            upgrade(request, "shout", move |stream| {
+                drop(stream);
+                told.send(()).unwrap();
+                // Longer than the time that a stop grants to threads that it does not know.
+                thread::sleep(Duration::from_secs(1));
+                done.store(true, Ordering::SeqCst);
+            })
+        },
+        |settings| settings.shutdown_timeout = 2 * PATIENCE,
+    );
+    let mut client = Client::connect(server.address());
+    client.send(OFFER);
+    assert_eq!(client.answer().status, 101);
+    tells.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(server.server().stop().cut, 0);
+    assert!(is_done.load(Ordering::SeqCst));
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(super) enum Rest {
 }
 
 /// Sends or gathers the answer of a handler. A value [kept until then](KeptUntilSent) is dropped,
-/// or left to the end of the round if the answer may be put off.
+/// or left to the reactor if the answer may be put off.
 ///
 /// # Errors
 /// The answer broke off. The connection has to be closed.

@@ -27,8 +27,8 @@ use crate::sync::catch;
 struct Line {
     stream: Arc<Stream>,
     bell: Arc<Bell>,
-    /// Counts the connection as open.
-    _ticket: Option<Ticket>,
+    /// Counts the connection as open, together with the function.
+    _ticket: Option<Arc<Ticket>>,
     pool: Weak<Pool>,
     number: u64,
 }
@@ -39,11 +39,12 @@ impl Pool {
         self.parking.detach(&mut connection);
         let stream = Arc::clone(&connection.transport.stream);
         let received = Bytes::copy_from_slice(connection.transport.input.unread());
+        let ticket = connection.ticket.take().map(Arc::new);
         let number = self.upgraded.enter(&stream);
         let line = Line {
             stream,
             bell: Arc::clone(&self.upgraded.bell),
-            _ticket: connection.ticket.take(),
+            _ticket: ticket.clone(),
             pool: Arc::downgrade(self),
             number,
         };
@@ -54,6 +55,7 @@ impl Pool {
             if catch(|| serve(upgraded)).is_err() {
                 log::error!("the function of an upgraded connection panicked; connection closed");
             }
+            drop(ticket);
         };
         if let Err(error) = self.hire_for_upgrade(run) {
             log::error!("cannot start a thread for an upgraded connection: {error}; connection closed");

@@ -62,10 +62,6 @@ impl Reactor<'_> {
             let step = self.step(connection, before);
             before = self.go_on(step)?;
         }
-        if !self.context.kept.is_empty() {
-            let step = self.release_kept(before);
-            before = self.go_on(step)?;
-        }
         let begun = before;
         while before - begun < SHARE {
             let Some(connection) = self.pool.ready.pop_woken() else { break };
@@ -140,17 +136,12 @@ impl Reactor<'_> {
     /// Ends a round: refuses unwanted and overdue clients, and looks after queued requests.
     fn end(&mut self, step: Step, now: Instant) -> Round {
         self.ended = now;
-        match step {
-            Step::Held => {}
-            Step::Lost => {
-                self.pool.hand_over();
-                self.context.release_kept();
-                return Round::Over;
-            }
-            Step::Passed(connection) => {
-                self.context.release_kept();
-                return Round::Serve(connection);
-            }
+        if let Step::Passed(connection) = step {
+            return Round::Serve(connection);
+        }
+        if let Step::Lost = step {
+            self.pool.hand_over();
+            return Round::Over;
         }
         for connection in self.pool.ready.take_unwanted() {
             self.turn_away(connection);

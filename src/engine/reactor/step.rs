@@ -37,6 +37,8 @@ impl Reactor<'_> {
         self.begin_watch(now);
         self.context.take_up(&connection.transport.stream, connection.client.peer.as_ref(), connection.slot, now);
         let verdict = connection.advance(&mut self.context);
+        // A stop waits for the drop of what a handler keeps, as for an open connection.
+        let keeping = (!self.context.kept.is_empty()).then(|| self.pool.open.enter());
         // From here on another thread may take the connection.
         self.context.lay_down();
         let is_held = self.end_watch();
@@ -44,20 +46,28 @@ impl Reactor<'_> {
         let was_mixed = std::mem::replace(&mut self.is_mixed, self.context.duty.has_run());
         let is_to_pass = is_held
             && matches!(verdict, Verdict::Work)
+            && keeping.is_none()
             && self.is_to_pass(was_mixed)
             && (!connection.awaits_content() || self.pool.service().content_waits.free() > 0);
         if is_to_pass && self.pool.pass_role(self.number) {
             return Step::Passed(connection);
         }
         self.settle(connection, verdict, now);
+        let is_held = if keeping.is_some() { self.release_kept(is_held, now) } else { is_held };
         if is_held { Step::Held } else { Step::Lost }
     }
 
-    /// Drops what handlers keep until their answers are sent, watched by the guard like a handler.
-    pub(super) fn release_kept(&mut self, now: Instant) -> Step {
+    /// Drops what the handler just run keeps until its answer is sent, before the next handler runs.
+    /// If that takes long, the guard seizes the role and sends the answer. Returns false if the role
+    /// is lost.
+    fn release_kept(&mut self, is_held: bool, now: Instant) -> bool {
+        if !is_held {
+            self.context.release_kept();
+            return false;
+        }
         self.begin_watch(now);
         self.context.release_kept();
-        if self.end_watch() { Step::Held } else { Step::Lost }
+        self.end_watch()
     }
 
     /// Lets the guard watch this thread, which may run code of a handler.

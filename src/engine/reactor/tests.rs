@@ -6,7 +6,7 @@ mod interleavings;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{OnceLock, Weak};
 use std::time::Duration;
 
@@ -366,47 +366,71 @@ fn answers_put_off_are_sent_by_the_next_holder_if_the_role_is_seized() {
     assert!((0..100).any(|_| is_sent_so()));
 }
 
-/// Notes at its end the number of responses that have come to the clients.
-struct Kept(Arc<OnceLock<[UnixStream; 2]>>, Arc<Mutex<Vec<usize>>>);
+/// Calls a function when dropped.
+struct AtDrop<F: Fn()>(F);
 
-impl Drop for Kept {
+impl<F: Fn()> Drop for AtDrop<F> {
     fn drop(&mut self) {
-        self.0.get().into_iter().for_each(|clients| self.1.lock().push(take_responses(clients)));
+        self.0();
     }
 }
 
-#[test]
-fn values_kept_until_answers_are_sent_hold_up_no_answer_that_is_put_off() {
-    let is_sent_so = || {
-        let (ends, had) = (Arc::new(OnceLock::new()), Arc::<Mutex<Vec<usize>>>::default());
-        let kept = (Arc::clone(&ends), Arc::clone(&had));
-        let pool = pool_of(move |_: &mut Request| {
-            turn::note_turn(Duration::ZERO);
-            let mut response = Response::new(Body::from("hello"));
-            let kept = Kept(Arc::clone(&kept.0), Arc::clone(&kept.1));
-            response.extensions_mut().insert(KeptUntilSent::new(kept));
-            response
-        });
-        let mut clients = [parked(&pool), parked(&pool)];
-        pool.role.take(1);
-        // Known clients come first.
-        for client in &mut clients {
-            client.write_all(REQUEST).unwrap();
-            assert!(matches!(reactor(&pool, 1).round(), Round::On));
-            assert!(client.read(&mut [0; 500]).unwrap() > 0);
+/// Creates a pool with two known clients whose requests come at once. The handler takes turns, keeps a
+/// value until its answer is sent, and panics if it finds the value of an earlier request. `act` is
+/// called at each drop of a value once both clients are known, with the number of the drop.
+fn keeping(act: impl Fn(&Pool, u32) + Send + Sync + 'static) -> (Arc<Pool>, [UnixStream; 2]) {
+    let (own, is_kept, drops) =
+        (Arc::new(OnceLock::<Weak<Pool>>::new()), Arc::new(AtomicBool::new(false)), AtomicU32::new(0));
+    let own_pool = Arc::clone(&own);
+    let release = Arc::new(move |is_kept: &AtomicBool| {
+        if let Some(pool) = own_pool.get().and_then(Weak::upgrade) {
+            act(&pool, drops.fetch_add(1, Ordering::Relaxed));
         }
-        is_guard_called(&pool);
-        ends.set(clients.each_ref().map(|client| client.try_clone().unwrap())).unwrap();
-        clients.iter_mut().for_each(|client| client.write_all(REQUEST).unwrap());
-        let asked = pool.role.look();
+        is_kept.store(false, Ordering::Relaxed);
+    });
+    let pool = pool_of(move |_: &mut Request| {
+        turn::note_turn(Duration::ZERO);
+        assert!(!is_kept.swap(true, Ordering::Relaxed), "the value of another request is kept");
+        let mut response = Response::new(Body::from("hello"));
+        let (release, is_kept) = (Arc::clone(&release), Arc::clone(&is_kept));
+        response.extensions_mut().insert(KeptUntilSent::new(AtDrop(move || release(&is_kept))));
+        response
+    });
+    let mut clients = [parked(&pool), parked(&pool)];
+    pool.role.take(1);
+    for client in &mut clients {
+        client.write_all(REQUEST).unwrap();
         assert!(matches!(reactor(&pool, 1).round(), Round::On));
-        assert_ne!(pool.role.look(), asked, "the round was watched");
-        let had = had.lock().clone();
-        assert_eq!(had.iter().sum::<usize>(), had.len(), "no value is dropped before its answer");
-        // A round ends early if the thread is delayed.
-        had == [2, 0]
-    };
-    assert!((0..100).any(|_| is_sent_so()));
+        assert!(client.read(&mut [0; 500]).unwrap() > 0);
+    }
+    is_guard_called(&pool);
+    own.set(Arc::downgrade(&pool)).unwrap();
+    clients.iter_mut().for_each(|client| client.write_all(REQUEST).unwrap());
+    (pool, clients)
+}
+
+#[test]
+fn value_kept_until_an_answer_is_sent_is_dropped_before_the_next_handler_runs() {
+    let (pool, clients) = keeping(|pool, _| assert_eq!(pool.open.count(), 3, "the drop counts for a stop"));
+    let mut received = 0;
+    // A round ends early if the thread is delayed.
+    for _ in 0..2 {
+        if received < 2 {
+            assert!(matches!(reactor(&pool, 1).round(), Round::On));
+            received += take_responses(&clients);
+        }
+    }
+    assert_eq!((received, pool.open.count()), (2, 2));
+}
+
+#[test]
+fn answer_that_is_put_off_does_not_wait_for_a_slow_drop() {
+    let (pool, clients) = keeping(|pool, drop| assert!(drop > 0 || pool.role.seize(pool.role.look()), "watched"));
+    assert!(matches!(reactor(&pool, 1).round(), Round::Over));
+    assert_eq!(take_responses(&clients), 0);
+    assert!(is_guard_called(&pool), "the answer would wait for the next event");
+    assert!(matches!(reactor(&pool, 0).round(), Round::On));
+    assert_eq!(take_responses(&clients), 1);
 }
 
 #[test]

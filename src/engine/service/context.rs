@@ -168,7 +168,7 @@ pub(crate) struct WorkerContext {
     /// The time at which the thread took up that connection.
     turned: Instant,
     heads: BytesMut,
-    /// Values that handlers keep until their answers are sent, which were put off.
+    /// Values that a handler keeps until its answers are sent, which were put off.
     pub(in crate::engine) kept: Vec<KeptUntilSent>,
     /// The status of the present answer, and the bytes of content that went out, if the answer breaks off.
     pub(in crate::engine) cut: Option<(StatusCode, u64)>,
@@ -198,12 +198,16 @@ impl WorkerContext {
 
     /// Drops the kept values, which may run code of handlers.
     pub(in crate::engine) fn release_kept(&mut self) {
+        if let Some(handle) = &self.handle {
+            handle.filter();
+        }
         for kept in self.kept.drain(..) {
             if catch(|| kept.release()).is_err() {
                 log::error!("a value kept until an answer was sent panicked when dropped; the server goes on");
                 self.counters.panics.add(1);
             }
         }
+        self.lay_down();
     }
 
     /// Switches to the config in force.

@@ -222,7 +222,7 @@ impl WorkerHandle {
         })
     }
 
-    /// Notes that the filters of a stream are about to run.
+    /// Notes that the filters of a stream, or drops of what a handler has kept, are about to run.
     pub(in crate::engine) fn filter(&self) {
         self.current.lock().is_filtering = true;
     }
