@@ -336,12 +336,14 @@ impl Shared {
     /// As [`settled`](Self::settled), for a start.
     ///
     /// # Errors
-    /// `Stopped` if a stop under way waits for the calling thread, which runs a handler or a callback.
+    /// `Stopped` if a stop under way waits for the calling thread, which runs a handler or a callback,
+    /// or runs on this thread.
     pub(super) fn settled_to_start(&self) -> Result<MutexGuard<'_, Life>, Error> {
         let mut life = self.life();
         while matches!(life.state, LifeState::Starting | LifeState::Stopping) {
-            let is_awaited = |running: &Arc<Running>| running.is_ours();
-            if life.state == LifeState::Stopping && life.running.as_ref().is_some_and(is_awaited) {
+            let is_awaited = life.stopper == Some(thread::current().id())
+                || life.running.as_ref().is_some_and(|running| running.is_ours());
+            if life.state == LifeState::Stopping && is_awaited {
                 return Err(Error::Stopped);
             }
             life = self.changed.wait(life);

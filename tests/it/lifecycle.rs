@@ -263,6 +263,27 @@ fn two_handlers_that_restart_their_server_do_not_wait_for_each_other() {
     let _ = server.stop();
 }
 
+#[test]
+fn callback_of_a_stop_gets_an_error_for_a_restart() {
+    let shared: Arc<OnceLock<Server>> = Arc::default();
+    let own = Arc::clone(&shared);
+    let fresh = server(move |request: &mut Request| {
+        let (own, (told, tells)) = (Arc::clone(&own), mpsc::channel());
+        let restart = move || own.get().unwrap().restart().map_err(|error| error.to_string());
+        let _on_stop = request.connection().on_stop(move || told.send(format!("{:?}", restart())).unwrap());
+        tells.recv_timeout(PATIENCE).unwrap_or_else(|_| "no stop".to_owned())
+    });
+    let server = shared.get_or_init(|| fresh);
+    server.start().unwrap();
+    let mut client = Client::connect(server.bound_addr().unwrap());
+    client.send(get("/"));
+    wait_until("it is being served", || server.statistics().requests == 1);
+    let stopped = Arc::clone(&shared);
+    let stopping = thread::spawn(move || stopped.get().unwrap().stop());
+    assert_eq!(client.answer().text(), "Err(\"server was stopped while it started\")");
+    wait_until("the server has stopped", || stopping.is_finished());
+}
+
 // ---- how a stop goes ----
 
 #[test]
