@@ -75,7 +75,7 @@ pub fn framing(bytes: &[u8]) {
 }
 
 /// Checks decoding of bodies: the result is the same for every cut, within the limits and equal to
-/// that of a simple decoder; a written body is read back.
+/// that of a simple decoder; a written body is read back, and a limit for it holds wherever it is set.
 pub fn decode(bytes: &[u8]) {
     let [kind, limit, body @ ..] = bytes else { return };
     let framing = if kind % 4 == 0 { Framing::Length(u64::from(*limit)) } else { Framing::Chunked };
@@ -108,6 +108,13 @@ pub fn decode(bytes: &[u8]) {
     let limits = decode::ContentLimits { max_request_body_size: Some(body.len() as u64), ..limits };
     let expected = Decoded { content: body.to_vec(), consumed: end, ended: true, trailers: fields };
     assert_eq!(decoded(Framing::Chunked, limits, &written, usize::MAX, 4096), Ok(expected));
+    let length = body.len() as u64;
+    for cut in cuts(end) {
+        for limit in [length, length.saturating_sub(1)] {
+            let is_over = decoded_with_limit(&written[..end], cut, limit, limits).is_err();
+            assert_eq!(is_over, length > limit, "{length} bytes over {limit}, set after {cut}");
+        }
+    }
 }
 
 /// Checks a whole connection: the same answers for every cut of the input, and no answer after a
@@ -227,6 +234,16 @@ struct Decoded {
     consumed: usize,
     ended: bool,
     trailers: HeaderMap,
+}
+
+/// Decodes chunks with a limit of content that is set after `cut` bytes.
+fn decoded_with_limit(body: &[u8], cut: usize, limit: u64, limits: decode::ContentLimits) -> Result<(), ProtocolError> {
+    let mut decoder = Decoder::new(Framing::Chunked, limits)?;
+    let mut output = vec![0; body.len()];
+    let step = decoder.decode(&body[..cut], &mut output)?;
+    assert_eq!(step.consumed, cut);
+    decoder.set_content_limit(limit)?;
+    decoder.decode(&body[cut..], &mut output).map(drop)
 }
 
 fn decoded(
