@@ -51,15 +51,19 @@ fn combined(text: &str) -> usize {
 /// The end of the Common Log Format in a record: two columns after the request, which is the first
 /// quoted column.
 fn common(text: &str) -> usize {
+    let at = quotation_mark(text, quotation_mark(text, 0) + 1);
+    let rest = text.get(at + 1..).unwrap_or_default();
+    rest.match_indices(' ').nth(2).map_or(text.len(), |(end, _)| at + 1 + end)
+}
+
+/// The place of the first quotation mark from `at` on, or of the end. Names of users and quoted text
+/// have a backslash before each quotation mark and each backslash.
+fn quotation_mark(text: &str, mut at: usize) -> usize {
     let bytes = text.as_bytes();
-    let Some(begin) = text.find('"') else { return text.len() };
-    let mut at = begin + 1;
-    // Quoted text has a backslash before each quotation mark and each backslash.
     while at < bytes.len() && bytes[at] != b'"' {
         at += if bytes[at] == b'\\' { 2 } else { 1 };
     }
-    let rest = text.get(at + 1..).unwrap_or_default();
-    rest.match_indices(' ').nth(2).map_or(text.len(), |(end, _)| at + 1 + end)
+    at
 }
 
 fn json(record: &Record<'_>, now: SystemTime) -> String {

@@ -30,7 +30,8 @@ fn text(own: &Own, is_shown: bool, server: &Server) -> String {
     let directory = own.directory();
     let directory = directory.canonicalize().unwrap_or(directory);
     let listening = server.listening();
-    let scheme = if server.base().starts_with("https:") || own.is("ssl_self_signed") { "https" } else { "http" };
+    let is_secure = server.settings.ssl_certificate.is_some() || own.is("ssl_self_signed");
+    let scheme = if is_secure { "https" } else { "http" };
     let at = match listening.as_slice() {
         // The URL of a single server ends in a slash, as browsers show it.
         [BindAddr::Tcp { .. }] => format!("{}/", server.description().trim_end_matches('/')),

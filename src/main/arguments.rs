@@ -81,9 +81,10 @@ pub(super) fn task(parser: Parser) -> Result<Command, ProgramFailure> {
     }
     let mut options = ServeOptions::default();
     let mut environment = SettingsLayer::from_environment(PREFIX)?;
-    let of_environment = environment.take("config", "PATH")?.map(|(path, _)| PathBuf::from(path));
+    // An empty variable names no file.
+    let of_environment = environment.take("config", "PATH")?.map(|(path, _)| path).filter(|path| !path.is_empty());
     let is_check = given.is_check;
-    if let Some(path) = config(&given)?.or(of_environment) {
+    if let Some(path) = config(&given)?.or(of_environment.map(PathBuf::from)) {
         let mut file = SettingsLayer::from_file(&path)?;
         options.own.take(&mut file, "drupe.")?;
         options.settings.merge(file)?;
@@ -142,8 +143,8 @@ fn read(mut parser: Parser) -> Result<Result<Given, Command>, ProgramFailure> {
                     Some(unit) if is_switch(unit) && is_short => None,
                     Some(unit) if is_switch(unit) => parser.optional_value(),
                     Some(_) => Some(parser.value()?),
-                    // An unknown flag, reported later, whatever its value.
-                    None => parser.optional_value(),
+                    // Before the next argument, which may be its value.
+                    None => return Err(unknown(&name)),
                 };
                 take(&name, value);
             }

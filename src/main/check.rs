@@ -33,8 +33,10 @@ pub(super) fn text(options: &ServeOptions) -> String {
 
 /// Hides the passwords of users.
 fn without_passwords(users: &str) -> String {
-    let names =
-        users.lines().map(|user| user.split_once(':').map_or("***".to_owned(), |(name, _)| format!("{name}:***")));
+    let names = users
+        .lines()
+        .filter(|user| !user.is_empty())
+        .map(|user| user.split_once(':').map_or("***".to_owned(), |(name, _)| format!("{name}:***")));
     names.collect::<Vec<_>>().join("\n")
 }
 

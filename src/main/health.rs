@@ -3,11 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
+
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::failure::ProgramFailure;
 
@@ -39,7 +42,7 @@ impl HealthCheck {
     pub(super) fn run(&self) -> Result<(), ProgramFailure> {
         let url = self.url.to_string_lossy();
         let failed = |reason: String| ProgramFailure::Serve(format!("unhealthy: {}: {reason}", url.escape_debug()));
-        let target = Target::of(&url).map_err(|reason| failed(reason.to_owned()))?;
+        let target = Target::of(&self.url).map_err(|reason| failed(reason.to_owned()))?;
         let (sender, receiver) = mpsc::channel();
         // Neither the resolver nor a connect to a Unix socket takes a time limit.
         let ask = move || {
@@ -67,10 +70,11 @@ enum Target {
 
 impl Target {
     /// Parses `http://HOST[:PORT][/PATH]` or `unix:PATH`.
-    fn of(url: &str) -> Result<Self, &'static str> {
-        if let Some(path) = url.strip_prefix("unix:").filter(|path| !path.is_empty()) {
-            return Ok(Self::Unix(PathBuf::from(path), request("localhost", "/")));
+    fn of(url: &OsStr) -> Result<Self, &'static str> {
+        if let Some(path) = url.as_bytes().strip_prefix(b"unix:").filter(|path| !path.is_empty()) {
+            return Ok(Self::Unix(PathBuf::from(OsStr::from_bytes(path)), request("localhost", "/")));
         }
+        let url = url.to_str().ok_or(EXPECTED)?;
         let is_plain = url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
         let rest = url.strip_prefix("http://").filter(|_| is_plain).ok_or(EXPECTED)?;
         let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -87,9 +91,21 @@ impl Target {
     fn status(&self) -> io::Result<u16> {
         match self {
             Self::Tcp(address, request) => answer(TcpStream::connect(address)?, request),
-            Self::Unix(path, request) => answer(UnixStream::connect(path)?, request),
+            Self::Unix(path, request) => answer(connect(path)?, request),
         }
     }
+}
+
+/// Connects to the socket at `path`. A path that begins with `@` is an abstract name.
+fn connect(path: &Path) -> io::Result<UnixStream> {
+    let Some(name) = path.as_os_str().as_bytes().strip_prefix(b"@") else { return UnixStream::connect(path) };
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.connect(&abstract_address(name)?)?;
+    Ok(socket.into())
+}
+
+fn abstract_address(name: &[u8]) -> io::Result<SockAddr> {
+    SockAddr::unix(OsStr::from_bytes(&[b"\0", name].concat()))
 }
 
 /// A request in HTTP/1.0, so that no interim response comes before the answer (RFC 9110 §15.2).
@@ -136,7 +152,26 @@ mod tests {
             ("unix:", Err(EXPECTED)),
             ("127.0.0.1:80", Err(EXPECTED)),
         ] {
-            assert_eq!(Target::of(url), expected, "{url}");
+            assert_eq!(Target::of(OsStr::new(url)), expected, "{url}");
         }
+        let path = OsStr::from_bytes(b"/run/\xff");
+        let target = Ok(Target::Unix(path.into(), request("localhost", "/")));
+        assert_eq!(Target::of(OsStr::from_bytes(b"unix:/run/\xff")), target);
+        assert_eq!(Target::of(OsStr::from_bytes(b"http://a/\xff")), Err(EXPECTED));
+    }
+
+    #[test]
+    fn abstract_socket_is_reached() {
+        let name = format!("drupe-health-{}", std::process::id());
+        let listener = Socket::new(Domain::UNIX, Type::STREAM, None).expect("there are descriptors");
+        let address = abstract_address(name.as_bytes()).expect("the name is short");
+        listener.bind(&address).and_then(|()| listener.listen(1)).expect("the name is free");
+        let server = thread::spawn(move || {
+            let (mut client, _) = listener.accept().expect("a client comes");
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("the client reads");
+        });
+        let target = Target::of(OsStr::new(&format!("unix:@{name}"))).expect("it is an address");
+        assert_eq!(target.status().expect("it answers"), 200);
+        server.join().expect("it has answered");
     }
 }

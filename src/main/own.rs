@@ -186,6 +186,7 @@ impl Own {
         let checked = match (row.name, value.to_str()) {
             ("directory", _) if value.is_empty() => Err("\"\" is not a directory".to_owned()),
             ("directory" | "access_log" | "pid_file", _) => Ok(value),
+            ("auth", None) => Err("the value is not UTF-8".to_owned()),
             (_, None) => Err(format!("{value:?} is not UTF-8")),
             ("user" | "group", Some(_)) | ("umask", Some("")) => Ok(value),
             ("umask", Some(text)) => match umask(text) {
@@ -327,7 +328,8 @@ fn refused(name: &str, origin: &Origin, reason: &str) -> ProgramFailure {
 /// directory.
 fn is_path(path: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"%?#\"<>\\^`{|}".contains(&byte);
-    path.is_empty() || (path.starts_with('/') && !path.trim_matches('/').is_empty() && path.bytes().all(is_plain))
+    let is_below = path.starts_with('/') && !path.trim_matches('/').is_empty() && !path.contains("//");
+    path.is_empty() || (is_below && path.bytes().all(is_plain))
 }
 
 /// Parses a log level.

@@ -81,6 +81,10 @@ fn auth(own: &Own) -> Result<Option<BasicAuth>, ProgramFailure> {
         let user = user.filter(|_| !text.contains(char::is_control));
         let expected = || own.refuse("auth", "expected NAME:PASSWORD (value not shown)");
         let (name, password) = user.ok_or_else(expected)?;
+        if password == HIDDEN {
+            // Otherwise anybody could log in at a server with the output of `check`.
+            return Err(own.refuse("auth", "*** is the placeholder for a hidden password, not a password"));
+        }
         users.push((name.to_owned(), password.to_owned()));
     }
     Ok((!users.is_empty()).then(|| BasicAuth::users("drupe", users)))
@@ -123,6 +127,8 @@ fn field(text: &str) -> Option<(&str, &str, &str)> {
     Some((pattern.trim(), name.trim(), value.trim()))
 }
 
+/// The placeholder for a password in the output of `check`.
+const HIDDEN: &str = "***";
 /// The fields of answers that scripts of other origins may read, beside those that they always may.
 const EXPOSED: [&str; 5] = ["accept-ranges", "content-encoding", "content-range", "date", "etag"];
 /// The time for which browsers keep the answer to a preflight.

@@ -64,8 +64,9 @@ impl FileValue {
             // The lines of a list, which may contain commas.
             ("LINES", FileValue::List(parts)) => {
                 let line = |part: &FileValue| match part {
+                    // The item is not shown: it may have a password.
                     FileValue::Text(text) if text.contains('\n') => {
-                        Err(format!("{text:?} contains a line end, which separates the items of a list"))
+                        Err("an item contains a line end, which separates the items of a list".to_owned())
                     }
                     FileValue::Text(text) => Ok(text.clone()),
                     other => other.refused("a string"),
@@ -220,7 +221,7 @@ mod tests {
                 list(&[text("unix:a,b")]),
                 "\"unix:a,b\" contains a comma, which separates the items of a list",
             ),
-            ("LINES", list(&[text("a\nb")]), "\"a\\nb\" contains a line end, which separates the items of a list"),
+            ("LINES", list(&[text("a\nb")]), "an item contains a line end, which separates the items of a list"),
             ("LINES", list(&[integer("3")]), "3 is a whole number; expected a string"),
         ] {
             assert_eq!(value.text_for(unit).unwrap_err(), expected, "{unit}");

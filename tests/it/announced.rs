@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use crate::client::Client;
 use crate::place::Place;
 use crate::program::drupe;
+use crate::secure::AUTHORITY;
 
 /// Returns the lines up to `press Ctrl-C`, without their prefix, of a program run in `place`.
 fn first_lines(place: &Place, arguments: &[&str]) -> Vec<String> {
@@ -42,6 +43,17 @@ fn first_line_names_the_directory_the_address_and_the_clients() {
         let of_others = lines.iter().filter(|line| line.starts_with("from other machines: ")).count();
         assert_eq!(of_others, usize::from(host == "0.0.0.0"), "{lines:?}");
     }
+}
+
+#[test]
+fn scheme_is_that_of_all_listeners() {
+    let place = Place::new();
+    let certificate = place.write("both.pem", AUTHORITY.issue(&["localhost"]).both());
+    let certificate = format!("--ssl-certificate={}", certificate.display());
+    let listen = "--listen=unix:w.sock,tcp://0.0.0.0:0";
+    let lines = first_lines(&place, &[&certificate, listen, "--auth=a:b"]);
+    assert!(lines.iter().any(|line| line.contains("curl") && line.contains("https://localhost/")), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("http://") || line.contains("in clear")), "{lines:?}");
 }
 
 #[test]

@@ -198,6 +198,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     (
         "socket2",
         &[
+            "main/health.rs",
             "net/adopted.rs",
             "system/sockets.rs",
             "net/listener.rs",

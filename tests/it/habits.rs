@@ -60,6 +60,7 @@ fn number_is_the_port_unless_a_directory_has_its_name() {
         (&["1", "2"], "unexpected argument \"2\": there is already a port\ndrupe: see drupe --help\n"),
         (&["site", "1", "2"], "unexpected argument \"2\": there is already a port\ndrupe: see drupe --help\n"),
         (&["-p", "1", "site", "2"], "unexpected argument \"2\": -p already sets the PORT\ndrupe: see drupe --help\n"),
+        (&["--host", "::", "a"], "unknown option --host; did you mean --bind?\ndrupe: see drupe --help\n"),
         (&["-d", "a", "b"], "unexpected argument \"b\": -d already sets the DIR\ndrupe: see drupe --help\n"),
     ] {
         let ended = run(drupe().current_dir(place.path("")).args(arguments));

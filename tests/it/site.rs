@@ -163,15 +163,25 @@ fn user_of_a_password_is_in_the_access_log() {
     let place = dist();
     let log = place.path("access.log");
     let mut command = drupe();
-    command.args(["--auth=ann b\\:secret", "--access-log"]).arg(&log).arg(place.path("dist"));
+    command.args(["--auth=ann b\\:secret", "--auth=a\"b:secret", "--access-log-format=common", "--access-log"]);
+    command.arg(&log).arg(place.path("dist"));
     let program = Program::start(&mut command);
     assert_eq!(ask(&program, "GET", "/notes.gmi", "").status, 401);
     // `ann b\:secret`
     assert_eq!(ask(&program, "GET", "/notes.gmi", "Authorization: Basic YW5uIGJcOnNlY3JldA==\r\n").status, 200);
+    // `a"b:secret`
+    assert_eq!(ask(&program, "GET", "/notes.gmi", "Authorization: Basic YSJiOnNlY3JldA==\r\n").status, 200);
     program.end();
     let log = std::fs::read_to_string(log).unwrap();
-    let starts = ["127.0.0.1 - - [", "127.0.0.1 - ann\\x20b\\\\ ["];
-    assert!(log.lines().zip(starts).all(|(line, start)| line.starts_with(start)) && log.lines().count() == 2, "{log}");
+    let length = std::fs::read(place.path("dist/notes.gmi")).unwrap().len();
+    let whole = format!("\"GET /notes.gmi HTTP/1.1\" 200 {length}");
+    let expected = [
+        ("127.0.0.1 - - [", "\"GET /notes.gmi HTTP/1.1\" 401 13"),
+        ("127.0.0.1 - ann\\x20b\\\\ [", &whole),
+        ("127.0.0.1 - a\\\"b [", &whole),
+    ];
+    let is_so = |(line, (start, end)): (&str, (&str, &str))| line.starts_with(start) && line.ends_with(end);
+    assert!(log.lines().zip(expected).all(is_so) && log.lines().count() == 3, "{log}");
 }
 
 #[test]
@@ -179,6 +189,7 @@ fn wrong_settings_of_a_site_are_refused_by_name() {
     let place = dist();
     for (flag, reason) in [
         ("--auth=secret", "--auth: expected NAME:PASSWORD (value not shown)"),
+        ("--auth=ann:***", "--auth: *** is the placeholder for a hidden password, not a password"),
         ("--auth=ann:", "--auth: expected NAME:PASSWORD (value not shown)"),
         ("--auth=ann:a\tb", "--auth: expected NAME:PASSWORD (value not shown)"),
         ("--index=../x", "--index: \"../x\" is not a name of a file, such as html or index.html"),
