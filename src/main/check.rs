@@ -8,6 +8,7 @@ use drupe::settings::Origin;
 use super::arguments::ServeOptions;
 use super::help::heading;
 use super::own;
+use super::site::HIDDEN;
 
 pub(super) fn text(options: &ServeOptions) -> String {
     let mut text = "[drupe]\n".to_owned();
@@ -36,7 +37,7 @@ fn without_passwords(users: &str) -> String {
     let names = users
         .lines()
         .filter(|user| !user.is_empty())
-        .map(|user| user.split_once(':').map_or("***".to_owned(), |(name, _)| format!("{name}:***")));
+        .map(|user| user.split_once(':').map_or(HIDDEN.to_owned(), |(name, _)| format!("{name}:{HIDDEN}")));
     names.collect::<Vec<_>>().join("\n")
 }
 

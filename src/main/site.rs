@@ -128,7 +128,7 @@ fn field(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// The placeholder for a password in the output of `check`.
-const HIDDEN: &str = "***";
+pub(super) const HIDDEN: &str = "***";
 /// The fields of answers that scripts of other origins may read, beside those that they always may.
 const EXPOSED: [&str; 5] = ["accept-ranges", "content-encoding", "content-range", "date", "etag"];
 /// The time for which browsers keep the answer to a preflight.

@@ -19,6 +19,7 @@ use crate::engine::service::context::Service;
 use crate::engine::service::costs::Route;
 use crate::engine::service::handle::WorkerHandle;
 use crate::engine::service::preemption::Waiting;
+use crate::message::channel::Sender;
 use crate::message::early;
 use crate::message::kept::KeptUntilSent;
 use crate::message::turn;
@@ -52,6 +53,19 @@ fn pool_set(settings: &Settings, handler: impl Handler) -> Arc<Pool> {
     let pool = Arc::new(Pool::new(Arc::new(Service::new(config, Arc::new(handler))), wait_for_stop).unwrap());
     pool.service().costs.record(Route::new(&Method::GET, "/"), Duration::from_micros(1));
     pool
+}
+
+/// Creates a pool whose handler opens a stream, and the place for the sender.
+fn pool_of_a_stream() -> (Arc<Pool>, Arc<OnceLock<Sender>>) {
+    let stream = Arc::new(OnceLock::new());
+    let streams = Arc::clone(&stream);
+    let pool = pool_of(move |_: &mut Request| {
+        let (sender, body) = Body::channel(100);
+        streams.set(sender).unwrap();
+        body
+    });
+    pool.parking.belong_to(Arc::downgrade(&(Arc::clone(&pool) as Arc<dyn Wake>)));
+    (pool, stream)
 }
 
 fn wait_for_stop(pool: &Arc<Pool>, _: &Arc<WorkerHandle>) {
@@ -215,14 +229,7 @@ fn fewest_locks() -> Option<u32> {
 
 #[test]
 fn content_of_a_stream_is_sent_without_a_watch_by_the_guard() {
-    let stream = Arc::new(OnceLock::new());
-    let streams = Arc::clone(&stream);
-    let pool = pool_of(move |_: &mut Request| {
-        let (sender, body) = Body::channel(100);
-        streams.set(sender).unwrap();
-        body
-    });
-    pool.parking.belong_to(Arc::downgrade(&(Arc::clone(&pool) as Arc<dyn Wake>)));
+    let (pool, stream) = pool_of_a_stream();
     let mut listener = parked(&pool);
     assert!(is_guard_called(&pool), "a connection was parked");
     pool.role.take(1);
@@ -269,14 +276,7 @@ fn owner_of_content_that_panics_ends_its_stream_alone() {
 }
 
 fn check_fatal_content(pieces: usize) {
-    let stream = Arc::new(OnceLock::new());
-    let streams = Arc::clone(&stream);
-    let pool = pool_of(move |_: &mut Request| {
-        let (sender, body) = Body::channel(100);
-        streams.set(sender).unwrap();
-        body
-    });
-    pool.parking.belong_to(Arc::downgrade(&(Arc::clone(&pool) as Arc<dyn Wake>)));
+    let (pool, stream) = pool_of_a_stream();
     let mut listener = parked(&pool);
     pool.role.take(1);
     let mut reactor = reactor(&pool, 1);
@@ -375,10 +375,10 @@ impl<F: Fn()> Drop for AtDrop<F> {
     }
 }
 
-/// Creates a pool with two known clients whose requests come at once. The handler takes turns, keeps a
+/// Creates a pool with two known clients, each with `requests` that come at once. The handler takes turns, keeps a
 /// value until its answer is sent, and panics if it finds the value of an earlier request. `act` is
 /// called at each drop of a value once both clients are known, with the number of the drop.
-fn keeping(act: impl Fn(&Pool, u32) + Send + Sync + 'static) -> (Arc<Pool>, [UnixStream; 2]) {
+fn keeping(requests: usize, act: impl Fn(&Pool, u32) + Send + Sync + 'static) -> (Arc<Pool>, [UnixStream; 2]) {
     let (own, is_kept, drops) =
         (Arc::new(OnceLock::<Weak<Pool>>::new()), Arc::new(AtomicBool::new(false)), AtomicU32::new(0));
     let own_pool = Arc::clone(&own);
@@ -405,27 +405,38 @@ fn keeping(act: impl Fn(&Pool, u32) + Send + Sync + 'static) -> (Arc<Pool>, [Uni
     }
     is_guard_called(&pool);
     own.set(Arc::downgrade(&pool)).unwrap();
-    clients.iter_mut().for_each(|client| client.write_all(REQUEST).unwrap());
+    clients.iter_mut().for_each(|client| client.write_all(&REQUEST.repeat(requests)).unwrap());
     (pool, clients)
 }
 
 #[test]
 fn value_kept_until_an_answer_is_sent_is_dropped_before_the_next_handler_runs() {
-    let (pool, clients) = keeping(|pool, _| assert_eq!(pool.open.count(), 3, "the drop counts for a stop"));
-    let mut received = 0;
-    // A round ends early if the thread is delayed.
-    for _ in 0..2 {
-        if received < 2 {
-            assert!(matches!(reactor(&pool, 1).round(), Round::On));
-            received += take_responses(&clients);
+    for requests in 1..=3 {
+        let (pool, clients) = keeping(requests, |_, _| ());
+        let mut received = 0;
+        // A handler that takes turns runs once in a round for each client.
+        for _ in 0..2 * requests {
+            if received < 2 * requests {
+                assert!(matches!(reactor(&pool, 1).round(), Round::On));
+                received += take_responses(&clients);
+            }
         }
+        assert_eq!((received, pool.open.count()), (2 * requests, 2));
     }
-    assert_eq!((received, pool.open.count()), (2, 2));
+}
+
+#[test]
+fn drop_of_a_kept_value_counts_for_a_stop() {
+    let counts = Arc::<Mutex<Vec<usize>>>::default();
+    let seen = Arc::clone(&counts);
+    let (pool, _clients) = keeping(1, move |pool, _| seen.lock().push(pool.open.count()));
+    assert!(matches!(reactor(&pool, 1).round(), Round::On));
+    assert_eq!((counts.lock().first(), pool.open.count()), (Some(&3), 2));
 }
 
 #[test]
 fn answer_that_is_put_off_does_not_wait_for_a_slow_drop() {
-    let (pool, clients) = keeping(|pool, drop| assert!(drop > 0 || pool.role.seize(pool.role.look()), "watched"));
+    let (pool, clients) = keeping(1, |pool, drop| assert!(drop > 0 || pool.role.seize(pool.role.look()), "watched"));
     assert!(matches!(reactor(&pool, 1).round(), Round::Over));
     assert_eq!(take_responses(&clients), 0);
     assert!(is_guard_called(&pool), "the answer would wait for the next event");
