@@ -190,15 +190,18 @@ fn bind_abstract(path: &Path, backlog: i32) -> io::Result<UnixListener> {
 
 /// Binds `socket` to `path`, replacing a dead socket. If the name was taken, returns the lock,
 /// which the caller keeps until `socket` listens.
+///
+/// On systems that bind a file before they can hide it, every start takes the lock: until hidden,
+/// the file looks like that of a dead socket.
 fn claim(socket: &Socket, path: &Path) -> io::Result<Option<Turn>> {
     handle::hide_first(socket)?;
     let address = SockAddr::unix(path)?;
-    let mut turn = None;
+    let mut turn = if handle::BINDS_HIDDEN { None } else { Turn::wait_for(path) };
     for attempt in 0..ATTEMPTS {
         match socket.bind(&address) {
             // `bind` never follows a symbolic link and never replaces a file.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                if attempt == 0 {
+                if attempt == 0 && handle::BINDS_HIDDEN {
                     turn = Turn::wait_for(path);
                 }
                 remove_dead(path)?;

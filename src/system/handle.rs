@@ -7,6 +7,6 @@ mod by_descriptor;
 mod by_name;
 
 #[cfg(all(target_os = "linux", not(drupe_portable)))]
-pub(crate) use self::by_descriptor::{Handle, hide, hide_first};
+pub(crate) use self::by_descriptor::{BINDS_HIDDEN, Handle, hide, hide_first};
 #[cfg(not(all(target_os = "linux", not(drupe_portable))))]
-pub(crate) use self::by_name::{Handle, hide, hide_first};
+pub(crate) use self::by_name::{BINDS_HIDDEN, Handle, hide, hide_first};

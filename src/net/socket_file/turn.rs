@@ -1,5 +1,5 @@
 //! The lock for replacing a dead socket: several servers that find one at the same time proceed one
-//! after the other.
+//! after the other. Where a file cannot be bound hidden, every start takes the lock.
 //!
 //! The lock is on the directory of the socket (`flock`): no file is left behind, and the lock ends
 //! with its process.

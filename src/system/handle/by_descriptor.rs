@@ -62,6 +62,9 @@ impl<'a> Handle<'a> {
     }
 }
 
+/// True: the file has no permissions from its creation on.
+pub(crate) const BINDS_HIDDEN: bool = true;
+
 /// Takes all permissions from the file that the next bind of `socket` creates.
 pub(crate) fn hide_first(socket: &impl AsFd) -> io::Result<()> {
     // The file gets the permissions of the socket, less the umask.

@@ -52,6 +52,9 @@ impl<'a> Handle<'a> {
     }
 }
 
+/// False: a file just bound has permissions until [`hide`] takes them.
+pub(crate) const BINDS_HIDDEN: bool = false;
+
 /// Does nothing, because [`hide`] does the work.
 #[expect(clippy::unnecessary_wraps, reason = "Linux has a call that fails")]
 pub(crate) fn hide_first(_socket: &impl AsFd) -> io::Result<()> {
