@@ -17,4 +17,5 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let cut = |cut: &u8| rest.split_off(..rest.len().min(1 + usize::from(*cut))).unwrap_or_default().to_vec();
     let pieces = cuts.iter().cycle().map(cut).take_while(|piece| !piece.is_empty()).collect();
     assert_eq!(answer(pieces), answer(vec![text.to_vec()]));
+    drupe_fuzz::channel::join();
 });

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::thread;
+use std::sync::Mutex;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
@@ -51,9 +52,25 @@ pub fn echo(content: Vec<u8>) -> Body {
         0 => return content.into(),
         1 => content.chunks(7).for_each(|piece| sender.try_send(piece.to_vec()).expect("there is room")),
         // One piece, so that the chunks do not depend on the time.
-        _ => drop(thread::spawn(move || sender.try_send(content))),
+        _ => spawn(move || drop(sender.try_send(content))),
     }
     body
+}
+
+/// The threads that send, of one input.
+static SENDING: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
+
+fn spawn(send: impl FnOnce() + Send + 'static) {
+    SENDING.lock().expect("no thread panics with it").push(thread::spawn(send));
+}
+
+/// Waits for the threads that send: the check for leaks between two inputs takes the memory of an
+/// ending thread for a leak. Call it when the connection is gone.
+pub fn join() {
+    for thread in SENDING.lock().expect("no thread panics with it").drain(..) {
+        // A planned panic.
+        let _ = thread.join();
+    }
 }
 
 impl Channel {
@@ -61,7 +78,9 @@ impl Channel {
         let (sender, body) = Body::channel(self.capacity());
         let is_on = deeds(&self.before).iter().all(|deed| deed.run(&sender, false));
         if let Some(after) = self.after.clone().filter(|_| is_on) {
-            thread::spawn(move || deeds(&after).iter().all(|deed| deed.run(&sender, true)));
+            spawn(move || {
+                deeds(&after).iter().all(|deed| deed.run(&sender, true));
+            });
         }
         match self.filter {
             None => body,

@@ -9,6 +9,7 @@ use drupe::testing::Conversation;
 use drupe::{Request, Response, Settings};
 
 use crate::body::Content;
+use crate::channel;
 use crate::client::{self, Answer, End};
 use crate::message::Connection;
 use crate::outcome::{Outcome, panic_silently};
@@ -73,6 +74,7 @@ pub fn check(plan: &Plan) {
     let conversation = Conversation::new(handler, &settings).expect("they are sound");
     let text: String = exchanges.iter().enumerate().map(|(at, planned)| planned.asked(at)).collect();
     let answered = conversation.run([text.into_bytes()]);
+    channel::join();
     let answers = client::read(&answered, |at| exchanges.get(at).is_some_and(|planned| planned.is_head));
     let mut answers = answers.iter();
     for planned in exchanges.iter() {
