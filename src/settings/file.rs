@@ -101,9 +101,9 @@ fn flatten(stem: &str, table: &DeTable<'_>, found: &mut Vec<(String, Range<usize
         let span = key.span();
         let key = if stem.is_empty() { key.get_ref().to_string() } else { format!("{stem}.{}", key.get_ref()) };
         // CherryPy's name for the settings of no path.
-        let key = match key.as_str() {
-            "global" => String::new(),
-            key => key.strip_prefix("global.").unwrap_or(key).to_owned(),
+        let key = match (key.as_str(), value.get_ref()) {
+            ("global", DeValue::Table(_)) => String::new(),
+            (key, _) => key.strip_prefix("global.").unwrap_or(key).to_owned(),
         };
         match value.get_ref() {
             DeValue::Table(table) if !table.is_empty() => flatten(&key, table, found)?,
@@ -135,7 +135,9 @@ fn read_value(value: &Spanned<DeValue<'_>>) -> Result<FileValue, usize> {
     Ok(match value.get_ref() {
         DeValue::String(text) => FileValue::Text(text.to_string()),
         DeValue::Integer(number) => FileValue::Integer { digits: number.as_str().to_owned(), radix: number.radix() },
-        DeValue::Float(number) => FileValue::Float(number.as_str().to_owned()),
+        DeValue::Float(number) => {
+            FileValue::Float(number.as_str().strip_prefix('+').unwrap_or(number.as_str()).to_owned())
+        }
         DeValue::Boolean(value) => FileValue::Bool(*value),
         DeValue::Array(parts) => FileValue::List(parts.iter().map(read_value).collect::<Result<_, _>>()?),
         DeValue::Datetime(_) => FileValue::Other("a date or a time"),
@@ -188,7 +190,7 @@ server.socket_port = 8_080
 server.nodelay = false
 
 [server]
-socket_timeout = 2.5
+socket_timeout = +2.5
 header_timeout = 3
 body_timeout = ""
 max_request_body_size = -1
@@ -246,6 +248,7 @@ listen = [
             ("[\"/\"]\ntools.staticdir.on = true", "2: unknown setting \"/.tools.staticdir.on\""),
             ("[elsewhere]", "1: unknown setting \"elsewhere\""),
             ("server = 80", "1: unknown setting \"server\""),
+            ("global = 80", "1: unknown setting \"global\""),
             (
                 "[server.socket_port]\nx = 80",
                 "2: unknown setting \"server.socket_port.x\"; did you mean server.socket_port?",
