@@ -10,7 +10,7 @@ use drupe::settings::{Origin, SettingsLayer};
 use drupe::{Error, Settings};
 use lexopt::{Arg, Parser};
 
-use super::failure::ProgramFailure;
+use super::failure::{ProgramFailure, chain};
 use super::flags::{is_switch, name, of_letter, own_row, unit, unknown};
 use super::health::HealthCheck;
 use super::own::Own;
@@ -82,10 +82,19 @@ pub(super) fn task(parser: Parser) -> Result<Command, ProgramFailure> {
     let mut options = ServeOptions::default();
     let mut environment = SettingsLayer::from_environment(PREFIX)?;
     // An empty variable names no file.
-    let of_environment = environment.take("config", "PATH")?.map(|(path, _)| path).filter(|path| !path.is_empty());
+    let of_environment = environment.take("config", "PATH")?.filter(|(path, _)| !path.is_empty());
     let is_check = given.is_check;
-    if let Some(path) = config(&given)?.or(of_environment.map(PathBuf::from)) {
-        let mut file = SettingsLayer::from_file(&path)?;
+    let named = match config(&given)? {
+        Some(path) => Some((path, Origin::Default)),
+        None => of_environment.map(|(path, origin)| (PathBuf::from(path), origin)),
+    };
+    if let Some((path, origin)) = named {
+        let mut file = SettingsLayer::from_file(&path).map_err(|error| match (&error, origin) {
+            (Error::Unreadable { .. }, Origin::Environment { variable }) => {
+                ProgramFailure::Settings(format!("environment variable {variable}: {}", chain(&error)))
+            }
+            _ => error.into(),
+        })?;
         options.own.take(&mut file, "drupe.")?;
         options.settings.merge(file)?;
         options.config = Some(path);

@@ -325,7 +325,11 @@ fn each_settings_error_is_one_line() {
     let missing = place.path("missing.toml");
     let ended = run(drupe().arg("--config").arg(&missing));
     assert_eq!(ended.code, Some(2));
-    let expected = format!("drupe: cannot read settings from {}: No such file or directory", missing.display());
+    let reason = format!("cannot read settings from {}: No such file or directory", missing.display());
+    assert!(ended.errors.starts_with(&format!("drupe: {reason}")), "{}", ended.errors);
+    let ended = run(drupe().env("DRUPE_CONFIG", &missing));
+    assert_eq!(ended.code, Some(2));
+    let expected = format!("drupe: environment variable DRUPE_CONFIG: {reason}");
     assert!(ended.errors.starts_with(&expected), "{}", ended.errors);
 }
 
