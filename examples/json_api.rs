@@ -91,6 +91,6 @@ fn main() -> Result<(), drupe::Error> {
         .put("/notes/{id}", try_handler(move |request| change.change(request)))
         .delete("/notes/{id}", try_handler(move |request| delete.delete(request)));
     let mut server = Server::new(router);
-    server.settings.merge_environment("API_")?;
+    server.settings.merge_environment("NOTES_")?;
     server.quickstart()
 }

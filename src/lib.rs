@@ -16,8 +16,8 @@
 //!
 //! # Tour
 //!
-//! Ten programs as people write them, one on each page, followed by the limits, errors and settings
-//! of its topic: [exporter](tour::exporter), [login](tour::login), [json_api](tour::json_api),
+//! Ten complete programs, one a page. Each page goes on with the limits, errors and settings of its
+//! topic: [exporter](tour::exporter), [login](tour::login), [json_api](tour::json_api),
 //! [upload](tour::upload), [chat](tour::chat), [log_tail](tour::log_tail), [daemon](tour::daemon),
 //! [spa](tour::spa), [mtls](tour::mtls), [layers](tour::layers).
 //!
@@ -56,7 +56,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `signals` | yes | ends [`Server::quickstart`] on SIGTERM and SIGINT; enables [`Server::on_reload`] and [`Server::on_graceful`] on SIGHUP and SIGUSR1 |
+//! | `signals` | yes | ends [`Server::quickstart`] on SIGTERM and SIGINT; SIGHUP calls [`Server::on_reload`]; SIGHUP and SIGUSR1 reload certificates and call [`Server::on_graceful`] |
 //! | `systemd` | | [`listen`](Settings::listen) takes sockets opened by systemd: `fd:3` |
 //! | `config` | | settings from TOML files |
 //! | `files` | | [`Files`]: a directory of static files |
@@ -78,13 +78,14 @@
 //!
 //! # Threads
 //!
-//! A worker belongs to one connection while the handler runs, and is free afterwards: the rest of
-//! an answer to a slow client is sent without a worker, and so is an open stream of events
-//! ([`stream`]). A handler may therefore block. A body that writes itself, by [`Body::stream`],
-//! holds a worker until its end; [`thread_pool_max`](Settings::thread_pool_max) limits the number
-//! of workers. Every wait for a client has a deadline until the connection leaves HTTP, and every
-//! queue and buffer has a bound. [`Settings`] lists all deadlines and bounds, and [`guide::travel`]
-//! follows a request through the threads. The repository's CONTRIBUTING.md has a map of the source.
+//! A worker is a thread that runs handlers. It belongs to one connection while the handler runs,
+//! and is free afterwards: the rest of an answer to a slow client is sent without a worker, and so
+//! is an open stream of events ([`stream`]). A handler may therefore block. A body that writes
+//! itself, by [`Body::stream`], holds a worker until its end;
+//! [`thread_pool_max`](Settings::thread_pool_max) limits the number of workers. Every wait for a
+//! client has a deadline until the connection leaves HTTP, and every queue and buffer has a bound.
+//! [`Settings`] lists all deadlines and bounds, and [`guide::travel`] follows a request through the
+//! threads. The repository's CONTRIBUTING.md has a map of the source.
 
 // Marks the items that need a feature, from their `cfg`; pages that only the documentation has get no mark.
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(doc))))]

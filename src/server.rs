@@ -143,7 +143,7 @@ impl Server {
     /// A stop:
     /// - accepts no more connections and closes idle ones at once,
     /// - lets running requests finish for `shutdown_timeout`, and cuts the rest,
-    /// - joins every thread.
+    /// - joins every thread, except one whose handler never returns.
     ///
     /// A stop called by a handler does not wait for that handler; the handler's answer is still
     /// sent.
@@ -214,8 +214,8 @@ impl Server {
     ///
     /// SIGHUP applies the settings of [`on_reload`](Self::on_reload). SIGUSR1 reloads certificates,
     /// as [`ServerHandle::reload_tls`] does. Both call the listeners of
-    /// [`on_graceful`](Self::on_graceful). Errors are logged. `quickstart` does not catch a signal
-    /// if there is nothing to reload or reopen; with TLS there always is.
+    /// [`on_graceful`](Self::on_graceful). Errors are logged. `quickstart` leaves SIGHUP or SIGUSR1
+    /// to the system if there is nothing to reload or reopen; with TLS there always is.
     ///
     /// # Errors
     /// The errors of [`start`](Self::start) and [`block`](Self::block). `System` if the signals

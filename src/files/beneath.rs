@@ -138,8 +138,8 @@ fn after_lease(open: impl Fn() -> io::Result<OwnedFd>) -> io::Result<OwnedFd> {
     open()
 }
 
-/// The error of a look-up by name: a file system that refuses a name, such as one that is no UTF-8,
-/// has no file of this name.
+/// Converts the error of a look-up: if the file system refuses a name, such as one that is not
+/// UTF-8, no file has the name.
 fn of_name(error: Errno) -> Errno {
     if matches!(error, Errno::EINVAL | Errno::EILSEQ) { Errno::ENOENT } else { error }
 }

@@ -1,5 +1,5 @@
-//! Behind nginx: HTTP/2 and compression at the front, plain functions at the back. The tests run
-//! the files below.
+//! Behind nginx: TLS, HTTP/2 and compression at the front, plain functions at the back. The tests
+//! run the files below.
 //!
 //! `examples/deploy/nginx.conf`, a site:
 //!

@@ -93,6 +93,7 @@
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let mut server = Server::new(Files::new("public")?.listing(false));
 //!     server.settings.thread_pool = 4;
+//!     server.settings.thread_pool_max = Some(4); // without this line, up to 256
 //!     Ok(server.quickstart()?)
 //! }
 //! ```
@@ -148,7 +149,7 @@
 //!
 //! | tiny_http | drupe |
 //! |---|---|
-//! | `Server::http(address)` | `settings.socket_host`, `settings.socket_port`, then `start` or `quickstart` |
+//! | `Server::http(address)` | `settings.socket_host`, `settings.socket_port`; or `settings.listen = vec![address.parse()?]` for a text such as `0.0.0.0:9100`; then `start` or `quickstart` |
 //! | `Server::https(address, SslConfig { .. })` | `settings.ssl_certificate`, `ssl_private_key`; or [`ssl_context`](crate::Settings::ssl_context) for bytes in memory |
 //! | `Server::http_unix(path)` | `settings.socket_file` |
 //! | `Server::from_listener` | [`Server::listen_on`](crate::Server::listen_on); `settings.listen` with `fd:3` for inherited sockets |
@@ -158,8 +159,9 @@
 //! | `request.headers()`, `Header` | `request.headers()`, a map of the `http` crate: `request.headers().get("accept")` |
 //! | `request.body_length()` | `request.body().content_length()` |
 //! | `request.as_reader()` | `request.bytes()`, `request.text()`; `request.take_body()`, which is a `Read` |
-//! | `request.remote_addr()` | `request.connection().peer()`; behind a proxy `request.client()` |
+//! | `request.remote_addr()` | `request.connection().peer()`, such as `Some(Peer::Tcp(address))`; behind a proxy `request.client()` |
 //! | `request.respond(response)` | return the response |
+//! | a `Request` kept, and answered later by another thread | the handler waits for that thread, for instance on a channel; or it returns a [`Body::channel`](crate::Body::channel) |
 //! | a request that is dropped: 500 | an error returned by `?`, or a panic: 500 |
 //! | `Response::from_string`, `from_data`, `from_file` | `String`, `Vec<u8>`, [`Body::from_file`](crate::Body::from_file); all [`IntoResponse`](crate::IntoResponse), as are `Html`, `Json` and `Redirect` of [`response`](crate::response) |
 //! | `Response::new(.., reader, None, ..)` | [`Body::from_reader`](crate::Body::from_reader), or [`Body::stream`](crate::Body::stream) to write it |
@@ -181,4 +183,5 @@
 //! - There is no `Server` field unless you set `settings.software`.
 //! - drupe refuses requests that RFC 9112 calls ambiguous. A client that has always sent bare line
 //!   feeds or two lengths now gets 400.
-//! - Linux; compiled, but not run, on macOS and FreeBSD ([`systems`](super::systems))
+//! - drupe is tested on Linux only. It compiles on macOS and FreeBSD, but has not been run there
+//!   ([`systems`](super::systems)).

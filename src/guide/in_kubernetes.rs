@@ -77,12 +77,12 @@
 //! docker run --publish 8080:8080 --volume "$PWD/site:/srv/www:ro" --read-only drupe:0.1.0
 //! ```
 //!
-//! `drupe --health URL` asks a server once. It exits with 0 if the status is 2xx, 3xx, or 401 (a login
-//! is asked for), and with 1, and the reason on standard error, otherwise: for another status, without
-//! a connection, and without an answer within `--health-timeout` (5 s). The URL is
-//! `http://HOST:PORT/PATH`, or `unix:PATH` for the root at a Unix socket. TLS has no form, and all
-//! sockets of a server speak TLS or none: probe a server with TLS from outside. Kubernetes ignores
-//! `HEALTHCHECK` and has the probes above.
+//! `drupe --health URL` asks a server once. It exits with 0 if the status is 2xx, 3xx, or 401 (a
+//! login is asked for), and with 1, and the reason on standard error, otherwise: for another
+//! status, without a connection, and without an answer within `--health-timeout` (5 s). The URL is
+//! `http://HOST:PORT/PATH`, or `unix:PATH` for the root at a Unix socket. There is no form for TLS,
+//! and with TLS every socket of a server speaks TLS: probe such a server from outside. Kubernetes
+//! ignores `HEALTHCHECK` and has the probes above.
 //!
 //! `deployment.yaml` runs this image. The image has the program at `/drupe`, outside of any `PATH`,
 //! and no `sleep` command. Its variables override the file of the ConfigMap, and have the same

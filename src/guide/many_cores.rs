@@ -39,7 +39,7 @@
 //!
 //! | handler, by its average time | threads at work for many clients |
 //! |---|---|
-//! | short: up to 100 microseconds, answer included | one, the [reactor](super::travel); also one for a client that sends requests without a pause, alone |
+//! | short: up to 100 microseconds, answer included | one, the [reactor](super::travel); if a single client sends without a pause, one worker for that client |
 //! | long | as many as there are workers: each waits for a request itself, runs the handler and answers |
 //!
 //! A server with short handlers therefore uses little more than one processor, however many there
@@ -74,8 +74,8 @@
 //!   thread holds the reactor role, no other thread takes them, except for a new connection.
 //! - The two writes of the role let the guard take over from a handler that blocks.
 //!
-//! The system calls of a request are one read and one write; in the last three columns also a share
-//! of one wait at the poller, of up to 256 connections.
+//! The system calls of a request are one read and one write. In the last three columns there is
+//! also the wait at the poller: one call, shared by up to 256 connections.
 //!
 //! # Tried on two processors
 //!
@@ -89,8 +89,8 @@
 //! | one, on both | 7.8 us, 46,000 (60,000) | 63 us, 9,400 (13,200) | 320 us, 2,800 (4,300) |
 //! | two with `reuse_port`, one on each | 8.3 us, 68,000 (71,000) | 61 us, 13,400 (22,600) | 317 us, 5,000 (5,400) |
 //!
-//! With 50 microseconds of work, one reactor ends at 16,000 requests a second. Only the two servers
-//! were above that.
+//! With 50 microseconds of work, one reactor can serve at most 16,000 requests a second. Only the
+//! two servers exceeded that, in their best run.
 //!
 //! # Projection to 16 processors
 //!
@@ -115,9 +115,10 @@
 //! | 90 us | 10,300 | 165,000 |
 //!
 //! **Long handlers.** One server with handlers of 110 microseconds serves about 120,000 requests a
-//! second on 16 processors. The longest serial parts are parking, two locks of about 0.5 microseconds
-//! with the lines of the slot, and the poller of the kernel, 1 microsecond. Each ends at about
-//! 1,000,000 requests a second, so each is in use for 12 % of the time. One poller is enough.
+//! second on 16 processors. The longest serial parts are parking, two locks of about 0.5
+//! microseconds with the lines of the slot, and the poller of the kernel, 1 microsecond. Each can
+//! serve at most about 1,000,000 requests a second, so each is in use for 12 % of the time. One
+//! poller is enough.
 //!
 //! Handlers between about 10 and 100 microseconds are the worst case: on 16 processors one server
 //! serves a tenth of what the processors could. More pollers inside a server would give what several

@@ -54,12 +54,15 @@
 //!
 //! ```text
 //! drupe: serving /srv/site at http://127.0.0.1:8080/ (this machine only)
+//! drupe: press Ctrl-C to stop
 //!
 //! drupe: serving /srv/site at http://0.0.0.0:8080/ (this machine and others)
 //! drupe: from other machines: http://192.0.2.7:8080/
+//! drupe: press Ctrl-C to stop
 //!
 //! drupe: serving /srv/site at unix:/run/www.sock (this machine only)
 //! drupe: try curl --unix-socket /run/www.sock http://localhost/
+//! drupe: press Ctrl-C to stop
 //! ```
 //!
 //! On a terminal, addresses are bold, and the words error and warning are colored, unless `NO_COLOR`
@@ -83,8 +86,8 @@
 //! drupe: warning: setting socket_port changed but needs a restart; the old value stays in effect
 //! ```
 //!
-//! A file that was cut in the middle may have no mistake. The log therefore names each setting that
-//! the file gave before and gives no longer, unless the value is the same:
+//! A file that was cut in the middle can still be valid. So the log names each setting that has
+//! vanished from the file, unless its value is still the same:
 //!
 //! ```text
 //! drupe: warning: setting thread_pool, set before in drupe.toml:4, is no longer set; the value is "10" now
@@ -150,9 +153,9 @@
 //! ```
 //!
 //! In your own program use any logger, for instance `env_logger` with `RUST_LOG=info`. Errors are
-//! logged as `error` and `warn`, starts, stops and failed handshakes
-//! as `info`, refused requests as `debug`. The first
-//! two segments of a target are stable. The rest is the source file, and may change.
+//! logged as `error` and `warn`, starts, stops and most failed handshakes as `info`, refused
+//! requests as `debug`. The first two segments of a target are stable. The rest is the source file,
+//! and may change.
 //!
 //! | target | what is logged |
 //! |---|---|
@@ -174,17 +177,20 @@
 //! a response body failed: GET /events from 192.0.2.7:50312, request 5f3a: database is closed; connection cut
 //! ```
 //!
-//! Errors and warnings have the same name as the key-value `request`. The program takes messages that
-//! differ only in the request for one message.
+//! Most errors and warnings about a request also have this part of the text (`GET /events from
+//! ...`) as the key-value `request`. The program treats messages that differ only there as
+//! repetitions of one.
 //!
 //! Each exchange is one `info` line under the target `drupe::access`, at no cost if this target is
 //! disabled. The text of an exchange is in the Combined Log Format, followed by the duration in
 //! seconds, and by `id="..."` and `route="..."` if a layer or a router has set them. Data of a peer
 //! cannot forge a line. For other formats, such as JSON, the record has key-values: `peer`, `user`,
-//! `method`, `request_target`, `version`, `status`, `bytes`, `referer`, `user_agent`, `seconds`,
-//! `request_id` and `route`. The values are not escaped, and missing values are null. The two long
-//! ones, `referer` and `user_agent`, have at most 4 KiB. A refused request line (405, 414, 505) is
-//! shown as sent, at most 4 KiB and then `...`; input without a request line is shown as `-`.
+//! `method`, `request_target`, `version`, `status`, `bytes`, `cut`, `referer`, `user_agent`,
+//! `seconds`, `request_id` and `route`. The JSON of the program has `time` in addition, `target`
+//! instead of `request_target`, and neither `request_id` nor `route`. The values are not escaped,
+//! and missing values are null. The two long ones, `referer` and `user_agent`, have at most 4 KiB.
+//! A refused request line (405, 414, 505) is shown as sent, at most 4 KiB and then `...`; input
+//! without a request line is shown as `-`.
 //!
 //! For metrics, or a log of your own, give [`Server::on_access`](crate::Server::on_access) a
 //! function that gets the same data with their types, and the extensions of the response.
@@ -205,7 +211,7 @@
 //! | `TLS handshake with 192.0.2.7:4711 failed: the client certificate of CN=plum has expired; connection closed (8 more of this kind since the last line)` | a client certificate was refused, a warning; at most one line a second | renew the certificate of the client, or correct `ssl_client_ca`, as the reason says |
 //! | `TLS handshake with 192.0.2.7:4711 failed: the client sent no certificate, which ssl_verify_mode requires; connection closed` | a client came without a certificate, a warning; at most one line a second | give the client a certificate of `ssl_client_ca`; ignore scanners |
 //! | `TLS handshake with ... failed: ...` at the level `info` | no version, cipher suite or protocol in common, or the client refuses the server's certificate; at most one line a second | mostly nothing: scanners; for a client of yours, see the reason |
-//! | `plain HTTP from ... on a TLS port; answering 400`, `PROXY header from ... refused: ...`, at the level `info` | the client does not speak the protocol of the port; at most one line a second | correct the client or the proxy |
+//! | `plain HTTP from ... on a TLS port; answering 400` at the level `info`; `PROXY header from ... refused: ...`, a warning | the client does not speak the protocol of the port; at most one line a second | correct the client or the proxy |
 //! | `... line 22: the block "PUBLIC KEY" is not used` | a file of certificates or keys has a PEM block without a use there | remove the block, or move the block to the right file |
 //! | `fields are not allowed in a trailer section: ...; the fields were not sent` | a handler or layer has given trailers that must come before the content, such as `Set-Cookie` | set these fields in the head of the response |
 //! | 503 in the access log | the request waited for a worker for `accepted_queue_timeout` | handlers are too slow or `thread_pool_max` is too small; or many clients send large heads slowly (`max_parked_size`), or `max_connections` is reached and no connection is idle |
@@ -308,7 +314,7 @@
 //! | `queue` above 0 for long, `threads_idle` at 0 | all workers are busy: see 503 above; `queue_wait` is the longest wait, `workers` has the request of each worker, its client and its time |
 //! | `threads_lost`, `overrun` | handlers exceed their time limit: `threads_lost` counts those still running, `overrun` all since the start |
 //! | `unserved` | requests got a 503 because no worker was free for `accepted_queue_timeout` |
-//! | `turned_away` | a request has waited too long for a worker (`accepted_queue_timeout`), `max_connections` or `max_upgraded` is reached, or `max_parked_size` is reached by large heads or by clients that send requests and read no answer; the last are closed, all others get 503, or a close before a TLS handshake |
+//! | `turned_away` | a request has waited too long for a worker (`accepted_queue_timeout`), `max_connections` or `max_upgraded` is reached, or `max_parked_size` is reached by large heads or by clients that send requests and read no answer; clients that read no answer are cut; all others get 503, or with TLS are closed before the handshake |
 //! | `timed_out`, `refused` | hostile or broken clients; a rise after you deploy your own client is a bug of that client |
 //! | `parked` | the number of connections without a thread, event streams included |
 //! | `parked_answer_bytes`, `parked_request_bytes` | the memory of parked answers and of parked requests; each is bounded by `max_parked_size`, and at this bound slow clients begin to hold threads |

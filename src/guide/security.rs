@@ -20,7 +20,7 @@
 //! |---|---|---|
 //! | request smuggling: framing that two servers read differently | 400 and a closed connection for `Content-Length` with `Transfer-Encoding`, lengths that differ or are not digits, bare line feeds, folded lines, blanks before a colon | always |
 //! | header injection into answers | field values are of a type of the `http` crate that excludes CR, LF and NUL | always |
-//! | forged names of fields in an environ | fields with `_` in their name are left out: `X_A` cannot pass for `X-A` | always |
+//! | forged names of fields in the variables of WSGI-style and CGI programs | fields with `_` in their name are left out: `X_A` cannot pass for `X-A` | always |
 //! | slow heads, content and readers | deadlines that no byte extends, a minimum rate; no thread while waiting, except for content beyond the first 64 KiB and for streamed answers | 10 s, 240 bytes a second |
 //! | heads, targets, fields and content that are too large | limits, each with a status | 500 KiB, 8 KiB, 100, 100 MiB |
 //! | many connections | a limit; a connection that has sent nothing is closed first, then the longest idle one | 65536, or as descriptors allow |
@@ -34,8 +34,8 @@
 //! | a handler that panics | only its connection ends | always |
 //! | a forged client address | `X-Forwarded-*` and `Forwarded` count only from `trusted_proxies`; if those are set, the fields are removed from all other requests | no proxy is trusted |
 //! | forged lines in the access log | control characters and quotes are escaped | always |
-//! | paths that leave the directory of [`Files`](crate::Files) | files are opened beneath the directory (`openat2`): links do not lead out, even if they change meanwhile, unless [`link`](crate::Files::link) allows one by name, and requested names with a leading dot are not served | always, `dotfiles` off |
-//! | a Unix socket open to every user | its permissions are set before it has a name | `0660` |
+//! | paths that leave the directory of [`Files`](crate::Files) | files are opened beneath the directory (`openat2`): links do not lead out, even if they change meanwhile, unless [`link`](crate::Files::link) allows one by name, and requested names with a leading dot, except `/.well-known/`, are not served | always, `dotfiles` off |
+//! | a Unix socket open to every user | it is created without permissions; its mode is set last | `0660` |
 //! | old TLS | 1.2 and 1.3 with authenticated encryption; no renegotiation | rustls' own |
 //! | passwords and keys in messages | `drupe check` and `Debug` do not show them | always |
 //!

@@ -23,7 +23,7 @@
 //!   these two, or no client can reach the server.
 //! - [`socket_port`](Settings::socket_port): 8080 needs no privileges. For a port below 1024, let
 //!   systemd open the socket ([`under_systemd`](super::under_systemd)) rather than run as root. Use
-//!   0 in tests: `Server::bound_addr` returns the chosen port.
+//!   0 in tests: `Server::bound_addr` returns the address with the chosen port.
 //! - [`socket_file`](Settings::socket_file): a Unix socket, for a proxy or programs on the same
 //!   machine. There is no port to protect: file permissions limit the access, and
 //!   [`peercreds`](Settings::peercreds) identifies the peer. Put the file into a directory
@@ -87,8 +87,9 @@
 //!   read the answer, and hold no thread. The same limit applies to discarding content that a
 //!   handler has not read.
 //! - [`accepted_queue_timeout`](Settings::accepted_queue_timeout): the time that a request may wait
-//!   for a worker before the server answers 503. Behind a balancer with other servers, 0 or 1 s is
-//!   better: the balancer can try another server.
+//!   for a worker before the server answers 503. Behind a balancer with other servers, 1 s is
+//!   better: the balancer can try another server. With 0 a request is refused at once if the queue
+//!   is full, and else waits up to 10 s.
 //! - [`shutdown_timeout`](Settings::shutdown_timeout): the time that a stop leaves to requests in
 //!   progress. Choose more than your longest important request takes, and give the process manager
 //!   a longer limit (`TimeoutStopSec`, `terminationGracePeriodSeconds`). 0 cuts connections at

@@ -1,8 +1,8 @@
 //! Operating systems: the abilities of drupe on each, and the replacement for a missing one.
 //!
 //! drupe is run and tested on Linux. The library without TLS compiles for macOS and FreeBSD (64
-//! bits), but no test has run there. Tests on Linux run the replacements, except `kqueue`, the
-//! credentials, the use of processors and the change of user.
+//! bits), but no test has run there. Tests on Linux run the replacements, except these: `kqueue`,
+//! credentials, the check for preemption, and the change of user.
 //!
 //! | for | Linux | macOS | FreeBSD |
 //! |---|---|---|---|

@@ -46,7 +46,7 @@
 //! | `max_request_header_fields` | `100` | count | most field lines in a request head |
 //! | `max_request_body_size` | `104857600` | bytes | largest content of a request, then 413 |
 //! | `body_buffer_size` | `65536` | bytes | content received before the handler runs, without a thread; 0: none |
-//! | `max_parked_size` | `268435456` | bytes | memory for parked answers, and as much again for partial requests |
+//! | `max_parked_size` | `268435456` | bytes | memory for answers that wait for slow clients, and as much again for partial requests |
 //! | `max_drain_size` | `65536` | bytes | most unread content to discard to keep a connection open |
 //! | `max_linger_size` | `268435456` | bytes | most input to discard after an early answer |
 //! | `minimum_rate` | `240` | bytes | slowest transfer rate tolerated, bytes per second; -1: any rate |
@@ -78,7 +78,7 @@
 //! | `peercreds_resolve` | `false` | bool | resolve the names of the user and group on demand |
 //! | `proxy_protocol` | `false` | bool | expect a PROXY header, version 1 or 2, on each connection |
 //! | `trusted_proxies` | | names | trusted proxies: addresses, networks or `unix`, separated by commas |
-//! | `trusted_proxy_count` | `1` | count | most trusted proxies that a request passes; each but the nearest is known by its address in `trusted_proxies` |
+//! | `trusted_proxy_count` | `1` | count | most trusted proxies that a request passes; list the address of each of them in `trusted_proxies` |
 //! | `trusted_proxy_headers` | | names | trusted fields: those that the proxies set or replace in every request |
 //! | `statistics` | `false` | bool | measure request and work times; counters are always on |
 //! | `wsgi_version` | `1.0` | version | text of `Server::wsgi`: one character per byte (`1.0`), UTF-8 (`u.0`), or a registered version |

@@ -19,12 +19,12 @@
 //!
 //! | thread | number | task |
 //! |---|---|---|
-//! | `drupe-accept` | one a listener | only accepts: no read, no handshake |
+//! | `drupe-accept` | one for each listener | only accepts: no read, no handshake |
 //! | `drupe-1`, `drupe-2`, ... | `thread_pool` to `thread_pool_max` | workers: run handlers; one of them may hold the reactor role |
 //! | `drupe-guard` | one | runs no handlers; holds the reactor role whenever no worker does |
 //! | `drupe-prompt` | none or one | runs [prompt](crate::Handler::prompt) handlers when no worker is free |
 //! | `drupe-limits` | one, from the first [time limit](crate::Settings::request_timeout) of a handler on | answers 503 for handlers beyond their time limit |
-//! | `drupe-upgrade` | one a connection that has left HTTP by `upgrade` | runs the function given to [`upgrade`](crate::upgrade()) |
+//! | `drupe-upgrade` | one for each connection that has left HTTP by `upgrade` | runs the function given to [`upgrade`](crate::upgrade()) |
 //! | `drupe-signals`, `drupe-exit` | under `quickstart` | carry out signals |
 //!
 //! # One connection
@@ -57,10 +57,10 @@
 //!    worker until the end. Content of [`Body::channel`](crate::Body::channel) and of [event
 //!    streams](crate::stream) is sent as it comes, and the connection is parked in between.
 //! 8. **After it.** The server drops content unread by the handler, up to `max_drain_size` and for
-//!    `linger_timeout`; with more content, the connection closes. A next request already received
-//!    is served at once, a bounded number of times. Its answer waits for the answers of further
-//!    short handlers, never for a slow handler. Then the connection is parked, idle, for
-//!    `keep_alive_timeout`.
+//!    `linger_timeout`; with more content, the connection closes. If the next request has already
+//!    come, it is served at once, a bounded number of times. The answers of short handlers are
+//!    collected and sent together, but before a handler that may be slow. Then the connection is
+//!    parked, idle, for `keep_alive_timeout`.
 //! 9. **Closed.** After an error answer the server half-closes the connection, drops further input
 //!    for `linger_timeout`, and then closes, so that the client can read the reason.
 //!

@@ -58,7 +58,7 @@ pub struct OnFailure {
 
 type Shape = dyn Fn(&Failure, &Request) -> Response + Send + Sync;
 
-/// Marks a response that has its form.
+/// Marks a response already formatted by an `OnFailure` layer.
 #[derive(Clone)]
 struct Shaped;
 

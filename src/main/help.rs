@@ -117,9 +117,9 @@ drupe --help lists all options, with variables and files of settings.
 /// The description of the program.
 pub(super) const ABOUT: &str = "
 Serves DIR, by default the current directory, at PORT. Clients cannot reach
-files outside of DIR. Names that begin with a dot are hidden unless --dotfiles
-is set. A number is the port, unless a directory has this name; -p 9000 is the
-port and ./9000 the directory in any case.
+files outside of DIR. Names that begin with a dot, except .well-known, are
+hidden unless --dotfiles is set. A number is the port, unless a directory has
+this name; -p 9000 is the port and ./9000 the directory in any case.
 
 drupe check prints the settings that result from FILE, the environment and the
 options, with the origin of each value, and exits.
@@ -135,9 +135,9 @@ variable overrides the file:
   [server]                          the settings file (--config, DRUPE_CONFIG)
   socket_port = 80
 
-The options above are in the table [drupe] of the file, and have variables such
-as DRUPE_QUIET. SIGHUP reloads the settings and names each changed setting that
-needs a restart.
+The options above, from --directory on, are also keys of the table [drupe] of
+the file, and variables such as DRUPE_QUIET. SIGHUP reloads the settings and
+names each changed setting that needs a restart.
 ";
 
 pub(super) const EXAMPLES: &str = "

@@ -28,8 +28,9 @@ use crate::h1::error::ProtocolError;
 /// [`into_vec`](Self::into_vec), for [`into_string`](Self::into_string), or to return it as the
 /// response's body, streamed in constant memory. Reads after the exchange fail.
 ///
-/// **In a response** the worker writes the body straight to the socket. The framing is
-/// `Content-Length` if the length is known, else chunks, else (HTTP/1.0) the end of the connection.
+/// **In a response** the server sends the body. Bytes and files go to a slow client without a
+/// worker; the page of [`stream`](crate::stream) lists the rest. The framing is `Content-Length` if
+/// the length is known, else chunks, else (HTTP/1.0) the end of the connection.
 ///
 /// # Errors of reading a request's content
 /// | kind | cause | status if returned from a handler |

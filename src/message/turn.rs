@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::system::processor;
 
-/// Tells the server that the running handler has waited for `waited` to take its turn, and goes on
-/// in it.
+/// Reports that the running handler has waited for `waited` until it got its lock, and now runs
+/// under the lock.
 ///
 /// For handlers that run one at a time under one lock, such as the lock of an interpreter. A second
-/// worker gains nothing while the first one computes. The server therefore counts neither the wait
-/// nor most of the processor time from here on as time of the handler (seven eighths), and runs
+/// worker gains nothing while the first one computes. The server therefore leaves the wait, and
+/// seven eighths of the processor time from here on, out of the time of the handler, and runs
 /// handlers that hardly wait for anything else on one thread, one after another. Without the call,
 /// a hundred microseconds of work count as long, and all workers compete for the lock.
 ///

@@ -13,8 +13,8 @@ impl Server {
     ///
     /// The callback takes effect at the next start, and replaces an earlier one.
     ///
-    /// - `callback` runs on the thread that ends the exchange: a worker, or the thread that waits
-    ///   for all other clients, or for answers cut by a stop the thread that stops the server. A
+    /// - `callback` runs on the thread that ends the exchange: a worker, the thread that does the
+    ///   I/O of all clients, or, if a stop cuts the answer, the thread that stops the server. A
     ///   slow callback delays other requests, like a slow logger. Clone the record and send the
     ///   clone to a thread of your own for slow work.
     /// - For several pipelined requests, the answers may still be unsent.

@@ -336,8 +336,8 @@ impl Shared {
     /// As [`settled`](Self::settled), for a start.
     ///
     /// # Errors
-    /// `Stopped` if a stop under way waits for the calling thread, which runs a handler or a callback,
-    /// or runs on this thread.
+    /// `Stopped` during a stop if the calling thread runs that stop, or runs a handler or a
+    /// callback for which the stop waits.
     pub(super) fn settled_to_start(&self) -> Result<MutexGuard<'_, Life>, Error> {
         let mut life = self.life();
         while matches!(life.state, LifeState::Starting | LifeState::Stopping) {

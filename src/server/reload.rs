@@ -55,7 +55,8 @@ impl ServerHandle {
     /// keys are loaded again.
     ///
     /// Only a restart can change:
-    /// - the listening sockets (`socket_*`, `listen`, `reuse_port`, `nodelay`),
+    /// - the listening sockets (`socket_*` except `socket_timeout`, `listen`, `listen_sockets`,
+    ///   `reuse_port`, `nodelay`),
     /// - `accepted_queue_size`, `instance`, `statistics`, `wsgi_version`,
     /// - the values of `software` and `protocol_version` in an application's environ,
     /// - TLS on or off.

@@ -77,14 +77,14 @@ pub struct Settings {
     /// are then ignored: any number of addresses of any kind, including sockets opened by systemd.
     ///
     /// Default empty: the other settings apply. In text `host:port` or `tcp://host:port`,
-    /// `unix:/path`, `unix:@name`, `fd:3`, separated by commas, as [`BindAddr`] is parsed; `fd:NAME`
-    /// stands for the descriptors with a name in `LISTEN_FDNAMES`, `fd:*` for all passed descriptors. Duplicate addresses are refused,
-    /// except TCP with port 0. Beside `0.0.0.0` with the same port, here or in another server on the
-    /// same bus, `::` is for IPv6 only; beside `0.0.0.0` of any other server or process, the start
-    /// fails. The server does not remove the file of a passed socket. The server sets `O_NONBLOCK`, a
-    /// flag shared by all owners of the socket, while listening, and clears the flag at the end if it
-    /// was not set before. Not in CherryPy, which takes descriptor 3
-    /// unasked if `LISTEN_PID` is set.
+    /// `unix:/path`, `unix:@name`, `fd:3`, separated by commas, as [`BindAddr`] is parsed;
+    /// `fd:NAME` stands for the descriptors with a name in `LISTEN_FDNAMES`, `fd:*` for all passed
+    /// descriptors. Duplicate addresses are refused, except TCP with port 0. If `0.0.0.0` has the
+    /// same port, here or in another server on the same bus, `::` takes IPv6 clients only. If an
+    /// unrelated server or process has it, the start fails. The server does not remove the file of
+    /// a passed socket. The server sets `O_NONBLOCK`, a flag shared by all owners of the socket,
+    /// while listening, and clears the flag at the end if it was not set before. Not in CherryPy,
+    /// which takes descriptor 3 unasked if `LISTEN_PID` is set.
     pub listen: Vec<BindAddr>,
 
     /// Listening sockets that the program has opened itself, beside the addresses of the settings
@@ -261,8 +261,7 @@ pub struct Settings {
     /// The same limit applies once more to incomplete requests of slow clients. Above that limit:
     /// - a thread waits for the content of a request;
     /// - a client gets 503 with `Retry-After` after more than 8 KiB of an incomplete head;
-    /// - a client gets no further answer after sending as much behind a request without taking the
-    ///   answer.
+    /// - a client that leaves its answer unread and goes on sending gets no further answer.
     ///
     /// `turned_away` in the statistics counts the last two.
     ///
@@ -304,11 +303,11 @@ pub struct Settings {
     ///
     /// If there is neither, the new connection gets 503, or is closed if TLS is on.
     ///
-    /// Default `None`: the limit of descriptors at the start (`RLIMIT_NOFILE`) less a quarter, of
-    /// 16 to 1024, at most 65536. Range 1 to 16777216; `usize::MAX`, in text `-1`: no limit. A
-    /// value above the limit of descriptors is accepted with a warning; connections are evicted
-    /// when descriptors run out. The program `drupe` raises its soft limit to the hard limit; an
-    /// embedded server does not.
+    /// Default `None`: the limit of descriptors at the start (`RLIMIT_NOFILE`) less a quarter (at
+    /// least 16, at most 1024), and at most 65536. Range 1 to 16777216; `usize::MAX`, in text `-1`:
+    /// no limit. A value above the limit of descriptors is accepted with a warning; connections are
+    /// evicted when descriptors run out. The program `drupe` raises its soft limit to the hard
+    /// limit; an embedded server does not.
     pub max_connections: Option<usize>,
 
     /// Maximum number of connections idle between two requests; above it, the connection idle for
@@ -412,8 +411,8 @@ pub struct Settings {
     /// File of the certificates between the server's certificate and its root, in PEM, to be sent
     /// after those of `ssl_certificate`.
     ///
-    /// Default `None`. CherryPy: `ssl_certificate_chain`, there the certificates to verify clients
-    /// with, here `ssl_client_ca`.
+    /// Default `None`. CherryPy: `ssl_certificate_chain`, but CherryPy verifies clients with it;
+    /// here `ssl_client_ca` is for that.
     pub ssl_certificate_chain: Option<PathBuf>,
 
     /// File of the certificate's private key, in PEM: PKCS#8, PKCS#1 or SEC 1.
@@ -529,12 +528,13 @@ pub struct Settings {
     /// Most trusted proxies on the way of a request, the peer included.
     ///
     /// The entries of `x-forwarded-for` or `forwarded` are read from the last on. The last entry is
-    /// believed. An entry before is believed only if the address in the entry behind is in
-    /// `trusted_proxies`, for at most this number of entries; the leftmost believed address is the
-    /// client. So a client that reaches an inner proxy directly cannot pass for another. List the
-    /// addresses of outer proxies in `trusted_proxies`. Scheme and host are taken from as many
-    /// entries as addresses, and from the last entry alone if addresses are not among the trusted
-    /// fields. Behind an address that a proxy hides (`unknown`), no further entry is believed.
+    /// believed. An earlier entry is believed only if the address in the next entry is in
+    /// `trusted_proxies`, for at most this number of entries in all; the leftmost believed address
+    /// is the client. So a client that reaches an inner proxy directly cannot pass for another.
+    /// List the addresses of outer proxies in `trusted_proxies`. Scheme and host are taken from as
+    /// many entries as addresses, and from the last entry alone if addresses are not among the
+    /// trusted fields. Behind an address that a proxy hides (`unknown`), no further entry is
+    /// believed.
     ///
     /// Default 1: the last entry alone. Range 1 to 64. nginx: `real_ip_recursive`, without a number. waitress: `trusted_proxy_count`, the same.
     pub trusted_proxy_count: usize,

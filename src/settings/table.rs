@@ -133,7 +133,7 @@ table! {
         nodelay: Bool = "send small packets at once (TCP_NODELAY)";
     }
     "time limits" {
-        socket_timeout: Seconds = "limit of each wait for a client that has no limit of its own below";
+        socket_timeout: Seconds = "default of header_timeout, body_timeout, write_timeout and handshake_timeout";
         header_timeout: Unset<Seconds> = "limit for receiving a whole request head; empty: socket_timeout";
         body_timeout: Unset<Seconds> = "longest stall while receiving a request body; empty: socket_timeout";
         write_timeout: Unset<Seconds> = "longest stall while sending an answer; empty: socket_timeout";
@@ -142,7 +142,7 @@ table! {
         keep_alive_timeout: Seconds = "longest idle time between two requests of a connection";
         keep_alive_grace: Seconds = "how long a worker waits for the next request itself; 0: not at all";
         linger_timeout: Seconds = "limit for discarding input after an early answer";
-        accepted_queue_timeout: Seconds = "longest wait of a request for a worker, then 503; 0: no wait if full";
+        accepted_queue_timeout: Seconds = "longest wait of a request for a worker, then 503; 0: none if the queue is full";
         shutdown_timeout: Seconds = "time for requests in progress at a stop; 0: cut at once";
     }
     "size limits" {
@@ -151,7 +151,7 @@ table! {
         max_request_header_fields: Count<usize> = "most field lines in a request head";
         max_request_body_size: Unlimited<Bytes<u64>> = "largest content of a request, then 413; -1: no limit";
         body_buffer_size: Bytes<usize> = "content received before the handler runs; 0: none";
-        max_parked_size: Unlimited<Bytes<u64>> = "memory for parked answers, and as much for partial requests; -1: no limit";
+        max_parked_size: Unlimited<Bytes<u64>> = "memory for waiting answers, and again for partial requests; -1: no limit";
         max_drain_size: Bytes<u64> = "most unread content to discard to keep a connection open";
         max_linger_size: Bytes<u64> = "most input to discard after an early answer";
         minimum_rate: Unlimited<Bytes<u64>> = "slowest transfer rate tolerated, bytes per second; -1: any rate";
@@ -183,7 +183,7 @@ table! {
         ssl_ciphers: Unset<OneName> = "allowed cipher suites, best first; empty: all safe suites";
         ssl_min_version: OneName = "lowest TLS version: TLSv1.2 or TLSv1.3";
         ssl_client_ca: Unset<Path> = "PEM file of authorities that sign client certificates";
-        ssl_verify_mode: Unset<OneName> = "client certificates: none, optional, required (empty with ssl_client_ca)";
+        ssl_verify_mode: Unset<OneName> = "client certificates: none, optional or required; empty: by ssl_client_ca";
         ssl_module: OneName = "TLS adapter: builtin, or the name of a registered adapter";
     }
     "identity" {

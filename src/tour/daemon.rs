@@ -7,8 +7,9 @@
 //!
 //! # The socket
 //!
-//! - [`socket_mode`](crate::Settings::socket_mode) (`0660`) controls access, and is set before the
-//!   socket has a name. [`socket_user`](crate::Settings::socket_user) and
+//! - [`socket_mode`](crate::Settings::socket_mode) (`0660`) controls access. The file has no
+//!   permissions until the owner is set and the server listens.
+//!   [`socket_user`](crate::Settings::socket_user) and
 //!   [`socket_group`](crate::Settings::socket_group) give the file to another account, such as that
 //!   of a proxy.
 //! - Put the file into a directory that only its users can write to, such as `/run/daemon`: a user
@@ -47,7 +48,7 @@
 //! | `quickstart` at | does |
 //! |---|---|
 //! | SIGTERM, SIGINT | stops; a second signal cuts |
-//! | SIGHUP | applies the settings of [`on_reload`](crate::Server::on_reload), and loads certificates again |
+//! | SIGHUP | applies the settings of [`on_reload`](crate::Server::on_reload), then does the same as SIGUSR1 |
 //! | SIGUSR1 | calls [`on_graceful`](crate::Server::on_graceful), to reopen log files, and loads certificates again |
 //!
 //! The signals need the feature `signals`, on by default. SIGUSR1 ends the process unless the

@@ -114,7 +114,9 @@
 //!
 //! [`Settings`](crate::Settings) is a struct with public fields. A change takes effect at the next
 //! start. `merge_environment("EXPORTER_")` reads every setting from the environment, for instance
-//! `EXPORTER_SOCKET_PORT=9200`; [`settings`](crate::settings) also reads files and flags.
+//! `EXPORTER_SOCKET_PORT=9200`. A variable with this prefix that names no setting is an error:
+//! choose a prefix that no other variable has. [`settings`](crate::settings) also reads files and
+//! flags.
 //!
 //! | to listen on | set |
 //! |---|---|

@@ -47,9 +47,9 @@
 //!   `OPTIONS *` arrives with the path `*`. Any other target begins with `/`.
 //! - [`request.host()`](crate::RequestExt::host) has the host that the client asked for, to serve
 //!   several names. The client chooses the value.
-//! - Methods are case-sensitive, and any token of up to 32 bytes is a method. The handler gets
-//!   unknown methods too, and usually answers 405 or 501. The server answers `CONNECT` with 405,
-//!   and a longer method with 501.
+//! - Methods are case-sensitive: any token of up to 32 bytes without small letters is a method, and
+//!   `get` is a 400. The handler gets unknown methods too, and usually answers 405 or 501. The
+//!   server answers `CONNECT` with 405, and a longer method with 501.
 //! - Answer `HEAD` like `GET`: the server keeps `Content-Length` and does not send the content.
 //!
 //! | limit | setting | answer |

@@ -69,12 +69,13 @@
 //! |---|---|---|
 //! | `drupe::access` | `info` | one line for each exchange, with the duration in seconds; at no cost if disabled |
 //! | `drupe::engine` | `error`, `warn` | handlers and bodies that fail or panic, each with its request; a lack of threads or descriptors |
+//! | the same | `info` | most failed TLS handshakes, plain HTTP on a TLS port |
 //! | the same | `debug` | refused requests, and failures below 500 |
 //! | `drupe::server` | `info` | starts, stops and reloads |
 //!
 //! - An access record has its parts as key-values for other formats, such as JSON: `peer`, `user`,
-//!   `method`, `request_target`, `version`, `status`, `bytes`, `referer`, `user_agent`, `seconds`,
-//!   `request_id`, `route`. [`operating`](crate::guide::operating#logs) has the details.
+//!   `method`, `request_target`, `version`, `status`, `bytes`, `cut`, `referer`, `user_agent`,
+//!   `seconds`, `request_id`, `route`. [`operating`](crate::guide::operating#logs) has the details.
 //! - [`Server::on_access`](crate::Server::on_access) calls a function with the record, as the
 //!   program above does. The record has the extensions that layers have left in the response.
 //! - With `tracing`, `tracing_subscriber::fmt::init()` also receives the records of `log`. The

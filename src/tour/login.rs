@@ -5,8 +5,8 @@
 #![doc = "```"]
 //!
 //! - With `socket_port` 0 the system chooses a free port, and
-//!   [`bound_addr`](crate::Server::bound_addr) returns the port. The server listens on `127.0.0.1`
-//!   by default, so no other machine can connect.
+//!   [`bound_addr`](crate::Server::bound_addr) returns the address with that port. The server
+//!   listens on `127.0.0.1` by default, so no other machine can connect.
 //! - The handler sends the result to the main thread through a channel, and `main` limits the wait.
 //! - `stop` waits until the browser has its page. If the program ended at once, the browser would
 //!   show an error instead.

@@ -1,5 +1,5 @@
-//! The tour: ten programs as people write them, one on each page, followed by the limits, errors
-//! and settings of its topic.
+//! The tour: ten complete programs, one a page. Each page goes on with the limits, errors and
+//! settings of its topic.
 //!
 //! | page | the program | the topic |
 //! |---|---|---|
@@ -15,8 +15,11 @@
 //! | [`layers`] | authentication around a handler | layers, logs |
 //!
 //! The programs are files of `examples/`, compiled and run with the tests; each `assert` is a claim
-//! that holds. The tour exists in the documentation only; a program cannot import this module. The
-//! [guide](crate::guide) continues with proxies, systemd, operation and security.
+//! that holds. To copy one, `cargo add` the other crates in its `use` lines and macros: `serde
+//! --features derive` (login, json_api), `serde_json` and `log` (layers), `log` (daemon, mtls),
+//! `ureq` (spa), `tungstenite` (chat). The tour exists in the documentation only; a program cannot
+//! import this module. The [guide](crate::guide) continues with proxies, systemd, operation and
+//! security.
 
 pub mod chat;
 pub mod daemon;

@@ -35,7 +35,7 @@
 //! - `Files` answers `GET` and `HEAD` with a content type, validators (`ETag`, `Last-Modified`),
 //!   conditions and ranges. Files go out by `sendfile`, without a thread.
 //! - The real path of a file decides access: neither `..` nor a link leads out of the directory.
-//!   Names with a leading dot are 404 until you enable them with
+//!   Names with a leading dot are 404, except `/.well-known/`, until you enable them with
 //!   [`dotfiles`](crate::Files::dotfiles).
 //! - A directory shows its [`index`](crate::Files::index) (`index.html`), else a
 //!   [`listing`](crate::Files::listing). Switch listings off if the names are not public.
@@ -43,10 +43,10 @@
 //!   that sends `Accept: application/json` gets JSON.
 //! - The [`fallback`](crate::Files::fallback) `index.html` is sent for paths without a file, because
 //!   the application itself interprets these paths. A missing script remains a 404.
-//! - [`field`](crate::Files::field) adds fields by path, such as `Cache-Control: immutable` for names
-//!   with a hash; [`precompressed`](crate::Files::precompressed) sends the `.br` and `.gz` files of a
-//!   build; [`hide`](crate::Files::hide) hides names; [`link`](crate::Files::link) lets one link lead
-//!   out of the directory. The program has flags of the same names.
+//! - [`field`](crate::Files::field) adds fields by path, such as `Cache-Control: immutable` for
+//!   names with a hash; [`precompressed`](crate::Files::precompressed) sends the `.br`, `.zst` and
+//!   `.gz` files of a build; [`hide`](crate::Files::hide) hides names; [`link`](crate::Files::link)
+//!   lets one link lead out of the directory. The program has flags of the same names.
 //!
 //! # Forwarding
 //!

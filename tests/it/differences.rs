@@ -30,8 +30,8 @@ fn documented_figures_match() {
     for told in [
         format!("the {},{} that need no setting", &cases[..1], &cases[1..]),
         format!("that differs in framing, {all} of them"),
-        format!("In {alone} drupe stands alone, in {} more", odd - alone.parse::<usize>().unwrap()),
-        format!("In {lax}, two others or more refuse what drupe takes"),
+        format!("In {alone} cases all six differ from drupe, and in {} five", odd - alone.parse::<usize>().unwrap()),
+        format!("In {lax} cases drupe takes what at least two others refuse"),
     ] {
         assert!(words.contains(&told), "{told:?} is not in {words}");
     }

@@ -271,7 +271,7 @@ fn renewed_certificate_is_used_and_clients_without_one_are_refused() {
 #[cfg(all(feature = "forms", feature = "json", feature = "router"))]
 #[test]
 fn notes_are_created_read_changed_and_deleted() {
-    let api = Example::start("json_api", "API_", &[]);
+    let api = Example::start("json_api", "NOTES_", &[]);
     let send = |method: &str, target: &str, content: &str| {
         api.curl(target, &["-X", method, "-H", "Content-Type: application/json", "-d", content])
     };

@@ -20,8 +20,8 @@ use crate::sync::Mutex;
 pub(crate) struct Preemption {
     /// Changed only under the lock of `waits`.
     wanted: AtomicUsize,
-    /// Set at the end of a stop to the thread cutting the rest, which may be a handler's and still
-    /// has an answer to send.
+    /// The thread that cuts the rest at the end of a stop. It may run a handler whose answer is
+    /// still to be sent.
     cut: OnceLock<ThreadId>,
     waits: Mutex<Waits>,
 }
@@ -137,7 +137,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The validity of a look. Without a newer look no worker waits for the client: the handler is
 /// busy.
 const FRESH: Duration = Duration::from_secs(1);
-/// The time for a worker to come back from a client that gave way.
+/// The time in which the worker of a cut client should become free.
 const RETURN: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
