@@ -147,7 +147,7 @@ impl Pool {
                 self.keep_idle_within(config);
             }
             Parked::Ready(connection) => return Some(connection),
-            Parked::Refused(connection) => self.part_with(connection),
+            Parked::Refused(connection) => self.part_with_refused(connection),
         }
         None
     }
@@ -170,6 +170,11 @@ impl Pool {
         if let Err(connection) = self.handover.keep(connection) {
             self.parking.close_one(connection);
         }
+    }
+
+    /// Parts with a connection that cannot be parked. At a stop, a request already sent is answered.
+    pub(in crate::engine) fn part_with_refused(&self, connection: Box<ClientConnection>) {
+        if self.is_stopping() && !self.is_over() { self.dismiss(connection) } else { self.part_with(connection) }
     }
 
     /// Continues a connection if the client has sent something before the stop; parts with any

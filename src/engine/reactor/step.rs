@@ -42,6 +42,9 @@ impl Reactor<'_> {
         // From here on another thread may take the connection.
         self.context.lay_down();
         let is_held = self.end_watch();
+        if is_held {
+            self.context.duty.end_handler();
+        }
         self.context.duty.leave(now.elapsed(), now - self.ended >= TICK);
         let was_mixed = std::mem::replace(&mut self.is_mixed, self.context.duty.has_run());
         let is_to_pass = is_held
@@ -62,6 +65,8 @@ impl Reactor<'_> {
     /// is lost.
     fn release_kept(&mut self, is_held: bool, now: Instant) -> bool {
         if !is_held {
+            // Nobody was woken for the answer just put off.
+            self.pool.hand_over();
             self.context.release_kept();
             return false;
         }
@@ -107,7 +112,7 @@ impl Reactor<'_> {
                     self.pool.keep_idle_within(&self.context.config);
                 }
                 Parked::Ready(connection) => self.pool.ready.push(connection),
-                Parked::Refused(connection) => self.pool.part_with(connection),
+                Parked::Refused(connection) => self.pool.part_with_refused(connection),
             },
             Verdict::Again => self.pool.ready.push(connection),
             Verdict::Unsent => self.pool.ready.put_off(connection),

@@ -379,9 +379,18 @@ impl<F: Fn()> Drop for AtDrop<F> {
 /// value until its answer is sent, and panics if it finds the value of an earlier request. `act` is
 /// called at each drop of a value once both clients are known, with the number of the drop.
 fn keeping(requests: usize, act: impl Fn(&Pool, u32) + Send + Sync + 'static) -> (Arc<Pool>, [UnixStream; 2]) {
+    keeping_after(requests, |_| (), act)
+}
+
+/// As [`keeping`]; the first handler to run once both clients are known calls `begin`.
+fn keeping_after(
+    requests: usize,
+    begin: impl Fn(&Pool) + Send + Sync + 'static,
+    act: impl Fn(&Pool, u32) + Send + Sync + 'static,
+) -> (Arc<Pool>, [UnixStream; 2]) {
     let (own, is_kept, drops) =
         (Arc::new(OnceLock::<Weak<Pool>>::new()), Arc::new(AtomicBool::new(false)), AtomicU32::new(0));
-    let own_pool = Arc::clone(&own);
+    let (own_pool, handlers, has_begun) = (Arc::clone(&own), Arc::clone(&own), AtomicBool::new(false));
     let release = Arc::new(move |is_kept: &AtomicBool| {
         if let Some(pool) = own_pool.get().and_then(Weak::upgrade) {
             act(&pool, drops.fetch_add(1, Ordering::Relaxed));
@@ -391,6 +400,11 @@ fn keeping(requests: usize, act: impl Fn(&Pool, u32) + Send + Sync + 'static) ->
     let pool = pool_of(move |_: &mut Request| {
         turn::note_turn(Duration::ZERO);
         assert!(!is_kept.swap(true, Ordering::Relaxed), "the value of another request is kept");
+        if let Some(pool) = handlers.get().and_then(Weak::upgrade) {
+            if !has_begun.swap(true, Ordering::Relaxed) {
+                begin(&pool);
+            }
+        }
         let mut response = Response::new(Body::from("hello"));
         let (release, is_kept) = (Arc::clone(&release), Arc::clone(&is_kept));
         response.extensions_mut().insert(KeptUntilSent::new(AtDrop(move || release(&is_kept))));
@@ -442,6 +456,16 @@ fn answer_that_is_put_off_does_not_wait_for_a_slow_drop() {
     assert!(is_guard_called(&pool), "the answer would wait for the next event");
     assert!(matches!(reactor(&pool, 0).round(), Round::On));
     assert_eq!(take_responses(&clients), 1);
+}
+
+#[test]
+fn answer_that_is_put_off_after_a_seizure_in_the_handler_does_not_wait_for_a_slow_drop() {
+    let seizes = |pool: &Pool| assert!(pool.role.seize(pool.role.look()));
+    let called = Arc::<Mutex<Vec<bool>>>::default();
+    let noted = Arc::clone(&called);
+    let (pool, _clients) = keeping_after(1, seizes, move |pool, _| noted.lock().push(is_guard_called(pool)));
+    assert!(matches!(reactor(&pool, 1).round(), Round::Over));
+    assert_eq!(called.lock().first(), Some(&true), "the answer would wait for the drop");
 }
 
 #[test]

@@ -46,6 +46,9 @@ struct Name {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Route(u64);
 
+/// The route of no handler.
+const NO_ROUTE: Route = Route(0);
+
 impl Route {
     pub(crate) fn new(method: &Method, path: &str) -> Self {
         let bytes = path.as_bytes();
@@ -129,9 +132,13 @@ impl Costs {
     }
 
     /// Marks the route of the reactor's handler as slow, because the handler has run for too long.
-    /// Returns the method and path, if noted.
+    /// Returns the method and path, if noted; `None` also if no handler runs.
     pub(crate) fn overrun(&self) -> Option<(Method, String)> {
         let route = Route(self.running.0.load(Ordering::Relaxed));
+        // A handshake or the filter of a stream has run for too long, not a handler.
+        if route == NO_ROUTE {
+            return None;
+        }
         self.places[route.place()].store(route.mark() << 32 | LONGEST, Ordering::Relaxed);
         let names = self.names.lock();
         let name = names[route.place()].as_ref().filter(|name| name.route == route)?;
@@ -217,6 +224,13 @@ impl Duty {
     pub(in crate::engine) fn turn(&mut self) {
         (self.handled, self.spent) = (0, 0);
         turn::forget();
+    }
+
+    /// Notes that the reactor has left the handler it ran.
+    pub(in crate::engine) fn end_handler(&self) {
+        if self.spent > 0 {
+            self.costs.running.0.store(NO_ROUTE.0, Ordering::Relaxed);
+        }
     }
 
     /// True if the thread may run any handler, without a time limit.
