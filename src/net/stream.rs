@@ -120,6 +120,11 @@ impl Stream {
         self.secure().is_some_and(Secure::holds_input)
     }
 
+    /// True if bytes taken by a write cannot be sent now (TLS only).
+    pub(crate) fn holds_output(&self) -> bool {
+        self.secure().is_some_and(|secure| secure.try_flush().is_err())
+    }
+
     /// Waits up to `timeout` until a read or a write would not block; returns true if ready.
     pub(crate) fn wait(&self, interest: Interest, timeout: Duration) -> io::Result<bool> {
         let is_ready = interest == Interest::Read && self.holds_input();

@@ -340,7 +340,7 @@ const SYSTEMS: &str = "system/";
 /// Files longer than [`LONGEST`] without tests: the allowed length, with the reason.
 const LONG: &[(&str, usize, &str)] = &[
     ("settings/attributes.rs", 590, "one struct, with the documentation of each setting"),
-    ("engine/connection/turn.rs", 665, "every change of a connection's phase, in one place"),
+    ("engine/connection/turn.rs", 680, "every change of a connection's phase, in one place"),
 ];
 
 const LONGEST: usize = 400;

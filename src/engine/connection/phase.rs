@@ -53,6 +53,8 @@ pub(super) enum Then {
     Resume(Box<Phase>, Instant),
     /// Half-closes and lingers.
     Linger,
+    /// Closes the connection, as the client expects; lingers if the client has sent more.
+    Finish,
     /// Closes the connection.
     Close,
 }
@@ -154,7 +156,7 @@ impl Then {
 
     /// True if no output follows.
     pub(super) fn is_end(&self) -> bool {
-        matches!(self, Self::Linger | Self::Close)
+        matches!(self, Self::Linger | Self::Finish | Self::Close)
     }
 
     /// True if the output being sent may be the last of the connection.
@@ -162,7 +164,7 @@ impl Then {
         match self {
             Self::Conclude(done) => !done.is_upgrade(),
             Self::Resume(phase, _) => !matches!(**phase, Phase::Stream(_) | Phase::Session(_)),
-            Self::Linger | Self::Close => true,
+            Self::Linger | Self::Finish | Self::Close => true,
         }
     }
 
@@ -179,7 +181,7 @@ impl Then {
                     _ => {}
                 }
             }
-            Self::Linger | Self::Close => {}
+            Self::Linger | Self::Finish | Self::Close => {}
         }
     }
 
@@ -192,7 +194,7 @@ impl Then {
                 done.break_off(sent, context);
             }
             Self::Resume(phase, _) => phase.break_off_with(waiting, context),
-            Self::Linger | Self::Close => {}
+            Self::Linger | Self::Finish | Self::Close => {}
         }
     }
 
@@ -201,7 +203,7 @@ impl Then {
         match self {
             Self::Conclude(done) => done.unread(),
             Self::Resume(phase, _) => phase.held(),
-            Self::Linger | Self::Close => 0,
+            Self::Linger | Self::Finish | Self::Close => 0,
         }
     }
 
@@ -209,7 +211,7 @@ impl Then {
         match self {
             Self::Conclude(done) => done.held(),
             Self::Resume(phase, _) => phase.held(),
-            Self::Linger | Self::Close => 0,
+            Self::Linger | Self::Finish | Self::Close => 0,
         }
     }
 }

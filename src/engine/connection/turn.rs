@@ -92,7 +92,7 @@ impl ClientConnection {
         if is_last_look && self.deadline == deadline && matches!(verdict, Verdict::Park) {
             verdict = self.give_up_waiting(context);
         }
-        if !context.gathered.is_empty() {
+        if !context.gathered.is_empty() || self.is_parked_with_output(&verdict) {
             verdict = self.flush_after(verdict, context);
         }
         if let (Verdict::Close, Phase::Stream(_)) = (&verdict, &*self.phase) {
@@ -323,7 +323,7 @@ impl ClientConnection {
                 return Step::On;
             }
             Ending::Linger => self.begin_linger(context),
-            Ending::Finish => self.flush_then(Then::Close, context),
+            Ending::Finish => self.flush_then(Then::Finish, context),
             Ending::Upgrade(Departure::Thread(serve)) => Verdict::Upgrade(serve),
             Ending::Upgrade(Departure::Parked(session)) => {
                 self.enter(Phase::Session(session), self.deadline);
@@ -404,6 +404,12 @@ impl ClientConnection {
 
     // ---- output ----
 
+    /// True if the connection would be parked as if all were sent, while TLS holds output.
+    fn is_parked_with_output(&self, verdict: &Verdict) -> bool {
+        let is_parked = matches!(verdict, Verdict::Park) && !self.is_sending() && !self.has_left_http();
+        is_parked && self.transport.stream.holds_output()
+    }
+
     /// Sends the gathered output before a worker releases the connection.
     fn flush_after(&mut self, verdict: Verdict, context: &mut WorkerContext) -> Verdict {
         if matches!(verdict, Verdict::Park) && context.duty.puts_off_answer() {
@@ -430,10 +436,19 @@ impl ClientConnection {
     fn flush_then(&mut self, then: Then, context: &mut WorkerContext) -> Verdict {
         let mut output = self.transport.output(context);
         match if then.is_end() { output.finish_some() } else { output.flush_some() } {
-            Ok(true) if matches!(then, Then::Linger) => self.half_close(context),
-            Ok(true) => Verdict::Close,
+            Ok(true) => self.end(&then, context),
             Ok(false) => self.leave(None, then, context),
             Err(_) => self.lose(),
+        }
+    }
+
+    /// Ends the connection once all is sent. A close with unread input would be a reset, which
+    /// destroys an answer that the client has not received.
+    fn end(&mut self, then: &Then, context: &WorkerContext) -> Verdict {
+        match then {
+            Then::Linger => self.half_close(context),
+            Then::Finish if self.has_unread_input() => self.half_close(context),
+            _ => Verdict::Close,
         }
     }
 
@@ -571,8 +586,7 @@ impl ClientConnection {
                 self.enter(*phase, deadline);
                 Step::On
             }
-            Then::Linger => Step::Verdict(self.half_close(context)),
-            Then::Close => Step::Verdict(Verdict::Close),
+            then => Step::Verdict(self.end(&then, context)),
         }
     }
 
