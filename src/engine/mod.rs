@@ -299,14 +299,15 @@ impl Engine {
     fn cut_all(&self) -> usize {
         let pool = &self.pool;
         let parked = pool.parking.close_for_good();
-        // A lingering client has already got the answer.
-        let parked_cut = parked.iter().filter(|connection| connection.is_under_way()).count();
         pool.service().preemption.cut();
-        let cut = parked_cut + pool.threads.cut();
+        let serving = pool.threads.cut();
         // No thread takes requests from the queue any more.
         let queued = std::iter::from_fn(|| pool.queue.take_any()).chain(pool.ready.drain());
-        parked.into_iter().chain(queued).for_each(|connection| pool.part_with(connection));
-        cut
+        let others: Vec<_> = parked.into_iter().chain(queued).collect();
+        // A lingering client has already got the answer.
+        let cut = others.iter().filter(|connection| connection.is_under_way()).count();
+        others.into_iter().for_each(|connection| pool.part_with(connection));
+        serving + cut
     }
 
     /// Joins threads ended since [`stop`](Self::stop), such as a worker whose handler called

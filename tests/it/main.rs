@@ -236,6 +236,7 @@ mod write;
 
 // Environ keys: behind proxies, over TLS, over Unix sockets.
 #[cfg(feature = "wsgi")]
+mod endings;
 mod environ;
 
 // The environ, compared with cheroot's.

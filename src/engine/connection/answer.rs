@@ -61,11 +61,19 @@ pub(super) fn answer(
         return answered;
     }
     // The drop may take long, and no part of the answer should wait for the drop.
-    let answered = answered.and_then(|answered| transport.output(context).flush_some().map(|_| answered));
+    let flushed = answered.and_then(|answered| Ok((answered, transport.output(context).flush_some()?)));
+    let has_rest = matches!(flushed, Ok((_, false))) && !transport.stream.is_aborted();
+    if has_rest {
+        // A stop that cuts the answer meanwhile must not end it like a complete one.
+        transport.stream.abort();
+    }
     if !contained(asked, || kept.release()) {
         context.counters.panics.add(1);
     }
-    answered
+    if has_rest && !context.service.is_over() {
+        transport.stream.restore();
+    }
+    flushed.map(|(answered, _)| answered)
 }
 
 fn begin_or_resume(

@@ -45,6 +45,7 @@ use crate::h1::error::ProtocolError;
 use crate::h1::exchange::Exchange;
 use crate::h1::framing::Framing;
 use crate::h1::head::{self, RequestHead};
+use crate::message::content_error;
 use crate::message::named::AskedRequest;
 use crate::sync::catch;
 
@@ -157,8 +158,10 @@ impl ClientConnection {
                 Ok(self.leave_rest(rest, done, context))
             }
             Err(error) => {
-                if error.kind() == io::ErrorKind::TimedOut {
-                    context.counters.count_late(Late::Write);
+                match content_error::refusal(&error) {
+                    Some(refused) => context.counters.count_content(refused),
+                    None if error.kind() == io::ErrorKind::TimedOut => context.counters.count_late(Late::Write),
+                    None => {}
                 }
                 report::answer_cut(&asked.name(), &error);
                 break_off(line, context.cut.take(), context);

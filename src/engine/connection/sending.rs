@@ -16,6 +16,7 @@ use crate::engine::wire::output::Output;
 use crate::engine::wire::pace::Pace;
 use crate::engine::wire::remainder::{Progress, Remainder};
 use crate::net::stream::Stream;
+use crate::sync::catch;
 
 /// The unsent part of an answer.
 #[derive(Debug)]
@@ -72,9 +73,15 @@ impl Sending {
         mem::swap(&mut context.gathered, &mut self.gathered);
         let pace = mem::replace(&mut self.pace, Pace::new(Duration::ZERO, None));
         let mut output = Output::new(&transport.stream, pace, context).leaving();
-        let sent = self.send(is_end, &mut output);
+        let mut sent_rest = None;
+        let sent = self.send(is_end, &mut output, &mut sent_rest);
         self.pace = output.pace;
         mem::swap(&mut context.gathered, &mut self.gathered);
+        // The owner of the content is a handler's code.
+        if catch(|| drop(sent_rest)).is_err() {
+            log::error!("an owner of content panicked when dropped; the server goes on");
+            context.counters.panics.add(1);
+        }
         // Time spent on reading a file from storage is not charged to the client.
         self.since = Instant::now();
         match sent {
@@ -111,11 +118,12 @@ impl Sending {
         self.gathered.len() as u64
     }
 
-    /// Sends as much as the client takes. Gathered output, `rest`, or both may remain.
-    fn send(&mut self, is_end: bool, output: &mut Output<'_>) -> io::Result<Progress> {
+    /// Sends as much as the client takes. Gathered output, `rest`, or both may remain; a `rest` all
+    /// of which is sent goes to `sent`.
+    fn send(&mut self, is_end: bool, output: &mut Output<'_>, sent: &mut Option<Remainder>) -> io::Result<Progress> {
         if let Some(rest) = &mut self.rest {
             match rest.send(output)? {
-                Progress::Nothing => self.rest = None,
+                Progress::Nothing => *sent = self.rest.take(),
                 left => return Ok(left),
             }
         }

@@ -103,8 +103,11 @@ impl ParkedSession {
         self.socket.begin();
         let called = catch(|| self.run(transport));
         context.duty.ran(self.route, watch.map(|watch| watch.time()));
+        let (read, written) = self.socket.moved();
+        context.counters.bytes_read.add(read);
+        context.counters.bytes_written.add(written);
         match called {
-            Ok(called) => self.follow(called, transport, context),
+            Ok(called) => self.follow(called, transport),
             Err(panic) => {
                 report::upgraded_panicked(&self.name, &panic);
                 context.counters.panics.add(1);
@@ -123,21 +126,19 @@ impl ParkedSession {
         self.serve.as_mut().map_or(Ok(Wait::End), |serve| serve(&self.inbox))
     }
 
-    fn follow(&mut self, called: io::Result<Wait>, transport: &mut Transport, context: &WorkerContext) -> Called {
+    fn follow(&mut self, called: io::Result<Wait>, transport: &mut Transport) -> Called {
         let called = match called {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Wait::ForEvents),
             called => called,
         };
         let ended = called.and_then(|wait| Ok((wait, self.socket.end()?)));
-        let (wait, Notes { has_more, is_refused, has_ended, read, written, .. }) = match ended {
+        let (wait, Notes { has_more, is_refused, has_ended, .. }) = match ended {
             Ok(ended) => ended,
             Err(error) => {
                 log::debug!("an upgraded connection failed: {}: {error}; connection closed", self.name);
                 return Called::Failed;
             }
         };
-        context.counters.bytes_read.add(read);
-        context.counters.bytes_written.add(written);
         transport.has_ended |= has_ended;
         self.interest = if is_refused { Interest::Write } else { Interest::Read };
         match wait {

@@ -297,7 +297,13 @@ impl Threads {
         serving.iter().filter(|stream| stream.cut().is_ok()).count()
     }
 
-    /// Joins the threads that have left: an unjoined thread keeps its stack.
+    /// Detaches the threads that have left, so that each frees its stack. A join would wait for the
+    /// destructors of their thread-locals, which are a handler's code.
+    pub(in crate::engine) fn detach_gone(&self) {
+        drop(std::mem::take(&mut self.roster.lock().gone));
+    }
+
+    /// Joins the threads that have left.
     pub(in crate::engine) fn join_gone(&self) {
         let me = thread::current().id();
         let gone = std::mem::take(&mut self.roster.lock().gone);

@@ -42,7 +42,7 @@ impl<'p> Guard<'p> {
     fn run(&mut self) {
         let mut was_seized = None;
         while !self.pool.is_over() {
-            self.pool.threads.join_gone();
+            self.pool.threads.detach_gone();
             if self.pool.role.is_held_by(0) {
                 match was_seized.take() {
                     Some((number, now)) => self.reactor.begin_seized(number, now),
@@ -61,7 +61,7 @@ impl<'p> Guard<'p> {
     fn react(&mut self) {
         while self.pool.role.is_held_by(0) && !self.pool.is_over() {
             self.reactor.round();
-            self.pool.threads.join_gone();
+            self.pool.threads.detach_gone();
         }
         // In the middle of a round a worker may have taken the role, found nothing and begun to
         // wait.

@@ -184,6 +184,7 @@ impl<'p> Worker<'p> {
             let answered = connection.answered;
             context.renew();
             context.duty.turn();
+            context.begin_turn(Instant::now());
             connection.expect_input();
             let verdict = connection.advance(context);
             let stays = matches!(verdict, Verdict::Park) && connection.answered > answered;

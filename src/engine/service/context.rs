@@ -231,6 +231,11 @@ impl WorkerContext {
         }
     }
 
+    /// Notes that the thread goes on with the connection: requests count from `now` on.
+    pub(in crate::engine) fn begin_turn(&mut self, now: Instant) {
+        self.turned = now;
+    }
+
     /// Notes that the thread is done with the connection for now.
     pub(in crate::engine) fn lay_down(&mut self) {
         self.slot = None;

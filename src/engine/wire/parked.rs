@@ -28,8 +28,8 @@ pub(in crate::engine) struct Notes {
     /// True if the end of the client's input was read.
     pub(in crate::engine) has_ended: bool,
     /// Bytes read and written.
-    pub(in crate::engine) read: u64,
-    pub(in crate::engine) written: u64,
+    read: u64,
+    written: u64,
 }
 
 impl NotedSocket {
@@ -59,6 +59,12 @@ impl NotedSocket {
         }
         let notes = self.notes.lock();
         Ok(Notes { received: Bytes::new(), ..*notes })
+    }
+
+    /// The bytes read and written since [`begin`](Self::begin).
+    pub(in crate::engine) fn moved(&self) -> (u64, u64) {
+        let notes = self.notes.lock();
+        (notes.read, notes.written)
     }
 
     /// The bytes of memory held.
