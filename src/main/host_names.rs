@@ -7,7 +7,8 @@
 //! Behind trusted proxies the guard is off unless host names are given: the proxies pass on the
 //! names of their sites.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::OnceLock;
 
 use drupe::http::{Method, StatusCode, Uri};
 use drupe::{Failure, Handler, IntoResponse, Request, RequestExt, Response, Settings};
@@ -16,6 +17,9 @@ use drupe::{Failure, Handler, IntoResponse, Request, RequestExt, Response, Setti
 pub(super) struct HostNames<H> {
     names: Vec<String>,
     is_off: bool,
+    /// The addresses of the running server, for requests during its stop; set by the first request
+    /// that needs them.
+    listeners: OnceLock<Vec<SocketAddr>>,
     inner: H,
 }
 
@@ -24,7 +28,8 @@ impl<H: Handler> HostNames<H> {
     /// addresses, separated by commas.
     pub(super) fn guard(inner: H, names: &str, settings: &Settings) -> Self {
         let is_off = is_off(names, settings);
-        Self { names: self::names(names).map(|name| bare(name).to_owned()).collect(), is_off, inner }
+        let names = self::names(names).map(|name| bare(name).to_owned()).collect();
+        Self { names, is_off, listeners: OnceLock::new(), inner }
     }
 
     fn is_own(&self, request: &Request) -> bool {
@@ -32,7 +37,20 @@ impl<H: Handler> HostNames<H> {
         let Some(host) = request.host().filter(|_| !self.is_off) else { return true };
         let name = bare(without_port(host));
         let is_known = is_of_loopback(name) || self.names.iter().any(|own| own.eq_ignore_ascii_case(name));
-        is_known || !is_at_loopback_listener(request)
+        is_known || !self.is_at_loopback_listener(request)
+    }
+
+    /// True if the client has connected to a listener on a loopback address, and not to one on all
+    /// addresses.
+    fn is_at_loopback_listener(&self, request: &Request) -> bool {
+        let Some(local) = request.connection().local_addr().filter(|address| address.ip().is_loopback()) else {
+            return false;
+        };
+        let Some(server) = request.server() else { return true };
+        let current = server.addresses();
+        // A server that starts or stops names no addresses. Unknown ones may be loopback addresses.
+        let known = if current.is_empty() { self.listeners.get() } else { Some(self.listeners.get_or_init(|| current)) };
+        known.is_none_or(|listeners| listeners.contains(&local))
     }
 }
 
@@ -67,15 +85,6 @@ pub(super) fn warning(names: &str, before: &Settings, after: &Settings) -> Optio
 fn is_off(names: &str, settings: &Settings) -> bool {
     let has_proxies = settings.proxy_protocol || !settings.trusted_proxies.is_empty();
     has_proxies && self::names(names).next().is_none()
-}
-
-/// True if the client has connected to a listener on a loopback address, and not to one on all
-/// addresses.
-fn is_at_loopback_listener(request: &Request) -> bool {
-    let Some(local) = request.connection().local_addr().filter(|address| address.ip().is_loopback()) else {
-        return false;
-    };
-    request.server().is_none_or(|server| server.addresses().contains(&local))
 }
 
 /// Splits a list of names; an empty element is no name.
@@ -169,6 +178,24 @@ mod tests {
         {
             assert_eq!(status("box.test, b.test.,", &settings, host, "127.0.0.1:80"), expected, "{host}");
         }
+    }
+
+    #[test]
+    fn guard_holds_while_the_server_starts_and_stops() {
+        let mut server = drupe::Server::new(|_: &mut Request| "never");
+        (server.settings.socket_host, server.settings.socket_port) = ("0.0.0.0".to_owned(), 0);
+        let status = |guard: &HostNames<_>, port: u16| {
+            let local = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+            let request = TestRequest::get("/").field("host", "evil.example").local_addr(local);
+            request.server(&server.handle()).call(guard).status().as_u16()
+        };
+        let guard = HostNames::guard(handler(|_: &mut Request| "served"), "", &Settings::default());
+        assert_eq!(status(&guard, 80), 421, "the listeners are unknown");
+        server.start().expect("any port is free");
+        let port = server.bound_addr().expect("it runs").port();
+        assert_eq!(status(&guard, port), 200, "the listener is on all addresses");
+        server.stop();
+        assert_eq!(status(&guard, port), 200, "the listeners are remembered");
     }
 
     #[test]
