@@ -137,7 +137,7 @@ mod tests {
 
     fn status(names: &str, settings: &Settings, host: &str, local: &str) -> u16 {
         let guard = HostNames::guard(handler(|_: &mut Request| "served"), names, settings);
-        let local: std::net::SocketAddr = local.parse().unwrap();
+        let local: SocketAddr = local.parse().unwrap();
         let mut request = TestRequest::get("/").field("host", host).local_addr(local).build();
         guard.handle(&mut request).status().as_u16()
     }
@@ -185,7 +185,7 @@ mod tests {
         let mut server = drupe::Server::new(|_: &mut Request| "never");
         (server.settings.socket_host, server.settings.socket_port) = ("0.0.0.0".to_owned(), 0);
         let status = |guard: &HostNames<_>, port: u16| {
-            let local = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+            let local = SocketAddr::from(([127, 0, 0, 1], port));
             let request = TestRequest::get("/").field("host", "evil.example").local_addr(local);
             request.server(&server.handle()).call(guard).status().as_u16()
         };

@@ -9,7 +9,7 @@ use drupe::{Files, Handler};
 
 use super::failure::ProgramFailure;
 use super::own::Own;
-use super::paged::{PageSlot, Paged};
+use super::paged::{PageSlot, Paged, SlottedPage};
 
 /// Makes the handler of the directory, with the statistics page that `page` may get. An error names
 /// the setting.
@@ -18,17 +18,24 @@ pub(super) fn handler(own: &Own, page: &PageSlot) -> Result<Box<dyn Handler>, Pr
     if own.is("compress") {
         handler = Box::new(handler.with(compress));
     }
-    if let Some(path) = own.value("statistics_path").to_str().filter(|path| !path.is_empty()) {
-        handler = Box::new(Paged::new(path, page, handler));
-    }
-    if let Some(auth) = auth(own)? {
-        handler = Box::new(handler.with(auth));
-    }
+    handler = guarded(handler, own)?;
     // Preflights have no credentials.
     if let Some(cors) = cors(own)? {
         handler = Box::new(handler.with(cors));
     }
+    // Outside of CORS, which lets pages of other origins read the files, and not the statistics.
+    if let Some(path) = own.value("statistics_path").to_str().filter(|path| !path.is_empty()) {
+        handler = Box::new(Paged::new(path, page, guarded(Box::new(SlottedPage::of(page)), own)?, handler));
+    }
     Ok(handler)
+}
+
+/// Asks for a user in front of `handler`, if users are set.
+fn guarded(handler: Box<dyn Handler>, own: &Own) -> Result<Box<dyn Handler>, ProgramFailure> {
+    Ok(match auth(own)? {
+        Some(auth) => Box::new(handler.with(auth)),
+        None => handler,
+    })
 }
 
 fn files(own: &Own) -> Result<Files, ProgramFailure> {

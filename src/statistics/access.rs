@@ -11,11 +11,12 @@ use crate::message::{Request, RequestExt};
 ///
 /// A DNS rebinding attack, by a browser on this machine, has a foreign name in `Host`. A proxy on
 /// this machine is detected by the fields that proxies send, even by untrusted fields that have
-/// been removed since.
+/// been removed since. A page of another origin, which has its origin in `Origin`, may run in a
+/// browser on this machine, but does not belong to this server.
 pub(super) fn is_local(request: &Request) -> bool {
     let connection = request.connection();
     let has_fields = || PROXIED.iter().any(|name| request.headers().contains_key(*name));
-    if connection.proxy().is_some() || is_relayed(request) || has_fields() {
+    if connection.proxy().is_some() || is_relayed(request) || has_fields() || !has_own_origin(request) {
         return false;
     }
     match connection.peer() {
@@ -50,17 +51,22 @@ fn is_own_name(host: &str) -> bool {
 /// cannot change either field. A request without both fields comes from a program such as a command
 /// line, not from a page.
 pub(super) fn is_same_origin(request: &Request) -> bool {
-    let field = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
-    if let Some(site) = field("sec-fetch-site") {
-        return site == "same-origin";
+    match field(request, "sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        None => has_own_origin(request),
     }
-    match field("origin") {
-        None => true,
-        Some(origin) => {
-            let host = origin.split_once("://").map(|(_, host)| host);
-            host.is_some_and(|host| request.host().is_some_and(|own| own.eq_ignore_ascii_case(host)))
-        }
-    }
+}
+
+/// True if the request has no `Origin`, or that of the host that it asks for.
+fn has_own_origin(request: &Request) -> bool {
+    let Some(origin) = field(request, "origin") else { return true };
+    let host = origin.split_once("://").map(|(_, host)| host);
+    host.is_some_and(|host| request.host().is_some_and(|own| own.eq_ignore_ascii_case(host)))
+}
+
+/// Returns the first field `name`; a value that is no text is empty.
+fn field<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request.headers().get(name).map(|value| value.to_str().unwrap_or_default())
 }
 
 /// Fields that proxies add to forwarded requests.
@@ -107,6 +113,15 @@ mod tests {
         assert!(is_local(&request(&[("host", "a")])), "in memory there is nobody else");
         for name in ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"] {
             assert!(!is_local(&request(&[(name, "a")])), "{name}");
+        }
+    }
+
+    #[test]
+    fn pages_of_other_origins_are_not_local() {
+        let host = ("host", "localhost:80");
+        assert!(is_local(&request(&[host, ("origin", "http://localhost:80")])));
+        for origin in ["http://localhost:81", "https://evil.example", "null", ""] {
+            assert!(!is_local(&request(&[host, ("origin", origin)])), "{origin:?}");
         }
     }
 

@@ -31,11 +31,11 @@ use crate::message::{Body, Request, Response};
 ///
 /// **Access**: clients on this machine, unless [`allow`](Self::allow) sets another rule. Other
 /// clients get a 403. A client is on this machine if the connection is over a Unix socket, or comes
-/// from a loopback address and asks for `localhost` or a loopback address. A client is not on this
-/// machine if:
+/// from a loopback address and asks for `localhost` or a loopback address. A request is refused if:
 ///
 /// * a [trusted proxy](crate::Settings::trusted_proxies) reports another address;
-/// * the request has a field that only proxies send, from a trusted proxy or not.
+/// * the request has a field that only proxies send, from a trusted proxy or not;
+/// * the request comes from a web page of another origin, by its field `Origin`.
 ///
 /// A proxy on this machine without such a field looks like a local client. Configure such a proxy
 /// not to forward the path.

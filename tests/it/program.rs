@@ -939,6 +939,28 @@ fn statistics_are_served_at_the_set_path_to_allowed_clients() {
 }
 
 #[test]
+fn statistics_are_not_for_pages_of_other_origins_that_may_read_the_files() {
+    let place = Place::new();
+    let program = Program::start(drupe().args(["--statistics", "--cors", "--auth=ann:secret"]).arg(place.path(".")));
+    let ask = |method: &str, target: &str, fields: &str| {
+        let mut client = Client::connect(program.address);
+        client.send(format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"));
+        let answer = client.answer_to(method).unwrap();
+        (answer.status, answer.field("access-control-allow-origin").map(str::to_owned))
+    };
+    let (user, origin) = ("Authorization: Basic YW5uOnNlY3JldA==\r\n", "Origin: https://app.example\r\n");
+    let (both, all) = (format!("{user}{origin}"), Some("*".to_owned()));
+    let preflight = format!("{origin}Access-Control-Request-Method: GET\r\n");
+    assert_eq!(ask("GET", "/statistics/json", user), (200, None));
+    assert_eq!(ask("GET", "/statistics/json", &both), (403, None));
+    assert_eq!(ask("GET", "/statistics/json", origin), (401, None));
+    assert_eq!(ask("OPTIONS", "/statistics/json", &preflight), (401, None));
+    assert_eq!(ask("GET", "/", &both), (200, all.clone()));
+    assert_eq!(ask("OPTIONS", "/", &preflight), (204, all));
+    program.end();
+}
+
+#[test]
 fn program_on_loopback_answers_only_to_names_of_this_machine() {
     let place = Place::new();
     let status = |program: &Program, host: &str| {
