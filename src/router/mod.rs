@@ -85,16 +85,17 @@
 mod function;
 mod path;
 mod path_handlers;
+mod patterns;
 mod visit;
 
 use std::fmt;
 use std::time::Duration;
 
 use http::{Method, StatusCode, Uri};
-use matchit::InsertError;
 
 pub use self::function::RouteFunction;
 use self::path_handlers::{MOUNT_END, PathHandlers, options};
+use self::patterns::Patterns;
 use self::visit::{enter, visit, whole_pattern, without_dots};
 use crate::message::route::MatchedRoute;
 use crate::message::time_limit;
@@ -127,8 +128,8 @@ use crate::message::{Failure, Handler, IntoResponse, Request, Response};
 /// ```
 #[derive(Default)]
 pub struct Router {
-    /// Positions in `routes`.
-    tree: matchit::Router<usize>,
+    /// With positions in `routes`.
+    patterns: Patterns,
     routes: Vec<PathHandlers>,
     fallback: Option<Box<dyn Handler>>,
 }
@@ -310,10 +311,8 @@ impl Router {
         let is_path = pattern.starts_with('/') || pattern == "*";
         assert!(is_path, "the route `{shown}` does not begin with a slash");
         assert!(!shown.contains(['?', '#']), "the route `{shown}` is more than a path: only paths are matched");
-        match self.tree.insert(pattern, self.routes.len()) {
-            Ok(()) => {}
-            Err(InsertError::Conflict { with }) => panic!("the route `{shown}` is ambiguous beside `{with}`"),
-            Err(error) => panic!("the route `{shown}` is malformed: {}", error.to_string().to_lowercase()),
+        if let Err(fault) = self.patterns.insert(pattern, self.routes.len()) {
+            panic!("the route `{shown}` {fault}");
         }
     }
 
@@ -327,7 +326,7 @@ impl Router {
     ) -> Option<(&PathHandlers, Option<T>)> {
         let target = path::without_dot_segments(target)?;
         let path = path::normal(target.path());
-        let route = &self.routes[*self.tree.at(&path).ok()?.value];
+        let route = &self.routes[self.patterns.find(&path)?.0];
         let handler = route.handler(method)?;
         let Some(count) = route.mounted_segments() else { return Some((route, Some(ask(handler, &target)))) };
         let below = path::below(&target, path::length_of_segments(target.path(), count));
@@ -338,12 +337,12 @@ impl Router {
     fn dispatch(&self, request: &mut Request) -> Response {
         let target = request.uri().clone();
         let path = path::normal(target.path());
-        let Ok(found) = self.tree.at(&path) else { return self.miss(request) };
-        let route = &self.routes[*found.value];
+        let Some((at, params)) = self.patterns.find(&path) else { return self.miss(request) };
+        let route = &self.routes[at];
         let matched = whole_pattern(request, route);
         let mut response = match route.handler(request.method()) {
             None => route.refuse(request.method()),
-            Some(handler) => match enter(request, route, found.params.iter()) {
+            Some(handler) => match enter(request, route, params.iter()) {
                 None => Failure::new(StatusCode::BAD_REQUEST, "a parameter of the path is not UTF-8\n").into_response(),
                 Some(routing) => visit(request, target, routing, matched.clone(), |request| {
                     if let Some(time) = route.time_limit {

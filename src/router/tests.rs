@@ -57,6 +57,18 @@ fn literal_goes_before_affix_before_parameter_whatever_the_order() {
 }
 
 #[test]
+fn text_behind_a_parameter_hides_no_other_route() {
+    let router =
+        Router::new().get("/{repo}.git/info", told).get("/{repo}/{page}", told).mount("/{repo}.wiki", Router::new());
+    check(&router, "/x.git/info", 200, "/x.git/info /{repo}.git/info repo=\"x\"");
+    check(&router, "/x.git/settings", 200, "/x.git/settings /{repo}/{page} repo=\"x.git\" page=\"settings\"");
+    check(&router, "/x.git/a%2Fb", 200, "/x.git/a%2Fb /{repo}/{page} repo=\"x.git\" page=\"a/b\"");
+    assert_eq!(ask(&router, "GET", "/x.wiki/settings").2, "/{repo}.wiki/{*rest}");
+    check(&router, "/.git/info", 200, "/.git/info /{repo}/{page} repo=\".git\" page=\"info\"");
+    assert_eq!(ask(&router, "OPTIONS", "*").0, 204);
+}
+
+#[test]
 fn slashes_and_empty_segments_are_taken_as_they_are_and_dot_segments_removed() {
     let router = Router::new().get("/a", told).get("/a/{b}", told).get("/c/", told).get("/d/{*rest}", told);
     for target in [
@@ -405,6 +417,10 @@ fn short_paths_match_as_a_naive_matcher_says() {
         &["/{*x}", "/a", "/a/", "/a/{x}/b", "/a/{x}/{*y}", "/b/{*x}", "/b/a/{x}"],
         &["/a{x}", "/{x}", "/aa", "/b/{x}b", "/b/{x}", "/b/{x}/a", "//", "//{x}"],
         &["/a/{x}/a", "/{x}/a/b", "/{x}/{y}/{z}", "/a/a/{*x}", "/{x}//a"],
+        &["/b/{x}b/a", "/b/{x}/b"],
+        &["/b/{x}b/a", "/b/{x}/b", "/{y}/{z}/{w}", "/b/{x}b/"],
+        &["/b/{x}b/a", "/b/{x}/b", "/{*x}"],
+        &["/{x}a/{y}b/a", "/{x}/{y}/b", "/{x}/b/{*y}", "/a/b{y}/{z}"],
     ] {
         let router = patterns.iter().fold(Router::new(), |router, path| router.get(path, told));
         let mut paths = vec!["/".to_owned()];
