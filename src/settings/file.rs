@@ -87,7 +87,7 @@ pub(super) fn of(path: &Path, content: &[u8]) -> Result<SettingsLayer, Error> {
             let reason = format!("{} is set twice, first in line {first}", key.escape_debug());
             return Err(Error::malformed(reason).at(origin));
         }
-        entries.push(LayerEntry { key, value, origin });
+        entries.push(LayerEntry { key, value, origin, is_of_service: false });
     }
     Ok(SettingsLayer::new(LayerPlace::File, entries))
 }

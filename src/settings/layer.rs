@@ -3,7 +3,7 @@
 use super::Settings;
 use super::nearest::nearest;
 use super::table::{OBJECTS, row};
-use super::value::FileValue;
+use super::value::{FileValue, NOT_UTF8};
 use crate::error::{Error, Origin};
 
 /// All settings of one source: a file, or the environment.
@@ -40,6 +40,8 @@ pub(super) struct LayerEntry {
     pub(super) key: String,
     pub(super) value: FileValue,
     pub(super) origin: Origin,
+    /// True for a variable about another service: no setting, and not unknown either.
+    pub(super) is_of_service: bool,
 }
 
 /// The kind of source, which determines the spelling of names.
@@ -71,6 +73,8 @@ impl SettingsLayer {
         let LayerEntry { value, origin, .. } = self.entries.remove(at);
         match value.text_for(unit) {
             Ok(text) => Ok(Some((text, origin))),
+            // A variable has one name.
+            Err(_) if value == FileValue::NotUtf8 => Err(Error::malformed(NOT_UTF8.to_owned()).at(origin)),
             Err(reason) => Err(Error::malformed(format!("{key}: {reason}")).at(origin)),
         }
     }
@@ -96,6 +100,9 @@ impl SettingsLayer {
 
     /// Returns the reason why `entry` sets nothing, if so.
     fn fault(&self, entry: &LayerEntry) -> Option<Error> {
+        if entry.is_of_service {
+            return None;
+        }
         match self.setting(&entry.key).filter(|name| row(name).is_some()) {
             None => {
                 let nearest = self.nearest(&entry.key);
@@ -167,7 +174,8 @@ impl Settings {
     /// range also has the origin.
     pub fn merge(&mut self, layer: SettingsLayer) -> Result<(), Error> {
         let mut merged = self.clone();
-        layer.entries.iter().try_for_each(|entry| layer.apply(entry, &mut merged))?;
+        let mut entries = layer.entries.iter().filter(|entry| !entry.is_of_service);
+        entries.try_for_each(|entry| layer.apply(entry, &mut merged))?;
         *self = merged;
         Ok(())
     }
@@ -182,6 +190,7 @@ mod tests {
             key: (*key).to_owned(),
             value: FileValue::Plain((*text).to_owned()),
             origin: Origin::File { path: "a.toml".into(), line: at + 1 },
+            is_of_service: false,
         };
         SettingsLayer::new(place, entries.iter().enumerate().map(entry).collect())
     }
@@ -248,7 +257,8 @@ mod tests {
     fn values_of_the_program_have_types() {
         let mut layer = layer(LayerPlace::File, &[]);
         let origin = Origin::File { path: "a.toml".into(), line: 7 };
-        layer.entries.push(LayerEntry { key: "myapp.colour".to_owned(), value: FileValue::Bool(true), origin });
+        let (key, value) = ("myapp.colour".to_owned(), FileValue::Bool(true));
+        layer.entries.push(LayerEntry { key, value, origin, is_of_service: false });
         let text = layer.take("myapp.colour", "NAME").unwrap_err().to_string();
         assert_eq!(text, "a.toml:7: myapp.colour: true is a boolean; expected a string");
     }

@@ -21,7 +21,12 @@ pub(super) enum FileValue {
     Table,
     /// A type of no setting: a date.
     Other(&'static str),
+    /// A value of the environment that is not UTF-8.
+    NotUtf8,
 }
+
+/// The reason against [`FileValue::NotUtf8`].
+pub(super) const NOT_UTF8: &str = "the value is not UTF-8";
 
 impl FileValue {
     /// Returns the value as text for a setting with `unit` (see [`Row::unit`](super::Row::unit)).
@@ -33,6 +38,7 @@ impl FileValue {
     pub(super) fn text_for(&self, unit: &str) -> Result<String, String> {
         match (unit, self) {
             (_, FileValue::Plain(text)) => Ok(text.clone()),
+            (_, FileValue::NotUtf8) => Err(NOT_UTF8.to_owned()),
             // An empty text unsets an optional setting; any other setting refuses an empty text.
             (_, FileValue::Text(text)) if text.is_empty() => Ok(String::new()),
             ("BOOL", FileValue::Bool(value)) => Ok(value.to_string()),
@@ -118,6 +124,7 @@ impl FileValue {
             FileValue::List(_) => ("[...]".to_owned(), "a list"),
             FileValue::Table => return Err(format!("the value is a table; expected {wanted}")),
             FileValue::Other(kind) => return Err(format!("the value is {kind}; expected {wanted}")),
+            FileValue::NotUtf8 => return Err(NOT_UTF8.to_owned()),
         };
         Err(format!("{shown} is {kind}; expected {wanted}"))
     }

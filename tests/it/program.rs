@@ -383,6 +383,13 @@ fn wrong_command_line_is_refused_with_a_suggestion() {
 }
 
 #[test]
+fn variable_of_another_program_need_not_be_utf8() {
+    let ended = run(drupe().arg("check").env("DRUPE_COLOUR", OsStr::from_bytes(b"\xff")));
+    let warning = "drupe: warning: ignored: unknown environment variable DRUPE_COLOUR\n";
+    assert_eq!((ended.code, ended.errors.as_str()), (Some(0), warning));
+}
+
+#[test]
 fn non_utf8_values_are_hidden_as_possible_passwords() {
     let secret = OsStr::from_bytes(b"hunter2\xff");
     for (command, expected) in [
