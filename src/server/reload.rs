@@ -61,6 +61,9 @@ impl ServerHandle {
     /// - the values of `software` and `protocol_version` in an application's environ,
     /// - TLS on or off.
     ///
+    /// `listen_sockets`, `instance` and `ssl_context` stay if `settings` has none, as settings of a
+    /// file never do; a certificate takes the place of a context.
+    ///
     /// # Errors
     /// The errors of [`Server::start`] for an unusable setting; then nothing has changed. `Thread`
     /// if `thread_pool` has grown and a thread cannot be started; then all settings have changed.

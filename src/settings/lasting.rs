@@ -4,14 +4,30 @@ use super::Settings;
 
 impl Settings {
     /// Copies from `running` all settings that cannot change while a server runs, and returns the
-    /// names of those that differed.
+    /// names of those that differed. Objects that `self` does not set stay without a name.
     pub(crate) fn keep_lasting(&mut self, running: &Settings) -> Vec<&'static str> {
+        self.keep_objects(running);
         let mut kept = self.keep(running);
         // TLS can neither be switched on nor off by a reload; the certificate may change.
         if self.is_secure() != running.is_secure() {
             kept.extend(self.keep_tls(running));
         }
         kept
+    }
+
+    /// Copies the settings that only a program can give, from `running`, because settings of a file
+    /// never have them.
+    fn keep_objects(&mut self, running: &Settings) {
+        if self.instance.is_none() {
+            self.instance.clone_from(&running.instance);
+        }
+        if self.listen_sockets.is_empty() {
+            self.listen_sockets.clone_from(&running.listen_sockets);
+        }
+        // A certificate takes the place of a context.
+        if self.ssl_context.is_none() && self.ssl_certificate.is_none() {
+            self.ssl_context.clone_from(&running.ssl_context);
+        }
     }
 
     fn is_secure(&self) -> bool {
@@ -66,6 +82,43 @@ mod tests {
         assert_eq!((new.socket_port, new.nodelay, new.thread_pool), (1, true, 4));
         assert_eq!(new.header_timeout, Some(Duration::from_secs(5)));
         assert!(new.keep_lasting(&running).is_empty());
+    }
+
+    /// Otherwise every reload of a file would name them as changed.
+    #[test]
+    fn objects_that_no_file_can_give_are_kept_without_a_name() {
+        use crate::address::BindAddr;
+        use crate::http_server::{HttpServer, Ready};
+        use crate::settings::table::OBJECTS;
+        use crate::settings::{Instance, ListeningSocket, SslContext};
+
+        struct Idle;
+        impl HttpServer for Idle {
+            fn serve(&self, _: &BindAddr, _: Ready) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+                Ok(())
+            }
+
+            fn stop(&self) {}
+        }
+
+        let socket = || ListeningSocket::new(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let context = || Some(SslContext::from_pem("a", "b"));
+        let running = Settings {
+            instance: Some(Instance::new(Idle)),
+            listen_sockets: vec![socket()],
+            ssl_context: context(),
+            ..Settings::default()
+        };
+        let mut read = Settings::default();
+        assert!(read.keep_lasting(&running).is_empty());
+        assert_eq!((&read, OBJECTS.len()), (&running, 3));
+        let mut other = Settings { listen_sockets: vec![socket()], ssl_context: context(), ..Settings::default() };
+        let own = other.ssl_context.clone();
+        assert_eq!(other.keep_lasting(&running), ["listen_sockets"]);
+        assert_eq!(other.ssl_context, own);
+        let mut with_file = Settings { ssl_certificate: Some("a.pem".into()), ..Settings::default() };
+        assert!(with_file.keep_lasting(&running).is_empty());
+        assert_eq!((with_file.ssl_context, with_file.ssl_certificate), (None, Some("a.pem".into())));
     }
 
     #[test]
