@@ -58,10 +58,11 @@ impl Server {
         }
     }
 
-    /// Sets the only address for the next start: a path sets `socket_file`, a host and port clear
-    /// `socket_file`, an inherited descriptor sets `listen`.
+    /// Sets the only address for the next start, without `listen_sockets`: a path sets
+    /// `socket_file`, a host and port clear `socket_file`, an inherited descriptor sets `listen`.
     pub fn set_bind_addr(&mut self, address: BindAddr) {
         self.settings.listen.clear();
+        self.settings.listen_sockets.clear();
         match address {
             BindAddr::Tcp { host, port } => {
                 self.settings.socket_file = None;

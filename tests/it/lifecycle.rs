@@ -744,6 +744,7 @@ fn server_reports_configured_and_bound_addresses() {
     assert_eq!(server.bind_addr(), BindAddr::Unix("/run/app.sock".into()));
     server.set_bind_addr(BindAddr::Tcp { host: "::1".to_owned(), port: 80 });
     assert_eq!((server.settings.socket_file.is_none(), &*server.base()), (true, "http://[::1]"));
+    server.listen_on(TcpListener::bind("127.0.0.1:0").unwrap());
     server.set_bind_addr(BindAddr::Tcp { host: "127.0.0.1".to_owned(), port: 0 });
     assert!(server.bound_addr().is_none() && server.handle().addresses().is_empty());
     server.start().unwrap();
