@@ -214,8 +214,9 @@ impl Server {
     ///
     /// SIGHUP applies the settings of [`on_reload`](Self::on_reload). SIGUSR1 reloads certificates,
     /// as [`ServerHandle::reload_tls`] does. Both call the listeners of
-    /// [`on_graceful`](Self::on_graceful). Errors are logged. `quickstart` leaves SIGHUP or SIGUSR1
-    /// to the system if there is nothing to reload or reopen; with TLS there always is.
+    /// [`on_graceful`](Self::on_graceful). An [`instance`](Settings::instance) reopens its own files
+    /// at both. Errors are logged. `quickstart` leaves SIGHUP or SIGUSR1 to the system if there is
+    /// nothing to reload or reopen; with TLS or an instance there always is.
     ///
     /// # Errors
     /// The errors of [`start`](Self::start) and [`block`](Self::block). `System` if the signals
@@ -249,8 +250,8 @@ impl Server {
     /// (feature `signals`), and at [`ServerHandle::graceful`].
     ///
     /// The server goes on serving meanwhile. `listener` runs on a thread of the server or of the
-    /// caller; a panic is logged. `quickstart` catches the signals only if there was a listener or
-    /// TLS at the start; for SIGHUP, [`on_reload`](Self::on_reload) is enough.
+    /// caller; a panic is logged. `quickstart` catches the signals only if there was a listener, TLS
+    /// or an instance at the start; for SIGHUP, [`on_reload`](Self::on_reload) is enough.
     pub fn on_graceful(&self, listener: impl Fn() + Send + Sync + 'static) {
         self.shared.graceful.add(Arc::new(listener));
     }
@@ -320,8 +321,9 @@ impl ServerHandle {
         self.shared().addresses()
     }
 
-    /// Reloads certificates, as [`reload_tls`](Self::reload_tls) does, and logs errors. Then calls
-    /// the listeners of [`Server::on_graceful`], in the order of registration.
+    /// Reloads certificates, as [`reload_tls`](Self::reload_tls) does, or lets an
+    /// [`instance`](crate::Settings::instance) reopen its files, and logs errors. Then calls the
+    /// listeners of [`Server::on_graceful`], in the order of registration.
     pub fn graceful(&self) {
         self.shared().go_gracefully();
     }

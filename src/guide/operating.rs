@@ -13,9 +13,9 @@
 //! | SIGUSR1 | calls the function given to [`Server::on_graceful`](crate::Server::on_graceful), to reopen log files; with TLS, loads certificates and keys again |
 //!
 //! The program `drupe` reads its file and the environment again at SIGHUP, and reopens its access
-//! log at both. Your own program catches both signals after a call of `on_graceful` or with TLS,
-//! and SIGHUP also after a call of `on_reload`. Otherwise both signals end the process, as is the
-//! default.
+//! log at both. Your own program catches both signals after a call of `on_graceful`, with TLS, or
+//! with an [`instance`](crate::Settings::instance), and SIGHUP also after a call of `on_reload`.
+//! Otherwise both signals end the process, as is the default.
 //!
 //! At SIGHUP the program keeps its settings, and logs the reason, if the file is a pipe, is gone, or
 //! has no setting of the server any more. A pipe, as in `--config <(…)`, can be read only once, and

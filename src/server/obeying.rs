@@ -50,7 +50,9 @@ impl Server {
                 act(&shared);
             }
         };
-        let does_anew = self.scheme() == "https" || !self.shared.graceful.is_empty();
+        // Only an instance knows if it has files to reopen.
+        let has_instance = self.settings.instance.is_some();
+        let does_anew = has_instance || self.scheme() == "https" || !self.shared.graceful.is_empty();
         if does_anew || self.shared.reloading.source().is_some() {
             caught.push(signals::on_hangup(again(Shared::hang_up)));
         }

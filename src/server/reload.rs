@@ -164,10 +164,15 @@ impl Shared {
         }
     }
 
-    /// Reloads certificates and calls the graceful listeners.
+    /// Reloads certificates, or lets an instance reopen its files, and calls the graceful listeners.
     pub(super) fn go_gracefully(&self) {
-        if let Err(error) = self.reload_tls() {
-            log::error!("cannot reload certificates: {error}; the old certificates stay in use");
+        match self.reopen() {
+            Ok(()) => {}
+            Err(Error::Serving { source }) => {
+                let error = ErrorText::of(&*source);
+                log::error!("the HTTP server cannot reopen its files: {error}; the old files stay in use");
+            }
+            Err(error) => log::error!("cannot reload certificates: {error}; the old certificates stay in use"),
         }
         self.graceful.tell();
     }

@@ -242,6 +242,39 @@ impl Counting {
 }
 
 #[test]
+fn instance_without_tls_reopens_its_files_when_told() {
+    let fake = Fake::default();
+    let server = server_with(&fake);
+    server.handle().graceful();
+    assert_eq!(fake.count(|fake| &fake.reloads), 0, "nothing runs");
+    server.start().unwrap();
+    server.handle().graceful();
+    assert_eq!(fake.count(|fake| &fake.reloads), 1);
+}
+
+#[cfg(feature = "signals")]
+#[test]
+fn instance_without_tls_reopens_its_files_at_signals() {
+    use crate::figures::Figures;
+    use crate::process::is_alone;
+    if !is_alone("instance::instance_without_tls_reopens_its_files_at_signals") {
+        return;
+    }
+    let fake = Fake::default();
+    let server = server_with(&fake);
+    let handle = server.handle();
+    let main = thread::spawn(move || server.quickstart());
+    wait_until("signals are caught", || Figures::own().listeners_for_signals() == 3);
+    for (name, expected) in [("USR1", 1), ("HUP", 2)] {
+        let number = std::process::id().to_string();
+        assert!(std::process::Command::new("kill").args(["-s", name, &number]).status().unwrap().success());
+        wait_until("the files are reopened", || fake.count(|fake| &fake.reloads) == expected);
+    }
+    handle.stop();
+    main.join().unwrap().unwrap();
+}
+
+#[test]
 fn panic_of_an_instance_in_graceful_is_an_error_and_the_listeners_are_called() {
     let (server, told) = (Counting::default().server(), Arc::<AtomicBool>::default());
     let tell = Arc::clone(&told);
