@@ -13,6 +13,7 @@ use http::{Method, StatusCode, Uri};
 use super::document::{DOCUMENT, POLICY};
 use super::{Statistics, access, prometheus, report};
 use crate::message::permits::Permits;
+use crate::message::routing::{is_mount_itself, mount_path};
 use crate::message::{Body, Request, Response};
 
 /// A handler that shows statistics below a configurable path.
@@ -87,13 +88,17 @@ impl Page {
     /// Answers a request; `None` if the request is not below the path.
     pub(crate) fn answer(&self, request: &Request, source: &Arc<dyn StatisticsSource>) -> Option<Response> {
         let below = self.below(request.uri())?;
+        // A mounted page sees a slash that the client has not sent.
+        let below = if below == "/" && is_mount_itself(request) { "" } else { below };
         if !(self.guard)(request) {
             return Some(told(StatusCode::FORBIDDEN, "statistics are not for everybody\n"));
         }
         Some(match (below, request.method()) {
             ("/pause" | "/resume", &Method::POST) => switch(below, request, source),
             ("/pause" | "/resume", _) => allowing("POST"),
-            ("" | "/" | "/json" | "/metrics" | "/events", &Method::GET | &Method::HEAD) => self.show(below, source),
+            ("" | "/" | "/json" | "/metrics" | "/events", &Method::GET | &Method::HEAD) => {
+                self.show(below, request, source)
+            }
             ("" | "/" | "/json" | "/metrics" | "/events", _) => allowing("GET, HEAD"),
             _ => not_found(),
         })
@@ -110,7 +115,7 @@ impl Page {
         (below.is_empty() || below.starts_with('/')).then_some(below)
     }
 
-    fn show(&self, below: &str, source: &Arc<dyn StatisticsSource>) -> Response {
+    fn show(&self, below: &str, request: &Request, source: &Arc<dyn StatisticsSource>) -> Response {
         match below {
             "/json" => with_type("application/json", report::json(&source.statistics()).into()),
             "/metrics" => with_type(prometheus::MEDIA_TYPE, prometheus::text(&source.statistics()).into()),
@@ -123,7 +128,8 @@ impl Page {
             // Relative links in the page need the slash.
             _ => {
                 let mut response = told(StatusCode::PERMANENT_REDIRECT, "");
-                let name = self.path.rsplit('/').next().unwrap_or_default();
+                let path = if is_mount_itself(request) { mount_path(request) } else { &self.path };
+                let name = path.rsplit('/').next().unwrap_or_default();
                 // A colon in a bare name would make a URL of another scheme (RFC 3986 §4.2).
                 if let Ok(place) = HeaderValue::from_str(&format!("./{name}/")) {
                     response.headers_mut().insert(LOCATION, place);
@@ -211,8 +217,8 @@ const VIEWERS: usize = 16;
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
+    use crate::message::routing::{Mounted, Routing};
     use crate::sync::Mutex;
 
     /// Records the calls of `measure`.
@@ -269,6 +275,28 @@ mod tests {
         for (path, place) in [("/a/b", "./b/"), ("/x:y", "./x:y/")] {
             let (_, redirected) = ask(&Page::at(path), Method::GET, path).unwrap();
             assert_eq!(redirected.headers()[LOCATION], place);
+        }
+    }
+
+    /// Otherwise the relative links of the page would lead beside the mount.
+    #[test]
+    fn mounted_page_redirects_to_the_slash_of_its_mount() {
+        for (original, below, expected) in [
+            ("/in/admin", "/", Some("./admin/")),
+            ("/in/a%3Ab", "/", Some("./a%3Ab/")),
+            ("/in/admin/", "/", None),
+            ("/in/admin/json", "/json", None),
+        ] {
+            let mut request = Request::new(Body::empty());
+            *request.uri_mut() = below.parse().unwrap();
+            let (original, length) =
+                (original.parse().unwrap(), original.trim_end_matches("/json").trim_end_matches('/').len());
+            let mounted = Some(Mounted { original, length, pattern: String::new() });
+            request.extensions_mut().insert(Routing { mounted, ..Routing::default() });
+            let source = Arc::new(Fake::default()) as Arc<dyn StatisticsSource>;
+            let response = Page::at("/").answer(&request, &source).unwrap();
+            let place = response.headers().get(LOCATION).map(|place| place.to_str().unwrap());
+            assert_eq!((response.status() == 308, place), (expected.is_some(), expected), "{below}");
         }
     }
 
