@@ -12,8 +12,13 @@ pub(super) struct MediaTypes(Arc<HashMap<String, String>>);
 impl MediaTypes {
     /// Sets the type of files with this extension or whole name, in any case.
     pub(super) fn set(&mut self, name: &str, content_type: &str) {
-        let name = name.strip_prefix('.').unwrap_or(name).to_ascii_lowercase();
-        Arc::make_mut(&mut self.0).insert(name, content_type.to_owned());
+        let name = name.to_ascii_lowercase();
+        let types = Arc::make_mut(&mut self.0);
+        // `.gmi` may be an extension with its dot, and the whole name of a file.
+        if let Some(extension) = name.strip_prefix('.') {
+            types.insert(extension.to_owned(), content_type.to_owned());
+        }
+        types.insert(name, content_type.to_owned());
     }
 
     /// Returns the media type of the file at `path`.
@@ -332,6 +337,7 @@ mod tests {
         types.set("ts", "video/mp2t");
         types.set(".GMI", "text/gemini");
         types.set("BUILD", "text/x-bazel");
+        types.set(".gitIgnore", "text/x-ignore");
         for (name, expected) in [
             ("a.ts", "video/mp2t"),
             ("A.TS", "video/mp2t"),
@@ -339,6 +345,8 @@ mod tests {
             ("build", "text/x-bazel"),
             ("a.build", "text/x-bazel"),
             ("ts", "video/mp2t"),
+            (".gitignore", "text/x-ignore"),
+            ("a.gitignore", "text/x-ignore"),
             ("a.tsx", TEXT),
             ("README", TEXT),
             ("a", "application/octet-stream"),
