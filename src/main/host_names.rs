@@ -49,7 +49,8 @@ impl<H: Handler> HostNames<H> {
         let Some(server) = request.server() else { return true };
         let current = server.addresses();
         // A server that starts or stops names no addresses. Unknown ones may be loopback addresses.
-        let known = if current.is_empty() { self.listeners.get() } else { Some(self.listeners.get_or_init(|| current)) };
+        let known =
+            if current.is_empty() { self.listeners.get() } else { Some(self.listeners.get_or_init(|| current)) };
         known.is_none_or(|listeners| listeners.contains(&local))
     }
 }

@@ -213,7 +213,9 @@ impl Own {
             },
             ("statistics_path", Some(text)) => match is_path(text) {
                 true => Ok(value),
-                false => Err(format!("{text:?} is not a path below /, such as /statistics, without % ? # and blanks")),
+                false => Err(format!(
+                    "{text:?} is not a path below /, such as /statistics, without % ? # blanks and dot segments"
+                )),
             },
             ("statistics_access", Some(text)) => match ["local", "all"].contains(&text) {
                 true => Ok(value),
@@ -329,7 +331,9 @@ fn refused(name: &str, origin: &Origin, reason: &str) -> ProgramFailure {
 fn is_path(path: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"%?#\"<>\\^`{|}".contains(&byte);
     let is_below = path.starts_with('/') && !path.trim_matches('/').is_empty() && !path.contains("//");
-    path.is_empty() || (is_below && path.bytes().all(is_plain))
+    // Clients remove dot segments.
+    let has_dots = path.split('/').any(|segment| matches!(segment, "." | ".."));
+    path.is_empty() || (is_below && !has_dots && path.bytes().all(is_plain))
 }
 
 /// Parses a log level.

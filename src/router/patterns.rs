@@ -134,7 +134,9 @@ impl Segment {
     fn rank(&self) -> Rank {
         let (kind, before, behind) = match self {
             Self::Literal(_) => (0, 0, 0),
-            Self::Parameter { before, behind, .. } if before.len() + behind.len() > 0 => (1, before.len(), behind.len()),
+            Self::Parameter { before, behind, .. } if before.len() + behind.len() > 0 => {
+                (1, before.len(), behind.len())
+            }
             Self::Parameter { is_rest, .. } => (if *is_rest { 3 } else { 2 }, 0, 0),
         };
         (kind, Reverse(before), Reverse(behind))

@@ -245,7 +245,8 @@ mod tests {
         }
         let mut left = layer();
         let errors: Vec<String> = left.take_unknown().iter().map(ToString::to_string).collect();
-        let expected = ["unknown environment variable DRUPE_ENV_FILE", "unknown environment variable DRUPE_SOCKET_NAME"];
+        let expected =
+            ["unknown environment variable DRUPE_ENV_FILE", "unknown environment variable DRUPE_SOCKET_NAME"];
         assert_eq!(errors.len(), 2, "{errors:?}");
         assert!(errors.iter().zip(expected).all(|(error, expected)| error.starts_with(expected)), "{errors:?}");
         let mut settings = Settings::default();

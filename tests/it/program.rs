@@ -937,6 +937,8 @@ fn statistics_are_served_at_the_set_path_to_allowed_clients() {
         (["--statistics-path", "statistics"], "is not a path below /"),
         (["--statistics-path", "/"], "is not a path below /"),
         (["--statistics-path", "/a%2Fb"], "is not a path below /"),
+        (["--statistics-path", "/a/../b"], "is not a path below /"),
+        (["--statistics-path", "/."], "is not a path below /"),
         (["--statistics-access", "some"], "is neither local nor all"),
     ] {
         let ended = run(drupe().args(arguments));
