@@ -13,6 +13,7 @@ use super::range::{self, Wanted};
 use super::response::{refuse, with, with_text};
 use super::validators::{Precondition, Validators};
 use crate::message::file_length::known_length;
+use crate::message::unsent::UnsentContent;
 use crate::message::{Body, IntoResponse, Request, Response};
 
 /// A file to be sent, or a compressed form of a file.
@@ -30,7 +31,8 @@ pub(super) fn send(request: &Request, sent: OpenFile<'_>, now: SystemTime) -> Re
     let validators = if length.is_some() { Validators::of(&sent.facts, now) } else { Validators::unknown() };
     let validators = sent.form.map_or(validators.clone(), |form| validators.of_form(form.name()));
     let fields = request.headers();
-    judged(request, &validators, || match length {
+    let unsent = unsent(sent.content_type, length, sent.form.is_some());
+    judged(request, &validators, unsent, || match length {
         None => described(Body::from_reader(sent.file).into_response(), sent.content_type, sent.form),
         Some(length) => {
             // Ranges are defined for GET alone (RFC 9110 §14.2).
@@ -43,16 +45,31 @@ pub(super) fn send(request: &Request, sent: OpenFile<'_>, now: SystemTime) -> Re
 
 /// Sends a kept file, whole, according to the request's conditions.
 pub(super) fn send_kept(request: &Request, kept: KeptFile, content_type: &str, now: SystemTime) -> Response {
-    judged(request, &Validators::of(&kept.facts, now), || {
+    let length = u64::try_from(kept.content.len()).ok();
+    judged(request, &Validators::of(&kept.facts, now), unsent(content_type, length, false), || {
         with(described(kept.content.into_response(), content_type, None), ACCEPT_RANGES, "bytes")
     })
 }
 
+/// Returns a function that describes content, for a 304.
+fn unsent(content_type: &str, length: Option<u64>, is_encoded: bool) -> impl FnOnce() -> UnsentContent + use<'_> {
+    move || UnsentContent { media_type: content_type.to_owned(), length, is_encoded }
+}
+
 /// Responds with `content` if the request's conditions allow, and adds the validators.
-fn judged(request: &Request, validators: &Validators, content: impl FnOnce() -> Response) -> Response {
+fn judged(
+    request: &Request,
+    validators: &Validators,
+    unsent: impl FnOnce() -> UnsentContent,
+    content: impl FnOnce() -> Response,
+) -> Response {
     let mut response = match validators.judge(request.headers()) {
         Precondition::Failed => return refuse(StatusCode::PRECONDITION_FAILED),
-        Precondition::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+        Precondition::NotModified => {
+            let mut response = StatusCode::NOT_MODIFIED.into_response();
+            response.extensions_mut().insert(unsent());
+            response
+        }
         Precondition::Send => content(),
     };
     validators.describe(response.headers_mut());

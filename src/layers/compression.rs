@@ -12,6 +12,7 @@ use super::encoder::{Coding, Encoder};
 use crate::message::accept_encoding::preferred;
 use crate::message::body::BodyKind;
 use crate::message::early;
+use crate::message::unsent::UnsentContent;
 use crate::message::{Body, Handler, Request, Response};
 
 /// Compresses the responses of `inner` with gzip or deflate, as the client's `Accept-Encoding`
@@ -51,6 +52,7 @@ use crate::message::{Body, Handler, Request, Response};
 ///
 /// # Fields
 /// - `Vary: Accept-Encoding` is added to a response if another client would get compressed content.
+///   A 304 gets it if the 200 may: only [`Files`](crate::Files) gives the layer the type and length.
 /// - A strong `ETag` of a compressed response becomes weak. A 304 has the weak tag if the client
 ///   sent the weak tag. Handlers must compare `If-None-Match` weakly, as [`Files`](crate::Files)
 ///   does (RFC 9110 §13.1.2).
@@ -92,12 +94,11 @@ impl Asked {
     }
 
     fn answer(&self, mut response: Response) -> Response {
-        if response.status() == StatusCode::NOT_MODIFIED && is_compressible_type(response.headers()) {
-            self.confirm(response.headers_mut());
-        }
-        // As the 200 of the same request (RFC 9110 §15.3.7).
-        if response.status() == StatusCode::PARTIAL_CONTENT && is_compressible_type(response.headers()) {
-            vary(response.headers_mut());
+        match response.status() {
+            StatusCode::NOT_MODIFIED if has_compressible_whole(&response) => self.confirm(response.headers_mut()),
+            // As the 200 of the same request (RFC 9110 §15.3.7).
+            StatusCode::PARTIAL_CONTENT if has_compressible_whole(&response) => vary(response.headers_mut()),
+            _ => {}
         }
         if !is_compressible(&response) {
             return response;
@@ -157,8 +158,25 @@ fn is_compressible(response: &Response) -> bool {
         && !body.is_upgrade()
         && declared(fields).or(body.content_length()).is_none_or(|length| length >= MINIMUM)
         && !DESCRIBING.iter().any(|name| fields.contains_key(name))
-        && !members(fields, &CACHE_CONTROL).any(|member| member.eq_ignore_ascii_case("no-transform"))
+        && may_be_changed(fields)
         && is_compressible_type(fields)
+}
+
+/// True if the 200 in place of a 304 or 206 would be compressible, as far as the response shows.
+fn has_compressible_whole(response: &Response) -> bool {
+    let fields = response.headers();
+    may_be_changed(fields)
+        && match response.extensions().get::<UnsentContent>() {
+            None => is_compressible_type(fields),
+            Some(unsent) => {
+                let is_long = unsent.length.is_none_or(|length| length >= MINIMUM);
+                is_long && !unsent.is_encoded && !is_compressed(&unsent.media_type)
+            }
+        }
+}
+
+fn may_be_changed(fields: &HeaderMap) -> bool {
+    !members(fields, &CACHE_CONTROL).any(|member| member.eq_ignore_ascii_case("no-transform"))
 }
 
 fn declared(fields: &HeaderMap) -> Option<u64> {
@@ -167,16 +185,20 @@ fn declared(fields: &HeaderMap) -> Option<u64> {
 
 /// True if the format of the content is not compressed.
 fn is_compressible_type(fields: &HeaderMap) -> bool {
-    let Some(value) = fields.get(CONTENT_TYPE) else { return true };
-    let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
+    fields.get(CONTENT_TYPE).is_none_or(|value| !is_compressed(value.to_str().unwrap_or_default()))
+}
+
+/// True for a media type with compression of its own.
+fn is_compressed(media_type: &str) -> bool {
+    let text = media_type.to_ascii_lowercase();
     let media_type = text.split(';').next().unwrap_or_default().trim();
     let (kind, subtype) = media_type.split_once('/').unwrap_or((media_type, ""));
     match kind {
-        "image" => subtype == "svg+xml",
-        "audio" | "video" => false,
-        "font" => !subtype.starts_with("woff"),
-        "application" => !COMPRESSED.contains(&subtype) && !COMPRESSED_KINDS.iter().any(|kind| subtype.contains(kind)),
-        _ => true,
+        "image" => subtype != "svg+xml",
+        "audio" | "video" => true,
+        "font" => subtype.starts_with("woff"),
+        "application" => COMPRESSED.contains(&subtype) || COMPRESSED_KINDS.iter().any(|kind| subtype.contains(kind)),
+        _ => false,
     }
 }
 

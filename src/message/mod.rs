@@ -62,6 +62,7 @@ pub(crate) mod switch;
 pub(crate) mod time_limit;
 mod transfer;
 pub(crate) mod turn;
+pub(crate) mod unsent;
 pub(crate) mod upgrade;
 pub(crate) mod user;
 pub(crate) mod wake;

@@ -73,6 +73,28 @@ fn precompressed_file_is_not_compressed_again() {
     }
 }
 
+/// The 304 of a file has the `Vary` of its 200.
+#[cfg(feature = "files")]
+#[test]
+fn not_modified_file_varies_as_the_file_does() {
+    let place = Place::new();
+    for (name, length) in [("a.txt", 300), ("b.txt", 30), ("c.png", 300), ("long.txt", 40_000)] {
+        place.write(name, "a".repeat(length));
+    }
+    let server = TestServer::new(layers::compress(drupe::Files::new(place.path("")).unwrap()));
+    let mut client = Client::connect(server.address());
+    for (target, expected) in [("/a.txt", true), ("/b.txt", false), ("/c.png", false), ("/long.txt", true)] {
+        let mut ask = |tag: &str| {
+            client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\nIf-None-Match: {tag}\r\n\r\n"));
+            client.answer()
+        };
+        let whole = ask("\"none\"");
+        let again = ask(whole.field("etag").unwrap());
+        assert_eq!((whole.status, again.status), (200, 304), "{target}");
+        assert_eq!((whole.field("vary").is_some(), again.field("vary").is_some()), (expected, expected), "{target}");
+    }
+}
+
 #[test]
 fn every_kind_of_body_is_compressed_and_the_connection_stays_in_step() {
     let place = Place::new();

@@ -251,6 +251,35 @@ fn not_modified_tells_no_length_that_the_compressed_content_would_not_have() {
 }
 
 #[test]
+fn not_modified_varies_only_if_the_whole_content_would() {
+    let not_modified = |media_type: &str, length, is_encoded, control| {
+        let mut response = with(Body::empty(), [("etag", "\"a\""), ("cache-control", control)]);
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response.extensions_mut().insert(UnsentContent { media_type: media_type.to_owned(), length, is_encoded });
+        let asked = Asked { coding: Some(Coding::Gzip), is_head: false, known: vec!["W/\"a\"".parse().unwrap()] };
+        let response = asked.answer(response);
+        (field(&response, "vary").is_some(), field(&response, "etag").unwrap().starts_with('W'))
+    };
+    let (no, yes) = ((false, false), (true, true));
+    for (media_type, length, is_encoded, control, expected) in [
+        ("text/html; charset=utf-8", Some(256), false, "no-cache", yes),
+        ("text/html; charset=utf-8", None, false, "no-cache", yes),
+        ("text/html; charset=utf-8", Some(255), false, "no-cache", no),
+        ("text/html; charset=utf-8", Some(256), true, "no-cache", no),
+        ("text/html; charset=utf-8", Some(256), false, "no-cache, no-transform", no),
+        ("image/png", Some(256), false, "no-cache", no),
+    ] {
+        assert_eq!(
+            not_modified(media_type, length, is_encoded, control),
+            expected,
+            "{media_type} {length:?} {control}"
+        );
+    }
+    let part = get(|| (StatusCode::PARTIAL_CONTENT, with(text(), [("cache-control", "no-transform")])).into_response());
+    assert_eq!((part.status().as_u16(), field(&part, "vary")), (206, None));
+}
+
+#[test]
 fn limits_and_marks_of_the_handler_stay() {
     let inner = (|_: &mut Request| "tea").prompt();
     struct Limited<H>(H);
