@@ -56,7 +56,7 @@
 //! - **`TimeoutStopSec`** above `shutdown_timeout`, or systemd kills requests that the server would
 //!   have finished.
 //! - **`RestartPreventExitStatus=2`**: the program exits with 2 on wrong settings. Another start
-//!   would fail in the same way.
+//!   would fail in the same way. A fault that may pass, such as a full disk, exits with 1.
 //! - **`ExecReload`** sends SIGHUP: the program reads settings and certificates again and reopens
 //!   the access log. From systemd 253 on, `Type=notify-reload` replaces this line, and waits until
 //!   the reload is done.

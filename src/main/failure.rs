@@ -1,11 +1,12 @@
 //! The reason for the end of the program, made from the errors of its parts.
 
 use std::fmt::{self, Write};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use drupe::Error;
 use drupe::process::BusError;
+use nix::errno::Errno;
 
 use super::holder;
 
@@ -23,6 +24,12 @@ impl ProgramFailure {
     pub(super) fn reason(&self) -> &str {
         let (Self::Usage(reason) | Self::Settings(reason) | Self::Serve(reason)) = self;
         reason
+    }
+
+    /// Returns the refusal of a setting as a failure to serve, if its `cause` may pass: then another
+    /// start may succeed, and a supervisor has to see another exit code.
+    pub(super) fn unless_passing(self, cause: &io::Error) -> Self {
+        if is_passing(cause) { Self::Serve(self.reason().to_owned()) } else { self }
     }
 }
 
@@ -79,6 +86,13 @@ fn taken(error: &(dyn std::error::Error + 'static)) -> Option<SocketAddr> {
     }
 }
 
+/// True for a full disk, a lack of descriptors, memory or threads, and a fault of a device.
+fn is_passing(error: &io::Error) -> bool {
+    use Errno::{EAGAIN, EDQUOT, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC};
+    let faults = [ENOSPC, EDQUOT, EMFILE, ENFILE, EAGAIN, ENOMEM, EIO];
+    error.raw_os_error().is_some_and(|code| faults.contains(&Errno::from_raw(code)))
+}
+
 fn is_of_settings(error: &Error) -> bool {
     matches!(
         error,
@@ -98,8 +112,33 @@ fn of_bus(error: &BusError) -> ProgramFailure {
     let is_of_settings = failures.iter().all(|(_, error)| {
         error.downcast_ref::<Error>().is_some_and(is_of_settings)
             || matches!(error.downcast_ref::<BusError>(), Some(BusError::Held { .. }))
-            || error.is::<AccessLogRefused>()
+            || matches!(error.downcast_ref(), Some(AccessLogRefused(ProgramFailure::Settings(_))))
     });
     let reason = reasons.join("; ");
     if is_of_settings { ProgramFailure::Settings(reason) } else { ProgramFailure::Serve(reason) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_that_may_pass_is_no_fault_of_a_setting() {
+        for (error, expected) in [
+            (Errno::ENOSPC, true),
+            (Errno::EDQUOT, true),
+            (Errno::EMFILE, true),
+            (Errno::EIO, true),
+            (Errno::EACCES, false),
+            (Errno::ENOENT, false),
+            (Errno::EISDIR, false),
+        ] {
+            let refused = ProgramFailure::Settings("no file".to_owned()).unless_passing(&error.into());
+            assert_eq!(
+                (matches!(refused, ProgramFailure::Serve(_)), refused.reason()),
+                (expected, "no file"),
+                "{error}"
+            );
+        }
+    }
 }

@@ -38,7 +38,7 @@ impl Logger {
     pub(super) fn install(own: &Own) -> Result<&'static Logger, ProgramFailure> {
         let access = own.access_log().map(|(path, form)| Access { path, form, lines: OnceLock::new() });
         if let Some(access) = access.as_ref().filter(|access| !access.is_opened_by_bus(own)) {
-            access.open("").map_err(|reason| own.refuse("access_log", &reason))?;
+            access.open("", own)?;
         }
         let (is_quiet, level) = (own.is("quiet"), own.log_level());
         let logger = Logger { is_quiet, level, access };
@@ -62,8 +62,7 @@ impl Logger {
                 return Ok(());
             }
             let how = if has_another_user(&own) { " with the rights of the serving user" } else { "" };
-            let opened = access.open(how);
-            opened.map_err(|reason| AccessLogRefused(own.refuse("access_log", &reason)).into())
+            access.open(how, &own).map_err(|failure| AccessLogRefused(failure).into())
         });
     }
 
@@ -134,14 +133,14 @@ impl LineSink for LogFile {
 }
 
 impl Access {
-    /// Opens the file. `how` is a text for the error message.
-    ///
-    /// # Errors
-    /// The reason, in one sentence.
-    fn open(&self, how: &str) -> Result<(), String> {
-        let opened = LogFile::open(&self.path).and_then(|file| LineQueue::start(Box::new(file)));
-        let lines =
-            opened.map_err(|error| format!("cannot open the access log {}{how}: {error}", self.path.display()))?;
+    /// Opens the file, and starts the thread that writes. `how` is a text for the error message.
+    fn open(&self, how: &str, own: &Own) -> Result<(), ProgramFailure> {
+        let file = LogFile::open(&self.path).map_err(|error| {
+            let reason = format!("cannot open the access log {}{how}: {error}", self.path.display());
+            own.refuse("access_log", &reason).unless_passing(&error)
+        })?;
+        let lines = LineQueue::start(Box::new(file))
+            .map_err(|error| ProgramFailure::Serve(format!("cannot start the thread of the access log: {error}")))?;
         // A file that is already set stays in use.
         let _ = self.lines.set(lines);
         Ok(())

@@ -39,9 +39,11 @@ impl Process {
     pub(super) fn failure(error: Error, own: &Own) -> ProgramFailure {
         let refused = match &error {
             Error::Bus { source: BusError::Failed(failures), .. } => {
-                let causes = failures.iter().filter_map(|(_, cause)| cause.downcast_ref::<BusError>());
-                let mut of_file = causes.filter(|cause| matches!(cause, BusError::File { .. }));
-                of_file.next().map(|cause| own.refuse("pid_file", &chain(cause)))
+                let mut causes = failures.iter().filter_map(|(_, cause)| cause.downcast_ref::<BusError>());
+                causes.find_map(|cause| match cause {
+                    BusError::File { source, .. } => Some(own.refuse("pid_file", &chain(cause)).unless_passing(source)),
+                    _ => None,
+                })
             }
             _ => None,
         };

@@ -374,6 +374,26 @@ fn invalid_settings_are_refused_with_their_origin_before_a_start() {
     assert!(said.contains("missing/drupe.pid: No such file"), "{said}");
 }
 
+/// With 2, `RestartPreventExitStatus=2` of the unit would keep the service down.
+#[test]
+fn full_disk_at_the_start_ends_with_1() {
+    if !is_root("a full file system, which has to be mounted") {
+        return;
+    }
+    let place = Place::new();
+    let full = place.path("full");
+    fs::create_dir(&full).unwrap();
+    // One inode: that of the root.
+    let script = format!("mount -t tmpfs -o nr_inodes=1 none {} && exec \"$0\" \"$@\"", full.display());
+    for (flag, umask) in [("--pid-file", ""), ("--access-log", ""), ("--access-log", "027")] {
+        let wrapped = ["timeout", "30", "unshare", "-m", "sh", "-c", script.as_str()];
+        let output = drupe(&wrapped, &place, &[&flag, &full.join("file"), &"--umask", &umask]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("drupe: option {flag}: ")) && said.contains("No space left"), "{said}");
+    }
+}
+
 #[test]
 fn program_as_process_1_drains_and_exits() {
     if !is_root("life as process 1, for which a namespace has to be made") {
