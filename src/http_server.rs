@@ -63,7 +63,7 @@ pub trait HttpServer: Send + Sync + 'static {
     fn serve(&self, address: &BindAddr, ready: Ready) -> Result<(), Box<dyn error::Error + Send + Sync>>;
 
     /// Makes [`serve`](Self::serve) return after the current requests. May be called more than
-    /// once.
+    /// once, and at the moment when `serve` returns by itself: the next run must go on.
     fn stop(&self);
 
     /// Makes a stop return without waiting. Does nothing by default.

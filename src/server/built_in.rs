@@ -34,6 +34,9 @@ struct Course {
 #[derive(Default)]
 struct State {
     engine: Option<Arc<Engine>>,
+    /// True from the accept to the end of a run. Only then does a stop count: one that comes while
+    /// a run ends by itself must not end the next run.
+    is_serving: bool,
     is_told: bool,
     failure: Option<Error>,
 }
@@ -77,7 +80,10 @@ impl HttpServer for BuiltIn {
         let (config, handler, hooks) = (Arc::clone(&self.config), Arc::clone(&self.handler), self.hooks.clone());
         let engine = Arc::new(Engine::prepare(config, handler, hooks, &mut kept, &report)?);
         engine.open(kept)?;
-        self.course.state().engine = Some(Arc::clone(&engine));
+        {
+            let mut state = self.course.state();
+            (state.engine, state.is_serving) = (Some(Arc::clone(&engine)), true);
+        }
         ready.accepting(engine.listening());
         let waits = |state: &mut State| !state.is_told && state.failure.is_none();
         let ended = self.course.changed.wait_while(self.course.state(), waits);
@@ -86,12 +92,14 @@ impl HttpServer for BuiltIn {
         engine.join_rest();
         let mut state = self.course.state();
         // Resets the state for the next start.
-        *state = State { engine: state.engine.take(), failure: state.failure.take(), is_told: false };
+        *state = State { engine: state.engine.take(), failure: state.failure.take(), ..State::default() };
         state.failure.take().map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn stop(&self) {
-        self.course.state().is_told = true;
+        let mut state = self.course.state();
+        state.is_told = state.is_serving;
+        drop(state);
         self.course.changed.notify_all();
     }
 
@@ -123,5 +131,39 @@ impl BuiltIn {
 impl Course {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+    use crate::message::{Request, handler};
+    use crate::settings::Settings;
+
+    /// Such a stop may come while the run before ends because of a failure.
+    #[test]
+    fn stop_between_two_runs_does_not_end_the_next_one() {
+        let settings = Settings { socket_port: 0, ..Settings::default() };
+        let built_in = BuiltIn {
+            config: Arc::new(Config::resolve(&settings).unwrap()),
+            handler: Arc::new(handler(|_: &mut Request| "never")),
+            hooks: Hooks::default(),
+            course: Arc::default(),
+        };
+        let address = BindAddr::Tcp { host: "127.0.0.1".to_owned(), port: 0 };
+        for _ in 0..2 {
+            built_in.stop();
+            let (tell, accepts) = mpsc::channel();
+            thread::scope(|scope| {
+                let run = scope.spawn(|| built_in.serve(&address, Ready::new(move |_| tell.send(()).unwrap())).is_ok());
+                accepts.recv().unwrap();
+                assert!(!built_in.course.state().is_told);
+                built_in.stop();
+                assert!(run.join().unwrap());
+            });
+        }
     }
 }
