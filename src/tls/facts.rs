@@ -22,7 +22,8 @@ pub struct Facts {
     pub library: String,
     /// The server certificate sent to the client, if known.
     pub server_certificate: Option<Arc<Certificate>>,
-    /// The client certificate, always verified: the handshake fails otherwise.
+    /// The client certificate, always verified: the handshake fails otherwise. A client that
+    /// resumes a session is verified again, unless `ssl_context` is a configuration of the program.
     pub client_certificate: Option<Arc<Certificate>>,
 }
 

@@ -37,12 +37,14 @@ struct Loaded {
     config: Arc<ServerConfig>,
     /// The certificates; `None` if the program has supplied its own configuration.
     shelf: Option<Arc<Shelf>>,
+    /// The verifier of client certificates; `None` if drupe asks for none, or with `ssl_context`.
+    clients: Option<Arc<Witness>>,
 }
 
 impl Adapter for Builtin {
     fn load(&self, options: &Options, now: SystemTime) -> Result<Box<dyn Acceptor>, Error> {
         if let Identity::Context(object) = &options.identity {
-            return Ok(Box::new(Loaded { config: own(object, options)?, shelf: None }));
+            return Ok(Box::new(Loaded { config: own(object, options)?, shelf: None, clients: None }));
         }
         let mut provider = provider::provider();
         let shelf = Arc::new(Shelf::new(identity::entries(options, &provider, now)?));
@@ -50,19 +52,24 @@ impl Adapter for Builtin {
             let chosen = ciphers::select(list, &provider.cipher_suites);
             provider.cipher_suites = chosen.map_err(|reason| Error::setting("ssl_ciphers", reason))?;
         }
-        let config = Arc::new(configure(provider, options, &shelf)?);
-        Ok(Box::new(Loaded { config, shelf: Some(shelf) }))
+        let (config, clients) = configure(provider, options, &shelf)?;
+        Ok(Box::new(Loaded { config: Arc::new(config), shelf: Some(shelf), clients }))
     }
 }
 
 impl Acceptor for Loaded {
     fn session(&self) -> Result<Box<dyn Session>, String> {
-        let made = RustlsSession::new(&self.config, self.shelf.as_ref());
+        let made = RustlsSession::new(&self.config, self.shelf.as_ref(), self.clients.as_ref());
         Ok(Box::new(made.map_err(|error| error.to_string())?))
     }
 }
 
-fn configure(provider: CryptoProvider, options: &Options, shelf: &Arc<Shelf>) -> Result<ServerConfig, Error> {
+/// The configuration, and its verifier of client certificates, if clients are asked for one.
+fn configure(
+    provider: CryptoProvider,
+    options: &Options,
+    shelf: &Arc<Shelf>,
+) -> Result<(ServerConfig, Option<Arc<Witness>>), Error> {
     let suites = &provider.cipher_suites;
     let has_13 = suites.iter().any(|suite| suite.tls13().is_some());
     let has_12 = suites.iter().any(|suite| suite.tls13().is_none()) && options.min_version == Version::Tls12;
@@ -86,11 +93,15 @@ fn configure(provider: CryptoProvider, options: &Options, shelf: &Arc<Shelf>) ->
     let provider = Arc::new(provider);
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
     let builder = builder.with_protocol_versions(versions).map_err(|e| Error::setting("ssl_ciphers", e.to_string()))?;
-    let builder = match clients(options, &provider)? {
+    let clients = match clients(options, &provider)? {
         Some(clients) => {
             let clients = clients.build().map_err(|error| Error::setting("ssl_client_ca", error.to_string()))?;
-            builder.with_client_cert_verifier(Arc::new(Witness::new(clients)))
+            Some(Arc::new(Witness::new(clients)))
         }
+        None => None,
+    };
+    let builder = match &clients {
+        Some(clients) => builder.with_client_cert_verifier(Arc::<Witness>::clone(clients)),
         None => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(shelf.resolver());
@@ -102,7 +113,7 @@ fn configure(provider: CryptoProvider, options: &Options, shelf: &Arc<Shelf>) ->
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer =
         provider::ticketer().map_err(|e| Error::setting("ssl_module", format!("no random numbers: {e}")))?;
-    Ok(config)
+    Ok((config, clients))
 }
 
 /// The verifier of client certificates; `None`: clients are not asked for one.

@@ -3,10 +3,12 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use rustls::{ServerConfig, ServerConnection};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{Error as TlsError, HandshakeKind, ServerConfig, ServerConnection};
+use rustls_pki_types::UnixTime;
 
 use super::sni::{Choice, Shelf};
-use super::witness::{self, RefusedClient};
+use super::witness::{self, RefusedClient, Witness};
 use super::{certificate, ciphers, provider, reasons};
 use crate::tls::{Certificate, Facts, Session};
 
@@ -14,6 +16,8 @@ use crate::tls::{Certificate, Facts, Session};
 pub(super) struct RustlsSession {
     connection: ServerConnection,
     shown: Shown,
+    /// The verifier of a resumed client's certificate; `None` once that is done, or without need.
+    unverified: Option<Arc<Witness>>,
     /// The client certificate that was refused.
     refused: Option<Arc<Certificate>>,
     /// True if the client sent no certificate, although one is required.
@@ -30,7 +34,11 @@ enum Shown {
 }
 
 impl RustlsSession {
-    pub(super) fn new(config: &Arc<ServerConfig>, shelf: Option<&Arc<Shelf>>) -> Result<Self, rustls::Error> {
+    pub(super) fn new(
+        config: &Arc<ServerConfig>,
+        shelf: Option<&Arc<Shelf>>,
+        clients: Option<&Arc<Witness>>,
+    ) -> Result<Self, TlsError> {
         let mut config = Arc::clone(config);
         let shown = match shelf {
             None => Shown::Unknown,
@@ -43,7 +51,24 @@ impl RustlsSession {
         };
         let mut connection = ServerConnection::new(config)?;
         connection.set_buffer_limit(Some(OUTGOING));
-        Ok(Self { connection, shown, refused: None, lacks_certificate: false })
+        Ok(Self { connection, shown, unverified: clients.cloned(), refused: None, lacks_certificate: false })
+    }
+
+    /// Moves the handshake on, and verifies the certificate of a client that has resumed a session.
+    fn process(&mut self) -> Result<(), TlsError> {
+        self.connection.process_new_packets()?;
+        if self.connection.is_handshaking() {
+            return Ok(());
+        }
+        // rustls verifies in full handshakes only, and each resumption hands out new tickets: a
+        // certificate would be accepted for as long as its client keeps coming.
+        let is_resumed = self.connection.handshake_kind() == Some(HandshakeKind::Resumed);
+        let certificates = self.connection.peer_certificates().filter(|_| is_resumed);
+        if let (Some(clients), Some([own, others @ ..])) = (&self.unverified, certificates) {
+            clients.verify_client_cert(own, others, UnixTime::now())?;
+        }
+        self.unverified = None;
+        Ok(())
     }
 }
 
@@ -53,14 +78,14 @@ impl Session for RustlsSession {
     }
 
     fn advance(&mut self) -> Result<(), String> {
-        let (done, refused) = witness::refusals(|| self.connection.process_new_packets().map(|_| ()));
+        let (done, refused) = witness::refusals(|| self.process());
         done.map_err(|error| match refused {
             Some(RefusedClient { certificate, reason }) => {
                 self.refused = Some(Arc::new(certificate));
                 reason
             }
             None => {
-                self.lacks_certificate = error == rustls::Error::NoCertificatesPresented;
+                self.lacks_certificate = error == TlsError::NoCertificatesPresented;
                 reasons::of(&error)
             }
         })

@@ -618,3 +618,51 @@ fn a_session_is_resumed_but_not_across_a_reload() {
     kind("Full");
     kind("Resumed");
 }
+
+#[test]
+fn certificate_that_expires_ends_the_resumptions_of_its_client() {
+    let (authority, folder) = (Authority::new("ca"), Folder::new());
+    let client_ca = Some(folder.write("ca.pem", &authority.pem));
+    let server = in_memory(&authority.issue(&["a.test"]));
+    let tls = load(Options { client_ca, verify: Verify::Required, ..server }).unwrap();
+    let end = SystemTime::now() + Duration::from_secs(4);
+    let made = authority.issue_until(end, &["plum.test"], &KeyPair::generate().unwrap());
+    let configs = [Version::Tls12, Version::Tls13].map(|version| {
+        let certificate = Some((made.pem.clone(), made.key.clone()));
+        Manner { version: Some(version), certificate, ..Manner::new(&authority.pem, "a.test") }.config()
+    });
+    // The kind of the handshake for the client, and its result.
+    let shake_by = |config: &Arc<rustls::ClientConfig>| {
+        let (server, socket) = sockets(&tls);
+        let connection = rustls::ClientConnection::new(Arc::clone(config), "a.test".try_into().unwrap()).unwrap();
+        let mut client = rustls::StreamOwned::new(connection, socket);
+        std::thread::scope(|scope| {
+            let client = scope.spawn(move || {
+                let answer = client.write_all(b"ping").and_then(|()| client.read_exact(&mut [0; 4]));
+                (format!("{:?}", client.conn.handshake_kind().unwrap()), answer.is_ok())
+            });
+            let ended = shake(&server);
+            if ended == Handshake::Done {
+                assert_eq!(read_exactly(&server, 4), b"ping");
+                write_all(&server, b"pong");
+            }
+            server.shutdown(Shutdown::Both).unwrap();
+            (client.join().unwrap(), ended)
+        })
+    };
+    for config in &configs {
+        for kind in ["Full", "Resumed", "Resumed"] {
+            assert_eq!(shake_by(config), ((kind.to_owned(), true), Handshake::Done));
+        }
+    }
+    // Certificates count whole seconds.
+    while SystemTime::now() < end + Duration::from_secs(1) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for config in &configs {
+        let (client, ended) = shake_by(config);
+        assert_eq!(client, ("Resumed".to_owned(), false));
+        let Handshake::Refused { certificate: Some(certificate), reason } = ended else { panic!("{ended:?}") };
+        assert_eq!((&certificate.dns_names[..], &*reason), (&["plum.test".to_owned()][..], "has expired"));
+    }
+}

@@ -43,12 +43,16 @@ impl Authority {
 
     /// Issues a certificate for a key of any kind.
     fn issue_for(&self, names: &[&str], key: &KeyPair) -> Made {
+        self.issue_until(rcgen::date_time_ymd(2999, 1, 1).into(), names, key)
+    }
+
+    fn issue_until(&self, end: SystemTime, names: &[&str], key: &KeyPair) -> Made {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.distinguished_name.push(DnType::CommonName, "stone");
         params.distinguished_name.push(DnType::OrganizationName, "Orchard");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        params.not_after = rcgen::date_time_ymd(2999, 1, 1);
+        params.not_after = end.into();
         let pem = params.signed_by(key, &self.issuer).unwrap().pem();
         Made { pem, key: key.serialize_pem() }
     }
