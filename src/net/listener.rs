@@ -252,6 +252,9 @@ impl AcceptError {
     fn of(error: io::Error) -> Self {
         match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::EINTR | Errno::ECONNABORTED) => Self::Passing,
+            // Without a code: not an address of the client's. macOS returns none for a client that has
+            // already reset the connection.
+            None if error.kind() == io::ErrorKind::InvalidInput => Self::Passing,
             Some(Errno::EBADF | Errno::EINVAL | Errno::ENOTSOCK | Errno::EOPNOTSUPP) => Self::Closed(error),
             // EMFILE, ENFILE, ENOBUFS, ENOMEM; network errors pending on the new socket; EPERM from
             // a firewall; and unknown errors: if an error lasts, the pause limits the processor
@@ -505,6 +508,16 @@ mod tests {
 
     #[test]
     fn accept_errors_are_classified_by_remedy() {
+        #[track_caller]
+        fn check(error: io::Error, expected: &str) {
+            let text = error.to_string();
+            let found = match AcceptError::of(error) {
+                AcceptError::Passing => "passing",
+                AcceptError::Exhausted(_) => "exhausted",
+                AcceptError::Closed(_) => "closed",
+            };
+            assert_eq!(found, expected, "{text}");
+        }
         for (errno, expected) in [
             (Errno::EINTR, "passing"),
             (Errno::ECONNABORTED, "passing"),
@@ -516,13 +529,11 @@ mod tests {
             (Errno::EINVAL, "closed"),
             (Errno::EBADF, "closed"),
         ] {
-            let found = match AcceptError::of(errno.into()) {
-                AcceptError::Passing => "passing",
-                AcceptError::Exhausted(_) => "exhausted",
-                AcceptError::Closed(_) => "closed",
-            };
-            assert_eq!(found, expected, "{errno}");
+            check(errno.into(), expected);
         }
+        // From the standard library, for an address that is none.
+        check(io::Error::new(io::ErrorKind::InvalidInput, "invalid argument"), "passing");
+        check(io::ErrorKind::Other.into(), "exhausted");
     }
 
     #[test]
