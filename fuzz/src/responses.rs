@@ -326,7 +326,7 @@ fn other_value(bytes: &[u8]) -> Vec<u8> {
 /// Exchanges, fields: the fuzzer is to try many things, not long ones.
 const MOST: usize = 8;
 const OTHERS: u8 = 3;
-const STATUSES: [u16; 14] = [200, 201, 204, 205, 206, 304, 404, 426, 500, 503, 599, 100, 103, 299];
+const STATUSES: [u16; 15] = [200, 201, 204, 205, 206, 304, 404, 426, 500, 503, 599, 100, 103, 299, 101];
 
 #[cfg(test)]
 mod tests {

@@ -235,6 +235,11 @@ impl Exchange {
         self.asked_keep_alive
     }
 
+    /// True if both sides speak HTTP/1.1, so that the connection may leave HTTP (RFC 9110 §7.8).
+    pub(crate) fn is_upgradable(&self) -> bool {
+        self.version == Version::HTTP_11
+    }
+
     /// True if both sides treat a connection as persistent by default.
     pub(super) fn persists_by_default(&self) -> bool {
         self.version == Version::HTTP_11

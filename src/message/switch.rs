@@ -19,8 +19,8 @@ use crate::h1::exchange::Exchange;
 /// separate thread.
 ///
 /// The response is `101` if the client offers `protocol` (RFC 9110 §7.8: in HTTP/1.1,
-/// `Connection: upgrade` and an `Upgrade` field listing `protocol`). Otherwise, also over HTTP/1.0,
-/// the response is `426` naming `protocol`. The caller may add fields to the response, such as
+/// `Connection: upgrade` and an `Upgrade` field listing `protocol`). Otherwise, also over HTTP/1.0
+/// or with `protocol_version = "HTTP/1.0"`, the response is `426` naming `protocol`. The caller may add fields to the response, such as
 /// `Sec-WebSocket-Accept`. Unread content of `request` is read and dropped first. The stream begins
 /// with the bytes that the client has sent after the request.
 ///
@@ -139,6 +139,11 @@ where
     switch(request, protocol, Upgrade::Parked(Box::new(ParkedUpgrade { receiver, begin })))
 }
 
+/// Returns the text of a 426 for `protocol`.
+pub(crate) fn required_reason(protocol: &str) -> String {
+    format!("this resource speaks {protocol}\n")
+}
+
 fn switch(request: &Request, protocol: &str, upgrade: Upgrade) -> Response {
     let Ok(name) = HeaderValue::from_str(protocol) else {
         log::error!(
@@ -150,7 +155,7 @@ fn switch(request: &Request, protocol: &str, upgrade: Upgrade) -> Response {
     let mut response = if Exchange::offers_upgrade(request.headers(), request.version(), protocol) {
         (StatusCode::SWITCHING_PROTOCOLS, Body::upgrade(upgrade)).into_response()
     } else {
-        (StatusCode::UPGRADE_REQUIRED, format!("this resource speaks {protocol}\n")).into_response()
+        (StatusCode::UPGRADE_REQUIRED, required_reason(protocol)).into_response()
     };
     response.headers_mut().insert(UPGRADE, name);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));

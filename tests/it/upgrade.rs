@@ -65,6 +65,30 @@ fn client_that_does_not_offer_the_protocol_gets_426() {
     }
     client.send("GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: shout\r\n\r\n");
     assert_eq!(client.answer().status, 426);
+
+    let server = TestServer::with(shout, |settings| settings.protocol_version = "HTTP/1.0".to_owned());
+    let mut client = Client::connect(server.address());
+    client.send(OFFER);
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.field("upgrade"), answer.field("x-more")), (426, Some("shout"), Some("yes")));
+    assert_eq!(answer.text(), "this resource speaks shout\n");
+    assert_eq!(server.server().statistics().overruled, 0);
+}
+
+#[test]
+fn status_101_without_an_upgrade_is_refused_and_ends_the_connection() {
+    let server = TestServer::new(|_: &mut Request| {
+        let mut response = Response::new(drupe::Body::default());
+        *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
+        response.headers_mut().insert("upgrade", "shout".parse().unwrap());
+        response.headers_mut().insert("connection", "upgrade".parse().unwrap());
+        response
+    });
+    let mut client = Client::connect(server.address());
+    client.send([OFFER, OFFER].concat());
+    assert_eq!(client.answer().status, 500);
+    client.assert_closed();
+    assert_eq!(server.server().statistics().overruled, 1);
 }
 
 #[test]

@@ -121,6 +121,15 @@ fn send(
     if response.body().is_upgrade() {
         response = upgrade::admit(response, asked, exchange, context);
     }
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS && !response.body().is_upgrade() {
+        // Such as a copied head of another server: a proxy in front would open a tunnel, and pass
+        // requests that it has not seen.
+        if !contained(asked, || drop(response)) {
+            context.counters.panics.add(1);
+        }
+        report::response_refused(asked, upgrade::MISSING, None);
+        return Ok(refuse_instead(upgrade::MISSING, asked, exchange, context));
+    }
     if response.body().is_upgrade() {
         // The bytes behind the content are the first of the other protocol.
         intake.and_then(|intake| intake.with(|content| content.skip(context.config.max_drain_size)));

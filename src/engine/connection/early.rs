@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::body::{Intake, UnreadContent};
 use super::transport::Transport;
+use super::upgrade;
 use crate::config::Config;
 use crate::engine::service::context::{Clock, Service, WorkerContext};
 use crate::engine::service::counter::Counter;
@@ -183,6 +184,9 @@ impl Side {
             self.intake.as_ref().and_then(UnreadContent::of)
         {
             exchange.close(CloseReason::UnreadContent);
+        }
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(io::Error::other(upgrade::MISSING));
         }
         let framing = exchange.answer(status, fields, None).map_err(io::Error::other)?;
         let config = &self.config;
