@@ -33,6 +33,9 @@
 //! In nginx, write `server unix:/run/drupe/drupe.sock;`. `unix` trusts every process able to open
 //! the socket, so keep other users out of the group.
 //!
+//! Always set `proxy_http_version 1.1` here. A Unix socket has no reset, so over HTTP/1.0 nginx takes
+//! an answer without a length that broke off for a complete one, and may cache it.
+//!
 //! # Common mistakes
 //!
 //! | seen | why | instead |

@@ -182,7 +182,9 @@ impl Body {
     /// error of `produce` cuts the connection, so that the client can detect the truncation.
     ///
     /// HTTP/1.1 clients get chunks, unless the handler sets `Content-Length`. For HTTP/1.0 clients,
-    /// the end of the connection ends the content. For a HEAD request, `produce` is not called.
+    /// the end of the connection ends the content, and a reset cuts it. A Unix socket has no reset,
+    /// so an HTTP/1.0 client there cannot detect the truncation. For a HEAD request, `produce` is
+    /// not called.
     ///
     /// ```
     /// use std::io::Write;

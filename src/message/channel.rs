@@ -206,7 +206,8 @@ impl Sender {
     }
 
     /// Ends the content as incomplete. Content accepted before is sent. Then the connection is cut,
-    /// so that the client can detect the truncation, and `reason` is logged as a warning.
+    /// so that the client can detect the truncation, and `reason` is logged as a warning. An HTTP/1.0
+    /// client over a Unix socket cannot detect the truncation, because such a socket has no reset.
     pub fn fail(&self, reason: impl fmt::Display) {
         self.0.end(End::Failed(reason.to_string()));
     }

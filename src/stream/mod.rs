@@ -26,7 +26,7 @@
 //! | number of clients | [`max_connections`](crate::Settings::max_connections) |
 //! | stop of the server | events end at once, after the content already accepted. A channel has [`shutdown_timeout`](crate::Settings::shutdown_timeout) (5 s) to end, unless set by [`Sender::end_at_stop`] |
 //! | HTTP/1.1 | chunks, unless the handler sets `Content-Length` |
-//! | HTTP/1.0 | the end of the connection ends the content; if the content is incomplete, the server resets the connection |
+//! | HTTP/1.0 | the end of the connection ends the content; if the content is incomplete, the server resets the connection. A Unix socket has no reset: there incomplete content ends like complete content |
 //! | HEAD, and status 204, 205 or 304 | the fields are sent, and the stream closes at once |
 //!
 //! Over HTTP/1.1, a browser opens at most six connections to one origin, for all its tabs together.

@@ -126,6 +126,26 @@ fn unix_connection_can_be_upgraded() {
 }
 
 #[test]
+fn incomplete_content_over_http_1_0_ends_without_a_reset() {
+    let place = Place::new();
+    let server = place.server(|_: &mut Request| {
+        Body::stream(|writer| {
+            writer.write_all(b"part")?;
+            writer.flush()?;
+            Err(std::io::Error::other("broken"))
+        })
+    });
+    server.start().unwrap();
+    let mut client = connect(&place.socket());
+    client.send("GET / HTTP/1.0\r\n\r\n");
+    assert!(client.try_rest().unwrap().ends_with(b"\r\n\r\npart"));
+    // Chunks tell: the last one is missing.
+    let mut client = connect(&place.socket());
+    client.send(get("/"));
+    assert!(client.try_rest().unwrap().ends_with(b"\r\n4\r\npart\r\n"));
+}
+
+#[test]
 fn the_peer_is_a_unix_socket_without_credentials_unless_asked() {
     let place = Place::new();
     let server = place.server(|request: &mut Request| {
