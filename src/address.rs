@@ -59,6 +59,7 @@ pub enum Peer {
 #[non_exhaustive]
 pub struct Credentials {
     /// The process ID; 0 for a process not visible from here, in another namespace, and on FreeBSD.
+    /// On macOS, the process that used the socket last, which need not be the one that connected.
     pub pid: u32,
     /// The effective user ID.
     pub uid: u32,

@@ -17,7 +17,7 @@
 //! | permission needed for a served directory | execute | read and execute | read and execute |
 //! | names of Unix sockets | paths to 107 bytes, abstract names | paths to 103 bytes | paths to 103 bytes |
 //! | owner and mode of a socket file | by descriptor | by name | by name |
-//! | [`peercreds`](crate::Settings::peercreds) | process, user, group | process, user, group | user, group; process 0 |
+//! | [`peercreds`](crate::Settings::peercreds) | process, user, group | last process to use the socket; user, group | user, group; process 0 |
 //! | [`DropPrivileges`](crate::process::DropPrivileges) | all | the umask only | all |
 //! | [`reuse_port`](crate::Settings::reuse_port) | shares connections | one process gets all | one process gets all |
 //! | SIGHUP ignored at the start (`nohup`) | noticed, in `/proc` | not noticed | not noticed |
