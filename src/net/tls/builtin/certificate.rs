@@ -159,19 +159,23 @@ pub(super) fn dotted(oid: &[u8]) -> String {
 }
 
 /// A value as text, for every string type; other types as `#` and digits (RFC 4514 §2.4).
+///
+/// Malformed text is written in digits too: with replacement characters, two names would be one.
 fn text(value: AnyRef<'_>) -> String {
-    match value.tag() {
+    let text = match value.tag() {
         Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::TeletexString => {
-            String::from_utf8_lossy(value.value()).into_owned()
+            std::str::from_utf8(value.value()).ok().map(str::to_owned)
         }
         Tag::BmpString => utf16(value.value()),
-        _ => format!("#{}", hexadecimal(value.value())),
-    }
+        _ => None,
+    };
+    text.unwrap_or_else(|| value.value().iter().fold("#".to_owned(), |text, byte| format!("{text}{byte:02X}")))
 }
 
-fn utf16(bytes: &[u8]) -> String {
-    let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
-    String::from_utf16_lossy(&units)
+fn utf16(bytes: &[u8]) -> Option<String> {
+    let units: Vec<u16> =
+        bytes.chunks(2).map(|pair| Some(u16::from_be_bytes(pair.try_into().ok()?))).collect::<Option<_>>()?;
+    String::from_utf16(&units).ok()
 }
 
 /// Encodes a certificate in PEM (RFC 7468 §5): Base64 in lines of 64 characters.
@@ -252,6 +256,20 @@ mod tests {
         let end = std::time::Duration::from_secs(2_558_995_200);
         assert_eq!(read.not_after, Some(SystemTime::UNIX_EPOCH + end));
         assert_eq!(read.pem, made.pem().replace("\r\n", "\n"));
+    }
+
+    #[test]
+    fn malformed_text_is_written_in_digits() {
+        for (tag, bytes, expected) in [
+            (Tag::Utf8String, "Zo\u{eb}".as_bytes(), "Zo\u{eb}"),
+            (Tag::Utf8String, b"a\xff", "#61FF"),
+            (Tag::TeletexString, b"a\xfe", "#61FE"),
+            (Tag::BmpString, b"\0a\0\xeb", "a\u{eb}"),
+            (Tag::BmpString, b"\xd8\0", "#D800"),
+            (Tag::BmpString, b"\0a\0", "#006100"),
+        ] {
+            assert_eq!(text(AnyRef::new(tag, bytes).unwrap()), expected, "{tag} {bytes:?}");
+        }
     }
 
     #[test]
