@@ -183,8 +183,7 @@ mod tests {
             let fields = [("allow", "GET"), ("etag", "\"a\""), ("content-encoding", "gzip"), ("content-length", "4")];
             (StatusCode::METHOD_NOT_ALLOWED, fields, Failure::new(StatusCode::BAD_REQUEST, "no\n"))
         });
-        // The failure inside the tuple keeps its own status.
-        assert_eq!(told(refused), "400\nallow: GET\ncontent-type: text/form\n/ 400 no");
+        assert_eq!(told(refused), "405\nallow: GET\ncontent-type: text/form\n/ 405 no");
         let changed = handler(|_| (StatusCode::CONFLICT, Failure::new(StatusCode::BAD_REQUEST, "no\n")));
         assert_eq!(told(changed), "409\ncontent-type: text/form\n/ 409 no");
         let layer = OnFailure::new(|_, _| (StatusCode::OK, [("allow", "PUT"), ("allow", "GET")], "form"));

@@ -45,14 +45,25 @@ where
 }
 
 /// The response of `T`, with this status and these fields.
-impl<F, T> IntoResponse for (StatusCode, F, T)
+impl<T: IntoResponse> IntoResponse for (StatusCode, HeaderMap, T) {
+    fn into_response(self) -> Response {
+        (self.0, (self.1, self.2)).into_response()
+    }
+}
+
+/// The response of `T`, with this status and these fields.
+impl<N, V, T, const COUNT: usize> IntoResponse for (StatusCode, [(N, V); COUNT], T)
 where
-    (F, T): IntoResponse,
+    N: TryInto<HeaderName, Error: Into<http::Error>>,
+    V: TryInto<HeaderValue, Error: Into<http::Error>>,
+    T: IntoResponse,
 {
     fn into_response(self) -> Response {
-        let response = (self.1, self.2).into_response();
-        // A field that cannot be sent is a failure whatever the status was to be.
-        if Failure::of(&response).is_some() { response } else { (self.0, response).into_response() }
+        match fields(self.1) {
+            Ok(fields) => (self.0, fields, self.2).into_response(),
+            // A field that cannot be sent is a failure whatever the status was to be.
+            Err(failure) => failure.into_response(),
+        }
     }
 }
 
@@ -94,6 +105,10 @@ mod tests {
     fn fields_of_a_tuple_replace_those_of_its_value() {
         check(([(CONTENT_TYPE, "text/css")], "a"), 200, Some("text/css"), "a");
         check((StatusCode::CREATED, [("Content-Type", String::from("text/css"))], "a"), 201, Some("text/css"), "a");
+        let failure = || Failure::new(StatusCode::BAD_REQUEST, "a");
+        let own = failure().into_response().headers().get(CONTENT_TYPE).map(|own| own.to_str().unwrap().to_owned());
+        check((StatusCode::CONFLICT, [(CACHE_CONTROL, "no-store")], failure()), 409, own.as_deref(), "a");
+        check((StatusCode::CONFLICT, HeaderMap::new(), failure()), 409, own.as_deref(), "a");
         let pairs = [(SET_COOKIE, "a=b"), (SET_COOKIE, "c=d")];
         let response = (pairs, ([(SET_COOKIE, "e=f"), (CACHE_CONTROL, "no-store")], ())).into_response();
         assert_eq!(response.headers().get_all(SET_COOKIE).iter().collect::<Vec<_>>(), ["a=b", "c=d"]);
