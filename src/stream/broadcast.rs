@@ -47,6 +47,7 @@ use crate::sync::{Mutex, MutexGuard};
 /// If a missed event is no longer kept, the stream begins with a *gap*: an event named `gap`. The
 /// data of the gap is the number of lost events. The data is `unknown` if the id is not of this
 /// broadcast, for example after a restart of the program. All events that are kept follow the gap.
+/// The gap has the id of the last lost event, so a client that comes back is told of a gap once.
 /// A page can reload at a gap:
 ///
 /// ```text
@@ -244,7 +245,9 @@ impl State {
             return self.events.open_with(Event::default().id(self.history.latest_id()), 0);
         };
         let missed = self.history.after(id);
-        let gap = missed.gap.map(|gap| Event::new(gap.to_string()).named(&self.gap));
+        // With an id, or a client that leaves before the next event would be told of the gap again.
+        let place = self.history.id_before_kept();
+        let gap = missed.gap.map(|gap| Event::new(gap.to_string()).named(&self.gap).id(place));
         let length = missed.events().map(Bytes::len).sum();
         let (sender, response) = self.events.open_with(gap.unwrap_or_default(), length);
         for event in missed.events() {

@@ -82,6 +82,11 @@ impl History {
         Missed { history: self, from, gap: (lost > 0).then_some(Gap::Events(lost)) }
     }
 
+    /// Returns the id after which the kept events follow: that of the last event no longer kept.
+    pub(super) fn id_before_kept(&self) -> String {
+        self.id_of(self.latest - self.events.len() as u64)
+    }
+
     fn id_of(&self, number: u64) -> String {
         format!("{:016x}-{number}", self.origin)
     }

@@ -146,11 +146,13 @@ fn client_is_told_of_events_that_are_not_kept() {
     (2..=6).for_each(|number| assert_eq!(broadcast.send(number.to_string()), Ok(number)));
     let mut listener = listener.come_back(server.address());
     assert_eq!(listener.next(), "data: 3|event: reset");
+    assert!(listener.last_id.ends_with("-4"), "{}", listener.last_id);
     listener.assert_next(5);
     listener.assert_next(6);
     listener.last_id = "of another program".to_owned();
     let mut listener = listener.come_back(server.address());
     assert_eq!(listener.next(), "data: unknown|event: reset");
+    assert!(listener.last_id.ends_with("-4"), "{}", listener.last_id);
     listener.assert_next(5);
 }
 

@@ -37,8 +37,8 @@ fn client_that_comes_back_gets_what_it_has_missed_and_is_told_of_a_gap() {
         (5, ""),
         (4, "data: 5\n#5\n\n"),
         (2, "data: 3\n#3\n\ndata: 4\n#4\n\ndata: 5\n#5\n\n"),
-        (1, "data: 1\nevent: lost\n\ndata: 3\n#3\n\ndata: 4\n#4\n\ndata: 5\n#5\n\n"),
-        (6, "data: unknown\nevent: lost\n\ndata: 3\n#3\n\ndata: 4\n#4\n\ndata: 5\n#5\n\n"),
+        (1, "data: 1\nevent: lost\n#2\n\ndata: 3\n#3\n\ndata: 4\n#4\n\ndata: 5\n#5\n\n"),
+        (6, "data: unknown\nevent: lost\n#2\n\ndata: 3\n#3\n\ndata: 4\n#4\n\ndata: 5\n#5\n\n"),
     ] {
         let broadcast = Broadcast::new().history(3, 1000).gap("lost");
         (1..=5).for_each(|number| assert_eq!(broadcast.send(number.to_string()), Ok(number)));
