@@ -4,7 +4,7 @@ use std::mem;
 
 use bytes::Bytes;
 use http::Request;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 
 use super::body::{self, Body};
 use super::content_error::{ContentError, refusal};
@@ -16,7 +16,9 @@ use crate::h1::error::ProtocolError;
 /// # Errors
 /// The content has been taken before, although the head announces some.
 pub(crate) fn take(request: &mut Request<Body>) -> Result<Body, ContentError> {
-    let announces = request.headers().get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0")
+    // Zero may have several digits.
+    let is_zero = |length: &HeaderValue| length.as_bytes().iter().all(|digit| *digit == b'0');
+    let announces = request.headers().get(CONTENT_LENGTH).is_some_and(|length| !is_zero(length))
         || request.headers().contains_key(TRANSFER_ENCODING);
     let body = mem::take(request.body_mut());
     if announces && body.is_none() { Err(ContentError::taken()) } else { Ok(body) }

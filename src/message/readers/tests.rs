@@ -162,3 +162,12 @@ fn forms_have_a_limited_number_of_pairs() {
     assert_eq!(refused(form(10_001).form_pairs()), (400, text.clone()));
     assert_eq!(refused(form(10_001).form::<Vec<(String, String)>>()), (400, text));
 }
+
+#[test]
+fn content_of_length_zero_may_be_read_twice() {
+    for (length, is_empty) in [("0", true), ("00", true), ("1", false), ("10", false)] {
+        let mut request = Request::new(Body::default());
+        request.headers_mut().insert(CONTENT_LENGTH, length.parse().unwrap());
+        assert_eq!(take(&mut request).is_ok(), is_empty, "{length}");
+    }
+}
