@@ -1,6 +1,7 @@
 """The attributes of a server as drupe's settings, which are texts."""
 
 import os
+import ssl
 
 #: Attributes that take effect at once in a running server.
 LIVE = frozenset((
@@ -119,7 +120,27 @@ def _tls(adapter):
         result['ssl_private_key_password'] = os.fsdecode(password)
     if 'ssl_certificate' not in result:
         raise ValueError('ssl_adapter has no certificate; drupe cannot use a Python SSLContext')
+    context = getattr(adapter, 'context', None)
+    if context is not None:
+        # The demands of a context must not be dropped without a word.
+        _refuse_verification(context, result)
+        if _demands_tls_1_3(context):
+            result.setdefault('ssl_min_version', 'TLSv1.3')
     return result
+
+
+def _refuse_verification(context, tls):
+    mode = getattr(context, 'verify_mode', None)
+    if mode is None:
+        raise ValueError(f'drupe cannot read the context of ssl_adapter, a {type(context).__name__}')
+    if mode != ssl.CERT_NONE and 'ssl_client_ca' not in tls:
+        raise ValueError(
+            f'drupe cannot honour context.verify_mode = {mode!r} of ssl_adapter; '
+            'use client_ca and verify_mode of drupe.ssl.BuiltinSSLAdapter')
+
+
+def _demands_tls_1_3(context):
+    return context.minimum_version == ssl.TLSVersion.TLSv1_3 or bool(context.options & ssl.OP_NO_TLSv1_2)
 
 
 def _flag(value):

@@ -158,6 +158,53 @@ def test_minimum_version_is_minded(serve, certificate):
         context.wrap_socket(plain, server_hostname='localhost')
 
 
+def adapter_of_cheroot(certificate):
+    return pytest.importorskip('cheroot.ssl.builtin').BuiltinSSLAdapter(*certificate)
+
+
+def test_adapter_of_cheroot_is_used(serve, certificate):
+    server = serve(telling, ssl_adapter=adapter_of_cheroot(certificate))
+    context = ssl.create_default_context(cafile=certificate[0])
+    url = f'https://localhost:{server.bind_addr[1]}/'
+    assert urllib.request.urlopen(url, context=context).status == 200
+
+
+@pytest.mark.parametrize('mode', [ssl.CERT_OPTIONAL, ssl.CERT_REQUIRED])
+def test_verification_by_a_context_is_refused_unless_the_adapter_names_an_authority(serve, certificate, mode):
+    adapter = adapter_of_cheroot(certificate)
+    adapter.context.verify_mode = mode
+    server = Server(('127.0.0.1', 0), telling)
+    server.ssl_adapter = adapter
+    with pytest.raises(ValueError, match='verify_mode.*client_ca'):
+        server.prepare()
+    adapter.client_ca = certificate[0]
+    server = serve(telling, ssl_adapter=adapter)
+    with pytest.raises(OSError):
+        fetched(server, certificate)
+
+
+def test_context_of_another_library_is_refused(certificate):
+    server = Server(('127.0.0.1', 0), telling)
+    server.ssl_adapter = adapter_of_cheroot(certificate)
+    server.ssl_adapter.context = object()
+    with pytest.raises(ValueError, match='context of ssl_adapter'):
+        server.prepare()
+
+
+@pytest.mark.parametrize('raised', [
+    lambda context: setattr(context, 'minimum_version', ssl.TLSVersion.TLSv1_3),
+    lambda context: setattr(context, 'options', context.options | ssl.OP_NO_TLSv1_2),
+])
+def test_minimum_version_of_a_context_is_minded(serve, certificate, raised):
+    adapter = adapter_of_cheroot(certificate)
+    raised(adapter.context)
+    server = serve(telling, ssl_adapter=adapter)
+    context = ssl.create_default_context(cafile=certificate[0])
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with socket.create_connection(server.bind_addr) as plain, pytest.raises(OSError):
+        context.wrap_socket(plain, server_hostname='localhost')
+
+
 def test_python_ssl_context_is_refused_by_name(certificate):
     adapter = BuiltinSSLAdapter(*certificate)
     with pytest.raises(AttributeError, match='SSLContext'):
