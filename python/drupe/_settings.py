@@ -28,6 +28,9 @@ REFUSED = {
     'process_conn': 'connections are handled by native code',
 }
 
+#: The settings that give the address. `listen` goes before the others, and `socket_file` before host and port.
+ADDRESS = ('listen', 'socket_file', 'socket_host', 'socket_port')
+
 #: The settings of a server beside those that its attributes give: what clients of a Python
 #: server are used to.
 BASE = {
@@ -87,6 +90,11 @@ def texts(server):
     return result
 
 
+def whole_address(server):
+    """Return the settings of the address of `server`, which unset the address of a file."""
+    return {'listen': '', 'socket_file': '', **_address(server)}
+
+
 def _address(server):
     if os.environ.get('LISTEN_PID') == str(os.getpid()):
         # As cheroot: systemd's socket goes before the address.
@@ -114,6 +122,10 @@ def _tls(adapter):
         value = getattr(adapter, attribute, None)
         if value is not None:
             result[name] = os.fsdecode(value)
+    # A key and a chain in a settings file belong to another certificate.
+    result.setdefault('ssl_certificate_chain', '')
+    if 'ssl_certificate' in result:
+        result.setdefault('ssl_private_key', result['ssl_certificate'])
     password = getattr(adapter, 'private_key_password', None)
     if password is not None:
         password = password() if callable(password) else password

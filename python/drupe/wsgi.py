@@ -140,7 +140,7 @@ class Server:
         if isinstance(value, tuple) and value[0] in ('', None):
             raise ValueError(
                 "the host '' or None is not allowed; '0.0.0.0' or '::' stand for all addresses")
-        self._bind_addr = value
+        self._bind_addr = self._given_addr = value
 
     @property
     def wsgi_app(self):
@@ -297,12 +297,20 @@ class Server:
     def _texts(self):
         if self.settings_file is None:
             return {}, None, _settings.texts(self)
-        pristine = _settings.texts(Server(('127.0.0.1', 8080), None))
+        pristine_server = Server(('127.0.0.1', 8080), None)
+        pristine = _settings.texts(pristine_server)
         own = _settings.texts(self)
         if self.keep_alive_timeout is None and 'keep_alive_timeout' not in self.settings:
             # Taken from `timeout`, so that the file comes first.
             pristine['keep_alive_timeout'] = own['keep_alive_timeout']
         changed = {name: text for name, text in own.items() if pristine.get(name) != text or name in self.settings}
+        # Whole: the host of the file does not belong to the port of the program. An address noted at a
+        # start is none of the program.
+        address = _settings.whole_address(self) if self._given_addr != pristine_server.bind_addr else {}
+        for name in _settings.ADDRESS:
+            if name not in self.settings:
+                changed.pop(name, None)
+        changed = {**address, **changed}
         return pristine, self.settings_file, changed
 
     def _reload(self):

@@ -1,5 +1,6 @@
 """`python -m drupe`."""
 
+import pathlib
 import re
 import signal
 import socket
@@ -155,6 +156,18 @@ def test_tls_is_served(command, certificate):
         with context.wrap_socket(plain, server_hostname='localhost') as secure:
             assert secure.version() == 'TLSv1.3'
     assert urllib.request.urlopen(f'https://localhost:{port}/s', context=context).read() == b'https /s'
+
+
+def test_certificate_of_an_option_comes_without_the_key_of_a_settings_file(command, certificate, tmp_path):
+    both = tmp_path / 'both.pem'
+    both.write_text(''.join(pathlib.Path(name).read_text() for name in certificate))
+    other = str(tmp_path / 'other.pem'), str(tmp_path / 'other.key')
+    make_certificate(*other)
+    (tmp_path / 'server.toml').write_text(
+        f'[server]\nlisten = ["127.0.0.1:0"]\nssl_certificate = "{other[0]}"\nssl_private_key = "{other[1]}"\n'
+        f'ssl_certificate_chain = "{other[0]}"\n')
+    address = address_of(command('site_of_mine', '--settings', 'server.toml', '--certificate', str(both)))
+    assert ssl.get_server_certificate(address) == pathlib.Path(certificate[0]).read_text()
 
 
 @pytest.mark.parametrize(('text', 'code', 'told'), [

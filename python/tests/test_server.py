@@ -183,6 +183,51 @@ def test_attributes_take_effect_while_the_server_runs(serve, connect):
     assert connect(server).get().version == 'HTTP/1.0'
 
 
+@pytest.mark.parametrize(('file', 'given', 'settings', 'bound'), [
+    # The address of the program is taken whole.
+    ('socket_host = "127.0.0.2"\nsocket_port = 1', ('127.0.0.1', 0), {}, ('127.0.0.1', None)),
+    ('listen = ["127.0.0.2:0"]', ('127.0.0.1', 0), {}, ('127.0.0.1', None)),
+    ('socket_file = "{path}.file"', ('127.0.0.1', 0), {}, ('127.0.0.1', None)),
+    ('listen = ["127.0.0.2:0"]', '{path}', {}, '{path}'),
+    ('socket_host = "127.0.0.2"', '{path}', {}, '{path}'),
+    ('listen = ["127.0.0.2:0"]', ('127.0.0.1', 0), {'listen': '127.0.0.4:0'}, ('127.0.0.4', None)),
+    ('listen = ["127.0.0.2:0"]', ('127.0.0.1', 0), {'socket_host': '127.0.0.4'}, ('127.0.0.4', None)),
+    # The default is not an address of the program.
+    ('listen = ["127.0.0.2:0"]', ('127.0.0.1', 8080), {}, ('127.0.0.2', None)),
+    ('socket_host = "127.0.0.2"\nsocket_port = 0', ('127.0.0.1', 8080), {}, ('127.0.0.2', None)),
+    ('socket_host = "127.0.0.2"', ('127.0.0.1', 8080), {'socket_port': 0}, ('127.0.0.2', None)),
+])
+def test_address_of_the_program_overrides_that_of_a_settings_file(tmp_path, file, given, settings, bound):
+    def in_place(value):
+        return value.format(path=tmp_path / 'socket') if isinstance(value, str) else value
+
+    (tmp_path / 'server.toml').write_text('[server]\n' + in_place(file))
+    server = Server(in_place(given), hello)
+    server.settings, server.settings_file = settings, tmp_path / 'server.toml'
+    server.prepare()
+    try:
+        [address] = server.socket.addresses
+        # `None` is any port.
+        assert address == (bound[0], bound[1] or address[1]) if isinstance(bound, tuple) else address == in_place(bound)
+    finally:
+        server.stop()
+
+
+def test_edited_address_of_a_settings_file_applies_at_the_next_start(tmp_path):
+    server = Server(('127.0.0.1', 8080), hello)
+    server.settings_file = tmp_path / 'server.toml'
+    for host in ('127.0.0.2', '127.0.0.3'):
+        server.settings_file.write_text(f'[server]\nsocket_host = "{host}"\nsocket_port = 0\n')
+        server.prepare()
+        assert server.bind_addr[0] == host
+        previous = server.bind_addr[1]
+        server.stop()
+    server.settings_file.write_text('[server]\nlisten = ["127.0.0.2:0"]\n')
+    server.prepare()
+    assert (server.bind_addr[0], server.bind_addr[1] != previous) == ('127.0.0.2', True)
+    server.stop()
+
+
 def test_stop_waits_for_a_running_handler(serve, connect):
     begun, may_go = threading.Event(), threading.Event()
 
