@@ -52,47 +52,63 @@ LEAST_BACKLOG = 1024
 
 def texts(server):
     """Return the settings of `server`."""
+    return {**lasting(server), **live(server), **given(server)}
+
+
+def lasting(server):
+    """Return the settings of the attributes that take effect at the next start."""
     result = dict(BASE)
     result.update(_address(server))
     result.update(
         socket_queue_size=_count('request_queue_size', max(server.request_queue_size, LEAST_BACKLOG)),
         reuse_port=_flag(server.reuse_port),
         nodelay=_flag(server.nodelay),
-        socket_timeout=_seconds('timeout', server.timeout),
-        shutdown_timeout=_seconds('shutdown_timeout', server.shutdown_timeout, least=0),
-        accepted_queue_timeout=_seconds(
-            'accepted_queue_timeout', server.accepted_queue_timeout, least=0),
         accepted_queue_size=_limit('accepted_queue_size', server.accepted_queue_size),
         thread_pool=_count('numthreads', server.requests.min),
         thread_pool_max=_count('max', max(server.requests.min, server.requests.max)),
+        software=server.software or server.version,
+        statistics=_flag(server.stats.get('Enabled')),
+        peercreds=_flag(server.peercreds_enabled),
+        peercreds_resolve=_flag(server.peercreds_enabled and server.peercreds_resolve_enabled),
+        wsgi_version='{}.{}'.format(*server.wsgi_version),
+    )
+    if server.ssl_adapter is not None:
+        result.update(_tls(server.ssl_adapter))
+    return result
+
+
+def live(server):
+    """Return the settings of the attributes that take effect at once."""
+    idle = server.keep_alive_timeout
+    result = dict(
+        socket_timeout=_seconds('timeout', server.timeout),
+        keep_alive_timeout=_seconds('keep_alive_timeout', server.timeout if idle is None else idle),
+        shutdown_timeout=_seconds('shutdown_timeout', server.shutdown_timeout, least=0),
+        accepted_queue_timeout=_seconds(
+            'accepted_queue_timeout', server.accepted_queue_timeout, least=0),
         max_request_body_size=_limit('max_request_body_size', server.max_request_body_size),
         # 0 is no limit in cheroot; drupe always has one.
         max_request_header_size=_count(
             'max_request_header_size', server.max_request_header_size or 1 << 30),
         body_buffer_size=_count('body_buffer_size', server.body_buffer_size),
         protocol_version=str(server.protocol),
-        software=server.software or server.version,
         accept_connect=_flag(server.accept_connect),
-        statistics=_flag(server.stats.get('Enabled')),
-        peercreds=_flag(server.peercreds_enabled),
-        peercreds_resolve=_flag(server.peercreds_enabled and server.peercreds_resolve_enabled),
-        wsgi_version='{}.{}'.format(*server.wsgi_version),
     )
-    idle = server.keep_alive_timeout
-    result['keep_alive_timeout'] = _seconds(
-        'keep_alive_timeout', server.timeout if idle is None else idle)
     if server.keep_alive_conn_limit is not None:
         result['keep_alive_conn_limit'] = _count(
             'keep_alive_conn_limit', server.keep_alive_conn_limit)
-    if server.ssl_adapter is not None:
-        result.update(_tls(server.ssl_adapter))
-    result.update((name, str(value)) for name, value in server.settings.items())
     return result
 
 
-def whole_address(server):
-    """Return the settings of the address of `server`, which unset the address of a file."""
-    return {'listen': '', 'socket_file': '', **_address(server)}
+def given(server):
+    """Return drupe's own settings of `server`."""
+    return {name: str(value) for name, value in server.settings.items()}
+
+
+def whole_address(texts):
+    """Return the settings of the address in `texts`, which unset the address of a file."""
+    address = {name: texts[name] for name in ADDRESS if name in texts}
+    return {'listen': '', 'socket_file': '', **address}
 
 
 def _address(server):

@@ -80,7 +80,7 @@ class Server:
         self._over = None
         self._process = None
         self._watcher = None
-        self._bound = None
+        self._started = None
         self._run_time = 0.0
         self._lock = threading.Lock()
         self.socket = None
@@ -202,9 +202,10 @@ class Server:
             engine = self._engine
             # Before the start, so that an interpreter that ends meanwhile stops the server.
             _process.register(engine)
-            self._bound = None
-            self._bound = self._texts()
-            engine.start(*self._bound)
+            file = self.settings_file
+            self._started = _settings.lasting(self), file is not None
+            under, over = self._layers(*self._started)
+            engine.start(under, file, over)
             self._process = os.getpid()
             self._over = threading.Event()
             self._watcher = threading.Thread(
@@ -294,32 +295,28 @@ class Server:
             sys.stderr.write(traceback_.format_exc())
         sys.stderr.flush()
 
-    def _texts(self):
-        if self.settings_file is None:
-            return {}, None, _settings.texts(self)
+    def _layers(self, lasting, has_file):
+        """Return the settings under those of a file, and those over them."""
+        given = _settings.given(self)
+        own = {**lasting, **_settings.live(self)}
+        if not has_file:
+            return {}, {**own, **given}
         pristine_server = Server(('127.0.0.1', 8080), None)
         pristine = _settings.texts(pristine_server)
-        own = _settings.texts(self)
-        if self.keep_alive_timeout is None and 'keep_alive_timeout' not in self.settings:
+        if self.keep_alive_timeout is None:
             # Taken from `timeout`, so that the file comes first.
             pristine['keep_alive_timeout'] = own['keep_alive_timeout']
-        changed = {name: text for name, text in own.items() if pristine.get(name) != text or name in self.settings}
-        # Whole: the host of the file does not belong to the port of the program. An address noted at a
-        # start is none of the program.
-        address = _settings.whole_address(self) if self._given_addr != pristine_server.bind_addr else {}
-        for name in _settings.ADDRESS:
-            if name not in self.settings:
-                changed.pop(name, None)
-        changed = {**address, **changed}
-        return pristine, self.settings_file, changed
+        changed = {
+            name: text for name, text in own.items()
+            if pristine.get(name) != text and name not in _settings.ADDRESS}
+        if self._given_addr != pristine_server.bind_addr:
+            # Whole: the host of the file does not belong to the port of the program.
+            changed.update(_settings.whole_address(lasting))
+        return pristine, {**changed, **given}
 
     def _reload(self):
-        defaults, file, texts = self._texts()
-        # The port of a start with port 0 is no change.
-        for name in ('listen', 'socket_file', 'socket_host', 'socket_port'):
-            if name in self._bound[2]:
-                texts[name] = self._bound[2][name]
-        self._engine.reload(defaults, file, texts)
+        # Attributes of sockets, threads and TLS are those of the start, and so is the file.
+        self._engine.reload(*self._layers(*self._started))
 
     @contextlib.contextmanager
     def _run_in_thread(self):

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use drupe::process::Stopped;
+use drupe::settings::SettingsLayer;
 use drupe::{BindAddr, Error, Server, ServerHandle, Settings};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -30,6 +31,8 @@ type Texts = HashMap<String, String>;
 pub(crate) struct Engine {
     /// Locked only while detached. `None` after the drop.
     server: Mutex<Option<Server>>,
+    /// The values of the settings file at the start.
+    file: Mutex<Option<SettingsLayer>>,
     handle: ServerHandle,
     callable: Arc<Mutex<Py<PyAny>>>,
     workers: Arc<Workers>,
@@ -54,7 +57,7 @@ impl Engine {
         server.around_workers(move |work| counted.around(work));
         server.on_refusal(refusals::shape);
         let (handle, process) = (server.handle(), process::id());
-        Ok(Self { server: Mutex::new(Some(server)), handle, callable, workers, process })
+        Ok(Self { server: Mutex::new(Some(server)), file: Mutex::default(), handle, callable, workers, process })
     }
 
     /// Replaces the application; also while the server runs.
@@ -71,22 +74,23 @@ impl Engine {
         py.detach(|| {
             let mut slot = locked(&self.server);
             let server = slot.as_mut().ok_or(Error::Stopped)?;
-            server.settings = settings_of(defaults, file, settings)?;
+            let file = file.map(SettingsLayer::from_file).transpose()?;
+            server.settings = settings_of(defaults, file.clone(), settings)?;
+            *locked(&self.file) = file;
             server.start()
         })
         .map_err(raised)
     }
 
     /// Changes settings of a running server, given as for `start`; returns the names of those that
-    /// need a restart.
-    fn reload(
-        &self,
-        py: Python<'_>,
-        defaults: Texts,
-        file: Option<PathBuf>,
-        settings: Texts,
-    ) -> PyResult<Vec<&'static str>> {
-        py.detach(|| self.handle.reload(&settings_of(defaults, file, settings)?)).map_err(raised)
+    /// need a restart. The values of the file are those of the start. Certificates and keys are
+    /// loaded again only if their settings have changed.
+    fn reload(&self, py: Python<'_>, defaults: Texts, settings: Texts) -> PyResult<Vec<&'static str>> {
+        py.detach(|| {
+            let file = locked(&self.file).clone();
+            self.handle.adjust(&settings_of(defaults, file, settings)?)
+        })
+        .map_err(raised)
     }
 
     /// Loads certificates and keys again, for new connections.
@@ -234,14 +238,14 @@ fn told(stopped: Stopped) -> (u64, u64) {
     (stopped.finished as u64, stopped.cut as u64)
 }
 
-fn settings_of(defaults: Texts, file: Option<PathBuf>, texts: Texts) -> Result<Settings, Error> {
+fn settings_of(defaults: Texts, file: Option<SettingsLayer>, texts: Texts) -> Result<Settings, Error> {
     let mut settings = Settings::default();
     for (name, text) in defaults {
         settings.set(&name, &text)?;
     }
     if let Some(file) = file {
         let most = settings.thread_pool_max;
-        settings.merge_file(file)?;
+        settings.merge(file)?;
         if settings.thread_pool_max == most {
             // A default follows the number of threads of the file.
             settings.thread_pool_max = most.map(|most| most.max(settings.thread_pool));

@@ -14,6 +14,7 @@ import pytest
 
 from conftest import Client, make_certificate
 
+from drupe import _settings
 from drupe.__main__ import parser, server_of
 
 APPLICATION = '''
@@ -108,7 +109,7 @@ def test_given_options_override_a_settings_file(monkeypatch, arguments, over_the
     monkeypatch.setattr(sys, 'path', [*sys.path])
     options = ['wsgiref.simple_server:demo_app', '--settings', 'server.toml', *arguments.split()]
     server = server_of(parser().parse_args(options))
-    under, _, over = server._texts()
+    under, over = server._layers(_settings.lasting(server), True)
     assert over == over_the_file
     assert {name: under[name] for name in under_the_file} == under_the_file
 

@@ -228,6 +228,41 @@ def test_edited_address_of_a_settings_file_applies_at_the_next_start(tmp_path):
     server.stop()
 
 
+def test_change_in_a_running_server_reads_no_file_again(serve, connect, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'server.toml').write_text('[server]\nsocket_timeout = 30\nmax_request_body_size = 20\n')
+    server = Server(('127.0.0.1', 0), hello)
+    server.settings_file = 'server.toml'
+    server.prepare()
+    try:
+        (tmp_path / 'server.toml').unlink()
+        # The file still holds where an attribute has its default.
+        for size, status in [(10, '413'), (0, '413'), (200, '200')]:
+            server.max_request_body_size = size
+            assert connect(server).get(method='POST', content=b'x' * 100).status[:3] == status
+        server.timeout = 0.2
+        assert connect(server).send(b'GET / HT').answer().status[:3] == '408'
+        server.settings = {'max_request_body_size': '50'}
+        assert connect(server).get(method='POST', content=b'x' * 100).status[:3] == '413'
+        server.settings = {}
+        assert connect(server).get(method='POST', content=b'x' * 100).status[:3] == '200'
+    finally:
+        server.stop()
+
+
+def test_attribute_of_the_next_start_waits_for_that_start(serve):
+    server = serve(hello, numthreads=2)
+    wait_until(lambda: len(server.requests._threads) == 2)
+    server.numthreads = 4
+    server.request_queue_size = 'unusable'
+    server.timeout = 5
+    assert len(server.requests._threads) == 2
+    server.stop()
+    server.request_queue_size = 5
+    server.prepare()
+    wait_until(lambda: len(server.requests._threads) == 4)
+
+
 def test_stop_waits_for_a_running_handler(serve, connect):
     begun, may_go = threading.Event(), threading.Event()
 

@@ -133,6 +133,28 @@ def test_key_with_a_password_is_read(serve, tmp_path, password):
         wrong.prepare()
 
 
+def test_change_in_a_running_server_leaves_certificates_and_password_alone(serve, tmp_path):
+    names = tmp_path / 'certificate.pem', tmp_path / 'key.pem'
+    openssl('req', '-x509', *KEY, '-passout', 'pass:tea', '-keyout', str(names[1]), '-out', str(names[0]),
+            '-days', '2', '-subj', '/CN=localhost')
+    asked = []
+
+    def password():
+        asked.append(len(asked))
+        return 'tea'
+
+    server = serve(telling, ssl_adapter=BuiltinSSLAdapter(*names, private_key_password=password))
+    first = fingerprint(server)
+    names[1].unlink()
+    server.timeout = 5
+    server.settings = {'minimum_rate': '-1'}
+    assert (fingerprint(server), asked) == (first, [0])
+    # A setting about TLS needs the files.
+    with pytest.raises((OSError, ValueError), match='key.pem'):
+        server.settings = {'ssl_min_version': 'TLSv1.3'}
+    assert fingerprint(server) == first
+
+
 @pytest.mark.parametrize(('attribute', 'value', 'name'), [
     ('certificate', 'missing.pem', 'missing.pem'),
     ('private_key', 'missing.key', 'missing.key'),

@@ -177,14 +177,15 @@ impl Engine {
         self.entrances.lock().clone()
     }
 
-    /// Applies `config`, as far as possible in a running engine, and reloads certificates and keys.
+    /// Applies `config`, as far as possible in a running engine; reloads certificates and keys if
+    /// `is_loading`.
     ///
     /// # Errors
     /// Those of [`Tls::load`], then nothing is changed; `Thread` if more workers are needed and
     /// none can be started.
-    pub(crate) fn reload(&self, config: Arc<Config>) -> Result<(), Error> {
+    pub(crate) fn reload(&self, config: Arc<Config>, is_loading: bool) -> Result<(), Error> {
         let service = self.pool.service();
-        if let (Some(tls), Some(asked)) = (&service.tls, config.tls.clone()) {
+        if let (true, Some(tls), Some(asked)) = (is_loading, &service.tls, config.tls.clone()) {
             tls.replace(asked.options, asked.adapter, SystemTime::now())?;
         }
         service.replace(config);

@@ -71,6 +71,17 @@ impl ServerHandle {
         self.shared().reload(settings)
     }
 
+    /// Puts `settings` in force as [`reload`](Self::reload) does, but loads certificates and keys
+    /// again only if a setting about TLS has changed.
+    ///
+    /// For single changes by a program, which must not depend on files that have been read before.
+    ///
+    /// # Errors
+    /// Those of [`reload`](Self::reload).
+    pub fn adjust(&self, settings: &Settings) -> Result<Vec<&'static str>, Error> {
+        Ok(self.shared().put_in_force(settings, Certificates::LoadIfChanged)?.unwrap_or_default())
+    }
+
     /// Reloads the files of certificates and keys, for new handshakes. Connections stay as they
     /// are; earlier sessions are not resumed. Does nothing without TLS, or if the server does not
     /// run.
@@ -87,18 +98,23 @@ impl ServerHandle {
 
 impl Shared {
     pub(super) fn reload(&self, settings: &Settings) -> Result<Vec<&'static str>, Error> {
-        Ok(self.put_in_force(settings)?.unwrap_or_default())
+        Ok(self.put_in_force(settings, Certificates::Load)?.unwrap_or_default())
     }
 
     /// Puts the settings in force, and returns the names of those that need a restart; `None`
     /// unless running.
-    fn put_in_force(&self, settings: &Settings) -> Result<Option<Vec<&'static str>>, Error> {
+    fn put_in_force(
+        &self,
+        settings: &Settings,
+        certificates: Certificates,
+    ) -> Result<Option<Vec<&'static str>>, Error> {
         let mut in_force = self.reloading.in_force();
         let Some(running) = self.serving() else { return Ok(None) };
         let mut new = settings.clone();
         let kept = new.keep_lasting(&in_force);
+        let is_loading = certificates == Certificates::Load || !new.has_tls_of(&in_force);
         Config::resolve(&new)
-            .and_then(|config| running.reload(Arc::new(config)))
+            .and_then(|config| running.reload(Arc::new(config), is_loading))
             .map_err(|error| settings.locate(error))?;
         *in_force = Arc::new(new);
         Ok(Some(kept))
@@ -110,7 +126,7 @@ impl Shared {
         if let Some(emptied) = settings.emptied_since(&before) {
             return Err(emptied);
         }
-        let kept = self.put_in_force(settings)?;
+        let kept = self.put_in_force(settings, Certificates::Load)?;
         for (name, text) in settings.vanished_since(&before) {
             if kept.as_ref().is_some_and(|kept| !kept.contains(&name)) {
                 log::warn!("{text}");
@@ -181,6 +197,13 @@ impl Shared {
     pub(super) fn is_secure(&self) -> Option<bool> {
         self.serving().map(|running| running.is_secure())
     }
+}
+
+/// The files of certificates and keys at a reload of settings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Certificates {
+    Load,
+    LoadIfChanged,
 }
 
 #[cfg(test)]

@@ -160,11 +160,13 @@ impl Running {
         }
     }
 
-    /// Puts `config` in force. An instance keeps its own settings, and reopens its files.
-    pub(super) fn reload(&self, config: Arc<Config>) -> Result<(), Error> {
+    /// Puts `config` in force, and loads certificates and keys again if `is_loading`. An instance keeps
+    /// its own settings, and reopens its files.
+    pub(super) fn reload(&self, config: Arc<Config>, is_loading: bool) -> Result<(), Error> {
         match self {
-            Self::Engine(engine) => engine.reload(config),
-            Self::Instance(_) => self.reload_tls(),
+            Self::Engine(engine) => engine.reload(config, is_loading),
+            Self::Instance(_) if is_loading => self.reload_tls(),
+            Self::Instance(_) => Ok(()),
         }
     }
 

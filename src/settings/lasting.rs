@@ -30,6 +30,11 @@ impl Settings {
         }
     }
 
+    /// True if all settings about TLS are those of `running`.
+    pub(crate) fn has_tls_of(&self, running: &Settings) -> bool {
+        self.clone().keep_tls(running).is_empty()
+    }
+
     fn is_secure(&self) -> bool {
         self.ssl_certificate.is_some() || self.ssl_context.is_some()
     }

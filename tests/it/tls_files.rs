@@ -76,6 +76,25 @@ fn a_certificate_that_has_expired_is_used_with_a_warning() {
 }
 
 #[test]
+fn adjusted_settings_load_certificates_only_if_a_setting_about_tls_has_changed() {
+    let folder = Place::new();
+    let made = AUTHORITY.issue(&["localhost", "old.test"]);
+    let file = folder.write("a.pem", made.both());
+    let server = TestServer::with(path, |settings| settings.ssl_certificate = Some(file.clone()));
+    fs::remove_file(&file).unwrap();
+    let mut settings = server.server().settings.clone();
+    settings.max_request_body_size = Some(5);
+    assert_eq!(server.handle().adjust(&settings).unwrap(), [""; 0]);
+    assert_eq!(shown(server.address()), "old.test");
+    let error = server.handle().reload(&settings).unwrap_err();
+    assert!(error.to_string().starts_with("setting ssl_certificate: "), "{error}");
+    let new = folder.write("b.pem", AUTHORITY.issue(&["localhost", "new.test"]).both());
+    settings.ssl_certificate = Some(new);
+    assert_eq!(server.handle().adjust(&settings).unwrap(), [""; 0]);
+    assert_eq!(shown(server.address()), "new.test");
+}
+
+#[test]
 fn certificates_behind_symbolic_links_can_be_replaced() {
     let folder = Place::new();
     let (old, new) = (AUTHORITY.issue(&["localhost", "old.test"]), AUTHORITY.issue(&["localhost", "new.test"]));
