@@ -17,7 +17,7 @@ use crate::turns::attached;
 pub(crate) struct PyChunks {
     /// The first block, until it is asked for.
     first: Option<Bytes>,
-    /// True if the first block has the declared length. All further calls come after it is sent.
+    /// True if the first block is all of the content. All further calls come after it is sent.
     is_whole: bool,
     /// The iterable, until it is closed.
     open: Option<OpenIterable>,
@@ -60,6 +60,8 @@ impl PyChunks {
             // There is nothing to close, and no further visit to the interpreter is needed.
             return Ok(chunks.first.unwrap_or_default().into());
         }
+        // Content without a byte is complete only when its head goes out, after the end of the blocks.
+        chunks.is_whole &= length > 0;
         Ok(Content::chunks(chunks))
     }
 

@@ -313,8 +313,18 @@ class Counted(Late):
         return 1
 
 
+class LateClose(Late):
+    """An iterable of which only `close` waits."""
+
+    __next__ = Closing.__next__
+
+
 @pytest.mark.parametrize('method', ['GET', 'HEAD'])
 @pytest.mark.parametrize(('late', 'headers'), [
+    (lambda: LateClose([b'']), [('Content-Length', '0')]),
+    (lambda: LateClose([b'', b'']), [('Content-Length', '0')]),
+    (lambda: LateClose([]), [('Content-Length', '0')]),
+    (lambda: LateClose([b'']), []),
     (lambda: Late([b'hello']), [('Content-Length', '5')]),
     (lambda: Late([b'', b'hello']), [('Content-Length', '5')]),
     (lambda: Late([b'hel', b'lo']), [('Content-Length', '5')]),
@@ -332,10 +342,7 @@ def test_content_does_not_wait_for_close(serve, connect, late, headers, method):
 
 
 def test_end_of_chunked_content_does_not_wait_for_close(serve, connect):
-    class Closed(Late):
-        __next__ = Closing.__next__
-
-    iterable = Closed([b'hel', b'lo'])
+    iterable = LateClose([b'hel', b'lo'])
     client = connect(serve(giving(iterable)))
     assert client.get().content == b'hello'
     iterable.is_read.set()
