@@ -39,6 +39,26 @@ impl FileWrapper {
         Ok(block.is_truthy()?.then_some(block))
     }
 
+    /// True if `seek` can be used, so that middleware for ranges does not read up to the range.
+    fn seekable(&self, py: Python<'_>) -> PyResult<bool> {
+        let object = self.filelike.bind(py);
+        match object.getattr_opt(intern!(py, "seekable"))? {
+            Some(seekable) => seekable.call0()?.is_truthy(),
+            None => object.hasattr(intern!(py, "seek")),
+        }
+    }
+
+    /// Moves the position in the file, as `seek` of the file does.
+    #[pyo3(signature = (offset, whence = 0, /))]
+    fn seek<'py>(&self, py: Python<'py>, offset: i64, whence: i32) -> PyResult<Bound<'py, PyAny>> {
+        self.filelike.bind(py).call_method1(intern!(py, "seek"), (offset, whence))
+    }
+
+    /// Returns the position in the file.
+    fn tell<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.filelike.bind(py).call_method0(intern!(py, "tell"))
+    }
+
     /// Closes the file, if it can be closed.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         match self.filelike.bind(py).getattr_opt(intern!(py, "close"))? {

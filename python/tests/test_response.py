@@ -494,6 +494,68 @@ def test_file_wrapper_can_be_iterated_by_middleware(serve, connect):
     assert list(FileWrapper(io.BytesIO(b'abcde'), 2)) == [b'ab', b'cd', b'e']
 
 
+@pytest.mark.parametrize('is_plain', [True, False])
+def test_middleware_seeks_in_the_file(serve, connect, tmp_path, is_plain):
+    path = tmp_path / 'file'
+    content = os.urandom(500_000)
+    path.write_bytes(content)
+    reads = []
+
+    class Counting(io.FileIO):
+        def read(self, size=-1):
+            reads.append(size)
+            return super().read(size)
+
+    def application(environ, start_response):
+        wrapper = environ['wsgi.file_wrapper']((open if is_plain else Counting)(path, 'rb'), 1000)
+        assert wrapper.seekable() and wrapper.seek(-500, os.SEEK_END) == wrapper.tell() == 499_500
+        assert wrapper.seek(499_000) == 499_000
+        start_response('200 OK', TEXT)
+        return wrapper
+
+    assert connect(serve(application)).get().content == content[499_000:]
+    assert len(reads) == (0 if is_plain else 2)
+
+
+def test_range_of_werkzeug_skips_the_content_before_it(serve, connect):
+    wsgi = pytest.importorskip('werkzeug.wsgi')
+    responses = pytest.importorskip('werkzeug.wrappers')
+    reads = []
+
+    class Counting(io.BytesIO):
+        def read(self, size=-1):
+            reads.append(size)
+            return super().read(size)
+
+    def application(environ, start_response):
+        file = wsgi.wrap_file(environ, Counting(bytes(500_000) + b'hello'), 1000)
+        response = responses.Response(file, direct_passthrough=True)
+        response.make_conditional(environ, accept_ranges=True, complete_length=500_005)
+        return response(environ, start_response)
+
+    answer = connect(serve(application)).get('/', 'Range: bytes=500000-500004')
+    assert (answer.status[:3], answer.content) == ('206', b'hello')
+    assert len(reads) < 5
+
+
+def test_file_without_seek_is_not_seekable():
+    class Bare:
+        def read(self, size):
+            return b''
+
+    class Seeking(Bare):
+        def seek(self, offset, whence=0):
+            return offset
+
+    assert not FileWrapper(Bare()).seekable() and FileWrapper(Seeking()).seekable()
+    reader, writer = os.pipe()
+    os.close(writer)
+    with open(reader, 'rb') as pipe:
+        assert not FileWrapper(pipe).seekable()
+        with pytest.raises(OSError):
+            FileWrapper(pipe).tell()
+
+
 def test_validator_of_wsgiref_finds_nothing(serve, connect, capfd):
     def application(environ, start_response):
         length = environ.get('CONTENT_LENGTH', '')
