@@ -1,6 +1,7 @@
 """Serves a WSGI application from a command line: ``python -m drupe module:application``."""
 
 import argparse
+import contextlib
 import importlib
 import logging
 import os
@@ -21,19 +22,31 @@ def main(arguments=None):
     access = logging.getLogger('drupe.access')
     access.propagate = False
     try:
-        if options.access_log is not None:
-            add_access_log(access, options.access_log)
-        server = server_of(options)
-        signal.signal(signal.SIGTERM, terminate)
-        signal.signal(signal.SIGHUP, lambda *_: reload_certificates(server))
-        server.safe_start()
-    except (ImportError, AttributeError, OSError, ValueError, TypeError) as error:
-        sys.exit(f'drupe: {error}')
+        with errors_in_a_line():
+            if options.access_log is not None:
+                add_access_log(access, options.access_log)
+            enter(options)
+        # A mistake in the module of the application needs its traceback.
+        application = load(options.application)
+        with errors_in_a_line():
+            server = server_of(options, application)
+            signal.signal(signal.SIGTERM, terminate)
+            signal.signal(signal.SIGHUP, lambda *_: reload_certificates(server))
+            server.safe_start()
     except KeyboardInterrupt:
         return 130
     except SystemExit as end:
         return end.code
     return 0
+
+
+@contextlib.contextmanager
+def errors_in_a_line():
+    """End the process with a line for an error of the command."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError) as error:
+        sys.exit(f'drupe: {error}')
 
 
 def parser():
@@ -55,14 +68,18 @@ def parser():
     return result
 
 
-def server_of(options):
-    """Return the server that `options` describe."""
+def enter(options):
+    """Change to the directory of the application, which is imported from there."""
     if options.settings is not None:
         options.settings = os.path.abspath(options.settings)
     if options.chdir is not None:
         os.chdir(options.chdir)
     sys.path.insert(0, os.getcwd())
-    server = Server(('127.0.0.1', 8080), load(options.application), max=-1)
+
+
+def server_of(options, application):
+    """Return the server of `application` that `options` describe."""
+    server = Server(('127.0.0.1', 8080), application, max=-1)
     server.settings_file = options.settings
     # As settings, because a file overrides attributes that have their defaults.
     if options.threads is not None:
@@ -84,11 +101,22 @@ def server_of(options):
 def load(name):
     """Return the application called `name`."""
     module, _, attribute = name.partition(':')
-    result = importlib.import_module(module)
-    for part in (attribute or 'application').split('.'):
-        result = getattr(result, part)
+    if not module or module.startswith('.'):
+        sys.exit(f'drupe: {name} names no module')
+    try:
+        result = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        # Any other module is one that the application imports.
+        if error.name is None or not f'{module}.'.startswith(f'{error.name}.'):
+            raise
+        sys.exit(f'drupe: {error}')
+    try:
+        for part in (attribute or 'application').split('.'):
+            result = getattr(result, part)
+    except AttributeError as error:
+        sys.exit(f'drupe: {error}')
     if not callable(result):
-        raise TypeError(f'{name} is not callable')
+        sys.exit(f'drupe: {name} is not callable')
     return result
 
 

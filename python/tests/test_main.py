@@ -15,7 +15,7 @@ import pytest
 from conftest import Client, make_certificate
 
 from drupe import _settings
-from drupe.__main__ import parser, server_of
+from drupe.__main__ import load, parser, server_of
 
 APPLICATION = '''
 def application(environ, start_response):
@@ -105,10 +105,10 @@ def test_values_of_a_settings_file_apply_unless_an_option_overrides_them(command
     ('--timeout 5', {'socket_timeout': '5.000000000'}, {'keep_alive_timeout': '5.000000000'}),
     ('', {}, {'thread_pool': '10', 'socket_timeout': '10.000000000', 'keep_alive_timeout': '10.000000000'}),
 ])
-def test_given_options_override_a_settings_file(monkeypatch, arguments, over_the_file, under_the_file):
-    monkeypatch.setattr(sys, 'path', [*sys.path])
+def test_given_options_override_a_settings_file(arguments, over_the_file, under_the_file):
     options = ['wsgiref.simple_server:demo_app', '--settings', 'server.toml', *arguments.split()]
-    server = server_of(parser().parse_args(options))
+    options = parser().parse_args(options)
+    server = server_of(options, load(options.application))
     under, over = server._layers(_settings.lasting(server), True)
     assert over == over_the_file
     assert {name: under[name] for name in under_the_file} == under_the_file
@@ -136,6 +136,12 @@ def test_threads_of_a_settings_file_may_be_more_than_the_default(command, tmp_pa
     (['no_such_module_of_mine'], 'no_such_module_of_mine'),
     (['site_of_mine:nothing'], 'nothing'),
     (['site_of_mine:number'], 'not callable'),
+    (['no_such_package.of_mine'], 'no_such_package'),
+    (['site_of_mine.nothing'], 'site_of_mine.nothing'),
+    ([':application'], ':application'),
+    (['.site_of_mine'], '.site_of_mine'),
+    (['site_of_mine', '--access-log', 'missing/log'], 'missing/log'),
+    (['site_of_mine', '--chdir', 'missing'], 'missing'),
     (['site_of_mine', '--settings', 'missing.toml'], 'missing.toml'),
     (['site_of_mine', '--bind', 'nonsense:port'], 'port'),
     (['site_of_mine', '--private-key', 'x'], '--certificate'),
@@ -174,6 +180,9 @@ def test_certificate_of_an_option_comes_without_the_key_of_a_settings_file(comma
 @pytest.mark.parametrize(('text', 'code', 'told'), [
     ('raise RuntimeError("on import")', 1, 'RuntimeError: on import'),
     ('application = (', 1, 'SyntaxError'),
+    *((f'raise {error}("on import")', 1, f'    raise {error}(') for error in (
+        'TypeError', 'ValueError', 'AttributeError', 'OSError', 'ImportError', 'ModuleNotFoundError')),
+    ('import no_such_module', 1, '    import no_such_module'),
     ('import sys; sys.exit(4)', 4, ''),
     ('raise KeyboardInterrupt', 130, ''),
 ])
