@@ -26,6 +26,9 @@ impl Workers {
             if let Err(error) = name_thread(py) {
                 log::warn!("naming a worker thread for Python failed: {error}");
             }
+            if let Err(error) = install_hooks(py) {
+                log::warn!("installing the hooks of threading in a worker thread failed: {error}");
+            }
             py.detach(&mut *work);
             if let Err(error) = forget_thread(py) {
                 log::warn!("removing a worker thread from Python's list failed: {error}");
@@ -63,6 +66,19 @@ pub(crate) fn is_worker() -> bool {
 fn name_thread(py: Python<'_>) -> PyResult<()> {
     let thread = py.import("threading")?.call_method0("current_thread")?;
     thread.setattr("name", thread::current().name().unwrap_or("drupe"))
+}
+
+/// Installs the hooks of `threading.settrace` and `threading.setprofile`, as Python does in threads
+/// that it has started.
+fn install_hooks(py: Python<'_>) -> PyResult<()> {
+    let (threading, sys) = (py.import("threading")?, py.import("sys")?);
+    for (asked, install) in [("gettrace", "settrace"), ("getprofile", "setprofile")] {
+        let hook = threading.call_method0(asked)?;
+        if !hook.is_none() {
+            sys.call_method1(install, (hook,))?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes the calling thread from `threading.enumerate()`. Python removes threads that it has not

@@ -374,6 +374,23 @@ def test_thread_keeps_its_locals_and_its_name(serve, connect):
     assert len(names) == 1 and names.pop().startswith('drupe-')
 
 
+@pytest.mark.parametrize('kind', ['trace', 'profile'])
+def test_hook_of_threading_sees_the_application(serve, connect, kind):
+    seen = set()
+
+    def hook(frame, event, argument):
+        seen.add(frame.f_code.co_name)
+
+    previous = getattr(threading, f'get{kind}')()
+    getattr(threading, f'set{kind}')(hook)
+    try:
+        client = connect(serve(hello))
+        assert client.get().content == b'hello'
+    finally:
+        getattr(threading, f'set{kind}')(previous)
+    assert 'hello' in seen
+
+
 def test_ended_thread_leaves_the_list_of_threads():
     before = set(threading.enumerate())
 
