@@ -276,11 +276,21 @@ fn raised(error: Error) -> PyErr {
         number = number.or_else(|| error.downcast_ref::<std::io::Error>()?.raw_os_error());
         cause = error.source();
     }
-    match (error, number) {
+    match (bare(&error), number) {
         (_, Some(number)) => PyOSError::new_err((number, text)),
-        (Error::Bind { .. } | Error::System { .. } | Error::Thread { .. }, None) => PyOSError::new_err(text),
+        (Error::Bind { .. } | Error::Resolve { .. } | Error::System { .. } | Error::Thread { .. }, None) => {
+            PyOSError::new_err(text)
+        }
         (Error::Serving { .. } | Error::Stopped, None) => PyRuntimeError::new_err(text),
         _ => PyValueError::new_err(text),
+    }
+}
+
+/// Returns the error inside the origins of `error`.
+fn bare(error: &Error) -> &Error {
+    match error {
+        Error::Located { error, .. } => bare(error),
+        error => error,
     }
 }
 

@@ -120,6 +120,17 @@ def test_busy_port_is_an_os_error(serve):
     other.stop()
 
 
+@pytest.mark.parametrize('has_file', [False, True])
+def test_unknown_host_is_an_os_error(tmp_path, has_file):
+    server = Server(('no-such-host.invalid', 0), hello)
+    if has_file:
+        server.bind_addr = '127.0.0.1', 8080
+        server.settings_file = tmp_path / 'server.toml'
+        server.settings_file.write_text('[server]\nsocket_host = "no-such-host.invalid"\n')
+    with pytest.raises(OSError, match='no-such-host.invalid'):
+        server.prepare()
+
+
 @pytest.mark.parametrize(('arguments', 'error', 'name'), [
     ({'timeout': None}, ValueError, 'timeout'),
     ({'timeout': 0}, ValueError, 'timeout'),
