@@ -24,7 +24,7 @@ _lock = threading.Lock()
 def register(engine):
     """Stop `engine` at the exit of the interpreter, and start the log thread.
 
-    `RuntimeError` if gevent has replaced threads: a native wait would stop all of its greenlets.
+    `RuntimeError` if gevent or eventlet has replaced threads: a native wait would stop all greenlets.
     """
     global _log_thread
     monkey = sys.modules.get('gevent.monkey')
@@ -32,6 +32,11 @@ def register(engine):
         raise RuntimeError(
             'gevent has patched the module threading, and drupe needs native threads; '
             'call gevent.monkey.patch_all(thread=False)')
+    patcher = sys.modules.get('eventlet.patcher')
+    if patcher is not None and patcher.is_monkey_patched('thread'):
+        raise RuntimeError(
+            'eventlet has patched the module thread, and drupe needs native threads; '
+            'call eventlet.monkey_patch(thread=False)')
     with _lock:
         _engines.add(engine)
         if _log_thread is None and not _is_ending:

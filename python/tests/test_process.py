@@ -326,3 +326,25 @@ def test_threads_of_gevent_are_refused_by_name():
         '''
         result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=30)
         assert printed in result.stdout and result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(('patched', 'printed'), [
+    ('"thread"', 'eventlet has patched the module thread'), ('"socket"', 'served')])
+def test_threads_of_eventlet_are_refused_by_name(patched, printed):
+    code = f'''if True:
+        import sys, types
+        patcher = types.ModuleType('eventlet.patcher')
+        patcher.is_monkey_patched = lambda module: module == {patched}
+        sys.modules['eventlet.patcher'] = patcher
+        from drupe.wsgi import Server
+        server = Server(('127.0.0.1', 0), lambda environ, start_response: [])
+        try:
+            server.prepare()
+        except RuntimeError as error:
+            print(error)
+        else:
+            server.stop()
+            print('served')
+    '''
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=30)
+    assert printed in result.stdout and result.returncode == 0, result.stderr
