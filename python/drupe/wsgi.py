@@ -206,6 +206,9 @@ class Server:
             self._started = _settings.lasting(self), file is not None
             under, over = self._layers(*self._started)
             engine.start(under, file, over)
+            if self._over is not None:
+                # The thread that watches the previous run may have missed the moment of its end.
+                self._over.set()
             self._process = os.getpid()
             self._over = threading.Event()
             self._watcher = threading.Thread(

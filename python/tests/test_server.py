@@ -104,6 +104,23 @@ def test_backlog_takes_a_burst_of_connections(asked, settings, length):
     raise AssertionError('no listening socket')
 
 
+def test_serve_ends_with_a_stop_that_a_start_follows_at_once(monkeypatch):
+    # A watching thread that wakes late finds a server that runs again.
+    may_go = threading.Event()
+    monkeypatch.setattr(wsgi, '_watch', lambda this, engine, over: may_go.wait(20) and over.set())
+    server = Server(('127.0.0.1', 0), hello)
+    server.prepare()
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    server.stop()
+    server.prepare()
+    thread.join(5)
+    is_over, is_ready = not thread.is_alive(), server.ready
+    may_go.set()
+    server.stop()
+    assert is_over and is_ready
+
+
 def test_second_start_is_refused(serve):
     server = serve(hello)
     with pytest.raises(RuntimeError, match='runs already'):
