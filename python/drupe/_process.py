@@ -72,7 +72,7 @@ def _end():
                 pass
     except BaseException as error:
         # A worker that enters an interpreter at its end aborts the process.
-        sys.stderr.write('drupe: interrupted while handlers run; the process ends at once\n')
+        _print('drupe: interrupted while handlers run; the process ends at once')
         _exit(130 if isinstance(error, KeyboardInterrupt) else _code_of(error))
     _is_ending = True
     _drupe.wake_records()
@@ -86,7 +86,7 @@ def end_child(error):
     The connection is that of the parent, so there is nothing that the child could answer.
     """
     if error is None:
-        sys.stderr.write('drupe: a forked child returned from a handler; only the parent answers\n')
+        _print('drupe: a forked child returned from a handler; only the parent answers')
     _exit(1 if error is None else _code_of(error))
 
 
@@ -94,8 +94,14 @@ def _code_of(error):
     """Return the exit code for `error`, and print it unless it is a `SystemExit` with a code."""
     if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
         return error.code or 0
-    traceback.print_exception(error)
+    _print(''.join(traceback.format_exception(error)).rstrip('\n'))
     return 1
+
+
+def _print(text):
+    """Write `text` to `sys.stderr`, if possible. The process must end in any case."""
+    with contextlib.suppress(Exception):
+        sys.stderr.write(f'{text}\n')
 
 
 def _exit(code):

@@ -181,11 +181,13 @@ class Server:
         self._interrupt = value
         if value is None:
             return
-        if isinstance(value, KeyboardInterrupt):
-            self.error_log('Keyboard Interrupt: shutting down')
-        if isinstance(value, SystemExit):
-            self.error_log('SystemExit raised: shutting down')
-        self.stop()
+        try:
+            if isinstance(value, KeyboardInterrupt):
+                self.error_log('Keyboard Interrupt: shutting down')
+            if isinstance(value, SystemExit):
+                self.error_log('SystemExit raised: shutting down')
+        finally:
+            self.stop()
 
     def prepare(self):
         """Bind and start; clients are served from now on.
@@ -358,11 +360,13 @@ def _interrupted(this, error, environ):
     server = this()
     if server is not None:
         peer = f"{environ.get('REMOTE_ADDR')}:{environ.get('REMOTE_PORT')}"
-        server.error_log(
-            f'Got a server shutdown request while handling a connection from {peer} ({error})',
-            level=logging.DEBUG)
-        server.error_log(f'Setting the server interrupt flag to {error!r}', level=logging.DEBUG)
-        server.interrupt = error
+        try:
+            server.error_log(
+                f'Got a server shutdown request while handling a connection from {peer} ({error})',
+                level=logging.DEBUG)
+            server.error_log(f'Setting the server interrupt flag to {error!r}', level=logging.DEBUG)
+        finally:
+            server.interrupt = error
 
 
 def _watch(this, engine, over):

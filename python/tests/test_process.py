@@ -348,3 +348,52 @@ def test_threads_of_eventlet_are_refused_by_name(patched, printed):
     '''
     result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=30)
     assert printed in result.stdout and result.returncode == 0, result.stderr
+
+
+CLOSED = {
+    'None': 'sys.stderr = None',
+    'full': 'sys.stderr = open("/dev/full", "w", buffering=1)',
+    'closed': 'sys.stderr = open(os.devnull, "w"); sys.stderr.close()',
+}
+
+
+@pytest.mark.parametrize('close', CLOSED.values(), ids=CLOSED.keys())
+@pytest.mark.parametrize(('end', 'code'), [('return b""', 1), ('raise KeyError("of the child")', 1)])
+def test_child_that_leaves_a_handler_ends_without_stderr(close, end, code):
+    program = Program(f'''
+        {close}
+        def content():
+            child = os.fork()
+            if child == 0:
+                {end}
+            return str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode()
+        def application(environ, start_response):
+            start_response('200 OK', [('Content-Type', 'text/plain')])
+            return [content()]
+        server.wsgi_app = application
+        server.prepare()
+        print(server.bind_addr[1], flush=True)
+        time.sleep(1)
+    ''')
+    assert program.client().get().content == str(code).encode()
+    assert program.end()[0] == 0
+
+
+@pytest.mark.parametrize('close', CLOSED.values(), ids=CLOSED.keys())
+@pytest.mark.parametrize(('action', 'code'), [('sys.exit(7)', 7), ('raise LookupError', 1)])
+def test_second_signal_ends_a_process_without_stderr(close, action, code):
+    program = Program(f'''
+        def act(*_):
+            {action}
+        signal.signal(signal.SIGTERM, act)
+        server.prepare()
+        print(server.bind_addr[1], flush=True)
+        begun.wait(10)
+        {close}
+        print('ending', flush=True)
+    ''')
+    program.client().send(b'GET /forever HTTP/1.1\r\nHost: a\r\n\r\n')
+    assert program.process.stdout.readline() == 'ending\n'
+    time.sleep(0.5)
+    program.process.send_signal(signal.SIGTERM)
+    assert program.end()[0] == code

@@ -353,6 +353,28 @@ def test_interrupt_of_a_handler_stops_the_server(connect, capfd, error):
     assert not server.ready and isinstance(server.interrupt, error)
 
 
+class Unwritable(Server):
+    def error_log(self, msg='', level=20, traceback=False):
+        raise OSError('no space left')
+
+
+@pytest.mark.parametrize('error', [KeyboardInterrupt, SystemExit])
+def test_interrupt_stops_a_server_whose_log_fails(connect, error):
+    def interrupted(environ, start_response):
+        raise error('in the handler')
+
+    server = Unwritable(('127.0.0.1', 0), interrupted)
+    server.prepare()
+    connect(server).send(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    wait_until(lambda: not server.ready)
+    with pytest.raises(error, match='in the handler'):
+        server.serve()
+    server.prepare()
+    with pytest.raises(OSError, match='no space'):
+        server.interrupt = error()
+    assert not server.ready
+
+
 def test_interrupt_from_outside_is_raised_by_serve(serve):
     server = Server(('127.0.0.1', 0), hello)
     server.prepare()
