@@ -75,8 +75,9 @@ def _end():
         _print('drupe: interrupted while handlers run; the process ends at once')
         _exit(130 if isinstance(error, KeyboardInterrupt) else _code_of(error))
     _is_ending = True
-    _drupe.wake_records()
+    # A forked child has no such thread, and perhaps a lock whose holder is gone.
     if _log_thread is not None:
+        _drupe.wake_records()
         _log_thread.join()
 
 

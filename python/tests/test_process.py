@@ -397,3 +397,17 @@ def test_second_signal_ends_a_process_without_stderr(close, action, code):
     time.sleep(0.5)
     program.process.send_signal(signal.SIGTERM)
     assert program.end()[0] == code
+
+
+def test_child_without_a_log_thread_does_not_wake_the_log():
+    program = Program('''
+        from drupe import _drupe
+        server.prepare()
+        # In place of a lock whose holder the child does not have.
+        _drupe.wake_records = lambda: os._exit(9)
+        child = os.fork()
+        if child == 0:
+            sys.exit(7)
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    ''')
+    assert program.end()[0] == 7
