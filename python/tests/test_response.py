@@ -436,7 +436,8 @@ def test_file_wrapper_sends_files_from_their_position(serve, connect, tmp_path):
     assert client.get().content == content[10:200010]
     assert client.get(method='HEAD').field('Content-Length') == '200000'
     assert client.get().content == content[10:200010]
-    assert all(file.closed for file in opened)
+    # A file is closed after its content is sent.
+    wait_until(lambda: all(file.closed for file in opened))
 
 
 @pytest.mark.parametrize('kind', ['bytes', 'gzip', 'temporary', 'decoding', 'unbuffered', 'pipe'])
