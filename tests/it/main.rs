@@ -35,6 +35,9 @@ mod corpus;
 // One connection: order, persistence, expectations, framing, content in and out.
 mod exchange;
 
+// The ends of answers and connections in rare orders of events.
+mod endings;
+
 // Advisories, the design and the README, compared with the code.
 mod advisories;
 mod architecture;
@@ -236,7 +239,6 @@ mod write;
 
 // Environ keys: behind proxies, over TLS, over Unix sockets.
 #[cfg(feature = "wsgi")]
-mod endings;
 mod environ;
 
 // The environ, compared with cheroot's.
