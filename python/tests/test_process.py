@@ -308,46 +308,39 @@ def test_second_signal_ends_a_process_with_a_stuck_handler(action, code, text):
     assert ended == code and text in errors
 
 
-def test_threads_of_gevent_are_refused_by_name():
+def check_patched_threads(patch, printed):
+    """Run `patch` in another interpreter, and expect a server there to print `printed`."""
+    code = f'''{patch}
+from drupe.wsgi import Server
+server = Server(('127.0.0.1', 0), lambda environ, start_response: [])
+try:
+    server.prepare()
+except RuntimeError as error:
+    print(error)
+else:
+    server.stop()
+    print('served')
+'''
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=30)
+    assert printed in result.stdout and result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(('arguments', 'printed'), [
+    ('', 'gevent has patched the module threading'), ('thread=False', 'served')])
+def test_threads_of_gevent_are_refused_by_name(arguments, printed):
     pytest.importorskip('gevent')
-    for arguments, printed in [('', 'gevent has patched the module threading'), ('thread=False', 'served')]:
-        code = f'''if True:
-            import gevent.monkey
-            gevent.monkey.patch_all({arguments})
-            from drupe.wsgi import Server
-            server = Server(('127.0.0.1', 0), lambda environ, start_response: [])
-            try:
-                server.prepare()
-            except RuntimeError as error:
-                print(error)
-            else:
-                server.stop()
-                print('served')
-        '''
-        result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=30)
-        assert printed in result.stdout and result.returncode == 0, result.stderr
+    check_patched_threads(f'import gevent.monkey; gevent.monkey.patch_all({arguments})', printed)
 
 
 @pytest.mark.parametrize(('patched', 'printed'), [
     ('"thread"', 'eventlet has patched the module thread'), ('"socket"', 'served')])
 def test_threads_of_eventlet_are_refused_by_name(patched, printed):
-    code = f'''if True:
-        import sys, types
-        patcher = types.ModuleType('eventlet.patcher')
-        patcher.is_monkey_patched = lambda module: module == {patched}
-        sys.modules['eventlet.patcher'] = patcher
-        from drupe.wsgi import Server
-        server = Server(('127.0.0.1', 0), lambda environ, start_response: [])
-        try:
-            server.prepare()
-        except RuntimeError as error:
-            print(error)
-        else:
-            server.stop()
-            print('served')
-    '''
-    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=30)
-    assert printed in result.stdout and result.returncode == 0, result.stderr
+    check_patched_threads(f'''
+import sys, types
+patcher = types.ModuleType('eventlet.patcher')
+patcher.is_monkey_patched = lambda module: module == {patched}
+sys.modules['eventlet.patcher'] = patcher
+''', printed)
 
 
 CLOSED = {
