@@ -20,9 +20,9 @@ use crate::h1::exchange::Exchange;
 ///
 /// The response is `101` if the client offers `protocol` (RFC 9110 §7.8: in HTTP/1.1,
 /// `Connection: upgrade` and an `Upgrade` field listing `protocol`). Otherwise, also over HTTP/1.0
-/// or with `protocol_version = "HTTP/1.0"`, the response is `426` naming `protocol`. The caller may add fields to the response, such as
-/// `Sec-WebSocket-Accept`. Unread content of `request` is read and dropped first. The stream begins
-/// with the bytes that the client has sent after the request.
+/// or with `protocol_version = "HTTP/1.0"`, the response is `426` naming `protocol`. The caller may
+/// add fields to the response, such as `Sec-WebSocket-Accept`. Unread content of `request` is read
+/// and dropped first. The stream begins with the bytes that the client has sent after the request.
 ///
 /// At most [`max_upgraded`](crate::Settings::max_upgraded) connections (1024 by default) are
 /// upgraded at once. Above this limit the client gets `503` with `Retry-After`, the connection is

@@ -252,8 +252,8 @@ impl AcceptError {
     fn of(error: io::Error) -> Self {
         match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::EINTR | Errno::ECONNABORTED) => Self::Passing,
-            // Without a code: not an address of the client's. macOS returns none for a client that has
-            // already reset the connection.
+            // From the standard library: the address of the client is none. macOS returns such an
+            // address if the client has already reset the connection.
             None if error.kind() == io::ErrorKind::InvalidInput => Self::Passing,
             Some(Errno::EBADF | Errno::EINVAL | Errno::ENOTSOCK | Errno::EOPNOTSUPP) => Self::Closed(error),
             // EMFILE, ENFILE, ENOBUFS, ENOMEM; network errors pending on the new socket; EPERM from

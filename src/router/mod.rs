@@ -53,7 +53,9 @@
 //!
 //! A literal takes precedence over a parameter, and a parameter with literals in its segment over
 //! one without; the order of the calls does not matter. The path alone chooses the route: if
-//! `/tea/new` has a `POST`, then a `GET` of it is a `405`, and does not go on to `/tea/{name}`.
+//! `/tea/new` has a `POST`, then a `GET` of it is a `405`, and does not go on to `/tea/{name}`. A
+//! router finds a route in a tree. With text behind a parameter before the last segment, as in
+//! `/{name}.git/info`, it compares the path with one pattern after another.
 //!
 //! The router matches the path as the client sent it, but for the rules of RFC 3986 §6.2.2:
 //!

@@ -160,8 +160,8 @@ impl Running {
         }
     }
 
-    /// Puts `config` in force, and loads certificates and keys again if `is_loading`. An instance keeps
-    /// its own settings, and reopens its files.
+    /// Puts `config` in force, and loads certificates and keys again if `is_loading`. An instance
+    /// keeps its own settings, and reopens its files.
     pub(super) fn reload(&self, config: Arc<Config>, is_loading: bool) -> Result<(), Error> {
         match self {
             Self::Engine(engine) => engine.reload(config, is_loading),

@@ -11,7 +11,7 @@ use super::body::{Intake, UnreadContent};
 use super::finished::{Answer, Departure};
 use super::handle::Handled;
 use super::refusal::{self, GatheredRefusal, Recipient};
-use super::report::{self, contained};
+use super::report::{self, contained, discard};
 use super::session::ParkedSession;
 use super::transport::Transport;
 use super::upgrade;
@@ -92,9 +92,7 @@ fn begin_or_resume(
     match (begun, response) {
         (Ok(begun), Some(response)) => resume(begun, response, asked, exchange, transport, context),
         (begun, response) => {
-            if !contained(asked, || drop(response)) {
-                context.counters.panics.add(1);
-            }
+            discard(response, asked, context);
             begun.and_then(|begun| {
                 begun.cut(&transport.output(context));
                 Err(io::Error::other("a handler panicked in the middle of its answer"))
@@ -113,9 +111,7 @@ fn send(
     context: &mut WorkerContext,
 ) -> io::Result<Answered> {
     if let Some(no_answer) = response.extensions().get::<NoAnswer>().copied() {
-        if !contained(asked, || drop(response)) {
-            context.counters.panics.add(1);
-        }
+        discard(response, asked, context);
         return Err(io::Error::other(no_answer));
     }
     if response.body().is_upgrade() {
@@ -124,9 +120,7 @@ fn send(
     if response.status() == StatusCode::SWITCHING_PROTOCOLS && !response.body().is_upgrade() {
         // Such as a copied head of another server: a proxy in front would open a tunnel, and pass
         // requests that it has not seen.
-        if !contained(asked, || drop(response)) {
-            context.counters.panics.add(1);
-        }
+        discard(response, asked, context);
         report::response_refused(asked, upgrade::MISSING, None);
         return Ok(refuse_instead(upgrade::MISSING, asked, exchange, context));
     }
@@ -137,9 +131,7 @@ fn send(
     match intake.and_then(UnreadContent::of) {
         // The client's content was at fault, so the client gets that error instead.
         Some(UnreadContent::Refused(error)) if !response.status().is_client_error() => {
-            if !contained(asked, || drop(response)) {
-                context.counters.panics.add(1);
-            }
+            discard(response, asked, context);
             return Ok(refuse_instead(error, asked, exchange, context));
         }
         Some(UnreadContent::Refused(error)) => {

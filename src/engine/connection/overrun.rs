@@ -17,7 +17,7 @@ use http::StatusCode;
 use super::finished::Answer;
 use super::handle::Handled;
 use super::refusal::{self, Recipient};
-use super::report::contained;
+use super::report::discard;
 use crate::engine::service::context::{Service, WorkerContext};
 use crate::engine::service::handle::{Ended, OverrunRequest, WorkerHandle};
 use crate::engine::service::time_limit::{Refused, SentRefusal};
@@ -169,9 +169,7 @@ pub(super) fn drop_response(
     exchange: &mut Exchange,
     context: &mut WorkerContext,
 ) -> io::Result<Answer> {
-    if !contained(asked, || drop(handled)) {
-        context.counters.panics.add(1);
-    }
+    discard(handled, asked, context);
     context.gathered.clear();
     exchange.close(CloseReason::Refused);
     let Refused { sent, lost } = refused;

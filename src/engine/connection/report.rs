@@ -6,6 +6,7 @@ use std::io;
 
 use http::{HeaderName, StatusCode};
 
+use crate::engine::service::context::WorkerContext;
 use crate::engine::wire::response::{BodyFailed, Flaw};
 use crate::h1::error::ProtocolError;
 use crate::message::Failure;
@@ -89,6 +90,13 @@ pub(super) fn contained(asked: &AskedRequest, run: impl FnOnce()) -> bool {
         drop_panicked(asked, panic);
     }
     dropped.is_ok()
+}
+
+/// Drops a handler's `value`. A panic is logged and counted.
+pub(super) fn discard(value: impl Sized, asked: &AskedRequest, context: &WorkerContext) {
+    if !contained(asked, || drop(value)) {
+        context.counters.panics.add(1);
+    }
 }
 
 #[cold]

@@ -7,7 +7,7 @@ use http::StatusCode;
 use http::header::{RETRY_AFTER, UPGRADE};
 
 use super::refusal::{self, RETRY_AFTER_SECS};
-use super::report::{contained, upgraded_panicked};
+use super::report::{discard, upgraded_panicked};
 use crate::engine::service::context::WorkerContext;
 use crate::h1::error::ProtocolError;
 use crate::h1::exchange::{CloseReason, Exchange};
@@ -27,9 +27,7 @@ pub(super) fn admit(
 ) -> Response {
     if !exchange.is_upgradable() {
         let fields = mem::take(response.headers_mut());
-        if !contained(asked, || drop(response)) {
-            context.counters.panics.add(1);
-        }
+        discard(response, asked, context);
         let protocol = fields.get(UPGRADE).map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
         let reason = required_reason(&protocol.unwrap_or_default());
         return (StatusCode::UPGRADE_REQUIRED, fields, reason).into_response();
@@ -55,9 +53,7 @@ pub(super) fn admit(
     }
     context.service.turned_away.fetch_add(1, Ordering::Relaxed);
     exchange.close(CloseReason::Refused);
-    if !contained(asked, || drop((serve, response))) {
-        context.counters.panics.add(1);
-    }
+    discard((serve, response), asked, context);
     let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "too many connections have left HTTP");
     let shaped = refusal::response(status, reason, Some(RETRY_AFTER_SECS), asked, &context.service.hooks);
     shaped.unwrap_or_else(|| {

@@ -46,9 +46,6 @@ struct Name {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Route(u64);
 
-/// The route of no handler.
-const NO_ROUTE: Route = Route(0);
-
 impl Route {
     pub(crate) fn new(method: &Method, path: &str) -> Self {
         let bytes = path.as_bytes();
@@ -360,6 +357,8 @@ const PRECISE: u32 = 64;
 const PLACES: usize = 512;
 /// The number of path bytes hashed.
 const HASHED: usize = 128;
+/// The route of no handler.
+const NO_ROUTE: Route = Route(0);
 const AVERAGE: u64 = u32::MAX as u64;
 const UNMEASURED: u64 = u64::MAX;
 
