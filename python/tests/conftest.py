@@ -23,6 +23,18 @@ def wait_until(holds):
         time.sleep(0.01)
 
 
+def wait_until_printed(capfd, text):
+    """Wait until standard error has `text`, which may come in pieces and behind the answer."""
+    printed = ''
+
+    def is_there():
+        nonlocal printed
+        printed += capfd.readouterr().err
+        return text in printed
+
+    wait_until(is_there)
+
+
 class Answer:
     """A response: version, status, fields as (name, value), content."""
 

@@ -9,7 +9,7 @@ from wsgiref.validate import validator
 
 import pytest
 
-from conftest import wait_until
+from conftest import wait_until, wait_until_printed
 
 from drupe import FileWrapper
 
@@ -285,7 +285,7 @@ def test_failure_of_close_is_reported(serve, connect, capfd):
     client = connect(serve(giving(lambda: Closing([b'a', b'b'], fails=True))))
     assert client.get().content == b'ab'
     assert client.get().content == b'ab'
-    assert 'ValueError: close failed' in capfd.readouterr().err
+    wait_until_printed(capfd, 'ValueError: close failed')
 
 
 class Late(Closing):
@@ -384,12 +384,12 @@ def test_failure_after_the_whole_content_leaves_the_answer(serve, connect, capfd
     for _ in range(2):
         answer = client.get()
         assert (answer.status, answer.content) == ('200 OK', b'a')
-    wait_until(lambda: 'ValueError: close failed' in capfd.readouterr().err)
+    wait_until_printed(capfd, 'ValueError: close failed')
     client = connect(serve(giving(lambda: Closing([b'a', ValueError('second')]), whole)))
     for _ in range(2):
         answer = client.get()
         assert (answer.status, answer.content) == ('200 OK', b'a')
-    wait_until(lambda: 'ValueError: second' in capfd.readouterr().err)
+    wait_until_printed(capfd, 'ValueError: second')
 
 
 @pytest.mark.parametrize('answer', [None, 5, 'text', [b'a', 'text'], {'a': 1}])
