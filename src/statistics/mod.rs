@@ -127,8 +127,8 @@ pub struct Statistics {
     pub overruled: u64,
     /// Requests passed to a handler and answered completely.
     pub answered: u64,
-    /// Requests passed to a handler whose answer broke off, because the client left or was late, or
-    /// because producing the answer failed half-way.
+    /// Requests passed to a handler whose answer broke off, because the client left or was late,
+    /// because producing the answer failed half-way, or because a stop cut the connection.
     pub broken_off: u64,
     /// Requests whose handler exceeded its time limit
     /// ([`request_timeout`](crate::Settings::request_timeout)). The answer is counted in `answers`

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -146,6 +147,32 @@ fn stop_counts_requests_cut_in_the_queue() {
     wait_until("five wait for the worker", || server.statistics().queue == 5);
     assert_eq!(server.stop().cut, 6);
     door.open();
+}
+
+/// A small answer is only gathered when its handler returns, and a cut connection takes it no more.
+#[test]
+fn answer_that_comes_after_its_connection_was_cut_is_recorded_as_cut() {
+    let door = Door::default();
+    let held = door.clone();
+    let (sender, records) = mpsc::channel();
+    let mut server = Server::new(move |_: &mut Request| {
+        held.pass();
+        "late"
+    });
+    server.on_access(move |record| sender.send((record.status, record.bytes, record.is_cut)).unwrap());
+    server.settings.socket_port = 0;
+    server.settings.shutdown_timeout = Duration::from_millis(50);
+    server.start().unwrap();
+    let mut client = Client::connect(server.bound_addr().unwrap());
+    client.send(get("/"));
+    wait_until("the handler runs", || server.statistics().in_progress() == 1);
+    assert_eq!(server.stop().cut, 1);
+    door.open();
+    assert_eq!(records.recv_timeout(PATIENCE).unwrap(), (None, None, true));
+    assert_eq!(client.try_rest().unwrap_or_default(), b"", "no answer");
+    wait_until("the exchange is over", || server.statistics().in_progress() == 0);
+    let counted = server.statistics();
+    assert_eq!((counted.requests, counted.answered, counted.broken_off), (1, 0, 1));
 }
 
 struct Fatal(Vec<u8>);

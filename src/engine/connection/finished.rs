@@ -46,18 +46,22 @@ pub(super) struct FinishedExchange {
 }
 
 impl FinishedExchange {
-    /// Counts and logs the answer, which is sent or gathered. Returns the next step of the
+    /// Counts and logs the answer, which is sent or gathered, and broken off if a stop has cut the
+    /// connection before it could be sent. Returns the next step of the
     /// connection; `input` is the input behind the request.
     pub(super) fn conclude(self, input: &InputBuffer, context: &mut WorkerContext) -> Ending {
-        let Self { exchange, content, answer, line, .. } = self;
-        if !context.service.is_over() {
-            context.counters.answered.add(1);
-            context.counters.count_answer(answer.status);
-            if let Some(route) = line.route {
-                context.counters.routes.count_answer(route, answer.status);
-            }
-            context.counters.content_written.add(answer.length);
+        if context.service.preemption.is_cut() && !context.gathered.is_empty() {
+            // The answer came after the stop had cut the connection, and cannot be sent.
+            break_off(self.line, None, context);
+            return Ending::Finish;
         }
+        let Self { exchange, content, answer, line, .. } = self;
+        context.counters.answered.add(1);
+        context.counters.count_answer(answer.status);
+        if let Some(route) = line.route {
+            context.counters.routes.count_answer(route, answer.status);
+        }
+        context.counters.content_written.add(answer.length);
         context.meter.made(line.begun, line.route);
         if context.gathered.is_empty() {
             // All output is sent, and the next step may take long.
