@@ -44,6 +44,7 @@ use self::accept::listening::Entrance;
 pub(crate) use self::accept::wildcards::ReservedPorts;
 pub(crate) use self::connection::{ClientConnection, Verdict};
 use self::pool::Pool;
+use self::reactor::overload;
 pub(crate) use self::service::context::{Service, WorkerContext};
 use crate::address::BindAddr;
 use crate::config::Config;
@@ -271,7 +272,7 @@ impl Engine {
         join(&self.watching);
         pool.service().deadlines.end();
         if !pool.threads.wait_for_leaving(Instant::now() + LAST_CALL) {
-            log::error!("a handler did not return after the stop; its connection was cut, its thread left running");
+            overload::left_running(&pool.threads);
         }
         pool.threads.join_gone();
         // A thread may have returned a connection after the cut, or queued a request just read.

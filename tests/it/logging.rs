@@ -164,6 +164,29 @@ fn full_pool_warning_has_waiting_and_running_requests() {
 }
 
 #[test]
+fn handlers_that_outlast_a_stop_are_named() {
+    if !is_alone("logging::handlers_that_outlast_a_stop_are_named") {
+        return;
+    }
+    listen();
+    let door = Door::default();
+    let own = door.clone();
+    let server = TestServer::with(
+        move |_: &mut Request| own.pass(),
+        |settings| settings.shutdown_timeout = Duration::from_millis(50),
+    );
+    let mut clients: Vec<Client> = (0..2).map(|_| Client::connect(server.address())).collect();
+    clients.iter_mut().for_each(|client| client.send(get("/held?by=secret")));
+    wait_until("both run", || server.server().statistics().in_progress() == 2);
+    server.server().stop();
+    let [error] = &records(|level, _| level == Level::Error)[..] else { panic!("one error") };
+    let begin = "2 handlers did not return after the stop; their connections were cut, their threads left running: ";
+    assert!(error.starts_with(&format!("{begin}GET /held from 127.0.0.1:")), "{error}");
+    assert!(error.ends_with(" s, and 1 more of this path)"), "{error}");
+    door.open();
+}
+
+#[test]
 fn each_exchange_is_one_line_that_no_peer_can_forge() {
     if !is_alone("logging::each_exchange_is_one_line_that_no_peer_can_forge") {
         return;

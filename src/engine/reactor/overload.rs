@@ -1,4 +1,4 @@
-//! The overload warning: requests wait, and all workers are in handlers.
+//! Warnings that name the requests in handlers: requests wait for a worker, or a stop for handlers.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Instant;
@@ -19,6 +19,18 @@ pub(super) fn warn(threads: &Threads, waiting: usize, oldest: Instant, now: Inst
         threads.len(),
         Longest { groups: groups(tasks), now }
     );
+}
+
+/// Logs that handlers hold up the end of a stop.
+pub(in crate::engine) fn left_running(threads: &Threads) {
+    let tasks = threads.tasks();
+    let (handlers, connections, own) = match tasks.len() {
+        0 => return log::error!("a thread of the server did not end after the stop; it was left running"),
+        1 => ("a handler".to_owned(), "its connection was", "its thread"),
+        many => (format!("{many} handlers"), "their connections were", "their threads"),
+    };
+    let longest = Longest { groups: groups(tasks), now: Instant::now() };
+    log::error!("{handlers} did not return after the stop; {connections} cut, {own} left running: {longest}");
 }
 
 /// Tasks of the same method and path: the one running for longest, and the number of the others.
