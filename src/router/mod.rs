@@ -193,8 +193,9 @@ impl Router {
     /// Adds any handler for one method.
     ///
     /// # Panics
-    /// If the pattern is malformed, or ambiguous beside another one, as `/{a}` beside `/{b}`; if
-    /// the method already has a handler for this path.
+    /// If the pattern is malformed, or ambiguous beside another one, as `/{a}` beside `/{b}`; if a
+    /// segment is a parameter in the syntax of other routers, as `/:a`, `/*a` and `/<a>`; if the
+    /// method already has a handler for this path.
     #[must_use]
     #[track_caller]
     pub fn route(mut self, method: Method, path: &str, handler: impl Handler) -> Self {
@@ -219,7 +220,7 @@ impl Router {
         if !path.is_empty() {
             self.insert(path, &normal);
         }
-        self.insert(path, &format!("{normal}/"));
+        self.insert(&format!("{path}/"), &format!("{normal}/"));
         let shown = format!("{path}{MOUNT_END}");
         self.insert(&shown, &format!("{normal}{MOUNT_END}"));
         self.routes.push(PathHandlers::mount(normal, &shown, Box::new(handler)));
@@ -310,10 +311,8 @@ impl Router {
     /// Makes `pattern` lead to the route that is added next.
     #[track_caller]
     fn insert(&mut self, shown: &str, pattern: &str) {
-        let is_path = pattern.starts_with('/') || pattern == "*";
-        assert!(is_path, "the route `{shown}` does not begin with a slash");
-        assert!(!shown.contains(['?', '#']), "the route `{shown}` is more than a path: only paths are matched");
-        if let Err(fault) = self.patterns.insert(pattern, self.routes.len()) {
+        let inserted = path::check(shown).and_then(|()| self.patterns.insert(pattern, self.routes.len()));
+        if let Err(fault) = inserted {
             panic!("the route `{shown}` {fault}");
         }
     }

@@ -40,6 +40,30 @@ fn decoded(path: &str) -> Cow<'_, str> {
     Cow::Owned(normal)
 }
 
+/// Checks what a tree of patterns does not: `pattern` as the program wrote it.
+///
+/// # Errors
+/// What is wrong with the pattern, as the end of a sentence.
+pub(super) fn check(pattern: &str) -> Result<(), String> {
+    if !pattern.starts_with('/') && pattern != "*" {
+        return Err("does not begin with a slash".to_owned());
+    }
+    if pattern.contains(['?', '#']) {
+        return Err("is more than a path: only paths are matched".to_owned());
+    }
+    // With another router in mind, a route that matches only this text would never be found.
+    for segment in pattern.split('/').skip(1) {
+        let name = segment.trim_start_matches([':', '*', '<']).trim_end_matches('>');
+        let written = match segment.as_bytes() {
+            [b'*', ..] => format!("{{*{}}}", if name.is_empty() { "rest" } else { name }),
+            [b':', _, ..] | [b'<', .., b'>'] => format!("{{{name}}}"),
+            _ => continue,
+        };
+        return Err(format!("has the segment `{segment}`: a parameter is written `{written}`"));
+    }
+    Ok(())
+}
+
 /// Returns `pattern` with its literals in the form of [`normal`]. `{{` and `}}` stand for braces.
 pub(super) fn pattern(pattern: &str) -> String {
     let mut encoded = String::with_capacity(pattern.len());

@@ -382,6 +382,11 @@ fn mistake_in_a_route_panics_with_its_path() {
     fails("the route `` does not begin with a slash", || new().get("", page));
     fails("the route `tea` does not begin with a slash", || new().mount("tea", page));
     fails("the route `/a?b` is more than a path: only paths are matched", || new().get("/a?b", page));
+    for (foreign, written) in [(":id", "{id}"), ("<id>", "{id}"), ("*rest", "{*rest}"), ("*", "{*rest}")] {
+        let expected = format!("the route `/u/{foreign}` has the segment `{foreign}`: a parameter is written `{written}`");
+        fails(&expected, || new().get(&format!("/u/{foreign}"), page));
+    }
+    drop(new().get("/items:batch", page).get("/:/a*", page).any("*", page));
     fails("the route `/a/{b}` has a handler for GET already", || new().get("/a/{b}", page));
     fails("the route `/t` has a handler for any method already", || new().any("/t", page).any("/t", page));
     fails("the route `/a/{c}` is ambiguous beside `/a/{b}`", || new().post("/a/{c}", page));
