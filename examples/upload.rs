@@ -6,7 +6,7 @@
 
 use std::error::Error;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use drupe::http::StatusCode;
@@ -25,7 +25,8 @@ fn receive(folder: &Path, request: &mut Request) -> Result<String, Failure> {
     while let Some(mut part) = form.next()? {
         // A name without folders: no upload leaves this one.
         let Some(name) = part.safe_file_name().map(str::to_owned) else { continue };
-        let mut file = File::create_new(folder.join(&name)).or_status(StatusCode::CONFLICT)?;
+        let file = File::create_new(folder.join(&name));
+        let mut file = file.or_status_if(StatusCode::CONFLICT, |error| error.kind() == ErrorKind::AlreadyExists)?;
         report += &format!("{name}: {} bytes\n", io::copy(&mut part, &mut file)?);
     }
     Ok(report)

@@ -239,6 +239,7 @@ impl Files {
     /// # Panics
     /// If the type cannot be in a field, as with a line end.
     #[must_use]
+    #[track_caller]
     pub fn content_type(mut self, extension: &str, content_type: &str) -> Self {
         assert!(HeaderValue::try_from(content_type).is_ok(), "{content_type:?} is not a media type");
         self.types.set(extension, content_type);

@@ -36,6 +36,7 @@ pub(super) fn unauthorized(challenge: &HeaderValue) -> Response {
 ///
 /// # Panics
 /// If the realm has other than printable ASCII characters, which have no agreed encoding there.
+#[track_caller]
 pub(super) fn challenge(scheme: &str, realm: &str, more: &str) -> HeaderValue {
     let is_printable = realm.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     assert!(is_printable, "the realm {realm:?} has other than printable ASCII characters");

@@ -63,6 +63,7 @@ impl BasicAuth {
     ///
     /// # Panics
     /// If the realm has other than printable ASCII characters.
+    #[track_caller]
     pub fn new(realm: &str, check: impl Fn(&str, &str) -> bool + Send + Sync + 'static) -> Self {
         Self { challenge: challenge("Basic", realm, ", charset=\"UTF-8\""), check: Box::new(check) }
     }
@@ -76,6 +77,7 @@ impl BasicAuth {
     /// - If the realm has other than printable ASCII characters.
     /// - If a name has a colon: no client could send it.
     /// - If a password is empty, as an unset variable of the environment would be.
+    #[track_caller]
     pub fn users<N, P>(realm: &str, users: impl IntoIterator<Item = (N, P)>) -> Self
     where
         N: Into<String>,

@@ -46,6 +46,7 @@ impl BearerAuth {
     ///
     /// # Panics
     /// If the realm has other than printable ASCII characters.
+    #[track_caller]
     pub fn new(realm: &str, check: impl Fn(&str) -> Option<User> + Send + Sync + 'static) -> Self {
         Self {
             missing: challenge("Bearer", realm, ""),
@@ -60,6 +61,7 @@ impl BearerAuth {
     /// # Panics
     /// - If the realm has other than printable ASCII characters.
     /// - If a token is empty, or has a character that RFC 6750 §2.1 excludes.
+    #[track_caller]
     pub fn tokens<N, T>(realm: &str, tokens: impl IntoIterator<Item = (N, T)>) -> Self
     where
         N: Into<Arc<str>>,

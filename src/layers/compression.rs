@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName,
-    HeaderValue, IF_NONE_MATCH, VARY,
+    HeaderValue, IF_NONE_MATCH,
 };
 use http::{HeaderMap, Method, StatusCode};
 
 use super::encoder::{Coding, Encoder};
+use super::vary::vary_by;
 use crate::message::accept_encoding::preferred;
 use crate::message::body::BodyKind;
 use crate::message::early;
@@ -97,13 +98,13 @@ impl Asked {
         match response.status() {
             StatusCode::NOT_MODIFIED if has_compressible_whole(&response) => self.confirm(response.headers_mut()),
             // As the 200 of the same request (RFC 9110 §15.3.7).
-            StatusCode::PARTIAL_CONTENT if has_compressible_whole(&response) => vary(response.headers_mut()),
+            StatusCode::PARTIAL_CONTENT if has_compressible_whole(&response) => vary_by(VARIES, response.headers_mut()),
             _ => {}
         }
         if !is_compressible(&response) {
             return response;
         }
-        vary(response.headers_mut());
+        vary_by(VARIES, response.headers_mut());
         match self.coding {
             Some(coding) => self.encode(response, coding),
             None => response,
@@ -112,7 +113,7 @@ impl Asked {
 
     /// Gives a 304 the fields of the 200 (RFC 9110 §15.4.5).
     fn confirm(&self, fields: &mut HeaderMap) {
-        vary(fields);
+        vary_by(VARIES, fields);
         if self.coding.is_some() {
             // The length before compression (RFC 9110 §8.6).
             fields.remove(CONTENT_LENGTH);
@@ -202,13 +203,6 @@ fn is_compressed(media_type: &str) -> bool {
     }
 }
 
-/// Adds `Accept-Encoding` to `Vary`.
-fn vary(fields: &mut HeaderMap) {
-    if !members(fields, &VARY).any(|member| member == "*" || member.eq_ignore_ascii_case("accept-encoding")) {
-        fields.append(VARY, HeaderValue::from_static("Accept-Encoding"));
-    }
-}
-
 /// Returns the weak form of a strong `ETag`.
 fn weak_tag(fields: &HeaderMap) -> Option<HeaderValue> {
     let tag = fields.get(ETAG)?.as_bytes();
@@ -224,6 +218,8 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
+/// The field of the request that decides about compression.
+const VARIES: &str = "Accept-Encoding";
 /// The least length of compressed content. Shorter content fits into a packet, and may get longer.
 const MINIMUM: u64 = 256;
 /// The most content in memory to compress at once.

@@ -13,6 +13,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::Layer;
 use super::layered::{Around, Layered};
+use super::vary::vary_by;
 use crate::message::refusal::Refusal;
 use crate::message::{Handler, IntoResponse, Request, Response};
 
@@ -96,6 +97,7 @@ impl Cors {
     /// # Panics
     /// If the text is not an origin as browsers write it, and for `null`, which any page can have.
     #[must_use]
+    #[track_caller]
     pub fn origin(mut self, origin: &str) -> Self {
         let value = HeaderValue::from_str(origin).ok().filter(|_| Self::is_origin(origin));
         let Some(value) = value else {
@@ -132,8 +134,12 @@ impl Cors {
     /// # Panics
     /// As [`origin`](Self::origin).
     #[must_use]
-    pub fn origins<O: AsRef<str>>(self, origins: impl IntoIterator<Item = O>) -> Self {
-        origins.into_iter().fold(self, |cors, origin| cors.origin(origin.as_ref()))
+    #[track_caller]
+    pub fn origins<O: AsRef<str>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
+        for origin in origins {
+            self = self.origin(origin.as_ref());
+        }
+        self
     }
 
     /// Allows the origins for which `accepts` returns true. `accepts` gets the request and the
@@ -152,6 +158,7 @@ impl Cors {
     /// # Panics
     /// Together with [`credentials`](Self::credentials).
     #[must_use]
+    #[track_caller]
     pub fn any_origin(mut self) -> Self {
         self.is_any = true;
         self.checked()
@@ -163,6 +170,7 @@ impl Cors {
     /// Together with [`any_origin`](Self::any_origin): each page on the web could then act as the
     /// user.
     #[must_use]
+    #[track_caller]
     pub fn credentials(mut self) -> Self {
         self.has_credentials = true;
         self.checked()
@@ -188,8 +196,9 @@ impl Cors {
     /// # Panics
     /// If a name is not a field name, or `*`: see [`any_field`](Self::any_field).
     #[must_use]
+    #[track_caller]
     pub fn fields<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.fields.add(names.into_iter().map(|name| field_name(name.as_ref())));
+        self.fields.add(field_names(names));
         self
     }
 
@@ -207,8 +216,9 @@ impl Cors {
     /// # Panics
     /// If a name is not a field name, or `*`.
     #[must_use]
+    #[track_caller]
     pub fn expose<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.exposed.extend(names.into_iter().map(|name| field_name(name.as_ref())));
+        self.exposed.extend(field_names(names));
         self
     }
 
@@ -246,6 +256,7 @@ impl Cors {
         self.answer_to(self.allowed(&refusal.as_request()), response.headers_mut());
     }
 
+    #[track_caller]
     fn checked(self) -> Self {
         assert!(!(self.is_any && self.has_credentials), "Cors::any_origin and Cors::credentials exclude each other");
         self
@@ -291,7 +302,7 @@ impl Cors {
     /// Sets the fields of an answer to a request other than a preflight.
     fn answer_to(&self, origin: Option<HeaderValue>, fields: &mut HeaderMap) {
         if !self.is_any {
-            vary_by_origin(fields);
+            vary_by("origin", fields);
         }
         if let Some(origin) = origin {
             self.allow(fields, origin);
@@ -328,7 +339,7 @@ impl Around for Cors {
 }
 
 impl Allowed {
-    fn add(&mut self, names: impl Iterator<Item = String>) {
+    fn add(&mut self, names: impl IntoIterator<Item = String>) {
         match self {
             Allowed::Listed(listed) => listed.extend(names),
             Allowed::Requested => {}
@@ -364,32 +375,25 @@ fn set(fields: &mut HeaderMap, name: HeaderName, list: &[String]) {
     fields.insert(name, value);
 }
 
-/// Adds `Vary: Origin`, unless it is there.
-fn vary_by_origin(fields: &mut HeaderMap) {
-    let is_there = |value: &HeaderValue| {
-        let names = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-        names.into_iter().any(|name| name == b"*" || name.eq_ignore_ascii_case(b"origin"))
-    };
-    if !fields.get_all(VARY).iter().any(is_there) {
-        fields.append(VARY, HeaderValue::from_static("origin"));
-    }
-}
-
-/// Returns a field name in lower case.
+/// Returns field names in lower case.
 ///
 /// # Panics
-/// If `name` is none, or `*`, which stands for any name in some requests and for itself in others.
-fn field_name(name: &str) -> String {
-    match HeaderName::try_from(name) {
-        Ok(name) if name != "*" => name.to_string(),
-        _ => panic!("{name:?} is not a field name"),
+/// If one is no name, or `*`, which stands for any name in some requests and for itself in others.
+#[track_caller]
+fn field_names<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> Vec<String> {
+    let mut known = Vec::new();
+    for name in names {
+        match HeaderName::try_from(name.as_ref()) {
+            Ok(name) if name != "*" => known.push(name.to_string()),
+            _ => panic!("{:?} is not a field name", name.as_ref()),
+        }
     }
+    known
 }
 
 /// True if `value` is made of tokens, commas and blanks.
 fn is_list(value: &HeaderValue) -> bool {
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~, \t".contains(byte);
-    value.as_bytes().iter().all(allowed)
+    value.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~, \t".contains(byte))
 }
 
 const PREFLIGHT_VARY: &str = "origin, access-control-request-method, access-control-request-headers";

@@ -95,6 +95,8 @@ mod rate_limit;
 mod request_id;
 #[cfg(feature = "layers")]
 mod security_headers;
+#[cfg(any(feature = "compression", feature = "layers"))]
+mod vary;
 
 #[cfg(feature = "layers")]
 pub use self::basic_auth::BasicAuth;

@@ -81,6 +81,7 @@ impl RateLimit {
     /// # Panics
     /// If `requests` is 0.
     #[must_use]
+    #[track_caller]
     pub fn per_second(requests: u32) -> Self {
         Self::new(requests, Duration::from_secs(1))
     }
@@ -90,10 +91,12 @@ impl RateLimit {
     /// # Panics
     /// If `requests` is 0.
     #[must_use]
+    #[track_caller]
     pub fn per_minute(requests: u32) -> Self {
         Self::new(requests, Duration::from_secs(60))
     }
 
+    #[track_caller]
     fn new(requests: u32, period: Duration) -> Self {
         assert!(requests > 0, "a rate of 0 requests would refuse all");
         Self { rate: Rate { interval: period / requests, burst: requests }, clients: CLIENTS }
@@ -104,6 +107,7 @@ impl RateLimit {
     /// # Panics
     /// If `requests` is 0.
     #[must_use]
+    #[track_caller]
     pub fn burst(mut self, requests: u32) -> Self {
         assert!(requests > 0, "a burst of 0 requests would refuse all");
         self.rate.burst = requests;
@@ -116,6 +120,7 @@ impl RateLimit {
     /// # Panics
     /// If `number` is 0 or above 2^24.
     #[must_use]
+    #[track_caller]
     pub fn clients(mut self, number: usize) -> Self {
         assert!((1..=1 << 24).contains(&number), "the number of clients, {number}, is not from 1 to 2^24");
         self.clients = number;

@@ -73,6 +73,7 @@ impl RequestIds {
     /// # Panics
     /// If `name` is not a field name.
     #[must_use]
+    #[track_caller]
     pub fn field(mut self, name: &str) -> Self {
         let Ok(name) = HeaderName::try_from(name) else { panic!("{name:?} is not a field name") };
         self.name = name;

@@ -62,6 +62,7 @@ impl SecurityHeaders {
     /// # Panics
     /// If name or value cannot be in a field.
     #[must_use]
+    #[track_caller]
     pub fn field(self, name: &str, value: &str) -> Self {
         let (Ok(known), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
             panic!("{name:?} with the value {value:?} is not a field");
@@ -87,6 +88,7 @@ impl SecurityHeaders {
     /// # Panics
     /// If the policy cannot be in a field, as with a line end.
     #[must_use]
+    #[track_caller]
     pub fn content_security_policy(self, policy: &str) -> Self {
         self.field(CONTENT_SECURITY_POLICY.as_str(), policy)
     }

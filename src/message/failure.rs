@@ -169,27 +169,69 @@ pub trait OrStatus: Sized {
     /// The value inside.
     type Value;
 
+    /// The error; `()` for the lack of a value.
+    type Error;
+
     /// Replaces an error or a missing value by a [`Failure`] of this status. The client gets the
     /// reason phrase of the status.
     ///
     /// # Errors
     /// The failure, with the error as its [`source`](Failure::source).
     fn or_status(self, status: StatusCode) -> Result<Self::Value, Failure>;
+
+    /// Replaces an error like [`or_status`](Self::or_status) if `is_meant` is true of it. Any other
+    /// error becomes a failure as by `?`, mostly a `500` that is logged.
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    ///
+    /// use drupe::http::StatusCode;
+    /// use drupe::{Failure, OrStatus};
+    ///
+    /// fn note(path: &str) -> Result<String, Failure> {
+    ///     let note = std::fs::read_to_string(path);
+    ///     note.or_status_if(StatusCode::NOT_FOUND, |error| error.kind() == ErrorKind::NotFound)
+    /// }
+    /// assert_eq!(note("/no/such/note").unwrap_err().status(), 404);
+    /// assert_eq!(note("/dev").unwrap_err().status(), 500); // a directory
+    /// ```
+    ///
+    /// # Errors
+    /// The failure, with the error as its [`source`](Failure::source).
+    fn or_status_if(
+        self,
+        status: StatusCode,
+        is_meant: impl FnOnce(&Self::Error) -> bool,
+    ) -> Result<Self::Value, Failure>;
 }
 
 impl<T, E: Into<Failure>> OrStatus for Result<T, E> {
     type Value = T;
+    type Error = E;
 
     fn or_status(self, status: StatusCode) -> Result<T, Failure> {
-        self.map_err(|error| Failure { status, text: None, ..error.into() })
+        self.or_status_if(status, |_| true)
+    }
+
+    fn or_status_if(self, status: StatusCode, is_meant: impl FnOnce(&E) -> bool) -> Result<T, Failure> {
+        self.map_err(|error| match is_meant(&error) {
+            true => Failure { status, text: None, ..error.into() },
+            false => error.into(),
+        })
     }
 }
 
 impl<T> OrStatus for Option<T> {
     type Value = T;
+    type Error = ();
 
     fn or_status(self, status: StatusCode) -> Result<T, Failure> {
         self.ok_or(Failure { status, text: None, cause: None })
+    }
+
+    fn or_status_if(self, status: StatusCode, is_meant: impl FnOnce(&()) -> bool) -> Result<T, Failure> {
+        let status = if is_meant(&()) { status } else { StatusCode::INTERNAL_SERVER_ERROR };
+        self.or_status(status)
     }
 }
 

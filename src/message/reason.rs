@@ -40,6 +40,7 @@ impl ReasonPhrase {
     /// # Panics
     /// If the text is longer than 128 bytes, or has a control character other than a tab.
     #[must_use]
+    #[track_caller]
     pub const fn from_static(text: &'static str) -> Self {
         assert!(is_valid(text.as_bytes()), "an invalid reason phrase");
         Self(Bytes::from_static(text.as_bytes()))

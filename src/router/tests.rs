@@ -383,7 +383,8 @@ fn mistake_in_a_route_panics_with_its_path() {
     fails("the route `tea` does not begin with a slash", || new().mount("tea", page));
     fails("the route `/a?b` is more than a path: only paths are matched", || new().get("/a?b", page));
     for (foreign, written) in [(":id", "{id}"), ("<id>", "{id}"), ("*rest", "{*rest}"), ("*", "{*rest}")] {
-        let expected = format!("the route `/u/{foreign}` has the segment `{foreign}`: a parameter is written `{written}`");
+        let expected =
+            format!("the route `/u/{foreign}` has the segment `{foreign}`: a parameter is written `{written}`");
         fails(&expected, || new().get(&format!("/u/{foreign}"), page));
     }
     drop(new().get("/items:batch", page).get("/:/a*", page).any("*", page));

@@ -82,12 +82,15 @@ pub fn exchange(handler: impl Handler, bytes: &[u8]) -> Vec<u8> {
 /// # Panics
 /// If the output is not a sequence of complete HTTP/1.1 answers, for instance because a stream
 /// failed.
+#[track_caller]
 pub fn answers(handler: impl Handler, bytes: &[u8]) -> Vec<http::Response<Vec<u8>>> {
     let methods = Arc::new(Mutex::default());
     let output = exchange(Noting { handler, methods: Arc::clone(&methods) }, bytes);
     let methods = methods.lock();
-    answers::parse(&output, &methods)
-        .unwrap_or_else(|error| panic!("{error}, in the output {:?}", String::from_utf8_lossy(&output)))
+    match answers::parse(&output, &methods) {
+        Ok(answers) => answers,
+        Err(error) => panic!("{error}, in the output {:?}", String::from_utf8_lossy(&output)),
+    }
 }
 
 /// In-memory connections to one handler under given settings.

@@ -57,10 +57,14 @@ impl TestRequest {
     /// # Panics
     /// If `target` is not a request target.
     #[must_use]
+    #[track_caller]
     pub fn new(method: Method, target: &str) -> Self {
         let mut request = Request::default();
         *request.method_mut() = method;
-        *request.uri_mut() = target.parse::<Uri>().unwrap_or_else(|error| panic!("target {target:?}: {error}"));
+        *request.uri_mut() = match target.parse::<Uri>() {
+            Ok(uri) => uri,
+            Err(error) => panic!("target {target:?}: {error}"),
+        };
         request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
         Self {
             request,
@@ -79,6 +83,7 @@ impl TestRequest {
     /// # Panics
     /// If `target` is not a request target.
     #[must_use]
+    #[track_caller]
     pub fn get(target: &str) -> Self {
         Self::new(Method::GET, target)
     }
@@ -88,6 +93,7 @@ impl TestRequest {
     /// # Panics
     /// If `target` is not a request target.
     #[must_use]
+    #[track_caller]
     pub fn post(target: &str, content: impl Into<Vec<u8>>) -> Self {
         Self::new(Method::POST, target).content(content)
     }
@@ -97,9 +103,13 @@ impl TestRequest {
     /// # Panics
     /// If `name` or `value` is not allowed in a field.
     #[must_use]
+    #[track_caller]
     pub fn field(mut self, name: &str, value: &str) -> Self {
-        let name = name.parse::<HeaderName>().unwrap_or_else(|error| panic!("field {name:?}: {error}"));
-        let value = value.parse::<HeaderValue>().unwrap_or_else(|error| panic!("field {name}: {value:?}: {error}"));
+        let (name, value) = match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(known), Ok(value)) => (known, value),
+            (Err(error), _) => panic!("field {name:?}: {error}"),
+            (_, Err(error)) => panic!("field {name}: {value:?}: {error}"),
+        };
         if name == HOST || name == CONTENT_LENGTH {
             self.request.headers_mut().insert(name, value);
         } else {
@@ -146,6 +156,7 @@ impl TestRequest {
     /// # Panics
     /// Without [`unix`](Self::unix) before.
     #[must_use]
+    #[track_caller]
     pub fn names(mut self, user: &str, groups: &[&str]) -> Self {
         let Some(Peer::Unix(Some(who))) = &mut self.peer else { panic!("only a client over a Unix socket has names") };
         let groups = groups.iter().map(|&group| group.to_owned()).collect();

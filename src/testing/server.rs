@@ -33,6 +33,7 @@ impl TestServer {
     /// # Panics
     /// If no port or thread is available.
     #[must_use]
+    #[track_caller]
     pub fn new(handler: impl Handler) -> Self {
         Self::with(handler, |_| {})
     }
@@ -43,6 +44,7 @@ impl TestServer {
     /// # Panics
     /// If a setting cannot be used, or no port or thread is available.
     #[must_use]
+    #[track_caller]
     pub fn with(handler: impl Handler, change: impl FnOnce(&mut Settings)) -> Self {
         let server = started(handler, |settings| {
             change(settings);
@@ -64,6 +66,7 @@ impl TestServer {
     /// If a setting cannot be used, or no port, thread or randomness is available.
     #[cfg(feature = "testing-tls")]
     #[must_use]
+    #[track_caller]
     pub fn tls(handler: impl Handler, change: impl FnOnce(&mut Settings)) -> Self {
         let (certificate, context) = super::certificate::made();
         let mut server = Self::with(handler, |settings| {
@@ -89,6 +92,7 @@ impl TestServer {
     /// # Panics
     /// If a setting cannot be used, or no directory or thread is available.
     #[must_use]
+    #[track_caller]
     pub fn unix(handler: impl Handler, change: impl FnOnce(&mut Settings)) -> Self {
         static LAST: AtomicUsize = AtomicUsize::new(0);
         let folder = loop {
@@ -123,6 +127,7 @@ impl TestServer {
     /// # Panics
     /// For a server on a Unix socket, which has a [`socket`](Self::socket).
     #[must_use]
+    #[track_caller]
     pub fn address(&self) -> SocketAddr {
         match &self.place {
             Place::Tcp(address) => *address,
@@ -172,6 +177,7 @@ impl Drop for TestServer {
 }
 
 /// Starts a server with default settings modified by `change`, on one address.
+#[track_caller]
 fn started(handler: impl Handler, change: impl FnOnce(&mut Settings)) -> Server {
     let mut server = Server::new(handler);
     change(&mut server.settings);

@@ -100,11 +100,13 @@
 //! - Every error becomes a [`Failure`](crate::Failure) by `?`, those of `anyhow` too: a 500 that is
 //!   logged with method, target, client and all causes. The client sees none of the text.
 //! - Errors of reading the request keep their status, wherever they are among the causes.
-//!   [`or_status`](crate::OrStatus::or_status) gives any other `Result` or `Option` a status. A
+//!   [`or_status`](crate::OrStatus::or_status) gives any other `Result` or `Option` a status, and
+//!   [`or_status_if`](crate::OrStatus::or_status_if) only some errors, such as a missing file. A
 //!   failure below 500 is the client's fault, and is logged at level `debug` only.
 //! - `std::io::Result<T>` is enough for many handlers, and a status is the shortest error:
-//!   `Err(StatusCode::FORBIDDEN)`. An error type of your own implements
-//!   [`IntoResponse`](crate::IntoResponse).
+//!   `Err(StatusCode::FORBIDDEN)` in a `Result<T, StatusCode>`. Beside failures, write
+//!   `Failure::new(StatusCode::FORBIDDEN, "not yours\n")`: `?` takes no status. An error type of
+//!   your own implements [`IntoResponse`](crate::IntoResponse).
 //! - A panic becomes a 500 too, or cuts the connection if the answer has begun. The worker and all
 //!   other connections go on.
 //! - The server refuses malformed, late and large requests by itself, answers 503 when it has no

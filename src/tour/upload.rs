@@ -66,11 +66,13 @@
 //!
 //! ```
 //! use std::fs::File;
+//! use std::io::ErrorKind;
 //!
 //! use drupe::{Body, Failure, OrStatus, Request, handler, http::StatusCode, testing};
 //!
 //! let license = handler(|_| {
-//!     let file = File::open("LICENSE-MIT").or_status(StatusCode::NOT_FOUND)?;
+//!     let file = File::open("LICENSE-MIT");
+//!     let file = file.or_status_if(StatusCode::NOT_FOUND, |error| error.kind() == ErrorKind::NotFound)?;
 //!     Ok::<_, Failure>(([("content-type", "text/plain")], Body::from_file(file)))
 //! });
 //!

@@ -416,6 +416,11 @@ fn unwrap_is_used_in_tests_only() {
 }
 
 #[test]
+fn functions_that_panic_name_the_place_of_their_caller() {
+    none(each(hidden_callers));
+}
+
+#[test]
 fn the_root_has_few_names() {
     let sources = sources();
     let names = root_names(sources.iter().find(|source| source.path == "lib.rs").unwrap());
@@ -593,6 +598,23 @@ fn length(source: &Source) -> Vec<String> {
     let most = LONG.iter().find(|(path, _, _)| *path == source.path).map_or(LONGEST, |(_, most, _)| *most);
     let lines = source.lines_before_tests();
     if lines <= most { vec![] } else { vec![at(source, lines, &format!("is longer than {most} lines"))] }
+}
+
+/// Public functions with a section `Panics` and no `track_caller`.
+fn hidden_callers(source: &Source) -> Vec<String> {
+    let (mut found, mut panics, mut tracks) = (Vec::new(), false, false);
+    for (number, line) in source.text.lines().map(str::trim).enumerate().take(source.lines_before_tests()) {
+        panics |= line == "/// # Panics";
+        tracks |= line == "#[track_caller]";
+        if !line.starts_with("///") && !line.starts_with("#[") {
+            let is_public = line.starts_with("pub fn ") || line.starts_with("pub const fn ");
+            if panics && !tracks && is_public {
+                found.push(at(source, number + 1, "panics without the place of the caller"));
+            }
+            (panics, tracks) = (false, false);
+        }
+    }
+    found
 }
 
 fn unwraps(source: &Source) -> Vec<String> {

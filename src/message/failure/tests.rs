@@ -1,6 +1,7 @@
 //! Failures made of errors of many kinds, and the responses made of failures.
 
 use std::error::Error as _;
+use std::num::IntErrorKind;
 
 use super::*;
 use crate::message::content_error::RefusedContent;
@@ -96,6 +97,13 @@ fn status_given_by_the_handler_hides_the_error_and_keeps_it_as_the_source() {
     assert!(failure.downcast_ref::<std::num::ParseIntError>().is_some());
     assert_eq!(failure.to_string(), "invalid digit found in string");
     assert_eq!(None::<u8>.or_status(StatusCode::GONE).unwrap_err().status(), StatusCode::GONE);
+    let number = |text: &str| {
+        text.parse::<u8>().or_status_if(StatusCode::NOT_FOUND, |error| *error.kind() == IntErrorKind::PosOverflow)
+    };
+    assert_eq!(number("256").unwrap_err().status(), StatusCode::NOT_FOUND);
+    let other = number("x").unwrap_err();
+    assert_eq!(other.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(other.to_string(), "invalid digit found in string");
     assert_eq!(Some(1).or_status(StatusCode::GONE).unwrap(), 1);
     assert_eq!("1".parse::<u8>().or_status(StatusCode::GONE).unwrap(), 1);
 
