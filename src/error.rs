@@ -119,7 +119,7 @@ pub enum Error {
         /// The failed listeners, or a refusal because another thread is changing the bus.
         source: bus::BusError,
     },
-    /// The server was stopped, or dropped, before its start or restart was complete.
+    /// The server was stopped, or dropped, before a start, a restart or a wait for them was complete.
     Stopped,
 }
 
@@ -172,7 +172,7 @@ impl fmt::Display for Error {
             Error::Serving { .. } => f.write_str("serving failed"),
             #[cfg(feature = "process")]
             Error::Bus { .. } => f.write_str("the bus has failed"),
-            Error::Stopped => f.write_str("server was stopped while it started"),
+            Error::Stopped => f.write_str("server was stopped meanwhile"),
         }
     }
 }
@@ -245,7 +245,7 @@ mod tests {
         check(Error::System { what: "epoll", source: denied() }, "cannot set up epoll", true);
         #[cfg(feature = "process")]
         check(Error::Bus { source: bus::BusError::Exited }, "the bus has failed", true);
-        check(Error::Stopped, "server was stopped while it started", false);
+        check(Error::Stopped, "server was stopped meanwhile", false);
     }
 
     #[test]

@@ -256,7 +256,8 @@ impl Server {
         self.shared.graceful.add(Arc::new(listener));
     }
 
-    /// Returns a handle that can be cloned and sent, for handlers and other threads.
+    /// Returns a handle that can be cloned and sent, for handlers and other threads. Handles do not
+    /// keep the server running: it stops when the `Server` is dropped.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         ServerHandle::new(Arc::clone(&self.shared) as Arc<ServerState>)

@@ -258,7 +258,7 @@ fn two_handlers_that_restart_their_server_do_not_wait_for_each_other() {
     clients.iter_mut().for_each(|client| client.send(get("/restart")));
     let mut answers = clients.each_mut().map(|client| client.answer().text().to_owned());
     answers.sort();
-    assert_eq!(answers, ["Err(\"server was stopped while it started\")", "Ok(())"]);
+    assert_eq!(answers, ["Err(\"server was stopped meanwhile\")", "Ok(())"]);
     Client::connect(server.bound_addr().unwrap()).assert_in_step("/after", "/after");
     let _ = server.stop();
 }
@@ -280,7 +280,7 @@ fn callback_of_a_stop_gets_an_error_for_a_restart() {
     wait_until("it is being served", || server.statistics().requests == 1);
     let stopped = Arc::clone(&shared);
     let stopping = thread::spawn(move || stopped.get().unwrap().stop());
-    assert_eq!(client.answer().text(), "Err(\"server was stopped while it started\")");
+    assert_eq!(client.answer().text(), "Err(\"server was stopped meanwhile\")");
     wait_until("the server has stopped", || stopping.is_finished());
 }
 
