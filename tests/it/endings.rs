@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use drupe::testing::TestServer;
-use drupe::{Body, Request, Response, Server};
+use drupe::{Body, IntoResponse, Request, Response, Server};
 
 use crate::client::{Client, PATIENCE, get, wait_until};
 use crate::door::Door;
@@ -173,6 +173,14 @@ fn answer_that_comes_after_its_connection_was_cut_is_recorded_as_cut() {
     wait_until("the exchange is over", || server.statistics().in_progress() == 0);
     let counted = server.statistics();
     assert_eq!((counted.requests, counted.answered, counted.broken_off), (1, 0, 1));
+}
+
+#[test]
+fn fault_of_the_program_is_not_told_to_the_client() {
+    let contradictory = |_: &mut Request| ([("content-length", "5")], "four").into_response();
+    let server = TestServer::new(contradictory);
+    let answer = Client::connect(server.address()).get("/");
+    assert_eq!((answer.status, answer.text()), (500, "internal server error\n"));
 }
 
 struct Fatal(Vec<u8>);

@@ -154,6 +154,8 @@ fn gather_as(
     let shaped = shape(status, kind, reason, retry_after, asked, &context.service.hooks);
     let content = match &shaped {
         Some(shaped) => RefusalContent::Shaped { fields: &shaped.fields, content: &shaped.content },
+        // The reason is a fault of the program, which is for the log.
+        None if kind == RefusalKind::Handler => RefusalContent::Reason("internal server error"),
         None => RefusalContent::Reason(reason),
     };
     let policy = context.policy();
