@@ -35,7 +35,8 @@ use crate::tls::{CertificateFiles, Password};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Host name or IP address to listen on; `0.0.0.0` stands for every IPv4 address, `::` for
-    /// every address. An IPv4 client of `::` has an IPv4 address everywhere, not `::ffff:192.0.2.1`.
+    /// every address, and a name for all of its addresses: `localhost` often has `127.0.0.1` and
+    /// `::1`. An IPv4 client of `::` has an IPv4 address everywhere, not `::ffff:192.0.2.1`.
     ///
     /// Default `127.0.0.1`. Never empty; IPv6 is written without brackets. CherryPy: `socket_host`,
     /// the same.
