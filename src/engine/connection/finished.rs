@@ -47,8 +47,8 @@ pub(super) struct FinishedExchange {
 
 impl FinishedExchange {
     /// Counts and logs the answer, which is sent or gathered, and broken off if a stop has cut the
-    /// connection before it could be sent. Returns the next step of the
-    /// connection; `input` is the input behind the request.
+    /// connection before it could be sent. Returns the next step of the connection; `input` is the
+    /// input behind the request.
     pub(super) fn conclude(self, input: &InputBuffer, context: &mut WorkerContext) -> Ending {
         if context.service.preemption.is_cut() && !context.gathered.is_empty() {
             // The answer came after the stop had cut the connection, and cannot be sent.
