@@ -118,7 +118,7 @@ impl Page {
     fn show(&self, below: &str, request: &Request, source: &Arc<dyn StatisticsSource>) -> Response {
         match below {
             "/json" => with_type("application/json", report::json(&source.statistics()).into()),
-            "/metrics" => with_type(prometheus::MEDIA_TYPE, prometheus::text(&source.statistics()).into()),
+            "/metrics" => with_type(prometheus::MEDIA_TYPE, source.statistics().prometheus().into()),
             "/events" => self.events(Arc::clone(source)),
             "/" => {
                 let mut response = with_type("text/html; charset=utf-8", DOCUMENT.into());

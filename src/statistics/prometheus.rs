@@ -11,16 +11,33 @@ use super::Statistics;
 /// The media type of the format.
 pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Writes all metrics.
-pub(super) fn text(of: &Statistics) -> String {
-    let mut page = Page(String::with_capacity(8192));
-    connections(&mut page, of);
-    requests(&mut page, of);
-    bytes(&mut page, of);
-    workers(&mut page, of);
-    durations(&mut page, of);
-    routes(&mut page, of);
-    page.0
+impl Statistics {
+    /// Returns the figures in Prometheus' text format (0.0.4), as a `Page` does, for a program with
+    /// metrics of its own. The names begin with `drupe_`.
+    ///
+    /// ```
+    /// use drupe::{Request, RequestExt};
+    ///
+    /// fn metrics(request: &mut Request) -> String {
+    ///     let own = "# TYPE cups_total counter\ncups_total 7\n".to_owned();
+    ///     own + &request.server().map_or_else(String::new, |server| server.statistics().prometheus())
+    /// }
+    /// # let server = drupe::testing::TestServer::new(metrics);
+    /// # let request = drupe::testing::TestRequest::get("/").server(&server.handle());
+    /// # let text = request.call(&metrics).into_body().into_string().unwrap();
+    /// # assert!(text.contains("\ncups_total 7\n# ") && text.contains("\ndrupe_accepts_total 0\n"), "{text}");
+    /// ```
+    #[must_use]
+    pub fn prometheus(&self) -> String {
+        let mut page = Page(String::with_capacity(8192));
+        connections(&mut page, self);
+        requests(&mut page, self);
+        bytes(&mut page, self);
+        workers(&mut page, self);
+        durations(&mut page, self);
+        routes(&mut page, self);
+        page.0
+    }
 }
 
 fn connections(page: &mut Page, of: &Statistics) {
@@ -200,7 +217,7 @@ mod tests {
 
     #[test]
     fn each_family_is_declared_once_with_its_kind() {
-        let text = text(&Statistics { requests: 7, refused: 5, overruled: 2, ..Statistics::default() });
+        let text = Statistics { requests: 7, refused: 5, overruled: 2, ..Statistics::default() }.prometheus();
         let mut families: Vec<(&str, &str)> = Vec::new();
         for line in text.lines() {
             if let Some(said) = line.strip_prefix("# TYPE ") {
@@ -229,7 +246,7 @@ mod tests {
             time: Duration::from_micros(1_500),
         };
         let odd = RouteStatistics { pattern: "a\"b\\c\nd é}".to_owned(), ..RouteStatistics::default() };
-        let text = text(&Statistics { routes: vec![tea, odd], ..Statistics::default() });
+        let text = Statistics { routes: vec![tea, odd], ..Statistics::default() }.prometheus();
         for line in [
             r#"requests_total{route="/tea/{name}"} 5"#,
             r#"responses_total{route="/tea/{name}",class="2xx"} 3"#,
@@ -246,7 +263,7 @@ mod tests {
 
     #[test]
     fn server_without_routes_has_no_family_of_routes() {
-        assert!(!text(&Statistics::default()).contains("route"));
+        assert!(!Statistics::default().prometheus().contains("route"));
     }
 
     #[test]
@@ -255,7 +272,7 @@ mod tests {
         let mut counts = vec![0; PLACES];
         times.iter().for_each(|nanos| counts[place(*nanos)] += 1);
         let latency = Latency::new(counts, times.iter().sum(), 70_000_000_000);
-        let text = text(&Statistics { latency, ..Statistics::default() });
+        let text = Statistics { latency, ..Statistics::default() }.prometheus();
         for line in [
             "bucket{le=\"0.00001\"} 2",
             "bucket{le=\"0.000025\"} 3",

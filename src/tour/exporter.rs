@@ -16,6 +16,8 @@
 //!   a `match` return different values, so each calls `into_response`.
 //! - If `/proc/loadavg` cannot be read, `?` makes a [`Failure`](crate::Failure): the client gets a
 //!   500, and the log has the reason ([`json_api`](super::json_api#errors)).
+//! - With the feature `statistics`, [`Statistics::prometheus`](crate::statistics::Statistics::prometheus)
+//!   returns the server's own metrics, to append to these.
 //! - The server adds `Date`, `Connection`, and `Content-Length` or `Transfer-Encoding`. A handler
 //!   answers `HEAD` like `GET`; the server sends the head only.
 //! - A handler may block. While requests wait, the server adds threads, from
