@@ -179,8 +179,8 @@ pub trait OrStatus: Sized {
     /// The failure, with the error as its [`source`](Failure::source).
     fn or_status(self, status: StatusCode) -> Result<Self::Value, Failure>;
 
-    /// Replaces an error like [`or_status`](Self::or_status) if `is_meant` is true of it. Any other
-    /// error becomes a failure as by `?`, mostly a `500` that is logged.
+    /// Does what [`or_status`](Self::or_status) does, for errors only of which `is_meant` returns
+    /// true. Any other error becomes a failure as by `?`: mostly a `500`, which is logged.
     ///
     /// ```
     /// use std::io::ErrorKind;
@@ -214,10 +214,11 @@ impl<T, E: Into<Failure>> OrStatus for Result<T, E> {
     }
 
     fn or_status_if(self, status: StatusCode, is_meant: impl FnOnce(&E) -> bool) -> Result<T, Failure> {
-        self.map_err(|error| match is_meant(&error) {
-            true => Failure { status, text: None, ..error.into() },
-            false => error.into(),
-        })
+        self.map_err(
+            |error| {
+                if is_meant(&error) { Failure { status, text: None, ..error.into() } } else { error.into() }
+            },
+        )
     }
 }
 

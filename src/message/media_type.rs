@@ -16,7 +16,7 @@ pub(super) struct MediaType {
 
 impl MediaType {
     /// Returns the type in `fields`; `None` without a `Content-Type`. Several lines make one value
-    /// (RFC 9110 §5.3), which is a type that nobody knows.
+    /// (RFC 9110 §5.3), and so an unknown type.
     pub(super) fn of(fields: &HeaderMap) -> Option<Self> {
         let lines: Vec<&[u8]> = fields.get_all(CONTENT_TYPE).iter().map(HeaderValue::as_bytes).collect();
         if lines.is_empty() {

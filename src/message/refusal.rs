@@ -24,7 +24,8 @@ pub struct Refusal {
     pub status: StatusCode,
     /// The part of the exchange that the refusal is about.
     pub kind: RefusalKind,
-    /// The reason in English, without bytes of the client: the text of the plain answer.
+    /// The reason in English, without bytes of the client: the text of the plain answer, except of a
+    /// 500, which is not told: the plain answer is `internal server error`.
     pub reason: String,
     /// The method, if the server has read a request.
     pub method: Option<Method>,

@@ -40,7 +40,7 @@ fn decoded(path: &str) -> Cow<'_, str> {
     Cow::Owned(normal)
 }
 
-/// Checks what a tree of patterns does not: `pattern` as the program wrote it.
+/// Looks in `pattern`, as the program wrote it, for mistakes that the tree of patterns takes as text.
 ///
 /// # Errors
 /// What is wrong with the pattern, as the end of a sentence.
@@ -51,12 +51,12 @@ pub(super) fn check(pattern: &str) -> Result<(), String> {
     if pattern.contains(['?', '#']) {
         return Err("is more than a path: only paths are matched".to_owned());
     }
-    // With another router in mind, a route that matches only this text would never be found.
+    // Parameters of other routers: as text, they match nothing that a client sends.
     for segment in pattern.split('/').skip(1) {
         let name = segment.trim_start_matches([':', '*', '<']).trim_end_matches('>');
         let written = match segment.as_bytes() {
             [b'*', ..] => format!("{{*{}}}", if name.is_empty() { "rest" } else { name }),
-            [b':', _, ..] | [b'<', .., b'>'] => format!("{{{name}}}"),
+            [b':', _, ..] | [b'<', _, .., b'>'] => format!("{{{name}}}"),
             _ => continue,
         };
         return Err(format!("has the segment `{segment}`: a parameter is written `{written}`"));

@@ -10,8 +10,8 @@
 //! - The handler sends the result to the main thread through a channel, and `main` limits the wait.
 //! - `stop` waits until the browser has its page. If the program ended at once, the browser would
 //!   show an error instead.
-//! - A logger that takes the target `drupe::access` gets the whole target of the request, with the
-//!   code. Whoever reads the log within the life of the code might use it: leave the target out.
+//! - The access log (the target `drupe::access` of the `log` crate) has the query of each request,
+//!   and so the code. Leave it out of logs that others read while the code is valid.
 //! - With a router, the route of `GET` also answers `HEAD`, which programs send to examine a link.
 //!   A link that works once needs a route for `HEAD` of its own, or a question before it is used.
 //!

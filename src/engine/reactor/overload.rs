@@ -1,4 +1,4 @@
-//! Warnings that name the requests in handlers: requests wait for a worker, or a stop for handlers.
+//! Log lines that name the requests in handlers, when other requests wait or a stop is over.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Instant;
@@ -21,7 +21,7 @@ pub(super) fn warn(threads: &Threads, waiting: usize, oldest: Instant, now: Inst
     );
 }
 
-/// Logs that handlers hold up the end of a stop.
+/// Logs the handlers that have not returned at the end of a stop.
 pub(in crate::engine) fn left_running(threads: &Threads) {
     let tasks = threads.tasks();
     let (handlers, connections, own) = match tasks.len() {
