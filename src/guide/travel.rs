@@ -109,8 +109,9 @@
 //! 4. The server cuts the remaining connections, not their threads, since a thread cannot be ended
 //!    from outside. A handler notices at its next read or write. If a handler only computes or
 //!    sleeps, the server waits a moment longer, then abandons the thread with a line in the log.
-//! 5. The server joins every thread that ends during the stop. [`Stopped`](crate::process::Stopped) has the
-//!    number of finished requests, the number of cut connections, and the duration.
+//! 5. The server joins every thread that ends during the stop.
+//!    [`Stopped`](crate::process::Stopped) has the number of finished requests, the number of cut
+//!    connections, and the duration.
 //!
 //! To read on: `src/engine/mod.rs` has a table of the modules, and `src/engine/reactor/mod.rs`
 //! explains the choice of the next thread.

@@ -130,20 +130,24 @@ fn silent_connections_are_closed_and_counted_without_a_log_line() {
     assert_eq!(of_clients, [""; 0]);
 }
 
+/// A server whose handlers wait at the door, and clients that have each sent a request.
+fn held(number: usize, change: impl FnOnce(&mut Settings)) -> (Door, TestServer, Vec<Client>) {
+    let door = Door::default();
+    let own = door.clone();
+    let server = TestServer::with(move |_: &mut Request| own.pass(), change);
+    let mut clients: Vec<Client> = (0..number).map(|_| Client::connect(server.address())).collect();
+    clients.iter_mut().for_each(|client| client.send(get("/held?by=secret")));
+    (door, server, clients)
+}
+
 #[test]
 fn full_pool_warning_has_waiting_and_running_requests() {
     if !is_alone("logging::full_pool_warning_has_waiting_and_running_requests") {
         return;
     }
     listen();
-    let door = Door::default();
-    let own = door.clone();
-    let server = TestServer::with(
-        move |_: &mut Request| own.pass(),
-        |settings| (settings.thread_pool, settings.thread_pool_max) = (2, Some(2)),
-    );
-    let mut clients: Vec<Client> = (0..5).map(|_| Client::connect(server.address())).collect();
-    clients.iter_mut().for_each(|client| client.send(get("/held?by=secret")));
+    let two_workers = |settings: &mut Settings| (settings.thread_pool, settings.thread_pool_max) = (2, Some(2));
+    let (door, server, mut clients) = held(5, two_workers);
     let warnings = || records(|level, _| level <= Level::Warn);
     wait_until("a warning", || !warnings().is_empty());
     let warning = warnings().remove(0);
@@ -169,14 +173,7 @@ fn handlers_that_outlast_a_stop_are_named() {
         return;
     }
     listen();
-    let door = Door::default();
-    let own = door.clone();
-    let server = TestServer::with(
-        move |_: &mut Request| own.pass(),
-        |settings| settings.shutdown_timeout = Duration::from_millis(50),
-    );
-    let mut clients: Vec<Client> = (0..2).map(|_| Client::connect(server.address())).collect();
-    clients.iter_mut().for_each(|client| client.send(get("/held?by=secret")));
+    let (door, server, _clients) = held(2, |settings| settings.shutdown_timeout = Duration::from_millis(50));
     wait_until("both run", || server.server().statistics().in_progress() == 2);
     server.server().stop();
     let [error] = &records(|level, _| level == Level::Error)[..] else { panic!("one error") };
